@@ -1,0 +1,17 @@
+/** The time, injectable so that tests and `--as-of` can stand at another moment. */
+export interface Clock {
+  now(): Date
+}
+
+export const systemClock: Clock = { now: () => new Date() }
+
+/** A clock that stands still at `time` until it is set again. */
+export function fixedClock(time: Date): Clock & { set(time: Date): void } {
+  let current = time
+  return {
+    now: () => new Date(current),
+    set: (next) => {
+      current = next
+    },
+  }
+}

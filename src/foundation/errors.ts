@@ -1,0 +1,65 @@
+/**
+ * Every error that Akashi raises on purpose is an {@link AkashiError} with a code of the catalogue
+ * below. A message says what happened in lowercase without a full stop; the hint says how to mend it.
+ */
+
+/** What a code means to each way in: the HTTP status and the exit status of the command line. */
+interface ErrorClass {
+  /** HTTP status that carries this error (RFC 9457 problem details). */
+  readonly status: number
+  /** Exit status of `bin/akashi`: 1 found a problem, 2 wrong use or bad input, 3 cannot reach a dependency. */
+  readonly exit: 1 | 2 | 3
+  /** One line, the same for every occurrence: the `title` of the problem details. */
+  readonly title: string
+}
+
+export const errorCatalogue = {
+  invalid_input: { status: 400, exit: 2, title: 'the input is not valid' },
+  invalid_config: { status: 500, exit: 2, title: 'the configuration is not valid' },
+  unauthenticated: { status: 401, exit: 2, title: 'no valid credentials were given' },
+  forbidden: { status: 403, exit: 2, title: 'the caller may not do this' },
+  not_found: { status: 404, exit: 2, title: 'there is no such thing' },
+  already_exists: { status: 409, exit: 2, title: 'it exists already' },
+  conflict: { status: 409, exit: 1, title: 'the state does not allow this' },
+  too_large: { status: 413, exit: 2, title: 'the input is too large' },
+  rate_limited: { status: 429, exit: 3, title: 'too many requests' },
+  cancelled: { status: 499, exit: 1, title: 'the caller cancelled' },
+  timeout: { status: 504, exit: 3, title: 'it took too long' },
+  unavailable: { status: 503, exit: 3, title: 'a dependency cannot be reached' },
+  unsupported: { status: 501, exit: 2, title: 'this server does not allow it' },
+  integrity: { status: 500, exit: 1, title: 'stored data failed verification' },
+  append_only: { status: 409, exit: 2, title: 'the record is append-only' },
+  internal: { status: 500, exit: 1, title: 'an internal error' },
+} as const satisfies Record<string, ErrorClass>
+
+export type ErrorCode = keyof typeof errorCatalogue
+
+export interface ErrorOptions {
+  /** One line that says how to mend it, shown after `hint:`. */
+  readonly hint?: string
+  /** Facts for programs (field names, limits, SQLSTATE); never a secret. */
+  readonly detail?: Readonly<Record<string, unknown>>
+  readonly cause?: unknown
+}
+
+export class AkashiError extends Error {
+  override readonly name = 'AkashiError'
+  readonly code: ErrorCode
+  readonly hint: string | undefined
+  readonly detail: Readonly<Record<string, unknown>>
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.hint = options.hint
+    this.detail = options.detail ?? {}
+  }
+
+  get status(): number {
+    return errorCatalogue[this.code].status
+  }
+
+  get exit(): 1 | 2 | 3 {
+    return errorCatalogue[this.code].exit
+  }
+}

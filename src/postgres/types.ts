@@ -1,0 +1,61 @@
+import type { Readable, Writable } from 'node:stream'
+
+/**
+ * Who a statement runs for. Every field is optional; nothing given is anonymous. The fields become
+ * `app.*` settings of the transaction, signed with the context key, and from there the audit row's
+ * columns and the row-level security of every table.
+ */
+export interface Actor {
+  /** `auth.users.id` */
+  readonly userId?: string
+  /** `auth.user_sessions.id` */
+  readonly sessionId?: string
+  /** The identity provider's subject, recorded beside userId in the trail. */
+  readonly subject?: string
+  readonly clientIp?: string
+  readonly userAgent?: string
+  readonly requestId?: string
+  readonly traceId?: string
+  readonly correlationId?: string
+  readonly apiEndpoint?: string
+  readonly applicationVersion?: string
+  readonly tenantId?: string
+}
+
+export const anonymous: Actor = {}
+
+export interface Rows<R> {
+  readonly rows: R[]
+  readonly rowCount: number
+}
+
+/** One transaction (or one connection outside of any). Values go as parameters, never into the text. */
+export interface Session {
+  query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Rows<R>>
+  /** Rows of a large result in batches, with back-pressure. */
+  stream<R = Record<string, unknown>>(text: string, values?: readonly unknown[], batch?: number): AsyncIterable<R[]>
+  copyFrom(text: string): Writable
+  copyTo(text: string): Readable
+}
+
+export interface TransactionOptions {
+  readonly isolation?: 'read committed' | 'repeatable read' | 'serializable'
+  readonly readOnly?: boolean
+  /** Milliseconds for one statement; default STATEMENT_TIMEOUT_MS. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+  /** How often work is run again after a serialization failure or a deadlock; default 3. `work` must be repeatable. */
+  readonly retries?: number
+}
+
+/** A pool of connections under one database role. */
+export interface Database {
+  readonly role: DatabaseRole
+  /** Runs `work` in one transaction that carries `actor`; commits when it resolves, rolls back when it throws. */
+  transaction<T>(actor: Actor, work: (session: Session) => Promise<T>, options?: TransactionOptions): Promise<T>
+  /** A dedicated connection to the server itself, never through a pooler: LISTEN, session locks, replication, migrations. */
+  direct<T>(work: (session: Session) => Promise<T>, options?: { readonly signal?: AbortSignal }): Promise<T>
+  close(): Promise<void>
+}
+
+export type DatabaseRole = 'owner' | 'app' | 'worker' | 'reader' | 'security_admin' | 'backup'
