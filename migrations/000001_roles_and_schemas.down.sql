@@ -1,0 +1,28 @@
+-- The roles stay while another database of the cluster still uses them.
+alter default privileges for role akashi_owner grant execute on functions to public;
+alter default privileges for role akashi_policy grant execute on functions to public;
+
+drop schema keys;
+drop schema archive;
+drop schema security;
+drop schema audit;
+drop schema auth;
+alter schema lifecycle owner to current_user;
+revoke all on schema lifecycle from akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+
+do $roles$
+declare
+  role text;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('akashi.roles', 0));
+  foreach role in array array['akashi_app', 'akashi_worker', 'akashi_reader', 'akashi_security_admin',
+    'akashi_backup', 'akashi_policy', 'akashi_owner']
+  loop
+    begin
+      execute format('drop role if exists %I', role);
+    exception when dependent_objects_still_exist then
+      raise notice 'role % is still used by another database of this cluster', role;
+    end;
+  end loop;
+end
+$roles$;

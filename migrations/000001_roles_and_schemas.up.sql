@@ -1,0 +1,52 @@
+-- Roles and schemas. Roles belong to the cluster, so several databases of one cluster share them and
+-- a second migration finds them there. Passwords are never set here: `akashi up` gives each login role
+-- one at start, and on a managed server the operator does.
+do $roles$
+declare
+  role record;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('akashi.roles', 0));
+  for role in
+    select * from (values
+      ('akashi_owner',          'nologin'),
+      ('akashi_policy',         'nologin'),
+      ('akashi_app',            'login'),
+      ('akashi_worker',         'login'),
+      ('akashi_reader',         'login'),
+      ('akashi_security_admin', 'login'),
+      ('akashi_backup',         'login')
+    ) as wanted (name, login)
+  loop
+    if not exists (select from pg_catalog.pg_roles where rolname = role.name) then
+      execute format('create role %I %s nosuperuser nocreatedb nocreaterole nobypassrls', role.name, role.login);
+    end if;
+  end loop;
+  -- Whoever migrates acts as the owner; a superuser may do so without being a member.
+  if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+    execute format('grant akashi_owner, akashi_policy to %I', current_user);
+  end if;
+end
+$roles$;
+
+create schema if not exists lifecycle;
+alter schema lifecycle owner to akashi_owner;
+create schema auth authorization akashi_owner;
+create schema audit authorization akashi_owner;
+create schema security authorization akashi_owner;
+create schema archive authorization akashi_owner;
+create schema keys authorization akashi_owner;
+
+comment on schema auth is 'Who may do what: users, sessions, roles, and the signed request context.';
+comment on schema audit is 'The audit trail and its ledger.';
+comment on schema security is 'Security events of every service, and what was done about them.';
+comment on schema archive is 'Detached partitions that wait for the end of their time in PostgreSQL.';
+comment on schema lifecycle is 'Settings, partition and retention policies, jobs, migrations.';
+comment on schema keys is 'Ids of keys that live outside the database.';
+
+grant usage on schema auth, audit, security, lifecycle to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+grant usage on schema archive, keys to akashi_worker;
+grant usage on schema auth to akashi_policy;
+
+-- A function is callable by whom it is granted to, never by everybody.
+alter default privileges for role akashi_owner revoke execute on functions from public;
+alter default privileges for role akashi_policy revoke execute on functions from public;

@@ -1,0 +1,2 @@
+-- disposable: lifecycle.settings
+drop table lifecycle.settings;

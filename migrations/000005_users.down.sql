@@ -1,0 +1,2 @@
+drop view auth.profiles;
+drop table auth.users;
