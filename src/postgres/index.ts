@@ -1,1 +1,5 @@
+export type { ContextKey } from './context.ts'
+export * from './migrate/index.ts'
+export { type DatabaseOptions, openDatabase } from './pool.ts'
+export { SQLSTATE, sqlState } from './sqlstate.ts'
 export * from './types.ts'

@@ -1,0 +1,38 @@
+import pg from 'pg'
+import { codecs } from './codecs.ts'
+import { CONNECT_TIMEOUT_MS, KEEP_ALIVE_MS } from './limits.ts'
+
+/** What the server (or a pooler) gave this connection so that another one may cancel its statement. */
+export interface BackendKey {
+  readonly processId: number
+  readonly secret: number
+}
+
+interface BackendKeyMessage {
+  readonly processID: number
+  readonly secretKey: number
+}
+
+/** A connection that remembers its cancel key. */
+export class Client extends pg.Client {
+  backendKey: BackendKey | undefined
+
+  constructor(config?: string | pg.ClientConfig) {
+    super(config)
+    this.connection.on('backendKeyData', (message: BackendKeyMessage) => {
+      this.backendKey = { processId: message.processID, secret: message.secretKey }
+    })
+  }
+}
+
+/** Nothing here needs session state, so that the same settings work through a pooler in transaction mode. */
+export function clientConfig(url: string, applicationName: string): pg.ClientConfig {
+  return {
+    connectionString: url,
+    application_name: applicationName,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    types: codecs,
+  }
+}

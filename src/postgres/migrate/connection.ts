@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AkashiError } from '../../foundation/index.ts'
+import { runDirect } from '../direct.ts'
+import { ServerClock } from '../server-clock.ts'
+import { SQLSTATE, sqlState } from '../sqlstate.ts'
+import type { DirectSession, Session } from '../types.ts'
+
+export interface MigrateOptions {
+  /** Of an administrator, to the server itself: a session lock does not survive a pooler. */
+  readonly url: string
+  /** Folder of the migration files. */
+  readonly directory: string
+  readonly signal?: AbortSignal
+}
+
+/** Key of the session advisory lock that one migrating process holds: "akashi" in ASCII. */
+export const MIGRATION_LOCK = 0x616b_6173_6869n
+
+/** Milliseconds that a migration waits for a lock of a table, and so at most holds up those queued behind it. */
+export const MIGRATION_LOCK_TIMEOUT_MS = 100
+
+/** How often a migration is tried that did not get its locks. */
+export const MIGRATION_ATTEMPTS = 60
+
+/** Milliseconds at most between two tries, so that the application gets through. */
+export const MIGRATION_PAUSE_MS = 1_000
+
+/** Milliseconds to wait while another process migrates. */
+export const MIGRATION_WAIT_MS = 600_000
+
+/** Milliseconds between two looks at whether the other process is done. */
+const MIGRATION_POLL_MS = 100
+
+export function asAdministrator<T>(options: MigrateOptions, work: (session: DirectSession) => Promise<T>): Promise<T> {
+  const environment = { role: 'owner', contextKey: undefined, clock: new ServerClock(), statementTimeoutMs: 0 } as const
+  const { url, signal } = options
+  return runDirect(url, 'akashi migrate', environment, work, signal === undefined ? {} : { signal })
+}
+
+/**
+ * Polls, since waiting inside a statement holds a snapshot, for which an index built concurrently by the
+ * holder of the lock would wait in turn. The lock ends with the connection.
+ */
+export async function lockMigrations(session: Session): Promise<void> {
+  for (let waited = 0; waited < MIGRATION_WAIT_MS; waited += MIGRATION_POLL_MS) {
+    const { rows } = await session.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [
+      MIGRATION_LOCK,
+    ])
+    if (rows[0]?.locked === true) {
+      return
+    }
+    await sleep(MIGRATION_POLL_MS)
+  }
+  throw new AkashiError('timeout', 'another process has been migrating for too long', {
+    hint: 'look in pg_stat_activity for the application name "akashi migrate"',
+  })
+}
+
+/** One transaction with short lock waits, tried again until it gets its locks. */
+export async function withBriefLocks<T>(session: Session, what: string, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    await session.query('begin')
+    try {
+      await session.query(`select set_config('lock_timeout', $1, true)`, [`${MIGRATION_LOCK_TIMEOUT_MS}ms`])
+      const result = await work()
+      await session.query('commit')
+      return result
+    } catch (error) {
+      await session.query('rollback').catch(() => undefined)
+      if (!isLockFailure(error)) {
+        throw error
+      }
+      if (attempt === MIGRATION_ATTEMPTS) {
+        throw new AkashiError('conflict', `${what} did not get its locks`, {
+          hint: 'look in pg_stat_activity for transactions that stay open and end them, then try again',
+          cause: error,
+        })
+      }
+    }
+    await sleep(Math.random() * Math.min(MIGRATION_LOCK_TIMEOUT_MS * attempt, MIGRATION_PAUSE_MS))
+  }
+}
+
+function isLockFailure(error: unknown): boolean {
+  const state = sqlState(error)
+  return state === SQLSTATE.lockNotAvailable || state === SQLSTATE.deadlock
+}

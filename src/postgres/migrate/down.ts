@@ -1,0 +1,72 @@
+import { AkashiError } from '../../foundation/index.ts'
+import type { Session } from '../types.ts'
+import { asAdministrator, lockMigrations, type MigrateOptions, withBriefLocks } from './connection.ts'
+import { runKeepingRows } from './discard.ts'
+import { type Migration, readMigrations, statementsOf } from './files.ts'
+import { pendingMigrations, readHistory, requireSupportedServer } from './history.ts'
+import { failed, requireSameTransaction } from './up.ts'
+
+export interface MigrateDownOptions extends MigrateOptions {
+  /** How many migrations to take back, the newest first; more than there are takes all back. */
+  readonly steps: number
+  /** Drops tables although they hold rows. */
+  readonly destroy?: boolean
+}
+
+/**
+ * Takes the newest migrations back, each in one transaction.
+ *
+ * @returns the ids taken back by this call
+ * @throws AkashiError conflict when rows would be lost and `destroy` was not said; integrity as going up
+ */
+export async function migrateDown(options: MigrateDownOptions): Promise<string[]> {
+  const { steps, destroy = false } = options
+  if (!Number.isInteger(steps) || steps < 1) {
+    throw new AkashiError('invalid_input', 'the number of migrations to take back is not a positive integer')
+  }
+  const files = await readMigrations(options.directory)
+  return await asAdministrator(options, async (session) => {
+    await requireSupportedServer(session)
+    await lockMigrations(session)
+    const applied = await readHistory(session)
+    pendingMigrations(files, applied)
+    const newest = applied.slice(-steps).reverse()
+    const reverted: string[] = []
+    for (const { version } of newest) {
+      const migration = files.find((file) => file.version === version)
+      if (migration !== undefined) {
+        await revert(session, migration, destroy)
+        reverted.push(migration.id)
+      }
+    }
+    return reverted
+  })
+}
+
+async function revert(session: Session, migration: Migration, destroy: boolean): Promise<void> {
+  const { id, down } = migration
+  try {
+    if (down.transactional) {
+      await withBriefLocks(session, `taking back ${id}`, async () => {
+        const transaction = await forget(session, migration)
+        await (destroy ? session.query(down.sql) : runKeepingRows(session, down))
+        await requireSameTransaction(session, transaction)
+      })
+    } else {
+      for (const statement of statementsOf(id, down)) {
+        await session.query(statement)
+      }
+      await forget(session, migration)
+    }
+  } catch (error) {
+    throw failed(id, error)
+  }
+}
+
+async function forget(session: Session, { version }: Migration): Promise<string | undefined> {
+  const { rows } = await session.query<{ xid: string }>(
+    'delete from lifecycle.schema_migrations where version = $1 returning pg_current_xact_id()::text as xid',
+    [version],
+  )
+  return rows[0]?.xid
+}

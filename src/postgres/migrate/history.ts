@@ -1,0 +1,96 @@
+import { AkashiError } from '../../foundation/index.ts'
+import type { Session } from '../types.ts'
+import type { Migration } from './files.ts'
+
+/** A row of `lifecycle.schema_migrations`. */
+export interface AppliedMigration {
+  readonly version: number
+  readonly name: string
+  readonly checksum: string
+  readonly appliedAt: string
+  readonly appliedBy: string
+}
+
+const MIN_SERVER_VERSION = 150_000
+
+export async function requireSupportedServer(session: Session): Promise<void> {
+  const { rows } = await session.query<{ version: number; name: string }>(
+    `select current_setting('server_version_num')::int as version, current_setting('server_version') as name`,
+  )
+  const server = rows[0]
+  if (server === undefined || server.version < MIN_SERVER_VERSION) {
+    throw new AkashiError('unsupported', `the server is PostgreSQL ${server?.name ?? 'unknown'}`, {
+      hint: 'PostgreSQL 15 or newer is needed',
+    })
+  }
+}
+
+/** Made by the runner, since the first migration is recorded like every other. */
+export async function ensureHistory(session: Session): Promise<void> {
+  if (await hasHistory(session)) {
+    return
+  }
+  await session.query('create schema if not exists lifecycle')
+  await session.query(`
+    create table if not exists lifecycle.schema_migrations (
+      version    int primary key,
+      name       text not null,
+      checksum   text not null,
+      applied_at timestamptz not null default now(),
+      applied_by text not null default session_user
+    )`)
+}
+
+export async function readHistory(session: Session): Promise<AppliedMigration[]> {
+  if (!(await hasHistory(session))) {
+    return []
+  }
+  const { rows } = await session.query<AppliedMigration>(`
+    select version, name, checksum, applied_at as "appliedAt", applied_by as "appliedBy"
+    from lifecycle.schema_migrations order by version`)
+  return rows
+}
+
+async function hasHistory(session: Session): Promise<boolean> {
+  const { rows } = await session.query<{ present: boolean }>(
+    `select to_regclass('lifecycle.schema_migrations') is not null as present`,
+  )
+  return rows[0]?.present === true
+}
+
+/**
+ * What is still to apply, after making sure that the database was built from these very files.
+ *
+ * @throws AkashiError integrity when an applied file was changed or removed, conflict when the database is
+ *   ahead of the files or a file was added below what is applied
+ */
+export function pendingMigrations(files: readonly Migration[], applied: readonly AppliedMigration[]): Migration[] {
+  const byVersion = new Map(files.map((file) => [file.version, file]))
+  const newestFile = files.at(-1)?.version ?? 0
+  const newestApplied = applied.at(-1)?.version ?? 0
+  for (const row of applied) {
+    const file = byVersion.get(row.version)
+    const id = `${String(row.version).padStart(6, '0')}_${row.name}`
+    if (file === undefined) {
+      throw row.version > newestFile
+        ? new AkashiError('conflict', `the database has migration ${id}, which this program does not know`, {
+            hint: 'run the program version that applied it, or a newer one',
+          })
+        : new AkashiError('integrity', `the applied migration ${id} has no file any more`, { hint: restoreHint })
+    }
+    if (file.checksum !== row.checksum) {
+      throw new AkashiError('integrity', `the applied migration ${id} was changed afterwards`, { hint: restoreHint })
+    }
+  }
+  const done = new Set(applied.map((row) => row.version))
+  const pending = files.filter((file) => !done.has(file.version))
+  const late = pending.find((file) => file.version < newestApplied)
+  if (late !== undefined) {
+    throw new AkashiError('conflict', `migration ${late.id} is older than what the database has`, {
+      hint: 'give it the next free number: every database applies the same files in the same order',
+    })
+  }
+  return pending
+}
+
+const restoreHint = 'restore the file from version control; a change of the schema is a new migration'

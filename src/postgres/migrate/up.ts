@@ -1,0 +1,100 @@
+import { AkashiError } from '../../foundation/index.ts'
+import { SQLSTATE, sqlState } from '../sqlstate.ts'
+import type { Session } from '../types.ts'
+import { asAdministrator, lockMigrations, type MigrateOptions, withBriefLocks } from './connection.ts'
+import { type Migration, readMigrations, statementsOf } from './files.ts'
+import { ensureHistory, pendingMigrations, readHistory, requireSupportedServer } from './history.ts'
+
+export interface MigrateUpOptions extends MigrateOptions {
+  /** Last version to apply; default all. */
+  readonly to?: number
+}
+
+/**
+ * Applies what is pending, each migration in one transaction with its row in `lifecycle.schema_migrations`.
+ * Any number of processes may do so at the same time.
+ *
+ * @returns the ids applied by this call
+ * @throws AkashiError integrity, conflict ({@link pendingMigrations}), or whatever a migration failed with,
+ *   naming it; the migrations before it stay applied
+ */
+export async function migrateUp(options: MigrateUpOptions): Promise<string[]> {
+  const files = await readMigrations(options.directory)
+  const { to = Number.POSITIVE_INFINITY } = options
+  const wanted = (pending: readonly Migration[]) => pending.filter((migration) => migration.version <= to)
+  return await asAdministrator(options, async (session) => {
+    await requireSupportedServer(session)
+    // Nothing to do is the usual start, and needs no lock.
+    if (wanted(pendingMigrations(files, await readHistory(session))).length === 0) {
+      return []
+    }
+    await lockMigrations(session)
+    await ensureHistory(session)
+    const applied: string[] = []
+    for (const migration of wanted(pendingMigrations(files, await readHistory(session)))) {
+      await apply(session, migration)
+      applied.push(migration.id)
+    }
+    return applied
+  })
+}
+
+async function apply(session: Session, migration: Migration): Promise<void> {
+  const { id, up } = migration
+  try {
+    if (up.transactional) {
+      await withBriefLocks(session, `migration ${id}`, () => applyInTransaction(session, migration))
+    } else {
+      for (const statement of statementsOf(id, up)) {
+        await session.query(statement)
+      }
+      await record(session, migration)
+    }
+  } catch (error) {
+    throw failed(id, error)
+  }
+}
+
+/** Recorded first: a second process that got here as well fails at its row and changes nothing. */
+async function applyInTransaction(session: Session, migration: Migration): Promise<void> {
+  const transaction = await record(session, migration)
+  await session.query(migration.up.sql)
+  await requireSameTransaction(session, transaction)
+}
+
+async function record(session: Session, { version, name, checksum }: Migration): Promise<string | undefined> {
+  const { rows } = await session.query<{ xid: string }>(
+    `insert into lifecycle.schema_migrations (version, name, checksum) values ($1, $2, $3)
+     returning pg_current_xact_id()::text as xid`,
+    [version, name, checksum],
+  )
+  return rows[0]?.xid
+}
+
+/** A file that commits by itself would be applied by halves when it fails later. */
+export async function requireSameTransaction(session: Session, transaction: string | undefined): Promise<void> {
+  const { rows } = await session.query<{ xid: string | null }>(
+    'select pg_current_xact_id_if_assigned()::text as xid',
+  )
+  if (rows[0]?.xid !== transaction) {
+    throw new AkashiError('integrity', 'it ended its own transaction', {
+      hint: 'remove begin, commit and rollback from the file',
+    })
+  }
+}
+
+/** Names the migration. The file is ours, so the server's own words about it may be shown. */
+export function failed(id: string, error: unknown): AkashiError {
+  if (!(error instanceof AkashiError)) {
+    return new AkashiError('internal', `migration ${id} failed`, { cause: error })
+  }
+  const state = sqlState(error)
+  const reason = state !== undefined && error.cause instanceof Error ? error.cause.message : error.message
+  const hint =
+    state === SQLSTATE.insufficientPrivilege ? 'migrate as a superuser or as a member of akashi_owner' : error.hint
+  return new AkashiError(error.code, `migration ${id} failed: ${reason}`, {
+    ...(hint === undefined ? {} : { hint }),
+    detail: { ...error.detail, migration: id },
+    cause: error,
+  })
+}

@@ -1,0 +1,174 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { AkashiError } from '../foundation/index.ts'
+import { Client, clientConfig } from './client.ts'
+import type { ContextKey } from './context.ts'
+import { runDirect } from './direct.ts'
+import {
+  CONNECT_TIMEOUT_MS,
+  POOL_IDLE_MS,
+  POOL_SIZE,
+  RETRY_BACKOFF_MAX_MS,
+  RETRY_BACKOFF_MS,
+  STATEMENT_TIMEOUT_MS,
+  TRANSACTION_RETRIES,
+} from './limits.ts'
+import { ServerClock } from './server-clock.ts'
+import { execute } from './session.ts'
+import { SQLSTATE, sqlState, toAkashiError } from './sqlstate.ts'
+import { abortError, isReusable, runTransaction, type TransactionEnvironment } from './transaction.ts'
+import type { Actor, Database, DatabaseRole, Session, TransactionOptions } from './types.ts'
+
+export interface DatabaseOptions {
+  /** May lead to a pooler in transaction mode. */
+  readonly url: string
+  /** Leads to the server itself; default `url`. */
+  readonly directUrl?: string
+  readonly role: DatabaseRole
+  /** Without it a context is recorded as claimed and row-level security treats everybody as anonymous. */
+  readonly contextKey?: ContextKey
+  /** Connections at most; default POOL_SIZE. */
+  readonly poolSize?: number
+  /** Milliseconds for one statement; default STATEMENT_TIMEOUT_MS. */
+  readonly statementTimeoutMs?: number
+  /** Shown in pg_stat_activity. */
+  readonly applicationName?: string
+}
+
+/** Connects when first used, so that it may be made before the server runs. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const { url, directUrl = url, role, applicationName = 'akashi' } = options
+  const environment: TransactionEnvironment = {
+    role,
+    contextKey: options.contextKey,
+    clock: new ServerClock(),
+    statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
+  }
+  const pool = createPool(url, applicationName, options.poolSize ?? POOL_SIZE, role)
+  return {
+    role,
+    transaction: (actor, work, transactionOptions = {}) =>
+      withRetries(pool, environment, actor, work, transactionOptions),
+    direct: (work, directOptions = {}) => runDirect(directUrl, applicationName, environment, work, directOptions),
+    close: () => pool.end(),
+  }
+}
+
+function createPool(url: string, applicationName: string, max: number, role: DatabaseRole): pg.Pool {
+  const pool = new pg.Pool({
+    ...clientConfig(url, applicationName),
+    max,
+    idleTimeoutMillis: POOL_IDLE_MS,
+    Client,
+    verify: (client, done) => {
+      refuseBypass(client, role).then(
+        () => done(),
+        (error: unknown) => done(toAkashiError(error)),
+      )
+    },
+  })
+  // A connection that fails while nobody uses it is replaced by the next use.
+  pool.on('error', () => undefined)
+  return pool
+}
+
+/** A login that row-level security does not bind would show everybody everything without an error. */
+async function refuseBypass(client: pg.ClientBase, role: DatabaseRole): Promise<void> {
+  if (role === 'owner') {
+    return
+  }
+  const { rows } = await execute(
+    trackedClient(client),
+    'select rolsuper or rolbypassrls as bypasses from pg_catalog.pg_roles where rolname = current_user',
+    [],
+    CONNECT_TIMEOUT_MS,
+  )
+  if (rows[0]?.bypasses !== false) {
+    throw new AkashiError('invalid_config', `the login of the ${role} pool bypasses row-level security`, {
+      hint: `give it the URL of akashi_${role} or of a role that is only a member of it`,
+    })
+  }
+}
+
+async function withRetries<T>(
+  pool: pg.Pool,
+  environment: TransactionEnvironment,
+  actor: Actor,
+  work: (session: Session) => Promise<T>,
+  options: TransactionOptions,
+): Promise<T> {
+  const retries = options.retries ?? TRANSACTION_RETRIES
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await onPooledClient(pool, options.signal, (client) =>
+        runTransaction(client, environment, actor, work, options),
+      )
+    } catch (error) {
+      if (attempt >= retries || !isTransient(error)) {
+        throw error
+      }
+    }
+    const backoff = Math.min(RETRY_BACKOFF_MS * 2 ** attempt, RETRY_BACKOFF_MAX_MS)
+    await sleep(Math.random() * backoff, undefined, options.signal === undefined ? {} : { signal: options.signal }).catch(
+      () => Promise.reject(abortError(options.signal)),
+    )
+  }
+}
+
+/** Both mean that the server rolled the transaction back, also when it says so in answer to COMMIT. */
+function isTransient(error: unknown): boolean {
+  const state = sqlState(error)
+  return state === SQLSTATE.serializationFailure || state === SQLSTATE.deadlock
+}
+
+async function onPooledClient<T>(
+  pool: pg.Pool,
+  signal: AbortSignal | undefined,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
+  const pooled = await acquire(pool, signal)
+  // The pool listens for errors only while the connection is idle, and an unheard error ends the process.
+  const onError = () => undefined
+  pooled.on('error', onError)
+  const client = trackedClient(pooled)
+  try {
+    return await use(client)
+  } finally {
+    pooled.off('error', onError)
+    pooled.release(!isReusable(client))
+  }
+}
+
+async function acquire(pool: pg.Pool, signal: AbortSignal | undefined): Promise<pg.PoolClient> {
+  if (signal?.aborted === true) {
+    throw abortError(signal)
+  }
+  if (pool.ending) {
+    throw new AkashiError('unavailable', 'the connection pool is closed')
+  }
+  const connecting = pool.connect().catch((error: unknown) => Promise.reject(toAkashiError(error)))
+  if (signal === undefined) {
+    return await connecting
+  }
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(abortError(signal))
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([connecting, aborted])
+  } catch (error) {
+    connecting.then(
+      (client) => client.release(),
+      () => undefined,
+    )
+    throw error
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+function trackedClient(client: pg.ClientBase): Client {
+  if (!(client instanceof Client)) {
+    throw new AkashiError('internal', 'the pool made a connection of another kind')
+  }
+  return client
+}

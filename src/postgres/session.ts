@@ -1,0 +1,200 @@
+import { finished, type Readable, type Writable } from 'node:stream'
+import pg from 'pg'
+import copy from 'pg-copy-streams'
+import { AkashiError } from '../foundation/index.ts'
+import type { Client } from './client.ts'
+import { STATEMENT_GRACE_MS, STREAM_BATCH_ROWS } from './limits.ts'
+import { toAkashiError } from './sqlstate.ts'
+import type { Rows, Session } from './types.ts'
+
+/**
+ * One connection, lent for as long as the session is open. Statements run one after the other in the
+ * order of the calls; after {@link ClientSession.close} nothing reaches the connection any more, since
+ * it may carry somebody else's transaction by then.
+ */
+export class ClientSession implements Session {
+  readonly #client: Client
+  readonly #timeoutMs: number
+  #tail: Promise<unknown> = Promise.resolve()
+  #waiting = 0
+  #copying = 0
+  #cursors = 0
+  #closed: AkashiError | undefined
+  readonly #driverErrors = new WeakSet<object>()
+  /** The first statement that failed: what is behind a transaction that cannot be committed. */
+  firstError: AkashiError | undefined
+
+  /** @param timeoutMs the limit that the server was given for one statement; 0 is none */
+  constructor(client: Client, timeoutMs: number) {
+    this.#client = client
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** True while a statement waits for its answer. */
+  get busy(): boolean {
+    return this.#waiting > 0
+  }
+
+  /** True while a copy runs, which a cancel request does not interrupt. */
+  get copying(): boolean {
+    return this.#copying > 0
+  }
+
+  async query<R = Record<string, unknown>>(text: string, values: readonly unknown[] = []): Promise<Rows<R>> {
+    const result = await this.#enqueue(() => execute(this.#client, text, values, this.#timeoutMs))
+    return { rows: result.rows, rowCount: result.rowCount ?? 0 }
+  }
+
+  async *stream<R = Record<string, unknown>>(
+    text: string,
+    values: readonly unknown[] = [],
+    batch = STREAM_BATCH_ROWS,
+  ): AsyncGenerator<R[], void, undefined> {
+    this.#cursors += 1
+    const cursor = `akashi_${this.#cursors}`
+    await this.query(`declare ${cursor} no scroll cursor for ${text}`, values)
+    let usable = true
+    try {
+      for (;;) {
+        usable = false
+        const { rows } = await this.query<R>(`fetch ${batch} from ${cursor}`)
+        usable = true
+        if (rows.length > 0) {
+          yield rows
+        }
+        if (rows.length < batch) {
+          return
+        }
+      }
+    } finally {
+      // After a failed fetch the transaction takes no statement but ROLLBACK, which closes the cursor too.
+      if (usable && this.#closed === undefined) {
+        await this.query(`close ${cursor}`)
+      }
+    }
+  }
+
+  copyFrom(text: string): Writable {
+    return this.#startCopy(() => this.#client.query(copy.from(text)))
+  }
+
+  copyTo(text: string): Readable {
+    return this.#startCopy(() => this.#client.query(copy.to(text)))
+  }
+
+  /** Refuses every later statement with `reason`; what runs already goes on. */
+  close(reason: AkashiError): void {
+    this.#closed ??= reason
+  }
+
+  /** Waits until everything that was asked for has been answered, also what nobody awaited. */
+  async settled(): Promise<void> {
+    let tail: Promise<unknown>
+    do {
+      tail = this.#tail
+      await tail
+    } while (tail !== this.#tail)
+  }
+
+  /** Errors of the driver become Akashi's; errors of the caller's own code stay as they are. */
+  translate(error: unknown): unknown {
+    const fromDriver = error instanceof pg.DatabaseError || (error instanceof Error && this.#driverErrors.has(error))
+    return fromDriver ? toAkashiError(error) : error
+  }
+
+  #enqueue<T>(run: () => Promise<T>): Promise<T> {
+    this.#waiting += 1
+    const result = this.#tail.then(async () => {
+      try {
+        if (this.#closed !== undefined) {
+          throw this.#closed
+        }
+        return await run()
+      } catch (error) {
+        const translated = toAkashiError(error)
+        this.firstError ??= translated
+        throw translated
+      } finally {
+        this.#waiting -= 1
+      }
+    })
+    this.#tail = result.catch(ignore)
+    return result
+  }
+
+  #startCopy<S extends Readable | Writable>(start: () => S): S {
+    if (this.#closed !== undefined) {
+      throw this.#closed
+    }
+    if (this.busy || this.copying) {
+      throw new AkashiError('internal', 'a copy was started while another statement runs', {
+        hint: 'await what runs on the session first',
+      })
+    }
+    this.#copying += 1
+    const stream = start()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    finished(stream, (error) => {
+      this.#copying -= 1
+      if (error) {
+        this.#driverErrors.add(error)
+        this.firstError ??= toAkashiError(error)
+      }
+      if (error?.code === 'ERR_STREAM_PREMATURE_CLOSE') {
+        // Rows that nobody reads any more keep the connection from being used again.
+        this.#client.connection.stream.destroy()
+      }
+      resolve()
+    })
+    this.#tail = promise
+    return stream
+  }
+}
+
+/** A session of a transaction that is over. */
+export function sessionEnded(): AkashiError {
+  return new AkashiError('internal', 'the transaction of this session has ended', {
+    hint: 'await every statement before the work of the transaction resolves',
+  })
+}
+
+/**
+ * Runs one statement. A server that is silent for longer than its own limit and a grace is gone: the
+ * connection is cut, so that a lost network cannot keep a caller waiting.
+ */
+export async function execute(
+  client: Client,
+  text: string,
+  values: readonly unknown[],
+  timeoutMs: number,
+): Promise<pg.QueryResult> {
+  const deadline =
+    timeoutMs === 0
+      ? undefined
+      : setTimeout(() => client.connection.stream.destroy(silentServer()), timeoutMs + STATEMENT_GRACE_MS)
+  try {
+    const result: pg.QueryResult | pg.QueryResult[] = await (values.length === 0
+      ? client.query(text)
+      : client.query(text, [...values]))
+    return Array.isArray(result) ? lastOf(result) : result
+  } finally {
+    clearTimeout(deadline)
+  }
+}
+
+/** Several statements in one text answer several results; the last one counts. */
+function lastOf(results: readonly pg.QueryResult[]): pg.QueryResult {
+  const last = results.at(-1)
+  if (last === undefined) {
+    throw new AkashiError('internal', 'the statement is empty')
+  }
+  return last
+}
+
+function silentServer(): AkashiError {
+  return new AkashiError('timeout', 'the database stopped answering', { hint: 'check the network between them' })
+}
+
+function ignore(): void {
+  // The caller of the statement has the error; the queue only waits.
+}

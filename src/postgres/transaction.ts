@@ -1,0 +1,206 @@
+import pg from 'pg'
+import { AkashiError } from '../foundation/index.ts'
+import { sendCancel } from './cancel.ts'
+import type { Client } from './client.ts'
+import { type ContextKey, contextExpiry, contextSettings, contextValues } from './context.ts'
+import { IDLE_IN_TRANSACTION_MS } from './limits.ts'
+import type { ServerClock } from './server-clock.ts'
+import { ClientSession, execute, sessionEnded } from './session.ts'
+import { toAkashiError } from './sqlstate.ts'
+import type { Actor, DatabaseRole, Session, TransactionOptions } from './types.ts'
+
+/** What all transactions of one database have in common. */
+export interface TransactionEnvironment {
+  readonly role: DatabaseRole
+  readonly contextKey: ContextKey | undefined
+  readonly clock: ServerClock
+  readonly statementTimeoutMs: number
+}
+
+/** The role that owns everything has no login; whoever logs in for it acts as it inside a transaction. */
+const OWNER_ROLE = 'akashi_owner'
+
+/** What text results depend on, pinned so that the codecs see one form, and limits that hold in this transaction only. */
+const pinnedSettings: readonly (readonly [name: string, value: string])[] = [
+  ['timezone', 'UTC'],
+  ['datestyle', 'ISO, YMD'],
+  ['intervalstyle', 'iso_8601'],
+  ['bytea_output', 'hex'],
+  ['idle_in_transaction_session_timeout', String(IDLE_IN_TRANSACTION_MS)],
+]
+
+/**
+ * One statement sets everything, transaction-locally: nothing of it outlives the transaction, which is
+ * also what makes it work through a pooler. Values are parameters; the names are constants of ours.
+ */
+const prepareTransaction = [
+  'select (extract(epoch from now()) * 1000)::float8 as server_time',
+  ...pinnedSettings.map(([name, value]) => `set_config('${name}', '${value}', true)`),
+  ...contextSettings.map((name, index) => `set_config('${name}', $${index + 1}, true)`),
+  `set_config('statement_timeout', $${contextSettings.length + 1}, true)`,
+].join(', ')
+
+const prepareOwnerTransaction = `${prepareTransaction}, set_config('role', '${OWNER_ROLE}', true)`
+
+/**
+ * Runs `work` in one transaction on `client`: commits when it resolves, else rolls back. Afterwards the
+ * connection may be used again only when {@link isReusable} says so.
+ */
+export async function runTransaction<T>(
+  client: Client,
+  environment: TransactionEnvironment,
+  actor: Actor,
+  work: (session: Session) => Promise<T>,
+  options: TransactionOptions,
+): Promise<T> {
+  const timeoutMs = options.timeoutMs ?? environment.statementTimeoutMs
+  const session = new ClientSession(client, timeoutMs)
+  const abort = watchAbort(client, session, options.signal)
+  try {
+    const result = await Promise.race([
+      abort.aborted,
+      begin(client, session, environment, actor, options, timeoutMs).then(() => work(session)),
+    ])
+    await session.settled()
+    abort.stop()
+    session.close(sessionEnded())
+    await commit(client, session, timeoutMs)
+    return result
+  } catch (error) {
+    abort.stop()
+    session.close(sessionEnded())
+    await abort.delivered()
+    await rollback(client, session, timeoutMs)
+    throw session.translate(error)
+  }
+}
+
+/** Whether a connection is between transactions; any other state would be the next user's problem. */
+export function isReusable(client: Client): boolean {
+  return client.getTransactionStatus() === 'I' && !client.connection.stream.destroyed
+}
+
+async function begin(
+  client: Client,
+  session: ClientSession,
+  environment: TransactionEnvironment,
+  actor: Actor,
+  { isolation = 'read committed', readOnly = false }: TransactionOptions,
+  timeoutMs: number,
+): Promise<void> {
+  if (isolation !== 'read committed' && isolation !== 'repeatable read' && isolation !== 'serializable') {
+    throw new AkashiError('internal', 'there is no such isolation level')
+  }
+  const { clock, contextKey } = environment
+  await session.query(`begin isolation level ${isolation} ${readOnly ? 'read only' : 'read write'}`)
+  const text = environment.role === 'owner' ? prepareOwnerTransaction : prepareTransaction
+  const prepare = async (serverTime: number) => {
+    const values = [...contextValues(actor, contextKey, serverTime), String(timeoutMs)]
+    const { rows } = await session.query<{ server_time: number }>(text, values)
+    return rows[0]?.server_time ?? serverTime
+  }
+  const estimated = clock.now()
+  const began = await prepare(estimated)
+  clock.observe(began)
+  // The clocks differ by more than a signature lives, or a pooler's queue took that long: sign with the server's time.
+  if (contextKey !== undefined && began / 1000 > contextExpiry(estimated)) {
+    await prepare(began)
+  }
+  if (client.getTransactionStatus() !== 'T') {
+    throw new AkashiError('internal', 'the transaction did not begin')
+  }
+}
+
+async function commit(client: Client, session: ClientSession, timeoutMs: number): Promise<void> {
+  if (client.getTransactionStatus() === 'I' || session.copying) {
+    throw new AkashiError('internal', 'the work ended its own transaction', {
+      hint: 'commit and rollback belong to transaction(), not to its work',
+    })
+  }
+  const { command } = await sendCommit(client, timeoutMs)
+  if (command !== 'COMMIT') {
+    // After a failed statement COMMIT answers ROLLBACK without an error; a caller must not believe it.
+    throw session.firstError ?? new AkashiError('internal', 'a statement of the transaction failed')
+  }
+}
+
+async function sendCommit(client: Client, timeoutMs: number): Promise<pg.QueryResult> {
+  try {
+    return await execute(client, 'commit', [], timeoutMs)
+  } catch (error) {
+    if (error instanceof pg.DatabaseError && error.severity === 'ERROR') {
+      throw toAkashiError(error)
+    }
+    throw new AkashiError('unavailable', 'the connection was lost while committing', {
+      hint: 'whether it committed is not known: look before doing it again',
+      detail: { committed: 'unknown' },
+      cause: toAkashiError(error),
+    })
+  }
+}
+
+/** Leaves the connection reusable, or visibly not ({@link isReusable}). */
+async function rollback(client: Client, session: ClientSession, timeoutMs: number): Promise<void> {
+  if (session.copying) {
+    client.connection.stream.destroy()
+    return
+  }
+  await session.settled()
+  if (client.getTransactionStatus() === 'I' || client.connection.stream.destroyed) {
+    return
+  }
+  try {
+    await execute(client, 'rollback', [], timeoutMs)
+  } catch {
+    client.connection.stream.destroy()
+  }
+}
+
+interface AbortWatch {
+  /** Rejects when the signal fires; never resolves. */
+  readonly aborted: Promise<never>
+  stop(): void
+  /** Resolves when no cancel request is under way any more. */
+  delivered(): Promise<void>
+}
+
+function watchAbort(client: Client, session: ClientSession, signal: AbortSignal | undefined): AbortWatch {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  aborted.catch(() => undefined)
+  let cancelling: Promise<unknown> = Promise.resolve()
+  const onAbort = () => {
+    const error = abortError(signal)
+    session.close(error)
+    if (session.copying) {
+      client.connection.stream.destroy()
+    } else if (session.busy) {
+      cancelling = sendCancel(client).then((delivered) => {
+        if (!delivered) {
+          // It may still arrive, at a statement of somebody else.
+          client.connection.stream.destroy()
+        }
+      })
+    }
+    reject(error)
+  }
+  if (signal?.aborted === true) {
+    onAbort()
+  } else {
+    signal?.addEventListener('abort', onAbort, { once: true })
+  }
+  return {
+    aborted,
+    stop: () => signal?.removeEventListener('abort', onAbort),
+    delivered: async () => {
+      await cancelling
+    },
+  }
+}
+
+/** `AbortSignal.timeout()` is a timeout, every other reason a cancellation. */
+export function abortError(signal: AbortSignal | undefined): AkashiError {
+  const reason: unknown = signal?.reason
+  return reason instanceof Error && reason.name === 'TimeoutError'
+    ? new AkashiError('timeout', 'the transaction took too long', { cause: reason })
+    : new AkashiError('cancelled', 'the caller cancelled the transaction', { cause: reason })
+}

@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs'
+import type { TestProject } from 'vitest/node'
+import { migrateUp, openDatabase } from '../../src/postgres/index.ts'
+import { CONTEXT_KEY, LOGIN_ROLES, MIGRATIONS, rolePassword, TEMPLATE } from './settings.ts'
+import { startLocalServer } from './local-server.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** Superuser URL of the server that the run uses, of its database `postgres`. */
+    readonly serverUrl: string
+  }
+}
+
+/**
+ * One server for the whole run: the one of AKASHI_TEST_DATABASE_URL (a superuser's; its roles akashi_* get
+ * test passwords), else one of our own. A template database has all migrations; test files clone it.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const given = process.env['AKASHI_TEST_DATABASE_URL']
+  const server = given === undefined ? await startOwnServer() : { url: given, stop: async () => {} }
+  try {
+    await prepareTemplate(server.url)
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
+  project.provide('serverUrl', server.url)
+  return server.stop
+}
+
+async function startOwnServer(): Promise<{ url: string; stop: () => Promise<void> }> {
+  const binaries = ['/var/tmp/pg18/bin', '/usr/lib/postgresql/15/bin'].find((folder) => existsSync(folder))
+  if (binaries === undefined) {
+    throw new Error('there is no PostgreSQL to test with')
+  }
+  const server = await startLocalServer(binaries)
+  return { url: server.url('postgres'), stop: server.stop }
+}
+
+async function prepareTemplate(serverUrl: string): Promise<void> {
+  const server = openDatabase({ url: serverUrl, role: 'owner' })
+  const templateUrl = new URL(serverUrl)
+  templateUrl.pathname = `/${TEMPLATE}`
+  const template = openDatabase({ url: templateUrl.href, role: 'owner' })
+  try {
+    await server.direct(async (session) => {
+      await session.query(`drop database if exists ${TEMPLATE}`)
+      await session.query(`create database ${TEMPLATE}`)
+    })
+    await migrateUp({ url: templateUrl.href, directory: MIGRATIONS })
+    await template.direct(async (session) => {
+      for (const role of LOGIN_ROLES) {
+        await session.query(`alter role akashi_${role} password '${rolePassword(role)}'`)
+      }
+      await session.query('select auth.add_context_key($1, $2)', [CONTEXT_KEY.id, CONTEXT_KEY.secret])
+    })
+  } finally {
+    await template.close()
+    await server.close()
+  }
+}

@@ -1,0 +1,3 @@
+export { freePort, type LocalServer, startLocalServer } from './local-server.ts'
+export { CONTEXT_KEY, MIGRATIONS } from './settings.ts'
+export { type EmptyDatabase, emptyDatabase, type TestDatabase, testDatabase } from './test-database.ts'

@@ -1,0 +1,22 @@
+import { fileURLToPath } from 'node:url'
+import type { ContextKey, DatabaseRole } from '../../src/postgres/index.ts'
+
+export const TEMPLATE = 'akashi_template'
+
+export const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url))
+
+/** Known to the template database, and so to every database of a test. */
+export const CONTEXT_KEY: ContextKey = { id: 'test', secret: Buffer.alloc(32, 0x5a) }
+
+/** The owner has no login: the superuser acts as it. */
+export const LOGIN_ROLES: readonly Exclude<DatabaseRole, 'owner'>[] = [
+  'app',
+  'worker',
+  'reader',
+  'security_admin',
+  'backup',
+]
+
+export function rolePassword(role: Exclude<DatabaseRole, 'owner'>): string {
+  return `test-${role}`
+}
