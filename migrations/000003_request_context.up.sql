@@ -70,17 +70,14 @@ declare
   expires text := current_setting('app.context_expires', true);
   signing auth.context_keys;
 begin
-  if signature is null or signature = '' or expires is null or expires !~ '^[0-9]{1,12}$' then
-    return false;
-  end if;
-  if expires::bigint < extract(epoch from now()) then
+  if signature is null or signature = '' then
     return false;
   end if;
   select * into signing from auth.context_keys where id = current_setting('app.context_key', true);
   if not found then
     return false;
   end if;
-  return signature = encode(sha256(signing.outer_key || sha256(signing.inner_key || convert_to(concat_ws(E'\x1f',
+  if signature <> encode(sha256(signing.outer_key || sha256(signing.inner_key || convert_to(concat_ws(E'\x1f',
     coalesce(current_setting('app.current_user_id', true), ''),
     coalesce(current_setting('app.current_session_id', true), ''),
     coalesce(current_setting('app.subject', true), ''),
@@ -92,9 +89,13 @@ begin
     coalesce(current_setting('app.api_endpoint', true), ''),
     coalesce(current_setting('app.application_version', true), ''),
     coalesce(current_setting('app.tenant_id', true), ''),
-    expires,
+    coalesce(expires, ''),
     signing.id
-  ), 'UTF8'))), 'hex');
+  ), 'UTF8'))), 'hex') then
+    return false;
+  end if;
+  -- Only now are the claims known to be ours, and the expiry to be a number.
+  return expires::bigint >= extract(epoch from now());
 end
 $$;
 comment on function auth.context_verified() is

@@ -3,21 +3,13 @@ set local role akashi_owner;
 
 create sequence audit.audit_logs_seq;
 
--- UUID version 7 sorts by time, so its index grows at one end; PostgreSQL has a function for it from 18 on.
-do $uuid$
-begin
-  if current_setting('server_version_num')::integer >= 180000 then
-    create function audit.uuid_v7() returns uuid language sql volatile parallel safe as 'select pg_catalog.uuidv7()';
-  else
-    create function audit.uuid_v7() returns uuid language sql volatile parallel safe as $$
-      select pg_catalog.encode(pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.overlay(
-        pg_catalog.uuid_send(pg_catalog.gen_random_uuid())
-        placing pg_catalog.substring(pg_catalog.int8send((extract(epoch from pg_catalog.clock_timestamp()) * 1000)::bigint) from 3)
-        from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
-    $$;
-  end if;
-end
-$uuid$;
+-- UUID version 7 sorts by time, so its index grows at one end. PostgreSQL has a function for it from 18 on.
+create function audit.uuid_v7() returns uuid language sql volatile parallel safe set search_path = '' as $$
+  select encode(set_bit(set_bit(overlay(
+    uuid_send(gen_random_uuid())
+    placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
+    from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
+$$;
 
 create table audit.audit_logs (
   id                  uuid not null default audit.uuid_v7(),
@@ -62,6 +54,13 @@ create table audit.audit_logs (
   -- the definer functions below can insert.
   primary key (id, created_at)
 ) partition by range (created_at);
+do $uuid$
+begin
+  if current_setting('server_version_num')::integer >= 180000 then
+    alter table audit.audit_logs alter column id set default uuidv7();
+  end if;
+end
+$uuid$;
 comment on table audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
 comment on column audit.audit_logs.xid is 'The transaction; with seq it is the order in which the ledger takes rows.';
 comment on column audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';
@@ -110,12 +109,13 @@ grant select on audit.protected_tables to akashi_app, akashi_worker, akashi_secu
 create trigger update_updated_at before update on audit.protected_tables
   for each row execute function auth.update_updated_at();
 
--- The primary key of a row given as jsonb, as text: the value itself, or a JSON array of several.
--- A body that is parsed once needs no pinned search_path, and without one the planner can inline it.
-create function audit.record_key(record jsonb, key_columns text[]) returns text
-  language sql immutable parallel safe
-  return case when cardinality(key_columns) = 1 then record ->> key_columns[1]
-    else (select jsonb_agg(record -> key order by place)::text from unnest(key_columns) with ordinality as k (key, place)) end;
+-- A key of several columns as text: a JSON array of their values in the key's order.
+create function audit.composite_key(record jsonb, key_columns text[]) returns text
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return (select jsonb_agg(record -> key order by place) from unnest(key_columns) with ordinality as k (key, place));
+end
+$$;
 
 -- One statement's changes, one row each. The trigger's arguments come from protected_tables:
 -- 0 classification, 1 key columns, 2 subject column or '', 3 ignored columns.
@@ -143,6 +143,7 @@ declare
   tenant         constant text := nullif(current_setting('app.tenant_id', true), '');
   classification constant text := tg_argv[0];
   key_columns    constant text[] := tg_argv[1];
+  key_column     constant text := case when cardinality(key_columns) = 1 then key_columns[1] end;
   subject_column constant text := nullif(tg_argv[2], '');
   ignored        constant text[] := tg_argv[3];
 begin
@@ -152,7 +153,7 @@ begin
       action, operation, record_id, data_subject, new_values)
     select actor, session, actor_subject, client_ip, agent, verified, endpoint, request, trace, correlation, version, tenant,
       classification, tg_table_schema, tg_table_name,
-      'insert', 'INSERT', audit.record_key(n, key_columns), n ->> subject_column, n
+      'insert', 'INSERT', coalesce(n ->> key_column, audit.composite_key(n, key_columns)), n ->> subject_column, n
     from (select to_jsonb(r) as n from new_rows r) rows;
   elsif tg_op = 'UPDATE' then
     insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
@@ -160,9 +161,9 @@ begin
       action, operation, record_id, data_subject, old_values, new_values, changed_fields, detail)
     select actor, session, actor_subject, client_ip, agent, verified, endpoint, request, trace, correlation, version, tenant,
       classification, tg_table_schema, tg_table_name,
-      'update', 'UPDATE', audit.record_key(n, key_columns), coalesce(n ->> subject_column, o ->> subject_column),
+      'update', 'UPDATE', coalesce(n ->> key_column, audit.composite_key(n, key_columns)), coalesce(n ->> subject_column, o ->> subject_column),
       diff.old_values, n, diff.fields,
-      case when diff.fields && key_columns then jsonb_build_object('previous_record_id', audit.record_key(o, key_columns)) end
+      case when diff.fields && key_columns then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, audit.composite_key(o, key_columns))) end
     from (select to_jsonb(r) as o, row_number() over () as place from old_rows r) before
     join (select to_jsonb(r) as n, row_number() over () as place from new_rows r) after using (place)
     cross join lateral (
@@ -177,7 +178,7 @@ begin
       action, operation, record_id, data_subject, old_values)
     select actor, session, actor_subject, client_ip, agent, verified, endpoint, request, trace, correlation, version, tenant,
       classification, tg_table_schema, tg_table_name,
-      'delete', 'DELETE', audit.record_key(o, key_columns), o ->> subject_column, o
+      'delete', 'DELETE', coalesce(o ->> key_column, audit.composite_key(o, key_columns)), o ->> subject_column, o
     from (select to_jsonb(r) as o from old_rows r) rows;
   else
     insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,

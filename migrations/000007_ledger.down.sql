@@ -1,3 +1,5 @@
+drop function audit.trigger_problems(text);
+delete from lifecycle.settings where key = 'ledger.origin';
 drop function audit.assert_unfiltered(regclass);
 drop table audit.ledger_checkpoints;
 drop table audit.ledger_tiles;

@@ -113,3 +113,50 @@ end
 $$;
 comment on function audit.assert_unfiltered(regclass) is 'Fails unless the caller sees every row of the table.';
 grant execute on function audit.assert_unfiltered(regclass) to akashi_worker, akashi_security_admin;
+
+-- The first part of every log's origin (C2SP tlog-checkpoint); unlike any other installation's.
+insert into lifecycle.settings (key, value, description)
+values ('ledger.origin', to_jsonb('akashi.local/' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 12)),
+        'name under which this installation signs its logs; the log''s own name follows it');
+
+-- Triggers that record or guard and are not as they should be, for one log: the guards of its table and
+-- of the ledger; for audit_logs also the triggers of every protected table and partition.
+create function audit.trigger_problems(log text) returns table ("table" text, problem text)
+  language sql stable security definer set search_path = '' as $$
+  with guarded as (
+    select t.relid, 'refuse_change' as trigger_name
+    from lifecycle.policies p
+    cross join lateral (
+      select relid from pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name)))
+    ) t
+    where p.append_only and p.table_name = log
+    union all
+    select to_regclass(name), trigger_name
+    from (values ('audit.ledger_entries', 'refuse_change'), ('audit.ledger_checkpoints', 'refuse_change'),
+                 ('audit.ledger_tiles', 'keep_tile'), ('audit.ledger_heads', 'keep_head')) as own (name, trigger_name)
+  ), recorded as (
+    select p.schema_name, p.table_name, part.relid, 'akashi_audit_' || event as trigger_name
+    from audit.protected_tables p
+    cross join lateral (
+      select relid from pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name)))
+      union select to_regclass(format('%I.%I', p.schema_name, p.table_name))
+    ) part
+    cross join unnest(array['insert', 'update', 'delete', 'truncate']) event
+    where log = 'audit_logs'
+  ), expected as (
+    select relid, relid::regclass::text as name, trigger_name from guarded
+    union all
+    select relid, coalesce(relid::regclass::text, format('%I.%I', schema_name, table_name)), trigger_name from recorded
+  )
+  select e.name,
+         case when e.relid is null then 'the protected table is gone'
+              when t.oid is null then format('trigger %s is missing', e.trigger_name)
+              when t.tgenabled = 'D' then format('trigger %s is disabled', e.trigger_name)
+              else format('trigger %s does not fire in every session', e.trigger_name) end
+  from expected e
+  left join pg_catalog.pg_trigger t on t.tgrelid = e.relid and t.tgname = e.trigger_name and not t.tgisinternal
+  where t.oid is null
+     or (t.tgenabled <> 'A' and e.trigger_name not in ('keep_tile', 'keep_head'))
+     or t.tgenabled = 'D'
+$$;
+grant execute on function audit.trigger_problems(text) to akashi_worker, akashi_security_admin;

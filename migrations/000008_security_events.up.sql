@@ -41,6 +41,13 @@ create table security.security_events (
   constraint security_events_severity_check check (severity in ('info', 'low', 'medium', 'high', 'critical')),
   constraint security_events_result_check check (result in ('success', 'failure'))
 ) partition by range (created_at);
+do $uuid$
+begin
+  if current_setting('server_version_num')::integer >= 180000 then
+    alter table security.security_events alter column id set default uuidv7();
+  end if;
+end
+$uuid$;
 comment on table security.security_events is 'Append-only; sealed into the ledger security_events.';
 comment on column security.security_events.created_at is 'When it happened.';
 comment on column security.security_events.received_at is 'When it arrived here; live detectors count by it.';

@@ -1,0 +1,6 @@
+export { duckdbEntrySql, encodeRow, entryHash, postgresEntrySql, type RowText } from './ledger/encoding.ts'
+export { auditLogs, type LogDefinition, logs, securityEvents } from './ledger/logs.ts'
+export { type Sealed, seal } from './ledger/sealer.ts'
+export { type Head, readHead, readHeads } from './ledger/store.ts'
+export { type VerifyOptions, verify } from './ledger/verify/index.ts'
+export type { LogReport, Problem, ProblemKind, VerifyReport } from './ledger/verify/problems.ts'

@@ -1,0 +1,131 @@
+/**
+ * The canonical encoding of a row (docs/ledger.md, version 1): a header line, then for every column that
+ * is not NULL, in ascending order of the names' bytes,
+ *
+ *     name ':' octets ':' value '\n'
+ *
+ * where `octets` is the length of the value in UTF-8 bytes. An entry is the SHA-256 of these bytes.
+ * The same encoding is written here three times over one definition: in TypeScript, in PostgreSQL's SQL
+ * and in DuckDB's.
+ */
+import { createHash } from 'node:crypto'
+import { AkashiError } from '../../foundation/index.ts'
+import type { ColumnForm, LogDefinition } from './logs.ts'
+
+/** A row as text, one value per column in PostgreSQL's output form; null and absent are the same. */
+export type RowText = Readonly<Record<string, string | readonly string[] | null | undefined>>
+
+const MICROSECONDS_PER_MILLISECOND = 1000n
+
+function columnNames(log: LogDefinition): string[] {
+  return Object.keys(log.columns).sort()
+}
+
+function header(log: LogDefinition): string {
+  return `akashi/${log.log}/${log.version}\n`
+}
+
+/** The bytes whose SHA-256 is the row's entry. */
+export function encodeRow(log: LogDefinition, row: RowText): Buffer {
+  let text = header(log)
+  for (const name of columnNames(log)) {
+    const value = row[name]
+    if (value === null || value === undefined) continue
+    const form = log.columns[name] ?? 'text'
+    const encoded = encodeValue(form, value, name)
+    text += `${name}:${Buffer.byteLength(encoded)}:${encoded}\n`
+  }
+  return Buffer.from(text)
+}
+
+/** SHA-256 of {@link encodeRow}, 32 bytes. */
+export function entryHash(log: LogDefinition, row: RowText): Buffer {
+  return createHash('sha256').update(encodeRow(log, row)).digest()
+}
+
+function encodeValue(form: ColumnForm, value: string | readonly string[], name: string): string {
+  if (form === 'text[]') {
+    if (typeof value === 'string') throw new AkashiError('internal', `column ${name} is an array`)
+    return value.map((element) => `${Buffer.byteLength(element)}:${element}`).join('')
+  }
+  if (typeof value !== 'string') throw new AkashiError('internal', `column ${name} is not an array`)
+  if (form === 'time') return epochMicroseconds(value)
+  if (form === 'bytes') return value.replace(/^\\x/, '')
+  return value
+}
+
+/** `2026-11-21 05:01:17.402691+00` or ISO 8601 in UTC → microseconds since 1970 as a decimal. */
+function epochMicroseconds(value: string): string {
+  const match = /^(\d{4,6}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:\+00(?::?00)?|Z)$/.exec(value)
+  if (match === null) {
+    throw new AkashiError('invalid_input', `${value} is no timestamp in UTC`, {
+      hint: 'read the row with timezone set to UTC and datestyle to ISO',
+    })
+  }
+  const [, date = '', time = '', fraction = ''] = match
+  const year = date.length > 10 ? `+${date.padStart(12, '0')}` : date
+  const milliseconds = Date.parse(`${year}T${time}Z`)
+  return (BigInt(milliseconds) * MICROSECONDS_PER_MILLISECOND + BigInt(fraction.padEnd(6, '0'))).toString()
+}
+
+/** One expression of PostgreSQL's SQL per form, giving the value as text, NULL for NULL. */
+const postgresForms: Readonly<Record<ColumnForm, (column: string) => string>> = {
+  text: (column) => `${column}::text`,
+  integer: (column) => `${column}::text`,
+  boolean: (column) => `${column}::text`,
+  uuid: (column) => `${column}::text`,
+  // The cast from inet to text always shows the netmask; the output form leaves out that of a single host.
+  inet: (column) => `case when ${column} is not null then concat(${column}) end`,
+  json: (column) => `${column}::text`,
+  bytes: (column) => `encode(${column}, 'hex')`,
+  time: (column) => `((extract(epoch from ${column}) * 1000000)::bigint)::text`,
+  'text[]': (column) =>
+    `case when ${column} is not null then coalesce((select string_agg(octet_length(e) || ':' || e, '' order by n) from unnest(${column}) with ordinality as a (e, n)), '') end`,
+}
+
+/** One expression of DuckDB's SQL per form, over the columns that the archive's Parquet files have. */
+const duckdbForms: Readonly<Record<ColumnForm, (column: string) => string>> = {
+  text: (column) => `${column}::varchar`,
+  integer: (column) => `${column}::varchar`,
+  boolean: (column) => `${column}::varchar`,
+  uuid: (column) => `${column}::varchar`,
+  inet: (column) => `${column}::varchar`,
+  json: (column) => `${column}::varchar`,
+  bytes: (column) => `lower(hex(${column}))`,
+  time: (column) => `epoch_us(${column})::varchar`,
+  'text[]': (column) =>
+    `case when ${column} is not null then array_to_string(list_transform(${column}, e -> strlen(e)::varchar || ':' || e), '') end`,
+}
+
+export interface EntrySql {
+  /** Select list that computes each column's text once: `… as t0, … as t1, …`. */
+  readonly texts: string
+  /** Expression over those texts: the entry hash as bytea (PostgreSQL) or lowercase hex (DuckDB). */
+  readonly hash: string
+}
+
+/**
+ * The entry hash as PostgreSQL's SQL. Use it as
+ * `select <hash> from (select <columns>, <texts> from <table> r offset 0) t`: the texts are computed in a
+ * subquery that the planner must not flatten, or every value would be converted twice.
+ */
+export function postgresEntrySql(log: LogDefinition, alias = 'r'): EntrySql {
+  const names = columnNames(log)
+  const texts = names.map((name, i) => `${postgresForms[log.columns[name] ?? 'text'](`${alias}."${name}"`)} as t${i}`)
+  const parts = names.map((name, i) => `'${name}:' || octet_length(t${i}) || ':' || t${i} || E'\\n'`)
+  return {
+    texts: texts.join(', '),
+    hash: `sha256(convert_to(concat('akashi/${log.log}/${log.version}' || E'\\n', ${parts.join(', ')}), 'UTF8'))`,
+  }
+}
+
+/** The entry hash as DuckDB's SQL, lowercase hex. */
+export function duckdbEntrySql(log: LogDefinition, alias = 'r'): EntrySql {
+  const names = columnNames(log)
+  const texts = names.map((name, i) => `${duckdbForms[log.columns[name] ?? 'text'](`${alias}."${name}"`)} as t${i}`)
+  const parts = names.map((name, i) => `'${name}:' || strlen(t${i})::varchar || ':' || t${i} || chr(10)`)
+  return {
+    texts: texts.join(', '),
+    hash: `sha256(concat('akashi/${log.log}/${log.version}', chr(10), ${parts.join(', ')}))`,
+  }
+}

@@ -1,0 +1,84 @@
+/** What the ledger keeps in PostgreSQL: heads, tiles, entries. */
+import type { Session } from '../../postgres/index.ts'
+import type { TileKey, TileReader } from './tiles.ts'
+
+export interface Head {
+  readonly log: string
+  readonly epoch: number
+  readonly origin: string
+  /** Entries in the tree. */
+  readonly size: bigint
+  readonly root: Buffer
+  /** The signed checkpoint of this size; null before the first entry. */
+  readonly note: string | null
+  /** The frontier: all rows at or before (lastXid, lastSeq) are in the tree. */
+  readonly lastXid: string
+  readonly lastSeq: string
+  /** ISO 8601 in UTC. */
+  readonly sealedAt: string | null
+}
+
+const headColumns = `log, epoch, origin, size::text, root, note, last_xid::text as "lastXid",
+  last_seq::text as "lastSeq", sealed_at as "sealedAt"`
+
+type HeadRow = Omit<Head, 'size'> & { readonly size: string }
+
+function toHead(row: HeadRow): Head {
+  return { ...row, size: BigInt(row.size) }
+}
+
+export async function readHead(session: Session, log: string): Promise<Head | undefined> {
+  const { rows } = await session.query<HeadRow>(`select ${headColumns} from audit.ledger_heads where log = $1`, [log])
+  return rows.map(toHead)[0]
+}
+
+export async function readHeads(session: Session): Promise<Head[]> {
+  const { rows } = await session.query<HeadRow>(`select ${headColumns} from audit.ledger_heads order by log`)
+  return rows.map(toHead)
+}
+
+/** The head of a log, locked until the transaction ends and made where there is none. */
+export async function lockHead(session: Session, log: string, emptyRoot: Buffer): Promise<Head> {
+  await session.query(
+    `insert into audit.ledger_heads (log, origin, root)
+     select $1, (value #>> '{}') || '/' || $1, $2 from lifecycle.settings where key = 'ledger.origin'
+     on conflict (log) do nothing`,
+    [log, emptyRoot],
+  )
+  const { rows } = await session.query<HeadRow>(
+    `select ${headColumns} from audit.ledger_heads where log = $1 for update`,
+    [log],
+  )
+  const [head] = rows.map(toHead)
+  if (head === undefined) throw new Error(`log ${log} has no head: the setting ledger.origin is missing`)
+  return head
+}
+
+/** Tiles as stored. */
+export function tileReader(session: Session, log: string): TileReader {
+  return async ({ level, tile }) => {
+    const { rows } = await session.query<{ hashes: Buffer }>(
+      'select hashes from audit.ledger_tiles where log = $1 and level = $2 and tile = $3',
+      [log, level, tile.toString()],
+    )
+    return rows[0]?.hashes
+  }
+}
+
+export async function writeTiles(
+  session: Session,
+  log: string,
+  tiles: readonly { readonly key: TileKey; readonly hashes: Buffer }[],
+): Promise<void> {
+  await session.query(
+    `insert into audit.ledger_tiles (log, level, tile, hashes)
+     select $1, level, tile, hashes from unnest($2::smallint[], $3::bigint[], $4::bytea[]) as t (level, tile, hashes)
+     on conflict (log, level, tile) do update set hashes = excluded.hashes`,
+    [
+      log,
+      tiles.map((tile) => tile.key.level),
+      tiles.map((tile) => tile.key.tile.toString()),
+      tiles.map((tile) => tile.hashes),
+    ],
+  )
+}

@@ -1,0 +1,33 @@
+import { emptyRoot, nodeHash } from './merkle.ts'
+
+/** Computes roots of a growing tree while keeping only its right edge: one hash per level. */
+export class TreeHasher {
+  #size = 0n
+  /** Roots of complete subtrees from the widest to the narrowest. */
+  readonly #edge: { level: number; hash: Buffer }[] = []
+
+  get size(): bigint {
+    return this.#size
+  }
+
+  append(leaf: Buffer): void {
+    let node = { level: 0, hash: leaf }
+    let last = this.#edge.at(-1)
+    while (last !== undefined && last.level === node.level) {
+      this.#edge.pop()
+      node = { level: node.level + 1, hash: nodeHash(last.hash, node.hash) }
+      last = this.#edge.at(-1)
+    }
+    this.#edge.push(node)
+    this.#size += 1n
+  }
+
+  root(): Buffer {
+    let root: Buffer | undefined
+    for (let i = this.#edge.length - 1; i >= 0; i -= 1) {
+      const hash = this.#edge[i]?.hash
+      if (hash !== undefined) root = root === undefined ? hash : nodeHash(hash, root)
+    }
+    return root ?? emptyRoot
+  }
+}

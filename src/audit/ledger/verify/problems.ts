@@ -1,0 +1,51 @@
+/**
+ * What verification can find.
+ *
+ * changed: a row no longer hashes to its entry. removed: an entry's row, or an entry, is gone. added: a
+ * row below the frontier has no entry. reordered: entries stand at each other's positions. unsealed: a
+ * row that the sealer should have taken long ago. checkpoint: the tree, its head or a published
+ * checkpoint disagree. trigger: a trigger that records or guards is missing or disabled.
+ */
+export type ProblemKind = 'changed' | 'removed' | 'added' | 'reordered' | 'unsealed' | 'checkpoint' | 'trigger'
+
+export interface Problem {
+  readonly kind: ProblemKind
+  /** Position in the log as a decimal, null where there is none. */
+  readonly position: string | null
+  /** The row's id, or the name of the thing that is wrong. */
+  readonly id: string | null
+  readonly detail: string
+}
+
+export interface LogReport {
+  readonly log: string
+  readonly size: string
+  /** Base64 of the root that the head claims. */
+  readonly root: string
+  /** Rows whose hash was computed and compared. */
+  readonly checked: number
+  /** Entries whose rows retention removed, each covered by a signed record. */
+  readonly retired: number
+  readonly problems: readonly Problem[]
+  /** Problems beyond MAX_PROBLEMS, counted and not listed. */
+  readonly unlisted: number
+}
+
+export interface VerifyReport {
+  readonly ok: boolean
+  readonly logs: readonly LogReport[]
+}
+
+/** Problems listed per log; the rest are counted. */
+export const MAX_PROBLEMS = 1_000
+
+/** Collects problems up to {@link MAX_PROBLEMS}. */
+export class ProblemList {
+  readonly listed: Problem[] = []
+  unlisted = 0
+
+  add(kind: ProblemKind, position: bigint | string | null, id: string | null, detail: string): void {
+    if (this.listed.length >= MAX_PROBLEMS) this.unlisted += 1
+    else this.listed.push({ kind, position: position === null ? null : position.toString(), id, detail })
+  }
+}
