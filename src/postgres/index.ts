@@ -1,4 +1,5 @@
 export type { ContextKey } from './context.ts'
+export * from './embedded/index.ts'
 export * from './migrate/index.ts'
 export { type DatabaseOptions, openDatabase } from './pool.ts'
 export { SQLSTATE, sqlState } from './sqlstate.ts'

@@ -1,0 +1,3 @@
+export { startEmbedded } from './start.ts'
+export { clusterStatus } from './status.ts'
+export type { ClusterStatus, EmbeddedOptions, EmbeddedServer, ServerExit } from './types.ts'

@@ -1,0 +1,30 @@
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { z } from 'zod'
+import type { Home } from './home.ts'
+import { isMissing } from './postmaster.ts'
+
+/** `server.json`: where the server is, or last was. postmaster.pid says whether it runs. */
+const recordSchema = z.object({
+  version: z.string(),
+  port: z.number().int(),
+  socketDir: z.string(),
+  pid: z.number().int(),
+})
+
+export type ServerRecord = z.infer<typeof recordSchema>
+
+export async function writeRecord(home: Home, record: ServerRecord): Promise<void> {
+  const draft = `${home.recordFile}.new`
+  await writeFile(draft, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o644 })
+  await rename(draft, home.recordFile)
+}
+
+/** undefined when no server ever became ready here, or a crash of the machine left the file torn. */
+export async function readRecord(home: Home): Promise<ServerRecord | undefined> {
+  try {
+    return recordSchema.safeParse(JSON.parse(await readFile(home.recordFile, 'utf8'))).data
+  } catch (error) {
+    if (isMissing(error) || error instanceof SyntaxError) return undefined
+    throw error
+  }
+}

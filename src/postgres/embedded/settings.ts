@@ -1,0 +1,71 @@
+import type { Home } from './home.ts'
+
+/**
+ * Written to the configuration file at every start, below `ALTER SYSTEM` in precedence. Backup needs
+ * wal_level, the senders, the slots and summarize_wal; log_parameter_max_length keeps bound values,
+ * which may be secrets or personal data, out of the log.
+ */
+const DEFAULTS: Readonly<Record<string, string>> = {
+  max_connections: '100',
+  shared_buffers: '128MB',
+  max_wal_size: '1GB',
+  wal_level: 'replica',
+  max_wal_senders: '10',
+  max_replication_slots: '10',
+  summarize_wal: 'on',
+  password_encryption: 'scram-sha-256',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  datestyle: 'iso, ymd',
+  lc_messages: 'C',
+  default_text_search_config: 'pg_catalog.simple',
+  log_statement: 'ddl',
+  log_min_duration_statement: '3s',
+  log_parameter_max_length: '0',
+  log_line_prefix: '%m [%p] %q%u@%d ',
+  log_checkpoints: 'off',
+}
+
+export function configText(settings: Readonly<Record<string, string>>): string {
+  const lines = Object.entries({ ...DEFAULTS, ...settings }).map(([name, value]) => `${name} = ${quoted(value)}`)
+  return `# Written at every start of the embedded server. Use ALTER SYSTEM to change a setting.\n${lines.join('\n')}\n`
+}
+
+/** Passwords everywhere, loopback only, whatever the folder's own pg_hba.conf says. */
+export const HBA_TEXT = `# Written at every start of the embedded server.
+local all         all              scram-sha-256
+host  all         all 127.0.0.1/32 scram-sha-256
+local replication all              scram-sha-256
+host  replication all 127.0.0.1/32 scram-sha-256
+`
+
+export const SERVER_LOG_NAME = 'postgresql-%Y-%m-%d_%H%M%S.log'
+
+/** What neither a setting nor ALTER SYSTEM may change, since Akashi and its clients rely on it. */
+export function serverArguments(home: Home, port: number, socketDir: string): string[] {
+  const fixed: Record<string, string> = {
+    config_file: home.configFile,
+    hba_file: home.hbaFile,
+    listen_addresses: '127.0.0.1',
+    port: String(port),
+    unix_socket_directories: quotedPath(socketDir),
+    unix_socket_permissions: '0700',
+    logging_collector: 'on',
+    log_destination: 'stderr',
+    log_directory: home.logDir,
+    log_filename: SERVER_LOG_NAME,
+    log_file_mode: '0600',
+    log_rotation_age: '1d',
+    log_rotation_size: '10MB',
+  }
+  return ['-D', home.clusterDir, ...Object.entries(fixed).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
+}
+
+function quoted(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`
+}
+
+/** unix_socket_directories is a list: a path with a comma or a space is one element only in double quotes. */
+function quotedPath(path: string): string {
+  return `"${path.replaceAll('"', '""')}"`
+}
