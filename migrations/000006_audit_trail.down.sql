@@ -1,9 +1,19 @@
--- disposable: audit.protected_tables
-drop function audit.protect(regclass, text, text, text[]);
-drop function audit.attach_triggers(regclass, text, text[], text, text[]);
+-- disposable: audit.protected_tables, audit.exempt_tables
+drop function audit.record_access;
+drop function audit.record_action;
+drop view audit.coverage;
+drop function audit.exempt(regclass, text);
+drop function audit.unprotect(regclass);
+drop function audit.protect(regclass, text, text, jsonb, text[]);
+drop function audit.attach_triggers(regclass, audit.protected_tables);
 drop function audit.log_changes() cascade;
+drop function audit.redact(jsonb, text, text[], text[]);
+drop function audit.request_context();
+drop type audit.request_context;
 drop function audit.composite_key(jsonb, text[]);
+drop table audit.exempt_tables;
 drop table audit.protected_tables;
+drop table keys.digest_salts;
 delete from lifecycle.policies where schema_name = 'audit' and table_name = 'audit_logs';
 drop table audit.audit_logs;
 drop function audit.uuid_v7();

@@ -1,3 +1,4 @@
+delete from audit.exempt_tables where schema_name = 'audit' and table_name like 'ledger\_%';
 drop function audit.trigger_problems(text);
 delete from lifecycle.settings where key = 'ledger.origin';
 drop function audit.assert_unfiltered(regclass);

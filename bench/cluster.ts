@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Keyring, openKeyring } from '../src/keys/index.ts'
+import { type Database, openDatabase, startEmbedded } from '../src/postgres/index.ts'
+import { type Connections, prepareCluster } from '../src/start/index.ts'
+
+/** A cluster of its own with every migration applied, as `akashi up` makes it (fsync on). */
+export interface BenchCluster {
+  readonly connections: Connections
+  readonly keyring: Keyring
+  readonly owner: Database
+  readonly worker: Database
+  /** An application's pool whose context is signed. */
+  application(poolSize: number): Promise<Database>
+  close(): Promise<void>
+}
+
+export async function benchCluster(): Promise<BenchCluster> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'akashi-bench-'))
+  const server = await startEmbedded({ dataDir, port: 0 })
+  const keyring = await openKeyring(`file:${join(dataDir, 'keys')}`)
+  const connections = await prepareCluster({ server, keyring })
+  const owner = openDatabase({ url: connections.adminUrl, role: 'owner', statementTimeoutMs: 3_600_000 })
+  const worker = connections.open('worker', { poolSize: 4 })
+  const open: Database[] = [owner, worker]
+  return {
+    connections,
+    keyring,
+    owner,
+    worker,
+    application: async (poolSize) => {
+      const key = await keyring.ensure('context')
+      const database = connections.open('app', { poolSize, contextKey: { id: key.id, secret: await keyring.secret(key.id) } })
+      open.push(database)
+      return database
+    },
+    close: async () => {
+      await Promise.all(open.map((database) => database.close()))
+      await keyring.close()
+      await server.stop()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A name that no earlier round used. */
+export function uniqueName(prefix: string): string {
+  return `${prefix}_${randomBytes(4).toString('hex')}`
+}

@@ -1,0 +1,52 @@
+/** How fast a full verification reads: rows hashed and compared inside the server, tree and signatures included. */
+import { auditLogs, postgresEntrySql, seal, verify as verifyLedger, verifierKeys } from '../src/audit/index.ts'
+import { benchCluster } from './cluster.ts'
+import { atLeast, type Benchmark, interleave, median, ratio, figure } from './harness.ts'
+
+const ROWS = 300_000
+
+export const verify: Benchmark = {
+  name: 'verify',
+  description: 'rows per second of a full verification, hashed in the engine',
+  async run(options) {
+    const cluster = await benchCluster()
+    const count = Math.round(ROWS * options.scale)
+    try {
+      await cluster.owner.transaction({}, (session) =>
+        session.query(`create table bench_verify (id bigint generated always as identity primary key, customer integer, amount numeric(12,2), note text);
+          select audit.protect('bench_verify');
+          insert into bench_verify (customer, amount, note) select i, 12.5, 'two boxes of green tea' from generate_series(1, ${count}) i`),
+      )
+      await seal(cluster.worker, cluster.keyring, auditLogs)
+      await cluster.owner.direct((session) => session.query('vacuum analyze audit.audit_logs'))
+      await cluster.owner.direct((session) => session.query('vacuum analyze audit.ledger_entries'))
+      const entry = postgresEntrySql(auditLogs)
+      const figures = await interleave(
+        {
+          verify: async () => {
+            const begun = performance.now()
+            const report = await verifyLedger(cluster.worker, { verifierKeys: verifierKeys(cluster.keyring) })
+            if (!report.ok) throw new Error(`the ledger under the benchmark does not verify: ${JSON.stringify(report.logs)}`)
+            const checked = report.logs.reduce((sum, log) => sum + log.checked, 0)
+            return (checked * 1000) / (performance.now() - begun)
+          },
+          'hash only': async () => {
+            const begun = performance.now()
+            await cluster.worker.transaction({}, (session) =>
+              session.query(`select count(${entry.hash}) from (select ${entry.texts} from audit.audit_logs r offset 0) t`),
+              { timeoutMs: 600_000 },
+            )
+            return (count * 1000) / (performance.now() - begun)
+          },
+        },
+        options,
+      )
+      return [
+        atLeast('rows verified per second, hashed in the engine', median(figures.verify), 'rows/s', 150_000),
+        figure('full verification ÷ hashing the same rows and nothing else', ratio(figures.verify, figures['hash only']), '×'),
+      ]
+    } finally {
+      await cluster.close()
+    }
+  },
+}

@@ -1,0 +1,51 @@
+import { fileURLToPath } from 'node:url'
+import type { Keyring } from '../keys/index.ts'
+import { type EmbeddedServer, migrateUp, openDatabase } from '../postgres/index.ts'
+import { type Connections, DATABASE_NAME, embeddedConnections, loginRoles, rolePassword } from './connections.ts'
+
+/** Where the migration files are, from the source tree and from `dist` alike. */
+export const migrationsDirectory: string = fileURLToPath(new URL('../../migrations', import.meta.url))
+
+/** Makes an embedded cluster ready: the database, its migrations, the roles' passwords, the context key. */
+export async function prepareCluster(options: {
+  readonly server: EmbeddedServer
+  readonly keyring: Keyring
+  readonly signal?: AbortSignal
+}): Promise<Connections> {
+  const { server, keyring, signal } = options
+  await createDatabase(server)
+  const connections = embeddedConnections(server.port, server.superuser)
+  await migrateUp({ url: connections.adminUrl, directory: migrationsDirectory, ...(signal === undefined ? {} : { signal }) })
+  const admin = openDatabase({ url: connections.adminUrl, role: 'owner', poolSize: 1 })
+  try {
+    await admin.transaction({}, async (session) => {
+      for (const role of loginRoles) {
+        const name = `akashi_${role}`
+        // ALTER ROLE takes no parameters; quoted by the server, and never logged in plain text.
+        await session.query('set local log_statement = none')
+        const { rows } = await session.query<{ statement: string }>(
+          `select format('alter role %I password %L', $1::text, $2::text) as statement`,
+          [name, rolePassword(server.superuser.password, name)],
+        )
+        await session.query(rows[0]?.statement ?? '')
+      }
+      const key = await keyring.ensure('context')
+      await session.query('select auth.add_context_key($1, $2)', [key.id, Buffer.from(await keyring.secret(key.id))])
+    })
+  } finally {
+    await admin.close()
+  }
+  return connections
+}
+
+async function createDatabase(server: EmbeddedServer): Promise<void> {
+  const maintenance = openDatabase({ url: server.url('postgres'), role: 'owner', poolSize: 1 })
+  try {
+    await maintenance.direct(async (session) => {
+      const { rows } = await session.query('select from pg_database where datname = $1', [DATABASE_NAME])
+      if (rows.length === 0) await session.query(`create database ${DATABASE_NAME} encoding 'UTF8' template template0`)
+    })
+  } finally {
+    await maintenance.close()
+  }
+}
