@@ -191,6 +191,7 @@ $$;
 -- One statement's changes, one row each. The trigger's arguments come from protected_tables:
 -- 0 classification, 1 key columns, 2 subject column or '', 3 ignored, 4 digested, 5 omitted columns.
 -- The settings are pinned because to_jsonb and text output depend on them.
+-- r.* and not r: a table may have a column of that name.
 -- OLD and NEW are paired by their place: both transition tables are filled together, row by row.
 create function audit.log_changes() returns trigger
   language plpgsql security definer
@@ -215,7 +216,7 @@ begin
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'insert', 'INSERT', coalesce(n ->> key_column, audit.composite_key(n, key_columns)), n ->> subject_column,
       case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end
-    from (select to_jsonb(r) as n from new_rows r) rows;
+    from (select to_jsonb(r.*) as n from new_rows r) rows;
   elsif tg_op = 'UPDATE' then
     insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
@@ -229,8 +230,8 @@ begin
       diff.fields,
       case when diff.fields && key_columns
         then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, audit.composite_key(o, key_columns))) end
-    from (select to_jsonb(r) as o, row_number() over () as place from old_rows r) before
-    join (select to_jsonb(r) as n, row_number() over () as place from new_rows r) after using (place)
+    from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r) before
+    join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r) after using (place)
     cross join lateral (
       select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
       from jsonb_each(n) field
@@ -245,7 +246,7 @@ begin
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'delete', 'DELETE', coalesce(o ->> key_column, audit.composite_key(o, key_columns)), o ->> subject_column,
       case when redacted then audit.redact(o, o ->> subject_column, digested, omitted) else o end
-    from (select to_jsonb(r) as o from old_rows r) rows;
+    from (select to_jsonb(r.*) as o from old_rows r) rows;
   else
     insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
