@@ -77,6 +77,7 @@ begin
 end
 $$;
 create trigger keep_tile before update on audit.ledger_tiles for each row execute function audit.keep_tile();
+alter table audit.ledger_tiles enable always trigger keep_tile;
 
 create function audit.keep_head() returns trigger language plpgsql set search_path = '' as $$
 begin
@@ -89,6 +90,7 @@ begin
 end
 $$;
 create trigger keep_head before update on audit.ledger_heads for each row execute function audit.keep_head();
+alter table audit.ledger_heads enable always trigger keep_head;
 
 -- Bulk readers see every row or none: row security filters silently, so they ask first.
 create function audit.assert_unfiltered(target regclass) returns void
@@ -124,18 +126,22 @@ values ('ledger.origin', to_jsonb('akashi.local/' || substr(replace(gen_random_u
 create function audit.trigger_problems(log text) returns table ("table" text, problem text)
   language sql stable security definer set search_path = '' as $$
   with guarded as (
-    select t.relid, 'refuse_change' as trigger_name
+    select part.relid::oid as relid, null::text as name, 'refuse_change' as trigger_name,
+           'audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
     from lifecycle.policies p
-    cross join lateral (
-      select relid from pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name)))
-    ) t
+    cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
     where p.append_only and p.table_name = log
     union all
-    select to_regclass(name), trigger_name
-    from (values ('audit.ledger_entries', 'refuse_change'), ('audit.ledger_checkpoints', 'refuse_change'),
-                 ('audit.ledger_tiles', 'keep_tile'), ('audit.ledger_heads', 'keep_head')) as own (name, trigger_name)
+    select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
+    from (values ('audit.ledger_entries', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.ledger_checkpoints', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.ledger_tiles', 'keep_tile', 'audit.keep_tile'),
+                 ('audit.ledger_heads', 'keep_head', 'audit.keep_head')) as own (name, trigger_name, function)
   ), recorded as (
-    select p.schema_name, p.table_name, part.relid, 'akashi_audit_' || event as trigger_name
+    select part.relid::oid, format('%I.%I', p.schema_name, p.table_name), 'akashi_audit_' || event, 'audit.log_changes'::regproc,
+           (select string_agg(convert_to(argument, 'UTF8') || '\x00'::bytea, ''::bytea order by place)
+            from unnest(array[p.classification, p.key_columns::text, coalesce(p.subject_column, ''), p.ignored_columns::text,
+                              p.digest_columns::text, p.omitted_columns::text]) with ordinality as a (argument, place))
     from audit.protected_tables p
     cross join lateral (
       select relid from pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name)))
@@ -144,20 +150,19 @@ create function audit.trigger_problems(log text) returns table ("table" text, pr
     cross join unnest(array['insert', 'update', 'delete', 'truncate']) event
     where log = 'audit_logs'
   ), expected as (
-    select relid, relid::regclass::text as name, trigger_name from guarded
-    union all
-    select relid, coalesce(relid::regclass::text, format('%I.%I', schema_name, table_name)), trigger_name from recorded
+    select * from guarded union all select * from recorded
   )
-  select e.name,
-         case when e.relid is null then 'the protected table is gone'
+  select coalesce(n.nspname || '.' || c.relname, e.name),
+         case when c.oid is null then 'the table is gone'
               when t.oid is null then format('trigger %s is missing', e.trigger_name)
               when t.tgenabled = 'D' then format('trigger %s is disabled', e.trigger_name)
-              else format('trigger %s does not fire in every session', e.trigger_name) end
+              when t.tgenabled <> 'A' then format('trigger %s does not fire in every session', e.trigger_name)
+              else format('trigger %s is not the one that protect made', e.trigger_name) end
   from expected e
+  left join pg_catalog.pg_class c on c.oid = e.relid
+  left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   left join pg_catalog.pg_trigger t on t.tgrelid = e.relid and t.tgname = e.trigger_name and not t.tgisinternal
-  where t.oid is null
-     or (t.tgenabled <> 'A' and e.trigger_name not in ('keep_tile', 'keep_head'))
-     or t.tgenabled = 'D'
+  where t.oid is null or t.tgenabled <> 'A' or t.tgfoid <> e.function or t.tgargs <> e.arguments
 $$;
 grant execute on function audit.trigger_problems(text) to akashi_worker, akashi_security_admin;
 

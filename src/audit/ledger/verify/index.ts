@@ -1,6 +1,6 @@
 /** Verification of the whole ledger: signatures, tree, rows and triggers. */
 import { AkashiError } from '../../../foundation/index.ts'
-import { verifyNote } from '../../../keys/index.ts'
+import { type VerifierKey, verifyNote } from '../../../keys/index.ts'
 import { anonymous, type Database, type Session } from '../../../postgres/index.ts'
 import { type Checkpoint, parseCheckpoint } from '../checkpoint.ts'
 import { type LogDefinition, logs } from '../logs.ts'
@@ -14,8 +14,8 @@ import { verifyTree } from './tree.ts'
 const VERIFY_TIMEOUT_MS = 4 * 60 * 60 * 1000
 
 export interface VerifyOptions {
-  /** C2SP verifier keys (`name+hash+key`) whose signatures count, by log. */
-  readonly verifierKeys: (origin: string) => Promise<readonly string[]>
+  /** Whose signatures count for the log of an origin. */
+  readonly verifierKeys: (origin: string) => Promise<readonly VerifierKey[]>
   /** Signed notes of checkpoints that were published outside the database, by log. */
   readonly published?: (log: string) => AsyncIterable<string>
   readonly signal?: AbortSignal
