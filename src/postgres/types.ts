@@ -33,7 +33,11 @@ export interface Rows<R> {
 export interface Session {
   query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Rows<R>>
   /** Rows of a large result in batches, with back-pressure. */
-  stream<R = Record<string, unknown>>(text: string, values?: readonly unknown[], batch?: number): AsyncIterable<R[]>
+  stream<R = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+    batch?: number,
+  ): AsyncIterable<R[]>
   copyFrom(text: string): Writable
   copyTo(text: string): Readable
 }
@@ -68,7 +72,11 @@ export interface DirectOptions {
 export interface Database {
   readonly role: DatabaseRole
   /** Runs `work` in one transaction that carries `actor`; commits when it resolves, rolls back when it throws. */
-  transaction<T>(actor: Actor, work: (session: Session) => Promise<T>, options?: TransactionOptions): Promise<T>
+  transaction<T>(
+    actor: Actor,
+    work: (session: Session) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>
   /** A dedicated connection to the server itself, never through a pooler: LISTEN, session locks, replication, migrations. */
   direct<T>(work: (session: DirectSession) => Promise<T>, options?: DirectOptions): Promise<T>
   close(): Promise<void>

@@ -1,0 +1,147 @@
+/**
+ * Who may import whom. `contexts` is the whole table: a folder of src/ that is not in it is refused,
+ * and so is every import that it does not list.
+ */
+const base = ['foundation', 'postgres', 'object-store', 'keys']
+const domain = ['audit', 'security', 'identity', 'chat', 'lifecycle', 'backup']
+
+const contexts = {
+  foundation: [],
+  postgres: ['foundation'],
+  'object-store': ['foundation'],
+  keys: ['foundation'],
+  audit: base,
+  security: base,
+  identity: [...base, 'audit', 'security'],
+  chat: [...base, 'identity', 'audit', 'security'],
+  lifecycle: [...base, 'audit', 'security'],
+  backup: [...base, 'audit'],
+  operations: [...base, ...domain],
+  http: [...base, ...domain, 'operations'],
+  start: [...base, ...domain, 'operations', 'http'],
+  cli: [...base, ...domain, 'operations', 'start'],
+}
+
+/** Packages that one place alone may import: package → that place, as a pattern of paths. */
+const packages = {
+  pg: '^src/postgres/',
+  'pg-copy-streams': '^src/postgres/',
+  '@aws-sdk/client-s3': '^src/object-store/s3[.]ts$',
+  '@azure/storage-blob': '^src/object-store/azure[.]ts$',
+  '@google-cloud/storage': '^src/object-store/gcs[.]ts$',
+  '@aws-sdk/client-kms': '^src/keys/aws-kms[.]ts$',
+  '@duckdb/node-api': '^src/lifecycle/',
+  fastify: '^src/http/',
+  commander: '^src/cli/',
+}
+
+const either = (names) => `(${names.join('|')})`
+
+/** Resolved inside node_modules, or the bare name where the package is not installed. */
+const packagePath = (name) => `(^|node_modules/)(@types/)?${name.replaceAll('.', '[.]')}(/|$)`
+
+const importsOfContexts = Object.entries(contexts).map(([name, allowed]) => ({
+  name: `imports-of-${name}`,
+  comment:
+    allowed.length === 0 ? `${name} imports nothing of ours` : `${name} may import ${allowed.join(', ')}`,
+  severity: 'error',
+  from: { path: `^src/${name}/` },
+  to: { path: '^src/', pathNot: `^src/${either([name, ...allowed])}/` },
+}))
+
+const homesOfPackages = Object.entries(packages).map(([name, home]) => ({
+  name: `home-of-${name}`,
+  comment: `${name} is imported under ${home} only`,
+  severity: 'error',
+  from: { path: '^(src|scripts|bench)/', pathNot: home },
+  to: { path: packagePath(name) },
+}))
+
+module.exports = {
+  forbidden: [
+    ...importsOfContexts,
+    ...homesOfPackages,
+    {
+      name: 'context-in-table',
+      comment: 'a folder of src/ is a context and has its row in the table above',
+      severity: 'error',
+      from: {},
+      to: { path: '^src/', pathNot: `^src/${either(Object.keys(contexts))}/` },
+    },
+    {
+      name: 'one-door',
+      comment: 'a context is entered through its index.ts',
+      severity: 'error',
+      from: { path: '^src/([^/]+)/' },
+      to: { path: '^src/', pathNot: ['^src/$1/', '^src/[^/]+/index[.]ts$'] },
+    },
+    {
+      name: 'one-door-for-tools',
+      comment: 'scripts and benchmarks enter a context through its index.ts',
+      severity: 'error',
+      from: { path: '^(scripts|bench)/' },
+      to: { path: '^src/', pathNot: '^src/[^/]+/index[.]ts$' },
+    },
+    {
+      name: 'only-the-product',
+      comment: 'the server package knows nothing of its tests, tools and the other workspaces',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|scripts|bench|web|infra)/' },
+    },
+    {
+      name: 'web-knows-http-only',
+      comment: 'the web client knows the HTTP contract, never the server code behind it',
+      severity: 'error',
+      from: { path: '^web/' },
+      to: { path: '^(src|test|scripts|bench|infra)/' },
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-orphans',
+      comment: 'a module that nothing imports is dead or misplaced',
+      severity: 'error',
+      from: { orphan: true, path: '^(src|scripts|bench|web)/', pathNot: '^src/[^/]+/index[.]ts$' },
+      to: {},
+    },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'declared',
+      comment: 'an imported package stands in package.json',
+      severity: 'error',
+      from: { path: '^(src|scripts|bench|test)/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'production-packages-only',
+      comment: 'the server package runs without its development dependencies',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/@types/' },
+    },
+  ],
+  options: {
+    // The native TypeScript compiler has no JavaScript interface, so swc reads the sources; type-only
+    // imports count like any other.
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^((web|infra)/)?dist/' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.tsx', '.js', '.mjs', '.cjs', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      mainFields: ['module', 'main', 'types'],
+    },
+  },
+}

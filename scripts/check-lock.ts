@@ -1,0 +1,61 @@
+/**
+ * package-lock.json must hold no download address (it would bind every clone to one registry) and must
+ * agree with package.json, since an install corrects a stale lock silently.
+ */
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+
+const Dependencies = z.record(z.string(), z.string()).default({})
+const Manifest = z.object({
+  dependencies: Dependencies,
+  devDependencies: Dependencies,
+  optionalDependencies: Dependencies,
+})
+const Lock = z.object({
+  packages: z.record(
+    z.string(),
+    z.looseObject({
+      version: z.string().optional(),
+      resolved: z.string().optional(),
+      integrity: z.string().optional(),
+      link: z.boolean().optional(),
+    }),
+  ),
+})
+
+const kinds = ['dependencies', 'devDependencies', 'optionalDependencies'] as const
+const EXACT_VERSION = /^\d+\.\d+\.\d+(-[\w.]+)?$/
+
+/** Every mistake of the pair, one line each; empty when both are sound. */
+export function lockMistakes(manifestText: string, lockText: string): string[] {
+  const manifest = Manifest.parse(JSON.parse(manifestText))
+  const { packages } = Lock.parse(JSON.parse(lockText))
+  const lockedRoot = Manifest.parse(packages[''] ?? {})
+  const mistakes: string[] = []
+  for (const kind of kinds) {
+    const names = new Set([...Object.keys(manifest[kind]), ...Object.keys(lockedRoot[kind])])
+    for (const name of names) {
+      const wanted = manifest[kind][name]
+      if (wanted !== lockedRoot[kind][name]) mistakes.push(`${kind} ${name}: package.json and lock disagree`)
+      if (wanted !== undefined && !EXACT_VERSION.test(wanted)) {
+        mistakes.push(`${kind} ${name}: ${wanted} is not an exact version`)
+      }
+    }
+  }
+  for (const [path, entry] of Object.entries(packages)) {
+    if (entry.link !== true && entry.resolved !== undefined) mistakes.push(`${path}: has a download address`)
+    if (path.includes('node_modules/') && entry.link !== true && entry.integrity === undefined) {
+      mistakes.push(`${path}: has no integrity digest`)
+    }
+  }
+  return mistakes
+}
+
+if (import.meta.main) {
+  const mistakes = lockMistakes(
+    readFileSync('package.json', 'utf8'),
+    readFileSync('package-lock.json', 'utf8'),
+  )
+  for (const mistake of mistakes) console.error(`package-lock.json: ${mistake}`)
+  process.exitCode = mistakes.length === 0 ? 0 : 1
+}

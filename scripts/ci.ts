@@ -1,0 +1,68 @@
+/** Runs every gate in order and stops at the first that fails. `npm run ci` */
+import { spawnSync } from 'node:child_process'
+import { existsSync, rmSync } from 'node:fs'
+import { delimiter, resolve } from 'node:path'
+
+interface Gate {
+  readonly name: string
+  readonly command: readonly [string, ...string[]]
+}
+
+/** Counts of the test run for `.ci/run`; ignored by git. */
+const TEST_REPORT = '.test/vitest.json'
+
+const gates: readonly Gate[] = [
+  { name: 'format and lint', command: ['biome', 'ci', '--error-on-warnings', '.'] },
+  { name: 'types', command: ['tsc', '-p', '.'] },
+  {
+    name: 'dependency rules',
+    command: [
+      'depcruise',
+      '--config',
+      '.dependency-cruiser.cjs',
+      ...present('src', 'scripts', 'bench', 'web'),
+    ],
+  },
+  { name: 'unused code and packages', command: ['knip'] },
+  { name: 'text rules', command: ['node', 'scripts/check-text.ts'] },
+  { name: 'lock file', command: ['node', 'scripts/check-lock.ts'] },
+  ...optional('generated documents', 'scripts/generate-docs.ts', '--check'),
+  ...optional('requirements', 'scripts/check-requirements.ts'),
+  {
+    name: 'tests',
+    command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${TEST_REPORT}`],
+  },
+]
+
+function present(...folders: string[]): string[] {
+  return folders.filter((folder) => existsSync(folder))
+}
+
+function optional(name: string, script: string, ...args: string[]): Gate[] {
+  return existsSync(script) ? [{ name, command: ['node', script, ...args] }] : []
+}
+
+function seconds(since: number): string {
+  return `${((performance.now() - since) / 1000).toFixed(1)} s`
+}
+
+const path = `${resolve('node_modules/.bin')}${delimiter}${process.env['PATH'] ?? ''}`
+const started = performance.now()
+rmSync(TEST_REPORT, { force: true })
+
+for (const [index, gate] of gates.entries()) {
+  const [program, ...args] = gate.command
+  console.log(`\n[${index + 1}/${gates.length}] ${gate.name}: ${gate.command.join(' ')}`)
+  const gateStarted = performance.now()
+  const { status, signal, error } = spawnSync(program, args, {
+    stdio: 'inherit',
+    env: { ...process.env, PATH: path },
+  })
+  if (status !== 0) {
+    const how = error?.message ?? (signal === null ? `exit ${status}` : signal)
+    console.error(`\n${gate.name}: failed after ${seconds(gateStarted)} (${how})`)
+    process.exit(1)
+  }
+  console.log(`${gate.name}: ok in ${seconds(gateStarted)}`)
+}
+console.log(`\nall ${gates.length} gates ok in ${seconds(started)}`)

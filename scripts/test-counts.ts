@@ -1,0 +1,31 @@
+/**
+ * Prints the counts of the last `npm run ci` as its closing line. With `--none-skipped` a skipped test
+ * is a failure. A run that stopped before the tests passed none.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { z } from 'zod'
+
+const REPORT = '.test/vitest.json'
+
+const Report = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  numFailedTestSuites: z.number(),
+  numPendingTests: z.number(),
+  numTodoTests: z.number(),
+  success: z.boolean(),
+})
+
+if (existsSync(REPORT)) {
+  const report = Report.parse(JSON.parse(readFileSync(REPORT, 'utf8')))
+  const skipped = report.numPendingTests + report.numTodoTests
+  // A file that fails to load holds no test; it still failed.
+  const failed = Math.max(report.numFailedTests, report.success ? 0 : 1)
+  const refused = process.argv.includes('--none-skipped') && skipped > 0
+  if (refused) console.error(`${skipped} tests were skipped, and here none may be`)
+  console.log(`${report.numPassedTests} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+  process.exitCode = failed > 0 || refused || report.numPassedTests === 0 ? 1 : 0
+} else {
+  console.error('the gates before the tests failed; no test ran')
+  process.exitCode = 1
+}
