@@ -53,39 +53,46 @@ function itemsOf(cell: string): string[] {
 function readTrace(root: string): Trace {
   const rows: Row[] = []
   const problems: string[] = []
-  const files = readdirSync(join(root, FOLDER)).filter((name) => name.endsWith('.md')).sort()
-  for (const name of files) {
+  const names = readdirSync(join(root, FOLDER))
+    .filter((name) => name.endsWith('.md'))
+    .sort()
+  for (const name of names) {
     const file = `${FOLDER}/${name}`
     const lines = readFileSync(join(root, file), 'utf8').split('\n')
     for (const [index, line] of lines.entries()) {
       if (!line.startsWith('|') || /^[|\s:-]+$/.test(line)) continue
-      const at = `${file}:${index + 1}`
       const cells = cellsOf(line)
-      const [id, requirement, state, place, test] = cells
       if (cells.join('|') === HEADER.join('|')) continue
-      if (
-        cells.length !== HEADER.length ||
-        id === undefined ||
-        requirement === undefined ||
-        state === undefined ||
-        place === undefined ||
-        test === undefined
-      ) {
-        problems.push(`${at}: ${cells.length} cells where ${HEADER.length} belong (${HEADER.join(', ')})`)
-        continue
-      }
-      const source = ID.exec(id)?.[1]
-      if (source === undefined) {
-        problems.push(`${at}: id '${id}' is not of the form S1-3.7-04`)
-        continue
-      }
-      if (name !== `s${source}.md`) problems.push(`${at}: ${id} belongs in ${FOLDER}/s${source}.md`)
-      if (requirement === '') problems.push(`${at}: ${id} says no requirement`)
-      if (place === '') problems.push(`${at}: ${id} names no place (write ${NONE} for none)`)
-      rows.push({ at, id, source: `S${source}`, state, places: itemsOf(place), tests: itemsOf(test) })
+      const row = readRow(name, `${file}:${index + 1}`, cells, problems)
+      if (row !== undefined) rows.push(row)
     }
   }
   return { rows, problems }
+}
+
+/** The row of a table line; what is wrong with it goes to `problems`, and one past reading is undefined. */
+function readRow(name: string, at: string, cells: string[], problems: string[]): Row | undefined {
+  const [id, requirement, state, place, test] = cells
+  if (
+    cells.length !== HEADER.length ||
+    id === undefined ||
+    requirement === undefined ||
+    state === undefined ||
+    place === undefined ||
+    test === undefined
+  ) {
+    problems.push(`${at}: ${cells.length} cells where ${HEADER.length} belong (${HEADER.join(', ')})`)
+    return undefined
+  }
+  const source = ID.exec(id)?.[1]
+  if (source === undefined) {
+    problems.push(`${at}: id '${id}' is not of the form S1-3.7-04`)
+    return undefined
+  }
+  if (name !== `s${source}.md`) problems.push(`${at}: ${id} belongs in ${FOLDER}/s${source}.md`)
+  if (requirement === '') problems.push(`${at}: ${id} says no requirement`)
+  if (place === '') problems.push(`${at}: ${id} names no place (write ${NONE} for none)`)
+  return { at, id, source: `S${source}`, state, places: itemsOf(place), tests: itemsOf(test) }
 }
 
 /** The state of a cell such as `decided otherwise: reason`, or undefined when it is not one of ours. */
@@ -135,7 +142,12 @@ export function summaryOf(rows: readonly Pick<Row, 'source' | 'state'>[]): strin
   return [
     line(['source', 'rows', ...STATES]),
     line(['---', ...['rows', ...STATES].map(() => '---:')]),
-    ...sources.map((source) => counted(source, rows.filter((row) => row.source === source))),
+    ...sources.map((source) =>
+      counted(
+        source,
+        rows.filter((row) => row.source === source),
+      ),
+    ),
     counted('all', rows),
   ].join('')
 }

@@ -13,8 +13,16 @@ import { TiledTree, type TileKey } from '../../src/audit/ledger/tiles.ts'
 import { TreeHasher } from '../../src/audit/ledger/tree-hasher.ts'
 
 // The eight leaves and the roots of each size that the certificate-transparency project tests RFC 6962 with.
-const leaves = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f']
-  .map((hex) => leafHash(Buffer.from(hex, 'hex')))
+const leaves = [
+  '',
+  '00',
+  '10',
+  '2021',
+  '3031',
+  '40414243',
+  '5051525354555657',
+  '606162636465666768696a6b6c6d6e6f',
+].map((hex) => leafHash(Buffer.from(hex, 'hex')))
 const roots = [
   '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
   'fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125',
@@ -59,23 +67,26 @@ describe('the Merkle tree', () => {
 
   it('has the same root however its leaves arrive, also over several levels of tiles', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 6 }), async (batches) => {
-        const stored = new Map<string, Buffer>()
-        const read = ({ level, tile }: TileKey) => Promise.resolve(stored.get(`${level}/${tile}`))
-        const hasher = new TreeHasher()
-        const all: Buffer[] = []
-        for (const count of batches) {
-          const added = Array.from({ length: count }, (_, i) => leafHash(Buffer.from(`${all.length + i}`)))
-          const tree = new TiledTree(BigInt(all.length), read)
-          await tree.append(added)
-          for (const { key, hashes } of tree.changed()) stored.set(`${key.level}/${key.tile}`, hashes)
-          all.push(...added)
-          for (const leaf of added) hasher.append(leaf)
-          const expected = definedRoot(all).toString('hex')
-          expect((await tree.root()).toString('hex')).toBe(expected)
-          expect(hasher.root().toString('hex')).toBe(expected)
-        }
-      }),
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 6 }),
+        async (batches) => {
+          const stored = new Map<string, Buffer>()
+          const read = ({ level, tile }: TileKey) => Promise.resolve(stored.get(`${level}/${tile}`))
+          const hasher = new TreeHasher()
+          const all: Buffer[] = []
+          for (const count of batches) {
+            const added = Array.from({ length: count }, (_, i) => leafHash(Buffer.from(`${all.length + i}`)))
+            const tree = new TiledTree(BigInt(all.length), read)
+            await tree.append(added)
+            for (const { key, hashes } of tree.changed()) stored.set(`${key.level}/${key.tile}`, hashes)
+            all.push(...added)
+            for (const leaf of added) hasher.append(leaf)
+            const expected = definedRoot(all).toString('hex')
+            expect((await tree.root()).toString('hex')).toBe(expected)
+            expect(hasher.root().toString('hex')).toBe(expected)
+          }
+        },
+      ),
       { numRuns: 25 },
     )
   })
@@ -95,7 +106,9 @@ describe('the Merkle tree', () => {
         const leaf = hashes[position] ?? emptyRoot
         const proof = await inclusionProof(BigInt(position), BigInt(size), tree.node)
         expect(rootFromInclusion(leaf, BigInt(position), BigInt(size), proof)?.equals(root)).toBe(true)
-        expect(rootFromInclusion(leafHash(leaf), BigInt(position), BigInt(size), proof)?.equals(root)).toBe(false)
+        expect(rootFromInclusion(leafHash(leaf), BigInt(position), BigInt(size), proof)?.equals(root)).toBe(
+          false,
+        )
         expect(rootFromInclusion(leaf, BigInt(position), BigInt(size), [...proof, root])).toBeNull()
         expect(rootFromInclusion(leaf, BigInt(size), BigInt(size), proof)).toBeNull()
         const chosen = proof[damage % Math.max(proof.length, 1)]
@@ -116,9 +129,19 @@ describe('the Merkle tree', () => {
         const firstRoot = definedRoot(hashes.slice(0, first))
         const proof = await consistencyProof(BigInt(first), BigInt(second), tree.node)
         expect(verifyConsistency(BigInt(first), BigInt(second), firstRoot, secondRoot, proof)).toBe(true)
-        expect(verifyConsistency(BigInt(first), BigInt(second), nodeHash(firstRoot, firstRoot), secondRoot, proof)).toBe(false)
+        expect(
+          verifyConsistency(BigInt(first), BigInt(second), nodeHash(firstRoot, firstRoot), secondRoot, proof),
+        ).toBe(false)
         if (first < second) {
-          expect(verifyConsistency(BigInt(first), BigInt(second), firstRoot, nodeHash(secondRoot, secondRoot), proof)).toBe(false)
+          expect(
+            verifyConsistency(
+              BigInt(first),
+              BigInt(second),
+              firstRoot,
+              nodeHash(secondRoot, secondRoot),
+              proof,
+            ),
+          ).toBe(false)
         }
       }
     }

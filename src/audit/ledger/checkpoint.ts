@@ -25,6 +25,7 @@ export function parseCheckpoint(text: string): Checkpoint {
     })
   }
   const hash = Buffer.from(root, 'base64')
-  if (hash.length !== HASH_BYTES) throw new AkashiError('integrity', 'the root of the checkpoint is not 32 bytes')
+  if (hash.length !== HASH_BYTES)
+    throw new AkashiError('integrity', 'the root of the checkpoint is not 32 bytes')
   return { origin, size: BigInt(size), root: hash }
 }

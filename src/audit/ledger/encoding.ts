@@ -111,7 +111,9 @@ export interface EntrySql {
  */
 export function postgresEntrySql(log: LogDefinition, alias = 'r'): EntrySql {
   const names = columnNames(log)
-  const texts = names.map((name, i) => `${postgresForms[log.columns[name] ?? 'text'](`${alias}."${name}"`)} as t${i}`)
+  const texts = names.map(
+    (name, i) => `${postgresForms[log.columns[name] ?? 'text'](`${alias}."${name}"`)} as t${i}`,
+  )
   const parts = names.map((name, i) => `'${name}:' || octet_length(t${i}) || ':' || t${i} || E'\\n'`)
   return {
     texts: texts.join(', '),
@@ -122,7 +124,9 @@ export function postgresEntrySql(log: LogDefinition, alias = 'r'): EntrySql {
 /** The entry hash as DuckDB's SQL, lowercase hex. */
 export function duckdbEntrySql(log: LogDefinition, alias = 'r'): EntrySql {
   const names = columnNames(log)
-  const texts = names.map((name, i) => `${duckdbForms[log.columns[name] ?? 'text'](`${alias}."${name}"`)} as t${i}`)
+  const texts = names.map(
+    (name, i) => `${duckdbForms[log.columns[name] ?? 'text'](`${alias}."${name}"`)} as t${i}`,
+  )
   const parts = names.map((name, i) => `'${name}:' || strlen(t${i})::varchar || ':' || t${i} || chr(10)`)
   return {
     texts: texts.join(', '),

@@ -7,7 +7,16 @@
  */
 
 /** How a column's value becomes text in the canonical encoding; docs/ledger.md gives each form. */
-export type ColumnForm = 'text' | 'integer' | 'boolean' | 'uuid' | 'inet' | 'json' | 'bytes' | 'time' | 'text[]'
+export type ColumnForm =
+  | 'text'
+  | 'integer'
+  | 'boolean'
+  | 'uuid'
+  | 'inet'
+  | 'json'
+  | 'bytes'
+  | 'time'
+  | 'text[]'
 
 export interface LogDefinition {
   /** Name of the log, e.g. `audit_logs`. */

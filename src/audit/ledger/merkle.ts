@@ -101,7 +101,12 @@ export async function consistencyProof(first: bigint, second: bigint, read: Node
 }
 
 /** Root that an inclusion proof leads to (RFC 9162, 2.1.3.2); null when the proof has the wrong length. */
-export function rootFromInclusion(leaf: Buffer, position: bigint, size: bigint, proof: readonly Buffer[]): Buffer | null {
+export function rootFromInclusion(
+  leaf: Buffer,
+  position: bigint,
+  size: bigint,
+  proof: readonly Buffer[],
+): Buffer | null {
   if (position < 0n || position >= size) return null
   let fn = position
   let sn = size - 1n

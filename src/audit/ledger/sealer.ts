@@ -49,7 +49,11 @@ interface Batch {
   readonly lastSeq: string
 }
 
-async function sealBatch(session: Session, keyring: Keyring, log: LogDefinition): Promise<{ rows: number; size: bigint }> {
+async function sealBatch(
+  session: Session,
+  keyring: Keyring,
+  log: LogDefinition,
+): Promise<{ rows: number; size: bigint }> {
   // A checkpoint that a crash could take back would be a fork.
   await session.query('set local synchronous_commit = on')
   await session.query('set local enable_seqscan = off')
@@ -62,7 +66,12 @@ async function sealBatch(session: Session, keyring: Keyring, log: LogDefinition)
   await writeTiles(session, log.log, tree.changed())
   const root = await tree.root()
   const key = await keyring.ensure('checkpoint')
-  const note = await signNote(keyring, key.id, head.origin, checkpointText({ origin: head.origin, size: tree.size, root }))
+  const note = await signNote(
+    keyring,
+    key.id,
+    head.origin,
+    checkpointText({ origin: head.origin, size: tree.size, root }),
+  )
   await session.query(
     `update audit.ledger_heads
      set size = $2, root = $3, note = $4, last_xid = $5, last_seq = $6, sealed_at = clock_timestamp()

@@ -28,7 +28,10 @@ function toHead(row: HeadRow): Head {
 }
 
 export async function readHead(session: Session, log: string): Promise<Head | undefined> {
-  const { rows } = await session.query<HeadRow>(`select ${headColumns} from audit.ledger_heads where log = $1`, [log])
+  const { rows } = await session.query<HeadRow>(
+    `select ${headColumns} from audit.ledger_heads where log = $1`,
+    [log],
+  )
   return rows.map(toHead)[0]
 }
 

@@ -79,16 +79,30 @@ async function verifyHead(head: Head, options: VerifyOptions, problems: ProblemL
     const { text } = verifyNote(head.note, await options.verifierKeys(head.origin))
     const signed = parseCheckpoint(text)
     if (signed.origin !== head.origin || signed.size !== head.size || !signed.root.equals(head.root)) {
-      problems.add('checkpoint', head.size, head.origin, `the head is not the checkpoint that was signed (size ${signed.size})`)
+      problems.add(
+        'checkpoint',
+        head.size,
+        head.origin,
+        `the head is not the checkpoint that was signed (size ${signed.size})`,
+      )
     }
   } catch (error) {
     if (!(error instanceof AkashiError)) throw error
-    problems.add('checkpoint', head.size, head.origin, `the signature of the head does not verify: ${error.message}`)
+    problems.add(
+      'checkpoint',
+      head.size,
+      head.origin,
+      `the signature of the head does not verify: ${error.message}`,
+    )
   }
 }
 
 /** Published checkpoints in ascending size; one beyond the head shows that the log was cut off. */
-async function publishedCheckpoints(head: Head, options: VerifyOptions, problems: ProblemList): Promise<Checkpoint[]> {
+async function publishedCheckpoints(
+  head: Head,
+  options: VerifyOptions,
+  problems: ProblemList,
+): Promise<Checkpoint[]> {
   const checkpoints: Checkpoint[] = []
   if (options.published === undefined) return checkpoints
   const keys = head.origin === '' ? [] : await options.verifierKeys(head.origin)
@@ -96,14 +110,24 @@ async function publishedCheckpoints(head: Head, options: VerifyOptions, problems
     try {
       const checkpoint = parseCheckpoint(verifyNote(note, keys).text)
       if (checkpoint.size > head.size) {
-        problems.add('checkpoint', checkpoint.size, checkpoint.origin, `a checkpoint of size ${checkpoint.size} was published, the ledger has ${head.size} entries: its end was cut off`)
+        problems.add(
+          'checkpoint',
+          checkpoint.size,
+          checkpoint.origin,
+          `a checkpoint of size ${checkpoint.size} was published, the ledger has ${head.size} entries: its end was cut off`,
+        )
       } else checkpoints.push(checkpoint)
     } catch (error) {
       if (!(error instanceof AkashiError)) throw error
-      problems.add('checkpoint', null, head.origin, `a published checkpoint does not verify: ${error.message}`)
+      problems.add(
+        'checkpoint',
+        null,
+        head.origin,
+        `a published checkpoint does not verify: ${error.message}`,
+      )
     }
   }
-  return checkpoints.sort((a, b) => (a.size < b.size ? -1 : a.size > b.size ? 1 : 0))
+  return checkpoints.sort((a, b) => Number(a.size - b.size))
 }
 
 async function verifyTriggers(session: Session, log: LogDefinition, problems: ProblemList): Promise<void> {

@@ -6,7 +6,14 @@
  * row that the sealer should have taken long ago. checkpoint: the tree, its head or a published
  * checkpoint disagree. trigger: a trigger that records or guards is missing or disabled.
  */
-export type ProblemKind = 'changed' | 'removed' | 'added' | 'reordered' | 'unsealed' | 'checkpoint' | 'trigger'
+export type ProblemKind =
+  | 'changed'
+  | 'removed'
+  | 'added'
+  | 'reordered'
+  | 'unsealed'
+  | 'checkpoint'
+  | 'trigger'
 
 export interface Problem {
   readonly kind: ProblemKind

@@ -2,8 +2,8 @@ import type { Session } from '../../../postgres/index.ts'
 import type { Checkpoint } from '../checkpoint.ts'
 import { HASH_BYTES, leafHash } from '../merkle.ts'
 import type { Head } from '../store.ts'
-import { TreeHasher } from '../tree-hasher.ts'
 import { TILE_WIDTH } from '../tiles.ts'
+import { TreeHasher } from '../tree-hasher.ts'
 import type { ProblemList } from './problems.ts'
 
 /** Entries fetched at a time. */
@@ -50,7 +50,12 @@ export async function verifyTree(
     for (const entry of batch) {
       const position = BigInt(entry.position)
       if (position >= head.size) {
-        problems.add('checkpoint', position, entry.id, `entry ${position} lies beyond the head's size ${head.size}`)
+        problems.add(
+          'checkpoint',
+          position,
+          entry.id,
+          `entry ${position} lies beyond the head's size ${head.size}`,
+        )
         continue
       }
       for (; next < position; next += 1n) {
@@ -62,7 +67,12 @@ export async function verifyTree(
       const offset = Number(position % BigInt(TILE_WIDTH)) * HASH_BYTES
       const expected = tile.subarray(offset, offset + HASH_BYTES)
       if (!leaf.equals(expected) && mismatches.length < MAX_MISMATCHES) {
-        mismatches.push({ position, id: entry.id, leaf: leaf.toString('hex'), expected: expected.toString('hex') })
+        mismatches.push({
+          position,
+          id: entry.id,
+          leaf: leaf.toString('hex'),
+          expected: expected.toString('hex'),
+        })
       }
       hasher.append(leaf)
       next = position + 1n
@@ -75,7 +85,12 @@ export async function verifyTree(
   }
   nameMismatches(mismatches, problems)
   if (gaps === 0 && hasher.size === head.size && !hasher.root().equals(head.root)) {
-    problems.add('checkpoint', head.size, head.origin, 'the entries do not hash to the signed root of the head')
+    problems.add(
+      'checkpoint',
+      head.size,
+      head.origin,
+      'the entries do not hash to the signed root of the head',
+    )
   }
 }
 
@@ -83,7 +98,12 @@ export async function verifyTree(
 function checkRoots(hasher: TreeHasher, pending: Checkpoint[], problems: ProblemList): void {
   for (let first = pending[0]; first !== undefined && first.size === hasher.size; first = pending[0]) {
     if (!hasher.root().equals(first.root)) {
-      problems.add('checkpoint', first.size, first.origin, `the published checkpoint of size ${first.size} has another root: history was rewritten`)
+      problems.add(
+        'checkpoint',
+        first.size,
+        first.origin,
+        `the published checkpoint of size ${first.size} has another root: history was rewritten`,
+      )
     }
     pending.shift()
   }
@@ -93,8 +113,10 @@ function checkRoots(hasher: TreeHasher, pending: Checkpoint[], problems: Problem
 function nameMismatches(mismatches: readonly Mismatch[], problems: ProblemList): void {
   const leaves = new Set(mismatches.map((mismatch) => mismatch.leaf))
   for (const { position, id, expected } of mismatches) {
-    if (expected === '') problems.add('checkpoint', position, id, `the leaf tile of entry ${position} is missing or too short`)
-    else if (leaves.has(expected)) problems.add('reordered', position, id, `entry ${position} stands at another's position`)
+    if (expected === '')
+      problems.add('checkpoint', position, id, `the leaf tile of entry ${position} is missing or too short`)
+    else if (leaves.has(expected))
+      problems.add('reordered', position, id, `entry ${position} stands at another's position`)
     else problems.add('changed', position, id, `entry ${position} of the ledger is not the one in the tree`)
   }
 }
