@@ -1,1 +1,2 @@
+export { openObjectStore, sweepObjectStore } from './open.ts'
 export * from './types.ts'

@@ -1,7 +1,9 @@
 /**
  * An object store holds immutable byte strings under keys. Five verbs, the same for every driver.
  *
- * key: slash-separated segments of `[A-Za-z0-9._=+-]`, no segment `.` or `..`, 1–1,024 bytes.
+ * key: slash-separated segments of `[A-Za-z0-9._=+-]`, 1–255 bytes each and none of them `.` or `..`,
+ * 1–1,024 bytes in all. No key is the folder of another (`a` beside `a/b`): a driver on a file system
+ * refuses the later one with `conflict`. Keys that differ only in case are not to be relied on.
  * sha256: lowercase hex over the object's bytes, computed by Akashi itself and kept with the object.
  */
 import type { Readable } from 'node:stream'
@@ -24,7 +26,10 @@ export interface PutOptions {
 }
 
 export interface GetOptions {
-  /** Byte range, `end` exclusive; without `end` to the last byte. */
+  /**
+   * Byte range, `end` exclusive; without `end`, or with one past the last byte, to the last byte. A range
+   * that selects nothing is `invalid_input`. A part is not checked against the SHA-256 of the whole.
+   */
   readonly range?: { readonly start: number; readonly end?: number }
   readonly signal?: AbortSignal
 }

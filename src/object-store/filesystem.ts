@@ -1,0 +1,330 @@
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, lstat, mkdir, open, readlink, rename, symlink, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { AkashiError, errno, folderOfFileUrl, syncFolder } from '../foundation/index.ts'
+import { asStoreError, cancelled, damaged, isFolder, taken, throwIfCancelled } from './errors.ts'
+import {
+  folderOf,
+  Layout,
+  linkTarget,
+  newNonce,
+  newVersion,
+  parseLinkTarget,
+  type Version,
+} from './filesystem-layout.ts'
+import { removeStaleTemps } from './filesystem-sweep.ts'
+import { walkKeys } from './filesystem-walk.ts'
+import { assertKey, assertPrefix, resolveRange } from './key.ts'
+import type { GetOptions, ListOptions, ObjectHead, ObjectStore, PutOptions } from './types.ts'
+import { VerifiedReader } from './verified-reader.ts'
+
+const FOLDER_MODE = 0o700
+const FILE_MODE = 0o600
+/** Small chunks are gathered to this many bytes before they are written. */
+const WRITE_BYTES = 256 * 1024
+/** How many links `list` reads at a time. */
+const LIST_BATCH = 64
+/** How many folders are remembered as durably made; the memory is only a saving of fsyncs. */
+const MAX_REMEMBERED_FOLDERS = 10_000
+
+export async function openFilesystemStore(url: string): Promise<ObjectStore> {
+  const layout = new Layout(folderOfFileUrl(url))
+  try {
+    await makeDurably(layout.root)
+    for (const folder of [layout.objects, layout.blobs, layout.temp]) await makeFolder(folder)
+    await syncFolder(layout.root)
+    await removeStaleTemps(layout)
+  } catch (error) {
+    throw asStoreError(error)
+  }
+  return new FilesystemStore(layout)
+}
+
+class FilesystemStore implements ObjectStore {
+  readonly location: string
+  readonly #layout: Layout
+  readonly #durableFolders = new Set<string>()
+
+  constructor(layout: Layout) {
+    this.#layout = layout
+    this.location = `file:${layout.root}`
+  }
+
+  async put(key: string, body: Readable | Uint8Array, options: PutOptions = {}): Promise<ObjectHead> {
+    const nonce = newNonce()
+    const temp = join(this.#layout.temp, nonce)
+    try {
+      assertKey(key)
+      throwIfCancelled(options.signal, key)
+      if (options.ifAbsent) await this.#assertAbsent(key)
+      const received = await receive(temp, key, body, options)
+      const version = newVersion(received.sha256, received.size, nonce)
+      await this.#publish(key, temp, version, options)
+      return headOf(key, version)
+    } catch (error) {
+      if (body instanceof Readable) body.destroy()
+      await unlinkIfThere(temp)
+      throw error
+    }
+  }
+
+  async get(key: string, options: GetOptions = {}): Promise<Readable> {
+    assertKey(key)
+    throwIfCancelled(options.signal, key)
+    const { file, version } = await this.#open(key)
+    const { signal } = options
+    const cancel = signal === undefined ? {} : { signal }
+    try {
+      const { size } = await file.stat()
+      if (size !== version.size) throw damaged(key, 'is not as long as when it was put')
+      if (options.range !== undefined) {
+        return new VerifiedReader(file, { key, ...resolveRange(key, size, options.range), ...cancel })
+      }
+      return new VerifiedReader(file, { key, start: 0, end: size, sha256: version.sha256, ...cancel })
+    } catch (error) {
+      await file.close()
+      throw asStoreError(error)
+    }
+  }
+
+  async head(key: string): Promise<ObjectHead | null> {
+    assertKey(key)
+    const version = await this.#find(key)
+    return version === null || version === 'folder' ? null : headOf(key, version)
+  }
+
+  async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectHead> {
+    assertPrefix(prefix)
+    const { after = '', signal } = options
+    let batch: string[] = []
+    try {
+      for await (const key of walkKeys(this.#layout.objects, prefix, after)) {
+        throwIfCancelled(signal, prefix)
+        batch.push(key)
+        if (batch.length < LIST_BATCH) continue
+        yield* await this.#heads(batch)
+        batch = []
+      }
+    } catch (error) {
+      throw asStoreError(error, prefix)
+    }
+    throwIfCancelled(signal, prefix)
+    yield* await this.#heads(batch)
+  }
+
+  async delete(key: string): Promise<void> {
+    assertKey(key)
+    const version = await this.#find(key)
+    if (version === null || version === 'folder') return
+    try {
+      await unlinkIfThere(this.#layout.link(key))
+      await syncFolder(dirname(this.#layout.link(key)))
+      await unlinkIfThere(this.#layout.blob(key, version))
+      await syncFolder(dirname(this.#layout.blob(key, version)))
+    } catch (error) {
+      throw asStoreError(error, key)
+    }
+  }
+
+  async #heads(keys: readonly string[]): Promise<ObjectHead[]> {
+    const heads = await Promise.all(keys.map((key) => this.head(key)))
+    return heads.filter((head) => head !== null)
+  }
+
+  /** Spares the work of receiving a body that cannot be stored; the decision itself is the link's. */
+  async #assertAbsent(key: string): Promise<void> {
+    const earlier = await this.#find(key)
+    if (earlier === 'folder') throw isFolder(key)
+    if (earlier !== null) throw taken(key)
+  }
+
+  /** The version that the key names now: one system call, so digest, size and bytes always belong together. */
+  async #find(key: string): Promise<Version | 'folder' | null> {
+    const path = this.#layout.link(key)
+    try {
+      const version = parseLinkTarget(key, await readlink(path))
+      if (version !== null) return version
+    } catch (error) {
+      const code = errno(error)
+      if (code === 'ENOENT' || code === 'ENOTDIR') return null
+      if (code !== 'EINVAL') throw asStoreError(error, key)
+      if ((await lstat(path)).isDirectory()) return 'folder'
+    }
+    throw new AkashiError('integrity', 'a file among the objects was not put there by this store', {
+      hint: 'remove it, or copy the store again with its symbolic links (cp -a, rsync -a, tar)',
+      detail: { key },
+    })
+  }
+
+  async #open(key: string): Promise<{ file: FileHandle; version: Version }> {
+    let missed: Version | undefined
+    for (;;) {
+      const version = await this.#find(key)
+      if (version === null || version === 'folder') {
+        throw new AkashiError('not_found', 'there is no object under this key', { detail: { key } })
+      }
+      // A blob goes only after its link went or moved on: missing under an unmoved link, it is lost.
+      if (version.blobName === missed?.blobName) throw damaged(key, 'has lost its bytes')
+      try {
+        return { file: await open(this.#layout.blob(key, version), constants.O_RDONLY), version }
+      } catch (error) {
+        if (errno(error) !== 'ENOENT') throw asStoreError(error, key)
+        missed = version
+      }
+    }
+  }
+
+  async #publish(key: string, temp: string, version: Version, options: PutOptions): Promise<void> {
+    const link = this.#layout.link(key)
+    const blob = this.#layout.blob(key, version)
+    try {
+      await this.#makeFolders(this.#layout.objects, key)
+      await this.#makeFolders(this.#layout.blobs, key)
+      throwIfCancelled(options.signal, key)
+      await rename(temp, blob)
+      await syncFolder(dirname(blob))
+      const replaced = options.ifAbsent
+        ? await this.#linkIfAbsent(key, version)
+        : await this.#linkOver(key, temp, version)
+      await syncFolder(dirname(link))
+      if (replaced !== null) await unlinkIfThere(this.#layout.blob(key, replaced))
+    } catch (error) {
+      const linked = await this.#find(key).catch(() => 'unknown' as const)
+      const mine =
+        linked === 'unknown' ||
+        (linked !== null && linked !== 'folder' && linked.blobName === version.blobName)
+      if (!mine) await unlinkIfThere(blob)
+      if (errno(error) === 'ENOENT') this.#durableFolders.clear()
+      throw asStoreError(error, key)
+    }
+  }
+
+  /** symlink(2) fails when the name exists, so exactly one of many racing writers makes it. */
+  async #linkIfAbsent(key: string, version: Version): Promise<null> {
+    try {
+      await symlink(linkTarget(key, version), this.#layout.link(key))
+    } catch (error) {
+      if (errno(error) !== 'EEXIST') throw error
+      const winner = await this.#find(key)
+      if (winner === 'folder') throw isFolder(key)
+      // On a network file system a retried request can report its own success as EEXIST.
+      if (winner?.blobName !== version.blobName) throw taken(key)
+    }
+    return null
+  }
+
+  /** Returns the version it replaced. */
+  async #linkOver(key: string, temp: string, version: Version): Promise<Version | null> {
+    const earlier = await this.#find(key).catch((error: unknown) => {
+      if (error instanceof AkashiError && error.code === 'integrity') return null
+      throw error
+    })
+    if (earlier === 'folder') throw isFolder(key)
+    await symlink(linkTarget(key, version), temp)
+    await rename(temp, this.#layout.link(key))
+    return earlier
+  }
+
+  /** Every level is synced even when another process made it: it may not have come to that yet. */
+  async #makeFolders(tree: string, key: string): Promise<void> {
+    let path = tree
+    for (const segment of folderOf(key).split('/')) {
+      if (segment === '') return
+      path = join(path, segment)
+      if (this.#durableFolders.has(path)) continue
+      await makeFolder(path)
+      if (!(await lstat(path)).isDirectory()) throw isFolder(key)
+      await syncFolder(dirname(path))
+      if (this.#durableFolders.size >= MAX_REMEMBERED_FOLDERS) this.#durableFolders.clear()
+      this.#durableFolders.add(path)
+    }
+  }
+}
+
+/** Writes the body to a new file, durably, and returns what it was. A failing source fails with its own error. */
+async function receive(
+  path: string,
+  key: string,
+  body: Readable | Uint8Array,
+  options: PutOptions,
+): Promise<{ sha256: string; size: number }> {
+  const { signal } = options
+  const hash = createHash('sha256')
+  let size = 0
+  let gathered: Uint8Array[] = []
+  let gatheredBytes = 0
+  const file = await open(path, 'wx', FILE_MODE).catch((error: unknown) => {
+    throw asStoreError(error, key)
+  })
+  const flush = async () => {
+    const bytes = gathered.length === 1 && gathered[0] !== undefined ? gathered[0] : Buffer.concat(gathered)
+    gathered = []
+    gatheredBytes = 0
+    const written = file.writeFile(bytes).catch((error: unknown) => {
+      throw asStoreError(error, key)
+    })
+    hash.update(bytes)
+    await written
+  }
+  // A source that has stalled wakes up only when it is destroyed.
+  const stop = () => {
+    if (body instanceof Readable) body.destroy(cancelled(key))
+  }
+  signal?.addEventListener('abort', stop, { once: true })
+  try {
+    for await (const chunk of body instanceof Readable ? body : [body]) {
+      throwIfCancelled(signal, key)
+      if (!(chunk instanceof Uint8Array)) {
+        throw new AkashiError('invalid_input', 'the body of an object must be bytes', { detail: { key } })
+      }
+      size += chunk.length
+      gathered.push(chunk)
+      gatheredBytes += chunk.length
+      if (gatheredBytes >= WRITE_BYTES) await flush()
+    }
+    throwIfCancelled(signal, key)
+    await flush()
+    const sha256 = hash.digest('hex')
+    if (options.sha256 !== undefined && options.sha256 !== sha256) {
+      throw new AkashiError('integrity', 'the bytes to put do not match the SHA-256 given for them', {
+        hint: 'nothing was stored; read the source again',
+        detail: { key, expected: options.sha256, actual: sha256 },
+      })
+    }
+    await file.sync().catch((error: unknown) => {
+      throw asStoreError(error, key)
+    })
+    return { sha256, size }
+  } finally {
+    signal?.removeEventListener('abort', stop)
+    await file.close()
+  }
+}
+
+async function makeDurably(root: string): Promise<void> {
+  const outermost = await mkdir(root, { recursive: true, mode: FOLDER_MODE })
+  if (outermost === undefined) return
+  for (let path = root; path.length >= outermost.length; path = dirname(path)) await syncFolder(dirname(path))
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: FOLDER_MODE })
+  } catch (error) {
+    if (errno(error) !== 'EEXIST') throw error
+  }
+}
+
+async function unlinkIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path)
+  } catch (error) {
+    if (errno(error) !== 'ENOENT') throw error
+  }
+}
+
+function headOf(key: string, version: Version): ObjectHead {
+  return { key, size: version.size, sha256: version.sha256, lastModified: version.lastModified }
+}

@@ -1,0 +1,60 @@
+import { AkashiError } from '../foundation/index.ts'
+
+/** S3's limit, the smallest of the stores'. */
+const MAX_KEY_BYTES = 1024
+/** What one file name holds on the file systems in use (NAME_MAX). */
+const MAX_SEGMENT_BYTES = 255
+const SEGMENT = /^[A-Za-z0-9._=+-]+$/
+const PREFIX = /^[A-Za-z0-9._=+/-]*$/
+
+function reasonAgainst(key: string): string | undefined {
+  if (key.length > MAX_KEY_BYTES) return `is longer than ${MAX_KEY_BYTES} bytes`
+  for (const segment of key.split('/')) {
+    if (segment === '') return 'is empty, or has an empty segment'
+    if (segment === '.' || segment === '..') return `has the segment ${segment}`
+    if (!SEGMENT.test(segment)) return 'has a character outside A-Z a-z 0-9 . _ = + - /'
+    if (segment.length > MAX_SEGMENT_BYTES) return `has a segment longer than ${MAX_SEGMENT_BYTES} bytes`
+  }
+  return undefined
+}
+
+/** Every driver checks every key with this, so that a key valid in one store is valid in all. */
+export function assertKey(key: string): void {
+  const reason = reasonAgainst(key)
+  if (reason !== undefined) {
+    throw new AkashiError('invalid_input', `the object key ${reason}`, { detail: { key } })
+  }
+}
+
+/** A prefix is any beginning of a key; `table/` and `table/ye` both are. */
+export function assertPrefix(prefix: string): void {
+  const folders = prefix.split('/').slice(0, -1)
+  const reason = !PREFIX.test(prefix)
+    ? 'has a character outside A-Z a-z 0-9 . _ = + - /'
+    : folders.length > 0
+      ? reasonAgainst(folders.join('/'))
+      : undefined
+  if (reason !== undefined) {
+    throw new AkashiError('invalid_input', `the key prefix ${reason}`, { detail: { prefix } })
+  }
+}
+
+/** The bytes that a range selects: `start` inclusive, `end` exclusive and never past the object. */
+export function resolveRange(
+  key: string,
+  size: number,
+  range: { readonly start: number; readonly end?: number },
+): { readonly start: number; readonly end: number } {
+  const end = range.end ?? size
+  if (
+    !Number.isSafeInteger(range.start) ||
+    !Number.isSafeInteger(end) ||
+    range.start < 0 ||
+    range.start >= Math.min(end, size)
+  ) {
+    throw new AkashiError('invalid_input', 'the byte range selects nothing of the object', {
+      detail: { key, size, start: range.start, end: range.end ?? null },
+    })
+  }
+  return { start: range.start, end: Math.min(end, size) }
+}
