@@ -1,0 +1,33 @@
+/** A process of its own that works on a keyring: `child.ts ensure|rotate|churn URL …`. */
+import { once } from 'node:events'
+import { openKeyring } from '../../src/keys/index.ts'
+
+const [mode = '', url = '', subject = ''] = process.argv.slice(2)
+console.log('ready')
+await once(process.stdin, 'data')
+const keyring = await openKeyring(url)
+
+if (mode === 'ensure') {
+  const ids = await Promise.all([
+    ...Array.from({ length: 5 }, () => keyring.ensure('person', subject)),
+    ...Array.from({ length: 5 }, () => keyring.ensure('checkpoint')),
+  ])
+  console.log(JSON.stringify(ids.map(({ id }) => id)))
+}
+
+if (mode === 'rotate') {
+  const ids = await Promise.all(Array.from({ length: 3 }, () => keyring.rotate('context')))
+  console.log(JSON.stringify(ids.map(({ id }) => id)))
+}
+
+if (mode === 'churn') {
+  for (let n = 0; ; n++) {
+    const { id } = await keyring.ensure('person', `${subject}-${n % 5}`)
+    console.log(`made ${id}`)
+    if (n % 2 === 0) {
+      await keyring.destroy(id)
+      console.log(`destroyed ${id}`)
+    }
+  }
+}
+process.exit(0)
