@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { AkashiError } from '../foundation/index.ts'
+import { watchAbort } from './abort.ts'
 import { BeginQuery } from './begin.ts'
-import { sendCancel } from './cancel.ts'
 import type { Client } from './client.ts'
 import { type ContextKey, contextExpiry, contextSettings, contextValues } from './context.ts'
 import { IDLE_IN_TRANSACTION_MS } from './limits.ts'
@@ -153,53 +153,4 @@ async function rollback(client: Client, session: ClientSession, timeoutMs: numbe
   } catch {
     client.connection.stream.destroy()
   }
-}
-
-interface AbortWatch {
-  /** Rejects when the signal fires; never resolves. */
-  readonly aborted: Promise<never>
-  stop(): void
-  /** Resolves when no cancel request is under way any more. */
-  delivered(): Promise<void>
-}
-
-function watchAbort(client: Client, session: ClientSession, signal: AbortSignal | undefined): AbortWatch {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  aborted.catch(() => undefined)
-  let cancelling: Promise<unknown> = Promise.resolve()
-  const onAbort = () => {
-    const error = abortError(signal)
-    session.close(error)
-    if (session.copying) {
-      client.connection.stream.destroy()
-    } else if (session.busy) {
-      cancelling = sendCancel(client).then((delivered) => {
-        if (!delivered) {
-          // It may still arrive, at a statement of somebody else.
-          client.connection.stream.destroy()
-        }
-      })
-    }
-    reject(error)
-  }
-  if (signal?.aborted === true) {
-    onAbort()
-  } else {
-    signal?.addEventListener('abort', onAbort, { once: true })
-  }
-  return {
-    aborted,
-    stop: () => signal?.removeEventListener('abort', onAbort),
-    delivered: async () => {
-      await cancelling
-    },
-  }
-}
-
-/** `AbortSignal.timeout()` is a timeout, every other reason a cancellation. */
-export function abortError(signal: AbortSignal | undefined): AkashiError {
-  const reason: unknown = signal?.reason
-  return reason instanceof Error && reason.name === 'TimeoutError'
-    ? new AkashiError('timeout', 'the transaction took too long', { cause: reason })
-    : new AkashiError('cancelled', 'the caller cancelled the transaction', { cause: reason })
 }

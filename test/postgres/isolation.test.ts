@@ -9,6 +9,8 @@ const CONNECTIONS = 4
 /** More than connections, so that transactions also wait for one. */
 const CALLERS = 12
 const TIMEOUT_MS = 300_000
+/** Above the test's own, so that a cancellation that gets lost fails the test instead of only slowing it. */
+const STATEMENT_TIMEOUT_MS = 2 * TIMEOUT_MS
 
 const database = testDatabase()
 
@@ -137,7 +139,7 @@ async function expectIsolation(app: Database): Promise<void> {
 
 describe('no transaction ever sees the context of another', () => {
   test('over pooled connections', { timeout: TIMEOUT_MS }, async () => {
-    await expectIsolation(database.open('app', { poolSize: CONNECTIONS }))
+    await expectIsolation(database.open('app', { poolSize: CONNECTIONS, statementTimeoutMs: STATEMENT_TIMEOUT_MS }))
   })
 
   describe.skipIf(!hasPgBouncer())('through PgBouncer (skipped where it is not installed)', () => {
@@ -150,7 +152,11 @@ describe('no transaction ever sees the context of another', () => {
     afterAll(() => pooler.stop())
 
     test('in transaction mode', { timeout: TIMEOUT_MS }, async () => {
-      const app = database.open('app', { url: pooler.url(database.url('app')), poolSize: CONNECTIONS })
+      const app = database.open('app', {
+        url: pooler.url(database.url('app')),
+        poolSize: CONNECTIONS,
+        statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      })
       await expectIsolation(app)
       await app.close()
     })
