@@ -15,14 +15,13 @@ declare
   role text;
 begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.roles', 0));
+  -- All or none: a role without grants of its own would else vanish from under the other database.
   foreach role in array array['akashi_app', 'akashi_worker', 'akashi_reader', 'akashi_security_admin',
     'akashi_backup', 'akashi_policy', 'akashi_owner']
   loop
-    begin
-      execute format('drop role if exists %I', role);
-    exception when dependent_objects_still_exist then
-      raise notice 'role % is still used by another database of this cluster', role;
-    end;
+    execute format('drop role if exists %I', role);
   end loop;
+exception when dependent_objects_still_exist then
+  raise notice 'the roles are still used by another database of this cluster';
 end
 $roles$;

@@ -1,8 +1,8 @@
+import { abortError, watchAbort } from './abort.ts'
 import { Client, clientConfig } from './client.ts'
-import { sendCancel } from './cancel.ts'
 import { ClientSession, execute, sessionEnded } from './session.ts'
 import { toAkashiError } from './sqlstate.ts'
-import { abortError, runTransaction, type TransactionEnvironment } from './transaction.ts'
+import { runTransaction, type TransactionEnvironment } from './transaction.ts'
 import type { DirectOptions, DirectSession } from './types.ts'
 
 /** As in a transaction, but for the whole session: this connection is nobody else's. */
@@ -20,34 +20,26 @@ export async function runDirect<T>(
   options: DirectOptions,
 ): Promise<T> {
   const { signal } = options
-  if (signal?.aborted === true) {
-    throw abortError(signal)
-  }
   const timeoutMs = options.timeoutMs ?? environment.statementTimeoutMs
   const client = new Client(clientConfig(url, applicationName))
   const lost = new AbortController()
   client.on('error', () => lost.abort())
   client.on('end', () => lost.abort())
   const session = new ClientSession(client, timeoutMs)
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  aborted.catch(() => undefined)
-  let cancelling: Promise<unknown> = Promise.resolve()
-  const onAbort = () => {
-    session.close(abortError(signal))
-    cancelling = session.busy ? sendCancel(client) : cancelling
-    reject(abortError(signal))
-  }
-  signal?.addEventListener('abort', onAbort, { once: true })
+  const abort = watchAbort(client, session, signal)
   try {
     await client.connect().catch((error: unknown) => Promise.reject(toAkashiError(error)))
     await execute(client, pinSession, [String(timeoutMs)], timeoutMs)
-    return await Promise.race([aborted, work(directSession(client, session, environment, lost.signal))])
+    if (signal?.aborted === true) {
+      throw abortError(signal)
+    }
+    return await Promise.race([abort.aborted, work(directSession(client, session, environment, lost.signal, signal))])
   } catch (error) {
     throw session.translate(error)
   } finally {
-    signal?.removeEventListener('abort', onAbort)
+    abort.stop()
     session.close(sessionEnded())
-    await cancelling
+    await abort.delivered()
     await client.end().catch(() => undefined)
   }
 }
@@ -57,6 +49,7 @@ function directSession(
   session: ClientSession,
   environment: TransactionEnvironment,
   lost: AbortSignal,
+  signal: AbortSignal | undefined,
 ): DirectSession {
   return {
     lost,
@@ -64,7 +57,10 @@ function directSession(
     stream: (text, values, batch) => session.stream(text, values, batch),
     copyFrom: (text) => session.copyFrom(text),
     copyTo: (text) => session.copyTo(text),
-    transaction: (actor, work, options = {}) => runTransaction(client, environment, actor, work, options),
+    transaction: (actor, work, options = {}) => {
+      const signals = [signal, options.signal].filter((each) => each !== undefined)
+      return runTransaction(client, environment, actor, work, { ...options, signal: AbortSignal.any(signals) })
+    },
     listen: async (channel, onNotification) => {
       client.on('notification', (message) => {
         if (message.channel === channel) {

@@ -19,6 +19,9 @@ export const KEEP_ALIVE_MS = 30_000
 /** Milliseconds to wait until a cancel request was delivered. */
 export const CANCEL_TIMEOUT_MS = 5_000
 
+/** Milliseconds until a statement that still runs is cancelled once more. */
+export const CANCEL_REPEAT_MS = 100
+
 /** How often a transaction is run again after a serialization failure or a deadlock. */
 export const TRANSACTION_RETRIES = 3
 

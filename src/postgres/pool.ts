@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { AkashiError } from '../foundation/index.ts'
+import { abortError } from './abort.ts'
 import { Client, clientConfig } from './client.ts'
 import type { ContextKey } from './context.ts'
 import { runDirect } from './direct.ts'
@@ -16,7 +17,7 @@ import {
 import { ServerClock } from './server-clock.ts'
 import { execute } from './session.ts'
 import { SQLSTATE, sqlState, toAkashiError } from './sqlstate.ts'
-import { abortError, isReusable, runTransaction, type TransactionEnvironment } from './transaction.ts'
+import { isReusable, runTransaction, type TransactionEnvironment } from './transaction.ts'
 import type { Actor, Database, DatabaseRole, Session, TransactionOptions } from './types.ts'
 
 export interface DatabaseOptions {
@@ -45,12 +46,16 @@ export function openDatabase(options: DatabaseOptions): Database {
     statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
   }
   const pool = createPool(url, applicationName, options.poolSize ?? POOL_SIZE, role)
+  let closed: Promise<void> | undefined
   return {
     role,
     transaction: (actor, work, transactionOptions = {}) =>
       withRetries(pool, environment, actor, work, transactionOptions),
     direct: (work, directOptions = {}) => runDirect(directUrl, applicationName, environment, work, directOptions),
-    close: () => pool.end(),
+    close: () => {
+      closed ??= pool.end()
+      return closed
+    },
   }
 }
 

@@ -41,7 +41,7 @@ export class ClientSession implements Session {
   }
 
   async query<R = Record<string, unknown>>(text: string, values: readonly unknown[] = []): Promise<Rows<R>> {
-    const result = await this.#enqueue(() => execute(this.#client, text, values, this.#timeoutMs))
+    const result = await this.submit(() => execute(this.#client, text, values, this.#timeoutMs))
     return { rows: result.rows, rowCount: result.rowCount ?? 0 }
   }
 
@@ -82,6 +82,27 @@ export class ClientSession implements Session {
     return this.#startCopy(() => this.#client.query(copy.to(text)))
   }
 
+  /** Runs `run` when everything before it has been answered. */
+  submit<T>(run: () => Promise<T>): Promise<T> {
+    this.#waiting += 1
+    const result = this.#tail.then(async () => {
+      try {
+        if (this.#closed !== undefined) {
+          throw this.#closed
+        }
+        return await run()
+      } catch (error) {
+        const translated = toAkashiError(error)
+        this.firstError ??= translated
+        throw translated
+      } finally {
+        this.#waiting -= 1
+      }
+    })
+    this.#tail = result.catch(ignore)
+    return result
+  }
+
   /** Refuses every later statement with `reason`; what runs already goes on. */
   close(reason: AkashiError): void {
     this.#closed ??= reason
@@ -100,26 +121,6 @@ export class ClientSession implements Session {
   translate(error: unknown): unknown {
     const fromDriver = error instanceof pg.DatabaseError || (error instanceof Error && this.#driverErrors.has(error))
     return fromDriver ? toAkashiError(error) : error
-  }
-
-  #enqueue<T>(run: () => Promise<T>): Promise<T> {
-    this.#waiting += 1
-    const result = this.#tail.then(async () => {
-      try {
-        if (this.#closed !== undefined) {
-          throw this.#closed
-        }
-        return await run()
-      } catch (error) {
-        const translated = toAkashiError(error)
-        this.firstError ??= translated
-        throw translated
-      } finally {
-        this.#waiting -= 1
-      }
-    })
-    this.#tail = result.catch(ignore)
-    return result
   }
 
   #startCopy<S extends Readable | Writable>(start: () => S): S {
@@ -158,25 +159,33 @@ export function sessionEnded(): AkashiError {
   })
 }
 
-/**
- * Runs one statement. A server that is silent for longer than its own limit and a grace is gone: the
- * connection is cut, so that a lost network cannot keep a caller waiting.
- */
+/** Runs one statement. */
 export async function execute(
   client: Client,
   text: string,
   values: readonly unknown[],
   timeoutMs: number,
 ): Promise<pg.QueryResult> {
+  const result = await withDeadline(
+    client,
+    timeoutMs,
+    (): Promise<pg.QueryResult | pg.QueryResult[]> =>
+      values.length === 0 ? client.query(text) : client.query(text, [...values]),
+  )
+  return Array.isArray(result) ? lastOf(result) : result
+}
+
+/**
+ * A server that is silent for longer than its own limit and a grace is gone: the connection is cut, so
+ * that a lost network cannot keep a caller waiting.
+ */
+export async function withDeadline<T>(client: Client, timeoutMs: number, run: () => Promise<T>): Promise<T> {
   const deadline =
     timeoutMs === 0
       ? undefined
       : setTimeout(() => client.connection.stream.destroy(silentServer()), timeoutMs + STATEMENT_GRACE_MS)
   try {
-    const result: pg.QueryResult | pg.QueryResult[] = await (values.length === 0
-      ? client.query(text)
-      : client.query(text, [...values]))
-    return Array.isArray(result) ? lastOf(result) : result
+    return await run()
   } finally {
     clearTimeout(deadline)
   }

@@ -78,9 +78,8 @@ const meanings: Readonly<Record<string, Meaning>> = {
   XX002: { code: 'integrity', message: 'the database found a damaged index' },
 }
 
-/** A name that a function of ours could not find is the caller's; one that the parser could not find is a bug. */
-const raisedMeanings: Readonly<Record<string, ErrorCode>> = {
-  '42': 'invalid_input',
+/** A name that a function could not find was given by its caller; one that the parser could not find is a bug. */
+const raisedCodes: Readonly<Record<string, ErrorCode>> = {
   '42704': 'not_found',
   '42P01': 'not_found',
   '42710': 'already_exists',
@@ -117,7 +116,7 @@ function fromServer(error: pg.DatabaseError): AkashiError {
   const state = error.code ?? ''
   const raised = error.routine === RAISE_ROUTINE
   const meaning = meanings[state] ?? meanings[state.slice(0, 2)] ?? unknown
-  const code = (raised ? (raisedMeanings[state] ?? raisedMeanings[state.slice(0, 2)]) : undefined) ?? meaning.code
+  const code = (raised ? raisedCodes[state] : undefined) ?? meaning.code
   const hint = (raised ? error.hint : undefined) ?? meaning.hint ?? error.hint
   const detail: Record<string, unknown> = { sqlstate: state }
   for (const part of ['schema', 'table', 'column', 'constraint'] as const) {

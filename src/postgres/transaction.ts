@@ -1,11 +1,12 @@
 import pg from 'pg'
 import { AkashiError } from '../foundation/index.ts'
-import { sendCancel } from './cancel.ts'
+import { watchAbort } from './abort.ts'
+import { BeginQuery } from './begin.ts'
 import type { Client } from './client.ts'
 import { type ContextKey, contextExpiry, contextSettings, contextValues } from './context.ts'
 import { IDLE_IN_TRANSACTION_MS } from './limits.ts'
 import type { ServerClock } from './server-clock.ts'
-import { ClientSession, execute, sessionEnded } from './session.ts'
+import { ClientSession, execute, sessionEnded, withDeadline } from './session.ts'
 import { toAkashiError } from './sqlstate.ts'
 import type { Actor, DatabaseRole, Session, TransactionOptions } from './types.ts'
 
@@ -92,22 +93,19 @@ async function begin(
     throw new AkashiError('internal', 'there is no such isolation level')
   }
   const { clock, contextKey } = environment
-  await session.query(`begin isolation level ${isolation} ${readOnly ? 'read only' : 'read write'}`)
-  const text = environment.role === 'owner' ? prepareOwnerTransaction : prepareTransaction
-  const prepare = async (serverTime: number) => {
-    const values = [...contextValues(actor, contextKey, serverTime), String(timeoutMs)]
-    const { rows } = await session.query<{ server_time: number }>(text, values)
-    return rows[0]?.server_time ?? serverTime
-  }
+  const prepare = environment.role === 'owner' ? prepareOwnerTransaction : prepareTransaction
+  const valuesAt = (serverTime: number) => [...contextValues(actor, contextKey, serverTime), String(timeoutMs)]
   const estimated = clock.now()
-  const began = await prepare(estimated)
+  const query = new BeginQuery(
+    `begin isolation level ${isolation} ${readOnly ? 'read only' : 'read write'}`,
+    prepare,
+    valuesAt(estimated),
+  )
+  const began = Number(await session.submit(() => withDeadline(client, timeoutMs, () => client.query(query).answer)))
   clock.observe(began)
   // The clocks differ by more than a signature lives, or a pooler's queue took that long: sign with the server's time.
   if (contextKey !== undefined && began / 1000 > contextExpiry(estimated)) {
-    await prepare(began)
-  }
-  if (client.getTransactionStatus() !== 'T') {
-    throw new AkashiError('internal', 'the transaction did not begin')
+    await session.query(prepare, valuesAt(began))
   }
 }
 
@@ -146,61 +144,13 @@ async function rollback(client: Client, session: ClientSession, timeoutMs: numbe
     return
   }
   await session.settled()
-  if (client.getTransactionStatus() === 'I' || client.connection.stream.destroyed) {
+  if (client.connection.stream.destroyed) {
     return
   }
+  // Sent even if no transaction seems open: after an error the driver knows the state only a moment later.
   try {
     await execute(client, 'rollback', [], timeoutMs)
   } catch {
     client.connection.stream.destroy()
   }
-}
-
-interface AbortWatch {
-  /** Rejects when the signal fires; never resolves. */
-  readonly aborted: Promise<never>
-  stop(): void
-  /** Resolves when no cancel request is under way any more. */
-  delivered(): Promise<void>
-}
-
-function watchAbort(client: Client, session: ClientSession, signal: AbortSignal | undefined): AbortWatch {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  aborted.catch(() => undefined)
-  let cancelling: Promise<unknown> = Promise.resolve()
-  const onAbort = () => {
-    const error = abortError(signal)
-    session.close(error)
-    if (session.copying) {
-      client.connection.stream.destroy()
-    } else if (session.busy) {
-      cancelling = sendCancel(client).then((delivered) => {
-        if (!delivered) {
-          // It may still arrive, at a statement of somebody else.
-          client.connection.stream.destroy()
-        }
-      })
-    }
-    reject(error)
-  }
-  if (signal?.aborted === true) {
-    onAbort()
-  } else {
-    signal?.addEventListener('abort', onAbort, { once: true })
-  }
-  return {
-    aborted,
-    stop: () => signal?.removeEventListener('abort', onAbort),
-    delivered: async () => {
-      await cancelling
-    },
-  }
-}
-
-/** `AbortSignal.timeout()` is a timeout, every other reason a cancellation. */
-export function abortError(signal: AbortSignal | undefined): AkashiError {
-  const reason: unknown = signal?.reason
-  return reason instanceof Error && reason.name === 'TimeoutError'
-    ? new AkashiError('timeout', 'the transaction took too long', { cause: reason })
-    : new AkashiError('cancelled', 'the caller cancelled the transaction', { cause: reason })
 }

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs'
 import type { TestProject } from 'vitest/node'
 import { migrateUp, openDatabase } from '../../src/postgres/index.ts'
+import { startThrowaway } from './embedded-server.ts'
 import { CONTEXT_KEY, LOGIN_ROLES, MIGRATIONS, rolePassword, TEMPLATE } from './settings.ts'
-import { startLocalServer } from './local-server.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -29,12 +28,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 async function startOwnServer(): Promise<{ url: string; stop: () => Promise<void> }> {
-  const binaries = ['/var/tmp/pg18/bin', '/usr/lib/postgresql/15/bin'].find((folder) => existsSync(folder))
-  if (binaries === undefined) {
-    throw new Error('there is no PostgreSQL to test with')
-  }
-  const server = await startLocalServer(binaries)
-  return { url: server.url('postgres'), stop: server.stop }
+  const { url, stop } = await startThrowaway()
+  return { url: url('postgres'), stop }
 }
 
 async function prepareTemplate(serverUrl: string): Promise<void> {

@@ -1,3 +1,5 @@
-export { freePort, type LocalServer, startLocalServer } from './local-server.ts'
+export { startThrowaway, type ThrowawayServer } from './embedded-server.ts'
+export { POSTGRES_15, startLocalServer } from './local-server.ts'
+export { hasPgBouncer, type Pooler, startPgBouncer } from './pgbouncer.ts'
 export { CONTEXT_KEY, MIGRATIONS } from './settings.ts'
 export { type EmptyDatabase, emptyDatabase, type TestDatabase, testDatabase } from './test-database.ts'

@@ -6,14 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openDatabase } from '../../src/postgres/index.ts'
+import type { ThrowawayServer } from './embedded-server.ts'
 
-/** A server of binaries that are on this machine, in a folder of its own, for tests only: nothing of it is durable. */
-export interface LocalServer {
-  readonly port: number
-  /** Of the superuser; the password is in it. */
-  url(database: string): string
-  stop(): Promise<void>
-}
+/** Where Debian's package puts the oldest major version that is supported. */
+export const POSTGRES_15 = '/usr/lib/postgresql/15/bin'
 
 const SUPERUSER = 'postgres'
 const PASSWORD = 'test-superuser'
@@ -23,8 +19,12 @@ const START_PAUSE_MS = 100
 /** The server refuses to run as root; Debian's package brings this account. */
 const ACCOUNT = 'postgres'
 
-/** @param binaries folder with initdb and postgres */
-export async function startLocalServer(binaries: string): Promise<LocalServer> {
+/**
+ * A server of this machine's own binaries, in a folder that goes away with it.
+ *
+ * @param binaries folder with initdb and postgres
+ */
+export async function startLocalServer(binaries: string): Promise<ThrowawayServer> {
   const folder = await mkdtemp(join(tmpdir(), 'akashi-postgres-'))
   const account = process.getuid?.() === 0 ? accountIds() : undefined
   const passwordFile = join(folder, 'password')
@@ -80,7 +80,7 @@ export async function startLocalServer(binaries: string): Promise<LocalServer> {
     }
     await sleep(START_PAUSE_MS)
   }
-  return { port, url, stop }
+  return { url, stop }
 }
 
 async function answers(url: string): Promise<boolean> {

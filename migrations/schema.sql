@@ -1,0 +1,1427 @@
+-- What the migrations build, written by scripts/schema-dump.ts for review in diffs. Never run it.
+
+-- Roles
+
+create role akashi_app login;
+
+create role akashi_backup login;
+
+create role akashi_owner nologin;
+
+create role akashi_policy nologin;
+
+create role akashi_reader login;
+
+create role akashi_security_admin login;
+
+create role akashi_worker login;
+
+-- Schemas
+
+create schema archive authorization akashi_owner;
+comment on schema archive is 'Detached partitions that wait for the end of their time in PostgreSQL.';
+grant usage on schema archive to akashi_worker;
+
+create schema audit authorization akashi_owner;
+comment on schema audit is 'The audit trail and its ledger.';
+grant usage on schema audit to akashi_app;
+grant usage on schema audit to akashi_reader;
+grant usage on schema audit to akashi_security_admin;
+grant usage on schema audit to akashi_worker;
+
+create schema auth authorization akashi_owner;
+comment on schema auth is 'Who may do what: users, sessions, roles, and the signed request context.';
+grant usage on schema auth to akashi_app;
+grant usage on schema auth to akashi_policy;
+grant usage on schema auth to akashi_reader;
+grant usage on schema auth to akashi_security_admin;
+grant usage on schema auth to akashi_worker;
+
+create schema keys authorization akashi_owner;
+comment on schema keys is 'Ids of keys that live outside the database.';
+grant usage on schema keys to akashi_worker;
+
+create schema lifecycle authorization akashi_owner;
+comment on schema lifecycle is 'Settings, partition and retention policies, jobs, migrations.';
+grant usage on schema lifecycle to akashi_app;
+grant usage on schema lifecycle to akashi_reader;
+grant usage on schema lifecycle to akashi_security_admin;
+grant usage on schema lifecycle to akashi_worker;
+
+create schema security authorization akashi_owner;
+comment on schema security is 'Security events of every service, and what was done about them.';
+grant usage on schema security to akashi_app;
+grant usage on schema security to akashi_reader;
+grant usage on schema security to akashi_security_admin;
+grant usage on schema security to akashi_worker;
+
+-- Default privileges
+
+alter default privileges for role akashi_owner grant execute on functions to akashi_owner;
+
+alter default privileges for role akashi_policy grant execute on functions to akashi_policy;
+
+-- Types
+
+create type audit.request_context as (verified boolean, user_id uuid, session_id uuid, subject text, ip_address inet, user_agent text, api_endpoint text, request_id text, trace_id text, correlation_id text, application_version text, tenant_id text);
+alter type audit.request_context owner to akashi_owner;
+
+create type lifecycle.partition_action as (schema_name text, table_name text, partition_name text, action text, lower timestamp with time zone, upper timestamp with time zone, message text);
+alter type lifecycle.partition_action owner to akashi_owner;
+
+-- Sequences
+
+create sequence audit.audit_logs_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
+alter sequence audit.audit_logs_seq owner to akashi_owner;
+
+create sequence security.security_events_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
+alter sequence security.security_events_seq owner to akashi_owner;
+grant usage on sequence security.security_events_seq to akashi_app;
+grant usage on sequence security.security_events_seq to akashi_worker;
+
+-- Tables
+
+create table audit.audit_logs (
+  id uuid default uuidv7() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  seq bigint default nextval('audit.audit_logs_seq'::regclass) not null,
+  xid xid8 default pg_current_xact_id() not null,
+  salt bytea default uuid_send(gen_random_uuid()) not null,
+  user_id uuid,
+  session_id uuid,
+  subject text,
+  ip_address inet,
+  user_agent text,
+  context_verified boolean not null,
+  db_user text default SESSION_USER not null,
+  db_address inet default inet_client_addr(),
+  application_name text default NULLIF(current_setting('application_name'::text), ''::text),
+  event_type text default 'data_change'::text not null,
+  action text not null,
+  resource text,
+  resource_id text,
+  result text default 'SUCCESS'::text not null,
+  error_code text,
+  error_message text,
+  schema_name text,
+  table_name text,
+  operation text,
+  record_id text,
+  data_subject text,
+  old_values jsonb,
+  new_values jsonb,
+  changed_fields text[],
+  detail jsonb,
+  api_endpoint text,
+  request_id text,
+  trace_id text,
+  correlation_id text,
+  application_version text,
+  tenant_id text,
+  data_classification text default 'internal'::text not null,
+  compliance_context jsonb,
+  constraint audit_logs_pkey PRIMARY KEY (id, created_at)
+) partition by RANGE (created_at);
+alter table audit.audit_logs owner to akashi_owner;
+comment on table audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
+comment on column audit.audit_logs.xid is 'The transaction; with seq it is the order in which the ledger takes rows.';
+comment on column audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';
+comment on column audit.audit_logs.context_verified is 'False: user_id to tenant_id are what the connection claimed, unsigned.';
+comment on column audit.audit_logs.db_user is 'Who the server says it was, whatever the application said.';
+comment on column audit.audit_logs.record_id is 'The primary key as text; a JSON array where it has several columns.';
+comment on column audit.audit_logs.data_subject is 'Which person the row is about.';
+comment on column audit.audit_logs.old_values is 'UPDATE: the changed columns as they were. DELETE: the whole row.';
+comment on column audit.audit_logs.new_values is 'INSERT, UPDATE: the whole row as it is now.';
+CREATE INDEX audit_logs_order_idx ON ONLY audit.audit_logs USING btree (xid, seq);
+CREATE INDEX audit_logs_record_idx ON ONLY audit.audit_logs USING btree (record_id, table_name);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.audit_logs FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.audit_logs enable always trigger refuse_change;
+alter table audit.audit_logs enable row level security;
+alter table audit.audit_logs force row level security;
+create policy audit_logs_record on audit.audit_logs for insert to akashi_owner with check (true);
+create policy audit_logs_self on audit.audit_logs for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND context_verified));
+create policy audit_logs_staff on audit.audit_logs for select to akashi_security_admin, akashi_worker using (true);
+grant select on audit.audit_logs to akashi_app;
+grant select on audit.audit_logs to akashi_security_admin;
+grant select on audit.audit_logs to akashi_worker;
+
+create table audit.exempt_tables (
+  schema_name text not null,
+  table_name text not null,
+  reason text not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint exempt_tables_pkey PRIMARY KEY (schema_name, table_name),
+  constraint exempt_tables_reason_check CHECK ((reason <> ''::text))
+);
+alter table audit.exempt_tables owner to akashi_owner;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON audit.exempt_tables FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table audit.exempt_tables enable row level security;
+alter table audit.exempt_tables force row level security;
+create policy exempt_tables_owner on audit.exempt_tables for all to akashi_owner using (true) with check (true);
+create policy exempt_tables_read on audit.exempt_tables for select to akashi_app, akashi_security_admin, akashi_worker using (true);
+grant select on audit.exempt_tables to akashi_app;
+grant select on audit.exempt_tables to akashi_security_admin;
+grant select on audit.exempt_tables to akashi_worker;
+
+create table audit.ledger_checkpoints (
+  log text not null,
+  epoch integer not null,
+  size bigint not null,
+  root bytea not null,
+  note text not null,
+  published_at timestamp with time zone default now() not null,
+  constraint ledger_checkpoints_pkey PRIMARY KEY (log, epoch, size),
+  constraint ledger_checkpoints_root_check CHECK ((octet_length(root) = 32))
+);
+alter table audit.ledger_checkpoints owner to akashi_owner;
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.ledger_checkpoints FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.ledger_checkpoints enable always trigger refuse_change;
+alter table audit.ledger_checkpoints enable row level security;
+alter table audit.ledger_checkpoints force row level security;
+create policy ledger_checkpoints_owner on audit.ledger_checkpoints for all to akashi_owner using (true) with check (true);
+create policy ledger_checkpoints_read on audit.ledger_checkpoints for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_checkpoints_worker on audit.ledger_checkpoints for all to akashi_worker using (true) with check (true);
+grant select on audit.ledger_checkpoints to akashi_app;
+grant select on audit.ledger_checkpoints to akashi_reader;
+grant select on audit.ledger_checkpoints to akashi_security_admin;
+grant insert, select on audit.ledger_checkpoints to akashi_worker;
+
+create table audit.ledger_entries (
+  log text not null,
+  "position" bigint not null,
+  row_id uuid not null,
+  created_at timestamp with time zone not null,
+  entry_hash bytea not null,
+  constraint ledger_entries_entry_hash_check CHECK ((octet_length(entry_hash) = 32)),
+  constraint ledger_entries_pkey PRIMARY KEY (log, "position"),
+  constraint ledger_entries_position_check CHECK (("position" >= 0))
+);
+alter table audit.ledger_entries owner to akashi_owner;
+CREATE INDEX ledger_entries_row_idx ON audit.ledger_entries USING btree (row_id);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.ledger_entries enable always trigger refuse_change;
+alter table audit.ledger_entries enable row level security;
+alter table audit.ledger_entries force row level security;
+create policy ledger_entries_owner on audit.ledger_entries for all to akashi_owner using (true) with check (true);
+create policy ledger_entries_read on audit.ledger_entries for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_entries_worker on audit.ledger_entries for all to akashi_worker using (true) with check (true);
+grant select on audit.ledger_entries to akashi_app;
+grant select on audit.ledger_entries to akashi_reader;
+grant select on audit.ledger_entries to akashi_security_admin;
+grant insert, select on audit.ledger_entries to akashi_worker;
+
+create table audit.ledger_heads (
+  log text not null,
+  epoch integer default 1 not null,
+  origin text not null,
+  size bigint default 0 not null,
+  root bytea not null,
+  note text,
+  last_xid xid8 default '0'::xid8 not null,
+  last_seq bigint default 0 not null,
+  sealed_at timestamp with time zone,
+  constraint ledger_heads_epoch_check CHECK ((epoch > 0)),
+  constraint ledger_heads_log_check CHECK ((log ~ '^[a-z_]+$'::text)),
+  constraint ledger_heads_pkey PRIMARY KEY (log),
+  constraint ledger_heads_root_check CHECK ((octet_length(root) = 32)),
+  constraint ledger_heads_size_check CHECK ((size >= 0))
+);
+alter table audit.ledger_heads owner to akashi_owner;
+comment on column audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
+CREATE TRIGGER keep_head BEFORE UPDATE ON audit.ledger_heads FOR EACH ROW EXECUTE FUNCTION audit.keep_head();
+alter table audit.ledger_heads enable row level security;
+alter table audit.ledger_heads force row level security;
+create policy ledger_heads_owner on audit.ledger_heads for all to akashi_owner using (true) with check (true);
+create policy ledger_heads_read on audit.ledger_heads for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_heads_worker on audit.ledger_heads for all to akashi_worker using (true) with check (true);
+grant select on audit.ledger_heads to akashi_app;
+grant select on audit.ledger_heads to akashi_reader;
+grant select on audit.ledger_heads to akashi_security_admin;
+grant insert, select, update on audit.ledger_heads to akashi_worker;
+
+create table audit.ledger_tiles (
+  log text not null,
+  level smallint not null,
+  tile bigint not null,
+  hashes bytea not null,
+  constraint ledger_tiles_hashes_check CHECK ((((octet_length(hashes) >= 32) AND (octet_length(hashes) <= 8192)) AND ((octet_length(hashes) % 32) = 0))),
+  constraint ledger_tiles_level_check CHECK (((level >= 0) AND (level <= 7))),
+  constraint ledger_tiles_pkey PRIMARY KEY (log, level, tile),
+  constraint ledger_tiles_tile_check CHECK ((tile >= 0))
+);
+alter table audit.ledger_tiles owner to akashi_owner;
+CREATE TRIGGER keep_tile BEFORE UPDATE ON audit.ledger_tiles FOR EACH ROW EXECUTE FUNCTION audit.keep_tile();
+alter table audit.ledger_tiles enable row level security;
+alter table audit.ledger_tiles force row level security;
+create policy ledger_tiles_owner on audit.ledger_tiles for all to akashi_owner using (true) with check (true);
+create policy ledger_tiles_read on audit.ledger_tiles for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_tiles_worker on audit.ledger_tiles for all to akashi_worker using (true) with check (true);
+grant select on audit.ledger_tiles to akashi_app;
+grant select on audit.ledger_tiles to akashi_reader;
+grant select on audit.ledger_tiles to akashi_security_admin;
+grant insert, select, update on audit.ledger_tiles to akashi_worker;
+
+create table audit.protected_tables (
+  schema_name text not null,
+  table_name text not null,
+  classification text default 'internal'::text not null,
+  key_columns text[] not null,
+  subject_column text,
+  ignored_columns text[] default '{}'::text[] not null,
+  digest_columns text[] default '{}'::text[] not null,
+  omitted_columns text[] default '{}'::text[] not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint protected_tables_classification_check CHECK ((classification = ANY (ARRAY['public'::text, 'internal'::text, 'confidential'::text, 'restricted'::text]))),
+  constraint protected_tables_key_columns_check CHECK ((cardinality(key_columns) > 0)),
+  constraint protected_tables_pkey PRIMARY KEY (schema_name, table_name)
+);
+alter table audit.protected_tables owner to akashi_owner;
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON audit.protected_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table audit.protected_tables enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON audit.protected_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table audit.protected_tables enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON audit.protected_tables FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table audit.protected_tables enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON audit.protected_tables REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table audit.protected_tables enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON audit.protected_tables FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table audit.protected_tables enable row level security;
+alter table audit.protected_tables force row level security;
+create policy protected_tables_owner on audit.protected_tables for all to akashi_owner using (true) with check (true);
+create policy protected_tables_read on audit.protected_tables for select to akashi_app, akashi_security_admin, akashi_worker using (true);
+grant select on audit.protected_tables to akashi_app;
+grant select on audit.protected_tables to akashi_security_admin;
+grant select on audit.protected_tables to akashi_worker;
+
+create table auth.context_keys (
+  id text not null,
+  inner_key bytea not null,
+  outer_key bytea not null,
+  created_at timestamp with time zone default now() not null,
+  constraint context_keys_inner_key_check CHECK ((octet_length(inner_key) = 64)),
+  constraint context_keys_outer_key_check CHECK ((octet_length(outer_key) = 64)),
+  constraint context_keys_pkey PRIMARY KEY (id)
+);
+alter table auth.context_keys owner to akashi_owner;
+comment on table auth.context_keys is 'Keys that verify a request context, as the two padded blocks of HMAC-SHA256 (RFC 2104), since the check runs in every audited statement.';
+alter table auth.context_keys enable row level security;
+alter table auth.context_keys force row level security;
+create policy context_keys_owner on auth.context_keys for all to akashi_owner using (true) with check (true);
+create policy context_keys_verify on auth.context_keys for select to akashi_policy using (true);
+grant select on auth.context_keys to akashi_policy;
+
+create table auth.users (
+  id uuid default gen_random_uuid() not null,
+  issuer character varying(255) default 'local'::character varying not null,
+  subject character varying(255) not null,
+  username character varying(50) not null,
+  display_name character varying(100),
+  email character varying(255) not null,
+  avatar_url text,
+  last_login_at timestamp with time zone,
+  account_status character varying(20) default 'active'::character varying not null,
+  is_active boolean generated always as (((account_status)::text = 'active'::text)) stored not null,
+  is_deleted boolean generated always as (((account_status)::text = 'deleted'::text)) stored not null,
+  tenant_id character varying(255),
+  security_classification character varying(50) default 'internal'::character varying not null,
+  data_residency character varying(50) default 'ap-northeast-1'::character varying not null,
+  compliance_tags jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by character varying(255),
+  constraint users_account_status_check CHECK (((account_status)::text = ANY ((ARRAY['active'::character varying, 'inactive'::character varying, 'suspended'::character varying, 'deleted'::character varying])::text[]))),
+  constraint users_avatar_url_check CHECK ((length(avatar_url) <= 2048)),
+  constraint users_compliance_tags_check CHECK ((jsonb_typeof(compliance_tags) = 'object'::text)),
+  constraint users_display_name_check CHECK (((display_name)::text <> ''::text)),
+  constraint users_email_check CHECK (((email)::text ~* '^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$'::text)),
+  constraint users_issuer_check CHECK (((issuer)::text <> ''::text)),
+  constraint users_issuer_email_key UNIQUE (issuer, email),
+  constraint users_issuer_subject_key UNIQUE (issuer, subject),
+  constraint users_pkey PRIMARY KEY (id),
+  constraint users_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[]))),
+  constraint users_subject_check CHECK (((subject)::text <> ''::text)),
+  constraint users_username_check CHECK ((length((username)::text) >= 3)),
+  constraint users_username_key UNIQUE (username)
+);
+alter table auth.users owner to akashi_owner;
+comment on table auth.users is 'One row per person and identity provider; local accounts have the issuer local.';
+comment on column auth.users.display_name is 'Null means the username.';
+comment on column auth.users.tenant_id is 'A label for filters, grouping and retention; tenants are isolated by a database each.';
+CREATE INDEX users_account_status_idx ON auth.users USING btree (account_status);
+CREATE INDEX users_compliance_tags_idx ON auth.users USING gin (compliance_tags);
+CREATE INDEX users_created_at_idx ON auth.users USING btree (created_at);
+CREATE INDEX users_last_login_at_idx ON auth.users USING btree (last_login_at);
+CREATE INDEX users_last_modified_by_idx ON auth.users USING btree (last_modified_by, updated_at);
+CREATE INDEX users_security_classification_idx ON auth.users USING btree (security_classification);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{}', '{}');
+alter table auth.users enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{}', '{}');
+alter table auth.users enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.users FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{}', '{}');
+alter table auth.users enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{}', '{}');
+alter table auth.users enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.users enable row level security;
+alter table auth.users force row level security;
+create policy users_owner on auth.users for all to akashi_owner using (true) with check (true);
+create policy users_policy_read on auth.users for select to akashi_policy using (true);
+create policy users_self_read on auth.users for select to akashi_app using ((id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy users_self_update on auth.users for update to akashi_app using ((id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy users_staff_read on auth.users for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.users to akashi_app;
+grant select on auth.users to akashi_policy;
+grant select on auth.users to akashi_security_admin;
+grant select on auth.users to akashi_worker;
+grant update (username) on auth.users to akashi_app;
+grant update (display_name) on auth.users to akashi_app;
+grant update (avatar_url) on auth.users to akashi_app;
+
+create table keys.digest_salts (
+  data_subject text not null,
+  salt bytea default (uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) not null,
+  created_at timestamp with time zone default now() not null,
+  constraint digest_salts_pkey PRIMARY KEY (data_subject)
+);
+alter table keys.digest_salts owner to akashi_owner;
+alter table keys.digest_salts enable row level security;
+alter table keys.digest_salts force row level security;
+create policy digest_salts_owner on keys.digest_salts for all to akashi_owner using (true) with check (true);
+
+create table lifecycle.policies (
+  schema_name text not null,
+  table_name text not null,
+  "interval" text not null,
+  premake integer not null,
+  hot_retention interval not null,
+  at_expiry text not null,
+  total_retention interval not null,
+  append_only boolean not null,
+  legal_hold boolean default false not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text,
+  last_modified_by text,
+  constraint policies_at_expiry_check CHECK ((at_expiry = ANY (ARRAY['archive'::text, 'retire'::text, 'keep'::text]))),
+  constraint policies_check CHECK ((total_retention >= hot_retention)),
+  constraint policies_hot_retention_check CHECK ((hot_retention > 'PT0S'::interval)),
+  constraint policies_interval_check CHECK (("interval" = ANY (ARRAY['day'::text, 'month'::text]))),
+  constraint policies_pkey PRIMARY KEY (schema_name, table_name),
+  constraint policies_premake_check CHECK (((premake >= 1) AND (premake <= 1200)))
+);
+alter table lifecycle.policies owner to akashi_owner;
+comment on table lifecycle.policies is 'One row per partitioned table: how it is cut, how far ahead, how long hot, what then, how long in all.';
+comment on column lifecycle.policies.premake is 'Partitions that exist ahead of the current one.';
+comment on column lifecycle.policies.at_expiry is 'archive: exported, verified, dropped; retire: dropped with a signed retention record; keep: stays.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON lifecycle.policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table lifecycle.policies enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON lifecycle.policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table lifecycle.policies enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON lifecycle.policies FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table lifecycle.policies enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON lifecycle.policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table lifecycle.policies enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON lifecycle.policies FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table lifecycle.policies enable row level security;
+alter table lifecycle.policies force row level security;
+create policy policies_owner on lifecycle.policies for all to akashi_owner using (true) with check (true);
+create policy policies_read on lifecycle.policies for select to akashi_app, akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on lifecycle.policies to akashi_app;
+grant select on lifecycle.policies to akashi_reader;
+grant select on lifecycle.policies to akashi_security_admin;
+grant select on lifecycle.policies to akashi_worker;
+
+create table lifecycle.settings (
+  key text not null,
+  value jsonb not null,
+  description text not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text,
+  last_modified_by text,
+  constraint settings_key_check CHECK ((key ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'::text)),
+  constraint settings_pkey PRIMARY KEY (key)
+);
+alter table lifecycle.settings owner to akashi_owner;
+comment on table lifecycle.settings is 'One row per setting; changed by administrators, read by everybody.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON lifecycle.settings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table lifecycle.settings enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON lifecycle.settings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table lifecycle.settings enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON lifecycle.settings FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table lifecycle.settings enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON lifecycle.settings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table lifecycle.settings enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON lifecycle.settings FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table lifecycle.settings enable row level security;
+alter table lifecycle.settings force row level security;
+create policy settings_owner on lifecycle.settings for all to akashi_owner using (true) with check (true);
+create policy settings_read on lifecycle.settings for select to akashi_app, akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on lifecycle.settings to akashi_app;
+grant select on lifecycle.settings to akashi_reader;
+grant select on lifecycle.settings to akashi_security_admin;
+grant select on lifecycle.settings to akashi_worker;
+
+create table security.security_events (
+  id uuid default uuidv7() not null,
+  created_at timestamp with time zone default now() not null,
+  received_at timestamp with time zone default clock_timestamp() not null,
+  seq bigint default nextval('security.security_events_seq'::regclass) not null,
+  xid xid8 default pg_current_xact_id() not null,
+  salt bytea default uuid_send(gen_random_uuid()) not null,
+  event_type character varying(50) not null,
+  event_category character varying(50) not null,
+  severity character varying(20) not null,
+  source_service character varying(50) not null,
+  description text,
+  user_id uuid,
+  user_name text,
+  external_user_id text,
+  session_id uuid,
+  source_ip inet,
+  user_agent text,
+  resource_type character varying(50),
+  resource_id character varying(255),
+  action_performed character varying(100),
+  result character varying(20),
+  tenant_id text,
+  tenant_name text,
+  client_id text,
+  client_name text,
+  request_id text,
+  trace_id text,
+  ocsf_class_uid integer,
+  event_details jsonb default '{}'::jsonb not null,
+  constraint security_events_category_check CHECK (((event_category)::text = ANY ((ARRAY['authentication'::character varying, 'authorization'::character varying, 'data_access'::character varying, 'configuration'::character varying, 'network'::character varying, 'system'::character varying, 'integrity'::character varying])::text[]))),
+  constraint security_events_finite CHECK ((isfinite(created_at) AND isfinite(received_at))),
+  constraint security_events_pkey PRIMARY KEY (id, created_at),
+  constraint security_events_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying])::text[]))),
+  constraint security_events_severity_check CHECK (((severity)::text = ANY ((ARRAY['info'::character varying, 'low'::character varying, 'medium'::character varying, 'high'::character varying, 'critical'::character varying])::text[])))
+) partition by RANGE (created_at);
+alter table security.security_events owner to akashi_owner;
+comment on table security.security_events is 'Append-only; sealed into the ledger security_events.';
+comment on column security.security_events.created_at is 'When it happened.';
+comment on column security.security_events.received_at is 'When it arrived here; live detectors count by it.';
+CREATE INDEX security_events_ip_idx ON ONLY security.security_events USING btree (source_ip, created_at DESC);
+CREATE INDEX security_events_order_idx ON ONLY security.security_events USING btree (xid, seq);
+CREATE INDEX security_events_type_idx ON ONLY security.security_events USING btree (event_type, severity, created_at DESC);
+CREATE INDEX security_events_user_idx ON ONLY security.security_events USING btree (user_id, created_at DESC) WHERE (user_id IS NOT NULL);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON security.security_events FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table security.security_events enable always trigger refuse_change;
+alter table security.security_events enable row level security;
+alter table security.security_events force row level security;
+create policy security_events_record on security.security_events for insert to akashi_app, akashi_owner, akashi_worker with check (true);
+create policy security_events_self on security.security_events for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy security_events_staff on security.security_events for select to akashi_security_admin, akashi_worker using (true);
+grant insert, select on security.security_events to akashi_app;
+grant select on security.security_events to akashi_security_admin;
+grant insert, select on security.security_events to akashi_worker;
+
+-- Views
+
+create view audit.coverage with (security_invoker=true) as
+ SELECT n.nspname AS schema_name,
+    c.relname AS table_name,
+        CASE
+            WHEN (p.table_name IS NOT NULL) THEN 'protected'::text
+            WHEN (e.table_name IS NOT NULL) THEN 'exempt'::text
+            ELSE 'gap'::text
+        END AS state,
+    p.classification,
+    e.reason
+   FROM (((pg_class c
+     JOIN pg_namespace n ON ((n.oid = c.relnamespace)))
+     LEFT JOIN audit.protected_tables p ON (((p.schema_name = n.nspname) AND (p.table_name = c.relname))))
+     LEFT JOIN audit.exempt_tables e ON (((e.schema_name = n.nspname) AND (e.table_name = c.relname))))
+  WHERE ((c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])) AND (NOT c.relispartition) AND (c.relpersistence = 'p'::"char") AND (n.nspname <> ALL (ARRAY['pg_catalog'::name, 'information_schema'::name, 'archive'::name, 'graphile_worker'::name])) AND (n.nspname !~~ 'pg\_%'::text));
+alter view audit.coverage owner to akashi_owner;
+grant select on audit.coverage to akashi_app;
+grant select on audit.coverage to akashi_security_admin;
+grant select on audit.coverage to akashi_worker;
+
+create view auth.profiles with (security_barrier=true) as
+ SELECT id,
+    username,
+    COALESCE(display_name, username) AS display_name,
+    avatar_url,
+    is_active
+   FROM auth.users
+  WHERE (NOT is_deleted);
+alter view auth.profiles owner to akashi_policy;
+comment on view auth.profiles is 'Names and pictures, visible to every signed-in service; never e-mail, subject or state.';
+grant select on auth.profiles to akashi_app;
+grant select on auth.profiles to akashi_reader;
+grant select on auth.profiles to akashi_security_admin;
+grant select on auth.profiles to akashi_worker;
+
+create view lifecycle.partition_headroom with (security_invoker=true) as
+ SELECT p.schema_name,
+    p.table_name,
+    p."interval",
+    p.premake,
+    count(b.upper) AS partitions,
+    max(b.upper) FILTER (WHERE isfinite(b.upper)) AS covered_until,
+    (max(b.upper) FILTER (WHERE isfinite(b.upper)) - now()) AS headroom
+   FROM ((lifecycle.policies p
+     LEFT JOIN pg_inherits i ON ((i.inhparent = (to_regclass(format('%I.%I'::text, p.schema_name, p.table_name)))::oid)))
+     LEFT JOIN LATERAL lifecycle.partition_bounds((i.inhrelid)::regclass) b(lower, upper) ON (true))
+  GROUP BY p.schema_name, p.table_name, p."interval", p.premake;
+alter view lifecycle.partition_headroom owner to akashi_owner;
+grant select on lifecycle.partition_headroom to akashi_reader;
+grant select on lifecycle.partition_headroom to akashi_security_admin;
+grant select on lifecycle.partition_headroom to akashi_worker;
+
+-- Functions
+
+CREATE OR REPLACE FUNCTION audit.assert_unfiltered(target regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if pg_catalog.row_security_active(target) and (
+    not exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = target and p.polpermissive and p.polcmd in ('*', 'r')
+        and pg_get_expr(p.polqual, p.polrelid) = 'true'
+        and (0::oid = any (p.polroles) or exists (select from unnest(p.polroles) r where pg_has_role(current_user, r, 'usage')))
+    ) or exists (
+      select from pg_catalog.pg_policy p
+      where p.polrelid = target and not p.polpermissive and p.polcmd in ('*', 'r')
+        and (0::oid = any (p.polroles) or exists (select from unnest(p.polroles) r where pg_has_role(current_user, r, 'usage')))
+    )
+  ) then
+    raise exception 'row security may hide rows of % from %', target, current_user
+      using errcode = 'AK002', hint = 'connect as akashi_worker; its policies show every row';
+  end if;
+end
+$function$;
+alter function audit.assert_unfiltered(target regclass) owner to akashi_owner;
+comment on function audit.assert_unfiltered(target regclass) is 'Fails unless the caller sees every row of the table.';
+grant execute on function audit.assert_unfiltered(target regclass) to akashi_security_admin;
+grant execute on function audit.assert_unfiltered(target regclass) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION audit.attach_triggers(target regclass, policy audit.protected_tables)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  arguments constant text := format('(%L, %L, %L, %L, %L, %L)', policy.classification, policy.key_columns,
+    coalesce(policy.subject_column, ''), policy.ignored_columns, policy.digest_columns, policy.omitted_columns);
+  event record;
+begin
+  for event in
+    select * from (values
+      ('insert',   'referencing new table as new_rows'),
+      ('update',   'referencing old table as old_rows new table as new_rows'),
+      ('delete',   'referencing old table as old_rows'),
+      ('truncate', '')
+    ) as events (name, referencing)
+  loop
+    execute format('create or replace trigger akashi_audit_%s after %s on %s %s for each statement execute function audit.log_changes%s',
+      event.name, event.name, target, event.referencing, arguments);
+    execute format('alter table %s enable always trigger akashi_audit_%s', target, event.name);
+  end loop;
+end
+$function$;
+alter function audit.attach_triggers(target regclass, policy audit.protected_tables) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.composite_key(record jsonb, key_columns text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+begin
+  return (select jsonb_agg(record -> key order by place) from unnest(key_columns) with ordinality as k (key, place));
+end
+$function$;
+alter function audit.composite_key(record jsonb, key_columns text[]) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.exempt(target regclass, reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  insert into audit.exempt_tables as e (schema_name, table_name, reason)
+  select n.nspname, c.relname, exempt.reason
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = target
+  on conflict (schema_name, table_name) do update set reason = excluded.reason;
+end
+$function$;
+alter function audit.exempt(target regclass, reason text) owner to akashi_owner;
+comment on function audit.exempt(target regclass, reason text) is 'Says why a table needs no audit.';
+
+CREATE OR REPLACE FUNCTION audit.guard(target regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  execute format('create or replace trigger refuse_change before update or delete or truncate on %s
+    for each statement execute function audit.refuse_change()', target);
+  execute format('alter table %s enable always trigger refuse_change', target);
+end
+$function$;
+alter function audit.guard(target regclass) owner to akashi_owner;
+comment on function audit.guard(target regclass) is 'Makes a table append-only: UPDATE, DELETE and TRUNCATE are refused, also for its owner.';
+
+CREATE OR REPLACE FUNCTION audit.keep_head()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if new.log is distinct from old.log or new.size < old.size or new.epoch < old.epoch
+     or (new.epoch = old.epoch and (new.last_xid, new.last_seq) < (old.last_xid, old.last_seq)) then
+    raise exception 'the head of log % cannot go back', old.log
+      using errcode = 'AK001', hint = 'the ledger is append-only; run verify';
+  end if;
+  return new;
+end
+$function$;
+alter function audit.keep_head() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.keep_tile()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if (new.log, new.level, new.tile) is distinct from (old.log, old.level, old.tile)
+     or substring(new.hashes from 1 for octet_length(old.hashes)) is distinct from old.hashes then
+    raise exception 'tile % of level % of log % holds other hashes already', old.tile, old.level, old.log
+      using errcode = 'AK001', hint = 'the ledger is append-only; run verify';
+  end if;
+  return new;
+end
+$function$;
+alter function audit.keep_tile() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.log_changes()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+ SET "DateStyle" TO 'ISO, YMD'
+ SET "IntervalStyle" TO 'iso_8601'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C'
+AS $function$
+declare
+  who            constant audit.request_context := audit.request_context();
+  classification constant text := tg_argv[0];
+  key_columns    constant text[] := tg_argv[1];
+  key_column     constant text := case when cardinality(key_columns) = 1 then key_columns[1] end;
+  subject_column constant text := nullif(tg_argv[2], '');
+  ignored        constant text[] := tg_argv[3];
+  digested       constant text[] := tg_argv[4];
+  omitted        constant text[] := tg_argv[5];
+  redacted       constant boolean := cardinality(digested) + cardinality(omitted) > 0;
+begin
+  if tg_op = 'INSERT' then
+    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation, record_id, data_subject, new_values)
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'insert', 'INSERT', coalesce(n ->> key_column, audit.composite_key(n, key_columns)), n ->> subject_column,
+      case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end
+    from (select to_jsonb(r) as n from new_rows r) rows;
+  elsif tg_op = 'UPDATE' then
+    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation, record_id, data_subject, old_values, new_values, changed_fields, detail)
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'update', 'UPDATE', coalesce(n ->> key_column, audit.composite_key(n, key_columns)),
+      coalesce(n ->> subject_column, o ->> subject_column),
+      case when redacted then audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
+      case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end,
+      diff.fields,
+      case when diff.fields && key_columns
+        then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, audit.composite_key(o, key_columns))) end
+    from (select to_jsonb(r) as o, row_number() over () as place from old_rows r) before
+    join (select to_jsonb(r) as n, row_number() over () as place from new_rows r) after using (place)
+    cross join lateral (
+      select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
+      from jsonb_each(n) field
+      where field.value is distinct from o -> key
+    ) diff
+    where not diff.fields <@ ignored;
+  elsif tg_op = 'DELETE' then
+    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation, record_id, data_subject, old_values)
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'delete', 'DELETE', coalesce(o ->> key_column, audit.composite_key(o, key_columns)), o ->> subject_column,
+      case when redacted then audit.redact(o, o ->> subject_column, digested, omitted) else o end
+    from (select to_jsonb(r) as o from old_rows r) rows;
+  else
+    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation)
+    values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'truncate', 'TRUNCATE');
+  end if;
+  return null;
+end
+$function$;
+alter function audit.log_changes() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.protect(target regclass, classification text DEFAULT 'internal'::text, subject text DEFAULT NULL::text, columns jsonb DEFAULT '{}'::jsonb, ignore text[] DEFAULT '{}'::text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  policy audit.protected_tables;
+  kind "char";
+  missing text;
+  part regclass;
+begin
+  select c.relkind, n.nspname, c.relname into kind, policy.schema_name, policy.table_name
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = target;
+  if kind is distinct from 'r' and kind is distinct from 'p' then
+    raise exception '% is no table', target using errcode = 'wrong_object_type', hint = 'only tables can be put under audit';
+  end if;
+  if policy.schema_name in ('pg_catalog', 'information_schema')
+     or (policy.schema_name = 'audit' and policy.table_name <> 'protected_tables') then
+    raise exception '% cannot be put under audit', target using errcode = 'wrong_object_type',
+      hint = 'the trail, the ledger and the catalogs watch themselves by other means';
+  end if;
+  select array_agg(a.attname::text order by k.place) into policy.key_columns
+  from pg_catalog.pg_index i
+  cross join lateral unnest(i.indkey::smallint[]) with ordinality as k (attnum, place)
+  join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+  where i.indrelid = target and i.indisprimary and k.place <= i.indnkeyatts;
+  if policy.key_columns is null then
+    raise exception '% has no primary key', target using errcode = 'invalid_table_definition',
+      hint = 'give it a primary key first: without one a record cannot be followed';
+  end if;
+  select string_agg(wanted, ', ') into missing
+  from (select unnest(ignore || subject) union select jsonb_object_keys(columns)) as named (wanted)
+  where wanted is not null and not exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = target and a.attname = wanted and a.attnum > 0 and not a.attisdropped);
+  if missing is not null then
+    raise exception '% has no column %', target, missing using errcode = 'undefined_column';
+  end if;
+  select string_agg(format('%s is %s', key, value), ', ') into missing
+  from jsonb_each_text(columns) where value not in ('plain', 'digest', 'omit');
+  if missing is not null then
+    raise exception 'columns may be plain, digest or omit: %', missing using errcode = 'invalid_parameter_value';
+  end if;
+  if policy.key_columns && array(select key from jsonb_each_text(columns) where value <> 'plain') then
+    raise exception 'the key of % cannot be digested or omitted', target using errcode = 'invalid_parameter_value',
+      hint = 'the trail finds a record by its key';
+  end if;
+  policy.classification := protect.classification;
+  policy.subject_column := protect.subject;
+  policy.ignored_columns := protect.ignore;
+  policy.digest_columns := array(select key from jsonb_each_text(columns) where value = 'digest' order by key);
+  policy.omitted_columns := array(select key from jsonb_each_text(columns) where value = 'omit' order by key);
+  delete from audit.exempt_tables e where (e.schema_name, e.table_name) = (policy.schema_name, policy.table_name);
+  insert into audit.protected_tables as p (schema_name, table_name, classification, key_columns, subject_column,
+    ignored_columns, digest_columns, omitted_columns)
+  values (policy.schema_name, policy.table_name, policy.classification, policy.key_columns, policy.subject_column,
+    policy.ignored_columns, policy.digest_columns, policy.omitted_columns)
+  on conflict (schema_name, table_name) do update
+    set classification = excluded.classification, key_columns = excluded.key_columns,
+        subject_column = excluded.subject_column, ignored_columns = excluded.ignored_columns,
+        digest_columns = excluded.digest_columns, omitted_columns = excluded.omitted_columns;
+  -- Statement triggers fire on the table that a statement names, so every partition has its own.
+  for part in select relid from pg_catalog.pg_partition_tree(target) union select target loop
+    perform audit.attach_triggers(part, policy);
+  end loop;
+end
+$function$;
+alter function audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[]) owner to akashi_owner;
+comment on function audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[]) is 'Puts a table under audit: every change writes a row of audit.audit_logs in its own transaction. The caller must own the table.';
+
+CREATE OR REPLACE FUNCTION audit.record_access(resource text, resource_ids text[], reason text DEFAULT NULL::text, data_classification text DEFAULT 'confidential'::text)
+ RETURNS uuid
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select audit.record_action('data_access', 'read', resource, case when cardinality(resource_ids) = 1 then resource_ids[1] end,
+    'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason)), data_classification)
+$function$;
+alter function audit.record_access(resource text, resource_ids text[], reason text, data_classification text) owner to akashi_owner;
+comment on function audit.record_access(resource text, resource_ids text[], reason text, data_classification text) is 'Records that somebody read confidential data.';
+grant execute on function audit.record_access(resource text, resource_ids text[], reason text, data_classification text) to akashi_app;
+grant execute on function audit.record_access(resource text, resource_ids text[], reason text, data_classification text) to akashi_security_admin;
+grant execute on function audit.record_access(resource text, resource_ids text[], reason text, data_classification text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION audit.record_action(event_type text, action text, resource text DEFAULT NULL::text, resource_id text DEFAULT NULL::text, result text DEFAULT 'SUCCESS'::text, detail jsonb DEFAULT NULL::jsonb, data_classification text DEFAULT 'internal'::text, data_subject text DEFAULT NULL::text, error_code text DEFAULT NULL::text, error_message text DEFAULT NULL::text, compliance_context jsonb DEFAULT NULL::jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  who constant audit.request_context := audit.request_context();
+  new_id constant uuid := audit.uuid_v7();
+begin
+  if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,99}$' or event_type = 'data_change' then
+    raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
+      hint = 'use lowercase letters, digits and underscores; data_change is for the triggers';
+  end if;
+  if action is null or action = '' or length(action) > 100 then
+    raise exception 'an action has 1 to 100 characters' using errcode = 'invalid_parameter_value';
+  end if;
+  if data_classification not in ('public', 'internal', 'confidential', 'restricted') then
+    raise exception '% is no classification', data_classification using errcode = 'invalid_parameter_value',
+      hint = 'use public, internal, confidential or restricted';
+  end if;
+  insert into audit.audit_logs (id, user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint,
+    request_id, trace_id, correlation_id, application_version, tenant_id, event_type, action, resource, resource_id,
+    result, detail, data_classification, data_subject, error_code, error_message, compliance_context)
+  values (new_id, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint,
+    who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, event_type, action, resource,
+    resource_id, result, detail, data_classification, data_subject, error_code, error_message, compliance_context);
+  return new_id;
+end
+$function$;
+alter function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) owner to akashi_owner;
+comment on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) is 'Records an action in the trail, in the caller''s transaction; answers the row''s id.';
+grant execute on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_app;
+grant execute on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_security_admin;
+grant execute on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  result jsonb := record - omitted_columns;
+  person constant text := coalesce(about, '');
+  person_salt bytea;
+  name text;
+begin
+  foreach name in array digest_columns loop
+    if result -> name is not null and result -> name <> 'null' then
+      if person_salt is null then
+        insert into keys.digest_salts (data_subject) values (person) on conflict do nothing;
+        select salt into person_salt from keys.digest_salts where data_subject = person;
+      end if;
+      result := jsonb_set(result, array[name], jsonb_build_object('sha256',
+        encode(sha256(person_salt || convert_to((result -> name)::text, 'UTF8')), 'hex')));
+    end if;
+  end loop;
+  return result;
+end
+$function$;
+alter function audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[]) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  raise exception 'rows of %.% cannot be changed or removed: % refused', tg_table_schema, tg_table_name, lower(tg_op)
+    using errcode = 'AK001',
+          hint = 'the record is append-only; retention removes whole partitions, with a signed record';
+end
+$function$;
+alter function audit.refuse_change() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.request_context()
+ RETURNS audit.request_context
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  who audit.request_context;
+begin
+  who.verified := auth.context_verified();
+  if who.verified then
+    who.user_id := nullif(current_setting('app.current_user_id', true), '');
+    who.session_id := nullif(current_setting('app.current_session_id', true), '');
+    who.ip_address := nullif(current_setting('app.client_ip', true), '');
+  else
+    who.user_id := auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
+    who.session_id := auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
+    who.ip_address := auth.try_inet(nullif(current_setting('app.client_ip', true), ''));
+  end if;
+  who.subject := nullif(current_setting('app.subject', true), '');
+  who.user_agent := nullif(current_setting('app.user_agent', true), '');
+  who.api_endpoint := nullif(current_setting('app.api_endpoint', true), '');
+  who.request_id := nullif(current_setting('app.request_id', true), '');
+  who.trace_id := nullif(current_setting('app.trace_id', true), '');
+  who.correlation_id := nullif(current_setting('app.correlation_id', true), '');
+  who.application_version := nullif(current_setting('app.application_version', true), '');
+  who.tenant_id := nullif(current_setting('app.tenant_id', true), '');
+  return who;
+end
+$function$;
+alter function audit.request_context() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.trigger_problems(log text)
+ RETURNS TABLE("table" text, problem text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with guarded as (
+    select t.relid, 'refuse_change' as trigger_name
+    from lifecycle.policies p
+    cross join lateral (
+      select relid from pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name)))
+    ) t
+    where p.append_only and p.table_name = log
+    union all
+    select to_regclass(name), trigger_name
+    from (values ('audit.ledger_entries', 'refuse_change'), ('audit.ledger_checkpoints', 'refuse_change'),
+                 ('audit.ledger_tiles', 'keep_tile'), ('audit.ledger_heads', 'keep_head')) as own (name, trigger_name)
+  ), recorded as (
+    select p.schema_name, p.table_name, part.relid, 'akashi_audit_' || event as trigger_name
+    from audit.protected_tables p
+    cross join lateral (
+      select relid from pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name)))
+      union select to_regclass(format('%I.%I', p.schema_name, p.table_name))
+    ) part
+    cross join unnest(array['insert', 'update', 'delete', 'truncate']) event
+    where log = 'audit_logs'
+  ), expected as (
+    select relid, relid::regclass::text as name, trigger_name from guarded
+    union all
+    select relid, coalesce(relid::regclass::text, format('%I.%I', schema_name, table_name)), trigger_name from recorded
+  )
+  select e.name,
+         case when e.relid is null then 'the protected table is gone'
+              when t.oid is null then format('trigger %s is missing', e.trigger_name)
+              when t.tgenabled = 'D' then format('trigger %s is disabled', e.trigger_name)
+              else format('trigger %s does not fire in every session', e.trigger_name) end
+  from expected e
+  left join pg_catalog.pg_trigger t on t.tgrelid = e.relid and t.tgname = e.trigger_name and not t.tgisinternal
+  where t.oid is null
+     or (t.tgenabled <> 'A' and e.trigger_name not in ('keep_tile', 'keep_head'))
+     or t.tgenabled = 'D'
+$function$;
+alter function audit.trigger_problems(log text) owner to akashi_owner;
+grant execute on function audit.trigger_problems(log text) to akashi_security_admin;
+grant execute on function audit.trigger_problems(log text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION audit.unprotect(target regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  part regclass;
+  event text;
+begin
+  delete from audit.protected_tables p using pg_catalog.pg_class c, pg_catalog.pg_namespace n
+  where c.oid = target and n.oid = c.relnamespace and (p.schema_name, p.table_name) = (n.nspname, c.relname);
+  if not found then
+    raise exception '% is not under audit', target using errcode = 'undefined_object';
+  end if;
+  for part in select relid from pg_catalog.pg_partition_tree(target) union select target loop
+    foreach event in array array['insert', 'update', 'delete', 'truncate'] loop
+      execute format('drop trigger if exists akashi_audit_%s on %s', event, part);
+    end loop;
+  end loop;
+end
+$function$;
+alter function audit.unprotect(target regclass) owner to akashi_owner;
+comment on function audit.unprotect(target regclass) is 'Removes the triggers of audit.protect and keeps the trail.';
+
+CREATE OR REPLACE FUNCTION audit.uuid_v7()
+ RETURNS uuid
+ LANGUAGE sql
+ PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select encode(set_bit(set_bit(overlay(
+    uuid_send(gen_random_uuid())
+    placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
+    from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
+$function$;
+alter function audit.uuid_v7() owner to akashi_owner;
+grant execute on function audit.uuid_v7() to akashi_app;
+grant execute on function audit.uuid_v7() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.add_context_key(key_id text, secret bytea)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  inner_key bytea := secret || decode(repeat('00', 32), 'hex');
+  outer_key bytea := secret || decode(repeat('00', 32), 'hex');
+begin
+  if octet_length(secret) is distinct from 32 then
+    raise exception 'a context key has 32 bytes, not %', octet_length(secret) using errcode = 'invalid_parameter_value';
+  end if;
+  for i in 0 .. 63 loop
+    inner_key := set_byte(inner_key, i, get_byte(inner_key, i) # 54); -- 0x36
+    outer_key := set_byte(outer_key, i, get_byte(outer_key, i) # 92); -- 0x5c
+  end loop;
+  insert into auth.context_keys (id, inner_key, outer_key)
+  values (key_id, inner_key, outer_key)
+  on conflict (id) do nothing;
+end
+$function$;
+alter function auth.add_context_key(key_id text, secret bytea) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.context_verified()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  signature text := current_setting('app.context_signature', true);
+  expires text := current_setting('app.context_expires', true);
+  signing auth.context_keys;
+begin
+  if signature is null or signature = '' then
+    return false;
+  end if;
+  select * into signing from auth.context_keys where id = current_setting('app.context_key', true);
+  if not found then
+    return false;
+  end if;
+  if signature <> encode(sha256(signing.outer_key || sha256(signing.inner_key || convert_to(concat_ws(E'\x1f',
+    coalesce(current_setting('app.current_user_id', true), ''),
+    coalesce(current_setting('app.current_session_id', true), ''),
+    coalesce(current_setting('app.subject', true), ''),
+    coalesce(current_setting('app.client_ip', true), ''),
+    coalesce(current_setting('app.user_agent', true), ''),
+    coalesce(current_setting('app.request_id', true), ''),
+    coalesce(current_setting('app.trace_id', true), ''),
+    coalesce(current_setting('app.correlation_id', true), ''),
+    coalesce(current_setting('app.api_endpoint', true), ''),
+    coalesce(current_setting('app.application_version', true), ''),
+    coalesce(current_setting('app.tenant_id', true), ''),
+    coalesce(expires, ''),
+    signing.id
+  ), 'UTF8'))), 'hex') then
+    return false;
+  end if;
+  -- Only now are the claims known to be ours, and the expiry to be a number.
+  return expires::bigint >= extract(epoch from now());
+end
+$function$;
+alter function auth.context_verified() owner to akashi_policy;
+comment on function auth.context_verified() is 'Whether the app.* settings of this transaction carry a valid signature. Policies call it as (select …) so that it runs once a statement.';
+grant execute on function auth.context_verified() to akashi_app;
+grant execute on function auth.context_verified() to akashi_owner;
+grant execute on function auth.context_verified() to akashi_reader;
+grant execute on function auth.context_verified() to akashi_security_admin;
+grant execute on function auth.context_verified() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.current_session_id()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select case when auth.context_verified() then auth.try_uuid(nullif(current_setting('app.current_session_id', true), '')) end
+$function$;
+alter function auth.current_session_id() owner to akashi_policy;
+comment on function auth.current_session_id() is 'auth.user_sessions.id of the verified context; null where there is none.';
+grant execute on function auth.current_session_id() to akashi_app;
+grant execute on function auth.current_session_id() to akashi_owner;
+grant execute on function auth.current_session_id() to akashi_reader;
+grant execute on function auth.current_session_id() to akashi_security_admin;
+grant execute on function auth.current_session_id() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.current_user_id()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select case when auth.context_verified() then auth.try_uuid(nullif(current_setting('app.current_user_id', true), '')) end
+$function$;
+alter function auth.current_user_id() owner to akashi_policy;
+comment on function auth.current_user_id() is 'auth.users.id of the verified context; null is anonymous.';
+grant execute on function auth.current_user_id() to akashi_app;
+grant execute on function auth.current_user_id() to akashi_owner;
+grant execute on function auth.current_user_id() to akashi_reader;
+grant execute on function auth.current_user_id() to akashi_security_admin;
+grant execute on function auth.current_user_id() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.try_inet(value text)
+ RETURNS inet
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+begin
+  return value::inet;
+exception when invalid_text_representation then
+  return null;
+end
+$function$;
+alter function auth.try_inet(value text) owner to akashi_owner;
+grant execute on function auth.try_inet(value text) to akashi_app;
+grant execute on function auth.try_inet(value text) to akashi_policy;
+grant execute on function auth.try_inet(value text) to akashi_reader;
+grant execute on function auth.try_inet(value text) to akashi_security_admin;
+grant execute on function auth.try_inet(value text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.try_uuid(value text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+begin
+  return value::uuid;
+exception when invalid_text_representation then
+  return null;
+end
+$function$;
+alter function auth.try_uuid(value text) owner to akashi_owner;
+grant execute on function auth.try_uuid(value text) to akashi_app;
+grant execute on function auth.try_uuid(value text) to akashi_policy;
+grant execute on function auth.try_uuid(value text) to akashi_reader;
+grant execute on function auth.try_uuid(value text) to akashi_security_admin;
+grant execute on function auth.try_uuid(value text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.update_updated_at()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  new.updated_at := now();
+  new.last_modified_by := coalesce(auth.current_user_id()::text, session_user);
+  return new;
+end
+$function$;
+alter function auth.update_updated_at() owner to akashi_owner;
+grant execute on function auth.update_updated_at() to akashi_app;
+grant execute on function auth.update_updated_at() to akashi_security_admin;
+grant execute on function auth.update_updated_at() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.apply_partitions(as_of timestamp with time zone DEFAULT now())
+ RETURNS SETOF lifecycle.partition_action
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  step lifecycle.partition_action;
+begin
+  for step in select * from lifecycle.plan_partitions(as_of) loop
+    begin
+      if lifecycle.create_partition(format('%I.%I', step.schema_name, step.table_name)::regclass, step.lower) is null then
+        step.action := 'exists';
+      else
+        step.action := 'created';
+      end if;
+    exception when others then
+      step.action := 'failed';
+      step.message := sqlerrm;
+    end;
+    return next step;
+  end loop;
+end
+$function$;
+alter function lifecycle.apply_partitions(as_of timestamp with time zone) owner to akashi_owner;
+grant execute on function lifecycle.apply_partitions(as_of timestamp with time zone) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.create_partition(parent regclass, at timestamp with time zone)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+ SET lock_timeout TO '100ms'
+AS $function$
+declare
+  policy lifecycle.policies;
+  parent_schema text;
+  parent_name text;
+  child_name text;
+  child text;
+  lower_bound timestamptz;
+  upper_bound timestamptz;
+begin
+  select n.nspname, c.relname into parent_schema, parent_name
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = parent;
+  select * into policy from lifecycle.policies p where p.schema_name = parent_schema and p.table_name = parent_name;
+  if not found then
+    raise exception '%.% has no lifecycle policy', parent_schema, parent_name
+      using errcode = 'undefined_object', hint = 'add a row to lifecycle.policies first';
+  end if;
+  lower_bound := lifecycle.partition_from(at, policy.interval);
+  upper_bound := lifecycle.partition_to(at, policy.interval);
+  -- One maker at a time per table: two would both find the gap and one of them fail.
+  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  if exists (
+    select from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
+    where i.inhparent = parent and b.lower < upper_bound and b.upper > lower_bound
+  ) then
+    return null;
+  end if;
+  child_name := lifecycle.partition_name(parent_name, lower_bound, policy.interval);
+  child := format('%I.%I', parent_schema, child_name);
+  execute format('create table %s (like %s including defaults including constraints including generated including storage)',
+    child, parent);
+  -- The constraint lets ATTACH skip its scan and is dropped again as redundant.
+  execute format('alter table %s add constraint bounds check (created_at >= %L and created_at < %L)', child, lower_bound, upper_bound);
+  execute format('alter table %s enable row level security', child);
+  execute format('alter table %s force row level security', child);
+  execute format('revoke all on %s from public', child);
+  if policy.append_only then
+    perform audit.guard(child::regclass);
+  end if;
+  execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
+  execute format('alter table %s drop constraint bounds', child);
+  return child_name;
+end
+$function$;
+alter function lifecycle.create_partition(parent regclass, at timestamp with time zone) owner to akashi_owner;
+comment on function lifecycle.create_partition(parent regclass, at timestamp with time zone) is 'Makes and attaches the partition of a table that holds a moment, guarded like its parent; null when it is there already.';
+
+CREATE OR REPLACE FUNCTION lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  max_partitions constant integer := 4000;
+  step text;
+  at timestamptz;
+  made integer := 0;
+begin
+  select p.interval into step from lifecycle.policies p
+  where to_regclass(format('%I.%I', p.schema_name, p.table_name)) = parent;
+  if not found then
+    raise exception '% has no lifecycle policy', parent
+      using errcode = 'undefined_object', hint = 'add a row to lifecycle.policies first';
+  end if;
+  if not (isfinite(range_from) and isfinite(range_to) and range_from <= range_to) then
+    raise exception 'the range % to % is not a range of time', range_from, range_to using errcode = 'invalid_parameter_value';
+  end if;
+  at := lifecycle.partition_from(range_from, step);
+  while at <= range_to loop
+    if lifecycle.create_partition(parent, at) is not null then
+      made := made + 1;
+      if made > max_partitions then
+        raise exception 'the range % to % needs more than % partitions', range_from, range_to, max_partitions
+          using errcode = 'program_limit_exceeded', hint = 'take it in in smaller ranges';
+      end if;
+    end if;
+    at := lifecycle.partition_to(at, step);
+  end loop;
+  return made;
+end
+$function$;
+alter function lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) owner to akashi_owner;
+grant execute on function lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  bound text[] := regexp_match(
+    (select pg_get_expr(relpartbound, oid) from pg_catalog.pg_class where oid = partition),
+    $re$^FOR VALUES FROM \((?:'([^']*)'|(MINVALUE))\) TO \((?:'([^']*)'|(MAXVALUE))\)$re$);
+begin
+  lower := coalesce(bound[1], case when bound[2] is not null then '-infinity' end)::timestamptz;
+  upper := coalesce(bound[3], case when bound[4] is not null then 'infinity' end)::timestamptz;
+end
+$function$;
+alter function lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) owner to akashi_owner;
+grant execute on function lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) to akashi_app;
+grant execute on function lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) to akashi_reader;
+grant execute on function lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) to akashi_security_admin;
+grant execute on function lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.partition_from(at timestamp with time zone, step text)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select date_trunc(step, at at time zone 'UTC') at time zone 'UTC'
+$function$;
+alter function lifecycle.partition_from(at timestamp with time zone, step text) owner to akashi_owner;
+grant execute on function lifecycle.partition_from(at timestamp with time zone, step text) to akashi_app;
+grant execute on function lifecycle.partition_from(at timestamp with time zone, step text) to akashi_reader;
+grant execute on function lifecycle.partition_from(at timestamp with time zone, step text) to akashi_security_admin;
+grant execute on function lifecycle.partition_from(at timestamp with time zone, step text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.partition_name(parent text, at timestamp with time zone, step text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select parent || case step when 'day' then to_char(at at time zone 'UTC', '"_p"YYYYMMDD')
+                             else to_char(at at time zone 'UTC', '_YYYY_MM') end
+$function$;
+alter function lifecycle.partition_name(parent text, at timestamp with time zone, step text) owner to akashi_owner;
+comment on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) is 'audit_logs_2026_11 for months (S1, S3), security_events_p20261121 for days (S4).';
+grant execute on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_app;
+grant execute on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_reader;
+grant execute on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_security_admin;
+grant execute on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.partition_to(at timestamp with time zone, step text)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select (date_trunc(step, at at time zone 'UTC') + ('1 ' || step)::interval) at time zone 'UTC'
+$function$;
+alter function lifecycle.partition_to(at timestamp with time zone, step text) owner to akashi_owner;
+grant execute on function lifecycle.partition_to(at timestamp with time zone, step text) to akashi_app;
+grant execute on function lifecycle.partition_to(at timestamp with time zone, step text) to akashi_reader;
+grant execute on function lifecycle.partition_to(at timestamp with time zone, step text) to akashi_security_admin;
+grant execute on function lifecycle.partition_to(at timestamp with time zone, step text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.plan_partitions(as_of timestamp with time zone DEFAULT now())
+ RETURNS SETOF lifecycle.partition_action
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+  select p.schema_name, p.table_name, lifecycle.partition_name(p.table_name, step.at, p.interval), 'create',
+         step.at, lifecycle.partition_to(step.at, p.interval), null::text
+  from lifecycle.policies p
+  cross join lateral (
+    select (lifecycle.partition_from(as_of, p.interval) at time zone 'UTC' + n * ('1 ' || p.interval)::interval) at time zone 'UTC' as at
+    from generate_series(0, p.premake) n
+  ) step
+  where to_regclass(format('%I.%I', p.schema_name, p.table_name)) is not null
+    and not exists (
+      select from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
+      where i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
+        and b.lower <= step.at and b.upper > step.at
+    )
+  order by 1, 2, 5
+$function$;
+alter function lifecycle.plan_partitions(as_of timestamp with time zone) owner to akashi_owner;
+grant execute on function lifecycle.plan_partitions(as_of timestamp with time zone) to akashi_worker;

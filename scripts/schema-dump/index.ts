@@ -1,0 +1,18 @@
+import type { Session } from '../../src/postgres/index.ts'
+import { sections } from './queries.ts'
+
+const header = '-- What the migrations build, written by scripts/schema-dump.ts for review in diffs. Never run it.\n'
+
+/** The schema of a database as text; equal schemas of one server version give equal texts. */
+export async function dumpSchema(session: Session): Promise<string> {
+  const parts = [header]
+  // Names are written with their schema only when the search path does not lead to it.
+  await session.query(`select set_config('search_path', '', false)`)
+  for (const { title, query } of sections) {
+    const { rows } = await session.query<{ text: string }>(query)
+    if (rows.length > 0) {
+      parts.push(`-- ${title}\n`, ...rows.map(({ text }) => `${text}\n`))
+    }
+  }
+  return parts.join('\n')
+}

@@ -1,0 +1,159 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { migrateDown, migrateUp, migrationStatus } from '../../src/postgres/index.ts'
+import { emptyDatabase } from '../support/index.ts'
+
+const STARTS = 20
+const database = emptyDatabase()
+let directory: string
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'akashi-migrations-'))
+  await database.asSuperuser((session) =>
+    session.query('drop schema if exists lifecycle cascade; drop schema public cascade; create schema public'),
+  )
+})
+afterEach(() => rm(directory, { recursive: true, force: true }))
+
+const options = () => ({ url: database.url('owner'), directory })
+
+async function migration(id: string, up: string, down: string): Promise<void> {
+  await writeFile(join(directory, `${id}.up.sql`), up)
+  await writeFile(join(directory, `${id}.down.sql`), down)
+}
+
+const query = (text: string) => database.asSuperuser(async (session) => (await session.query(text)).rows)
+const exists = async (name: string) => (await query(`select to_regclass('${name}') is not null as present`))[0]?.['present']
+
+test('twenty simultaneous starts apply each migration once', async () => {
+  await migration('000001_log', 'create table log (line text)', 'drop table log')
+  await migration('000002_first', `insert into log values ('first'); select pg_sleep(0.2)`, 'delete from log')
+  await migration('000003_second', `insert into log values ('second')`, 'delete from log')
+  const runs = await Promise.all(Array.from({ length: STARTS }, () => migrateUp(options())))
+  expect(runs.flat().sort()).toEqual(['000001_log', '000002_first', '000003_second'])
+  expect(await query('select line from log order by line')).toEqual([{ line: 'first' }, { line: 'second' }])
+})
+
+test('a failing migration leaves nothing of itself and keeps the ones before', async () => {
+  await migration('000001_good', 'create table good ()', 'drop table good')
+  await migration('000002_bad', 'create table bad (); select 1 / 0', 'drop table bad')
+  await expect(migrateUp(options())).rejects.toMatchObject({
+    code: 'invalid_input',
+    message: 'migration 000002_bad failed: division by zero',
+  })
+  expect(await exists('good')).toBe(true)
+  expect(await exists('bad')).toBe(false)
+  expect((await migrationStatus(options())).pending).toEqual(['000002_bad'])
+})
+
+test('refuses an applied file that was changed, or is gone', async () => {
+  await migration('000001_one', 'create table one ()', 'drop table one')
+  await migration('000002_two', 'create table two ()', 'drop table two')
+  await migrateUp(options())
+  await migration('000001_one', 'create table other ()', 'drop table one')
+  const changed = { code: 'integrity', message: 'the applied migration 000001_one was changed afterwards' }
+  await expect(migrateUp(options())).rejects.toMatchObject(changed)
+  await expect(migrateDown({ ...options(), steps: 1 })).rejects.toMatchObject(changed)
+  await rm(join(directory, '000001_one.up.sql'))
+  await rm(join(directory, '000001_one.down.sql'))
+  await expect(migrateUp(options())).rejects.toMatchObject({ code: 'integrity' })
+})
+
+test('refuses a database that is newer than the program, and a file below what is applied', async () => {
+  await migration('000001_one', 'create table one ()', 'drop table one')
+  await migration('000003_three', 'create table three ()', 'drop table three')
+  await migrateUp(options())
+  await migration('000002_two', 'create table two ()', 'drop table two')
+  await expect(migrateUp(options())).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('000002_two') })
+  for (const id of ['000002_two', '000003_three']) {
+    await rm(join(directory, `${id}.up.sql`))
+    await rm(join(directory, `${id}.down.sql`))
+  }
+  await expect(migrateUp(options())).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('000003_three') })
+})
+
+test('refuses files that are not pairs', async () => {
+  await writeFile(join(directory, '000001_one.up.sql'), 'select 1')
+  await expect(migrateUp(options())).rejects.toMatchObject({ code: 'invalid_config' })
+})
+
+test('notices a migration that ends its own transaction', async () => {
+  await migration('000001_commits', 'create table one (); commit; begin; create table two ()', 'drop table one')
+  await expect(migrateUp(options())).rejects.toMatchObject({ code: 'integrity' })
+})
+
+test('waits for its locks only briefly and gets through in the end', async () => {
+  await migration('000001_table', 'create table busy (id int)', 'drop table busy')
+  await migrateUp(options())
+  await migration('000002_column', 'alter table busy add column name text', 'alter table busy drop column name')
+  await database.asSuperuser(async (reader) => {
+    await reader.query('begin')
+    await reader.query('select * from busy')
+    const migrating = migrateUp(options())
+    // While the migration waits behind the reader, others wait behind it: none of them for long.
+    await database.asSuperuser(async (other) => {
+      await other.query(`set statement_timeout = '5s'`)
+      for (let read = 0; read < 50; read += 1) {
+        await other.query('select * from busy')
+      }
+    })
+    await reader.query('commit')
+    expect(await migrating).toEqual(['000002_column'])
+  })
+})
+
+test('builds an index outside of a transaction', async () => {
+  await migration('000001_table', 'create table big (id int, name text)', 'drop table big')
+  await migration(
+    '000002_indexes',
+    '-- no-transaction\ncreate index concurrently a on big (id);\n-- statement-breakpoint\ncreate index concurrently b on big (name);',
+    '-- no-transaction\ndrop index concurrently a;\n-- statement-breakpoint\ndrop index concurrently b;',
+  )
+  await migrateUp(options())
+  expect([await exists('a'), await exists('b')]).toEqual([true, true])
+  await migrateDown({ ...options(), steps: 1 })
+  expect([await exists('a'), await exists('b'), await exists('big')]).toEqual([false, false, true])
+})
+
+test('refuses statements outside of a transaction that could lose rows', async () => {
+  await migration('000001_drop', '-- no-transaction\ndrop table if exists big', 'select 1')
+  await expect(migrateUp(options())).rejects.toMatchObject({ code: 'invalid_config' })
+})
+
+test('going down refuses to discard rows, also of partitions and hidden ones', async () => {
+  await migration(
+    '000001_tables',
+    `create table empty (id int);
+     create table full_one (id int); insert into full_one values (1);
+     create table parent (id int) partition by range (id);
+     create table child partition of parent for values from (0) to (10); insert into parent values (1);
+     create table hidden (id int); insert into hidden values (1);
+     alter table hidden enable row level security; alter table hidden force row level security`,
+    'drop table empty, full_one, parent, hidden',
+  )
+  await migrateUp(options())
+  await expect(migrateDown({ ...options(), steps: 1 })).rejects.toMatchObject({
+    code: 'conflict',
+    hint: expect.stringContaining('--destroy'),
+    message: expect.stringMatching(/public\.full_one.*public\.hidden|public\.hidden.*public\.full_one/),
+  })
+  await expect(migrateDown({ ...options(), steps: 1 })).rejects.toThrow(/public\.child/)
+  expect(await query('select count(*)::int as rows from parent')).toEqual([{ rows: 1 }])
+  expect((await migrationStatus(options())).pending).toEqual([])
+  expect(await migrateDown({ ...options(), steps: 1, destroy: true })).toEqual(['000001_tables'])
+  expect(await exists('parent')).toBe(false)
+})
+
+test('going down does not count rows that the migration declares disposable', async () => {
+  await migration(
+    '000001_settings',
+    `create table settings (id int); insert into settings values (1);
+     create table parent (id int) partition by range (id);
+     create table child partition of parent for values from (0) to (10); insert into parent values (1)`,
+    '-- Lookup rows.\n-- disposable: public.settings, public.parent\ndrop table settings, parent',
+  )
+  await migrateUp(options())
+  expect(await migrateDown({ ...options(), steps: 5 })).toEqual(['000001_settings'])
+})
