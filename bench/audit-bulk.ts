@@ -15,16 +15,16 @@ export const auditBulk: Benchmark = {
           amount numeric(12,2) not null, note text, created_at timestamptz not null default now());
         create index on ${table} (customer);
         insert into ${table} (customer, amount, note) select i, 1, 'two boxes of green tea' from generate_series(1, ${ROWS}) i;`
-      await cluster.owner.transaction({}, (session) =>
+      await cluster.asAdministrator((session) =>
         session.query(`${setup('bulk_plain')} ${setup('bulk_audited')} select audit.protect('bulk_audited')`),
       )
       const update = (table: string) => async () => {
-        await cluster.owner.direct(async (session) => {
+        await cluster.asAdministrator(async (session) => {
           await session.query(`vacuum ${table}`)
           await session.query('checkpoint')
         })
         const begun = performance.now()
-        await cluster.owner.transaction({}, (session) => session.query(`update ${table} set amount = amount + 1`))
+        await cluster.asAdministrator((session) => session.query(`update ${table} set amount = amount + 1`))
         return performance.now() - begun
       }
       const figures = await interleave({ unaudited: update('bulk_plain'), audited: update('bulk_audited') }, options)

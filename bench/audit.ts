@@ -115,7 +115,7 @@ export const audit: Benchmark = {
   async run(options: BenchmarkOptions) {
     const cluster = await benchCluster()
     try {
-      await cluster.owner.transaction({}, (session) => session.query(schema))
+      await cluster.asAdministrator((session) => session.query(schema))
       const signed = await cluster.application(CLIENTS)
       const bare = cluster.connections.open('app', { poolSize: CLIENTS })
       try {

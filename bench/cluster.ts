@@ -3,14 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Keyring, openKeyring } from '../src/keys/index.ts'
-import { type Database, openDatabase, startEmbedded } from '../src/postgres/index.ts'
+import { type Database, openDatabase, type Session, startEmbedded } from '../src/postgres/index.ts'
 import { type Connections, prepareCluster } from '../src/start/index.ts'
 
 /** A cluster of its own with every migration applied, as `akashi up` makes it (fsync on). */
 export interface BenchCluster {
   readonly connections: Connections
   readonly keyring: Keyring
-  readonly owner: Database
+  /** On a connection of the superuser, statement by statement. */
+  asAdministrator<T>(work: (session: Session) => Promise<T>): Promise<T>
   readonly worker: Database
   /** An application's pool whose context is signed. */
   application(poolSize: number): Promise<Database>
@@ -22,14 +23,14 @@ export async function benchCluster(): Promise<BenchCluster> {
   const server = await startEmbedded({ dataDir, port: 0 })
   const keyring = await openKeyring(`file:${join(dataDir, 'keys')}`)
   const connections = await prepareCluster({ server, keyring })
-  const owner = openDatabase({ url: connections.adminUrl, role: 'owner', statementTimeoutMs: 3_600_000 })
+  const owner = openDatabase({ url: connections.adminUrl, role: 'owner' })
   const worker = connections.open('worker', { poolSize: 4 })
   const open: Database[] = [owner, worker]
   return {
     connections,
     keyring,
-    owner,
     worker,
+    asAdministrator: (work) => owner.direct(work, { timeoutMs: 0 }),
     application: async (poolSize) => {
       const key = await keyring.ensure('context')
       const database = connections.open('app', { poolSize, contextKey: { id: key.id, secret: await keyring.secret(key.id) } })

@@ -20,7 +20,7 @@ export const seal: Benchmark = {
   async run({ rounds, scale, progress }) {
     const cluster = await benchCluster()
     try {
-      await cluster.owner.transaction({}, (session) =>
+      await cluster.asAdministrator((session) =>
         session.query(`create table bench_seal (id bigint generated always as identity primary key, note text);
           grant insert on bench_seal to akashi_app; select audit.protect('bench_seal')`),
       )
@@ -28,7 +28,7 @@ export const seal: Benchmark = {
       const rates: number[] = []
       const backlog = Math.round(BACKLOG_ROWS * scale)
       for (let round = 0; round < rounds; round += 1) {
-        await cluster.owner.transaction({}, (session) =>
+        await cluster.asAdministrator((session) =>
           session.query(`insert into bench_seal (note) select 'two boxes of green tea' from generate_series(1, $1::integer)`, [backlog]),
         )
         const begun = performance.now()

@@ -12,14 +12,14 @@ export const verify: Benchmark = {
     const cluster = await benchCluster()
     const count = Math.round(ROWS * options.scale)
     try {
-      await cluster.owner.transaction({}, (session) =>
+      await cluster.asAdministrator((session) =>
         session.query(`create table bench_verify (id bigint generated always as identity primary key, customer integer, amount numeric(12,2), note text);
           select audit.protect('bench_verify');
           insert into bench_verify (customer, amount, note) select i, 12.5, 'two boxes of green tea' from generate_series(1, ${count}) i`),
       )
       await seal(cluster.worker, cluster.keyring, auditLogs)
-      await cluster.owner.direct((session) => session.query('vacuum analyze audit.audit_logs'))
-      await cluster.owner.direct((session) => session.query('vacuum analyze audit.ledger_entries'))
+      await cluster.asAdministrator((session) => session.query('vacuum analyze audit.audit_logs'))
+      await cluster.asAdministrator((session) => session.query('vacuum analyze audit.ledger_entries'))
       const entry = postgresEntrySql(auditLogs)
       const figures = await interleave(
         {

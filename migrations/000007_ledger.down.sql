@@ -1,4 +1,5 @@
-delete from audit.exempt_tables where schema_name = 'audit' and table_name like 'ledger\_%';
+delete from audit.exempt_tables where schema_name = 'audit' and (table_name like 'ledger\_%' or table_name = 'verifications');
+drop table audit.verifications;
 drop function audit.trigger_problems(text);
 delete from lifecycle.settings where key = 'ledger.origin';
 drop function audit.assert_unfiltered(regclass);

@@ -168,3 +168,20 @@ grant execute on function audit.trigger_problems(text) to akashi_worker, akashi_
 
 select audit.exempt('audit.ledger_heads', 'part of the ledger'), audit.exempt('audit.ledger_entries', 'part of the ledger'),
        audit.exempt('audit.ledger_tiles', 'part of the ledger'), audit.exempt('audit.ledger_checkpoints', 'part of the ledger');
+
+-- What each verification found; one that found something is also an alarm (000008).
+create table audit.verifications (
+  id          uuid primary key default audit.uuid_v7(),
+  started_at  timestamptz not null,
+  finished_at timestamptz not null default clock_timestamp(),
+  ok          boolean not null,
+  report      jsonb not null
+);
+create index verifications_finished_at_idx on audit.verifications (finished_at desc);
+alter table audit.verifications enable row level security;
+alter table audit.verifications force row level security;
+create policy verifications_worker on audit.verifications for insert to akashi_worker with check (true);
+create policy verifications_read on audit.verifications for select to akashi_app, akashi_worker, akashi_security_admin using (true);
+grant insert on audit.verifications to akashi_worker;
+grant select on audit.verifications to akashi_app, akashi_worker, akashi_security_admin;
+select audit.guard('audit.verifications'), audit.exempt('audit.verifications', 'append-only itself');

@@ -73,3 +73,16 @@ insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_
 values ('security', 'security_events', 'day', 30, '90 days', 'archive', '2555 days', true);
 select lifecycle.apply_partitions();
 select audit.exempt('security.security_events', 'append-only and sealed itself');
+
+-- S5's alarm: whoever listens on the channel learns of tampering in the moment it is found, and the event
+-- stays in the record.
+create function audit.alert_audit_log_tampering(report jsonb) returns void
+  language plpgsql security definer set search_path = '' as $$
+begin
+  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result, event_details)
+  values ('audit_log_tampering', 'integrity', 'critical', 'akashi', 'verify', 'failure', report);
+  perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
+    'message', 'verification of the audit ledger failed', 'timestamp', now())::text);
+end
+$$;
+grant execute on function audit.alert_audit_log_tampering(jsonb) to akashi_worker;

@@ -18,11 +18,11 @@ export async function prepareCluster(options: {
   await migrateUp({ url: connections.adminUrl, directory: migrationsDirectory, ...(signal === undefined ? {} : { signal }) })
   const admin = openDatabase({ url: connections.adminUrl, role: 'owner', poolSize: 1 })
   try {
-    await admin.transaction({}, async (session) => {
+    await admin.direct(async (session) => {
+      // ALTER ROLE takes no parameters: the server quotes its text, and must not log it.
+      await session.query('set log_statement = none')
       for (const role of loginRoles) {
         const name = `akashi_${role}`
-        // ALTER ROLE takes no parameters; quoted by the server, and never logged in plain text.
-        await session.query('set local log_statement = none')
         const { rows } = await session.query<{ statement: string }>(
           `select format('alter role %I password %L', $1::text, $2::text) as statement`,
           [name, rolePassword(server.superuser.password, name)],

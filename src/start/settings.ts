@@ -1,4 +1,7 @@
-import type { Config } from '../foundation/index.ts'
-
 /** What a process needs of the configuration. */
-export type Settings = Config
+export interface Settings {
+  /** Akashi's data folder. */
+  readonly data: string
+  readonly databaseUrl?: string | undefined
+  readonly databaseDirectUrl?: string | undefined
+}
