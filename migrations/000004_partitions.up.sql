@@ -167,10 +167,17 @@ declare
 begin
   for step in select * from lifecycle.plan_partitions(as_of) loop
     begin
-      if lifecycle.create_partition(format('%I.%I', step.schema_name, step.table_name)::regclass, step.lower) is null then
-        step.action := 'exists';
-      else
+      if lifecycle.create_partition(format('%I.%I', step.schema_name, step.table_name)::regclass, step.lower) is not null then
         step.action := 'created';
+      else
+        -- Somebody else made it meanwhile, or a partition of other bounds is in the way.
+        select format('partition %s covers a part of it', i.inhrelid::regclass) into step.message
+        from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
+        where i.inhparent = format('%I.%I', step.schema_name, step.table_name)::regclass
+          and b.lower < step.upper and b.upper > step.lower
+          and not (b.lower <= step.lower and b.upper >= step.upper)
+        order by b.lower limit 1;
+        step.action := case when step.message is null then 'exists' else 'failed' end;
       end if;
     exception when others then
       step.action := 'failed';

@@ -1,0 +1,9 @@
+export {
+  applyPartitions,
+  DAILY_HEADROOM_DAYS,
+  MONTHLY_HEADROOM_MONTHS,
+  type PartitionRow,
+  type PartitionStatus,
+  partitionStatus,
+  planPartitions,
+} from './partitions.ts'

@@ -1,0 +1,153 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Database, DirectSession } from '../postgres/index.ts'
+import type { Logger } from './log.ts'
+
+/**
+ * Milliseconds between two attempts of a process that waits to become the leader. Polled, since a
+ * statement that waits for a lock holds the xmin frontier, and with it the sealer.
+ */
+const TAKEOVER_POLL_MS = 1_000
+
+/** Milliseconds between two checks of the leader's own connection, so that a server that went away is noticed. */
+const HEARTBEAT_MS = 5_000
+
+/** Milliseconds that no pause after failures exceeds. */
+const BACKOFF_MAX_MS = 30_000
+
+/** Milliseconds for a round to end once the loop was told to stop. */
+const STOP_TIMEOUT_MS = 10_000
+
+export interface LoopContext {
+  readonly database: Database
+  /** The connection that holds the leader's lock. */
+  readonly session: DirectSession
+  /** Aborted when the loop stops or the lock is lost. */
+  readonly signal: AbortSignal
+}
+
+export interface LoopOptions {
+  /** Names the lock: one leader among all processes of the database. */
+  readonly name: string
+  readonly database: Database
+  /** Milliseconds from the end of a round to the start of the next. */
+  readonly intervalMs: number
+  /** One round. */
+  readonly work: (context: LoopContext) => Promise<unknown>
+  readonly signal: AbortSignal
+  readonly log: Logger
+}
+
+export interface Loop {
+  /** Resolves when the loop has stopped. Never rejects. */
+  readonly done: Promise<void>
+  /** Ends the loop: within {@link STOP_TIMEOUT_MS}, whether or not the round obeys its signal. */
+  stop(): Promise<void>
+}
+
+/**
+ * Runs `work` again and again in one process at a time. The leader holds a session advisory lock; when it
+ * stops or dies another process takes over within seconds. A round that fails is logged and tried again
+ * after a pause that doubles.
+ */
+export function runLoop(options: LoopOptions): Loop {
+  const stopping = new AbortController()
+  const signal = AbortSignal.any([options.signal, stopping.signal])
+  const ended = elect({ ...options, signal })
+  const done = Promise.race([ended, giveUp(signal, ended, options)])
+  return {
+    done,
+    stop: () => {
+      stopping.abort()
+      return done
+    },
+  }
+}
+
+async function giveUp(signal: AbortSignal, ended: Promise<void>, { log, name }: LoopOptions): Promise<void> {
+  await aborted(signal)
+  const timer = new AbortController()
+  const late = await Promise.race([
+    ended.then(() => false),
+    sleep(STOP_TIMEOUT_MS, true, { signal: timer.signal }).catch(() => false),
+  ])
+  timer.abort()
+  if (late) {
+    log.error({ loop: name }, 'the loop did not stop in time')
+  }
+}
+
+/** Waits for the lead, leads, and begins again when the connection is lost. */
+async function elect(options: LoopOptions): Promise<void> {
+  const { name, database, signal, log } = options
+  let failures = 0
+  while (!signal.aborted) {
+    try {
+      // Not cut off by the signal: the lock must outlive the round that it protects.
+      await database.direct(async (session) => {
+        if (await becomeLeader(session, name, signal)) {
+          failures = 0
+          log.info({ loop: name }, 'leads the loop')
+          await lead(session, options)
+        }
+      })
+    } catch (error) {
+      if (!signal.aborted) {
+        failures += 1
+        log.warn({ loop: name, err: error }, 'the loop lost its connection')
+      }
+    }
+    await pause(backoff(TAKEOVER_POLL_MS, failures), signal)
+  }
+}
+
+async function becomeLeader(session: DirectSession, name: string, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    const { rows } = await session.query<{ leads: boolean }>(
+      `select pg_try_advisory_lock(hashtextextended('akashi.loop/' || $1, 0)) as leads`,
+      [name],
+    )
+    if (rows[0]?.leads === true) {
+      return true
+    }
+    await pause(TAKEOVER_POLL_MS, signal)
+  }
+  return false
+}
+
+async function lead(session: DirectSession, options: LoopOptions): Promise<void> {
+  const { name, database, intervalMs, work, log } = options
+  const signal = AbortSignal.any([options.signal, session.lost])
+  let failures = 0
+  let checked = Date.now()
+  while (!signal.aborted) {
+    try {
+      await work({ database, session, signal })
+      failures = 0
+    } catch (error) {
+      if (signal.aborted) {
+        return
+      }
+      failures += 1
+      log.error({ loop: name, err: error, failures }, 'a round of the loop failed')
+    }
+    await pause(backoff(intervalMs, failures), signal)
+    if (!signal.aborted && Date.now() - checked >= HEARTBEAT_MS) {
+      await session.query('select 1')
+      checked = Date.now()
+    }
+  }
+}
+
+function backoff(intervalMs: number, failures: number): number {
+  return failures === 0 ? intervalMs : Math.max(intervalMs, Math.min(intervalMs * 2 ** failures, BACKOFF_MAX_MS))
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined)
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) {
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+  }
+}

@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AkashiError } from '../../foundation/index.ts'
+import { anonymous, type Database } from '../../postgres/index.ts'
+import type { Logger } from '../log.ts'
+import type { RunState } from './jobs.ts'
+import { MESSAGE_LENGTH, RECORD_ATTEMPTS, RECORD_PAUSE_MS } from './limits.ts'
+import type { Task } from './task.ts'
+import type { DueJob } from './timetable.ts'
+
+export interface Execution extends DueJob {
+  readonly database: Database
+  /** Whose lock vouches for the run. */
+  readonly worker: string
+  readonly task: Task
+  readonly timeoutSeconds: number
+  /** Cancels the run. */
+  readonly signal: AbortSignal
+  readonly log: Logger
+}
+
+interface Outcome {
+  readonly state: Exclude<RunState, 'running'>
+  readonly message: string | null
+  /** JSON */
+  readonly result: string | null
+}
+
+/**
+ * Begins the run if it is still owed, runs the task, records how it ended. What the task throws is
+ * recorded; what this throws is that the record could not be written.
+ */
+export async function execute(execution: Execution): Promise<void> {
+  const { database, worker, job, due, log } = execution
+  const run = await begin(execution)
+  if (run === null) {
+    log.debug({ job, due }, 'the job runs already, was run, or is paused')
+    return
+  }
+  const outcome = await attempt(execution)
+  if (outcome.state === 'failed') {
+    log.error({ job, run, message: outcome.message }, 'the job failed')
+  } else {
+    log.debug({ job, run, state: outcome.state }, 'the job ended')
+  }
+  if (!(await finish(database, run, worker, outcome))) {
+    log.warn({ job, run }, 'the run was closed by another worker meanwhile')
+  }
+}
+
+async function begin({ database, worker, job, due, signal }: Execution): Promise<string | null> {
+  const { rows } = await database.transaction(
+    anonymous,
+    (session) => session.query<{ run: string | null }>('select lifecycle.begin_run($1, $2, $3) as run', [job, worker, due]),
+    { signal },
+  )
+  return rows[0]?.run ?? null
+}
+
+async function attempt({ database, task, timeoutSeconds, signal, log, job }: Execution): Promise<Outcome> {
+  const limit = AbortSignal.timeout(timeoutSeconds * 1_000)
+  try {
+    const result = await task({ database, signal: AbortSignal.any([signal, limit]), log })
+    return { state: 'done', message: null, result: JSON.stringify(result) }
+  } catch (error) {
+    if (signal.aborted) {
+      return { state: 'cancelled', message: 'the worker stopped', result: null }
+    }
+    if (limit.aborted) {
+      return { state: 'failed', message: `it took longer than its limit of ${timeoutSeconds} seconds`, result: null }
+    }
+    if (!(error instanceof AkashiError)) {
+      log.error({ job, err: error }, 'the job met an unexpected error')
+    }
+    return { state: 'failed', message: describe(error), result: null }
+  }
+}
+
+function describe(error: unknown): string {
+  const message = error instanceof Error ? error.message : 'something that is no error was thrown'
+  const hint = error instanceof AkashiError && error.hint !== undefined ? ` (hint: ${error.hint})` : ''
+  return `${message}${hint}`.slice(0, MESSAGE_LENGTH)
+}
+
+async function finish(database: Database, run: string, worker: string, outcome: Outcome): Promise<boolean> {
+  const { state, message, result } = outcome
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const { rows } = await database.transaction(anonymous, (session) =>
+        session.query<{ ours: boolean }>('select lifecycle.finish_run($1, $2, $3, $4, $5) as ours', [
+          run,
+          worker,
+          state,
+          message,
+          result,
+        ]),
+      )
+      // After an attempt whose answer was lost, the run is finished already.
+      return rows[0]?.ours === true || tries > 1
+    } catch (error) {
+      if (tries === RECORD_ATTEMPTS) {
+        throw error
+      }
+      await sleep(RECORD_PAUSE_MS)
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { AkashiError } from '../../foundation/index.ts'
+import { anonymous, type Database } from '../../postgres/index.ts'
+import { HISTORY_LIMIT } from './limits.ts'
+
+export type RunState = 'running' | 'done' | 'failed' | 'cancelled'
+
+export interface JobRun {
+  readonly id: string
+  readonly job: string
+  /** The moment of the timetable, or the request, that the run answers. */
+  readonly dueAt: string
+  readonly startedAt: string
+  readonly finishedAt: string | null
+  readonly state: RunState
+  readonly worker: string
+  readonly message: string | null
+  readonly result: Readonly<Record<string, unknown>> | null
+}
+
+export interface Job {
+  readonly name: string
+  /** Five fields of cron, in UTC. */
+  readonly schedule: string
+  readonly task: string
+  readonly description: string
+  readonly paused: boolean
+  readonly timeoutSeconds: number
+  readonly requestedAt: string | null
+  readonly lastRun: JobRun | null
+}
+
+const runColumns = `
+  r.id, r.job, r.due_at as "dueAt", r.started_at as "startedAt", r.finished_at as "finishedAt",
+  r.state, r.worker, r.message, r.result`
+
+/** Every job with its last run, by name. */
+export async function listJobs(database: Database): Promise<Job[]> {
+  const { jobs, runs } = await database.transaction(
+    anonymous,
+    async (session) => ({
+      jobs: await session.query<Omit<Job, 'lastRun'>>(
+        `select name, schedule, task, description, paused, extract(epoch from timeout)::float8 as "timeoutSeconds",
+                requested_at as "requestedAt"
+         from lifecycle.jobs order by name`,
+      ),
+      runs: await session.query<JobRun>(
+        `select ${runColumns} from lifecycle.jobs j
+         cross join lateral (select * from lifecycle.job_runs where job = j.name order by started_at desc limit 1) r`,
+      ),
+    }),
+    { readOnly: true },
+  )
+  const last = new Map(runs.rows.map((run) => [run.job, run]))
+  return jobs.rows.map((job) => ({ ...job, lastRun: last.get(job.name) ?? null }))
+}
+
+/**
+ * The runs of one job, newest first; also of one that is gone.
+ *
+ * @param limit rows at most; default HISTORY_LIMIT
+ */
+export async function jobHistory(database: Database, name: string, limit = HISTORY_LIMIT): Promise<JobRun[]> {
+  const { rows } = await database.transaction(
+    anonymous,
+    (session) =>
+      session.query<JobRun>(
+        `select ${runColumns} from lifecycle.job_runs r where r.job = $1 order by r.started_at desc limit $2`,
+        [name, limit],
+      ),
+    { readOnly: true },
+  )
+  return rows
+}
+
+/**
+ * Asks the workers for a run out of turn, also of a paused job. A run under way is let finish first; a
+ * request that finds no worker for a day is dropped.
+ *
+ * @returns when it was asked: a run with this `dueAt` or a later start answers it
+ * @throws AkashiError not_found
+ */
+export async function runNow(database: Database, name: string): Promise<string> {
+  const { rows } = await database.transaction(anonymous, (session) =>
+    session.query<{ requested: string }>('select lifecycle.request_job($1) as requested', [name]),
+  )
+  const row = rows[0]
+  if (row === undefined) {
+    throw new AkashiError('internal', 'the request for a run was not answered')
+  }
+  return row.requested
+}
+
+/**
+ * Keeps the timetable from starting a job, or lets it again. A run under way goes on.
+ *
+ * @throws AkashiError not_found
+ */
+export async function pauseJob(database: Database, name: string, paused: boolean): Promise<void> {
+  await database.transaction(anonymous, (session) => session.query('select lifecycle.pause_job($1, $2)', [name, paused]))
+}
+
+/** Removes runs from the history that are older than 90 days. */
+export async function pruneJobRuns(database: Database): Promise<number> {
+  const { rows } = await database.transaction(anonymous, (session) =>
+    session.query<{ removed: number }>('select lifecycle.prune_job_runs() as removed'),
+  )
+  return rows[0]?.removed ?? 0
+}

@@ -1,0 +1,272 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { makeWorkerUtils, type ParsedCronItem, type Runner, run } from 'graphile-worker'
+import { z } from 'zod'
+import { AkashiError } from '../../foundation/index.ts'
+import { anonymous, type Database, type DirectSession } from '../../postgres/index.ts'
+import type { Logger } from '../log.ts'
+import { execute } from './execute.ts'
+import { CANCEL_MS, CONCURRENT_JOBS, FINISH_MS, QUEUE_POOL_SIZE, RELOAD_MS } from './limits.ts'
+import { queueLogger } from './queue-log.ts'
+import type { Task } from './task.ts'
+import { cronItem, type DueJob, owed, QUEUE_TASK, readTimetable, type TimetableRow } from './timetable.ts'
+
+export interface LifeOptions {
+  readonly database: Database
+  readonly directUrl: string
+  readonly tasks: Readonly<Record<string, Task>>
+  readonly log: Logger
+  readonly signal: AbortSignal
+  /** Called once the timetable was read and jobs are taken. */
+  readonly onStarted: () => void
+}
+
+/** What waits in the queue: put there by the timetable (`_cron`) or as an owed run (`due`). */
+const payloadSchema = z.object({
+  job: z.string(),
+  due: z.string().optional(),
+  _cron: z.object({ ts: z.string() }).optional(),
+})
+
+/**
+ * A worker from its start until it is stopped or loses what it stands on. It holds an advisory lock under
+ * its name on a connection of its own; when the connection goes, by whatever cause, other workers close
+ * its runs, so it must not go on with them.
+ *
+ * @throws AkashiError when the life ended for another reason than the signal
+ */
+export async function live(options: LifeOptions): Promise<void> {
+  await options.database.direct((session) => new Life(options, session).run())
+}
+
+class Life {
+  readonly #options: LifeOptions
+  readonly #session: DirectSession
+  readonly #name = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`
+  /** Aborted when no job may be begun any more. */
+  readonly #ending = new AbortController()
+  /** Aborted when jobs that run must stop. */
+  readonly #cancel = new AbortController()
+  readonly #running = new Set<Promise<void>>()
+  /** Read by the queue at every minute; changed in place. */
+  readonly #items: ParsedCronItem[] = []
+  #rows: ReadonlyMap<string, TimetableRow> = new Map()
+  #complained: ReadonlySet<string> = new Set()
+  #wake: () => void = () => undefined
+  #failure: unknown
+
+  constructor(options: LifeOptions, session: DirectSession) {
+    this.#options = options
+    this.#session = session
+  }
+
+  async run(): Promise<void> {
+    const { signal, database, log, onStarted } = this.#options
+    if (signal.aborted) {
+      return
+    }
+    const onAbort = () => this.#end()
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#session.lost.addEventListener('abort', () => this.#fail(connectionLost()), { once: true })
+    try {
+      await this.#session.query('select pg_advisory_lock(lifecycle.worker_lock($1))', [this.#name])
+      await prepareQueue(this.#session, this.#options)
+      await database.transaction(anonymous, (session) => session.query('select lifecycle.close_stale_runs()'))
+      await this.#session.listen('akashi_jobs', () => this.#wake())
+      const runner = await this.#startQueue()
+      try {
+        await this.#reload(runner)
+        log.info({ worker: this.#name }, 'the worker runs')
+        onStarted()
+        await this.#keepTimetable(runner)
+      } finally {
+        await this.#stop(runner)
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+    if (this.#failure !== undefined) {
+      throw this.#failure
+    }
+  }
+
+  /** Whoever knows that the worker cannot go on says so here. */
+  #fail(error: unknown): void {
+    this.#failure ??= error
+    this.#cancel.abort()
+    this.#end()
+  }
+
+  #end(): void {
+    this.#ending.abort()
+    this.#wake()
+  }
+
+  async #startQueue(): Promise<Runner> {
+    const runner = await run({
+      connectionString: this.#options.directUrl,
+      maxPoolSize: QUEUE_POOL_SIZE,
+      concurrency: CONCURRENT_JOBS,
+      noHandleSignals: true,
+      logger: queueLogger(this.#options.log),
+      taskList: { [QUEUE_TASK]: (payload) => this.#take(payload) },
+      parsedCronItems: this.#items,
+    })
+    const onEnd = (cause: unknown) => {
+      if (!this.#ending.signal.aborted) {
+        this.#fail(new AkashiError('unavailable', 'the job queue stopped by itself', { cause }))
+      }
+    }
+    runner.promise.then(onEnd, onEnd)
+    return runner
+  }
+
+  /** Runs what the queue hands over. Never rejects: how a run ended is recorded in its own row, not in the queue. */
+  async #take(payload: unknown): Promise<void> {
+    const parsed = payloadSchema.safeParse(payload)
+    if (!parsed.success || this.#ending.signal.aborted) {
+      return
+    }
+    const { job, due = parsed.data._cron?.ts } = parsed.data
+    const row = this.#rows.get(job)
+    const task = row === undefined ? undefined : this.#options.tasks[row.task]
+    if (row === undefined || task === undefined || due === undefined) {
+      return
+    }
+    const { database, log } = this.#options
+    const running = execute({
+      job,
+      due,
+      database,
+      log,
+      task,
+      worker: this.#name,
+      timeoutSeconds: row.timeoutSeconds,
+      signal: this.#cancel.signal,
+    }).catch((error: unknown) => this.#fail(error))
+    this.#running.add(running)
+    await running
+    this.#running.delete(running)
+    this.#wake()
+  }
+
+  async #keepTimetable(runner: Runner): Promise<void> {
+    while (!this.#ending.signal.aborted) {
+      await this.#nextReload()
+      if (!this.#ending.signal.aborted) {
+        await this.#reload(runner).catch((error: unknown) => {
+          this.#options.log.warn({ err: error }, 'the timetable could not be read')
+        })
+      }
+    }
+  }
+
+  async #nextReload(): Promise<void> {
+    const awake = new AbortController()
+    this.#wake = () => awake.abort()
+    if (!this.#ending.signal.aborted) {
+      await sleep(RELOAD_MS, undefined, { signal: awake.signal }).catch(() => undefined)
+    }
+  }
+
+  async #reload(runner: Runner): Promise<void> {
+    const rows = await readTimetable(this.#options.database)
+    const now = new Date()
+    const items: ParsedCronItem[] = []
+    const due: DueJob[] = []
+    const complaints = new Set<string>()
+    for (const row of rows) {
+      const item = this.#itemOf(row, complaints)
+      if (item === undefined) {
+        continue
+      }
+      if (!row.paused) {
+        items.push(item)
+      }
+      const debt = owed(row, item, now)
+      if (debt !== undefined) {
+        due.push(debt)
+      }
+    }
+    this.#rows = new Map(rows.map((row) => [row.name, row]))
+    this.#items.splice(0, this.#items.length, ...items)
+    this.#complain(complaints)
+    for (const debt of due) {
+      await runner.addJob(QUEUE_TASK, debt, { jobKey: debt.job, maxAttempts: 1 })
+    }
+  }
+
+  #itemOf(row: TimetableRow, complaints: Set<string>): ParsedCronItem | undefined {
+    if (this.#options.tasks[row.task] === undefined) {
+      complaints.add(`job ${row.name} is left to other workers: this one has no task ${row.task}`)
+      return undefined
+    }
+    try {
+      return cronItem(row)
+    } catch {
+      complaints.add(`job ${row.name} is not run: its schedule means nothing`)
+      return undefined
+    }
+  }
+
+  /** Each complaint once, until it is no longer true. */
+  #complain(complaints: ReadonlySet<string>): void {
+    for (const complaint of complaints) {
+      if (!this.#complained.has(complaint)) {
+        this.#options.log.warn({ worker: this.#name }, complaint)
+      }
+    }
+    this.#complained = complaints
+  }
+
+  /** Takes nothing new, lets what runs finish, then cancels it. Ends in bounded time whatever the tasks do. */
+  async #stop(runner: Runner): Promise<void> {
+    this.#end()
+    const stopped = runner.stop().catch(() => undefined)
+    await within(FINISH_MS, Promise.all(this.#running), this.#cancel.signal)
+    this.#cancel.abort()
+    const inTime = await within(CANCEL_MS, Promise.all([stopped, ...this.#running]))
+    if (!inTime) {
+      this.#options.log.error({ worker: this.#name }, 'jobs ignored their cancellation; another worker closes their runs')
+      runner.kill().catch(() => undefined)
+    }
+  }
+}
+
+/** Several workers may start at once, and the queue's own migrations do not expect that. */
+async function prepareQueue(session: DirectSession, { directUrl, log }: LifeOptions): Promise<void> {
+  const lock = `hashtextextended('akashi.queue', 0)`
+  await session.query(`select pg_advisory_lock(${lock})`)
+  try {
+    const utils = await makeWorkerUtils({ connectionString: directUrl, maxPoolSize: 2, logger: queueLogger(log) })
+    try {
+      // What workers left behind that were killed.
+      await utils.cleanup({ tasks: ['DELETE_PERMAFAILED_JOBS'] })
+    } finally {
+      await utils.release()
+    }
+  } catch (error) {
+    throw new AkashiError('unavailable', 'the job queue could not be prepared', {
+      hint: 'apply the migrations: akashi migrate up',
+      cause: error,
+    })
+  } finally {
+    await session.query(`select pg_advisory_unlock(${lock})`)
+  }
+}
+
+/** Whether the work ended before the time was over or the signal fired. */
+async function within(ms: number, work: Promise<unknown>, signal?: AbortSignal): Promise<boolean> {
+  const timer = new AbortController()
+  const late = sleep(ms, false, { signal: signal === undefined ? timer.signal : AbortSignal.any([timer.signal, signal]) })
+  try {
+    return await Promise.race([work.then(() => true), late.catch(() => false)])
+  } finally {
+    timer.abort()
+  }
+}
+
+function connectionLost(): AkashiError {
+  return new AkashiError('unavailable', 'the worker lost its connection to the database')
+}

@@ -1,0 +1,12 @@
+import type { Database } from '../../postgres/index.ts'
+import type { Logger } from '../log.ts'
+
+export interface TaskContext {
+  readonly database: Database
+  /** Aborted when the job's time is over or the worker stops. A task that ignores it keeps its job running. */
+  readonly signal: AbortSignal
+  readonly log: Logger
+}
+
+/** What a job runs. The result is kept in `lifecycle.job_runs.result`; throwing makes the run a failed one. */
+export type Task = (context: TaskContext) => Promise<Readonly<Record<string, unknown>>>

@@ -1,0 +1,30 @@
+import { AkashiError } from '../foundation/index.ts'
+import { applyPartitions, partitionStatus } from '../lifecycle/index.ts'
+import { pruneJobRuns, type Task } from './schedule/index.ts'
+
+/** The code behind `lifecycle.jobs.task` that needs nothing but the database. */
+export const lifecycleTasks: Readonly<Record<string, Task>> = {
+  'partitions.apply': async ({ database, signal }) => {
+    const tables = await applyPartitions(database, undefined, { signal })
+    const failed = tables.filter((row) => row.action === 'failed')
+    if (failed.length > 0) {
+      const reasons = failed.map((row) => `${row.table} ${row.partition}: ${row.message ?? 'no reason given'}`)
+      throw new AkashiError('conflict', `partitions could not be made: ${reasons.join('; ')}`, {
+        hint: 'see akashi partitions plan',
+      })
+    }
+    return { created: tables.filter((row) => row.action === 'created').length }
+  },
+  'partitions.check': async ({ database, signal }) => {
+    const tables = await partitionStatus(database, undefined, { signal })
+    const short = tables.filter((row) => row.alarm)
+    if (short.length > 0) {
+      const ends = short.map((row) => `${row.table} (covered until ${row.coveredUntil ?? 'before now'})`)
+      throw new AkashiError('conflict', `tables are about to run out of partitions: ${ends.join(', ')}`, {
+        hint: 'run akashi partitions apply, and see why the daily job did not',
+      })
+    }
+    return { tables: tables.length }
+  },
+  'jobs.prune': async ({ database }) => ({ removed: await pruneJobRuns(database) }),
+}
