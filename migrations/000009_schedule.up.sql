@@ -201,9 +201,8 @@ grant execute on function lifecycle.worker_lock(text), lifecycle.close_stale_run
 insert into lifecycle.jobs (name, schedule, task, timeout, description) values
   ('partitions',          '0 1 * * *',   'partitions.apply',    '10 minutes', 'make partitions ahead of time'),
   ('partition-headroom',  '15 * * * *',  'partitions.check',    '1 minute',   'fail when a table is about to run out of partitions'),
-  ('verify-incremental',  '0 7 * * 1-6', 'verify.incremental',  '2 hours',    'verify what was sealed since the last verification'),
-  ('verify-full',         '0 7 * * 0',   'verify.full',         '12 hours',   'verify every row of every log'),
-  ('publish-checkpoints', '* * * * *',   'checkpoints.publish', '50 seconds', 'publish signed checkpoints to the object store'),
+  ('verify',              '0 7 * * *',   'ledger.verify',       '12 hours',   'verify every row, entry and signature of every log'),
+  ('publish-checkpoints', '* * * * *',   'ledger.publish',      '50 seconds', 'publish signed checkpoints to the object store'),
   ('prune-job-runs',      '30 4 * * *',  'jobs.prune',          '10 minutes', 'remove runs older than 90 days from the history');
 
 select audit.protect('lifecycle.jobs');

@@ -2,3 +2,5 @@ export { type Loop, type LoopContext, type LoopOptions, runLoop } from './loops.
 export type { Logger } from './log.ts'
 export * from './schedule/index.ts'
 export { lifecycleTasks } from './tasks.ts'
+export { ledgerTasks, sealLoop, verifyAndRecord } from './ledger-tasks.ts'
+export { type ThreadState, threadState } from './thread-state.ts'

@@ -1,0 +1,70 @@
+import { countPending, lastVerification, logs, readHead } from '../audit/index.ts'
+import { partitionStatus } from '../lifecycle/index.ts'
+import { anonymous, type Database } from '../postgres/index.ts'
+
+/** Where the thread from event and change to ledger stands. */
+export interface ThreadState {
+  /** Security events kept in PostgreSQL or sealed, as a decimal. */
+  readonly events: string
+  /** Rows of the audit trail, likewise. */
+  readonly auditRows: string
+  /** `schema.table` of every table under audit. */
+  readonly protectedTables: readonly string[]
+  readonly logs: readonly {
+    readonly log: string
+    /** Entries, as a decimal. */
+    readonly size: string
+    /** Base64; null before the first entry. */
+    readonly root: string | null
+    /** ISO 8601 in UTC; null before the first entry. */
+    readonly sealedAt: string | null
+    /** Rows that wait to be sealed. */
+    readonly pending: number
+  }[]
+  readonly lastVerification: { readonly at: string; readonly ok: boolean; readonly problems: number } | null
+  readonly partitions: readonly { readonly table: string; readonly coveredUntil: string | null; readonly alarm: boolean }[]
+  readonly checkedAt: string
+}
+
+export async function threadState(database: Database, signal?: AbortSignal): Promise<ThreadState> {
+  const options = signal === undefined ? {} : { signal }
+  const { states, tables } = await database.transaction(
+    anonymous,
+    async (session) => {
+      const found = []
+      for (const log of logs) {
+        const head = await readHead(session, log.log)
+        const pending = await countPending(session, log, head)
+        found.push({
+          log: log.log,
+          size: (head?.size ?? 0n).toString(),
+          root: head?.note == null ? null : head.root.toString('base64'),
+          sealedAt: head?.sealedAt ?? null,
+          pending,
+        })
+      }
+      const { rows } = await session.query<{ name: string }>(
+        `select schema_name || '.' || table_name as name from audit.protected_tables order by 1`,
+      )
+      return { states: found, tables: rows.map((row) => row.name) }
+    },
+    { readOnly: true, isolation: 'repeatable read', ...options },
+  )
+  const rows = (log: string) => {
+    const state = states.find((candidate) => candidate.log === log)
+    return (BigInt(state?.size ?? 0) + BigInt(state?.pending ?? 0)).toString()
+  }
+  return {
+    events: rows('security_events'),
+    auditRows: rows('audit_logs'),
+    protectedTables: tables,
+    logs: states,
+    lastVerification: await lastVerification(database),
+    partitions: (await partitionStatus(database, undefined, options)).map(({ table, coveredUntil, alarm }) => ({
+      table,
+      coveredUntil,
+      alarm,
+    })),
+    checkedAt: new Date().toISOString(),
+  }
+}
