@@ -13,7 +13,6 @@
 import { createHash } from 'node:crypto'
 import { readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
 import {
   AkashiError,
   type Clock,
@@ -24,7 +23,8 @@ import {
 } from '../foundation/index.ts'
 import { publicKeyOf, signEd25519 } from './ed25519.ts'
 import { algorithmOf, decodeKey, encodeKey, isKeyId, type Key, newKey } from './key-file.ts'
-import { newProtection, protection, unlock, type Wrapping } from './passphrase.ts'
+import { damagedKeyring, openProtection } from './keyring-file.ts'
+import type { Wrapping } from './passphrase.ts'
 import {
   preparePrivateFolder,
   readPrivateFile,
@@ -33,7 +33,7 @@ import {
   writeIfAbsent,
   writeNew,
 } from './private-files.ts'
-import type { KeyInfo, Keyring, KeyPurpose } from './types.ts'
+import type { KeyInfo, KeyPurpose, Keyring } from './types.ts'
 
 const FOLDERS = ['keys', 'slots', 'destroying', 'temp'] as const
 const MAX_SUBJECT_BYTES = 255
@@ -44,8 +44,6 @@ export interface KeyringOptions {
   readonly passphrase?: string
   readonly clock?: Clock
 }
-
-const keyringFile = z.strictObject({ version: z.literal(1), protection })
 
 export async function openFileKeyring(url: string, options: KeyringOptions): Promise<Keyring> {
   const root = folderOfFileUrl(url)
@@ -58,32 +56,6 @@ export async function openFileKeyring(url: string, options: KeyringOptions): Pro
     return new FileKeyring(root, wrapping, options)
   } catch (error) {
     throw asKeyringError(error)
-  }
-}
-
-async function openProtection(root: string, passphrase: string | undefined): Promise<Wrapping | null> {
-  if (passphrase === '') {
-    throw new AkashiError('invalid_config', 'the passphrase of the keyring is empty', {
-      hint: 'give a passphrase, or none at all',
-    })
-  }
-  const path = join(root, 'keyring.json')
-  if ((await readPrivateFile(path)) === null) {
-    const used = (await readdir(join(root, 'keys'))).length > 0
-    // Asked again: another process may have made the keyring, and its first key, in between.
-    if (used && (await readPrivateFile(path)) === null) throw damagedKeyring()
-    const made = { version: 1, protection: await newProtection(passphrase) }
-    await writeIfAbsent(join(root, 'temp'), path, `${JSON.stringify(made, null, 2)}\n`)
-  }
-  const text = await readPrivateFile(path)
-  return unlock(parseKeyring(text ?? ''), passphrase)
-}
-
-function parseKeyring(text: string) {
-  try {
-    return keyringFile.parse(JSON.parse(text)).protection
-  } catch (cause) {
-    throw damagedKeyring(cause)
   }
 }
 
@@ -287,17 +259,6 @@ function infoOf(key: Key, state: KeyInfo['state']): KeyInfo {
 
 function assertKeyId(keyId: string): void {
   if (!isKeyId(keyId)) throw new AkashiError('invalid_input', 'this is not the id of a key')
-}
-
-function damagedKeyring(cause?: unknown): AkashiError {
-  return new AkashiError(
-    'integrity',
-    'the keyring is damaged: a file beside its keys is missing or was changed',
-    {
-      hint: 'restore the keyring from its own backup; its keys are untouched',
-      ...(cause === undefined ? {} : { cause }),
-    },
-  )
 }
 
 /** Turns a failed system call into an error of the catalogue; leaves every other error as it is. */

@@ -28,15 +28,16 @@ export function assertKey(key: string): void {
 
 /** A prefix is any beginning of a key; `table/` and `table/ye` both are. */
 export function assertPrefix(prefix: string): void {
-  const folders = prefix.split('/').slice(0, -1)
-  const reason = !PREFIX.test(prefix)
-    ? 'has a character outside A-Z a-z 0-9 . _ = + - /'
-    : folders.length > 0
-      ? reasonAgainst(folders.join('/'))
-      : undefined
+  const reason = reasonAgainstPrefix(prefix)
   if (reason !== undefined) {
     throw new AkashiError('invalid_input', `the key prefix ${reason}`, { detail: { prefix } })
   }
+}
+
+function reasonAgainstPrefix(prefix: string): string | undefined {
+  if (!PREFIX.test(prefix)) return 'has a character outside A-Z a-z 0-9 . _ = + - /'
+  const slash = prefix.lastIndexOf('/')
+  return slash < 0 ? undefined : reasonAgainst(prefix.slice(0, slash))
 }
 
 /** The bytes that a range selects: `start` inclusive, `end` exclusive and never past the object. */

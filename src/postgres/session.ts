@@ -138,17 +138,24 @@ export class ClientSession implements Session {
     finished(stream, (error) => {
       this.#copying -= 1
       if (error) {
-        this.#driverErrors.add(error)
-        this.firstError ??= toAkashiError(error)
-      }
-      if (error?.code === 'ERR_STREAM_PREMATURE_CLOSE') {
-        // Rows that nobody reads any more keep the connection from being used again.
-        this.#client.connection.stream.destroy()
+        this.#copyFailed(stream, error)
       }
       resolve()
     })
     this.#tail = promise
     return stream
+  }
+
+  /** The driver emits its errors without destroying the stream; whoever left it early destroyed it. */
+  #copyFailed(stream: Readable | Writable, error: Error): void {
+    if (error instanceof pg.DatabaseError || !stream.destroyed) {
+      this.#driverErrors.add(error)
+      this.firstError ??= toAkashiError(error)
+      return
+    }
+    this.firstError ??= new AkashiError('internal', 'a copy was left before its end', { cause: error })
+    // What the server still sends would be taken for the answer to the next statement.
+    this.#client.connection.stream.destroy()
   }
 }
 

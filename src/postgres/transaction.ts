@@ -110,6 +110,9 @@ async function begin(
 }
 
 async function commit(client: Client, session: ClientSession, timeoutMs: number): Promise<void> {
+  if (client.connection.stream.destroyed) {
+    throw session.firstError ?? new AkashiError('unavailable', 'the connection was lost', { hint: 'try again' })
+  }
   if (client.getTransactionStatus() === 'I' || session.copying) {
     throw new AkashiError('internal', 'the work ended its own transaction', {
       hint: 'commit and rollback belong to transaction(), not to its work',

@@ -2,8 +2,9 @@
 import { once } from 'node:events'
 import { openKeyring } from '../../src/keys/index.ts'
 
+const say = (line: string) => process.stdout.write(`${line}\n`)
 const [mode = '', url = '', subject = ''] = process.argv.slice(2)
-console.log('ready')
+say('ready')
 await once(process.stdin, 'data')
 const keyring = await openKeyring(url)
 
@@ -12,21 +13,21 @@ if (mode === 'ensure') {
     ...Array.from({ length: 5 }, () => keyring.ensure('person', subject)),
     ...Array.from({ length: 5 }, () => keyring.ensure('checkpoint')),
   ])
-  console.log(JSON.stringify(ids.map(({ id }) => id)))
+  say(JSON.stringify(ids.map(({ id }) => id)))
 }
 
 if (mode === 'rotate') {
   const ids = await Promise.all(Array.from({ length: 3 }, () => keyring.rotate('context')))
-  console.log(JSON.stringify(ids.map(({ id }) => id)))
+  say(JSON.stringify(ids.map(({ id }) => id)))
 }
 
 if (mode === 'churn') {
   for (let n = 0; ; n++) {
     const { id } = await keyring.ensure('person', `${subject}-${n % 5}`)
-    console.log(`made ${id}`)
+    say(`made ${id}`)
     if (n % 2 === 0) {
       await keyring.destroy(id)
-      console.log(`destroyed ${id}`)
+      say(`destroyed ${id}`)
     }
   }
 }

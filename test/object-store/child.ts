@@ -6,6 +6,7 @@ import { AkashiError } from '../../src/foundation/index.ts'
 import { openObjectStore } from '../../src/object-store/index.ts'
 
 const MEBIBYTE = 1024 * 1024
+const say = (line: string) => process.stdout.write(`${line}\n`)
 const [mode = '', url = '', key = '', count = '1'] = process.argv.slice(2)
 const store = await openObjectStore(url)
 
@@ -19,10 +20,10 @@ async function attempt(writer: number): Promise<string> {
 }
 
 if (mode === 'race') {
-  console.log('ready')
+  say('ready')
   await once(process.stdin, 'data')
   const outcomes = await Promise.all(Array.from({ length: Number(count) }, (_, n) => attempt(n)))
-  console.log(JSON.stringify(outcomes))
+  say(JSON.stringify(outcomes))
   process.exit(0)
 }
 
@@ -31,7 +32,7 @@ if (mode === 'stall') {
   const body = new Readable({
     read() {
       if (sent++ < 4) this.push(randomBytes(MEBIBYTE))
-      else console.log('stalled')
+      else say('stalled')
     },
   })
   setInterval(() => {}, 1000)
@@ -42,8 +43,8 @@ if (mode === 'loop') {
   for (let n = 0; ; n++) {
     const bytes = randomBytes(Math.floor(Math.random() * MEBIBYTE))
     const name = `${key}/${n % 3 === 0 ? 'same' : n}`
-    console.log(`begin ${name} ${createHash('sha256').update(bytes).digest('hex')}`)
+    say(`begin ${name} ${createHash('sha256').update(bytes).digest('hex')}`)
     await store.put(name, Readable.from([bytes.subarray(0, 1000), bytes.subarray(1000)]))
-    console.log(`end ${name}`)
+    say(`end ${name}`)
   }
 }

@@ -1,0 +1,102 @@
+import { afterEach, expect, test, vi } from 'vitest'
+import { type Loop, type LoopOptions, runLoop } from '../../src/operations/index.ts'
+import { testDatabase } from '../support/index.ts'
+import { keepingLog } from './keeping-log.ts'
+
+const PATIENCE = { timeout: 20_000, interval: 20 }
+
+const database = testDatabase()
+const loops: Loop[] = []
+
+afterEach(async () => {
+  await Promise.all(loops.splice(0).map((loop) => loop.stop()))
+})
+
+function start(name: string, work: LoopOptions['work'], signal = new AbortController().signal) {
+  const log = keepingLog()
+  const loop = runLoop({ name, database: database.open('worker'), intervalMs: 10, work, signal, log })
+  loops.push(loop)
+  return { loop, log }
+}
+
+test('one leads, and another takes over when it stops', async () => {
+  const rounds = { first: 0, second: 0 }
+  const first = start('takeover', async () => {
+    rounds.first += 1
+  })
+  await vi.waitFor(() => expect(rounds.first).toBeGreaterThan(0), PATIENCE)
+  start('takeover', async () => {
+    rounds.second += 1
+  })
+  const before = rounds.first
+  await vi.waitFor(() => expect(rounds.first).toBeGreaterThan(before + 20), PATIENCE)
+  expect(rounds.second).toBe(0)
+  await first.loop.stop()
+  const last = rounds.first
+  await vi.waitFor(() => expect(rounds.second).toBeGreaterThan(0), PATIENCE)
+  expect(rounds.first).toBe(last)
+})
+
+test('never do two rounds run at the same time, also when the leader loses its connection', async () => {
+  let inside = 0
+  let most = 0
+  const leaders = new Set<string>()
+  const work =
+    (who: string): LoopOptions['work'] =>
+    async ({ session, signal }) => {
+      inside += 1
+      most = Math.max(most, inside)
+      leaders.add(who)
+      try {
+        if (leaders.size === 1) {
+          await session.query('select pg_terminate_backend(pg_backend_pid())').catch(() => undefined)
+          await vi.waitFor(() => expect(signal.aborted).toBe(true), PATIENCE)
+        }
+      } finally {
+        inside -= 1
+      }
+    }
+  start('lost', work('a'))
+  start('lost', work('b'))
+  await vi.waitFor(() => expect(leaders.size).toBe(2), PATIENCE)
+  expect(most).toBe(1)
+})
+
+test('a round that fails is logged and tried again', async () => {
+  let rounds = 0
+  const { log } = start('failing', () => {
+    rounds += 1
+    return rounds < 3 ? Promise.reject(new Error('the disk is full')) : Promise.resolve()
+  })
+  await vi.waitFor(() => expect(rounds).toBeGreaterThan(4), PATIENCE)
+  const failures = log.lines.filter((line) => line.includes('the disk is full'))
+  expect(failures).toHaveLength(2)
+})
+
+test('the signal ends the loop after the round that obeys it', async () => {
+  const controller = new AbortController()
+  let state = 'before'
+  const { loop } = start(
+    'stopping',
+    async ({ signal }) => {
+      state = 'inside'
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      state = 'after'
+    },
+    controller.signal,
+  )
+  await vi.waitFor(() => expect(state).toBe('inside'), PATIENCE)
+  controller.abort()
+  await loop.done
+  expect(state).toBe('after')
+})
+
+test('loops of different names lead side by side', async () => {
+  const seen = new Set<string>()
+  for (const name of ['one', 'two']) {
+    start(name, async () => {
+      seen.add(name)
+    })
+  }
+  await vi.waitFor(() => expect(seen.size).toBe(2), PATIENCE)
+})
