@@ -78,10 +78,9 @@ test('the timetable of the migrations is there', async () => {
   expect(Object.fromEntries(jobs.map((job) => [job.name, [job.schedule, job.task]]))).toEqual({
     'partition-headroom': ['15 * * * *', 'partitions.check'],
     partitions: ['0 1 * * *', 'partitions.apply'],
+    verify: ['0 7 * * *', 'ledger.verify'],
     'prune-job-runs': ['30 4 * * *', 'jobs.prune'],
-    'publish-checkpoints': ['* * * * *', 'checkpoints.publish'],
-    'verify-full': ['0 7 * * 0', 'verify.full'],
-    'verify-incremental': ['0 7 * * 1-6', 'verify.incremental'],
+    'publish-checkpoints': ['* * * * *', 'ledger.publish'],
   })
 })
 
@@ -239,7 +238,7 @@ test('a schedule without meaning and a task that is not here are said once and s
   await runNow(worker, 'fine')
   await finished('fine')
   expect(log.lines.filter((line) => line.includes('meaningless'))).toHaveLength(1)
-  expect(log.lines.filter((line) => line.includes('verify.full'))).toHaveLength(1)
+  expect(log.lines.filter((line) => line.includes('ledger.verify'))).toHaveLength(1)
 })
 
 test('the tasks of the timetable run', async () => {
