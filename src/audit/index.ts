@@ -8,3 +8,4 @@ export { type Published, publishCheckpoints, publishedNotes } from './ledger/pub
 export { verifierKeys } from './ledger/verifier-keys.ts'
 export { countPending } from './ledger/pending.ts'
 export { type LastVerification, lastVerification, recordVerification } from './ledger/verify/record.ts'
+export { emptyRoot } from './ledger/merkle.ts'

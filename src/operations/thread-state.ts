@@ -1,4 +1,4 @@
-import { countPending, lastVerification, logs, readHead } from '../audit/index.ts'
+import { countPending, emptyRoot, lastVerification, logs, readHead } from '../audit/index.ts'
 import { partitionStatus } from '../lifecycle/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
 
@@ -14,8 +14,8 @@ export interface ThreadState {
     readonly log: string
     /** Entries, as a decimal. */
     readonly size: string
-    /** Base64; null before the first entry. */
-    readonly root: string | null
+    /** Base64. */
+    readonly root: string
     /** ISO 8601 in UTC; null before the first entry. */
     readonly sealedAt: string | null
     /** Rows that wait to be sealed. */
@@ -38,7 +38,7 @@ export async function threadState(database: Database, signal?: AbortSignal): Pro
         found.push({
           log: log.log,
           size: (head?.size ?? 0n).toString(),
-          root: head?.note == null ? null : head.root.toString('base64'),
+          root: (head?.root ?? emptyRoot).toString('base64'),
           sealedAt: head?.sealedAt ?? null,
           pending,
         })
@@ -62,7 +62,8 @@ export async function threadState(database: Database, signal?: AbortSignal): Pro
     lastVerification: await lastVerification(database),
     partitions: (await partitionStatus(database, undefined, options)).map(({ table, coveredUntil, alarm }) => ({
       table,
-      coveredUntil,
+      // A partition without an end covers whatever comes.
+      coveredUntil: coveredUntil === 'infinity' ? null : coveredUntil,
       alarm,
     })),
     checkedAt: new Date().toISOString(),

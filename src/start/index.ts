@@ -1,2 +1,7 @@
 export { type Connections, findConnections } from './connections.ts'
-export { prepareCluster } from './prepare-cluster.ts'
+export { keysUrl, objectStoreUrl, openKeys, openObjects } from './places.ts'
+export { migrationsDirectory, prepareCluster } from './prepare-cluster.ts'
+export { readRunRecord, type RunRecord } from './run-record.ts'
+export { serve, work } from './serve.ts'
+export type { Settings } from './settings.ts'
+export { up } from './up.ts'

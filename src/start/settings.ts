@@ -1,7 +1,16 @@
-/** What a process needs of the configuration. */
-export interface Settings {
-  /** Akashi's data folder. */
-  readonly data: string
-  readonly databaseUrl?: string | undefined
-  readonly databaseDirectUrl?: string | undefined
-}
+import type { Config } from '../foundation/index.ts'
+
+/** What starting needs of the configuration. */
+export type Settings = Pick<
+  Config,
+  | 'data'
+  | 'host'
+  | 'port'
+  | 'databaseUrl'
+  | 'databaseDirectUrl'
+  | 'objectStoreUrl'
+  | 'keysUrl'
+  | 'keysPassphrase'
+  | 'poolSize'
+  | 'statementTimeoutMs'
+>

@@ -1,0 +1,51 @@
+import type { AddressInfo } from 'node:net'
+import type { Logger } from '../foundation/index.ts'
+import { buildApp } from '../http/index.ts'
+import type { ObjectStore } from '../object-store/index.ts'
+import { openMetrics, threadState } from '../operations/index.ts'
+import { anonymous, type Database } from '../postgres/index.ts'
+import type { BootstrapKey } from './bootstrap-key.ts'
+
+export interface HttpParts {
+  readonly host: string
+  readonly port: number
+  readonly version: string
+  readonly log: Logger
+  /** Reads what the page and the metrics show. */
+  readonly database: Database
+  readonly store: ObjectStore
+  readonly bootstrapKey: BootstrapKey
+}
+
+export interface HttpServer {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** Serves HTTP until it is closed; requests under way may finish. */
+export async function serveHttp(parts: HttpParts): Promise<HttpServer> {
+  const { host, port, version, log, database, store, bootstrapKey } = parts
+  const app = buildApp({
+    version,
+    log,
+    metrics: openMetrics(() => threadState(database)),
+    bootstrapKey: (presented) => bootstrapKey.matches(presented),
+    threadState: (signal) => threadState(database, signal),
+    readiness: async (signal) => [
+      await state('database', () => database.transaction(anonymous, (session) => session.query('select 1'), { signal })),
+      await state('object store', () => store.head('checkpoints/ready')),
+    ],
+  })
+  await app.listen({ host, port })
+  const { port: bound } = app.server.address() as AddressInfo
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => app.close() }
+}
+
+async function state(name: string, check: () => Promise<unknown>): Promise<{ name: string; ok: boolean; detail: string }> {
+  try {
+    await check()
+    return { name, ok: true, detail: 'answers' }
+  } catch (error) {
+    return { name, ok: false, detail: error instanceof Error ? error.message : 'does not answer' }
+  }
+}

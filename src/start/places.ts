@@ -1,0 +1,24 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type Keyring, openKeyring } from '../keys/index.ts'
+import { type ObjectStore, openObjectStore } from '../object-store/index.ts'
+import type { Settings } from './settings.ts'
+
+/** URL of the keyring: the one set, else a folder of the data folder. */
+export function keysUrl(settings: Pick<Settings, 'data' | 'keysUrl'>): string {
+  return settings.keysUrl ?? pathToFileURL(join(settings.data, 'keys')).href
+}
+
+/** URL of the object store: the one set, else a folder of the data folder. */
+export function objectStoreUrl(settings: Pick<Settings, 'data' | 'objectStoreUrl'>): string {
+  return settings.objectStoreUrl ?? pathToFileURL(join(settings.data, 'objects')).href
+}
+
+export function openKeys(settings: Pick<Settings, 'data' | 'keysUrl' | 'keysPassphrase'>): Promise<Keyring> {
+  const passphrase = settings.keysPassphrase?.reveal()
+  return openKeyring(keysUrl(settings), passphrase === undefined ? {} : { passphrase })
+}
+
+export function openObjects(settings: Pick<Settings, 'data' | 'objectStoreUrl'>): Promise<ObjectStore> {
+  return openObjectStore(objectStoreUrl(settings))
+}

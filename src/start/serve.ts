@@ -1,0 +1,58 @@
+/** `akashi serve` and `akashi work`: the same parts over a PostgreSQL that runs elsewhere. */
+import { AkashiError, type Logger } from '../foundation/index.ts'
+import { openBootstrapKey } from './bootstrap-key.ts'
+import { findConnections } from './connections.ts'
+import { serveHttp } from './http.ts'
+import { openKeys, openObjects } from './places.ts'
+import { openDataFolder } from './run-record.ts'
+import type { Settings } from './settings.ts'
+import { runWorker } from './worker.ts'
+
+export interface ProcessOptions {
+  readonly settings: Settings
+  readonly version: string
+  readonly log: Logger
+  /** Stops the process in order. */
+  readonly signal: AbortSignal
+}
+
+/** A stateless HTTP node; any number may serve one database. */
+export async function serve(options: ProcessOptions & { readonly onReady: (ready: { readonly url: string; readonly bootstrapKey: string | undefined }) => void }): Promise<void> {
+  const { settings, version, log, signal, onReady } = options
+  requireDatabaseUrl(settings, 'serve')
+  await openDataFolder(settings.data)
+  await using cleanup = new AsyncDisposableStack()
+  const store = await openObjects(settings)
+  const connections = await findConnections(settings)
+  const database = connections.open('worker', { poolSize: settings.poolSize })
+  cleanup.defer(() => database.close())
+  const bootstrapKey = await openBootstrapKey(settings.data)
+  const http = await serveHttp({ host: settings.host, port: settings.port, version, log, database, store, bootstrapKey })
+  cleanup.defer(() => http.close())
+  onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+}
+
+/** The sealer and the timetable; any number of processes may work for one database. */
+export async function work(options: ProcessOptions & { readonly onReady: () => void }): Promise<void> {
+  const { settings, log, signal, onReady } = options
+  requireDatabaseUrl(settings, 'work')
+  await using cleanup = new AsyncDisposableStack()
+  const keyring = await openKeys(settings)
+  cleanup.defer(() => keyring.close())
+  const store = await openObjects(settings)
+  const connections = await findConnections(settings)
+  const database = connections.open('worker', { poolSize: settings.poolSize })
+  cleanup.defer(() => database.close())
+  const worker = await runWorker({ connections, database, keyring, store, log, signal })
+  onReady()
+  await worker.done
+}
+
+function requireDatabaseUrl(settings: Settings, verb: string): void {
+  if (settings.databaseUrl === undefined) {
+    throw new AkashiError('invalid_config', `akashi ${verb} needs a database`, {
+      hint: 'set DATABASE_URL to a login of akashi_worker; akashi up brings its own PostgreSQL',
+    })
+  }
+}

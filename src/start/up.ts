@@ -1,0 +1,65 @@
+/** `akashi up`: everything in one process, over an embedded PostgreSQL, a local object store and local keys. */
+import { AkashiError, type Logger } from '../foundation/index.ts'
+import { startEmbedded } from '../postgres/index.ts'
+import { openBootstrapKey } from './bootstrap-key.ts'
+import { serveHttp } from './http.ts'
+import { openKeys, openObjects } from './places.ts'
+import { prepareCluster } from './prepare-cluster.ts'
+import { openDataFolder, removeRunRecord, writeRunRecord } from './run-record.ts'
+import type { Settings } from './settings.ts'
+import { runWorker } from './worker.ts'
+
+export interface UpOptions {
+  readonly settings: Settings
+  readonly version: string
+  readonly log: Logger
+  /** Stops everything in order. */
+  readonly signal: AbortSignal
+  /** Called once, when all of it serves. `bootstrapKey` is there on the first start only. */
+  readonly onReady: (ready: { readonly url: string; readonly bootstrapKey: string | undefined }) => void
+}
+
+/** Resolves when everything was stopped by the signal; throws when a part of it fails. */
+export async function up(options: UpOptions): Promise<void> {
+  const { settings, version, log, signal, onReady } = options
+  if (settings.databaseUrl !== undefined) {
+    throw new AkashiError('invalid_config', 'akashi up runs its own PostgreSQL, and DATABASE_URL names another', {
+      hint: 'use akashi serve and akashi work with DATABASE_URL, or unset it',
+    })
+  }
+  await openDataFolder(settings.data)
+  await using cleanup = new AsyncDisposableStack()
+  const keyring = await openKeys(settings)
+  cleanup.defer(() => keyring.close())
+  const store = await openObjects(settings)
+  const server = await startEmbedded({ dataDir: settings.data, port: 0, signal })
+  cleanup.defer(() => server.stop())
+  const connections = await prepareCluster({ server, keyring, signal })
+  const database = connections.open('worker', { poolSize: settings.poolSize })
+  cleanup.defer(() => database.close())
+  const stopping = new AbortController()
+  const worker = await runWorker({ connections, database, keyring, store, log, signal: AbortSignal.any([signal, stopping.signal]) })
+  cleanup.defer(async () => {
+    stopping.abort()
+    await worker.done
+  })
+  const bootstrapKey = await openBootstrapKey(settings.data)
+  const http = await serveHttp({ host: settings.host, port: settings.port, version, log, database, store, bootstrapKey })
+  cleanup.defer(() => http.close())
+  await writeRunRecord(settings.data, { pid: process.pid, http: http.url, startedAt: new Date().toISOString() })
+  cleanup.defer(() => removeRunRecord(settings.data))
+  onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
+  const ended = await Promise.race([aborted(signal), server.exited])
+  if (ended !== undefined) {
+    throw new AkashiError('unavailable', `PostgreSQL ended (${ended.signal ?? `status ${ended.code}`})`, {
+      hint: `see its log below ${settings.data}, then start again`,
+    })
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined)
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
+}

@@ -1,0 +1,31 @@
+import type { Logger } from '../foundation/index.ts'
+import type { Keyring } from '../keys/index.ts'
+import type { ObjectStore } from '../object-store/index.ts'
+import { ledgerTasks, lifecycleTasks, sealLoop, startWorker } from '../operations/index.ts'
+import type { Database } from '../postgres/index.ts'
+import type { Connections } from './connections.ts'
+
+export interface WorkerParts {
+  readonly connections: Connections
+  /** Of the role `worker`. */
+  readonly database: Database
+  readonly keyring: Keyring
+  readonly store: ObjectStore
+  readonly log: Logger
+  /** Stops everything; running jobs may finish for some seconds. */
+  readonly signal: AbortSignal
+}
+
+/** The background of Akashi in this process: the sealer and the timetable. Any number of processes may run it. */
+export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Promise<void> }> {
+  const { connections, database, keyring, store, log, signal } = parts
+  const worker = await startWorker({
+    database,
+    directUrl: connections.directUrl('worker'),
+    tasks: { ...lifecycleTasks, ...ledgerTasks({ keyring, store }) },
+    log,
+    signal,
+  })
+  const sealer = sealLoop({ database, keyring, log, signal })
+  return { done: Promise.all([worker.done, sealer.done]).then(() => undefined) }
+}
