@@ -232,6 +232,7 @@ create table audit.ledger_heads (
 alter table audit.ledger_heads owner to akashi_owner;
 comment on column audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
 CREATE TRIGGER keep_head BEFORE UPDATE ON audit.ledger_heads FOR EACH ROW EXECUTE FUNCTION audit.keep_head();
+alter table audit.ledger_heads enable always trigger keep_head;
 alter table audit.ledger_heads enable row level security;
 alter table audit.ledger_heads force row level security;
 create policy ledger_heads_owner on audit.ledger_heads for all to akashi_owner using (true) with check (true);
@@ -254,6 +255,7 @@ create table audit.ledger_tiles (
 );
 alter table audit.ledger_tiles owner to akashi_owner;
 CREATE TRIGGER keep_tile BEFORE UPDATE ON audit.ledger_tiles FOR EACH ROW EXECUTE FUNCTION audit.keep_tile();
+alter table audit.ledger_tiles enable always trigger keep_tile;
 alter table audit.ledger_tiles enable row level security;
 alter table audit.ledger_tiles force row level security;
 create policy ledger_tiles_owner on audit.ledger_tiles for all to akashi_owner using (true) with check (true);
@@ -298,6 +300,26 @@ create policy protected_tables_read on audit.protected_tables for select to akas
 grant select on audit.protected_tables to akashi_app;
 grant select on audit.protected_tables to akashi_security_admin;
 grant select on audit.protected_tables to akashi_worker;
+
+create table audit.verifications (
+  id uuid default audit.uuid_v7() not null,
+  started_at timestamp with time zone not null,
+  finished_at timestamp with time zone default clock_timestamp() not null,
+  ok boolean not null,
+  report jsonb not null,
+  constraint verifications_pkey PRIMARY KEY (id)
+);
+alter table audit.verifications owner to akashi_owner;
+CREATE INDEX verifications_finished_at_idx ON audit.verifications USING btree (finished_at DESC);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.verifications FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.verifications enable always trigger refuse_change;
+alter table audit.verifications enable row level security;
+alter table audit.verifications force row level security;
+create policy verifications_read on audit.verifications for select to akashi_app, akashi_security_admin, akashi_worker using (true);
+create policy verifications_worker on audit.verifications for insert to akashi_worker with check (true);
+grant select on audit.verifications to akashi_app;
+grant select on audit.verifications to akashi_security_admin;
+grant insert, select on audit.verifications to akashi_worker;
 
 create table auth.context_keys (
   id text not null,
@@ -394,6 +416,77 @@ alter table keys.digest_salts owner to akashi_owner;
 alter table keys.digest_salts enable row level security;
 alter table keys.digest_salts force row level security;
 create policy digest_salts_owner on keys.digest_salts for all to akashi_owner using (true) with check (true);
+
+create table lifecycle.job_runs (
+  id uuid default audit.uuid_v7() not null,
+  job text not null,
+  due_at timestamp with time zone not null,
+  started_at timestamp with time zone default clock_timestamp() not null,
+  finished_at timestamp with time zone,
+  state text default 'running'::text not null,
+  worker text not null,
+  message text,
+  result jsonb,
+  constraint job_runs_check CHECK (((finished_at IS NULL) = (state = 'running'::text))),
+  constraint job_runs_pkey PRIMARY KEY (id),
+  constraint job_runs_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text, 'cancelled'::text])))
+);
+alter table lifecycle.job_runs owner to akashi_owner;
+comment on table lifecycle.job_runs is 'Every run of a job, kept 90 days, also of jobs that are gone.';
+comment on column lifecycle.job_runs.due_at is 'The moment of the timetable, or the request, that the run answers.';
+comment on column lifecycle.job_runs.worker is 'Which process. It holds the advisory lock of lifecycle.worker_lock(worker) for as long as it lives.';
+CREATE INDEX job_runs_job_idx ON lifecycle.job_runs USING btree (job, started_at DESC);
+CREATE UNIQUE INDEX job_runs_running_idx ON lifecycle.job_runs USING btree (job) WHERE (state = 'running'::text);
+CREATE INDEX job_runs_started_idx ON lifecycle.job_runs USING btree (started_at);
+alter table lifecycle.job_runs enable row level security;
+alter table lifecycle.job_runs force row level security;
+create policy job_runs_owner on lifecycle.job_runs for all to akashi_owner using (true) with check (true);
+create policy job_runs_read on lifecycle.job_runs for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on lifecycle.job_runs to akashi_reader;
+grant select on lifecycle.job_runs to akashi_security_admin;
+grant select on lifecycle.job_runs to akashi_worker;
+
+create table lifecycle.jobs (
+  name text not null,
+  schedule text not null,
+  task text not null,
+  description text not null,
+  paused boolean default false not null,
+  timeout interval default 'PT1H'::interval not null,
+  requested_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint jobs_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,99}$'::text)),
+  constraint jobs_pkey PRIMARY KEY (name),
+  constraint jobs_schedule_check CHECK ((schedule ~ '^[0-9*/,-]+( [0-9*/,-]+){4}$'::text)),
+  constraint jobs_task_check CHECK ((task ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'::text)),
+  constraint jobs_timeout_check CHECK ((timeout >= 'PT1S'::interval))
+);
+alter table lifecycle.jobs owner to akashi_owner;
+comment on table lifecycle.jobs is 'What runs when, without anybody asking.';
+comment on column lifecycle.jobs.schedule is 'Five fields of cron (minute, hour, day of month, month, day of week) in UTC.';
+comment on column lifecycle.jobs.task is 'Name of the code that runs; several jobs may share one.';
+comment on column lifecycle.jobs.timeout is 'A run is cancelled after this long.';
+comment on column lifecycle.jobs.requested_at is 'When somebody last asked for a run out of turn; any run begun since answers it.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON lifecycle.jobs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
+alter table lifecycle.jobs enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON lifecycle.jobs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
+alter table lifecycle.jobs enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON lifecycle.jobs FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
+alter table lifecycle.jobs enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON lifecycle.jobs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
+alter table lifecycle.jobs enable always trigger akashi_audit_update;
+CREATE TRIGGER announce_jobs AFTER INSERT OR DELETE OR UPDATE ON lifecycle.jobs FOR EACH STATEMENT EXECUTE FUNCTION lifecycle.announce_jobs();
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON lifecycle.jobs FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table lifecycle.jobs enable row level security;
+alter table lifecycle.jobs force row level security;
+create policy jobs_owner on lifecycle.jobs for all to akashi_owner using (true) with check (true);
+create policy jobs_read on lifecycle.jobs for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on lifecycle.jobs to akashi_reader;
+grant select on lifecycle.jobs to akashi_security_admin;
+grant select on lifecycle.jobs to akashi_worker;
 
 create table lifecycle.policies (
   schema_name text not null,
@@ -580,6 +673,22 @@ grant select on lifecycle.partition_headroom to akashi_worker;
 
 -- Functions
 
+CREATE OR REPLACE FUNCTION audit.alert_audit_log_tampering(report jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result, event_details)
+  values ('audit_log_tampering', 'integrity', 'critical', 'akashi', 'verify', 'failure', report);
+  perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
+    'message', 'verification of the audit ledger failed', 'timestamp', now())::text);
+end
+$function$;
+alter function audit.alert_audit_log_tampering(report jsonb) owner to akashi_owner;
+grant execute on function audit.alert_audit_log_tampering(report jsonb) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION audit.assert_unfiltered(target regclass)
  RETURNS void
  LANGUAGE plpgsql
@@ -739,7 +848,7 @@ begin
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'insert', 'INSERT', coalesce(n ->> key_column, audit.composite_key(n, key_columns)), n ->> subject_column,
       case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end
-    from (select to_jsonb(r) as n from new_rows r) rows;
+    from (select to_jsonb(r.*) as n from new_rows r) rows;
   elsif tg_op = 'UPDATE' then
     insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
@@ -753,8 +862,8 @@ begin
       diff.fields,
       case when diff.fields && key_columns
         then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, audit.composite_key(o, key_columns))) end
-    from (select to_jsonb(r) as o, row_number() over () as place from old_rows r) before
-    join (select to_jsonb(r) as n, row_number() over () as place from new_rows r) after using (place)
+    from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r) before
+    join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r) after using (place)
     cross join lateral (
       select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
       from jsonb_each(n) field
@@ -769,7 +878,7 @@ begin
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'delete', 'DELETE', coalesce(o ->> key_column, audit.composite_key(o, key_columns)), o ->> subject_column,
       case when redacted then audit.redact(o, o ->> subject_column, digested, omitted) else o end
-    from (select to_jsonb(r) as o from old_rows r) rows;
+    from (select to_jsonb(r.*) as o from old_rows r) rows;
   else
     insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
@@ -981,18 +1090,22 @@ CREATE OR REPLACE FUNCTION audit.trigger_problems(log text)
  SET search_path TO ''
 AS $function$
   with guarded as (
-    select t.relid, 'refuse_change' as trigger_name
+    select part.relid::oid as relid, null::text as name, 'refuse_change' as trigger_name,
+           'audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
     from lifecycle.policies p
-    cross join lateral (
-      select relid from pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name)))
-    ) t
+    cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
     where p.append_only and p.table_name = log
     union all
-    select to_regclass(name), trigger_name
-    from (values ('audit.ledger_entries', 'refuse_change'), ('audit.ledger_checkpoints', 'refuse_change'),
-                 ('audit.ledger_tiles', 'keep_tile'), ('audit.ledger_heads', 'keep_head')) as own (name, trigger_name)
+    select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
+    from (values ('audit.ledger_entries', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.ledger_checkpoints', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.ledger_tiles', 'keep_tile', 'audit.keep_tile'),
+                 ('audit.ledger_heads', 'keep_head', 'audit.keep_head')) as own (name, trigger_name, function)
   ), recorded as (
-    select p.schema_name, p.table_name, part.relid, 'akashi_audit_' || event as trigger_name
+    select part.relid::oid, format('%I.%I', p.schema_name, p.table_name), 'akashi_audit_' || event, 'audit.log_changes'::regproc,
+           (select string_agg(convert_to(argument, 'UTF8') || '\x00'::bytea, ''::bytea order by place)
+            from unnest(array[p.classification, p.key_columns::text, coalesce(p.subject_column, ''), p.ignored_columns::text,
+                              p.digest_columns::text, p.omitted_columns::text]) with ordinality as a (argument, place))
     from audit.protected_tables p
     cross join lateral (
       select relid from pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name)))
@@ -1001,20 +1114,19 @@ AS $function$
     cross join unnest(array['insert', 'update', 'delete', 'truncate']) event
     where log = 'audit_logs'
   ), expected as (
-    select relid, relid::regclass::text as name, trigger_name from guarded
-    union all
-    select relid, coalesce(relid::regclass::text, format('%I.%I', schema_name, table_name)), trigger_name from recorded
+    select * from guarded union all select * from recorded
   )
-  select e.name,
-         case when e.relid is null then 'the protected table is gone'
+  select coalesce(n.nspname || '.' || c.relname, e.name),
+         case when c.oid is null then 'the table is gone'
               when t.oid is null then format('trigger %s is missing', e.trigger_name)
               when t.tgenabled = 'D' then format('trigger %s is disabled', e.trigger_name)
-              else format('trigger %s does not fire in every session', e.trigger_name) end
+              when t.tgenabled <> 'A' then format('trigger %s does not fire in every session', e.trigger_name)
+              else format('trigger %s is not the one that protect made', e.trigger_name) end
   from expected e
+  left join pg_catalog.pg_class c on c.oid = e.relid
+  left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   left join pg_catalog.pg_trigger t on t.tgrelid = e.relid and t.tgname = e.trigger_name and not t.tgisinternal
-  where t.oid is null
-     or (t.tgenabled <> 'A' and e.trigger_name not in ('keep_tile', 'keep_head'))
-     or t.tgenabled = 'D'
+  where t.oid is null or t.tgenabled <> 'A' or t.tgfoid <> e.function or t.tgargs <> e.arguments
 $function$;
 alter function audit.trigger_problems(log text) owner to akashi_owner;
 grant execute on function audit.trigger_problems(log text) to akashi_security_admin;
@@ -1215,6 +1327,18 @@ grant execute on function auth.update_updated_at() to akashi_app;
 grant execute on function auth.update_updated_at() to akashi_security_admin;
 grant execute on function auth.update_updated_at() to akashi_worker;
 
+CREATE OR REPLACE FUNCTION lifecycle.announce_jobs()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_notify('akashi_jobs', '');
+  return null;
+end
+$function$;
+alter function lifecycle.announce_jobs() owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION lifecycle.apply_partitions(as_of timestamp with time zone DEFAULT now())
  RETURNS SETOF lifecycle.partition_action
  LANGUAGE plpgsql
@@ -1226,10 +1350,17 @@ declare
 begin
   for step in select * from lifecycle.plan_partitions(as_of) loop
     begin
-      if lifecycle.create_partition(format('%I.%I', step.schema_name, step.table_name)::regclass, step.lower) is null then
-        step.action := 'exists';
-      else
+      if lifecycle.create_partition(format('%I.%I', step.schema_name, step.table_name)::regclass, step.lower) is not null then
         step.action := 'created';
+      else
+        -- Somebody else made it meanwhile, or a partition of other bounds is in the way.
+        select format('partition %s covers a part of it', i.inhrelid::regclass) into step.message
+        from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
+        where i.inhparent = format('%I.%I', step.schema_name, step.table_name)::regclass
+          and b.lower < step.upper and b.upper > step.lower
+          and not (b.lower <= step.lower and b.upper >= step.upper)
+        order by b.lower limit 1;
+        step.action := case when step.message is null then 'exists' else 'failed' end;
       end if;
     exception when others then
       step.action := 'failed';
@@ -1241,6 +1372,59 @@ end
 $function$;
 alter function lifecycle.apply_partitions(as_of timestamp with time zone) owner to akashi_owner;
 grant execute on function lifecycle.apply_partitions(as_of timestamp with time zone) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.begin_run(job text, worker text, due timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  wanted lifecycle.jobs;
+  run uuid;
+begin
+  perform lifecycle.close_stale_runs();
+  select * into wanted from lifecycle.jobs j where j.name = begin_run.job for update;
+  if not found or (wanted.paused and due is distinct from wanted.requested_at) then
+    return null;
+  end if;
+  if exists (select from lifecycle.job_runs r where r.job = begin_run.job and (r.due_at >= due or r.started_at >= due)) then
+    return null;
+  end if;
+  insert into lifecycle.job_runs (job, due_at, worker) values (wanted.name, due, begin_run.worker)
+  on conflict do nothing
+  returning id into run;
+  return run;
+end
+$function$;
+alter function lifecycle.begin_run(job text, worker text, due timestamp with time zone) owner to akashi_owner;
+grant execute on function lifecycle.begin_run(job text, worker text, due timestamp with time zone) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.close_stale_runs()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  candidate text;
+  closed integer := 0;
+  step integer;
+begin
+  for candidate in select distinct worker from lifecycle.job_runs where state = 'running' loop
+    if pg_try_advisory_xact_lock(lifecycle.worker_lock(candidate)) then
+      update lifecycle.job_runs
+      set state = 'failed', finished_at = clock_timestamp(), message = 'the worker died or lost its connection'
+      where worker = candidate and state = 'running';
+      get diagnostics step = row_count;
+      closed := closed + step;
+    end if;
+  end loop;
+  return closed;
+end
+$function$;
+alter function lifecycle.close_stale_runs() owner to akashi_owner;
+grant execute on function lifecycle.close_stale_runs() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION lifecycle.create_partition(parent regclass, at timestamp with time zone)
  RETURNS text
@@ -1335,6 +1519,22 @@ $function$;
 alter function lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) owner to akashi_owner;
 grant execute on function lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update lifecycle.job_runs r
+  set state = finish_run.state, finished_at = clock_timestamp(), message = finish_run.message, result = finish_run.result
+  where r.id = run and r.worker = finish_run.worker and r.state = 'running';
+  return found;
+end
+$function$;
+alter function lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) owner to akashi_owner;
+grant execute on function lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone)
  RETURNS record
  LANGUAGE plpgsql
@@ -1401,6 +1601,24 @@ grant execute on function lifecycle.partition_to(at timestamp with time zone, st
 grant execute on function lifecycle.partition_to(at timestamp with time zone, step text) to akashi_security_admin;
 grant execute on function lifecycle.partition_to(at timestamp with time zone, step text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION lifecycle.pause_job(name text, paused boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update lifecycle.jobs j set paused = pause_job.paused where j.name = pause_job.name;
+  if not found then
+    raise exception 'there is no job %', name using errcode = 'undefined_object', hint = 'list them: akashi jobs';
+  end if;
+end
+$function$;
+alter function lifecycle.pause_job(name text, paused boolean) owner to akashi_owner;
+comment on function lifecycle.pause_job(name text, paused boolean) is 'Stops a job from being started by the timetable, or lets it again. A run under way goes on.';
+grant execute on function lifecycle.pause_job(name text, paused boolean) to akashi_security_admin;
+grant execute on function lifecycle.pause_job(name text, paused boolean) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION lifecycle.plan_partitions(as_of timestamp with time zone DEFAULT now())
  RETURNS SETOF lifecycle.partition_action
  LANGUAGE sql
@@ -1425,3 +1643,56 @@ AS $function$
 $function$;
 alter function lifecycle.plan_partitions(as_of timestamp with time zone) owner to akashi_owner;
 grant execute on function lifecycle.plan_partitions(as_of timestamp with time zone) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.prune_job_runs(keep interval DEFAULT 'P90D'::interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  removed integer;
+begin
+  if keep < interval '1 day' then
+    raise exception 'history is kept for a day at least' using errcode = 'invalid_parameter_value';
+  end if;
+  delete from lifecycle.job_runs where started_at < now() - keep and state <> 'running';
+  get diagnostics removed = row_count;
+  return removed;
+end
+$function$;
+alter function lifecycle.prune_job_runs(keep interval) owner to akashi_owner;
+grant execute on function lifecycle.prune_job_runs(keep interval) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.request_job(name text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  requested timestamptz;
+begin
+  update lifecycle.jobs j set requested_at = clock_timestamp() where j.name = request_job.name
+  returning j.requested_at into requested;
+  if not found then
+    raise exception 'there is no job %', name using errcode = 'undefined_object', hint = 'list them: akashi jobs';
+  end if;
+  return requested;
+end
+$function$;
+alter function lifecycle.request_job(name text) owner to akashi_owner;
+comment on function lifecycle.request_job(name text) is 'Asks the workers for a run out of turn, also of a paused job; answers when it was asked.';
+grant execute on function lifecycle.request_job(name text) to akashi_security_admin;
+grant execute on function lifecycle.request_job(name text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.worker_lock(worker text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select hashtextextended('akashi.worker/' || worker, 0)
+$function$;
+alter function lifecycle.worker_lock(worker text) owner to akashi_owner;
+grant execute on function lifecycle.worker_lock(worker text) to akashi_worker;

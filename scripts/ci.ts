@@ -28,10 +28,15 @@ const gates: readonly Gate[] = [
   { name: 'lock file', command: ['node', 'scripts/check-lock.ts'] },
   ...optional('generated documents', 'scripts/generate-docs.ts', '--check'),
   ...optional('requirements', 'scripts/check-requirements.ts'),
+  ...optional('schema dump', 'scripts/schema-dump.ts', '--check'),
   {
     name: 'tests',
     command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${TEST_REPORT}`],
   },
+  // Everywhere where it is installed, and always in CI, where a missing one fails the gate.
+  ...(process.env['CI'] === 'true' || existsSync('/usr/lib/postgresql/15')
+    ? optional('tests on PostgreSQL 15', 'scripts/with-postgres-15.ts', 'vitest', 'run')
+    : []),
 ]
 
 function present(...folders: string[]): string[] {

@@ -17,7 +17,9 @@ const built = await build()
 if (!values.check) {
   await writeFile(file, built)
 } else if ((await readFile(file, 'utf8').catch(() => '')) !== built) {
-  console.error('error: migrations/schema.sql is not what the migrations build\nhint: npm run schema')
+  console.error(
+    'error: migrations/schema.sql is not what the migrations build\nhint: node scripts/schema-dump.ts',
+  )
   process.exitCode = 1
 }
 

@@ -1,7 +1,8 @@
 import type { Session } from '../../src/postgres/index.ts'
 import { sections } from './queries.ts'
 
-const header = '-- What the migrations build, written by scripts/schema-dump.ts for review in diffs. Never run it.\n'
+const header =
+  '-- What the migrations build, written by scripts/schema-dump.ts for review in diffs. Never run it.\n'
 
 /** The schema of a database as text; equal schemas of one server version give equal texts. */
 export async function dumpSchema(session: Session): Promise<string> {

@@ -14,7 +14,11 @@ export interface AbortWatch {
 }
 
 /** From the moment that the signal fires the session takes no statement, and the one that runs is cancelled. */
-export function watchAbort(client: Client, session: ClientSession, signal: AbortSignal | undefined): AbortWatch {
+export function watchAbort(
+  client: Client,
+  session: ClientSession,
+  signal: AbortSignal | undefined,
+): AbortWatch {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   aborted.catch(() => undefined)
   let cancelling: Promise<void> = Promise.resolve()

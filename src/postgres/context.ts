@@ -72,7 +72,9 @@ export function contextValues(actor: Actor, key: ContextKey | undefined, serverT
     return [...values, '', '', '']
   }
   const signed = [...values, String(contextExpiry(serverTime)), key.id]
-  const signature = createHmac('sha256', key.secret).update(signed.join(FIELD_SEPARATOR), 'utf8').digest('hex')
+  const signature = createHmac('sha256', key.secret)
+    .update(signed.join(FIELD_SEPARATOR), 'utf8')
+    .digest('hex')
   return [...signed, signature]
 }
 
@@ -95,7 +97,11 @@ function fit({ key, rule }: Field, value: string): string {
     }
     return value.toLowerCase()
   }
-  if (value.length > rule.maxLength || value !== value.toWellFormed() || value.search(controlCharacters) !== -1) {
+  if (
+    value.length > rule.maxLength ||
+    value !== value.toWellFormed() ||
+    value.search(controlCharacters) !== -1
+  ) {
     throw new AkashiError('invalid_input', `${key} of the actor is not valid`, {
       hint: `at most ${rule.maxLength} characters, no control characters`,
     })

@@ -33,7 +33,10 @@ export async function runDirect<T>(
     if (signal?.aborted === true) {
       throw abortError(signal)
     }
-    return await Promise.race([abort.aborted, work(directSession(client, session, environment, lost.signal, signal))])
+    return await Promise.race([
+      abort.aborted,
+      work(directSession(client, session, environment, lost.signal, signal)),
+    ])
   } catch (error) {
     throw session.translate(error)
   } finally {
@@ -59,7 +62,10 @@ function directSession(
     copyTo: (text) => session.copyTo(text),
     transaction: (actor, work, options = {}) => {
       const signals = [signal, options.signal].filter((each) => each !== undefined)
-      return runTransaction(client, environment, actor, work, { ...options, signal: AbortSignal.any(signals) })
+      return runTransaction(client, environment, actor, work, {
+        ...options,
+        signal: AbortSignal.any(signals),
+      })
     },
     listen: async (channel, onNotification) => {
       client.on('notification', (message) => {

@@ -51,7 +51,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     role,
     transaction: (actor, work, transactionOptions = {}) =>
       withRetries(pool, environment, actor, work, transactionOptions),
-    direct: (work, directOptions = {}) => runDirect(directUrl, applicationName, environment, work, directOptions),
+    direct: (work, directOptions = {}) =>
+      runDirect(directUrl, applicationName, environment, work, directOptions),
     close: () => {
       closed ??= pool.end()
       return closed
@@ -114,9 +115,11 @@ async function withRetries<T>(
       }
     }
     const backoff = Math.min(RETRY_BACKOFF_MS * 2 ** attempt, RETRY_BACKOFF_MAX_MS)
-    await sleep(Math.random() * backoff, undefined, options.signal === undefined ? {} : { signal: options.signal }).catch(
-      () => Promise.reject(abortError(options.signal)),
-    )
+    await sleep(
+      Math.random() * backoff,
+      undefined,
+      options.signal === undefined ? {} : { signal: options.signal },
+    ).catch(() => Promise.reject(abortError(options.signal)))
   }
 }
 

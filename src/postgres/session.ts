@@ -119,7 +119,8 @@ export class ClientSession implements Session {
 
   /** Errors of the driver become Akashi's; errors of the caller's own code stay as they are. */
   translate(error: unknown): unknown {
-    const fromDriver = error instanceof pg.DatabaseError || (error instanceof Error && this.#driverErrors.has(error))
+    const fromDriver =
+      error instanceof pg.DatabaseError || (error instanceof Error && this.#driverErrors.has(error))
     return fromDriver ? toAkashiError(error) : error
   }
 
@@ -208,7 +209,9 @@ function lastOf(results: readonly pg.QueryResult[]): pg.QueryResult {
 }
 
 function silentServer(): AkashiError {
-  return new AkashiError('timeout', 'the database stopped answering', { hint: 'check the network between them' })
+  return new AkashiError('timeout', 'the database stopped answering', {
+    hint: 'check the network between them',
+  })
 }
 
 function ignore(): void {

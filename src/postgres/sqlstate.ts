@@ -41,7 +41,10 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '23': { code: 'invalid_input', message: 'a value breaks a rule of its table' },
   '23001': { code: 'conflict', message: 'other rows still refer to this one' },
   '23502': { code: 'invalid_input', message: 'a required value is missing' },
-  '23503': { code: 'invalid_input', message: 'a value refers to a row that does not exist, or is still referred to' },
+  '23503': {
+    code: 'invalid_input',
+    message: 'a value refers to a row that does not exist, or is still referred to',
+  },
   '23505': { code: 'already_exists', message: 'a row with this key exists already' },
   '23514': { code: 'invalid_input', message: 'a value breaks a check of its table' },
   '23P01': { code: 'conflict', message: 'the row overlaps another one' },
@@ -50,15 +53,31 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '25P02': { code: 'internal', message: 'an earlier statement of the transaction failed' },
   '25P03': { code: 'timeout', message: 'the transaction was idle for too long', hint: tryAgain },
   '25P04': { code: 'timeout', message: 'the transaction took too long', hint: tryAgain },
-  '28': { code: 'invalid_config', message: 'the database refused the login', hint: 'check user and password of the database URL' },
-  '3D': { code: 'invalid_config', message: 'the database does not exist', hint: 'check the name in the database URL' },
+  '28': {
+    code: 'invalid_config',
+    message: 'the database refused the login',
+    hint: 'check user and password of the database URL',
+  },
+  '3D': {
+    code: 'invalid_config',
+    message: 'the database does not exist',
+    hint: 'check the name in the database URL',
+  },
   '40': { code: 'conflict', message: 'the transaction was rolled back', hint: tryAgain },
   '40001': { code: 'conflict', message: 'a concurrent transaction changed the same data', hint: tryAgain },
   '40P01': { code: 'conflict', message: 'two transactions waited for each other', hint: tryAgain },
   '42': { code: 'internal', message: 'the database does not understand the statement' },
   '42501': { code: 'forbidden', message: 'the database role may not do this' },
-  '42P01': { code: 'internal', message: 'a table does not exist', hint: 'apply the migrations: akashi migrate up' },
-  '3F': { code: 'internal', message: 'a schema does not exist', hint: 'apply the migrations: akashi migrate up' },
+  '42P01': {
+    code: 'internal',
+    message: 'a table does not exist',
+    hint: 'apply the migrations: akashi migrate up',
+  },
+  '3F': {
+    code: 'internal',
+    message: 'a schema does not exist',
+    hint: 'apply the migrations: akashi migrate up',
+  },
   '44': { code: 'forbidden', message: 'the row is outside of what the caller may write' },
   '53': { code: 'unavailable', message: 'the database is out of resources', hint: tryAgain },
   '53100': { code: 'unavailable', message: 'the disk of the database is full' },
@@ -160,7 +179,10 @@ function fromDriver(error: unknown): AkashiError {
       cause: error,
     })
   }
-  if (cause !== undefined || /terminat|timeout|timed out|not queryable|closed|Connection/i.test(error.message)) {
+  if (
+    cause !== undefined ||
+    /terminat|timeout|timed out|not queryable|closed|Connection/i.test(error.message)
+  ) {
     return new AkashiError('unavailable', 'the database cannot be reached', {
       hint: 'check that it runs and that the database URL is right',
       detail: cause === undefined ? {} : { errno: cause },

@@ -94,14 +94,19 @@ async function begin(
   }
   const { clock, contextKey } = environment
   const prepare = environment.role === 'owner' ? prepareOwnerTransaction : prepareTransaction
-  const valuesAt = (serverTime: number) => [...contextValues(actor, contextKey, serverTime), String(timeoutMs)]
+  const valuesAt = (serverTime: number) => [
+    ...contextValues(actor, contextKey, serverTime),
+    String(timeoutMs),
+  ]
   const estimated = clock.now()
   const query = new BeginQuery(
     `begin isolation level ${isolation} ${readOnly ? 'read only' : 'read write'}`,
     prepare,
     valuesAt(estimated),
   )
-  const began = Number(await session.submit(() => withDeadline(client, timeoutMs, () => client.query(query).answer)))
+  const began = Number(
+    await session.submit(() => withDeadline(client, timeoutMs, () => client.query(query).answer)),
+  )
   clock.observe(began)
   // The clocks differ by more than a signature lives, or a pooler's queue took that long: sign with the server's time.
   if (contextKey !== undefined && began / 1000 > contextExpiry(estimated)) {
@@ -111,7 +116,9 @@ async function begin(
 
 async function commit(client: Client, session: ClientSession, timeoutMs: number): Promise<void> {
   if (client.connection.stream.destroyed) {
-    throw session.firstError ?? new AkashiError('unavailable', 'the connection was lost', { hint: 'try again' })
+    throw (
+      session.firstError ?? new AkashiError('unavailable', 'the connection was lost', { hint: 'try again' })
+    )
   }
   if (client.getTransactionStatus() === 'I' || session.copying) {
     throw new AkashiError('internal', 'the work ended its own transaction', {

@@ -57,7 +57,11 @@ export interface DirectSession extends Session {
   /** Aborted when the connection is lost: whoever holds a session lock holds it no longer. */
   readonly lost: AbortSignal
   /** One transaction on this very connection, e.g. under a session lock. Never run again by itself. */
-  transaction<T>(actor: Actor, work: (session: Session) => Promise<T>, options?: TransactionOptions): Promise<T>
+  transaction<T>(
+    actor: Actor,
+    work: (session: Session) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>
   /** LISTEN; `onNotification` gets each payload in order and must not throw. */
   listen(channel: string, onNotification: (payload: string) => void): Promise<void>
 }

@@ -30,7 +30,10 @@ const text = fc.string({ unit: 'grapheme' }).filter((value) => !value.includes('
 const int8 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
 const microseconds = fc.integer({ min: 0, max: 999_999 }).map((value) => String(value).padStart(6, '0'))
 const timestamptz = fc
-  .tuple(fc.date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true }), microseconds)
+  .tuple(
+    fc.date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true }),
+    microseconds,
+  )
   .map(([date, fraction]) => `${date.toISOString().slice(0, 19)}.${fraction}Z`)
 
 describe('values come back as they were sent', () => {
@@ -54,7 +57,9 @@ describe('values come back as they were sent', () => {
   ])('%s', (type, values) => expectLossless(type, values))
 
   test('jsonb, as long as numbers fit', async () => {
-    const values = fc.sample(fc.jsonValue(), { numRuns: 200 }).filter((value) => !JSON.stringify(value).includes('\\u0000'))
+    const values = fc
+      .sample(fc.jsonValue(), { numRuns: 200 })
+      .filter((value) => !JSON.stringify(value).includes('\\u0000'))
     const seen = await roundTrips(
       'jsonb',
       values.map((value) => JSON.stringify(value)),
@@ -79,7 +84,14 @@ test.each([
   ['inet', '2001:db8::1/64', '2001:db8::1/64'],
   ['inet[]', '{192.0.2.1,NULL}', ['192.0.2.1', null]],
   ['int4[]', '[-1:0]={1,2}', [1, 2]],
-  ['int4[]', '{{1,2},{3,NULL}}', [[1, 2], [3, null]]],
+  [
+    'int4[]',
+    '{{1,2},{3,NULL}}',
+    [
+      [1, 2],
+      [3, null],
+    ],
+  ],
   ['text[]', '{"NULL",NULL,"",a\\ b,"{},\\"\\\\"}', ['NULL', null, '', 'a b', '{},"\\']],
   ['json', '{"b": 1, "a": [null]}', { b: 1, a: [null] }],
 ])('%s %s', async (type, given, expected) => {

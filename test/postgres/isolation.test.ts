@@ -66,7 +66,10 @@ class Abandoned extends Error {}
 const endings: readonly ((app: Database, actor: Actor) => Promise<void>)[] = [
   (app, actor) => app.transaction(actor, (session) => expectOwnContext(session, actor)),
   (app, actor) =>
-    app.transaction(actor, (session) => expectOwnContext(session, actor), { isolation: 'serializable', readOnly: true }),
+    app.transaction(actor, (session) => expectOwnContext(session, actor), {
+      isolation: 'serializable',
+      readOnly: true,
+    }),
   async function abandoned(app, actor) {
     const work = async (session: Session) => {
       await expectOwnContext(session, actor)
@@ -89,7 +92,9 @@ const endings: readonly ((app: Database, actor: Actor) => Promise<void>)[] = [
       setImmediate(() => controller.abort())
       await sleeping
     }
-    await expect(app.transaction(actor, work, { signal: controller.signal })).rejects.toMatchObject({ code: 'cancelled' })
+    await expect(app.transaction(actor, work, { signal: controller.signal })).rejects.toMatchObject({
+      code: 'cancelled',
+    })
   },
   async function cancelledAnywhere(app, actor) {
     const controller = new AbortController()
@@ -107,11 +112,16 @@ const endings: readonly ((app: Database, actor: Actor) => Promise<void>)[] = [
 
 /** Most commit; one in four ends in another way. */
 function ending(): (typeof endings)[number] {
-  return (randomInt(4) === 0 ? endings[randomInt(endings.length)] : endings[0]) ?? expect.fail('there is no ending')
+  return (
+    (randomInt(4) === 0 ? endings[randomInt(endings.length)] : endings[0]) ??
+    expect.fail('there is no ending')
+  )
 }
 
 /** What a statement sees that a pooled connection runs outside of every transaction. */
-async function rawContext(app: Database): Promise<{ seen: string[]; signature: string; pid: number } | undefined> {
+async function rawContext(
+  app: Database,
+): Promise<{ seen: string[]; signature: string; pid: number } | undefined> {
   let raw: { seen: string[]; signature: string; pid: number } | undefined
   const work = async (session: Session) => {
     await session.query('commit')
@@ -139,7 +149,9 @@ async function expectIsolation(app: Database): Promise<void> {
 
 describe('no transaction ever sees the context of another', () => {
   test('over pooled connections', { timeout: TIMEOUT_MS }, async () => {
-    await expectIsolation(database.open('app', { poolSize: CONNECTIONS, statementTimeoutMs: STATEMENT_TIMEOUT_MS }))
+    await expectIsolation(
+      database.open('app', { poolSize: CONNECTIONS, statementTimeoutMs: STATEMENT_TIMEOUT_MS }),
+    )
   })
 
   describe.skipIf(!hasPgBouncer())('through PgBouncer (skipped where it is not installed)', () => {

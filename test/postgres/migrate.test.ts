@@ -12,7 +12,9 @@ let directory: string
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'akashi-migrations-'))
   await database.asSuperuser((session) =>
-    session.query('drop schema if exists lifecycle cascade; drop schema public cascade; create schema public'),
+    session.query(
+      'drop schema if exists lifecycle cascade; drop schema public cascade; create schema public',
+    ),
   )
 })
 afterEach(() => rm(directory, { recursive: true, force: true }))
@@ -25,7 +27,8 @@ async function migration(id: string, up: string, down: string): Promise<void> {
 }
 
 const query = (text: string) => database.asSuperuser(async (session) => (await session.query(text)).rows)
-const exists = async (name: string) => (await query(`select to_regclass('${name}') is not null as present`))[0]?.['present']
+const exists = async (name: string) =>
+  (await query(`select to_regclass('${name}') is not null as present`))[0]?.['present']
 
 test('twenty simultaneous starts apply each migration once', async () => {
   await migration('000001_log', 'create table log (line text)', 'drop table log')
@@ -66,12 +69,18 @@ test('refuses a database that is newer than the program, and a file below what i
   await migration('000003_three', 'create table three ()', 'drop table three')
   await migrateUp(options())
   await migration('000002_two', 'create table two ()', 'drop table two')
-  await expect(migrateUp(options())).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('000002_two') })
+  await expect(migrateUp(options())).rejects.toMatchObject({
+    code: 'conflict',
+    message: expect.stringContaining('000002_two'),
+  })
   for (const id of ['000002_two', '000003_three']) {
     await rm(join(directory, `${id}.up.sql`))
     await rm(join(directory, `${id}.down.sql`))
   }
-  await expect(migrateUp(options())).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('000003_three') })
+  await expect(migrateUp(options())).rejects.toMatchObject({
+    code: 'conflict',
+    message: expect.stringContaining('000003_three'),
+  })
 })
 
 test('refuses files that are not pairs', async () => {
@@ -80,14 +89,22 @@ test('refuses files that are not pairs', async () => {
 })
 
 test('notices a migration that ends its own transaction', async () => {
-  await migration('000001_commits', 'create table one (); commit; begin; create table two ()', 'drop table one')
+  await migration(
+    '000001_commits',
+    'create table one (); commit; begin; create table two ()',
+    'drop table one',
+  )
   await expect(migrateUp(options())).rejects.toMatchObject({ code: 'integrity' })
 })
 
 test('waits for its locks only briefly and gets through in the end', async () => {
   await migration('000001_table', 'create table busy (id int)', 'drop table busy')
   await migrateUp(options())
-  await migration('000002_column', 'alter table busy add column name text', 'alter table busy drop column name')
+  await migration(
+    '000002_column',
+    'alter table busy add column name text',
+    'alter table busy drop column name',
+  )
   await database.asSuperuser(async (reader) => {
     await reader.query('begin')
     await reader.query('select * from busy')

@@ -2,7 +2,13 @@ import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dumpSchema } from '../../scripts/schema-dump/index.ts'
 import { migrateDown, migrateUp, migrationStatus, openDatabase } from '../../src/postgres/index.ts'
-import { MIGRATIONS, POSTGRES_15, startLocalServer, startThrowaway, type ThrowawayServer } from '../support/index.ts'
+import {
+  MIGRATIONS,
+  POSTGRES_15,
+  startLocalServer,
+  startThrowaway,
+  type ThrowawayServer,
+} from '../support/index.ts'
 
 /** Servers of their own: without another database of the same cluster the roles go as well. */
 const servers = [

@@ -15,7 +15,9 @@ beforeEach(() =>
 )
 
 async function values(): Promise<unknown[]> {
-  const { rows } = await database.asSuperuser((session) => session.query('select value from public.counters order by id'))
+  const { rows } = await database.asSuperuser((session) =>
+    session.query('select value from public.counters order by id'),
+  )
   return rows.map(({ value }) => value)
 }
 
@@ -39,7 +41,9 @@ test('a serialization failure is a conflict once the retries are used up', async
     async (session) => {
       runs += 1
       await session.query('select * from public.counters')
-      await app.transaction(anonymous, (other) => other.query('update public.counters set value = value + 1 where id = 1'))
+      await app.transaction(anonymous, (other) =>
+        other.query('update public.counters set value = value + 1 where id = 1'),
+      )
       await session.query('update public.counters set value = 0 where id = 1')
     },
     { isolation: 'repeatable read', retries: 2 },
@@ -57,7 +61,9 @@ test('a serialization failure in answer to COMMIT is run again', async () => {
     anonymous,
     async (session) => {
       runs += 1
-      const { rows } = await session.query<{ total: bigint }>('select sum(value) as total from public.counters')
+      const { rows } = await session.query<{ total: bigint }>(
+        'select sum(value) as total from public.counters',
+      )
       if (runs === 1) {
         await app.transaction(
           anonymous,
@@ -69,7 +75,9 @@ test('a serialization failure in answer to COMMIT is run again', async () => {
           { isolation: 'serializable', retries: 0 },
         )
       } else {
-        await session.query('update public.counters set value = value + 10 + $1 where id = 1', [Number(rows[0]?.total) * 100])
+        await session.query('update public.counters set value = value + 10 + $1 where id = 1', [
+          Number(rows[0]?.total) * 100,
+        ])
       }
     },
     { isolation: 'serializable' },

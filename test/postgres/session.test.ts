@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import { afterEach, expect, test, vi } from 'vitest'
 import { anonymous, type Session } from '../../src/postgres/index.ts'
 import { testDatabase } from '../support/index.ts'
@@ -11,7 +11,8 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const pid = async (session: Session) => (await session.query('select pg_backend_pid() as pid')).rows[0]?.['pid']
+const pid = async (session: Session) =>
+  (await session.query('select pg_backend_pid() as pid')).rows[0]?.['pid']
 
 test('streams rows in batches', async () => {
   const sizes = await database.open('app').transaction(anonymous, async (session) => {
@@ -61,11 +62,16 @@ test('a copy that nobody reads to its end costs its connection only', async () =
   const app = database.open('app', { poolSize: 1 })
   const before = await app.transaction(anonymous, pid)
   const transaction = app.transaction(anonymous, async (session) => {
-    for await (const _chunk of session.copyTo('copy (select repeat($$x$$, 1000) from generate_series(1, 1000000)) to stdout')) {
+    for await (const _chunk of session.copyTo(
+      'copy (select repeat($$x$$, 1000) from generate_series(1, 1000000)) to stdout',
+    )) {
       break
     }
   })
-  await expect(transaction).rejects.toMatchObject({ code: 'internal', message: 'a copy was left before its end' })
+  await expect(transaction).rejects.toMatchObject({
+    code: 'internal',
+    message: 'a copy was left before its end',
+  })
   expect(await app.transaction(anonymous, pid)).not.toBe(before)
 })
 
@@ -82,7 +88,9 @@ test('an error of the caller while it copies stays the caller’s', async () => 
   })
   await expect(fromFailure).rejects.toBe(failure)
   const toFailure = app.transaction(anonymous, async (session) => {
-    const rows = session.copyTo('copy (select repeat($$x$$, 1000) from generate_series(1, 1000000)) to stdout')
+    const rows = session.copyTo(
+      'copy (select repeat($$x$$, 1000) from generate_series(1, 1000000)) to stdout',
+    )
     await pipeline(rows, async () => Promise.reject(failure))
   })
   await expect(toFailure).rejects.toBe(failure)
@@ -93,24 +101,34 @@ test('a copy under way ends with its signal', async () => {
   const app = database.open('app', { poolSize: 1 })
   const controller = new AbortController()
   const work = async (session: Session) => {
-    for await (const _chunk of session.copyTo('copy (select repeat($$x$$, 1000) from generate_series(1, 1000000)) to stdout')) {
+    for await (const _chunk of session.copyTo(
+      'copy (select repeat($$x$$, 1000) from generate_series(1, 1000000)) to stdout',
+    )) {
       controller.abort()
     }
   }
-  await expect(app.transaction(anonymous, work, { signal: controller.signal })).rejects.toMatchObject({ code: 'cancelled' })
+  await expect(app.transaction(anonymous, work, { signal: controller.signal })).rejects.toMatchObject({
+    code: 'cancelled',
+  })
   await app.transaction(anonymous, (session) => session.query('select 1'))
 })
 
 test('statements asked for at once run one after the other, and before the commit', async () => {
   await database.asSuperuser((session) =>
-    session.query('create table public.steps (n int generated always as identity, step text); grant all on public.steps to akashi_app'),
+    session.query(
+      'create table public.steps (n int generated always as identity, step text); grant all on public.steps to akashi_app',
+    ),
   )
   const app = database.open('app')
   await app.transaction(anonymous, async (session) => {
     const steps = ['a', 'b', 'c']
-    void Promise.all(steps.map((step) => session.query('insert into public.steps (step) values ($1)', [step])))
+    void Promise.all(
+      steps.map((step) => session.query('insert into public.steps (step) values ($1)', [step])),
+    )
   })
-  const { rows } = await app.transaction(anonymous, (session) => session.query('select step from public.steps order by n'))
+  const { rows } = await app.transaction(anonymous, (session) =>
+    session.query('select step from public.steps order by n'),
+  )
   expect(rows.map(({ step }) => step)).toEqual(['a', 'b', 'c'])
 })
 
@@ -132,7 +150,8 @@ test('a statement that takes longer than its limit times out', async () => {
 
 test('the limit of one transaction is not the next one’s', async () => {
   const app = database.open('app', { poolSize: 1, statementTimeoutMs: 7_000 })
-  const limit = async (session: Session) => (await session.query('show statement_timeout')).rows[0]?.['statement_timeout']
+  const limit = async (session: Session) =>
+    (await session.query('show statement_timeout')).rows[0]?.['statement_timeout']
   expect(await app.transaction(anonymous, limit, { timeoutMs: 0 })).toBe('0')
   expect(await app.transaction(anonymous, limit)).toBe('7s')
 })
@@ -149,7 +168,9 @@ test('a signal ends the wait for a connection', async () => {
   const release = Promise.withResolvers<void>()
   const holder = app.transaction(anonymous, () => release.promise)
   const controller = new AbortController()
-  const waiting = app.transaction(anonymous, () => expect.fail('it must not run'), { signal: controller.signal })
+  const waiting = app.transaction(anonymous, () => expect.fail('it must not run'), {
+    signal: controller.signal,
+  })
   controller.abort()
   await expect(waiting).rejects.toMatchObject({ code: 'cancelled' })
   release.resolve()
@@ -159,13 +180,17 @@ test('a signal ends the wait for a connection', async () => {
 
 test('read-only transactions write nothing', async () => {
   const app = database.open('app')
-  const work = (session: Session) => session.query('create temp table t ()').then(() => session.query('create sequence s'))
-  await expect(app.transaction(anonymous, work, { readOnly: true })).rejects.toMatchObject({ code: 'unsupported' })
+  const work = (session: Session) =>
+    session.query('create temp table t ()').then(() => session.query('create sequence s'))
+  await expect(app.transaction(anonymous, work, { readOnly: true })).rejects.toMatchObject({
+    code: 'unsupported',
+  })
 })
 
 test('the owner’s transactions run as akashi_owner, and only they', async () => {
   const owner = database.open('owner', { poolSize: 1 })
-  const who = async (session: Session) => (await session.query('select current_user as name')).rows[0]?.['name']
+  const who = async (session: Session) =>
+    (await session.query('select current_user as name')).rows[0]?.['name']
   expect(await owner.transaction(anonymous, who)).toBe('akashi_owner')
   expect(await owner.direct(who)).not.toBe('akashi_owner')
 })
@@ -173,7 +198,8 @@ test('the owner’s transactions run as akashi_owner, and only they', async () =
 test('a context stays verified when the clocks of the two machines differ', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 })
   const app = database.open('app', { poolSize: 1 })
-  const verified = async (session: Session) => (await session.query('select auth.context_verified() as yes')).rows[0]?.['yes']
+  const verified = async (session: Session) =>
+    (await session.query('select auth.context_verified() as yes')).rows[0]?.['yes']
   expect(await app.transaction(anonymous, verified)).toBe(true)
   expect(await app.transaction(anonymous, verified)).toBe(true)
 })
@@ -186,7 +212,9 @@ test.each([
   { tenantId: 'a\0b' },
 ])('an actor whose identity does not fit is refused: %j', async (actor) => {
   const app = database.open('app')
-  await expect(app.transaction(actor, () => expect.fail('it must not run'))).rejects.toMatchObject({ code: 'invalid_input' })
+  await expect(app.transaction(actor, () => expect.fail('it must not run'))).rejects.toMatchObject({
+    code: 'invalid_input',
+  })
 })
 
 test('what describes the request is cut and cleaned, and stays verified', async () => {

@@ -9,7 +9,9 @@ const SECRET = 'tuna-melt-4711'
 async function errorOf(statement: string, values: unknown[] = []): Promise<AkashiError> {
   const owner = database.open('owner', { poolSize: 1 })
   const work = async (session: Session) => {
-    await session.query('create temp table t (id int primary key, other int references t, name text not null check (name <> $$-$$))')
+    await session.query(
+      'create temp table t (id int primary key, other int references t, name text not null check (name <> $$-$$))',
+    )
     await session.query(`insert into t values (1, 1, 'one')`)
     await session.query(statement, values)
   }
@@ -20,7 +22,8 @@ async function errorOf(statement: string, values: unknown[] = []): Promise<Akash
   return error
 }
 
-const raise = (state: string) => `do $$ begin raise exception 'said so' using errcode = '${state}', hint = 'do this'; end $$`
+const raise = (state: string) =>
+  `do $$ begin raise exception 'said so' using errcode = '${state}', hint = 'do this'; end $$`
 
 describe('a failed statement becomes an error of the catalogue', () => {
   test.each([
@@ -67,7 +70,15 @@ test.each([
 ])('no value of the statement shows in the error of %s', async (statement) => {
   const error = await errorOf(statement, [SECRET])
   const cause = error.cause instanceof Error ? error.cause : new Error('there is no cause')
-  const shown = [error.message, error.hint, error.stack, cause.message, cause.stack, JSON.stringify(cause), JSON.stringify(error)]
+  const shown = [
+    error.message,
+    error.hint,
+    error.stack,
+    cause.message,
+    cause.stack,
+    JSON.stringify(cause),
+    JSON.stringify(error),
+  ]
   expect(shown.join('\n')).not.toContain(SECRET)
 })
 

@@ -9,19 +9,24 @@ const userId = '019a0000-0000-7000-8000-000000000001'
 describe('the context of a transaction', () => {
   test('is verified by the database and names the user', async () => {
     const app = database.open('app')
-    const seen = await app.transaction({ userId, clientIp: '192.0.2.7', userAgent: 'Ünïcode 🙂' }, async (session) => {
-      const { rows } = await session.query(`
+    const seen = await app.transaction(
+      { userId, clientIp: '192.0.2.7', userAgent: 'Ünïcode 🙂' },
+      async (session) => {
+        const { rows } = await session.query(`
         select auth.context_verified() as verified, auth.current_user_id() as "user",
                current_setting('app.user_agent') as agent`)
-      return rows[0]
-    })
+        return rows[0]
+      },
+    )
     expect(seen).toEqual({ verified: true, user: userId, agent: 'Ünïcode 🙂' })
   })
 
   test('is anonymous when nothing is given', async () => {
     const app = database.open('app')
     const seen = await app.transaction(anonymous, async (session) => {
-      const { rows } = await session.query('select auth.context_verified() as verified, auth.current_user_id() as "user"')
+      const { rows } = await session.query(
+        'select auth.context_verified() as verified, auth.current_user_id() as "user"',
+      )
       return rows[0]
     })
     expect(seen).toEqual({ verified: true, user: null })
@@ -31,7 +36,9 @@ describe('the context of a transaction', () => {
     const app = database.open('app', { url: database.url('app') })
     const seen = await app.transaction(anonymous, async (session) => {
       await session.query(`select set_config('app.current_user_id', $1, true)`, [userId])
-      const { rows } = await session.query('select auth.context_verified() as verified, auth.current_user_id() as "user"')
+      const { rows } = await session.query(
+        'select auth.context_verified() as verified, auth.current_user_id() as "user"',
+      )
       return rows[0]
     })
     expect(seen).toEqual({ verified: false, user: null })
@@ -52,7 +59,10 @@ test('rolls back what a failing work has written and keeps the connection', asyn
   })
   const app = database.open('app', { poolSize: 1 })
   const pid = async () =>
-    await app.transaction(anonymous, async (session) => (await session.query('select pg_backend_pid() as pid')).rows[0])
+    await app.transaction(
+      anonymous,
+      async (session) => (await session.query('select pg_backend_pid() as pid')).rows[0],
+    )
   const before = await pid()
   const failure = new Error('changed my mind')
   await expect(

@@ -37,7 +37,20 @@ export async function startLocalServer(binaries: string): Promise<ThrowawayServe
   const data = join(folder, 'data')
   const init = spawnSync(
     join(binaries, 'initdb'),
-    ['-D', data, '-U', SUPERUSER, '-A', 'scram-sha-256', '--pwfile', passwordFile, '-E', 'UTF8', '--locale=C.UTF-8', '-N'],
+    [
+      '-D',
+      data,
+      '-U',
+      SUPERUSER,
+      '-A',
+      'scram-sha-256',
+      '--pwfile',
+      passwordFile,
+      '-E',
+      'UTF8',
+      '--locale=C.UTF-8',
+      '-N',
+    ],
     { ...account, cwd: folder, encoding: 'utf8' },
   )
   if (init.status !== 0) {

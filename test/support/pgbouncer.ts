@@ -30,7 +30,9 @@ export async function startPgBouncer(urls: readonly string[], poolSize: number):
   const first = new URL(urls[0] ?? '')
   const folder = await mkdtemp(join(tmpdir(), 'akashi-pgbouncer-'))
   const port = await freePort()
-  const logins = urls.map((url) => new URL(url)).map(({ username, password }) => `"${username}" "${password}"`)
+  const logins = urls
+    .map((url) => new URL(url))
+    .map(({ username, password }) => `"${username}" "${password}"`)
   await writeFile(join(folder, 'users.txt'), logins.join('\n'))
   await writeFile(
     join(folder, 'pgbouncer.ini'),
@@ -53,7 +55,11 @@ export async function startPgBouncer(urls: readonly string[], poolSize: number):
     await chmod(folder, 0o700)
     await chown(folder, account.uid, account.gid)
   }
-  const pooler = spawn('pgbouncer', [join(folder, 'pgbouncer.ini')], { ...account, cwd: folder, stdio: 'pipe' })
+  const pooler = spawn('pgbouncer', [join(folder, 'pgbouncer.ini')], {
+    ...account,
+    cwd: folder,
+    stdio: 'pipe',
+  })
   let log = ''
   for (const output of [pooler.stdout, pooler.stderr]) {
     output.setEncoding('utf8').on('data', (text: string) => {

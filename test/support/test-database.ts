@@ -62,5 +62,10 @@ function database(origin: string): TestDatabase {
     await Promise.all(opened.map((each) => each.close()))
     await onServer(`drop database ${name} with (force)`)
   })
-  return { name, url, open, asSuperuser: (work) => openDatabase({ url: url('owner'), role: 'owner' }).direct(work) }
+  return {
+    name,
+    url,
+    open,
+    asSuperuser: (work) => openDatabase({ url: url('owner'), role: 'owner' }).direct(work),
+  }
 }

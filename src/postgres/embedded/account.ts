@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
 import { readFile, stat } from 'node:fs/promises'
 import { AkashiError } from '../../foundation/index.ts'
+import { runProgram } from './program.ts'
 
 /** The operating system account that the server runs under; undefined means the account of this process. */
 export interface Account {
@@ -8,7 +8,7 @@ export interface Account {
   readonly gid: number
 }
 
-/** Preferred first: Debian's and Red Hat's packages create `postgres`; `nobody` exists everywhere. */
+/** Preferred first: the packages of Debian and Red Hat create `postgres`; `nobody` exists everywhere. */
 const ACCOUNT_NAMES = ['postgres', 'nobody']
 
 /**
@@ -32,43 +32,9 @@ export async function serverAccount(clusterDir: string): Promise<Account | undef
   })
 }
 
-/**
- * Runs a program to its end as `account` and gives its output. The environment is empty but for the
- * locale, so that no PG* or LD_* variable of the caller changes what PostgreSQL does.
- */
-export async function runAs(
-  account: Account | undefined,
-  file: string,
-  args: readonly string[],
-  options: { readonly cwd: string; readonly signal?: AbortSignal | undefined },
-): Promise<{ readonly code: number | null; readonly output: string }> {
-  return await new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      ...account,
-      cwd: options.cwd,
-      env: serverEnvironment,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    })
-    let output = ''
-    const collect = (chunk: Buffer): void => {
-      output = (output + chunk.toString()).slice(-MAX_OUTPUT_CHARS)
-    }
-    child.stdout.on('data', collect)
-    child.stderr.on('data', collect)
-    child.once('error', reject)
-    child.once('close', (code) => resolve({ code, output }))
-  })
-}
-
-/** Enough for every message of initdb and of a failing start. */
-const MAX_OUTPUT_CHARS = 16_384
-
-export const serverEnvironment = { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/local/bin:/usr/bin:/bin' } as const
-
 /** Whether `account` can enter, read and write `folder`: asked of the kernel under that very account. */
 export async function canUse(account: Account | undefined, folder: string): Promise<boolean> {
   const probe = 'test -r "$1" && test -w "$1" && test -x "$1"'
-  const { code } = await runAs(account, '/bin/sh', ['-c', probe, 'sh', folder], { cwd: '/' })
+  const { code } = await runProgram('/bin/sh', ['-c', probe, 'sh', folder], { account, cwd: '/' })
   return code === 0
 }

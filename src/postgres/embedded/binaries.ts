@@ -1,12 +1,13 @@
-import { constants } from 'node:fs'
-import { access, chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
-import { basename, dirname, join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
-import { type Account, runAs } from './account.ts'
-import { STATE_DIR } from './home.ts'
+import type { Account } from './account.ts'
+import { copyTree } from './copy-tree.ts'
+import { type Home, makeStateDir, STATE_DIR } from './home.ts'
+import { runProgram } from './program.ts'
 
 export interface Binaries {
   readonly initdb: string
@@ -16,25 +17,36 @@ export interface Binaries {
 }
 
 /**
- * The PostgreSQL programs of the npm package for this machine, made runnable for `account`. Where the
- * package's own folder can't be used (its links are missing and it is read-only, or the account cannot
- * reach it) a copy is made once per package version.
+ * The PostgreSQL programs of the npm package for this machine, made runnable for the home's account.
+ * Where the package's own folder can't be used (its links are missing and it is read-only, or the
+ * account cannot reach it) a copy is made, once per package version.
+ * @throws unsupported: there is no package for this machine; unavailable: the programs don't run
  */
-export async function findBinaries(account: Account | undefined): Promise<Binaries> {
-  const installed = await installedPackage()
-  if (await hydrate(installed.native)) {
-    const found = await tryBinaries(account, installed.native)
-    if ('binaries' in found) return found.binaries
+export async function findBinaries(home: Home, installed?: InstalledPackage): Promise<Binaries> {
+  const source = installed ?? (await installedPackage())
+  const problems: string[] = []
+  for (const find of [async () => source.native, ...copyFolders(home).map((folder) => () => copyIn(folder, source))]) {
+    try {
+      const native = await find()
+      await hydrate(native)
+      return await checkBinaries(home.account, native)
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error))
+    }
   }
-  const copy = await copyOf(installed, account)
-  const found = await tryBinaries(account, copy)
-  if ('binaries' in found) return found.binaries
   throw new AkashiError('unavailable', 'the embedded postgresql does not run on this machine', {
-    hint: `it said: ${found.problem}; set DATABASE_URL to use another postgresql`,
+    hint: `it said: ${problems[0]}; set DATABASE_URL to use another postgresql`,
+    detail: { problems },
   })
 }
 
-interface InstalledPackage {
+/** For root a folder that every account can reach; the home itself where the first choice is read-only. */
+function copyFolders(home: Home): string[] {
+  return [home.account === undefined ? join(homedir(), '.cache', 'akashi') : STATE_DIR, home.dir]
+}
+
+export interface InstalledPackage {
+  /** Its folder `native`, with bin, lib and share. */
   readonly native: string
   readonly version: string
 }
@@ -57,66 +69,62 @@ const symlinksSchema = z.array(z.object({ source: z.string(), target: z.string()
 
 /**
  * Makes the library links that npm cannot pack and that the package's install script, which does not
- * run here, would make. @returns whether all of them are there
+ * run here, would make.
+ * @throws the system call's error when one is missing and cannot be made
  */
-async function hydrate(native: string): Promise<boolean> {
+async function hydrate(native: string): Promise<void> {
   const root = dirname(native)
   const links = symlinksSchema.parse(await readJson(join(native, 'pg-symlinks.json')))
   for (const { source, target } of links) {
     const link = join(root, target)
+    if (await exists(link)) continue
     try {
       await symlink(relative(dirname(link), join(root, source)), link)
     } catch (error) {
-      // Somebody else's link is as good; a read-only folder is for the caller to work around.
-      if (!(await stat(link).catch(() => undefined))) return false
+      // Another process may have made it meanwhile.
+      if (!(await exists(link))) throw error
     }
   }
-  return true
 }
 
-async function tryBinaries(
-  account: Account | undefined,
-  native: string,
-): Promise<{ binaries: Binaries } | { problem: string }> {
+/** Runs the server program as the account: that alone shows that it can be reached, read and executed. */
+async function checkBinaries(account: Account | undefined, native: string): Promise<Binaries> {
   const postgres = join(native, 'bin', 'postgres')
-  try {
-    const { code, output } = await runAs(account, postgres, ['--version'], { cwd: '/' })
-    const version = /^postgres \(PostgreSQL\) (\d+\.\d+)/.exec(output)?.[1]
-    if (code !== 0 || version === undefined) return { problem: output.trim() || `exit status ${code}` }
-    return { binaries: { initdb: join(native, 'bin', 'initdb'), postgres, version } }
-  } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) }
-  }
+  const { code, output } = await runProgram(postgres, ['--version'], { account, cwd: '/' })
+  const version = /^postgres \(PostgreSQL\) (\d+\.\d+)/.exec(output)?.[1]
+  if (code !== 0 || version === undefined) throw new Error(output.trim() || `exit status ${code}`)
+  return { initdb: join(native, 'bin', 'initdb'), postgres, version }
 }
 
-/** Static libraries, headers and build files: a third of the package, unused by a server. */
+/** Static libraries, headers and build files, which a server has no use for. */
 const NOT_COPIED = /\.a$|\/(include|pgxs|pkgconfig)$/
 
-async function copyOf(installed: InstalledPackage, account: Account | undefined): Promise<string> {
-  const parent = account === undefined ? join(homedir(), '.cache', 'akashi') : STATE_DIR
-  const copy = join(parent, `postgresql-${installed.version}-${process.platform}-${process.arch}`)
-  if (await access(copy, constants.R_OK).then(() => true, () => false)) return join(copy, 'native')
-  await mkdir(parent, { recursive: true })
+/** A copy appears by a rename, whole or not at all, and is never changed afterwards. */
+async function copyIn(folder: string, source: InstalledPackage): Promise<string> {
+  const copy = join(folder, `postgresql-${source.version}-${process.platform}-${process.arch}`)
+  const native = join(copy, 'native')
+  if (await exists(native)) return native
+  if (folder === STATE_DIR) await makeStateDir()
+  await mkdir(folder, { recursive: true })
   const draft = await mkdtemp(`${copy}.`)
   try {
-    await cp(installed.native, join(draft, 'native'), {
-      recursive: true,
-      mode: constants.COPYFILE_FICLONE,
-      verbatimSymlinks: true,
-      filter: (source) => !NOT_COPIED.test(source),
-    })
-    if (!(await hydrate(join(draft, 'native')))) {
-      throw new AkashiError('unavailable', `cannot make links in ${basename(parent)}`)
-    }
+    await copyTree(source.native, join(draft, 'native'), NOT_COPIED)
+    await hydrate(join(draft, 'native'))
     await chmod(draft, 0o755)
     await rename(draft, copy)
   } catch (error) {
     await rm(draft, { recursive: true, force: true })
-    // Another process was faster: its copy is whole, since it appeared by a rename.
-    if (await access(copy).then(() => true, () => false)) return join(copy, 'native')
-    throw error
+    // Another process was faster.
+    if (!(await exists(native))) throw error
   }
-  return join(copy, 'native')
+  return native
+}
+
+async function exists(file: string): Promise<boolean> {
+  return await stat(file).then(
+    () => true,
+    () => false,
+  )
 }
 
 async function readJson(file: string): Promise<unknown> {

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { chown, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chown, lchown, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
-import { runAs } from './account.ts'
 import type { Binaries } from './binaries.ts'
+import { isMissing, replaceFile, syncFolder } from './files.ts'
 import { type Home, serverFolder } from './home.ts'
-import { isMissing } from './postmaster.ts'
+import { runProgram } from './program.ts'
 
 export const SUPERUSER = 'postgres'
 
@@ -13,21 +13,25 @@ const PASSWORD_BYTES = 32
 
 /**
  * LC_CTYPE decides what pg_trgm and full-text search take for a letter: with `C`, no Japanese
- * character is one. C.UTF-8 is missing on macOS and on glibc before 2.35 (Debian has it long since).
+ * character is one. C.UTF-8 is part of glibc since 2.35 and of Debian and Fedora before; macOS got it late.
  */
 const CTYPES = ['C.UTF-8', 'en_US.UTF-8']
+
+export interface ClusterOptions {
+  /** Whether what is written must survive a power failure. */
+  readonly sync: boolean
+  readonly signal?: AbortSignal | undefined
+}
 
 /**
  * Makes sure that the home holds a complete cluster of the binaries' major version.
  * initdb works in a folder of its own that is renamed when complete: a cluster that is there was
  * finished, and what an interrupted initdb left behind never was one.
  * @returns the superuser's password
+ * @throws conflict: another major version, or not a cluster; unavailable: initdb failed
  */
-export async function ensureCluster(
-  home: Home,
-  binaries: Binaries,
-  options: { readonly sync: boolean; readonly signal?: AbortSignal | undefined },
-): Promise<string> {
+export async function ensureCluster(home: Home, binaries: Binaries, options: ClusterOptions): Promise<string> {
+  await dropDrafts(home)
   const major = await clusterMajor(home.clusterDir)
   if (major === undefined) return await createCluster(home, binaries, options)
   if (major !== binaries.version.split('.')[0]) {
@@ -36,10 +40,24 @@ export async function ensureCluster(
       detail: { clusterMajor: major, serverVersion: binaries.version },
     })
   }
+  await ownCluster(home)
   return await readPassword(home)
 }
 
-/** Major version of a complete cluster; undefined when there is none. */
+/** A cluster that root restored or copied belongs to root; the server insists on owning its files. */
+async function ownCluster(home: Home): Promise<void> {
+  if (home.account === undefined || (await stat(home.clusterDir)).uid === home.account.uid) return
+  for (const name of await readdir(home.clusterDir, { recursive: true })) {
+    await lchown(join(home.clusterDir, name), home.account.uid, home.account.gid)
+  }
+  // Last, so that an interruption is seen and mended by the next start.
+  await lchown(home.clusterDir, home.account.uid, home.account.gid)
+}
+
+/**
+ * Major version of a complete cluster; undefined when there is none.
+ * @throws conflict when something else lies in its place
+ */
 export async function clusterMajor(clusterDir: string): Promise<string | undefined> {
   try {
     return (await readFile(join(clusterDir, 'PG_VERSION'), 'utf8')).trim()
@@ -54,24 +72,36 @@ export async function clusterMajor(clusterDir: string): Promise<string | undefin
   return undefined
 }
 
-async function createCluster(
-  home: Home,
-  binaries: Binaries,
-  options: { readonly sync: boolean; readonly signal?: AbortSignal | undefined },
-): Promise<string> {
+const DRAFT_PREFIX = 'data.initializing-'
+
+/**
+ * Best effort: an initdb whose parent was killed may still write into its draft. Every attempt has a
+ * folder of its own, so what stays now goes at the next start.
+ */
+async function dropDrafts(home: Home): Promise<void> {
+  for (const name of await readdir(home.dir)) {
+    if (!name.startsWith(DRAFT_PREFIX)) continue
+    await rm(join(home.dir, name), { recursive: true, force: true }).catch(() => undefined)
+  }
+}
+
+async function createCluster(home: Home, binaries: Binaries, options: ClusterOptions): Promise<string> {
   const password = randomBytes(PASSWORD_BYTES).toString('base64url')
-  await writePrivate(home.passwordFile, password, options.sync)
+  await replaceFile(home.passwordFile, `${password}\n`, { mode: 0o600, sync: options.sync })
   // initdb runs under the server's account, which cannot read the password file.
   const handover = join(home.runDir, 'initdb.password')
-  await rm(handover, { force: true })
-  await writePrivate(handover, password, false)
+  const draft = await mkdtemp(join(home.dir, DRAFT_PREFIX))
   try {
+    await replaceFile(handover, `${password}\n`, { mode: 0o600 })
     if (home.account !== undefined) await chown(handover, home.account.uid, home.account.gid)
-    await initialize(home, binaries, handover, options)
+    await initialize(home, binaries, draft, handover, options)
+    await rename(draft, home.clusterDir)
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true })
+    throw error
   } finally {
     await rm(handover, { force: true })
   }
-  await rename(home.draftDir, home.clusterDir)
   if (options.sync) await syncFolder(home.dir)
   return password
 }
@@ -79,18 +109,18 @@ async function createCluster(
 async function initialize(
   home: Home,
   binaries: Binaries,
+  draft: string,
   passwordFile: string,
-  options: { readonly sync: boolean; readonly signal?: AbortSignal | undefined },
+  options: ClusterOptions,
 ): Promise<void> {
+  await serverFolder(draft, home.account)
   let output = ''
   for (const ctype of CTYPES) {
-    await rm(home.draftDir, { recursive: true, force: true })
-    await serverFolder(home.draftDir, home.account)
-    const result = await runAs(
-      home.account,
+    // initdb empties the folder again when it fails.
+    const result = await runProgram(
       binaries.initdb,
       [
-        `--pgdata=${home.draftDir}`,
+        `--pgdata=${draft}`,
         `--username=${SUPERUSER}`,
         `--pwfile=${passwordFile}`,
         '--auth=scram-sha-256',
@@ -103,14 +133,16 @@ async function initialize(
         '--no-instructions',
         ...(options.sync ? [] : ['--no-sync']),
       ],
-      { cwd: home.draftDir, signal: options.signal },
+      { account: home.account, cwd: draft, signal: options.signal },
     )
     if (result.code === 0) return
     output = result.output.trim()
     if (!output.includes('invalid locale')) break
   }
   throw new AkashiError('unavailable', 'the embedded postgresql could not be initialised', {
-    hint: output.split('\n').at(-1) ?? 'initdb said nothing',
+    hint: output.includes('invalid locale')
+      ? `install a UTF-8 locale: ${CTYPES.join(' or ')}`
+      : `initdb said: ${output.split('\n').findLast((line) => line.includes('error:')) ?? output}`,
     detail: { output },
   })
 }
@@ -123,27 +155,5 @@ async function readPassword(home: Home): Promise<string> {
       hint: 'put the file back from a copy of the data folder, and check that this account may read it',
       cause,
     })
-  }
-}
-
-async function writePrivate(file: string, text: string, sync: boolean): Promise<void> {
-  const draft = `${file}.new`
-  await rm(draft, { force: true })
-  const handle = await open(draft, 'wx', 0o600)
-  try {
-    await handle.writeFile(`${text}\n`)
-    if (sync) await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(draft, file)
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }

@@ -1,20 +1,25 @@
 import { createHash } from 'node:crypto'
-import { chmod, chown, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, lstat, mkdir, mkdtemp, readFile, realpath, rename, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { AkashiError } from '../../foundation/index.ts'
 import { type Account, canUse, serverAccount } from './account.ts'
-import { isMissing } from './postmaster.ts'
+import { isMissing, replaceFile } from './files.ts'
+import { clearLeftovers } from './recover.ts'
 
 /** Where a cluster goes whose data folder the server's account cannot reach. Only root writes there. */
 export const STATE_DIR = '/var/lib/akashi'
 
-/** The folder of one embedded server. Akashi's own files lie in it, the server's in its subfolders. */
+/**
+ * The folder of one embedded server. Akashi's own files lie in it; what the server writes lies in
+ * subfolders that belong to its account. So a server taken over by an attacker can change neither its
+ * configuration nor lay links for root to write through.
+ */
 export interface Home {
   readonly dir: string
   readonly account: Account | undefined
   /** PGDATA: exists only once initdb has completed. */
   readonly clusterDir: string
-  readonly draftDir: string
   readonly logDir: string
   readonly runDir: string
   readonly configFile: string
@@ -28,7 +33,6 @@ export function homePaths(dir: string, account?: Account): Home {
     dir,
     account,
     clusterDir: join(dir, 'data'),
-    draftDir: join(dir, 'data.initializing'),
     logDir: join(dir, 'log'),
     runDir: join(dir, 'run'),
     configFile: join(dir, 'postgresql.conf'),
@@ -38,57 +42,106 @@ export function homePaths(dir: string, account?: Account): Home {
   }
 }
 
-/** The home under `dataDir`, real path; undefined when there is none. Changes nothing. */
-export async function findHome(dataDir: string): Promise<string | undefined> {
-  try {
-    return await realpath(join(dataDir, LINK_NAME))
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
-}
+/** In the data folder: the home, or the link to it. */
+export const PLACE = 'postgres'
+const ORIGIN_FILE = 'origin'
+/** The server's account passes through to its subfolders but neither lists nor changes root's files. */
+const HOME_MODE_AS_ROOT = 0o711
 
-const LINK_NAME = 'postgres'
+/**
+ * The real path of the home under `dataDir`; undefined when there is none. Changes nothing.
+ * @throws conflict when it links to a folder that is gone
+ */
+export async function findHome(dataDir: string): Promise<string | undefined> {
+  const place = join(dataDir, PLACE)
+  const entry = await lstat(place).catch(undefinedIfMissing)
+  if (entry === undefined) return undefined
+  const real = await realpath(place).catch(undefinedIfMissing)
+  if (real !== undefined) return real
+  throw new AkashiError('conflict', `${place} links to a folder that is gone`, {
+    hint: 'bring that folder back, or remove the link to begin with an empty database',
+  })
+}
 
 /**
  * Finds or makes the home. It is `dataDir/postgres`; as root, when the server's account cannot reach
  * that (a home folder of mode 700 above it), it is a folder of {@link STATE_DIR} named by the hash of
  * the data folder's real path, and `dataDir/postgres` links to it.
+ * @param dataDir real path
  */
 export async function openHome(dataDir: string): Promise<Home> {
-  const place = join(dataDir, LINK_NAME)
   const existing = await findHome(dataDir)
-  const account = await serverAccount(join(existing ?? place, 'data'))
-  if (existing === undefined) {
-    await mkdir(place, { recursive: true })
-    if (account !== undefined) {
-      await chmod(place, HOME_MODE_AS_ROOT)
-      const probe = await mkdtemp(join(place, 'probe-'))
-      await chown(probe, account.uid, account.gid)
-      const reachable = await canUse(account, probe)
-      await rm(probe, { recursive: true })
-      if (!reachable) {
-        await rm(place, { recursive: true })
-        await linkElsewhere(dataDir, place)
-      }
-    }
-  }
-  const home = homePaths(await realpath(place), account)
+  const account = await serverAccount(join(existing ?? dataDir, 'data'))
+  const dir = existing ?? (await makeHome(dataDir, account))
+  const home = homePaths(dir, account)
+  await checkOrigin(home.dir, dataDir)
   await chmod(home.dir, account === undefined ? 0o700 : HOME_MODE_AS_ROOT)
   for (const folder of [home.logDir, home.runDir]) await serverFolder(folder, account)
+  if (account !== undefined && !(await canUse(account, home.runDir))) {
+    throw new AkashiError('forbidden', `the account of the server cannot reach ${home.dir}`, {
+      hint: `let user number ${account.uid} pass through the folders above it (chmod o+x)`,
+    })
+  }
   return home
 }
 
-/** The server's account passes through to its subfolders but neither lists nor changes root's files. */
-const HOME_MODE_AS_ROOT = 0o711
-
-async function linkElsewhere(dataDir: string, place: string): Promise<void> {
-  const origin = await realpath(dataDir)
-  const dir = join(STATE_DIR, createHash('sha256').update(origin).digest('hex').slice(0, 16))
-  await mkdir(dir, { recursive: true, mode: HOME_MODE_AS_ROOT })
-  await chmod(STATE_DIR, 0o755)
-  await writeFile(join(dir, 'origin'), `${origin}\n`)
+async function makeHome(dataDir: string, account: Account | undefined): Promise<string> {
+  const place = join(dataDir, PLACE)
+  if (account === undefined || (await canReach(account, dataDir))) {
+    await mkdir(place)
+    return place
+  }
+  const dir = join(STATE_DIR, createHash('sha256').update(dataDir).digest('hex').slice(0, 16))
+  await makeStateDir()
+  await setAside(dir)
+  await mkdir(dir)
+  await replaceFile(join(dir, ORIGIN_FILE), `${dataDir}\n`, { mode: 0o644 })
   await symlink(dir, place)
+  return dir
+}
+
+/** Whether a folder below `dataDir` would be usable, tried with a real one. */
+async function canReach(account: Account, dataDir: string): Promise<boolean> {
+  const probe = await mkdtemp(join(dataDir, 'probe-'))
+  try {
+    await chown(probe, account.uid, account.gid)
+    return await canUse(account, probe)
+  } finally {
+    await rm(probe, { recursive: true })
+  }
+}
+
+export async function makeStateDir(): Promise<void> {
+  await mkdir(STATE_DIR, { recursive: true })
+  const found = await lstat(STATE_DIR)
+  if (!found.isDirectory() || found.uid !== 0) {
+    throw new AkashiError('conflict', `${STATE_DIR} is not a folder of root`, { hint: 'move it away' })
+  }
+  await chmod(STATE_DIR, 0o755)
+}
+
+/**
+ * A data folder that was deleted and made again asks for an empty database: the cluster of the deleted
+ * one, which nothing links to any more, is kept under another name.
+ */
+async function setAside(dir: string): Promise<void> {
+  if ((await lstat(dir).catch(undefinedIfMissing)) === undefined) return
+  await clearLeftovers(homePaths(dir))
+  await rename(dir, `${dir}.unlinked-${Date.now()}`)
+}
+
+/** A data folder may be moved. A copy of one would share its cluster, which must not be. */
+async function checkOrigin(dir: string, dataDir: string): Promise<void> {
+  const file = join(dir, ORIGIN_FILE)
+  const origin = (await readFile(file, 'utf8').catch(undefinedIfMissing))?.trim()
+  if (origin === undefined || origin === dataDir) return
+  const linked = await realpath(join(origin, PLACE)).catch(() => undefined)
+  if (linked === dir) {
+    throw new AkashiError('conflict', `${dataDir} is a copy of ${origin} and links to the same cluster`, {
+      hint: `remove ${join(dataDir, PLACE)} to give the copy a database of its own`,
+    })
+  }
+  await replaceFile(file, `${dataDir}\n`, { mode: 0o644 })
 }
 
 /** A folder that the server writes: its account's alone. */
@@ -100,13 +153,27 @@ export async function serverFolder(folder: string, account: Account | undefined)
 
 /** sockaddr_un.sun_path holds 108 bytes on Linux and 104 on macOS, its final zero included. */
 const MAX_SOCKET_PATH_BYTES = 103
-const LONGEST_SOCKET_NAME = '/.s.PGSQL.65535.lock'
+const LONGEST_SOCKET_NAME = '/.s.PGSQL.65535'
+const SOCKET_FOLDER_PREFIX = 'akashi-'
 
 /** The home's `run`, or a fresh private folder below the system's temporary one where that path is too long. */
 export async function socketFolder(home: Home): Promise<string> {
   const fits = (dir: string): boolean => Buffer.byteLength(dir + LONGEST_SOCKET_NAME) <= MAX_SOCKET_PATH_BYTES
   if (fits(home.runDir)) return home.runDir
-  const dir = await mkdtemp(join(fits(join(tmpdir(), 'akashi-XXXXXX')) ? tmpdir() : '/tmp', 'akashi-'))
+  const parent = fits(join(tmpdir(), `${SOCKET_FOLDER_PREFIX}XXXXXX`)) ? tmpdir() : '/tmp'
+  const dir = await mkdtemp(join(parent, SOCKET_FOLDER_PREFIX))
   await serverFolder(dir, home.account)
   return dir
+}
+
+/** Removes the temporary socket folder of an ended server, provided that it is one. */
+export async function dropSocketFolder(home: Home, dir: string): Promise<void> {
+  if (dir === home.runDir || !dir.includes(`/${SOCKET_FOLDER_PREFIX}`)) return
+  const found = await lstat(dir).catch(() => undefined)
+  const owner = home.account?.uid ?? process.getuid?.()
+  if (found?.isDirectory() === true && found.uid === owner) await rm(dir, { recursive: true, force: true })
+}
+
+function undefinedIfMissing(error: unknown): undefined {
+  if (!isMissing(error)) throw error
 }

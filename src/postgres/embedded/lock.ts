@@ -1,6 +1,9 @@
 import { DatabaseSync } from 'node:sqlite'
 import { AkashiError } from '../../foundation/index.ts'
 
+/** In the data folder: held while a server starts, runs or is removed. */
+export const LOCK_FILE = 'postgres.lock'
+
 /**
  * An exclusive lock on a file that the kernel drops when this process ends, however it ends: there
  * is no stale lock to judge. Node offers no flock; SQLite's file locks (fcntl) are the ones it brings.

@@ -1,13 +1,17 @@
 import { createServer } from 'node:net'
 import { AkashiError } from '../../foundation/index.ts'
+import { errno } from './files.ts'
 
 export const LOOPBACK = '127.0.0.1'
 
-/** Checks that `port` of loopback can be listened on; 0 gives a free one. */
+/**
+ * Checks that `port` of loopback can be listened on; 0 gives a free one.
+ * @throws conflict when it is taken; unavailable when the system does not allow it
+ */
 export async function choosePort(port: number): Promise<number> {
   return await new Promise((resolve, reject) => {
     const server = createServer()
-    server.once('error', (cause) => reject(portError(port, cause)))
+    server.once('error', (cause) => reject(errno(cause) === 'EADDRINUSE' ? portTaken(port, cause) : refused(port, cause)))
     server.listen({ host: LOOPBACK, port, exclusive: true }, () => {
       const address = server.address()
       const chosen = typeof address === 'object' && address !== null ? address.port : port
@@ -16,18 +20,18 @@ export async function choosePort(port: number): Promise<number> {
   })
 }
 
-export function portError(port: number, cause?: unknown): AkashiError {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : 'EADDRINUSE'
-  if (code === 'EADDRINUSE') {
-    return new AkashiError('conflict', `port ${port} on ${LOOPBACK} is taken`, {
-      hint: 'choose another port, or stop the program that listens there',
-      detail: { port },
-      cause,
-    })
-  }
+export function portTaken(port: number, cause: unknown): AkashiError {
+  return new AkashiError('conflict', `port ${port} of ${LOOPBACK} is taken`, {
+    hint: 'choose another port, or stop the program that listens there',
+    detail: { port },
+    cause,
+  })
+}
+
+function refused(port: number, cause: Error): AkashiError {
   return new AkashiError('unavailable', `cannot listen on port ${port} of ${LOOPBACK}`, {
-    hint: 'ports below 1024 need root; choose a higher one',
-    detail: { port, code },
+    hint: cause.message,
+    detail: { port },
     cause,
   })
 }

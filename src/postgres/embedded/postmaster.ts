@@ -1,6 +1,7 @@
 import { readdir, readFile, readlink, realpath } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { runAs } from './account.ts'
+import { isMissing } from './files.ts'
+import { runProgram } from './program.ts'
 
 /** The lines of `postmaster.pid` (PostgreSQL's src/include/utils/pidfile.h). */
 export interface PidFile {
@@ -41,7 +42,10 @@ export async function readPidFile(clusterDir: string): Promise<PidFile | undefin
  */
 export async function isServerOf(pid: number, clusterDir: string): Promise<boolean> {
   if (process.platform !== 'linux') {
-    const { output } = await runAs(undefined, 'ps', ['-ww', '-o', 'command=', '-p', String(pid)], { cwd: '/' })
+    const { output } = await runProgram('ps', ['-ww', '-o', 'command=', '-p', String(pid)], {
+      account: undefined,
+      cwd: '/',
+    })
     return output.includes('postgres') && output.includes(clusterDir)
   }
   try {
@@ -69,8 +73,4 @@ export function isAlive(pid: number): boolean {
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
-}
-
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
 }

@@ -1,7 +1,7 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { isMissing, replaceFile } from './files.ts'
 import type { Home } from './home.ts'
-import { isMissing } from './postmaster.ts'
 
 /** `server.json`: where the server is, or last was. postmaster.pid says whether it runs. */
 const recordSchema = z.object({
@@ -14,9 +14,8 @@ const recordSchema = z.object({
 export type ServerRecord = z.infer<typeof recordSchema>
 
 export async function writeRecord(home: Home, record: ServerRecord): Promise<void> {
-  const draft = `${home.recordFile}.new`
-  await writeFile(draft, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o644 })
-  await rename(draft, home.recordFile)
+  await replaceFile(home.recordFile, `${JSON.stringify(record, null, 2)}
+`, { mode: 0o644 })
 }
 
 /** undefined when no server ever became ready here, or a crash of the machine left the file torn. */

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { watch } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { type FSWatcher, watch } from 'node:fs'
 import { AkashiError } from '../../foundation/index.ts'
-import { serverEnvironment } from './account.ts'
 import type { Home } from './home.ts'
 import { readPidFile } from './postmaster.ts'
+import { cancelled, serverEnvironment, throwIfCancelled } from './program.ts'
+import { FAST_STOP_MS, IMMEDIATE_STOP_MS } from './recover.ts'
+import { logNames, readNewLogs } from './server-log.ts'
 import type { ServerExit } from './types.ts'
 
 export interface ServerProcess {
@@ -18,13 +18,21 @@ export interface ServerProcess {
 const START_TIMEOUT_MS = 600_000
 /** For file systems that send no change events. */
 const READY_RECHECK_MS = 100
+const SAID_CHARS = 8_192
 
+/**
+ * Starts the server program and waits until it takes connections.
+ * @throws unavailable with what the server said (detail.portTaken: its port is somebody else's);
+ * cancelled; timeout. The process has ended then.
+ */
 export async function launch(
   home: Home,
   program: string,
   args: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<ServerProcess> {
+  throwIfCancelled(signal)
+  const oldLogs = await logNames(home.logDir)
   // A session of its own: Ctrl-C in the terminal reaches Akashi, which then stops the server in order.
   const child = spawn(program, args, {
     ...home.account,
@@ -33,29 +41,34 @@ export async function launch(
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: true,
   })
-  const stderr = tail(child)
+  // What the server says before its log collector takes over.
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-SAID_CHARS)
+  })
+  const endWithUs = (): void => void child.kill('SIGINT')
+  process.once('exit', endWithUs)
   const exited = new Promise<ServerExit>((resolve) => {
     child.once('exit', (code, name) => resolve({ code, signal: name }))
-    child.once('error', () => resolve({ code: null, signal: null }))
-  })
-  const started = new Date()
-  const outcome = await untilReady(child, home.clusterDir, exited, signal)
-  if (outcome === 'ready' && child.pid !== undefined) {
-    return { pid: child.pid, exited, kill: (name) => void child.kill(name) }
-  }
-  child.kill('SIGQUIT')
-  await exited
-  if (outcome === 'cancelled') throw new AkashiError('cancelled', 'starting the embedded postgresql was cancelled')
-  if (outcome === 'timeout') {
-    throw new AkashiError('timeout', `the embedded postgresql was not ready after ${START_TIMEOUT_MS / 1000} s`, {
-      hint: `see the log in ${home.logDir}`,
+    child.once('error', (error) => {
+      said += `FATAL: ${error.message}`
+      resolve({ code: null, signal: null })
     })
-  }
-  throw await startFailure(home, `${stderr()}\n${await newestLog(home.logDir, started)}`)
+  }).finally(() => process.off('exit', endWithUs))
+  const server = { pid: child.pid ?? 0, exited, kill: (name: NodeJS.Signals) => void child.kill(name) }
+  const outcome = await untilReady(child, home.clusterDir, exited, signal)
+  if (outcome === 'ready') return server
+  if (outcome === 'exited') throw startFailure(home, said + (await readNewLogs(home.logDir, oldLogs, SAID_CHARS)))
+  await shutDown(server)
+  if (outcome === 'cancelled') throw cancelled()
+  throw new AkashiError('timeout', `the embedded postgresql was not ready after ${START_TIMEOUT_MS / 1000} s`, {
+    hint: `see the log in ${home.logDir}`,
+  })
 }
 
 type Outcome = 'ready' | 'exited' | 'cancelled' | 'timeout'
 
+/** The last line of postmaster.pid says `ready`; a watch on its folder sees that within a millisecond. */
 async function untilReady(
   child: ChildProcess,
   clusterDir: string,
@@ -64,7 +77,7 @@ async function untilReady(
 ): Promise<Outcome> {
   return await new Promise<Outcome>((resolve) => {
     const settle = (outcome: Outcome): void => {
-      watcher.close()
+      watcher?.close()
       clearInterval(recheck)
       clearTimeout(deadline)
       signal?.removeEventListener('abort', abort)
@@ -77,7 +90,7 @@ async function untilReady(
       )
     }
     const abort = (): void => settle('cancelled')
-    const watcher = watch(clusterDir, check)
+    const watcher = watchFolder(clusterDir, check)
     const recheck = setInterval(check, READY_RECHECK_MS)
     const deadline = setTimeout(() => settle('timeout'), START_TIMEOUT_MS)
     void exited.then(() => settle('exited'))
@@ -87,37 +100,24 @@ async function untilReady(
   })
 }
 
-const STDERR_CHARS = 8_192
-
-/** What the server says before its log collector takes over. */
-function tail(child: ChildProcess): () => string {
-  let text = ''
-  child.stderr?.on('data', (chunk: Buffer) => {
-    text = (text + chunk.toString()).slice(-STDERR_CHARS)
-  })
-  return () => text
+/** undefined where the system has no watch left to give: the recheck is enough then. */
+function watchFolder(folder: string, changed: () => void): FSWatcher | undefined {
+  try {
+    return watch(folder, changed).on('error', () => undefined)
+  } catch {
+    return undefined
+  }
 }
 
-async function newestLog(logDir: string, since: Date): Promise<string> {
-  const names = (await readdir(logDir).catch(() => [])).filter((name) => name.endsWith('.log')).sort()
-  const newest = names.at(-1)
-  if (newest === undefined) return ''
-  void since
-  return (await readFile(join(logDir, newest), 'utf8').catch(() => '')).slice(-STDERR_CHARS)
-}
-
-async function startFailure(home: Home, said: string): Promise<AkashiError> {
+function startFailure(home: Home, said: string): AkashiError {
   const fatal = said.split('\n').findLast((line) => /(FATAL|PANIC): /.test(line))
   return new AkashiError('unavailable', 'the embedded postgresql did not start', {
     hint: fatal === undefined ? `see the log in ${home.logDir}` : fatal.replace(/^.*?(FATAL|PANIC): +/, 'it said: '),
-    detail: { logDir: home.logDir, portTaken: /could not (bind|create any TCP)/.test(said) },
+    detail: { logDir: home.logDir, portTaken: said.includes('Address already in use') },
   })
 }
 
-const FAST_STOP_MS = 30_000
-const IMMEDIATE_STOP_MS = 10_000
-
-/** SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (recovery at the next start). */
+/** Fast shutdown, then immediate, then kill, with a bounded wait after each. */
 export async function shutDown(server: ServerProcess): Promise<void> {
   const steps = [
     ['SIGINT', FAST_STOP_MS],

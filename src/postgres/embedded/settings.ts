@@ -1,4 +1,5 @@
 import type { Home } from './home.ts'
+import { LOG_FILE_SIZE, SERVER_LOG_NAME } from './server-log.ts'
 
 /**
  * Written to the configuration file at every start, below `ALTER SYSTEM` in precedence. Backup needs
@@ -39,8 +40,6 @@ local replication all              scram-sha-256
 host  replication all 127.0.0.1/32 scram-sha-256
 `
 
-export const SERVER_LOG_NAME = 'postgresql-%Y-%m-%d_%H%M%S.log'
-
 /** What neither a setting nor ALTER SYSTEM may change, since Akashi and its clients rely on it. */
 export function serverArguments(home: Home, port: number, socketDir: string): string[] {
   const fixed: Record<string, string> = {
@@ -56,7 +55,7 @@ export function serverArguments(home: Home, port: number, socketDir: string): st
     log_filename: SERVER_LOG_NAME,
     log_file_mode: '0600',
     log_rotation_age: '1d',
-    log_rotation_size: '10MB',
+    log_rotation_size: LOG_FILE_SIZE,
   }
   return ['-D', home.clusterDir, ...Object.entries(fixed).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
 }

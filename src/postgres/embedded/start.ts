@@ -1,56 +1,76 @@
-import { mkdir, realpath, rm, writeFile } from 'node:fs/promises'
+import { mkdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
-import { findBinaries } from './binaries.ts'
+import { type Binaries, findBinaries } from './binaries.ts'
 import { ensureCluster, SUPERUSER } from './cluster.ts'
-import { openHome, socketFolder } from './home.ts'
-import { tryLock } from './lock.ts'
-import { choosePort, LOOPBACK } from './port.ts'
-import { writeRecord } from './record.ts'
-import { launch, shutDown } from './server-process.ts'
+import { errno, replaceFile } from './files.ts'
+import { dropSocketFolder, type Home, openHome, socketFolder } from './home.ts'
+import { LOCK_FILE, tryLock } from './lock.ts'
+import { choosePort, LOOPBACK, portTaken } from './port.ts'
+import { throwIfCancelled } from './program.ts'
+import { readRecord, writeRecord } from './record.ts'
+import { clearLeftovers } from './recover.ts'
+import { keepLogBounded } from './server-log.ts'
+import { launch, type ServerProcess, shutDown } from './server-process.ts'
 import { configText, HBA_TEXT, serverArguments } from './settings.ts'
+import { clusterStatus } from './status.ts'
 import type { EmbeddedOptions, EmbeddedServer } from './types.ts'
 
 /**
  * Starts PostgreSQL for the data folder, making the cluster at the first start.
  * @throws conflict: already running here, port taken, another major version's cluster;
- * unavailable: the server says why in the hint; cancelled, timeout
+ * unavailable: the hint tells what PostgreSQL or the system said; forbidden: another account's folder;
+ * unsupported: no PostgreSQL for this machine; cancelled; timeout
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
-  options.signal?.throwIfAborted()
-  await mkdir(options.dataDir, { recursive: true, mode: 0o711 })
-  const dataDir = await realpath(options.dataDir)
-  const lock = tryLock(join(dataDir, 'postgres.lock'))
-  if (lock === undefined) {
-    throw new AkashiError('conflict', `an embedded postgresql is already running in ${dataDir}`, {
-      hint: 'use akashi status to see where, or choose another data folder',
+  throwIfCancelled(options.signal)
+  if (process.platform === 'win32') {
+    throw new AkashiError('unsupported', 'the embedded postgresql needs a unix system', {
+      hint: 'set DATABASE_URL to a postgresql server, or run akashi under WSL',
     })
   }
+  let lock: { release(): void } | undefined
   try {
+    const dataDir = await openDataDir(options.dataDir)
+    lock = tryLock(join(dataDir, LOCK_FILE))
+    if (lock === undefined) throw await alreadyRunning(dataDir)
     return await startLocked({ ...options, dataDir }, lock)
   } catch (error) {
-    lock.release()
-    throw error
+    lock?.release()
+    throw translate(error, options.dataDir)
   }
 }
 
+/** The server's account may pass through a data folder that root makes; what lies in it has its own modes. */
+async function openDataDir(dataDir: string): Promise<string> {
+  await mkdir(dataDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
+  return await realpath(dataDir)
+}
+
+/** @param options dataDir is a real path */
 async function startLocked(options: EmbeddedOptions, lock: { release(): void }): Promise<EmbeddedServer> {
   const settings = options.settings ?? {}
   const home = await openHome(options.dataDir)
-  const binaries = await findBinaries(home.account)
-  const port = await choosePort(options.port)
-  const password = await ensureCluster(home, binaries, { sync: settings['fsync'] !== 'off', signal: options.signal })
+  const binaries = await findBinaries(home)
+  const last = await readRecord(home)
+  await clearLeftovers(home)
+  if (last !== undefined) await dropSocketFolder(home, last.socketDir)
+  // Before initdb: a taken port should be told at once.
+  await choosePort(options.port)
+  const password = await ensureCluster(home, binaries, {
+    sync: settings['fsync'] !== 'off',
+    signal: options.signal,
+  })
   const socketDir = await socketFolder(home)
-  await writeFile(home.configFile, configText(settings), { mode: 0o644 })
-  await writeFile(home.hbaFile, HBA_TEXT, { mode: 0o644 })
-  const server = await launch(home, binaries.postgres, serverArguments(home, port, socketDir), options.signal)
+  await replaceFile(home.configFile, configText(settings), { mode: 0o644 })
+  await replaceFile(home.hbaFile, HBA_TEXT, { mode: 0o644 })
+  const { server, port } = await launchOnPort(home, binaries, socketDir, options)
   await writeRecord(home, { port, socketDir, pid: server.pid, version: binaries.version })
 
-  const dieWithUs = (): void => server.kill('SIGINT')
-  process.once('exit', dieWithUs)
+  const log = keepLogBounded(home.logDir)
   const exited = server.exited.then(async (exit) => {
-    process.off('exit', dieWithUs)
-    if (socketDir !== home.runDir) await rm(socketDir, { recursive: true, force: true }).catch(() => undefined)
+    log.stop()
+    await dropSocketFolder(home, socketDir).catch(() => undefined)
     lock.release()
     return exit
   })
@@ -68,4 +88,46 @@ async function startLocked(options: EmbeddedOptions, lock: { release(): void }):
       await stopping
     },
   }
+}
+
+/** A free port may be taken by another program before PostgreSQL listens on it. */
+const FREE_PORT_ATTEMPTS = 5
+
+async function launchOnPort(
+  home: Home,
+  binaries: Binaries,
+  socketDir: string,
+  options: EmbeddedOptions,
+): Promise<{ server: ServerProcess; port: number }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await choosePort(options.port)
+    try {
+      const server = await launch(home, binaries.postgres, serverArguments(home, port, socketDir), options.signal)
+      return { server, port }
+    } catch (error) {
+      if (!(error instanceof AkashiError) || error.detail['portTaken'] !== true) throw error
+      if (options.port !== 0 || attempt === FREE_PORT_ATTEMPTS) throw portTaken(port, error)
+    }
+  }
+}
+
+async function alreadyRunning(dataDir: string): Promise<AkashiError> {
+  const status = await clusterStatus(dataDir)
+  const where = status.state === 'running' ? `at ${LOOPBACK}:${status.port}` : `(it is ${status.state})`
+  return new AkashiError('conflict', `the embedded postgresql of ${dataDir} is already running ${where}`, {
+    hint: 'use that one (akashi status), stop it first, or choose another data folder',
+    detail: { state: status.state, port: status.port, pid: status.pid },
+  })
+}
+
+function translate(error: unknown, dataDir: string): unknown {
+  const code = errno(error)
+  if (error instanceof AkashiError || code === undefined || !(error instanceof Error)) return error
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new AkashiError('forbidden', `this account cannot use the data folder ${dataDir}`, {
+      hint: `start akashi as the account that owns it, or as root (${error.message})`,
+      cause: error,
+    })
+  }
+  return new AkashiError('unavailable', `cannot use the data folder ${dataDir}`, { hint: error.message, cause: error })
 }

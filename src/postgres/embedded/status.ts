@@ -2,8 +2,9 @@ import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import { clusterMajor } from './cluster.ts'
+import { errno, isMissing } from './files.ts'
 import { findHome, homePaths } from './home.ts'
-import { isMissing, isServerOf, type PidFile, readPidFile } from './postmaster.ts'
+import { isServerOf, type PidFile, readPidFile } from './postmaster.ts'
 import { readRecord } from './record.ts'
 import type { ClusterStatus } from './types.ts'
 
@@ -16,7 +17,7 @@ export async function clusterStatus(dataDir: string): Promise<ClusterStatus> {
   try {
     return await readStatus(dataDir)
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && (cause.code === 'EACCES' || cause.code === 'EPERM')) {
+    if (errno(cause) === 'EACCES' || errno(cause) === 'EPERM') {
       throw new AkashiError('forbidden', `${dataDir} belongs to another account`, {
         hint: 'ask as the account that started akashi there, or as root',
         cause,
@@ -45,7 +46,7 @@ async function readStatus(dataDir: string): Promise<ClusterStatus> {
 }
 
 /** The pid file, if the process it names is a server of this cluster: a crash leaves the file behind. */
-export async function livePidFile(clusterDir: string): Promise<PidFile | undefined> {
+async function livePidFile(clusterDir: string): Promise<PidFile | undefined> {
   try {
     const file = await readPidFile(clusterDir)
     if (file === undefined) return undefined

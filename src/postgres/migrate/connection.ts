@@ -31,8 +31,16 @@ export const MIGRATION_WAIT_MS = 600_000
 /** Milliseconds between two looks at whether the other process is done. */
 const MIGRATION_POLL_MS = 100
 
-export function asAdministrator<T>(options: MigrateOptions, work: (session: DirectSession) => Promise<T>): Promise<T> {
-  const environment = { role: 'owner', contextKey: undefined, clock: new ServerClock(), statementTimeoutMs: 0 } as const
+export function asAdministrator<T>(
+  options: MigrateOptions,
+  work: (session: DirectSession) => Promise<T>,
+): Promise<T> {
+  const environment = {
+    role: 'owner',
+    contextKey: undefined,
+    clock: new ServerClock(),
+    statementTimeoutMs: 0,
+  } as const
   const { url, signal } = options
   return runDirect(url, 'akashi migrate', environment, work, signal === undefined ? {} : { signal })
 }

@@ -78,13 +78,17 @@ async function vanished(session: Session, before: readonly Table[]): Promise<Tab
 
 /** An empty file is proof enough; otherwise the rows must be seen, and row-level security may hide them. */
 async function hasRows(session: Session, table: Table): Promise<boolean> {
-  const size = await session.query<{ empty: boolean }>('select pg_relation_size($1::oid) = 0 as empty', [table.oid])
+  const size = await session.query<{ empty: boolean }>('select pg_relation_size($1::oid) = 0 as empty', [
+    table.oid,
+  ])
   if (size.rows[0]?.empty === true) {
     return false
   }
   try {
     await session.query('set local row_security = off')
-    const { rows } = await session.query<{ found: boolean }>(`select exists (select from only ${table.name}) as found`)
+    const { rows } = await session.query<{ found: boolean }>(
+      `select exists (select from only ${table.name}) as found`,
+    )
     return rows[0]?.found !== false
   } catch (error) {
     if (sqlState(error) === SQLSTATE.insufficientPrivilege) {

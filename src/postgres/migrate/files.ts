@@ -33,7 +33,9 @@ const SCHEMA_DUMP = 'schema.sql'
  * @throws AkashiError invalid_config when a file is not named so, lacks its pair or shares its version
  */
 export async function readMigrations(directory: string): Promise<Migration[]> {
-  const names = (await readdir(directory)).filter((name) => name.endsWith('.sql') && name !== SCHEMA_DUMP).sort()
+  const names = (await readdir(directory))
+    .filter((name) => name.endsWith('.sql') && name !== SCHEMA_DUMP)
+    .sort()
   const ids = new Set<string>()
   for (const name of names) {
     if (!filePattern.test(name)) {
@@ -53,7 +55,10 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
     const bytes = await readFile(join(directory, upName))
     const version = Number(id.slice(0, 6))
     if (version === 0 || migrations.at(-1)?.version === version) {
-      throw broken(upName, version === 0 ? 'has version 0, which stands for an empty database' : 'shares its version')
+      throw broken(
+        upName,
+        version === 0 ? 'has version 0, which stands for an empty database' : 'shares its version',
+      )
     }
     migrations.push({
       version,

@@ -64,7 +64,10 @@ async function hasHistory(session: Session): Promise<boolean> {
  * @throws AkashiError integrity when an applied file was changed or removed, conflict when the database is
  *   ahead of the files or a file was added below what is applied
  */
-export function pendingMigrations(files: readonly Migration[], applied: readonly AppliedMigration[]): Migration[] {
+export function pendingMigrations(
+  files: readonly Migration[],
+  applied: readonly AppliedMigration[],
+): Migration[] {
   const byVersion = new Map(files.map((file) => [file.version, file]))
   const newestFile = files.at(-1)?.version ?? 0
   const newestApplied = applied.at(-1)?.version ?? 0
@@ -76,10 +79,14 @@ export function pendingMigrations(files: readonly Migration[], applied: readonly
         ? new AkashiError('conflict', `the database has migration ${id}, which this program does not know`, {
             hint: 'run the program version that applied it, or a newer one',
           })
-        : new AkashiError('integrity', `the applied migration ${id} has no file any more`, { hint: restoreHint })
+        : new AkashiError('integrity', `the applied migration ${id} has no file any more`, {
+            hint: restoreHint,
+          })
     }
     if (file.checksum !== row.checksum) {
-      throw new AkashiError('integrity', `the applied migration ${id} was changed afterwards`, { hint: restoreHint })
+      throw new AkashiError('integrity', `the applied migration ${id} was changed afterwards`, {
+        hint: restoreHint,
+      })
     }
   }
   const done = new Set(applied.map((row) => row.version))

@@ -72,7 +72,10 @@ async function record(session: Session, { version, name, checksum }: Migration):
 }
 
 /** A file that commits by itself would be applied by halves when it fails later. */
-export async function requireSameTransaction(session: Session, transaction: string | undefined): Promise<void> {
+export async function requireSameTransaction(
+  session: Session,
+  transaction: string | undefined,
+): Promise<void> {
   const { rows } = await session.query<{ xid: string | null }>(
     'select pg_current_xact_id_if_assigned()::text as xid',
   )
@@ -91,7 +94,9 @@ export function failed(id: string, error: unknown): AkashiError {
   const state = sqlState(error)
   const reason = state !== undefined && error.cause instanceof Error ? error.cause.message : error.message
   const hint =
-    state === SQLSTATE.insufficientPrivilege ? 'migrate as a superuser or as a member of akashi_owner' : error.hint
+    state === SQLSTATE.insufficientPrivilege
+      ? 'migrate as a superuser or as a member of akashi_owner'
+      : error.hint
   return new AkashiError(error.code, `migration ${id} failed: ${reason}`, {
     ...(hint === undefined ? {} : { hint }),
     detail: { ...error.detail, migration: id },

@@ -1,0 +1,39 @@
+/** What one node accepts from the network. Every wait and every size has an end. */
+export interface HttpLimits {
+  /** Bytes of one request body. */
+  readonly bodyBytes: number
+  /** Bytes of the request line and all headers together. */
+  readonly headerBytes: number
+  /** Milliseconds in which the headers must have arrived. */
+  readonly headersTimeoutMs: number
+  /** Milliseconds in which the whole request must have arrived. */
+  readonly requestTimeoutMs: number
+  /** Milliseconds between two looks at the two limits above. */
+  readonly timeoutCheckMs: number
+  /** Milliseconds that a handler may take before its signal is aborted and the answer is a timeout. */
+  readonly handlerTimeoutMs: number
+  /** Milliseconds without a byte in either direction after which a connection is closed. */
+  readonly connectionTimeoutMs: number
+  /** Milliseconds that an idle connection is kept for the next request. */
+  readonly keepAliveMs: number
+  /** Milliseconds for all the questions that readiness asks. */
+  readonly readinessTimeoutMs: number
+  /** Requests per address in one window of `rateWindowMs`. */
+  readonly rateMax: number
+  readonly rateWindowMs: number
+}
+
+export const httpLimits: HttpLimits = {
+  bodyBytes: 1024 * 1024,
+  headerBytes: 16 * 1024,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 60_000,
+  timeoutCheckMs: 5_000,
+  handlerTimeoutMs: 30_000,
+  connectionTimeoutMs: 120_000,
+  // Longer than the 60 s after which common load balancers drop an idle connection of their own.
+  keepAliveMs: 65_000,
+  readinessTimeoutMs: 5_000,
+  rateMax: 3_000,
+  rateWindowMs: 60_000,
+}

@@ -1,0 +1,36 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { uuidV7 } from '../../foundation/index.ts'
+import { PROBLEM_TYPE, problem } from '../problem.ts'
+
+/** What Node's parser refuses before there is a request: answered on the socket itself, then closed. */
+export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const body = problemOfParser(error.code)
+  const text = JSON.stringify(body)
+  socket.end(
+    [
+      `HTTP/1.1 ${body.status} ${STATUS_CODES[body.status] ?? ''}`,
+      `content-type: ${PROBLEM_TYPE}`,
+      `content-length: ${Buffer.byteLength(text)}`,
+      `x-request-id: ${body.instance}`,
+      'connection: close',
+      '',
+      text,
+    ].join('\r\n'),
+  )
+}
+
+function problemOfParser(code: string | undefined) {
+  const instance = uuidV7()
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return problem('timeout', instance, { detail: 'the request did not arrive in time', status: 408 })
+  }
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return problem('too_large', instance, { detail: 'the headers are too large', status: 431 })
+  }
+  return problem('invalid_input', instance, { detail: 'this is not a valid HTTP request' })
+}

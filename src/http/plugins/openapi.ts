@@ -1,0 +1,16 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import { openApiSchema, type App } from '../schema.ts'
+
+/** The OpenAPI document of the routes that are registered after this, and its page under /docs. */
+export function describeApi(app: App, version: string): void {
+  app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Akashi', description: 'The security data tier of a PostgreSQL application.', version },
+      components: { securitySchemes: { bootstrapKey: { type: 'http', scheme: 'bearer' } } },
+    },
+    transform: ({ schema, url }) => ({ schema: openApiSchema(schema), url }),
+  })
+  app.register(swaggerUi, { routePrefix: '/docs' })
+}

@@ -1,0 +1,51 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { PROBLEM_TYPE, problem, problemOf } from '../problem.ts'
+import type { App } from '../schema.ts'
+import { AllowedMethods } from './allowed-methods.ts'
+
+const METHOD_NOT_ALLOWED = 405
+const CLIENT_CLOSED_REQUEST = 499
+
+/** Answers every error as problem details. Unknown ones go to the log in full and to the caller without words. */
+export function answerProblems(app: App): void {
+  app.setErrorHandler<FastifyError>(sendProblem)
+}
+
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const body = request.raw.destroyed && request.signal.aborted
+    ? problem('cancelled', request.id, { detail: 'the caller closed the connection' })
+    : problemOf(error, request.id)
+  if (body.status >= 500) {
+    request.log.error({ err: error }, 'the request failed')
+  } else if (body.status !== CLIENT_CLOSED_REQUEST) {
+    request.log.debug({ err: error }, 'the request was refused')
+  }
+  if (body.status === 401) {
+    reply.header('www-authenticate', 'Bearer realm="akashi"')
+  }
+  reply.code(body.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(body))
+}
+
+export type NotFoundHandler = (request: FastifyRequest, reply: FastifyReply) => void
+
+/** 404, or 405 with `Allow` where the path exists under another method. Call before any route is added. */
+export function notFoundHandler(app: App): NotFoundHandler {
+  const allowed = new AllowedMethods()
+  allowed.watch(app)
+  return (request, reply) => {
+    const [path = '/'] = request.url.split('?')
+    const methods = allowed.of(path)
+    const body =
+      methods.length === 0
+        ? problem('not_found', request.id, { detail: 'no resource has this path', hint: 'see /docs' })
+        : problem('unsupported', request.id, {
+            detail: `${request.method} is not a method of this resource`,
+            hint: `use ${methods.join(', ')}`,
+            status: METHOD_NOT_ALLOWED,
+          })
+    if (methods.length > 0) {
+      reply.header('allow', methods.join(', '))
+    }
+    reply.code(body.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(body))
+  }
+}

@@ -1,0 +1,23 @@
+import rateLimit from '@fastify/rate-limit'
+import { AkashiError } from '../../foundation/index.ts'
+import type { HttpLimits } from '../limits.ts'
+import type { App } from '../schema.ts'
+
+const MS_PER_S = 1_000
+
+/** Counts every request of an address, those to no route included. */
+export function limitRate(app: App, limits: HttpLimits): void {
+  app.register(rateLimit, {
+    global: false,
+    max: limits.rateMax,
+    timeWindow: limits.rateWindowMs,
+    enableDraftSpec: true,
+    errorResponseBuilder: (_request, { ttl }) =>
+      new AkashiError('rate_limited', 'too many requests came from this address', {
+        hint: `wait ${Math.ceil(ttl / MS_PER_S)} s`,
+      }),
+  })
+  app.after(() => {
+    app.addHook('onRequest', app.rateLimit())
+  })
+}

@@ -1,0 +1,39 @@
+import type { FastifyRequest } from 'fastify'
+import { AkashiError } from '../../foundation/index.ts'
+import type { Actor } from '../../postgres/index.ts'
+import type { App } from '../schema.ts'
+import { traceIdOf } from './trace-context.ts'
+
+const actors = new WeakMap<FastifyRequest, Actor>()
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whom the request's transactions run for, and where the request came from. */
+    readonly actor: Actor
+  }
+}
+
+export function describeActor(app: App, applicationVersion: string): void {
+  app.decorateRequest('actor', {
+    getter() {
+      const actor = actors.get(this)
+      if (actor === undefined) {
+        throw new AkashiError('internal', 'the request has no actor yet')
+      }
+      return actor
+    },
+  })
+  app.addHook('onRequest', async (request) => {
+    const traceparent = request.headers['traceparent']
+    const userAgent = request.headers['user-agent']
+    const clientIp = request.socket.remoteAddress
+    actors.set(request, {
+      ...(clientIp === undefined ? {} : { clientIp: clientIp.replace(/^::ffff:(?=\d+\.)/i, '') }),
+      ...(userAgent === undefined ? {} : { userAgent }),
+      requestId: request.id,
+      traceId: traceIdOf(typeof traceparent === 'string' ? traceparent : undefined),
+      apiEndpoint: `${request.method} ${request.routeOptions.url ?? '(no route)'}`,
+      applicationVersion,
+    })
+  })
+}

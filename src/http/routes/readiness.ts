@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { errorCatalogue } from '../../foundation/index.ts'
+import type { HttpLimits } from '../limits.ts'
+import { PROBLEM_TYPE, problem, problemResponse } from '../problem.ts'
+import type { App } from '../schema.ts'
+import type { DependencyState, Services } from '../services.ts'
+
+const readiness = z.object({
+  status: z.literal('ready'),
+  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })).readonly(),
+})
+
+export function readinessRoute(app: App, services: Services, limits: HttpLimits): void {
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        summary: 'Whether everything that a request needs can be reached',
+        tags: ['operations'],
+        response: { 200: readiness, 503: problemResponse },
+      },
+    },
+    async (request, reply) => {
+      const signal = AbortSignal.any([request.signal, AbortSignal.timeout(limits.readinessTimeoutMs)])
+      const checks = await ask(services, signal)
+      const missing = checks.filter((check) => !check.ok).map((check) => check.name)
+      if (missing.length === 0) {
+        return { status: 'ready' as const, checks }
+      }
+      request.log.warn({ checks }, 'not ready')
+      return reply
+        .code(errorCatalogue.unavailable.status)
+        .type(PROBLEM_TYPE)
+        .send(problem('unavailable', request.id, { detail: `not ready: ${missing.join(', ')}`, extra: { checks } }))
+    },
+  )
+}
+
+async function ask(services: Services, signal: AbortSignal): Promise<readonly DependencyState[]> {
+  const late = new Promise<readonly DependencyState[]>((resolve) => {
+    signal.addEventListener('abort', () => {
+      resolve([{ name: 'readiness', ok: false, detail: 'the checks did not answer in time' }])
+    })
+  })
+  return Promise.race([services.readiness(signal), late])
+}

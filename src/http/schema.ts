@@ -1,0 +1,94 @@
+/**
+ * Every route states its shapes in zod: `schema: { params, querystring, body, headers, response }`. The
+ * same schema validates the request, types the handler, shapes the response and becomes OpenAPI.
+ */
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifySchema,
+  FastifyTypeProvider,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify'
+import { z } from 'zod'
+import { AkashiError } from '../foundation/index.ts'
+
+interface ZodTypes extends FastifyTypeProvider {
+  readonly validator: this['schema'] extends z.ZodType ? z.output<this['schema']> : unknown
+  readonly serializer: this['schema'] extends z.ZodType ? z.input<this['schema']> : unknown
+}
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypes
+>
+
+const requestParts = ['params', 'querystring', 'headers', 'body'] as const
+const requestKeys = { params: 'params', querystring: 'query', headers: 'headers', body: 'body' } as const
+
+/** One mistake of a request: in which part, a JSON pointer into it, and what is wrong. */
+export interface Mistake {
+  readonly in: (typeof requestParts)[number]
+  readonly pointer: string
+  readonly detail: string
+}
+
+/** Validates requests and shapes responses by the zod schemas of the routes. */
+export function useZod(app: App): void {
+  // Fastify's own validation stops at the first part that fails; the hook below reports all of them.
+  app.setValidatorCompiler(() => () => true)
+  app.addHook('preHandler', async (request) => {
+    const mistakes: Mistake[] = []
+    for (const part of requestParts) {
+      const schema = request.routeOptions.schema?.[part]
+      if (schema instanceof z.ZodType) {
+        const result = schema.safeParse(request[requestKeys[part]])
+        if (result.success) {
+          Object.assign(request, { [requestKeys[part]]: result.data })
+        } else {
+          mistakes.push(...result.error.issues.map((issue) => mistake(part, issue)))
+        }
+      }
+    }
+    if (mistakes.length > 0) {
+      throw new AkashiError('invalid_input', `${mistakes.length} of the values given cannot be used`, {
+        hint: 'see errors',
+        detail: { errors: mistakes },
+      })
+    }
+  })
+  // Parsing drops what the schema does not name, so that nothing leaves by accident.
+  app.setSerializerCompiler(({ schema }) => (data) => {
+    return JSON.stringify(schema instanceof z.ZodType ? schema.parse(data) : data)
+  })
+}
+
+function mistake(part: Mistake['in'], issue: z.core.$ZodIssue): Mistake {
+  const path = issue.path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`)
+  return { in: part, pointer: path.join(''), detail: issue.message }
+}
+
+/** The route's schema with JSON Schema in place of zod, for the OpenAPI document. */
+export function openApiSchema(schema: FastifySchema | undefined): FastifySchema {
+  const converted: Record<string, unknown> = { ...schema }
+  for (const part of requestParts) {
+    converted[part] = toJson(schema?.[part], 'input')
+  }
+  converted['response'] = toJson(schema?.response, 'output')
+  return Object.fromEntries(Object.entries(converted).filter(([, value]) => value !== undefined))
+}
+
+function toJson(value: unknown, io: 'input' | 'output'): unknown {
+  if (value instanceof z.ZodType) {
+    const { $schema, ...json } = z.toJSONSchema(value, { io })
+    return json
+  }
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, toJson(inner, io)]))
+  }
+  return value
+}

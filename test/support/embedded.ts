@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { openDatabase, removeCluster } from '../../src/postgres/index.ts'
+
+export const isRoot = process.getuid?.() === 0
+
+/** Nothing of these servers must survive a power failure. */
+export const FAST = { fsync: 'off' }
+
+/** A temporary folder that the account of a server started by root can reach too. */
+export async function reachableFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'akashi-embedded-'))
+  await chmod(folder, 0o711)
+  return folder
+}
+
+export async function removeDataDir(dataDir: string): Promise<void> {
+  await removeCluster(dataDir)
+  await rm(dataDir, { recursive: true, force: true })
+}
+
+export async function ask<R = Record<string, unknown>>(url: string, text: string): Promise<R[]> {
+  const database = openDatabase({ url, role: 'owner', applicationName: 'akashi test' })
+  try {
+    return await database.direct(async (session) => (await session.query<R>(text)).rows)
+  } finally {
+    await database.close()
+  }
+}
+
+export interface Child {
+  readonly process: ChildProcess
+  /** The line that it prints. */
+  readonly line: Promise<unknown>
+  /** Lets it stop its server, and waits for its end. */
+  end(): Promise<void>
+}
+
+interface ChildOptions {
+  readonly checkout?: string
+  readonly node?: string
+  readonly uid?: number
+  readonly gid?: number
+  readonly env?: Record<string, string>
+}
+
+export function startChild(dataDir: string, options: ChildOptions = {}): Child {
+  const { checkout, node = process.execPath, ...rest } = options
+  const root = checkout ?? join(import.meta.dirname, '..', '..')
+  const child = spawn(node, [join(root, 'test/support/embedded-child.ts'), dataDir], {
+    cwd: '/',
+    stdio: ['pipe', 'pipe', 'inherit'],
+    ...rest,
+  })
+  const exited = once(child, 'exit')
+  const line = once(createInterface(child.stdout), 'line').then(([text]: unknown[]) => JSON.parse(String(text)))
+  // A child that is killed before it prints leaves this unanswered; nobody waits for it then.
+  line.catch(() => undefined)
+  return {
+    process: child,
+    line,
+    end: async () => {
+      child.stdin.end()
+      await exited
+    },
+  }
+}
