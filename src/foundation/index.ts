@@ -1,4 +1,8 @@
 export * from './clock.ts'
+export * from './config/index.ts'
 export * from './errors.ts'
 export * from './files.ts'
 export * from './ids.ts'
+export { type LogFormat, type Logger, type LogLevel, type LogOptions, openLog } from './log.ts'
+export { redactText } from './redact.ts'
+export { Secret } from './secret.ts'

@@ -1,0 +1,185 @@
+/**
+ * Every setting of Akashi, once: its names in the file, the environment and on the command line, what it
+ * accepts and what it means. The loader, the types and docs/configuration.md follow from this table.
+ */
+import { z } from 'zod'
+import { logFormats, logLevels } from '../log.ts'
+import { Secret } from '../secret.ts'
+
+const MAX_PORT = 65_535
+const DEFAULT_PORT = 4180
+const DEFAULT_POOL_SIZE = 10
+const MAX_POOL_SIZE = 1000
+const DEFAULT_STATEMENT_TIMEOUT_MS = 30_000
+const DAY_MS = 86_400_000
+
+/** What is said about a setting beside its schema. */
+export interface Setting {
+  /** Name in the environment. */
+  readonly env: string
+  /** What is accepted, completing `must be …`. */
+  readonly accepts: string
+  /** What it decides, a sentence for the reference. */
+  readonly meaning: string
+  /** How the reference shows the default; undefined where there is none. */
+  readonly default?: string
+  /** Never printed, not even in an error about it. URLs are secret too, since they may carry a password. */
+  readonly secret?: boolean
+  /** A path, relative to the folder of the file or of the process that gave it. */
+  readonly path?: boolean
+}
+
+const described = z.registry<Setting>()
+
+function setting<S extends z.ZodType>(definition: Setting & { readonly schema: S }): S {
+  const { schema, ...rest } = definition
+  described.add(schema, rest)
+  return schema
+}
+
+function wholeNumber(min: number, max: number, fallback: number) {
+  const number = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)])
+  return { schema: number.pipe(z.int().min(min).max(max)).default(fallback), default: String(fallback) }
+}
+
+function choice<const T extends readonly [string, ...string[]]>(options: T, fallback: T[number]) {
+  return {
+    schema: z.enum(options).default(() => fallback),
+    accepts: `one of ${options.join(', ')}`,
+    default: fallback,
+  }
+}
+
+function url(...schemes: readonly [string, ...string[]]) {
+  const accepted = (text: string) => schemes.some((scheme) => URL.parse(text)?.protocol === `${scheme}:`)
+  return {
+    schema: z.string().refine(accepted).optional(),
+    accepts: `a URL that begins with ${schemes.map((scheme) => `${scheme}:`).join(' or ')}`,
+    secret: true,
+  }
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Takes the text of an environment variable or flag as well as the value of the file. */
+export const configSchema = z.strictObject({
+  data: setting({
+    schema: z.string().min(1).default('.akashi'),
+    env: 'AKASHI_DATA',
+    accepts: 'the path of a folder',
+    meaning: 'Folder of everything that `akashi up` keeps: database, objects, keys.',
+    default: '.akashi',
+    path: true,
+  }),
+  host: setting({
+    schema: z.string().min(1).default('127.0.0.1'),
+    env: 'AKASHI_HOST',
+    accepts: 'an address or host name to listen on',
+    meaning: 'Address that HTTP listens on.',
+    default: '127.0.0.1',
+  }),
+  port: setting({
+    ...wholeNumber(0, MAX_PORT, DEFAULT_PORT),
+    env: 'AKASHI_PORT',
+    accepts: `a whole number from 0 to ${MAX_PORT}`,
+    meaning: 'Port that HTTP listens on; 0 takes any free one.',
+  }),
+  databaseUrl: setting({
+    ...url('postgresql', 'postgres'),
+    env: 'DATABASE_URL',
+    meaning:
+      'The PostgreSQL to use, which may be a pooler in transaction mode. Without it, `akashi up` runs its own.',
+  }),
+  databaseDirectUrl: setting({
+    ...url('postgresql', 'postgres'),
+    env: 'DATABASE_DIRECT_URL',
+    meaning:
+      'The same database without a pooler between, for migrations, replication, LISTEN and locks. Without it, the database URL.',
+  }),
+  objectStoreUrl: setting({
+    ...url('file', 's3', 'gs', 'azblob'),
+    env: 'OBJECT_STORE_URL',
+    meaning:
+      'Where objects are kept: checkpoints, archives, backups. Without it, a folder of the data folder.',
+  }),
+  keysUrl: setting({
+    ...url('file', 'awskms'),
+    env: 'KEYS_URL',
+    meaning: 'Where keys are kept. Without it, a folder of the data folder.',
+  }),
+  keysPassphrase: setting({
+    schema: z
+      .string()
+      .min(1)
+      .transform((text) => new Secret(text))
+      .optional(),
+    env: 'KEYS_PASSPHRASE',
+    accepts: 'a text',
+    meaning: 'Encrypts the keys of a `file:` keyring.',
+    secret: true,
+  }),
+  redisUrl: setting({
+    ...url('redis', 'rediss'),
+    env: 'REDIS_URL',
+    meaning: 'Fans messages out between several HTTP nodes. Without it, PostgreSQL does.',
+  }),
+  organisationTimeZone: setting({
+    schema: z.string().refine(isTimeZone).default('Asia/Tokyo'),
+    env: 'AKASHI_ORGANISATION_TIME_ZONE',
+    accepts: 'an IANA time zone, such as Asia/Tokyo',
+    meaning: 'Time zone of office hours, holidays and reports. Times are stored in UTC all the same.',
+    default: 'Asia/Tokyo',
+  }),
+  logLevel: setting({
+    ...choice(logLevels, 'info'),
+    env: 'AKASHI_LOG_LEVEL',
+    meaning: 'The least severe lines that are logged.',
+  }),
+  logFormat: setting({
+    ...choice(logFormats, 'json'),
+    env: 'AKASHI_LOG_FORMAT',
+    meaning: 'One JSON document a line, or lines for reading on a terminal.',
+  }),
+  poolSize: setting({
+    ...wholeNumber(1, MAX_POOL_SIZE, DEFAULT_POOL_SIZE),
+    env: 'AKASHI_POOL_SIZE',
+    accepts: `a whole number from 1 to ${MAX_POOL_SIZE}`,
+    meaning: 'Connections that one process opens to the database under one role, at most.',
+  }),
+  statementTimeoutMs: setting({
+    ...wholeNumber(0, DAY_MS, DEFAULT_STATEMENT_TIMEOUT_MS),
+    env: 'AKASHI_STATEMENT_TIMEOUT_MS',
+    accepts: `a whole number of milliseconds from 0 to ${DAY_MS}`,
+    meaning: 'How long one statement may run, in milliseconds; 0 sets no limit.',
+  }),
+  lang: setting({
+    ...choice(['en', 'ja'], 'en'),
+    env: 'AKASHI_LANG',
+    meaning: 'Language of what people read. Without it, the one of `LANG` where that is ja, else en.',
+  }),
+})
+
+/** The settings of a process, checked. URLs may carry passwords: print them through `redactText` only. */
+export type Config = Readonly<z.output<typeof configSchema>>
+
+export type SettingName = keyof Config
+
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(configSchema.shape, name)
+}
+
+/** In the order of the reference. */
+export const settingNames: readonly SettingName[] = Object.keys(configSchema.shape).filter(isSettingName)
+
+export function settingOf(name: SettingName): Setting {
+  const setting = described.get(configSchema.shape[name])
+  if (setting === undefined) throw new Error(`setting ${name} is not described`)
+  return setting
+}

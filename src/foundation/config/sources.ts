@@ -1,0 +1,117 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { parseDocument } from 'yaml'
+import { z } from 'zod'
+import { errno } from '../files.ts'
+import { isSettingName, type SettingName, settingNames, settingOf } from './settings.ts'
+
+/** A value as it was given, before it is checked. */
+export interface Given {
+  readonly value: unknown
+  /** Where it was given, as an error names it: `--port`, `AKASHI_PORT`, `port in akashi.yaml`. */
+  readonly origin: string
+}
+
+/** What one source says: values by setting, and what is wrong with the source itself. */
+export interface Source {
+  readonly given: Partial<Record<SettingName, Given>>
+  /** One line each, naming where. */
+  readonly mistakes: readonly string[]
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The file that is read when none is named and it is there. */
+export const DEFAULT_CONFIG_FILE = 'akashi.yaml'
+
+/** Names the configuration file; everything else that begins so must be a setting or a test's. */
+const CONFIG_FILE_VARIABLE = 'AKASHI_CONFIG'
+const OURS = /^AKASHI_(?!TEST_)/
+
+const settingOfVariable = new Map(settingNames.map((name) => [settingOf(name).env, name]))
+
+/** A setting's command-line name: `databaseUrl` → `--database-url`. */
+export function flagOf(name: SettingName): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+/** Flags by setting; members that are no setting (a verb's own options) are left alone. */
+export function readFlags(flags: Readonly<Record<string, unknown>>, directory: string): Source {
+  const given: Partial<Record<SettingName, Given>> = {}
+  for (const [name, value] of Object.entries(flags)) {
+    if (!isSettingName(name) || value === undefined) continue
+    given[name] = { value: resolved(name, value, directory), origin: flagOf(name) }
+  }
+  return { given, mistakes: [] }
+}
+
+/** An empty variable is as good as none. */
+export function readEnvironment(environment: Environment, directory: string): Source {
+  const given: Partial<Record<SettingName, Given>> = {}
+  const mistakes: string[] = []
+  for (const [variable, value] of Object.entries(environment)) {
+    if (value === undefined || value === '') continue
+    const name = settingOfVariable.get(variable)
+    if (name !== undefined) {
+      given[name] = { value: resolved(name, value, directory), origin: variable }
+    } else if (OURS.test(variable) && variable !== CONFIG_FILE_VARIABLE) {
+      mistakes.push(`${variable} is no setting`)
+    }
+  }
+  return { given, mistakes }
+}
+
+/** The language of the system, weaker than what anyone says to Akashi itself. */
+export function readLocale(environment: Environment): Source {
+  const japanese = /^ja([_.@]|$)/.test(environment['LANG'] ?? '')
+  return { given: japanese ? { lang: { value: 'ja', origin: 'LANG' } } : {}, mistakes: [] }
+}
+
+/** The file named by the flag or AKASHI_CONFIG, which must be there, else akashi.yaml where it is. */
+export async function readConfigFile(
+  named: string | undefined,
+  environment: Environment,
+  directory: string,
+): Promise<Source> {
+  const wanted = named ?? (environment[CONFIG_FILE_VARIABLE] || undefined)
+  const shown = wanted ?? DEFAULT_CONFIG_FILE
+  const path = resolve(directory, shown)
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    const absent = errno(error) === 'ENOENT'
+    if (absent && wanted === undefined) return { given: {}, mistakes: [] }
+    const why = absent ? 'there is no such file' : `the file cannot be read (${errno(error) ?? 'unknown'})`
+    return { given: {}, mistakes: [`${shown}: ${why}`] }
+  }
+  return parseConfigFile(text, shown, dirname(path))
+}
+
+function parseConfigFile(text: string, shown: string, directory: string): Source {
+  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true })
+  if (document.errors.length > 0) {
+    // The parser quotes the text around a mistake, which may be a secret: only the place is told.
+    const lines = document.errors.map((error) => text.slice(0, error.pos[0]).split('\n').length)
+    return { given: {}, mistakes: [...new Set(lines)].map((line) => `${shown}:${line}: is not valid YAML`) }
+  }
+  const content = z.record(z.string(), z.unknown()).nullable().safeParse(document.toJS())
+  if (!content.success) {
+    return { given: {}, mistakes: [`${shown}: must hold settings as \`name: value\` lines`] }
+  }
+  const given: Partial<Record<SettingName, Given>> = {}
+  const mistakes: string[] = []
+  for (const [name, value] of Object.entries(content.data ?? {})) {
+    if (!isSettingName(name)) mistakes.push(`${name} in ${shown} is no setting`)
+    else if (value !== null) {
+      given[name] = { value: resolved(name, value, directory), origin: `${name} in ${shown}` }
+    }
+  }
+  return { given, mistakes }
+}
+
+function resolved(name: SettingName, value: unknown, directory: string): unknown {
+  const isPath = settingOf(name).path === true
+  if (!isPath || typeof value !== 'string' || value === '' || isAbsolute(value)) return value
+  return resolve(directory, value)
+}

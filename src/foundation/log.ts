@@ -1,0 +1,52 @@
+import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
+import { redactJson, redactText } from './redact.ts'
+
+export type { Logger } from 'pino'
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+export const logFormats = ['json', 'pretty'] as const
+export type LogFormat = (typeof logFormats)[number]
+
+export interface LogOptions {
+  readonly level: LogLevel
+  /** `json`: one JSON document a line, times in ISO 8601; `pretty`: for reading on a terminal. */
+  readonly format: LogFormat
+  /** Where lines go; default standard error, so that standard output stays the command's own. */
+  readonly destination?: DestinationStream
+}
+
+const STANDARD_ERROR = 2
+
+/**
+ * The log of a process. Secrets are taken out of the finished line, so that no way into it (fields, child
+ * bindings, messages, nested errors and their causes) goes around the redaction.
+ */
+export async function openLog(options: LogOptions): Promise<Logger> {
+  return pino(
+    {
+      level: options.level,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      hooks: { streamWrite: redactLine },
+    },
+    await destinationOf(options),
+  )
+}
+
+async function destinationOf({ format, destination }: LogOptions): Promise<DestinationStream> {
+  const output = destination ?? pino.destination({ dest: STANDARD_ERROR, sync: true })
+  if (format === 'json') return output
+  const { prettyFactory } = await import('pino-pretty')
+  const pretty = prettyFactory({ colorize: destination === undefined && process.stderr.isTTY })
+  return { write: (line) => output.write(pretty(line)) }
+}
+
+function redactLine(line: string): string {
+  try {
+    return `${JSON.stringify(redactJson(JSON.parse(line)))}\n`
+  } catch {
+    return redactText(line)
+  }
+}

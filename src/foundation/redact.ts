@@ -1,0 +1,51 @@
+/** Takes secrets out of what leaves the process: log lines, error messages, printed URLs. */
+import { REDACTED } from './secret.ts'
+
+/** Names whose value is a secret, compared without case, `_` and `-`: `api_key`, `X-Api-Key`, `dbPassword`. */
+const SECRET_NAME =
+  /passwo?r?d|passphrase|secret|token|authorization|cookie|apikey|privatekey|credential|accesskey/
+
+/** Texts that are secrets wherever they stand, with what stays of them. */
+const SECRET_TEXTS: readonly (readonly [pattern: RegExp, kept: string])[] = [
+  // The userinfo of any URL: all between the first colon and the last @ before the path.
+  [/\b([a-z][a-z0-9+.-]*:\/\/[^\s/?#:@"']*):[^\s/?#"']*@/gi, `$1:${REDACTED}@`],
+  // A password with / ? # in it ends no authority for a careless writer; up to the last @ of the word.
+  [/\b(postgres(?:ql)?:\/\/[^\s/:@"']*):(?!\[redacted\]@)[^\s"']*@/gi, `$1:${REDACTED}@`],
+  // name=value of connection strings and query strings.
+  [
+    /\b([\w-]*(?:password|passphrase|passwd|secret|token|api_?key|access_?key|signature|credential))\s*=\s*('[^']*'|"[^"]*"|[^\s&;,"']+)/gi,
+    `$1=${REDACTED}`,
+  ],
+  [/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${REDACTED}`],
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, REDACTED],
+  [/\bAGE-SECRET-KEY-1[A-Z0-9]+/gi, REDACTED],
+]
+
+export function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name.toLowerCase().replaceAll(/[_-]/g, ''))
+}
+
+/** The text without the secrets in it; everything else stays as it is. */
+export function redactText(text: string): string {
+  let redacted = text
+  for (const [pattern, kept] of SECRET_TEXTS) redacted = redacted.replaceAll(pattern, kept)
+  return redacted
+}
+
+/** A copy of a JSON value without the secrets in it, by the names of its members and in its texts. */
+export function redactJson(value: unknown): unknown {
+  if (typeof value === 'string') return redactText(value)
+  if (Array.isArray(value)) return value.map(redactJson)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [
+      name,
+      isSecretName(name) && carriesSecret(member) ? REDACTED : redactJson(member),
+    ]),
+  )
+}
+
+/** `passwordChanged: true` and `token: null` say nothing worth hiding. */
+function carriesSecret(value: unknown): boolean {
+  return value !== null && typeof value !== 'boolean'
+}

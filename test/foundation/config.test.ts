@@ -1,0 +1,150 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { AkashiError, type Config, loadConfig } from '../../src/foundation/index.ts'
+
+let directory: string
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'akashi-config-'))
+})
+
+afterEach(() => rm(directory, { recursive: true, force: true }))
+
+interface Given {
+  readonly file?: string
+  readonly configFile?: string
+  readonly environment?: Record<string, string>
+  readonly flags?: Record<string, unknown>
+}
+
+async function load({ file, configFile, environment = {}, flags = {} }: Given): Promise<Config> {
+  if (file !== undefined) await writeFile(join(directory, 'akashi.yaml'), file)
+  return loadConfig({ configFile, environment, flags, directory })
+}
+
+async function mistakes(given: Given): Promise<unknown> {
+  const error: unknown = await load(given).catch((thrown: unknown) => thrown)
+  if (!(error instanceof AkashiError)) throw new Error('no mistake was found')
+  expect(error.code).toBe('invalid_config')
+  return error.detail['mistakes']
+}
+
+describe('where a setting comes from', () => {
+  test('nothing given takes the defaults', async () => {
+    const config = await load({})
+    expect(config).toMatchObject({
+      data: join(directory, '.akashi'),
+      host: '127.0.0.1',
+      port: 4180,
+      organisationTimeZone: 'Asia/Tokyo',
+      logLevel: 'info',
+      lang: 'en',
+    })
+    expect(config.databaseUrl).toBeUndefined()
+  })
+
+  test('flags go before the environment, the environment before the file', async () => {
+    const file = 'port: 1\nhost: file\nlogLevel: warn\n'
+    const environment = { AKASHI_PORT: '2', AKASHI_HOST: 'environment' }
+    const config = await load({ file, environment, flags: { port: '3' } })
+    expect([config.port, config.host, config.logLevel]).toEqual([3, 'environment', 'warn'])
+  })
+
+  test('an empty variable, an empty file and a null are as good as none', async () => {
+    expect((await load({ environment: { AKASHI_PORT: '' } })).port).toBe(4180)
+    expect((await load({ file: '' })).port).toBe(4180)
+    expect((await load({ file: 'port:\n' })).port).toBe(4180)
+  })
+
+  test("a verb's own options are no settings", async () => {
+    expect((await load({ flags: { json: true, dryRun: true, port: undefined } })).port).toBe(4180)
+  })
+
+  test('relative paths start from the folder of the file, else from the current one', async () => {
+    await mkdir(join(directory, 'etc'))
+    await writeFile(join(directory, 'etc/other.yaml'), 'data: here\n')
+    expect((await load({ configFile: 'etc/other.yaml' })).data).toBe(join(directory, 'etc/here'))
+    expect((await load({ environment: { AKASHI_CONFIG: 'etc/other.yaml' } })).data).toBe(
+      join(directory, 'etc/here'),
+    )
+    expect((await load({ flags: { data: 'here' } })).data).toBe(join(directory, 'here'))
+  })
+
+  test.each([
+    [{ LANG: 'ja_JP.UTF-8' }, undefined, 'ja'],
+    [{ LANG: 'C.UTF-8' }, undefined, 'en'],
+    [{ LANG: 'ja_JP.UTF-8', AKASHI_LANG: 'en' }, undefined, 'en'],
+    [{ LANG: 'ja' }, 'lang: en', 'en'],
+  ])('language of %j and file %j is %s', async (environment, file, lang) => {
+    const given = file === undefined ? { environment } : { environment, file }
+    expect((await load(given)).lang).toBe(lang)
+  })
+})
+
+describe('mistakes', () => {
+  test('all are told at once, each with its place', async () => {
+    const found = await mistakes({
+      file: 'port: eighty\nprot: 1\nstatementTimeoutMs: 1.5\n',
+      environment: { AKASHI_LOG_LEVEL: 'loud', AKASHI_PROT: '1', OTHER_PROT: '1' },
+      flags: { port: '70000' },
+    })
+    expect(found).toEqual([
+      'prot in akashi.yaml is no setting',
+      'AKASHI_PROT is no setting',
+      'port in akashi.yaml must be a whole number from 0 to 65535, not "eighty"',
+      'statementTimeoutMs in akashi.yaml must be a whole number of milliseconds from 0 to 86400000, not 1.5',
+      'AKASHI_LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',
+      '--port must be a whole number from 0 to 65535, not "70000"',
+    ])
+  })
+
+  test.each([['-1'], ['1e3'], ['0x10'], [' 80'], ['80 '], ['٤']])('%j is no port', async (port) => {
+    expect(await mistakes({ environment: { AKASHI_PORT: port } })).toHaveLength(1)
+  })
+
+  test.each([['true'], ['[80]'], ['{a: 1}']])('%s in the file is no port', async (port) => {
+    expect(await mistakes({ file: `port: ${port}\n` })).toHaveLength(1)
+  })
+
+  test('a URL of another scheme is refused without being repeated', async () => {
+    const found = await mistakes({
+      environment: { DATABASE_URL: 'mysql://app:hunter2@db/app', OBJECT_STORE_URL: '/var/hunter2' },
+    })
+    expect(found).toEqual([
+      'DATABASE_URL must be a URL that begins with postgresql: or postgres:',
+      'OBJECT_STORE_URL must be a URL that begins with file: or s3: or gs: or azblob:',
+    ])
+  })
+
+  test('a file that is named must be there', async () => {
+    expect(await mistakes({ configFile: 'missing.yaml' })).toEqual(['missing.yaml: there is no such file'])
+    expect(await mistakes({ configFile: '.' })).toEqual(['.: the file cannot be read (EISDIR)'])
+  })
+
+  test.each([
+    ['port: 1\nport: 2\n', 'akashi.yaml:2: is not valid YAML'],
+    ['keysPassphrase: "hunter2\n', 'akashi.yaml:2: is not valid YAML'],
+    ['- port\n', 'akashi.yaml: must hold settings as `name: value` lines'],
+    ['hunter2', 'akashi.yaml: must hold settings as `name: value` lines'],
+  ])('%j is no configuration', async (file, mistake) => {
+    expect(await mistakes({ file })).toEqual([mistake])
+  })
+
+  test('an unknown time zone is refused', async () => {
+    expect(await mistakes({ file: 'organisationTimeZone: Asia/Edo\n' })).toHaveLength(1)
+  })
+})
+
+test('the passphrase shows itself to nobody who does not ask', async () => {
+  const config = await load({ environment: { KEYS_PASSPHRASE: 'hunter2' } })
+  expect(config.keysPassphrase?.reveal()).toBe('hunter2')
+  const shown = [
+    `${config.keysPassphrase}`,
+    JSON.stringify(config),
+    inspect(config, { showHidden: true, depth: 9 }),
+  ]
+  for (const text of shown) expect(text).not.toContain('hunter2')
+})
