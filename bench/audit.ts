@@ -13,7 +13,7 @@ import { atLeast, type Benchmark, type BenchmarkOptions, figure, interleave, med
 const CLIENTS = 32
 const SECONDS_PER_TURN = 4
 /** How often the sealer runs beside the writers, as the server does it, in milliseconds. */
-const SEAL_EVERY_MS = 500
+const SEAL_EVERY_MS = 250
 
 const tables = ['bench_plain', 'bench_audited', 'bench_row_jsonb', 'bench_chain'] as const
 

@@ -7,12 +7,20 @@ import { MAX_PROBLEMS, type ProblemList } from './problems.ts'
 /** A committed row this old that no sealer took is a problem and no longer a delay, in seconds. */
 export const UNSEALED_AFTER_S = 300
 
-interface Mismatch {
+interface Counts {
+  readonly rows: number
+  /** Rows that have an entry. */
+  readonly matched: number
+  /** Rows that are not as they should be. */
+  readonly wrong: number
+  readonly entries: number
+}
+
+interface Finding {
   readonly kind: 'changed' | 'removed' | 'added' | 'unsealed'
   readonly position: string | null
   readonly id: string
   readonly at: string
-  readonly total: string
 }
 
 /** Compares every row of a log's table with its entry, inside the server. Answers how many rows were hashed. */
@@ -22,67 +30,83 @@ export async function verifyRows(
   head: Head,
   problems: ProblemList,
 ): Promise<number> {
-  const { rows } = await session.query<Mismatch & { readonly checked: string }>(rowsSql(log), [
-    log.log,
-    head.lastXid,
-    head.lastSeq,
-    UNSEALED_AFTER_S,
-    MAX_PROBLEMS,
-  ])
-  let checked = 0
-  for (const row of rows) {
-    checked = Number(row.checked)
-    if (row.kind !== null) problems.add(row.kind, row.position, row.id, describe(log, row))
+  const values = [log.log, head.lastXid, head.lastSeq, UNSEALED_AFTER_S]
+  const { rows } = await session.query<Counts>(
+    `${rowsSql(log)}
+     select count(*)::float8 as rows, count(position)::float8 as matched, count(kind)::float8 as wrong,
+            (select count(*) from audit.ledger_entries where log = $1)::float8 as entries
+     from compared`,
+    values,
+  )
+  const counts = rows[0] ?? { rows: 0, matched: 0, wrong: 0, entries: 0 }
+  // Rows have unique ids, and a second row under a sealed id has another time and so another hash: when
+  // nothing is wrong and as many rows as entries matched, no entry lacks its row.
+  if (counts.wrong > 0) {
+    const found = await session.query<Finding>(
+      `${rowsSql(log)}
+       select kind, position::text, id::text, created_at::text as at from compared
+       where kind is not null order by position nulls last, created_at limit ${MAX_PROBLEMS}`,
+      values,
+    )
+    report(log, found.rows, counts.wrong, problems)
   }
-  const total = Number(rows[0]?.total ?? 0)
-  if (total > MAX_PROBLEMS) problems.unlisted += total - MAX_PROBLEMS
-  return checked
+  if (counts.wrong > 0 || counts.matched !== counts.entries) {
+    const removed = await session.query<Finding & { readonly total: number }>(
+      `select 'removed' as kind, e.position::text, e.row_id::text as id, e.created_at::text as at, count(*) over ()::float8 as total
+       from audit.ledger_entries e
+       where e.log = $1 and not exists (select from ${log.schema}.${log.table} r where r.id = e.row_id)
+       order by e.position limit ${MAX_PROBLEMS}`,
+      [log.log],
+    )
+    report(log, removed.rows, removed.rows[0]?.total ?? 0, problems)
+  }
+  return counts.rows
 }
 
-function describe(log: LogDefinition, row: Mismatch): string {
-  const table = `${log.schema}.${log.table}`
-  switch (row.kind) {
+function report(log: LogDefinition, found: readonly Finding[], total: number, problems: ProblemList): void {
+  for (const finding of found) problems.add(finding.kind, finding.position, finding.id, describe(log, finding))
+  problems.unlisted += total - found.length
+}
+
+function describe(log: LogDefinition, { kind, id, at }: Finding): string {
+  const row = `row ${id} of ${log.schema}.${log.table}`
+  switch (kind) {
     case 'changed':
-      return `row ${row.id} of ${table} is not what was sealed`
+      return `${row} is not what was sealed`
     case 'removed':
-      return `row ${row.id} of ${table} (${row.at}) is gone`
+      return `${row} (${at}) is gone`
     case 'added':
-      return `row ${row.id} of ${table} (${row.at}) was put below the sealed frontier`
+      return `${row} (${at}) was put below the sealed frontier`
     case 'unsealed':
-      return `row ${row.id} of ${table} (${row.at}) was never sealed`
+      return `${row} (${at}) was never sealed`
   }
 }
 
 /**
- * One pass over rows and entries. A row joins its entry by id alone, so that a changed time shows as a
- * change and not as a removal and an addition.
+ * Every row beside its entry. They join by id alone, so that a changed time shows as a change and not as a
+ * removal and an addition. A left join, not a full one, and no table of intermediate results, so that the
+ * planner can share the work among processes.
  */
 function rowsSql(log: LogDefinition): string {
   const entry = postgresEntrySql(log)
   const arrived = 'received_at' in log.columns ? 'received_at' : 'created_at'
   return `
-    with hashed as (
-      select id, created_at, arrived, xid, seq, ${entry.hash} as entry_hash
-      from (select r.id, r.created_at, r.${arrived} as arrived, r.xid, r.seq, ${entry.texts}
-            from ${log.schema}.${log.table} r offset 0) t
-    ), compared as (
-      select case
-          when h.id is null then 'removed'
-          when e.row_id is not null and e.entry_hash <> h.entry_hash then 'changed'
-          when e.row_id is null and (h.xid, h.seq) <= ($2::xid8, $3::bigint) then 'added'
-          when e.row_id is null and (h.xid >= pg_snapshot_xmax(pg_current_snapshot())
-            or (h.xid < pg_snapshot_xmin(pg_current_snapshot()) and h.arrived < now() - make_interval(secs => $4::integer)))
-            then 'unsealed'
-        end as kind,
-        e.position, coalesce(h.id, e.row_id) as id, coalesce(h.created_at, e.created_at) as at, h.id is not null as hashed
-      from hashed h
-      full join (select * from audit.ledger_entries where log = $1) e on e.row_id = h.id
-    ), total as (
-      select count(*) filter (where hashed) as checked, count(kind) as total from compared
-    )
-    select total.checked::text, total.total::text, found.kind, found.position::text, found.id::text, found.at::text
-    from total
-    left join lateral (
-      select * from compared where kind is not null order by position nulls last, at limit $5
-    ) found on true`
+    with bounds as materialized (
+      select pg_snapshot_xmin(pg_current_snapshot()) as xmin, pg_snapshot_xmax(pg_current_snapshot()) as xmax
+    ), compared as not materialized (
+      select h.id, h.created_at, e.position,
+        case
+          when e.entry_hash <> h.entry_hash then 'changed'
+          when e.row_id is not null then null
+          when (h.xid, h.seq) <= ($2::xid8, $3::bigint) then 'added'
+          when h.xid >= (select xmax from bounds)
+            or (h.xid < (select xmin from bounds) and h.arrived < now() - make_interval(secs => $4::integer)) then 'unsealed'
+        end as kind
+      from (
+        select id, created_at, arrived, xid, seq, ${entry.hash} as entry_hash
+        from (select r.id, r.created_at, r.${arrived} as arrived, r.xid, r.seq, ${entry.texts}
+              from ${log.schema}.${log.table} r offset 0) t
+      ) h
+      left join audit.ledger_entries e on e.log = $1 and e.row_id = h.id
+    )`
 }
