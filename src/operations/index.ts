@@ -1,5 +1,5 @@
-export { type Loop, type LoopContext, type LoopOptions, runLoop } from './loops.ts'
 export type { Logger } from './log.ts'
+export { type Loop, type LoopContext, type LoopOptions, runLoop } from './loops.ts'
 export * from './schedule/index.ts'
 export { lifecycleTasks } from './tasks.ts'
 export { ledgerTasks, sealLoop, verifyAndRecord } from './ledger-tasks.ts'

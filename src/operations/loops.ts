@@ -139,7 +139,9 @@ async function lead(session: DirectSession, options: LoopOptions): Promise<void>
 }
 
 function backoff(intervalMs: number, failures: number): number {
-  return failures === 0 ? intervalMs : Math.max(intervalMs, Math.min(intervalMs * 2 ** failures, BACKOFF_MAX_MS))
+  return failures === 0
+    ? intervalMs
+    : Math.max(intervalMs, Math.min(intervalMs * 2 ** failures, BACKOFF_MAX_MS))
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
