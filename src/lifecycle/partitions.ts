@@ -58,7 +58,11 @@ const columns = `
  *
  * @param asOf as if it were then; default now
  */
-export async function planPartitions(database: Database, asOf?: Date, options: PartitionOptions = {}): Promise<PartitionRow[]> {
+export async function planPartitions(
+  database: Database,
+  asOf?: Date,
+  options: PartitionOptions = {},
+): Promise<PartitionRow[]> {
   return await database.transaction(
     anonymous,
     async (session) => {
@@ -79,7 +83,11 @@ export async function planPartitions(database: Database, asOf?: Date, options: P
  * @param asOf as if it were then; default now
  * @returns one row for each partition that was missing
  */
-export async function applyPartitions(database: Database, asOf?: Date, options: PartitionOptions = {}): Promise<PartitionRow[]> {
+export async function applyPartitions(
+  database: Database,
+  asOf?: Date,
+  options: PartitionOptions = {},
+): Promise<PartitionRow[]> {
   const settled: PartitionRow[] = []
   for (let attempt = 1; ; attempt += 1) {
     const rows = await applyOnce(database, asOf, options)
@@ -92,7 +100,11 @@ export async function applyPartitions(database: Database, asOf?: Date, options: 
   }
 }
 
-async function applyOnce(database: Database, asOf: Date | undefined, options: PartitionOptions): Promise<PartitionRow[]> {
+async function applyOnce(
+  database: Database,
+  asOf: Date | undefined,
+  options: PartitionOptions,
+): Promise<PartitionRow[]> {
   const transactionOptions: TransactionOptions = { ...options, timeoutMs: APPLY_TIMEOUT_MS }
   return await database.transaction(
     anonymous,
@@ -108,7 +120,8 @@ async function applyOnce(database: Database, asOf: Date | undefined, options: Pa
 }
 
 function byTableAndTime(a: PartitionRow, b: PartitionRow): number {
-  return a.table === b.table ? (a.from < b.from ? -1 : 1) : a.table < b.table ? -1 : 1
+  const [left, right] = a.table === b.table ? [a.from, b.from] : [a.table, b.table]
+  return left < right ? -1 : 1
 }
 
 /**
@@ -142,7 +155,11 @@ const statusSql = `
  *
  * @param asOf as if it were then; default now
  */
-export async function partitionStatus(database: Database, asOf?: Date, options: PartitionOptions = {}): Promise<PartitionStatus[]> {
+export async function partitionStatus(
+  database: Database,
+  asOf?: Date,
+  options: PartitionOptions = {},
+): Promise<PartitionStatus[]> {
   return await database.transaction(
     anonymous,
     async (session) => {

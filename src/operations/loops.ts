@@ -48,6 +48,9 @@ export interface Loop {
  * Runs `work` again and again in one process at a time. The leader holds a session advisory lock; when it
  * stops or dies another process takes over within seconds. A round that fails is logged and tried again
  * after a pause that doubles.
+ *
+ * A leader that is cut off from the server learns of it later than the server gives its lock away: for
+ * that moment two rounds may overlap, so a round must be safe against it, e.g. by locking what it changes.
  */
 export function runLoop(options: LoopOptions): Loop {
   const stopping = new AbortController()
@@ -139,7 +142,9 @@ async function lead(session: DirectSession, options: LoopOptions): Promise<void>
 }
 
 function backoff(intervalMs: number, failures: number): number {
-  return failures === 0 ? intervalMs : Math.max(intervalMs, Math.min(intervalMs * 2 ** failures, BACKOFF_MAX_MS))
+  return failures === 0
+    ? intervalMs
+    : Math.max(intervalMs, Math.min(intervalMs * 2 ** failures, BACKOFF_MAX_MS))
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -8,7 +8,9 @@ export const lifecycleTasks: Readonly<Record<string, Task>> = {
     const tables = await applyPartitions(database, undefined, { signal })
     const failed = tables.filter((row) => row.action === 'failed')
     if (failed.length > 0) {
-      const reasons = failed.map((row) => `${row.table} ${row.partition}: ${row.message ?? 'no reason given'}`)
+      const reasons = failed.map(
+        (row) => `${row.table} ${row.partition}: ${row.message ?? 'no reason given'}`,
+      )
       throw new AkashiError('conflict', `partitions could not be made: ${reasons.join('; ')}`, {
         hint: 'see akashi partitions plan',
       })

@@ -122,7 +122,14 @@ test('a locked table does not stop the others, and is made up for once it is fre
 test('every new partition is guarded, bound by row security and granted to nobody', async () => {
   await applyPartitions(worker)
   const { rows } = await database.asSuperuser((session) =>
-    session.query<{ partition: string; append_only: boolean; rls: boolean; forced: boolean; guard: string | null; grantees: string[] }>(
+    session.query<{
+      partition: string
+      append_only: boolean
+      rls: boolean
+      forced: boolean
+      guard: string | null
+      grantees: string[]
+    }>(
       `select c.oid::regclass::text as partition, p.append_only, c.relrowsecurity as rls, c.relforcerowsecurity as forced,
               (select tgenabled from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'refuse_change') as guard,
               array(select distinct a.grantee::regrole::text from aclexplode(c.relacl) a
@@ -143,11 +150,19 @@ test('headroom counts from now without gaps', async () => {
   await makeTable('gap', 'day', 10)
   const asOf = new Date('2035-06-01T00:00:00Z')
   await rowsOf('gap', asOf)
-  const status = async (at: Date) => (await partitionStatus(worker, at)).find((row) => row.table === 'lifecycle.gap')
+  const status = async (at: Date) =>
+    (await partitionStatus(worker, at)).find((row) => row.table === 'lifecycle.gap')
   expect(await status(asOf)).toMatchObject({ coveredUntil: '2035-06-12T00:00:00.000000Z', alarm: false })
-  expect(await status(new Date('2035-06-05T00:00:00Z'))).toMatchObject({ headroomSeconds: 7 * 86_400, alarm: false })
+  expect(await status(new Date('2035-06-05T00:00:00Z'))).toMatchObject({
+    headroomSeconds: 7 * 86_400,
+    alarm: false,
+  })
   expect(await status(new Date('2035-06-05T00:00:01Z'))).toMatchObject({ alarm: true })
-  expect(await status(new Date('2036-01-01T00:00:00Z'))).toMatchObject({ coveredUntil: null, headroomSeconds: null, alarm: true })
+  expect(await status(new Date('2036-01-01T00:00:00Z'))).toMatchObject({
+    coveredUntil: null,
+    headroomSeconds: null,
+    alarm: true,
+  })
   await run('drop table lifecycle.gap_p20350604')
   expect(await status(asOf)).toMatchObject({ coveredUntil: '2035-06-04T00:00:00.000000Z', alarm: true })
 })

@@ -3,9 +3,16 @@ import type { Logger } from '../../src/operations/index.ts'
 /** Keeps what was said, for a test to look at. */
 export function keepingLog(): Logger & { readonly lines: string[] } {
   const lines: string[] = []
-  const keep = (level: string) => (...said: unknown[]) => {
-    lines.push([level, ...said.map((each) => (typeof each === 'string' ? each : JSON.stringify(each, plainErrors)))].join(' '))
-  }
+  const keep =
+    (level: string) =>
+    (...said: unknown[]) => {
+      lines.push(
+        [
+          level,
+          ...said.map((each) => (typeof each === 'string' ? each : JSON.stringify(each, plainErrors))),
+        ].join(' '),
+      )
+    }
   return { lines, debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') }
 }
 

@@ -37,28 +37,41 @@ test('one leads, and another takes over when it stops', async () => {
   expect(rounds.first).toBe(last)
 })
 
-test('never do two rounds run at the same time, also when the leader loses its connection', async () => {
+test('a leader that loses its connection is told, and the loop goes on', async () => {
+  let told = 0
+  let rounds = 0
+  const work: LoopOptions['work'] = async ({ session, signal }) => {
+    rounds += 1
+    if (rounds === 1) {
+      await session.query('select pg_terminate_backend(pg_backend_pid())').catch(() => undefined)
+      await vi.waitFor(() => expect(signal.aborted).toBe(true), PATIENCE)
+      told += 1
+    }
+  }
+  start('lost', work)
+  await vi.waitFor(() => expect(rounds).toBeGreaterThan(2), PATIENCE)
+  expect(told).toBe(1)
+})
+
+test('never do two rounds run at the same time while leaders stop and others take over', async () => {
   let inside = 0
   let most = 0
   const leaders = new Set<string>()
-  const work =
-    (who: string): LoopOptions['work'] =>
-    async ({ session, signal }) => {
+  const running = ['a', 'b', 'c'].map((who) => {
+    const { loop } = start('exclusive', async ({ session }) => {
       inside += 1
       most = Math.max(most, inside)
       leaders.add(who)
-      try {
-        if (leaders.size === 1) {
-          await session.query('select pg_terminate_backend(pg_backend_pid())').catch(() => undefined)
-          await vi.waitFor(() => expect(signal.aborted).toBe(true), PATIENCE)
-        }
-      } finally {
-        inside -= 1
-      }
-    }
-  start('lost', work('a'))
-  start('lost', work('b'))
-  await vi.waitFor(() => expect(leaders.size).toBe(2), PATIENCE)
+      await session.query('select pg_sleep(0.02)')
+      inside -= 1
+    })
+    return { who, loop }
+  })
+  for (let count = 1; count <= running.length; count += 1) {
+    await vi.waitFor(() => expect(leaders.size).toBe(count), PATIENCE)
+    const leader = [...leaders].at(-1)
+    await running.find(({ who }) => who === leader)?.loop.stop()
+  }
   expect(most).toBe(1)
 })
 

@@ -29,7 +29,9 @@ afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()))
 })
 
-async function start(tasks: Record<string, Task>): Promise<{ log: ReturnType<typeof keepingLog>; stop: () => Promise<void> }> {
+async function start(
+  tasks: Record<string, Task>,
+): Promise<{ log: ReturnType<typeof keepingLog>; stop: () => Promise<void> }> {
   const log = keepingLog()
   const controller = new AbortController()
   const running: Worker = await startWorker({
@@ -47,7 +49,11 @@ async function start(tasks: Record<string, Task>): Promise<{ log: ReturnType<typ
   return { log, stop }
 }
 
-async function addJob(name: string, task: string, options: { schedule?: string; timeout?: string } = {}): Promise<void> {
+async function addJob(
+  name: string,
+  task: string,
+  options: { schedule?: string; timeout?: string } = {},
+): Promise<void> {
   await database.asSuperuser((session) =>
     session.query(
       `insert into lifecycle.jobs (name, schedule, task, description, timeout) values ($1, $2, $3, 'test', $4)`,
@@ -68,7 +74,10 @@ async function finished(name: string, count = 1) {
 async function backdate(name: string, ago: string): Promise<void> {
   await database.asSuperuser(async (session) => {
     await session.query('alter table lifecycle.jobs disable trigger update_updated_at')
-    await session.query(`update lifecycle.jobs set updated_at = now() - $2::interval where name = $1`, [name, ago])
+    await session.query('update lifecycle.jobs set updated_at = now() - $2::interval where name = $1', [
+      name,
+      ago,
+    ])
     await session.query('alter table lifecycle.jobs enable trigger update_updated_at')
   })
 }
@@ -95,7 +104,9 @@ test('a run out of turn is made and recorded with its result', async () => {
 
 test('a failing job is recorded with its message and runs again', async () => {
   await addJob('fails', 'test.fail')
-  await start({ 'test.fail': () => Promise.reject(new AkashiError('conflict', 'the store is full', { hint: 'empty it' })) })
+  await start({
+    'test.fail': () => Promise.reject(new AkashiError('conflict', 'the store is full', { hint: 'empty it' })),
+  })
   await runNow(worker, 'fails')
   const [run] = await finished('fails')
   expect(run).toMatchObject({ state: 'failed', message: 'the store is full (hint: empty it)', result: null })
@@ -140,7 +151,9 @@ test('a due moment is begun once, and not while the job is paused', async () => 
   await addJob('once', 'test.none')
   const begin = async (due: string) => {
     const { rows } = await worker.transaction(anonymous, (session) =>
-      session.query<{ run: string | null }>(`select lifecycle.begin_run('once', 'somebody', $1) as run`, [due]),
+      session.query<{ run: string | null }>(`select lifecycle.begin_run('once', 'somebody', $1) as run`, [
+        due,
+      ]),
     )
     return rows[0]?.run ?? null
   }
@@ -158,7 +171,10 @@ test('a due moment is begun once, and not while the job is paused', async () => 
     await pauseJob(worker, 'once', false)
     const second = await begin('2099-01-01T01:00:00Z')
     expect(second).not.toBeNull()
-    const { rows } = await session.query(`select lifecycle.finish_run($1, 'somebody else', 'done', null, null) as ours`, [second])
+    const { rows } = await session.query(
+      `select lifecycle.finish_run($1, 'somebody else', 'done', null, null) as ours`,
+      [second],
+    )
     expect(rows).toEqual([{ ours: false }])
   })
 })
@@ -174,7 +190,11 @@ test('two workers never run one job at the same time', async () => {
     now -= 1
     return {}
   }
-  await Promise.all([start({ 'test.alone': alone }), start({ 'test.alone': alone }), start({ 'test.alone': alone })])
+  await Promise.all([
+    start({ 'test.alone': alone }),
+    start({ 'test.alone': alone }),
+    start({ 'test.alone': alone }),
+  ])
   for (let turn = 1; turn <= 5; turn += 1) {
     await Promise.all([runNow(worker, 'alone'), runNow(worker, 'alone')])
     await finished('alone', turn)
@@ -188,16 +208,23 @@ test('a worker that stops cancels what it runs', async () => {
   await runNow(worker, 'interrupted')
   await vi.waitFor(async () => expect(await jobHistory(worker, 'interrupted')).toHaveLength(1), PATIENCE)
   await stop()
-  expect(await jobHistory(worker, 'interrupted')).toMatchObject([{ state: 'cancelled', message: 'the worker stopped' }])
+  expect(await jobHistory(worker, 'interrupted')).toMatchObject([
+    { state: 'cancelled', message: 'the worker stopped' },
+  ])
 })
 
 test('the run of a worker that was killed is closed, and the job runs again', async () => {
   await addJob('killed', 'test.forever')
   const program = fileURLToPath(new URL('worker-process.ts', import.meta.url))
-  const child = spawn(process.execPath, [program, database.url('worker')], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [program, database.url('worker')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   await once(child.stdout, 'data')
   await runNow(worker, 'killed')
-  await vi.waitFor(async () => expect(await jobHistory(worker, 'killed')).toMatchObject([{ state: 'running' }]), PATIENCE)
+  await vi.waitFor(
+    async () => expect(await jobHistory(worker, 'killed')).toMatchObject([{ state: 'running' }]),
+    PATIENCE,
+  )
   child.kill('SIGKILL')
   await once(child, 'exit')
   await start({ 'test.forever': () => Promise.resolve({}) })
@@ -266,9 +293,11 @@ test('administrators may pause and request, others may not, and nobody writes hi
   await pauseJob(admin, 'touched', true)
   await runNow(admin, 'touched')
   await expect(runNow(admin, 'no-such-job')).rejects.toMatchObject({ code: 'not_found' })
-  await expect(pauseJob(database.open('reader'), 'touched', false)).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(pauseJob(database.open('reader'), 'touched', false)).rejects.toMatchObject({
+    code: 'forbidden',
+  })
   await expect(runNow(database.open('app'), 'touched')).rejects.toMatchObject({ code: 'forbidden' })
-  for (const statement of ['delete from lifecycle.job_runs', `update lifecycle.jobs set paused = true`]) {
+  for (const statement of ['delete from lifecycle.job_runs', 'update lifecycle.jobs set paused = true']) {
     await expect(worker.transaction(anonymous, (session) => session.query(statement))).rejects.toMatchObject({
       code: 'forbidden',
     })
@@ -279,8 +308,12 @@ test('administrators may pause and request, others may not, and nobody writes hi
        where table_name = 'jobs' and record_id = 'touched' and operation = 'UPDATE' order by seq limit 1`,
     ),
   )
-  expect(rows).toMatchObject([{ db_user: 'akashi_security_admin', changed_fields: expect.arrayContaining(['paused']) }])
+  expect(rows).toMatchObject([
+    { db_user: 'akashi_security_admin', changed_fields: expect.arrayContaining(['paused']) },
+  ])
 })
 
 const untilAborted: Task = ({ signal }) =>
-  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+  new Promise((_resolve, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  )

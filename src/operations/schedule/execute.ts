@@ -50,7 +50,12 @@ export async function execute(execution: Execution): Promise<void> {
 async function begin({ database, worker, job, due, signal }: Execution): Promise<string | null> {
   const { rows } = await database.transaction(
     anonymous,
-    (session) => session.query<{ run: string | null }>('select lifecycle.begin_run($1, $2, $3) as run', [job, worker, due]),
+    (session) =>
+      session.query<{ run: string | null }>('select lifecycle.begin_run($1, $2, $3) as run', [
+        job,
+        worker,
+        due,
+      ]),
     { signal },
   )
   return rows[0]?.run ?? null
@@ -66,7 +71,11 @@ async function attempt({ database, task, timeoutSeconds, signal, log, job }: Exe
       return { state: 'cancelled', message: 'the worker stopped', result: null }
     }
     if (limit.aborted) {
-      return { state: 'failed', message: `it took longer than its limit of ${timeoutSeconds} seconds`, result: null }
+      return {
+        state: 'failed',
+        message: `it took longer than its limit of ${timeoutSeconds} seconds`,
+        result: null,
+      }
     }
     if (!(error instanceof AkashiError)) {
       log.error({ job, err: error }, 'the job met an unexpected error')

@@ -1,3 +1,12 @@
-export { type Job, jobHistory, type JobRun, listJobs, pauseJob, pruneJobRuns, type RunState, runNow } from './jobs.ts'
+export {
+  type Job,
+  type JobRun,
+  jobHistory,
+  listJobs,
+  pauseJob,
+  pruneJobRuns,
+  type RunState,
+  runNow,
+} from './jobs.ts'
 export type { Task, TaskContext } from './task.ts'
 export { startWorker, type Worker, type WorkerOptions } from './worker.ts'

@@ -96,7 +96,9 @@ export async function runNow(database: Database, name: string): Promise<string> 
  * @throws AkashiError not_found
  */
 export async function pauseJob(database: Database, name: string, paused: boolean): Promise<void> {
-  await database.transaction(anonymous, (session) => session.query('select lifecycle.pause_job($1, $2)', [name, paused]))
+  await database.transaction(anonymous, (session) =>
+    session.query('select lifecycle.pause_job($1, $2)', [name, paused]),
+  )
 }
 
 /** Removes runs from the history that are older than 90 days. */

@@ -228,7 +228,10 @@ class Life {
     this.#cancel.abort()
     const inTime = await within(CANCEL_MS, Promise.all([stopped, ...this.#running]))
     if (!inTime) {
-      this.#options.log.error({ worker: this.#name }, 'jobs ignored their cancellation; another worker closes their runs')
+      this.#options.log.error(
+        { worker: this.#name },
+        'jobs ignored their cancellation; another worker closes their runs',
+      )
       runner.kill().catch(() => undefined)
     }
   }
@@ -239,7 +242,11 @@ async function prepareQueue(session: DirectSession, { directUrl, log }: LifeOpti
   const lock = `hashtextextended('akashi.queue', 0)`
   await session.query(`select pg_advisory_lock(${lock})`)
   try {
-    const utils = await makeWorkerUtils({ connectionString: directUrl, maxPoolSize: 2, logger: queueLogger(log) })
+    const utils = await makeWorkerUtils({
+      connectionString: directUrl,
+      maxPoolSize: 2,
+      logger: queueLogger(log),
+    })
     try {
       // What workers left behind that were killed.
       await utils.cleanup({ tasks: ['DELETE_PERMAFAILED_JOBS'] })
@@ -259,7 +266,9 @@ async function prepareQueue(session: DirectSession, { directUrl, log }: LifeOpti
 /** Whether the work ended before the time was over or the signal fired. */
 async function within(ms: number, work: Promise<unknown>, signal?: AbortSignal): Promise<boolean> {
   const timer = new AbortController()
-  const late = sleep(ms, false, { signal: signal === undefined ? timer.signal : AbortSignal.any([timer.signal, signal]) })
+  const late = sleep(ms, false, {
+    signal: signal === undefined ? timer.signal : AbortSignal.any([timer.signal, signal]),
+  })
   try {
     return await Promise.race([work.then(() => true), late.catch(() => false)])
   } finally {

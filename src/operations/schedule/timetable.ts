@@ -42,9 +42,13 @@ const timetableSql = `
   order by j.name`
 
 export async function readTimetable(database: Database): Promise<TimetableRow[]> {
-  const { rows } = await database.transaction(anonymous, (session) => session.query<TimetableRow>(timetableSql), {
-    readOnly: true,
-  })
+  const { rows } = await database.transaction(
+    anonymous,
+    (session) => session.query<TimetableRow>(timetableSql),
+    {
+      readOnly: true,
+    },
+  )
   return rows
 }
 

@@ -25,7 +25,8 @@ export interface Worker {
 /**
  * Runs the jobs of `lifecycle.jobs` when they are due, together with any number of other workers. A job
  * never runs twice at once; a downtime is made up for by one run of each job at most. When its connection
- * or its queue fails, the worker cancels what it runs and starts again.
+ * or its queue fails, the worker cancels what it runs and starts again; only a task that outlives the
+ * connection of its worker may meet the next run, so a task must be safe against that.
  *
  * @returns once jobs are taken
  * @throws AkashiError unavailable, or why else it could not start the first time

@@ -89,6 +89,8 @@ async function hasRows(session: Session, table: Table): Promise<boolean> {
     const { rows } = await session.query<{ found: boolean }>(
       `select exists (select from only ${table.name}) as found`,
     )
+    // The script itself may touch tables whose owner is bound by row security.
+    await session.query('set local row_security = on')
     return rows[0]?.found !== false
   } catch (error) {
     if (sqlState(error) === SQLSTATE.insufficientPrivilege) {

@@ -1,0 +1,140 @@
+import { z } from 'zod'
+import { normaliseAddress } from './ingest/address.ts'
+import { normaliseTime } from './ingest/time.ts'
+
+/**
+ * A security event: something that happened at a service and that somebody may have to answer for.
+ *
+ * - type: what happened, in one word of snake_case (`authentication_failure`); detectors count by it.
+ * - category: which part of security it is about.
+ * - severity: how urgent it is for a person to look.
+ * - details: whatever the fixed fields have no place for.
+ */
+
+/** S1 3.7's four, and three that host logs and the record's own protection need. */
+export const eventCategories = [
+  'authentication',
+  'authorization',
+  'data_access',
+  'configuration',
+  'network',
+  'system',
+  'integrity',
+] as const
+export type EventCategory = (typeof eventCategories)[number]
+
+export const severities = ['info', 'low', 'medium', 'high', 'critical'] as const
+export type Severity = (typeof severities)[number]
+
+export const eventResults = ['success', 'failure'] as const
+export type EventResult = (typeof eventResults)[number]
+
+/** Characters. The first five are the columns of S1 3.7; the rest keep a row from growing without bound. */
+export const EVENT_TYPE_CHARACTERS = 50
+export const SOURCE_SERVICE_CHARACTERS = 50
+export const RESOURCE_TYPE_CHARACTERS = 50
+export const RESOURCE_ID_CHARACTERS = 255
+export const ACTION_CHARACTERS = 100
+export const NAME_CHARACTERS = 255
+export const USER_AGENT_CHARACTERS = 2048
+export const DESCRIPTION_CHARACTERS = 8192
+
+/** Times are strings, not Dates, since PostgreSQL keeps microseconds and a Date only milliseconds. */
+export interface SecurityEvent {
+  readonly id: string
+  readonly event_type: string
+  readonly event_category: EventCategory
+  readonly severity: Severity
+  readonly source_service: string
+  readonly description: string | null
+  readonly user_id: string | null
+  readonly user_name: string | null
+  readonly external_user_id: string | null
+  readonly session_id: string | null
+  /** Canonical text of an IPv4 or IPv6 address without a zone; an IPv4-mapped one is IPv4. */
+  readonly source_ip: string | null
+  readonly user_agent: string | null
+  readonly resource_type: string | null
+  readonly resource_id: string | null
+  readonly action_performed: string | null
+  readonly result: EventResult | null
+  readonly tenant_id: string | null
+  readonly tenant_name: string | null
+  readonly client_id: string | null
+  readonly client_name: string | null
+  readonly request_id: string | null
+  readonly trace_id: string | null
+  /** Class of the Open Cybersecurity Schema Framework, such as 3002 for authentication. */
+  readonly ocsf_class_uid: number | null
+  readonly event_details: Readonly<Record<string, unknown>>
+  /** When it happened: RFC 3339 in UTC, `2016-12-09T22:55:48Z`, with up to six digits of a second. */
+  readonly created_at: string
+}
+
+/** An event before it has its id. */
+export type UnidentifiedEvent = Omit<SecurityEvent, 'id'>
+
+const text = (characters: number) => z.string().min(1).max(characters).nullable().default(null)
+const uuid = z
+  .guid()
+  .transform((value) => value.toLowerCase())
+  .nullable()
+  .default(null)
+
+const address = z
+  .string()
+  .transform((value, context) => {
+    const found = normaliseAddress(value)
+    if (found !== null) return found
+    context.addIssue({ code: 'custom', message: 'not an IP address' })
+    return z.NEVER
+  })
+  .nullable()
+  .default(null)
+
+const time = z.string().transform((value, context) => {
+  const found = normaliseTime(value)
+  if (found !== null) return found
+  context.addIssue({ code: 'custom', message: 'not a time with an offset, such as 2026-01-31T12:00:00Z' })
+  return z.NEVER
+})
+
+/**
+ * An event in Akashi's own field names, as JSON lines, the HTTP interface and the library take it. Unknown
+ * fields are refused, since a misspelt one would be lost without a word.
+ */
+export const eventInputSchema = z.strictObject({
+  id: uuid,
+  event_type: z.string().min(1).max(EVENT_TYPE_CHARACTERS),
+  event_category: z.enum(eventCategories),
+  severity: z.enum(severities),
+  source_service: z.string().min(1).max(SOURCE_SERVICE_CHARACTERS),
+  description: text(DESCRIPTION_CHARACTERS),
+  user_id: uuid,
+  user_name: text(NAME_CHARACTERS),
+  external_user_id: text(NAME_CHARACTERS),
+  session_id: uuid,
+  source_ip: address,
+  user_agent: text(USER_AGENT_CHARACTERS),
+  resource_type: text(RESOURCE_TYPE_CHARACTERS),
+  resource_id: text(RESOURCE_ID_CHARACTERS),
+  action_performed: text(ACTION_CHARACTERS),
+  result: z.enum(eventResults).nullable().default(null),
+  tenant_id: text(NAME_CHARACTERS),
+  tenant_name: text(NAME_CHARACTERS),
+  client_id: text(NAME_CHARACTERS),
+  client_name: text(NAME_CHARACTERS),
+  request_id: text(NAME_CHARACTERS),
+  trace_id: text(NAME_CHARACTERS),
+  ocsf_class_uid: z.int32().positive().nullable().default(null),
+  event_details: z.record(z.string(), z.unknown()).default({}),
+  created_at: time,
+})
+
+export type EventInput = z.input<typeof eventInputSchema>
+
+/** `value` cut to `characters`, never inside a surrogate pair; null for nothing and for the empty string. */
+export function fit(value: string | null | undefined, characters: number): string | null {
+  if (value === null || value === undefined || value === '') return null
+  return value.length <= characters ? value : value.slice(0, characters).replace(/[\ud800-\udbff]$/, '')
+}

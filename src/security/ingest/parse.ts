@@ -1,0 +1,110 @@
+import type { SecurityEvent } from '../event.ts'
+import { parseCloudTrailRecord } from './cloudtrail.ts'
+import type { IngestFormat, LineParser, ParsedBatch, ParsedEvent, Rejection } from './format.ts'
+import { createEventIdentity } from './identity.ts'
+import { INGEST_KEY, parseJsonEvent } from './json.ts'
+import { createLineReader, type Line, type LineReader } from './lines.ts'
+import { parseOcsfEvent } from './ocsf.ts'
+import { createJsonReader } from './records.ts'
+import { createSshdParser, MAX_SYSLOG_LINE_BYTES, type SshdOptions } from './sshd/parser.ts'
+import { FUTURE_TOLERANCE_MS } from './syslog-year.ts'
+import { formatTime } from './time.ts'
+
+interface CommonOptions {
+  /**
+   * Which of several systems that could write the very same line this is. It is part of the events' ids:
+   * a file read under another source gives other events. Empty by default, so that a copy or a rotated
+   * log gives the same ones.
+   */
+  readonly source?: string
+  /** Events before this are rejected. */
+  readonly earliest?: Date
+  /** Events after this are rejected; by default a day after `asOf`. */
+  readonly latest?: Date
+}
+
+export type ParseOptions =
+  | (CommonOptions & SshdOptions & { readonly format: 'sshd' })
+  | (CommonOptions & { readonly format: Exclude<IngestFormat, 'sshd'>; readonly asOf: Date })
+
+export interface EventParser {
+  push(chunk: Uint8Array): ParsedBatch
+  end(): ParsedBatch
+}
+
+/** Turns bytes into events, portion by portion, in constant memory. The same bytes always give the same events. */
+export function createEventParser(options: ParseOptions): EventParser {
+  const reader = readerOf(options)
+  const parse = parserOf(options)
+  const source = options.source ?? ''
+  const identity = createEventIdentity(options.format, source)
+  const earliest = options.earliest === undefined ? null : formatTime(options.earliest.getTime())
+  const latest = formatTime(options.latest?.getTime() ?? options.asOf.getTime() + FUTURE_TOLERANCE_MS)
+  const origin = source === '' ? { format: options.format } : { format: options.format, source }
+
+  const place = (line: Line): ParsedEvent[] | string => {
+    if (line.text === null) return line.problem ?? 'unreadable'
+    if (line.text.trim() === '') return 'an empty line'
+    const readings = parse(line.text)
+    if (typeof readings === 'string') return readings
+    const events: ParsedEvent[] = []
+    for (const { event, id, key } of readings) {
+      const { created_at: time } = event
+      if (earliest !== null && isBefore(time, earliest)) return `at ${time}, before ${earliest}`
+      if (isBefore(latest, time)) return `at ${time}, after ${latest}`
+      const ingest = line.repaired ? { ...origin, line: line.number, repaired: true } : { ...origin, line: line.number }
+      const identified: SecurityEvent = {
+        ...event,
+        id: id ?? identity.identify(time, key, line.text),
+        event_details: { ...event.event_details, [INGEST_KEY]: ingest },
+      }
+      events.push({ line: line.number, event: identified })
+    }
+    return events
+  }
+
+  const batch = (lines: readonly Line[]): ParsedBatch => {
+    const events: ParsedEvent[] = []
+    const rejected: Rejection[] = []
+    for (const line of lines) {
+      const found = place(line)
+      if (typeof found === 'string') rejected.push({ line: line.number, reason: found })
+      else for (const event of found) events.push(event)
+    }
+    return { read: lines.length, accepted: lines.length - rejected.length, events, rejected }
+  }
+
+  return { push: (chunk) => batch(reader.push(chunk)), end: () => batch(reader.end()) }
+}
+
+/** The same over a stream: one batch for each of its chunks. */
+export async function* parseEvents(
+  bytes: AsyncIterable<Uint8Array>,
+  options: ParseOptions,
+): AsyncGenerator<ParsedBatch, void, undefined> {
+  const parser = createEventParser(options)
+  for await (const chunk of bytes) yield parser.push(chunk)
+  yield parser.end()
+}
+
+function readerOf(options: ParseOptions): LineReader {
+  return options.format === 'sshd' ? createLineReader(MAX_SYSLOG_LINE_BYTES) : createJsonReader()
+}
+
+function parserOf(options: ParseOptions): LineParser {
+  switch (options.format) {
+    case 'sshd':
+      return createSshdParser(options)
+    case 'json':
+      return parseJsonEvent
+    case 'ocsf':
+      return parseOcsfEvent
+    case 'cloudtrail':
+      return parseCloudTrailRecord
+  }
+}
+
+/** Compares times as `formatTime` and `normaliseTime` write them, by their digits. */
+function isBefore(a: string, b: string): boolean {
+  return a.slice(0, -1) < b.slice(0, -1)
+}

@@ -1,0 +1,73 @@
+import { JsonArrayReader } from './json-array.ts'
+import { createLineReader, type Line, type LineReader, MAX_LINE_BYTES } from './lines.ts'
+
+/** Bytes at the start of a document that tell what it is. */
+const HEAD_BYTES = 512
+const DOCUMENT = /^\ufeff?\s*(\{\s*"Records"\s*:\s*)?\[/
+
+/**
+ * Reads JSON of any size, in constant memory: one object a line, an array of objects, or CloudTrail's
+ * `{"Records": […]}`, also several after another. In an array the lines are its elements, counted from 1.
+ */
+export function createJsonReader(maxBytes = MAX_LINE_BYTES): LineReader {
+  let head = new Uint8Array(0)
+  let inner: LineReader | JsonArrayReader | null = null
+  let before = 0
+
+  /** Reads on behind the end of a document, until there is nothing left to decide. */
+  const decide = (rest: Uint8Array, final: boolean, lines: Line[]) => {
+    let bytes = rest
+    for (;;) {
+      head = Uint8Array.from(Buffer.concat([head, trimStart(head, bytes)]))
+      if (head.length === 0 || (head.length < HEAD_BYTES && !final)) return
+      const match = DOCUMENT.exec(Buffer.from(head.subarray(0, HEAD_BYTES)).toString('utf8'))
+      bytes = head
+      head = new Uint8Array(0)
+      if (match === null) {
+        inner = createLineReader(maxBytes, before)
+        lines.push(...inner.push(bytes))
+        return
+      }
+      const reader = new JsonArrayReader(maxBytes, before, match[1] !== undefined)
+      inner = reader
+      const left = reader.push(bytes.subarray(Buffer.byteLength(match[0])), lines)
+      if (left === null) return
+      before = reader.number
+      inner = null
+      bytes = left
+    }
+  }
+
+  return {
+    push(chunk) {
+      const lines: Line[] = []
+      if (inner === null) {
+        decide(chunk, false, lines)
+      } else if (inner instanceof JsonArrayReader) {
+        const left = inner.push(chunk, lines)
+        if (left !== null) {
+          before = inner.number
+          inner = null
+          decide(left, false, lines)
+        }
+      } else {
+        return inner.push(chunk)
+      }
+      return lines
+    },
+    end() {
+      const lines: Line[] = []
+      if (inner === null) decide(new Uint8Array(0), true, lines)
+      if (inner !== null) lines.push(...inner.end())
+      return lines
+    },
+  }
+}
+
+/** `bytes` without leading white space where nothing stands before them. */
+function trimStart(head: Uint8Array, bytes: Uint8Array): Uint8Array {
+  if (head.length > 0) return bytes
+  let start = 0
+  while (start < bytes.length && (bytes[start] ?? 0) <= 0x20) start += 1
+  return bytes.subarray(start)
+}

@@ -1,0 +1,76 @@
+import type { SshdFacts, SshdRule } from './facts.ts'
+
+/**
+ * A user name may hold anything, ` from 192.0.2.1 port 22` included, so that the last such words of the
+ * message are the true ones. Only what sshd itself writes about a key may follow `ssh2`.
+ */
+const KEY = String.raw`: ([A-Z][A-Z0-9-]* (?:SHA256|MD5):\S+(?: ID .*)?)`
+const ATTEMPT = new RegExp(
+  String.raw`^(Failed|Accepted) (\S+) for (invalid user |illegal user )?(.*) from (\S+) port (\d+)(?: ssh[12])?(?:${KEY})?$`,
+  's',
+)
+const INVALID_USER = /^(?:Invalid|Illegal) user (.*) from (\S+?)(?: port (\d+))?$/s
+const LIMIT = /^maximum authentication attempts exceeded for (?:invalid user )?(.*) from (\S+) port (\d+)(?: ssh[12])?$/s
+const NOT_ALLOWED = /^User (.*) from (\S+) not allowed because (.*)$/s
+const NOT_ALLOWED_NAMELESS = /^User (\S*) not allowed because (.*)$/s
+const ROOT_REFUSED = /^ROOT LOGIN REFUSED FROM (\S+)(?: port (\d+))?/
+const PAM_ERROR = /^PAM: (.*) for (?:illegal user |invalid user )?(.*) from (\S+?)$/s
+const TIMEOUT = /^Timeout before authentication for (?:connection from )?(\S+)(?: to \S+?)?,?(?: port (\d+)| pid = \d+)?$/
+
+/** `Failed password for invalid user x from 192.0.2.1 port 22 ssh2`: one line for each real attempt. */
+export const attempt: SshdRule = (message) => {
+  const match = ATTEMPT.exec(message)
+  if (match === null) return null
+  const [, verdict, method = '', invalid, user, source, port, key] = match
+  const details: Record<string, unknown> = { method }
+  if (invalid !== undefined) details['invalid_user'] = true
+  if (key !== undefined) details['key'] = key
+  return { type: attemptType(verdict, method), user, source, port, details }
+}
+
+/** The method `none` carries no credential: a client asks which methods there are, and no penalty follows. */
+function attemptType(verdict: string | undefined, method: string): SshdFacts['type'] {
+  if (verdict === 'Accepted') return 'authentication_success'
+  return method === 'none' ? 'authentication_probe' : 'authentication_failure'
+}
+
+export const invalidUser: SshdRule = (message) => {
+  const match = INVALID_USER.exec(message)
+  if (match === null) return null
+  return { type: 'invalid_user', user: match[1], source: match[2], port: match[3] }
+}
+
+export const limitExceeded: SshdRule = (message) => {
+  const match = LIMIT.exec(message)
+  if (match === null) return null
+  return { type: 'authentication_limit_exceeded', user: match[1], source: match[2], port: match[3] }
+}
+
+export const userNotAllowed: SshdRule = (message) => {
+  const match = NOT_ALLOWED.exec(message)
+  if (match !== null) return denied(match[1], match[2], match[3])
+  const nameless = NOT_ALLOWED_NAMELESS.exec(message)
+  return nameless === null ? null : denied(nameless[1], undefined, nameless[2])
+}
+
+function denied(user: string | undefined, source: string | undefined, reason: string | undefined): SshdFacts {
+  return { type: 'access_denied', user, source, details: { reason } }
+}
+
+export const rootRefused: SshdRule = (message) => {
+  const match = ROOT_REFUSED.exec(message)
+  if (match === null) return null
+  return { type: 'access_denied', user: 'root', source: match[1], port: match[2], details: { reason: 'root login refused' } }
+}
+
+/** `error: PAM: Authentication failure for root from host`, of keyboard-interactive logins. */
+export const pamError: SshdRule = (message) => {
+  const match = PAM_ERROR.exec(message)
+  if (match === null) return null
+  return { type: 'pam_authentication_failure', user: match[2], source: match[3], details: { reason: match[1] } }
+}
+
+export const loginTimeout: SshdRule = (message) => {
+  const match = TIMEOUT.exec(message)
+  return match === null ? null : { type: 'login_timeout', source: match[1], port: match[2] }
+}

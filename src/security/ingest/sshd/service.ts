@@ -1,0 +1,28 @@
+import type { SshdRule } from './facts.ts'
+import { limitExceeded, loginTimeout, pamError } from './authentication.ts'
+import { probe, receivedDisconnect } from './connection.ts'
+
+const LISTENING = /^Server listening on (\S+) port (\d+)/
+const TERMINATING = /^Received signal (\d+); terminating/
+
+export const listening: SshdRule = (message) => {
+  const match = LISTENING.exec(message)
+  return match === null ? null : { type: 'service_started', details: { listen: match[1], listen_port: Number(match[2]) } }
+}
+
+export const terminating: SshdRule = (message) => {
+  const match = TERMINATING.exec(message)
+  return match === null ? null : { type: 'service_stopped', details: { signal: Number(match[1]) } }
+}
+
+/** `error: …` and `fatal: …`: what they report, where it has a type of its own; else that sshd failed. */
+export const failed: SshdRule = (message) => {
+  const colon = message.indexOf(': ')
+  const level = message.slice(0, colon)
+  const said = message.slice(colon + 2)
+  for (const rule of [receivedDisconnect, limitExceeded, pamError, loginTimeout, probe]) {
+    const facts = rule(said)
+    if (facts !== null) return facts
+  }
+  return { type: 'service_error', details: { level, reason: said } }
+}

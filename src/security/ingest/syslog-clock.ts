@@ -1,0 +1,65 @@
+import type { YearlessTime } from './syslog-year.ts'
+import { dayOfYear, FUTURE_TOLERANCE_MS, localTime, YearScan, yearStep } from './syslog-year.ts'
+import { formatTime } from './time.ts'
+import type { Zone } from './zone.ts'
+
+/** Where clocks were set back an hour repeats; a line this much before the last is in the second of the two. */
+const DISORDER_MS = 5 * 60_000
+
+export interface SyslogClock {
+  /** The line's time as RFC 3339 in UTC, and null as reason; or null and why it has none. */
+  resolve(time: YearlessTime): { readonly time: string; readonly reason: null } | { readonly time: null; readonly reason: string }
+}
+
+/**
+ * Gives the times of a traditional syslog their year and zone, line after line. `firstYear` is the year of
+ * the first line; without it that line gets the latest year that is not after `asOf`. The same lines give
+ * the same times however often and in whatever portions they are read from the start.
+ */
+export function createSyslogClock(zone: Zone, asOf: Date, firstYear: number | null): SyslogClock {
+  const latest = asOf.getTime() + FUTURE_TOLERANCE_MS
+  let year = firstYear
+  let previousDay: number | null = null
+  let previousInstant = Number.NEGATIVE_INFINITY
+  let lastTime: YearlessTime | null = null
+  let lastAnswer: ReturnType<SyslogClock['resolve']> | null = null
+
+  const answer = (time: YearlessTime): ReturnType<SyslogClock['resolve']> => {
+    year ??= inferred(zone, asOf, time)
+    if (year === null) return none(`no year puts this before ${formatTime(asOf.getTime())}`)
+    const day = dayOfYear(time)
+    const step = previousDay === null ? 0 : yearStep(previousDay, day)
+    const local = localTime(year + step, time)
+    if (local === null) return none(`${year + step} has no 29 February`)
+    const [first = Number.NaN, second] = zone.instants(local)
+    const instant = second !== undefined && first < previousInstant - DISORDER_MS ? second : first
+    if (instant > latest) return none(`in the future as of ${formatTime(asOf.getTime())}`)
+    if (step >= 0) {
+      year += step
+      previousDay = day
+      previousInstant = instant
+    }
+    return { time: formatTime(instant), reason: null }
+  }
+
+  return {
+    resolve(time) {
+      const same = lastTime !== null && time.clock === lastTime.clock && time.day === lastTime.day
+      if (!same || time.month !== lastTime?.month || lastAnswer === null) {
+        lastTime = time
+        lastAnswer = answer(time)
+      }
+      return lastAnswer
+    },
+  }
+}
+
+function none(reason: string): { readonly time: null; readonly reason: string } {
+  return { time: null, reason }
+}
+
+function inferred(zone: Zone, asOf: Date, first: YearlessTime): number | null {
+  const scan = new YearScan()
+  scan.push(first)
+  return scan.firstYear(zone, asOf)
+}

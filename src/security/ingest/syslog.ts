@@ -1,0 +1,64 @@
+import { normaliseTime } from './time.ts'
+import type { YearlessTime } from './syslog-year.ts'
+
+/** Months as syslog writes them; the position gives the number. */
+const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec'
+const MILLISECONDS_A_SECOND = 1000
+
+/** `<38>Dec 10 06:55:46 host rest`, priority and fraction optional. */
+const TRADITIONAL = /^(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]?\d) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})? (\S+) (.*)$/s
+/** `<38>2016-12-10T06:55:46.123456+08:00 host rest`, as rsyslog and journald write files. */
+const DATED = /^(?:<\d{1,3}>)?(\d{4}-\d\d-\d\dT\S+) (\S+) (.*)$/s
+/** RFC 5424: `<38>1 time host program pid id structured-data message`. */
+const RFC5424 = /^<\d{1,3}>1 (\S+) (\S+) (\S+) (\S+) \S+ (?:-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: \ufeff?(.*))?$/s
+const TAG = /^([^\s:[\]]{1,64})(?:\[(\d{1,10})\])?: ?(.*)$/s
+
+/** A line of syslog: when, where, which program, what. */
+export interface SyslogLine {
+  /** RFC 3339 in UTC, or a time whose year and zone the line does not tell. */
+  readonly time: string | YearlessTime
+  readonly host: string
+  /** Null for what syslog itself says, such as `last message repeated 2 times`. */
+  readonly program: string | null
+  readonly pid: number | null
+  readonly message: string
+}
+
+/** The parts of a line, or why it is no line of syslog. */
+export function parseSyslog(line: string): SyslogLine | string {
+  const traditional = TRADITIONAL.exec(line)
+  if (traditional !== null) {
+    const [, month = '', day, hour, minute, second, host = '', rest = ''] = traditional
+    const time = yearlessTime(month, Number(day), Number(hour), Number(minute), Number(second))
+    return time === null ? 'the time names no real date or hour' : withTag(time, host, rest)
+  }
+  const structured = RFC5424.exec(line)
+  if (structured !== null) {
+    const [, written = '', host = '', program = '', pid = '', message = ''] = structured
+    const time = normaliseTime(written)
+    if (time === null) return 'the time is not one of RFC 3339 with an offset'
+    return { time, host, program, pid: /^\d+$/.test(pid) ? Number(pid) : null, message }
+  }
+  const dated = DATED.exec(line)
+  if (dated === null) return 'not a line of syslog'
+  const [, written = '', host = '', rest = ''] = dated
+  const time = normaliseTime(written)
+  return time === null ? 'the time is not one of RFC 3339 with an offset' : withTag(time, host, rest)
+}
+
+function withTag(time: string | YearlessTime, host: string, rest: string): SyslogLine {
+  const tag = TAG.exec(rest)
+  if (tag === null) return { time, host, program: null, pid: null, message: rest }
+  const [, program = '', pid, message = ''] = tag
+  return { time, host, program, pid: pid === undefined ? null : Number(pid), message }
+}
+
+function yearlessTime(name: string, day: number, hour: number, minute: number, second: number): YearlessTime | null {
+  const at = MONTHS.indexOf(name)
+  // 29 February passes here; whether the year has one is known with the year.
+  if (at % 3 !== 0 || day < 1 || hour > 23 || minute > 59 || second > 60) return null
+  const month = at / 3 + 1
+  const days = month === 2 ? 29 : month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
+  if (day > days) return null
+  return { month, day, clock: ((hour * 60 + minute) * 60 + second) * MILLISECONDS_A_SECOND }
+}

@@ -1,0 +1,34 @@
+import { expect, test, vi } from 'vitest'
+import { jobHistory, lifecycleTasks, runNow, startWorker } from '../../src/operations/index.ts'
+import { migrateDown, migrationStatus } from '../../src/postgres/index.ts'
+import { MIGRATIONS, testDatabase } from '../support/index.ts'
+import { keepingLog } from './keeping-log.ts'
+
+const VERSION = 9
+
+const database = testDatabase()
+const worker = database.open('worker')
+
+test('the schedule goes down after it was used, but not with its history', async () => {
+  const controller = new AbortController()
+  const running = await startWorker({
+    database: worker,
+    directUrl: database.url('worker'),
+    tasks: lifecycleTasks,
+    log: keepingLog(),
+    signal: controller.signal,
+  })
+  await runNow(worker, 'partitions')
+  await vi.waitFor(
+    async () => expect(await jobHistory(worker, 'partitions')).toMatchObject([{ state: 'done' }]),
+    { timeout: 20_000 },
+  )
+  controller.abort()
+  await running.done
+  const options = { url: database.url('owner'), directory: MIGRATIONS }
+  const { applied } = await migrationStatus(options)
+  const steps = applied.filter((migration) => migration.version >= VERSION).length
+  await expect(migrateDown({ ...options, steps })).rejects.toThrow('lifecycle.job_runs')
+  await database.asSuperuser((session) => session.query('delete from lifecycle.job_runs'))
+  expect(await migrateDown({ ...options, steps })).toContain('000009_schedule')
+})
