@@ -21,32 +21,40 @@ export async function serve(options: ProcessOptions & { readonly onReady: (ready
   const { settings, version, log, signal, onReady } = options
   requireDatabaseUrl(settings, 'serve')
   await openDataFolder(settings.data)
-  await using cleanup = new AsyncDisposableStack()
-  const store = await openObjects(settings)
-  const connections = await findConnections(settings)
-  const database = connections.open('worker', { poolSize: settings.poolSize })
-  cleanup.defer(() => database.close())
-  const bootstrapKey = await openBootstrapKey(settings.data)
-  const http = await serveHttp({ host: settings.host, port: settings.port, version, log, database, store, bootstrapKey })
-  cleanup.defer(() => http.close())
-  onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+  const cleanup = new AsyncDisposableStack()
+  try {
+    const store = await openObjects(settings)
+    const connections = await findConnections(settings)
+    const database = connections.open('worker', { poolSize: settings.poolSize })
+    cleanup.defer(() => database.close())
+    const bootstrapKey = await openBootstrapKey(settings.data)
+    const http = await serveHttp({ host: settings.host, port: settings.port, version, log, database, store, bootstrapKey })
+    cleanup.defer(() => http.close())
+    onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+  } finally {
+    await cleanup.disposeAsync()
+  }
 }
 
 /** The sealer and the timetable; any number of processes may work for one database. */
 export async function work(options: ProcessOptions & { readonly onReady: () => void }): Promise<void> {
   const { settings, log, signal, onReady } = options
   requireDatabaseUrl(settings, 'work')
-  await using cleanup = new AsyncDisposableStack()
-  const keyring = await openKeys(settings)
-  cleanup.defer(() => keyring.close())
-  const store = await openObjects(settings)
-  const connections = await findConnections(settings)
-  const database = connections.open('worker', { poolSize: settings.poolSize })
-  cleanup.defer(() => database.close())
-  const worker = await runWorker({ connections, database, keyring, store, log, signal })
-  onReady()
-  await worker.done
+  const cleanup = new AsyncDisposableStack()
+  try {
+    const keyring = await openKeys(settings)
+    cleanup.defer(() => keyring.close())
+    const store = await openObjects(settings)
+    const connections = await findConnections(settings)
+    const database = connections.open('worker', { poolSize: settings.poolSize })
+    cleanup.defer(() => database.close())
+    const worker = await runWorker({ connections, database, keyring, store, log, signal })
+    onReady()
+    await worker.done
+  } finally {
+    await cleanup.disposeAsync()
+  }
 }
 
 function requireDatabaseUrl(settings: Settings, verb: string): void {

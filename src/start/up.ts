@@ -28,32 +28,36 @@ export async function up(options: UpOptions): Promise<void> {
     })
   }
   await openDataFolder(settings.data)
-  await using cleanup = new AsyncDisposableStack()
-  const keyring = await openKeys(settings)
-  cleanup.defer(() => keyring.close())
-  const store = await openObjects(settings)
-  const server = await startEmbedded({ dataDir: settings.data, port: 0, signal })
-  cleanup.defer(() => server.stop())
-  const connections = await prepareCluster({ server, keyring, signal })
-  const database = connections.open('worker', { poolSize: settings.poolSize })
-  cleanup.defer(() => database.close())
-  const stopping = new AbortController()
-  const worker = await runWorker({ connections, database, keyring, store, log, signal: AbortSignal.any([signal, stopping.signal]) })
-  cleanup.defer(async () => {
-    stopping.abort()
-    await worker.done
-  })
-  const bootstrapKey = await openBootstrapKey(settings.data)
-  const http = await serveHttp({ host: settings.host, port: settings.port, version, log, database, store, bootstrapKey })
-  cleanup.defer(() => http.close())
-  await writeRunRecord(settings.data, { pid: process.pid, http: http.url, startedAt: new Date().toISOString() })
-  cleanup.defer(() => removeRunRecord(settings.data))
-  onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
-  const ended = await Promise.race([aborted(signal), server.exited])
-  if (ended !== undefined) {
-    throw new AkashiError('unavailable', `PostgreSQL ended (${ended.signal ?? `status ${ended.code}`})`, {
-      hint: `see its log below ${settings.data}, then start again`,
+  const cleanup = new AsyncDisposableStack()
+  try {
+    const keyring = await openKeys(settings)
+    cleanup.defer(() => keyring.close())
+    const store = await openObjects(settings)
+    const server = await startEmbedded({ dataDir: settings.data, port: 0, signal })
+    cleanup.defer(() => server.stop())
+    const connections = await prepareCluster({ server, keyring, signal })
+    const database = connections.open('worker', { poolSize: settings.poolSize })
+    cleanup.defer(() => database.close())
+    const stopping = new AbortController()
+    const worker = await runWorker({ connections, database, keyring, store, log, signal: AbortSignal.any([signal, stopping.signal]) })
+    cleanup.defer(async () => {
+      stopping.abort()
+      await worker.done
     })
+    const bootstrapKey = await openBootstrapKey(settings.data)
+    const http = await serveHttp({ host: settings.host, port: settings.port, version, log, database, store, bootstrapKey })
+    cleanup.defer(() => http.close())
+    await writeRunRecord(settings.data, { pid: process.pid, http: http.url, startedAt: new Date().toISOString() })
+    cleanup.defer(() => removeRunRecord(settings.data))
+    onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
+    const ended = await Promise.race([aborted(signal), server.exited])
+    if (ended !== undefined) {
+      throw new AkashiError('unavailable', `PostgreSQL ended (${ended.signal ?? `status ${ended.code}`})`, {
+        hint: `see its log below ${settings.data}, then start again`,
+      })
+    }
+  } finally {
+    await cleanup.disposeAsync()
   }
 }
 

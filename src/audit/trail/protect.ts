@@ -1,0 +1,77 @@
+import { AkashiError } from '../../foundation/index.ts'
+import type { Database, Session } from '../../postgres/index.ts'
+
+/** How the trail keeps a column: as it is, as a salted digest, or not at all. */
+export type ColumnTreatment = 'plain' | 'digest' | 'omit'
+
+export interface Protection {
+  /** `schema.table`, quoted as in SQL where it needs to be. */
+  readonly table: string
+  readonly classification?: 'public' | 'internal' | 'confidential' | 'restricted'
+  /** The column that says which person a row is about. */
+  readonly subject?: string
+  readonly columns?: Readonly<Record<string, ColumnTreatment>>
+  /** Columns whose change alone is not recorded. */
+  readonly ignore?: readonly string[]
+}
+
+/**
+ * Puts a table under audit, or changes how it is. `owner` must own the table or be a superuser; the
+ * statement runs under that login and not as akashi_owner, whom the application's tables do not belong to.
+ */
+export async function protect(owner: Database, protection: Protection): Promise<void> {
+  const { table, classification = 'internal', subject = null, columns = {}, ignore = [] } = protection
+  await owner.direct(async (session) => {
+    await requireTable(session, table)
+    await session.query('select audit.protect($1::regclass, $2, $3, $4, $5)', [
+      table,
+      classification,
+      subject,
+      JSON.stringify(columns),
+      ignore,
+    ])
+  })
+}
+
+/** Ends the audit of a table; its trail stays. */
+export async function unprotect(owner: Database, table: string): Promise<void> {
+  await owner.direct(async (session) => {
+    await requireTable(session, table)
+    await session.query('select audit.unprotect($1::regclass)', [table])
+  })
+}
+
+/** Says why a table needs no audit. */
+export async function exempt(owner: Database, table: string, reason: string): Promise<void> {
+  await owner.direct(async (session) => {
+    await requireTable(session, table)
+    await session.query('select audit.exempt($1::regclass, $2)', [table, reason])
+  })
+}
+
+async function requireTable(session: Session, table: string): Promise<void> {
+  const { rows } = await session.query<{ known: boolean }>('select to_regclass($1) is not null as known', [table])
+  if (rows[0]?.known !== true) {
+    throw new AkashiError('not_found', `there is no table ${table}`, {
+      hint: 'write it as schema.table, quoted as in SQL where it needs to be',
+    })
+  }
+}
+
+export interface Coverage {
+  readonly table: string
+  readonly state: 'protected' | 'exempt' | 'gap'
+  readonly classification: string | null
+  readonly reason: string | null
+}
+
+/** Every table with its state, gaps first. */
+export async function coverage(owner: Database): Promise<Coverage[]> {
+  const { rows } = await owner.direct((session) =>
+    session.query<Coverage>(
+      `select format('%I.%I', schema_name, table_name) as table, state, classification, reason
+       from audit.coverage order by state = 'gap' desc, state = 'protected' desc, 1`,
+    ),
+  )
+  return rows
+}

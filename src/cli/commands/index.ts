@@ -1,0 +1,32 @@
+/** Every verb. A verb is one file that registers itself and imports what is heavy when it runs. */
+import type { Command } from 'commander'
+import type { Perform } from '../invocation.ts'
+import { doctor } from './doctor.ts'
+import { ingest } from './ingest.ts'
+import { jobs } from './jobs.ts'
+import { migrate } from './migrate.ts'
+import { partitions } from './partitions.ts'
+import { protect, unprotect } from './protect.ts'
+import { serve, work } from './serve.ts'
+import { status, url } from './status.ts'
+import { up } from './up.ts'
+import { verify } from './verify.ts'
+
+export type Register = (program: Command, perform: Perform) => void
+
+/** In the order in which `--help` lists them. */
+export const commands: readonly Register[] = [
+  up,
+  serve,
+  work,
+  status,
+  url,
+  doctor,
+  migrate,
+  protect,
+  unprotect,
+  ingest,
+  verify,
+  partitions,
+  jobs,
+]

@@ -1,0 +1,68 @@
+import type { Register } from './index.ts'
+
+export const jobs: Register = (program, perform) => {
+  const group = program.command('jobs').description('the timetable: what runs when, and what became of it')
+  group
+    .command('list', { isDefault: true })
+    .description('list the jobs with their last runs')
+    .action(() =>
+      perform(async (cli) => {
+        const { listJobs } = await import('../../operations/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const found = await withConnections(cli, ({ pool }) => listJobs(pool('worker')))
+        const rows = found.map((job) => [
+          job.name,
+          job.schedule,
+          job.paused ? 'paused' : (job.lastRun?.state ?? 'never ran'),
+          job.lastRun?.startedAt,
+          job.description,
+        ])
+        cli.print({ jobs: found }, table(['job', 'schedule (UTC)', 'state', 'last run', 'what it does'], rows))
+        return 0
+      }),
+    )
+  group
+    .command('history')
+    .argument('<job>')
+    .description('list the last runs of a job')
+    .action((name: string) =>
+      perform(async (cli) => {
+        const { jobHistory } = await import('../../operations/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const runs = await withConnections(cli, ({ pool }) => jobHistory(pool('worker'), name))
+        const rows = runs.map((run) => [run.state, run.startedAt, run.finishedAt, run.message])
+        cli.print({ runs }, runs.length === 0 ? `${name} never ran` : table(['state', 'started', 'finished', ''], rows))
+        return 0
+      }),
+    )
+  group
+    .command('run')
+    .argument('<job>')
+    .description('ask the workers to run a job now')
+    .action((name: string) =>
+      perform(async (cli) => {
+        const { runNow } = await import('../../operations/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const requestedAt = await withConnections(cli, ({ pool }) => runNow(pool('worker'), name))
+        cli.print({ job: name, requestedAt }, `${name} was asked for; akashi jobs history ${name} shows its runs`)
+        return 0
+      }),
+    )
+  for (const paused of [true, false]) {
+    group
+      .command(paused ? 'pause' : 'resume')
+      .argument('<job>')
+      .description(paused ? 'leave a job out of the timetable' : 'put a job back into the timetable')
+      .action((name: string) =>
+        perform(async (cli) => {
+          const { pauseJob } = await import('../../operations/index.ts')
+          const { withConnections } = await import('../databases.ts')
+          await withConnections(cli, ({ pool }) => pauseJob(pool('worker'), name, paused))
+          cli.print({ job: name, paused }, `${name} is ${paused ? 'paused' : 'back in the timetable'}`)
+          return 0
+        }),
+      )
+  }
+}

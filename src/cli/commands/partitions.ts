@@ -1,0 +1,52 @@
+import { AkashiError } from '../../foundation/index.ts'
+import type { Invocation } from '../invocation.ts'
+import type { Register } from './index.ts'
+
+function asOf(cli: Invocation): Date | undefined {
+  const value = cli.flags['asOf']
+  if (value === undefined) return undefined
+  const time = new Date(String(value))
+  if (Number.isNaN(time.getTime())) {
+    throw new AkashiError('invalid_input', `${String(value)} is no time`, { hint: 'write it as 2026-12-31T00:00:00Z' })
+  }
+  return time
+}
+
+export const partitions: Register = (program, perform) => {
+  const group = program.command('partitions').description('the partitions that policies make ahead of time')
+  for (const verb of ['plan', 'apply'] as const) {
+    group
+      .command(verb)
+      .description(verb === 'plan' ? 'show what is missing; changes nothing' : 'make what is missing')
+      .option('--as-of <time>', 'as if it were then')
+      .action(() =>
+        perform(async (cli) => {
+          const lifecycle = await import('../../lifecycle/index.ts')
+          const { withConnections } = await import('../databases.ts')
+          const { table } = await import('../output/table.ts')
+          const work = verb === 'plan' ? lifecycle.planPartitions : lifecycle.applyPartitions
+          const tables = await withConnections(cli, ({ pool }) => work(pool('worker'), asOf(cli), { signal: cli.signal }))
+          const rows = tables.map((row) => [row.action, row.table, row.partition, row.from, row.to, row.message])
+          cli.print(
+            { tables },
+            tables.length === 0 ? 'nothing is missing' : table(['action', 'table', 'partition', 'from', 'to', ''], rows),
+          )
+          return tables.some(({ action }) => action === 'failed') ? 1 : 0
+        }),
+      )
+  }
+  group
+    .command('status')
+    .description('how far ahead every table is covered; exits 1 when one is about to run out')
+    .action(() =>
+      perform(async (cli) => {
+        const { partitionStatus } = await import('../../lifecycle/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const tables = await withConnections(cli, ({ pool }) => partitionStatus(pool('worker'), undefined, { signal: cli.signal }))
+        const rows = tables.map((t) => [t.alarm ? 'ALARM' : 'ok', t.table, t.interval, t.partitions, t.coveredUntil])
+        cli.print({ tables }, table(['', 'table', 'interval', 'partitions', 'covered until'], rows))
+        return tables.some(({ alarm }) => alarm) ? 1 : 0
+      }),
+    )
+}

@@ -1,0 +1,37 @@
+import type { Register } from './index.ts'
+
+export const status: Register = (program, perform) => {
+  program
+    .command('status')
+    .description('say where a running akashi up serves; --json gives URLs with their passwords')
+    .action(() =>
+      perform(async (cli) => {
+        const { describe } = await import('../../start/index.ts')
+        const found = await describe(await cli.config())
+        const { http, database, pid } = found
+        const text = [
+          http === null ? 'HTTP is not serving' : `HTTP       ${http}`,
+          database === null ? 'PostgreSQL is not running' : `PostgreSQL ${found.place}`,
+          `objects    ${found.objectStore}`,
+          ...(pid === null ? [] : [`process    ${pid}`]),
+        ].join('\n')
+        cli.print(found, text)
+        return http === null || database === null ? 3 : 0
+      }),
+    )
+}
+
+export const url: Register = (program, perform) => {
+  program
+    .command('url')
+    .description('print the URL of the database, for psql and applications; it holds a password')
+    .option('--role <role>', 'whose: app, worker, reader, security_admin, backup or superuser', 'app')
+    .action(() =>
+      perform(async (cli) => {
+        const { databaseUrl } = await import('../../start/index.ts')
+        const found = await databaseUrl(await cli.config(), String(cli.flags['role']))
+        cli.print({ url: found }, found)
+        return 0
+      }),
+    )
+}

@@ -1,0 +1,28 @@
+import { readVersion } from '../version.ts'
+import type { Register } from './index.ts'
+
+export const up: Register = (program, perform) => {
+  program
+    .command('up')
+    .description('run everything here: PostgreSQL, worker, HTTP; no configuration needed')
+    .option('--port <n>', 'port of HTTP on this machine (0 takes any free one)')
+    .option('--host <address>', 'address that HTTP listens on')
+    .action(() =>
+      perform(async (cli) => {
+        const { up: start } = await import('../../start/index.ts')
+        await start({
+          settings: await cli.config(),
+          version: readVersion(),
+          log: await cli.log(),
+          signal: cli.signal,
+          onReady: ({ url, bootstrapKey }) => {
+            if (bootstrapKey !== undefined) {
+              cli.note(`the key to ${url}/v1, shown this once: ${bootstrapKey}`)
+            }
+            cli.print({ ready: url }, `ready ${url}`)
+          },
+        })
+        return 0
+      }),
+    )
+}

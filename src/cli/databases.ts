@@ -1,0 +1,24 @@
+import type { Database, DatabaseRole } from '../postgres/index.ts'
+import type { Connections } from '../start/index.ts'
+import type { Invocation } from './invocation.ts'
+
+/** The database of the configuration, for one verb: whatever it opens is closed when its work is done. */
+export async function withConnections<T>(
+  cli: Invocation,
+  work: (connections: Connections & { pool(role: DatabaseRole): Database }) => Promise<T>,
+): Promise<T> {
+  const { findConnections } = await import('../start/index.ts')
+  const config = await cli.config()
+  const connections = await findConnections(config)
+  const opened: Database[] = []
+  const pool = (role: DatabaseRole) => {
+    const database = connections.open(role, { poolSize: 2 })
+    opened.push(database)
+    return database
+  }
+  try {
+    return await work({ ...connections, pool })
+  } finally {
+    await Promise.all(opened.map((database) => database.close()))
+  }
+}

@@ -1,0 +1,46 @@
+import { AkashiError } from '../foundation/index.ts'
+import { findConnections, loginRoles } from './connections.ts'
+import { objectStoreUrl } from './places.ts'
+import { readRunRecord } from './run-record.ts'
+import type { Settings } from './settings.ts'
+
+/** Where the parts of a running Akashi are. The URLs of the database hold passwords. */
+export interface Description {
+  readonly http: string | null
+  /** URL of the application's role; null when no database runs. */
+  readonly database: string | null
+  readonly superuser: string | null
+  /** The database without user and password. */
+  readonly place: string | null
+  readonly objectStore: string
+  readonly pid: number | null
+}
+
+export async function describe(settings: Settings): Promise<Description> {
+  const run = await readRunRecord(settings.data)
+  const base = { http: run?.http ?? null, objectStore: objectStoreUrl(settings), pid: run?.pid ?? null }
+  try {
+    const connections = await findConnections(settings)
+    const database = connections.directUrl('app')
+    const { host, pathname } = new URL(database)
+    return { ...base, database, superuser: connections.adminUrl, place: `${host}${pathname}` }
+  } catch (error) {
+    if (error instanceof AkashiError && error.code === 'unavailable') {
+      return { ...base, http: null, database: null, superuser: null, place: null }
+    }
+    throw error
+  }
+}
+
+/** The URL of one role's login, or the superuser's. */
+export async function databaseUrl(settings: Settings, role: string): Promise<string> {
+  const connections = await findConnections(settings)
+  if (role === 'superuser') return connections.adminUrl
+  const known = loginRoles.find((candidate) => candidate === role)
+  if (known === undefined) {
+    throw new AkashiError('invalid_input', `there is no role ${role}`, {
+      hint: `one of ${loginRoles.join(', ')} or superuser`,
+    })
+  }
+  return connections.directUrl(known)
+}

@@ -1,0 +1,59 @@
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { anonymous } from '../../src/postgres/index.ts'
+import { loadEvents, parseEvents, type ParseOptions } from '../../src/security/index.ts'
+import { testDatabase } from '../support/index.ts'
+import { testLedger } from '../support/ledger.ts'
+
+const database = testDatabase()
+const worker = database.open('worker')
+const ledger = testLedger(worker)
+const sample = fileURLToPath(new URL('../data/sshd.log', import.meta.url))
+const options: ParseOptions = { format: 'sshd', year: 2016, timezone: 'Asia/Shanghai', asOf: new Date('2026-01-01T00:00:00Z') }
+
+function load(path: string) {
+  return loadEvents(worker, parseEvents(createReadStream(path), options), { source: path, format: 'sshd' })
+}
+
+async function countBy(column: string, type: string): Promise<Record<string, number>> {
+  const { rows } = await worker.transaction(anonymous, (session) =>
+    session.query<{ key: string; count: number }>(
+      `select host(${column}) as key, count(*)::integer as count from security.security_events where event_type = $1 group by 1`,
+      [type],
+    ),
+  )
+  return Object.fromEntries(rows.map(({ key, count }) => [key, count]))
+}
+
+describe('taking in a log of sshd', () => {
+  it('accepts every line that is an event, says why the others are not, and counts like the raw file', async () => {
+    const result = await load(sample)
+    const raw = await readFile(sample, 'utf8')
+    expect(result.read).toBe(raw.trimEnd().split('\n').length)
+    expect(result.accepted + result.rejectedTotal).toBe(result.read)
+    expect(result.accepted).toBeGreaterThan(0)
+    for (const { reason } of result.rejected) expect(reason).not.toBe('')
+    const expected: Record<string, number> = {}
+    for (const line of raw.split('\n')) {
+      const times = Number(/message repeated (\d+) times/.exec(line)?.[1] ?? 1)
+      const address = /Failed password for .* from (\S+) port/.exec(line)?.[1]
+      if (address !== undefined) expected[address] = (expected[address] ?? 0) + times
+    }
+    expect(await countBy('source_ip', 'authentication_failure')).toEqual(expected)
+  })
+
+  it('adds nothing the second time', async () => {
+    const again = await load(sample)
+    expect(again.stored).toBe(0)
+    expect(again.known).toBeGreaterThan(0)
+  })
+
+  it('is sealed like anything else', async () => {
+    await ledger.seal()
+    const report = await ledger.verify()
+    expect(report.ok).toBe(true)
+    expect(Number(report.logs.find((log) => log.log === 'security_events')?.size)).toBeGreaterThan(0)
+  })
+})
