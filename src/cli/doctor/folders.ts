@@ -1,0 +1,55 @@
+import { access, constants, stat } from 'node:fs/promises'
+import { errno, folderOfFileUrl } from '../../foundation/index.ts'
+import { keysUrl, objectStoreUrl } from '../../start/index.ts'
+import type { Check, Finding } from './check.ts'
+
+/** Permission bits of group and others. */
+const OTHERS = 0o077
+
+export const dataFolder: Check = {
+  name: 'data folder',
+  run: ({ config }) => folderFinding(config.data, { onlyOwner: false }),
+}
+
+export const keyringFolder: Check = {
+  name: 'keyring',
+  run: ({ config }) => locationFinding(keysUrl(config), { onlyOwner: true }),
+}
+
+export const objectStoreFolder: Check = {
+  name: 'object store',
+  run: ({ config }) => locationFinding(objectStoreUrl(config), { onlyOwner: false }),
+}
+
+interface FolderDemands {
+  /** Whether nobody but its owner may look in. */
+  readonly onlyOwner: boolean
+}
+
+/** A location of another scheme is reached over the network, by its own check. */
+function locationFinding(url: string, demands: FolderDemands): Promise<Finding> | Finding {
+  if (URL.parse(url)?.protocol !== 'file:') return { ok: true, detail: 'not a folder of this machine' }
+  return folderFinding(folderOfFileUrl(url), demands)
+}
+
+async function folderFinding(path: string, { onlyOwner }: FolderDemands): Promise<Finding> {
+  try {
+    const found = await stat(path)
+    if (!found.isDirectory()) {
+      return { ok: false, detail: `${path} is no folder`, hint: 'move the file away, or name another place' }
+    }
+    if (onlyOwner && process.platform !== 'win32' && (found.mode & OTHERS) !== 0) {
+      return { ok: false, detail: `${path} is open to other users`, hint: `chmod 700 ${path}` }
+    }
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK)
+    return { ok: true, detail: path }
+  } catch (error) {
+    if (errno(error) === 'ENOENT')
+      return { ok: true, detail: `${path} is not there yet; the first start makes it` }
+    return {
+      ok: false,
+      detail: `${path} cannot be used (${errno(error) ?? 'unknown'})`,
+      hint: 'give its rights to the user that runs akashi, or name another place',
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { CommanderError } from 'commander'
+import { AkashiError, type Environment, redactText } from '../foundation/index.ts'
+import { toJson } from './invocation.ts'
+import type { ExitStatus, World } from './world.ts'
+
+const HINT_INTERNAL = 'run it again with AKASHI_LOG_LEVEL=debug to see where'
+
+/** Tells a failure: two lines on standard error, with --json a document on standard output as well. */
+export function report(error: AkashiError, world: World, json: boolean): ExitStatus {
+  const message = redactText(error.message)
+  const hint = error.hint === undefined ? undefined : redactText(error.hint)
+  world.stderr.write(`akashi: ${message}\n`)
+  if (hint !== undefined) world.stderr.write(`hint: ${hint}\n`)
+  if (showsStack(world.environment)) world.stderr.write(`${redactText(stackOf(error))}\n`)
+  if (json) world.stdout.write(`${toJson({ error: { code: error.code, message, hint: hint ?? null } })}\n`)
+  return error.exit
+}
+
+/** Everything that a verb may throw as an error of the catalogue. */
+export function toAkashiError(thrown: unknown, signal: AbortSignal): AkashiError {
+  const aborted = thrown instanceof Error && thrown.name === 'AbortError'
+  const cancelled = thrown instanceof AkashiError && thrown.code === 'cancelled'
+  if (signal.aborted && (aborted || cancelled || thrown === signal.reason)) {
+    return new AkashiError('cancelled', `cancelled by ${String(signal.reason)}`, { cause: thrown })
+  }
+  if (thrown instanceof AkashiError) return thrown
+  if (thrown instanceof CommanderError) return wrongUse(thrown)
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  return new AkashiError('internal', message, { hint: HINT_INTERNAL, cause: thrown })
+}
+
+/** `error: unknown option '--jsn'\n(Did you mean --json?)` → message and hint. */
+function wrongUse(error: CommanderError): AkashiError {
+  const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
+  const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(' '))?.[1]
+  const hint = suggestion === undefined ? 'akashi --help lists what there is' : `did you mean ${suggestion}?`
+  return new AkashiError('invalid_input', first.replace(/\.$/, ''), { hint, cause: error })
+}
+
+function showsStack(environment: Environment): boolean {
+  return ['debug', 'trace'].includes(environment['AKASHI_LOG_LEVEL'] ?? '')
+}
+
+/** The stacks of an error and of what caused it. */
+function stackOf(error: Error): string {
+  const own = error.stack ?? error.message
+  return error.cause instanceof Error ? `${own}\ncaused by ${stackOf(error.cause)}` : own
+}

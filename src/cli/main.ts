@@ -1,0 +1,31 @@
+import { isatty } from 'node:tty'
+import { run } from './program.ts'
+import type { World } from './world.ts'
+
+const STATUS_OF_KILLED = 130
+
+const controller = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    // Once asks, twice insists.
+    if (controller.signal.aborted) process.exit(STATUS_OF_KILLED)
+    controller.abort(signal)
+  })
+}
+
+// A reader that has seen enough (`akashi … | head`) is no error.
+process.stdout.on('error', (error) => {
+  if ('code' in error && error.code === 'EPIPE') process.exit()
+  throw error
+})
+
+const world: World = {
+  environment: process.env,
+  directory: process.cwd(),
+  stdout: process.stdout,
+  stderr: process.stderr,
+  interactive: isatty(process.stderr.fd),
+  signal: controller.signal,
+}
+
+process.exitCode = await run(process.argv.slice(2), world)
