@@ -35,6 +35,16 @@ const packages = {
   commander: '^src/cli/',
 }
 
+// The native TypeScript compiler has no JavaScript interface, so swc parses for dependency-cruiser. Its
+// visitor predates `using` and stops at one with an error; it has the shape of a variable declaration.
+const { Visitor } = require('@swc/core/Visitor.js')
+const { visitStatement } = Visitor.prototype
+Visitor.prototype.visitStatement = function (statement) {
+  if (statement.type !== 'UsingDeclaration') return visitStatement.call(this, statement)
+  this.visitVariableDeclarators(statement.decls)
+  return statement
+}
+
 const either = (names) => `(${names.join('|')})`
 
 /** Resolved inside node_modules, or the bare name where the package is not installed. */
@@ -131,9 +141,8 @@ module.exports = {
     },
   ],
   options: {
-    // The native TypeScript compiler has no JavaScript interface, so swc reads the sources; type-only
-    // imports count like any other.
     parser: 'swc',
+    // Type-only imports count like any other.
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '^((web|infra)/)?dist/' },

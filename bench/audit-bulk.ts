@@ -27,7 +27,10 @@ export const auditBulk: Benchmark = {
         await cluster.asAdministrator((session) => session.query(`update ${table} set amount = amount + 1`))
         return performance.now() - begun
       }
-      const figures = await interleave({ unaudited: update('bulk_plain'), audited: update('bulk_audited') }, options)
+      const figures = await interleave(
+        { unaudited: update('bulk_plain'), audited: update('bulk_audited') },
+        options,
+      )
       return [atMost('audited ÷ unaudited', ratio(figures.audited, figures.unaudited), '×', 3.5)]
     } finally {
       await cluster.close()

@@ -8,7 +8,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { logs, seal } from '../src/audit/index.ts'
 import type { Actor, Database } from '../src/postgres/index.ts'
 import { type BenchCluster, benchCluster } from './cluster.ts'
-import { atLeast, type Benchmark, type BenchmarkOptions, figure, interleave, median, ratio } from './harness.ts'
+import {
+  atLeast,
+  type Benchmark,
+  type BenchmarkOptions,
+  figure,
+  interleave,
+  median,
+  ratio,
+} from './harness.ts'
 
 const CLIENTS = 32
 const SECONDS_PER_TURN = 4
@@ -131,10 +139,30 @@ export const audit: Benchmark = {
           options,
         )
         return [
-          atLeast('audited and sealed ÷ unaudited, both with context', ratio(figures['audited, context'], figures['unaudited, context']), '×', 0.6),
-          atLeast('audited and sealed ÷ unaudited, both without context', ratio(figures.audited, figures.unaudited), '×', 0.5),
-          atLeast("audited and sealed ÷ supa_audit's way", ratio(figures['audited, context'], figures['row trigger, jsonb']), '×', 2),
-          atLeast('audited and sealed ÷ hash chain in a trigger', ratio(figures['audited, context'], figures['hash chain']), '×', 5),
+          atLeast(
+            'audited and sealed ÷ unaudited, both with context',
+            ratio(figures['audited, context'], figures['unaudited, context']),
+            '×',
+            0.6,
+          ),
+          atLeast(
+            'audited and sealed ÷ unaudited, both without context',
+            ratio(figures.audited, figures.unaudited),
+            '×',
+            0.5,
+          ),
+          atLeast(
+            "audited and sealed ÷ supa_audit's way",
+            ratio(figures['audited, context'], figures['row trigger, jsonb']),
+            '×',
+            2,
+          ),
+          atLeast(
+            'audited and sealed ÷ hash chain in a trigger',
+            ratio(figures['audited, context'], figures['hash chain']),
+            '×',
+            5,
+          ),
           figure('audited and sealed writes', median(figures['audited, context']), 'transactions/s'),
         ]
       } finally {

@@ -33,7 +33,10 @@ export async function benchCluster(): Promise<BenchCluster> {
     asAdministrator: (work) => owner.direct(work, { timeoutMs: 0 }),
     application: async (poolSize) => {
       const key = await keyring.ensure('context')
-      const database = connections.open('app', { poolSize, contextKey: { id: key.id, secret: await keyring.secret(key.id) } })
+      const database = connections.open('app', {
+        poolSize,
+        contextKey: { id: key.id, secret: await keyring.secret(key.id) },
+      })
       open.push(database)
       return database
     },

@@ -44,7 +44,10 @@ export async function interleave<C extends Contenders>(
   { rounds, progress }: BenchmarkOptions,
 ): Promise<Record<keyof C & string, number[]>> {
   const names = Object.keys(contenders)
-  const figures = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<keyof C & string, number[]>
+  const figures = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<
+    keyof C & string,
+    number[]
+  >
   for (let round = 0; round < rounds; round += 1) {
     for (let i = 0; i < names.length; i += 1) {
       const name = names[(i + round) % names.length] ?? ''

@@ -24,7 +24,9 @@ const load = name === undefined ? undefined : benchmarks[name]
 const rounds = Number(values.rounds)
 const scale = Number(values.scale)
 if (load === undefined || !Number.isInteger(rounds) || rounds < 1 || !(scale > 0)) {
-  process.stderr.write(`usage: npm run bench -- <${Object.keys(benchmarks).join('|')}> [--json] [--rounds N] [--scale S]\n`)
+  process.stderr.write(
+    `usage: npm run bench -- <${Object.keys(benchmarks).join('|')}> [--json] [--rounds N] [--scale S]\n`,
+  )
   process.exit(2)
 }
 
@@ -40,6 +42,8 @@ if (values.json) {
   process.stdout.write(`${benchmark.name}: ${benchmark.description}\n`)
   for (const { measure, value, unit, bar, met } of results) {
     const verdict = met === null ? '' : met ? '  met' : '  NOT MET'
-    process.stdout.write(`  ${measure}: ${format(value)} ${unit}${bar === null ? '' : `  (bar ${bar})${verdict}`}\n`)
+    process.stdout.write(
+      `  ${measure}: ${format(value)} ${unit}${bar === null ? '' : `  (bar ${bar})${verdict}`}\n`,
+    )
   }
 }

@@ -29,7 +29,10 @@ export const seal: Benchmark = {
       const backlog = Math.round(BACKLOG_ROWS * scale)
       for (let round = 0; round < rounds; round += 1) {
         await cluster.asAdministrator((session) =>
-          session.query(`insert into bench_seal (note) select 'two boxes of green tea' from generate_series(1, $1::integer)`, [backlog]),
+          session.query(
+            `insert into bench_seal (note) select 'two boxes of green tea' from generate_series(1, $1::integer)`,
+            [backlog],
+          ),
         )
         const begun = performance.now()
         const { rows } = await sealLog(cluster.worker, cluster.keyring, auditLogs)
@@ -68,7 +71,9 @@ export const seal: Benchmark = {
       await Promise.all(
         Array.from({ length: WRITERS }, async () => {
           while (performance.now() < end) {
-            await application.transaction({}, (session) => session.query("insert into public.bench_seal (note) values ('x')"))
+            await application.transaction({}, (session) =>
+              session.query("insert into public.bench_seal (note) values ('x')"),
+            )
           }
         }),
       )

@@ -16,7 +16,9 @@ interface Run {
 
 async function up(data: string): Promise<Run> {
   const begun = performance.now()
-  const child = spawn(process.execPath, [main, 'up', '--data', data, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [main, 'up', '--data', data, '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   for await (const line of createInterface({ input: child.stdout })) {
     if (line.startsWith('ready ')) return { seconds: (performance.now() - begun) / 1000, child }
   }

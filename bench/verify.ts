@@ -1,7 +1,13 @@
 /** How fast a full verification reads: rows hashed and compared inside the server, tree and signatures included. */
-import { auditLogs, postgresEntrySql, seal, verify as verifyLedger, verifierKeys } from '../src/audit/index.ts'
+import {
+  auditLogs,
+  postgresEntrySql,
+  seal,
+  verifierKeys,
+  verify as verifyLedger,
+} from '../src/audit/index.ts'
 import { benchCluster } from './cluster.ts'
-import { atLeast, type Benchmark, interleave, median, ratio, figure } from './harness.ts'
+import { atLeast, type Benchmark, figure, interleave, median, ratio } from './harness.ts'
 
 const ROWS = 300_000
 
@@ -26,14 +32,21 @@ export const verify: Benchmark = {
           verify: async () => {
             const begun = performance.now()
             const report = await verifyLedger(cluster.worker, { verifierKeys: verifierKeys(cluster.keyring) })
-            if (!report.ok) throw new Error(`the ledger under the benchmark does not verify: ${JSON.stringify(report.logs)}`)
+            if (!report.ok)
+              throw new Error(
+                `the ledger under the benchmark does not verify: ${JSON.stringify(report.logs)}`,
+              )
             const checked = report.logs.reduce((sum, log) => sum + log.checked, 0)
             return (checked * 1000) / (performance.now() - begun)
           },
           'hash only': async () => {
             const begun = performance.now()
-            await cluster.worker.transaction({}, (session) =>
-              session.query(`select count(${entry.hash}) from (select ${entry.texts} from audit.audit_logs r offset 0) t`),
+            await cluster.worker.transaction(
+              {},
+              (session) =>
+                session.query(
+                  `select count(${entry.hash}) from (select ${entry.texts} from audit.audit_logs r offset 0) t`,
+                ),
               { timeoutMs: 600_000 },
             )
             return (count * 1000) / (performance.now() - begun)
@@ -43,7 +56,11 @@ export const verify: Benchmark = {
       )
       return [
         atLeast('rows verified per second, hashed in the engine', median(figures.verify), 'rows/s', 150_000),
-        figure('full verification ÷ hashing the same rows and nothing else', ratio(figures.verify, figures['hash only']), '×'),
+        figure(
+          'full verification ÷ hashing the same rows and nothing else',
+          ratio(figures.verify, figures['hash only']),
+          '×',
+        ),
       ]
     } finally {
       await cluster.close()

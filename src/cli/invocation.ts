@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import { type Config, type Logger, loadConfig, openLog } from '../foundation/index.ts'
 import { type Progress, startProgress } from './output/progress.ts'
 import type { ExitStatus, World } from './world.ts'
@@ -27,6 +28,9 @@ export type Work = (invocation: Invocation) => Promise<ExitStatus | undefined>
 
 /** Runs the work of a verb with its options; what it throws becomes the error on standard error. */
 export type Perform = (work: Work) => Promise<void>
+
+/** Adds a verb to the program. */
+export type Register = (program: Command, perform: Perform) => void
 
 export function createInvocation(world: World, flags: Readonly<Record<string, unknown>>): Invocation {
   const { environment, directory, stdout, stderr, signal, interactive } = world

@@ -1,7 +1,7 @@
 export { ledgerTasks, sealLoop, verifyAndRecord } from './ledger-tasks.ts'
 export type { Logger } from './log.ts'
 export { type Loop, type LoopContext, type LoopOptions, runLoop } from './loops.ts'
+export { openMetrics } from './metrics.ts'
 export * from './schedule/index.ts'
 export { lifecycleTasks } from './tasks.ts'
 export { type ThreadState, threadState } from './thread-state.ts'
-export { openMetrics } from './metrics.ts'

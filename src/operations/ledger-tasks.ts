@@ -47,13 +47,19 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
       const report = await verifyAndRecord(database, parts, { signal })
       const problems = report.logs.flatMap((log) => log.problems)
       if (!report.ok) {
-        throw new AkashiError('integrity', `verification found ${problems.length} problems, first: ${problems[0]?.detail}`, {
-          hint: 'run akashi verify',
-        })
+        throw new AkashiError(
+          'integrity',
+          `verification found ${problems.length} problems, first: ${problems[0]?.detail}`,
+          {
+            hint: 'run akashi verify',
+          },
+        )
       }
       return { checked: report.logs.reduce((sum, log) => sum + log.checked, 0) }
     },
-    'ledger.publish': async ({ database }) => ({ published: await publishCheckpoints(database, parts.store) }),
+    'ledger.publish': async ({ database }) => ({
+      published: await publishCheckpoints(database, parts.store),
+    }),
   }
 }
 

@@ -6,10 +6,29 @@ export function openMetrics(state: () => Promise<ThreadState>): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
-  const sealed = new Gauge({ name: 'akashi_ledger_entries', help: 'entries sealed', labelNames: ['log'], registers })
-  const pending = new Gauge({ name: 'akashi_ledger_pending_rows', help: 'committed rows that wait to be sealed', labelNames: ['log'], registers })
-  const covered = new Gauge({ name: 'akashi_partition_covered_until_seconds', help: 'end of the last partition made ahead, as a UNIX time', labelNames: ['table'], registers })
-  const verified = new Gauge({ name: 'akashi_ledger_last_verification_seconds', help: 'UNIX time of the last verification', registers })
+  const sealed = new Gauge({
+    name: 'akashi_ledger_entries',
+    help: 'entries sealed',
+    labelNames: ['log'],
+    registers,
+  })
+  const pending = new Gauge({
+    name: 'akashi_ledger_pending_rows',
+    help: 'committed rows that wait to be sealed',
+    labelNames: ['log'],
+    registers,
+  })
+  const covered = new Gauge({
+    name: 'akashi_partition_covered_until_seconds',
+    help: 'end of the last partition made ahead, as a UNIX time',
+    labelNames: ['table'],
+    registers,
+  })
+  const verified = new Gauge({
+    name: 'akashi_ledger_last_verification_seconds',
+    help: 'UNIX time of the last verification',
+    registers,
+  })
   new Gauge({
     name: 'akashi_ledger_last_verification_problems',
     help: 'problems that the last verification found',

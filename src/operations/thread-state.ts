@@ -22,7 +22,11 @@ export interface ThreadState {
     readonly pending: number
   }[]
   readonly lastVerification: { readonly at: string; readonly ok: boolean; readonly problems: number } | null
-  readonly partitions: readonly { readonly table: string; readonly coveredUntil: string | null; readonly alarm: boolean }[]
+  readonly partitions: readonly {
+    readonly table: string
+    readonly coveredUntil: string | null
+    readonly alarm: boolean
+  }[]
   readonly checkedAt: string
 }
 
@@ -60,12 +64,14 @@ export async function threadState(database: Database, signal?: AbortSignal): Pro
     protectedTables: tables,
     logs: states,
     lastVerification: await lastVerification(database),
-    partitions: (await partitionStatus(database, undefined, options)).map(({ table, coveredUntil, alarm }) => ({
-      table,
-      // A partition without an end covers whatever comes.
-      coveredUntil: coveredUntil === 'infinity' ? null : coveredUntil,
-      alarm,
-    })),
+    partitions: (await partitionStatus(database, undefined, options)).map(
+      ({ table, coveredUntil, alarm }) => ({
+        table,
+        // A partition without an end covers whatever comes.
+        coveredUntil: coveredUntil === 'infinity' ? null : coveredUntil,
+        alarm,
+      }),
+    ),
     checkedAt: new Date().toISOString(),
   }
 }

@@ -19,7 +19,13 @@ export const loginRoles = ['app', 'worker', 'reader', 'security_admin', 'backup'
 
 export interface Connections {
   /** A pool under the role; the caller closes it. */
-  open(role: DatabaseRole, options?: { readonly poolSize?: number; readonly contextKey?: { readonly id: string; readonly secret: Uint8Array } }): Database
+  open(
+    role: DatabaseRole,
+    options?: {
+      readonly poolSize?: number
+      readonly contextKey?: { readonly id: string; readonly secret: Uint8Array }
+    },
+  ): Database
   /** URL of an administrator, straight to the server. Holds a password: never print it. */
   readonly adminUrl: string
   /** URL of a role, straight to the server. Holds a password: never print it. */
@@ -31,7 +37,10 @@ export function rolePassword(superuserPassword: string, role: string): string {
   return createHmac('sha256', superuserPassword).update(`akashi role ${role}`).digest('base64url')
 }
 
-export function embeddedConnections(port: number, superuser: { readonly user: string; readonly password: string }): Connections {
+export function embeddedConnections(
+  port: number,
+  superuser: { readonly user: string; readonly password: string },
+): Connections {
   const url = (user: string, password: string) =>
     `postgresql://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${DATABASE_NAME}`
   const adminUrl = url(superuser.user, superuser.password)

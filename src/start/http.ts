@@ -32,7 +32,9 @@ export async function serveHttp(parts: HttpParts): Promise<HttpServer> {
     bootstrapKey: (presented) => bootstrapKey.matches(presented),
     threadState: (signal) => threadState(database, signal),
     readiness: async (signal) => [
-      await state('database', () => database.transaction(anonymous, (session) => session.query('select 1'), { signal })),
+      await state('database', () =>
+        database.transaction(anonymous, (session) => session.query('select 1'), { signal }),
+      ),
       await state('object store', () => store.head('checkpoints/ready')),
     ],
   })
@@ -41,7 +43,10 @@ export async function serveHttp(parts: HttpParts): Promise<HttpServer> {
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => app.close() }
 }
 
-async function state(name: string, check: () => Promise<unknown>): Promise<{ name: string; ok: boolean; detail: string }> {
+async function state(
+  name: string,
+  check: () => Promise<unknown>,
+): Promise<{ name: string; ok: boolean; detail: string }> {
   try {
     await check()
     return { name, ok: true, detail: 'answers' }

@@ -1,7 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import type { Keyring } from '../keys/index.ts'
 import { type EmbeddedServer, migrateUp, openDatabase } from '../postgres/index.ts'
-import { type Connections, DATABASE_NAME, embeddedConnections, loginRoles, rolePassword } from './connections.ts'
+import {
+  type Connections,
+  DATABASE_NAME,
+  embeddedConnections,
+  loginRoles,
+  rolePassword,
+} from './connections.ts'
 
 /** Where the migration files are, from the source tree and from `dist` alike. */
 export const migrationsDirectory: string = fileURLToPath(new URL('../../migrations', import.meta.url))
@@ -15,7 +21,11 @@ export async function prepareCluster(options: {
   const { server, keyring, signal } = options
   await createDatabase(server)
   const connections = embeddedConnections(server.port, server.superuser)
-  await migrateUp({ url: connections.adminUrl, directory: migrationsDirectory, ...(signal === undefined ? {} : { signal }) })
+  await migrateUp({
+    url: connections.adminUrl,
+    directory: migrationsDirectory,
+    ...(signal === undefined ? {} : { signal }),
+  })
   const admin = openDatabase({ url: connections.adminUrl, role: 'owner', poolSize: 1 })
   try {
     await admin.direct(async (session) => {
@@ -30,7 +40,10 @@ export async function prepareCluster(options: {
         await session.query(rows[0]?.statement ?? '')
       }
       const key = await keyring.ensure('context')
-      await session.query('select auth.add_context_key($1, $2)', [key.id, Buffer.from(await keyring.secret(key.id))])
+      await session.query('select auth.add_context_key($1, $2)', [
+        key.id,
+        Buffer.from(await keyring.secret(key.id)),
+      ])
     })
   } finally {
     await admin.close()
@@ -43,7 +56,8 @@ async function createDatabase(server: EmbeddedServer): Promise<void> {
   try {
     await maintenance.direct(async (session) => {
       const { rows } = await session.query('select from pg_database where datname = $1', [DATABASE_NAME])
-      if (rows.length === 0) await session.query(`create database ${DATABASE_NAME} encoding 'UTF8' template template0`)
+      if (rows.length === 0)
+        await session.query(`create database ${DATABASE_NAME} encoding 'UTF8' template template0`)
     })
   } finally {
     await maintenance.close()

@@ -17,7 +17,11 @@ export interface ProcessOptions {
 }
 
 /** A stateless HTTP node; any number may serve one database. */
-export async function serve(options: ProcessOptions & { readonly onReady: (ready: { readonly url: string; readonly bootstrapKey: string | undefined }) => void }): Promise<void> {
+export async function serve(
+  options: ProcessOptions & {
+    readonly onReady: (ready: { readonly url: string; readonly bootstrapKey: string | undefined }) => void
+  },
+): Promise<void> {
   const { settings, version, log, signal, onReady } = options
   requireDatabaseUrl(settings, 'serve')
   await openDataFolder(settings.data)
@@ -28,7 +32,15 @@ export async function serve(options: ProcessOptions & { readonly onReady: (ready
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
     const bootstrapKey = await openBootstrapKey(settings.data)
-    const http = await serveHttp({ host: settings.host, port: settings.port, version, log, database, store, bootstrapKey })
+    const http = await serveHttp({
+      host: settings.host,
+      port: settings.port,
+      version,
+      log,
+      database,
+      store,
+      bootstrapKey,
+    })
     cleanup.defer(() => http.close())
     onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))

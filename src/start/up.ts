@@ -23,9 +23,13 @@ export interface UpOptions {
 export async function up(options: UpOptions): Promise<void> {
   const { settings, version, log, signal, onReady } = options
   if (settings.databaseUrl !== undefined) {
-    throw new AkashiError('invalid_config', 'akashi up runs its own PostgreSQL, and DATABASE_URL names another', {
-      hint: 'use akashi serve and akashi work with DATABASE_URL, or unset it',
-    })
+    throw new AkashiError(
+      'invalid_config',
+      'akashi up runs its own PostgreSQL, and DATABASE_URL names another',
+      {
+        hint: 'use akashi serve and akashi work with DATABASE_URL, or unset it',
+      },
+    )
   }
   await openDataFolder(settings.data)
   const cleanup = new AsyncDisposableStack()
@@ -39,15 +43,34 @@ export async function up(options: UpOptions): Promise<void> {
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
     const stopping = new AbortController()
-    const worker = await runWorker({ connections, database, keyring, store, log, signal: AbortSignal.any([signal, stopping.signal]) })
+    const worker = await runWorker({
+      connections,
+      database,
+      keyring,
+      store,
+      log,
+      signal: AbortSignal.any([signal, stopping.signal]),
+    })
     cleanup.defer(async () => {
       stopping.abort()
       await worker.done
     })
     const bootstrapKey = await openBootstrapKey(settings.data)
-    const http = await serveHttp({ host: settings.host, port: settings.port, version, log, database, store, bootstrapKey })
+    const http = await serveHttp({
+      host: settings.host,
+      port: settings.port,
+      version,
+      log,
+      database,
+      store,
+      bootstrapKey,
+    })
     cleanup.defer(() => http.close())
-    await writeRunRecord(settings.data, { pid: process.pid, http: http.url, startedAt: new Date().toISOString() })
+    await writeRunRecord(settings.data, {
+      pid: process.pid,
+      http: http.url,
+      startedAt: new Date().toISOString(),
+    })
     cleanup.defer(() => removeRunRecord(settings.data))
     onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
     const ended = await Promise.race([aborted(signal), server.exited])

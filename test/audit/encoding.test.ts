@@ -1,7 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { auditLogs, encodeRow, entryHash, type LogDefinition, logs, postgresEntrySql, type RowText, securityEvents } from '../../src/audit/index.ts'
+import {
+  auditLogs,
+  encodeRow,
+  entryHash,
+  type LogDefinition,
+  logs,
+  postgresEntrySql,
+  type RowText,
+  securityEvents,
+} from '../../src/audit/index.ts'
 import type { Session } from '../../src/postgres/index.ts'
 import { testDatabase } from '../support/index.ts'
 
@@ -10,7 +19,7 @@ const app = database.open('app')
 
 /** Sessions differ in whatever text output depends on. */
 const sessionSettings = [
-  "select 1",
+  'select 1',
   "set timezone = 'Asia/Tokyo'; set datestyle = 'SQL, DMY'; set bytea_output = 'escape'; set extra_float_digits = -3; set intervalstyle = 'sql_standard'; set lc_monetary = 'C'",
   "set timezone = 'America/St_Johns'; set datestyle = 'German'; set bytea_output = 'escape'",
 ]
@@ -26,9 +35,15 @@ async function hashesIn(session: Session, log: LogDefinition): Promise<string[]>
 /** Rows as PostgreSQL prints them with the settings that the specification names. */
 async function rowTexts(session: Session, log: LogDefinition): Promise<RowText[]> {
   const columns = Object.entries(log.columns).map(([name, form]) =>
-    form === 'text[]' ? `to_json("${name}") as "${name}"` : form === 'inet' ? `case when "${name}" is not null then concat("${name}") end as "${name}"` : `"${name}"::text`,
+    form === 'text[]'
+      ? `to_json("${name}") as "${name}"`
+      : form === 'inet'
+        ? `case when "${name}" is not null then concat("${name}") end as "${name}"`
+        : `"${name}"::text`,
   )
-  const { rows } = await session.query<Record<string, string | string[] | null>>(`select ${columns.join(', ')} from ${log.schema}.${log.table} r order by r.seq`)
+  const { rows } = await session.query<Record<string, string | string[] | null>>(
+    `select ${columns.join(', ')} from ${log.schema}.${log.table} r order by r.seq`,
+  )
   return rows
 }
 
@@ -77,18 +92,32 @@ describe('the canonical encoding', () => {
   it('is the same in TypeScript and in PostgreSQL, whatever the session is set to', async () => {
     const details = fc.oneof(
       fc.json(),
-      fc.constantFrom('{"n": 1.0, "e": 1e400, "m": -0}', '{"a": "\\u0007\\"", "ü": [null]}', '12345678901234567890.123456789000', '""', 'null'),
+      fc.constantFrom(
+        '{"n": 1.0, "e": 1e400, "m": -0}',
+        '{"a": "\\u0007\\"", "ü": [null]}',
+        '12345678901234567890.123456789000',
+        '""',
+        'null',
+      ),
     )
     const event = fc.record({
       description: anyText,
       details,
       ip: fc.constantFrom(null, '203.0.113.7', '10.1.2.0/24', '::1', '2001:db8::/32', '::ffff:203.0.113.7'),
-      at: fc.constantFrom('epoch', '1969-12-31 23:59:59.999999+00', '2026-03-29 01:30:00.5+00', '9999-12-31 23:59:59.000001+00', '2026-11-21 05:01:17.402691+00'),
+      at: fc.constantFrom(
+        'epoch',
+        '1969-12-31 23:59:59.999999+00',
+        '2026-03-29 01:30:00.5+00',
+        '9999-12-31 23:59:59.000001+00',
+        '2026-11-21 05:01:17.402691+00',
+      ),
       fields: fc.oneof(fc.constant(null), fc.array(anyText, { maxLength: 4 })),
     })
     const events = fc.sample(event, { numRuns: 200, seed: 20261121 })
     await database.asSuperuser(async (session) => {
-      await session.query("select lifecycle.create_partitions('security.security_events', d::timestamptz, d::timestamptz) from unnest(array['epoch', '1969-12-31 12:00+00', '2026-03-29', '9999-12-31 12:00+00', '2026-11-21 12:00+00']) d")
+      await session.query(
+        "select lifecycle.create_partitions('security.security_events', d::timestamptz, d::timestamptz) from unnest(array['epoch', '1969-12-31 12:00+00', '2026-03-29', '9999-12-31 12:00+00', '2026-11-21 12:00+00']) d",
+      )
       for (const { description, details: json, ip, at, fields } of events) {
         await session.query(
           `insert into security.security_events (event_type, event_category, severity, source_service, description, event_details, source_ip, created_at)

@@ -110,11 +110,15 @@ describe('sealing', () => {
 
   it('refuses to run where row security would hide rows', async () => {
     await expect(
-      app.transaction(anonymous, (session) => session.query("select audit.assert_unfiltered('audit.audit_logs')")),
+      app.transaction(anonymous, (session) =>
+        session.query("select audit.assert_unfiltered('audit.audit_logs')"),
+      ),
     ).rejects.toMatchObject({ code: 'forbidden' })
     await expect(
       database.asSuperuser(async (session) => {
-        await session.query('begin; create role blind; grant usage on schema audit to blind; grant select on audit.audit_logs to blind; grant execute on function audit.assert_unfiltered to blind; set local role blind')
+        await session.query(
+          'begin; create role blind; grant usage on schema audit to blind; grant select on audit.audit_logs to blind; grant execute on function audit.assert_unfiltered to blind; set local role blind',
+        )
         try {
           await session.query("select audit.assert_unfiltered('audit.audit_logs')")
         } finally {

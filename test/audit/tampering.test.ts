@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Problem } from '../../src/audit/index.ts'
+import type { Problem } from '../../src/audit/index.ts'
 import { anonymous, type DirectSession } from '../../src/postgres/index.ts'
 import { testDatabase } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
@@ -26,7 +26,8 @@ async function tamper(work: (session: DirectSession) => Promise<unknown>): Promi
     const { rows } = await session.query<{ relid: string; tgname: string }>(
       "select tgrelid::regclass::text as relid, tgname from pg_trigger where tgname in ('refuse_change', 'keep_tile', 'keep_head')",
     )
-    for (const { relid, tgname } of rows) await session.query(`alter table ${relid} disable trigger ${tgname}`)
+    for (const { relid, tgname } of rows)
+      await session.query(`alter table ${relid} disable trigger ${tgname}`)
     await work(session)
     for (const { relid, tgname } of rows) {
       await session.query(`alter table ${relid} enable always trigger ${tgname}`)
@@ -40,7 +41,8 @@ async function found(work: (session: DirectSession) => Promise<unknown>): Promis
   const copies = ['audit.audit_logs', 'audit.ledger_entries', 'audit.ledger_heads', 'audit.ledger_tiles']
   await database.asSuperuser(async (session) => {
     await session.query('create schema if not exists saved')
-    for (const table of copies) await session.query(`create table saved.${table.replace('.', '_')} as table ${table}`)
+    for (const table of copies)
+      await session.query(`create table saved.${table.replace('.', '_')} as table ${table}`)
   })
   await tamper(work)
   const problems = await ledger.problems()
@@ -93,36 +95,67 @@ describe('a superuser who alters sealed rows', () => {
       const row = rows[i % rows.length]
       const value = other[type]
       if (row === undefined || value === undefined) throw new Error(`no other value for ${name} ${type}`)
-      const problems = await found((session) => session.query(`update audit.audit_logs set "${name}" = ${value} where id = $1`, [row.id]))
-      if (name === 'id') expect(kinds(problems).sort()).toEqual([`added 0199d3a0-0000-7000-8000-00000000dead`, `removed ${row.id}`])
+      const problems = await found((session) =>
+        session.query(`update audit.audit_logs set "${name}" = ${value} where id = $1`, [row.id]),
+      )
+      if (name === 'id')
+        expect(kinds(problems).sort()).toEqual([
+          'added 0199d3a0-0000-7000-8000-00000000dead',
+          `removed ${row.id}`,
+        ])
       else expect(kinds(problems), name).toEqual([`changed ${row.id}`])
     }
   })
 
   it('is found by a changed time, also into another partition', async () => {
     const [row] = await sealedRows()
-    expect(kinds(await found((session) => session.query("update audit.audit_logs set created_at = created_at + interval '1 microsecond' where id = $1", [row?.id])))).toEqual([`changed ${row?.id}`])
-    expect(kinds(await found((session) => session.query("update audit.audit_logs set created_at = created_at + interval '1 month' where id = $1", [row?.id])))).toEqual([`changed ${row?.id}`])
+    expect(
+      kinds(
+        await found((session) =>
+          session.query(
+            "update audit.audit_logs set created_at = created_at + interval '1 microsecond' where id = $1",
+            [row?.id],
+          ),
+        ),
+      ),
+    ).toEqual([`changed ${row?.id}`])
+    expect(
+      kinds(
+        await found((session) =>
+          session.query(
+            "update audit.audit_logs set created_at = created_at + interval '1 month' where id = $1",
+            [row?.id],
+          ),
+        ),
+      ),
+    ).toEqual([`changed ${row?.id}`])
   })
 
   it('is found by a removed row, with its position', async () => {
     const row = (await sealedRows())[7]
-    const problems = await found((session) => session.query('delete from audit.audit_logs where id = $1', [row?.id]))
+    const problems = await found((session) =>
+      session.query('delete from audit.audit_logs where id = $1', [row?.id]),
+    )
     expect(problems).toMatchObject([{ kind: 'removed', id: row?.id, position: String(row?.position) }])
   })
 
   it('is found by a row put below the frontier', async () => {
     const [row] = await sealedRows()
     const problems = await found((session) =>
-      session.query(`insert into audit.audit_logs (id, created_at, seq, xid, action, context_verified)
-        select '0199d3a0-0000-7000-8000-00000000beef', created_at, seq, xid, 'forged', true from audit.audit_logs where id = $1`, [row?.id]),
+      session.query(
+        `insert into audit.audit_logs (id, created_at, seq, xid, action, context_verified)
+        select '0199d3a0-0000-7000-8000-00000000beef', created_at, seq, xid, 'forged', true from audit.audit_logs where id = $1`,
+        [row?.id],
+      ),
     )
     expect(kinds(problems)).toEqual(['added 0199d3a0-0000-7000-8000-00000000beef'])
   })
 
   it('is found by a row that claims a transaction of the future', async () => {
     const problems = await found((session) =>
-      session.query(`insert into audit.audit_logs (id, xid, action, context_verified) values ('0199d3a0-0000-7000-8000-00000000feed', '99999999999', 'forged', true)`),
+      session.query(
+        `insert into audit.audit_logs (id, xid, action, context_verified) values ('0199d3a0-0000-7000-8000-00000000feed', '99999999999', 'forged', true)`,
+      ),
     )
     expect(kinds(problems)).toEqual(['unsealed 0199d3a0-0000-7000-8000-00000000feed'])
   })
@@ -130,8 +163,11 @@ describe('a superuser who alters sealed rows', () => {
   it('is found by two rows that exchange their content', async () => {
     const rows = await sealedRows()
     const problems = await found((session) =>
-      session.query(`update audit.audit_logs a set new_values = b.new_values, record_id = b.record_id, salt = b.salt
-        from audit.audit_logs b where (a.id = $1 and b.id = $2) or (a.id = $2 and b.id = $1)`, [rows[3]?.id, rows[5]?.id]),
+      session.query(
+        `update audit.audit_logs a set new_values = b.new_values, record_id = b.record_id, salt = b.salt
+        from audit.audit_logs b where (a.id = $1 and b.id = $2) or (a.id = $2 and b.id = $1)`,
+        [rows[3]?.id, rows[5]?.id],
+      ),
     )
     expect(kinds(problems).sort()).toEqual([`changed ${rows[3]?.id}`, `changed ${rows[5]?.id}`].sort())
   })
@@ -140,9 +176,13 @@ describe('a superuser who alters sealed rows', () => {
     const row = (await sealedRows())[4]
     const problems = await found(async (session) => {
       await session.query("update audit.audit_logs set action = 'forged' where id = $1", [row?.id])
-      await session.query("update audit.ledger_entries set entry_hash = sha256('forged') where row_id = $1", [row?.id])
+      await session.query("update audit.ledger_entries set entry_hash = sha256('forged') where row_id = $1", [
+        row?.id,
+      ])
     })
-    expect(problems.some((problem) => problem.kind === 'changed' && problem.position === String(row?.position))).toBe(true)
+    expect(
+      problems.some((problem) => problem.kind === 'changed' && problem.position === String(row?.position)),
+    ).toBe(true)
     expect(problems.some((problem) => problem.kind === 'checkpoint')).toBe(true)
   })
 
@@ -158,15 +198,22 @@ describe('a superuser who alters sealed rows', () => {
   it('is found when entries exchange positions', async () => {
     const rows = await sealedRows()
     const problems = await found((session) =>
-      session.query(`update audit.ledger_entries e set row_id = o.row_id, created_at = o.created_at, entry_hash = o.entry_hash
+      session.query(
+        `update audit.ledger_entries e set row_id = o.row_id, created_at = o.created_at, entry_hash = o.entry_hash
         from audit.ledger_entries o where e.log = 'audit_logs' and o.log = 'audit_logs'
-        and ((e.position = $1 and o.position = $2) or (e.position = $2 and o.position = $1))`, [rows[1]?.position, rows[2]?.position]),
+        and ((e.position = $1 and o.position = $2) or (e.position = $2 and o.position = $1))`,
+        [rows[1]?.position, rows[2]?.position],
+      ),
     )
-    expect(problems.filter((problem) => problem.kind === 'reordered').map((problem) => problem.position)).toEqual([String(rows[1]?.position), String(rows[2]?.position)])
+    expect(
+      problems.filter((problem) => problem.kind === 'reordered').map((problem) => problem.position),
+    ).toEqual([String(rows[1]?.position), String(rows[2]?.position)])
   })
 
   it('is found when the head is rewritten without the key', async () => {
-    const problems = await found((session) => session.query("update audit.ledger_heads set root = sha256('x') where log = 'audit_logs'"))
+    const problems = await found((session) =>
+      session.query("update audit.ledger_heads set root = sha256('x') where log = 'audit_logs'"),
+    )
     expect(problems.every((problem) => problem.kind === 'checkpoint')).toBe(true)
     expect(problems.length).toBeGreaterThan(0)
   })
@@ -175,18 +222,43 @@ describe('a superuser who alters sealed rows', () => {
     const rows = await sealedRows()
     const cut = rows[15]?.position
     const problems = await found(async (session) => {
-      await session.query("delete from audit.audit_logs where id in (select row_id from audit.ledger_entries where log = 'audit_logs' and position >= $1)", [cut])
-      await session.query("delete from audit.ledger_entries where log = 'audit_logs' and position >= $1", [cut])
+      await session.query(
+        "delete from audit.audit_logs where id in (select row_id from audit.ledger_entries where log = 'audit_logs' and position >= $1)",
+        [cut],
+      )
+      await session.query("delete from audit.ledger_entries where log = 'audit_logs' and position >= $1", [
+        cut,
+      ])
       await session.query("update audit.ledger_heads set size = $1 where log = 'audit_logs'", [cut])
     })
     expect(problems.some((problem) => problem.kind === 'checkpoint')).toBe(true)
   })
 
   it.each([
-    ['disabled', 'alter table shop disable trigger akashi_audit_update', 'alter table shop enable always trigger akashi_audit_update', 'trigger akashi_audit_update is disabled'],
-    ['dropped', 'drop trigger akashi_audit_delete on shop', "select audit.protect('shop', 'confidential', 'id')", 'trigger akashi_audit_delete is missing'],
-    ['weakened', 'alter table shop enable trigger akashi_audit_insert', 'alter table shop enable always trigger akashi_audit_insert', 'trigger akashi_audit_insert does not fire in every session'],
-    ['replaced', `create function nothing() returns trigger language plpgsql as 'begin return null; end'; drop trigger akashi_audit_insert on shop; create trigger akashi_audit_insert after insert on shop execute function nothing(); alter table shop enable always trigger akashi_audit_insert`, "drop function nothing cascade; select audit.protect('shop', 'confidential', 'id')", 'trigger akashi_audit_insert is not the one that protect made'],
+    [
+      'disabled',
+      'alter table shop disable trigger akashi_audit_update',
+      'alter table shop enable always trigger akashi_audit_update',
+      'trigger akashi_audit_update is disabled',
+    ],
+    [
+      'dropped',
+      'drop trigger akashi_audit_delete on shop',
+      "select audit.protect('shop', 'confidential', 'id')",
+      'trigger akashi_audit_delete is missing',
+    ],
+    [
+      'weakened',
+      'alter table shop enable trigger akashi_audit_insert',
+      'alter table shop enable always trigger akashi_audit_insert',
+      'trigger akashi_audit_insert does not fire in every session',
+    ],
+    [
+      'replaced',
+      `create function nothing() returns trigger language plpgsql as 'begin return null; end'; drop trigger akashi_audit_insert on shop; create trigger akashi_audit_insert after insert on shop execute function nothing(); alter table shop enable always trigger akashi_audit_insert`,
+      "drop function nothing cascade; select audit.protect('shop', 'confidential', 'id')",
+      'trigger akashi_audit_insert is not the one that protect made',
+    ],
   ])('is found by a trigger that was %s', async (_, breakIt, mend, detail) => {
     await database.asSuperuser((session) => session.query(breakIt))
     expect(await ledger.problems()).toMatchObject([{ kind: 'trigger', id: 'public.shop', detail }])
@@ -197,7 +269,9 @@ describe('a superuser who alters sealed rows', () => {
 
   it('is found by a guard that was taken from a partition', async () => {
     const name = await database.asSuperuser(async (session) => {
-      const { rows } = await session.query<{ name: string }>("select inhrelid::regclass::text as name from pg_inherits where inhparent = 'audit.audit_logs'::regclass order by 1 desc limit 1")
+      const { rows } = await session.query<{ name: string }>(
+        "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'audit.audit_logs'::regclass order by 1 desc limit 1",
+      )
       await session.query(`drop trigger refuse_change on ${rows[0]?.name}`)
       return rows[0]?.name
     })

@@ -71,7 +71,11 @@ describe('a protected table', () => {
       ['truncate', null],
     ])
     expect(rows[0]?.new_values).toEqual({ id: 1, name: 'a', amount: 1.5 })
-    expect(rows[2]).toMatchObject({ old_values: { amount: 1.5 }, new_values: { id: 1, name: 'a', amount: 2.5 }, changed_fields: ['amount'] })
+    expect(rows[2]).toMatchObject({
+      old_values: { amount: 1.5 },
+      new_values: { id: 1, name: 'a', amount: 2.5 },
+      changed_fields: ['amount'],
+    })
     expect(rows[3]).toMatchObject({ old_values: { id: 2, name: 'b', amount: 2 }, new_values: null })
   })
 
@@ -167,7 +171,7 @@ describe('a protected table', () => {
       run(
         'typed',
         'drop table if exists typed',
-        `create table typed (id int primary key, t timestamptz, i interval, f float8, b bytea, r tstzrange, a text[], g int generated always as (id + 1) stored)`,
+        'create table typed (id int primary key, t timestamptz, i interval, f float8, b bytea, r tstzrange, a text[], g int generated always as (id + 1) stored)',
         "select audit.protect('typed')",
         settings,
         `insert into typed values (1, '2026-01-01 00:00+00', '1 day 2 hours', 0.1::float8 + 0.2, '\\x0102', '[2026-01-01 00:00+00,)', '{a,"b c"}')`,
@@ -190,9 +194,16 @@ describe('a protected table', () => {
       "update people set secret = 't', email = null where id = 1",
     )
     const [first, second, update] = rows
-    expect(first?.new_values).toEqual({ id: 1, note: null, email: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as unknown } })
+    expect(first?.new_values).toEqual({
+      id: 1,
+      note: null,
+      email: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as unknown },
+    })
     expect(first?.new_values?.['email']).not.toEqual(second?.new_values?.['email'])
-    expect(update).toMatchObject({ changed_fields: ['email', 'secret'], old_values: { email: first?.new_values?.['email'] } })
+    expect(update).toMatchObject({
+      changed_fields: ['email', 'secret'],
+      old_values: { email: first?.new_values?.['email'] },
+    })
     expect(update?.new_values).toEqual({ id: 1, note: null, email: null })
     expect(JSON.stringify(rows.map((row) => [row.old_values, row.new_values]))).not.toContain('example.com')
     expect(rows.map((row) => row.data_subject)).toEqual(['1', '2', '1'])
@@ -220,37 +231,79 @@ describe('a protected table', () => {
     )
     expect(rows.map((row) => row.record_id)).toEqual(['1'])
     const record = await asSuperuser((session) => trail(session, 'protected_tables'))
-    expect(record.filter((row) => row.action === 'delete').map((row) => row.record_id)).toContain('["public", "ended"]')
+    expect(record.filter((row) => row.action === 'delete').map((row) => row.record_id)).toContain(
+      '["public", "ended"]',
+    )
   })
 
   it.each([
     ['a view', 'create view v as select 1 as id', "select audit.protect('v')", /v is no table/],
-    ['a table without a key', 'create table keyless (id int)', "select audit.protect('keyless')", /has no primary key/],
-    ['an unknown column', 'create table u1 (id int primary key)', "select audit.protect('u1', ignore => array['nope'])", /has no column nope/],
-    ['an unknown treatment', 'create table u2 (id int primary key, a int)', `select audit.protect('u2', columns => '{"a": "hide"}')`, /plain, digest or omit/],
-    ['a digested key', 'create table u3 (id int primary key)', `select audit.protect('u3', columns => '{"id": "digest"}')`, /key of public.u3 cannot be/],
+    [
+      'a table without a key',
+      'create table keyless (id int)',
+      "select audit.protect('keyless')",
+      /has no primary key/,
+    ],
+    [
+      'an unknown column',
+      'create table u1 (id int primary key)',
+      "select audit.protect('u1', ignore => array['nope'])",
+      /has no column nope/,
+    ],
+    [
+      'an unknown treatment',
+      'create table u2 (id int primary key, a int)',
+      `select audit.protect('u2', columns => '{"a": "hide"}')`,
+      /plain, digest or omit/,
+    ],
+    [
+      'a digested key',
+      'create table u3 (id int primary key)',
+      `select audit.protect('u3', columns => '{"id": "digest"}')`,
+      /key of public.u3 cannot be/,
+    ],
     ['the trail', 'select 1', "select audit.protect('audit.audit_logs')", /cannot be put under audit/],
   ])('refuses %s with a reason', async (_, setup, statement, message) => {
     await expect(run('none', setup, statement)).rejects.toSatisfy(
-      (error: Error) => message.test(error.message) || message.test(String((error.cause as Error | undefined)?.message)),
+      (error: Error) =>
+        message.test(error.message) || message.test(String((error.cause as Error | undefined)?.message)),
     )
   })
 })
 
 describe('who did it', () => {
   it('comes from the signed context', async () => {
-    await run('signed', 'create table signed (id int primary key)', "select audit.protect('signed')", 'grant insert on signed to akashi_app')
+    await run(
+      'signed',
+      'create table signed (id int primary key)',
+      "select audit.protect('signed')",
+      'grant insert on signed to akashi_app',
+    )
     await app.transaction({ userId: me, requestId: 'r-1', clientIp: '2001:db8::7' }, (session) =>
       session.query('insert into public.signed values (1)'),
     )
     const [row] = await run('signed')
-    expect(row).toMatchObject({ user_id: me, request_id: 'r-1', ip_address: '2001:db8::7', context_verified: true, db_user: 'akashi_app' })
+    expect(row).toMatchObject({
+      user_id: me,
+      request_id: 'r-1',
+      ip_address: '2001:db8::7',
+      context_verified: true,
+      db_user: 'akashi_app',
+    })
   })
 
   it('is only a claim when the connection set it itself', async () => {
-    await run('claimed', 'create table claimed (id int primary key)', "select audit.protect('claimed')", 'grant insert on claimed to akashi_app')
+    await run(
+      'claimed',
+      'create table claimed (id int primary key)',
+      "select audit.protect('claimed')",
+      'grant insert on claimed to akashi_app',
+    )
     await app.transaction({}, async (session) => {
-      await session.query("select set_config('app.current_user_id', $1, true), set_config('app.client_ip', 'not an address', true)", [me])
+      await session.query(
+        "select set_config('app.current_user_id', $1, true), set_config('app.client_ip', 'not an address', true)",
+        [me],
+      )
       const { rows } = await session.query('select auth.current_user_id() as id')
       expect(rows).toEqual([{ id: null }])
       await session.query('insert into public.claimed values (1)')
@@ -260,7 +313,14 @@ describe('who did it', () => {
   })
 
   it('is not verified when any signed field was changed afterwards', async () => {
-    for (const setting of ['app.current_user_id', 'app.session_id', 'app.tenant_id', 'app.request_id', 'app.context_expires', 'app.context_key']) {
+    for (const setting of [
+      'app.current_user_id',
+      'app.session_id',
+      'app.tenant_id',
+      'app.request_id',
+      'app.context_expires',
+      'app.context_key',
+    ]) {
       const verified = await app.transaction({ userId: me, requestId: 'r-1' }, async (session) => {
         await session.query('select set_config($1, $2, true)', [setting, '9999999999'])
         const { rows } = await session.query<{ ok: boolean }>('select auth.context_verified() as ok')
@@ -271,14 +331,32 @@ describe('who did it', () => {
   })
 
   it('is recorded for actions too', async () => {
-    await app.transaction({ userId: me }, (session) => session.query("select audit.record_action('report_exported', 'export', 'reports', '7')"))
-    await app.transaction({ userId: me }, (session) => session.query("select audit.record_access('chat.messages', array['1', '2'], 'court order')"))
+    await app.transaction({ userId: me }, (session) =>
+      session.query("select audit.record_action('report_exported', 'export', 'reports', '7')"),
+    )
+    await app.transaction({ userId: me }, (session) =>
+      session.query("select audit.record_access('chat.messages', array['1', '2'], 'court order')"),
+    )
     const { rows } = await worker.transaction({}, (session) =>
-      session.query('select event_type, action, user_id, detail, data_classification from audit.audit_logs where operation is null order by seq'),
+      session.query(
+        'select event_type, action, user_id, detail, data_classification from audit.audit_logs where operation is null order by seq',
+      ),
     )
     expect(rows).toEqual([
-      { event_type: 'report_exported', action: 'export', user_id: me, detail: null, data_classification: 'internal' },
-      { event_type: 'data_access', action: 'read', user_id: me, detail: { records: ['1', '2'], reason: 'court order' }, data_classification: 'confidential' },
+      {
+        event_type: 'report_exported',
+        action: 'export',
+        user_id: me,
+        detail: null,
+        data_classification: 'internal',
+      },
+      {
+        event_type: 'data_access',
+        action: 'read',
+        user_id: me,
+        detail: { records: ['1', '2'], reason: 'court order' },
+        data_classification: 'confidential',
+      },
     ])
   })
 })
@@ -295,7 +373,9 @@ describe('the trail itself', () => {
 
   async function partition(): Promise<string> {
     const { rows } = await asSuperuser((session) =>
-      session.query<{ name: string }>("select inhrelid::regclass::text as name from pg_inherits where inhparent = 'audit.audit_logs'::regclass order by 1 limit 1"),
+      session.query<{ name: string }>(
+        "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'audit.audit_logs'::regclass order by 1 limit 1",
+      ),
     )
     return rows[0]?.name ?? ''
   }
@@ -305,10 +385,15 @@ describe('the trail itself', () => {
     await expect(asSuperuser((session) => session.query(text))).rejects.toMatchObject({ code: 'append_only' })
   })
 
-  it.each([...attempts, "insert into audit.audit_logs (action, context_verified) values ('forged', true)"])('refuses the application: %s', async (statement) => {
-    const text = statement.replace('%PARTITION%', await partition())
-    await expect(app.transaction({}, (session) => session.query(text))).rejects.toMatchObject({ code: 'forbidden' })
-  })
+  it.each([...attempts, "insert into audit.audit_logs (action, context_verified) values ('forged', true)"])(
+    'refuses the application: %s',
+    async (statement) => {
+      const text = statement.replace('%PARTITION%', await partition())
+      await expect(app.transaction({}, (session) => session.query(text))).rejects.toMatchObject({
+        code: 'forbidden',
+      })
+    },
+  )
 
   it('keeps refusing when a partition is detached', async () => {
     const name = await partition()
@@ -322,10 +407,14 @@ describe('the trail itself', () => {
 
   it('shows an application user only their own rows, and anonymous none', async () => {
     const other = '0199d3a0-0000-7000-8000-000000000002'
-    await app.transaction({ userId: other }, (session) => session.query("select audit.record_action('seen', 'x')"))
+    await app.transaction({ userId: other }, (session) =>
+      session.query("select audit.record_action('seen', 'x')"),
+    )
     const count = (userId?: string) =>
       app.transaction(userId === undefined ? {} : { userId }, async (session) => {
-        const { rows } = await session.query<{ users: string[] | null }>('select array_agg(distinct user_id::text) as users from audit.audit_logs')
+        const { rows } = await session.query<{ users: string[] | null }>(
+          'select array_agg(distinct user_id::text) as users from audit.audit_logs',
+        )
         return rows[0]?.users
       })
     expect(await count(other)).toEqual([other])
@@ -334,7 +423,9 @@ describe('the trail itself', () => {
 
   it('covers every table of Akashi or says why not', async () => {
     const { rows } = await asSuperuser((session) =>
-      session.query("select schema_name || '.' || table_name as name from audit.coverage where state = 'gap' and schema_name <> 'public'"),
+      session.query(
+        "select schema_name || '.' || table_name as name from audit.coverage where state = 'gap' and schema_name <> 'public'",
+      ),
     )
     expect(rows.map((row) => row['name'])).toEqual([])
   })

@@ -48,6 +48,15 @@ const homelessPackages = [
   'commander',
 ]
 
+/** Modules that import in another way than a statement at their top. */
+const otherWays: Readonly<Record<string, string>> = {
+  'src/audit/using.ts':
+    "export async function f() {\n  await using x = await import('../security/index.ts')\n}\n",
+  'src/audit/re-export.ts': "export * from '../security/index.ts'\n",
+  'src/audit/types.ts': "export type { X } from '../security/index.ts'\n",
+  'src/audit/dynamic.ts': "export const f = () => import('../security/index.ts')\n",
+}
+
 /** One violating module: the rule it must break, the file and what it imports. */
 const violations: readonly (readonly [rule: string, file: string, imported: string])[] = [
   ...Object.entries(forbiddenContexts).map(
@@ -103,7 +112,7 @@ beforeAll(async () => {
       devDependencies: { 'fast-check': '*' },
     }),
   )
-  for (const [path, text] of Object.entries(lawful)) await write(path, text)
+  for (const [path, text] of Object.entries({ ...lawful, ...otherWays })) await write(path, text)
   for (const [, path, imported] of violations) {
     await write(path, imported === '' ? 'export const alone = 1\n' : `import type {} from '${imported}'\n`)
   }
@@ -123,6 +132,10 @@ afterAll(() => rm(tree, { recursive: true, force: true }))
 describe('dependency rules', () => {
   test.each(violations)('%s refuses %s importing %s', (rule, file) => {
     expect(reported).toContain(`${rule} ${file}`)
+  })
+
+  test.each(Object.keys(otherWays))('%s is seen through', (file) => {
+    expect(reported).toContain(`imports-of-audit ${file}`)
   })
 
   test('every rule has a module here that breaks it', () => {

@@ -15,7 +15,8 @@ const ready = z.object({ pid: z.number(), url: z.string() })
 let dataDir: string
 let server: EmbeddedServer
 
-const start = async (port = 0): Promise<EmbeddedServer> => await startEmbedded({ dataDir, port, settings: FAST })
+const start = async (port = 0): Promise<EmbeddedServer> =>
+  await startEmbedded({ dataDir, port, settings: FAST })
 
 beforeAll(async () => {
   dataDir = await reachableFolder()
@@ -53,7 +54,10 @@ describe('a running server', () => {
 
   it('takes Japanese characters for letters in trigrams', async () => {
     await ask(server.url('postgres'), 'create extension pg_trgm')
-    const [row] = await ask<{ trigrams: string[] }>(server.url('postgres'), `select show_trgm('日本語') as trigrams`)
+    const [row] = await ask<{ trigrams: string[] }>(
+      server.url('postgres'),
+      `select show_trgm('日本語') as trigrams`,
+    )
     expect(row?.trigrams).toHaveLength(4)
   })
 
@@ -92,7 +96,10 @@ describe('a running server', () => {
 
   it('refuses a second one on the same folder, from this process and from another', async () => {
     const message = `already running at 127.0.0.1:${server.port}`
-    await expect(start()).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining(message) })
+    await expect(start()).rejects.toMatchObject({
+      code: 'conflict',
+      message: expect.stringContaining(message),
+    })
     const child = startChild(dataDir)
     expect(await child.line).toEqual({ error: expect.stringContaining(message) })
     await child.end()

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { anonymous } from '../../src/postgres/index.ts'
-import { loadEvents, parseEvents, type ParseOptions } from '../../src/security/index.ts'
+import { loadEvents, type ParseOptions, parseEvents } from '../../src/security/index.ts'
 import { testDatabase } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
@@ -11,7 +11,12 @@ const database = testDatabase()
 const worker = database.open('worker')
 const ledger = testLedger(worker)
 const sample = fileURLToPath(new URL('../data/sshd.log', import.meta.url))
-const options: ParseOptions = { format: 'sshd', year: 2016, timezone: 'Asia/Shanghai', asOf: new Date('2026-01-01T00:00:00Z') }
+const options: ParseOptions = {
+  format: 'sshd',
+  year: 2016,
+  timezone: 'Asia/Shanghai',
+  asOf: new Date('2026-01-01T00:00:00Z'),
+}
 
 function load(path: string) {
   return loadEvents(worker, parseEvents(createReadStream(path), options), { source: path, format: 'sshd' })

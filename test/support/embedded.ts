@@ -57,7 +57,9 @@ export function startChild(dataDir: string, options: ChildOptions = {}): Child {
     ...rest,
   })
   const exited = once(child, 'exit')
-  const line = once(createInterface(child.stdout), 'line').then(([text]: unknown[]) => JSON.parse(String(text)))
+  const line = once(createInterface(child.stdout), 'line').then(([text]: unknown[]) =>
+    JSON.parse(String(text)),
+  )
   // A child that is killed before it prints leaves this unanswered; nobody waits for it then.
   line.catch(() => undefined)
   return {

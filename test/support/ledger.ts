@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
-import { logs, type Problem, seal, verifierKeys, type VerifyReport, verify } from '../../src/audit/index.ts'
+import { logs, type Problem, seal, type VerifyReport, verifierKeys, verify } from '../../src/audit/index.ts'
 import { type Keyring, openKeyring } from '../../src/keys/index.ts'
 import type { Database } from '../../src/postgres/index.ts'
 
@@ -31,7 +31,8 @@ export function testLedger(worker: Database): TestLedger {
     await keyring?.close()
     await rm(folder, { recursive: true, force: true })
   })
-  const run: TestLedger['verify'] = (options = {}) => verify(worker, { verifierKeys: verifierKeys(keys()), ...options })
+  const run: TestLedger['verify'] = (options = {}) =>
+    verify(worker, { verifierKeys: verifierKeys(keys()), ...options })
   return {
     get keyring() {
       return keys()

@@ -6,7 +6,11 @@ import type { Head } from './store.ts'
 export const MAX_PENDING_COUNTED = 100_000
 
 /** Rows of a log's table that wait to be sealed, at most {@link MAX_PENDING_COUNTED}. */
-export async function countPending(session: Session, log: LogDefinition, head: Head | undefined): Promise<number> {
+export async function countPending(
+  session: Session,
+  log: LogDefinition,
+  head: Head | undefined,
+): Promise<number> {
   const { rows } = await session.query<{ pending: number }>(
     `select count(*)::integer as pending from (
        select from ${log.schema}.${log.table} r where (r.xid, r.seq) > ($1::xid8, $2::bigint) limit $3) waiting`,

@@ -44,9 +44,13 @@ export async function publishCheckpoints(database: Database, store: ObjectStore)
         if (!(error instanceof AkashiError && error.code === 'already_exists')) throw error
       }
     } else if (body(present) !== body(note)) {
-      throw new AkashiError('integrity', `another checkpoint of size ${size} of log ${log} was published before`, {
-        hint: 'run akashi verify: the database does not continue the published history',
-      })
+      throw new AkashiError(
+        'integrity',
+        `another checkpoint of size ${size} of log ${log} was published before`,
+        {
+          hint: 'run akashi verify: the database does not continue the published history',
+        },
+      )
     }
     const { rowCount } = await database.transaction(anonymous, (session) =>
       session.query(

@@ -4,6 +4,8 @@ import type { Keyring, VerifierKey } from '../../keys/index.ts'
 export function verifierKeys(keyring: Keyring): (origin: string) => Promise<VerifierKey[]> {
   return async (origin) => {
     const keys = await keyring.list('checkpoint')
-    return await Promise.all(keys.map(async (key) => ({ name: origin, publicKey: await keyring.publicKey(key.id) })))
+    return await Promise.all(
+      keys.map(async (key) => ({ name: origin, publicKey: await keyring.publicKey(key.id) })),
+    )
   }
 }

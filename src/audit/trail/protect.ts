@@ -50,7 +50,9 @@ export async function exempt(owner: Database, table: string, reason: string): Pr
 }
 
 async function requireTable(session: Session, table: string): Promise<void> {
-  const { rows } = await session.query<{ known: boolean }>('select to_regclass($1) is not null as known', [table])
+  const { rows } = await session.query<{ known: boolean }>('select to_regclass($1) is not null as known', [
+    table,
+  ])
   if (rows[0]?.known !== true) {
     throw new AkashiError('not_found', `there is no table ${table}`, {
       hint: 'write it as schema.table, quoted as in SQL where it needs to be',

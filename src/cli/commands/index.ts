@@ -1,6 +1,5 @@
 /** Every verb. A verb is one file that registers itself and imports what is heavy when it runs. */
-import type { Command } from 'commander'
-import type { Perform } from '../invocation.ts'
+import type { Register } from '../invocation.ts'
 import { doctor } from './doctor.ts'
 import { ingest } from './ingest.ts'
 import { jobs } from './jobs.ts'
@@ -11,8 +10,6 @@ import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
 import { verify } from './verify.ts'
-
-export type Register = (program: Command, perform: Perform) => void
 
 /** In the order in which `--help` lists them. */
 export const commands: readonly Register[] = [

@@ -3,8 +3,7 @@ import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { AkashiError, errno } from '../../foundation/index.ts'
 import type { LoadResult, ParseOptions } from '../../security/index.ts'
-import type { Invocation } from '../invocation.ts'
-import type { Register } from './index.ts'
+import type { Invocation, Register } from '../invocation.ts'
 
 /** Rejections shown as text; --json lists more. */
 const SHOWN_REJECTIONS = 20
@@ -15,11 +14,15 @@ function parseOptions(cli: Invocation, formats: readonly string[]): ParseOptions
   const common = typeof source === 'string' ? { source, asOf } : { asOf }
   if (format === 'json' || format === 'ocsf' || format === 'cloudtrail') return { ...common, format }
   if (format !== 'sshd') {
-    throw new AkashiError('invalid_input', `${String(format)} is no format`, { hint: `one of ${formats.join(', ')}` })
+    throw new AkashiError('invalid_input', `${String(format)} is no format`, {
+      hint: `one of ${formats.join(', ')}`,
+    })
   }
   const first = year === undefined ? null : Number(year)
   if (first !== null && !(Number.isInteger(first) && first >= 1970 && first <= 9999)) {
-    throw new AkashiError('invalid_input', `${String(year)} is no year`, { hint: 'give it as four digits, such as 2016' })
+    throw new AkashiError('invalid_input', `${String(year)} is no year`, {
+      hint: 'give it as four digits, such as 2016',
+    })
   }
   return { ...common, format, year: first, timezone: typeof timezone === 'string' ? timezone : 'UTC' }
 }
@@ -29,7 +32,9 @@ function describe({ read, accepted, stored, known, rejected, rejectedTotal }: Lo
   return [
     `${read} lines read, ${accepted} accepted, ${rejectedTotal} not; ${stored} events are new, ${known} were there already`,
     ...shown.map(({ line, reason }) => `  line ${line}: ${reason}`),
-    ...(rejectedTotal > shown.length ? [`  and ${rejectedTotal - shown.length} more; --json lists them`] : []),
+    ...(rejectedTotal > shown.length
+      ? [`  and ${rejectedTotal - shown.length} more; --json lists them`]
+      : []),
   ].join('\n')
 }
 
@@ -40,7 +45,10 @@ export const ingest: Register = (program, perform) => {
     .description('take security events in, each exactly once however often the file is read')
     .requiredOption('--format <format>', 'sshd, json, ocsf or cloudtrail')
     .option('--year <year>', 'sshd: year of the first line; without it, the one that fits')
-    .option('--timezone <zone>', 'sshd: time zone of the host that wrote the log, such as Asia/Tokyo (default: UTC)')
+    .option(
+      '--timezone <zone>',
+      'sshd: time zone of the host that wrote the log, such as Asia/Tokyo (default: UTC)',
+    )
     .option('--source <name>', 'tells apart systems that could write the very same lines')
     .action((file: string) =>
       perform(async (cli) => {
@@ -73,11 +81,14 @@ export const ingest: Register = (program, perform) => {
 async function sizeOf(file: string): Promise<number> {
   try {
     const found = await stat(file)
-    if (found.isDirectory()) throw new AkashiError('invalid_input', `${file} is a folder`, { hint: 'name a file' })
+    if (found.isDirectory())
+      throw new AkashiError('invalid_input', `${file} is a folder`, { hint: 'name a file' })
     return found.size
   } catch (error) {
-    if (errno(error) === 'ENOENT') throw new AkashiError('not_found', `there is no file ${file}`, { cause: error })
-    if (errno(error) === 'EACCES') throw new AkashiError('forbidden', `${file} cannot be read`, { cause: error })
+    if (errno(error) === 'ENOENT')
+      throw new AkashiError('not_found', `there is no file ${file}`, { cause: error })
+    if (errno(error) === 'EACCES')
+      throw new AkashiError('forbidden', `${file} cannot be read`, { cause: error })
     throw error
   }
 }

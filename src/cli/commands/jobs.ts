@@ -1,4 +1,4 @@
-import type { Register } from './index.ts'
+import type { Register } from '../invocation.ts'
 
 export const jobs: Register = (program, perform) => {
   const group = program.command('jobs').description('the timetable: what runs when, and what became of it')
@@ -18,7 +18,10 @@ export const jobs: Register = (program, perform) => {
           job.lastRun?.startedAt,
           job.description,
         ])
-        cli.print({ jobs: found }, table(['job', 'schedule (UTC)', 'state', 'last run', 'what it does'], rows))
+        cli.print(
+          { jobs: found },
+          table(['job', 'schedule (UTC)', 'state', 'last run', 'what it does'], rows),
+        )
         return 0
       }),
     )
@@ -33,7 +36,10 @@ export const jobs: Register = (program, perform) => {
         const { table } = await import('../output/table.ts')
         const runs = await withConnections(cli, ({ pool }) => jobHistory(pool('worker'), name))
         const rows = runs.map((run) => [run.state, run.startedAt, run.finishedAt, run.message])
-        cli.print({ runs }, runs.length === 0 ? `${name} never ran` : table(['state', 'started', 'finished', ''], rows))
+        cli.print(
+          { runs },
+          runs.length === 0 ? `${name} never ran` : table(['state', 'started', 'finished', ''], rows),
+        )
         return 0
       }),
     )
@@ -46,7 +52,10 @@ export const jobs: Register = (program, perform) => {
         const { runNow } = await import('../../operations/index.ts')
         const { withConnections } = await import('../databases.ts')
         const requestedAt = await withConnections(cli, ({ pool }) => runNow(pool('worker'), name))
-        cli.print({ job: name, requestedAt }, `${name} was asked for; akashi jobs history ${name} shows its runs`)
+        cli.print(
+          { job: name, requestedAt },
+          `${name} was asked for; akashi jobs history ${name} shows its runs`,
+        )
         return 0
       }),
     )

@@ -1,5 +1,4 @@
-import type { Invocation } from '../invocation.ts'
-import type { Register } from './index.ts'
+import type { Invocation, Register } from '../invocation.ts'
 
 async function target(cli: Invocation) {
   const { findConnections, migrationsDirectory } = await import('../../start/index.ts')
@@ -8,7 +7,9 @@ async function target(cli: Invocation) {
 }
 
 export const migrate: Register = (program, perform) => {
-  const group = program.command('migrate').description('bring the database to the version of this program, or back')
+  const group = program
+    .command('migrate')
+    .description('bring the database to the version of this program, or back')
   group
     .command('up')
     .description('apply every migration that is pending')
@@ -16,7 +17,10 @@ export const migrate: Register = (program, perform) => {
       perform(async (cli) => {
         const { migrateUp } = await import('../../postgres/index.ts')
         const applied = await migrateUp(await target(cli))
-        cli.print({ applied }, applied.length === 0 ? 'nothing to do' : applied.map((id) => `applied ${id}`).join('\n'))
+        cli.print(
+          { applied },
+          applied.length === 0 ? 'nothing to do' : applied.map((id) => `applied ${id}`).join('\n'),
+        )
         return 0
       }),
     )
@@ -35,8 +39,15 @@ export const migrate: Register = (program, perform) => {
             hint: 'give a whole number from 1 up',
           })
         }
-        const reverted = await migrateDown({ ...(await target(cli)), steps, destroy: cli.flags['destroy'] === true })
-        cli.print({ reverted }, reverted.length === 0 ? 'nothing to do' : reverted.map((id) => `took back ${id}`).join('\n'))
+        const reverted = await migrateDown({
+          ...(await target(cli)),
+          steps,
+          destroy: cli.flags['destroy'] === true,
+        })
+        cli.print(
+          { reverted },
+          reverted.length === 0 ? 'nothing to do' : reverted.map((id) => `took back ${id}`).join('\n'),
+        )
         return 0
       }),
     )

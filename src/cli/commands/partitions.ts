@@ -1,13 +1,14 @@
 import { AkashiError } from '../../foundation/index.ts'
-import type { Invocation } from '../invocation.ts'
-import type { Register } from './index.ts'
+import type { Invocation, Register } from '../invocation.ts'
 
 function asOf(cli: Invocation): Date | undefined {
   const value = cli.flags['asOf']
   if (value === undefined) return undefined
   const time = new Date(String(value))
   if (Number.isNaN(time.getTime())) {
-    throw new AkashiError('invalid_input', `${String(value)} is no time`, { hint: 'write it as 2026-12-31T00:00:00Z' })
+    throw new AkashiError('invalid_input', `${String(value)} is no time`, {
+      hint: 'write it as 2026-12-31T00:00:00Z',
+    })
   }
   return time
 }
@@ -25,11 +26,22 @@ export const partitions: Register = (program, perform) => {
           const { withConnections } = await import('../databases.ts')
           const { table } = await import('../output/table.ts')
           const work = verb === 'plan' ? lifecycle.planPartitions : lifecycle.applyPartitions
-          const tables = await withConnections(cli, ({ pool }) => work(pool('worker'), asOf(cli), { signal: cli.signal }))
-          const rows = tables.map((row) => [row.action, row.table, row.partition, row.from, row.to, row.message])
+          const tables = await withConnections(cli, ({ pool }) =>
+            work(pool('worker'), asOf(cli), { signal: cli.signal }),
+          )
+          const rows = tables.map((row) => [
+            row.action,
+            row.table,
+            row.partition,
+            row.from,
+            row.to,
+            row.message,
+          ])
           cli.print(
             { tables },
-            tables.length === 0 ? 'nothing is missing' : table(['action', 'table', 'partition', 'from', 'to', ''], rows),
+            tables.length === 0
+              ? 'nothing is missing'
+              : table(['action', 'table', 'partition', 'from', 'to', ''], rows),
           )
           return tables.some(({ action }) => action === 'failed') ? 1 : 0
         }),
@@ -43,8 +55,16 @@ export const partitions: Register = (program, perform) => {
         const { partitionStatus } = await import('../../lifecycle/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const tables = await withConnections(cli, ({ pool }) => partitionStatus(pool('worker'), undefined, { signal: cli.signal }))
-        const rows = tables.map((t) => [t.alarm ? 'ALARM' : 'ok', t.table, t.interval, t.partitions, t.coveredUntil])
+        const tables = await withConnections(cli, ({ pool }) =>
+          partitionStatus(pool('worker'), undefined, { signal: cli.signal }),
+        )
+        const rows = tables.map((t) => [
+          t.alarm ? 'ALARM' : 'ok',
+          t.table,
+          t.interval,
+          t.partitions,
+          t.coveredUntil,
+        ])
         cli.print({ tables }, table(['', 'table', 'interval', 'partitions', 'covered until'], rows))
         return tables.some(({ alarm }) => alarm) ? 1 : 0
       }),

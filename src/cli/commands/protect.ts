@@ -1,11 +1,16 @@
 import { AkashiError } from '../../foundation/index.ts'
-import type { Register } from './index.ts'
+import type { Register } from '../invocation.ts'
 
 const classifications = ['public', 'internal', 'confidential', 'restricted'] as const
 const treatments = ['plain', 'digest', 'omit'] as const
 
 function list(value: unknown): string[] {
-  return typeof value === 'string' ? value.split(',').map((name) => name.trim()).filter((name) => name !== '') : []
+  return typeof value === 'string'
+    ? value
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== '')
+    : []
 }
 
 export const protect: Register = (program, perform) => {
@@ -30,7 +35,10 @@ export const protect: Register = (program, perform) => {
             const tables = await audit.coverage(owner)
             cli.print(
               { tables },
-              table(['state', 'table', 'classification', 'reason'], tables.map((t) => [t.state, t.table, t.classification, t.reason])),
+              table(
+                ['state', 'table', 'classification', 'reason'],
+                tables.map((t) => [t.state, t.table, t.classification, t.reason]),
+              ),
             )
             return tables.some(({ state }) => state === 'gap') ? 1 : 0
           }

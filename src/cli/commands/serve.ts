@@ -1,5 +1,5 @@
+import type { Register } from '../invocation.ts'
 import { readVersion } from '../version.ts'
-import type { Register } from './index.ts'
 
 export const serve: Register = (program, perform) => {
   program
@@ -28,7 +28,9 @@ export const serve: Register = (program, perform) => {
 export const work: Register = (program, perform) => {
   program
     .command('work')
-    .description('seal, verify and run the timetable for the PostgreSQL of DATABASE_URL; any number of workers')
+    .description(
+      'seal, verify and run the timetable for the PostgreSQL of DATABASE_URL; any number of workers',
+    )
     .action(() =>
       perform(async (cli) => {
         const start = await import('../../start/index.ts')

@@ -1,4 +1,4 @@
-import type { Register } from './index.ts'
+import type { Register } from '../invocation.ts'
 
 export const status: Register = (program, perform) => {
   program

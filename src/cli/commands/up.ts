@@ -1,5 +1,5 @@
+import type { Register } from '../invocation.ts'
 import { readVersion } from '../version.ts'
-import type { Register } from './index.ts'
 
 export const up: Register = (program, perform) => {
   program

@@ -1,5 +1,5 @@
 import type { VerifyReport } from '../../audit/index.ts'
-import type { Register } from './index.ts'
+import type { Register } from '../invocation.ts'
 
 /** Problems of one log that are shown as text; --json has all that were listed. */
 const SHOWN_PROBLEMS = 50
@@ -11,7 +11,9 @@ function describe({ logs }: VerifyReport): string {
       const shown = log.problems.slice(0, SHOWN_PROBLEMS)
       return [
         `${log.log}: ${log.size} entries, ${log.checked} rows checked, ${problems === 0 ? 'no problem' : problems === 1 ? '1 problem' : `${problems} problems`}`,
-        ...shown.map(({ kind, position, detail }) => `  ${kind}${position === null ? '' : ` at ${position}`}: ${detail}`),
+        ...shown.map(
+          ({ kind, position, detail }) => `  ${kind}${position === null ? '' : ` at ${position}`}: ${detail}`,
+        ),
         ...(problems > shown.length ? [`  and ${problems - shown.length} more`] : []),
       ]
     })
@@ -21,7 +23,9 @@ function describe({ logs }: VerifyReport): string {
 export const verify: Register = (program, perform) => {
   program
     .command('verify')
-    .description('check every row, entry, signature and trigger of the record; exits 1 when something was altered')
+    .description(
+      'check every row, entry, signature and trigger of the record; exits 1 when something was altered',
+    )
     .action(() =>
       perform(async (cli) => {
         const { verifyAndRecord } = await import('../../operations/index.ts')

@@ -27,9 +27,13 @@ export async function serverAccount(clusterDir: string): Promise<Account | undef
     const gid = Number(entry?.[3])
     if (Number.isInteger(uid) && Number.isInteger(gid) && uid > 0) return { uid, gid }
   }
-  throw new AkashiError('unsupported', 'postgresql does not run as root and there is no account to run it as', {
-    hint: 'create one (useradd --system postgres), or start akashi as an ordinary user',
-  })
+  throw new AkashiError(
+    'unsupported',
+    'postgresql does not run as root and there is no account to run it as',
+    {
+      hint: 'create one (useradd --system postgres), or start akashi as an ordinary user',
+    },
+  )
 }
 
 /** Whether `account` can enter, read and write `folder`: asked of the kernel under that very account. */

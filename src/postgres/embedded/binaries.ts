@@ -25,7 +25,10 @@ export interface Binaries {
 export async function findBinaries(home: Home, installed?: InstalledPackage): Promise<Binaries> {
   const source = installed ?? (await installedPackage())
   const problems: string[] = []
-  for (const find of [async () => source.native, ...copyFolders(home).map((folder) => () => copyIn(folder, source))]) {
+  for (const find of [
+    async () => source.native,
+    ...copyFolders(home).map((folder) => () => copyIn(folder, source)),
+  ]) {
     try {
       const native = await find()
       await hydrate(native)
@@ -58,10 +61,14 @@ async function installedPackage(): Promise<InstalledPackage> {
     const manifest = z.object({ version: z.string() }).parse(await readJson(join(root, 'package.json')))
     return { native: join(root, 'native'), version: manifest.version }
   } catch (cause) {
-    throw new AkashiError('unsupported', `there is no embedded postgresql for ${process.platform}-${process.arch}`, {
-      hint: `npm install ${name}, where it exists; or set DATABASE_URL to use another postgresql`,
-      cause,
-    })
+    throw new AkashiError(
+      'unsupported',
+      `there is no embedded postgresql for ${process.platform}-${process.arch}`,
+      {
+        hint: `npm install ${name}, where it exists; or set DATABASE_URL to use another postgresql`,
+        cause,
+      },
+    )
   }
 }
 

@@ -30,15 +30,23 @@ export interface ClusterOptions {
  * @returns the superuser's password
  * @throws conflict: another major version, or not a cluster; unavailable: initdb failed
  */
-export async function ensureCluster(home: Home, binaries: Binaries, options: ClusterOptions): Promise<string> {
+export async function ensureCluster(
+  home: Home,
+  binaries: Binaries,
+  options: ClusterOptions,
+): Promise<string> {
   await dropDrafts(home)
   const major = await clusterMajor(home.clusterDir)
   if (major === undefined) return await createCluster(home, binaries, options)
   if (major !== binaries.version.split('.')[0]) {
-    throw new AkashiError('conflict', `the cluster is of postgresql ${major}, the server is ${binaries.version}`, {
-      hint: 'run akashi upgrade to bring the data to the new version; nothing was changed',
-      detail: { clusterMajor: major, serverVersion: binaries.version },
-    })
+    throw new AkashiError(
+      'conflict',
+      `the cluster is of postgresql ${major}, the server is ${binaries.version}`,
+      {
+        hint: 'run akashi upgrade to bring the data to the new version; nothing was changed',
+        detail: { clusterMajor: major, serverVersion: binaries.version },
+      },
+    )
   }
   await ownCluster(home)
   return await readPassword(home)

@@ -5,7 +5,11 @@ import { open, rename, rm } from 'node:fs/promises'
  * Puts `text` in place of `file` in one step. The draft is created exclusively, so that root never
  * writes through a link that another account laid in its way; `mode` holds whatever the umask is.
  */
-export async function replaceFile(file: string, text: string, options: { mode: number; sync?: boolean }): Promise<void> {
+export async function replaceFile(
+  file: string,
+  text: string,
+  options: { mode: number; sync?: boolean },
+): Promise<void> {
   const draft = `${file}.${randomBytes(4).toString('hex')}.new`
   const handle = await open(draft, 'wx', options.mode)
   try {

@@ -11,7 +11,9 @@ export const LOOPBACK = '127.0.0.1'
 export async function choosePort(port: number): Promise<number> {
   return await new Promise((resolve, reject) => {
     const server = createServer()
-    server.once('error', (cause) => reject(errno(cause) === 'EADDRINUSE' ? portTaken(port, cause) : refused(port, cause)))
+    server.once('error', (cause) =>
+      reject(errno(cause) === 'EADDRINUSE' ? portTaken(port, cause) : refused(port, cause)),
+    )
     server.listen({ host: LOOPBACK, port, exclusive: true }, () => {
       const address = server.address()
       const chosen = typeof address === 'object' && address !== null ? address.port : port

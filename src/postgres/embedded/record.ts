@@ -14,8 +14,12 @@ const recordSchema = z.object({
 export type ServerRecord = z.infer<typeof recordSchema>
 
 export async function writeRecord(home: Home, record: ServerRecord): Promise<void> {
-  await replaceFile(home.recordFile, `${JSON.stringify(record, null, 2)}
-`, { mode: 0o644 })
+  await replaceFile(
+    home.recordFile,
+    `${JSON.stringify(record, null, 2)}
+`,
+    { mode: 0o644 },
+  )
 }
 
 /** undefined when no server ever became ready here, or a crash of the machine left the file torn. */

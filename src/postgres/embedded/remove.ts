@@ -16,7 +16,9 @@ export async function removeCluster(dataDir: string): Promise<void> {
   const real = await realpath(dataDir)
   const lock = tryLock(join(real, LOCK_FILE))
   if (lock === undefined) {
-    throw new AkashiError('conflict', `the embedded postgresql of ${real} is running`, { hint: 'stop it first' })
+    throw new AkashiError('conflict', `the embedded postgresql of ${real} is running`, {
+      hint: 'stop it first',
+    })
   }
   try {
     await clearLeftovers(homePaths(dir))

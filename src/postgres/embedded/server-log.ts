@@ -23,7 +23,11 @@ export async function pruneLog(logDir: string): Promise<void> {
 }
 
 /** The end of the log files that were begun after `known` was listed. */
-export async function readNewLogs(logDir: string, known: readonly string[], maxChars: number): Promise<string> {
+export async function readNewLogs(
+  logDir: string,
+  known: readonly string[],
+  maxChars: number,
+): Promise<string> {
   const names = (await logNames(logDir)).filter((name) => !known.includes(name))
   const texts = await Promise.all(names.map(async (name) => await readFile(join(logDir, name), 'utf8')))
   return texts.join('').slice(-maxChars)

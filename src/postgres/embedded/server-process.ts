@@ -58,12 +58,17 @@ export async function launch(
   const server = { pid: child.pid ?? 0, exited, kill: (name: NodeJS.Signals) => void child.kill(name) }
   const outcome = await untilReady(child, home.clusterDir, exited, signal)
   if (outcome === 'ready') return server
-  if (outcome === 'exited') throw startFailure(home, said + (await readNewLogs(home.logDir, oldLogs, SAID_CHARS)))
+  if (outcome === 'exited')
+    throw startFailure(home, said + (await readNewLogs(home.logDir, oldLogs, SAID_CHARS)))
   await shutDown(server)
   if (outcome === 'cancelled') throw cancelled()
-  throw new AkashiError('timeout', `the embedded postgresql was not ready after ${START_TIMEOUT_MS / 1000} s`, {
-    hint: `see the log in ${home.logDir}`,
-  })
+  throw new AkashiError(
+    'timeout',
+    `the embedded postgresql was not ready after ${START_TIMEOUT_MS / 1000} s`,
+    {
+      hint: `see the log in ${home.logDir}`,
+    },
+  )
 }
 
 type Outcome = 'ready' | 'exited' | 'cancelled' | 'timeout'
@@ -112,7 +117,10 @@ function watchFolder(folder: string, changed: () => void): FSWatcher | undefined
 function startFailure(home: Home, said: string): AkashiError {
   const fatal = said.split('\n').findLast((line) => /(FATAL|PANIC): /.test(line))
   return new AkashiError('unavailable', 'the embedded postgresql did not start', {
-    hint: fatal === undefined ? `see the log in ${home.logDir}` : fatal.replace(/^.*?(FATAL|PANIC): +/, 'it said: '),
+    hint:
+      fatal === undefined
+        ? `see the log in ${home.logDir}`
+        : fatal.replace(/^.*?(FATAL|PANIC): +/, 'it said: '),
     detail: { logDir: home.logDir, portTaken: said.includes('Address already in use') },
   })
 }

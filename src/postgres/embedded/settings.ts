@@ -28,7 +28,9 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 }
 
 export function configText(settings: Readonly<Record<string, string>>): string {
-  const lines = Object.entries({ ...DEFAULTS, ...settings }).map(([name, value]) => `${name} = ${quoted(value)}`)
+  const lines = Object.entries({ ...DEFAULTS, ...settings }).map(
+    ([name, value]) => `${name} = ${quoted(value)}`,
+  )
   return `# Written at every start of the embedded server. Use ALTER SYSTEM to change a setting.\n${lines.join('\n')}\n`
 }
 
@@ -57,7 +59,11 @@ export function serverArguments(home: Home, port: number, socketDir: string): st
     log_rotation_age: '1d',
     log_rotation_size: LOG_FILE_SIZE,
   }
-  return ['-D', home.clusterDir, ...Object.entries(fixed).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
+  return [
+    '-D',
+    home.clusterDir,
+    ...Object.entries(fixed).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ]
 }
 
 function quoted(value: string): string {

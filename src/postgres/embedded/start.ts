@@ -82,7 +82,8 @@ async function startLocked(options: EmbeddedOptions, lock: { release(): void }):
     superuser: { user: SUPERUSER, password },
     pid: server.pid,
     exited,
-    url: (database) => `postgresql://${SUPERUSER}:${password}@${LOOPBACK}:${port}/${encodeURIComponent(database)}`,
+    url: (database) =>
+      `postgresql://${SUPERUSER}:${password}@${LOOPBACK}:${port}/${encodeURIComponent(database)}`,
     stop: async () => {
       stopping ??= shutDown(server).then(async () => void (await exited))
       await stopping
@@ -102,7 +103,12 @@ async function launchOnPort(
   for (let attempt = 1; ; attempt += 1) {
     const port = await choosePort(options.port)
     try {
-      const server = await launch(home, binaries.postgres, serverArguments(home, port, socketDir), options.signal)
+      const server = await launch(
+        home,
+        binaries.postgres,
+        serverArguments(home, port, socketDir),
+        options.signal,
+      )
       return { server, port }
     } catch (error) {
       if (!(error instanceof AkashiError) || error.detail['portTaken'] !== true) throw error
@@ -129,5 +135,8 @@ function translate(error: unknown, dataDir: string): unknown {
       cause: error,
     })
   }
-  return new AkashiError('unavailable', `cannot use the data folder ${dataDir}`, { hint: error.message, cause: error })
+  return new AkashiError('unavailable', `cannot use the data folder ${dataDir}`, {
+    hint: error.message,
+    cause: error,
+  })
 }

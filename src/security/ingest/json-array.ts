@@ -43,7 +43,12 @@ export class JsonArrayReader {
         else if (byte === QUOTE) this.#inString = false
         continue
       }
-      const step = byte === OPEN_OBJECT || byte === OPEN_ARRAY ? 1 : byte === CLOSE_OBJECT || byte === CLOSE_ARRAY ? -1 : 0
+      const step =
+        byte === OPEN_OBJECT || byte === OPEN_ARRAY
+          ? 1
+          : byte === CLOSE_OBJECT || byte === CLOSE_ARRAY
+            ? -1
+            : 0
       if (byte === QUOTE) this.#inString = true
       if (this.#closed) {
         this.#outer += step

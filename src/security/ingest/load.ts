@@ -149,7 +149,11 @@ async function makePartitions(database: Database, batch: readonly SecurityEvent[
 }
 
 /** Answers how many events of the batch were new. */
-async function storeBatch(session: Session, batch: readonly SecurityEvent[], options: LoadOptions): Promise<number> {
+async function storeBatch(
+  session: Session,
+  batch: readonly SecurityEvent[],
+  options: LoadOptions,
+): Promise<number> {
   const digest = createHash('sha256')
   for (const event of batch) digest.update(event.id)
   const times = batch.map((event) => event.created_at).sort()

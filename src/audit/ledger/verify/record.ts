@@ -5,7 +5,11 @@ import type { VerifyReport } from './problems.ts'
 const ALARM_PROBLEMS = 20
 
 /** Keeps what a verification found, and raises the alarm when it found something. */
-export async function recordVerification(database: Database, startedAt: Date, report: VerifyReport): Promise<void> {
+export async function recordVerification(
+  database: Database,
+  startedAt: Date,
+  report: VerifyReport,
+): Promise<void> {
   await database.transaction(anonymous, async (session) => {
     await session.query('insert into audit.verifications (started_at, ok, report) values ($1, $2, $3)', [
       startedAt.toISOString(),
@@ -13,7 +17,9 @@ export async function recordVerification(database: Database, startedAt: Date, re
       JSON.stringify(report),
     ])
     if (report.ok) return
-    const problems = report.logs.flatMap((log) => log.problems.map((problem) => ({ log: log.log, ...problem })))
+    const problems = report.logs.flatMap((log) =>
+      log.problems.map((problem) => ({ log: log.log, ...problem })),
+    )
     await session.query('select audit.alert_audit_log_tampering($1)', [
       JSON.stringify({ count: problems.length, problems: problems.slice(0, ALARM_PROBLEMS) }),
     ])

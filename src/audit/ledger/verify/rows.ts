@@ -64,7 +64,8 @@ export async function verifyRows(
 }
 
 function report(log: LogDefinition, found: readonly Finding[], total: number, problems: ProblemList): void {
-  for (const finding of found) problems.add(finding.kind, finding.position, finding.id, describe(log, finding))
+  for (const finding of found)
+    problems.add(finding.kind, finding.position, finding.id, describe(log, finding))
   problems.unlisted += total - found.length
 }
 

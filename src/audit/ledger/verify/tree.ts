@@ -45,10 +45,16 @@ export async function verifyTree(
   const mismatches: Mismatch[] = []
   let whole = true
   checkRoots(hasher, pending, problems)
-  for await (const batch of session.stream<EntryTile>(tilesSql, [head.log, head.size.toString()], TILE_BATCH_ROWS)) {
+  for await (const batch of session.stream<EntryTile>(
+    tilesSql,
+    [head.log, head.size.toString()],
+    TILE_BATCH_ROWS,
+  )) {
     for (const tile of batch) {
       const start = BigInt(tile.tile) * BigInt(TILE_WIDTH)
-      const expectedCount = Number(head.size - start < BigInt(TILE_WIDTH) ? head.size - start : BigInt(TILE_WIDTH))
+      const expectedCount = Number(
+        head.size - start < BigInt(TILE_WIDTH) ? head.size - start : BigInt(TILE_WIDTH),
+      )
       if (hasher.size !== start || tile.count !== expectedCount) {
         whole = false
       } else {
@@ -61,7 +67,12 @@ export async function verifyTree(
   await nameStrays(session, head, problems)
   await nameMismatches(session, head, mismatches, problems)
   if (whole && hasher.size === head.size && !hasher.root().equals(head.root)) {
-    problems.add('checkpoint', head.size, head.origin, 'the entries do not hash to the signed root of the head')
+    problems.add(
+      'checkpoint',
+      head.size,
+      head.origin,
+      'the entries do not hash to the signed root of the head',
+    )
   }
 }
 
@@ -155,8 +166,10 @@ async function nameMismatches(
   const leaves = new Set(mismatches.map(({ leaf }) => leaf))
   for (const { position, expected } of mismatches) {
     const id = ids.get(position.toString()) ?? null
-    if (expected === '') problems.add('checkpoint', position, id, `the leaf tile of entry ${position} is missing or too short`)
-    else if (leaves.has(expected)) problems.add('reordered', position, id, `entry ${position} stands at another's position`)
+    if (expected === '')
+      problems.add('checkpoint', position, id, `the leaf tile of entry ${position} is missing or too short`)
+    else if (leaves.has(expected))
+      problems.add('reordered', position, id, `entry ${position} stands at another's position`)
     else problems.add('changed', position, id, `entry ${position} of the ledger is not the one in the tree`)
   }
 }
