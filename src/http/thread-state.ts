@@ -8,7 +8,10 @@ const time = z.iso.datetime({ offset: true })
 export const threadState = z.object({
   events: count.describe('security events taken in'),
   auditRows: count.describe('rows of the audit trail'),
-  protectedTables: z.array(z.string()).readonly().describe('schema-qualified names of the tables under audit'),
+  protectedTables: z
+    .array(z.string())
+    .readonly()
+    .describe('schema-qualified names of the tables under audit'),
   logs: z
     .array(
       z.object({

@@ -1,8 +1,14 @@
 import { once } from 'node:events'
-import { connect, type AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { buildApp, type HttpLimits, httpLimits, type Services, type ThreadState } from '../../src/http/index.ts'
+import {
+  buildApp,
+  type HttpLimits,
+  httpLimits,
+  type Services,
+  type ThreadState,
+} from '../../src/http/index.ts'
 
 export const KEY = 'a-bootstrap-key-of-the-tests'
 

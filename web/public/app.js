@@ -13,6 +13,8 @@ import { messages } from './messages.js'
 
 const REFRESH_MS = 2_000
 const REQUEST_TIMEOUT_MS = 5_000
+/** What the status of an answer says about the connection; anything else is `away`. */
+const connections = /** @type {Record<number, 'live' | 'locked'>} */ ({ 200: 'live', 401: 'locked' })
 const LANGUAGE_KEY = 'akashi.language'
 
 /** @type {'ja' | 'en'} */
@@ -58,7 +60,9 @@ function number(count) {
 
 /** @param {string} time */
 function moment(time) {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(time))
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' }).format(
+    new Date(time),
+  )
 }
 
 /** @param {string} time */
@@ -122,7 +126,11 @@ function renderVerdict(thread) {
   if (last?.ok === true) {
     verdict = { state: 'ok', title: text.verified, detail: text.verifiedAt(moment(last.at)) }
   } else if (last !== null) {
-    verdict = { state: 'bad', title: text.broken(number(last.problems)), detail: text.brokenDetail(moment(last.at)) }
+    verdict = {
+      state: 'bad',
+      title: text.broken(number(last.problems)),
+      detail: text.brokenDetail(moment(last.at)),
+    }
   }
   element('verdict').dataset['state'] = verdict.state
   element('verdict-title').textContent = verdict.title
@@ -197,7 +205,7 @@ async function refresh() {
     if (answer.ok) {
       state = await answer.json()
     }
-    connection = answer.ok ? 'live' : answer.status === 401 ? 'locked' : 'away'
+    connection = connections[answer.status] ?? 'away'
   } catch {
     connection = 'away'
   }

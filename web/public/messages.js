@@ -23,7 +23,8 @@ export const messages = {
     broken: (/** @type {string} */ count) => `Verification found problems: ${count}`,
     unverified: 'Not verified yet',
     verifiedAt: (/** @type {string} */ time) => `Last verification ${time}`,
-    brokenDetail: (/** @type {string} */ time) => `Last verification ${time}. This names what was changed, removed or added:`,
+    brokenDetail: (/** @type {string} */ time) =>
+      `Last verification ${time}. This names what was changed, removed or added:`,
     unverifiedDetail: 'Compare every sealed row with the ledger:',
     sealed: 'Sealed positions',
     pending: 'Waiting to be sealed',

@@ -23,6 +23,9 @@ export class AllowedMethods {
 
 /** Route patterns use only `:name` for a segment and a last `*`. */
 function patternOf(url: string): RegExp {
-  const source = url.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+').replace('*', '.*')
+  const source = url
+    .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+    .replace(/:\w+/g, '[^/]+')
+    .replace('*', '.*')
   return new RegExp(`^${source}$`)
 }

@@ -29,6 +29,8 @@ export function requireBootstrapKey(app: App, bootstrapKey: (presented: string) 
 
 /** A proxy on this machine speaks for callers elsewhere, so what it forwards is not local. */
 function isDirectlyLocal(request: FastifyRequest): boolean {
-  const forwarded = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some((name) => name in request.headers)
+  const forwarded = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some(
+    (name) => name in request.headers,
+  )
   return !forwarded && isLoopbackAddress(request.socket.remoteAddress)
 }

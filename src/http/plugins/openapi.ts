@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import { openApiSchema, type App } from '../schema.ts'
+import { type App, openApiSchema } from '../schema.ts'
 
 /** The OpenAPI document of the routes that are registered after this, and its page under /docs. */
 export function describeApi(app: App, version: string): void {
@@ -12,5 +12,10 @@ export function describeApi(app: App, version: string): void {
     },
     transform: ({ schema, url }) => ({ schema: openApiSchema(schema), url }),
   })
-  app.register(swaggerUi, { routePrefix: '/docs' })
+  // Without the top bar, which would offer to load documents from elsewhere.
+  app.register(swaggerUi, {
+    routePrefix: '/docs',
+    theme: { title: 'Akashi API' },
+    uiConfig: { layout: 'BaseLayout' },
+  })
 }

@@ -12,9 +12,10 @@ export function answerProblems(app: App): void {
 }
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const body = request.raw.destroyed && request.signal.aborted
-    ? problem('cancelled', request.id, { detail: 'the caller closed the connection' })
-    : problemOf(error, request.id)
+  const body =
+    request.raw.destroyed && request.signal.aborted
+      ? problem('cancelled', request.id, { detail: 'the caller closed the connection' })
+      : problemOf(error, request.id)
   if (body.status >= 500) {
     request.log.error({ err: error }, 'the request failed')
   } else if (body.status !== CLIENT_CLOSED_REQUEST) {

@@ -31,7 +31,12 @@ export function readinessRoute(app: App, services: Services, limits: HttpLimits)
       return reply
         .code(errorCatalogue.unavailable.status)
         .type(PROBLEM_TYPE)
-        .send(problem('unavailable', request.id, { detail: `not ready: ${missing.join(', ')}`, extra: { checks } }))
+        .send(
+          problem('unavailable', request.id, {
+            detail: `not ready: ${missing.join(', ')}`,
+            extra: { checks },
+          }),
+        )
     },
   )
 }
