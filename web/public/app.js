@@ -227,4 +227,4 @@ for (const button of document.querySelectorAll('[data-language]')) {
   })
 }
 setLanguage(language)
-follow()
+await follow()
