@@ -12,5 +12,10 @@ export function describeApi(app: App, version: string): void {
     },
     transform: ({ schema, url }) => ({ schema: openApiSchema(schema), url }),
   })
-  app.register(swaggerUi, { routePrefix: '/docs' })
+  // Without the top bar, which would offer to load documents from elsewhere.
+  app.register(swaggerUi, {
+    routePrefix: '/docs',
+    theme: { title: 'Akashi API' },
+    uiConfig: { layout: 'BaseLayout' },
+  })
 }

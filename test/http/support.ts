@@ -1,0 +1,62 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import {
+  buildApp,
+  type HttpLimits,
+  httpLimits,
+  type Services,
+  type ThreadState,
+} from '../../src/http/index.ts'
+
+export const KEY = 'a-bootstrap-key-of-the-tests'
+
+export const thread: ThreadState = {
+  events: 519,
+  auditRows: '12',
+  protectedTables: ['public.orders'],
+  logs: [
+    { log: 'audit_logs', size: 12, root: 'ab'.repeat(32), sealedAt: '2026-01-02T03:04:05.000Z', pending: 0 },
+    { log: 'security_events', size: 500, root: 'cd'.repeat(32), sealedAt: null, pending: 19 },
+  ],
+  lastVerification: { at: '2026-01-02T03:04:00.000Z', ok: true, problems: 0 },
+  partitions: [{ table: 'security.security_events', coveredUntil: '2026-02-02T00:00:00.000Z', alarm: false }],
+  checkedAt: '2026-01-02T03:04:06.000Z',
+}
+
+export function fakeServices(changes: Partial<Services> = {}): Services {
+  return {
+    version: '0.0.0-test',
+    log: pino({ level: 'silent' }),
+    readiness: async () => [{ name: 'database', ok: true, detail: 'answers' }],
+    threadState: async () => thread,
+    metrics: new Registry(),
+    bootstrapKey: (presented) => presented === KEY,
+    ...changes,
+  }
+}
+
+export function testApp(changes: Partial<Services> = {}, limits: Partial<HttpLimits> = {}) {
+  return buildApp(fakeServices(changes), { ...httpLimits, ...limits })
+}
+
+/** Serves on a free port of loopback; answers the port. */
+export async function listen(app: ReturnType<typeof testApp>): Promise<number> {
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const address = app.server.address() as AddressInfo
+  return address.port
+}
+
+/** Writes `text` on a connection of its own and reads until the server closes it. */
+export async function raw(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  let answer = ''
+  socket.setEncoding('utf8').on('data', (chunk: string) => {
+    answer += chunk
+  })
+  socket.on('error', () => undefined)
+  socket.write(text)
+  await once(socket, 'close')
+  return answer
+}
