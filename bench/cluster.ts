@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -47,9 +46,4 @@ export async function benchCluster(): Promise<BenchCluster> {
       await rm(dataDir, { recursive: true, force: true })
     },
   }
-}
-
-/** A name that no earlier round used. */
-export function uniqueName(prefix: string): string {
-  return `${prefix}_${randomBytes(4).toString('hex')}`
 }

@@ -562,6 +562,30 @@ grant select on lifecycle.settings to akashi_reader;
 grant select on lifecycle.settings to akashi_security_admin;
 grant select on lifecycle.settings to akashi_worker;
 
+create table security.ingest_batches (
+  digest bytea not null,
+  source text not null,
+  format text not null,
+  events integer not null,
+  first_at timestamp with time zone not null,
+  last_at timestamp with time zone not null,
+  received_at timestamp with time zone default clock_timestamp() not null,
+  constraint ingest_batches_digest_check CHECK ((octet_length(digest) = 32)),
+  constraint ingest_batches_events_check CHECK ((events > 0)),
+  constraint ingest_batches_pkey PRIMARY KEY (digest)
+);
+alter table security.ingest_batches owner to akashi_owner;
+comment on table security.ingest_batches is 'One row per batch of events taken in, by the SHA-256 of their ids: exactly once also after archiving.';
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON security.ingest_batches FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table security.ingest_batches enable always trigger refuse_change;
+alter table security.ingest_batches enable row level security;
+alter table security.ingest_batches force row level security;
+create policy ingest_batches_owner on security.ingest_batches for all to akashi_owner using (true) with check (true);
+create policy ingest_batches_read on security.ingest_batches for select to akashi_security_admin using (true);
+create policy ingest_batches_worker on security.ingest_batches for all to akashi_worker using (true) with check (true);
+grant select on security.ingest_batches to akashi_security_admin;
+grant insert, select on security.ingest_batches to akashi_worker;
+
 create table security.security_events (
   id uuid default uuidv7() not null,
   created_at timestamp with time zone default now() not null,

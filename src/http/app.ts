@@ -55,17 +55,19 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
   app.after(() => serveLoopbackOnly(app))
   limitRate(app, limits)
   describeApi(app, services.version)
-  app.register(async (open: App) => {
+  app.register((open: App, _, done) => {
     healthRoute(open, services.version)
     readinessRoute(open, services, limits)
     metricsRoute(open, services.metrics)
     pageRoutes(open)
+    done()
   })
   app.register(
-    async (v1: App) => {
+    (v1: App, _, done) => {
       requireBootstrapKey(v1, services.bootstrapKey)
       v1.setNotFoundHandler(notFound)
       statusRoute(v1, services)
+      done()
     },
     { prefix: '/v1' },
   )

@@ -33,6 +33,7 @@ export class JsonArrayReader {
   }
 
   /** Adds the elements that `chunk` completes; returns what follows the document, or null while it goes on. */
+  // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: one loop over bytes, whose branches are its states
   push(chunk: Uint8Array, lines: Line[]): Uint8Array | null {
     let start = 0
     for (let at = 0; at < chunk.length; at += 1) {
