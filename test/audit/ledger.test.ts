@@ -45,7 +45,7 @@ describe('sealing', () => {
     )
     let running = true
     const sealing = (async () => {
-      while (running) await ledger.seal()
+      while (running) await ledger.sealOnce()
     })()
     const writers = Array.from({ length: 12 }, async (_, writer) => {
       for (let i = 0; i < 40; i += 1) {
@@ -90,7 +90,7 @@ describe('sealing', () => {
     })
     await sleep(50)
     await app.transaction(anonymous, (session) => session.query('insert into public.busy (n) values (101)'))
-    await ledger.seal()
+    await ledger.sealOnce()
     expect((await head())?.size).toBe(before?.size)
     release()
     await open
@@ -102,7 +102,7 @@ describe('sealing', () => {
     await app.transaction(anonymous, async (session) => {
       for (let i = 0; i < 50; i += 1) await session.query('insert into public.busy (n) values ($1)', [i])
     })
-    await Promise.all([ledger.seal(), ledger.seal(), ledger.seal(), ledger.seal()])
+    await Promise.all([ledger.sealOnce(), ledger.sealOnce(), ledger.sealOnce(), ledger.seal()])
     const { rows } = await worker.transaction(anonymous, (session) => session.query<Counts>(counts))
     expect(rows[0]).toMatchObject({ entries: rows[0]?.rows, distinct_rows: rows[0]?.rows })
     expect((await ledger.verify()).ok).toBe(true)

@@ -1,14 +1,29 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll } from 'vitest'
-import { logs, type Problem, seal, type VerifyReport, verifierKeys, verify } from '../../src/audit/index.ts'
+import {
+  countPending,
+  logs,
+  type Problem,
+  readHead,
+  seal,
+  type VerifyReport,
+  verifierKeys,
+  verify,
+} from '../../src/audit/index.ts'
 import { type Keyring, openKeyring } from '../../src/keys/index.ts'
-import type { Database } from '../../src/postgres/index.ts'
+import { anonymous, type Database } from '../../src/postgres/index.ts'
+
+const SEAL_ATTEMPTS = 200
+const SEAL_PAUSE_MS = 100
 
 export interface TestLedger {
-  /** Seals every log up to the frontier. */
+  /** Seals every log until no row waits: transactions of other test files hold the frontier too. */
   seal(): Promise<void>
+  /** Seals what is below the frontier now. */
+  sealOnce(): Promise<void>
   verify(options?: Partial<Parameters<typeof verify>[1]>): Promise<VerifyReport>
   /** Problems of all logs, as `kind id`. */
   problems(options?: Partial<Parameters<typeof verify>[1]>): Promise<Problem[]>
@@ -31,6 +46,15 @@ export function testLedger(worker: Database): TestLedger {
     await keyring?.close()
     await rm(folder, { recursive: true, force: true })
   })
+  const sealOnce = async () => {
+    for (const log of logs) await seal(worker, keys(), log)
+  }
+  const pending = () =>
+    worker.transaction(anonymous, async (session) => {
+      let waiting = 0
+      for (const log of logs) waiting += await countPending(session, log, await readHead(session, log.log))
+      return waiting
+    })
   const run: TestLedger['verify'] = (options = {}) =>
     verify(worker, { verifierKeys: verifierKeys(keys()), ...options })
   return {
@@ -38,8 +62,14 @@ export function testLedger(worker: Database): TestLedger {
       return keys()
     },
     seal: async () => {
-      for (const log of logs) await seal(worker, keys(), log)
+      for (let attempt = 0; ; attempt += 1) {
+        await sealOnce()
+        if ((await pending()) === 0) return
+        if (attempt === SEAL_ATTEMPTS) throw new Error('something holds the frontier')
+        await sleep(SEAL_PAUSE_MS)
+      }
     },
+    sealOnce,
     verify: run,
     problems: async (options) => (await run(options)).logs.flatMap((log) => log.problems),
   }
