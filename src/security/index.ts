@@ -1,0 +1,7 @@
+export type { EventCategory, EventInput, EventResult, SecurityEvent, Severity } from './event.ts'
+export { eventCategories, eventInputSchema, eventResults, severities } from './event.ts'
+export type { IngestFormat, ParsedBatch, ParsedEvent, Rejection } from './ingest/format.ts'
+export { ingestFormats } from './ingest/format.ts'
+export { inferFirstYear } from './ingest/infer-year.ts'
+export type { EventParser, ParseOptions } from './ingest/parse.ts'
+export { createEventParser, parseEvents } from './ingest/parse.ts'
