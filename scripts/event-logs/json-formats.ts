@@ -14,7 +14,11 @@ interface Moment {
   readonly failed: boolean
 }
 
-type Maker = (moment: Moment) => { readonly login: object; readonly other: object; readonly otherType: string }
+type Maker = (moment: Moment) => {
+  readonly login: object
+  readonly other: object
+  readonly otherType: string
+}
 
 function generator(make: Maker): LogGenerator {
   function* lines(random: Random): Generator<MadeLine, void, undefined> {
@@ -68,8 +72,18 @@ export const generateJsonLog = generator(({ random, time, from, failed }) => {
 })
 
 export const generateOcsfLog = generator(({ random, time, from, failed }) => {
-  const metadata = { uid: random.uuid(), version: '1.3.0', product: { name: 'Directory', vendor_name: 'Example' } }
-  const common = { time, metadata, severity_id: failed ? 2 : 1, status_id: failed ? 2 : 1, src_endpoint: { ip: from } }
+  const metadata = {
+    uid: random.uuid(),
+    version: '1.3.0',
+    product: { name: 'Directory', vendor_name: 'Example' },
+  }
+  const common = {
+    time,
+    metadata,
+    severity_id: failed ? 2 : 1,
+    status_id: failed ? 2 : 1,
+    src_endpoint: { ip: from },
+  }
   const user = { name: `user${random.below(500)}`, uid: random.hex(16) }
   return {
     login: { ...common, class_uid: 3002, category_uid: 3, activity_id: 1, type_uid: 300_201, user },

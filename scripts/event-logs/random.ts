@@ -31,7 +31,5 @@ export function createRandom(seed: number): Random {
 /** Few addresses make most of the noise, as on the real network: the square leans to the low numbers. */
 export function address(random: Random): string {
   const host = Math.floor(random.next() ** 2 * 2000)
-  return host % 10 === 9
-    ? `2001:db8::${(host + 1).toString(16)}`
-    : `203.0.${host >> 8}.${host & 255}`
+  return host % 10 === 9 ? `2001:db8::${(host + 1).toString(16)}` : `203.0.${host >> 8}.${host & 255}`
 }

@@ -44,7 +44,10 @@ describe('times', () => {
 })
 
 describe('time zones', () => {
-  const instants = (name: string, local: string) => zone(name).instants(Date.parse(`${local}Z`)).map(formatTime)
+  const instants = (name: string, local: string) =>
+    zone(name)
+      .instants(Date.parse(`${local}Z`))
+      .map(formatTime)
 
   test('a plain time has one instant', () => {
     expect(instants('Asia/Shanghai', '2016-12-10T06:55:46')).toEqual(['2016-12-09T22:55:46Z'])
@@ -53,7 +56,10 @@ describe('time zones', () => {
   })
 
   test('an hour that was shown twice has two', () => {
-    expect(instants('Europe/Berlin', '2024-10-27T02:30:00')).toEqual(['2024-10-27T00:30:00Z', '2024-10-27T01:30:00Z'])
+    expect(instants('Europe/Berlin', '2024-10-27T02:30:00')).toEqual([
+      '2024-10-27T00:30:00Z',
+      '2024-10-27T01:30:00Z',
+    ])
     expect(instants('Europe/Berlin', '2024-10-27T01:59:59')).toEqual(['2024-10-26T23:59:59Z'])
     expect(instants('Europe/Berlin', '2024-10-27T03:00:00')).toEqual(['2024-10-27T02:00:00Z'])
     expect(instants('Australia/Lord_Howe', '2024-04-07T01:45:00')).toHaveLength(2)

@@ -31,7 +31,9 @@ describe('line reader', () => {
   test('gives the same lines however the bytes are cut', () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 80 }),
-      fc.string({ unit: fc.constantFrom('a', '\n', '\r', 'é', '証', '😀', '\0'), maxLength: 60 }).map((s) => Buffer.from(s)),
+      fc
+        .string({ unit: fc.constantFrom('a', '\n', '\r', 'é', '証', '😀', '\0'), maxLength: 60 })
+        .map((s) => Buffer.from(s)),
     )
     fc.assert(
       fc.property(bytes, fc.array(fc.nat(9)), fc.integer({ min: 1, max: 20 }), (input, portions, limit) => {
@@ -53,7 +55,11 @@ describe('line reader', () => {
 
   test('refuses a line above the limit and goes on with the next', () => {
     const lines = read(Buffer.from(`ok\n${'x'.repeat(50)}\n12345678\r\n`), [3, 20, 20], 8)
-    expect(lines.map(({ text, problem }) => text ?? problem)).toEqual(['ok', 'longer than 8 bytes', '12345678'])
+    expect(lines.map(({ text, problem }) => text ?? problem)).toEqual([
+      'ok',
+      'longer than 8 bytes',
+      '12345678',
+    ])
   })
 
   test('keeps none of a line that never ends', () => {
@@ -66,7 +72,9 @@ describe('line reader', () => {
   })
 
   test('replaces what is not UTF-8 and what PostgreSQL cannot store, in that line alone', () => {
-    const lines = read(Buffer.concat([Buffer.from('a\nb'), Buffer.from([0xff, 0x0a]), Buffer.from('c\0d\ne')]))
+    const lines = read(
+      Buffer.concat([Buffer.from('a\nb'), Buffer.from([0xff, 0x0a]), Buffer.from('c\0d\ne')]),
+    )
     expect(lines.map(({ text, repaired }) => [text, repaired])).toEqual([
       ['a', false],
       ['b\ufffd', true],

@@ -22,13 +22,20 @@ describe('the year of a syslog', () => {
   })
 
   test('does not turn for a line that comes late, before or after the new year', () => {
-    expect(times(line('Dec 31 23:59:59') + line('Jan  1 00:00:00') + line('Dec 31 23:59:58') + line('Jan  1 00:00:01'))).toEqual([
+    expect(
+      times(
+        line('Dec 31 23:59:59') + line('Jan  1 00:00:00') + line('Dec 31 23:59:58') + line('Jan  1 00:00:01'),
+      ),
+    ).toEqual([
       '2016-12-31T23:59:59Z',
       '2017-01-01T00:00:00Z',
       '2016-12-31T23:59:58Z',
       '2017-01-01T00:00:01Z',
     ])
-    expect(times(line('Jun  3 00:00:00') + line('Jun  1 00:00:00'))).toEqual(['2016-06-03T00:00:00Z', '2016-06-01T00:00:00Z'])
+    expect(times(line('Jun  3 00:00:00') + line('Jun  1 00:00:00'))).toEqual([
+      '2016-06-03T00:00:00Z',
+      '2016-06-01T00:00:00Z',
+    ])
   })
 
   test('is the latest that is not in the future when it is not given', () => {
@@ -39,16 +46,16 @@ describe('the year of a syslog', () => {
   })
 
   test('follows the time zone over the year’s end', () => {
-    expect(times(line('Jan  1 05:00:00'), { timezone: 'Asia/Tokyo', year: 2017 })).toEqual(['2016-12-31T20:00:00Z'])
+    expect(times(line('Jan  1 05:00:00'), { timezone: 'Asia/Tokyo', year: 2017 })).toEqual([
+      '2016-12-31T20:00:00Z',
+    ])
   })
 
   test('a line that the time of reading rules out is rejected and moves nothing', () => {
     const asOf = new Date('2016-07-06T00:00:00Z')
-    expect(times(line('Jul  4 00:00:00') + line('Jan  1 00:00:10') + line('Jul  5 00:00:00'), { asOf })).toEqual([
-      '2016-07-04T00:00:00Z',
-      '2016-07-05T00:00:00Z',
-      'in the future as of 2016-07-06T00:00:00Z',
-    ])
+    expect(
+      times(line('Jul  4 00:00:00') + line('Jan  1 00:00:10') + line('Jul  5 00:00:00'), { asOf }),
+    ).toEqual(['2016-07-04T00:00:00Z', '2016-07-05T00:00:00Z', 'in the future as of 2016-07-06T00:00:00Z'])
   })
 
   test('29 February needs a leap year', () => {
@@ -57,7 +64,8 @@ describe('the year of a syslog', () => {
   })
 
   test('is inferred over several years’ ends from the whole log', async () => {
-    const log = line('Nov  1 00:00:00') + line('Feb  1 00:00:00') + line('Nov  1 00:00:00') + line('Feb  1 00:00:00')
+    const log =
+      line('Nov  1 00:00:00') + line('Feb  1 00:00:00') + line('Nov  1 00:00:00') + line('Feb  1 00:00:00')
     const options = { timezone: 'UTC', asOf: new Date('2026-03-01T00:00:00Z') }
     expect(await inferFirstYear(once(log), options)).toBe(2024)
     const leap = line('Nov  1 00:00:00') + line('Feb 29 00:00:00') + line('Mar  1 00:00:00')
@@ -70,7 +78,9 @@ describe('clocks that were set', () => {
   const berlin = { timezone: 'Europe/Berlin', year: 2024, asOf: new Date('2025-01-01T00:00:00Z') }
 
   test('the second of two equal hours begins where the log steps back', () => {
-    const log = ['01:30:00', '02:30:00', '02:59:59', '02:00:00', '02:30:00', '03:00:00'].map((t) => line(`Oct 27 ${t}`)).join('')
+    const log = ['01:30:00', '02:30:00', '02:59:59', '02:00:00', '02:30:00', '03:00:00']
+      .map((t) => line(`Oct 27 ${t}`))
+      .join('')
     expect(times(log, berlin)).toEqual([
       '2024-10-26T23:30:00Z',
       '2024-10-27T00:30:00Z',

@@ -7,8 +7,8 @@ import {
   NAME_CHARACTERS,
   RESOURCE_ID_CHARACTERS,
   RESOURCE_TYPE_CHARACTERS,
-  SOURCE_SERVICE_CHARACTERS,
   type Severity,
+  SOURCE_SERVICE_CHARACTERS,
   USER_AGENT_CHARACTERS,
 } from '../event.ts'
 import { normaliseAddress } from './address.ts'
@@ -52,7 +52,8 @@ export const parseCloudTrailRecord: LineParser = (text) => {
   if (typeof record === 'string') return record
   const name = textAt(record, 'eventName')
   const source = textAt(record, 'eventSource')
-  if (name === null || source === null) return 'not a record of CloudTrail: it has no eventName or no eventSource'
+  if (name === null || source === null)
+    return 'not a record of CloudTrail: it has no eventName or no eventSource'
   const time = normaliseTime(textAt(record, 'eventTime') ?? '')
   if (time === null) return 'eventTime: not a time of RFC 3339 with an offset'
   const result = resultOf(record)
@@ -97,19 +98,24 @@ function resultOf(record: JsonObject): EventResult {
 }
 
 function kindOf(record: JsonObject, name: string, source: string, result: EventResult): Kind {
-  const failed = result === 'failure'
+  const usual = result === 'failure' ? 'low' : 'info'
   const root = textAt(record, 'userIdentity', 'type') === 'Root'
   if (ATTACKS_ON_THE_TRAIL.has(name)) {
     return { type: 'trail_tampering', category: 'integrity', severity: 'high', ocsfClass: API_ACTIVITY }
   }
   if (name === 'ConsoleLogin') {
-    const severity = root ? 'high' : failed ? 'low' : 'info'
-    return { type: `authentication_${result}`, category: 'authentication', severity, ocsfClass: AUTHENTICATION }
+    const severity = root ? 'high' : usual
+    return {
+      type: `authentication_${result}`,
+      category: 'authentication',
+      severity,
+      ocsfClass: AUTHENTICATION,
+    }
   }
   if (REFUSED.test(textAt(record, 'errorCode') ?? '')) {
     return { type: 'access_denied', category: 'authorization', severity: 'medium', ocsfClass: API_ACTIVITY }
   }
-  const severity = root ? 'medium' : failed ? 'low' : 'info'
+  const severity = root ? 'medium' : usual
   if (source === 'sts.amazonaws.com' && FEDERATION.test(name)) {
     return { type: 'role_assumed', category: 'authentication', severity, ocsfClass: AUTHENTICATION }
   }
@@ -120,8 +126,18 @@ function kindOf(record: JsonObject, name: string, source: string, result: EventR
   if (source === 'iam.amazonaws.com') {
     const account = ACCOUNT_CALL.test(name)
     const type = account ? 'account_changed' : 'permission_changed'
-    return { type, category: 'configuration', severity: 'medium', ocsfClass: account ? ACCOUNT_CHANGE : API_ACTIVITY }
+    return {
+      type,
+      category: 'configuration',
+      severity: 'medium',
+      ocsfClass: account ? ACCOUNT_CHANGE : API_ACTIVITY,
+    }
   }
   const data = textAt(record, 'eventCategory') === 'Data' || valueAt(record, 'managementEvent') === false
-  return { type: 'api_write', category: data ? 'data_access' : 'configuration', severity, ocsfClass: API_ACTIVITY }
+  return {
+    type: 'api_write',
+    category: data ? 'data_access' : 'configuration',
+    severity,
+    ocsfClass: API_ACTIVITY,
+  }
 }

@@ -1,6 +1,6 @@
 import { eventInputSchema } from '../event.ts'
-import { isJsonObject, parseJsonObject } from './json-text.ts'
 import type { LineParser } from './format.ts'
+import { isJsonObject, parseJsonObject } from './json-text.ts'
 
 /** Where the intake writes what it knows of an event's origin. */
 export const INGEST_KEY = 'ingest'
@@ -16,7 +16,9 @@ export const parseJsonEvent: LineParser = (text) => {
   }
   const parsed = eventInputSchema.safeParse(object)
   if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
+    const issues = parsed.error.issues.map(({ path, message }) =>
+      path.length > 0 ? `${path.join('.')}: ${message}` : message,
+    )
     return issues.join('; ').slice(0, MAX_REASON_CHARACTERS)
   }
   const { id, ...event } = parsed.data

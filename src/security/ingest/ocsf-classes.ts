@@ -32,8 +32,24 @@ const classes: ReadonlyMap<number, OcsfClass> = new Map<number, OcsfClass>([
       targets: ['user'],
     },
   ],
-  [3003, { name: 'session', category: 'authorization', activities: ['privileges_assigned', 'groups_assigned'], targets: [] }],
-  [3004, { name: 'entity', category: 'configuration', activities: ['created', 'read', 'updated', 'deleted'], targets: ['entity'] }],
+  [
+    3003,
+    {
+      name: 'session',
+      category: 'authorization',
+      activities: ['privileges_assigned', 'groups_assigned'],
+      targets: [],
+    },
+  ],
+  [
+    3004,
+    {
+      name: 'entity',
+      category: 'configuration',
+      activities: ['created', 'read', 'updated', 'deleted'],
+      targets: ['entity'],
+    },
+  ],
   [
     3005,
     {
@@ -48,11 +64,26 @@ const classes: ReadonlyMap<number, OcsfClass> = new Map<number, OcsfClass>([
     {
       name: 'group',
       category: 'authorization',
-      activities: ['privileges_assigned', 'privileges_revoked', 'user_added', 'user_removed', 'deleted', 'created'],
+      activities: [
+        'privileges_assigned',
+        'privileges_revoked',
+        'user_added',
+        'user_removed',
+        'deleted',
+        'created',
+      ],
       targets: ['group'],
     },
   ],
-  [6003, { name: 'api', category: 'data_access', activities: ['create', 'read', 'update', 'delete'], targets: ['resources', 'resource'] }],
+  [
+    6003,
+    {
+      name: 'api',
+      category: 'data_access',
+      activities: ['create', 'read', 'update', 'delete'],
+      targets: ['resources', 'resource'],
+    },
+  ],
 ])
 
 const AUTHENTICATION = 3002

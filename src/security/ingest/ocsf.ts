@@ -7,8 +7,8 @@ import {
   NAME_CHARACTERS,
   RESOURCE_ID_CHARACTERS,
   RESOURCE_TYPE_CHARACTERS,
-  SOURCE_SERVICE_CHARACTERS,
   type Severity,
+  SOURCE_SERVICE_CHARACTERS,
   USER_AGENT_CHARACTERS,
 } from '../event.ts'
 import { normaliseAddress } from './address.ts'
@@ -30,7 +30,8 @@ export const parseOcsfEvent: LineParser = (text) => {
   const ocsf = parseJsonObject(text)
   if (typeof ocsf === 'string') return ocsf
   const classUid = integerAt(ocsf, 'class_uid')
-  if (classUid === null || classUid < 1 || classUid > 0x7fff_ffff) return 'class_uid: not the number of a class'
+  if (classUid === null || classUid < 1 || classUid > 0x7fff_ffff)
+    return 'class_uid: not the number of a class'
   const time = timeOf(ocsf)
   if (time === null) return 'time: neither milliseconds since 1970 nor time_dt'
   const activity = integerAt(ocsf, 'activity_id')
@@ -43,7 +44,8 @@ export const parseOcsfEvent: LineParser = (text) => {
     event_type: fit(ocsfEventType(classUid, activity, result), EVENT_TYPE_CHARACTERS) ?? 'unknown',
     event_category: ocsfCategory(classUid),
     severity: SEVERITIES[integerAt(ocsf, 'severity_id') ?? 0] ?? 'info',
-    source_service: fit(textAt(ocsf, 'api', 'service', 'name') ?? product, SOURCE_SERVICE_CHARACTERS) ?? 'ocsf',
+    source_service:
+      fit(textAt(ocsf, 'api', 'service', 'name') ?? product, SOURCE_SERVICE_CHARACTERS) ?? 'ocsf',
     description: fit(textAt(ocsf, 'message') ?? textAt(ocsf, 'status_detail'), DESCRIPTION_CHARACTERS),
     user_id: null,
     user_name: fit(textAt(user, 'name') ?? textAt(user, 'email_addr'), NAME_CHARACTERS),
@@ -53,13 +55,19 @@ export const parseOcsfEvent: LineParser = (text) => {
     user_agent: fit(textAt(ocsf, 'http_request', 'user_agent'), USER_AGENT_CHARACTERS),
     resource_type: fit(textAt(target, 'type'), RESOURCE_TYPE_CHARACTERS),
     resource_id: fit(textAt(target, 'uid') ?? textAt(target, 'name'), RESOURCE_ID_CHARACTERS),
-    action_performed: fit(textAt(ocsf, 'api', 'operation') ?? textAt(ocsf, 'activity_name'), ACTION_CHARACTERS),
+    action_performed: fit(
+      textAt(ocsf, 'api', 'operation') ?? textAt(ocsf, 'activity_name'),
+      ACTION_CHARACTERS,
+    ),
     result,
     tenant_id: fit(textAt(ocsf, 'metadata', 'tenant_uid'), NAME_CHARACTERS),
     tenant_name: null,
     client_id: fit(textAt(ocsf, 'actor', 'app_uid'), NAME_CHARACTERS),
     client_name: fit(textAt(ocsf, 'actor', 'app_name'), NAME_CHARACTERS),
-    request_id: fit(textAt(ocsf, 'api', 'request', 'uid') ?? textAt(ocsf, 'http_request', 'uid'), NAME_CHARACTERS),
+    request_id: fit(
+      textAt(ocsf, 'api', 'request', 'uid') ?? textAt(ocsf, 'http_request', 'uid'),
+      NAME_CHARACTERS,
+    ),
     trace_id: fit(textAt(ocsf, 'metadata', 'correlation_uid'), NAME_CHARACTERS),
     ocsf_class_uid: classUid,
     event_details: { ocsf },
@@ -71,7 +79,8 @@ export const parseOcsfEvent: LineParser = (text) => {
 
 function timeOf(ocsf: JsonObject): string | null {
   const milliseconds = integerAt(ocsf, 'time')
-  if (milliseconds !== null) return milliseconds >= 0 && milliseconds <= LAST_TIME ? formatTime(milliseconds) : null
+  if (milliseconds !== null)
+    return milliseconds >= 0 && milliseconds <= LAST_TIME ? formatTime(milliseconds) : null
   return normaliseTime(textAt(ocsf, 'time_dt') ?? textAt(ocsf, 'time') ?? '')
 }
 

@@ -52,7 +52,9 @@ export function createEventParser(options: ParseOptions): EventParser {
       const { created_at: time } = event
       if (earliest !== null && isBefore(time, earliest)) return `at ${time}, before ${earliest}`
       if (isBefore(latest, time)) return `at ${time}, after ${latest}`
-      const ingest = line.repaired ? { ...origin, line: line.number, repaired: true } : { ...origin, line: line.number }
+      const ingest = line.repaired
+        ? { ...origin, line: line.number, repaired: true }
+        : { ...origin, line: line.number }
       const identified: SecurityEvent = {
         ...event,
         id: id ?? identity.identify(time, key, line.text),

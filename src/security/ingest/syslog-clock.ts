@@ -8,7 +8,9 @@ const DISORDER_MS = 5 * 60_000
 
 export interface SyslogClock {
   /** The line's time as RFC 3339 in UTC, and null as reason; or null and why it has none. */
-  resolve(time: YearlessTime): { readonly time: string; readonly reason: null } | { readonly time: null; readonly reason: string }
+  resolve(
+    time: YearlessTime,
+  ): { readonly time: string; readonly reason: null } | { readonly time: null; readonly reason: string }
 }
 
 /**

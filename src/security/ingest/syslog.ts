@@ -1,12 +1,14 @@
-import { normaliseTime } from './time.ts'
 import type { YearlessTime } from './syslog-year.ts'
+import { normaliseTime } from './time.ts'
 
 /** Months as syslog writes them; the position gives the number. */
 const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec'
+const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 const MILLISECONDS_A_SECOND = 1000
 
 /** `<38>Dec 10 06:55:46 host rest`, priority and fraction optional. */
-const TRADITIONAL = /^(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]?\d) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})? (\S+) (.*)$/s
+const TRADITIONAL =
+  /^(?:<\d{1,3}>)?([A-Z][a-z]{2}) ([ \d]?\d) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})? (\S+) (.*)$/s
 /** `<38>2016-12-10T06:55:46.123456+08:00 host rest`, as rsyslog and journald write files. */
 const DATED = /^(?:<\d{1,3}>)?(\d{4}-\d\d-\d\dT\S+) (\S+) (.*)$/s
 /** RFC 5424: `<38>1 time host program pid id structured-data message`. */
@@ -53,12 +55,17 @@ function withTag(time: string | YearlessTime, host: string, rest: string): Syslo
   return { time, host, program, pid: pid === undefined ? null : Number(pid), message }
 }
 
-function yearlessTime(name: string, day: number, hour: number, minute: number, second: number): YearlessTime | null {
+function yearlessTime(
+  name: string,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+): YearlessTime | null {
   const at = MONTHS.indexOf(name)
   // 29 February passes here; whether the year has one is known with the year.
   if (at % 3 !== 0 || day < 1 || hour > 23 || minute > 59 || second > 60) return null
   const month = at / 3 + 1
-  const days = month === 2 ? 29 : month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
-  if (day > days) return null
+  if (day > (DAYS[month - 1] ?? 0)) return null
   return { month, day, clock: ((hour * 60 + minute) * 60 + second) * MILLISECONDS_A_SECOND }
 }

@@ -25,8 +25,27 @@ export function isDate(year: number, month: number, day: number): boolean {
 export function normaliseTime(written: string): string | null {
   const match = TIME.exec(written)
   if (match === null) return null
-  const [, year, month, day, hour, minute, second, fraction = '', , sign, offsetHour = '0', offsetMinute = '0'] = match
-  const [h, m, s, oh, om] = [Number(hour), Number(minute), Number(second), Number(offsetHour), Number(offsetMinute)]
+  const [
+    ,
+    year,
+    month,
+    day,
+    hour,
+    minute,
+    second,
+    fraction = '',
+    ,
+    sign,
+    offsetHour = '0',
+    offsetMinute = '0',
+  ] = match
+  const [h, m, s, oh, om] = [
+    Number(hour),
+    Number(minute),
+    Number(second),
+    Number(offsetHour),
+    Number(offsetMinute),
+  ]
   if (Number(year) < EARLIEST_YEAR || h > 23 || m > 59 || s > 60 || oh > 23 || om > 59) return null
   if (!isDate(Number(year), Number(month), Number(day))) return null
   const offset = (oh * 60 + om) * (sign === '-' ? -1 : 1)

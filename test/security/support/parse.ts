@@ -21,7 +21,8 @@ export function parseAll(input: string | Uint8Array, options: ParseOptions, port
   const bytes = typeof input === 'string' ? Buffer.from(input) : input
   const parser = createEventParser(options)
   const batches: ParsedBatch[] = []
-  for (let at = 0; at < bytes.length; at += portion) batches.push(parser.push(bytes.subarray(at, at + portion)))
+  for (let at = 0; at < bytes.length; at += portion)
+    batches.push(parser.push(bytes.subarray(at, at + portion)))
   batches.push(parser.end())
   return {
     read: batches.reduce((sum, batch) => sum + batch.read, 0),

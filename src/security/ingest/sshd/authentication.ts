@@ -10,12 +10,14 @@ const ATTEMPT = new RegExp(
   's',
 )
 const INVALID_USER = /^(?:Invalid|Illegal) user (.*) from (\S+?)(?: port (\d+))?$/s
-const LIMIT = /^maximum authentication attempts exceeded for (?:invalid user )?(.*) from (\S+) port (\d+)(?: ssh[12])?$/s
+const LIMIT =
+  /^maximum authentication attempts exceeded for (?:invalid user )?(.*) from (\S+) port (\d+)(?: ssh[12])?$/s
 const NOT_ALLOWED = /^User (.*) from (\S+) not allowed because (.*)$/s
 const NOT_ALLOWED_NAMELESS = /^User (\S*) not allowed because (.*)$/s
 const ROOT_REFUSED = /^ROOT LOGIN REFUSED FROM (\S+)(?: port (\d+))?/
 const PAM_ERROR = /^PAM: (.*) for (?:illegal user |invalid user )?(.*) from (\S+?)$/s
-const TIMEOUT = /^Timeout before authentication for (?:connection from )?(\S+)(?: to \S+?)?,?(?: port (\d+)| pid = \d+)?$/
+const TIMEOUT =
+  /^Timeout before authentication for (?:connection from )?(\S+)(?: to \S+?)?,?(?: port (\d+)| pid = \d+)?$/
 
 /** `Failed password for invalid user x from 192.0.2.1 port 22 ssh2`: one line for each real attempt. */
 export const attempt: SshdRule = (message) => {
@@ -60,14 +62,25 @@ function denied(user: string | undefined, source: string | undefined, reason: st
 export const rootRefused: SshdRule = (message) => {
   const match = ROOT_REFUSED.exec(message)
   if (match === null) return null
-  return { type: 'access_denied', user: 'root', source: match[1], port: match[2], details: { reason: 'root login refused' } }
+  return {
+    type: 'access_denied',
+    user: 'root',
+    source: match[1],
+    port: match[2],
+    details: { reason: 'root login refused' },
+  }
 }
 
 /** `error: PAM: Authentication failure for root from host`, of keyboard-interactive logins. */
 export const pamError: SshdRule = (message) => {
   const match = PAM_ERROR.exec(message)
   if (match === null) return null
-  return { type: 'pam_authentication_failure', user: match[2], source: match[3], details: { reason: match[1] } }
+  return {
+    type: 'pam_authentication_failure',
+    user: match[2],
+    source: match[3],
+    details: { reason: match[1] },
+  }
 }
 
 export const loginTimeout: SshdRule = (message) => {

@@ -11,7 +11,8 @@ const DISCONNECTING = /^Disconnecting: (.*)$/s
 const TOO_MANY = /^Too many authentication failures for (.*)$/s
 const NO_IDENTIFICATION = /^Did not receive identification string from (.*)$/s
 const BAD_PROTOCOL = /^Bad protocol version identification '(.*)' from (.*)$/s
-const REFUSED_TALK = /^(?:banner exchange: Connection from|Unable to negotiate with) (\S+?)(?: port (\d+))?: (.*)$/s
+const REFUSED_TALK =
+  /^(?:banner exchange: Connection from|Unable to negotiate with) (\S+?)(?: port (\d+))?: (.*)$/s
 const VERSIONS_DIFFER = /^Protocol major versions differ for (\S+?)(?: port (\d+))?: (.*)$/s
 const KEY_EXCHANGE = /^(?:kex_exchange_identification|kex_protocol_error|ssh_dispatch_run_fatal): (.*)$/s
 const DROPPED_PEER = / from \[([^\]]+)\]:(\d+)/
@@ -92,5 +93,7 @@ export const reverseMapping: SshdRule = (message) => {
   const maps = MAPS_TO.exec(message)
   if (maps !== null) return { type: 'reverse_mapping_failed', source: maps[1], details: { name: maps[2] } }
   const nasty = NASTY.exec(message)
-  return nasty === null ? null : { type: 'reverse_mapping_failed', source: nasty[2], details: { name: nasty[1] } }
+  return nasty === null
+    ? null
+    : { type: 'reverse_mapping_failed', source: nasty[2], details: { name: nasty[1] } }
 }

@@ -12,7 +12,10 @@ import type { SshdFacts, SshdRule } from './facts.ts'
 import { pamModule, pamSummary } from './pam.ts'
 import { failed, listening, terminating } from './service.ts'
 
-const follows = (what: string): SshdRule => () => `not an event: ${what}`
+const follows =
+  (what: string): SshdRule =>
+  () =>
+    `not an event: ${what}`
 const received: SshdRule = (message) => receivedDisconnect(message) ?? terminating(message)
 const undecided = follows('the attempt is not decided yet')
 const repeatsSession = follows('the session opened line says it')

@@ -4,7 +4,8 @@ const MODULE = /^(pam_\w+)\([\w-]+:\w+\): (.*)$/s
 const MORE = /^PAM (\d+) more authentication failures?; /
 const RETRIES = /^PAM service\([\w-]+\) ignoring max retries; (\d+) > (\d+)$/
 const SESSION = /^session (opened|closed) for user (.*?)(?:\(uid=\d+\))?(?: by .*)?$/s
-const LOCKED = /^(?:Consecutive login failures for user|user) (\S+) (?:account temporarily locked|\(\d+\) tally \d+)/
+const LOCKED =
+  /^(?:Consecutive login failures for user|user) (\S+) (?:account temporarily locked|\(\d+\) tally \d+)/
 const REMOTE_HOST = ' rhost='
 const USER = 'user='
 
@@ -36,11 +37,18 @@ function locked(module: string, said: string): SshdFacts | null {
 export const pamSummary: SshdRule = (message) => {
   const more = MORE.exec(message)
   if (more !== null) {
-    return { type: 'pam_more_authentication_failures', ...client(message), details: { count: Number(more[1]) } }
+    return {
+      type: 'pam_more_authentication_failures',
+      ...client(message),
+      details: { count: Number(more[1]) },
+    }
   }
   const retries = RETRIES.exec(message)
   if (retries === null) return null
-  return { type: 'pam_retry_limit_ignored', details: { count: Number(retries[1]), limit: Number(retries[2]) } }
+  return {
+    type: 'pam_retry_limit_ignored',
+    details: { count: Number(retries[1]), limit: Number(retries[2]) },
+  }
 }
 
 /** `… ruser= rhost=192.0.2.1  user=root`: the user stands last, since its name may hold anything. */

@@ -1,5 +1,5 @@
-import { DESCRIPTION_CHARACTERS, fit, NAME_CHARACTERS, RESOURCE_ID_CHARACTERS } from '../../event.ts'
 import type { UnidentifiedEvent } from '../../event.ts'
+import { DESCRIPTION_CHARACTERS, fit, NAME_CHARACTERS, RESOURCE_ID_CHARACTERS } from '../../event.ts'
 import { normaliseAddress } from '../address.ts'
 import type { LineParser, Reading } from '../format.ts'
 import type { SyslogLine } from '../syslog.ts'

@@ -1,13 +1,15 @@
-import type { SshdRule } from './facts.ts'
 import { limitExceeded, loginTimeout, pamError } from './authentication.ts'
 import { probe, receivedDisconnect } from './connection.ts'
+import type { SshdRule } from './facts.ts'
 
 const LISTENING = /^Server listening on (\S+) port (\d+)/
 const TERMINATING = /^Received signal (\d+); terminating/
 
 export const listening: SshdRule = (message) => {
   const match = LISTENING.exec(message)
-  return match === null ? null : { type: 'service_started', details: { listen: match[1], listen_port: Number(match[2]) } }
+  return match === null
+    ? null
+    : { type: 'service_started', details: { listen: match[1], listen_port: Number(match[2]) } }
 }
 
 export const terminating: SshdRule = (message) => {
