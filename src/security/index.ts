@@ -5,6 +5,7 @@ export {
   type SecurityEvent,
   severities,
 } from './event.ts'
-export { type IngestFormat, ingestFormats, type Rejection } from './ingest/format.ts'
+export { type IngestFormat, ingestFormats, type ParsedBatch, type Rejection } from './ingest/format.ts'
+export { inferFirstYear } from './ingest/infer-year.ts'
 export { LOAD_BATCH_EVENTS, type LoadProgress, type LoadResult, loadEvents } from './ingest/load.ts'
-export { type ParseOptions, parseEvents } from './ingest/parse.ts'
+export { createEventParser, type ParseOptions, parseEvents } from './ingest/parse.ts'

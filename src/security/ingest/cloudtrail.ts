@@ -98,13 +98,13 @@ function resultOf(record: JsonObject): EventResult {
 }
 
 function kindOf(record: JsonObject, name: string, source: string, result: EventResult): Kind {
-  const failed = result === 'failure'
+  const usual = result === 'failure' ? 'low' : 'info'
   const root = textAt(record, 'userIdentity', 'type') === 'Root'
   if (ATTACKS_ON_THE_TRAIL.has(name)) {
     return { type: 'trail_tampering', category: 'integrity', severity: 'high', ocsfClass: API_ACTIVITY }
   }
   if (name === 'ConsoleLogin') {
-    const severity = root ? 'high' : failed ? 'low' : 'info'
+    const severity = root ? 'high' : usual
     return {
       type: `authentication_${result}`,
       category: 'authentication',
@@ -115,7 +115,7 @@ function kindOf(record: JsonObject, name: string, source: string, result: EventR
   if (REFUSED.test(textAt(record, 'errorCode') ?? '')) {
     return { type: 'access_denied', category: 'authorization', severity: 'medium', ocsfClass: API_ACTIVITY }
   }
-  const severity = root ? 'medium' : failed ? 'low' : 'info'
+  const severity = root ? 'medium' : usual
   if (source === 'sts.amazonaws.com' && FEDERATION.test(name)) {
     return { type: 'role_assumed', category: 'authentication', severity, ocsfClass: AUTHENTICATION }
   }

@@ -33,37 +33,13 @@ export class JsonArrayReader {
   }
 
   /** Adds the elements that `chunk` completes; returns what follows the document, or null while it goes on. */
-  // biome-ignore lint/complexity/noExcessiveCognitiveComplexity: one loop over bytes, whose branches are its states
   push(chunk: Uint8Array, lines: Line[]): Uint8Array | null {
     let start = 0
     for (let at = 0; at < chunk.length; at += 1) {
-      const byte = chunk[at] ?? 0
-      if (this.#inString) {
-        if (this.#escaped) this.#escaped = false
-        else if (byte === BACKSLASH) this.#escaped = true
-        else if (byte === QUOTE) this.#inString = false
-        continue
-      }
-      const step =
-        byte === OPEN_OBJECT || byte === OPEN_ARRAY
-          ? 1
-          : byte === CLOSE_OBJECT || byte === CLOSE_ARRAY
-            ? -1
-            : 0
-      if (byte === QUOTE) this.#inString = true
-      if (this.#closed) {
-        this.#outer += step
-      } else if (this.#depth > 0) {
-        this.#depth += step
-        if (this.#depth === 0) this.#finish(chunk.subarray(start, at + 1), lines)
-      } else if (byte === COMMA || byte === CLOSE_ARRAY) {
-        if (this.#open) this.#finish(chunk.subarray(start, at), lines)
-        this.#closed = byte === CLOSE_ARRAY
-      } else if (byte > SPACE) {
-        if (!this.#open) start = at
-        this.#open = true
-        if (step > 0) this.#depth = 1
-      }
+      const turn = this.#read(chunk[at] ?? 0)
+      if (turn === 'begins') start = at
+      else if (turn === 'ends here') this.#finish(chunk.subarray(start, at + 1), lines)
+      else if (turn === 'ended before') this.#finish(chunk.subarray(start, at), lines)
       if (this.#closed && this.#outer === 0) return chunk.subarray(at + 1)
     }
     if (this.#open) this.#keep(chunk.subarray(start))
@@ -72,8 +48,41 @@ export class JsonArrayReader {
 
   end(): Line[] {
     this.number += 1
-    const problem = 'the document ends before its array does'
+    const problem = 'the document is cut off'
     return [{ number: this.number, text: null, problem, repaired: false }]
+  }
+
+  /** What `byte` is to the element that it stands in. */
+  #read(byte: number): 'goes on' | 'begins' | 'ends here' | 'ended before' {
+    if (this.#inString) {
+      this.#quoted(byte)
+      return 'goes on'
+    }
+    if (byte === QUOTE) this.#inString = true
+    const change = bracket(byte)
+    if (this.#closed) {
+      this.#outer += change
+      return 'goes on'
+    }
+    if (this.#depth > 0) {
+      this.#depth += change
+      return this.#depth === 0 ? 'ends here' : 'goes on'
+    }
+    if (byte === COMMA || byte === CLOSE_ARRAY) {
+      this.#closed = byte === CLOSE_ARRAY
+      return this.#open ? 'ended before' : 'goes on'
+    }
+    if (byte <= SPACE) return 'goes on'
+    if (change > 0) this.#depth = 1
+    if (this.#open) return 'goes on'
+    this.#open = true
+    return 'begins'
+  }
+
+  #quoted(byte: number): void {
+    if (this.#escaped) this.#escaped = false
+    else if (byte === BACKSLASH) this.#escaped = true
+    else if (byte === QUOTE) this.#inString = false
   }
 
   #keep(bytes: Uint8Array): void {
@@ -94,4 +103,10 @@ export class JsonArrayReader {
     this.#kept = []
     this.#keptBytes = 0
   }
+}
+
+/** By how much a byte changes the number of open brackets. */
+function bracket(byte: number): -1 | 0 | 1 {
+  if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) return 1
+  return byte === CLOSE_OBJECT || byte === CLOSE_ARRAY ? -1 : 0
 }

@@ -3,6 +3,7 @@ import { normaliseTime } from './time.ts'
 
 /** Months as syslog writes them; the position gives the number. */
 const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec'
+const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 const MILLISECONDS_A_SECOND = 1000
 
 /** `<38>Dec 10 06:55:46 host rest`, priority and fraction optional. */
@@ -65,7 +66,6 @@ function yearlessTime(
   // 29 February passes here; whether the year has one is known with the year.
   if (at % 3 !== 0 || day < 1 || hour > 23 || minute > 59 || second > 60) return null
   const month = at / 3 + 1
-  const days = month === 2 ? 29 : month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
-  if (day > days) return null
+  if (day > (DAYS[month - 1] ?? 0)) return null
   return { month, day, clock: ((hour * 60 + minute) * 60 + second) * MILLISECONDS_A_SECOND }
 }
