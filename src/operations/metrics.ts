@@ -1,52 +1,76 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ThreadState } from './thread-state.ts'
 
+/** Milliseconds for which one reading of the database serves all gauges of a scrape. */
+const READING_SHARED_MS = 500
+
 /** Metrics of this process and of the thread; what the database knows is read when somebody scrapes. */
-export function openMetrics(state: () => Promise<ThreadState>): Registry {
+export function openMetrics(readState: () => Promise<ThreadState>): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const registers = [registry]
-  const sealed = new Gauge({
-    name: 'akashi_ledger_entries',
-    help: 'entries sealed',
-    labelNames: ['log'],
-    registers,
+  let reading: Promise<ThreadState> | undefined
+  let readAt = Number.NEGATIVE_INFINITY
+  const state = () => {
+    const now = performance.now()
+    if (reading === undefined || now - readAt > READING_SHARED_MS) {
+      reading = readState()
+      readAt = now
+    }
+    return reading
+  }
+  const gauge = (
+    name: string,
+    help: string,
+    labelNames: string[],
+    set: (gauge: Gauge, state: ThreadState) => void,
+  ) =>
+    new Gauge({
+      name: `akashi_${name}`,
+      help,
+      labelNames,
+      registers: [registry],
+      async collect() {
+        this.reset()
+        set(this, await state())
+      },
+    })
+  gauge('ledger_entries', 'entries sealed', ['log'], (own, { logs }) => {
+    for (const { log, size } of logs) own.set({ log }, Number(size))
   })
-  const pending = new Gauge({
-    name: 'akashi_ledger_pending_rows',
-    help: 'committed rows that wait to be sealed',
-    labelNames: ['log'],
-    registers,
+  gauge('ledger_pending_rows', 'committed rows that wait to be sealed', ['log'], (own, { logs }) => {
+    for (const { log, pending } of logs) own.set({ log }, pending)
   })
-  const covered = new Gauge({
-    name: 'akashi_partition_covered_until_seconds',
-    help: 'end of the last partition made ahead, as a UNIX time',
-    labelNames: ['table'],
-    registers,
+  gauge('ledger_sealed_seconds', 'UNIX time at which the last entry was sealed', ['log'], (own, { logs }) => {
+    for (const { log, sealedAt } of logs) if (sealedAt !== null) own.set({ log }, Date.parse(sealedAt) / 1000)
   })
-  const verified = new Gauge({
-    name: 'akashi_ledger_last_verification_seconds',
-    help: 'UNIX time of the last verification',
-    registers,
+  gauge('verification_seconds', 'UNIX time of the last verification', [], (own, { lastVerification }) => {
+    if (lastVerification !== null) own.set(Date.parse(lastVerification.at) / 1000)
   })
-  new Gauge({
-    name: 'akashi_ledger_last_verification_problems',
-    help: 'problems that the last verification found',
-    registers,
-    async collect() {
-      const { logs, partitions, lastVerification } = await state()
-      for (const log of logs) {
-        sealed.set({ log: log.log }, Number(log.size))
-        pending.set({ log: log.log }, log.pending)
-      }
+  gauge(
+    'verification_problems',
+    'problems that the last verification found',
+    [],
+    (own, { lastVerification }) => {
+      if (lastVerification !== null) own.set(lastVerification.problems)
+    },
+  )
+  gauge(
+    'partition_covered_until_seconds',
+    'UNIX time up to which partitions exist',
+    ['table'],
+    (own, { partitions }) => {
       for (const { table, coveredUntil } of partitions) {
-        covered.set({ table }, coveredUntil === null ? 0 : Date.parse(coveredUntil) / 1000)
-      }
-      if (lastVerification !== null) {
-        verified.set(Date.parse(lastVerification.at) / 1000)
-        this.set(lastVerification.problems)
+        if (coveredUntil !== null) own.set({ table }, Date.parse(coveredUntil) / 1000)
       }
     },
-  })
+  )
+  gauge(
+    'partition_alarm',
+    '1 when a table is about to run out of partitions',
+    ['table'],
+    (own, { partitions }) => {
+      for (const { table, alarm } of partitions) own.set({ table }, alarm ? 1 : 0)
+    },
+  )
   return registry
 }

@@ -1,3 +1,4 @@
+export { type Capabilities, readCapabilities } from './capabilities.ts'
 export type { ContextKey } from './context.ts'
 export * from './embedded/index.ts'
 export * from './migrate/index.ts'

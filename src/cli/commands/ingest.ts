@@ -8,23 +8,37 @@ import type { Invocation, Register } from '../invocation.ts'
 /** Rejections shown as text; --json lists more. */
 const SHOWN_REJECTIONS = 20
 
-function parseOptions(cli: Invocation, formats: readonly string[]): ParseOptions {
+/** Where a year is not said and not inferred from the whole file, it is from the first line. */
+async function parseOptions(
+  cli: Invocation,
+  file: string,
+  formats: readonly string[],
+): Promise<ParseOptions> {
   const { format, year, timezone, source } = cli.flags
-  const asOf = new Date()
-  const common = typeof source === 'string' ? { source, asOf } : { asOf }
-  if (format === 'json' || format === 'ocsf' || format === 'cloudtrail') return { ...common, format }
+  // A file was read to its end when it was last written: so a later run infers the same year.
+  const asOf = file === '-' ? new Date() : (await stat(file)).mtime
+  const common = typeof source === 'string' ? { source } : {}
+  if (format === 'json' || format === 'ocsf' || format === 'cloudtrail') {
+    return { ...common, format, asOf: new Date() }
+  }
   if (format !== 'sshd') {
     throw new AkashiError('invalid_input', `${String(format)} is no format`, {
       hint: `one of ${formats.join(', ')}`,
     })
   }
-  const first = year === undefined ? null : Number(year)
-  if (first !== null && !(Number.isInteger(first) && first >= 1970 && first <= 9999)) {
+  const zone = typeof timezone === 'string' ? timezone : 'UTC'
+  if (year === undefined) {
+    const { inferFirstYear } = await import('../../security/index.ts')
+    const first = file === '-' ? null : await inferFirstYear(createReadStream(file), { timezone: zone, asOf })
+    return { ...common, format, year: first, timezone: zone, asOf }
+  }
+  const first = Number(year)
+  if (!(Number.isInteger(first) && first >= 1970 && first <= 9999)) {
     throw new AkashiError('invalid_input', `${String(year)} is no year`, {
       hint: 'give it as four digits, such as 2016',
     })
   }
-  return { ...common, format, year: first, timezone: typeof timezone === 'string' ? timezone : 'UTC' }
+  return { ...common, format, year: first, timezone: zone, asOf: new Date() }
 }
 
 function describe({ read, accepted, stored, known, rejected, rejectedTotal }: LoadResult): string {
@@ -54,8 +68,8 @@ export const ingest: Register = (program, perform) => {
       perform(async (cli) => {
         const { ingestFormats, loadEvents, parseEvents } = await import('../../security/index.ts')
         const { withConnections } = await import('../databases.ts')
-        const options = parseOptions(cli, ingestFormats)
         const bytes = file === '-' ? 0 : await sizeOf(file)
+        const options = await parseOptions(cli, file, ingestFormats)
         const input = file === '-' ? process.stdin : createReadStream(file)
         const bar = await cli.progress(basename(file), bytes)
         try {

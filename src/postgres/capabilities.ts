@@ -1,0 +1,55 @@
+import { Client, clientConfig } from './client.ts'
+import { toAkashiError } from './sqlstate.ts'
+
+/** What a PostgreSQL server allows, and so which parts of Akashi work on it. */
+export interface Capabilities {
+  /** `18.4` */
+  readonly version: string
+  readonly login: string
+  readonly superuser: boolean
+  /** The login may stream WAL and take base backups. */
+  readonly replication: boolean
+  readonly walLevel: string
+  /** Incremental backups need it; null before version 17. */
+  readonly walSummaries: boolean | null
+  readonly dataChecksums: boolean
+  readonly encoding: string
+  readonly ctype: string
+  /** Extensions of interest that the server offers. */
+  readonly extensions: readonly string[]
+  /** Whether the URL leads through a pooler. */
+  readonly pooled: boolean
+}
+
+type Row = Omit<Capabilities, 'pooled'> & { readonly process: number }
+
+const question = `
+  select split_part(current_setting('server_version'), ' ', 1) as version, session_user::text as login,
+         r.rolsuper as superuser, r.rolsuper or r.rolreplication as replication,
+         current_setting('wal_level') as "walLevel",
+         current_setting('summarize_wal', true)::boolean as "walSummaries",
+         current_setting('data_checksums')::boolean as "dataChecksums",
+         pg_encoding_to_char(d.encoding)::text as encoding, d.datctype::text as ctype,
+         array(select name::text from pg_available_extensions
+               where name in ('pg_trgm', 'pg_bigm', 'pgaudit', 'amcheck') order by 1) as extensions,
+         pg_backend_pid() as process
+  from pg_roles r, pg_database d
+  where r.rolname = session_user and d.datname = current_database()`
+
+/** Asks the server that a URL leads to; changes nothing. */
+export async function readCapabilities(url: string): Promise<Capabilities> {
+  const client = new Client(clientConfig(url, 'akashi doctor'))
+  try {
+    await client.connect()
+    const { rows } = await client.query<Row>(question)
+    const [row] = rows
+    if (row === undefined) throw new Error('the server does not know its own login')
+    const { process, ...found } = row
+    // A pooler gives the connection a key of its own; the server knows only its own processes.
+    return { ...found, pooled: client.backendKey?.processId !== process }
+  } catch (error) {
+    throw toAkashiError(error)
+  } finally {
+    await client.end().catch(() => undefined)
+  }
+}
