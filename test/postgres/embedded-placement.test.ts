@@ -2,7 +2,9 @@ import { once } from 'node:events'
 import {
   chmod,
   chown,
+  copyFile,
   cp,
+  link,
   mkdir,
   mkdtemp,
   readdir,
@@ -164,16 +166,43 @@ async function makeCheckout(checkout: string): Promise<string> {
   await mkdir(join(checkout, 'test'), { recursive: true })
   await mkdir(join(checkout, 'src', 'postgres'), { recursive: true })
   const nothing = /$^/
-  for (const part of ['src/foundation', 'src/postgres/embedded', 'test/support', 'node_modules/zod']) {
+  for (const part of ['src/foundation', 'src/postgres/embedded', 'test/support']) {
     await copyTree(join(repository, part), join(checkout, part), nothing)
   }
   await copyTree(join(dirname(native), 'dist'), join(modules, packageName, 'dist'), nothing)
-  await copyTree(native, join(modules, packageName, 'native'), /\.a$/)
+  await linkTree(native, join(modules, packageName, 'native'))
   await cp(join(dirname(native), 'package.json'), join(modules, packageName, 'package.json'))
   await writeFile(join(checkout, 'package.json'), '{ "type": "module" }')
-  await removeLinks(join(modules, packageName))
-  await cp(process.execPath, join(checkout, 'node'), { mode: 0 })
+  for (const name of ['pino', 'yaml', 'zod']) await linkPackage(name, modules)
+  await linkOrCopy(await realpath(process.execPath), join(checkout, 'node'))
   return checkout
+}
+
+const manifestSchema = z.object({ dependencies: z.record(z.string(), z.string()).default({}) })
+
+/** A package of the foundation, with all that it depends on. */
+async function linkPackage(name: string, modules: string): Promise<void> {
+  const target = join(modules, name)
+  if ((await stat(target).catch(() => undefined)) !== undefined) return
+  const source = join(repository, 'node_modules', name)
+  await mkdir(dirname(target), { recursive: true })
+  await linkTree(source, target)
+  const manifest = manifestSchema.parse(JSON.parse(await readFile(join(source, 'package.json'), 'utf8')))
+  for (const dependency of Object.keys(manifest.dependencies)) await linkPackage(dependency, modules)
+}
+
+/** The files of the tree without its symbolic links; as hard links where that is possible. */
+async function linkTree(source: string, target: string): Promise<void> {
+  await mkdir(target, { mode: 0o755 })
+  for (const entry of await readdir(source, { withFileTypes: true })) {
+    const [from, to] = [join(source, entry.name), join(target, entry.name)]
+    if (entry.isDirectory()) await linkTree(from, to)
+    else if (entry.isFile()) await linkOrCopy(from, to)
+  }
+}
+
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  await link(from, to).catch(async () => await copyFile(from, to))
 }
 
 async function removeLinks(root: string): Promise<void> {
