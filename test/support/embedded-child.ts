@@ -9,8 +9,12 @@ const [dataDir = '', port = '0'] = process.argv.slice(2)
 
 try {
   const server = await startEmbedded({ dataDir, port: Number(port), settings: { fsync: 'off' } })
-  console.log(JSON.stringify({ pid: server.pid, url: server.url('postgres') }))
+  tell({ pid: server.pid, url: server.url('postgres') })
   process.stdin.resume().once('end', () => void server.stop())
 } catch (error) {
-  console.log(JSON.stringify({ error: String(error) }))
+  tell({ error: String(error) })
+}
+
+function tell(what: object): void {
+  process.stdout.write(`${JSON.stringify(what)}\n`)
 }

@@ -57,10 +57,14 @@ export function startChild(dataDir: string, options: ChildOptions = {}): Child {
     ...rest,
   })
   const exited = once(child, 'exit')
-  const line = once(createInterface(child.stdout), 'line').then(([text]: unknown[]) =>
+  const printed = once(createInterface(child.stdout), 'line').then(([text]: unknown[]) =>
     JSON.parse(String(text)),
   )
-  // A child that is killed before it prints leaves this unanswered; nobody waits for it then.
+  const ended = once(child, 'close').then(([status]: unknown[]) => {
+    throw new Error(`the child ended with status ${status} before it printed`)
+  })
+  const line: Promise<unknown> = Promise.race([printed, ended])
+  // Nobody waits for the line of a child that is killed first.
   line.catch(() => undefined)
   return {
     process: child,

@@ -6,7 +6,8 @@ import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Account } from './account.ts'
 import { copyTree } from './copy-tree.ts'
-import { type Home, makeStateDir, STATE_DIR } from './home.ts'
+import { makeStateDir, STATE_DIR } from './home.ts'
+import type { Home } from './home-paths.ts'
 import { runProgram } from './program.ts'
 
 export interface Binaries {

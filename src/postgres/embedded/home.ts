@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
 import {
   chmod,
   chown,
   lstat,
   mkdir,
   mkdtemp,
+  open,
   readFile,
   realpath,
   rename,
@@ -16,42 +18,11 @@ import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import { type Account, canUse, serverAccount } from './account.ts'
 import { isMissing, replaceFile } from './files.ts'
+import { type Home, homePaths } from './home-paths.ts'
 import { clearLeftovers } from './recover.ts'
 
 /** Where a cluster goes whose data folder the server's account cannot reach. Only root writes there. */
 export const STATE_DIR = '/var/lib/akashi'
-
-/**
- * The folder of one embedded server. Akashi's own files lie in it; what the server writes lies in
- * subfolders that belong to its account. So a server taken over by an attacker can change neither its
- * configuration nor lay links for root to write through.
- */
-export interface Home {
-  readonly dir: string
-  readonly account: Account | undefined
-  /** PGDATA: exists only once initdb has completed. */
-  readonly clusterDir: string
-  readonly logDir: string
-  readonly runDir: string
-  readonly configFile: string
-  readonly hbaFile: string
-  readonly passwordFile: string
-  readonly recordFile: string
-}
-
-export function homePaths(dir: string, account?: Account): Home {
-  return {
-    dir,
-    account,
-    clusterDir: join(dir, 'data'),
-    logDir: join(dir, 'log'),
-    runDir: join(dir, 'run'),
-    configFile: join(dir, 'postgresql.conf'),
-    hbaFile: join(dir, 'pg_hba.conf'),
-    passwordFile: join(dir, 'superuser.password'),
-    recordFile: join(dir, 'server.json'),
-  }
-}
 
 /** In the data folder: the home, or the link to it. */
 export const PLACE = 'postgres'
@@ -155,11 +126,19 @@ async function checkOrigin(dir: string, dataDir: string): Promise<void> {
   await replaceFile(file, `${dataDir}\n`, { mode: 0o644 })
 }
 
-/** A folder that the server writes: its account's alone. */
+/**
+ * A folder that the server writes: its account's alone. Never through a link: in a home that belongs to
+ * an ordinary user, root could be led to give that user any folder.
+ */
 export async function serverFolder(folder: string, account: Account | undefined): Promise<void> {
   await mkdir(folder, { recursive: true })
-  if (account !== undefined) await chown(folder, account.uid, account.gid)
-  await chmod(folder, 0o700)
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  try {
+    if (account !== undefined) await handle.chown(account.uid, account.gid)
+    await handle.chmod(0o700)
+  } finally {
+    await handle.close()
+  }
 }
 
 /** sockaddr_un.sun_path holds 108 bytes on Linux and 104 on macOS, its final zero included. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { isMissing, replaceFile } from './files.ts'
-import type { Home } from './home.ts'
+import type { Home } from './home-paths.ts'
 
 /** `server.json`: where the server is, or last was. postmaster.pid says whether it runs. */
 const recordSchema = z.object({

@@ -2,7 +2,7 @@ import { readdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errno, isMissing } from './files.ts'
-import type { Home } from './home.ts'
+import type { Home } from './home-paths.ts'
 import { isAlive, isServerOf, PID_FILE, readPidFile, serversOf } from './postmaster.ts'
 
 /** Bounds of PostgreSQL's ways to stop: fast (SIGINT), immediate (SIGQUIT: recovery at the next start). */

@@ -1,7 +1,8 @@
 import { realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
-import { findHome, homePaths, PLACE } from './home.ts'
+import { findHome, PLACE } from './home.ts'
+import { homePaths } from './home-paths.ts'
 import { LOCK_FILE, tryLock } from './lock.ts'
 import { clearLeftovers } from './recover.ts'
 

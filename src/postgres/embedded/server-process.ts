@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { type FSWatcher, watch } from 'node:fs'
 import { AkashiError } from '../../foundation/index.ts'
-import type { Home } from './home.ts'
+import type { Home } from './home-paths.ts'
 import { readPidFile } from './postmaster.ts'
 import { cancelled, serverEnvironment, throwIfCancelled } from './program.ts'
 import { FAST_STOP_MS, IMMEDIATE_STOP_MS } from './recover.ts'

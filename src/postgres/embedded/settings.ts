@@ -1,4 +1,4 @@
-import type { Home } from './home.ts'
+import type { Home } from './home-paths.ts'
 import { LOG_FILE_SIZE, SERVER_LOG_NAME } from './server-log.ts'
 
 /**

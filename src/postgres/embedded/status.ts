@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import { clusterMajor } from './cluster.ts'
 import { errno, isMissing } from './files.ts'
-import { findHome, homePaths } from './home.ts'
+import { findHome } from './home.ts'
+import { homePaths } from './home-paths.ts'
 import { isServerOf, type PidFile, readPidFile } from './postmaster.ts'
 import { readRecord } from './record.ts'
 import type { ClusterStatus } from './types.ts'
@@ -33,7 +34,7 @@ async function readStatus(dataDir: string): Promise<ClusterStatus> {
   const record = await readRecord(home)
   const file = major === undefined ? undefined : await livePidFile(home.clusterDir)
   return {
-    state: major === undefined ? 'absent' : file === undefined ? 'stopped' : stateOf(file),
+    state: major === undefined ? 'absent' : stateOf(file),
     major,
     version: record?.version,
     port: file?.port ?? record?.port,
@@ -57,7 +58,8 @@ async function livePidFile(clusterDir: string): Promise<PidFile | undefined> {
   }
 }
 
-function stateOf(file: PidFile): ClusterStatus['state'] {
+function stateOf(file: PidFile | undefined): ClusterStatus['state'] {
+  if (file === undefined) return 'stopped'
   if (file.status === 'ready' || file.status === 'standby') return 'running'
   return file.status === 'stopping' ? 'stopping' : 'starting'
 }
