@@ -2,7 +2,6 @@ import { readdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errno, isMissing } from './files.ts'
-import type { Home } from './home.ts'
 import { isAlive, isServerOf, PID_FILE, readPidFile, serversOf } from './postmaster.ts'
 
 /** Bounds of PostgreSQL's ways to stop: fast (SIGINT), immediate (SIGQUIT: recovery at the next start). */
@@ -15,7 +14,10 @@ const GONE_RECHECK_MS = 10
  * Call it only under the data folder's lock: whatever still runs then has no keeper. It is stopped,
  * not taken over, so that every server runs with the settings of its start and is a child process.
  */
-export async function clearLeftovers(home: Home): Promise<void> {
+export async function clearLeftovers(home: {
+  readonly clusterDir: string
+  readonly runDir: string
+}): Promise<void> {
   const file = await readPidFile(home.clusterDir)
   if (file !== undefined) {
     const clusterDir = await realpath(home.clusterDir)
