@@ -1,8 +1,8 @@
 /**
- * Writes the documents that follow from code: docs/configuration.md and docs/errors.md. With `--check`
- * it writes nothing and exits 1 when one of them is stale.
+ * Writes what follows from other files: docs/configuration.md, docs/errors.md and the index of
+ * docs/decisions. With `--check` it writes nothing and exits 1 when one of them is stale.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import {
   DEFAULT_CONFIG_FILE,
   errorCatalogue,
@@ -72,9 +72,27 @@ ${table(['code', 'meaning', 'HTTP status', 'exit status'], rows)}
 `
 }
 
+const DECISIONS = 'docs/decisions'
+const INDEX = 'Written by `npm run docs`.\n'
+
+/** The page on decisions, with its index of what is in the folder: the first heading of each record. */
+function decisions(): string {
+  const page = current(`${DECISIONS}/README.md`) ?? ''
+  const written = page.slice(0, page.indexOf(INDEX) + INDEX.length)
+  const rows = readdirSync(DECISIONS)
+    .filter((name) => /^\d{4}-.*[.]md$/.test(name))
+    .sort()
+    .map((name) => {
+      const title = /^# (?:\d+[.:]? *)?(.*)$/m.exec(readFileSync(`${DECISIONS}/${name}`, 'utf8'))?.[1]
+      return [`[${name.slice(0, 4)}](${name})`, title ?? name]
+    })
+  return `${written}\n${table(['n', 'decision'], rows)}\n`
+}
+
 const documents: readonly (readonly [path: string, text: string])[] = [
   ['docs/configuration.md', configuration()],
   ['docs/errors.md', errors()],
+  [`${DECISIONS}/README.md`, decisions()],
 ]
 
 function current(path: string): string | null {

@@ -1,18 +1,23 @@
 import { Command, CommanderError } from 'commander'
 import { commands } from './commands/index.ts'
 import { report, toAkashiError } from './failure.ts'
-import { createInvocation, type Perform } from './invocation.ts'
+import { createInvocation, type Perform, type Register } from './invocation.ts'
 import { readVersion } from './version.ts'
 import type { ExitStatus, World } from './world.ts'
 
 /** Runs `akashi` with these arguments; resolves to its exit status and never throws. */
-export async function run(argv: readonly string[], world: World): Promise<ExitStatus> {
+export async function run(
+  argv: readonly string[],
+  world: World,
+  verbs: readonly Register[] = commands,
+): Promise<ExitStatus> {
   let status: ExitStatus = 0
   let flags: Record<string, unknown> = {}
   const perform: Perform = async (work) => {
     status = (await work(createInvocation(world, flags))) ?? 0
   }
-  const program = createProgram(world, perform)
+  const program = createProgram(world)
+  for (const register of verbs) register(program, perform)
   program.hook('preAction', (_, command) => {
     flags = command.optsWithGlobals()
   })
@@ -29,8 +34,8 @@ export async function run(argv: readonly string[], world: World): Promise<ExitSt
   }
 }
 
-function createProgram(world: World, perform: Perform): Command {
-  const program = new Command('akashi')
+function createProgram(world: World): Command {
+  return new Command('akashi')
     .description('The security data tier of a PostgreSQL application.')
     .version(readVersion(), '-V, --version', 'print the version')
     .option('--data <dir>', 'folder of everything that akashi up keeps')
@@ -44,6 +49,4 @@ function createProgram(world: World, perform: Perform): Command {
       outputError: () => undefined,
     })
     .exitOverride()
-  for (const register of commands) register(program, perform)
-  return program
 }

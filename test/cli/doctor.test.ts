@@ -1,0 +1,78 @@
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { z } from 'zod'
+import { akashi } from './world.ts'
+
+const Examination = z.object({
+  ok: z.boolean(),
+  checks: z.array(
+    z.object({ name: z.string(), ok: z.boolean(), detail: z.string(), hint: z.string().nullable() }),
+  ),
+})
+
+let directory: string
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'akashi-doctor-'))
+})
+
+afterEach(() => rm(directory, { recursive: true, force: true }))
+
+async function examine(environment: Record<string, string> = {}) {
+  const { status, stdout } = await akashi(['doctor', '--json'], { world: { directory, environment } })
+  const { ok, checks } = Examination.parse(JSON.parse(stdout))
+  const wrong = checks.filter((check) => !check.ok)
+  return {
+    status,
+    ok,
+    checks,
+    wrong: wrong.map((check) => check.name),
+    hints: wrong.map((check) => check.hint),
+  }
+}
+
+test('an empty folder is in order, and stays empty', async () => {
+  expect(await examine()).toMatchObject({ status: 0, ok: true, wrong: [] })
+  expect(await readdir(directory)).toEqual([])
+})
+
+test('a wrong configuration is told in one line, and nothing that needs it is examined', async () => {
+  const found = await examine({ AKASHI_PORT: 'x', AKASHI_PROT: '1' })
+  expect(found).toMatchObject({ status: 1, ok: false, wrong: ['configuration'] })
+  expect(found.checks.map((check) => check.name)).toEqual(['node', 'configuration'])
+  expect(found.checks[1]?.detail).toMatch(/AKASHI_PROT .*; AKASHI_PORT [^\n]*$/)
+})
+
+test('a file where a folder belongs is found', async () => {
+  await writeFile(join(directory, '.akashi'), '')
+  const { status, wrong } = await examine()
+  expect(status).toBe(1)
+  expect(wrong).toContain('data folder')
+})
+
+test('keys that others can read are found, with the way to mend it', async () => {
+  const keys = join(directory, '.akashi/keys')
+  await mkdir(keys, { recursive: true })
+  await chmod(keys, 0o755)
+  expect(await examine()).toMatchObject({ status: 1, wrong: ['keyring'], hints: [`chmod 700 ${keys}`] })
+  await chmod(keys, 0o700)
+  expect(await examine()).toMatchObject({ status: 0 })
+})
+
+test('a keyring of another folder is examined there', async () => {
+  const keys = join(directory, 'elsewhere')
+  await mkdir(keys)
+  await chmod(keys, 0o750)
+  expect(await examine({ KEYS_URL: `file:${keys}` })).toMatchObject({ wrong: ['keyring'] })
+})
+
+test('people get a table and hints', async () => {
+  await writeFile(join(directory, '.akashi'), '')
+  const { status, stdout } = await akashi(['doctor'], { world: { directory } })
+  expect(status).toBe(1)
+  expect(stdout).toMatch(/^ok +node +Node\.js \d+/m)
+  expect(stdout).toMatch(/^WRONG +data folder +/m)
+  expect(stdout).toMatch(/^hint: data folder: /m)
+})
