@@ -1,10 +1,19 @@
 import type { Config } from '../../foundation/index.ts'
 import { type Check, type CheckResult, resultOf, runChecks } from './check.ts'
+import { capabilities, database, migrations, pooler } from './database.ts'
 import { dataFolder, keyringFolder, objectStoreFolder } from './folders.ts'
 import { nodeVersion } from './node-version.ts'
 
 /** What needs the configuration, in the order it is shown. */
-const checks: readonly Check[] = [dataFolder, keyringFolder, objectStoreFolder]
+const checks: readonly Check[] = [
+  dataFolder,
+  keyringFolder,
+  objectStoreFolder,
+  database,
+  pooler,
+  migrations,
+  capabilities,
+]
 
 /** Examines this installation. With a configuration that is wrong, nothing that depends on it is examined. */
 export async function examine(

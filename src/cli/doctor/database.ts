@@ -1,0 +1,99 @@
+import { AkashiError, type Config } from '../../foundation/index.ts'
+import { type Capabilities, migrationStatus, readCapabilities } from '../../postgres/index.ts'
+import { findConnections, migrationsDirectory } from '../../start/index.ts'
+import type { Check, Finding } from './check.ts'
+
+const OLDEST_MAJOR = 15
+/** The first that makes incremental base backups. */
+const INCREMENTAL_MAJOR = 17
+
+/** What runs for this configuration; a data folder where nothing runs is no fault. */
+async function withDatabase(config: Config, examine: (url: string) => Promise<Finding>): Promise<Finding> {
+  let url: string
+  try {
+    url = (await findConnections(config)).adminUrl
+  } catch (error) {
+    if (config.databaseUrl === undefined && error instanceof AkashiError && error.code === 'unavailable') {
+      return { ok: true, detail: 'not running; akashi up starts it' }
+    }
+    throw error
+  }
+  return await examine(url)
+}
+
+export const database: Check = {
+  name: 'database',
+  run: ({ config }) =>
+    withDatabase(config, async (url) => {
+      const found = await readCapabilities(url)
+      const detail = `PostgreSQL ${found.version}, login ${found.login}, ${found.encoding}, ${found.ctype}`
+      if (majorOf(found) < OLDEST_MAJOR) {
+        return { ok: false, detail, hint: `use PostgreSQL ${OLDEST_MAJOR} or newer` }
+      }
+      if (found.encoding !== 'UTF8')
+        return { ok: false, detail, hint: 'make the database with encoding UTF8' }
+      if (found.ctype === 'C' || found.ctype === 'POSIX') {
+        return {
+          ok: false,
+          detail,
+          hint: 'LC_CTYPE C knows no letters beyond ASCII: use C.UTF-8 or another UTF-8 locale',
+        }
+      }
+      return { ok: true, detail }
+    }),
+}
+
+export const pooler: Check = {
+  name: 'direct connection',
+  run: ({ config }) =>
+    withDatabase(config, async (url) => {
+      const { pooled } = await readCapabilities(url)
+      return pooled
+        ? {
+            ok: false,
+            detail: 'the URL for migrations, locks and LISTEN leads through a pooler',
+            hint: 'set DATABASE_DIRECT_URL to the server itself',
+          }
+        : { ok: true, detail: 'leads to the server itself' }
+    }),
+}
+
+export const migrations: Check = {
+  name: 'migrations',
+  run: ({ config }) =>
+    withDatabase(config, async (url) => {
+      const { applied, pending } = await migrationStatus({ url, directory: migrationsDirectory })
+      const detail = `${applied.length} applied, ${pending.length} pending`
+      return pending.length === 0
+        ? { ok: true, detail }
+        : { ok: false, detail, hint: 'run akashi migrate up' }
+    }),
+}
+
+/** What the server allows, and what follows for Akashi: nothing here is a fault. */
+export const capabilities: Check = {
+  name: 'capabilities',
+  run: ({ config }) =>
+    withDatabase(config, async (url) => {
+      const found = await readCapabilities(url)
+      const facts = [
+        found.superuser ? 'superuser' : 'no superuser',
+        found.replication
+          ? 'replication allowed'
+          : "no replication: physical backup and restore are the provider's",
+        `wal_level ${found.walLevel}`,
+        majorOf(found) < INCREMENTAL_MAJOR
+          ? 'full backups only'
+          : found.walSummaries === true
+            ? 'incremental backups'
+            : 'no incremental backups (summarize_wal is off)',
+        found.dataChecksums ? 'data checksums' : 'no data checksums',
+        `extensions ${found.extensions.length === 0 ? 'none' : found.extensions.join(', ')}`,
+      ]
+      return { ok: true, detail: facts.join('; ') }
+    }),
+}
+
+function majorOf({ version }: Capabilities): number {
+  return Number.parseInt(version, 10)
+}
