@@ -18,3 +18,9 @@ export {
   protect,
   unprotect,
 } from './trail/protect.ts'
+export { emptyRoot } from './ledger/merkle.ts'
+export type { RecordAsOfQuery, RecordQuery, TrailFilter } from './trail/filter.ts'
+export type { Json, TrailRow, Values } from './trail/row.ts'
+export { searchTrail, TEXT_SCAN_ROWS, type TrailPage } from './trail/search.ts'
+export { type FieldChange, type HistoryPage, type RecordVersion, recordHistory } from './trail/history.ts'
+export { type RecordAsOf, recordAsOf } from './trail/as-of.ts'
