@@ -1,7 +1,7 @@
 /** JSON as PostgreSQL prints it, read without losing a digit. */
 
-/** Every decimal of this many significant digits survives a double (IEEE 754, 15 digits). */
-const SAFE_LENGTH = 15
+/** Every decimal of up to 15 significant digits survives a double (IEEE 754). */
+const SAFE = /^-?[\d.]{1,15}$/
 
 /**
  * Parses JSON; a number that a JavaScript number cannot hold exactly (`9007199254740993`, `0.1` with thirty
@@ -10,7 +10,7 @@ const SAFE_LENGTH = 15
 export function parseExact(text: string): unknown {
   return JSON.parse(text, (_key: string, value: unknown, context?: { readonly source?: string }) => {
     const source = context?.source
-    if (typeof value !== 'number' || source === undefined || source.length <= SAFE_LENGTH) return value
+    if (typeof value !== 'number' || source === undefined || SAFE.test(source)) return value
     return normal(source) === normal(String(value)) ? value : source
   })
 }
