@@ -39,7 +39,10 @@ export function cosignedAt(note: string, key: VerifierKey): Date | null {
     if (name !== key.name || !hash.equals(of)) continue
     const bytes = Buffer.from(signature)
     const seconds = bytes.length === TIMESTAMP_BYTES + SIGNATURE_BYTES ? bytes.readBigUInt64BE() : 0n
-    if (seconds === 0n || !verifyEd25519(key.publicKey, message(text, seconds), bytes.subarray(TIMESTAMP_BYTES))) {
+    if (
+      seconds === 0n ||
+      !verifyEd25519(key.publicKey, message(text, seconds), bytes.subarray(TIMESTAMP_BYTES))
+    ) {
       throw new AkashiError('integrity', 'a cosignature of the note is wrong', { detail: { name } })
     }
     if (latest === null || seconds > latest) latest = seconds

@@ -42,10 +42,7 @@ export interface VerifierKey {
  * @param type of the signature: 0x01 is Ed25519 over the text
  */
 export function keyHash(key: VerifierKey, type = ED25519_TYPE): Uint8Array {
-  const hash = createHash('sha256')
-    .update(`${key.name}\n`)
-    .update(Buffer.of(type))
-    .update(key.publicKey)
+  const hash = createHash('sha256').update(`${key.name}\n`).update(Buffer.of(type)).update(key.publicKey)
   return hash.digest().subarray(0, KEY_HASH_BYTES)
 }
 

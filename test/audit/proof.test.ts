@@ -1,6 +1,16 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { auditLogs, checkProof, type ProofBundle, proveConsistency, proveRow, readHead, searchTrail, securityEvents, verifierKeys } from '../../src/audit/index.ts'
+import {
+  auditLogs,
+  checkProof,
+  type ProofBundle,
+  proveConsistency,
+  proveRow,
+  readHead,
+  searchTrail,
+  securityEvents,
+  verifierKeys,
+} from '../../src/audit/index.ts'
 import { verifyConsistency } from '../../src/audit/ledger/merkle.ts'
 import type { VerifierKey } from '../../src/keys/index.ts'
 import { anonymous } from '../../src/postgres/index.ts'
@@ -24,7 +34,9 @@ beforeAll(async () => {
     session.query(`insert into security.security_events (event_type, event_category, severity, source_service, source_ip, event_details)
       values ('ログイン', 'system', 'info', 's', '2001:db8::/32', '{"port": 22, "big": 1.00}')`),
   )
-  await app.transaction({ userId: me }, (session) => session.query("insert into public.shop values (1000, 'mine', 1)"))
+  await app.transaction({ userId: me }, (session) =>
+    session.query("insert into public.shop values (1000, 'mine', 1)"),
+  )
   await ledger.seal()
   const { rows } = await searchTrail(worker, anonymous, { table: 'shop', limit: 500 })
   ids = rows.map((row) => row.id)
@@ -41,7 +53,11 @@ describe('a proof', () => {
   it('of any row checks with the key alone, and says what it proves', async () => {
     const head = await worker.transaction(anonymous, (session) => readHead(session, 'audit_logs'))
     expect(ids.length).toBe(302)
-    for (const id of [...ids.slice(0, 3), ...fc.sample(fc.constantFrom(...ids), { numRuns: 25, seed: 1 }), ...ids.slice(-1)]) {
+    for (const id of [
+      ...ids.slice(0, 3),
+      ...fc.sample(fc.constantFrom(...ids), { numRuns: 25, seed: 1 }),
+      ...ids.slice(-1),
+    ]) {
       const bundle = await bundleOf(id)
       expect(checkProof(bundle, keys)).toEqual({
         log: 'audit_logs',
@@ -55,12 +71,20 @@ describe('a proof', () => {
   })
 
   it('of a security event checks too', async () => {
-    const { rows } = await worker.transaction(anonymous, (session) => session.query<{ id: string }>("select id from security.security_events where event_type = 'ログイン'"))
+    const { rows } = await worker.transaction(anonymous, (session) =>
+      session.query<{ id: string }>("select id from security.security_events where event_type = 'ログイン'"),
+    )
     const head = await worker.transaction(anonymous, (session) => readHead(session, 'security_events'))
     const bundle = await bundleOf(rows[0]?.id ?? '', securityEvents)
-    expect(bundle.row).toMatchObject({ source_ip: '2001:db8::/32', event_details: '{"big": 1.00, "port": 22}' })
+    expect(bundle.row).toMatchObject({
+      source_ip: '2001:db8::/32',
+      event_details: '{"big": 1.00, "port": 22}',
+    })
     const eventKeys = await verifierKeys(ledger.keyring)(head?.origin ?? '')
-    expect(checkProof(JSON.stringify(bundle), eventKeys)).toMatchObject({ log: 'security_events', id: rows[0]?.id })
+    expect(checkProof(JSON.stringify(bundle), eventKeys)).toMatchObject({
+      log: 'security_events',
+      id: rows[0]?.id,
+    })
     expect(() => checkProof(bundle, keys)).toThrow(/not signed by any known key/)
   })
 
@@ -84,7 +108,10 @@ describe('a proof', () => {
     const { row } = bundle
     const time = String(row['created_at'])
     const others: ProofBundle[] = [
-      ...Object.keys(row).map((name) => ({ ...bundle, row: Object.fromEntries(Object.entries(row).filter(([key]) => key !== name)) })),
+      ...Object.keys(row).map((name) => ({
+        ...bundle,
+        row: Object.fromEntries(Object.entries(row).filter(([key]) => key !== name)),
+      })),
       { ...bundle, row: { ...row, error_code: '' } },
       { ...bundle, row: { ...row, toString: 'x' } },
       { ...bundle, row: { ...row, created_at: time.replace('T', ' ') } },
@@ -101,7 +128,10 @@ describe('a proof', () => {
       { ...bundle, log: 'constructor' },
       { ...bundle, checkpoint: bundle.checkpoint.replace(/\n\n.*/s, '\n\n') },
     ]
-    for (const other of others) expect(() => checkProof(other, keys), JSON.stringify(other)).toThrow(expect.objectContaining({ code: 'integrity' }) as Error)
+    for (const other of others)
+      expect(() => checkProof(other, keys), JSON.stringify(other)).toThrow(
+        expect.objectContaining({ code: 'integrity' }) as Error,
+      )
     expect(() => checkProof({ ...bundle, note: 'x' }, keys)).toThrow(/no bundle of this version/)
     expect(() => checkProof('{', keys)).toThrow(/not JSON/)
   })
@@ -115,18 +145,31 @@ describe('a proof', () => {
   it('is refused with keys that are not the log’s, or are of another name', async () => {
     const bundle = await bundleOf(ids[0] ?? '')
     expect(() => checkProof(bundle, [])).toThrow(/not signed by any known key/)
-    expect(() => checkProof(bundle, keys.map((key) => ({ ...key, name: 'akashi.local/other/audit_logs' })))).toThrow(/not signed by any known key/)
+    expect(() =>
+      checkProof(
+        bundle,
+        keys.map((key) => ({ ...key, name: 'akashi.local/other/audit_logs' })),
+      ),
+    ).toThrow(/not signed by any known key/)
   })
 
   it('needs a sealed row that is what was sealed', async () => {
     await database.asSuperuser((session) => session.query("insert into shop values (2000, 'new', 1)"))
     const { rows } = await searchTrail(worker, anonymous, { table: 'shop', recordId: '2000' })
-    await expect(proveRow(worker, auditLogs, rows[0]?.id ?? '')).rejects.toMatchObject({ code: 'conflict', hint: expect.stringContaining('sealer') as unknown })
-    await expect(proveRow(worker, auditLogs, '0199d3a0-0000-7000-8000-00000000dead')).rejects.toMatchObject({ code: 'not_found' })
+    await expect(proveRow(worker, auditLogs, rows[0]?.id ?? '')).rejects.toMatchObject({
+      code: 'conflict',
+      hint: expect.stringContaining('sealer') as unknown,
+    })
+    await expect(proveRow(worker, auditLogs, '0199d3a0-0000-7000-8000-00000000dead')).rejects.toMatchObject({
+      code: 'not_found',
+    })
     await expect(proveRow(worker, securityEvents, ids[0] ?? '')).rejects.toMatchObject({ code: 'not_found' })
     await expect(proveRow(worker, auditLogs, 'x')).rejects.toMatchObject({ code: 'invalid_input' })
     await database.asSuperuser(async (session) => {
-      const { rows: names } = await session.query<{ name: string }>('select tableoid::regclass::text as name from audit.audit_logs where id = $1', [ids[5]])
+      const { rows: names } = await session.query<{ name: string }>(
+        'select tableoid::regclass::text as name from audit.audit_logs where id = $1',
+        [ids[5]],
+      )
       const [partition] = names
       await session.query(`alter table ${partition?.name} disable trigger refuse_change`)
       await session.query(`update ${partition?.name} set action = 'forged' where id = $1`, [ids[5]])
@@ -139,7 +182,9 @@ describe('a proof', () => {
     const mine = await searchTrail(app, { userId: me }, {})
     const own = await proveRow(app, auditLogs, mine.rows[0]?.id ?? '', { userId: me })
     expect(checkProof(own, keys).id).toBe(mine.rows[0]?.id)
-    await expect(proveRow(app, auditLogs, ids[10] ?? '', { userId: me })).rejects.toMatchObject({ code: 'not_found' })
+    await expect(proveRow(app, auditLogs, ids[10] ?? '', { userId: me })).rejects.toMatchObject({
+      code: 'not_found',
+    })
   })
 })
 
@@ -147,15 +192,28 @@ describe('a proof of consistency', () => {
   it('links any two sizes, and nothing beyond', async () => {
     const size = BigInt(checkProof(await bundleOf(ids[0] ?? ''), keys).size)
     const hash = (text: string) => Buffer.from(text, 'base64')
-    for (const [first, second] of [[0n, size], [1n, 256n], [255n, 257n], [256n, size], [100n, 101n], [size, size]] as const) {
+    for (const [first, second] of [
+      [0n, size],
+      [1n, 256n],
+      [255n, 257n],
+      [256n, size],
+      [100n, 101n],
+      [size, size],
+    ] as const) {
       const { proof, firstRoot, secondRoot } = await proveConsistency(worker, auditLogs, first, second)
       expect(verifyConsistency(first, second, hash(firstRoot), hash(secondRoot), proof.map(hash))).toBe(true)
     }
     const whole = await proveConsistency(worker, auditLogs, 0n, size)
     const head = await worker.transaction(anonymous, (session) => readHead(session, 'audit_logs'))
     expect(whole).toMatchObject({ origin: head?.origin, secondRoot: head?.root.toString('base64') })
-    for (const [first, second] of [[-1n, 1n], [2n, 1n], [0n, size + 100n]] as const) {
-      await expect(proveConsistency(worker, auditLogs, first, second)).rejects.toMatchObject({ code: 'invalid_input' })
+    for (const [first, second] of [
+      [-1n, 1n],
+      [2n, 1n],
+      [0n, size + 100n],
+    ] as const) {
+      await expect(proveConsistency(worker, auditLogs, first, second)).rejects.toMatchObject({
+        code: 'invalid_input',
+      })
     }
   })
 })

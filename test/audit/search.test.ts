@@ -22,14 +22,27 @@ beforeAll(async () => {
       select audit.protect('shop', 'confidential', 'id'), audit.protect('other')`),
   )
   await app.transaction(
-    { userId: alice, subject: 'alice-sub', requestId: 'r-1', traceId: 't-1', correlationId: 'c-1', tenantId: 'acme', clientIp: '203.0.113.7' },
-    (session) => session.query(`insert into public.shop values (1, '茶碗 50%_off', 10.5, 9007199254740993), (2, 'say "hi" \\ there', 0.10, 2)`),
+    {
+      userId: alice,
+      subject: 'alice-sub',
+      requestId: 'r-1',
+      traceId: 't-1',
+      correlationId: 'c-1',
+      tenantId: 'acme',
+      clientIp: '203.0.113.7',
+    },
+    (session) =>
+      session.query(
+        `insert into public.shop values (1, '茶碗 50%_off', 10.5, 9007199254740993), (2, 'say "hi" \\ there', 0.10, 2)`,
+      ),
   )
   await app.transaction({ userId: bob, requestId: 'r-2', traceId: 't-2' }, async (session) => {
     await session.query('update public.shop set price = 11 where id = 1')
     await session.query(`insert into public.other values (1, 'x')`)
     await session.query('delete from public.shop where id = 2')
-    await session.query(`select audit.record_action('report_exported', 'export', 'reports', '7', 'FAILURE', '{"why": "quota"}')`)
+    await session.query(
+      `select audit.record_action('report_exported', 'export', 'reports', '7', 'FAILURE', '{"why": "quota"}')`,
+    )
   })
 })
 
@@ -37,7 +50,8 @@ async function found(filter: TrailFilter): Promise<string[]> {
   return (await searchTrail(worker, anonymous, filter)).rows.map(label)
 }
 
-const label = (row: TrailRow) => `${row.action} ${row.table ?? row.resource} ${row.recordId ?? row.resourceId}`
+const label = (row: TrailRow) =>
+  `${row.action} ${row.table ?? row.resource} ${row.recordId ?? row.resourceId}`
 
 describe('searching the trail', () => {
   it.each<[string, TrailFilter, string[]]>([
@@ -51,11 +65,23 @@ describe('searching the trail', () => {
     ['an event type', { eventType: 'report_exported' }, ['export reports 7']],
     ['a result', { result: 'FAILURE' }, ['export reports 7']],
     ['a tenant', { tenantId: 'acme', recordId: '1' }, ['insert shop 1']],
-    ['a classification', { classification: 'confidential', table: 'shop', recordId: '2' }, ['delete shop 2', 'insert shop 2']],
+    [
+      'a classification',
+      { classification: 'confidential', table: 'shop', recordId: '2' },
+      ['delete shop 2', 'insert shop 2'],
+    ],
     ['a person', { dataSubject: '2', table: 'shop' }, ['delete shop 2', 'insert shop 2']],
     ['text in new values', { text: '茶碗', table: 'shop' }, ['update shop 1', 'insert shop 1']],
-    ['text that LIKE would read otherwise', { text: '50%_OFF', table: 'shop', operation: 'INSERT' }, ['insert shop 1']],
-    ['text that JSON escapes', { text: 'say "hi" \\ there', table: 'shop' }, ['delete shop 2', 'insert shop 2']],
+    [
+      'text that LIKE would read otherwise',
+      { text: '50%_OFF', table: 'shop', operation: 'INSERT' },
+      ['insert shop 1'],
+    ],
+    [
+      'text that JSON escapes',
+      { text: 'say "hi" \\ there', table: 'shop' },
+      ['delete shop 2', 'insert shop 2'],
+    ],
     ['text in details', { text: 'QUOTA', from: '2020-01-01T00:00:00Z' }, ['export reports 7']],
     ['nothing', { traceId: "' or true --" }, []],
     ['a time range', { table: 'shop', from: '2020-01-01T00:00:00Z', to: '2020-02-01T00:00:00+09:00' }, []],
@@ -134,11 +160,28 @@ describe('searching the trail', () => {
   })
 
   it('names every mistake of a filter at once', async () => {
-    const wrong = { userId: 'me', limit: 501, from: '2026-02-01T00:00:00Z', to: '2026-01-01T00:00:00Z', operation: 'drop', nope: 1, text: '' }
-    const error = await searchTrail(worker, anonymous, wrong as unknown as TrailFilter).catch((reason: unknown) => reason)
+    const wrong = {
+      userId: 'me',
+      limit: 501,
+      from: '2026-02-01T00:00:00Z',
+      to: '2026-01-01T00:00:00Z',
+      operation: 'drop',
+      nope: 1,
+      text: '',
+    }
+    const error = await searchTrail(worker, anonymous, wrong as unknown as TrailFilter).catch(
+      (reason: unknown) => reason,
+    )
     expect(error).toMatchObject({ code: 'invalid_input' })
     const { mistakes } = (error as { detail: { mistakes: string[] } }).detail
-    expect(mistakes.map((mistake) => mistake.split(' ')[0]).sort()).toEqual(['Unrecognized', 'limit', 'operation', 'text', 'to', 'userId'])
+    expect(mistakes.map((mistake) => mistake.split(' ')[0]).sort()).toEqual([
+      'Unrecognized',
+      'limit',
+      'operation',
+      'text',
+      'to',
+      'userId',
+    ])
   })
 
   it.each<[string, TrailFilter]>([
@@ -148,8 +191,14 @@ describe('searching the trail', () => {
     ['a local time', { from: '2026-01-01T00:00:00' }],
     ['no cursor at all', { cursor: 'x' }],
     ['a cursor of another list', { cursor: Buffer.from('["12"]').toString('base64url') }],
-    ['a cursor with more in it', { cursor: Buffer.from(`["2026-01-01T00:00:00.000000Z","${alice}","1"]`).toString('base64url') }],
-    ['a cursor spelled otherwise', { cursor: Buffer.from(` ["2026-01-01T00:00:00.000000Z","${alice}"]`).toString('base64url') }],
+    [
+      'a cursor with more in it',
+      { cursor: Buffer.from(`["2026-01-01T00:00:00.000000Z","${alice}","1"]`).toString('base64url') },
+    ],
+    [
+      'a cursor spelled otherwise',
+      { cursor: Buffer.from(` ["2026-01-01T00:00:00.000000Z","${alice}"]`).toString('base64url') },
+    ],
   ])('refuses %s', async (_, filter) => {
     await expect(searchTrail(worker, anonymous, filter)).rejects.toMatchObject({ code: 'invalid_input' })
   })

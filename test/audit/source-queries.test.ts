@@ -6,8 +6,17 @@ import { testDatabase } from '../support/index.ts'
 const database = testDatabase()
 const app = database.open('app')
 const admin = database.open('security_admin')
-const alice: Actor = { userId: '0199d3a0-0000-7000-8000-00000000000a', subject: 'sub-a', clientIp: '203.0.113.7', traceId: 'trace-1' }
-const bob: Actor = { userId: '0199d3a0-0000-7000-8000-00000000000b', subject: 'sub-b', clientIp: '203.0.113.8' }
+const alice: Actor = {
+  userId: '0199d3a0-0000-7000-8000-00000000000a',
+  subject: 'sub-a',
+  clientIp: '203.0.113.7',
+  traceId: 'trace-1',
+}
+const bob: Actor = {
+  userId: '0199d3a0-0000-7000-8000-00000000000b',
+  subject: 'sub-b',
+  clientIp: '203.0.113.8',
+}
 
 beforeAll(async () => {
   await database.asSuperuser((session) =>
@@ -15,11 +24,16 @@ beforeAll(async () => {
       select audit.protect('vault', 'confidential')`),
   )
   for (const actor of [alice, bob]) {
-    await app.transaction(actor, (session) => session.query('insert into public.vault select coalesce(max(id), 0) + 1 from public.vault'))
+    await app.transaction(actor, (session) =>
+      session.query('insert into public.vault select coalesce(max(id), 0) + 1 from public.vault'),
+    )
   }
   await app.transaction(alice, async (session) => {
-    await session.query("select audit.record_action('session', 'login', 'auth', 's-1', 'SUCCESS', '{\"method\": \"oidc\"}')")
-    for (let i = 0; i < 12; i += 1) await session.query('update public.vault set n = coalesce(n, 0) + 1 where id = 1')
+    await session.query(
+      "select audit.record_action('session', 'login', 'auth', 's-1', 'SUCCESS', '{\"method\": \"oidc\"}')",
+    )
+    for (let i = 0; i < 12; i += 1)
+      await session.query('update public.vault set n = coalesce(n, 0) + 1 where id = 1')
   })
 })
 
@@ -37,14 +51,23 @@ describe("S3: the audit log's query patterns", () => {
       ),
     )
     expect(rows).toMatchObject([
-      { action: 'login', resource: 'auth', resource_id: 's-1', detail: { method: 'oidc' }, ip_address: '203.0.113.7' },
+      {
+        action: 'login',
+        resource: 'auth',
+        resource_id: 's-1',
+        detail: { method: 'oidc' },
+        ip_address: '203.0.113.7',
+      },
       { action: 'insert' },
     ])
   })
 
   it('finds a trace', async () => {
     const { rows } = await admin.transaction(anonymous, (session) =>
-      session.query('SELECT id, user_id, action, resource, detail, created_at FROM audit.audit_logs WHERE trace_id = $1', ['trace-1']),
+      session.query(
+        'SELECT id, user_id, action, resource, detail, created_at FROM audit.audit_logs WHERE trace_id = $1',
+        ['trace-1'],
+      ),
     )
     expect(rows).toHaveLength(14)
     expect(new Set(rows.map((row) => row['user_id']))).toEqual(new Set([alice.userId]))
@@ -53,12 +76,16 @@ describe("S3: the audit log's query patterns", () => {
 
 describe('S1 6.3', () => {
   it('sums up the last 24 hours', async () => {
-    await database.asSuperuser((session) =>
-      session.query(`insert into audit.audit_logs (created_at, action, operation, table_name, context_verified) values (now() - interval '25 hours', 'update', 'UPDATE', 'vault', true)`),
-    ).catch((error: unknown) => {
-      // The month began less than 25 hours ago and has no partition before it.
-      expect(error).toMatchObject({ code: 'invalid_input' })
-    })
+    await database
+      .asSuperuser((session) =>
+        session.query(
+          `insert into audit.audit_logs (created_at, action, operation, table_name, context_verified) values (now() - interval '25 hours', 'update', 'UPDATE', 'vault', true)`,
+        ),
+      )
+      .catch((error: unknown) => {
+        // The month began less than 25 hours ago and has no partition before it.
+        expect(error).toMatchObject({ code: 'invalid_input' })
+      })
     const { rows } = await admin.transaction(anonymous, (session) =>
       session.query(
         `SELECT table_name, operation, data_classification, sum(operation_count)::integer AS operation_count, max(unique_users)::integer AS unique_users,
@@ -67,8 +94,24 @@ describe('S1 6.3', () => {
       ),
     )
     expect(rows).toEqual([
-      { table_name: 'vault', operation: 'INSERT', data_classification: 'confidential', operation_count: 2, unique_users: 2, unique_ips: 2, affected_users: ['sub-a', 'sub-b'] },
-      { table_name: 'vault', operation: 'UPDATE', data_classification: 'confidential', operation_count: 12, unique_users: 1, unique_ips: 1, affected_users: ['sub-a'] },
+      {
+        table_name: 'vault',
+        operation: 'INSERT',
+        data_classification: 'confidential',
+        operation_count: 2,
+        unique_users: 2,
+        unique_ips: 2,
+        affected_users: ['sub-a', 'sub-b'],
+      },
+      {
+        table_name: 'vault',
+        operation: 'UPDATE',
+        data_classification: 'confidential',
+        operation_count: 12,
+        unique_users: 1,
+        unique_ips: 1,
+        affected_users: ['sub-a'],
+      },
     ])
   })
 
@@ -77,14 +120,30 @@ describe('S1 6.3', () => {
       session.query<{ audit_hour: string }>('SELECT * FROM audit.v_security_audit_summary'),
     )
     expect(rows.length).toBeGreaterThan(1)
-    expect(rows.map((row) => row.audit_hour)).toEqual(rows.map((row) => row.audit_hour).sort().reverse())
-    expect(Object.keys(rows[0] ?? {})).toEqual(['audit_hour', 'table_name', 'operation', 'data_classification', 'operation_count', 'unique_users', 'unique_ips', 'affected_users'])
+    expect(rows.map((row) => row.audit_hour)).toEqual(
+      rows
+        .map((row) => row.audit_hour)
+        .sort()
+        .reverse(),
+    )
+    expect(Object.keys(rows[0] ?? {})).toEqual([
+      'audit_hour',
+      'table_name',
+      'operation',
+      'data_classification',
+      'operation_count',
+      'unique_users',
+      'unique_ips',
+      'affected_users',
+    ])
   })
 
   it('sums up for an application user what they see themselves, and nothing for anonymous', async () => {
     const sum = (actor: Actor) =>
       app.transaction(actor, async (session) => {
-        const { rows } = await session.query<{ sum: number | null }>('SELECT sum(operation_count)::integer AS sum FROM audit.v_security_audit_summary')
+        const { rows } = await session.query<{ sum: number | null }>(
+          'SELECT sum(operation_count)::integer AS sum FROM audit.v_security_audit_summary',
+        )
         return rows[0]?.sum
       })
     expect(await sum(bob)).toBe(1)
@@ -94,8 +153,16 @@ describe('S1 6.3', () => {
 
   // The patterns of detect_audit_anomalies() as the source has them; the detectors that run are security's.
   it.each([
-    ['bulk operations', "SELECT subject, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '5 minutes' GROUP BY subject HAVING COUNT(*) > 13 AND subject IS NOT NULL", 14],
-    ['sensitive data', "SELECT subject, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '1 hour' AND data_classification = 'confidential' GROUP BY subject HAVING COUNT(*) > 10", 13],
+    [
+      'bulk operations',
+      "SELECT subject, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '5 minutes' GROUP BY subject HAVING COUNT(*) > 13 AND subject IS NOT NULL",
+      14,
+    ],
+    [
+      'sensitive data',
+      "SELECT subject, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '1 hour' AND data_classification = 'confidential' GROUP BY subject HAVING COUNT(*) > 10",
+      13,
+    ],
     [
       'hours',
       "SELECT subject, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '1 hour' AND EXTRACT(hour FROM created_at) BETWEEN 0 AND 23 AND operation IN ('UPDATE', 'DELETE') GROUP BY subject HAVING COUNT(*) > 5 AND subject IS NOT NULL",

@@ -18,7 +18,9 @@ let size = 0n
 
 beforeAll(async () => {
   await database.asSuperuser((session) =>
-    session.query("create table busy (id int primary key); select audit.protect('busy'); insert into busy select generate_series(1, 600)"),
+    session.query(
+      "create table busy (id int primary key); select audit.protect('busy'); insert into busy select generate_series(1, 600)",
+    ),
   )
   await ledger.seal()
   size = (await worker.transaction(anonymous, (session) => readHead(session, 'audit_logs')))?.size ?? 0n
@@ -38,17 +40,40 @@ describe('paths of tiles', () => {
   })
 
   it.each([
-    '', 'tile', 'tile/0', 'tile/0/0', 'tile/00/000', 'tile/64/000', 'tile/-1/000', 'tile/0/x000/001', 'tile/0/001/002', 'tile/0/x001', 'tile/0/000.p/0',
-    'tile/0/000.p/256', 'tile/0/000.p/01', 'tile/0/000.p', 'tile/0/000/', '/tile/0/000', 'tile/entry/000', 'tile/0/../000', `tile/0/${'x999/'.repeat(8)}999`, 'tile/0/000\n',
+    '',
+    'tile',
+    'tile/0',
+    'tile/0/0',
+    'tile/00/000',
+    'tile/64/000',
+    'tile/-1/000',
+    'tile/0/x000/001',
+    'tile/0/001/002',
+    'tile/0/x001',
+    'tile/0/000.p/0',
+    'tile/0/000.p/256',
+    'tile/0/000.p/01',
+    'tile/0/000.p',
+    'tile/0/000/',
+    '/tile/0/000',
+    'tile/entry/000',
+    'tile/0/../000',
+    `tile/0/${'x999/'.repeat(8)}999`,
+    'tile/0/000\n',
   ])('refuses %j', (path) => {
     expect(parseTilePath(path)).toBeNull()
   })
 
   it('are read back as they were written', () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: 0n, max: 10n ** 18n - 1n }), fc.integer({ min: 0, max: 63 }), fc.integer({ min: 1, max: 256 }), (tile, level, width) => {
-        expect(parseTilePath(formatTilePath({ level, tile, width }))).toEqual({ level, tile, width })
-      }),
+      fc.property(
+        fc.bigInt({ min: 0n, max: 10n ** 18n - 1n }),
+        fc.integer({ min: 0, max: 63 }),
+        fc.integer({ min: 1, max: 256 }),
+        (tile, level, width) => {
+          expect(parseTilePath(formatTilePath({ level, tile, width }))).toEqual({ level, tile, width })
+        },
+      ),
     )
   })
 })
@@ -78,21 +103,40 @@ describe('the static resources of a log', () => {
   })
 
   it('say how long they may be kept', async () => {
-    expect(await staticResource(reader, auditLogs, 'checkpoint')).toMatchObject({ cacheControl: 'public, max-age=1', contentType: 'text/plain; charset=utf-8' })
-    expect(await staticResource(reader, auditLogs, 'tile/0/000')).toMatchObject({ cacheControl: 'public, max-age=31536000, immutable', contentType: 'application/octet-stream' })
+    expect(await staticResource(reader, auditLogs, 'checkpoint')).toMatchObject({
+      cacheControl: 'public, max-age=1',
+      contentType: 'text/plain; charset=utf-8',
+    })
+    expect(await staticResource(reader, auditLogs, 'tile/0/000')).toMatchObject({
+      cacheControl: 'public, max-age=31536000, immutable',
+      contentType: 'application/octet-stream',
+    })
     expect((await staticResource(reader, auditLogs, 'tile/entries/001')).cacheControl).toContain('immutable')
-    expect((await staticResource(reader, auditLogs, 'tile/1/000.p/1')).cacheControl).not.toContain('immutable')
+    expect((await staticResource(reader, auditLogs, 'tile/1/000.p/1')).cacheControl).not.toContain(
+      'immutable',
+    )
   })
 
   it('serve a partial tile as it was when it was that wide', async () => {
     expect((await get('tile/0/000.p/9')).equals((await get('tile/0/000')).subarray(0, 9 * 32))).toBe(true)
   })
 
-  it.each(['tile/0/x001/000', 'tile/0/002', 'tile/1/000', 'tile/1/000.p/3', 'tile/9/000', 'tile/entries/002', 'favicon.ico', 'tile/0/999.p/1'])('have no %s', async (path) => {
+  it.each([
+    'tile/0/x001/000',
+    'tile/0/002',
+    'tile/1/000',
+    'tile/1/000.p/3',
+    'tile/9/000',
+    'tile/entries/002',
+    'favicon.ico',
+    'tile/0/999.p/1',
+  ])('have no %s', async (path) => {
     await expect(staticResource(reader, auditLogs, path)).rejects.toMatchObject({ code: 'not_found' })
   })
 
   it('are none before the first seal', async () => {
-    await expect(staticResource(reader, securityEvents, 'checkpoint')).rejects.toMatchObject({ code: 'not_found' })
+    await expect(staticResource(reader, securityEvents, 'checkpoint')).rejects.toMatchObject({
+      code: 'not_found',
+    })
   })
 })

@@ -1,9 +1,9 @@
 import { createHash, createPublicKey, verify as verifyBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   auditLogs,
@@ -12,17 +12,28 @@ import {
   submitToWitness,
   verifierKeys,
   Witness,
+  type WitnessServer,
   witnessedNote,
   witnessHeads,
   witnessKey,
-  type WitnessServer,
 } from '../../src/audit/index.ts'
 import { checkpointText } from '../../src/audit/ledger/checkpoint.ts'
 import { consistencyProof, emptyRoot, leafHash } from '../../src/audit/ledger/merkle.ts'
 import { TiledTree } from '../../src/audit/ledger/tiles.ts'
 import { formatAddCheckpoint, parseAddCheckpoint } from '../../src/audit/ledger/witness/request.ts'
 import { fixedClock } from '../../src/foundation/index.ts'
-import { COSIGNATURE_TYPE, type CosignerKey, cosignedAt, type Keyring, openKeyring, parseNote, parseVerifierKey, signNote, type VerifierKey, verifyNote } from '../../src/keys/index.ts'
+import {
+  COSIGNATURE_TYPE,
+  type CosignerKey,
+  cosignedAt,
+  type Keyring,
+  openKeyring,
+  parseNote,
+  parseVerifierKey,
+  signNote,
+  type VerifierKey,
+  verifyNote,
+} from '../../src/keys/index.ts'
 import { anonymous } from '../../src/postgres/index.ts'
 import { testDatabase } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
@@ -87,9 +98,17 @@ const stateFile = createHash('sha256').update(origin).digest('hex')
 describe('a witness', () => {
   it('cosigns what continues, with the time, under the cosignature’s own message', () =>
     fresh(async (witness) => {
-      for (const [first, second] of [[0, 3], [3, 3], [3, 8], [8, 300]] as const) {
+      for (const [first, second] of [
+        [0, 3],
+        [3, 3],
+        [3, 8],
+        [8, 300],
+      ] as const) {
         const answer = await witness.addCheckpoint(await requestOf(first, second))
-        expect(answer).toMatchObject({ status: 200, body: expect.stringMatching(/^— witness\.example\/w1 [A-Za-z0-9+/=]+\n$/) as unknown })
+        expect(answer).toMatchObject({
+          status: 200,
+          body: expect.stringMatching(/^— witness\.example\/w1 [A-Za-z0-9+/=]+\n$/) as unknown,
+        })
       }
       const note = (await witness.checkpoint(stateFile)) ?? ''
       expect(verifyNote(note, [log]).text).toContain('\n300\n')
@@ -101,7 +120,14 @@ describe('a witness', () => {
       const seconds = bytes.readBigUInt64BE()
       const x = Buffer.from(key.publicKey).toString('base64url')
       const publicKey = createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x } })
-      expect(verifyBytes(null, Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`), publicKey, bytes.subarray(8))).toBe(true)
+      expect(
+        verifyBytes(
+          null,
+          Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`),
+          publicKey,
+          bytes.subarray(8),
+        ),
+      ).toBe(true)
     }))
 
   it('refuses in the order of the protocol', () =>
@@ -113,12 +139,22 @@ describe('a witness', () => {
       expect(await status('old 08\n\n')).toBe(400)
       expect(await status(Buffer.from([0xff, 0x0a, 0x0a]))).toBe(400)
       expect(await status(good.replace('\n', '\nnot a hash\n'))).toBe(400)
-      expect(await status(formatAddCheckpoint({ oldSize: 0n, proof: [], note: await noteOf(20, '', 'log.example/two') }))).toBe(404)
-      expect(await status(good.replace(/— log\.example\/one .{10}/, (line) => `${line.slice(0, -2)}xx`))).toBe(403)
+      expect(
+        await status(
+          formatAddCheckpoint({ oldSize: 0n, proof: [], note: await noteOf(20, '', 'log.example/two') }),
+        ),
+      ).toBe(404)
+      expect(
+        await status(good.replace(/— log\.example\/one .{10}/, (line) => `${line.slice(0, -2)}xx`)),
+      ).toBe(403)
       expect(await status(good.replace(/— log\.example\/one .*\n/, '— someone AAAAAAAAAAAA\n'))).toBe(403)
       expect(await status((await requestOf(21, 20)).toString())).toBe(400)
       for (const old of [0, 7, 9]) {
-        expect(await witness.addCheckpoint(await requestOf(old, 20))).toEqual({ status: 409, contentType: 'text/x.tlog.size', body: '8\n' })
+        expect(await witness.addCheckpoint(await requestOf(old, 20))).toEqual({
+          status: 409,
+          contentType: 'text/x.tlog.size',
+          body: '8\n',
+        })
       }
       expect(await status((await requestOf(8, 20, 'other')).toString())).toBe(422)
       expect(await status((await requestOf(8, 8, 'other')).toString())).toBe(422)
@@ -128,9 +164,26 @@ describe('a witness', () => {
 
   it('refuses an empty log with the root of another, and a proof from nothing', () =>
     fresh(async (witness) => {
-      const wrong = await signNote(logKeys, logKeyId, origin, checkpointText({ origin, size: 0n, root: leafHash(Buffer.from('x')) }))
-      expect((await witness.addCheckpoint(Buffer.from(formatAddCheckpoint({ oldSize: 0n, proof: [], note: wrong })))).status).toBe(422)
-      expect((await witness.addCheckpoint(Buffer.from(formatAddCheckpoint({ oldSize: 0n, proof: [emptyRoot], note: await noteOf(3) })))).status).toBe(422)
+      const wrong = await signNote(
+        logKeys,
+        logKeyId,
+        origin,
+        checkpointText({ origin, size: 0n, root: leafHash(Buffer.from('x')) }),
+      )
+      expect(
+        (
+          await witness.addCheckpoint(
+            Buffer.from(formatAddCheckpoint({ oldSize: 0n, proof: [], note: wrong })),
+          )
+        ).status,
+      ).toBe(422)
+      expect(
+        (
+          await witness.addCheckpoint(
+            Buffer.from(formatAddCheckpoint({ oldSize: 0n, proof: [emptyRoot], note: await noteOf(3) })),
+          )
+        ).status,
+      ).toBe(422)
       expect(await witness.checkpoint(stateFile)).toBeNull()
     }))
 
@@ -147,7 +200,9 @@ describe('a witness', () => {
     await fresh(async (witness, folderOfState) => {
       path = folderOfState
       await witness.addCheckpoint(await requestOf(0, 8))
-      await expect(Witness.open({ folder: path, key, logs: [log] })).rejects.toMatchObject({ code: 'conflict' })
+      await expect(Witness.open({ folder: path, key, logs: [log] })).rejects.toMatchObject({
+        code: 'conflict',
+      })
       expect(await readFile(join(path, stateFile), 'utf8')).toBe(await witness.checkpoint(stateFile))
     })
     const again = await Witness.open({ folder: path, key, logs: [log], clock })
@@ -158,10 +213,18 @@ describe('a witness', () => {
 
   it('reads the request of the specification', () => {
     const example = [
-      'old 20852014', 'PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=', 'jrJZDmY8Y7SyJE0MWLpLozkIVMSMZcD5kvuKxPC3swk=',
-      '5+pKlUdi2LeF/BcMHBn+Ku6yhPGNCswZZD1X/6QgPd8=', '/6WVhPs2CwSsb5rYBH5cjHV/wSmA79abXAwhXw3Kj/0=', '',
-      'example.com/behind-the-sofa', '20852163', 'CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=', '',
-      '— example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=', '',
+      'old 20852014',
+      'PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=',
+      'jrJZDmY8Y7SyJE0MWLpLozkIVMSMZcD5kvuKxPC3swk=',
+      '5+pKlUdi2LeF/BcMHBn+Ku6yhPGNCswZZD1X/6QgPd8=',
+      '/6WVhPs2CwSsb5rYBH5cjHV/wSmA79abXAwhXw3Kj/0=',
+      '',
+      'example.com/behind-the-sofa',
+      '20852163',
+      'CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=',
+      '',
+      '— example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=',
+      '',
     ].join('\n')
     const parsed = parseAddCheckpoint(Buffer.from(example))
     expect(parsed.oldSize).toBe(20852014n)
@@ -178,10 +241,17 @@ describe('a log and its witness over HTTP', () => {
 
   const head = () => worker.transaction(anonymous, (session) => readHead(session, auditLogs.log))
   const witness = () => ({ url: server.url, key: parseVerifierKey(server.verifierKey, COSIGNATURE_TYPE) })
-  const write = (n: number) => database.asSuperuser((session) => session.query(`insert into shop select (select coalesce(max(id), 0) from shop) + i from generate_series(1, ${n}) i`))
+  const write = (n: number) =>
+    database.asSuperuser((session) =>
+      session.query(
+        `insert into shop select (select coalesce(max(id), 0) from shop) + i from generate_series(1, ${n}) i`,
+      ),
+    )
 
   beforeAll(async () => {
-    await database.asSuperuser((session) => session.query("create table shop (id int primary key); select audit.protect('shop')"))
+    await database.asSuperuser((session) =>
+      session.query("create table shop (id int primary key); select audit.protect('shop')"),
+    )
     await ledger.seal()
     const logs = await verifierKeys(ledger.keyring)((await head())?.origin ?? '')
     server = await serveWitness({ folder: join(folder, 'served'), key, logs, port: 0 })
@@ -230,11 +300,13 @@ describe('a log and its witness over HTTP', () => {
   it('finds a log that was cut back, which nothing in the database shows', async () => {
     const tables = ['audit.audit_logs', 'audit.ledger_entries', 'audit.ledger_heads', 'audit.ledger_tiles']
     const published = async function* (name: string) {
-      const known = name === auditLogs.log ? await witnessedNote(witness(), (await head())?.origin ?? '') : null
+      const known =
+        name === auditLogs.log ? await witnessedNote(witness(), (await head())?.origin ?? '') : null
       if (known !== null) yield known
     }
     await database.asSuperuser(async (session) => {
-      for (const table of tables) await session.query(`create table public.${table.replace('.', '_')} as table ${table}`)
+      for (const table of tables)
+        await session.query(`create table public.${table.replace('.', '_')} as table ${table}`)
     })
     const before = (await head())?.size
     await write(7)
@@ -249,27 +321,49 @@ describe('a log and its witness over HTTP', () => {
       )
       for (const { table, name } of rows) await session.query(`alter table ${table} disable trigger ${name}`)
       for (const table of tables) {
-        await session.query(`delete from ${table}; insert into ${table} select * from public.${table.replace('.', '_')}`)
+        await session.query(
+          `delete from ${table}; insert into ${table} select * from public.${table.replace('.', '_')}`,
+        )
       }
-      for (const { table, name } of rows) await session.query(`alter table ${table} enable always trigger ${name}`)
+      for (const { table, name } of rows)
+        await session.query(`alter table ${table} enable always trigger ${name}`)
     })
     expect((await head())?.size).toBe(before)
     expect(await ledger.problems()).toEqual([])
-    expect(await ledger.problems({ published })).toMatchObject([{ kind: 'checkpoint', position: String(seen), detail: expect.stringContaining('cut off') as unknown }])
-    expect(await witnessHeads(worker, [witness()])).toMatchObject([{ error: { code: 'conflict', detail: { size: String(seen) } } }])
+    expect(await ledger.problems({ published })).toMatchObject([
+      { kind: 'checkpoint', position: String(seen), detail: expect.stringContaining('cut off') as unknown },
+    ])
+    expect(await witnessHeads(worker, [witness()])).toMatchObject([
+      { error: { code: 'conflict', detail: { size: String(seen) } } },
+    ])
     // Grown again by other rows: a fork.
     await write(20)
     await ledger.seal()
     expect(await witnessHeads(worker, [witness()])).toMatchObject([{ error: { code: 'integrity' } }])
-    expect(await ledger.problems({ published })).toMatchObject([{ kind: 'checkpoint', detail: expect.stringContaining('rewritten') as unknown }])
+    expect(await ledger.problems({ published })).toMatchObject([
+      { kind: 'checkpoint', detail: expect.stringContaining('rewritten') as unknown },
+    ])
   })
 
   it('is refused another history', async () => {
     const name = (await head())?.origin ?? ''
     const id = (await ledger.keyring.ensure('checkpoint')).id
-    const forged = await signNote(ledger.keyring, id, name, checkpointText({ origin: name, size: 10_000n, root: leafHash(Buffer.from('other')) }))
-    await expect(submitToWitness(witness(), forged, (first) => Promise.resolve(first === 0n ? [] : [emptyRoot]))).rejects.toMatchObject({ code: 'integrity' })
-    await expect(submitToWitness({ ...witness(), key: { ...key, publicKey: log.publicKey } }, (await head())?.note ?? '', () => Promise.resolve([]))).rejects.toMatchObject({ code: expect.stringMatching(/integrity/) as unknown })
+    const forged = await signNote(
+      ledger.keyring,
+      id,
+      name,
+      checkpointText({ origin: name, size: 10_000n, root: leafHash(Buffer.from('other')) }),
+    )
+    await expect(
+      submitToWitness(witness(), forged, (first) => Promise.resolve(first === 0n ? [] : [emptyRoot])),
+    ).rejects.toMatchObject({ code: 'integrity' })
+    await expect(
+      submitToWitness(
+        { ...witness(), key: { ...key, publicKey: log.publicKey } },
+        (await head())?.note ?? '',
+        () => Promise.resolve([]),
+      ),
+    ).rejects.toMatchObject({ code: expect.stringMatching(/integrity/) as unknown })
   })
 
   it.each([

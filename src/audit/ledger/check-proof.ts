@@ -37,8 +37,10 @@ export function checkProof(bundle: unknown, keys: readonly VerifierKey[]): Prove
   checkForms(log, row)
   const path = proof.map((hash) => Buffer.from(hash, 'base64'))
   const computed = rootFromInclusion(leafHash(entryHash(log, row)), BigInt(position), size, path)
-  if (computed === null) throw wrong(`its path does not belong to position ${position} in a tree of size ${size}`)
-  if (!computed.equals(root)) throw wrong('row, position and path do not lead to the root of the signed checkpoint')
+  if (computed === null)
+    throw wrong(`its path does not belong to position ${position} in a tree of size ${size}`)
+  if (!computed.equals(root))
+    throw wrong('row, position and path do not lead to the root of the signed checkpoint')
   const { id, created_at: at } = row
   if (typeof id !== 'string' || typeof at !== 'string') throw wrong('its row has no id and no time')
   return { log: name, position, size: size.toString(), origin, id, at }
@@ -48,7 +50,9 @@ function parseBundle(bundle: unknown): ProofBundle {
   const parsed = proofBundle.safeParse(typeof bundle === 'string' ? parseJson(bundle) : bundle)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  throw wrong(`it is no bundle of this version: ${[issue?.path.join('.'), issue?.message].filter(Boolean).join(' ')}`)
+  throw wrong(
+    `it is no bundle of this version: ${[issue?.path.join('.'), issue?.message].filter(Boolean).join(' ')}`,
+  )
 }
 
 function parseJson(text: string): unknown {

@@ -55,5 +55,9 @@ function isExactTime(value: string): boolean {
   const [, date = '', clock = ''] = /^(\d{4,6}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{6}Z$/.exec(value) ?? []
   const year = date.length > 10 ? `+${date.padStart(12, '0')}` : date
   const milliseconds = Date.parse(`${year}T${clock}Z`)
-  return !Number.isNaN(milliseconds) && new Date(milliseconds).toISOString() === `${year}T${clock}.000Z` && !/^0\d{4}/.test(date)
+  return (
+    !Number.isNaN(milliseconds) &&
+    new Date(milliseconds).toISOString() === `${year}T${clock}.000Z` &&
+    !/^0\d{4}/.test(date)
+  )
 }

@@ -40,10 +40,18 @@ async function prove(session: Session, log: LogDefinition, rowId: string): Promi
   const row = await readRow(session, log, rowId, entry?.at)
   if (row === undefined) {
     throw new AkashiError('not_found', `there is no row ${rowId} in ${log.schema}.${log.table}`, {
-      hint: entry === undefined ? 'check the id and the log' : 'it was sealed: it is archived, hidden from you, or was removed; run akashi verify',
+      hint:
+        entry === undefined
+          ? 'check the id and the log'
+          : 'it was sealed: it is archived, hidden from you, or was removed; run akashi verify',
     })
   }
-  if (entry === undefined || head === undefined || head.note === null || BigInt(entry.position) >= head.size) {
+  if (
+    entry === undefined ||
+    head === undefined ||
+    head.note === null ||
+    BigInt(entry.position) >= head.size
+  ) {
     throw new AkashiError('conflict', `row ${rowId} is not sealed yet`, {
       hint: 'the sealer takes rows within a second of the end of every transaction that was open when they were written; try again',
     })
@@ -79,7 +87,9 @@ async function readRow(
   )
   const [row] = rows
   if (row === undefined) return undefined
-  return Object.fromEntries(Object.entries(row).filter((column): column is [string, string | string[]] => column[1] !== null))
+  return Object.fromEntries(
+    Object.entries(row).filter((column): column is [string, string | string[]] => column[1] !== null),
+  )
 }
 
 /** Nodes of the tree as it was sealed; any smaller tree is read from the same tiles. */
@@ -117,9 +127,13 @@ export async function proveConsistency(
       const head = await readHead(session, log.log)
       const size = head?.size ?? 0n
       if (head === undefined || first < 0n || first > second || second > size) {
-        throw new AkashiError('invalid_input', `no proof leads from size ${first} to size ${second} of log ${log.log}`, {
-          hint: `sizes go from 0 to ${size}, the smaller one first`,
-        })
+        throw new AkashiError(
+          'invalid_input',
+          `no proof leads from size ${first} to size ${second} of log ${log.log}`,
+          {
+            hint: `sizes go from 0 to ${size}, the smaller one first`,
+          },
+        )
       }
       const node = nodesOf(session, head)
       const base64 = (hash: Buffer) => hash.toString('base64')

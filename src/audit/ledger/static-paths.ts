@@ -36,7 +36,11 @@ const LENGTH_BYTES = 2
  *
  * @throws AkashiError not_found for a path that is none, or whose tile is not that wide (yet)
  */
-export async function staticResource(database: Database, log: LogDefinition, path: string): Promise<StaticResource> {
+export async function staticResource(
+  database: Database,
+  log: LogDefinition,
+  path: string,
+): Promise<StaticResource> {
   const bytes = await database.transaction(anonymous, (session) => read(session, log, path), {
     readOnly: true,
     isolation: 'repeatable read',
@@ -47,7 +51,11 @@ export async function staticResource(database: Database, log: LogDefinition, pat
     })
   }
   if (path === 'checkpoint') return { bytes, contentType: 'text/plain; charset=utf-8', cacheControl: HEAD }
-  return { bytes, contentType: 'application/octet-stream', cacheControl: path.includes('.p/') ? PARTIAL : FULL }
+  return {
+    bytes,
+    contentType: 'application/octet-stream',
+    cacheControl: path.includes('.p/') ? PARTIAL : FULL,
+  }
 }
 
 async function read(session: Session, { log }: LogDefinition, path: string): Promise<Buffer | undefined> {
@@ -65,9 +73,16 @@ async function read(session: Session, { log }: LogDefinition, path: string): Pro
     : await hashTile(session, log, level, tile, width)
 }
 
-async function hashTile(session: Session, log: string, level: number, tile: bigint, width: number): Promise<Buffer> {
+async function hashTile(
+  session: Session,
+  log: string,
+  level: number,
+  tile: bigint,
+  width: number,
+): Promise<Buffer> {
   const hashes = await tileReader(session, log)({ level, tile })
-  if (hashes === undefined || hashes.length < width * HASH_BYTES) throw broken(`tile ${tile} of level ${level} of log ${log}`)
+  if (hashes === undefined || hashes.length < width * HASH_BYTES)
+    throw broken(`tile ${tile} of level ${level} of log ${log}`)
   return hashes.subarray(0, width * HASH_BYTES)
 }
 

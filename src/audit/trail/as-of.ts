@@ -38,7 +38,11 @@ export interface RecordAsOf {
  * @throws AkashiError invalid_input naming every mistake; forbidden, integrity when rows may be hidden;
  *   not_found when the trail has nothing about the record
  */
-export async function recordAsOf(database: Database, actor: Actor, query: RecordAsOfQuery): Promise<RecordAsOf> {
+export async function recordAsOf(
+  database: Database,
+  actor: Actor,
+  query: RecordAsOfQuery,
+): Promise<RecordAsOf> {
   const { schema, table, recordId, at } = parseQuery(recordAsOfQuery, query)
   return await database.transaction(
     actor,
@@ -47,9 +51,13 @@ export async function recordAsOf(database: Database, actor: Actor, query: Record
       const [before, first] = await versionsAround(session, schema, table, recordId, at)
       if (before !== undefined) return await stateAfter(session, before, { schema, table, recordId, at })
       if (first === undefined) {
-        throw new AkashiError('not_found', `the trail has nothing about record ${recordId} of ${schema}.${table}`, {
-          hint: 'it was not changed since the table was put under audit, or that part of the trail is archived',
-        })
+        throw new AkashiError(
+          'not_found',
+          `the trail has nothing about record ${recordId} of ${schema}.${table}`,
+          {
+            hint: 'it was not changed since the table was put under audit, or that part of the trail is archived',
+          },
+        )
       }
       const reason = first.operation === 'INSERT' ? 'not_created' : 'before_trail'
       return answer(first, reason)
@@ -70,7 +78,8 @@ async function versionsAround(
      (select false, ${rowColumns('v')} from versions v order by v.seq limit 1)`,
     record,
   )
-  const row = (before: boolean) => rows.filter((each) => each.before === before).map(({ before: _, ...stored }) => toTrailRow(stored))[0]
+  const row = (before: boolean) =>
+    rows.filter((each) => each.before === before).map(({ before: _, ...stored }) => toTrailRow(stored))[0]
   return [row(true), row(false)]
 }
 
@@ -98,7 +107,17 @@ async function stateAfter(
        and ((t.record_id is null and t.operation = 'TRUNCATE')
          or (t.operation = 'UPDATE' and t.detail ->> 'previous_record_id' = $9))
      order by whole desc, t.seq limit 1`,
-    [schema, table, recordId, at, version.seq, version.createdAt, version.schema, version.table, version.recordId],
+    [
+      schema,
+      table,
+      recordId,
+      at,
+      version.seq,
+      version.createdAt,
+      version.schema,
+      version.table,
+      version.recordId,
+    ],
   )
   const [fate] = rows
   if (fate === undefined) {
@@ -109,7 +128,12 @@ async function stateAfter(
 }
 
 function answer(
-  { id, createdAt, operation, recordId }: Pick<TrailRow, 'id' | 'createdAt' | 'recordId'> & { readonly operation: string | null },
+  {
+    id,
+    createdAt,
+    operation,
+    recordId,
+  }: Pick<TrailRow, 'id' | 'createdAt' | 'recordId'> & { readonly operation: string | null },
   reason: RecordAsOf['reason'],
 ): RecordAsOf {
   const unknown = reason === 'before_trail' || reason === 'partition_truncated'

@@ -57,11 +57,14 @@ export const trailFilter = z
       error: 'needs a table or a time range (from) beside it',
       when: always,
     }),
-    z.refine(({ from, to }) => from === undefined || to === undefined || !(Date.parse(from) >= Date.parse(to)), {
-      path: ['to'],
-      error: 'is not after from',
-      when: always,
-    }),
+    z.refine(
+      ({ from, to }) => from === undefined || to === undefined || !(Date.parse(from) >= Date.parse(to)),
+      {
+        path: ['to'],
+        error: 'is not after from',
+        when: always,
+      },
+    ),
   )
 
 /** Checks between fields are made also when single fields are wrong, so that no mistake hides another. */

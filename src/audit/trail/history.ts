@@ -37,7 +37,11 @@ const place = z.tuple([z.string().regex(/^\d{1,18}$/)])
  *
  * @throws AkashiError invalid_input naming every mistake of the query, or for a cursor that was not given
  */
-export async function recordHistory(database: Database, actor: Actor, query: RecordQuery): Promise<HistoryPage> {
+export async function recordHistory(
+  database: Database,
+  actor: Actor,
+  query: RecordQuery,
+): Promise<HistoryPage> {
   const { schema, table, recordId, cursor, limit } = parseQuery(recordQuery, query)
   const [after] = cursor === undefined ? ['-1'] : decodeCursor(cursor, place)
   const { rows } = await database.transaction(
@@ -70,10 +74,12 @@ function toVersion(row: TrailRow): RecordVersion {
 
 function changes({ operation, changedFields, oldValues, newValues }: TrailRow): FieldChange[] {
   const fields = operation === 'UPDATE' ? (changedFields ?? []) : Object.keys({ ...oldValues, ...newValues })
-  return [...fields].sort().map((field) => ({ field, ...valueOf('old', oldValues, field), ...valueOf('new', newValues, field) }))
+  return [...fields]
+    .sort()
+    .map((field) => ({ field, ...valueIn('old', oldValues, field), ...valueIn('new', newValues, field) }))
 }
 
-function valueOf(side: 'old' | 'new', values: TrailRow['oldValues'], field: string): { [side]?: Json } {
+function valueIn(side: 'old' | 'new', values: TrailRow['oldValues'], field: string): { [side]?: Json } {
   const value = values !== null && Object.hasOwn(values, field) ? values[field] : undefined
   return value === undefined ? {} : { [side]: value }
 }

@@ -89,7 +89,9 @@ function searchSql(filter: Parsed): { readonly text: string; readonly values: re
   if (filter.cursor !== undefined) {
     const [at, id] = decodeCursor(filter.cursor, place).map(parameter)
     // A comparison of rows prunes no partition; the first condition does.
-    conditions.push(`r.created_at <= ${at}::timestamptz and (r.created_at, r.id) < (${at}::timestamptz, ${id}::uuid)`)
+    conditions.push(
+      `r.created_at <= ${at}::timestamptz and (r.created_at, r.id) < (${at}::timestamptz, ${id}::uuid)`,
+    )
   }
   const scanned = filter.text === undefined ? filter.limit + 1 : TEXT_SCAN_ROWS
   const limit = parameter(filter.limit + 1)
@@ -115,10 +117,14 @@ function searchSql(filter: Parsed): { readonly text: string; readonly values: re
 }
 
 function textMatches(pattern: string): string {
-  return ['old_values', 'new_values', 'detail'].map((column) => `s.${column}::text ilike ${pattern}`).join(' or ')
+  return ['old_values', 'new_values', 'detail']
+    .map((column) => `s.${column}::text ilike ${pattern}`)
+    .join(' or ')
 }
 
 /** The text as JSON spells it, for both sides escape quotes, backslashes and control characters alike. */
 function likePattern(text: string): string {
-  return `%${JSON.stringify(text).slice(1, -1).replace(/[\\%_]/g, '\\$&')}%`
+  return `%${JSON.stringify(text)
+    .slice(1, -1)
+    .replace(/[\\%_]/g, '\\$&')}%`
 }

@@ -1,4 +1,4 @@
-export { serveWitness, type ServeWitnessOptions, WITNESS_NOTICE, type WitnessServer } from './serve.ts'
+export { type ServeWitnessOptions, serveWitness, WITNESS_NOTICE, type WitnessServer } from './serve.ts'
 export {
   type ConsistencyProver,
   type Cosigned,
@@ -6,9 +6,9 @@ export {
   submitToWitness,
   WITNESS_TIMEOUT_MS,
   type WitnessAddress,
+  type WitnessOutcome,
   witnessedNote,
   witnessHeads,
-  type WitnessOutcome,
 } from './submit.ts'
 export { Witness, type WitnessAnswer, type WitnessOptions } from './witness.ts'
 export { witnessKey } from './witness-key.ts'

@@ -33,7 +33,8 @@ export function parseAddCheckpoint(body: Uint8Array): AddCheckpoint {
 
 function parseHash(line: string): Buffer {
   const hash = Buffer.from(line, 'base64')
-  if (hash.length !== HASH_BYTES || hash.toString('base64') !== line) throw malformed('a line of its proof is no hash')
+  if (hash.length !== HASH_BYTES || hash.toString('base64') !== line)
+    throw malformed('a line of its proof is no hash')
   return hash
 }
 

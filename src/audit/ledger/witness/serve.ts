@@ -36,13 +36,16 @@ export async function serveWitness(options: ServeWitnessOptions): Promise<Witnes
   const { host = '127.0.0.1', onError } = options
   const witness = await Witness.open(options)
   const verifierKey = formatVerifierKey(options.key, COSIGNATURE_TYPE)
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
-    handle(witness, verifierKey, request, response).catch((error: unknown) => {
-      onError?.(error)
-      if (response.headersSent) response.destroy()
-      else send(response, 500, 'the witness could not keep its state\n')
-    })
-  })
+  const server = createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS },
+    (request, response) => {
+      handle(witness, verifierKey, request, response).catch((error: unknown) => {
+        onError?.(error)
+        if (response.headersSent) response.destroy()
+        else send(response, 500, 'the witness could not keep its state\n')
+      })
+    },
+  )
   server.maxConnections = MAX_CONNECTIONS
   try {
     server.listen(options.port, host)
@@ -67,7 +70,12 @@ export async function serveWitness(options: ServeWitnessOptions): Promise<Witnes
   }
 }
 
-async function handle(witness: Witness, verifierKey: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(
+  witness: Witness,
+  verifierKey: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const path = (request.url ?? '').split('?', 1)[0] ?? ''
   const [, originHash] = /^\/([0-9a-f]{64})\/checkpoint$/.exec(path) ?? []
   if (request.method === 'POST' && path === '/add-checkpoint') {
@@ -76,7 +84,8 @@ async function handle(witness: Witness, verifierKey: string, request: IncomingMe
     const answer = await witness.addCheckpoint(body)
     return send(response, answer.status, answer.body, answer.contentType)
   }
-  if (request.method !== 'GET') return send(response, path === '/add-checkpoint' ? 405 : 404, 'there is no such thing\n', undefined, true)
+  if (request.method !== 'GET')
+    return send(response, path === '/add-checkpoint' ? 405 : 404, 'there is no such thing\n', undefined, true)
   if (path === '/') return send(response, 200, `${verifierKey}\n${WITNESS_NOTICE}\n`)
   const note = originHash === undefined ? null : await witness.checkpoint(originHash)
   return note === null ? send(response, 404, 'there is no such checkpoint\n') : send(response, 200, note)
@@ -96,7 +105,17 @@ async function readBody(request: IncomingMessage): Promise<Buffer | null> {
 }
 
 /** @param close the connection, because the rest of the request was not read */
-function send(response: ServerResponse, status: number, body: string, contentType = 'text/plain; charset=utf-8', close = false): void {
-  response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store', ...(close ? { connection: 'close' } : {}) })
+function send(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  contentType = 'text/plain; charset=utf-8',
+  close = false,
+): void {
+  response.writeHead(status, {
+    'content-type': contentType,
+    'cache-control': 'no-store',
+    ...(close ? { connection: 'close' } : {}),
+  })
   response.end(body)
 }

@@ -59,18 +59,26 @@ export async function submitToWitness(
     const answer = await request(witness.url, 'add-checkpoint', { method: 'POST', body }, options)
     if (answer.status === 200) return readCosignature(witness, note, answer.text)
     if (answer.status === 422) {
-      throw new AkashiError('integrity', `the witness ${witness.key.name} saw another history than this checkpoint continues`, {
-        hint: 'run akashi verify: entries below its size were changed, or the log was cut back',
-        detail: { size: oldSize.toString() },
-      })
+      throw new AkashiError(
+        'integrity',
+        `the witness ${witness.key.name} saw another history than this checkpoint continues`,
+        {
+          hint: 'run akashi verify: entries below its size were changed, or the log was cut back',
+          detail: { size: oldSize.toString() },
+        },
+      )
     }
     if (answer.status !== 409) throw refused(witness, answer.status, answer.text)
     oldSize = sizeOf(witness, answer.text)
     if (oldSize > size) {
-      throw new AkashiError('conflict', `the witness ${witness.key.name} has seen size ${oldSize}, the checkpoint has ${size}`, {
-        hint: 'a newer checkpoint was submitted meanwhile, or the log was cut back: submit the head, and run akashi verify if it stays',
-        detail: { size: oldSize.toString() },
-      })
+      throw new AkashiError(
+        'conflict',
+        `the witness ${witness.key.name} has seen size ${oldSize}, the checkpoint has ${size}`,
+        {
+          hint: 'a newer checkpoint was submitted meanwhile, or the log was cut back: submit the head, and run akashi verify if it stays',
+          detail: { size: oldSize.toString() },
+        },
+      )
     }
   }
   throw new AkashiError('conflict', `the witness ${witness.key.name} moves with every request`, {
@@ -82,12 +90,24 @@ export async function submitToWitness(
  * The latest checkpoint of a log that a witness cosigned; null when it has none. Given to verification as
  * published, it shows a log that was cut back or rewritten.
  */
-export async function witnessedNote(witness: WitnessAddress, origin: string, options: SubmitOptions = {}): Promise<string | null> {
-  const { status, text } = await request(witness.url, `${hashOf(origin)}/checkpoint`, { method: 'GET' }, options)
+export async function witnessedNote(
+  witness: WitnessAddress,
+  origin: string,
+  options: SubmitOptions = {},
+): Promise<string | null> {
+  const { status, text } = await request(
+    witness.url,
+    `${hashOf(origin)}/checkpoint`,
+    { method: 'GET' },
+    options,
+  )
   if (status === 404) return null
   if (status !== 200) throw refused(witness, status, text)
   if (cosignedAt(text, witness.key) !== null) return text
-  throw new AkashiError('integrity', `the witness ${witness.key.name} gave a checkpoint that it did not cosign`)
+  throw new AkashiError(
+    'integrity',
+    `the witness ${witness.key.name} gave a checkpoint that it did not cosign`,
+  )
 }
 
 export interface WitnessOutcome {
@@ -130,11 +150,15 @@ function readCosignature({ key }: WitnessAddress, note: string, lines: string): 
   try {
     const at = cosignedAt(`${text}\n${lines}`, key)
     if (at !== null) {
-      const added = parseNote(`${text}\n${lines}`).signatures.filter((signature) => signature.name === key.name)
+      const added = parseNote(`${text}\n${lines}`).signatures.filter(
+        (signature) => signature.name === key.name,
+      )
       return { note: formatNote({ text, signatures: [...signatures, ...added] }), at: at.toISOString() }
     }
   } catch (cause) {
-    throw new AkashiError('integrity', `the witness ${key.name} answered with no valid cosignature`, { cause })
+    throw new AkashiError('integrity', `the witness ${key.name} answered with no valid cosignature`, {
+      cause,
+    })
   }
   throw new AkashiError('integrity', `the witness ${key.name} answered with a cosignature of another key`, {
     hint: 'check the verifier key that is configured for it',
@@ -148,9 +172,16 @@ function sizeOf(witness: WitnessAddress, text: string): bigint {
 }
 
 function refused({ key }: WitnessAddress, status: number, text: string): AkashiError {
-  const why = text.split('\n', 1)[0]?.slice(0, 200).replace(/[^\x20-\x7e]/g, '?') ?? ''
+  const why =
+    text
+      .split('\n', 1)[0]
+      ?.slice(0, 200)
+      .replace(/[^\x20-\x7e]/g, '?') ?? ''
   return new AkashiError('unavailable', `the witness ${key.name} answered ${status}: ${why}`, {
-    hint: status === 404 || status === 403 ? 'give the witness this log’s origin and verifier key' : 'see the witness’s own log',
+    hint:
+      status === 404 || status === 403
+        ? 'give the witness this log’s origin and verifier key'
+        : 'see the witness’s own log',
   })
 }
 
@@ -174,8 +205,12 @@ async function request(
     return { status: response.status, text: await readAnswer(response) }
   } catch (cause) {
     if (cause instanceof AkashiError) throw cause
-    if (signal?.aborted === true) throw new AkashiError('cancelled', 'the submission was cancelled', { cause })
-    if (deadline.aborted) throw new AkashiError('timeout', `the witness at ${url.host} did not answer within ${timeoutMs} ms`, { cause })
+    if (signal?.aborted === true)
+      throw new AkashiError('cancelled', 'the submission was cancelled', { cause })
+    if (deadline.aborted)
+      throw new AkashiError('timeout', `the witness at ${url.host} did not answer within ${timeoutMs} ms`, {
+        cause,
+      })
     throw new AkashiError('unavailable', `the witness at ${url.host} cannot be reached`, { cause })
   }
 }

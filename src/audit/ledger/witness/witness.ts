@@ -6,8 +6,23 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AkashiError, type Clock, errno, syncFolder, systemClock, tryLock } from '../../../foundation/index.ts'
-import { type CosignerKey, cosign, formatNote, formatVerifierKey, parseNote, type VerifierKey, verifyNote } from '../../../keys/index.ts'
+import {
+  AkashiError,
+  type Clock,
+  errno,
+  syncFolder,
+  systemClock,
+  tryLock,
+} from '../../../foundation/index.ts'
+import {
+  type CosignerKey,
+  cosign,
+  formatNote,
+  formatVerifierKey,
+  parseNote,
+  type VerifierKey,
+  verifyNote,
+} from '../../../keys/index.ts'
 import { type Checkpoint, parseCheckpoint } from '../checkpoint.ts'
 import { emptyRoot, verifyConsistency } from '../merkle.ts'
 import { type AddCheckpoint, parseAddCheckpoint } from './request.ts'
@@ -52,7 +67,9 @@ export class Witness {
     await mkdir(options.folder, { recursive: true, mode: FOLDER_MODE })
     const lock = tryLock(join(options.folder, 'lock'))
     if (lock !== undefined) return new Witness(options, lock)
-    throw new AkashiError('conflict', `another witness uses ${options.folder}`, { hint: 'give each witness a folder of its own' })
+    throw new AkashiError('conflict', `another witness uses ${options.folder}`, {
+      hint: 'give each witness a folder of its own',
+    })
   }
 
   /** Answers one request; fails only when the state cannot be read or kept. */
@@ -86,7 +103,9 @@ export class Witness {
     const refused = judge(request, claimed, latest)
     if (refused !== null) return refused
     const cosignature = await cosign(this.#options.key, text, this.#clock.now())
-    const trusted = parseNote(request.note).signatures.filter((each) => signers.some((signer) => signer.name === each.name))
+    const trusted = parseNote(request.note).signatures.filter((each) =>
+      signers.some((signer) => signer.name === each.name),
+    )
     const note = formatNote({ text, signatures: [...trusted, cosignature] })
     await this.#write(hashOf(claimed.origin), note)
     return { status: 200, contentType: TEXT, body: note.slice(note.lastIndexOf('\n', note.length - 2) + 1) }
@@ -122,9 +141,14 @@ export class Witness {
 }
 
 /** The checks of the protocol against the latest checkpoint, in its order; null when all pass. */
-function judge({ oldSize, proof }: AddCheckpoint, { size, root }: Checkpoint, latest: Checkpoint): WitnessAnswer | null {
+function judge(
+  { oldSize, proof }: AddCheckpoint,
+  { size, root }: Checkpoint,
+  latest: Checkpoint,
+): WitnessAnswer | null {
   if (oldSize > size) return refusal(400, 'the old size is above that of the checkpoint')
-  if (oldSize !== latest.size) return { status: 409, contentType: 'text/x.tlog.size', body: `${latest.size}\n` }
+  if (oldSize !== latest.size)
+    return { status: 409, contentType: 'text/x.tlog.size', body: `${latest.size}\n` }
   if (size === 0n && !root.equals(emptyRoot)) return refusal(422, 'the root of an empty log is another')
   if (verifyConsistency(oldSize, size, latest.root, root, proof)) return null
   return refusal(422, `the checkpoint does not continue the one of size ${oldSize} that was seen here`)
