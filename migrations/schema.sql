@@ -663,6 +663,25 @@ grant select on audit.coverage to akashi_app;
 grant select on audit.coverage to akashi_security_admin;
 grant select on audit.coverage to akashi_worker;
 
+create view audit.v_security_audit_summary with (security_invoker=true) as
+ SELECT date_trunc('hour'::text, created_at) AS audit_hour,
+    table_name,
+    operation,
+    data_classification,
+    count(*) AS operation_count,
+    count(DISTINCT user_id) AS unique_users,
+    count(DISTINCT ip_address) AS unique_ips,
+    array_agg(DISTINCT subject) FILTER (WHERE (subject IS NOT NULL)) AS affected_users
+   FROM audit.audit_logs
+  WHERE (created_at >= (now() - 'PT24H'::interval))
+  GROUP BY (date_trunc('hour'::text, created_at)), table_name, operation, data_classification
+  ORDER BY (date_trunc('hour'::text, created_at)) DESC;
+alter view audit.v_security_audit_summary owner to akashi_owner;
+comment on view audit.v_security_audit_summary is 'The last 24 hours; an action that is no change of a row has neither table nor operation. Its reader sees what row-level security shows them.';
+grant select on audit.v_security_audit_summary to akashi_app;
+grant select on audit.v_security_audit_summary to akashi_security_admin;
+grant select on audit.v_security_audit_summary to akashi_worker;
+
 create view auth.profiles with (security_barrier=true) as
  SELECT id,
     username,

@@ -1,14 +1,22 @@
+export { checkProof, type Proven } from './ledger/check-proof.ts'
 export { duckdbEntrySql, encodeRow, entryHash, postgresEntrySql, type RowText } from './ledger/encoding.ts'
-export { auditLogs, type LogDefinition, logs, securityEvents } from './ledger/logs.ts'
+export { auditLogs, type LogDefinition, logNamed, logs, securityEvents } from './ledger/logs.ts'
 export { emptyRoot } from './ledger/merkle.ts'
 export { countPending } from './ledger/pending.ts'
+export { type ConsistencyProof, proveConsistency, proveRow } from './ledger/proof.ts'
+export type { ProofBundle } from './ledger/proof-bundle.ts'
 export { type Published, publishCheckpoints, publishedNotes } from './ledger/publish.ts'
 export { type Sealed, seal } from './ledger/sealer.ts'
+export { type StaticResource, staticResource } from './ledger/static-paths.ts'
 export { type Head, readHead, readHeads } from './ledger/store.ts'
 export { verifierKeys } from './ledger/verifier-keys.ts'
 export { type VerifyOptions, verify } from './ledger/verify/index.ts'
 export type { LogReport, Problem, ProblemKind, VerifyReport } from './ledger/verify/problems.ts'
 export { type LastVerification, lastVerification, recordVerification } from './ledger/verify/record.ts'
+export * from './ledger/witness/index.ts'
+export { type RecordAsOf, recordAsOf } from './trail/as-of.ts'
+export type { RecordAsOfQuery, RecordQuery, TrailFilter } from './trail/filter.ts'
+export { type FieldChange, type HistoryPage, type RecordVersion, recordHistory } from './trail/history.ts'
 export {
   type ColumnTreatment,
   type Coverage,
@@ -18,3 +26,5 @@ export {
   protect,
   unprotect,
 } from './trail/protect.ts'
+export type { Json, TrailRow, Values } from './trail/row.ts'
+export { searchTrail, TEXT_SCAN_ROWS, type TrailPage } from './trail/search.ts'

@@ -1,3 +1,4 @@
+export * from './cosignature.ts'
 export type { KeyringOptions } from './file-keyring.ts'
 export { openKeyring } from './open.ts'
 export * from './signed-note.ts'

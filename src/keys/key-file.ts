@@ -15,10 +15,11 @@ export const algorithmOf = {
   person: 'aes-256-gcm',
   'blind-index': 'hmac-sha256',
   report: 'ed25519',
+  witness: 'ed25519',
 } as const satisfies Record<KeyPurpose, KeyInfo['algorithm']>
 
 const ID =
-  /^(checkpoint|context|wrapping|person|blind-index|report)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+  /^(checkpoint|context|wrapping|person|blind-index|report|witness)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export function isKeyId(id: string): boolean {
   return ID.test(id)
@@ -41,7 +42,7 @@ export function newKey(purpose: KeyPurpose, subject: string | null, createdAt: D
 const keyFile = z.strictObject({
   version: z.literal(1),
   id: z.string().regex(ID),
-  purpose: z.enum(['checkpoint', 'context', 'wrapping', 'person', 'blind-index', 'report']),
+  purpose: z.enum(['checkpoint', 'context', 'wrapping', 'person', 'blind-index', 'report', 'witness']),
   algorithm: z.enum(['ed25519', 'hmac-sha256', 'aes-256-gcm']),
   createdAt: z.iso.datetime(),
   subject: z.string().nullable(),

@@ -36,34 +36,35 @@ export interface VerifierKey {
   readonly publicKey: Uint8Array
 }
 
-/** The first 4 bytes of SHA-256(name || 0x0A || 0x01 || public key): an identifier, not a commitment. */
-export function keyHash(key: VerifierKey): Uint8Array {
-  const hash = createHash('sha256')
-    .update(`${key.name}\n`)
-    .update(Buffer.of(ED25519_TYPE))
-    .update(key.publicKey)
+/**
+ * The first 4 bytes of SHA-256(name || 0x0A || type || public key): an identifier, not a commitment.
+ *
+ * @param type of the signature: 0x01 is Ed25519 over the text
+ */
+export function keyHash(key: VerifierKey, type = ED25519_TYPE): Uint8Array {
+  const hash = createHash('sha256').update(`${key.name}\n`).update(Buffer.of(type)).update(key.publicKey)
   return hash.digest().subarray(0, KEY_HASH_BYTES)
 }
 
-/** `<name>+<hash in 8 lowercase hex digits>+<base64(0x01 || public key)>`, as Go's sumdb/note writes it. */
-export function formatVerifierKey(key: VerifierKey): string {
+/** `<name>+<hash in 8 lowercase hex digits>+<base64(type || public key)>`, as Go's sumdb/note writes it. */
+export function formatVerifierKey(key: VerifierKey, type = ED25519_TYPE): string {
   assertName(key.name)
   if (key.publicKey.length !== PUBLIC_KEY_BYTES)
     throw malformed('verifier key', 'its public key is not 32 bytes')
-  const encoded = Buffer.concat([Buffer.of(ED25519_TYPE), key.publicKey]).toString('base64')
-  return `${key.name}+${Buffer.from(keyHash(key)).toString('hex')}+${encoded}`
+  const encoded = Buffer.concat([Buffer.of(type), key.publicKey]).toString('base64')
+  return `${key.name}+${Buffer.from(keyHash(key, type)).toString('hex')}+${encoded}`
 }
 
-export function parseVerifierKey(text: string): VerifierKey {
+export function parseVerifierKey(text: string, type = ED25519_TYPE): VerifierKey {
   const [, name = '', hash = '', encoded = ''] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/s.exec(text) ?? []
   const bytes = decodeBase64(encoded)
   if (bytes === null) throw malformed('verifier key', 'it is not name+hash+base64')
-  if (bytes[0] !== ED25519_TYPE || bytes.length !== 1 + PUBLIC_KEY_BYTES) {
-    throw malformed('verifier key', 'it is not of Ed25519')
+  if (bytes[0] !== type || bytes.length !== 1 + PUBLIC_KEY_BYTES) {
+    throw malformed('verifier key', 'it is not of the type that is asked for')
   }
   const key = { name, publicKey: bytes.subarray(1) }
   assertName(name)
-  if (!Buffer.from(keyHash(key)).equals(Buffer.from(hash, 'hex'))) {
+  if (!Buffer.from(keyHash(key, type)).equals(Buffer.from(hash, 'hex'))) {
     throw malformed('verifier key', 'its hash does not belong to its name and key')
   }
   return key

@@ -4,7 +4,14 @@
  */
 
 /** What a key is for; a key never serves two purposes. */
-export type KeyPurpose = 'checkpoint' | 'context' | 'wrapping' | 'person' | 'blind-index' | 'report'
+export type KeyPurpose =
+  | 'checkpoint'
+  | 'context'
+  | 'wrapping'
+  | 'person'
+  | 'blind-index'
+  | 'report'
+  | 'witness'
 
 export interface KeyInfo {
   /** e.g. `checkpoint-01998c…`: purpose and a UUID version 7, so the newest sorts last. */

@@ -6,6 +6,8 @@
  * new encoding version.
  */
 
+import { AkashiError } from '../../foundation/index.ts'
+
 /** How a column's value becomes text in the canonical encoding; docs/ledger.md gives each form. */
 export type ColumnForm =
   | 'text'
@@ -115,3 +117,12 @@ export const securityEvents: LogDefinition = {
 
 /** Every log that is sealed, in the order in which they are. */
 export const logs: readonly LogDefinition[] = [auditLogs, securityEvents]
+
+/** The log of that name; `invalid_input` when there is none. */
+export function logNamed(name: string): LogDefinition {
+  const log = logs.find((each) => each.log === name)
+  if (log !== undefined) return log
+  throw new AkashiError('invalid_input', `there is no log ${name}`, {
+    hint: `the logs are ${logs.map((each) => each.log).join(', ')}`,
+  })
+}

@@ -1,0 +1,1 @@
+drop view audit.v_security_audit_summary;

@@ -1,0 +1,14 @@
+export { type ServeWitnessOptions, serveWitness, WITNESS_NOTICE, type WitnessServer } from './serve.ts'
+export {
+  type ConsistencyProver,
+  type Cosigned,
+  type SubmitOptions,
+  submitToWitness,
+  WITNESS_TIMEOUT_MS,
+  type WitnessAddress,
+  type WitnessOutcome,
+  witnessedNote,
+  witnessHeads,
+} from './submit.ts'
+export { Witness, type WitnessAnswer, type WitnessOptions } from './witness.ts'
+export { witnessKey } from './witness-key.ts'

@@ -1,0 +1,33 @@
+/** Cursors are opaque to their holders: base64url of a JSON array, checked when they come back. */
+import { z } from 'zod'
+import { AkashiError } from '../../foundation/index.ts'
+
+/** Nobody is given a longer one. */
+const MAX_CURSOR_LENGTH = 256
+
+export function encodeCursor(place: readonly string[]): string {
+  return Buffer.from(JSON.stringify(place)).toString('base64url')
+}
+
+/** `invalid_input` unless `cursor` is one that {@link encodeCursor} gave for such a place. */
+export function decodeCursor<T extends readonly string[]>(cursor: string, place: z.ZodType<T>): T {
+  const bytes = cursor.length > MAX_CURSOR_LENGTH ? Buffer.alloc(0) : Buffer.from(cursor, 'base64url')
+  const parsed = place.safeParse(jsonOrNull(bytes.toString('utf8')))
+  if (!parsed.success || encodeCursor(parsed.data) !== cursor) {
+    throw new AkashiError('invalid_input', 'the cursor is not valid', {
+      hint: 'pass the cursor of the page before as it was given, or none for the first page',
+    })
+  }
+  return parsed.data
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+/** A time as the trail prints it, exact to the microsecond. */
+export const exactTime = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)

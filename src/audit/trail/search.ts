@@ -1,0 +1,130 @@
+/**
+ * Search in the trail: newest first, a page at a time. It runs with the rights of the database it is given,
+ * so row-level security decides what is found: an application's user finds their own rows only.
+ */
+import { z } from 'zod'
+import type { Actor, Database } from '../../postgres/index.ts'
+import { decodeCursor, encodeCursor, exactTime } from './cursor.ts'
+import { parseQuery, type TrailFilter, trailFilter } from './filter.ts'
+import { rowColumns, type StoredRow, type TrailRow, toTrailRow } from './row.ts'
+
+/**
+ * Rows that one page looks into for `text`. A page that ends there may hold fewer rows than its limit, even
+ * none, and still have a `next`.
+ */
+export const TEXT_SCAN_ROWS = 20_000
+
+export interface TrailPage {
+  readonly rows: readonly TrailRow[]
+  /** Cursor of the page after this one; null when this is the last. */
+  readonly next: string | null
+}
+
+type Parsed = z.output<typeof trailFilter>
+
+const place = z.tuple([exactTime, z.guid()])
+
+const equalities: readonly (readonly [key: keyof Parsed, column: string])[] = [
+  ['recordId', 'record_id'],
+  ['schema', 'schema_name'],
+  ['table', 'table_name'],
+  ['userId', 'user_id'],
+  ['requestId', 'request_id'],
+  ['traceId', 'trace_id'],
+  ['correlationId', 'correlation_id'],
+  ['action', 'action'],
+  ['operation', 'operation'],
+  ['eventType', 'event_type'],
+  ['result', 'result'],
+  ['tenantId', 'tenant_id'],
+  ['classification', 'data_classification'],
+  ['dataSubject', 'data_subject'],
+]
+
+/**
+ * One page of rows that fit every field of the filter. `text` is looked for, without regard to case, in the
+ * JSON text of old values, new values and detail, names of columns included.
+ *
+ * @throws AkashiError invalid_input naming every mistake of the filter, or for a cursor that was not given
+ */
+export async function searchTrail(database: Database, actor: Actor, filter: TrailFilter): Promise<TrailPage> {
+  const parsed = parseQuery(trailFilter, filter)
+  const { text, values } = searchSql(parsed)
+  const { rows } = await database.transaction(actor, (session) => session.query<Found>(text, values), {
+    readOnly: true,
+  })
+  return toPage(parsed, rows)
+}
+
+/** The columns are null in the one row that tells how far an empty page looked. */
+type Found = StoredRow & {
+  readonly found: boolean
+  /** Set when rows remain behind the last one that was looked into. */
+  readonly lastAt: string | null
+  readonly lastId: string | null
+}
+
+function toPage({ limit }: Parsed, found: readonly Found[]): TrailPage {
+  const [first] = found
+  const rows = found.filter((row) => row.found).map(({ found: _, lastAt, lastId, ...row }) => toTrailRow(row))
+  const shown = rows.slice(0, limit)
+  const last = shown.at(-1)
+  if (rows.length > limit && last !== undefined) {
+    return { rows: shown, next: encodeCursor([last.createdAt, last.id]) }
+  }
+  const { lastAt = null, lastId = null } = first ?? {}
+  return { rows: shown, next: lastAt === null || lastId === null ? null : encodeCursor([lastAt, lastId]) }
+}
+
+function searchSql(filter: Parsed): { readonly text: string; readonly values: readonly unknown[] } {
+  const values: unknown[] = []
+  const parameter = (value: unknown) => `$${values.push(value)}`
+  const conditions: string[] = []
+  for (const [key, column] of equalities) {
+    const value = filter[key]
+    if (value !== undefined) conditions.push(`r.${column} = ${parameter(value)}`)
+  }
+  if (filter.from !== undefined) conditions.push(`r.created_at >= ${parameter(filter.from)}::timestamptz`)
+  if (filter.to !== undefined) conditions.push(`r.created_at < ${parameter(filter.to)}::timestamptz`)
+  if (filter.cursor !== undefined) {
+    const [at, id] = decodeCursor(filter.cursor, place).map(parameter)
+    // A comparison of rows prunes no partition; the first condition does.
+    conditions.push(
+      `r.created_at <= ${at}::timestamptz and (r.created_at, r.id) < (${at}::timestamptz, ${id}::uuid)`,
+    )
+  }
+  const scanned = filter.text === undefined ? filter.limit + 1 : TEXT_SCAN_ROWS
+  const limit = parameter(filter.limit + 1)
+  const scan = parameter(scanned)
+  const matches = filter.text === undefined ? 'true' : textMatches(parameter(likePattern(filter.text)))
+  return {
+    text: `
+      with scanned as materialized (
+        select r.* from audit.audit_logs r
+        ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`}
+        order by r.created_at desc, r.id desc limit ${scan}
+      ), matched as (
+        select s.* from scanned s where ${matches} order by s.created_at desc, s.id desc limit ${limit}
+      ), behind as (
+        select created_at, id from scanned
+        where (select count(*) from scanned) = ${scan} order by created_at, id limit 1
+      )
+      select m.id is not null as found, b.created_at as "lastAt", b.id as "lastId", ${rowColumns('m')}
+      from (values (1)) as one left join behind b on true left join matched m on true
+      order by m.created_at desc, m.id desc`,
+    values,
+  }
+}
+
+function textMatches(pattern: string): string {
+  return ['old_values', 'new_values', 'detail']
+    .map((column) => `s.${column}::text ilike ${pattern}`)
+    .join(' or ')
+}
+
+/** The text as JSON spells it, for both sides escape quotes, backslashes and control characters alike. */
+function likePattern(text: string): string {
+  return `%${JSON.stringify(text)
+    .slice(1, -1)
+    .replace(/[\\%_]/g, '\\$&')}%`
+}
