@@ -10,7 +10,9 @@ import { describeActor } from './plugins/request-actor.ts'
 import { echoRequestId, requestIdOf } from './plugins/request-id.ts'
 import { observeRequests } from './plugins/request-metrics.ts'
 import { setSecurityHeaders } from './plugins/security-headers.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { healthRoute } from './routes/health.ts'
+import { ledgerRoutes } from './routes/ledger.ts'
 import { metricsRoute } from './routes/metrics.ts'
 import { pageRoutes } from './routes/page.ts'
 import { readinessRoute } from './routes/readiness.ts'
@@ -67,6 +69,8 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       requireBootstrapKey(v1, services.bootstrapKey)
       v1.setNotFoundHandler(notFound)
       statusRoute(v1, services)
+      auditRoutes(v1, services)
+      ledgerRoutes(v1, services)
       done()
     },
     { prefix: '/v1' },

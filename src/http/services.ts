@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
+import type { Database } from '../postgres/index.ts'
 import type { ThreadState } from './thread-state.ts'
 
 export interface DependencyState {
@@ -15,6 +16,8 @@ export interface Services {
   readonly log: FastifyBaseLogger
   readonly readiness: (signal: AbortSignal) => Promise<readonly DependencyState[]>
   readonly threadState: (signal: AbortSignal) => Promise<ThreadState>
+  /** Reads the audit trail and the ledger, with the rights of whoever may read all of it. */
+  readonly trail: Database
   readonly metrics: Registry
   /** Compares in constant time. Guards /v1 until identity exists. */
   readonly bootstrapKey: (presented: string) => boolean

@@ -13,6 +13,8 @@ export interface HttpParts {
   readonly log: Logger
   /** Reads what the page and the metrics show. */
   readonly database: Database
+  /** Of the role `security_admin`: reads the trail and the ledger. */
+  readonly trail: Database
   readonly store: ObjectStore
   readonly bootstrapKey: BootstrapKey
 }
@@ -24,10 +26,11 @@ export interface HttpServer {
 
 /** Serves HTTP until it is closed; requests under way may finish. */
 export async function serveHttp(parts: HttpParts): Promise<HttpServer> {
-  const { host, port, version, log, database, store, bootstrapKey } = parts
+  const { host, port, version, log, database, trail, store, bootstrapKey } = parts
   const app = buildApp({
     version,
     log,
+    trail,
     metrics: openMetrics(() => threadState(database)),
     bootstrapKey: (presented) => bootstrapKey.matches(presented),
     threadState: (signal) => threadState(database, signal),

@@ -31,6 +31,8 @@ export async function serve(
     const connections = await findConnections(settings)
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
+    const trail = connections.open('security_admin', { poolSize: settings.poolSize })
+    cleanup.defer(() => trail.close())
     const bootstrapKey = await openBootstrapKey(settings.data)
     const http = await serveHttp({
       host: settings.host,
@@ -38,6 +40,7 @@ export async function serve(
       version,
       log,
       database,
+      trail,
       store,
       bootstrapKey,
     })

@@ -55,6 +55,8 @@ export async function up(options: UpOptions): Promise<void> {
       stopping.abort()
       await worker.done
     })
+    const trail = connections.open('security_admin', { poolSize: settings.poolSize })
+    cleanup.defer(() => trail.close())
     const bootstrapKey = await openBootstrapKey(settings.data)
     const http = await serveHttp({
       host: settings.host,
@@ -62,6 +64,7 @@ export async function up(options: UpOptions): Promise<void> {
       version,
       log,
       database,
+      trail,
       store,
       bootstrapKey,
     })

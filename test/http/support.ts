@@ -25,12 +25,21 @@ export const thread: ThreadState = {
   checkedAt: '2026-01-02T03:04:06.000Z',
 }
 
+/** What these tests show needs no database; a route that asks one fails. */
+const noDatabase: Services['trail'] = {
+  role: 'security_admin',
+  transaction: () => Promise.reject(new Error('there is no database here')),
+  direct: () => Promise.reject(new Error('there is no database here')),
+  close: () => Promise.resolve(),
+}
+
 export function fakeServices(changes: Partial<Services> = {}): Services {
   return {
     version: '0.0.0-test',
     log: pino({ level: 'silent' }),
     readiness: async () => [{ name: 'database', ok: true, detail: 'answers' }],
     threadState: async () => thread,
+    trail: noDatabase,
     metrics: new Registry(),
     bootstrapKey: (presented) => presented === KEY,
     ...changes,

@@ -53,7 +53,10 @@ describe('the access matrix', () => {
     for (const role of roles) {
       const [row] = await ask<Record<string, boolean>>(
         `select ${Object.entries(commands)
-          .map(([letter, command]) => `has_table_privilege('akashi_${role}', '${table}', '${command}') as "${letter}"`)
+          .map(
+            ([letter, command]) =>
+              `has_table_privilege('akashi_${role}', '${table}', '${command}') as "${letter}"`,
+          )
           .join(', ')}`,
       )
       const found = Object.keys(commands).filter((letter) => row?.[letter] === true)

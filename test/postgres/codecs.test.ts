@@ -58,7 +58,7 @@ describe('values come back as they were sent', () => {
 
   test('jsonb, as long as numbers fit', async () => {
     const values = fc
-      .sample(fc.jsonValue(), { numRuns: 200 })
+      .sample(fc.jsonValue(), { numRuns: 200, seed: 20_261_121 })
       .filter((value) => !JSON.stringify(value).includes('\\u0000'))
     const seen = await roundTrips(
       'jsonb',

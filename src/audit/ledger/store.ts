@@ -1,5 +1,5 @@
 /** What the ledger keeps in PostgreSQL: heads, tiles, entries. */
-import type { Session } from '../../postgres/index.ts'
+import { anonymous, type Database, type Session } from '../../postgres/index.ts'
 import type { TileKey, TileReader } from './tiles.ts'
 
 export interface Head {
@@ -84,4 +84,9 @@ export async function writeTiles(
       tiles.map((tile) => tile.hashes),
     ],
   )
+}
+
+/** The heads of every log that has one. */
+export async function readLogHeads(database: Database): Promise<Head[]> {
+  return await database.transaction(anonymous, (session) => readHeads(session), { readOnly: true })
 }

@@ -1,5 +1,6 @@
 /** Every verb. A verb is one file that registers itself and imports what is heavy when it runs. */
 import type { Register } from '../invocation.ts'
+import { audit } from './audit.ts'
 import { doctor } from './doctor.ts'
 import { ingest } from './ingest.ts'
 import { jobs } from './jobs.ts'
@@ -10,6 +11,7 @@ import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
 import { verify } from './verify.ts'
+import { witness } from './witness.ts'
 
 /** In the order in which `--help` lists them. */
 export const commands: readonly Register[] = [
@@ -23,7 +25,9 @@ export const commands: readonly Register[] = [
   protect,
   unprotect,
   ingest,
+  audit,
   verify,
+  witness,
   partitions,
   jobs,
 ]

@@ -1,0 +1,225 @@
+import { readFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import type { RecordAsOfQuery, RecordQuery, RecordVersion } from '../../audit/index.ts'
+import { AkashiError, errno } from '../../foundation/index.ts'
+import type { Invocation, Register } from '../invocation.ts'
+import type { ExitStatus } from '../world.ts'
+
+/** Option of the command line → field of the trail's filter. */
+const filters: readonly (readonly [option: string, field: string, meaning: string])[] = [
+  ['table <schema.table>', 'table', 'changes of one table'],
+  ['record <id>', 'recordId', 'changes of one record, by its key'],
+  ['user <uuid>', 'userId', 'what one user did'],
+  ['request <id>', 'requestId', 'what one request did'],
+  ['trace <id>', 'traceId', 'what one trace did'],
+  ['action <action>', 'action', 'one action: insert, update, delete, truncate or your own'],
+  ['event-type <type>', 'eventType', 'one type of event'],
+  ['result <result>', 'result', 'one result'],
+  ['tenant <id>', 'tenantId', 'one tenant'],
+  ['classification <level>', 'classification', 'public, internal, confidential or restricted'],
+  ['subject <id>', 'dataSubject', 'rows about one person'],
+  ['from <time>', 'from', 'at or after this time, such as 2026-01-31T00:00:00Z'],
+  ['to <time>', 'to', 'before this time'],
+  ['text <text>', 'text', 'values that hold this text; needs --table or --from'],
+  ['cursor <cursor>', 'cursor', 'the page after, as the last one said'],
+]
+
+/** `schema.table` or `table`, which is in the schema public. */
+function tableOf(name: unknown): { schema: string; table: string } | undefined {
+  if (typeof name !== 'string') return undefined
+  const dot = name.indexOf('.')
+  return dot < 0
+    ? { schema: 'public', table: name }
+    : { schema: name.slice(0, dot), table: name.slice(dot + 1) }
+}
+
+function limitOf(cli: Invocation): { limit?: number } {
+  const { limit } = cli.flags
+  if (limit === undefined) return {}
+  const rows = Number(limit)
+  if (!Number.isInteger(rows)) {
+    throw new AkashiError('invalid_input', `${String(limit)} is no number of rows`, {
+      hint: 'give a whole number',
+    })
+  }
+  return { limit: rows }
+}
+
+function search(group: Command, perform: Parameters<Register>[1]): void {
+  const command = group.command('search').description('find rows of the audit trail, newest first')
+  for (const [option, , meaning] of filters) command.option(`--${option}`, meaning)
+  command.option('--limit <n>', 'rows of a page').action(() =>
+    perform(async (cli) => {
+      const { searchTrail } = await import('../../audit/index.ts')
+      const { withConnections } = await import('../databases.ts')
+      const { table } = await import('../output/table.ts')
+      const given = Object.fromEntries(
+        filters
+          .map(([option, field]) => [field, cli.flags[camelCase(option.split(' ')[0] ?? '')]] as const)
+          .filter(([field, value]) => value !== undefined && field !== 'table'),
+      )
+      const filter = { ...given, ...tableOf(cli.flags['table']), ...limitOf(cli) }
+      const page = await withConnections(cli, ({ pool }) => searchTrail(pool('security_admin'), {}, filter))
+      const rows = page.rows.map((row) => [
+        row.createdAt,
+        row.action,
+        row.table === null ? row.resource : `${row.schema}.${row.table}`,
+        row.recordId ?? row.resourceId,
+        row.userId ?? row.dbUser,
+        row.id,
+      ])
+      const shown =
+        rows.length === 0 ? 'nothing found' : table(['at', 'action', 'of', 'record', 'by', 'row'], rows)
+      cli.print(page, shown + moreOf(page.next))
+      return 0
+    }),
+  )
+}
+
+function changesOf(row: RecordVersion): string {
+  return row.changes
+    .map(({ field, old, new: now }) => `${field}: ${JSON.stringify(old)} → ${JSON.stringify(now)}`)
+    .join(', ')
+}
+
+function moreOf(next: string | null): string {
+  return next === null ? '' : `\nmore: --cursor ${next}`
+}
+
+function history(group: Command, perform: Parameters<Register>[1]): void {
+  group
+    .command('history')
+    .argument('<table>', 'schema.table')
+    .argument('<record>', 'the key as the trail writes it')
+    .description('tell what became of one record, or how it was at a time')
+    .option('--at <time>', 'as it was then, such as 2026-01-31T00:00:00Z')
+    .option('--limit <n>', 'versions of a page')
+    .option('--cursor <cursor>', 'the page after, as the last one said')
+    .action((name: string, recordId: string) =>
+      perform((cli) => {
+        const record = { ...(tableOf(name) ?? { schema: 'public', table: name }), recordId }
+        const { at } = cli.flags
+        return typeof at === 'string' ? tellAsOf(cli, { ...record, at }) : tellHistory(cli, record)
+      }),
+    )
+}
+
+async function tellAsOf(cli: Invocation, query: RecordAsOfQuery): Promise<ExitStatus> {
+  const { recordAsOf } = await import('../../audit/index.ts')
+  const { withConnections } = await import('../databases.ts')
+  const found = await withConnections(cli, ({ pool }) => recordAsOf(pool('security_admin'), {}, query))
+  cli.print(
+    found,
+    found.values === null ? `${found.state}: ${found.reason}` : JSON.stringify(found.values, null, 2),
+  )
+  return found.state === 'present' ? 0 : 1
+}
+
+async function tellHistory(cli: Invocation, record: RecordQuery): Promise<ExitStatus> {
+  const { recordHistory } = await import('../../audit/index.ts')
+  const { withConnections } = await import('../databases.ts')
+  const { table } = await import('../output/table.ts')
+  const { cursor } = cli.flags
+  const query = { ...record, ...limitOf(cli), ...(typeof cursor === 'string' ? { cursor } : {}) }
+  const page = await withConnections(cli, ({ pool }) => recordHistory(pool('security_admin'), {}, query))
+  const rows = page.rows.map((row) => [row.createdAt, row.action, row.userId ?? row.dbUser, changesOf(row)])
+  const shown =
+    rows.length === 0
+      ? 'the trail has nothing about this record'
+      : table(['at', 'action', 'by', 'changes'], rows)
+  cli.print(page, shown + moreOf(page.next))
+  return 0
+}
+
+function prove(group: Command, perform: Parameters<Register>[1]): void {
+  group
+    .command('prove')
+    .argument('<row>', 'id of a row of the trail, or of a security event with --log security_events')
+    .description('print a proof of one row that anybody checks with the public key alone')
+    .option('--log <log>', 'audit_logs or security_events', 'audit_logs')
+    .action((row: string) =>
+      perform(async (cli) => {
+        const { logNamed, proveRow } = await import('../../audit/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const log = logNamed(String(cli.flags['log']))
+        const bundle = await withConnections(cli, ({ pool }) => proveRow(pool('security_admin'), log, row))
+        cli.print(bundle, JSON.stringify(bundle, null, 2))
+        return 0
+      }),
+    )
+  group
+    .command('key')
+    .description('print the public keys that checkpoints are signed with, for audit check and for witnesses')
+    .action(() =>
+      perform(async (cli) => {
+        const { readLogHeads, verifierKeys } = await import('../../audit/index.ts')
+        const { formatVerifierKey } = await import('../../keys/index.ts')
+        const { openKeys } = await import('../../start/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const keyring = await openKeys(await cli.config())
+        try {
+          const heads = await withConnections(cli, ({ pool }) => readLogHeads(pool('security_admin')))
+          const keys = await Promise.all(
+            heads.map(async ({ log, origin }) => ({
+              log,
+              origin,
+              keys: (await verifierKeys(keyring)(origin)).map((key) => formatVerifierKey(key)),
+            })),
+          )
+          cli.print({ keys }, keys.flatMap((log) => log.keys).join('\n'))
+          return 0
+        } finally {
+          await keyring.close()
+        }
+      }),
+    )
+}
+
+function check(group: Command, perform: Parameters<Register>[1]): void {
+  group
+    .command('check')
+    .argument('<file>', 'a proof that audit prove printed')
+    .requiredOption('--key <key...>', 'verifier key, as audit key printed it; several may be given')
+    .description('check a proof with the public key alone: no database, no network')
+    .action((file: string) =>
+      perform(async (cli) => {
+        const { checkProof } = await import('../../audit/index.ts')
+        const { parseVerifierKey } = await import('../../keys/index.ts')
+        const keys = (cli.flags['key'] as readonly string[]).map((key) => parseVerifierKey(key))
+        const proven = checkProof(await readBundle(file), keys)
+        cli.print(
+          { ok: true, ...proven },
+          `proven: row ${proven.id} of ${proven.at} is entry ${proven.position} of ${proven.origin}, sealed when it had ${proven.size}`,
+        )
+        return 0
+      }),
+    )
+}
+
+async function readBundle(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'))
+  } catch (error) {
+    if (errno(error) === 'ENOENT')
+      throw new AkashiError('not_found', `there is no file ${file}`, { cause: error })
+    if (error instanceof SyntaxError) {
+      throw new AkashiError('invalid_input', `${file} is no JSON`, {
+        hint: 'write it with akashi audit prove',
+        cause: error,
+      })
+    }
+    throw error
+  }
+}
+
+function camelCase(option: string): string {
+  return option.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+export const audit: Register = (program, perform) => {
+  const group = program.command('audit').description('search the record, follow a record, prove a row')
+  search(group, perform)
+  history(group, perform)
+  prove(group, perform)
+  check(group, perform)
+}
