@@ -95,6 +95,14 @@ function readRow(name: string, at: string, cells: string[], problems: string[]):
   return { at, id, source: `S${source}`, state, places: itemsOf(place), tests: itemsOf(test) }
 }
 
+/** Whether a state carries a reason after a colon: what is done may say why it differs from the source. */
+const REASON: Readonly<Record<State, 'none' | 'optional' | 'required'>> = {
+  planned: 'none',
+  done: 'optional',
+  'decided otherwise': 'required',
+  'not ours': 'required',
+}
+
 /** The state of a cell such as `decided otherwise: reason`, or undefined when it is not one of ours. */
 function stateOf(cell: string): State | undefined {
   const word = cell.replace(/:.*$/, '').trim()
@@ -104,10 +112,10 @@ function stateOf(cell: string): State | undefined {
 function stateProblem(row: Row): string | undefined {
   const state = stateOf(row.state)
   if (state === undefined) return `state '${row.state}' is none of ${STATES.join(', ')}`
-  const needsReason = state === 'decided otherwise' || state === 'not ours'
-  const reason = /:\s*\S/.test(row.state)
-  if (needsReason && !reason) return `state '${state}' needs a reason after a colon`
-  if (!needsReason && row.state !== state) return `state '${state}' takes no reason`
+  const hasReason = /:\s*\S/.test(row.state)
+  if (REASON[state] === 'required' && !hasReason) return `state '${state}' needs a reason after a colon`
+  if (REASON[state] === 'none' && row.state !== state) return `state '${state}' takes no reason`
+  if (row.state !== state && !hasReason) return `state '${state}' has a colon but no reason`
   if (state !== 'done' && row.tests.length > 0) return 'names a test but is not done'
   return undefined
 }

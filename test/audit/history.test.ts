@@ -128,6 +128,52 @@ describe('the history of a record', () => {
     })
   })
 
+  it.each<[string, (id: number) => number]>([
+    ['id + 1', (id) => id + 1],
+    ['id - 1', (id) => id - 1],
+    ['6 - id', (id) => 6 - id],
+  ])('keeps records apart whose keys one statement moves on to each other: %s', async (expression, move) => {
+    await step(
+      'shift made',
+      'drop table if exists shift',
+      'create table shift (id int primary key deferrable, name text)',
+      "insert into shift select i, 'n' || i from generate_series(1, 5) i",
+    )
+    await step('shift protected', "select audit.protect('shift')", "update shift set name = name || '!'")
+    await step('shift moved', `update shift set id = ${expression}`)
+    for (const id of [1, 2, 3, 4, 5]) {
+      const { rows } = await recordHistory(worker, anonymous, { table: 'shift', recordId: String(move(id)) })
+      const since = rows.filter((row) => row.createdAt > (moments.get('shift made') ?? ''))
+      const moved = move(id) === id ? [] : [[`n${id}!`, String(move(id))]]
+      expect(since.map((row) => [row.newValues?.['name'], row.recordId])).toEqual([
+        [`n${id}!`, String(id)],
+        ...moved,
+      ])
+      expect(await at('shift protected', { table: 'shift', recordId: String(move(id)) })).toMatchObject({
+        state: 'present',
+        values: { id, name: `n${id}!` },
+      })
+      expect(await at('shift moved', { table: 'shift', recordId: String(move(id)) })).toMatchObject({
+        state: 'present',
+        values: { id: move(id), name: `n${id}!` },
+      })
+    }
+  })
+
+  it('follows several changes of the key in one transaction', async () => {
+    await database.asSuperuser((session) =>
+      session.query(`create table hop (id int primary key, name text); select audit.protect('hop');
+      begin; insert into hop values (1, 'a'); update hop set id = 2; update hop set id = 3; update hop set name = 'b'; update hop set id = 4, name = 'c'; commit`),
+    )
+    expect(await told({ table: 'hop', recordId: '4' })).toEqual([
+      'INSERT 1 id,name',
+      'UPDATE 2 id',
+      'UPDATE 3 id',
+      'UPDATE 3 name',
+      'UPDATE 4 id,name',
+    ])
+  })
+
   it('finds what was done to a partition by name, and rows that moved to another', async () => {
     await step(
       'parts',

@@ -31,15 +31,20 @@ test('takes rows of every state', () => {
       '| S1-1-02 | two | done | `src/audit`, `audit.audit_logs` | `shown.test.ts` |',
       '| S1-old-03 | a \\| b | decided otherwise: since | `akashi query` | — |',
       '| S1-3.7-04 | four | not ours: because | — | — |',
+      '| S1-3.7-05 | five | done: by day: it is less | `src/audit` | `shown.test.ts` |',
     ),
   ).toEqual([])
-  expect(readFileSync(join(root, 'docs/requirements.md'), 'utf8')).toContain('| all | 4 | 1 | 1 | 1 | 1 |')
+  expect(readFileSync(join(root, 'docs/requirements.md'), 'utf8')).toContain('| all | 5 | 1 | 2 | 1 | 1 |')
 })
 
 test.each([
   ['| S1-1-01 | again | planned | — | — |', 'repeats the id of docs/requirements/s1.md:3'],
   ['| S1-1-02 | two | maybe | — | — |', "state 'maybe' is none of"],
   ['| S1-1-02 | two | decided otherwise | — | — |', 'needs a reason'],
+  ['| S1-1-02 | two | planned: later | — | — |', 'takes no reason'],
+  ['| S1-1-02 | two | done: | `src` | `x.test.ts` |', 'has a colon but no reason'],
+  ['| S1-1-02 | two | done: since | `auth.users` | — |', 'names no test'],
+  ['| S1-1-02 | two | done: since | `auth.users` | `gone.test.ts` |', "test 'gone.test.ts' does not exist"],
   ['| S1-1-02 | two | planned | — | `x.test.ts` |', 'names a test but is not done'],
   ['| S1-1-02 | two | done | `auth.users` | — |', 'names no test'],
   ['| S1-1-02 | two | done | `auth.users` | `gone.test.ts` |', "test 'gone.test.ts' does not exist"],

@@ -105,7 +105,11 @@ async function stateAfter(
      from audit.audit_logs t join names n using (schema_name, table_name)
      where t.seq > $5::bigint and t.created_at between $6::timestamptz and $4::timestamptz
        and ((t.record_id is null and t.operation = 'TRUNCATE')
-         or (t.operation = 'UPDATE' and t.detail ->> 'previous_record_id' = $9))
+         or (t.operation = 'UPDATE' and t.detail ->> 'previous_record_id' = $9 and not exists (
+           -- The key was given to this record by the statement that took it from another.
+           select from audit.audit_logs v
+           where v.id = $10 and v.created_at = $6::timestamptz and v.xid = t.xid
+             and v.detail ? 'previous_record_id' and v.new_values <> t.new_values || t.old_values)))
      order by whole desc, t.seq limit 1`,
     [
       schema,
@@ -117,6 +121,7 @@ async function stateAfter(
       version.schema,
       version.table,
       version.recordId,
+      version.id,
     ],
   )
   const [fate] = rows

@@ -25,28 +25,38 @@ export const lineageSql = `
     cross join lateral pg_catalog.pg_partition_tree(relation.root) t
     join pg_catalog.pg_class c on c.oid = t.relid
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  ), stretches (record_id, upto, since, previous) as (
-    select key.value, key.upto, moved.seq, moved.previous
-    from (values ($3::text, 9223372036854775807::bigint)) as key (value, upto)
-    left join lateral (${moved('key.value', 'key.upto')}) moved on true
+  ), stretches (record_id, upto, since, previous, xid, was) as (
+    select key.value, key.upto, moved.seq, moved.previous, moved.xid, moved.was
+    from (values ($3::text, 9223372036854775807::bigint, null::xid8, null::jsonb)) as key (value, upto, xid, was)
+    left join lateral (${moved('key', 'key.value', 'key.upto')}) moved on true
     union all
-    select s.previous, s.since, moved.seq, moved.previous
+    select s.previous, s.since, moved.seq, moved.previous, moved.xid, moved.was
     from stretches s
-    left join lateral (${moved('s.previous', 's.since')}) moved on true
+    left join lateral (${moved('s', 's.previous', 's.since')}) moved on true
     where s.previous is not null
   ), versions as (
     select r.*
     from stretches s
     join audit.audit_logs r on r.record_id = s.record_id and r.seq < s.upto and r.seq >= coalesce(s.since, 0)
     where (r.schema_name, r.table_name) in (select schema_name, table_name from names)
+      and (r.seq = s.since or not coalesce(r.detail ? 'previous_record_id', false))
   )`
 
-/** The latest change before `upto` that gave the record this key. */
-function moved(key: string, upto: string): string {
+/**
+ * The latest change before `upto` that gave the record this key. \`update … set id = id + 1\` gives a key to one
+ * record in the statement that takes it from another; such a row is of the same transaction as the change \`by\`
+ * that follows, leaves other values than that one found, and has nothing between them.
+ */
+function moved(by: string, key: string, upto: string): string {
   return `
-    select m.seq, m.detail ->> 'previous_record_id' as previous
+    select m.seq, m.detail ->> 'previous_record_id' as previous, m.xid, m.new_values || m.old_values as was
     from audit.audit_logs m
     where m.record_id = ${key} and m.seq < ${upto} and m.operation = 'UPDATE' and m.detail ? 'previous_record_id'
       and (m.schema_name, m.table_name) in (select schema_name, table_name from names)
+      and (m.xid = ${by}.xid and m.new_values <> ${by}.was and not exists (
+        select from audit.audit_logs b
+        where b.record_id = m.record_id and b.xid = m.xid and b.seq > m.seq and b.seq < ${upto}
+          and (b.schema_name, b.table_name) in (select schema_name, table_name from names)
+      )) is not true
     order by m.seq desc limit 1`
 }

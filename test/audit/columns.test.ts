@@ -1,0 +1,93 @@
+import { expect, it } from 'vitest'
+import { anonymous } from '../../src/postgres/index.ts'
+import { describeTable } from '../support/catalog.ts'
+import { testDatabase } from '../support/index.ts'
+
+const database = testDatabase()
+const app = database.open('app')
+const worker = database.open('worker')
+
+it('the trail has the columns of its sources', async () => {
+  const table = await database.asSuperuser((session) => describeTable(session, 'audit.audit_logs'))
+  expect(table.columns).toMatchObject({
+    created_at: 'timestamp with time zone not null = clock_timestamp()',
+    user_id: 'uuid',
+    session_id: 'uuid',
+    ip_address: 'inet',
+    user_agent: 'text',
+    event_type: "text not null = 'data_change'::text",
+    action: 'text not null',
+    resource: 'text',
+    resource_id: 'text',
+    result: "text not null = 'SUCCESS'::text",
+    error_code: 'text',
+    error_message: 'text',
+    table_name: 'text',
+    operation: 'text',
+    record_id: 'text',
+    old_values: 'jsonb',
+    new_values: 'jsonb',
+    changed_fields: 'text[]',
+    detail: 'jsonb',
+    api_endpoint: 'text',
+    request_id: 'text',
+    trace_id: 'text',
+    correlation_id: 'text',
+    application_version: 'text',
+    data_classification: "text not null = 'internal'::text",
+    compliance_context: 'jsonb',
+  })
+  expect(table.columns['id']).toMatch(/^uuid not null = /)
+  expect(table.foreignKeys).toEqual([])
+  expect(table.indexes).toContain('unique btree (id, created_at)')
+  expect(table.indexes).toContain('btree (record_id, table_name)')
+})
+
+it('keeps everything that the context says about a request', async () => {
+  const actor = {
+    userId: '0199d3a0-0000-7000-8000-000000000001',
+    sessionId: '0199d3a0-0000-7000-8000-000000000002',
+    clientIp: '192.0.2.7',
+    userAgent: 'a browser',
+    requestId: 'request-1',
+    traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+    correlationId: 'correlation-1',
+    apiEndpoint: '/v1/reports',
+    applicationVersion: '1.2.3',
+  }
+  await app.transaction(actor, (session) =>
+    session.query(
+      `select audit.record_action('report_exported', 'export', 'reports', '7', 'FAILURE', '{"pages": 3}',
+         error_code => 'E7', error_message => 'no paper', compliance_context => '{"law": "APPI"}')`,
+    ),
+  )
+  const { rows } = await worker.transaction(anonymous, (session) =>
+    session.query(
+      `select user_id, session_id, ip_address, user_agent, request_id, trace_id, correlation_id, api_endpoint,
+         application_version, event_type, action, resource, resource_id, result, detail, error_code, error_message,
+         compliance_context from audit.audit_logs where event_type = 'report_exported'`,
+    ),
+  )
+  expect(rows).toEqual([
+    {
+      user_id: actor.userId,
+      session_id: actor.sessionId,
+      ip_address: actor.clientIp,
+      user_agent: actor.userAgent,
+      request_id: actor.requestId,
+      trace_id: actor.traceId,
+      correlation_id: actor.correlationId,
+      api_endpoint: actor.apiEndpoint,
+      application_version: actor.applicationVersion,
+      event_type: 'report_exported',
+      action: 'export',
+      resource: 'reports',
+      resource_id: '7',
+      result: 'FAILURE',
+      detail: { pages: 3 },
+      error_code: 'E7',
+      error_message: 'no paper',
+      compliance_context: { law: 'APPI' },
+    },
+  ])
+})
