@@ -321,6 +321,29 @@ grant select on audit.verifications to akashi_app;
 grant select on audit.verifications to akashi_security_admin;
 grant insert, select on audit.verifications to akashi_worker;
 
+create table audit.witnesses (
+  name text not null,
+  url text not null,
+  verifier_key text not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint witnesses_name_check CHECK ((name <> ''::text)),
+  constraint witnesses_pkey PRIMARY KEY (name),
+  constraint witnesses_url_check CHECK ((url ~ '^https?://'::text)),
+  constraint witnesses_verifier_key_key UNIQUE (verifier_key)
+);
+alter table audit.witnesses owner to akashi_owner;
+comment on table audit.witnesses is 'Witnesses (C2SP tlog-witness) that are asked to cosign every published head.';
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON audit.witnesses FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table audit.witnesses enable row level security;
+alter table audit.witnesses force row level security;
+create policy witnesses_owner on audit.witnesses for all to akashi_owner using (true) with check (true);
+create policy witnesses_read on audit.witnesses for select to akashi_security_admin, akashi_worker using (true);
+grant select on audit.witnesses to akashi_security_admin;
+grant select on audit.witnesses to akashi_worker;
+
 create table auth.context_keys (
   id text not null,
   inner_key bytea not null,

@@ -4,9 +4,13 @@ import {
   publishedNotes,
   recordVerification,
   seal,
+  trustedWitnesses,
   type VerifyReport,
   verifierKeys,
   verify,
+  witnessAddress,
+  witnessedNotes,
+  witnessHeads,
 } from '../audit/index.ts'
 import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
@@ -28,16 +32,45 @@ export interface LedgerParts {
 export async function verifyAndRecord(
   database: Database,
   { keyring, store }: LedgerParts,
-  options: { readonly signal?: AbortSignal } = {},
+  options: {
+    readonly signal?: AbortSignal
+    readonly onAway?: (witness: string, error: AkashiError) => void
+  } = {},
 ): Promise<VerifyReport> {
+  const { signal, onAway = () => undefined } = options
   const startedAt = new Date()
   const report = await verify(database, {
     verifierKeys: verifierKeys(keyring),
-    published: (log) => publishedNotes(store, log),
-    ...options,
+    published: (log) => elsewhere(database, store, log, onAway),
+    ...(signal === undefined ? {} : { signal }),
   })
   await recordVerification(database, startedAt, report)
   return report
+}
+
+/** Every checkpoint of a log that is kept outside the database. */
+async function* elsewhere(
+  database: Database,
+  store: ObjectStore,
+  log: string,
+  onAway: (witness: string, error: AkashiError) => void,
+): AsyncIterable<string> {
+  yield* publishedNotes(store, log)
+  yield* witnessedNotes(database, log, onAway)
+}
+
+/**
+ * Submits every head to every trusted witness. One that is away is told and stops nothing; one that saw
+ * another history makes it fail with `integrity`.
+ */
+async function submitToWitnesses(database: Database, log: Logger, signal: AbortSignal): Promise<number> {
+  const witnesses = await trustedWitnesses(database)
+  const outcomes = await witnessHeads(database, witnesses.map(witnessAddress), { signal })
+  for (const { witness, log: name, error } of outcomes) {
+    if (error?.code === 'integrity') throw error
+    if (error !== null) log.warn({ witness, log: name, err: error }, 'a witness did not cosign')
+  }
+  return outcomes.filter(({ cosigned }) => cosigned !== null).length
 }
 
 /** The ledger's jobs of the timetable. */
@@ -57,8 +90,9 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
       }
       return { checked: report.logs.reduce((sum, log) => sum + log.checked, 0) }
     },
-    'ledger.publish': async ({ database }) => ({
+    'ledger.publish': async ({ database, log, signal }) => ({
       published: await publishCheckpoints(database, parts.store),
+      cosigned: await submitToWitnesses(database, log, signal),
     }),
   }
 }

@@ -15,6 +15,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'audit.ledger_tiles': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
   'audit.protected_tables': { app: 'S', worker: 'S', security_admin: 'S' },
   'audit.verifications': { app: 'S', worker: 'SI', security_admin: 'S' },
+  'audit.witnesses': { worker: 'S', security_admin: 'S' },
   'auth.context_keys': {},
   'auth.users': { app: 'S', worker: 'S', security_admin: 'S' },
   'keys.digest_salts': {},

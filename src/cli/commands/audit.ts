@@ -78,7 +78,10 @@ function search(group: Command, perform: Parameters<Register>[1]): void {
 
 function changesOf(row: RecordVersion): string {
   return row.changes
-    .map(({ field, old, new: now }) => `${field}: ${JSON.stringify(old)} → ${JSON.stringify(now)}`)
+    .map(
+      ({ field, old, new: now }) =>
+        `${field}: ${old === undefined ? '' : `${JSON.stringify(old)} → `}${now === undefined ? '∅' : JSON.stringify(now)}`,
+    )
     .join(', ')
 }
 

@@ -36,7 +36,15 @@ export const verify: Register = (program, perform) => {
         try {
           const store = await openObjects(config)
           const report = await withConnections(cli, ({ pool }) =>
-            verifyAndRecord(pool('worker'), { keyring, store }, { signal: cli.signal }),
+            verifyAndRecord(
+              pool('worker'),
+              { keyring, store },
+              {
+                signal: cli.signal,
+                onAway: (witness, error) =>
+                  cli.note(`the witness ${witness} was not asked: ${error.message}`),
+              },
+            ),
           )
           cli.print(report, describe(report))
           return report.ok ? 0 : 1

@@ -1,11 +1,63 @@
 import { join } from 'node:path'
+import type { Command } from 'commander'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Register } from '../invocation.ts'
 
 export const witness: Register = (program, perform) => {
-  program
-    .command('witness')
-    .description('cosign the checkpoints of logs elsewhere, so that their keepers cannot rewrite them')
+  const group = program.command('witness').description('witnesses: who else vouches that a log only grows')
+  group
+    .command('trust')
+    .argument('<url>', 'address of the witness')
+    .argument('<key>', 'its key, as akashi witness serve printed it')
+    .description('have every published head cosigned by a witness')
+    .action((url: string, key: string) =>
+      perform(async (cli) => {
+        const { trustWitness } = await import('../../audit/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const trusted = await withConnections(cli, ({ pool }) => trustWitness(pool('owner'), url, key))
+        cli.print(trusted, `${trusted.name} cosigns from the next minute on`)
+        return 0
+      }),
+    )
+  group
+    .command('forget')
+    .argument('<name>')
+    .description('submit to a witness no more')
+    .action((name: string) =>
+      perform(async (cli) => {
+        const { forgetWitness } = await import('../../audit/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        await withConnections(cli, ({ pool }) => forgetWitness(pool('owner'), name))
+        cli.print({ forgotten: name }, `${name} is asked no more`)
+        return 0
+      }),
+    )
+  group
+    .command('list')
+    .description('list the witnesses that are trusted here')
+    .action(() =>
+      perform(async (cli) => {
+        const { trustedWitnesses } = await import('../../audit/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const witnesses = await withConnections(cli, ({ pool }) => trustedWitnesses(pool('worker')))
+        const rows = witnesses.map(({ name, url, key }) => [name, url, key])
+        cli.print(
+          { witnesses },
+          rows.length === 0 ? 'no witness is trusted' : table(['name', 'address', 'key'], rows),
+        )
+        return 0
+      }),
+    )
+  serve(group, perform)
+}
+
+function serve(group: Command, perform: Parameters<Register>[1]): void {
+  group
+    .command('serve')
+    .description(
+      'be a witness: cosign the checkpoints of logs elsewhere, so that their keepers cannot rewrite them',
+    )
     .requiredOption('--name <name>', 'name to sign as, such as witness.example.org/akashi')
     .requiredOption(
       '--log <key...>',

@@ -1,3 +1,11 @@
+export {
+  forgetWitness,
+  type TrustedWitness,
+  trustedWitnesses,
+  trustWitness,
+  witnessAddress,
+  witnessedNotes,
+} from './registry.ts'
 export { type ServeWitnessOptions, serveWitness, WITNESS_NOTICE, type WitnessServer } from './serve.ts'
 export {
   type ConsistencyProver,

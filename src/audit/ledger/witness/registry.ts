@@ -1,0 +1,73 @@
+import { AkashiError } from '../../../foundation/index.ts'
+import { COSIGNATURE_TYPE, parseVerifierKey } from '../../../keys/index.ts'
+import { anonymous, type Database } from '../../../postgres/index.ts'
+import { readLogHeads } from '../store.ts'
+import { type WitnessAddress, witnessedNote } from './submit.ts'
+
+export interface TrustedWitness {
+  /** The name that it signs as. */
+  readonly name: string
+  readonly url: string
+  /** Verifier key as the witness prints it. */
+  readonly key: string
+}
+
+/** Has every published head submitted to this witness from now on. Naming it again changes where it is. */
+export async function trustWitness(owner: Database, url: string, key: string): Promise<TrustedWitness> {
+  const { name } = parseVerifierKey(key, COSIGNATURE_TYPE)
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
+    throw new AkashiError('invalid_input', 'the address of a witness is no http(s) URL', {
+      hint: 'give the address that akashi witness printed where it runs',
+    })
+  }
+  await owner.transaction(anonymous, (session) =>
+    session.query(
+      `insert into audit.witnesses (name, url, verifier_key) values ($1, $2, $3)
+       on conflict (name) do update set url = excluded.url, verifier_key = excluded.verifier_key`,
+      [name, url, key],
+    ),
+  )
+  return { name, url, key }
+}
+
+/** Submits to this witness no more. */
+export async function forgetWitness(owner: Database, name: string): Promise<void> {
+  const { rowCount } = await owner.transaction(anonymous, (session) =>
+    session.query('delete from audit.witnesses where name = $1', [name]),
+  )
+  if (rowCount === 0) throw new AkashiError('not_found', `no witness ${name} is trusted`)
+}
+
+export async function trustedWitnesses(database: Database): Promise<TrustedWitness[]> {
+  const { rows } = await database.transaction(anonymous, (session) =>
+    session.query<TrustedWitness>('select name, url, verifier_key as key from audit.witnesses order by name'),
+  )
+  return rows
+}
+
+export function witnessAddress({ url, key }: TrustedWitness): WitnessAddress {
+  return { url, key: parseVerifierKey(key, COSIGNATURE_TYPE) }
+}
+
+/**
+ * The checkpoints of one log that trusted witnesses hold. A witness that is away is left out and told to
+ * `onAway`: it stops nothing, and proves nothing today.
+ */
+export async function* witnessedNotes(
+  database: Database,
+  log: string,
+  onAway: (name: string, error: AkashiError) => void,
+): AsyncIterable<string> {
+  const head = (await readLogHeads(database)).find((candidate) => candidate.log === log)
+  if (head === undefined) return
+  for (const witness of await trustedWitnesses(database)) {
+    try {
+      const note = await witnessedNote(witnessAddress(witness), head.origin)
+      if (note !== null) yield note
+    } catch (error) {
+      const away = error instanceof AkashiError && ['timeout', 'unavailable'].includes(error.code)
+      if (!away) throw error
+      onAway(witness.name, error)
+    }
+  }
+}
