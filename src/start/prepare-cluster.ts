@@ -1,6 +1,5 @@
-import { fileURLToPath } from 'node:url'
 import type { Keyring } from '../keys/index.ts'
-import { type EmbeddedServer, migrateUp, openDatabase } from '../postgres/index.ts'
+import { type EmbeddedServer, openDatabase } from '../postgres/index.ts'
 import {
   type Connections,
   DATABASE_NAME,
@@ -8,9 +7,7 @@ import {
   loginRoles,
   rolePassword,
 } from './connections.ts'
-
-/** Where the migration files are, from the source tree and from `dist` alike. */
-export const migrationsDirectory: string = fileURLToPath(new URL('../../migrations', import.meta.url))
+import { migrateDatabase } from './migrate.ts'
 
 /** Makes an embedded cluster ready: the database, its migrations, the roles' passwords, the context key. */
 export async function prepareCluster(options: {
@@ -21,9 +18,9 @@ export async function prepareCluster(options: {
   const { server, keyring, signal } = options
   await createDatabase(server)
   const connections = embeddedConnections(server.port, server.superuser)
-  await migrateUp({
-    url: connections.adminUrl,
-    directory: migrationsDirectory,
+  await migrateDatabase({
+    adminUrl: connections.adminUrl,
+    keyring,
     ...(signal === undefined ? {} : { signal }),
   })
   const admin = openDatabase({ url: connections.adminUrl, role: 'owner', poolSize: 1 })
@@ -39,11 +36,6 @@ export async function prepareCluster(options: {
         )
         await session.query(rows[0]?.statement ?? '')
       }
-      const key = await keyring.ensure('context')
-      await session.query('select auth.add_context_key($1, $2)', [
-        key.id,
-        Buffer.from(await keyring.secret(key.id)),
-      ])
     })
   } finally {
     await admin.close()

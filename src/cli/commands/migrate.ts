@@ -15,8 +15,13 @@ export const migrate: Register = (program, perform) => {
     .description('apply every migration that is pending')
     .action(() =>
       perform(async (cli) => {
-        const { migrateUp } = await import('../../postgres/index.ts')
-        const applied = await migrateUp(await target(cli))
+        const { findConnections, migrateDatabase, openKeys } = await import('../../start/index.ts')
+        const config = await cli.config()
+        const { adminUrl } = await findConnections(config)
+        const keyring = await openKeys(config)
+        const applied = await migrateDatabase({ adminUrl, keyring, signal: cli.signal }).finally(() =>
+          keyring.close(),
+        )
         cli.print(
           { applied },
           applied.length === 0 ? 'nothing to do' : applied.map((id) => `applied ${id}`).join('\n'),

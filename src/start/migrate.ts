@@ -1,0 +1,34 @@
+import { fileURLToPath } from 'node:url'
+import type { Keyring } from '../keys/index.ts'
+import { migrateUp, openDatabase } from '../postgres/index.ts'
+
+/** Where the migration files are, from the source tree and from `dist` alike. */
+export const migrationsDirectory: string = fileURLToPath(new URL('../../migrations', import.meta.url))
+
+/**
+ * Brings a database to the version of this program and makes it know the key that contexts are signed
+ * with. Answers the ids of the migrations that were applied.
+ */
+export async function migrateDatabase(options: {
+  readonly adminUrl: string
+  readonly keyring: Keyring
+  readonly signal?: AbortSignal
+}): Promise<string[]> {
+  const { adminUrl, keyring, signal } = options
+  const applied = await migrateUp({
+    url: adminUrl,
+    directory: migrationsDirectory,
+    ...(signal === undefined ? {} : { signal }),
+  })
+  const admin = openDatabase({ url: adminUrl, role: 'owner', poolSize: 1 })
+  try {
+    const key = await keyring.ensure('context')
+    const secret = Buffer.from(await keyring.secret(key.id))
+    await admin.transaction({}, (session) =>
+      session.query('select auth.add_context_key($1, $2)', [key.id, secret]),
+    )
+  } finally {
+    await admin.close()
+  }
+  return applied
+}
