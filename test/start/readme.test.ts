@@ -13,9 +13,9 @@ const START_TIMEOUT_MS = 120_000
 if (process.env['CI'] === 'true' && !hasPsql)
   throw new Error('the commands of the README need psql, which CI must install')
 
-/** Lines of the README's sh blocks, comments and all. */
-async function commands(): Promise<string[]> {
-  const text = await readFile(`${root}/README.md`, 'utf8')
+/** Lines of a README's sh blocks, but for lines that are only a comment. */
+async function commands(page = 'README.md'): Promise<string[]> {
+  const text = await readFile(`${root}/${page}`, 'utf8')
   return [...text.matchAll(/```sh\n([\s\S]*?)```/g)]
     .flatMap(([, block = '']) => block.split('\n'))
     .filter((line) => line !== '' && !line.startsWith('#'))
@@ -53,6 +53,11 @@ it('starts with npm scripts that are there', async () => {
   const npm = (await commands()).filter((line) => line.startsWith('npm '))
   expect(npm).toEqual(['npm install && npm start', 'npm install && npm test'])
   expect(scripts).toMatchObject({ start: expect.any(String) as unknown, test: expect.any(String) as unknown })
+})
+
+it('says the same in Japanese', async () => {
+  const withoutComments = (lines: string[]) => lines.map((line) => line.replace(/\s+#.*$/, ''))
+  expect(withoutComments(await commands('README.ja.md'))).toEqual(withoutComments(await commands()))
 })
 
 it.skipIf(!hasPsql)('has commands that do what it says, in their order', { timeout: 120_000 }, async () => {
