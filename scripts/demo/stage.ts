@@ -8,6 +8,9 @@ import { akashi, type Outcome } from '../akashi-process.ts'
 import type { Messages } from './messages.ts'
 import type { Terminal } from './terminal.ts'
 
+/** Lines of an answer that are shown. */
+const SHOWN_LINES = 20
+
 /** A step did not find what it should. */
 export class Unexpected extends Error {}
 
@@ -15,7 +18,7 @@ export interface Stage {
   readonly terminal: Terminal
   readonly text: Messages
   readonly data: string
-  /** Shows and runs a verb, whose status must be this one, and the first lines that it prints. */
+  /** Shows and runs a verb, whose status must be this one, and the first lines that it prints. `> file` is only shown. */
   run(args: readonly string[], status?: number, lines?: number): Promise<Outcome>
   /** Shows and runs statements as the application, on behalf of somebody. */
   asShop(name: string, actor: Actor, ...statements: string[]): Promise<void>
@@ -46,11 +49,12 @@ export async function openStage(data: string, terminal: Terminal, text: Messages
     text,
     data,
     superuser,
-    run: async (args, status = 0, lines) => {
+    run: async (args, status = 0, lines = SHOWN_LINES) => {
       terminal.command('$', `akashi ${args.join(' ')}`)
-      const outcome = await akashi(args, { cwd: data, env: { AKASHI_DATA: data } })
+      const verb = args.filter((argument) => !argument.startsWith('> '))
+      const outcome = await akashi(verb, { cwd: data, env: { AKASHI_DATA: data } })
       const printed = outcome.stdout === '' ? outcome.stderr : outcome.stdout
-      await terminal.output(printed.split('\n').slice(0, lines).join('\n'))
+      if (lines > 0) await terminal.output(printed.split('\n').slice(0, lines).join('\n'))
       if (outcome.status !== status)
         throw new Unexpected(`akashi ${args[0]}: ${outcome.status}, not ${status}`)
       return outcome

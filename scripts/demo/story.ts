@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { relative, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { countPending, logs, readHead } from '../../src/audit/index.ts'
 import { anonymous } from '../../src/postgres/index.ts'
@@ -26,7 +26,7 @@ export async function tell(stage: Stage): Promise<void> {
   await stage.terminal.heading(stage.text.verify)
   await stage.run(['verify'])
   await stage.terminal.good(stage.text.clean)
-  // The proof of one row, checked offline, has its place here: before anybody tampers.
+  await proveRow(stage)
   await stage.terminal.heading(stage.text.tamper)
   await stage.terminal.say(stage.text.tamperSaid)
   await tamperFiveTimes(stage)
@@ -141,4 +141,25 @@ async function waitForSeal({ terminal, text, superuser }: Stage): Promise<void> 
     if (performance.now() > deadline) throw new Unexpected(`nothing that waits (${pending})`)
     await sleep(SEAL_POLL_MS)
   }
+}
+
+async function proveRow({ terminal, text, data, run, ask }: Stage): Promise<void> {
+  await terminal.heading(text.prove)
+  const [row] = await ask<{ id: string }>(
+    "select id from audit.audit_logs where schema_name = 'shop' and operation = 'UPDATE'",
+  )
+  if (row === undefined) throw new Unexpected('the change of a price')
+  const { stdout: key } = await run(['audit', 'key'])
+  const [publicKey = ''] = key.split('\n').filter((line) => line.includes('audit_logs'))
+  const { stdout: bundle } = await run(['audit', 'prove', row.id, '> proof.json'], 0, 0)
+  await writeFile(join(data, 'proof.json'), bundle)
+  await terminal.say(text.proveSaid)
+  const check = ['audit', 'check', 'proof.json', '--key', publicKey]
+  const { stdout: proven } = await run(check)
+  if (!proven.includes(row.id)) throw new Unexpected(`a proof of ${row.id}`)
+  await terminal.good(text.proven)
+  terminal.command('$', "sed -i 's/9800/1/' proof.json")
+  await writeFile(join(data, 'proof.json'), bundle.replace('9800', '1'))
+  await run(check, 1)
+  await terminal.bad(text.forgedProof)
 }
