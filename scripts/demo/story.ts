@@ -67,8 +67,8 @@ async function workInShop({ terminal, text, asShop, ask }: Stage): Promise<void>
     'delete from shop.orders where id = 1002',
   )
   const trail = await ask<{ who: string; signed: boolean; change: string }>(
-    `select subject as who, ip_address as from, context_verified as signed, operation as change,
-       table_name as table, record_id as key,
+    `select subject as who, ip_address as from, context_verified as signed,
+       operation as change, table_name as table, record_id as key,
        old_values->'total' as before, new_values->'total' as after
 from audit.audit_logs where schema_name = 'shop' order by seq`,
   )
@@ -81,10 +81,11 @@ from audit.audit_logs where schema_name = 'shop' order by seq`,
     'taro DELETE signed',
   ]
   if (seen.join() !== expected.join()) throw new Unexpected(`${expected.join()} (${seen.join()})`)
-  const [customer] = await ask<{ kept: Record<string, unknown> }>(
-    "select new_values as kept from audit.audit_logs where table_name = 'customers'",
+  const [customer] = await ask<{ email: unknown }>(
+    `select new_values->'email' as email from audit.audit_logs
+where schema_name = 'shop' and table_name = 'customers'`,
   )
-  if (customer === undefined || JSON.stringify(customer.kept).includes('example.jp')) {
+  if (customer === undefined || JSON.stringify(customer.email).includes('example.jp')) {
     throw new Unexpected('a digest instead of the e-mail address')
   }
   await terminal.good(text.workDone)
@@ -111,7 +112,8 @@ async function takeLogIn({ terminal, text, data, run, ask }: Stage): Promise<voi
   const top = await ask<{ failures: string }>(
     `select host(source_ip) as address, count(*)::integer as failures
 from security.security_events
-where event_type = 'authentication_failure' group by source_ip order by 2 desc, 1 limit 5`,
+where event_type = 'authentication_failure' group by source_ip
+order by 2 desc, 1 limit 5`,
   )
   if (top.length !== 5) throw new Unexpected('five addresses')
 }

@@ -68,7 +68,7 @@ function restore({ id, partition }: SealedRow): string[] {
   return [
     ...unguarded(
       partition,
-      `delete from ${partition} where id = '${id}'`,
+      `delete from ${partition}\nwhere id = '${id}'`,
       `insert into ${partition} select * from kept`,
     ),
     'drop table kept',
@@ -98,7 +98,7 @@ async function remove({ text }: Stage, session: DirectSession): Promise<Tamperin
   const row = await sealedRow(session, 'DELETE')
   return {
     title: text.tamperings.remove,
-    does: [keep(row), ...unguarded(row.partition, `delete from ${row.partition} where id = '${row.id}'`)],
+    does: [keep(row), ...unguarded(row.partition, `delete from ${row.partition}\nwhere id = '${row.id}'`)],
     undoes: restore(row),
     kind: 'removed',
     names: row.id,
@@ -110,11 +110,12 @@ async function insert({ text }: Stage, session: DirectSession): Promise<Tamperin
   return {
     title: text.tamperings.insert,
     does: [
-      `insert into ${partition} (id, created_at, seq, xid, action, context_verified)
+      `insert into ${partition}
+  (id, created_at, seq, xid, action, context_verified)
 select '${FORGED}', created_at, seq, xid, 'UPDATE', true
 from ${partition} where id = '${id}'`,
     ],
-    undoes: unguarded(partition, `delete from ${partition} where id = '${FORGED}'`),
+    undoes: unguarded(partition, `delete from ${partition}\nwhere id = '${FORGED}'`),
     kind: 'added',
     names: FORGED,
   }
@@ -156,6 +157,6 @@ async function disable({ text }: Stage): Promise<Tampering> {
     does: ['alter table shop.orders disable trigger akashi_audit_update'],
     undoes: ['alter table shop.orders enable always trigger akashi_audit_update'],
     kind: 'trigger',
-    names: 'akashi_audit_update',
+    names: 'shop.orders',
   }
 }
