@@ -1173,10 +1173,12 @@ AS $function$
             from unnest(array[p.classification, p.key_columns::text, coalesce(p.subject_column, ''), p.ignored_columns::text,
                               p.digest_columns::text, p.omitted_columns::text]) with ordinality as a (argument, place))
     from audit.protected_tables p
-    cross join lateral (
-      select relid from pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name)))
-      union select to_regclass(format('%I.%I', p.schema_name, p.table_name))
-    ) part
+    -- By the catalog: to_regclass refuses names in schemas that this function's owner may not use.
+    left join lateral (
+      select c.oid as named from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = p.schema_name and c.relname = p.table_name
+    ) own on true
+    cross join lateral (select relid from pg_catalog.pg_partition_tree(own.named::regclass) union select own.named) part
     cross join unnest(array['insert', 'update', 'delete', 'truncate']) event
     where log = 'audit_logs'
   ), expected as (

@@ -20,7 +20,7 @@ export const errorCatalogue = {
   forbidden: { status: 403, exit: 2, title: 'the caller may not do this' },
   not_found: { status: 404, exit: 2, title: 'there is no such thing' },
   already_exists: { status: 409, exit: 2, title: 'it exists already' },
-  conflict: { status: 409, exit: 1, title: 'the state does not allow this' },
+  conflict: { status: 409, exit: 2, title: 'the state does not allow this' },
   too_large: { status: 413, exit: 2, title: 'the input is too large' },
   rate_limited: { status: 429, exit: 3, title: 'too many requests' },
   cancelled: { status: 499, exit: 1, title: 'the caller cancelled' },

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import type { Logger } from '../foundation/index.ts'
+import { AkashiError, errno, type Logger } from '../foundation/index.ts'
 import { buildApp } from '../http/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import { openMetrics, threadState } from '../operations/index.ts'
@@ -41,9 +41,29 @@ export async function serveHttp(parts: HttpParts): Promise<HttpServer> {
       await state('object store', () => store.head('checkpoints/ready')),
     ],
   })
-  await app.listen({ host, port })
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    await app.close()
+    throw listenError(error, host, port)
+  }
   const { port: bound } = app.server.address() as AddressInfo
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => app.close() }
+}
+
+function listenError(error: unknown, host: string, port: number): unknown {
+  const options = { hint: 'choose another with --port (0 takes any free one) or --host', cause: error }
+  switch (errno(error)) {
+    case 'EADDRINUSE':
+      return new AkashiError('conflict', `${host}:${port} is taken by another program`, options)
+    case 'EACCES':
+      return new AkashiError('forbidden', `this account may not serve at ${host}:${port}`, options)
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new AkashiError('invalid_config', `${host} is no address of this machine`, options)
+    default:
+      return error
+  }
 }
 
 async function state(

@@ -42,6 +42,21 @@ export async function up(options: UpOptions): Promise<void> {
     const connections = await prepareCluster({ server, keyring, signal })
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
+    const trail = connections.open('security_admin', { poolSize: settings.poolSize })
+    cleanup.defer(() => trail.close())
+    // Before the worker, so that a taken port is known while nothing has begun.
+    const bootstrapKey = await openBootstrapKey(settings.data)
+    const http = await serveHttp({
+      host: settings.host,
+      port: settings.port,
+      version,
+      log,
+      database,
+      trail,
+      store,
+      bootstrapKey,
+    })
+    cleanup.defer(() => http.close())
     const stopping = new AbortController()
     const worker = await runWorker({
       connections,
@@ -55,20 +70,6 @@ export async function up(options: UpOptions): Promise<void> {
       stopping.abort()
       await worker.done
     })
-    const trail = connections.open('security_admin', { poolSize: settings.poolSize })
-    cleanup.defer(() => trail.close())
-    const bootstrapKey = await openBootstrapKey(settings.data)
-    const http = await serveHttp({
-      host: settings.host,
-      port: settings.port,
-      version,
-      log,
-      database,
-      trail,
-      store,
-      bootstrapKey,
-    })
-    cleanup.defer(() => http.close())
     await writeRunRecord(settings.data, {
       pid: process.pid,
       http: http.url,

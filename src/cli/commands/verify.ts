@@ -12,7 +12,8 @@ function describe({ logs }: VerifyReport): string {
       return [
         `${log.log}: ${log.size} entries, ${log.checked} rows checked, ${problems === 0 ? 'no problem' : problems === 1 ? '1 problem' : `${problems} problems`}`,
         ...shown.map(
-          ({ kind, position, detail }) => `  ${kind}${position === null ? '' : ` at ${position}`}: ${detail}`,
+          ({ kind, position, id, detail }) =>
+            `  ${kind}${position === null ? '' : ` at ${position}`}${kind === 'trigger' && id !== null ? ` of ${id}` : ''}: ${detail}`,
         ),
         ...(problems > shown.length ? [`  and ${problems - shown.length} more`] : []),
       ]

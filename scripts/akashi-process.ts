@@ -1,0 +1,96 @@
+/** `bin/akashi` as a user runs it: as processes of their own, with nothing of this process's environment. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const launcher = fileURLToPath(new URL('../bin/akashi', import.meta.url))
+
+/** Milliseconds for one verb, and for a start until its ready line. */
+const VERB_TIMEOUT_MS = 120_000
+
+export interface Outcome {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  /** On top of PATH and HOME, the only variables that are handed on. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
+export interface Running {
+  readonly url: string
+  readonly pid: number
+  /** Everything that it has printed, both streams. */
+  output(): string
+  /** Resolves to its exit status, null when a signal ended it. */
+  readonly exited: Promise<number | null>
+  /** Asks it to stop, as Ctrl-C or a service manager would, and waits for its end. */
+  stop(): Promise<number | null>
+}
+
+/** Runs one verb to its end. */
+export async function akashi(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const child = start(args, options)
+  const timer = setTimeout(() => child.kill('SIGTERM'), VERB_TIMEOUT_MS)
+  let stdout = ''
+  let stderr = ''
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+  })
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  const status = await ended(child)
+  clearTimeout(timer)
+  return { status, stdout, stderr }
+}
+
+/** Runs `akashi up` on a data folder and any free port, until it says that it is ready. */
+export async function akashiUp(data: string, options: RunOptions = {}): Promise<Running> {
+  const child = start(['up', '--data', data, '--port', '0'], options)
+  let output = ''
+  const exited = ended(child)
+  const stop = () => {
+    child.kill('SIGTERM')
+    return exited
+  }
+  const url = await new Promise<string>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      child.kill('SIGTERM')
+      reject(new Error(`akashi up is not ready after ${VERB_TIMEOUT_MS / 1000} s: ${output}`))
+    }, VERB_TIMEOUT_MS)
+    const take = (text: string) => {
+      output += text
+      const found = /^ready (\S+)$/m.exec(output)?.[1]
+      if (found === undefined) return
+      clearTimeout(timer)
+      resolve(found)
+    }
+    child.stdout?.setEncoding('utf8').on('data', take)
+    child.stderr?.setEncoding('utf8').on('data', take)
+    exited.then((status) => {
+      clearTimeout(timer)
+      reject(new Error(`akashi up ended with status ${status}: ${output}`))
+    }, reject)
+  })
+  return { url, pid: child.pid ?? 0, output: () => output, exited, stop }
+}
+
+function start(args: readonly string[], { env = {}, cwd }: RunOptions): ChildProcess {
+  const { PATH = '', HOME = '' } = process.env
+  return spawn(launcher, args, {
+    env: { PATH, HOME, ...env },
+    // A terminal's Ctrl-C is for whoever started this one, who then stops it in order.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(cwd === undefined ? {} : { cwd }),
+  })
+}
+
+async function ended(child: ChildProcess): Promise<number | null> {
+  const [status] = await once(child, 'close')
+  return typeof status === 'number' ? status : null
+}

@@ -1,0 +1,99 @@
+/** What the demo acts with: its Akashi, logins to its database, and a terminal that shows each command. */
+import { join } from 'node:path'
+import { table } from '../../src/cli/output/table.ts'
+import { loadConfig } from '../../src/foundation/index.ts'
+import type { Actor, Database, DirectSession } from '../../src/postgres/index.ts'
+import { findConnections, openKeys } from '../../src/start/index.ts'
+import { akashi, type Outcome } from '../akashi-process.ts'
+import type { Messages } from './messages.ts'
+import type { Terminal } from './terminal.ts'
+
+/** Lines of an answer that are shown. */
+const SHOWN_LINES = 20
+
+/** A step did not find what it should. */
+export class Unexpected extends Error {}
+
+export interface Stage {
+  readonly terminal: Terminal
+  readonly text: Messages
+  readonly data: string
+  /** Shows and runs a verb, whose status must be this one, and the first lines that it prints. `> file` is only shown. */
+  run(args: readonly string[], status?: number, lines?: number): Promise<Outcome>
+  /** Shows and runs statements as the application, on behalf of somebody. */
+  asShop(name: string, actor: Actor, ...statements: string[]): Promise<void>
+  /** Shows a query and its answer. */
+  ask<R>(query: string): Promise<R[]>
+  readonly superuser: Database
+  close(): Promise<void>
+}
+
+export async function openStage(data: string, terminal: Terminal, text: Messages): Promise<Stage> {
+  const settings = await loadConfig({
+    flags: { data },
+    configFile: undefined,
+    environment: {},
+    directory: data,
+  })
+  const connections = await findConnections(settings)
+  const keyring = await openKeys(settings)
+  const key = await keyring.ensure('context')
+  const shop = connections.open('app', {
+    poolSize: 1,
+    contextKey: { id: key.id, secret: await keyring.secret(key.id) },
+  })
+  const auditor = connections.open('security_admin', { poolSize: 1 })
+  const superuser = connections.open('owner', { poolSize: 1 })
+  return {
+    terminal,
+    text,
+    data,
+    superuser,
+    run: async (args, status = 0, lines = SHOWN_LINES) => {
+      terminal.command('$', `akashi ${args.join(' ')}`)
+      const verb = args.filter((argument) => !argument.startsWith('> '))
+      const outcome = await akashi(verb, { cwd: data, env: { AKASHI_DATA: data } })
+      const printed = outcome.stdout === '' ? outcome.stderr : outcome.stdout
+      if (lines > 0) await terminal.output(printed.split('\n').slice(0, lines).join('\n'))
+      if (outcome.status !== status)
+        throw new Unexpected(`akashi ${args[0]}: ${outcome.status}, not ${status}`)
+      return outcome
+    },
+    asShop: (name, actor, ...statements) =>
+      shop.transaction(actor, async (session) => {
+        for (const statement of statements) {
+          terminal.command(`${name} =>`, statement)
+          await session.query(statement)
+        }
+      }),
+    ask: async <R>(query: string) => {
+      terminal.command('auditor =>', query)
+      const { rows } = await auditor.transaction({}, (session) => session.query<R & object>(query))
+      const columns = Object.keys(rows[0] ?? {})
+      const cells = rows.map((row) => columns.map((column) => new Map(Object.entries(row)).get(column)))
+      await terminal.output(table(columns, cells))
+      return rows
+    },
+    close: async () => {
+      await Promise.all([shop.close(), auditor.close(), superuser.close()])
+      await keyring.close()
+    },
+  }
+}
+
+/** Shows and runs statements as the superuser. */
+export async function runShown(
+  { terminal }: Stage,
+  session: DirectSession,
+  statements: readonly string[],
+): Promise<void> {
+  for (const statement of statements) {
+    terminal.command('superuser =#', statement)
+    await session.query(statement)
+  }
+}
+
+/** The file in which the log of the demo lies when it is generated. */
+export function generatedLog(data: string): string {
+  return join(data, 'sshd.log')
+}

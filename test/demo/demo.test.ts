@@ -1,0 +1,50 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { expect, it } from 'vitest'
+import { messages } from '../../scripts/demo/messages.ts'
+import { WIDTH_CELLS, width } from '../../scripts/demo/terminal.ts'
+
+const script = resolve(import.meta.dirname, '../../scripts/demo.ts')
+const DEMO_TIMEOUT_MS = 120_000
+
+interface Run {
+  readonly status: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function demo(args: readonly string[]): Promise<Run> {
+  const { PATH = '', HOME = '' } = process.env
+  return new Promise((done) => {
+    execFile(process.execPath, [script, ...args], { env: { PATH, HOME } }, (error, stdout, stderr) => {
+      done({ status: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
+    })
+  })
+}
+
+it.each(['en', 'ja'] as const)(
+  'shows the whole thread and names five tamperings (%s)',
+  async (language) => {
+    const { status, stdout, stderr } = await demo(['--fast', '--lang', language])
+    expect(status, stdout + stderr).toBe(0)
+    expect(stderr).toBe('')
+    const text = messages[language]
+    const found = [...stdout.matchAll(/^ {2,5}(changed|removed|added|trigger)\b/gm)].map(([, kind]) => kind)
+    expect(found).toEqual(['changed', 'removed', 'added', 'changed', 'trigger'])
+    for (const title of Object.values(text.tamperings)) expect(stdout).toContain(title)
+    expect(stdout.split(text.undone)).toHaveLength(6)
+    expect(stdout).toMatch(/^ {3}hanako +192\.0\.2\.10 +true +INSERT +orders +1001 +12800$/m)
+    expect(stdout).toMatch(/^ {3}taro +192\.0\.2\.20 +true +UPDATE +orders +1001 +12800 +9800$/m)
+    expect(stdout).toMatch(/; 0 events are new/)
+    expect(stdout).toContain(text.proven)
+    expect(stdout).toContain(text.forgedProof)
+    expect(stdout).toContain(text.end)
+    expect(stdout).not.toContain('\u001b')
+    expect(stdout.split('\n').filter((line) => width(line) > WIDTH_CELLS)).toEqual([])
+    const folder = /AKASHI_DATA=(\S+)/.exec(stdout)?.[1] ?? ''
+    expect(folder).not.toBe('')
+    expect(existsSync(folder)).toBe(false)
+  },
+  DEMO_TIMEOUT_MS,
+)
