@@ -1,6 +1,5 @@
 /** What the demo acts with: its Akashi, logins to its database, and a terminal that shows each command. */
 import { join } from 'node:path'
-import { table } from '../../src/cli/output/table.ts'
 import { loadConfig } from '../../src/foundation/index.ts'
 import type { Actor, Database, DirectSession } from '../../src/postgres/index.ts'
 import { findConnections, openKeys } from '../../src/start/index.ts'
@@ -71,7 +70,7 @@ export async function openStage(data: string, terminal: Terminal, text: Messages
       const { rows } = await auditor.transaction({}, (session) => session.query<R & object>(query))
       const columns = Object.keys(rows[0] ?? {})
       const cells = rows.map((row) => columns.map((column) => new Map(Object.entries(row)).get(column)))
-      await terminal.output(table(columns, cells))
+      await terminal.output(aligned([columns, ...cells]))
       return rows
     },
     close: async () => {
@@ -96,4 +95,23 @@ export async function runShown(
 /** The file in which the log of the demo lies when it is generated. */
 export function generatedLog(data: string): string {
   return join(data, 'sshd.log')
+}
+
+/** Lines of cells, each column as wide as its widest cell. */
+function aligned(lines: readonly (readonly unknown[])[]): string {
+  const text = lines.map((line) =>
+    line.map((cell) => (cell === null || cell === undefined ? '' : String(cell))),
+  )
+  const widths = text.reduce<number[]>(
+    (widest, line) => line.map((cell, column) => Math.max(widest[column] ?? 0, cell.length)),
+    [],
+  )
+  return text
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
 }

@@ -30,5 +30,6 @@ test('the schedule goes down after it was used, but not with its history', async
   const steps = applied.filter((migration) => migration.version >= VERSION).length
   await expect(migrateDown({ ...options, steps })).rejects.toThrow('lifecycle.job_runs')
   await database.asSuperuser((session) => session.query('delete from lifecycle.job_runs'))
-  expect(await migrateDown({ ...options, steps })).toContain('000009_schedule')
+  // The later ones are down already: each is a transaction of its own.
+  expect(await migrateDown({ ...options, steps: 1 })).toEqual(['000009_schedule'])
 })

@@ -66,7 +66,7 @@ export function ledgerRoutes(app: App, { trail }: Services): void {
         tags: ['ledger'],
         params: z.strictObject({ log: z.string(), '*': z.string() }),
         response: {
-          200: z.instanceof(Buffer).describe('a signed note, hashes or entries'),
+          200: z.unknown().describe('a signed note, hashes or entries'),
           401: problemResponse,
           404: problemResponse,
         },
