@@ -23,6 +23,9 @@ export const MAX_REJECTIONS_LISTED = 1_000
 /** Milliseconds for one statement of a load, which may make partitions for many days. */
 const LOAD_TIMEOUT_MS = 300_000
 
+/** Each write is a message to the server and its own system call: rows go together. */
+const COPY_CHUNK_CHARACTERS = 65_536
+
 /** A partition is attached only when its table's lock comes at once; how often that is tried. */
 const PARTITION_ATTEMPTS = 10
 const PARTITION_PAUSE_MS = 500
@@ -181,10 +184,14 @@ async function writeCopy(copy: Writable, batch: readonly SecurityEvent[]): Promi
   const finished = once(copy, 'finish')
   // The write below fails with the same error; without a handler this promise would be a second one.
   finished.catch(() => undefined)
+  let chunk = ''
   for (const event of batch) {
-    const line = columns.map((column) => field(event[column])).join('\t')
-    if (!copy.write(`${line}\n`)) await Promise.race([once(copy, 'drain'), finished])
+    chunk += `${columns.map((column) => field(event[column])).join('\t')}\n`
+    if (chunk.length < COPY_CHUNK_CHARACTERS) continue
+    if (!copy.write(chunk)) await Promise.race([once(copy, 'drain'), finished])
+    chunk = ''
   }
+  if (chunk !== '') copy.write(chunk)
   copy.end()
   await finished
 }
@@ -194,5 +201,7 @@ const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '
 function field(value: unknown): string {
   if (value === null || value === undefined) return '\\N'
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
+  // Few values hold any of them, and looking is much cheaper than replacing.
+  if (!/[\\\t\n\r]/.test(text)) return text
   return text.replaceAll(/[\\\t\n\r]/g, (character) => escapes[character] ?? character)
 }
