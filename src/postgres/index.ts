@@ -1,5 +1,6 @@
 export { type Capabilities, readCapabilities } from './capabilities.ts'
 export type { ContextKey } from './context.ts'
+export { type DriverPool, openDriverPool } from './driver-pool.ts'
 export * from './embedded/index.ts'
 export * from './migrate/index.ts'
 export { type DatabaseOptions, openDatabase } from './pool.ts'

@@ -3,7 +3,7 @@
  * kept.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errno } from '../foundation/index.ts'
 
@@ -13,6 +13,8 @@ const PREFIX = 'akashi_bootstrap_'
 export interface BootstrapKey {
   /** The key itself, only when this call made it. */
   readonly created: string | undefined
+  /** Forgets a key that this call made and nobody was shown; the next start makes another. */
+  discard(): Promise<void>
   /** Whether a presented key is the one, in constant time. */
   matches(presented: string): boolean
 }
@@ -36,6 +38,9 @@ export async function openBootstrapKey(dataDir: string): Promise<BootstrapKey> {
   }
   return {
     created,
+    discard: async () => {
+      if (created !== undefined) await rm(file, { force: true })
+    },
     matches: (presented) => {
       const given = digest(presented)
       return given.length === expected.length && timingSafeEqual(given, expected)

@@ -34,6 +34,8 @@ export async function serve(
     const trail = connections.open('security_admin', { poolSize: settings.poolSize })
     cleanup.defer(() => trail.close())
     const bootstrapKey = await openBootstrapKey(settings.data)
+    let shown = false
+    cleanup.defer(() => (shown ? undefined : bootstrapKey.discard()))
     const http = await serveHttp({
       host: settings.host,
       port: settings.port,
@@ -46,6 +48,7 @@ export async function serve(
     })
     cleanup.defer(() => http.close())
     onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
+    shown = true
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
   } finally {
     await cleanup.disposeAsync()

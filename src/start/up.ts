@@ -46,6 +46,8 @@ export async function up(options: UpOptions): Promise<void> {
     cleanup.defer(() => trail.close())
     // Before the worker, so that a taken port is known while nothing has begun.
     const bootstrapKey = await openBootstrapKey(settings.data)
+    let shown = false
+    cleanup.defer(() => (shown ? undefined : bootstrapKey.discard()))
     const http = await serveHttp({
       host: settings.host,
       port: settings.port,
@@ -77,6 +79,7 @@ export async function up(options: UpOptions): Promise<void> {
     })
     cleanup.defer(() => removeRunRecord(settings.data))
     onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
+    shown = true
     const ended = await Promise.race([aborted(signal), server.exited])
     if (ended !== undefined) {
       throw new AkashiError('unavailable', `PostgreSQL ended (${ended.signal ?? `status ${ended.code}`})`, {

@@ -4,7 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { makeWorkerUtils, type ParsedCronItem, type Runner, run } from 'graphile-worker'
 import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
-import { anonymous, type Database, type DirectSession } from '../../postgres/index.ts'
+import {
+  anonymous,
+  type Database,
+  type DirectSession,
+  type DriverPool,
+  openDriverPool,
+} from '../../postgres/index.ts'
 import type { Logger } from '../log.ts'
 import { execute } from './execute.ts'
 import { CANCEL_MS, CONCURRENT_JOBS, FINISH_MS, QUEUE_POOL_SIZE, RELOAD_MS } from './limits.ts'
@@ -74,14 +80,20 @@ class Life {
       await prepareQueue(this.#session, this.#options)
       await database.transaction(anonymous, (session) => session.query('select lifecycle.close_stale_runs()'))
       await this.#session.listen('akashi_jobs', () => this.#wake())
-      const runner = await this.#startQueue()
+      // The queue's own pool would lose its error handlers before its connections end.
+      const pool = openDriverPool(this.#options.directUrl, QUEUE_POOL_SIZE)
       try {
-        await this.#reload(runner)
-        log.info({ worker: this.#name }, 'the worker runs')
-        onStarted()
-        await this.#keepTimetable(runner)
+        const runner = await this.#startQueue(pool)
+        try {
+          await this.#reload(runner)
+          log.info({ worker: this.#name }, 'the worker runs')
+          onStarted()
+          await this.#keepTimetable(runner)
+        } finally {
+          await this.#stop(runner)
+        }
       } finally {
-        await this.#stop(runner)
+        await within(CANCEL_MS, pool.end())
       }
     } finally {
       signal.removeEventListener('abort', onAbort)
@@ -103,10 +115,9 @@ class Life {
     this.#wake()
   }
 
-  async #startQueue(): Promise<Runner> {
+  async #startQueue(pgPool: DriverPool): Promise<Runner> {
     const runner = await run({
-      connectionString: this.#options.directUrl,
-      maxPoolSize: QUEUE_POOL_SIZE,
+      pgPool,
       concurrency: CONCURRENT_JOBS,
       noHandleSignals: true,
       logger: queueLogger(this.#options.log),
@@ -242,16 +253,17 @@ async function prepareQueue(session: DirectSession, { directUrl, log }: LifeOpti
   const lock = `hashtextextended('akashi.queue', 0)`
   await session.query(`select pg_advisory_lock(${lock})`)
   try {
-    const utils = await makeWorkerUtils({
-      connectionString: directUrl,
-      maxPoolSize: 2,
-      logger: queueLogger(log),
-    })
+    const pgPool = openDriverPool(directUrl, 2)
     try {
-      // What workers left behind that were killed.
-      await utils.cleanup({ tasks: ['DELETE_PERMAFAILED_JOBS'] })
+      const utils = await makeWorkerUtils({ pgPool, logger: queueLogger(log) })
+      try {
+        // What workers left behind that were killed.
+        await utils.cleanup({ tasks: ['DELETE_PERMAFAILED_JOBS'] })
+      } finally {
+        await utils.release()
+      }
     } finally {
-      await utils.release()
+      await pgPool.end()
     }
   } catch (error) {
     throw new AkashiError('unavailable', 'the job queue could not be prepared', {
