@@ -1,8 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Keyring, openKeyring } from '../src/keys/index.ts'
-import { type Database, openDatabase, type Session, startEmbedded } from '../src/postgres/index.ts'
+import {
+  type Database,
+  openDatabase,
+  removeCluster,
+  type Session,
+  startEmbedded,
+} from '../src/postgres/index.ts'
 import { type Connections, prepareCluster } from '../src/start/index.ts'
 
 /** A cluster of its own with every migration applied, as `akashi up` makes it (fsync on). */
@@ -19,6 +25,8 @@ export interface BenchCluster {
 
 export async function benchCluster(): Promise<BenchCluster> {
   const dataDir = await mkdtemp(join(tmpdir(), 'akashi-bench-'))
+  // The server's account must reach it, or the cluster is kept elsewhere.
+  await chmod(dataDir, 0o711)
   const server = await startEmbedded({ dataDir, port: 0 })
   const keyring = await openKeyring(`file:${join(dataDir, 'keys')}`)
   const connections = await prepareCluster({ server, keyring })
@@ -43,6 +51,7 @@ export async function benchCluster(): Promise<BenchCluster> {
       await Promise.all(open.map((database) => database.close()))
       await keyring.close()
       await server.stop()
+      await removeCluster(dataDir)
       await rm(dataDir, { recursive: true, force: true })
     },
   }

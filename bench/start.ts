@@ -1,10 +1,11 @@
 /** How long `akashi up` takes to be ready on a data folder that exists, and what Node then holds in memory. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { removeCluster } from '../src/postgres/index.ts'
 import { atMost, type Benchmark, figure, median } from './harness.ts'
 
 const main = new URL('../src/cli/main.ts', import.meta.url).pathname
@@ -40,6 +41,7 @@ export const start: Benchmark = {
   description: '`akashi up` to its ready line, second start and later',
   async run({ rounds, progress }) {
     const data = await mkdtemp(join(tmpdir(), 'akashi-bench-start-'))
+    await chmod(data, 0o711)
     try {
       const first = await up(data)
       progress(`first start: ${first.seconds.toFixed(2)} s`)
@@ -59,6 +61,7 @@ export const start: Benchmark = {
         atMost('memory of Node when ready', median(resident), 'MiB', 250),
       ]
     } finally {
+      await removeCluster(data)
       await rm(data, { recursive: true, force: true })
     }
   },
