@@ -13,6 +13,13 @@ const nodePrefix = Buffer.from([0x01])
 
 export const emptyRoot: Buffer = createHash('sha256').digest()
 
+/** Hashes that stand side by side, each as its own view. */
+export function splitHashes(hashes: Buffer): Buffer[] {
+  const split: Buffer[] = []
+  for (let at = 0; at < hashes.length; at += HASH_BYTES) split.push(hashes.subarray(at, at + HASH_BYTES))
+  return split
+}
+
 export function leafHash(entry: Uint8Array): Buffer {
   return oneShot('sha256', Buffer.concat([leafPrefix, entry]), 'buffer')
 }

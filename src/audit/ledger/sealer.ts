@@ -10,8 +10,8 @@ import { anonymous, type Database, type Session } from '../../postgres/index.ts'
 import { checkpointText } from './checkpoint.ts'
 import { postgresEntrySql } from './encoding.ts'
 import type { LogDefinition } from './logs.ts'
-import { emptyRoot, HASH_BYTES, leafHash } from './merkle.ts'
-import { type Head, lockHead, tileReader, writeTiles } from './store.ts'
+import { emptyRoot, leafHash, splitHashes } from './merkle.ts'
+import { type Head, lockHead, readHead, tileReader, writeTiles } from './store.ts'
 import { TiledTree } from './tiles.ts'
 
 /** Rows that one transaction of the sealer takes; bounds its memory and how long it holds the head. */
@@ -54,10 +54,16 @@ async function sealBatch(
   keyring: Keyring,
   log: LogDefinition,
 ): Promise<{ rows: number; size: bigint }> {
-  // A checkpoint that a crash could take back would be a fork.
-  await session.query('set local synchronous_commit = on')
-  await session.query('set local enable_seqscan = off')
   await session.query('select audit.assert_unfiltered($1::regclass)', [`${log.schema}.${log.table}`])
+  // A checkpoint that a crash could take back would be a fork. Waiting rows are found by their index, whatever
+  // the statistics of a table that only grows say.
+  await session.query(
+    "select set_config('synchronous_commit', 'on', true), set_config('enable_seqscan', 'off', true)",
+  )
+  // Locking the head writes, and the sealer looks several times a second: an idle database stays idle.
+  const seen = await readHead(session, log.log)
+  if (seen !== undefined && !(await hasRowsBelowFrontier(session, log, seen)))
+    return { rows: 0, size: seen.size }
   const head = await lockHead(session, log.log, emptyRoot)
   const batch = await takeEntries(session, log, head)
   if (batch === undefined) return { rows: 0, size: head.size }
@@ -81,6 +87,22 @@ async function sealBatch(
   return { rows: batch.count, size: tree.size }
 }
 
+async function hasRowsBelowFrontier(session: Session, log: LogDefinition, head: Head): Promise<boolean> {
+  const { rows } = await session.query<{ found: boolean }>(
+    `select exists (${waitingRowsSql(log, '$1', '$2')}) as found`,
+    [head.lastXid, head.lastSeq],
+  )
+  return rows[0]?.found === true
+}
+
+/** Rows behind (xid, seq) whose transactions have all ended. */
+function waitingRowsSql(log: LogDefinition, xid: string, seq: string): string {
+  return `
+      select r.* from ${log.schema}.${log.table} r
+      where (r.xid, r.seq) > (${xid}::xid8, ${seq}::bigint)
+        and r.xid < (select pg_snapshot_xmin(pg_current_snapshot()))`
+}
+
 async function takeEntries(session: Session, log: LogDefinition, head: Head): Promise<Batch | undefined> {
   const { rows } = await session.query<Batch>(takeEntriesSql(log), [
     log.log,
@@ -98,9 +120,7 @@ function takeEntriesSql(log: LogDefinition): string {
   const entry = postgresEntrySql(log)
   return `
     with batch as (
-      select r.* from ${log.schema}.${log.table} r
-      where (r.xid, r.seq) > ($2::xid8, $3::bigint)
-        and r.xid < (select pg_snapshot_xmin(pg_current_snapshot()))
+${waitingRowsSql(log, '$2', '$3')}
       order by r.xid, r.seq
       limit $5
     ), hashed as materialized (
@@ -116,10 +136,4 @@ function takeEntriesSql(log: LogDefinition): string {
            (array_agg(xid::text order by place desc))[1] as "lastXid",
            (array_agg(seq::text order by place desc))[1] as "lastSeq"
     from hashed`
-}
-
-function splitHashes(hashes: Buffer): Buffer[] {
-  const entries: Buffer[] = []
-  for (let at = 0; at < hashes.length; at += HASH_BYTES) entries.push(hashes.subarray(at, at + HASH_BYTES))
-  return entries
 }

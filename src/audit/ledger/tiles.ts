@@ -4,7 +4,7 @@
  * tree, and so every root and proof, is computed with a few reads.
  */
 import { AkashiError } from '../../foundation/index.ts'
-import { emptyRoot, HASH_BYTES, nodeHash, treeRoot } from './merkle.ts'
+import { emptyRoot, HASH_BYTES, nodeHash, splitHashes, treeRoot } from './merkle.ts'
 
 /** Hashes in a full tile. */
 export const TILE_WIDTH = 256
@@ -21,8 +21,7 @@ export type TileReader = (key: TileKey) => Promise<Buffer | undefined>
 
 /** The root of 2^k hashes given side by side. */
 function fold(hashes: Buffer): Buffer {
-  let row: Buffer[] = []
-  for (let at = 0; at < hashes.length; at += HASH_BYTES) row.push(hashes.subarray(at, at + HASH_BYTES))
+  let row = splitHashes(hashes)
   while (row.length > 1) {
     const next: Buffer[] = []
     for (let i = 0; i + 1 < row.length; i += 2) {
