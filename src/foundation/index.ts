@@ -1,3 +1,4 @@
+export * from './aborted.ts'
 export * from './clock.ts'
 export * from './config/index.ts'
 export * from './errors.ts'

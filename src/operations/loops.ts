@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { aborted } from '../foundation/index.ts'
 import type { Database, DirectSession } from '../postgres/index.ts'
 import type { Logger } from './log.ts'
 
@@ -149,10 +150,4 @@ function backoff(intervalMs: number, failures: number): number {
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined)
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) {
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
-  }
 }

@@ -4,9 +4,52 @@ import { buildApp } from '../http/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import { openMetrics, threadState } from '../operations/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
-import type { BootstrapKey } from './bootstrap-key.ts'
+import { type BootstrapKey, openBootstrapKey } from './bootstrap-key.ts'
+import type { Connections } from './connections.ts'
+import type { Settings } from './settings.ts'
 
-export interface HttpParts {
+export interface NodeParts {
+  readonly settings: Settings
+  readonly version: string
+  readonly log: Logger
+  readonly connections: Connections
+  /** Of the role `worker`: reads what the page and the metrics show. */
+  readonly database: Database
+  readonly store: ObjectStore
+}
+
+export interface Ready {
+  readonly url: string
+  /** There on the first start only. */
+  readonly bootstrapKey: string | undefined
+}
+
+/**
+ * Serves HTTP until `cleanup` is disposed. Call `announce` once all of the process serves: until then a key
+ * that was made now counts as shown to nobody, and is forgotten.
+ */
+export async function openNode(
+  parts: NodeParts,
+  cleanup: AsyncDisposableStack,
+): Promise<{ readonly url: string; announce(onReady: (ready: Ready) => void): void }> {
+  const { settings, connections, ...rest } = parts
+  const trail = connections.open('security_admin', { poolSize: settings.poolSize })
+  cleanup.defer(() => trail.close())
+  const bootstrapKey = await openBootstrapKey(settings.data)
+  let shown = false
+  cleanup.defer(() => (shown ? undefined : bootstrapKey.discard()))
+  const http = await serveHttp({ ...rest, host: settings.host, port: settings.port, trail, bootstrapKey })
+  cleanup.defer(() => http.close())
+  return {
+    url: http.url,
+    announce: (onReady) => {
+      onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
+      shown = true
+    },
+  }
+}
+
+interface HttpParts {
   readonly host: string
   readonly port: number
   readonly version: string
@@ -19,13 +62,13 @@ export interface HttpParts {
   readonly bootstrapKey: BootstrapKey
 }
 
-export interface HttpServer {
+interface HttpServer {
   readonly url: string
   close(): Promise<void>
 }
 
 /** Serves HTTP until it is closed; requests under way may finish. */
-export async function serveHttp(parts: HttpParts): Promise<HttpServer> {
+async function serveHttp(parts: HttpParts): Promise<HttpServer> {
   const { host, port, version, log, database, trail, store, bootstrapKey } = parts
   const app = buildApp({
     version,

@@ -1,8 +1,7 @@
 /** `akashi serve` and `akashi work`: the same parts over a PostgreSQL that runs elsewhere. */
-import { AkashiError, type Logger } from '../foundation/index.ts'
-import { openBootstrapKey } from './bootstrap-key.ts'
+import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
 import { findConnections } from './connections.ts'
-import { serveHttp } from './http.ts'
+import { openNode, type Ready } from './http.ts'
 import { openKeys, openObjects } from './places.ts'
 import { openDataFolder } from './run-record.ts'
 import type { Settings } from './settings.ts'
@@ -19,7 +18,7 @@ export interface ProcessOptions {
 /** A stateless HTTP node; any number may serve one database. */
 export async function serve(
   options: ProcessOptions & {
-    readonly onReady: (ready: { readonly url: string; readonly bootstrapKey: string | undefined }) => void
+    readonly onReady: (ready: Ready) => void
   },
 ): Promise<void> {
   const { settings, version, log, signal, onReady } = options
@@ -31,25 +30,9 @@ export async function serve(
     const connections = await findConnections(settings)
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
-    const trail = connections.open('security_admin', { poolSize: settings.poolSize })
-    cleanup.defer(() => trail.close())
-    const bootstrapKey = await openBootstrapKey(settings.data)
-    let shown = false
-    cleanup.defer(() => (shown ? undefined : bootstrapKey.discard()))
-    const http = await serveHttp({
-      host: settings.host,
-      port: settings.port,
-      version,
-      log,
-      database,
-      trail,
-      store,
-      bootstrapKey,
-    })
-    cleanup.defer(() => http.close())
-    onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
-    shown = true
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    const node = await openNode({ settings, version, log, connections, database, store }, cleanup)
+    node.announce(onReady)
+    await aborted(signal)
   } finally {
     await cleanup.disposeAsync()
   }

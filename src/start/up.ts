@@ -1,8 +1,7 @@
 /** `akashi up`: everything in one process, over an embedded PostgreSQL, a local object store and local keys. */
-import { AkashiError, type Logger } from '../foundation/index.ts'
+import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
 import { startEmbedded } from '../postgres/index.ts'
-import { openBootstrapKey } from './bootstrap-key.ts'
-import { serveHttp } from './http.ts'
+import { openNode, type Ready } from './http.ts'
 import { openKeys, openObjects } from './places.ts'
 import { prepareCluster } from './prepare-cluster.ts'
 import { openDataFolder, removeRunRecord, writeRunRecord } from './run-record.ts'
@@ -15,8 +14,8 @@ export interface UpOptions {
   readonly log: Logger
   /** Stops everything in order. */
   readonly signal: AbortSignal
-  /** Called once, when all of it serves. `bootstrapKey` is there on the first start only. */
-  readonly onReady: (ready: { readonly url: string; readonly bootstrapKey: string | undefined }) => void
+  /** Called once, when all of it serves. */
+  readonly onReady: (ready: Ready) => void
 }
 
 /** Resolves when everything was stopped by the signal; throws when a part of it fails. */
@@ -42,23 +41,8 @@ export async function up(options: UpOptions): Promise<void> {
     const connections = await prepareCluster({ server, keyring, signal })
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
-    const trail = connections.open('security_admin', { poolSize: settings.poolSize })
-    cleanup.defer(() => trail.close())
     // Before the worker, so that a taken port is known while nothing has begun.
-    const bootstrapKey = await openBootstrapKey(settings.data)
-    let shown = false
-    cleanup.defer(() => (shown ? undefined : bootstrapKey.discard()))
-    const http = await serveHttp({
-      host: settings.host,
-      port: settings.port,
-      version,
-      log,
-      database,
-      trail,
-      store,
-      bootstrapKey,
-    })
-    cleanup.defer(() => http.close())
+    const node = await openNode({ settings, version, log, connections, database, store }, cleanup)
     const stopping = new AbortController()
     const worker = await runWorker({
       connections,
@@ -74,12 +58,11 @@ export async function up(options: UpOptions): Promise<void> {
     })
     await writeRunRecord(settings.data, {
       pid: process.pid,
-      http: http.url,
+      http: node.url,
       startedAt: new Date().toISOString(),
     })
     cleanup.defer(() => removeRunRecord(settings.data))
-    onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
-    shown = true
+    node.announce(onReady)
     const ended = await Promise.race([aborted(signal), server.exited])
     if (ended !== undefined) {
       throw new AkashiError('unavailable', `PostgreSQL ended (${ended.signal ?? `status ${ended.code}`})`, {
@@ -89,11 +72,4 @@ export async function up(options: UpOptions): Promise<void> {
   } finally {
     await cleanup.disposeAsync()
   }
-}
-
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined)
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
-  })
 }

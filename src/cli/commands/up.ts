@@ -1,3 +1,4 @@
+import { announce } from '../announce.ts'
 import type { Register } from '../invocation.ts'
 import { readVersion } from '../version.ts'
 
@@ -15,12 +16,7 @@ export const up: Register = (program, perform) => {
           version: readVersion(),
           log: await cli.log(),
           signal: cli.signal,
-          onReady: ({ url, bootstrapKey }) => {
-            if (bootstrapKey !== undefined) {
-              cli.note(`the key to ${url}/v1, shown this once: ${bootstrapKey}`)
-            }
-            cli.print({ ready: url }, `ready ${url}`)
-          },
+          onReady: announce(cli),
         })
         return 0
       }),

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, aborted } from '../../foundation/index.ts'
 import type { Register } from '../invocation.ts'
 
 export const witness: Register = (program, perform) => {
@@ -89,10 +89,7 @@ function serve(group: Command, perform: Parameters<Register>[1]): void {
             { ready: server.url, key: server.verifierKey },
             `ready ${server.url}\nkey ${server.verifierKey}`,
           )
-          await new Promise<void>((resolve) => {
-            if (cli.signal.aborted) resolve()
-            else cli.signal.addEventListener('abort', () => resolve(), { once: true })
-          })
+          await aborted(cli.signal)
           await server.close()
           return 0
         } catch (error) {
