@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
+import type { Bus, Feed } from '../chat/index.ts'
 import type { Database } from '../postgres/index.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -20,6 +21,10 @@ export interface Services {
   readonly trail: Database
   /** Of the role `app`: row-level security decides what whoever asks finds. */
   readonly app: Database
+  /** Of the role `worker`: what no user's rights are about. */
+  readonly worker: Database
+  /** What tells sockets of news, on this node and on others. */
+  readonly chat: { readonly bus: Bus; readonly feed: Feed }
   readonly metrics: Registry
   /** Compares in constant time. Guards /v1 until identity exists. */
   readonly bootstrapKey: (presented: string) => boolean

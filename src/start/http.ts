@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { type Bus, type Feed, localBus, openFeed, redisBus } from '../chat/index.ts'
 import { AkashiError, errno, type Logger } from '../foundation/index.ts'
 import { buildApp } from '../http/index.ts'
 import type { Keyring } from '../keys/index.ts'
@@ -43,6 +44,10 @@ export async function openNode(
     contextKey: { id: contextKey.id, secret: await keyring.secret(contextKey.id) },
   })
   cleanup.defer(() => app.close())
+  const bus = settings.redisUrl === undefined ? localBus() : await redisBus(settings.redisUrl, rest.log)
+  cleanup.defer(() => bus.close())
+  const feed = openFeed({ app, worker: rest.database, bus, log: rest.log })
+  cleanup.defer(() => feed.close())
   const bootstrapKey = await openBootstrapKey(settings.data)
   let shown = false
   cleanup.defer(() => (shown ? undefined : bootstrapKey.discard()))
@@ -52,6 +57,7 @@ export async function openNode(
     port: settings.port,
     trail,
     app,
+    chat: { bus, feed },
     bootstrapKey,
   })
   cleanup.defer(() => http.close())
@@ -75,6 +81,7 @@ interface HttpParts {
   readonly trail: Database
   /** Of the role `app`: what users do. */
   readonly app: Database
+  readonly chat: { readonly bus: Bus; readonly feed: Feed }
   readonly store: ObjectStore
   readonly bootstrapKey: BootstrapKey
 }
@@ -92,6 +99,8 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
     log,
     trail,
     app: parts.app,
+    worker: database,
+    chat: parts.chat,
     metrics: openMetrics(() => threadState(database)),
     bootstrapKey: (presented) => bootstrapKey.matches(presented),
     threadState: (signal) => threadState(database, signal),

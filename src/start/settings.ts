@@ -11,6 +11,7 @@ export type Settings = Pick<
   | 'objectStoreUrl'
   | 'keysUrl'
   | 'keysPassphrase'
+  | 'redisUrl'
   | 'poolSize'
   | 'statementTimeoutMs'
 >

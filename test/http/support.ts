@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
+import { localBus } from '../../src/chat/index.ts'
 import {
   buildApp,
   type HttpLimits,
@@ -33,6 +34,12 @@ const noDatabase: Services['trail'] = {
   close: () => Promise.resolve(),
 }
 
+const noFeed: Services['chat']['feed'] = {
+  subscribe: async () => null,
+  listeners: () => [],
+  close: async () => undefined,
+}
+
 export function fakeServices(changes: Partial<Services> = {}): Services {
   return {
     version: '0.0.0-test',
@@ -41,6 +48,8 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     threadState: async () => thread,
     trail: noDatabase,
     app: noDatabase,
+    worker: noDatabase,
+    chat: { bus: localBus(), feed: noFeed },
     metrics: new Registry(),
     bootstrapKey: (presented) => presented === KEY,
     ...changes,

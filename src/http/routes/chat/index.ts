@@ -1,3 +1,4 @@
+import { chatSocket } from '../../realtime/socket.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 import { memberRoutes } from './members.ts'
@@ -8,6 +9,7 @@ import { requireUser } from './signed-in.ts'
 
 /** Everything under /v1/chat. */
 export function chatRoutes(v1: App, services: Services): void {
+  chatSocket(v1, services)
   v1.register(
     (app: App, _, done) => {
       requireUser(app)
