@@ -128,7 +128,7 @@ export const configSchema = z.strictObject({
   redisUrl: setting({
     ...url('redis', 'rediss'),
     env: 'REDIS_URL',
-    meaning: 'Fans messages out between several HTTP nodes. Without it, PostgreSQL does.',
+    meaning: 'Tells several HTTP nodes of news at once. Without it, each looks into the database every second.',
   }),
   organisationTimeZone: setting({
     schema: z.string().refine(isTimeZone).default('Asia/Tokyo'),
