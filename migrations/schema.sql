@@ -74,6 +74,10 @@ alter type lifecycle.partition_action owner to akashi_owner;
 create sequence audit.audit_logs_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 alter sequence audit.audit_logs_seq owner to akashi_owner;
 
+create sequence auth.login_attempts_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
+alter sequence auth.login_attempts_seq owner to akashi_owner;
+grant usage on sequence auth.login_attempts_seq to akashi_app;
+
 create sequence security.security_events_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 alter sequence security.security_events_seq owner to akashi_owner;
 grant usage on sequence security.security_events_seq to akashi_app;
@@ -344,6 +348,121 @@ create policy witnesses_read on audit.witnesses for select to akashi_security_ad
 grant select on audit.witnesses to akashi_security_admin;
 grant select on audit.witnesses to akashi_worker;
 
+create table auth.api_keys (
+  id uuid default gen_random_uuid() not null,
+  name character varying(255) not null,
+  key_hash character varying(255) not null,
+  key_prefix character varying(10) not null,
+  service_name character varying(255) not null,
+  tier character varying(20) not null,
+  permissions jsonb default '[]'::jsonb not null,
+  user_id uuid,
+  service_account_id uuid,
+  replaces uuid,
+  expires_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  is_active boolean default true not null,
+  revoked_at timestamp with time zone,
+  created_by uuid,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  last_modified_by text,
+  constraint api_keys_created_by_fkey FOREIGN KEY (created_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint api_keys_key_hash_check CHECK (((key_hash)::text ~ '^[0-9a-f]{64}$'::text)),
+  constraint api_keys_key_hash_key UNIQUE (key_hash),
+  constraint api_keys_key_prefix_check CHECK (((key_prefix)::text ~ '^[0-9A-Za-z]{10}$'::text)),
+  constraint api_keys_name_check CHECK (((name)::text <> ''::text)),
+  constraint api_keys_owner_check CHECK ((num_nonnulls(user_id, service_account_id) = 1)),
+  constraint api_keys_permissions_check CHECK ((jsonb_typeof(permissions) = 'array'::text)),
+  constraint api_keys_pkey PRIMARY KEY (id),
+  constraint api_keys_replaces_fkey FOREIGN KEY (replaces) REFERENCES auth.api_keys(id) ON DELETE SET NULL,
+  constraint api_keys_revoked_check CHECK ((is_active = (revoked_at IS NULL))),
+  constraint api_keys_service_account_id_fkey FOREIGN KEY (service_account_id) REFERENCES auth.service_accounts(id) ON DELETE CASCADE,
+  constraint api_keys_service_name_check CHECK (((service_name)::text <> ''::text)),
+  constraint api_keys_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[]))),
+  constraint api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.api_keys owner to akashi_owner;
+comment on column auth.api_keys.key_hash is 'SHA-256 of the whole key, in hex; the key itself is shown once and kept nowhere.';
+comment on column auth.api_keys.key_prefix is 'The ten characters after akashi_: says which key it is, opens nothing.';
+comment on column auth.api_keys.permissions is 'Scopes as resource:action; what counts is what the owner has of them at each use.';
+comment on column auth.api_keys.replaces is 'The key that this one was made to replace by rotation.';
+comment on column auth.api_keys.last_used_at is 'Written in batches, so up to a minute late.';
+CREATE INDEX api_keys_created_by_idx ON auth.api_keys USING btree (created_by) WHERE (created_by IS NOT NULL);
+CREATE INDEX api_keys_expires_at_idx ON auth.api_keys USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX api_keys_key_prefix_idx ON auth.api_keys USING btree (key_prefix);
+CREATE INDEX api_keys_replaces_idx ON auth.api_keys USING btree (replaces) WHERE (replaces IS NOT NULL);
+CREATE INDEX api_keys_service_account_id_idx ON auth.api_keys USING btree (service_account_id) WHERE (service_account_id IS NOT NULL);
+CREATE INDEX api_keys_service_name_idx ON auth.api_keys USING btree (service_name);
+CREATE INDEX api_keys_user_id_idx ON auth.api_keys USING btree (user_id) WHERE (user_id IS NOT NULL);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.api_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table auth.api_keys enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.api_keys REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table auth.api_keys enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.api_keys FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table auth.api_keys enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.api_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table auth.api_keys enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.api_keys FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.api_keys enable row level security;
+alter table auth.api_keys force row level security;
+create policy api_keys_app on auth.api_keys for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('api_keys:read'::text) AS has_permission)));
+create policy api_keys_owner on auth.api_keys for all to akashi_owner using (true) with check (true);
+create policy api_keys_policy on auth.api_keys for select to akashi_policy using (true);
+create policy api_keys_staff on auth.api_keys for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.api_keys to akashi_policy;
+grant select (id) on auth.api_keys to akashi_app;
+grant select (id) on auth.api_keys to akashi_security_admin;
+grant select (id) on auth.api_keys to akashi_worker;
+grant select (name) on auth.api_keys to akashi_app;
+grant select (name) on auth.api_keys to akashi_security_admin;
+grant select (name) on auth.api_keys to akashi_worker;
+grant select (key_prefix) on auth.api_keys to akashi_app;
+grant select (key_prefix) on auth.api_keys to akashi_security_admin;
+grant select (key_prefix) on auth.api_keys to akashi_worker;
+grant select (service_name) on auth.api_keys to akashi_app;
+grant select (service_name) on auth.api_keys to akashi_security_admin;
+grant select (service_name) on auth.api_keys to akashi_worker;
+grant select (tier) on auth.api_keys to akashi_app;
+grant select (tier) on auth.api_keys to akashi_security_admin;
+grant select (tier) on auth.api_keys to akashi_worker;
+grant select (permissions) on auth.api_keys to akashi_app;
+grant select (permissions) on auth.api_keys to akashi_security_admin;
+grant select (permissions) on auth.api_keys to akashi_worker;
+grant select (user_id) on auth.api_keys to akashi_app;
+grant select (user_id) on auth.api_keys to akashi_security_admin;
+grant select (user_id) on auth.api_keys to akashi_worker;
+grant select (service_account_id) on auth.api_keys to akashi_app;
+grant select (service_account_id) on auth.api_keys to akashi_security_admin;
+grant select (service_account_id) on auth.api_keys to akashi_worker;
+grant select (replaces) on auth.api_keys to akashi_app;
+grant select (replaces) on auth.api_keys to akashi_security_admin;
+grant select (replaces) on auth.api_keys to akashi_worker;
+grant select (expires_at) on auth.api_keys to akashi_app;
+grant select (expires_at) on auth.api_keys to akashi_security_admin;
+grant select (expires_at) on auth.api_keys to akashi_worker;
+grant select (last_used_at) on auth.api_keys to akashi_app;
+grant select (last_used_at) on auth.api_keys to akashi_security_admin;
+grant select (last_used_at) on auth.api_keys to akashi_worker;
+grant select (is_active) on auth.api_keys to akashi_app;
+grant select (is_active) on auth.api_keys to akashi_security_admin;
+grant select (is_active) on auth.api_keys to akashi_worker;
+grant select (revoked_at) on auth.api_keys to akashi_app;
+grant select (revoked_at) on auth.api_keys to akashi_security_admin;
+grant select (revoked_at) on auth.api_keys to akashi_worker;
+grant select (created_by) on auth.api_keys to akashi_app;
+grant select (created_by) on auth.api_keys to akashi_security_admin;
+grant select (created_by) on auth.api_keys to akashi_worker;
+grant select (created_at) on auth.api_keys to akashi_app;
+grant select (created_at) on auth.api_keys to akashi_security_admin;
+grant select (created_at) on auth.api_keys to akashi_worker;
+grant select (updated_at) on auth.api_keys to akashi_app;
+grant select (updated_at) on auth.api_keys to akashi_security_admin;
+grant select (updated_at) on auth.api_keys to akashi_worker;
+grant select (last_modified_by) on auth.api_keys to akashi_app;
+grant select (last_modified_by) on auth.api_keys to akashi_security_admin;
+grant select (last_modified_by) on auth.api_keys to akashi_worker;
+
 create table auth.context_keys (
   id text not null,
   inner_key bytea not null,
@@ -360,6 +479,658 @@ alter table auth.context_keys force row level security;
 create policy context_keys_owner on auth.context_keys for all to akashi_owner using (true) with check (true);
 create policy context_keys_verify on auth.context_keys for select to akashi_policy using (true);
 grant select on auth.context_keys to akashi_policy;
+
+create table auth.local_credentials (
+  user_id uuid not null,
+  password_hash text not null,
+  must_change boolean default false not null,
+  expires_at timestamp with time zone,
+  changed_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint local_credentials_password_hash_check CHECK ((password_hash ~ '^\$(argon2id|2[aby])\$'::text)),
+  constraint local_credentials_pkey PRIMARY KEY (user_id),
+  constraint local_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.local_credentials owner to akashi_owner;
+comment on table auth.local_credentials is 'The password of a local account, beside users so that no reader of a person reads it.';
+comment on column auth.local_credentials.password_hash is 'argon2id in PHC form; bcrypt only until the next login.';
+comment on column auth.local_credentials.expires_at is 'End of a one-time password; null for one that the person chose.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.local_credentials REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.local_credentials enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.local_credentials REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.local_credentials enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.local_credentials FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.local_credentials enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.local_credentials REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.local_credentials enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.local_credentials FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.local_credentials enable row level security;
+alter table auth.local_credentials force row level security;
+create policy local_credentials_owner on auth.local_credentials for all to akashi_owner using (true) with check (true);
+create policy local_credentials_policy on auth.local_credentials for select to akashi_policy using (true);
+create policy local_credentials_self on auth.local_credentials for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy local_credentials_staff on auth.local_credentials for select to akashi_security_admin using (true);
+grant select on auth.local_credentials to akashi_policy;
+grant select (user_id) on auth.local_credentials to akashi_app;
+grant select (user_id) on auth.local_credentials to akashi_security_admin;
+grant select (must_change) on auth.local_credentials to akashi_app;
+grant select (must_change) on auth.local_credentials to akashi_security_admin;
+grant select (expires_at) on auth.local_credentials to akashi_app;
+grant select (expires_at) on auth.local_credentials to akashi_security_admin;
+grant select (changed_at) on auth.local_credentials to akashi_app;
+grant select (changed_at) on auth.local_credentials to akashi_security_admin;
+grant select (created_at) on auth.local_credentials to akashi_app;
+grant select (created_at) on auth.local_credentials to akashi_security_admin;
+grant select (updated_at) on auth.local_credentials to akashi_app;
+grant select (updated_at) on auth.local_credentials to akashi_security_admin;
+
+create table auth.login_attempts (
+  id uuid default uuidv7() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  seq bigint default nextval('auth.login_attempts_seq'::regclass) not null,
+  xid xid8 default pg_current_xact_id() not null,
+  salt bytea default uuid_send(gen_random_uuid()) not null,
+  user_id uuid,
+  issuer character varying(255),
+  identifier_hash bytea,
+  method character varying(20) not null,
+  result character varying(20) not null,
+  failure_reason character varying(50),
+  counted boolean default true not null,
+  ip_address inet,
+  user_agent text,
+  session_id uuid,
+  request_id text,
+  trace_id text,
+  tenant_id text,
+  constraint login_attempts_finite CHECK (isfinite(created_at)),
+  constraint login_attempts_method_check CHECK (((method)::text = ANY ((ARRAY['password'::character varying, 'totp'::character varying, 'recovery_code'::character varying, 'oidc'::character varying, 'bearer'::character varying])::text[]))),
+  constraint login_attempts_pkey PRIMARY KEY (id, created_at),
+  constraint login_attempts_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying, 'denied'::character varying])::text[])))
+) partition by RANGE (created_at);
+alter table auth.login_attempts owner to akashi_owner;
+comment on table auth.login_attempts is 'Append-only; sealed into the ledger login_attempts; kept 6 months.';
+comment on column auth.login_attempts.identifier_hash is 'Keyed digest of the name that was typed: it may be a person''s, or a password typed in the wrong field.';
+comment on column auth.login_attempts.result is 'denied: refused before a credential was looked at, e.g. locked or not allowed by policy.';
+comment on column auth.login_attempts.counted is 'Whether it counts towards a lockout; what policy denied never does.';
+CREATE INDEX login_attempts_identifier_idx ON ONLY auth.login_attempts USING btree (identifier_hash, created_at DESC) WHERE (identifier_hash IS NOT NULL);
+CREATE INDEX login_attempts_ip_idx ON ONLY auth.login_attempts USING btree (ip_address, created_at DESC);
+CREATE INDEX login_attempts_order_idx ON ONLY auth.login_attempts USING btree (xid, seq);
+CREATE INDEX login_attempts_user_idx ON ONLY auth.login_attempts USING btree (user_id, created_at DESC) WHERE (user_id IS NOT NULL);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON auth.login_attempts FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table auth.login_attempts enable always trigger refuse_change;
+alter table auth.login_attempts enable row level security;
+alter table auth.login_attempts force row level security;
+create policy login_attempts_app on auth.login_attempts for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('audit_logs:read'::text) AS has_permission)));
+create policy login_attempts_owner on auth.login_attempts for all to akashi_owner using (true) with check (true);
+create policy login_attempts_policy on auth.login_attempts for select to akashi_policy using (true);
+create policy login_attempts_record on auth.login_attempts for insert to akashi_app with check (true);
+create policy login_attempts_staff on auth.login_attempts for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.login_attempts to akashi_app;
+grant select on auth.login_attempts to akashi_policy;
+grant select on auth.login_attempts to akashi_security_admin;
+grant select on auth.login_attempts to akashi_worker;
+grant insert (user_id) on auth.login_attempts to akashi_app;
+grant insert (issuer) on auth.login_attempts to akashi_app;
+grant insert (identifier_hash) on auth.login_attempts to akashi_app;
+grant insert (method) on auth.login_attempts to akashi_app;
+grant insert (result) on auth.login_attempts to akashi_app;
+grant insert (failure_reason) on auth.login_attempts to akashi_app;
+grant insert (counted) on auth.login_attempts to akashi_app;
+grant insert (ip_address) on auth.login_attempts to akashi_app;
+grant insert (user_agent) on auth.login_attempts to akashi_app;
+grant insert (session_id) on auth.login_attempts to akashi_app;
+grant insert (request_id) on auth.login_attempts to akashi_app;
+grant insert (trace_id) on auth.login_attempts to akashi_app;
+grant insert (tenant_id) on auth.login_attempts to akashi_app;
+
+create table auth.mfa_factors (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  factor_type character varying(20) default 'totp'::character varying not null,
+  label character varying(100),
+  secret bytea not null,
+  last_used_step bigint default '-1'::integer not null,
+  confirmed_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint mfa_factors_pkey PRIMARY KEY (id),
+  constraint mfa_factors_secret_check CHECK ((octet_length(secret) > 0)),
+  constraint mfa_factors_type_check CHECK (((factor_type)::text = 'totp'::text)),
+  constraint mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.mfa_factors owner to akashi_owner;
+comment on column auth.mfa_factors.secret is 'Ciphertext under the person''s key, bound to table, column and row.';
+comment on column auth.mfa_factors.last_used_step is 'Time step of the last code that was taken; it only grows, so no code works twice.';
+comment on column auth.mfa_factors.confirmed_at is 'When a code was first shown; before that the factor counts for nothing.';
+CREATE INDEX mfa_factors_user_idx ON auth.mfa_factors USING btree (user_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.mfa_factors REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table auth.mfa_factors enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.mfa_factors REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table auth.mfa_factors enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.mfa_factors FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table auth.mfa_factors enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.mfa_factors REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table auth.mfa_factors enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_step BEFORE UPDATE ON auth.mfa_factors FOR EACH ROW EXECUTE FUNCTION auth.keep_step();
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.mfa_factors FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.mfa_factors enable row level security;
+alter table auth.mfa_factors force row level security;
+create policy mfa_factors_owner on auth.mfa_factors for all to akashi_owner using (true) with check (true);
+create policy mfa_factors_policy on auth.mfa_factors for select to akashi_policy using (true);
+create policy mfa_factors_self on auth.mfa_factors for all to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy mfa_factors_staff on auth.mfa_factors for select to akashi_security_admin using (true);
+grant delete, insert, select on auth.mfa_factors to akashi_app;
+grant select on auth.mfa_factors to akashi_policy;
+grant select (id) on auth.mfa_factors to akashi_security_admin;
+grant select (user_id) on auth.mfa_factors to akashi_security_admin;
+grant select (factor_type) on auth.mfa_factors to akashi_security_admin;
+grant update (label) on auth.mfa_factors to akashi_app;
+grant select (label) on auth.mfa_factors to akashi_security_admin;
+grant update (last_used_step) on auth.mfa_factors to akashi_app;
+grant update (confirmed_at) on auth.mfa_factors to akashi_app;
+grant select (confirmed_at) on auth.mfa_factors to akashi_security_admin;
+grant update (last_used_at) on auth.mfa_factors to akashi_app;
+grant select (last_used_at) on auth.mfa_factors to akashi_security_admin;
+grant select (created_at) on auth.mfa_factors to akashi_security_admin;
+grant select (updated_at) on auth.mfa_factors to akashi_security_admin;
+
+create table auth.password_history (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  password_hash text not null,
+  created_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  constraint password_history_password_hash_check CHECK ((password_hash ~ '^\$(argon2id|2[aby])\$'::text)),
+  constraint password_history_pkey PRIMARY KEY (id),
+  constraint password_history_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.password_history owner to akashi_owner;
+comment on table auth.password_history is 'Passwords that were used before, so that policy can refuse them again.';
+CREATE INDEX password_history_user_idx ON auth.password_history USING btree (user_id, created_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.password_history REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.password_history enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.password_history REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.password_history enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.password_history FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.password_history enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.password_history REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.password_history enable always trigger akashi_audit_update;
+alter table auth.password_history enable row level security;
+alter table auth.password_history force row level security;
+create policy password_history_owner on auth.password_history for all to akashi_owner using (true) with check (true);
+create policy password_history_policy on auth.password_history for select to akashi_policy using (true);
+grant select on auth.password_history to akashi_policy;
+
+create table auth.permissions (
+  id uuid default gen_random_uuid() not null,
+  resource character varying(255) not null,
+  action character varying(50) not null,
+  description text,
+  tier character varying(20) default 'system'::character varying not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint permissions_action_check CHECK (((action)::text = ANY ((ARRAY['read'::character varying, 'write'::character varying, 'delete'::character varying, 'admin'::character varying])::text[]))),
+  constraint permissions_pkey PRIMARY KEY (id),
+  constraint permissions_resource_action_key UNIQUE (resource, action),
+  constraint permissions_resource_check CHECK (((resource)::text ~ '^[a-z][a-z0-9_]*$'::text)),
+  constraint permissions_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
+);
+alter table auth.permissions owner to akashi_owner;
+comment on table auth.permissions is 'Written resource:action; the action admin holds read, write and delete of its resource.';
+comment on column auth.permissions.tier is 'The lowest tier of a role that may hold it.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.permissions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.permissions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.permissions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.permissions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.permissions enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.permissions FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.permissions enable row level security;
+alter table auth.permissions force row level security;
+create policy permissions_owner on auth.permissions for all to akashi_owner using (true) with check (true);
+create policy permissions_policy on auth.permissions for select to akashi_policy using (true);
+create policy permissions_signed_in on auth.permissions for select to akashi_app using (((( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT auth.current_session_id() AS current_session_id) IS NOT NULL)));
+create policy permissions_staff on auth.permissions for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on auth.permissions to akashi_app;
+grant select on auth.permissions to akashi_policy;
+grant select on auth.permissions to akashi_reader;
+grant select on auth.permissions to akashi_security_admin;
+grant select on auth.permissions to akashi_worker;
+
+create table auth.privacy_consents (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  purpose character varying(100) not null,
+  decision character varying(20) not null,
+  document_version character varying(50) not null,
+  regulation character varying(20) not null,
+  ip_address inet,
+  user_agent text,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  constraint privacy_consents_decision_check CHECK (((decision)::text = ANY ((ARRAY['granted'::character varying, 'withdrawn'::character varying])::text[]))),
+  constraint privacy_consents_document_version_check CHECK (((document_version)::text <> ''::text)),
+  constraint privacy_consents_pkey PRIMARY KEY (id),
+  constraint privacy_consents_purpose_check CHECK (((purpose)::text ~ '^[a-z][a-z0-9_]*$'::text)),
+  constraint privacy_consents_regulation_check CHECK (((regulation)::text = ANY ((ARRAY['gdpr'::character varying, 'appi'::character varying, 'other'::character varying])::text[]))),
+  constraint privacy_consents_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.privacy_consents owner to akashi_owner;
+comment on table auth.privacy_consents is 'Each row is a decision and stays: the history is the record (S1 8.1).';
+comment on column auth.privacy_consents.document_version is 'Version of the text that was agreed to.';
+comment on column auth.privacy_consents.regulation is 'gdpr, or appi: Japan''s act on the protection of personal information.';
+CREATE INDEX privacy_consents_user_idx ON auth.privacy_consents USING btree (user_id, purpose, created_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.privacy_consents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table auth.privacy_consents enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.privacy_consents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table auth.privacy_consents enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.privacy_consents FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table auth.privacy_consents enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.privacy_consents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table auth.privacy_consents enable always trigger akashi_audit_update;
+alter table auth.privacy_consents enable row level security;
+alter table auth.privacy_consents force row level security;
+create policy privacy_consents_decide on auth.privacy_consents for insert to akashi_app with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy privacy_consents_owner on auth.privacy_consents for all to akashi_owner using (true) with check (true);
+create policy privacy_consents_policy on auth.privacy_consents for select to akashi_policy using (true);
+create policy privacy_consents_self on auth.privacy_consents for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('users:read'::text) AS has_permission)));
+create policy privacy_consents_staff on auth.privacy_consents for select to akashi_security_admin, akashi_worker using (true);
+grant insert, select on auth.privacy_consents to akashi_app;
+grant select on auth.privacy_consents to akashi_policy;
+grant select on auth.privacy_consents to akashi_security_admin;
+grant select on auth.privacy_consents to akashi_worker;
+
+create table auth.recovery_codes (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  code_hash bytea not null,
+  used_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  constraint recovery_codes_code_hash_check CHECK ((octet_length(code_hash) = 32)),
+  constraint recovery_codes_code_hash_key UNIQUE (code_hash),
+  constraint recovery_codes_pkey PRIMARY KEY (id),
+  constraint recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.recovery_codes owner to akashi_owner;
+comment on table auth.recovery_codes is 'One use each, in place of a second factor; SHA-256 of random codes.';
+CREATE INDEX recovery_codes_user_idx ON auth.recovery_codes USING btree (user_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.recovery_codes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table auth.recovery_codes enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.recovery_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table auth.recovery_codes enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.recovery_codes FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table auth.recovery_codes enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.recovery_codes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table auth.recovery_codes enable always trigger akashi_audit_update;
+alter table auth.recovery_codes enable row level security;
+alter table auth.recovery_codes force row level security;
+create policy recovery_codes_owner on auth.recovery_codes for all to akashi_owner using (true) with check (true);
+create policy recovery_codes_policy on auth.recovery_codes for select to akashi_policy using (true);
+create policy recovery_codes_self_make on auth.recovery_codes for insert to akashi_app with check (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (used_at IS NULL)));
+create policy recovery_codes_self_read on auth.recovery_codes for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy recovery_codes_self_remove on auth.recovery_codes for delete to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy recovery_codes_self_use on auth.recovery_codes for update to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (used_at IS NULL))) with check (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (used_at IS NOT NULL)));
+grant delete, insert, select on auth.recovery_codes to akashi_app;
+grant select on auth.recovery_codes to akashi_policy;
+grant update (used_at) on auth.recovery_codes to akashi_app;
+
+create table auth.role_permissions (
+  id uuid default gen_random_uuid() not null,
+  role_id uuid not null,
+  permission_id uuid not null,
+  granted_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint role_permissions_permission_id_fkey FOREIGN KEY (permission_id) REFERENCES auth.permissions(id) ON DELETE CASCADE,
+  constraint role_permissions_pkey PRIMARY KEY (id),
+  constraint role_permissions_role_id_fkey FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE,
+  constraint role_permissions_role_id_permission_id_key UNIQUE (role_id, permission_id)
+);
+alter table auth.role_permissions owner to akashi_owner;
+CREATE INDEX role_permissions_permission_id_idx ON auth.role_permissions USING btree (permission_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.role_permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.role_permissions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.role_permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.role_permissions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.role_permissions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.role_permissions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.role_permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.role_permissions enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.role_permissions FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.role_permissions enable row level security;
+alter table auth.role_permissions force row level security;
+create policy role_permissions_owner on auth.role_permissions for all to akashi_owner using (true) with check (true);
+create policy role_permissions_policy on auth.role_permissions for select to akashi_policy using (true);
+create policy role_permissions_signed_in on auth.role_permissions for select to akashi_app using (((( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT auth.current_session_id() AS current_session_id) IS NOT NULL)));
+create policy role_permissions_staff on auth.role_permissions for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on auth.role_permissions to akashi_app;
+grant select on auth.role_permissions to akashi_policy;
+grant select on auth.role_permissions to akashi_reader;
+grant select on auth.role_permissions to akashi_security_admin;
+grant select on auth.role_permissions to akashi_worker;
+
+create table auth.roles (
+  id uuid default gen_random_uuid() not null,
+  name character varying(100) not null,
+  description text,
+  tier character varying(20) not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint roles_name_check CHECK (((name)::text ~ '^[a-z][a-z0-9_]*$'::text)),
+  constraint roles_name_key UNIQUE (name),
+  constraint roles_pkey PRIMARY KEY (id),
+  constraint roles_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
+);
+alter table auth.roles owner to akashi_owner;
+CREATE INDEX roles_tier_idx ON auth.roles USING btree (tier);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.roles enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.roles enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.roles FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.roles enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.roles enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.roles FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.roles enable row level security;
+alter table auth.roles force row level security;
+create policy roles_owner on auth.roles for all to akashi_owner using (true) with check (true);
+create policy roles_policy on auth.roles for select to akashi_policy using (true);
+create policy roles_signed_in on auth.roles for select to akashi_app using (((( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT auth.current_session_id() AS current_session_id) IS NOT NULL)));
+create policy roles_staff on auth.roles for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on auth.roles to akashi_app;
+grant select on auth.roles to akashi_policy;
+grant select on auth.roles to akashi_reader;
+grant select on auth.roles to akashi_security_admin;
+grant select on auth.roles to akashi_worker;
+
+create table auth.security_policies (
+  key text not null,
+  category text generated always as (split_part(key, '.'::text, 1)) stored not null,
+  value jsonb not null,
+  default_value jsonb not null,
+  value_type text not null,
+  minimum bigint,
+  maximum bigint,
+  allowed text[],
+  unit text,
+  description text not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint security_policies_default_check CHECK (auth.policy_value_fits(default_value, value_type, minimum, maximum, allowed)),
+  constraint security_policies_key_check CHECK ((key ~ '^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$'::text)),
+  constraint security_policies_pkey PRIMARY KEY (key),
+  constraint security_policies_value_check CHECK (auth.policy_value_fits(value, value_type, minimum, maximum, allowed)),
+  constraint security_policies_value_type_check CHECK ((value_type = ANY (ARRAY['boolean'::text, 'integer'::text, 'text'::text, 'text[]'::text])))
+);
+alter table auth.security_policies owner to akashi_owner;
+comment on table auth.security_policies is 'One row a rule; the defaults follow OWASP ASVS 5.0.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.security_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table auth.security_policies enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.security_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table auth.security_policies enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.security_policies FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table auth.security_policies enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.security_policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table auth.security_policies enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.security_policies FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.security_policies enable row level security;
+alter table auth.security_policies force row level security;
+create policy security_policies_owner on auth.security_policies for all to akashi_owner using (true) with check (true);
+create policy security_policies_policy on auth.security_policies for select to akashi_policy using (true);
+create policy security_policies_read on auth.security_policies for select to akashi_app, akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on auth.security_policies to akashi_app;
+grant select on auth.security_policies to akashi_policy;
+grant select on auth.security_policies to akashi_reader;
+grant select on auth.security_policies to akashi_security_admin;
+grant select on auth.security_policies to akashi_worker;
+
+create table auth.service_account_roles (
+  id uuid default gen_random_uuid() not null,
+  service_account_id uuid not null,
+  role_id uuid not null,
+  assigned_by uuid,
+  assigned_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint service_account_roles_assigned_by_fkey FOREIGN KEY (assigned_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint service_account_roles_pkey PRIMARY KEY (id),
+  constraint service_account_roles_role_id_fkey FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE,
+  constraint service_account_roles_service_account_id_fkey FOREIGN KEY (service_account_id) REFERENCES auth.service_accounts(id) ON DELETE CASCADE,
+  constraint service_account_roles_service_account_id_role_id_key UNIQUE (service_account_id, role_id)
+);
+alter table auth.service_account_roles owner to akashi_owner;
+CREATE INDEX service_account_roles_assigned_by_idx ON auth.service_account_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
+CREATE INDEX service_account_roles_role_id_idx ON auth.service_account_roles USING btree (role_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.service_account_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_account_roles enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.service_account_roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_account_roles enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.service_account_roles FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_account_roles enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.service_account_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_account_roles enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.service_account_roles FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.service_account_roles enable row level security;
+alter table auth.service_account_roles force row level security;
+create policy service_account_roles_app on auth.service_account_roles for select to akashi_app using (( SELECT auth.has_permission('api_keys:read'::text) AS has_permission));
+create policy service_account_roles_owner on auth.service_account_roles for all to akashi_owner using (true) with check (true);
+create policy service_account_roles_policy on auth.service_account_roles for select to akashi_policy using (true);
+create policy service_account_roles_staff on auth.service_account_roles for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.service_account_roles to akashi_app;
+grant select on auth.service_account_roles to akashi_policy;
+grant select on auth.service_account_roles to akashi_security_admin;
+grant select on auth.service_account_roles to akashi_worker;
+
+create table auth.service_accounts (
+  id uuid default gen_random_uuid() not null,
+  name character varying(255) not null,
+  description text,
+  tier character varying(20) default 'service'::character varying not null,
+  is_active boolean default true not null,
+  tenant_id character varying(255),
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint service_accounts_name_check CHECK (((name)::text ~ '^[a-z][a-z0-9_.-]*$'::text)),
+  constraint service_accounts_name_key UNIQUE (name),
+  constraint service_accounts_pkey PRIMARY KEY (id),
+  constraint service_accounts_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
+);
+alter table auth.service_accounts owner to akashi_owner;
+comment on table auth.service_accounts is 'Callers that are no person: no password, no session, only API keys.';
+comment on column auth.service_accounts.tier is 'The highest tier of a role that it may be given.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.service_accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_accounts enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.service_accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_accounts enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.service_accounts FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_accounts enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.service_accounts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_accounts enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.service_accounts FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.service_accounts enable row level security;
+alter table auth.service_accounts force row level security;
+create policy service_accounts_app on auth.service_accounts for select to akashi_app using (( SELECT auth.has_permission('api_keys:read'::text) AS has_permission));
+create policy service_accounts_owner on auth.service_accounts for all to akashi_owner using (true) with check (true);
+create policy service_accounts_policy on auth.service_accounts for select to akashi_policy using (true);
+create policy service_accounts_staff on auth.service_accounts for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.service_accounts to akashi_app;
+grant select on auth.service_accounts to akashi_policy;
+grant select on auth.service_accounts to akashi_security_admin;
+grant select on auth.service_accounts to akashi_worker;
+
+create table auth.user_roles (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  role_id uuid not null,
+  assigned_by uuid,
+  assigned_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint user_roles_assigned_by_fkey FOREIGN KEY (assigned_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint user_roles_pkey PRIMARY KEY (id),
+  constraint user_roles_role_id_fkey FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE,
+  constraint user_roles_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE,
+  constraint user_roles_user_id_role_id_key UNIQUE (user_id, role_id)
+);
+alter table auth.user_roles owner to akashi_owner;
+comment on column auth.user_roles.expires_at is 'Null is for good; an expired role decides nothing.';
+CREATE INDEX user_roles_assigned_by_idx ON auth.user_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
+CREATE INDEX user_roles_role_id_idx ON auth.user_roles USING btree (role_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.user_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table auth.user_roles enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.user_roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table auth.user_roles enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.user_roles FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table auth.user_roles enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.user_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table auth.user_roles enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.user_roles FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.user_roles enable row level security;
+alter table auth.user_roles force row level security;
+create policy user_roles_app on auth.user_roles for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('users:read'::text) AS has_permission)));
+create policy user_roles_owner on auth.user_roles for all to akashi_owner using (true) with check (true);
+create policy user_roles_policy on auth.user_roles for select to akashi_policy using (true);
+create policy user_roles_staff on auth.user_roles for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.user_roles to akashi_app;
+grant select on auth.user_roles to akashi_policy;
+grant select on auth.user_roles to akashi_security_admin;
+grant select on auth.user_roles to akashi_worker;
+
+create table auth.user_sessions (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  room_id uuid,
+  session_token_hash bytea not null,
+  device_type character varying(50),
+  user_agent text,
+  ip_address inet,
+  status character varying(20) default 'online'::character varying not null,
+  last_activity timestamp with time zone default now() not null,
+  expires_at timestamp with time zone not null,
+  security_validated boolean default false not null,
+  authentication_methods text[] default '{}'::text[] not null,
+  authenticated_at timestamp with time zone default now() not null,
+  revoked_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint user_sessions_pkey PRIMARY KEY (id),
+  constraint user_sessions_session_token_hash_check CHECK ((octet_length(session_token_hash) = 32)),
+  constraint user_sessions_session_token_hash_key UNIQUE (session_token_hash),
+  constraint user_sessions_status_check CHECK (((status)::text = ANY ((ARRAY['online'::character varying, 'away'::character varying, 'offline'::character varying])::text[]))),
+  constraint user_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.user_sessions owner to akashi_owner;
+comment on column auth.user_sessions.room_id is 'The room on the screen; written by chat, no foreign key.';
+comment on column auth.user_sessions.session_token_hash is 'SHA-256 of the token; the token itself is kept nowhere.';
+comment on column auth.user_sessions.expires_at is 'The end whatever happens; the idle limit counts from last_activity.';
+comment on column auth.user_sessions.security_validated is 'A second factor was shown in this session.';
+comment on column auth.user_sessions.authentication_methods is 'How, by the names of RFC 8176: pwd, otp, …';
+comment on column auth.user_sessions.authenticated_at is 'When credentials were last shown: what a step-up renews.';
+CREATE INDEX user_sessions_activity_idx ON auth.user_sessions USING btree (last_activity);
+CREATE INDEX user_sessions_expires_idx ON auth.user_sessions USING btree (expires_at);
+CREATE INDEX user_sessions_room_idx ON auth.user_sessions USING btree (room_id, status);
+CREATE INDEX user_sessions_user_idx ON auth.user_sessions USING btree (user_id, status);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.user_sessions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table auth.user_sessions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.user_sessions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table auth.user_sessions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.user_sessions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table auth.user_sessions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.user_sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table auth.user_sessions enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.user_sessions FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.user_sessions enable row level security;
+alter table auth.user_sessions force row level security;
+create policy user_sessions_begin on auth.user_sessions for insert to akashi_app with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy user_sessions_change on auth.user_sessions for update to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (revoked_at IS NULL))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy user_sessions_expired on auth.user_sessions for delete to akashi_worker using ((expires_at < ( SELECT now() AS now)));
+create policy user_sessions_owner on auth.user_sessions for all to akashi_owner using (true) with check (true);
+create policy user_sessions_policy on auth.user_sessions for select to akashi_policy using (true);
+create policy user_sessions_self on auth.user_sessions for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('sessions:read'::text) AS has_permission)));
+create policy user_sessions_staff on auth.user_sessions for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.user_sessions to akashi_policy;
+grant delete on auth.user_sessions to akashi_worker;
+grant insert, select (id) on auth.user_sessions to akashi_app;
+grant select (id) on auth.user_sessions to akashi_security_admin;
+grant select (id) on auth.user_sessions to akashi_worker;
+grant insert, select (user_id) on auth.user_sessions to akashi_app;
+grant select (user_id) on auth.user_sessions to akashi_security_admin;
+grant select (user_id) on auth.user_sessions to akashi_worker;
+grant select, update (room_id) on auth.user_sessions to akashi_app;
+grant select (room_id) on auth.user_sessions to akashi_security_admin;
+grant select (room_id) on auth.user_sessions to akashi_worker;
+grant insert (session_token_hash) on auth.user_sessions to akashi_app;
+grant insert, select (device_type) on auth.user_sessions to akashi_app;
+grant select (device_type) on auth.user_sessions to akashi_security_admin;
+grant select (device_type) on auth.user_sessions to akashi_worker;
+grant insert, select (user_agent) on auth.user_sessions to akashi_app;
+grant select (user_agent) on auth.user_sessions to akashi_security_admin;
+grant select (user_agent) on auth.user_sessions to akashi_worker;
+grant insert, select (ip_address) on auth.user_sessions to akashi_app;
+grant select (ip_address) on auth.user_sessions to akashi_security_admin;
+grant select (ip_address) on auth.user_sessions to akashi_worker;
+grant insert, select, update (status) on auth.user_sessions to akashi_app;
+grant select (status) on auth.user_sessions to akashi_security_admin;
+grant select (status) on auth.user_sessions to akashi_worker;
+grant select, update (last_activity) on auth.user_sessions to akashi_app;
+grant select (last_activity) on auth.user_sessions to akashi_security_admin;
+grant select (last_activity) on auth.user_sessions to akashi_worker;
+grant insert, select (expires_at) on auth.user_sessions to akashi_app;
+grant select (expires_at) on auth.user_sessions to akashi_security_admin;
+grant select (expires_at) on auth.user_sessions to akashi_worker;
+grant insert, select, update (security_validated) on auth.user_sessions to akashi_app;
+grant select (security_validated) on auth.user_sessions to akashi_security_admin;
+grant select (security_validated) on auth.user_sessions to akashi_worker;
+grant insert, select, update (authentication_methods) on auth.user_sessions to akashi_app;
+grant select (authentication_methods) on auth.user_sessions to akashi_security_admin;
+grant select (authentication_methods) on auth.user_sessions to akashi_worker;
+grant select, update (authenticated_at) on auth.user_sessions to akashi_app;
+grant select (authenticated_at) on auth.user_sessions to akashi_security_admin;
+grant select (authenticated_at) on auth.user_sessions to akashi_worker;
+grant select, update (revoked_at) on auth.user_sessions to akashi_app;
+grant select (revoked_at) on auth.user_sessions to akashi_security_admin;
+grant select (revoked_at) on auth.user_sessions to akashi_worker;
+grant select (created_at) on auth.user_sessions to akashi_app;
+grant select (created_at) on auth.user_sessions to akashi_security_admin;
+grant select (created_at) on auth.user_sessions to akashi_worker;
+grant select (updated_at) on auth.user_sessions to akashi_app;
+grant select (updated_at) on auth.user_sessions to akashi_security_admin;
+grant select (updated_at) on auth.user_sessions to akashi_worker;
+grant select (created_by) on auth.user_sessions to akashi_app;
+grant select (created_by) on auth.user_sessions to akashi_security_admin;
+grant select (created_by) on auth.user_sessions to akashi_worker;
+grant select (last_modified_by) on auth.user_sessions to akashi_app;
+grant select (last_modified_by) on auth.user_sessions to akashi_security_admin;
+grant select (last_modified_by) on auth.user_sessions to akashi_worker;
 
 create table auth.users (
   id uuid default gen_random_uuid() not null,
@@ -704,6 +1475,22 @@ comment on view audit.v_security_audit_summary is 'The last 24 hours; an action 
 grant select on audit.v_security_audit_summary to akashi_app;
 grant select on audit.v_security_audit_summary to akashi_security_admin;
 grant select on audit.v_security_audit_summary to akashi_worker;
+
+create view auth.current_consents with (security_invoker=true) as
+ SELECT DISTINCT ON (user_id, purpose) id,
+    user_id,
+    purpose,
+    decision,
+    document_version,
+    regulation,
+    created_at
+   FROM auth.privacy_consents
+  ORDER BY user_id, purpose, created_at DESC;
+alter view auth.current_consents owner to akashi_owner;
+comment on view auth.current_consents is 'The latest decision for each purpose.';
+grant select on auth.current_consents to akashi_app;
+grant select on auth.current_consents to akashi_security_admin;
+grant select on auth.current_consents to akashi_worker;
 
 create view auth.profiles with (security_barrier=true) as
  SELECT id,
@@ -1341,6 +2128,155 @@ grant execute on function auth.current_user_id() to akashi_reader;
 grant execute on function auth.current_user_id() to akashi_security_admin;
 grant execute on function auth.current_user_id() to akashi_worker;
 
+CREATE OR REPLACE FUNCTION auth.has_permission(permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  caller uuid;
+  shown uuid;
+  key auth.api_keys;
+begin
+  if not auth.context_verified() then
+    return false;
+  end if;
+  caller := auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
+  shown := auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
+  if shown is null then
+    return caller is not null and auth.user_has_permission(caller, permission);
+  end if;
+  select * into key from auth.api_keys k where k.id = shown;
+  if found then
+    return key.user_id is not distinct from caller and auth.key_allows(key, permission)
+      and case when caller is null then auth.service_account_has_permission(key.service_account_id, permission)
+               else auth.user_has_permission(caller, permission) end;
+  end if;
+  return exists (
+      select from auth.user_sessions s
+      where s.id = shown and s.user_id = caller and s.revoked_at is null and s.expires_at > now())
+    and auth.user_has_permission(caller, permission);
+end
+$function$;
+alter function auth.has_permission(permission text) owner to akashi_policy;
+comment on function auth.has_permission(permission text) is 'Whether the caller of the verified context may: resource:action. Policies call it as (select auth.has_permission(''…'')).';
+grant execute on function auth.has_permission(permission text) to akashi_app;
+grant execute on function auth.has_permission(permission text) to akashi_owner;
+grant execute on function auth.has_permission(permission text) to akashi_reader;
+grant execute on function auth.has_permission(permission text) to akashi_security_admin;
+grant execute on function auth.has_permission(permission text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.keep_step()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if new.last_used_step < old.last_used_step
+     or (new.last_used_step = old.last_used_step and new.last_used_at is distinct from old.last_used_at) then
+    raise exception 'a code of this step was used already' using errcode = 'AK003', hint = 'wait for the next code';
+  end if;
+  return new;
+end
+$function$;
+alter function auth.keep_step() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.key_allows(key auth.api_keys, permission text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select key.is_active and (key.expires_at is null or key.expires_at > now())
+    and key.permissions ?| array[permission, split_part(permission, ':', 1) || ':admin']
+    and exists (
+      select from auth.permissions p
+      where p.resource = split_part(permission, ':', 1) and p.action = split_part(permission, ':', 2)
+        and auth.tier_rank(p.tier) <= auth.tier_rank(key.tier))
+$function$;
+alter function auth.key_allows(key auth.api_keys, permission text) owner to akashi_policy;
+grant execute on function auth.key_allows(key auth.api_keys, permission text) to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.policy(key text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  found_value jsonb;
+begin
+  select p.value into found_value from auth.security_policies p where p.key = policy.key;
+  if not found then
+    raise exception 'there is no policy %', policy.key using errcode = 'undefined_object';
+  end if;
+  return found_value;
+end
+$function$;
+alter function auth.policy(key text) owner to akashi_owner;
+grant execute on function auth.policy(key text) to akashi_app;
+grant execute on function auth.policy(key text) to akashi_policy;
+grant execute on function auth.policy(key text) to akashi_security_admin;
+grant execute on function auth.policy(key text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[])
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select case value_type
+    when 'boolean' then jsonb_typeof(value) = 'boolean'
+    when 'integer' then case when jsonb_typeof(value) = 'number' and value::text ~ '^-?[0-9]{1,15}$'
+      then value::bigint between coalesce(minimum, value::bigint) and coalesce(maximum, value::bigint) else false end
+    when 'text' then jsonb_typeof(value) = 'string' and (allowed is null or value #>> '{}' = any (allowed))
+    when 'text[]' then case when jsonb_typeof(value) = 'array' then not exists (
+      select from jsonb_array_elements(value) element
+      where jsonb_typeof(element) <> 'string' or not (allowed is null or element #>> '{}' = any (allowed))) else false end
+    else false
+  end
+$function$;
+alter function auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[]) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.service_account_has_permission(service_account_id uuid, permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (
+    select from auth.permissions p
+    join auth.role_permissions rp on rp.permission_id = p.id
+    join auth.service_account_roles sr on sr.role_id = rp.role_id
+    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
+      and sr.service_account_id = service_account_has_permission.service_account_id
+      and (sr.expires_at is null or sr.expires_at > now())
+  ) and exists (
+    select from auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active);
+end
+$function$;
+alter function auth.service_account_has_permission(service_account_id uuid, permission text) owner to akashi_policy;
+grant execute on function auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_owner;
+grant execute on function auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_security_admin;
+grant execute on function auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.tier_rank(tier text)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select case tier when 'system' then 3 when 'business' then 2 when 'service' then 1 end
+$function$;
+alter function auth.tier_rank(tier text) owner to akashi_owner;
+comment on function auth.tier_rank(tier text) is 'system 3, business 2, service 1; nothing crosses to a higher one.';
+grant execute on function auth.tier_rank(tier text) to akashi_app;
+grant execute on function auth.tier_rank(tier text) to akashi_policy;
+grant execute on function auth.tier_rank(tier text) to akashi_security_admin;
+grant execute on function auth.tier_rank(tier text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION auth.try_inet(value text)
  RETURNS inet
  LANGUAGE plpgsql
@@ -1394,6 +2330,28 @@ alter function auth.update_updated_at() owner to akashi_owner;
 grant execute on function auth.update_updated_at() to akashi_app;
 grant execute on function auth.update_updated_at() to akashi_security_admin;
 grant execute on function auth.update_updated_at() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.user_has_permission(user_id uuid, permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (
+    select from auth.permissions p
+    join auth.role_permissions rp on rp.permission_id = p.id
+    join auth.user_roles ur on ur.role_id = rp.role_id
+    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
+      and ur.user_id = user_has_permission.user_id and (ur.expires_at is null or ur.expires_at > now())
+  ) and exists (select from auth.users u where u.id = user_has_permission.user_id and u.is_active);
+end
+$function$;
+alter function auth.user_has_permission(user_id uuid, permission text) owner to akashi_policy;
+comment on function auth.user_has_permission(user_id uuid, permission text) is 'Whether an active user has a permission (resource:action) through a role that has not expired.';
+grant execute on function auth.user_has_permission(user_id uuid, permission text) to akashi_owner;
+grant execute on function auth.user_has_permission(user_id uuid, permission text) to akashi_security_admin;
+grant execute on function auth.user_has_permission(user_id uuid, permission text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION lifecycle.announce_jobs()
  RETURNS trigger
