@@ -1156,10 +1156,10 @@ grant select (last_modified_by) on auth.user_sessions to akashi_worker;
 create table auth.users (
   id uuid default gen_random_uuid() not null,
   issuer character varying(255) default 'local'::character varying not null,
-  subject character varying(255) not null,
+  subject character varying(255),
   username character varying(50) not null,
   display_name character varying(100),
-  email character varying(255) not null,
+  email character varying(255),
   avatar_url text,
   last_login_at timestamp with time zone,
   account_status character varying(20) default 'active'::character varying not null,
@@ -1173,37 +1173,58 @@ create table auth.users (
   updated_at timestamp with time zone default now() not null,
   created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by character varying(255),
+  subject_encrypted bytea,
+  subject_index bytea,
+  email_encrypted bytea,
+  email_index bytea,
+  email_masked character varying(255),
+  legal_hold text,
   constraint users_account_status_check CHECK (((account_status)::text = ANY ((ARRAY['active'::character varying, 'inactive'::character varying, 'suspended'::character varying, 'deleted'::character varying])::text[]))),
   constraint users_avatar_url_check CHECK ((length(avatar_url) <= 2048)),
   constraint users_compliance_tags_check CHECK ((jsonb_typeof(compliance_tags) = 'object'::text)),
   constraint users_display_name_check CHECK (((display_name)::text <> ''::text)),
   constraint users_email_check CHECK (((email)::text ~* '^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$'::text)),
+  constraint users_email_form_check CHECK ((((email IS NULL) OR (email_index IS NULL)) AND ((email_encrypted IS NULL) = (email_index IS NULL)) AND ((email_masked IS NULL) = (email_index IS NULL)) AND ((email IS NOT NULL) OR (email_index IS NOT NULL) OR ((account_status)::text = 'deleted'::text)))),
+  constraint users_index_length_check CHECK (((octet_length(subject_index) = 32) AND (octet_length(email_index) = 32))),
   constraint users_issuer_check CHECK (((issuer)::text <> ''::text)),
   constraint users_issuer_email_key UNIQUE (issuer, email),
   constraint users_issuer_subject_key UNIQUE (issuer, subject),
+  constraint users_legal_hold_check CHECK ((legal_hold <> ''::text)),
   constraint users_pkey PRIMARY KEY (id),
   constraint users_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[]))),
   constraint users_subject_check CHECK (((subject)::text <> ''::text)),
+  constraint users_subject_form_check CHECK ((((subject IS NULL) OR (subject_index IS NULL)) AND ((subject_encrypted IS NULL) = (subject_index IS NULL)) AND ((subject IS NOT NULL) OR (subject_index IS NOT NULL) OR ((account_status)::text = 'deleted'::text)))),
   constraint users_username_check CHECK ((length((username)::text) >= 3)),
   constraint users_username_key UNIQUE (username)
 );
 alter table auth.users owner to akashi_owner;
 comment on table auth.users is 'One row per person and identity provider; local accounts have the issuer local.';
+comment on column auth.users.subject is 'Plain only until it is encrypted; then null.';
 comment on column auth.users.display_name is 'Null means the username.';
+comment on column auth.users.email is 'Plain only until it is encrypted; then null.';
 comment on column auth.users.tenant_id is 'A label for filters, grouping and retention; tenants are isolated by a database each.';
+comment on column auth.users.subject_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
+comment on column auth.users.subject_index is 'Blind index of the subject: HMAC-SHA-256. Unique with the issuer.';
+comment on column auth.users.email_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
+comment on column auth.users.email_index is 'Blind index of the e-mail in lowercase: HMAC-SHA-256. Unique with the issuer.';
+comment on column auth.users.email_masked is 'Such as t***@example.com: what a reader sees, who has no keys.';
+comment on column auth.users.legal_hold is 'Why the person may not be erased now; null where nothing forbids it.';
 CREATE INDEX users_account_status_idx ON auth.users USING btree (account_status);
 CREATE INDEX users_compliance_tags_idx ON auth.users USING gin (compliance_tags);
 CREATE INDEX users_created_at_idx ON auth.users USING btree (created_at);
+CREATE UNIQUE INDEX users_issuer_email_index_key ON auth.users USING btree (issuer, email_index);
+CREATE UNIQUE INDEX users_issuer_subject_index_key ON auth.users USING btree (issuer, subject_index);
 CREATE INDEX users_last_login_at_idx ON auth.users USING btree (last_login_at);
 CREATE INDEX users_last_modified_by_idx ON auth.users USING btree (last_modified_by, updated_at);
+CREATE INDEX users_plain_idx ON auth.users USING btree (id) WHERE ((subject IS NOT NULL) OR (email IS NOT NULL));
 CREATE INDEX users_security_classification_idx ON auth.users USING btree (security_classification);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{}', '{}');
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table auth.users enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{}', '{}');
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table auth.users enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.users FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{}', '{}');
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.users FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table auth.users enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{}', '{}');
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table auth.users enable always trigger akashi_audit_update;
 CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
 alter table auth.users enable row level security;
@@ -1212,14 +1233,53 @@ create policy users_owner on auth.users for all to akashi_owner using (true) wit
 create policy users_policy_read on auth.users for select to akashi_policy using (true);
 create policy users_self_read on auth.users for select to akashi_app using ((id = ( SELECT auth.current_user_id() AS current_user_id)));
 create policy users_self_update on auth.users for update to akashi_app using ((id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy users_staff_insert on auth.users for insert to akashi_security_admin, akashi_worker with check (true);
 create policy users_staff_read on auth.users for select to akashi_security_admin, akashi_worker using (true);
+create policy users_staff_update on auth.users for update to akashi_security_admin, akashi_worker using (true) with check (true);
 grant select on auth.users to akashi_app;
 grant select on auth.users to akashi_policy;
 grant select on auth.users to akashi_security_admin;
 grant select on auth.users to akashi_worker;
+grant insert (id) on auth.users to akashi_security_admin;
+grant insert (id) on auth.users to akashi_worker;
+grant insert (issuer) on auth.users to akashi_security_admin;
+grant insert (issuer) on auth.users to akashi_worker;
+grant update (subject) on auth.users to akashi_security_admin;
+grant update (subject) on auth.users to akashi_worker;
 grant update (username) on auth.users to akashi_app;
+grant insert, update (username) on auth.users to akashi_security_admin;
+grant insert, update (username) on auth.users to akashi_worker;
 grant update (display_name) on auth.users to akashi_app;
+grant insert, update (display_name) on auth.users to akashi_security_admin;
+grant insert, update (display_name) on auth.users to akashi_worker;
+grant update (email) on auth.users to akashi_security_admin;
+grant update (email) on auth.users to akashi_worker;
 grant update (avatar_url) on auth.users to akashi_app;
+grant insert, update (avatar_url) on auth.users to akashi_security_admin;
+grant insert, update (avatar_url) on auth.users to akashi_worker;
+grant update (last_login_at) on auth.users to akashi_security_admin;
+grant update (last_login_at) on auth.users to akashi_worker;
+grant insert, update (account_status) on auth.users to akashi_security_admin;
+grant insert, update (account_status) on auth.users to akashi_worker;
+grant insert, update (tenant_id) on auth.users to akashi_security_admin;
+grant insert, update (tenant_id) on auth.users to akashi_worker;
+grant insert, update (security_classification) on auth.users to akashi_security_admin;
+grant insert, update (security_classification) on auth.users to akashi_worker;
+grant insert, update (data_residency) on auth.users to akashi_security_admin;
+grant insert, update (data_residency) on auth.users to akashi_worker;
+grant insert, update (compliance_tags) on auth.users to akashi_security_admin;
+grant insert, update (compliance_tags) on auth.users to akashi_worker;
+grant insert, update (subject_encrypted) on auth.users to akashi_security_admin;
+grant insert, update (subject_encrypted) on auth.users to akashi_worker;
+grant insert, update (subject_index) on auth.users to akashi_security_admin;
+grant insert, update (subject_index) on auth.users to akashi_worker;
+grant insert, update (email_encrypted) on auth.users to akashi_security_admin;
+grant insert, update (email_encrypted) on auth.users to akashi_worker;
+grant insert, update (email_index) on auth.users to akashi_security_admin;
+grant insert, update (email_index) on auth.users to akashi_worker;
+grant insert, update (email_masked) on auth.users to akashi_security_admin;
+grant insert, update (email_masked) on auth.users to akashi_worker;
+grant update (legal_hold) on auth.users to akashi_security_admin;
 
 create table keys.digest_salts (
   data_subject text not null,
@@ -1512,6 +1572,30 @@ comment on view auth.current_consents is 'The latest decision for each purpose.'
 grant select on auth.current_consents to akashi_app;
 grant select on auth.current_consents to akashi_security_admin;
 grant select on auth.current_consents to akashi_worker;
+
+create view auth.masked_users with (security_barrier=true) as
+ SELECT id,
+    issuer,
+    '***'::text AS subject,
+    ("left"((username)::text, 1) || '***'::text) AS username,
+    ("left"((display_name)::text, 1) || '***'::text) AS display_name,
+    COALESCE(email_masked, (regexp_replace((email)::text, '^(.).*(@.*)$'::text, '\1***\2'::text))::character varying) AS email,
+    last_login_at,
+    account_status,
+    is_active,
+    is_deleted,
+    tenant_id,
+    security_classification,
+    data_residency,
+    compliance_tags,
+    created_at,
+    updated_at
+   FROM auth.users;
+alter view auth.masked_users owner to akashi_policy;
+comment on view auth.masked_users is 'Users under their own column names, with personal values masked (S2 data masking).';
+grant select on auth.masked_users to akashi_reader;
+grant select on auth.masked_users to akashi_security_admin;
+grant select on auth.masked_users to akashi_worker;
 
 create view auth.profiles with (security_barrier=true) as
  SELECT id,
