@@ -2,6 +2,7 @@
 drop function auth.make_first_administrator(uuid);
 drop function auth.has_administrator();
 drop function auth.remove_factors(uuid);
+drop function auth.has_factor(uuid);
 drop function auth.revoke_sessions(uuid, uuid);
 drop function auth.renew_session(bytea, text[], boolean);
 drop function auth.authenticate_session(bytea);

@@ -131,7 +131,7 @@ begin
   return query
     select 0, c.password_hash, c.changed_at,
       coalesce(auth.password_due(c), false), coalesce(c.expires_at <= now(), false), coalesce(u.is_active, false),
-      exists (select from auth.mfa_factors f where f.user_id = u.id and f.confirmed_at is not null)
+      auth.has_factor(u.id)
     from (select begin_login.user_id as id) as asked
     left join auth.users u on u.id = asked.id
     left join auth.local_credentials c on c.user_id = asked.id;
@@ -325,6 +325,11 @@ begin
 end
 $$;
 
+create function auth.has_factor(user_id uuid) returns boolean
+  language sql stable security definer set search_path = '' as $$
+  select exists (select from auth.mfa_factors f where f.user_id = has_factor.user_id and f.confirmed_at is not null)
+$$;
+
 -- Ends every second factor of a user and the codes in their place: for whoever has lost both.
 create function auth.remove_factors(user_id uuid) returns void
   language plpgsql security definer set search_path = '' as $$
@@ -360,7 +365,7 @@ $$;
 grant execute on function auth.begin_login(uuid, bytea), auth.settle_login(text, text, uuid, bytea, text, text, uuid),
   auth.password_hashes(uuid), auth.set_password(uuid, text, boolean), auth.upgrade_password_hash(uuid, text, text),
   auth.revoke_sessions(uuid, uuid), auth.remove_factors(uuid), auth.has_administrator(), auth.make_first_administrator(uuid),
-  auth.needs_factor(uuid)
+  auth.needs_factor(uuid), auth.has_factor(uuid)
   to akashi_worker;
 grant execute on function auth.authenticate_session(bytea) to akashi_worker;
 grant execute on function auth.renew_session(bytea, text[], boolean) to akashi_app;

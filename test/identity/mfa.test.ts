@@ -9,6 +9,7 @@ import {
 
 /** RFC 6238 appendix B, the key of SHA-1 in base 32; the codes are its last six digits. */
 const RFC_SECRET = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ'
+const first = { lastStep: -1, skewSteps: 1 }
 const at = (seconds: number) => new Date(seconds * 1_000)
 
 describe('TOTP', () => {
@@ -19,14 +20,14 @@ describe('TOTP', () => {
     [20_000_000_000, '353130'],
   ])('answers the codes of RFC 6238 at %i', (seconds, code) => {
     expect(totpCode(RFC_SECRET, at(seconds))).toBe(code)
-    expect(totpStep(RFC_SECRET, code, at(seconds), null)).toBe(Math.floor(seconds / 30))
+    expect(totpStep(RFC_SECRET, code, at(seconds), first)).toBe(Math.floor(seconds / 30))
   })
 
   it('takes a code one step early and one step late, and no further', () => {
     const now = 1_800_000_015
     const step = Math.floor(now / 30)
     const code = totpCode(RFC_SECRET, at(now))
-    expect([-60, -30, 0, 30, 60].map((shift) => totpStep(RFC_SECRET, code, at(now + shift), null))).toEqual([
+    expect([-60, -30, 0, 30, 60].map((shift) => totpStep(RFC_SECRET, code, at(now + shift), first))).toEqual([
       null,
       step,
       step,
@@ -37,14 +38,16 @@ describe('TOTP', () => {
 
   it('takes each step once, and none before the last', () => {
     const now = at(1_800_000_015)
-    const step = totpStep(RFC_SECRET, totpCode(RFC_SECRET, now), now, null)
-    expect(totpStep(RFC_SECRET, totpCode(RFC_SECRET, now), now, step)).toBeNull()
+    const step = totpStep(RFC_SECRET, totpCode(RFC_SECRET, now), now, first)
+    expect(
+      totpStep(RFC_SECRET, totpCode(RFC_SECRET, now), now, { lastStep: step ?? 0, skewSteps: 1 }),
+    ).toBeNull()
     const before = totpCode(RFC_SECRET, at(1_799_999_985))
-    expect(totpStep(RFC_SECRET, before, now, step)).toBeNull()
+    expect(totpStep(RFC_SECRET, before, now, { lastStep: step ?? 0, skewSteps: 1 })).toBeNull()
   })
 
   it.each(['', '12345', '1234567', '12345a', '１２３４５６'])('takes %j for no code', (code) => {
-    expect(totpStep(RFC_SECRET, code, at(59), null)).toBeNull()
+    expect(totpStep(RFC_SECRET, code, at(59), first)).toBeNull()
   })
 
   it('makes secrets of 160 bits with a URI for the app', () => {
@@ -64,7 +67,7 @@ describe('TOTP', () => {
 
 describe('recovery codes', () => {
   it('are ten different ones of 120 bits', () => {
-    const codes = newRecoveryCodes()
+    const codes = newRecoveryCodes(10)
     expect(new Set(codes).size).toBe(10)
     for (const code of codes) expect(code).toMatch(/^([0-9A-HJKMNP-TV-Z]{6}-){3}[0-9A-HJKMNP-TV-Z]{6}$/)
   })

@@ -1,10 +1,9 @@
 /**
- * Recovery codes for whoever has lost the authenticator: ten, each good for one login. With 120 random
+ * Recovery codes for whoever has lost the authenticator, each good for one login. With 120 random
  * bits a plain SHA-256 keeps them (ASVS 5.0 6.5.2 asks a password hash only below 112).
  */
 import { createHash, randomBytes } from 'node:crypto'
 
-const CODES = 10
 const CODE_BYTES = 15
 const GROUP = 6
 /** Crockford's base 32: no I, L, O, U. */
@@ -12,8 +11,8 @@ const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const BITS = 5
 
 /** `XXXXXX-XXXXXX-XXXXXX-XXXXXX`, to be shown once. */
-export function newRecoveryCodes(): string[] {
-  return Array.from({ length: CODES }, newCode)
+export function newRecoveryCodes(count: number): string[] {
+  return Array.from({ length: count }, newCode)
 }
 
 /** 32 bytes; what is easily misread counts as what was meant. */

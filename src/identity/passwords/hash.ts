@@ -14,7 +14,7 @@ const LANES = 1
 const ARGON2ID = 2
 
 /** Characters beyond which nobody types a password; a longer one would only cost time. */
-export const MAX_PASSWORD_CHARACTERS = 256
+export const MAX_PASSWORD_CHARACTERS = 1_024
 
 /** Of a random password that nobody knows: what stands in for a user that is not there. */
 const DUMMY =

@@ -1,45 +1,30 @@
 /**
- * What a new password must be. Length and known lists decide; composition rules and forced rotation are
- * there for whoever must have them, and off (ASVS 5.0 6.2.5, 6.2.10; NIST SP 800-63B).
+ * What a new password must be, as `auth.security_policies` says. Length and known lists decide; composition
+ * and forced rotation are there for whoever must have them, and off (ASVS 5.0 6.2.5, 6.2.10).
  */
-import { z } from 'zod'
 import type { BreachedPasswords } from './breached.ts'
-import { MAX_PASSWORD_CHARACTERS, type Passwords } from './hash.ts'
+import type { Passwords } from './hash.ts'
 
-const DEFAULT_MIN_CHARACTERS = 12
-/** ASVS 5.0 6.2.1: never less. */
-const LEAST_CHARACTERS = 8
-const DEFAULT_HISTORY = 5
-const MAX_HISTORY = 24
 /** Characters of a name that must not be in a password; shorter ones would forbid too much. */
 const MIN_NAME_CHARACTERS = 4
 
-export const passwordPolicySchema = z.object({
+export interface PasswordPolicy {
   /** Characters, not bytes. */
-  minLength: z.int().min(LEAST_CHARACTERS).max(MAX_PASSWORD_CHARACTERS).default(DEFAULT_MIN_CHARACTERS),
-  requireUppercase: z.boolean().default(false),
-  requireLowercase: z.boolean().default(false),
-  requireDigit: z.boolean().default(false),
-  requireSymbol: z.boolean().default(false),
-  /** Refuses passwords of the breached list. */
-  refuseBreached: z.boolean().default(true),
-  /** Former passwords that may not come back, the present one included. */
-  history: z.int().min(0).max(MAX_HISTORY).default(DEFAULT_HISTORY),
-  /** Days after which a password must be changed; null is never. */
-  maxAgeDays: z.int().min(1).nullable().default(null),
-})
+  readonly minLength: number
+  readonly maxLength: number
+  /** Letters of both cases, digits and signs are demanded. */
+  readonly requireComposition: boolean
+  readonly checkBreached: boolean
+  /** Former passwords that may not come back, beside the present one. */
+  readonly history: number
+}
 
-export type PasswordPolicy = Readonly<z.output<typeof passwordPolicySchema>>
-
-export const defaultPasswordPolicy: PasswordPolicy = passwordPolicySchema.parse({})
+const composition = [/\p{Lu}/u, /\p{Ll}/u, /\p{Nd}/u, /[\p{P}\p{S}]/u]
 
 export type PasswordFault =
   | 'too_short'
   | 'too_long'
-  | 'needs_uppercase'
-  | 'needs_lowercase'
-  | 'needs_digit'
-  | 'needs_symbol'
+  | 'needs_letters_digits_and_signs'
   | 'contains_name'
   | 'breached'
   | 'used_before'
@@ -48,7 +33,7 @@ export interface Candidate {
   readonly password: string
   /** What is known of the person: username, the local part of the e-mail, the name of the product. */
   readonly names: readonly string[]
-  /** Hashes of former passwords, newest first. */
+  /** Hashes of the present password and of former ones, newest first. */
   readonly history: readonly string[]
 }
 
@@ -70,21 +55,21 @@ export async function passwordFaults(
     if (when) faults.push(fault)
   }
   refuse('too_short', characters < policy.minLength)
-  refuse('too_long', password.length > MAX_PASSWORD_CHARACTERS)
-  refuse('needs_uppercase', policy.requireUppercase && !/\p{Lu}/u.test(password))
-  refuse('needs_lowercase', policy.requireLowercase && !/\p{Ll}/u.test(password))
-  refuse('needs_digit', policy.requireDigit && !/\p{Nd}/u.test(password))
-  refuse('needs_symbol', policy.requireSymbol && !/[\p{P}\p{S}]/u.test(password))
+  refuse('too_long', characters > policy.maxLength)
+  refuse(
+    'needs_letters_digits_and_signs',
+    policy.requireComposition && !composition.every((kind) => kind.test(password)),
+  )
   refuse(
     'contains_name',
     names.some((name) => name.length >= MIN_NAME_CHARACTERS && lower.includes(name.toLowerCase())),
   )
-  if (faults.length === 0 && policy.refuseBreached) {
+  if (faults.length === 0 && policy.checkBreached) {
     refuse('breached', await tools.breached.has(password))
   }
   // The costly question last, and only for a password that would do otherwise.
   if (faults.length === 0) {
-    for (const former of history.slice(0, policy.history)) {
+    for (const former of history.slice(0, policy.history + 1)) {
       const { matches } = await tools.passwords.verify(former, password, tools.signal)
       if (matches) return ['used_before']
     }
