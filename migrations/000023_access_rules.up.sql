@@ -379,11 +379,13 @@ begin
 end
 $$;
 
+-- The account of that name, which the caller may manage.
 create function auth.service_account_named(account_name text) returns auth.service_accounts
   language plpgsql security definer set search_path = '' as $$
 declare
   account auth.service_accounts;
 begin
+  perform auth.require_permission('api_keys:write');
   select * into account from auth.service_accounts a where a.name = account_name for no key update;
   if not found then
     raise exception 'there is no service account %', account_name using errcode = 'undefined_object';
@@ -395,9 +397,10 @@ $$;
 
 create function auth.set_service_account_active(account_name text, active boolean) returns void
   language plpgsql security definer set search_path = '' as $$
+declare
+  account constant auth.service_accounts := auth.service_account_named(account_name);
 begin
-  perform auth.require_permission('api_keys:write');
-  update auth.service_accounts a set is_active = active where a.id = (auth.service_account_named(account_name)).id;
+  update auth.service_accounts a set is_active = active where a.id = account.id;
 end
 $$;
 
@@ -408,7 +411,6 @@ declare
   role constant auth.roles := auth.role_to_grant(role_name);
   grant_id uuid;
 begin
-  perform auth.require_permission('api_keys:write');
   if exists (select from auth.api_keys k where k.id = auth.current_session_id() and k.service_account_id = account.id) then
     raise exception 'nobody gives a role to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
@@ -446,3 +448,223 @@ begin
   return true;
 end
 $$;
+
+-- API keys. The key is made by the application and never comes here: its SHA-256 and its prefix do. A key
+-- is made for oneself, or for a service account; one for another person would act in their name.
+
+create function auth.key_owner_has(key auth.api_keys, permission text) returns boolean
+  language sql stable security definer set search_path = '' as $$
+  select case when key.user_id is null then auth.service_account_has_permission(key.service_account_id, permission)
+              else auth.user_has_permission(key.user_id, permission) end
+$$;
+
+-- Fails unless owner and caller both have every scope and the tier. `key` need not be stored yet.
+create function auth.check_key(key auth.api_keys) returns void
+  language plpgsql stable security definer set search_path = '' as $$
+declare
+  scope text;
+begin
+  if key.tier not in ('system', 'business', 'service') or auth.tier_rank(key.tier) > greatest(1,
+      case when key.user_id is null then auth.service_account_rank(key.service_account_id) else auth.user_rank(key.user_id) end) then
+    raise exception 'the tier % is above the owner''s own', key.tier using errcode = 'insufficient_privilege',
+      hint = 'use a lower tier';
+  end if;
+  if key.tier <> 'service' then
+    perform auth.refuse_tier(key.tier);
+  end if;
+  for scope in select jsonb_array_elements_text(key.permissions) loop
+    if (select auth.tier_rank(p.tier) from auth.permissions p where p.id = auth.permission_id(scope)) > auth.tier_rank(key.tier) then
+      raise exception 'a key of the % tier cannot have %', key.tier, scope using errcode = 'insufficient_privilege',
+        hint = 'give the key a higher tier';
+    end if;
+    if not auth.key_owner_has(key, scope) then
+      raise exception 'the owner of the key does not have %', scope using errcode = 'insufficient_privilege',
+        hint = 'the scopes of a key are within what its owner may';
+    end if;
+    if not auth.is_administrator() and not auth.has_permission(scope) then
+      raise exception 'the caller does not have %', scope using errcode = 'insufficient_privilege',
+        hint = 'give only what you have yourself';
+    end if;
+  end loop;
+end
+$$;
+
+-- Whether the caller is the key's owner by a session, not by another key of theirs.
+create function auth.owns_key(key auth.api_keys) returns boolean
+  language sql stable security definer set search_path = '' as $$
+  select coalesce(key.user_id = auth.current_user_id(), false)
+    and not exists (select from auth.api_keys k where k.id = auth.current_session_id())
+$$;
+
+create function auth.create_api_key(
+  name            text,
+  key_hash        text,
+  key_prefix      text,
+  scopes          text[] default '{}',
+  service_account text default null,
+  owner           uuid default null,
+  tier            text default null,
+  service_name    text default null,
+  expires_at      timestamptz default null
+) returns uuid
+  language plpgsql security definer set search_path = '' as $$
+declare
+  key auth.api_keys;
+  rank integer;
+  active integer;
+begin
+  key.user_id := case when service_account is null then coalesce(owner, auth.current_user_id()) end;
+  if service_account is not null then
+    if owner is not null then
+      raise exception 'a key has one owner' using errcode = 'invalid_parameter_value';
+    end if;
+    key.service_account_id := (auth.service_account_named(service_account)).id;
+    rank := auth.service_account_rank(key.service_account_id);
+  elsif key.user_id is null then
+    raise exception 'a key has an owner' using errcode = 'invalid_parameter_value', hint = 'name a user or a service account';
+  elsif not auth.is_administrator() and key.user_id <> coalesce(auth.current_user_id(), '00000000-0000-0000-0000-000000000000') then
+    raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
+      hint = 'make it for a service account';
+  else
+    if not auth.is_administrator() and not auth.owns_key(key) then
+      perform auth.require_permission('api_keys:write');
+    end if;
+    -- Locked, so that a limit holds among parallel callers.
+    perform from auth.users u where u.id = key.user_id and u.is_active for no key update;
+    if not found then
+      raise exception 'there is no active user %', key.user_id using errcode = 'no_data_found';
+    end if;
+    rank := auth.user_rank(key.user_id);
+  end if;
+  key.id := gen_random_uuid();
+  key.tier := coalesce(create_api_key.tier, case least(rank, auth.caller_rank()) when 3 then 'system' when 2 then 'business' else 'service' end);
+  key.permissions := to_jsonb(array(select distinct scope from unnest(scopes) scope order by scope));
+  key.expires_at := coalesce(create_api_key.expires_at, now() + (auth.policy('api_key.default_lifetime_days')::text || ' days')::interval);
+  if key.expires_at <= now() or key.expires_at > now() + (auth.policy('api_key.max_lifetime_days')::text || ' days')::interval then
+    raise exception 'a key ends at most % days from now', auth.policy('api_key.max_lifetime_days')
+      using errcode = 'invalid_parameter_value', hint = 'rotate it instead of letting it live on';
+  end if;
+  perform auth.check_key(key);
+  select count(*) into active from auth.api_keys k
+  where (k.user_id = key.user_id or k.service_account_id = key.service_account_id) and k.is_active and k.expires_at > now();
+  if active >= auth.policy('api_key.max_per_owner')::integer then
+    raise exception 'the owner has % keys already', active using errcode = 'AK003', hint = 'revoke those that nobody uses';
+  end if;
+  insert into auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
+    expires_at, created_by)
+  values (key.id, create_api_key.name, create_api_key.key_hash, create_api_key.key_prefix,
+    coalesce(create_api_key.service_name, service_account, 'user'), key.tier, key.permissions, key.user_id, key.service_account_id,
+    key.expires_at, auth.current_user_id());
+  perform audit.record_action('api_key_created', 'create', 'api_key', key.id::text, 'SUCCESS',
+    jsonb_build_object('prefix', create_api_key.key_prefix, 'scopes', key.permissions, 'tier', key.tier, 'expires_at', key.expires_at),
+    data_subject => key.user_id::text);
+  return key.id;
+end
+$$;
+comment on function auth.create_api_key is
+  'Keeps a key by its SHA-256. Its scopes and tier are within the owner''s and the caller''s; owner is for administrators of the database.';
+
+-- Makes the successor of a key: same owner, scopes and length of life. The old one works on for a while.
+create function auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval default null) returns uuid
+  language plpgsql security definer set search_path = '' as $$
+declare
+  key auth.api_keys;
+  new_id constant uuid := gen_random_uuid();
+  longest constant interval := (auth.policy('api_key.rotation_overlap_hours')::text || ' hours')::interval;
+begin
+  select * into key from auth.api_keys k where k.id = key_id for update;
+  if not found then
+    raise exception 'there is no key %', key_id using errcode = 'no_data_found';
+  end if;
+  if not (auth.is_administrator() or auth.owns_key(key) or auth.current_session_id() is not distinct from key.id) then
+    if key.user_id is not null then
+      raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
+        hint = 'the owner rotates it; others can revoke it';
+    end if;
+    perform auth.require_permission('api_keys:write');
+    perform auth.check_key(key);
+  end if;
+  if not key.is_active or key.expires_at <= now() then
+    raise exception 'the key is revoked or has expired' using errcode = 'AK003', hint = 'make a new one';
+  end if;
+  if exists (select from auth.api_keys k where k.replaces = key.id and k.is_active) then
+    raise exception 'the key was rotated already' using errcode = 'AK003', hint = 'rotate its successor';
+  end if;
+  if coalesce(overlap, longest) not between interval '0' and longest then
+    raise exception 'an overlap has at most %', longest using errcode = 'invalid_parameter_value';
+  end if;
+  insert into auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
+    replaces, expires_at, created_by)
+  values (new_id, key.name, rotate_api_key.key_hash, rotate_api_key.key_prefix, key.service_name, key.tier, key.permissions,
+    key.user_id, key.service_account_id, key.id,
+    now() + least(key.expires_at - key.created_at, (auth.policy('api_key.max_lifetime_days')::text || ' days')::interval),
+    auth.current_user_id());
+  update auth.api_keys k set expires_at = least(k.expires_at, now() + coalesce(overlap, longest)) where k.id = key.id;
+  perform audit.record_action('api_key_rotated', 'rotate', 'api_key', key.id::text, 'SUCCESS',
+    jsonb_build_object('successor', new_id, 'prefix', rotate_api_key.key_prefix), data_subject => key.user_id::text);
+  return new_id;
+end
+$$;
+
+-- Ends a key at once; false when it had ended. Owner, the key itself, or api_keys:delete.
+create function auth.revoke_api_key(key_id uuid, reason text default null) returns boolean
+  language plpgsql security definer set search_path = '' as $$
+declare
+  key auth.api_keys;
+begin
+  select * into key from auth.api_keys k where k.id = key_id for update;
+  if not found then
+    raise exception 'there is no key %', key_id using errcode = 'no_data_found';
+  end if;
+  if not (auth.is_administrator() or auth.owns_key(key) or auth.current_session_id() is not distinct from key.id) then
+    perform auth.require_permission('api_keys:delete');
+  end if;
+  if not key.is_active then
+    return false;
+  end if;
+  update auth.api_keys k set is_active = false, revoked_at = now() where k.id = key.id;
+  perform audit.record_action('api_key_revoked', 'revoke', 'api_key', key.id::text, 'SUCCESS',
+    jsonb_strip_nulls(jsonb_build_object('reason', reason)), data_subject => key.user_id::text);
+  return true;
+end
+$$;
+
+-- Writes when keys were used, many at once; never moves a time back.
+create function auth.touch_api_keys(key_ids uuid[], used_at timestamptz[]) returns void
+  language sql security definer set search_path = '' as $$
+  update auth.api_keys k set last_used_at = used.at
+  from (select id, max(at) as at from unnest(key_ids, used_at) as u (id, at) group by id) used
+  where k.id = used.id and used.at <= now() + interval '1 minute' and (k.last_used_at is null or k.last_used_at < used.at)
+$$;
+
+grant create on schema auth to akashi_policy;
+reset role;
+set local role akashi_policy;
+-- Whose keys these are, by their hashes: one read for any number of callers. state is valid, revoked, expired
+-- or owner_inactive; an unknown hash has no row.
+create function auth.verify_api_keys(hashes text[])
+  returns table (key_hash text, id uuid, name text, service_name text, tier text, permissions jsonb, user_id uuid,
+                 service_account_id uuid, expires_at timestamptz, state text)
+  language sql stable security definer set search_path = '' as $$
+  select k.key_hash, k.id, k.name, k.service_name, k.tier, k.permissions, k.user_id, k.service_account_id, k.expires_at,
+         case when not k.is_active then 'revoked'
+              when k.expires_at <= now() then 'expired'
+              when not coalesce(u.is_active, a.is_active) then 'owner_inactive'
+              else 'valid' end
+  from auth.api_keys k
+  left join auth.users u on u.id = k.user_id
+  left join auth.service_accounts a on a.id = k.service_account_id
+  where k.key_hash = any (hashes)
+$$;
+reset role;
+revoke create on schema auth from akashi_policy;
+grant execute on function auth.verify_api_keys(text[]) to akashi_app;
+
+set local role akashi_owner;
+grant execute on function auth.require_permission(text), auth.current_permissions(), auth.grant_role(uuid, text, timestamptz),
+  auth.revoke_role(uuid, text), auth.create_role(text, text, text), auth.delete_role(text), auth.grant_permission(text, text),
+  auth.revoke_permission(text, text), auth.set_policy(text, jsonb), auth.create_service_account(text, text, text),
+  auth.set_service_account_active(text, boolean), auth.grant_service_role(text, text, timestamptz),
+  auth.revoke_service_role(text, text), auth.create_api_key, auth.rotate_api_key(uuid, text, text, interval),
+  auth.revoke_api_key(uuid, text), auth.touch_api_keys(uuid[], timestamptz[])
+  to akashi_app;
