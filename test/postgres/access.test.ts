@@ -25,7 +25,8 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'lifecycle.schema_migrations': {},
   'lifecycle.settings': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
   'security.ingest_batches': { worker: 'SI', security_admin: 'S' },
-  'security.security_events': { app: 'SI', worker: 'SI', security_admin: 'S' },
+  // The worker inserts by column: all but received_at, seq, xid and salt.
+  'security.security_events': { app: 'S', worker: 'S', security_admin: 'S' },
 }
 
 /** The runner's own table, made before there are roles: only administrators reach it. */
