@@ -80,7 +80,6 @@ grant usage on sequence auth.login_attempts_seq to akashi_app;
 
 create sequence security.security_events_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 alter sequence security.security_events_seq owner to akashi_owner;
-grant usage on sequence security.security_events_seq to akashi_app;
 grant usage on sequence security.security_events_seq to akashi_worker;
 
 -- Tables
@@ -1185,6 +1184,8 @@ alter table auth.users enable always trigger akashi_audit_truncate;
 CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{}', '{}');
 alter table auth.users enable always trigger akashi_audit_update;
 CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+CREATE TRIGGER users_security_event_trigger AFTER UPDATE ON auth.users FOR EACH ROW WHEN ((((old.security_classification)::text IS DISTINCT FROM (new.security_classification)::text) OR ((old.account_status)::text IS DISTINCT FROM (new.account_status)::text))) EXECUTE FUNCTION security.log_security_event();
+alter table auth.users enable always trigger users_security_event_trigger;
 alter table auth.users enable row level security;
 alter table auth.users force row level security;
 create policy users_owner on auth.users for all to akashi_owner using (true) with check (true);
@@ -1428,12 +1429,37 @@ CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON security.sec
 alter table security.security_events enable always trigger refuse_change;
 alter table security.security_events enable row level security;
 alter table security.security_events force row level security;
-create policy security_events_record on security.security_events for insert to akashi_app, akashi_owner, akashi_worker with check (true);
+create policy security_events_record on security.security_events for insert to akashi_owner, akashi_worker with check (true);
 create policy security_events_self on security.security_events for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
 create policy security_events_staff on security.security_events for select to akashi_security_admin, akashi_worker using (true);
-grant insert, select on security.security_events to akashi_app;
+grant select on security.security_events to akashi_app;
 grant select on security.security_events to akashi_security_admin;
-grant insert, select on security.security_events to akashi_worker;
+grant select on security.security_events to akashi_worker;
+grant insert (id) on security.security_events to akashi_worker;
+grant insert (created_at) on security.security_events to akashi_worker;
+grant insert (event_type) on security.security_events to akashi_worker;
+grant insert (event_category) on security.security_events to akashi_worker;
+grant insert (severity) on security.security_events to akashi_worker;
+grant insert (source_service) on security.security_events to akashi_worker;
+grant insert (description) on security.security_events to akashi_worker;
+grant insert (user_id) on security.security_events to akashi_worker;
+grant insert (user_name) on security.security_events to akashi_worker;
+grant insert (external_user_id) on security.security_events to akashi_worker;
+grant insert (session_id) on security.security_events to akashi_worker;
+grant insert (source_ip) on security.security_events to akashi_worker;
+grant insert (user_agent) on security.security_events to akashi_worker;
+grant insert (resource_type) on security.security_events to akashi_worker;
+grant insert (resource_id) on security.security_events to akashi_worker;
+grant insert (action_performed) on security.security_events to akashi_worker;
+grant insert (result) on security.security_events to akashi_worker;
+grant insert (tenant_id) on security.security_events to akashi_worker;
+grant insert (tenant_name) on security.security_events to akashi_worker;
+grant insert (client_id) on security.security_events to akashi_worker;
+grant insert (client_name) on security.security_events to akashi_worker;
+grant insert (request_id) on security.security_events to akashi_worker;
+grant insert (trace_id) on security.security_events to akashi_worker;
+grant insert (ocsf_class_uid) on security.security_events to akashi_worker;
+grant insert (event_details) on security.security_events to akashi_worker;
 
 -- Views
 
@@ -1533,8 +1559,9 @@ CREATE OR REPLACE FUNCTION audit.alert_audit_log_tampering(report jsonb)
  SET search_path TO ''
 AS $function$
 begin
-  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result, event_details)
-  values ('audit_log_tampering', 'integrity', 'critical', 'akashi', 'verify', 'failure', report);
+  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result,
+    ocsf_class_uid, event_details)
+  values ('audit_log_tampering', 'integrity', 'critical', 'akashi', 'verify', 'failure', 2004, report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'verification of the audit ledger failed', 'timestamp', now())::text);
 end
@@ -2023,7 +2050,6 @@ AS $function$
     from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
 $function$;
 alter function audit.uuid_v7() owner to akashi_owner;
-grant execute on function audit.uuid_v7() to akashi_app;
 grant execute on function audit.uuid_v7() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.add_context_key(key_id text, secret bytea)
@@ -2722,3 +2748,76 @@ AS $function$
 $function$;
 alter function lifecycle.worker_lock(worker text) owner to akashi_owner;
 grant execute on function lifecycle.worker_lock(worker text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION security.log_security_event()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  who constant audit.request_context := audit.request_context();
+begin
+  perform security.record_event(
+    event_type => 'data_modification', event_category => 'configuration', severity => 'medium',
+    source_service => 'application', resource_type => tg_table_name, resource_id => new.id::text,
+    action_performed => tg_op, result => 'success', ocsf_class_uid => 3001,
+    event_details => jsonb_build_object('table', tg_table_name, 'operation', tg_op,
+      'changed_by', case when who.verified and who.user_id is not null then who.user_id::text else session_user end,
+      'changes', (
+        select jsonb_object_agg(changed.name, jsonb_build_object('old', changed.old, 'new', changed.new))
+        from (values ('security_classification', old.security_classification, new.security_classification),
+                     ('account_status', old.account_status, new.account_status)) as changed (name, old, new)
+        where changed.old is distinct from changed.new)));
+  return null;
+end
+$function$;
+alter function security.log_security_event() owner to akashi_owner;
+comment on function security.log_security_event() is 'Makes a security event of a change of who a user is to security.';
+
+CREATE OR REPLACE FUNCTION security.record_event(event_type text, event_category text, severity text, source_service text, description text DEFAULT NULL::text, user_id uuid DEFAULT NULL::uuid, user_name text DEFAULT NULL::text, external_user_id text DEFAULT NULL::text, session_id uuid DEFAULT NULL::uuid, source_ip inet DEFAULT NULL::inet, resource_type text DEFAULT NULL::text, resource_id text DEFAULT NULL::text, action_performed text DEFAULT NULL::text, result text DEFAULT NULL::text, tenant_id text DEFAULT NULL::text, tenant_name text DEFAULT NULL::text, client_id text DEFAULT NULL::text, client_name text DEFAULT NULL::text, ocsf_class_uid integer DEFAULT NULL::integer, event_details jsonb DEFAULT '{}'::jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  who     constant audit.request_context := audit.request_context();
+  trusted constant boolean := who.verified or pg_has_role(session_user, 'akashi_worker', 'member');
+  claimed jsonb;
+  new_id  constant uuid := audit.uuid_v7();
+begin
+  if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,49}$' then
+    raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
+      hint = 'use up to 50 lowercase letters, digits and underscores';
+  end if;
+  if jsonb_typeof(event_details) is distinct from 'object' then
+    raise exception 'the details of an event are an object' using errcode = 'invalid_parameter_value';
+  end if;
+  if not who.verified then
+    claimed := nullif(jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'session_id', who.session_id,
+      'source_ip', host(who.ip_address), 'external_user_id', who.subject, 'tenant_id', who.tenant_id)), '{}');
+  end if;
+  if claimed is not null then
+    event_details := event_details || jsonb_build_object('claimed', claimed, 'db_user', session_user);
+  end if;
+  insert into security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
+    user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id,
+    action_performed, result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
+  values (new_id, clock_timestamp(), event_type, event_category, severity, source_service, description,
+    case when who.verified and who.user_id is not null then who.user_id when trusted then record_event.user_id end,
+    user_name,
+    case when who.verified and who.subject is not null then who.subject else external_user_id end,
+    case when who.verified and who.session_id is not null then who.session_id when trusted then record_event.session_id end,
+    case when who.verified and who.ip_address is not null then who.ip_address when trusted then record_event.source_ip end,
+    who.user_agent, resource_type, resource_id, action_performed, result,
+    case when who.verified and who.tenant_id is not null then who.tenant_id when trusted then record_event.tenant_id end,
+    tenant_name, client_id, client_name, who.request_id, who.trace_id, ocsf_class_uid, event_details);
+  return new_id;
+end
+$function$;
+alter function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) owner to akashi_owner;
+comment on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) is 'Records a security event in the caller''s transaction, with the actor of the signed context; answers its id.';
+grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_app;
+grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_security_admin;
+grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_worker;

@@ -52,7 +52,10 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'lifecycle.schema_migrations': {},
   'lifecycle.settings': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
   'security.ingest_batches': { worker: 'SI', security_admin: 'S' },
-  'security.security_events': { app: 'SI', worker: 'SI', security_admin: 'S' },
+  'security.remediations': { worker: 'S', security_admin: 'S' },
+  'security.security_event_hook_results': { worker: 'S', security_admin: 'S', reader: 'S' },
+  // The worker inserts by column: all but received_at, seq, xid and salt.
+  'security.security_events': { app: 'S', worker: 'S', security_admin: 'S' },
 }
 
 const keyColumns =
