@@ -538,10 +538,10 @@ create policy roles_staff on auth.roles for select to akashi_worker, akashi_read
 create policy permissions_staff on auth.permissions for select to akashi_worker, akashi_reader, akashi_security_admin using (true);
 create policy role_permissions_staff on auth.role_permissions for select to akashi_worker, akashi_reader, akashi_security_admin using (true);
 
--- Who has which role: oneself, and whoever may read users.
+-- Who has which role: one's own, and for whoever may read roles.
 grant select on auth.user_roles, auth.service_accounts, auth.service_account_roles to akashi_app, akashi_worker, akashi_security_admin;
 create policy user_roles_app on auth.user_roles for select to akashi_app
-  using (user_id = (select auth.current_user_id()) or (select auth.has_permission('users:read')));
+  using (user_id = (select auth.current_user_id()) or (select auth.has_permission('roles:read')));
 create policy user_roles_staff on auth.user_roles for select to akashi_worker, akashi_security_admin using (true);
 create policy service_accounts_app on auth.service_accounts for select to akashi_app
   using ((select auth.has_permission('api_keys:read')));

@@ -1,3 +1,4 @@
+export * from './api-keys/index.ts'
 export * from './login/index.ts'
 export {
   confirmFactor,
@@ -14,5 +15,8 @@ export {
   openPasswords,
   type Passwords,
 } from './passwords/index.ts'
+export * from './policies/index.ts'
+export * from './roles/index.ts'
+export * from './service-accounts/index.ts'
 export * from './sessions/index.ts'
 export * from './users/index.ts'
