@@ -1457,7 +1457,9 @@ alter table chat.messages owner to akashi_owner;
 comment on column chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file.';
 comment on column chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
 CREATE INDEX messages_client_idx ON ONLY chat.messages USING btree (client_id) WHERE (client_id IS NOT NULL);
+CREATE INDEX messages_created_idx ON ONLY chat.messages USING btree (created_at DESC);
 CREATE INDEX messages_file_idx ON ONLY chat.messages USING btree (file_upload_id) WHERE (file_upload_id IS NOT NULL);
+CREATE INDEX messages_grams_idx ON ONLY chat.messages USING gin (chat.grams(chat.fold(content))) WHERE ((NOT is_deleted) AND ((message_type)::text <> 'system'::text));
 CREATE INDEX messages_reply_idx ON ONLY chat.messages USING btree (reply_to_id) WHERE (reply_to_id IS NOT NULL);
 CREATE INDEX messages_room_created_idx ON ONLY chat.messages USING btree (room_id, created_at DESC);
 CREATE INDEX messages_user_idx ON ONLY chat.messages USING btree (user_id, created_at DESC);
@@ -4692,6 +4694,30 @@ alter function chat.finish_upload(upload uuid, outcome jsonb) owner to akashi_ow
 comment on function chat.finish_upload(upload uuid, outcome jsonb) is 'outcome: upload_status (completed or failed), virus_scanned, failure_reason, mime_type, file_size, sha256, thumbnail_path, width, height.';
 grant execute on function chat.finish_upload(upload uuid, outcome jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION chat.fold(content text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select lower(normalize(content, nfkc))
+$function$;
+alter function chat.fold(content text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.grams(folded text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select coalesce(array_agg(distinct g.gram), '{}')
+  from (select c.letter, c.letter || lead(c.letter) over (order by c.place) as pair
+        from unnest(string_to_array(folded, null)) with ordinality as c (letter, place)) pairs
+  cross join lateral (values (pairs.letter), (pairs.pair)) as g (gram)
+  where g.gram is not null and g.gram !~ '^\s+$'
+$function$;
+alter function chat.grams(folded text) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION chat.invite(room uuid, person uuid, valid_for interval DEFAULT 'P7D'::interval)
  RETURNS chat.room_invitations
  LANGUAGE plpgsql
@@ -4843,6 +4869,24 @@ $function$;
 alter function chat.mark_read(message uuid) owner to akashi_owner;
 comment on function chat.mark_read(message uuid) is 'Moves the caller''s read position forward, never back, and reads the notifications up to it.';
 grant execute on function chat.mark_read(message uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.matches(content text, terms text[])
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  folded constant text := lower(normalize(content, nfkc));
+  term text;
+begin
+  foreach term in array terms loop
+    if strpos(folded, term) = 0 then return false; end if;
+  end loop;
+  return true;
+end
+$function$;
+alter function chat.matches(content text, terms text[]) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION chat.message_id(at timestamp with time zone)
  RETURNS uuid
@@ -5311,6 +5355,86 @@ $function$;
 alter function chat.revoke_invitation(invitation uuid) owner to akashi_owner;
 grant execute on function chat.revoke_invitation(invitation uuid) to akashi_app;
 
+CREATE OR REPLACE FUNCTION chat.search_messages(query text, room uuid DEFAULT NULL::uuid, sender uuid DEFAULT NULL::uuid, from_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, to_time timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, has_file boolean DEFAULT NULL::boolean, before_message uuid DEFAULT NULL::uuid, page_size integer DEFAULT 20)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  recent_rows constant integer := 2000;
+  me uuid := chat.require_user();
+  rooms uuid[] := chat.my_rooms();
+  terms text[] := array(select distinct t from regexp_split_to_table(chat.fold(query), '\s+') as t where t <> '');
+  grams text[] := array(select distinct g from unnest(terms) as t, unnest(chat.wanted_grams(t)) as g);
+  wanted integer := least(greatest(page_size, 1), 101);
+  upper_time timestamptz := least(to_time, coalesce(chat.message_time(before_message), 'infinity'));
+  looked_down_to timestamptz := upper_time;
+  newest timestamptz;
+  part record;
+  got uuid;
+begin
+  if cardinality(terms) = 0 then
+    raise exception 'there is nothing to search for' using errcode = 'invalid_parameter_value', hint = 'give at least one character';
+  end if;
+  if cardinality(terms) > 10 or length(query) > 200 then
+    raise exception 'a search takes 10 words and 200 characters' using errcode = 'invalid_parameter_value';
+  end if;
+  if room is not null then
+    rooms := array(select r from unnest(rooms) as r where r = room);
+  end if;
+  if cardinality(rooms) = 0 then
+    return;
+  end if;
+  select s.last_message_at + interval '1 millisecond' into newest
+  from chat.room_sequences s where s.room_id = any (rooms) order by s.last_message_at desc limit 1;
+  upper_time := least(upper_time, newest);
+  looked_down_to := upper_time;
+  for got, looked_down_to in
+    select case when r.room_id = any (rooms) and not r.is_deleted and r.message_type <> 'system'
+             and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
+             and chat.matches(r.content, terms) then r.id end, r.created_at
+    from (select * from chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time
+          order by m.created_at desc limit recent_rows) r
+    union all
+    select case when not r.is_deleted and r.message_type <> 'system'
+             and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
+             and chat.matches(r.content, terms) then r.id end, r.created_at
+    from (select * from chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time
+          order by m.created_at desc limit recent_rows) r
+  loop
+    if got is not null then
+      return next got;
+      wanted := wanted - 1;
+      if wanted = 0 then return; end if;
+    end if;
+  end loop;
+  for part in
+    select greatest(b.lower, from_time) as lower, least(b.upper, looked_down_to) as upper
+    from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
+    where i.inhparent = 'chat.messages'::regclass and b.lower < looked_down_to and b.upper > from_time
+    order by b.lower desc
+  loop
+    for got in
+      select m.id from chat.messages m
+      where m.created_at >= part.lower and m.created_at < part.upper and m.room_id = any (rooms)
+        and not m.is_deleted and m.message_type <> 'system'
+        and chat.grams(chat.fold(m.content)) @> grams and chat.matches(m.content, terms)
+        and (sender is null or m.user_id = sender) and (has_file is null or has_file = (m.file_upload_id is not null))
+      order by m.created_at desc, m.id desc limit wanted
+    loop
+      return next got;
+      wanted := wanted - 1;
+      if wanted = 0 then return; end if;
+    end loop;
+  end loop;
+end
+$function$;
+alter function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer) owner to akashi_owner;
+comment on function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer) is 'Ids of messages in the caller''s rooms that contain every word of the query, newest first; before_message begins the next page.';
+grant execute on function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer) to akashi_app;
+
 CREATE OR REPLACE FUNCTION chat.sessions_that_hold(sessions uuid[])
  RETURNS uuid[]
  LANGUAGE sql
@@ -5452,6 +5576,17 @@ $function$;
 alter function chat.update_room(room uuid, changes jsonb) owner to akashi_owner;
 comment on function chat.update_room(room uuid, changes jsonb) is 'changes: any of name, description (owner or admin), max_members, room_type, is_active (owner).';
 grant execute on function chat.update_room(room uuid, changes jsonb) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.wanted_grams(term text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select case when length(term) = 1 then array[term]
+    else array(select distinct substr(term, n, 2) from generate_series(1, length(term) - 1) as n where substr(term, n, 2) !~ '^\s+$') end
+$function$;
+alter function chat.wanted_grams(term text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION lifecycle.announce_jobs()
  RETURNS trigger

@@ -176,7 +176,8 @@ export const configSchema = z.strictObject({
   redisUrl: setting({
     ...url('redis', 'rediss'),
     env: 'REDIS_URL',
-    meaning: 'Tells several HTTP nodes of news at once. Without it, each looks into the database every second.',
+    meaning:
+      'Tells several HTTP nodes of news at once. Without it, each looks into the database every second.',
   }),
   organisationTimeZone: setting({
     schema: z.string().refine(isTimeZone).default('Asia/Tokyo'),

@@ -5,6 +5,7 @@ import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
 import { peopleRoutes } from './people.ts'
 import { roomRoutes } from './rooms.ts'
+import { searchRoute } from './search.ts'
 import { requireUser } from './signed-in.ts'
 
 /** Everything under /v1/chat. */
@@ -17,6 +18,7 @@ export function chatRoutes(v1: App, services: Services): void {
       memberRoutes(app, services)
       messageRoutes(app, services)
       peopleRoutes(app, services)
+      searchRoute(app, services)
       done()
     },
     { prefix: '/chat' },
