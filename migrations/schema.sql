@@ -2893,6 +2893,7 @@ begin
 end
 $function$;
 alter function auth.assign_default_role(user_id uuid) owner to akashi_owner;
+grant execute on function auth.assign_default_role(user_id uuid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.authenticate_session(token_hash bytea)
  RETURNS TABLE(session_id uuid, user_id uuid, tenant_id text, must_change boolean, needs_factor boolean, second_factor boolean, authenticated_at timestamp with time zone, expires_at timestamp with time zone)
@@ -3530,13 +3531,16 @@ CREATE OR REPLACE FUNCTION auth.make_first_administrator(user_id uuid)
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
+declare
+  role auth.roles;
 begin
   lock table auth.user_roles in share row exclusive mode;
   if auth.has_administrator() then
     return false;
   end if;
-  insert into auth.user_roles (user_id, role_id)
-  select make_first_administrator.user_id, r.id from auth.roles r where r.name = 'sys_admin';
+  select * into role from auth.roles r where r.name = 'sys_admin';
+  insert into auth.user_roles (user_id, role_id) values (make_first_administrator.user_id, role.id);
+  perform auth.record_grant('role_granted', role, 'user', make_first_administrator.user_id, '{"reason": "first administrator"}');
   return true;
 end
 $function$;
@@ -3667,20 +3671,15 @@ alter function auth.policy_value_fits(value jsonb, value_type text, minimum bigi
 
 CREATE OR REPLACE FUNCTION auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
  RETURNS void
- LANGUAGE plpgsql
+ LANGUAGE sql
  SET search_path TO ''
 AS $function$
-declare
-  who constant audit.request_context := audit.request_context();
-begin
-  insert into security.security_events (event_type, event_category, severity, source_service, user_id, session_id, source_ip,
-    user_agent, action_performed, result, tenant_id, request_id, trace_id, ocsf_class_uid, event_details)
-  values (record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
-    record_authentication.user_id, coalesce(record_authentication.session_id, who.session_id), who.ip_address,
-    left(who.user_agent, 2048), 'sign_in',
-    case when record_authentication.event_type in ('authentication_failure', 'account_locked') then 'failure' else 'success' end,
-    who.tenant_id, who.request_id, who.trace_id, 3002, details);
-end
+  select security.record_event(record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
+    user_id => record_authentication.user_id, session_id => record_authentication.session_id,
+    resource_type => 'user', resource_id => record_authentication.user_id::text, action_performed => 'sign_in',
+    result => case record_authentication.event_type when 'authentication_failure' then 'failure' else 'success' end,
+    ocsf_class_uid => case when record_authentication.event_type like 'authentication%' then 3002 else 3001 end,
+    event_details => details)
 $function$;
 alter function auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb) owner to akashi_owner;
 
@@ -4101,7 +4100,7 @@ begin
     case when one_time then now() + make_interval(hours => (auth.policy('password.one_time_hours'))::integer) end)
   on conflict (user_id) do update set password_hash = excluded.password_hash, must_change = excluded.must_change,
     expires_at = excluded.expires_at, changed_at = now();
-  perform auth.record_authentication('password_changed', 'low', set_password.user_id, null, jsonb_build_object('one_time', one_time));
+  perform auth.record_authentication('password_changed', 'info', set_password.user_id, null, jsonb_build_object('one_time', one_time));
 end
 $function$;
 alter function auth.set_password(user_id uuid, password_hash text, one_time boolean) owner to akashi_owner;
