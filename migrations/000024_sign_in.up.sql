@@ -203,18 +203,13 @@ $$;
 
 -- A security event about somebody's credentials, from the signed context. No names: the record cannot forget.
 create function auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
-  returns void language plpgsql set search_path = '' as $$
-declare
-  who constant audit.request_context := audit.request_context();
-begin
-  insert into security.security_events (event_type, event_category, severity, source_service, user_id, session_id, source_ip,
-    user_agent, action_performed, result, tenant_id, request_id, trace_id, ocsf_class_uid, event_details)
-  values (record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
-    record_authentication.user_id, coalesce(record_authentication.session_id, who.session_id), who.ip_address,
-    left(who.user_agent, 2048), 'sign_in',
-    case when record_authentication.event_type in ('authentication_failure', 'account_locked') then 'failure' else 'success' end,
-    who.tenant_id, who.request_id, who.trace_id, 3002, details);
-end
+  returns void language sql set search_path = '' as $$
+  select security.record_event(record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
+    user_id => record_authentication.user_id, session_id => record_authentication.session_id,
+    resource_type => 'user', resource_id => record_authentication.user_id::text, action_performed => 'sign_in',
+    result => case record_authentication.event_type when 'authentication_failure' then 'failure' else 'success' end,
+    ocsf_class_uid => case when record_authentication.event_type like 'authentication%' then 3002 else 3001 end,
+    event_details => details)
 $$;
 
 -- Passwords. What is a good one is the application's to say; these keep it.
@@ -244,7 +239,7 @@ begin
     case when one_time then now() + make_interval(hours => (auth.policy('password.one_time_hours'))::integer) end)
   on conflict (user_id) do update set password_hash = excluded.password_hash, must_change = excluded.must_change,
     expires_at = excluded.expires_at, changed_at = now();
-  perform auth.record_authentication('password_changed', 'low', set_password.user_id, null, jsonb_build_object('one_time', one_time));
+  perform auth.record_authentication('password_changed', 'info', set_password.user_id, null, jsonb_build_object('one_time', one_time));
 end
 $$;
 
@@ -350,13 +345,16 @@ $$;
 -- Makes a user the first administrator. False when there is one: nobody rises this way afterwards.
 create function auth.make_first_administrator(user_id uuid) returns boolean
   language plpgsql security definer set search_path = '' as $$
+declare
+  role auth.roles;
 begin
   lock table auth.user_roles in share row exclusive mode;
   if auth.has_administrator() then
     return false;
   end if;
-  insert into auth.user_roles (user_id, role_id)
-  select make_first_administrator.user_id, r.id from auth.roles r where r.name = 'sys_admin';
+  select * into role from auth.roles r where r.name = 'sys_admin';
+  insert into auth.user_roles (user_id, role_id) values (make_first_administrator.user_id, role.id);
+  perform auth.record_grant('role_granted', role, 'user', make_first_administrator.user_id, '{"reason": "first administrator"}');
   return true;
 end
 $$;
@@ -365,7 +363,7 @@ $$;
 grant execute on function auth.begin_login(uuid, bytea), auth.settle_login(text, text, uuid, bytea, text, text, uuid),
   auth.password_hashes(uuid), auth.set_password(uuid, text, boolean), auth.upgrade_password_hash(uuid, text, text),
   auth.revoke_sessions(uuid, uuid), auth.remove_factors(uuid), auth.has_administrator(), auth.make_first_administrator(uuid),
-  auth.needs_factor(uuid), auth.has_factor(uuid)
+  auth.needs_factor(uuid), auth.has_factor(uuid), auth.assign_default_role(uuid)
   to akashi_worker;
 grant execute on function auth.authenticate_session(bytea) to akashi_worker;
 grant execute on function auth.renew_session(bytea, text[], boolean) to akashi_app;

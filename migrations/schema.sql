@@ -2895,6 +2895,7 @@ begin
 end
 $function$;
 alter function auth.assign_default_role(user_id uuid) owner to akashi_owner;
+grant execute on function auth.assign_default_role(user_id uuid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.authenticate_session(token_hash bytea)
  RETURNS TABLE(session_id uuid, user_id uuid, tenant_id text, must_change boolean, needs_factor boolean, second_factor boolean, authenticated_at timestamp with time zone, expires_at timestamp with time zone)
@@ -3532,13 +3533,16 @@ CREATE OR REPLACE FUNCTION auth.make_first_administrator(user_id uuid)
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
+declare
+  role auth.roles;
 begin
   lock table auth.user_roles in share row exclusive mode;
   if auth.has_administrator() then
     return false;
   end if;
-  insert into auth.user_roles (user_id, role_id)
-  select make_first_administrator.user_id, r.id from auth.roles r where r.name = 'sys_admin';
+  select * into role from auth.roles r where r.name = 'sys_admin';
+  insert into auth.user_roles (user_id, role_id) values (make_first_administrator.user_id, role.id);
+  perform auth.record_grant('role_granted', role, 'user', make_first_administrator.user_id, '{"reason": "first administrator"}');
   return true;
 end
 $function$;
@@ -3669,20 +3673,15 @@ alter function auth.policy_value_fits(value jsonb, value_type text, minimum bigi
 
 CREATE OR REPLACE FUNCTION auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
  RETURNS void
- LANGUAGE plpgsql
+ LANGUAGE sql
  SET search_path TO ''
 AS $function$
-declare
-  who constant audit.request_context := audit.request_context();
-begin
-  insert into security.security_events (event_type, event_category, severity, source_service, user_id, session_id, source_ip,
-    user_agent, action_performed, result, tenant_id, request_id, trace_id, ocsf_class_uid, event_details)
-  values (record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
-    record_authentication.user_id, coalesce(record_authentication.session_id, who.session_id), who.ip_address,
-    left(who.user_agent, 2048), 'sign_in',
-    case when record_authentication.event_type in ('authentication_failure', 'account_locked') then 'failure' else 'success' end,
-    who.tenant_id, who.request_id, who.trace_id, 3002, details);
-end
+  select security.record_event(record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
+    user_id => record_authentication.user_id, session_id => record_authentication.session_id,
+    resource_type => 'user', resource_id => record_authentication.user_id::text, action_performed => 'sign_in',
+    result => case record_authentication.event_type when 'authentication_failure' then 'failure' else 'success' end,
+    ocsf_class_uid => case when record_authentication.event_type like 'authentication%' then 3002 else 3001 end,
+    event_details => details)
 $function$;
 alter function auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb) owner to akashi_owner;
 
@@ -4103,7 +4102,7 @@ begin
     case when one_time then now() + make_interval(hours => (auth.policy('password.one_time_hours'))::integer) end)
   on conflict (user_id) do update set password_hash = excluded.password_hash, must_change = excluded.must_change,
     expires_at = excluded.expires_at, changed_at = now();
-  perform auth.record_authentication('password_changed', 'low', set_password.user_id, null, jsonb_build_object('one_time', one_time));
+  perform auth.record_authentication('password_changed', 'info', set_password.user_id, null, jsonb_build_object('one_time', one_time));
 end
 $function$;
 alter function auth.set_password(user_id uuid, password_hash text, one_time boolean) owner to akashi_owner;
@@ -5355,7 +5354,7 @@ $function$;
 alter function chat.revoke_invitation(invitation uuid) owner to akashi_owner;
 grant execute on function chat.revoke_invitation(invitation uuid) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.search_messages(query text, room uuid DEFAULT NULL::uuid, sender uuid DEFAULT NULL::uuid, from_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, to_time timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, has_file boolean DEFAULT NULL::boolean, before_message uuid DEFAULT NULL::uuid, page_size integer DEFAULT 20)
+CREATE OR REPLACE FUNCTION chat.search_messages(query text, room uuid DEFAULT NULL::uuid, sender uuid DEFAULT NULL::uuid, from_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, to_time timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, has_file boolean DEFAULT NULL::boolean, before_message uuid DEFAULT NULL::uuid, page_size integer DEFAULT 20, recent_rows integer DEFAULT 2000)
  RETURNS SETOF uuid
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -5363,7 +5362,6 @@ CREATE OR REPLACE FUNCTION chat.search_messages(query text, room uuid DEFAULT NU
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
-  recent_rows constant integer := 2000;
   me uuid := chat.require_user();
   rooms uuid[] := chat.my_rooms();
   terms text[] := array(select distinct t from regexp_split_to_table(chat.fold(query), '\s+') as t where t <> '');
@@ -5396,13 +5394,13 @@ begin
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
              and chat.matches(r.content, terms) then r.id end, r.created_at
     from (select * from chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time
-          order by m.created_at desc limit recent_rows) r
+          order by m.created_at desc limit least(recent_rows, 2000)) r
     union all
     select case when not r.is_deleted and r.message_type <> 'system'
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
              and chat.matches(r.content, terms) then r.id end, r.created_at
     from (select * from chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time
-          order by m.created_at desc limit recent_rows) r
+          order by m.created_at desc limit least(recent_rows, 2000)) r
   loop
     if got is not null then
       return next got;
@@ -5431,9 +5429,9 @@ begin
   end loop;
 end
 $function$;
-alter function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer) owner to akashi_owner;
-comment on function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer) is 'Ids of messages in the caller''s rooms that contain every word of the query, newest first; before_message begins the next page.';
-grant execute on function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer) to akashi_app;
+alter function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) owner to akashi_owner;
+comment on function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) is 'Ids of messages in the caller''s rooms that contain every word of the query, newest first; before_message begins the next page; recent_rows are looked at before the index.';
+grant execute on function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) to akashi_app;
 
 CREATE OR REPLACE FUNCTION chat.sessions_that_hold(sessions uuid[])
  RETURNS uuid[]

@@ -1,4 +1,5 @@
 export * from './api-keys/index.ts'
+export * from './consents/index.ts'
 export * from './login/index.ts'
 export {
   confirmFactor,

@@ -14,4 +14,8 @@ export type Settings = Pick<
   | 'redisUrl'
   | 'poolSize'
   | 'statementTimeoutMs'
+  | 'publicUrl'
+  | 'trustedProxies'
+  | 'breachedPasswords'
+  | 'oidcIssuers'
 >

@@ -3,6 +3,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { localBus } from '../../src/chat/index.ts'
+import { systemClock } from '../../src/foundation/index.ts'
 import {
   buildApp,
   type HttpLimits,
@@ -10,8 +11,7 @@ import {
   type Services,
   type ThreadState,
 } from '../../src/http/index.ts'
-
-export const KEY = 'a-bootstrap-key-of-the-tests'
+import { openBreachedPasswords, openPasswords, openSealer } from '../../src/identity/index.ts'
 
 export const thread: ThreadState = {
   events: 519,
@@ -34,10 +34,29 @@ const noDatabase: Services['trail'] = {
   close: () => Promise.resolve(),
 }
 
-const noFeed: Services['chat']['feed'] = {
+export const noFeed: Services['chat']['feed'] = {
   subscribe: async () => null,
   listeners: () => [],
   close: async () => undefined,
+}
+
+const noIdentity: Services['identity'] = {
+  login: {
+    app: { ...noDatabase, role: 'app' },
+    accounts: { ...noDatabase, role: 'worker' },
+    vault: {
+      encrypt: () => Promise.reject(new Error('there is no vault here')),
+      decrypt: () => Promise.reject(new Error('there is no vault here')),
+      blindIndex: async () => Buffer.alloc(32),
+    },
+    passwords: openPasswords(),
+    breached: openBreachedPasswords(),
+    sealer: openSealer({ blindIndex: async () => Buffer.alloc(32) }),
+    clock: systemClock,
+  },
+  issuers: [],
+  publicUrl: undefined,
+  rules: () => Promise.reject(new Error('there is no database here')),
 }
 
 export function fakeServices(changes: Partial<Services> = {}): Services {
@@ -51,7 +70,8 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     worker: noDatabase,
     chat: { bus: localBus(), feed: noFeed },
     metrics: new Registry(),
-    bootstrapKey: (presented) => presented === KEY,
+    identity: noIdentity,
+    trustedProxies: [],
     ...changes,
   }
 }

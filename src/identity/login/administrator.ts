@@ -1,8 +1,8 @@
 import { anonymous } from '../../postgres/index.ts'
 import { generatePassword } from '../passwords/index.ts'
-import { createUser } from '../users/index.ts'
 import type { LoginParts } from './parts.ts'
 import { setPassword } from './password-change.ts'
+import { registerUser } from './register.ts'
 
 const USERNAME = 'admin'
 /** Nobody's address, until the administrator gives theirs. */
@@ -31,7 +31,7 @@ export async function createFirstAdministrator(
       `select id from auth.users where issuer = 'local' and username = $1`,
       [USERNAME],
     )
-    const id = found[0]?.id ?? (await createUser(session, vault, { username: USERNAME, email: EMAIL }))
+    const id = found[0]?.id ?? (await registerUser(session, vault, { username: USERNAME, email: EMAIL }))
     const { rows } = await session.query<{ made: boolean }>(
       'select auth.make_first_administrator($1) as made',
       [id],

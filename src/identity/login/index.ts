@@ -2,6 +2,7 @@ export { createFirstAdministrator, type FirstAdministrator } from './administrat
 export type { LoginParts } from './parts.ts'
 export { changePassword, resetPassword } from './password-change.ts'
 export { findProviderUser, type ProviderUser, providerUser } from './provider-user.ts'
+export { registerUser } from './register.ts'
 export { type LoginRules, readLoginRules } from './rules.ts'
 export {
   type FactorProof,

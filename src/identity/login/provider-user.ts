@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { AkashiError, type OidcIssuer } from '../../foundation/index.ts'
 import type { Actor, Session } from '../../postgres/index.ts'
 import type { OidcIdentity } from '../oidc/index.ts'
-import { createUser, type User } from '../users/index.ts'
+import type { User } from '../users/index.ts'
 import { subjectIndex } from '../users/personal.ts'
 import type { LoginParts } from './parts.ts'
+import { registerUser } from './register.ts'
 
 /** What signing in needs to know of a provider's user. */
 export interface ProviderUser {
@@ -41,7 +42,7 @@ export async function providerUser(
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     try {
       await parts.accounts.transaction(actor, (session) =>
-        createUser(session, parts.vault, {
+        registerUser(session, parts.vault, {
           issuer: identity.issuer,
           subject: identity.subject,
           username: usernameOf(identity, attempt),

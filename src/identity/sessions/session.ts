@@ -36,6 +36,7 @@ export interface AuthenticatedSession {
 export interface NewSession {
   readonly token: string
   readonly sessionId: string
+  readonly expiresAt: Date
 }
 
 /** Who a token stands for now; null when it is none, has ended or was revoked. One read of the database. */
@@ -83,11 +84,12 @@ export async function beginSession(
 ): Promise<NewSession> {
   const { token, hash } = newSessionToken()
   const sessionId = randomUUID()
-  await session.query(
+  const { rows } = await session.query<{ expires_at: string }>(
     `insert into auth.user_sessions (id, user_id, session_token_hash, device_type, user_agent, ip_address, expires_at,
        security_validated, authentication_methods)
      values ($1, $2, $3, $4, $5, $6,
-       now() + make_interval(hours => (auth.policy('session.absolute_hours'))::integer), $7, $8)`,
+       now() + make_interval(hours => (auth.policy('session.absolute_hours'))::integer), $7, $8)
+     returning expires_at`,
     [
       sessionId,
       actor.userId,
@@ -105,7 +107,7 @@ export async function beginSession(
        order by last_activity desc offset (auth.policy('session.max_per_user'))::integer - 1)`,
     [actor.userId, sessionId],
   )
-  return { token, sessionId }
+  return { token, sessionId, expiresAt: new Date(rows[0]?.expires_at ?? Number.NaN) }
 }
 
 /** Gives the actor's session a new token after credentials were shown again; the old token ends. */
