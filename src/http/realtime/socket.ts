@@ -1,7 +1,7 @@
 import websocket from '@fastify/websocket'
-import type { FastifyRequest } from 'fastify'
 import { presenceToSpread, sessionsThatHold } from '../../chat/index.ts'
 import { AkashiError, type Log } from '../../foundation/index.ts'
+import { isSameOrigin } from '../plugins/same-origin.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 import { Connection } from './connection.ts'
@@ -51,13 +51,19 @@ export function chatSocket(v1: App, services: Services): void {
 
   v1.register(websocket, { options: { maxPayload: MAX_FRAME_BYTES } })
   v1.register((socketApp, _, done) => {
+    // A refused upgrade leaves a connection that HTTP no longer keeps account of: it would outlive the server.
+    socketApp.addHook('onResponse', async (request) => void request.raw.socket.destroySoon())
     socketApp.get(
       '/chat/socket',
       {
         websocket: true,
         schema: { hide: true },
         preHandler: async (request) => {
-          refuseForeignOrigin(request)
+          if (!isSameOrigin(request, services.identity.publicUrl)) {
+            throw new AkashiError('forbidden', 'the socket is for pages of this server', {
+              hint: 'a program connects without an Origin',
+            })
+          }
           if (request.actor.userId === undefined) {
             throw new AkashiError('unauthenticated', 'chat is for users who are signed in', {
               hint: 'sign in first',
@@ -98,15 +104,6 @@ export function chatSocket(v1: App, services: Services): void {
     silence()
     await stopAsking()
   })
-}
-
-function refuseForeignOrigin({ headers }: FastifyRequest): void {
-  const { origin, host } = headers
-  if (origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host)) {
-    throw new AkashiError('forbidden', 'the socket is for pages of this server', {
-      hint: 'connect without an Origin from a program',
-    })
-  }
 }
 
 /** One call at a time; a failure is told and tried again. */
