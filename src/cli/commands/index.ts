@@ -10,6 +10,7 @@ import { protect, unprotect } from './protect.ts'
 import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
+import { users } from './users.ts'
 import { verify } from './verify.ts'
 import { witness } from './witness.ts'
 
@@ -30,4 +31,5 @@ export const commands: readonly Register[] = [
   witness,
   partitions,
   jobs,
+  users,
 ]
