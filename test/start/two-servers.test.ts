@@ -18,6 +18,8 @@ import {
 import { freePort } from '../support/local-server.ts'
 
 const REVOKED_WITHIN_MS = 1_000
+/** Each verb is a process that starts. */
+const VERBS_TIMEOUT_MS = 120_000
 const TOTP_STEP_MS = 30_000
 const NEXT_PASSWORD = 'umbrella stapler mould'
 
@@ -191,7 +193,9 @@ describe('akashi users', () => {
     return JSON.parse(stdout)
   }
 
-  it('makes a user who signs in, and shuts them out at every server', async () => {
+  it('makes a user who signs in, and shuts them out at every server', {
+    timeout: VERBS_TIMEOUT_MS,
+  }, async () => {
     const { oneTimePassword: password, id } = await verb('create', 'taro', '--email', 'taro@example.com')
     const browser = new Browser(second.url)
     expect(await browser.json('POST', '/v1/session', { login: 'taro', password })).toEqual({
