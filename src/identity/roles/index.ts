@@ -8,10 +8,12 @@ export {
   revokePermission,
   revokeRole,
 } from './grants.ts'
+export { userIdOf } from './holder.ts'
 export {
   type Action,
   actions,
   type PermissionName,
+  permissionNamed,
   permissionPattern,
   type Tier,
   tiers,
