@@ -1,8 +1,10 @@
+import cookies from '@fastify/cookie'
 import Fastify, { LogController } from 'fastify'
 import { type HttpLimits, httpLimits } from './limits.ts'
-import { requireBootstrapKey } from './plugins/bootstrap-key.ts'
+import { authenticate } from './plugins/authentication.ts'
+import { requirePermission } from './plugins/authorization.ts'
 import { answerClientError } from './plugins/client-errors.ts'
-import { serveLoopbackOnly } from './plugins/loopback-guard.ts'
+import { serveKnownHosts } from './plugins/loopback-guard.ts'
 import { describeApi } from './plugins/openapi.ts'
 import { answerProblems, notFoundHandler, sendProblem } from './plugins/problem-details.ts'
 import { limitRate } from './plugins/rate-limit.ts'
@@ -13,9 +15,12 @@ import { setSecurityHeaders } from './plugins/security-headers.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { healthRoute } from './routes/health.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
+import { meRoutes } from './routes/me.ts'
 import { metricsRoute } from './routes/metrics.ts'
+import { oidcRoutes } from './routes/oidc.ts'
 import { pageRoutes } from './routes/page.ts'
 import { readinessRoute } from './routes/readiness.ts'
+import { sessionRoutes } from './routes/session.ts'
 import { statusRoute } from './routes/status.ts'
 import { type App, useZod } from './schema.ts'
 import type { Services } from './services.ts'
@@ -30,6 +35,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
     loggerInstance: services.log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestIdOf,
+    trustProxy: services.trustedProxies.length === 0 ? false : [...services.trustedProxies],
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestTimeoutMs,
     handlerTimeout: limits.handlerTimeoutMs,
@@ -54,8 +60,9 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
   const notFound = notFoundHandler(app)
   app.setNotFoundHandler(notFound)
   setSecurityHeaders(app)
-  app.after(() => serveLoopbackOnly(app))
+  app.after(() => serveKnownHosts(app, services.identity.publicUrl))
   limitRate(app, limits)
+  app.register(cookies)
   describeApi(app, services.version)
   app.register((open: App, _, done) => {
     healthRoute(open, services.version)
@@ -66,11 +73,23 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
   })
   app.register(
     (v1: App, _, done) => {
-      requireBootstrapKey(v1, services.bootstrapKey)
+      authenticate(v1, services.identity)
       v1.setNotFoundHandler(notFound)
       statusRoute(v1, services)
-      auditRoutes(v1, services)
-      ledgerRoutes(v1, services)
+      const { app: database } = services.identity.login
+      v1.register((guarded: App, __, ready) => {
+        guarded.addHook('preHandler', requirePermission(database, 'audit_logs:read'))
+        auditRoutes(guarded, services)
+        ready()
+      })
+      v1.register((guarded: App, __, ready) => {
+        guarded.addHook('preHandler', requirePermission(database, 'ledger:read'))
+        ledgerRoutes(guarded, services)
+        ready()
+      })
+      sessionRoutes(v1, services)
+      oidcRoutes(v1, services)
+      meRoutes(v1, services)
       done()
     },
     { prefix: '/v1' },

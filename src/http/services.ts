@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
+import type { Issuer, LoginParts, LoginRules } from '../identity/index.ts'
 import type { Database } from '../postgres/index.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -8,6 +9,17 @@ export interface DependencyState {
   readonly ok: boolean
   /** One line for the operator; never a secret. */
   readonly detail: string
+}
+
+/** Who somebody is, and how they show it. */
+export interface Identity {
+  readonly login: LoginParts
+  /** OpenID providers, as configured. */
+  readonly issuers: readonly Issuer[]
+  /** `https://host` where browsers reach this server; undefined where only this machine does. */
+  readonly publicUrl: string | undefined
+  /** What policy says about signing in, now. */
+  readonly rules: () => Promise<LoginRules>
 }
 
 /** What the routes need from the rest of Akashi. Every wait ends when its signal is aborted. */
@@ -19,6 +31,7 @@ export interface Services {
   /** Reads the audit trail and the ledger, with the rights of whoever may read all of it. */
   readonly trail: Database
   readonly metrics: Registry
-  /** Compares in constant time. Guards /v1 until identity exists. */
-  readonly bootstrapKey: (presented: string) => boolean
+  readonly identity: Identity
+  /** Addresses and networks of proxies whose word on where a request came from counts. */
+  readonly trustedProxies: readonly string[]
 }

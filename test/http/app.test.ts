@@ -2,9 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { AkashiError } from '../../src/foundation/index.ts'
 import type { Actor } from '../../src/postgres/index.ts'
-import { KEY, testApp, thread } from './support.ts'
-
-const bearer = { authorization: `Bearer ${KEY}` }
+import { testApp, thread } from './support.ts'
 
 describe('routes', () => {
   it('answers that it is alive, ready and measured', async () => {
@@ -79,6 +77,21 @@ describe('routes', () => {
       '/v1/ledger',
       '/v1/ledger/{log}/proofs/{row}',
       '/v1/ledger/{log}/{*}',
+      '/v1/me',
+      '/v1/me/audit',
+      '/v1/me/consents',
+      '/v1/me/mfa',
+      '/v1/me/mfa/recovery-codes',
+      '/v1/me/mfa/{id}',
+      '/v1/me/mfa/{id}/confirm',
+      '/v1/me/password',
+      '/v1/me/sessions',
+      '/v1/me/sessions/{id}',
+      '/v1/oidc',
+      '/v1/oidc/callback',
+      '/v1/oidc/{name}/start',
+      '/v1/session',
+      '/v1/session/step-up',
       '/v1/status',
     ])
     const status = document.paths['/v1/status'].get.responses
@@ -206,24 +219,34 @@ describe('guards', () => {
     expect((await app.inject({ url: '/healthz', remoteAddress: '::ffff:127.0.0.1' })).statusCode).toBe(200)
   })
 
-  it('asks for the bootstrap key under /v1', async () => {
-    const app = testApp()
-    for (const headers of [{}, { authorization: 'Bearer wrong' }, { authorization: `Basic ${KEY}` }]) {
-      const answer = await app.inject({ url: '/v1/anything', headers })
-      expect(answer.statusCode).toBe(401)
-      expect(answer.headers['www-authenticate']).toBe('Bearer realm="akashi"')
-      expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/)
-    }
-    expect((await app.inject({ url: '/v1/anything', headers: bearer })).statusCode).toBe(404)
-    expect((await app.inject({ method: 'PUT', url: '/v1/status', headers: bearer })).statusCode).toBe(405)
-  })
+  it.each([{}, { authorization: 'Bearer wrong' }, { authorization: 'Basic wrong' }, { cookie: 'a=b' }])(
+    'asks for credentials under /v1, whatever the path (%j)',
+    async (headers) => {
+      for (const url of ['/v1/anything', '/v1/me', '/v1/audit/logs']) {
+        const answer = await testApp().inject({ url, headers })
+        expect(answer.statusCode).toBe(401)
+        expect(answer.headers['www-authenticate']).toBe('Bearer realm="akashi"')
+        expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/)
+      }
+    },
+  )
 
   it('does not take what a proxy forwards for local', async () => {
     const headers = { 'x-forwarded-for': '198.51.100.1' }
     expect((await testApp().inject({ url: '/v1/status', headers })).statusCode).toBe(401)
-    expect(
-      (await testApp().inject({ url: '/v1/status', headers: { ...headers, ...bearer } })).statusCode,
-    ).toBe(200)
+  })
+
+  it('believes a proxy that it was told of, and nobody else, where a request came from', async () => {
+    const headers = { 'x-forwarded-for': '198.51.100.1' }
+    for (const [trustedProxies, seen] of [
+      [[], '127.0.0.1'],
+      [['10.0.0.0/8'], '127.0.0.1'],
+      [['127.0.0.1'], '198.51.100.1'],
+    ] as const) {
+      const app = testApp({ trustedProxies })
+      app.get('/who', async (request) => request.actor)
+      expect((await app.inject({ url: '/who', headers })).json()).toMatchObject({ clientIp: seen })
+    }
   })
 
   it('limits the requests of an address, unknown paths and refused keys included', async () => {

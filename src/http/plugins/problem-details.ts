@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { AkashiError } from '../../foundation/index.ts'
 import { PROBLEM_TYPE, problem, problemOf } from '../problem.ts'
 import type { App } from '../schema.ts'
 import { AllowedMethods } from './allowed-methods.ts'
@@ -23,6 +24,10 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   }
   if (body.status === 401) {
     reply.header('www-authenticate', 'Bearer realm="akashi"')
+  }
+  const wait = error instanceof AkashiError ? error.detail['retryAfterSeconds'] : undefined
+  if (typeof wait === 'number') {
+    reply.header('retry-after', wait)
   }
   reply.code(body.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(body))
 }

@@ -1,0 +1,3 @@
+/** The shapes that clients of the HTTP interface are typed by. They import zod and nothing else. */
+export * from './me.ts'
+export * from './session.ts'
