@@ -1,4 +1,4 @@
-export { currentPermissions, hasPermission, requirePermission } from './decide.ts'
+export { currentPermissions, hasPermission, recordDenial, requirePermission } from './decide.ts'
 export {
   createRole,
   deleteRole,
