@@ -1,5 +1,6 @@
 /** Every verb. A verb is one file that registers itself and imports what is heavy when it runs. */
 import type { Register } from '../invocation.ts'
+import { apikeys } from './apikeys.ts'
 import { audit } from './audit.ts'
 import { doctor } from './doctor.ts'
 import { ingest } from './ingest.ts'
@@ -7,6 +8,7 @@ import { jobs } from './jobs.ts'
 import { migrate } from './migrate.ts'
 import { partitions } from './partitions.ts'
 import { protect, unprotect } from './protect.ts'
+import { roles } from './roles.ts'
 import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
@@ -32,4 +34,6 @@ export const commands: readonly Register[] = [
   partitions,
   jobs,
   users,
+  roles,
+  apikeys,
 ]
