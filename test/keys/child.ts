@@ -1,4 +1,4 @@
-/** A process of its own that works on a keyring: `child.ts ensure|rotate|churn URL …`. */
+/** A process of its own that works on a keyring: `child.ts ensure|rotate|churn|rewrap URL …`. */
 import { once } from 'node:events'
 import { openKeyring } from '../../src/keys/index.ts'
 
@@ -23,12 +23,16 @@ if (mode === 'rotate') {
 
 if (mode === 'churn') {
   for (let n = 0; ; n++) {
-    const { id } = await keyring.ensure('person', `${subject}-${n % 5}`)
+    const { id } = await keyring.ensure('person', `${subject}-${n}`)
     say(`made ${id}`)
     if (n % 2 === 0) {
       await keyring.destroy(id)
       say(`destroyed ${id}`)
     }
   }
+}
+if (mode === 'rewrap') {
+  const result = await keyring.rotateWrapping({ onProgress: ({ done }) => say(`done ${done}`) })
+  say(JSON.stringify(result))
 }
 process.exit(0)
