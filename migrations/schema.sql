@@ -37,6 +37,13 @@ grant usage on schema auth to akashi_reader;
 grant usage on schema auth to akashi_security_admin;
 grant usage on schema auth to akashi_worker;
 
+create schema chat authorization akashi_owner;
+comment on schema chat is 'The chat application: rooms, messages, files, notifications.';
+grant usage on schema chat to akashi_app;
+grant usage on schema chat to akashi_policy;
+grant usage on schema chat to akashi_security_admin;
+grant usage on schema chat to akashi_worker;
+
 create schema keys authorization akashi_owner;
 comment on schema keys is 'Ids of keys that live outside the database.';
 grant usage on schema keys to akashi_worker;
@@ -74,9 +81,12 @@ alter type lifecycle.partition_action owner to akashi_owner;
 create sequence audit.audit_logs_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 alter sequence audit.audit_logs_seq owner to akashi_owner;
 
+create sequence auth.login_attempts_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
+alter sequence auth.login_attempts_seq owner to akashi_owner;
+grant usage on sequence auth.login_attempts_seq to akashi_app;
+
 create sequence security.security_events_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 alter sequence security.security_events_seq owner to akashi_owner;
-grant usage on sequence security.security_events_seq to akashi_app;
 grant usage on sequence security.security_events_seq to akashi_worker;
 
 -- Tables
@@ -344,6 +354,123 @@ create policy witnesses_read on audit.witnesses for select to akashi_security_ad
 grant select on audit.witnesses to akashi_security_admin;
 grant select on audit.witnesses to akashi_worker;
 
+create table auth.api_keys (
+  id uuid default gen_random_uuid() not null,
+  name character varying(255) not null,
+  key_hash character varying(255) not null,
+  key_prefix character varying(10) not null,
+  service_name character varying(255) not null,
+  tier character varying(20) not null,
+  permissions jsonb default '[]'::jsonb not null,
+  user_id uuid,
+  service_account_id uuid,
+  replaces uuid,
+  expires_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  is_active boolean default true not null,
+  revoked_at timestamp with time zone,
+  created_by uuid,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  last_modified_by text,
+  constraint api_keys_created_by_fkey FOREIGN KEY (created_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint api_keys_key_hash_check CHECK (((key_hash)::text ~ '^[0-9a-f]{64}$'::text)),
+  constraint api_keys_key_hash_key UNIQUE (key_hash),
+  constraint api_keys_key_prefix_check CHECK (((key_prefix)::text ~ '^[0-9A-Za-z]{10}$'::text)),
+  constraint api_keys_name_check CHECK (((name)::text <> ''::text)),
+  constraint api_keys_owner_check CHECK ((num_nonnulls(user_id, service_account_id) = 1)),
+  constraint api_keys_permissions_check CHECK ((jsonb_typeof(permissions) = 'array'::text)),
+  constraint api_keys_pkey PRIMARY KEY (id),
+  constraint api_keys_replaces_fkey FOREIGN KEY (replaces) REFERENCES auth.api_keys(id) ON DELETE SET NULL,
+  constraint api_keys_revoked_check CHECK ((is_active = (revoked_at IS NULL))),
+  constraint api_keys_service_account_id_fkey FOREIGN KEY (service_account_id) REFERENCES auth.service_accounts(id) ON DELETE CASCADE,
+  constraint api_keys_service_name_check CHECK (((service_name)::text <> ''::text)),
+  constraint api_keys_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[]))),
+  constraint api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.api_keys owner to akashi_owner;
+comment on column auth.api_keys.key_hash is 'SHA-256 of the whole key, in hex; the key itself is shown once and kept nowhere.';
+comment on column auth.api_keys.key_prefix is 'The ten characters after akashi_: says which key it is, opens nothing.';
+comment on column auth.api_keys.permissions is 'Scopes as resource:action; what counts is what the owner has of them at each use.';
+comment on column auth.api_keys.replaces is 'The key that this one was made to replace by rotation.';
+comment on column auth.api_keys.last_used_at is 'Written in batches, so up to a minute late.';
+CREATE INDEX api_keys_created_by_idx ON auth.api_keys USING btree (created_by) WHERE (created_by IS NOT NULL);
+CREATE INDEX api_keys_expires_at_idx ON auth.api_keys USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX api_keys_key_prefix_idx ON auth.api_keys USING btree (key_prefix);
+CREATE INDEX api_keys_replaces_idx ON auth.api_keys USING btree (replaces) WHERE (replaces IS NOT NULL);
+CREATE INDEX api_keys_service_account_id_idx ON auth.api_keys USING btree (service_account_id) WHERE (service_account_id IS NOT NULL);
+CREATE INDEX api_keys_service_name_idx ON auth.api_keys USING btree (service_name);
+CREATE INDEX api_keys_user_id_idx ON auth.api_keys USING btree (user_id) WHERE (user_id IS NOT NULL);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.api_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table auth.api_keys enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.api_keys REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table auth.api_keys enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.api_keys FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table auth.api_keys enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.api_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table auth.api_keys enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_tier BEFORE UPDATE ON auth.api_keys FOR EACH ROW EXECUTE FUNCTION auth.keep_tier();
+alter table auth.api_keys enable always trigger keep_tier;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.api_keys FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.api_keys enable row level security;
+alter table auth.api_keys force row level security;
+create policy api_keys_app on auth.api_keys for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('api_keys:read'::text) AS has_permission)));
+create policy api_keys_owner on auth.api_keys for all to akashi_owner using (true) with check (true);
+create policy api_keys_policy on auth.api_keys for select to akashi_policy using (true);
+create policy api_keys_staff on auth.api_keys for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.api_keys to akashi_policy;
+grant select (id) on auth.api_keys to akashi_app;
+grant select (id) on auth.api_keys to akashi_security_admin;
+grant select (id) on auth.api_keys to akashi_worker;
+grant select (name) on auth.api_keys to akashi_app;
+grant select (name) on auth.api_keys to akashi_security_admin;
+grant select (name) on auth.api_keys to akashi_worker;
+grant select (key_prefix) on auth.api_keys to akashi_app;
+grant select (key_prefix) on auth.api_keys to akashi_security_admin;
+grant select (key_prefix) on auth.api_keys to akashi_worker;
+grant select (service_name) on auth.api_keys to akashi_app;
+grant select (service_name) on auth.api_keys to akashi_security_admin;
+grant select (service_name) on auth.api_keys to akashi_worker;
+grant select (tier) on auth.api_keys to akashi_app;
+grant select (tier) on auth.api_keys to akashi_security_admin;
+grant select (tier) on auth.api_keys to akashi_worker;
+grant select (permissions) on auth.api_keys to akashi_app;
+grant select (permissions) on auth.api_keys to akashi_security_admin;
+grant select (permissions) on auth.api_keys to akashi_worker;
+grant select (user_id) on auth.api_keys to akashi_app;
+grant select (user_id) on auth.api_keys to akashi_security_admin;
+grant select (user_id) on auth.api_keys to akashi_worker;
+grant select (service_account_id) on auth.api_keys to akashi_app;
+grant select (service_account_id) on auth.api_keys to akashi_security_admin;
+grant select (service_account_id) on auth.api_keys to akashi_worker;
+grant select (replaces) on auth.api_keys to akashi_app;
+grant select (replaces) on auth.api_keys to akashi_security_admin;
+grant select (replaces) on auth.api_keys to akashi_worker;
+grant select (expires_at) on auth.api_keys to akashi_app;
+grant select (expires_at) on auth.api_keys to akashi_security_admin;
+grant select (expires_at) on auth.api_keys to akashi_worker;
+grant select (last_used_at) on auth.api_keys to akashi_app;
+grant select (last_used_at) on auth.api_keys to akashi_security_admin;
+grant select (last_used_at) on auth.api_keys to akashi_worker;
+grant select (is_active) on auth.api_keys to akashi_app;
+grant select (is_active) on auth.api_keys to akashi_security_admin;
+grant select (is_active) on auth.api_keys to akashi_worker;
+grant select (revoked_at) on auth.api_keys to akashi_app;
+grant select (revoked_at) on auth.api_keys to akashi_security_admin;
+grant select (revoked_at) on auth.api_keys to akashi_worker;
+grant select (created_by) on auth.api_keys to akashi_app;
+grant select (created_by) on auth.api_keys to akashi_security_admin;
+grant select (created_by) on auth.api_keys to akashi_worker;
+grant select (created_at) on auth.api_keys to akashi_app;
+grant select (created_at) on auth.api_keys to akashi_security_admin;
+grant select (created_at) on auth.api_keys to akashi_worker;
+grant select (updated_at) on auth.api_keys to akashi_app;
+grant select (updated_at) on auth.api_keys to akashi_security_admin;
+grant select (updated_at) on auth.api_keys to akashi_worker;
+grant select (last_modified_by) on auth.api_keys to akashi_app;
+grant select (last_modified_by) on auth.api_keys to akashi_security_admin;
+grant select (last_modified_by) on auth.api_keys to akashi_worker;
+
 create table auth.context_keys (
   id text not null,
   inner_key bytea not null,
@@ -360,6 +487,668 @@ alter table auth.context_keys force row level security;
 create policy context_keys_owner on auth.context_keys for all to akashi_owner using (true) with check (true);
 create policy context_keys_verify on auth.context_keys for select to akashi_policy using (true);
 grant select on auth.context_keys to akashi_policy;
+
+create table auth.local_credentials (
+  user_id uuid not null,
+  password_hash text not null,
+  must_change boolean default false not null,
+  expires_at timestamp with time zone,
+  changed_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint local_credentials_password_hash_check CHECK ((password_hash ~ '^\$(argon2id|2[aby])\$'::text)),
+  constraint local_credentials_pkey PRIMARY KEY (user_id),
+  constraint local_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.local_credentials owner to akashi_owner;
+comment on table auth.local_credentials is 'The password of a local account, beside users so that no reader of a person reads it.';
+comment on column auth.local_credentials.password_hash is 'argon2id in PHC form; bcrypt only until the next login.';
+comment on column auth.local_credentials.expires_at is 'End of a one-time password; null for one that the person chose.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.local_credentials REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.local_credentials enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.local_credentials REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.local_credentials enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.local_credentials FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.local_credentials enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.local_credentials REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.local_credentials enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.local_credentials FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.local_credentials enable row level security;
+alter table auth.local_credentials force row level security;
+create policy local_credentials_owner on auth.local_credentials for all to akashi_owner using (true) with check (true);
+create policy local_credentials_policy on auth.local_credentials for select to akashi_policy using (true);
+create policy local_credentials_self on auth.local_credentials for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy local_credentials_staff on auth.local_credentials for select to akashi_security_admin using (true);
+grant select on auth.local_credentials to akashi_policy;
+grant select (user_id) on auth.local_credentials to akashi_app;
+grant select (user_id) on auth.local_credentials to akashi_security_admin;
+grant select (must_change) on auth.local_credentials to akashi_app;
+grant select (must_change) on auth.local_credentials to akashi_security_admin;
+grant select (expires_at) on auth.local_credentials to akashi_app;
+grant select (expires_at) on auth.local_credentials to akashi_security_admin;
+grant select (changed_at) on auth.local_credentials to akashi_app;
+grant select (changed_at) on auth.local_credentials to akashi_security_admin;
+grant select (created_at) on auth.local_credentials to akashi_app;
+grant select (created_at) on auth.local_credentials to akashi_security_admin;
+grant select (updated_at) on auth.local_credentials to akashi_app;
+grant select (updated_at) on auth.local_credentials to akashi_security_admin;
+
+create table auth.login_attempts (
+  id uuid default uuidv7() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  seq bigint default nextval('auth.login_attempts_seq'::regclass) not null,
+  xid xid8 default pg_current_xact_id() not null,
+  salt bytea default uuid_send(gen_random_uuid()) not null,
+  user_id uuid,
+  issuer character varying(255),
+  identifier_hash bytea,
+  method character varying(20) not null,
+  result character varying(20) not null,
+  failure_reason character varying(50),
+  counted boolean default true not null,
+  ip_address inet,
+  user_agent text,
+  session_id uuid,
+  request_id text,
+  trace_id text,
+  tenant_id text,
+  constraint login_attempts_finite CHECK (isfinite(created_at)),
+  constraint login_attempts_method_check CHECK (((method)::text = ANY ((ARRAY['password'::character varying, 'totp'::character varying, 'recovery_code'::character varying, 'oidc'::character varying, 'bearer'::character varying])::text[]))),
+  constraint login_attempts_pkey PRIMARY KEY (id, created_at),
+  constraint login_attempts_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying, 'denied'::character varying])::text[])))
+) partition by RANGE (created_at);
+alter table auth.login_attempts owner to akashi_owner;
+comment on table auth.login_attempts is 'Append-only; sealed into the ledger login_attempts; kept 6 months.';
+comment on column auth.login_attempts.identifier_hash is 'Keyed digest of the name that was typed: it may be a person''s, or a password typed in the wrong field.';
+comment on column auth.login_attempts.result is 'denied: refused before a credential was looked at, e.g. locked or not allowed by policy.';
+comment on column auth.login_attempts.counted is 'Whether it counts towards a lockout; what policy denied never does.';
+CREATE INDEX login_attempts_identifier_idx ON ONLY auth.login_attempts USING btree (identifier_hash, created_at DESC) WHERE (identifier_hash IS NOT NULL);
+CREATE INDEX login_attempts_ip_idx ON ONLY auth.login_attempts USING btree (ip_address, created_at DESC);
+CREATE INDEX login_attempts_order_idx ON ONLY auth.login_attempts USING btree (xid, seq);
+CREATE INDEX login_attempts_user_idx ON ONLY auth.login_attempts USING btree (user_id, created_at DESC) WHERE (user_id IS NOT NULL);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON auth.login_attempts FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table auth.login_attempts enable always trigger refuse_change;
+alter table auth.login_attempts enable row level security;
+alter table auth.login_attempts force row level security;
+create policy login_attempts_app on auth.login_attempts for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('audit_logs:read'::text) AS has_permission)));
+create policy login_attempts_owner on auth.login_attempts for all to akashi_owner using (true) with check (true);
+create policy login_attempts_policy on auth.login_attempts for select to akashi_policy using (true);
+create policy login_attempts_record on auth.login_attempts for insert to akashi_app with check (true);
+create policy login_attempts_staff on auth.login_attempts for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.login_attempts to akashi_app;
+grant select on auth.login_attempts to akashi_policy;
+grant select on auth.login_attempts to akashi_security_admin;
+grant select on auth.login_attempts to akashi_worker;
+grant insert (user_id) on auth.login_attempts to akashi_app;
+grant insert (issuer) on auth.login_attempts to akashi_app;
+grant insert (identifier_hash) on auth.login_attempts to akashi_app;
+grant insert (method) on auth.login_attempts to akashi_app;
+grant insert (result) on auth.login_attempts to akashi_app;
+grant insert (failure_reason) on auth.login_attempts to akashi_app;
+grant insert (counted) on auth.login_attempts to akashi_app;
+grant insert (ip_address) on auth.login_attempts to akashi_app;
+grant insert (user_agent) on auth.login_attempts to akashi_app;
+grant insert (session_id) on auth.login_attempts to akashi_app;
+grant insert (request_id) on auth.login_attempts to akashi_app;
+grant insert (trace_id) on auth.login_attempts to akashi_app;
+grant insert (tenant_id) on auth.login_attempts to akashi_app;
+
+create table auth.mfa_factors (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  factor_type character varying(20) default 'totp'::character varying not null,
+  label character varying(100),
+  secret bytea not null,
+  last_used_step bigint default '-1'::integer not null,
+  confirmed_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint mfa_factors_pkey PRIMARY KEY (id),
+  constraint mfa_factors_secret_check CHECK ((octet_length(secret) > 0)),
+  constraint mfa_factors_type_check CHECK (((factor_type)::text = 'totp'::text)),
+  constraint mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.mfa_factors owner to akashi_owner;
+comment on column auth.mfa_factors.secret is 'Ciphertext under the person''s key, bound to table, column and row.';
+comment on column auth.mfa_factors.last_used_step is 'Time step of the last code that was taken; it only grows, so no code works twice.';
+comment on column auth.mfa_factors.confirmed_at is 'When a code was first shown; before that the factor counts for nothing.';
+CREATE INDEX mfa_factors_user_idx ON auth.mfa_factors USING btree (user_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.mfa_factors REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table auth.mfa_factors enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.mfa_factors REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table auth.mfa_factors enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.mfa_factors FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table auth.mfa_factors enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.mfa_factors REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table auth.mfa_factors enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_step BEFORE UPDATE ON auth.mfa_factors FOR EACH ROW EXECUTE FUNCTION auth.keep_step();
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.mfa_factors FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.mfa_factors enable row level security;
+alter table auth.mfa_factors force row level security;
+create policy mfa_factors_owner on auth.mfa_factors for all to akashi_owner using (true) with check (true);
+create policy mfa_factors_policy on auth.mfa_factors for select to akashi_policy using (true);
+create policy mfa_factors_self on auth.mfa_factors for all to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy mfa_factors_staff on auth.mfa_factors for select to akashi_security_admin using (true);
+grant delete, insert, select on auth.mfa_factors to akashi_app;
+grant select on auth.mfa_factors to akashi_policy;
+grant select (id) on auth.mfa_factors to akashi_security_admin;
+grant select (user_id) on auth.mfa_factors to akashi_security_admin;
+grant select (factor_type) on auth.mfa_factors to akashi_security_admin;
+grant update (label) on auth.mfa_factors to akashi_app;
+grant select (label) on auth.mfa_factors to akashi_security_admin;
+grant update (last_used_step) on auth.mfa_factors to akashi_app;
+grant update (confirmed_at) on auth.mfa_factors to akashi_app;
+grant select (confirmed_at) on auth.mfa_factors to akashi_security_admin;
+grant update (last_used_at) on auth.mfa_factors to akashi_app;
+grant select (last_used_at) on auth.mfa_factors to akashi_security_admin;
+grant select (created_at) on auth.mfa_factors to akashi_security_admin;
+grant select (updated_at) on auth.mfa_factors to akashi_security_admin;
+
+create table auth.password_history (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  password_hash text not null,
+  created_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  constraint password_history_password_hash_check CHECK ((password_hash ~ '^\$(argon2id|2[aby])\$'::text)),
+  constraint password_history_pkey PRIMARY KEY (id),
+  constraint password_history_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.password_history owner to akashi_owner;
+comment on table auth.password_history is 'Passwords that were used before, so that policy can refuse them again.';
+CREATE INDEX password_history_user_idx ON auth.password_history USING btree (user_id, created_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.password_history REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.password_history enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.password_history REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.password_history enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.password_history FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.password_history enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.password_history REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.password_history enable always trigger akashi_audit_update;
+alter table auth.password_history enable row level security;
+alter table auth.password_history force row level security;
+create policy password_history_owner on auth.password_history for all to akashi_owner using (true) with check (true);
+create policy password_history_policy on auth.password_history for select to akashi_policy using (true);
+grant select on auth.password_history to akashi_policy;
+
+create table auth.permissions (
+  id uuid default gen_random_uuid() not null,
+  resource character varying(255) not null,
+  action character varying(50) not null,
+  description text,
+  tier character varying(20) default 'system'::character varying not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint permissions_action_check CHECK (((action)::text = ANY ((ARRAY['read'::character varying, 'write'::character varying, 'delete'::character varying, 'admin'::character varying])::text[]))),
+  constraint permissions_pkey PRIMARY KEY (id),
+  constraint permissions_resource_action_key UNIQUE (resource, action),
+  constraint permissions_resource_check CHECK (((resource)::text ~ '^[a-z][a-z0-9_]*$'::text)),
+  constraint permissions_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
+);
+alter table auth.permissions owner to akashi_owner;
+comment on table auth.permissions is 'Written resource:action; the action admin holds read, write and delete of its resource.';
+comment on column auth.permissions.tier is 'The lowest tier of a role that may hold it.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.permissions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.permissions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.permissions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.permissions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.permissions enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_tier BEFORE UPDATE ON auth.permissions FOR EACH ROW EXECUTE FUNCTION auth.keep_tier();
+alter table auth.permissions enable always trigger keep_tier;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.permissions FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.permissions enable row level security;
+alter table auth.permissions force row level security;
+create policy permissions_owner on auth.permissions for all to akashi_owner using (true) with check (true);
+create policy permissions_policy on auth.permissions for select to akashi_policy using (true);
+create policy permissions_signed_in on auth.permissions for select to akashi_app using (((( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT auth.current_session_id() AS current_session_id) IS NOT NULL)));
+create policy permissions_staff on auth.permissions for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on auth.permissions to akashi_app;
+grant select on auth.permissions to akashi_policy;
+grant select on auth.permissions to akashi_reader;
+grant select on auth.permissions to akashi_security_admin;
+grant select on auth.permissions to akashi_worker;
+
+create table auth.privacy_consents (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  purpose character varying(100) not null,
+  decision character varying(20) not null,
+  document_version character varying(50) not null,
+  regulation character varying(20) not null,
+  ip_address inet,
+  user_agent text,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  constraint privacy_consents_decision_check CHECK (((decision)::text = ANY ((ARRAY['granted'::character varying, 'withdrawn'::character varying])::text[]))),
+  constraint privacy_consents_document_version_check CHECK (((document_version)::text <> ''::text)),
+  constraint privacy_consents_pkey PRIMARY KEY (id),
+  constraint privacy_consents_purpose_check CHECK (((purpose)::text ~ '^[a-z][a-z0-9_]*$'::text)),
+  constraint privacy_consents_regulation_check CHECK (((regulation)::text = ANY ((ARRAY['gdpr'::character varying, 'appi'::character varying, 'other'::character varying])::text[]))),
+  constraint privacy_consents_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.privacy_consents owner to akashi_owner;
+comment on table auth.privacy_consents is 'Each row is a decision and stays: the history is the record (S1 8.1).';
+comment on column auth.privacy_consents.document_version is 'Version of the text that was agreed to.';
+comment on column auth.privacy_consents.regulation is 'gdpr, or appi: Japan''s act on the protection of personal information.';
+CREATE INDEX privacy_consents_user_idx ON auth.privacy_consents USING btree (user_id, purpose, created_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.privacy_consents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table auth.privacy_consents enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.privacy_consents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table auth.privacy_consents enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.privacy_consents FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table auth.privacy_consents enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.privacy_consents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table auth.privacy_consents enable always trigger akashi_audit_update;
+alter table auth.privacy_consents enable row level security;
+alter table auth.privacy_consents force row level security;
+create policy privacy_consents_decide on auth.privacy_consents for insert to akashi_app with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy privacy_consents_owner on auth.privacy_consents for all to akashi_owner using (true) with check (true);
+create policy privacy_consents_policy on auth.privacy_consents for select to akashi_policy using (true);
+create policy privacy_consents_self on auth.privacy_consents for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('users:read'::text) AS has_permission)));
+create policy privacy_consents_staff on auth.privacy_consents for select to akashi_security_admin, akashi_worker using (true);
+grant insert, select on auth.privacy_consents to akashi_app;
+grant select on auth.privacy_consents to akashi_policy;
+grant select on auth.privacy_consents to akashi_security_admin;
+grant select on auth.privacy_consents to akashi_worker;
+
+create table auth.recovery_codes (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  code_hash bytea not null,
+  used_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  constraint recovery_codes_code_hash_check CHECK ((octet_length(code_hash) = 32)),
+  constraint recovery_codes_code_hash_key UNIQUE (code_hash),
+  constraint recovery_codes_pkey PRIMARY KEY (id),
+  constraint recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.recovery_codes owner to akashi_owner;
+comment on table auth.recovery_codes is 'One use each, in place of a second factor; SHA-256 of random codes.';
+CREATE INDEX recovery_codes_user_idx ON auth.recovery_codes USING btree (user_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.recovery_codes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table auth.recovery_codes enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.recovery_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table auth.recovery_codes enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.recovery_codes FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table auth.recovery_codes enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.recovery_codes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table auth.recovery_codes enable always trigger akashi_audit_update;
+alter table auth.recovery_codes enable row level security;
+alter table auth.recovery_codes force row level security;
+create policy recovery_codes_owner on auth.recovery_codes for all to akashi_owner using (true) with check (true);
+create policy recovery_codes_policy on auth.recovery_codes for select to akashi_policy using (true);
+create policy recovery_codes_self_make on auth.recovery_codes for insert to akashi_app with check (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (used_at IS NULL)));
+create policy recovery_codes_self_read on auth.recovery_codes for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy recovery_codes_self_remove on auth.recovery_codes for delete to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy recovery_codes_self_use on auth.recovery_codes for update to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (used_at IS NULL))) with check (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (used_at IS NOT NULL)));
+grant delete, insert, select on auth.recovery_codes to akashi_app;
+grant select on auth.recovery_codes to akashi_policy;
+grant update (used_at) on auth.recovery_codes to akashi_app;
+
+create table auth.role_permissions (
+  id uuid default gen_random_uuid() not null,
+  role_id uuid not null,
+  permission_id uuid not null,
+  granted_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint role_permissions_permission_id_fkey FOREIGN KEY (permission_id) REFERENCES auth.permissions(id) ON DELETE CASCADE,
+  constraint role_permissions_pkey PRIMARY KEY (id),
+  constraint role_permissions_role_id_fkey FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE,
+  constraint role_permissions_role_id_permission_id_key UNIQUE (role_id, permission_id)
+);
+alter table auth.role_permissions owner to akashi_owner;
+CREATE INDEX role_permissions_permission_id_idx ON auth.role_permissions USING btree (permission_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.role_permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.role_permissions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.role_permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.role_permissions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.role_permissions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.role_permissions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.role_permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.role_permissions enable always trigger akashi_audit_update;
+CREATE TRIGGER check_role_permission BEFORE INSERT OR UPDATE ON auth.role_permissions FOR EACH ROW EXECUTE FUNCTION auth.check_role_permission();
+alter table auth.role_permissions enable always trigger check_role_permission;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.role_permissions FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.role_permissions enable row level security;
+alter table auth.role_permissions force row level security;
+create policy role_permissions_owner on auth.role_permissions for all to akashi_owner using (true) with check (true);
+create policy role_permissions_policy on auth.role_permissions for select to akashi_policy using (true);
+create policy role_permissions_signed_in on auth.role_permissions for select to akashi_app using (((( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT auth.current_session_id() AS current_session_id) IS NOT NULL)));
+create policy role_permissions_staff on auth.role_permissions for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on auth.role_permissions to akashi_app;
+grant select on auth.role_permissions to akashi_policy;
+grant select on auth.role_permissions to akashi_reader;
+grant select on auth.role_permissions to akashi_security_admin;
+grant select on auth.role_permissions to akashi_worker;
+
+create table auth.roles (
+  id uuid default gen_random_uuid() not null,
+  name character varying(100) not null,
+  description text,
+  tier character varying(20) not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint roles_name_check CHECK (((name)::text ~ '^[a-z][a-z0-9_]*$'::text)),
+  constraint roles_name_key UNIQUE (name),
+  constraint roles_pkey PRIMARY KEY (id),
+  constraint roles_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
+);
+alter table auth.roles owner to akashi_owner;
+CREATE INDEX roles_tier_idx ON auth.roles USING btree (tier);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.roles enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.roles enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.roles FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.roles enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.roles enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_tier BEFORE UPDATE ON auth.roles FOR EACH ROW EXECUTE FUNCTION auth.keep_tier();
+alter table auth.roles enable always trigger keep_tier;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.roles FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.roles enable row level security;
+alter table auth.roles force row level security;
+create policy roles_owner on auth.roles for all to akashi_owner using (true) with check (true);
+create policy roles_policy on auth.roles for select to akashi_policy using (true);
+create policy roles_signed_in on auth.roles for select to akashi_app using (((( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT auth.current_session_id() AS current_session_id) IS NOT NULL)));
+create policy roles_staff on auth.roles for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on auth.roles to akashi_app;
+grant select on auth.roles to akashi_policy;
+grant select on auth.roles to akashi_reader;
+grant select on auth.roles to akashi_security_admin;
+grant select on auth.roles to akashi_worker;
+
+create table auth.security_policies (
+  key text not null,
+  category text generated always as (split_part(key, '.'::text, 1)) stored not null,
+  value jsonb not null,
+  default_value jsonb not null,
+  value_type text not null,
+  minimum bigint,
+  maximum bigint,
+  allowed text[],
+  unit text,
+  description text not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint security_policies_default_check CHECK (auth.policy_value_fits(default_value, value_type, minimum, maximum, allowed)),
+  constraint security_policies_key_check CHECK ((key ~ '^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$'::text)),
+  constraint security_policies_pkey PRIMARY KEY (key),
+  constraint security_policies_value_check CHECK (auth.policy_value_fits(value, value_type, minimum, maximum, allowed)),
+  constraint security_policies_value_type_check CHECK ((value_type = ANY (ARRAY['boolean'::text, 'integer'::text, 'text'::text, 'text[]'::text])))
+);
+alter table auth.security_policies owner to akashi_owner;
+comment on table auth.security_policies is 'One row a rule; the defaults follow OWASP ASVS 5.0.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.security_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table auth.security_policies enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.security_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table auth.security_policies enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.security_policies FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table auth.security_policies enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.security_policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table auth.security_policies enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.security_policies FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.security_policies enable row level security;
+alter table auth.security_policies force row level security;
+create policy security_policies_owner on auth.security_policies for all to akashi_owner using (true) with check (true);
+create policy security_policies_policy on auth.security_policies for select to akashi_policy using (true);
+create policy security_policies_read on auth.security_policies for select to akashi_app, akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on auth.security_policies to akashi_app;
+grant select on auth.security_policies to akashi_policy;
+grant select on auth.security_policies to akashi_reader;
+grant select on auth.security_policies to akashi_security_admin;
+grant select on auth.security_policies to akashi_worker;
+
+create table auth.service_account_roles (
+  id uuid default gen_random_uuid() not null,
+  service_account_id uuid not null,
+  role_id uuid not null,
+  assigned_by uuid,
+  assigned_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint service_account_roles_assigned_by_fkey FOREIGN KEY (assigned_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint service_account_roles_pkey PRIMARY KEY (id),
+  constraint service_account_roles_role_id_fkey FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE,
+  constraint service_account_roles_service_account_id_fkey FOREIGN KEY (service_account_id) REFERENCES auth.service_accounts(id) ON DELETE CASCADE,
+  constraint service_account_roles_service_account_id_role_id_key UNIQUE (service_account_id, role_id)
+);
+alter table auth.service_account_roles owner to akashi_owner;
+CREATE INDEX service_account_roles_assigned_by_idx ON auth.service_account_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
+CREATE INDEX service_account_roles_role_id_idx ON auth.service_account_roles USING btree (role_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.service_account_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_account_roles enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.service_account_roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_account_roles enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.service_account_roles FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_account_roles enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.service_account_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_account_roles enable always trigger akashi_audit_update;
+CREATE TRIGGER check_service_role BEFORE INSERT OR UPDATE ON auth.service_account_roles FOR EACH ROW EXECUTE FUNCTION auth.check_service_role();
+alter table auth.service_account_roles enable always trigger check_service_role;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.service_account_roles FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.service_account_roles enable row level security;
+alter table auth.service_account_roles force row level security;
+create policy service_account_roles_app on auth.service_account_roles for select to akashi_app using (( SELECT auth.has_permission('api_keys:read'::text) AS has_permission));
+create policy service_account_roles_owner on auth.service_account_roles for all to akashi_owner using (true) with check (true);
+create policy service_account_roles_policy on auth.service_account_roles for select to akashi_policy using (true);
+create policy service_account_roles_staff on auth.service_account_roles for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.service_account_roles to akashi_app;
+grant select on auth.service_account_roles to akashi_policy;
+grant select on auth.service_account_roles to akashi_security_admin;
+grant select on auth.service_account_roles to akashi_worker;
+
+create table auth.service_accounts (
+  id uuid default gen_random_uuid() not null,
+  name character varying(255) not null,
+  description text,
+  tier character varying(20) default 'service'::character varying not null,
+  is_active boolean default true not null,
+  tenant_id character varying(255),
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint service_accounts_name_check CHECK (((name)::text ~ '^[a-z][a-z0-9_.-]*$'::text)),
+  constraint service_accounts_name_key UNIQUE (name),
+  constraint service_accounts_pkey PRIMARY KEY (id),
+  constraint service_accounts_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
+);
+alter table auth.service_accounts owner to akashi_owner;
+comment on table auth.service_accounts is 'Callers that are no person: no password, no session, only API keys.';
+comment on column auth.service_accounts.tier is 'The highest tier of a role that it may be given.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.service_accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_accounts enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.service_accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_accounts enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.service_accounts FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_accounts enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.service_accounts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_accounts enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_tier BEFORE UPDATE ON auth.service_accounts FOR EACH ROW EXECUTE FUNCTION auth.keep_tier();
+alter table auth.service_accounts enable always trigger keep_tier;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.service_accounts FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.service_accounts enable row level security;
+alter table auth.service_accounts force row level security;
+create policy service_accounts_app on auth.service_accounts for select to akashi_app using (( SELECT auth.has_permission('api_keys:read'::text) AS has_permission));
+create policy service_accounts_owner on auth.service_accounts for all to akashi_owner using (true) with check (true);
+create policy service_accounts_policy on auth.service_accounts for select to akashi_policy using (true);
+create policy service_accounts_staff on auth.service_accounts for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.service_accounts to akashi_app;
+grant select on auth.service_accounts to akashi_policy;
+grant select on auth.service_accounts to akashi_security_admin;
+grant select on auth.service_accounts to akashi_worker;
+
+create table auth.user_roles (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  role_id uuid not null,
+  assigned_by uuid,
+  assigned_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint user_roles_assigned_by_fkey FOREIGN KEY (assigned_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint user_roles_pkey PRIMARY KEY (id),
+  constraint user_roles_role_id_fkey FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE,
+  constraint user_roles_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE,
+  constraint user_roles_user_id_role_id_key UNIQUE (user_id, role_id)
+);
+alter table auth.user_roles owner to akashi_owner;
+comment on column auth.user_roles.expires_at is 'Null is for good; an expired role decides nothing.';
+CREATE INDEX user_roles_assigned_by_idx ON auth.user_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
+CREATE INDEX user_roles_role_id_idx ON auth.user_roles USING btree (role_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.user_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table auth.user_roles enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.user_roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table auth.user_roles enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.user_roles FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table auth.user_roles enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.user_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table auth.user_roles enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.user_roles FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.user_roles enable row level security;
+alter table auth.user_roles force row level security;
+create policy user_roles_app on auth.user_roles for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('roles:read'::text) AS has_permission)));
+create policy user_roles_owner on auth.user_roles for all to akashi_owner using (true) with check (true);
+create policy user_roles_policy on auth.user_roles for select to akashi_policy using (true);
+create policy user_roles_staff on auth.user_roles for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.user_roles to akashi_app;
+grant select on auth.user_roles to akashi_policy;
+grant select on auth.user_roles to akashi_security_admin;
+grant select on auth.user_roles to akashi_worker;
+
+create table auth.user_sessions (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  room_id uuid,
+  session_token_hash bytea not null,
+  device_type character varying(50),
+  user_agent text,
+  ip_address inet,
+  status character varying(20) default 'online'::character varying not null,
+  last_activity timestamp with time zone default now() not null,
+  expires_at timestamp with time zone not null,
+  security_validated boolean default false not null,
+  authentication_methods text[] default '{}'::text[] not null,
+  authenticated_at timestamp with time zone default now() not null,
+  revoked_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint user_sessions_pkey PRIMARY KEY (id),
+  constraint user_sessions_session_token_hash_check CHECK ((octet_length(session_token_hash) = 32)),
+  constraint user_sessions_session_token_hash_key UNIQUE (session_token_hash),
+  constraint user_sessions_status_check CHECK (((status)::text = ANY ((ARRAY['online'::character varying, 'away'::character varying, 'offline'::character varying])::text[]))),
+  constraint user_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.user_sessions owner to akashi_owner;
+comment on column auth.user_sessions.room_id is 'The room on the screen; written by chat, no foreign key.';
+comment on column auth.user_sessions.session_token_hash is 'SHA-256 of the token; the token itself is kept nowhere.';
+comment on column auth.user_sessions.expires_at is 'The end whatever happens; the idle limit counts from last_activity.';
+comment on column auth.user_sessions.security_validated is 'A second factor was shown in this session.';
+comment on column auth.user_sessions.authentication_methods is 'How, by the names of RFC 8176: pwd, otp, …';
+comment on column auth.user_sessions.authenticated_at is 'When credentials were last shown: what a step-up renews.';
+CREATE INDEX user_sessions_activity_idx ON auth.user_sessions USING btree (last_activity);
+CREATE INDEX user_sessions_expires_idx ON auth.user_sessions USING btree (expires_at);
+CREATE INDEX user_sessions_room_idx ON auth.user_sessions USING btree (room_id, status);
+CREATE INDEX user_sessions_user_idx ON auth.user_sessions USING btree (user_id, status);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.user_sessions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table auth.user_sessions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.user_sessions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table auth.user_sessions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.user_sessions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table auth.user_sessions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.user_sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table auth.user_sessions enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.user_sessions FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.user_sessions enable row level security;
+alter table auth.user_sessions force row level security;
+create policy user_sessions_begin on auth.user_sessions for insert to akashi_app with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy user_sessions_change on auth.user_sessions for update to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (revoked_at IS NULL))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy user_sessions_expired on auth.user_sessions for delete to akashi_worker using ((expires_at < ( SELECT now() AS now)));
+create policy user_sessions_owner on auth.user_sessions for all to akashi_owner using (true) with check (true);
+create policy user_sessions_policy on auth.user_sessions for select to akashi_policy using (true);
+create policy user_sessions_self on auth.user_sessions for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('sessions:read'::text) AS has_permission)));
+create policy user_sessions_staff on auth.user_sessions for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.user_sessions to akashi_policy;
+grant delete on auth.user_sessions to akashi_worker;
+grant insert, select (id) on auth.user_sessions to akashi_app;
+grant select (id) on auth.user_sessions to akashi_security_admin;
+grant select (id) on auth.user_sessions to akashi_worker;
+grant insert, select (user_id) on auth.user_sessions to akashi_app;
+grant select (user_id) on auth.user_sessions to akashi_security_admin;
+grant select (user_id) on auth.user_sessions to akashi_worker;
+grant select, update (room_id) on auth.user_sessions to akashi_app;
+grant select (room_id) on auth.user_sessions to akashi_security_admin;
+grant select (room_id) on auth.user_sessions to akashi_worker;
+grant insert (session_token_hash) on auth.user_sessions to akashi_app;
+grant insert, select (device_type) on auth.user_sessions to akashi_app;
+grant select (device_type) on auth.user_sessions to akashi_security_admin;
+grant select (device_type) on auth.user_sessions to akashi_worker;
+grant insert, select (user_agent) on auth.user_sessions to akashi_app;
+grant select (user_agent) on auth.user_sessions to akashi_security_admin;
+grant select (user_agent) on auth.user_sessions to akashi_worker;
+grant insert, select (ip_address) on auth.user_sessions to akashi_app;
+grant select (ip_address) on auth.user_sessions to akashi_security_admin;
+grant select (ip_address) on auth.user_sessions to akashi_worker;
+grant insert, select, update (status) on auth.user_sessions to akashi_app;
+grant select (status) on auth.user_sessions to akashi_security_admin;
+grant select (status) on auth.user_sessions to akashi_worker;
+grant select, update (last_activity) on auth.user_sessions to akashi_app;
+grant select (last_activity) on auth.user_sessions to akashi_security_admin;
+grant select (last_activity) on auth.user_sessions to akashi_worker;
+grant insert, select (expires_at) on auth.user_sessions to akashi_app;
+grant select (expires_at) on auth.user_sessions to akashi_security_admin;
+grant select (expires_at) on auth.user_sessions to akashi_worker;
+grant insert, select, update (security_validated) on auth.user_sessions to akashi_app;
+grant select (security_validated) on auth.user_sessions to akashi_security_admin;
+grant select (security_validated) on auth.user_sessions to akashi_worker;
+grant insert, select, update (authentication_methods) on auth.user_sessions to akashi_app;
+grant select (authentication_methods) on auth.user_sessions to akashi_security_admin;
+grant select (authentication_methods) on auth.user_sessions to akashi_worker;
+grant select, update (authenticated_at) on auth.user_sessions to akashi_app;
+grant select (authenticated_at) on auth.user_sessions to akashi_security_admin;
+grant select (authenticated_at) on auth.user_sessions to akashi_worker;
+grant select, update (revoked_at) on auth.user_sessions to akashi_app;
+grant select (revoked_at) on auth.user_sessions to akashi_security_admin;
+grant select (revoked_at) on auth.user_sessions to akashi_worker;
+grant select (created_at) on auth.user_sessions to akashi_app;
+grant select (created_at) on auth.user_sessions to akashi_security_admin;
+grant select (created_at) on auth.user_sessions to akashi_worker;
+grant select (updated_at) on auth.user_sessions to akashi_app;
+grant select (updated_at) on auth.user_sessions to akashi_security_admin;
+grant select (updated_at) on auth.user_sessions to akashi_worker;
+grant select (created_by) on auth.user_sessions to akashi_app;
+grant select (created_by) on auth.user_sessions to akashi_security_admin;
+grant select (created_by) on auth.user_sessions to akashi_worker;
+grant select (last_modified_by) on auth.user_sessions to akashi_app;
+grant select (last_modified_by) on auth.user_sessions to akashi_security_admin;
+grant select (last_modified_by) on auth.user_sessions to akashi_worker;
 
 create table auth.users (
   id uuid default gen_random_uuid() not null,
@@ -435,6 +1224,8 @@ alter table auth.users enable always trigger akashi_audit_truncate;
 CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table auth.users enable always trigger akashi_audit_update;
 CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+CREATE TRIGGER users_security_event_trigger AFTER UPDATE ON auth.users FOR EACH ROW WHEN ((((old.security_classification)::text IS DISTINCT FROM (new.security_classification)::text) OR ((old.account_status)::text IS DISTINCT FROM (new.account_status)::text))) EXECUTE FUNCTION security.log_security_event();
+alter table auth.users enable always trigger users_security_event_trigger;
 alter table auth.users enable row level security;
 alter table auth.users force row level security;
 create policy users_owner on auth.users for all to akashi_owner using (true) with check (true);
@@ -488,6 +1279,462 @@ grant insert, update (email_index) on auth.users to akashi_worker;
 grant insert, update (email_masked) on auth.users to akashi_security_admin;
 grant insert, update (email_masked) on auth.users to akashi_worker;
 grant update (legal_hold) on auth.users to akashi_security_admin;
+
+create table chat.file_uploads (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  room_id uuid not null,
+  message_id uuid,
+  original_name character varying(255) not null,
+  file_name character varying(255) not null,
+  file_size bigint not null,
+  mime_type character varying(100) not null,
+  file_path text not null,
+  thumbnail_path text,
+  sha256 text,
+  width integer,
+  height integer,
+  received_at timestamp with time zone,
+  upload_status character varying(20) default 'processing'::character varying not null,
+  virus_scanned boolean default false not null,
+  failure_reason character varying(100),
+  is_deleted boolean default false not null,
+  security_classification character varying(50) default 'internal'::character varying not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by character varying(255),
+  constraint file_uploads_check CHECK ((((upload_status)::text <> 'completed'::text) OR virus_scanned)),
+  constraint file_uploads_check1 CHECK ((((upload_status)::text = 'failed'::text) = (failure_reason IS NOT NULL))),
+  constraint file_uploads_height_check CHECK ((height > 0)),
+  constraint file_uploads_original_name_check CHECK (((original_name)::text <> ''::text)),
+  constraint file_uploads_pkey PRIMARY KEY (id),
+  constraint file_uploads_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint file_uploads_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[]))),
+  constraint file_uploads_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+  constraint file_uploads_size_check CHECK (((file_size >= 1) AND (file_size <= 104857600))),
+  constraint file_uploads_upload_status_check CHECK (((upload_status)::text = ANY ((ARRAY['processing'::character varying, 'completed'::character varying, 'failed'::character varying])::text[]))),
+  constraint file_uploads_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE,
+  constraint file_uploads_width_check CHECK ((width > 0))
+);
+alter table chat.file_uploads owner to akashi_owner;
+comment on table chat.file_uploads is 'Files of rooms; the bytes are in the object store under file_path. Nothing is completed that was not scanned.';
+comment on column chat.file_uploads.message_id is 'The message that shows it; without one only its uploader sees it.';
+comment on column chat.file_uploads.file_name is 'The name it is stored under; original_name is only ever shown.';
+comment on column chat.file_uploads.received_at is 'When all bytes were stored; from then on it waits to be scanned.';
+CREATE INDEX file_uploads_created_idx ON chat.file_uploads USING btree (created_at);
+CREATE INDEX file_uploads_mime_idx ON chat.file_uploads USING btree (mime_type);
+CREATE INDEX file_uploads_status_idx ON chat.file_uploads USING btree (upload_status, created_at);
+CREATE INDEX file_uploads_user_idx ON chat.file_uploads USING btree (user_id, created_at DESC);
+CREATE INDEX file_uploads_waiting_idx ON chat.file_uploads USING btree (received_at) WHERE ((upload_status)::text = 'processing'::text);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.file_uploads REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
+alter table chat.file_uploads enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.file_uploads REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
+alter table chat.file_uploads enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.file_uploads FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
+alter table chat.file_uploads enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.file_uploads REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
+alter table chat.file_uploads enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.file_uploads FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.file_uploads enable row level security;
+alter table chat.file_uploads force row level security;
+create policy file_uploads_owner on chat.file_uploads for all to akashi_owner using (true) with check (true);
+create policy file_uploads_shown on chat.file_uploads for select to akashi_app using (((NOT is_deleted) AND ((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ((message_id IS NOT NULL) AND ((upload_status)::text = 'completed'::text) AND (room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[]))))));
+create policy file_uploads_staff on chat.file_uploads for select to akashi_security_admin using (true);
+create policy file_uploads_worker on chat.file_uploads for select to akashi_worker using (true);
+grant select on chat.file_uploads to akashi_app;
+grant select on chat.file_uploads to akashi_security_admin;
+grant select on chat.file_uploads to akashi_worker;
+
+create table chat.message_edits (
+  id uuid default gen_random_uuid() not null,
+  message_id uuid not null,
+  room_id uuid not null,
+  edited_by uuid,
+  kind character varying(10) not null,
+  previous_content text not null,
+  created_at timestamp with time zone default now() not null,
+  constraint message_edits_edited_by_fkey FOREIGN KEY (edited_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint message_edits_kind_check CHECK (((kind)::text = ANY ((ARRAY['edit'::character varying, 'delete'::character varying])::text[]))),
+  constraint message_edits_pkey PRIMARY KEY (id),
+  constraint message_edits_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE
+);
+alter table chat.message_edits owner to akashi_owner;
+comment on table chat.message_edits is 'What a message said before. Members see edits; what was deleted only a security administrator does, with a reason.';
+CREATE INDEX message_edits_message_idx ON chat.message_edits USING btree (message_id, created_at);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.message_edits REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
+alter table chat.message_edits enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.message_edits REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
+alter table chat.message_edits enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.message_edits FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
+alter table chat.message_edits enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.message_edits REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
+alter table chat.message_edits enable always trigger akashi_audit_update;
+alter table chat.message_edits enable row level security;
+alter table chat.message_edits force row level security;
+create policy message_edits_of_my_rooms on chat.message_edits for select to akashi_app using ((((kind)::text = 'edit'::text) AND (room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[]))));
+create policy message_edits_owner on chat.message_edits for all to akashi_owner using (true) with check (true);
+grant select on chat.message_edits to akashi_app;
+
+create table chat.message_reactions (
+  id uuid default gen_random_uuid() not null,
+  message_id uuid not null,
+  room_id uuid not null,
+  user_id uuid not null,
+  emoji character varying(32) not null,
+  created_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  constraint message_reactions_emoji_check CHECK (((emoji)::text <> ''::text)),
+  constraint message_reactions_message_id_user_id_emoji_key UNIQUE (message_id, user_id, emoji),
+  constraint message_reactions_pkey PRIMARY KEY (id),
+  constraint message_reactions_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint message_reactions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table chat.message_reactions owner to akashi_owner;
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.message_reactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table chat.message_reactions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.message_reactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table chat.message_reactions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.message_reactions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table chat.message_reactions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.message_reactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table chat.message_reactions enable always trigger akashi_audit_update;
+alter table chat.message_reactions enable row level security;
+alter table chat.message_reactions force row level security;
+create policy message_reactions_of_my_rooms on chat.message_reactions for select to akashi_app using ((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])));
+create policy message_reactions_owner on chat.message_reactions for all to akashi_owner using (true) with check (true);
+grant select on chat.message_reactions to akashi_app;
+
+create table chat.messages (
+  id uuid not null,
+  room_id uuid not null,
+  user_id uuid,
+  sequence bigint not null,
+  content text not null,
+  message_type character varying(20) default 'text'::character varying not null,
+  file_upload_id uuid,
+  reply_to_id uuid,
+  mentioned_user_ids uuid[] default '{}'::uuid[] not null,
+  client_id uuid,
+  is_edited boolean default false not null,
+  is_deleted boolean default false not null,
+  security_classification character varying(50) default 'internal'::character varying not null,
+  content_encrypted boolean default false not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by character varying(255),
+  constraint messages_content_check CHECK ((is_deleted OR ((length(content) <= 4000) AND ((length(content) >= 1) OR ((message_type)::text = ANY ((ARRAY['image'::character varying, 'file'::character varying])::text[])))))),
+  constraint messages_file_upload_id_fkey FOREIGN KEY (file_upload_id) REFERENCES chat.file_uploads(id) ON DELETE SET NULL,
+  constraint messages_message_type_check CHECK (((message_type)::text = ANY ((ARRAY['text'::character varying, 'image'::character varying, 'file'::character varying, 'system'::character varying])::text[]))),
+  constraint messages_pkey PRIMARY KEY (id, created_at),
+  constraint messages_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint messages_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[]))),
+  constraint messages_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE SET NULL
+) partition by RANGE (created_at);
+alter table chat.messages owner to akashi_owner;
+comment on column chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file.';
+comment on column chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
+CREATE INDEX messages_client_idx ON ONLY chat.messages USING btree (client_id) WHERE (client_id IS NOT NULL);
+CREATE INDEX messages_file_idx ON ONLY chat.messages USING btree (file_upload_id) WHERE (file_upload_id IS NOT NULL);
+CREATE INDEX messages_reply_idx ON ONLY chat.messages USING btree (reply_to_id) WHERE (reply_to_id IS NOT NULL);
+CREATE INDEX messages_room_created_idx ON ONLY chat.messages USING btree (room_id, created_at DESC);
+CREATE INDEX messages_user_idx ON ONLY chat.messages USING btree (user_id, created_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.messages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
+alter table chat.messages enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
+alter table chat.messages enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.messages FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
+alter table chat.messages enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.messages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
+alter table chat.messages enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.messages FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.messages enable row level security;
+alter table chat.messages force row level security;
+create policy messages_of_my_rooms on chat.messages for select to akashi_app using ((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])));
+create policy messages_owner on chat.messages for all to akashi_owner using (true) with check (true);
+grant select on chat.messages to akashi_app;
+
+create table chat.notifications (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  notification_type character varying(20) not null,
+  room_id uuid not null,
+  message_id uuid,
+  actor_id uuid,
+  delivery_status character varying(20) default 'pending'::character varying not null,
+  delivered_at timestamp with time zone,
+  read_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by character varying(255),
+  constraint notifications_actor_id_fkey FOREIGN KEY (actor_id) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint notifications_delivery_status_check CHECK (((delivery_status)::text = ANY ((ARRAY['pending'::character varying, 'delivered'::character varying, 'failed'::character varying])::text[]))),
+  constraint notifications_notification_type_check CHECK (((notification_type)::text = ANY ((ARRAY['mention'::character varying, 'reply'::character varying, 'message'::character varying, 'invitation'::character varying])::text[]))),
+  constraint notifications_pkey PRIMARY KEY (id),
+  constraint notifications_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint notifications_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table chat.notifications owner to akashi_owner;
+comment on table chat.notifications is 'Says that there is something to read, never what: the message is read under its own policy.';
+CREATE INDEX notifications_pending_idx ON chat.notifications USING btree (created_at) WHERE ((delivery_status)::text = 'pending'::text);
+CREATE INDEX notifications_user_idx ON chat.notifications USING btree (user_id, created_at DESC);
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.notifications FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.notifications enable row level security;
+alter table chat.notifications force row level security;
+create policy notifications_deliver on chat.notifications for update to akashi_worker using (true) with check (true);
+create policy notifications_mine on chat.notifications for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy notifications_owner on chat.notifications for all to akashi_owner using (true) with check (true);
+create policy notifications_read on chat.notifications for update to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy notifications_worker on chat.notifications for select to akashi_worker using (true);
+grant select on chat.notifications to akashi_app;
+grant select on chat.notifications to akashi_worker;
+grant update (delivery_status) on chat.notifications to akashi_worker;
+grant update (delivered_at) on chat.notifications to akashi_worker;
+grant update (read_at) on chat.notifications to akashi_app;
+
+create table chat.read_positions (
+  room_id uuid not null,
+  user_id uuid not null,
+  message_id uuid not null,
+  read_to timestamp with time zone not null,
+  constraint read_positions_pkey PRIMARY KEY (user_id, room_id),
+  constraint read_positions_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint read_positions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+) with (fillfactor=70);
+alter table chat.read_positions owner to akashi_owner;
+comment on column chat.read_positions.read_to is 'created_at of the last message read; what is later is unread.';
+alter table chat.read_positions enable row level security;
+alter table chat.read_positions force row level security;
+create policy read_positions_mine on chat.read_positions for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy read_positions_owner on chat.read_positions for all to akashi_owner using (true) with check (true);
+grant select on chat.read_positions to akashi_app;
+
+create table chat.room_events (
+  room_id uuid not null,
+  sequence bigint not null,
+  event_type character varying(30) not null,
+  message_id uuid,
+  user_id uuid,
+  detail jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  constraint room_events_event_type_check CHECK (((event_type)::text = ANY ((ARRAY['message_created'::character varying, 'message_edited'::character varying, 'message_deleted'::character varying, 'reaction_added'::character varying, 'reaction_removed'::character varying, 'member_joined'::character varying, 'member_left'::character varying, 'member_changed'::character varying, 'room_changed'::character varying, 'room_deleted'::character varying])::text[]))),
+  constraint room_events_pkey PRIMARY KEY (room_id, sequence),
+  constraint room_events_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE
+);
+alter table chat.room_events owner to akashi_owner;
+comment on column chat.room_events.user_id is 'Whom it is about: the member, or who reacted.';
+CREATE INDEX room_events_created_at_idx ON chat.room_events USING brin (created_at);
+alter table chat.room_events enable row level security;
+alter table chat.room_events force row level security;
+create policy room_events_of_mine on chat.room_events for select to akashi_app using ((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])));
+create policy room_events_owner on chat.room_events for all to akashi_owner using (true) with check (true);
+create policy room_events_worker on chat.room_events for select to akashi_worker using (true);
+grant select on chat.room_events to akashi_app;
+grant select on chat.room_events to akashi_worker;
+
+create table chat.room_invitations (
+  id uuid default gen_random_uuid() not null,
+  room_id uuid not null,
+  invited_user_id uuid not null,
+  invited_by uuid,
+  status character varying(20) default 'pending'::character varying not null,
+  expires_at timestamp with time zone not null,
+  responded_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by character varying(255),
+  constraint room_invitations_check CHECK ((((status)::text = 'pending'::text) = (responded_at IS NULL))),
+  constraint room_invitations_invited_by_fkey FOREIGN KEY (invited_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint room_invitations_invited_user_id_fkey FOREIGN KEY (invited_user_id) REFERENCES auth.users(id) ON DELETE CASCADE,
+  constraint room_invitations_pkey PRIMARY KEY (id),
+  constraint room_invitations_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint room_invitations_status_check CHECK (((status)::text = ANY ((ARRAY['pending'::character varying, 'accepted'::character varying, 'declined'::character varying, 'revoked'::character varying])::text[])))
+);
+alter table chat.room_invitations owner to akashi_owner;
+comment on table chat.room_invitations is 'An invitation is answered once; past expires_at it is no longer answered at all.';
+CREATE UNIQUE INDEX room_invitations_pending_idx ON chat.room_invitations USING btree (room_id, invited_user_id) WHERE ((status)::text = 'pending'::text);
+CREATE INDEX room_invitations_user_idx ON chat.room_invitations USING btree (invited_user_id, status);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.room_invitations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_invitations enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.room_invitations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_invitations enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.room_invitations FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_invitations enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.room_invitations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_invitations enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.room_invitations FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.room_invitations enable row level security;
+alter table chat.room_invitations force row level security;
+create policy room_invitations_mine on chat.room_invitations for select to akashi_app using (((invited_user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR (room_id = ANY (( SELECT chat.my_managed_rooms() AS my_managed_rooms)::uuid[]))));
+create policy room_invitations_owner on chat.room_invitations for all to akashi_owner using (true) with check (true);
+create policy room_invitations_policy_read on chat.room_invitations for select to akashi_policy using (true);
+create policy room_invitations_staff on chat.room_invitations for select to akashi_security_admin using (true);
+grant select on chat.room_invitations to akashi_app;
+grant select on chat.room_invitations to akashi_policy;
+grant select on chat.room_invitations to akashi_security_admin;
+
+create table chat.room_members (
+  id uuid default gen_random_uuid() not null,
+  room_id uuid not null,
+  user_id uuid not null,
+  role character varying(20) default 'member'::character varying not null,
+  notification_level character varying(20) default 'mentions'::character varying not null,
+  joined_at timestamp with time zone default now() not null,
+  left_at timestamp with time zone,
+  is_active boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by character varying(255),
+  constraint room_members_check CHECK ((is_active = (left_at IS NULL))),
+  constraint room_members_notification_level_check CHECK (((notification_level)::text = ANY ((ARRAY['all'::character varying, 'mentions'::character varying, 'none'::character varying])::text[]))),
+  constraint room_members_pkey PRIMARY KEY (id),
+  constraint room_members_role_check CHECK (((role)::text = ANY ((ARRAY['owner'::character varying, 'admin'::character varying, 'member'::character varying])::text[]))),
+  constraint room_members_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint room_members_room_id_user_id_key UNIQUE (room_id, user_id),
+  constraint room_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table chat.room_members owner to akashi_owner;
+comment on table chat.room_members is 'Who is or was in a room, and with which power.';
+CREATE INDEX room_members_role_idx ON chat.room_members USING btree (room_id, role);
+CREATE INDEX room_members_room_idx ON chat.room_members USING btree (room_id, is_active);
+CREATE INDEX room_members_user_idx ON chat.room_members USING btree (user_id, is_active);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.room_members REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_members enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.room_members REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_members enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.room_members FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_members enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.room_members REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_members enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.room_members FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.room_members enable row level security;
+alter table chat.room_members force row level security;
+create policy room_members_of_mine on chat.room_members for select to akashi_app using (((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])) OR (user_id = ( SELECT auth.current_user_id() AS current_user_id))));
+create policy room_members_owner on chat.room_members for all to akashi_owner using (true) with check (true);
+create policy room_members_policy_read on chat.room_members for select to akashi_policy using (true);
+create policy room_members_staff on chat.room_members for select to akashi_security_admin, akashi_worker using (true);
+grant select on chat.room_members to akashi_app;
+grant select on chat.room_members to akashi_policy;
+grant select on chat.room_members to akashi_security_admin;
+grant select on chat.room_members to akashi_worker;
+
+create table chat.room_sequences (
+  room_id uuid not null,
+  last_sequence bigint default 0 not null,
+  last_message_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  constraint room_sequences_pkey PRIMARY KEY (room_id),
+  constraint room_sequences_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE
+) with (fillfactor=50);
+alter table chat.room_sequences owner to akashi_owner;
+alter table chat.room_sequences enable row level security;
+alter table chat.room_sequences force row level security;
+create policy room_sequences_of_mine on chat.room_sequences for select to akashi_app using ((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])));
+create policy room_sequences_owner on chat.room_sequences for all to akashi_owner using (true) with check (true);
+create policy room_sequences_worker on chat.room_sequences for select to akashi_worker using (true);
+grant select on chat.room_sequences to akashi_app;
+grant select on chat.room_sequences to akashi_worker;
+
+create table chat.rooms (
+  id uuid default gen_random_uuid() not null,
+  name character varying(100) not null,
+  description text,
+  room_type character varying(20) default 'public'::character varying not null,
+  max_members integer default 100 not null,
+  direct_key text,
+  created_by uuid,
+  is_active boolean default true not null,
+  is_deleted boolean default false not null,
+  security_classification character varying(50) default 'internal'::character varying not null,
+  compliance_tags jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  last_modified_by character varying(255),
+  constraint rooms_check CHECK ((((room_type)::text = 'direct'::text) = (direct_key IS NOT NULL))),
+  constraint rooms_compliance_tags_check CHECK ((jsonb_typeof(compliance_tags) = 'object'::text)),
+  constraint rooms_created_by_fkey FOREIGN KEY (created_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint rooms_description_check CHECK (((length(description) >= 1) AND (length(description) <= 2000))),
+  constraint rooms_direct_key_key UNIQUE (direct_key),
+  constraint rooms_max_members_check CHECK (((max_members >= 1) AND (max_members <= 1000))),
+  constraint rooms_name_check CHECK (((length((name)::text) >= 1) AND (length((name)::text) <= 100))),
+  constraint rooms_pkey PRIMARY KEY (id),
+  constraint rooms_room_type_check CHECK (((room_type)::text = ANY ((ARRAY['public'::character varying, 'private'::character varying, 'direct'::character varying])::text[]))),
+  constraint rooms_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[])))
+);
+alter table chat.rooms owner to akashi_owner;
+comment on table chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation) or direct (two people).';
+comment on column chat.rooms.direct_key is 'Both ids of a direct room, the smaller first: one room a pair.';
+comment on column chat.rooms.is_active is 'False: archived; it can be read and no longer written to.';
+CREATE INDEX rooms_created_at_idx ON chat.rooms USING btree (created_at);
+CREATE INDEX rooms_created_by_idx ON chat.rooms USING btree (created_by);
+CREATE INDEX rooms_type_idx ON chat.rooms USING btree (room_type, is_active, is_deleted);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.rooms REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.rooms enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.rooms REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.rooms enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.rooms FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.rooms enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.rooms REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.rooms enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.rooms FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.rooms enable row level security;
+alter table chat.rooms force row level security;
+create policy rooms_owner on chat.rooms for all to akashi_owner using (true) with check (true);
+create policy rooms_policy_read on chat.rooms for select to akashi_policy using (true);
+create policy rooms_staff on chat.rooms for select to akashi_security_admin, akashi_worker using (true);
+create policy rooms_visible on chat.rooms for select to akashi_app using (((NOT is_deleted) AND ((id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])) OR (id = ANY (( SELECT chat.my_invited_rooms() AS my_invited_rooms)::uuid[])) OR (((room_type)::text = 'public'::text) AND (( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL)))));
+grant select on chat.rooms to akashi_app;
+grant select on chat.rooms to akashi_policy;
+grant select on chat.rooms to akashi_security_admin;
+grant select on chat.rooms to akashi_worker;
+
+create table chat.user_preferences (
+  user_id uuid not null,
+  locale character varying(10) default 'ja'::character varying not null,
+  time_zone character varying(64) default 'Asia/Tokyo'::character varying not null,
+  theme character varying(10) default 'auto'::character varying not null,
+  show_presence boolean default true not null,
+  direct_messages character varying(20) default 'everyone'::character varying not null,
+  notify_mentions boolean default true not null,
+  notify_replies boolean default true not null,
+  notify_invitations boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by character varying(255),
+  constraint user_preferences_direct_messages_check CHECK (((direct_messages)::text = ANY ((ARRAY['everyone'::character varying, 'shared_rooms'::character varying, 'nobody'::character varying])::text[]))),
+  constraint user_preferences_locale_check CHECK (((locale)::text = ANY ((ARRAY['ja'::character varying, 'en'::character varying])::text[]))),
+  constraint user_preferences_pkey PRIMARY KEY (user_id),
+  constraint user_preferences_theme_check CHECK (((theme)::text = ANY ((ARRAY['auto'::character varying, 'light'::character varying, 'dark'::character varying])::text[]))),
+  constraint user_preferences_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table chat.user_preferences owner to akashi_owner;
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.user_preferences REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.user_preferences enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.user_preferences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.user_preferences enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.user_preferences FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.user_preferences enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.user_preferences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.user_preferences enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.user_preferences FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.user_preferences enable row level security;
+alter table chat.user_preferences force row level security;
+create policy user_preferences_mine on chat.user_preferences for all to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy user_preferences_owner on chat.user_preferences for all to akashi_owner using (true) with check (true);
+grant select on chat.user_preferences to akashi_app;
+grant insert (user_id) on chat.user_preferences to akashi_app;
+grant insert, update (locale) on chat.user_preferences to akashi_app;
+grant insert, update (time_zone) on chat.user_preferences to akashi_app;
+grant insert, update (theme) on chat.user_preferences to akashi_app;
+grant insert, update (show_presence) on chat.user_preferences to akashi_app;
+grant insert, update (direct_messages) on chat.user_preferences to akashi_app;
+grant insert, update (notify_mentions) on chat.user_preferences to akashi_app;
+grant insert, update (notify_replies) on chat.user_preferences to akashi_app;
+grant insert, update (notify_invitations) on chat.user_preferences to akashi_app;
 
 create table keys.digest_salts (
   data_subject text not null,
@@ -669,6 +1916,116 @@ create policy ingest_batches_worker on security.ingest_batches for all to akashi
 grant select on security.ingest_batches to akashi_security_admin;
 grant insert, select on security.ingest_batches to akashi_worker;
 
+create table security.remediations (
+  event_id uuid not null,
+  event_created_at timestamp with time zone not null,
+  severity character varying(20) not null,
+  remediation_status character varying(20) default 'open'::character varying not null,
+  remediation_notes text,
+  assignee uuid,
+  security_hub_id character varying(255),
+  resolved_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint remediations_assignee_fkey FOREIGN KEY (assignee) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint remediations_check CHECK ((((remediation_status)::text = 'resolved'::text) = (resolved_at IS NOT NULL))),
+  constraint remediations_pkey PRIMARY KEY (event_id, event_created_at),
+  constraint remediations_remediation_notes_check CHECK ((length(remediation_notes) <= 8192)),
+  constraint remediations_status_check CHECK (((remediation_status)::text = ANY ((ARRAY['open'::character varying, 'in_progress'::character varying, 'resolved'::character varying, 'suppressed'::character varying])::text[])))
+);
+alter table security.remediations owner to akashi_owner;
+comment on table security.remediations is 'What is done about an event; an event without a row is open. Its history is in the audit trail.';
+comment on column security.remediations.severity is 'Of the event, for the list of what is open; it outlives the event''s partition.';
+comment on column security.remediations.security_hub_id is 'Finding id in AWS Security Hub.';
+CREATE INDEX remediations_assignee_idx ON security.remediations USING btree (assignee) WHERE (assignee IS NOT NULL);
+CREATE INDEX remediations_hub_id_idx ON security.remediations USING btree (security_hub_id) WHERE (security_hub_id IS NOT NULL);
+CREATE INDEX remediations_status_idx ON security.remediations USING btree (remediation_status, severity);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON security.remediations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table security.remediations enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON security.remediations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table security.remediations enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON security.remediations FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table security.remediations enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON security.remediations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table security.remediations enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_remediation BEFORE INSERT OR UPDATE ON security.remediations FOR EACH ROW EXECUTE FUNCTION security.keep_remediation();
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON security.remediations FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table security.remediations enable row level security;
+alter table security.remediations force row level security;
+create policy remediations_auditor on security.remediations for select to akashi_reader using (true);
+create policy remediations_owner on security.remediations for all to akashi_owner using (true) with check (true);
+create policy remediations_staff on security.remediations for all to akashi_security_admin, akashi_worker using (true) with check (true);
+grant select on security.remediations to akashi_security_admin;
+grant select on security.remediations to akashi_worker;
+grant select (event_id) on security.remediations to akashi_reader;
+grant insert (event_id) on security.remediations to akashi_security_admin;
+grant insert (event_id) on security.remediations to akashi_worker;
+grant select (event_created_at) on security.remediations to akashi_reader;
+grant insert (event_created_at) on security.remediations to akashi_security_admin;
+grant insert (event_created_at) on security.remediations to akashi_worker;
+grant select (severity) on security.remediations to akashi_reader;
+grant select (remediation_status) on security.remediations to akashi_reader;
+grant insert, update (remediation_status) on security.remediations to akashi_security_admin;
+grant insert, update (remediation_status) on security.remediations to akashi_worker;
+grant insert, update (remediation_notes) on security.remediations to akashi_security_admin;
+grant insert, update (remediation_notes) on security.remediations to akashi_worker;
+grant select (assignee) on security.remediations to akashi_reader;
+grant insert, update (assignee) on security.remediations to akashi_security_admin;
+grant insert, update (assignee) on security.remediations to akashi_worker;
+grant select (security_hub_id) on security.remediations to akashi_reader;
+grant insert, update (security_hub_id) on security.remediations to akashi_security_admin;
+grant insert, update (security_hub_id) on security.remediations to akashi_worker;
+grant select (resolved_at) on security.remediations to akashi_reader;
+grant select (created_at) on security.remediations to akashi_reader;
+grant select (updated_at) on security.remediations to akashi_reader;
+
+create table security.security_event_hook_results (
+  id uuid default audit.uuid_v7() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  event_id uuid not null,
+  event_created_at timestamp with time zone not null,
+  hook_name character varying(100) not null,
+  hook_type character varying(50) not null,
+  attempt integer default 1 not null,
+  result character varying(20) not null,
+  duration_ms integer,
+  response_code integer,
+  error_message text,
+  detail jsonb default '{}'::jsonb not null,
+  tenant_id text,
+  constraint security_event_hook_results_attempt_check CHECK ((attempt > 0)),
+  constraint security_event_hook_results_created_at_check CHECK (isfinite(created_at)),
+  constraint security_event_hook_results_duration_ms_check CHECK ((duration_ms >= 0)),
+  constraint security_event_hook_results_pkey PRIMARY KEY (id, created_at),
+  constraint security_event_hook_results_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying, 'skipped'::character varying])::text[])))
+) partition by RANGE (created_at);
+alter table security.security_event_hook_results owner to akashi_owner;
+comment on table security.security_event_hook_results is 'Append-only: what each hook answered about an event, attempt by attempt.';
+CREATE INDEX security_event_hook_results_event_idx ON ONLY security.security_event_hook_results USING btree (event_id);
+CREATE INDEX security_event_hook_results_hook_idx ON ONLY security.security_event_hook_results USING btree (hook_name, created_at DESC);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON security.security_event_hook_results FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table security.security_event_hook_results enable always trigger refuse_change;
+alter table security.security_event_hook_results enable row level security;
+alter table security.security_event_hook_results force row level security;
+create policy hook_results_record on security.security_event_hook_results for insert to akashi_worker with check (true);
+create policy hook_results_staff on security.security_event_hook_results for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on security.security_event_hook_results to akashi_reader;
+grant select on security.security_event_hook_results to akashi_security_admin;
+grant select on security.security_event_hook_results to akashi_worker;
+grant insert (event_id) on security.security_event_hook_results to akashi_worker;
+grant insert (event_created_at) on security.security_event_hook_results to akashi_worker;
+grant insert (hook_name) on security.security_event_hook_results to akashi_worker;
+grant insert (hook_type) on security.security_event_hook_results to akashi_worker;
+grant insert (attempt) on security.security_event_hook_results to akashi_worker;
+grant insert (result) on security.security_event_hook_results to akashi_worker;
+grant insert (duration_ms) on security.security_event_hook_results to akashi_worker;
+grant insert (response_code) on security.security_event_hook_results to akashi_worker;
+grant insert (error_message) on security.security_event_hook_results to akashi_worker;
+grant insert (detail) on security.security_event_hook_results to akashi_worker;
+grant insert (tenant_id) on security.security_event_hook_results to akashi_worker;
+
 create table security.security_events (
   id uuid default uuidv7() not null,
   created_at timestamp with time zone default now() not null,
@@ -709,6 +2066,7 @@ alter table security.security_events owner to akashi_owner;
 comment on table security.security_events is 'Append-only; sealed into the ledger security_events.';
 comment on column security.security_events.created_at is 'When it happened.';
 comment on column security.security_events.received_at is 'When it arrived here; live detectors count by it.';
+CREATE INDEX security_events_created_idx ON ONLY security.security_events USING btree (created_at DESC, id DESC);
 CREATE INDEX security_events_ip_idx ON ONLY security.security_events USING btree (source_ip, created_at DESC);
 CREATE INDEX security_events_order_idx ON ONLY security.security_events USING btree (xid, seq);
 CREATE INDEX security_events_type_idx ON ONLY security.security_events USING btree (event_type, severity, created_at DESC);
@@ -717,12 +2075,61 @@ CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON security.sec
 alter table security.security_events enable always trigger refuse_change;
 alter table security.security_events enable row level security;
 alter table security.security_events force row level security;
-create policy security_events_record on security.security_events for insert to akashi_app, akashi_owner, akashi_worker with check (true);
+create policy security_events_auditor on security.security_events for select to akashi_reader using (true);
+create policy security_events_record on security.security_events for insert to akashi_owner, akashi_worker with check (true);
 create policy security_events_self on security.security_events for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
 create policy security_events_staff on security.security_events for select to akashi_security_admin, akashi_worker using (true);
-grant insert, select on security.security_events to akashi_app;
+grant select on security.security_events to akashi_app;
 grant select on security.security_events to akashi_security_admin;
-grant insert, select on security.security_events to akashi_worker;
+grant select on security.security_events to akashi_worker;
+grant select (id) on security.security_events to akashi_reader;
+grant insert (id) on security.security_events to akashi_worker;
+grant select (created_at) on security.security_events to akashi_reader;
+grant insert (created_at) on security.security_events to akashi_worker;
+grant select (received_at) on security.security_events to akashi_reader;
+grant select (seq) on security.security_events to akashi_reader;
+grant select (xid) on security.security_events to akashi_reader;
+grant select (event_type) on security.security_events to akashi_reader;
+grant insert (event_type) on security.security_events to akashi_worker;
+grant select (event_category) on security.security_events to akashi_reader;
+grant insert (event_category) on security.security_events to akashi_worker;
+grant select (severity) on security.security_events to akashi_reader;
+grant insert (severity) on security.security_events to akashi_worker;
+grant select (source_service) on security.security_events to akashi_reader;
+grant insert (source_service) on security.security_events to akashi_worker;
+grant insert (description) on security.security_events to akashi_worker;
+grant select (user_id) on security.security_events to akashi_reader;
+grant insert (user_id) on security.security_events to akashi_worker;
+grant insert (user_name) on security.security_events to akashi_worker;
+grant insert (external_user_id) on security.security_events to akashi_worker;
+grant select (session_id) on security.security_events to akashi_reader;
+grant insert (session_id) on security.security_events to akashi_worker;
+grant select (source_ip) on security.security_events to akashi_reader;
+grant insert (source_ip) on security.security_events to akashi_worker;
+grant insert (user_agent) on security.security_events to akashi_worker;
+grant select (resource_type) on security.security_events to akashi_reader;
+grant insert (resource_type) on security.security_events to akashi_worker;
+grant select (resource_id) on security.security_events to akashi_reader;
+grant insert (resource_id) on security.security_events to akashi_worker;
+grant select (action_performed) on security.security_events to akashi_reader;
+grant insert (action_performed) on security.security_events to akashi_worker;
+grant select (result) on security.security_events to akashi_reader;
+grant insert (result) on security.security_events to akashi_worker;
+grant select (tenant_id) on security.security_events to akashi_reader;
+grant insert (tenant_id) on security.security_events to akashi_worker;
+grant select (tenant_name) on security.security_events to akashi_reader;
+grant insert (tenant_name) on security.security_events to akashi_worker;
+grant select (client_id) on security.security_events to akashi_reader;
+grant insert (client_id) on security.security_events to akashi_worker;
+grant select (client_name) on security.security_events to akashi_reader;
+grant insert (client_name) on security.security_events to akashi_worker;
+grant select (request_id) on security.security_events to akashi_reader;
+grant insert (request_id) on security.security_events to akashi_worker;
+grant select (trace_id) on security.security_events to akashi_reader;
+grant insert (trace_id) on security.security_events to akashi_worker;
+grant select (ocsf_class_uid) on security.security_events to akashi_reader;
+grant insert (ocsf_class_uid) on security.security_events to akashi_worker;
+grant insert (event_details) on security.security_events to akashi_worker;
 
 -- Views
 
@@ -764,6 +2171,22 @@ comment on view audit.v_security_audit_summary is 'The last 24 hours; an action 
 grant select on audit.v_security_audit_summary to akashi_app;
 grant select on audit.v_security_audit_summary to akashi_security_admin;
 grant select on audit.v_security_audit_summary to akashi_worker;
+
+create view auth.current_consents with (security_invoker=true) as
+ SELECT DISTINCT ON (user_id, purpose) id,
+    user_id,
+    purpose,
+    decision,
+    document_version,
+    regulation,
+    created_at
+   FROM auth.privacy_consents
+  ORDER BY user_id, purpose, created_at DESC;
+alter view auth.current_consents owner to akashi_owner;
+comment on view auth.current_consents is 'The latest decision for each purpose.';
+grant select on auth.current_consents to akashi_app;
+grant select on auth.current_consents to akashi_security_admin;
+grant select on auth.current_consents to akashi_worker;
 
 create view auth.masked_users with (security_barrier=true) as
  SELECT id,
@@ -821,6 +2244,88 @@ grant select on lifecycle.partition_headroom to akashi_reader;
 grant select on lifecycle.partition_headroom to akashi_security_admin;
 grant select on lifecycle.partition_headroom to akashi_worker;
 
+create view security.v_security_events with (security_invoker=true) as
+ SELECT e.id,
+    e.created_at,
+    e.received_at,
+    e.event_type,
+    e.event_category,
+    e.severity,
+    e.source_service,
+    e.description,
+    e.user_id,
+    e.user_name,
+    e.external_user_id,
+    e.session_id,
+    e.source_ip,
+    e.user_agent,
+    e.resource_type,
+    e.resource_id,
+    e.action_performed,
+    e.result,
+    e.tenant_id,
+    e.tenant_name,
+    e.client_id,
+    e.client_name,
+    e.request_id,
+    e.trace_id,
+    e.ocsf_class_uid,
+    e.event_details,
+    r.security_hub_id,
+    COALESCE(r.remediation_status, 'open'::character varying) AS remediation_status,
+    r.remediation_notes,
+    r.assignee,
+    r.resolved_at,
+        CASE
+            WHEN (e.created_at >= (now() - ( SELECT policies.hot_retention
+               FROM lifecycle.policies
+              WHERE ((policies.schema_name = 'security'::text) AND (policies.table_name = 'security_events'::text))))) THEN 'active'::text
+            ELSE 'due'::text
+        END AS archive_status,
+    ( SELECT (EXTRACT(day FROM policies.total_retention))::integer AS "extract"
+           FROM lifecycle.policies
+          WHERE ((policies.schema_name = 'security'::text) AND (policies.table_name = 'security_events'::text))) AS retention_period
+   FROM (security.security_events e
+     LEFT JOIN security.remediations r ON (((r.event_id = e.id) AND (r.event_created_at = e.created_at))));
+alter view security.v_security_events owner to akashi_owner;
+comment on view security.v_security_events is 'Events with what was done about them, under the names of the sources.';
+grant select on security.v_security_events to akashi_security_admin;
+grant select on security.v_security_events to akashi_worker;
+
+create view security.v_security_events_masked with (security_invoker=true) as
+ SELECT e.id,
+    e.created_at,
+    e.received_at,
+    e.event_type,
+    e.event_category,
+    e.severity,
+    e.source_service,
+    e.user_id,
+    e.session_id,
+    e.source_ip,
+    e.resource_type,
+    e.resource_id,
+    e.action_performed,
+    e.result,
+    e.tenant_id,
+    e.tenant_name,
+    e.client_id,
+    e.client_name,
+    e.request_id,
+    e.trace_id,
+    e.ocsf_class_uid,
+    r.security_hub_id,
+    COALESCE(r.remediation_status, 'open'::character varying) AS remediation_status,
+    r.assignee,
+    r.resolved_at
+   FROM (security.security_events e
+     LEFT JOIN security.remediations r ON (((r.event_id = e.id) AND (r.event_created_at = e.created_at))));
+alter view security.v_security_events_masked owner to akashi_owner;
+comment on view security.v_security_events_masked is 'For the auditor: without names, descriptions, user agents, details and notes.';
+grant select on security.v_security_events_masked to akashi_reader;
+grant select on security.v_security_events_masked to akashi_security_admin;
+grant select on security.v_security_events_masked to akashi_worker;
+
 -- Functions
 
 CREATE OR REPLACE FUNCTION audit.alert_audit_log_tampering(report jsonb)
@@ -830,8 +2335,9 @@ CREATE OR REPLACE FUNCTION audit.alert_audit_log_tampering(report jsonb)
  SET search_path TO ''
 AS $function$
 begin
-  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result, event_details)
-  values ('audit_log_tampering', 'integrity', 'critical', 'akashi', 'verify', 'failure', report);
+  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result,
+    ocsf_class_uid, event_details)
+  values ('audit_log_tampering', 'integrity', 'critical', 'akashi', 'verify', 'failure', 2004, report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'verification of the audit ledger failed', 'timestamp', now())::text);
 end
@@ -1320,7 +2826,6 @@ AS $function$
     from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
 $function$;
 alter function audit.uuid_v7() owner to akashi_owner;
-grant execute on function audit.uuid_v7() to akashi_app;
 grant execute on function audit.uuid_v7() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.add_context_key(key_id text, secret bytea)
@@ -1345,6 +2850,128 @@ begin
 end
 $function$;
 alter function auth.add_context_key(key_id text, secret bytea) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.assign_default_role(user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+begin
+  select * into role from auth.roles r where r.name = auth.policy('account.default_role') #>> '{}';
+  if found and role.tier <> 'service' then
+    raise exception 'the default role % is not of the service tier', role.name using errcode = 'AK003',
+      hint = 'set the policy account.default_role to one that is';
+  end if;
+  if found then
+    insert into auth.user_roles (user_id, role_id) values (assign_default_role.user_id, role.id)
+    on conflict on constraint user_roles_user_id_role_id_key do nothing;
+  end if;
+end
+$function$;
+alter function auth.assign_default_role(user_id uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.caller_rank()
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  key auth.api_keys;
+begin
+  if auth.is_administrator() then
+    return auth.tier_rank('system');
+  end if;
+  select * into key from auth.api_keys k where k.id = auth.current_session_id();
+  if found then
+    return least(auth.tier_rank(key.tier), case when key.user_id is null
+      then auth.service_account_rank(key.service_account_id) else auth.user_rank(key.user_id) end);
+  end if;
+  return auth.user_rank(auth.current_user_id());
+end
+$function$;
+alter function auth.caller_rank() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.check_key(key auth.api_keys)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  scope text;
+begin
+  if key.tier not in ('system', 'business', 'service') or auth.tier_rank(key.tier) > greatest(1,
+      case when key.user_id is null then auth.service_account_rank(key.service_account_id) else auth.user_rank(key.user_id) end) then
+    raise exception 'the tier % is above the owner''s own', key.tier using errcode = 'insufficient_privilege',
+      hint = 'use a lower tier';
+  end if;
+  if key.tier <> 'service' then
+    perform auth.refuse_tier(key.tier);
+  end if;
+  for scope in select jsonb_array_elements_text(key.permissions) loop
+    if (select auth.tier_rank(p.tier) from auth.permissions p where p.id = auth.permission_id(scope)) > auth.tier_rank(key.tier) then
+      raise exception 'a key of the % tier cannot have %', key.tier, scope using errcode = 'insufficient_privilege',
+        hint = 'give the key a higher tier';
+    end if;
+    if not auth.key_owner_has(key, scope) then
+      raise exception 'the owner of the key does not have %', scope using errcode = 'insufficient_privilege',
+        hint = 'the scopes of a key are within what its owner may';
+    end if;
+    if not auth.is_administrator() and not auth.has_permission(scope) then
+      raise exception 'the caller does not have %', scope using errcode = 'insufficient_privilege',
+        hint = 'give only what you have yourself';
+    end if;
+  end loop;
+end
+$function$;
+alter function auth.check_key(key auth.api_keys) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.check_role_permission()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+  permission auth.permissions;
+begin
+  select * into role from auth.roles r where r.id = new.role_id;
+  select * into permission from auth.permissions p where p.id = new.permission_id;
+  if auth.tier_rank(permission.tier) > auth.tier_rank(role.tier) then
+    raise exception 'the % role % cannot hold the % permission %:%', role.tier, role.name, permission.tier,
+      permission.resource, permission.action using errcode = 'insufficient_privilege',
+      hint = 'a permission stands only in roles of its tier or above it';
+  end if;
+  return new;
+end
+$function$;
+alter function auth.check_role_permission() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.check_service_role()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+  account auth.service_accounts;
+begin
+  select * into role from auth.roles r where r.id = new.role_id;
+  select * into account from auth.service_accounts a where a.id = new.service_account_id;
+  if auth.tier_rank(role.tier) > auth.tier_rank(account.tier) then
+    raise exception 'the % service account % cannot have the % role %', account.tier, account.name, role.tier, role.name
+      using errcode = 'insufficient_privilege', hint = 'use a service account of that tier';
+  end if;
+  return new;
+end
+$function$;
+alter function auth.check_service_role() owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION auth.context_verified()
  RETURNS boolean
@@ -1393,6 +3020,120 @@ grant execute on function auth.context_verified() to akashi_reader;
 grant execute on function auth.context_verified() to akashi_security_admin;
 grant execute on function auth.context_verified() to akashi_worker;
 
+CREATE OR REPLACE FUNCTION auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[] DEFAULT '{}'::text[], service_account text DEFAULT NULL::text, owner uuid DEFAULT NULL::uuid, tier text DEFAULT NULL::text, service_name text DEFAULT NULL::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  key auth.api_keys;
+  rank integer;
+  active integer;
+begin
+  key.user_id := case when service_account is null then coalesce(owner, auth.current_user_id()) end;
+  if service_account is not null then
+    if owner is not null then
+      raise exception 'a key has one owner' using errcode = 'invalid_parameter_value';
+    end if;
+    key.service_account_id := (auth.service_account_named(service_account)).id;
+    rank := auth.service_account_rank(key.service_account_id);
+  elsif key.user_id is null then
+    raise exception 'a key has an owner' using errcode = 'invalid_parameter_value', hint = 'name a user or a service account';
+  elsif not auth.is_administrator() and key.user_id <> coalesce(auth.current_user_id(), '00000000-0000-0000-0000-000000000000') then
+    raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
+      hint = 'make it for a service account';
+  else
+    if not auth.is_administrator() and not auth.owns_key(key) then
+      perform auth.require_permission('api_keys:write');
+    end if;
+    -- Locked, so that a limit holds among parallel callers.
+    perform from auth.users u where u.id = key.user_id and u.is_active for no key update;
+    if not found then
+      raise exception 'there is no active user %', key.user_id using errcode = 'no_data_found';
+    end if;
+    rank := auth.user_rank(key.user_id);
+  end if;
+  key.id := gen_random_uuid();
+  key.tier := coalesce(create_api_key.tier, case least(rank, auth.caller_rank()) when 3 then 'system' when 2 then 'business' else 'service' end);
+  key.permissions := to_jsonb(array(select distinct scope from unnest(scopes) scope order by scope));
+  key.expires_at := coalesce(create_api_key.expires_at, now() + (auth.policy('api_key.default_lifetime_days')::text || ' days')::interval);
+  if key.expires_at <= now() or key.expires_at > now() + (auth.policy('api_key.max_lifetime_days')::text || ' days')::interval then
+    raise exception 'a key ends at most % days from now', auth.policy('api_key.max_lifetime_days')
+      using errcode = 'invalid_parameter_value', hint = 'rotate it instead of letting it live on';
+  end if;
+  perform auth.check_key(key);
+  select count(*) into active from auth.api_keys k
+  where (k.user_id = key.user_id or k.service_account_id = key.service_account_id) and k.is_active and k.expires_at > now();
+  if active >= auth.policy('api_key.max_per_owner')::integer then
+    raise exception 'the owner has % keys already', active using errcode = 'AK003', hint = 'revoke those that nobody uses';
+  end if;
+  insert into auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
+    expires_at, created_by)
+  values (key.id, create_api_key.name, create_api_key.key_hash, create_api_key.key_prefix,
+    coalesce(create_api_key.service_name, service_account, 'user'), key.tier, key.permissions, key.user_id, key.service_account_id,
+    key.expires_at, auth.current_user_id());
+  perform audit.record_action('api_key_created', 'create', 'api_key', key.id::text, 'SUCCESS',
+    jsonb_build_object('prefix', create_api_key.key_prefix, 'scopes', key.permissions, 'tier', key.tier, 'expires_at', key.expires_at),
+    data_subject => key.user_id::text);
+  return key.id;
+end
+$function$;
+alter function auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) owner to akashi_owner;
+comment on function auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) is 'Keeps a key by its SHA-256. Its scopes and tier are within the owner''s and the caller''s; owner is for administrators of the database.';
+grant execute on function auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.create_role(name text, tier text, description text DEFAULT NULL::text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role_id uuid;
+begin
+  perform auth.require_permission('roles:admin');
+  perform auth.refuse_tier(tier);
+  insert into auth.roles (name, tier, description) values (create_role.name, create_role.tier, create_role.description)
+  returning id into role_id;
+  return role_id;
+end
+$function$;
+alter function auth.create_role(name text, tier text, description text) owner to akashi_owner;
+grant execute on function auth.create_role(name text, tier text, description text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.create_service_account(name text, tier text DEFAULT 'service'::text, description text DEFAULT NULL::text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  account_id uuid;
+begin
+  perform auth.require_permission('api_keys:write');
+  perform auth.refuse_tier(tier);
+  insert into auth.service_accounts (name, tier, description)
+  values (create_service_account.name, create_service_account.tier, create_service_account.description)
+  returning id into account_id;
+  return account_id;
+end
+$function$;
+alter function auth.create_service_account(name text, tier text, description text) owner to akashi_owner;
+grant execute on function auth.create_service_account(name text, tier text, description text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.current_permissions()
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select p.resource || ':' || p.action from auth.permissions p
+  where auth.has_permission(p.resource || ':' || p.action) order by 1
+$function$;
+alter function auth.current_permissions() owner to akashi_owner;
+grant execute on function auth.current_permissions() to akashi_app;
+
 CREATE OR REPLACE FUNCTION auth.current_session_id()
  RETURNS uuid
  LANGUAGE sql
@@ -1424,6 +3165,672 @@ grant execute on function auth.current_user_id() to akashi_owner;
 grant execute on function auth.current_user_id() to akashi_reader;
 grant execute on function auth.current_user_id() to akashi_security_admin;
 grant execute on function auth.current_user_id() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.delete_role(role_name text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+begin
+  perform auth.require_permission('roles:delete');
+  select * into role from auth.roles r where r.name = role_name for update;
+  if not found then
+    return false;
+  end if;
+  perform auth.refuse_tier(role.tier);
+  if role.name in ('sys_admin', 'sys_operator', 'sys_auditor', 'security_admin', 'viewer') then
+    raise exception 'the role % is built in', role_name using errcode = 'AK003', hint = 'revoke it from whoever has it instead';
+  end if;
+  delete from auth.roles r where r.id = role.id;
+  return true;
+end
+$function$;
+alter function auth.delete_role(role_name text) owner to akashi_owner;
+grant execute on function auth.delete_role(role_name text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.grant_permission(role_name text, permission text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+begin
+  perform auth.require_permission('roles:admin');
+  select * into role from auth.roles r where r.name = role_name for no key update;
+  if not found then
+    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+  end if;
+  perform auth.refuse_tier(role.tier);
+  if not auth.is_administrator() and not auth.has_permission(permission) then
+    raise exception 'the caller does not have %', permission using errcode = 'insufficient_privilege',
+      hint = 'give only what you have yourself';
+  end if;
+  insert into auth.role_permissions (role_id, permission_id) values (role.id, auth.permission_id(permission))
+  on conflict on constraint role_permissions_role_id_permission_id_key do nothing;
+end
+$function$;
+alter function auth.grant_permission(role_name text, permission text) owner to akashi_owner;
+grant execute on function auth.grant_permission(role_name text, permission text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role constant auth.roles := auth.role_to_grant(role_name);
+  grant_id uuid;
+begin
+  if grant_role.user_id = auth.current_user_id() then
+    raise exception 'nobody gives a role to themselves' using errcode = 'insufficient_privilege',
+      hint = 'somebody else has to do it';
+  end if;
+  if grant_role.expires_at <= now() then
+    raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
+  end if;
+  if not exists (select from auth.users u where u.id = grant_role.user_id and not u.is_deleted) then
+    raise exception 'there is no user %', grant_role.user_id using errcode = 'no_data_found';
+  end if;
+  insert into auth.user_roles as ur (user_id, role_id, assigned_by, expires_at)
+  values (grant_role.user_id, role.id, auth.current_user_id(), grant_role.expires_at)
+  on conflict on constraint user_roles_user_id_role_id_key do update
+    set assigned_by = excluded.assigned_by, assigned_at = now(), expires_at = excluded.expires_at
+  returning ur.id into grant_id;
+  perform auth.record_grant('role_granted', role, 'user', grant_role.user_id, jsonb_build_object('expires_at', grant_role.expires_at));
+  return grant_id;
+end
+$function$;
+alter function auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) owner to akashi_owner;
+comment on function auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) is 'Gives a user a role of the caller''s tier or below it, holding only what the caller has; never to oneself.';
+grant execute on function auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  account constant auth.service_accounts := auth.service_account_named(account_name);
+  role constant auth.roles := auth.role_to_grant(role_name);
+  grant_id uuid;
+begin
+  if exists (select from auth.api_keys k where k.id = auth.current_session_id() and k.service_account_id = account.id) then
+    raise exception 'nobody gives a role to themselves' using errcode = 'insufficient_privilege',
+      hint = 'somebody else has to do it';
+  end if;
+  if grant_service_role.expires_at <= now() then
+    raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
+  end if;
+  insert into auth.service_account_roles as sr (service_account_id, role_id, assigned_by, expires_at)
+  values (account.id, role.id, auth.current_user_id(), grant_service_role.expires_at)
+  on conflict on constraint service_account_roles_service_account_id_role_id_key do update
+    set assigned_by = excluded.assigned_by, assigned_at = now(), expires_at = excluded.expires_at
+  returning sr.id into grant_id;
+  perform auth.record_grant('role_granted', role, 'service_account', account.id, jsonb_build_object('expires_at', grant_service_role.expires_at));
+  return grant_id;
+end
+$function$;
+alter function auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone) owner to akashi_owner;
+grant execute on function auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.has_permission(permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  caller uuid;
+  shown uuid;
+  key auth.api_keys;
+begin
+  if not auth.context_verified() then
+    return false;
+  end if;
+  caller := auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
+  shown := auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
+  if shown is null then
+    return caller is not null and auth.user_has_permission(caller, permission);
+  end if;
+  select * into key from auth.api_keys k where k.id = shown;
+  if found then
+    return key.user_id is not distinct from caller and auth.key_allows(key, permission)
+      and case when caller is null then auth.service_account_has_permission(key.service_account_id, permission)
+               else auth.user_has_permission(caller, permission) end;
+  end if;
+  return exists (
+      select from auth.user_sessions s
+      where s.id = shown and s.user_id = caller and s.revoked_at is null and s.expires_at > now())
+    and auth.user_has_permission(caller, permission);
+end
+$function$;
+alter function auth.has_permission(permission text) owner to akashi_policy;
+comment on function auth.has_permission(permission text) is 'Whether the caller of the verified context may: resource:action. Policies call it as (select auth.has_permission(''…'')).';
+grant execute on function auth.has_permission(permission text) to akashi_app;
+grant execute on function auth.has_permission(permission text) to akashi_owner;
+grant execute on function auth.has_permission(permission text) to akashi_reader;
+grant execute on function auth.has_permission(permission text) to akashi_security_admin;
+grant execute on function auth.has_permission(permission text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.is_administrator()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select auth.current_user_id() is null and auth.current_session_id() is null
+    and pg_has_role(session_user, 'akashi_owner', 'member')
+$function$;
+alter function auth.is_administrator() owner to akashi_owner;
+comment on function auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
+
+CREATE OR REPLACE FUNCTION auth.keep_step()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if new.last_used_step < old.last_used_step
+     or (new.last_used_step = old.last_used_step and new.last_used_at is distinct from old.last_used_at) then
+    raise exception 'a code of this step was used already' using errcode = 'AK003', hint = 'wait for the next code';
+  end if;
+  return new;
+end
+$function$;
+alter function auth.keep_step() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.keep_tier()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if new.tier is distinct from old.tier then
+    raise exception 'the tier of % does not change', tg_table_name using errcode = 'insufficient_privilege',
+      hint = 'make another one of the tier that you want';
+  end if;
+  return new;
+end
+$function$;
+alter function auth.keep_tier() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.key_allows(key auth.api_keys, permission text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select key.is_active and (key.expires_at is null or key.expires_at > now())
+    and key.permissions ?| array[permission, split_part(permission, ':', 1) || ':admin']
+    and exists (
+      select from auth.permissions p
+      where p.resource = split_part(permission, ':', 1) and p.action = split_part(permission, ':', 2)
+        and auth.tier_rank(p.tier) <= auth.tier_rank(key.tier))
+$function$;
+alter function auth.key_allows(key auth.api_keys, permission text) owner to akashi_policy;
+grant execute on function auth.key_allows(key auth.api_keys, permission text) to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.key_owner_has(key auth.api_keys, permission text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select case when key.user_id is null then auth.service_account_has_permission(key.service_account_id, permission)
+              else auth.user_has_permission(key.user_id, permission) end
+$function$;
+alter function auth.key_owner_has(key auth.api_keys, permission text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.owns_key(key auth.api_keys)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(key.user_id = auth.current_user_id(), false)
+    and not exists (select from auth.api_keys k where k.id = auth.current_session_id())
+$function$;
+alter function auth.owns_key(key auth.api_keys) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.permission_id(permission text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  found_id uuid;
+begin
+  select p.id into found_id from auth.permissions p
+  where p.resource = split_part(permission, ':', 1) and p.action = split_part(permission, ':', 2);
+  if not found then
+    raise exception 'there is no permission %', permission using errcode = 'undefined_object',
+      hint = 'akashi roles permissions shows them';
+  end if;
+  return found_id;
+end
+$function$;
+alter function auth.permission_id(permission text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.policy(key text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  found_value jsonb;
+begin
+  select p.value into found_value from auth.security_policies p where p.key = policy.key;
+  if not found then
+    raise exception 'there is no policy %', policy.key using errcode = 'undefined_object';
+  end if;
+  return found_value;
+end
+$function$;
+alter function auth.policy(key text) owner to akashi_owner;
+grant execute on function auth.policy(key text) to akashi_app;
+grant execute on function auth.policy(key text) to akashi_policy;
+grant execute on function auth.policy(key text) to akashi_security_admin;
+grant execute on function auth.policy(key text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[])
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select case value_type
+    when 'boolean' then jsonb_typeof(value) = 'boolean'
+    when 'integer' then case when jsonb_typeof(value) = 'number' and value::text ~ '^-?[0-9]{1,15}$'
+      then value::bigint between coalesce(minimum, value::bigint) and coalesce(maximum, value::bigint) else false end
+    when 'text' then jsonb_typeof(value) = 'string' and (allowed is null or value #>> '{}' = any (allowed))
+    when 'text[]' then case when jsonb_typeof(value) = 'array' then not exists (
+      select from jsonb_array_elements(value) element
+      where jsonb_typeof(element) <> 'string' or not (allowed is null or element #>> '{}' = any (allowed))) else false end
+    else false
+  end
+$function$;
+alter function auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[]) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.record_grant(event text, role auth.roles, target_type text, target_id uuid, detail jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform audit.record_action(event, case event when 'role_granted' then 'grant' else 'revoke' end, 'role', role.name,
+    'SUCCESS', detail || jsonb_build_object(target_type, target_id, 'tier', role.tier),
+    data_subject => case target_type when 'user' then target_id::text end);
+  perform security.record_event(event_type => event, event_category => 'authorization',
+    severity => case when event = 'role_revoked' then 'low' when role.tier = 'system' then 'high' when role.tier = 'business' then 'medium' else 'info' end,
+    source_service => 'akashi', resource_type => target_type, resource_id => target_id::text,
+    action_performed => event, result => 'success', ocsf_class_uid => 3005,
+    event_details => detail || jsonb_build_object('role', role.name, 'tier', role.tier));
+end
+$function$;
+alter function auth.record_grant(event text, role auth.roles, target_type text, target_id uuid, detail jsonb) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.refuse_tier(tier text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if auth.tier_rank(tier) is null then
+    raise exception '% is no tier', tier using errcode = 'invalid_parameter_value', hint = 'use system, business or service';
+  end if;
+  if auth.tier_rank(tier) > auth.caller_rank() then
+    raise exception 'the tier % is above the caller''s own', tier using errcode = 'insufficient_privilege',
+      hint = 'somebody of that tier has to do it';
+  end if;
+end
+$function$;
+alter function auth.refuse_tier(tier text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.require_permission(permission text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if not auth.is_administrator() and not auth.has_permission(permission) then
+    raise exception 'the permission % is needed', permission using errcode = 'insufficient_privilege',
+      hint = 'ask somebody who may grant roles';
+  end if;
+end
+$function$;
+alter function auth.require_permission(permission text) owner to akashi_owner;
+comment on function auth.require_permission(permission text) is 'Fails unless the caller has the permission, or administers the database.';
+grant execute on function auth.require_permission(permission text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.revoke_api_key(key_id uuid, reason text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  key auth.api_keys;
+begin
+  select * into key from auth.api_keys k where k.id = key_id for update;
+  if not found then
+    raise exception 'there is no key %', key_id using errcode = 'no_data_found';
+  end if;
+  if not (auth.is_administrator() or auth.owns_key(key) or auth.current_session_id() is not distinct from key.id) then
+    perform auth.require_permission('api_keys:delete');
+  end if;
+  if not key.is_active then
+    return false;
+  end if;
+  update auth.api_keys k set is_active = false, revoked_at = now() where k.id = key.id;
+  perform audit.record_action('api_key_revoked', 'revoke', 'api_key', key.id::text, 'SUCCESS',
+    jsonb_strip_nulls(jsonb_build_object('reason', reason)), data_subject => key.user_id::text);
+  return true;
+end
+$function$;
+alter function auth.revoke_api_key(key_id uuid, reason text) owner to akashi_owner;
+grant execute on function auth.revoke_api_key(key_id uuid, reason text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.revoke_permission(role_name text, permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+begin
+  perform auth.require_permission('roles:admin');
+  select * into role from auth.roles r where r.name = role_name for no key update;
+  if not found then
+    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+  end if;
+  perform auth.refuse_tier(role.tier);
+  if role.name = 'sys_admin' then
+    raise exception 'sys_admin keeps every permission' using errcode = 'AK003', hint = 'make a role with fewer instead';
+  end if;
+  delete from auth.role_permissions rp where rp.role_id = role.id and rp.permission_id = auth.permission_id(permission);
+  return found;
+end
+$function$;
+alter function auth.revoke_permission(role_name text, permission text) owner to akashi_owner;
+grant execute on function auth.revoke_permission(role_name text, permission text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.revoke_role(user_id uuid, role_name text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+begin
+  perform auth.require_permission('roles:write');
+  -- One at a time for each role, so that two callers cannot take the last two away together.
+  select * into role from auth.roles r where r.name = role_name for no key update;
+  if not found then
+    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+  end if;
+  perform auth.refuse_tier(role.tier);
+  delete from auth.user_roles ur where ur.user_id = revoke_role.user_id and ur.role_id = role.id;
+  if not found then
+    return false;
+  end if;
+  if role.name = 'sys_admin' and not exists (
+    select from auth.user_roles ur join auth.users u on u.id = ur.user_id
+    where ur.role_id = role.id and u.is_active and (ur.expires_at is null or ur.expires_at > now())
+  ) then
+    raise exception 'the last sys_admin cannot be taken away' using errcode = 'AK003', hint = 'give the role to somebody else first';
+  end if;
+  perform auth.record_grant('role_revoked', role, 'user', revoke_role.user_id, '{}');
+  return true;
+end
+$function$;
+alter function auth.revoke_role(user_id uuid, role_name text) owner to akashi_owner;
+grant execute on function auth.revoke_role(user_id uuid, role_name text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.revoke_service_role(account_name text, role_name text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  account constant auth.service_accounts := auth.service_account_named(account_name);
+  role auth.roles;
+begin
+  perform auth.require_permission('roles:write');
+  select * into role from auth.roles r where r.name = role_name;
+  if not found then
+    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+  end if;
+  perform auth.refuse_tier(role.tier);
+  delete from auth.service_account_roles sr where sr.service_account_id = account.id and sr.role_id = role.id;
+  if not found then
+    return false;
+  end if;
+  perform auth.record_grant('role_revoked', role, 'service_account', account.id, '{}');
+  return true;
+end
+$function$;
+alter function auth.revoke_service_role(account_name text, role_name text) owner to akashi_owner;
+grant execute on function auth.revoke_service_role(account_name text, role_name text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.role_to_grant(role_name text)
+ RETURNS auth.roles
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+  missing text;
+begin
+  perform auth.require_permission('roles:write');
+  select * into role from auth.roles r where r.name = role_name for share;
+  if not found then
+    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+  end if;
+  perform auth.refuse_tier(role.tier);
+  if not auth.is_administrator() then
+    select p.resource || ':' || p.action into missing
+    from auth.role_permissions rp join auth.permissions p on p.id = rp.permission_id
+    where rp.role_id = role.id and not auth.has_permission(p.resource || ':' || p.action)
+    order by 1 limit 1;
+    if found then
+      raise exception 'the role % holds %, which the caller does not have', role_name, missing
+        using errcode = 'insufficient_privilege', hint = 'give only what you have yourself';
+    end if;
+  end if;
+  return role;
+end
+$function$;
+alter function auth.role_to_grant(role_name text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval DEFAULT NULL::interval)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  key auth.api_keys;
+  new_id constant uuid := gen_random_uuid();
+  longest constant interval := (auth.policy('api_key.rotation_overlap_hours')::text || ' hours')::interval;
+begin
+  select * into key from auth.api_keys k where k.id = key_id for update;
+  if not found then
+    raise exception 'there is no key %', key_id using errcode = 'no_data_found';
+  end if;
+  if not (auth.is_administrator() or auth.owns_key(key) or auth.current_session_id() is not distinct from key.id) then
+    if key.user_id is not null then
+      raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
+        hint = 'the owner rotates it; others can revoke it';
+    end if;
+    perform auth.require_permission('api_keys:write');
+    perform auth.check_key(key);
+  end if;
+  if not key.is_active or key.expires_at <= now() then
+    raise exception 'the key is revoked or has expired' using errcode = 'AK003', hint = 'make a new one';
+  end if;
+  if exists (select from auth.api_keys k where k.replaces = key.id and k.is_active) then
+    raise exception 'the key was rotated already' using errcode = 'AK003', hint = 'rotate its successor';
+  end if;
+  if coalesce(overlap, longest) not between interval '0' and longest then
+    raise exception 'an overlap has at most %', longest using errcode = 'invalid_parameter_value';
+  end if;
+  insert into auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
+    replaces, expires_at, created_by)
+  values (new_id, key.name, rotate_api_key.key_hash, rotate_api_key.key_prefix, key.service_name, key.tier, key.permissions,
+    key.user_id, key.service_account_id, key.id,
+    now() + least(key.expires_at - key.created_at, (auth.policy('api_key.max_lifetime_days')::text || ' days')::interval),
+    auth.current_user_id());
+  update auth.api_keys k set expires_at = least(k.expires_at, now() + coalesce(overlap, longest)) where k.id = key.id;
+  perform audit.record_action('api_key_rotated', 'rotate', 'api_key', key.id::text, 'SUCCESS',
+    jsonb_build_object('successor', new_id, 'prefix', rotate_api_key.key_prefix), data_subject => key.user_id::text);
+  return new_id;
+end
+$function$;
+alter function auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval) owner to akashi_owner;
+grant execute on function auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.service_account_has_permission(service_account_id uuid, permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (
+    select from auth.permissions p
+    join auth.role_permissions rp on rp.permission_id = p.id
+    join auth.service_account_roles sr on sr.role_id = rp.role_id
+    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
+      and sr.service_account_id = service_account_has_permission.service_account_id
+      and (sr.expires_at is null or sr.expires_at > now())
+  ) and exists (
+    select from auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active);
+end
+$function$;
+alter function auth.service_account_has_permission(service_account_id uuid, permission text) owner to akashi_policy;
+grant execute on function auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_owner;
+grant execute on function auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_security_admin;
+grant execute on function auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.service_account_named(account_name text)
+ RETURNS auth.service_accounts
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  account auth.service_accounts;
+begin
+  perform auth.require_permission('api_keys:write');
+  select * into account from auth.service_accounts a where a.name = account_name for no key update;
+  if not found then
+    raise exception 'there is no service account %', account_name using errcode = 'undefined_object';
+  end if;
+  perform auth.refuse_tier(account.tier);
+  return account;
+end
+$function$;
+alter function auth.service_account_named(account_name text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.service_account_rank(service_account_id uuid)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(max(auth.tier_rank(r.tier)), 0)
+  from auth.service_account_roles sr
+  join auth.roles r on r.id = sr.role_id
+  join auth.service_accounts a on a.id = sr.service_account_id
+  where sr.service_account_id = service_account_rank.service_account_id and a.is_active
+    and (sr.expires_at is null or sr.expires_at > now())
+$function$;
+alter function auth.service_account_rank(service_account_id uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.set_policy(key text, value jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  before jsonb;
+begin
+  perform auth.require_permission('auth_config:write');
+  select p.value into before from auth.security_policies p where p.key = set_policy.key for update;
+  if not found then
+    raise exception 'there is no policy %', set_policy.key using errcode = 'undefined_object';
+  end if;
+  if before = set_policy.value then
+    return;
+  end if;
+  update auth.security_policies p set value = set_policy.value where p.key = set_policy.key;
+  perform security.record_event(event_type => 'policy_changed', event_category => 'configuration', severity => 'medium',
+    source_service => 'akashi', resource_type => 'policy', resource_id => set_policy.key, action_performed => 'update',
+    result => 'success', ocsf_class_uid => 3004, event_details => jsonb_build_object('old', before, 'new', set_policy.value));
+end
+$function$;
+alter function auth.set_policy(key text, value jsonb) owner to akashi_owner;
+grant execute on function auth.set_policy(key text, value jsonb) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.set_service_account_active(account_name text, active boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  account constant auth.service_accounts := auth.service_account_named(account_name);
+begin
+  update auth.service_accounts a set is_active = active where a.id = account.id;
+end
+$function$;
+alter function auth.set_service_account_active(account_name text, active boolean) owner to akashi_owner;
+grant execute on function auth.set_service_account_active(account_name text, active boolean) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.tier_rank(tier text)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select case tier when 'system' then 3 when 'business' then 2 when 'service' then 1 end
+$function$;
+alter function auth.tier_rank(tier text) owner to akashi_owner;
+comment on function auth.tier_rank(tier text) is 'system 3, business 2, service 1; nothing crosses to a higher one.';
+grant execute on function auth.tier_rank(tier text) to akashi_app;
+grant execute on function auth.tier_rank(tier text) to akashi_policy;
+grant execute on function auth.tier_rank(tier text) to akashi_security_admin;
+grant execute on function auth.tier_rank(tier text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update auth.api_keys k set last_used_at = used.at
+  from (select id, max(at) as at from unnest(key_ids, used_at) as u (id, at) group by id) used
+  where k.id = used.id and used.at <= now() + interval '1 minute' and (k.last_used_at is null or k.last_used_at < used.at)
+$function$;
+alter function auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[]) owner to akashi_owner;
+grant execute on function auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[]) to akashi_app;
 
 CREATE OR REPLACE FUNCTION auth.try_inet(value text)
  RETURNS inet
@@ -1478,6 +3885,1053 @@ alter function auth.update_updated_at() owner to akashi_owner;
 grant execute on function auth.update_updated_at() to akashi_app;
 grant execute on function auth.update_updated_at() to akashi_security_admin;
 grant execute on function auth.update_updated_at() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.user_has_permission(user_id uuid, permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (
+    select from auth.permissions p
+    join auth.role_permissions rp on rp.permission_id = p.id
+    join auth.user_roles ur on ur.role_id = rp.role_id
+    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
+      and ur.user_id = user_has_permission.user_id and (ur.expires_at is null or ur.expires_at > now())
+  ) and exists (select from auth.users u where u.id = user_has_permission.user_id and u.is_active);
+end
+$function$;
+alter function auth.user_has_permission(user_id uuid, permission text) owner to akashi_policy;
+comment on function auth.user_has_permission(user_id uuid, permission text) is 'Whether an active user has a permission (resource:action) through a role that has not expired.';
+grant execute on function auth.user_has_permission(user_id uuid, permission text) to akashi_owner;
+grant execute on function auth.user_has_permission(user_id uuid, permission text) to akashi_security_admin;
+grant execute on function auth.user_has_permission(user_id uuid, permission text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.user_rank(user_id uuid)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(max(auth.tier_rank(r.tier)), 0)
+  from auth.user_roles ur
+  join auth.roles r on r.id = ur.role_id
+  join auth.users u on u.id = ur.user_id
+  where ur.user_id = user_rank.user_id and u.is_active and (ur.expires_at is null or ur.expires_at > now())
+$function$;
+alter function auth.user_rank(user_id uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.verify_api_keys(hashes text[])
+ RETURNS TABLE(key_hash text, id uuid, name text, service_name text, tier text, permissions jsonb, user_id uuid, service_account_id uuid, expires_at timestamp with time zone, state text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select k.key_hash, k.id, k.name, k.service_name, k.tier, k.permissions, k.user_id, k.service_account_id, k.expires_at,
+         case when not k.is_active then 'revoked'
+              when k.expires_at <= now() then 'expired'
+              when not coalesce(u.is_active, a.is_active) then 'owner_inactive'
+              else 'valid' end
+  from auth.api_keys k
+  left join auth.users u on u.id = k.user_id
+  left join auth.service_accounts a on a.id = k.service_account_id
+  where k.key_hash = any (hashes)
+$function$;
+alter function auth.verify_api_keys(hashes text[]) owner to akashi_policy;
+grant execute on function auth.verify_api_keys(hashes text[]) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.accepts_direct(person uuid, from_user uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case coalesce((select p.direct_messages from chat.user_preferences p where p.user_id = person), 'everyone')
+    when 'everyone' then true
+    when 'nobody' then false
+    else exists (select from chat.room_members a join chat.room_members b using (room_id)
+                 where a.user_id = person and b.user_id = from_user and a.is_active and b.is_active)
+  end
+$function$;
+alter function chat.accepts_direct(person uuid, from_user uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.add_member(room chat.rooms, person uuid, as_role text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if (select count(*) from chat.room_members m where m.room_id = room.id and m.is_active) >= room.max_members then
+    raise exception 'the room is full: % members', room.max_members using errcode = 'AK003', hint = 'an owner can raise max_members, to at most 1000';
+  end if;
+  insert into chat.room_members as m (room_id, user_id, role) values (room.id, person, as_role)
+  on conflict (room_id, user_id) do update set role = excluded.role, is_active = true, left_at = null, joined_at = now();
+  perform chat.append_event(room.id, 'member_joined', null, person, jsonb_build_object('role', as_role));
+end
+$function$;
+alter function chat.add_member(room chat.rooms, person uuid, as_role text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.add_reaction(message uuid, reaction text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+begin
+  select * into held from chat.lock_message(message);
+  -- Distinct reactions on one message; enough for every use, and few enough to show.
+  if (select count(distinct r.emoji) from chat.message_reactions r where r.message_id = message and r.emoji <> reaction) >= 20 then
+    raise exception 'a message takes 20 different reactions' using errcode = 'AK003';
+  end if;
+  insert into chat.message_reactions (message_id, room_id, user_id, emoji)
+  values (message, (held.target).room_id, (held.mine).user_id, reaction) on conflict (message_id, user_id, emoji) do nothing;
+  if found then
+    perform chat.append_event((held.target).room_id, 'reaction_added', message, (held.mine).user_id, jsonb_build_object('emoji', reaction));
+  end if;
+end
+$function$;
+alter function chat.add_reaction(message uuid, reaction text) owner to akashi_owner;
+grant execute on function chat.add_reaction(message uuid, reaction text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.answer_invitation(invitation uuid, accept boolean)
+ RETURNS chat.room_invitations
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+  answered chat.room_invitations;
+  room chat.rooms;
+begin
+  select * into answered from chat.room_invitations i where i.id = invitation and i.invited_user_id = me;
+  if not found then
+    raise exception 'there is no such invitation' using errcode = 'no_data_found';
+  end if;
+  -- The room first, then the invitation: the order in which chat.invite takes them.
+  perform from chat.room_sequences s where s.room_id = answered.room_id for update;
+  update chat.room_invitations i set status = case when accept then 'accepted' else 'declined' end, responded_at = now()
+  where i.id = invitation and i.status = 'pending' and i.expires_at > now() returning * into answered;
+  if not found then
+    raise exception 'this invitation was answered, revoked or has expired' using errcode = 'AK003', hint = 'ask for a new one';
+  end if;
+  if accept then
+    select * into room from chat.rooms r where r.id = answered.room_id and not r.is_deleted;
+    if not found then
+      raise exception 'there is no such room' using errcode = 'no_data_found';
+    end if;
+    perform chat.refuse_if_inactive(room);
+    if not exists (select from chat.room_members m where m.room_id = room.id and m.user_id = me and m.is_active) then
+      perform chat.add_member(room, me, 'member');
+    end if;
+  end if;
+  return answered;
+end
+$function$;
+alter function chat.answer_invitation(invitation uuid, accept boolean) owner to akashi_owner;
+grant execute on function chat.answer_invitation(invitation uuid, accept boolean) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb DEFAULT '{}'::jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  turn bigint;
+begin
+  update chat.room_sequences s set last_sequence = s.last_sequence + 1 where s.room_id = room returning s.last_sequence into strict turn;
+  insert into chat.room_events (room_id, sequence, event_type, message_id, user_id, detail)
+  values (room, turn, kind, message, person, details);
+  return turn;
+end
+$function$;
+alter function chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text)
+ RETURNS chat.file_uploads
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  upload chat.file_uploads;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member'), chat.refuse_if_inactive(held.target);
+  upload.id := gen_random_uuid();
+  insert into chat.file_uploads (id, user_id, room_id, original_name, file_name, file_size, mime_type, file_path, security_classification)
+  values (upload.id, (held.mine).user_id, room, begin_upload.original_name, upload.id::text, begin_upload.file_size,
+    begin_upload.mime_type, format('chat/%s/%s', room, upload.id), (held.target).security_classification)
+  returning * into upload;
+  return upload;
+end
+$function$;
+alter function chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) owner to akashi_owner;
+grant execute on function chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.create_room(name text, room_type text DEFAULT 'public'::text, description text DEFAULT NULL::text, max_members integer DEFAULT 100)
+ RETURNS chat.rooms
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+  room chat.rooms;
+begin
+  if create_room.room_type not in ('public', 'private') then
+    raise exception 'a room is public or private' using errcode = 'invalid_parameter_value', hint = 'a direct room is opened with a person';
+  end if;
+  insert into chat.rooms (name, room_type, description, max_members, created_by)
+  values (btrim(create_room.name), create_room.room_type, nullif(btrim(create_room.description), ''), create_room.max_members, me)
+  returning * into room;
+  insert into chat.room_sequences (room_id) values (room.id);
+  perform chat.add_member(room, me, 'owner');
+  return room;
+end
+$function$;
+alter function chat.create_room(name text, room_type text, description text, max_members integer) owner to akashi_owner;
+comment on function chat.create_room(name text, room_type text, description text, max_members integer) is 'The caller becomes the owner.';
+grant execute on function chat.create_room(name text, room_type text, description text, max_members integer) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.delete_message(message uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+begin
+  select * into held from chat.lock_message(message);
+  if (held.target).user_id is distinct from (held.mine).user_id then
+    perform chat.refuse_unless_role(held.mine, 'owner', 'admin');
+  end if;
+  insert into chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
+  values (message, (held.target).room_id, (held.mine).user_id, 'delete', (held.target).content);
+  update chat.messages m set content = '', is_deleted = true, mentioned_user_ids = '{}'
+  where m.id = message and m.created_at = chat.message_time(message);
+  update chat.file_uploads f set is_deleted = true where f.id = (held.target).file_upload_id;
+  delete from chat.message_reactions r where r.message_id = message;
+  delete from chat.notifications n where n.message_id = message;
+  perform chat.append_event((held.target).room_id, 'message_deleted', message, (held.mine).user_id);
+end
+$function$;
+alter function chat.delete_message(message uuid) owner to akashi_owner;
+comment on function chat.delete_message(message uuid) is 'By its author, or by an owner or admin of the room.';
+grant execute on function chat.delete_message(message uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.delete_room(room uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_unless_role(held.mine, 'owner'), chat.refuse_direct(held.target);
+  perform chat.append_event(room, 'room_deleted', null, (held.mine).user_id);
+  update chat.rooms r set is_deleted = true, is_active = false where r.id = room;
+end
+$function$;
+alter function chat.delete_room(room uuid) owner to akashi_owner;
+grant execute on function chat.delete_room(room uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.edit_message(message uuid, new_content text, mentions uuid[] DEFAULT '{}'::uuid[])
+ RETURNS chat.messages
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  edited chat.messages;
+begin
+  select * into held from chat.lock_message(message);
+  if (held.target).user_id is distinct from (held.mine).user_id or (held.target).message_type = 'system' then
+    raise exception 'a message is edited by its author' using errcode = 'insufficient_privilege';
+  end if;
+  if (held.target).content = new_content then
+    return held.target;
+  end if;
+  insert into chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
+  values (message, (held.target).room_id, (held.mine).user_id, 'edit', (held.target).content);
+  update chat.messages m set content = new_content, is_edited = true, mentioned_user_ids = array(
+    select p.user_id from chat.room_members p where p.room_id = m.room_id and p.is_active and p.user_id = any (mentions) order by 1)
+  where m.id = message and m.created_at = chat.message_time(message) returning * into edited;
+  perform chat.append_event(edited.room_id, 'message_edited', message, edited.user_id);
+  return edited;
+end
+$function$;
+alter function chat.edit_message(message uuid, new_content text, mentions uuid[]) owner to akashi_owner;
+grant execute on function chat.edit_message(message uuid, new_content text, mentions uuid[]) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.end_membership(member chat.room_members)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update chat.room_members m set is_active = false, left_at = now(), role = 'member' where m.id = member.id;
+  perform chat.append_event(member.room_id, 'member_left', null, member.user_id);
+end
+$function$;
+alter function chat.end_membership(member chat.room_members) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.erase_person(person uuid, batch integer DEFAULT 1000)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  erased bigint;
+begin
+  with theirs as (
+    select m.id, m.created_at from chat.messages m where m.user_id = person limit batch),
+  blanked as (
+    update chat.messages m set content = '', is_deleted = true, user_id = null, mentioned_user_ids = '{}'
+    from theirs where m.id = theirs.id and m.created_at = theirs.created_at returning m.id),
+  edits as (delete from chat.message_edits e using blanked where e.message_id = blanked.id)
+  select count(*) into erased from blanked;
+  if erased < batch then
+    update chat.file_uploads f set is_deleted = true, original_name = 'erased' where f.user_id = person and not f.is_deleted;
+    delete from chat.message_reactions r where r.user_id = person;
+    delete from chat.notifications n where n.user_id = person or n.actor_id = person;
+    delete from chat.read_positions p where p.user_id = person;
+    delete from chat.user_preferences p where p.user_id = person;
+    update chat.room_members m set is_active = false, left_at = now() where m.user_id = person and m.is_active;
+  end if;
+  return erased;
+end
+$function$;
+alter function chat.erase_person(person uuid, batch integer) owner to akashi_owner;
+comment on function chat.erase_person(person uuid, batch integer) is 'Messages erased in this piece; repeat until fewer than the batch.';
+grant execute on function chat.erase_person(person uuid, batch integer) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION chat.finish_upload(upload uuid, outcome jsonb)
+ RETURNS chat.file_uploads
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  finished chat.file_uploads;
+begin
+  update chat.file_uploads f set
+    upload_status = outcome ->> 'upload_status',
+    virus_scanned = coalesce((outcome ->> 'virus_scanned')::boolean, false),
+    failure_reason = outcome ->> 'failure_reason',
+    mime_type = coalesce(outcome ->> 'mime_type', f.mime_type),
+    file_size = coalesce((outcome ->> 'file_size')::bigint, f.file_size),
+    sha256 = coalesce(outcome ->> 'sha256', f.sha256),
+    thumbnail_path = outcome ->> 'thumbnail_path',
+    width = (outcome ->> 'width')::integer,
+    height = (outcome ->> 'height')::integer
+  where f.id = upload and f.upload_status = 'processing' returning * into finished;
+  if not found then
+    raise exception 'there is no such upload under way' using errcode = 'no_data_found';
+  end if;
+  if finished.message_id is not null then
+    perform chat.append_event(finished.room_id, 'message_edited', finished.message_id, finished.user_id);
+  end if;
+  return finished;
+end
+$function$;
+alter function chat.finish_upload(upload uuid, outcome jsonb) owner to akashi_owner;
+comment on function chat.finish_upload(upload uuid, outcome jsonb) is 'outcome: upload_status (completed or failed), virus_scanned, failure_reason, mime_type, file_size, sha256, thumbnail_path, width, height.';
+grant execute on function chat.finish_upload(upload uuid, outcome jsonb) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION chat.invite(room uuid, person uuid, valid_for interval DEFAULT 'P7D'::interval)
+ RETURNS chat.room_invitations
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  invitation chat.room_invitations;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_direct(held.target), chat.refuse_if_inactive(held.target);
+  if (held.target).room_type = 'private' then
+    perform chat.refuse_unless_role(held.mine, 'owner', 'admin');
+  else
+    perform chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member');
+  end if;
+  if valid_for not between interval '1 minute' and interval '90 days' then
+    raise exception 'an invitation is valid for a minute to 90 days' using errcode = 'invalid_parameter_value';
+  end if;
+  if not exists (select from auth.users u where u.id = person and u.is_active) then
+    raise exception 'there is no such user' using errcode = 'no_data_found';
+  end if;
+  if exists (select from chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
+    raise exception 'this person is a member already' using errcode = 'AK003';
+  end if;
+  insert into chat.room_invitations as i (room_id, invited_user_id, invited_by, expires_at)
+  values (room, person, (held.mine).user_id, now() + valid_for)
+  on conflict (room_id, invited_user_id) where status = 'pending'
+  do update set expires_at = excluded.expires_at, invited_by = excluded.invited_by
+  returning * into invitation;
+  perform chat.notify_person(person, 'invitation', room, null, (held.mine).user_id);
+  return invitation;
+end
+$function$;
+alter function chat.invite(room uuid, person uuid, valid_for interval) owner to akashi_owner;
+grant execute on function chat.invite(room uuid, person uuid, valid_for interval) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.join_room(room uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_if_inactive(held.target);
+  if (held.mine).id is not null then
+    return;
+  end if;
+  if (held.target).room_type <> 'public' then
+    raise exception 'a private room is entered by invitation' using errcode = 'insufficient_privilege', hint = 'accept the invitation';
+  end if;
+  perform chat.add_member(held.target, chat.require_user(), 'member');
+end
+$function$;
+alter function chat.join_room(room uuid) owner to akashi_owner;
+grant execute on function chat.join_room(room uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.leave_room(room uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+begin
+  select * into held from chat.lock_room(room);
+  if (held.mine).id is null then
+    return;
+  end if;
+  perform chat.refuse_direct(held.target);
+  if (held.mine).role = 'owner' and not exists (
+    select from chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> (held.mine).id) then
+    raise exception 'the last owner cannot leave' using errcode = 'AK003', hint = 'make another member owner first, or delete the room';
+  end if;
+  perform chat.end_membership(held.mine);
+end
+$function$;
+alter function chat.leave_room(room uuid) owner to akashi_owner;
+grant execute on function chat.leave_room(room uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.lock_message(message uuid, OUT target chat.messages, OUT mine chat.room_members)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+  room uuid;
+begin
+  select m.room_id into room from chat.messages m where m.id = message and m.created_at = chat.message_time(message);
+  select * into mine from chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
+  if mine.id is null or not room = any (chat.my_rooms()) then
+    raise exception 'there is no such message' using errcode = 'no_data_found';
+  end if;
+  perform from chat.room_sequences s where s.room_id = room for update;
+  perform chat.refuse_if_inactive(r) from chat.rooms r where r.id = room;
+  select * into target from chat.messages m where m.id = message and m.created_at = chat.message_time(message);
+  if target.is_deleted then
+    raise exception 'the message was deleted' using errcode = 'AK003';
+  end if;
+end
+$function$;
+alter function chat.lock_message(message uuid, OUT target chat.messages, OUT mine chat.room_members) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.lock_room(room uuid, OUT target chat.rooms, OUT mine chat.room_members)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+begin
+  perform from chat.room_sequences s where s.room_id = room for update;
+  select * into target from chat.rooms r where r.id = room and not r.is_deleted;
+  select * into mine from chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
+  if target.id is null or (mine.id is null and target.room_type <> 'public' and not room = any (chat.my_invited_rooms())) then
+    raise exception 'there is no such room' using errcode = 'no_data_found';
+  end if;
+end
+$function$;
+alter function chat.lock_room(room uuid, OUT target chat.rooms, OUT mine chat.room_members) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.mark_read(message uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+  room uuid;
+begin
+  select m.room_id into room from chat.messages m where m.id = message and m.created_at = chat.message_time(message);
+  if room is null or not room = any (chat.my_rooms()) then
+    raise exception 'there is no such message' using errcode = 'no_data_found';
+  end if;
+  insert into chat.read_positions as p (room_id, user_id, message_id, read_to) values (room, me, message, chat.message_time(message))
+  on conflict (user_id, room_id) do update set message_id = excluded.message_id, read_to = excluded.read_to
+  where excluded.read_to > p.read_to;
+  update chat.notifications n set read_at = now()
+  where n.user_id = me and n.room_id = room and n.read_at is null and n.message_id is not null and chat.message_time(n.message_id) <= chat.message_time(message);
+end
+$function$;
+alter function chat.mark_read(message uuid) owner to akashi_owner;
+comment on function chat.mark_read(message uuid) is 'Moves the caller''s read position forward, never back, and reads the notifications up to it.';
+grant execute on function chat.mark_read(message uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.message_id(at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ STRICT
+ SET search_path TO ''
+AS $function$
+  select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+    placing substring(int8send(round(extract(epoch from at) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
+$function$;
+alter function chat.message_id(at timestamp with time zone) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.message_time(id uuid)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select to_timestamp(('x' || lpad(left(replace(id::text, '-', ''), 12), 16, '0'))::bit(64)::bigint / 1000.0::double precision)
+$function$;
+alter function chat.message_time(id uuid) owner to akashi_owner;
+grant execute on function chat.message_time(id uuid) to akashi_app;
+grant execute on function chat.message_time(id uuid) to akashi_security_admin;
+grant execute on function chat.message_time(id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION chat.my_invited_rooms()
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(array_agg(i.room_id), '{}')
+  from chat.room_invitations i
+  join auth.users u on u.id = i.invited_user_id
+  where i.invited_user_id = auth.current_user_id() and u.is_active and i.status = 'pending' and i.expires_at > now()
+$function$;
+alter function chat.my_invited_rooms() owner to akashi_policy;
+comment on function chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
+grant execute on function chat.my_invited_rooms() to akashi_app;
+grant execute on function chat.my_invited_rooms() to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.my_managed_rooms()
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(array_agg(m.room_id), '{}')
+  from chat.room_members m
+  where m.user_id = auth.current_user_id() and m.is_active and m.role in ('owner', 'admin')
+    and m.room_id = any (chat.my_rooms())
+$function$;
+alter function chat.my_managed_rooms() owner to akashi_policy;
+comment on function chat.my_managed_rooms() is 'Rooms in which the verified user is owner or admin.';
+grant execute on function chat.my_managed_rooms() to akashi_app;
+grant execute on function chat.my_managed_rooms() to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.my_rooms()
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(array_agg(m.room_id), '{}')
+  from chat.room_members m
+  join chat.rooms r on r.id = m.room_id
+  join auth.users u on u.id = m.user_id
+  where m.user_id = auth.current_user_id() and m.is_active and u.is_active and not r.is_deleted
+$function$;
+alter function chat.my_rooms() owner to akashi_policy;
+comment on function chat.my_rooms() is 'Rooms of the verified user, while the account is active.';
+grant execute on function chat.my_rooms() to akashi_app;
+grant execute on function chat.my_rooms() to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.notify_members(message chat.messages, replied_to uuid)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select chat.notify_person(m.user_id, case when m.user_id = replied_to then 'reply'
+    when m.user_id = any (message.mentioned_user_ids) then 'mention' else 'message' end, message.room_id, message.id, message.user_id)
+  from chat.room_members m
+  where m.room_id = message.room_id and m.is_active and m.notification_level <> 'none'
+    and (m.user_id = replied_to or m.user_id = any (message.mentioned_user_ids) or m.notification_level = 'all')
+$function$;
+alter function chat.notify_members(message chat.messages, replied_to uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.notify_person(person uuid, kind text, room uuid, message uuid, actor uuid)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  insert into chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
+  select person, kind, room, message, actor
+  where person is distinct from actor and coalesce((
+    select case kind when 'mention' then p.notify_mentions when 'reply' then p.notify_replies
+                     when 'invitation' then p.notify_invitations else true end
+    from chat.user_preferences p where p.user_id = person), true)
+$function$;
+alter function chat.notify_person(person uuid, kind text, room uuid, message uuid, actor uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.open_direct_room(with_user uuid)
+ RETURNS chat.rooms
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+  pair text := least(me::text, with_user::text) || ':' || greatest(me::text, with_user::text);
+  room chat.rooms;
+begin
+  if with_user = me then
+    raise exception 'a direct room is for two people' using errcode = 'invalid_parameter_value';
+  end if;
+  select * into room from chat.rooms r where r.direct_key = pair;
+  if found then
+    return room;
+  end if;
+  if not exists (select from auth.users u where u.id = with_user and u.is_active) or not chat.accepts_direct(with_user, me) then
+    raise exception 'this person cannot be written to' using errcode = 'no_data_found';
+  end if;
+  insert into chat.rooms (name, room_type, max_members, direct_key, created_by)
+  values ('direct', 'direct', 2, pair, me) on conflict (direct_key) do nothing returning * into room;
+  if not found then -- the other one opened it just now
+    select * into strict room from chat.rooms r where r.direct_key = pair;
+    return room;
+  end if;
+  insert into chat.room_sequences (room_id) values (room.id);
+  perform chat.add_member(room, me, 'member'), chat.add_member(room, with_user, 'member');
+  return room;
+end
+$function$;
+alter function chat.open_direct_room(with_user uuid) owner to akashi_owner;
+comment on function chat.open_direct_room(with_user uuid) is 'The one direct room of a pair, made on first use; answers the same from both sides.';
+grant execute on function chat.open_direct_room(with_user uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.post_message(room uuid, content text, message_type text DEFAULT 'text'::text, file_upload uuid DEFAULT NULL::uuid, reply_to uuid DEFAULT NULL::uuid, mentions uuid[] DEFAULT '{}'::uuid[], client uuid DEFAULT NULL::uuid)
+ RETURNS chat.messages
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+  target chat.rooms;
+  previous timestamptz;
+  at timestamptz;
+  replied_to uuid;
+  upload chat.file_uploads;
+  message chat.messages;
+begin
+  select s.last_message_at into previous from chat.room_sequences s where s.room_id = room for update;
+  if not found or not exists (select from chat.room_members m where m.room_id = room and m.user_id = me and m.is_active) then
+    raise exception 'there is no such room' using errcode = 'no_data_found';
+  end if;
+  if client is not null then
+    select * into message from chat.messages m where m.client_id = client and m.room_id = room and m.user_id = me;
+    if found then
+      return message;
+    end if;
+  end if;
+  select * into target from chat.rooms r where r.id = room;
+  if target.is_deleted then
+    raise exception 'there is no such room' using errcode = 'no_data_found';
+  end if;
+  perform chat.refuse_if_inactive(target);
+  if message_type not in ('text', 'image', 'file') then
+    raise exception 'a message is text, image or file' using errcode = 'invalid_parameter_value';
+  end if;
+  if (message_type = 'text') = (file_upload is not null) then
+    raise exception 'a file belongs to a message of type image or file, and every such message has one'
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if reply_to is not null then
+    select m.user_id into replied_to from chat.messages m
+    where m.id = reply_to and m.created_at = chat.message_time(reply_to) and m.room_id = room;
+    if not found then
+      raise exception 'there is no such message to reply to' using errcode = 'no_data_found';
+    end if;
+  end if;
+  at := greatest(date_trunc('milliseconds', clock_timestamp()), previous + interval '1 millisecond');
+  insert into chat.messages (id, room_id, user_id, sequence, content, message_type, file_upload_id, reply_to_id,
+    mentioned_user_ids, client_id, security_classification, created_at, updated_at)
+  values (chat.message_id(at), room, me, chat.take_turn(room, at), post_message.content, post_message.message_type,
+    file_upload, reply_to, array(select m.user_id from chat.room_members m
+      where m.room_id = room and m.is_active and m.user_id = any (mentions) order by 1),
+    client, target.security_classification, at, at)
+  returning * into message;
+  if file_upload is not null then
+    update chat.file_uploads f set message_id = message.id
+    where f.id = file_upload and f.user_id = me and f.room_id = room and f.message_id is null
+      and f.upload_status <> 'failed' and not f.is_deleted
+    returning * into upload;
+    if not found then
+      raise exception 'there is no such file to send' using errcode = 'no_data_found';
+    end if;
+  end if;
+  insert into chat.room_events (room_id, sequence, event_type, message_id, user_id)
+  values (room, message.sequence, 'message_created', message.id, me);
+  perform chat.notify_members(message, replied_to);
+  return message;
+end
+$function$;
+alter function chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) owner to akashi_owner;
+comment on function chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) is 'Sent again with the same client id it answers the message that is there, and writes nothing.';
+grant execute on function chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.public_rooms(matching text DEFAULT ''::text, after_name text DEFAULT NULL::text, after_id uuid DEFAULT NULL::uuid, page_size integer DEFAULT 50)
+ RETURNS TABLE(id uuid, name character varying, description text, member_count bigint, max_members integer, is_member boolean, created_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select r.id, r.name, r.description,
+    (select count(*) from chat.room_members m where m.room_id = r.id and m.is_active), r.max_members,
+    r.id = any ((select chat.my_rooms())::uuid[]), r.created_at
+  from chat.rooms r
+  where chat.require_user() is not null and r.room_type = 'public' and r.is_active and not r.is_deleted
+    and (matching = '' or strpos(lower(r.name), lower(matching)) > 0 or strpos(lower(r.description), lower(matching)) > 0)
+    and (after_name is null or (r.name, r.id) > (after_name, after_id))
+  order by r.name, r.id limit least(greatest(page_size, 1), 200)
+$function$;
+alter function chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) owner to akashi_owner;
+grant execute on function chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.purge_expired(batch integer DEFAULT 1000)
+ RETURNS TABLE(what text, removed bigint)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  what := 'deleted messages';
+  with gone as (
+    delete from chat.messages m using (
+      select d.id, d.created_at from chat.messages d where d.is_deleted and d.updated_at < now() - interval '365 days' limit batch) old
+    where m.id = old.id and m.created_at = old.created_at returning m.id),
+  edits as (delete from chat.message_edits e using gone where e.message_id = gone.id)
+  select count(*) into removed from gone;
+  return next;
+  what := 'uploads given up';
+  with gone as (
+    update chat.file_uploads f set upload_status = 'failed', failure_reason = 'incomplete'
+    where f.id in (select u.id from chat.file_uploads u where u.upload_status = 'processing' and u.received_at is null
+                   and u.created_at < now() - interval '1 day' limit batch) returning 1)
+  select count(*) into removed from gone;
+  return next;
+  what := 'failed uploads';
+  with gone as (
+    update chat.file_uploads f set is_deleted = true
+    where f.id in (select u.id from chat.file_uploads u where u.upload_status = 'failed' and not u.is_deleted
+                   and u.created_at < now() - interval '7 days' limit batch) returning 1)
+  select count(*) into removed from gone;
+  return next;
+  what := 'room events';
+  with gone as (
+    delete from chat.room_events e using (
+      select o.room_id, o.sequence from chat.room_events o where o.created_at < now() - interval '7 days' limit batch) old
+    where e.room_id = old.room_id and e.sequence = old.sequence returning 1)
+  select count(*) into removed from gone;
+  return next;
+  what := 'notifications';
+  with gone as (
+    delete from chat.notifications n where n.id in (
+      select o.id from chat.notifications o where o.created_at < now() - interval '90 days' limit batch) returning 1)
+  select count(*) into removed from gone;
+  return next;
+end
+$function$;
+alter function chat.purge_expired(batch integer) owner to akashi_owner;
+grant execute on function chat.purge_expired(batch integer) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, page_size integer DEFAULT 50)
+ RETURNS SETOF chat.messages
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if length(btrim(reason)) < 10 then
+    raise exception 'a reason of 10 characters or more is needed' using errcode = 'invalid_parameter_value';
+  end if;
+  perform audit.record_access('chat.messages', array[room::text], reason, 'confidential');
+  return query select * from chat.messages m where m.room_id = room and m.created_at < before
+    order by m.created_at desc limit least(greatest(page_size, 1), 200);
+end
+$function$;
+alter function chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone, page_size integer) owner to akashi_owner;
+grant execute on function chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone, page_size integer) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION chat.receive_upload(upload uuid, file_size bigint, sha256 text)
+ RETURNS chat.file_uploads
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  received chat.file_uploads;
+begin
+  update chat.file_uploads f set file_size = receive_upload.file_size, sha256 = receive_upload.sha256, received_at = now()
+  where f.id = upload and f.user_id = chat.require_user() and f.upload_status = 'processing' and f.received_at is null
+  returning * into received;
+  if not found then
+    raise exception 'there is no such upload under way' using errcode = 'no_data_found';
+  end if;
+  return received;
+end
+$function$;
+alter function chat.receive_upload(upload uuid, file_size bigint, sha256 text) owner to akashi_owner;
+comment on function chat.receive_upload(upload uuid, file_size bigint, sha256 text) is 'All bytes are stored. The worker that scans them decides what becomes of the file.';
+grant execute on function chat.receive_upload(upload uuid, file_size bigint, sha256 text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.refuse_direct(room chat.rooms)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if room.room_type = 'direct' then
+    raise exception 'the members of a direct room stay the same' using errcode = 'AK003';
+  end if;
+end
+$function$;
+alter function chat.refuse_direct(room chat.rooms) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.refuse_if_inactive(room chat.rooms)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if not room.is_active then
+    raise exception 'the room is archived' using errcode = 'AK003', hint = 'an owner can open it again';
+  end if;
+end
+$function$;
+alter function chat.refuse_if_inactive(room chat.rooms) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.refuse_unless_role(mine chat.room_members, VARIADIC allowed text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if mine.role is null or mine.role <> all (allowed) then
+    raise exception 'this needs the role % in the room', array_to_string(allowed, ' or ')
+      using errcode = 'insufficient_privilege', hint = 'ask an owner of the room';
+  end if;
+end
+$function$;
+alter function chat.refuse_unless_role(mine chat.room_members, VARIADIC allowed text[]) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.remove_member(room uuid, person uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  member chat.room_members;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_unless_role(held.mine, 'owner', 'admin'), chat.refuse_direct(held.target);
+  select * into member from chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
+  if not found then
+    raise exception 'there is no such member' using errcode = 'no_data_found';
+  end if;
+  if person = (held.mine).user_id then
+    raise exception 'nobody removes themselves' using errcode = 'AK003', hint = 'leave the room instead';
+  end if;
+  if member.role <> 'member' then
+    perform chat.refuse_unless_role(held.mine, 'owner');
+  end if;
+  perform chat.end_membership(member);
+end
+$function$;
+alter function chat.remove_member(room uuid, person uuid) owner to akashi_owner;
+comment on function chat.remove_member(room uuid, person uuid) is 'Owners remove anybody, admins only members.';
+grant execute on function chat.remove_member(room uuid, person uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.remove_reaction(message uuid, reaction text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+begin
+  select * into held from chat.lock_message(message);
+  delete from chat.message_reactions r where r.message_id = message and r.user_id = (held.mine).user_id and r.emoji = reaction;
+  if found then
+    perform chat.append_event((held.target).room_id, 'reaction_removed', message, (held.mine).user_id, jsonb_build_object('emoji', reaction));
+  end if;
+end
+$function$;
+alter function chat.remove_reaction(message uuid, reaction text) owner to akashi_owner;
+grant execute on function chat.remove_reaction(message uuid, reaction text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.require_user()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := auth.current_user_id();
+begin
+  if me is null or not exists (select from auth.users u where u.id = me and u.is_active) then
+    raise exception 'chat is for users who are signed in' using errcode = 'insufficient_privilege', hint = 'sign in first';
+  end if;
+  return me;
+end
+$function$;
+alter function chat.require_user() owner to akashi_policy;
+grant execute on function chat.require_user() to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.revoke_invitation(invitation uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  wanted chat.room_invitations;
+begin
+  select * into wanted from chat.room_invitations i where i.id = invitation;
+  if not found or not wanted.room_id = any (chat.my_rooms()) then
+    raise exception 'there is no such invitation' using errcode = 'no_data_found';
+  end if;
+  select * into held from chat.lock_room(wanted.room_id);
+  if wanted.invited_by is distinct from (held.mine).user_id then
+    perform chat.refuse_unless_role(held.mine, 'owner', 'admin');
+  end if;
+  update chat.room_invitations i set status = 'revoked', responded_at = now() where i.id = invitation and i.status = 'pending';
+end
+$function$;
+alter function chat.revoke_invitation(invitation uuid) owner to akashi_owner;
+grant execute on function chat.revoke_invitation(invitation uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.set_member_role(room uuid, person uuid, new_role text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  member chat.room_members;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_unless_role(held.mine, 'owner'), chat.refuse_direct(held.target);
+  select * into member from chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
+  if not found then
+    raise exception 'there is no such member' using errcode = 'no_data_found';
+  end if;
+  if member.role = 'owner' and new_role <> 'owner' and not exists (
+    select from chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
+    raise exception 'a room has an owner' using errcode = 'AK003', hint = 'make another member owner first';
+  end if;
+  update chat.room_members m set role = new_role where m.id = member.id and m.role <> new_role;
+  if found then
+    perform chat.append_event(room, 'member_changed', null, person, jsonb_build_object('role', new_role));
+  end if;
+end
+$function$;
+alter function chat.set_member_role(room uuid, person uuid, new_role text) owner to akashi_owner;
+grant execute on function chat.set_member_role(room uuid, person uuid, new_role text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.set_notification_level(room uuid, level text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update chat.room_members m set notification_level = level
+  where m.room_id = room and m.user_id = chat.require_user() and m.is_active;
+  if not found then
+    raise exception 'there is no such room' using errcode = 'no_data_found';
+  end if;
+end
+$function$;
+alter function chat.set_notification_level(room uuid, level text) owner to akashi_owner;
+grant execute on function chat.set_notification_level(room uuid, level text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.take_turn(room uuid, at timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  update chat.room_sequences s set last_sequence = s.last_sequence + 1, last_message_at = at where s.room_id = room returning s.last_sequence
+$function$;
+alter function chat.take_turn(room uuid, at timestamp with time zone) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.update_room(room uuid, changes jsonb)
+ RETURNS chat.rooms
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  changed chat.rooms;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_unless_role(held.mine, 'owner', 'admin'), chat.refuse_direct(held.target);
+  if changes ?| array['max_members', 'room_type', 'is_active'] then
+    perform chat.refuse_unless_role(held.mine, 'owner');
+  end if;
+  if coalesce(changes ->> 'room_type', 'public') not in ('public', 'private') then
+    raise exception 'a room is public or private' using errcode = 'invalid_parameter_value';
+  end if;
+  if (changes ->> 'max_members')::integer < (select count(*) from chat.room_members m where m.room_id = room and m.is_active) then
+    raise exception 'the room has more members than that' using errcode = 'AK003';
+  end if;
+  update chat.rooms r set
+    name = coalesce(btrim(changes ->> 'name'), r.name),
+    description = case when changes ? 'description' then nullif(btrim(changes ->> 'description'), '') else r.description end,
+    room_type = coalesce(changes ->> 'room_type', r.room_type),
+    max_members = coalesce((changes ->> 'max_members')::integer, r.max_members),
+    is_active = coalesce((changes ->> 'is_active')::boolean, r.is_active)
+  where r.id = room returning * into changed;
+  perform chat.append_event(room, 'room_changed', null, (held.mine).user_id);
+  return changed;
+end
+$function$;
+alter function chat.update_room(room uuid, changes jsonb) owner to akashi_owner;
+comment on function chat.update_room(room uuid, changes jsonb) is 'changes: any of name, description (owner or admin), max_members, room_type, is_active (owner).';
+grant execute on function chat.update_room(room uuid, changes jsonb) to akashi_app;
 
 CREATE OR REPLACE FUNCTION lifecycle.announce_jobs()
  RETURNS trigger
@@ -1848,3 +5302,168 @@ AS $function$
 $function$;
 alter function lifecycle.worker_lock(worker text) owner to akashi_owner;
 grant execute on function lifecycle.worker_lock(worker text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION security.keep_remediation()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    select e.severity into new.severity from security.security_events e
+    where e.id = new.event_id and e.created_at = new.event_created_at;
+    if not found then
+      raise exception 'there is no event % of %', new.event_id, new.event_created_at using errcode = 'no_data_found';
+    end if;
+  end if;
+  if new.remediation_status <> 'resolved' then
+    new.resolved_at := null;
+  elsif tg_op = 'INSERT' or old.remediation_status <> 'resolved' then
+    new.resolved_at := now();
+  end if;
+  return new;
+end
+$function$;
+alter function security.keep_remediation() owner to akashi_owner;
+grant execute on function security.keep_remediation() to akashi_security_admin;
+grant execute on function security.keep_remediation() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION security.log_security_event()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  who constant audit.request_context := audit.request_context();
+begin
+  perform security.record_event(
+    event_type => 'data_modification', event_category => 'configuration', severity => 'medium',
+    source_service => 'application', resource_type => tg_table_name, resource_id => new.id::text,
+    action_performed => tg_op, result => 'success', ocsf_class_uid => 3001,
+    event_details => jsonb_build_object('table', tg_table_name, 'operation', tg_op,
+      'changed_by', case when who.verified and who.user_id is not null then who.user_id::text else session_user end,
+      'changes', (
+        select jsonb_object_agg(changed.name, jsonb_build_object('old', changed.old, 'new', changed.new))
+        from (values ('security_classification', old.security_classification, new.security_classification),
+                     ('account_status', old.account_status, new.account_status)) as changed (name, old, new)
+        where changed.old is distinct from changed.new)));
+  return null;
+end
+$function$;
+alter function security.log_security_event() owner to akashi_owner;
+comment on function security.log_security_event() is 'Makes a security event of a change of who a user is to security.';
+
+CREATE OR REPLACE FUNCTION security.record_event(event_type text, event_category text, severity text, source_service text, description text DEFAULT NULL::text, user_id uuid DEFAULT NULL::uuid, user_name text DEFAULT NULL::text, external_user_id text DEFAULT NULL::text, session_id uuid DEFAULT NULL::uuid, source_ip inet DEFAULT NULL::inet, resource_type text DEFAULT NULL::text, resource_id text DEFAULT NULL::text, action_performed text DEFAULT NULL::text, result text DEFAULT NULL::text, tenant_id text DEFAULT NULL::text, tenant_name text DEFAULT NULL::text, client_id text DEFAULT NULL::text, client_name text DEFAULT NULL::text, ocsf_class_uid integer DEFAULT NULL::integer, event_details jsonb DEFAULT '{}'::jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  who     constant audit.request_context := audit.request_context();
+  trusted constant boolean := who.verified or pg_has_role(session_user, 'akashi_worker', 'member');
+  claimed jsonb;
+  new_id  constant uuid := audit.uuid_v7();
+begin
+  if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,49}$' then
+    raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
+      hint = 'use up to 50 lowercase letters, digits and underscores';
+  end if;
+  if jsonb_typeof(event_details) is distinct from 'object' then
+    raise exception 'the details of an event are an object' using errcode = 'invalid_parameter_value';
+  end if;
+  if not who.verified then
+    claimed := nullif(jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'session_id', who.session_id,
+      'source_ip', host(who.ip_address), 'external_user_id', who.subject, 'tenant_id', who.tenant_id)), '{}');
+  end if;
+  if claimed is not null then
+    event_details := event_details || jsonb_build_object('claimed', claimed, 'db_user', session_user);
+  end if;
+  insert into security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
+    user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id,
+    action_performed, result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
+  values (new_id, clock_timestamp(), event_type, event_category, severity, source_service, description,
+    case when who.verified and who.user_id is not null then who.user_id when trusted then record_event.user_id end,
+    user_name,
+    case when who.verified and who.subject is not null then who.subject else external_user_id end,
+    case when who.verified and who.session_id is not null then who.session_id when trusted then record_event.session_id end,
+    case when who.verified and who.ip_address is not null then who.ip_address when trusted then record_event.source_ip end,
+    who.user_agent, resource_type, resource_id, action_performed, result,
+    case when who.verified and who.tenant_id is not null then who.tenant_id when trusted then record_event.tenant_id end,
+    tenant_name, client_id, client_name, who.request_id, who.trace_id, ocsf_class_uid, event_details);
+  return new_id;
+end
+$function$;
+alter function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) owner to akashi_owner;
+comment on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) is 'Records a security event in the caller''s transaction, with the actor of the signed context; answers its id.';
+grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_app;
+grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_security_admin;
+grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION security.submit_events(events jsonb)
+ RETURNS TABLE(place integer, state text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  max_age   constant interval := '7 days';
+  max_ahead constant interval := '5 minutes';
+  who       constant audit.request_context := audit.request_context();
+  sender    jsonb;
+  missing   timestamptz;
+begin
+  if not who.verified then
+    raise exception 'events are taken in under a signed request context only' using errcode = 'insufficient_privilege',
+      hint = 'open the database with the context key';
+  end if;
+  sender := jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'subject', who.subject,
+    'address', host(who.ip_address), 'request_id', who.request_id));
+  for missing in
+    select distinct lifecycle.partition_from((e.value ->> 'created_at')::timestamptz, 'day')
+    from jsonb_array_elements(events) e
+    where (e.value ->> 'created_at')::timestamptz between now() - max_age and now() + max_ahead
+  loop
+    if to_regclass(format('security.%I', lifecycle.partition_name('security_events', missing, 'day'))) is null then
+      perform lifecycle.create_partition('security.security_events', missing);
+    end if;
+  end loop;
+  return query
+  with given as (
+    select e.place::integer - 1 as place, r.*
+    from jsonb_array_elements(events) with ordinality e (value, place)
+    cross join lateral jsonb_to_record(e.value) r (id uuid, created_at timestamptz, event_type text, event_category text,
+      severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text,
+      session_id uuid, source_ip inet, user_agent text, resource_type text, resource_id text, action_performed text,
+      result text, tenant_id text, tenant_name text, client_id text, client_name text, request_id text, trace_id text,
+      ocsf_class_uid integer, event_details jsonb)
+  ), judged as (
+    select g.*, case when g.created_at < now() - max_age then 'older than 7 days'
+                     when g.created_at > now() + max_ahead then 'more than 5 minutes ahead' end as refusal
+    from given g
+  ), stored as (
+    insert into security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
+      user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id, action_performed,
+      result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
+    select distinct on (j.id, j.created_at) j.id, j.created_at, j.event_type, j.event_category, j.severity, j.source_service,
+      j.description, j.user_id, j.user_name, j.external_user_id, j.session_id, j.source_ip, j.user_agent, j.resource_type,
+      j.resource_id, j.action_performed, j.result, j.tenant_id, j.tenant_name, j.client_id, j.client_name, j.request_id,
+      j.trace_id, j.ocsf_class_uid,
+      jsonb_set(j.event_details, '{ingest}', coalesce(j.event_details -> 'ingest', '{}') || jsonb_build_object('sender', sender))
+    from judged j where j.refusal is null
+    order by j.id, j.created_at, j.place
+    on conflict on constraint security_events_pkey do nothing
+    returning security_events.id, security_events.created_at
+  )
+  select j.place, coalesce(j.refusal,
+    case when s.id is not null and j.place = min(j.place) over (partition by j.id, j.created_at) then 'stored' else 'known' end)
+  from judged j left join stored s on s.id = j.id and s.created_at = j.created_at
+  order by j.place;
+end
+$function$;
+alter function security.submit_events(events jsonb) owner to akashi_owner;
+comment on function security.submit_events(events jsonb) is 'Takes in an array of events of services, 7 days old to 5 minutes ahead, each once; answers what became of each by its place.';
+grant execute on function security.submit_events(events jsonb) to akashi_app;
+grant execute on function security.submit_events(events jsonb) to akashi_worker;

@@ -1,11 +1,16 @@
 export {
+  type EventCategory,
   type EventInput,
+  type EventResult,
   eventCategories,
   eventInputSchema,
   type SecurityEvent,
+  type Severity,
   severities,
 } from './event.ts'
+export { type AkashiEventType, akashiEventTypes, OCSF } from './event-types.ts'
 export { type IngestFormat, ingestFormats, type ParsedBatch, type Rejection } from './ingest/format.ts'
 export { inferFirstYear } from './ingest/infer-year.ts'
 export { LOAD_BATCH_EVENTS, type LoadProgress, type LoadResult, loadEvents } from './ingest/load.ts'
 export { createEventParser, type ParseOptions, parseEvents } from './ingest/parse.ts'
+export { type AkashiEvent, type ApplicationEvent, recordEvent, recordEventAlone } from './record.ts'
