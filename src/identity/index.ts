@@ -1,1 +1,2 @@
+export * from './erasure/index.ts'
 export * from './users/index.ts'

@@ -146,6 +146,14 @@ class FileKeyring implements Keyring {
     return this.#run(() => countPersonKeys(this.#root, this.#persons, options))
   }
 
+  state(keyId: string): Promise<'present' | 'destroyed' | 'unknown'> {
+    return this.#run(async () => {
+      assertKeyId(keyId)
+      if (isPersonKeyId(keyId)) return await this.#persons.state(keyId)
+      return (await this.#own.has(keyId)) ? 'present' : 'unknown'
+    })
+  }
+
   destroy(keyId: string): Promise<void> {
     return this.#run(async () => {
       assertKeyId(keyId)

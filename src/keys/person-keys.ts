@@ -114,6 +114,12 @@ export class PersonKeys {
     }
   }
 
+  async state(id: string): Promise<'present' | 'destroyed' | 'unknown'> {
+    const file = await this.#read(id)
+    if (file === null) return 'unknown'
+    return file.kind === 'key' ? 'present' : 'destroyed'
+  }
+
   /** For good, also for a person who never had a key. Idempotent. */
   async destroy(id: string): Promise<void> {
     this.#cache.forget(id)

@@ -66,6 +66,10 @@ export class ServiceKeys {
     throw noSuchKey(id, false)
   }
 
+  async has(id: string): Promise<boolean> {
+    return (await this.#read(id)) !== null
+  }
+
   async isActive(key: Key): Promise<boolean> {
     return (await this.#slot(slotOf(key.purpose))).activeId === key.id
   }

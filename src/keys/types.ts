@@ -57,6 +57,8 @@ export interface Keyring {
   rotateWrapping(options?: RotationOptions): Promise<RotationResult>
   /** Looks at every person's key: some seconds for 100,000. */
   countPersonKeys(options?: Pick<RotationOptions, 'signal'>): Promise<PersonKeyCounts>
+  /** Whether the keyring has a key; `destroyed` is a person who was erased, `unknown` a key it never had. */
+  state(keyId: string): Promise<'present' | 'destroyed' | 'unknown'>
   /** Destroys a key for good (overwritten, synced, unlinked); idempotent. */
   destroy(keyId: string): Promise<void>
   close(): Promise<void>
