@@ -817,7 +817,7 @@ create table auth.role_permissions (
   constraint role_permissions_role_id_permission_id_key UNIQUE (role_id, permission_id)
 );
 alter table auth.role_permissions owner to akashi_owner;
-CREATE INDEX role_permissions_permission_id_idx ON auth.role_permissions USING btree (permission_id);
+CREATE INDEX role_permissions_permission_id_idx ON auth.role_permissions USING btree (permission_id, role_id);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.role_permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
 alter table auth.role_permissions enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.role_permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
@@ -3820,6 +3820,25 @@ end
 $function$;
 alter function auth.role_to_grant(role_name text) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION auth.roles_hold(roles uuid[], permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  wanted constant uuid[] := array(
+    select p.id from auth.permissions p
+    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
+      and exists (select from auth.permissions named
+                  where named.resource = p.resource and named.action = split_part(permission, ':', 2)));
+begin
+  return exists (
+    select from auth.role_permissions rp where rp.permission_id = any (wanted) and rp.role_id = any (roles));
+end
+$function$;
+alter function auth.roles_hold(roles uuid[], permission text) owner to akashi_policy;
+
 CREATE OR REPLACE FUNCTION auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval DEFAULT NULL::interval)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -3875,14 +3894,11 @@ CREATE OR REPLACE FUNCTION auth.service_account_has_permission(service_account_i
 AS $function$
 begin
   return exists (
-    select from auth.permissions p
-    join auth.role_permissions rp on rp.permission_id = p.id
-    join auth.service_account_roles sr on sr.role_id = rp.role_id
-    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
-      and sr.service_account_id = service_account_has_permission.service_account_id
-      and (sr.expires_at is null or sr.expires_at > now())
-  ) and exists (
-    select from auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active);
+      select from auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active)
+    and auth.roles_hold(array(
+      select sr.role_id from auth.service_account_roles sr
+      where sr.service_account_id = service_account_has_permission.service_account_id
+        and (sr.expires_at is null or sr.expires_at > now())), permission);
 end
 $function$;
 alter function auth.service_account_has_permission(service_account_id uuid, permission text) owner to akashi_policy;
@@ -4089,13 +4105,10 @@ CREATE OR REPLACE FUNCTION auth.user_has_permission(user_id uuid, permission tex
  SET search_path TO ''
 AS $function$
 begin
-  return exists (
-    select from auth.permissions p
-    join auth.role_permissions rp on rp.permission_id = p.id
-    join auth.user_roles ur on ur.role_id = rp.role_id
-    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
-      and ur.user_id = user_has_permission.user_id and (ur.expires_at is null or ur.expires_at > now())
-  ) and exists (select from auth.users u where u.id = user_has_permission.user_id and u.is_active);
+  return exists (select from auth.users u where u.id = user_has_permission.user_id and u.is_active)
+    and auth.roles_hold(array(
+      select ur.role_id from auth.user_roles ur
+      where ur.user_id = user_has_permission.user_id and (ur.expires_at is null or ur.expires_at > now())), permission);
 end
 $function$;
 alter function auth.user_has_permission(user_id uuid, permission text) owner to akashi_policy;

@@ -1,2 +1,6 @@
+export * from './api-keys/index.ts'
 export * from './erasure/index.ts'
+export * from './policies/index.ts'
+export * from './roles/index.ts'
+export * from './service-accounts/index.ts'
 export * from './users/index.ts'

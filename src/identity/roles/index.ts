@@ -1,0 +1,26 @@
+export { currentPermissions, hasPermission, requirePermission } from './decide.ts'
+export {
+  createRole,
+  deleteRole,
+  grantPermission,
+  grantRole,
+  type RoleGrant,
+  revokePermission,
+  revokeRole,
+} from './grants.ts'
+export {
+  type Action,
+  actions,
+  type PermissionName,
+  permissionPattern,
+  type Tier,
+  tiers,
+} from './permission.ts'
+export {
+  type Grant,
+  listPermissions,
+  listRoles,
+  type Permission,
+  type Role,
+  rolesOfUser,
+} from './roles.ts'
