@@ -4,6 +4,7 @@ import { audit } from './audit.ts'
 import { doctor } from './doctor.ts'
 import { ingest } from './ingest.ts'
 import { jobs } from './jobs.ts'
+import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
 import { partitions } from './partitions.ts'
 import { protect, unprotect } from './protect.ts'
@@ -28,6 +29,7 @@ export const commands: readonly Register[] = [
   audit,
   verify,
   witness,
+  keys,
   partitions,
   jobs,
 ]

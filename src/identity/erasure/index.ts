@@ -4,4 +4,4 @@ export {
   erasureVerifierKey,
 } from './certificate.ts'
 export { type Erasure, type ErasureParts, eraseUser, readErasure } from './erase.ts'
-export { type Reconciliation, reconcileErasures } from './reconcile.ts'
+export { destroyErasedKeys, type Reconciliation, reconcileErasures } from './reconcile.ts'

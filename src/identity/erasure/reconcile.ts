@@ -29,7 +29,6 @@ export async function reconcileErasures(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Reconciliation> {
   const completed: string[] = []
-  const destroyedAgain: string[] = []
   const erasedAgain: string[] = []
   const refused: { userId: string; reason: string }[] = []
   let missingKeys = 0
@@ -44,13 +43,8 @@ export async function reconcileErasures(
     }
   }
 
-  for (const { userId, keyId, finished } of await erasures(parts)) {
-    if ((await parts.keyring.state(keyId)) === 'present' && finished) {
-      await parts.keyring.destroy(keyId)
-      destroyedAgain.push(userId)
-    }
-    if (!finished) await erase(userId, completed)
-  }
+  const destroyedAgain = await destroyErasedKeys(parts)
+  for (const { userId, finished } of await erasures(parts)) if (!finished) await erase(userId, completed)
   for (let after = ''; ; ) {
     const users = await livingUsers(parts, after)
     for (const { userId, encrypted } of users) {
@@ -63,6 +57,20 @@ export async function reconcileErasures(
     after = last.userId
   }
   return { completed, destroyedAgain, erasedAgain, refused, missingKeys }
+}
+
+/**
+ * Destroys again what an older copy of the keyring brought back, before anybody is served: the first part
+ * of reconciling, which reads no users. Answers whose keys.
+ */
+export async function destroyErasedKeys(parts: ErasureParts): Promise<readonly string[]> {
+  const destroyed: string[] = []
+  for (const { userId, keyId, finished } of await erasures(parts)) {
+    if (!finished || (await parts.keyring.state(keyId)) !== 'present') continue
+    await parts.keyring.destroy(keyId)
+    destroyed.push(userId)
+  }
+  return destroyed
 }
 
 async function erasures({ database }: ErasureParts) {
