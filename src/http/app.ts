@@ -18,6 +18,7 @@ import { metricsRoute } from './routes/metrics.ts'
 import { pageRoutes } from './routes/page.ts'
 import { readinessRoute } from './routes/readiness.ts'
 import { statusRoute } from './routes/status.ts'
+import { userRoutes } from './routes/users.ts'
 import { type App, useZod } from './schema.ts'
 import type { Services } from './services.ts'
 
@@ -72,6 +73,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       statusRoute(v1, services)
       auditRoutes(v1, services)
       ledgerRoutes(v1, services)
+      userRoutes(v1, services)
       chatRoutes(v1, services)
       done()
     },

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
+import type { Keyring, PersonVault } from '../keys/index.ts'
 import type { Database } from '../postgres/index.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -20,6 +21,10 @@ export interface Services {
   readonly trail: Database
   /** Of the role `app`: row-level security decides what whoever asks finds. */
   readonly app: Database
+  /** Opens personal columns. */
+  readonly vault: PersonVault
+  /** Destroys the keys of persons. */
+  readonly keyring: Keyring
   readonly metrics: Registry
   /** Compares in constant time. Guards /v1 until identity exists. */
   readonly bootstrapKey: (presented: string) => boolean

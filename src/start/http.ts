@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { AkashiError, errno, type Logger } from '../foundation/index.ts'
 import { buildApp } from '../http/index.ts'
-import type { Keyring } from '../keys/index.ts'
+import { type Keyring, openPersonVault } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import { openMetrics, threadState } from '../operations/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
@@ -48,6 +48,7 @@ export async function openNode(
   cleanup.defer(() => (shown ? undefined : bootstrapKey.discard()))
   const http = await serveHttp({
     ...rest,
+    keyring,
     host: settings.host,
     port: settings.port,
     trail,
@@ -75,6 +76,7 @@ interface HttpParts {
   readonly trail: Database
   /** Of the role `app`: what users do. */
   readonly app: Database
+  readonly keyring: Keyring
   readonly store: ObjectStore
   readonly bootstrapKey: BootstrapKey
 }
@@ -86,12 +88,14 @@ interface HttpServer {
 
 /** Serves HTTP until it is closed; requests under way may finish. */
 async function serveHttp(parts: HttpParts): Promise<HttpServer> {
-  const { host, port, version, log, database, trail, store, bootstrapKey } = parts
+  const { host, port, version, log, database, trail, keyring, store, bootstrapKey } = parts
   const http = buildApp({
     version,
     log,
     trail,
     app: parts.app,
+    keyring,
+    vault: openPersonVault(keyring),
     metrics: openMetrics(() => threadState(database)),
     bootstrapKey: (presented) => bootstrapKey.matches(presented),
     threadState: (signal) => threadState(database, signal),

@@ -33,6 +33,22 @@ const noDatabase: Services['trail'] = {
   close: () => Promise.resolve(),
 }
 
+const noKeys = () => Promise.reject(new Error('there is no keyring here'))
+const noKeyring: Services['keyring'] = {
+  location: 'none:',
+  ensure: noKeys,
+  list: noKeys,
+  sign: noKeys,
+  publicKey: noKeys,
+  secret: noKeys,
+  rotate: noKeys,
+  rotateWrapping: noKeys,
+  countPersonKeys: noKeys,
+  state: noKeys,
+  destroy: noKeys,
+  close: () => Promise.resolve(),
+}
+
 export function fakeServices(changes: Partial<Services> = {}): Services {
   return {
     version: '0.0.0-test',
@@ -41,6 +57,8 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     threadState: async () => thread,
     trail: noDatabase,
     app: noDatabase,
+    vault: { encrypt: noKeys, decrypt: noKeys, blindIndex: noKeys },
+    keyring: noKeyring,
     metrics: new Registry(),
     bootstrapKey: (presented) => presented === KEY,
     ...changes,

@@ -15,3 +15,4 @@ export {
   type UserChange,
   userChangeSchema,
 } from './user.ts'
+export { viewUser, viewUsers } from './view.ts'

@@ -10,7 +10,8 @@ import {
 } from './user.ts'
 
 /**
- * Names are changed by the user themselves or with users:write, an e-mail with users:write only.
+ * Names are changed by the user themselves or with users:write; their own e-mail only in a session of the
+ * worker's login, whose caller has verified it.
  *
  * @throws AkashiError invalid_input, forbidden, already_exists; not_found also when the person was erased
  */
