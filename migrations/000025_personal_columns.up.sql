@@ -236,6 +236,9 @@ insert into keys.personal_columns (schema_name, table_name, column_name, person_
   ('auth',  'login_attempts',    'identifier_hash',   'user_id',      'index',     'kept', '6 months after the attempt'),
   ('audit', 'audit_logs',        'ip_address',        'user_id',      'plain',     'kept', '2,555 days after the act: who acted from where is the record'),
   ('audit', 'audit_logs',        'user_agent',        'user_id',      'plain',     'kept', '2,555 days after the act: who acted from where is the record'),
+  ('audit', 'audit_logs',        'new_values',        'data_subject', 'plain',     'kept', '2,555 days: addresses and devices of sessions; names in it are digests, encrypted columns unreadable'),
+  ('security', 'security_events', 'user_name',        'user_id',      'plain',     'kept', 'the retention of security events'),
+  ('security', 'security_events', 'external_user_id', 'user_id',      'plain',     'kept', 'the retention of security events'),
   ('security', 'security_events', 'source_ip',        'user_id',      'plain',     'kept', 'the retention of security events'),
   ('security', 'security_events', 'user_agent',       'user_id',      'plain',     'kept', 'the retention of security events');
 

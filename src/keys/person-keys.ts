@@ -33,6 +33,7 @@ import type { KeyInfo } from './types.ts'
 
 const SUFFIX = '.json'
 const NONCE_BYTES = 8
+const READ_AT_ONCE = 32
 const LOCK_MODE = 0o600
 const LOCK_POLL_MS = 10
 /** A batch of wrapping anew holds the lock for about a second. */
@@ -130,9 +131,10 @@ export class PersonKeys {
   /** Every person's file, shard by shard. */
   async *all(): AsyncGenerator<{ readonly id: string; readonly file: PersonFile }, void, undefined> {
     for await (const ids of this.shards()) {
-      for (const id of ids) {
-        const file = await this.#read(id)
-        if (file !== null) yield { id, file }
+      for (let at = 0; at < ids.length; at += READ_AT_ONCE) {
+        const batch = ids.slice(at, at + READ_AT_ONCE)
+        const files = await Promise.all(batch.map(async (id) => ({ id, file: await this.#read(id) })))
+        for (const { id, file } of files) if (file !== null) yield { id, file }
       }
     }
   }

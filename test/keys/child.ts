@@ -2,6 +2,8 @@
 import { once } from 'node:events'
 import { openKeyring } from '../../src/keys/index.ts'
 
+const KILL_AFTER_MS = 3
+
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const [mode = '', url = '', subject = ''] = process.argv.slice(2)
 say('ready')
@@ -32,7 +34,12 @@ if (mode === 'churn') {
   }
 }
 if (mode === 'rewrap') {
-  const result = await keyring.rotateWrapping({ onProgress: ({ done }) => say(`done ${done}`) })
+  // Killed as by kill -9, in the middle of the batch after the one named.
+  const result = await keyring.rotateWrapping({
+    onProgress: ({ done }) => {
+      if (done >= Number(subject)) setTimeout(() => process.kill(process.pid, 'SIGKILL'), KILL_AFTER_MS)
+    },
+  })
   say(JSON.stringify(result))
 }
 process.exit(0)
