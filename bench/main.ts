@@ -9,6 +9,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   verify: async () => (await import('./verify.ts')).verify,
   ingest: async () => (await import('./ingest.ts')).ingest,
   apikey: async () => (await import('./apikey.ts')).apikey,
+  login: async () => (await import('./login.ts')).login,
   start: async () => (await import('./start.ts')).start,
 }
 

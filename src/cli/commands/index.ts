@@ -12,6 +12,7 @@ import { roles } from './roles.ts'
 import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
+import { users } from './users.ts'
 import { verify } from './verify.ts'
 import { witness } from './witness.ts'
 
@@ -34,4 +35,5 @@ export const commands: readonly Register[] = [
   jobs,
   roles,
   apikeys,
+  users,
 ]

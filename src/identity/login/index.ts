@@ -1,4 +1,12 @@
 export { createFirstAdministrator, type FirstAdministrator } from './administrator.ts'
+export {
+  createLocalUser,
+  endSessions,
+  findUserByName,
+  reactivateUser,
+  resetFactors,
+  suspendUser,
+} from './manage.ts'
 export type { LoginParts } from './parts.ts'
 export { changePassword, resetPassword } from './password-change.ts'
 export { findProviderUser, type ProviderUser, providerUser } from './provider-user.ts'
