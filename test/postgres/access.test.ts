@@ -67,6 +67,11 @@ const sessionColumns =
   'authentication_methods authenticated_at revoked_at created_at updated_at created_by last_modified_by'
 const credentialColumns = 'user_id must_change expires_at changed_at created_at updated_at'
 
+const changeableColumns =
+  'subject_encrypted subject_index username display_name email_encrypted email_index email_masked avatar_url ' +
+  'account_status tenant_id security_classification data_residency compliance_tags'
+const userColumns = `issuer ${changeableColumns}`
+
 /** Where a role may reach some columns only: `role:letter` → the columns. Secrets and digests are in none. */
 const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'auth.api_keys': { 'app:S': keyColumns, 'worker:S': keyColumns, 'security_admin:S': keyColumns },
@@ -91,7 +96,13 @@ const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'worker:S': sessionColumns,
     'security_admin:S': sessionColumns,
   },
-  'auth.users': { 'app:U': 'avatar_url display_name username' },
+  'auth.users': {
+    'app:U': 'avatar_url display_name username',
+    'worker:I': `id ${userColumns}`,
+    'worker:U': `subject email last_login_at ${changeableColumns}`,
+    'security_admin:I': `id ${userColumns}`,
+    'security_admin:U': `subject email last_login_at legal_hold ${changeableColumns}`,
+  },
 }
 
 /** The runner's own table, made before there are roles: only administrators reach it. */
