@@ -1,7 +1,7 @@
 import cookies from '@fastify/cookie'
 import Fastify, { LogController } from 'fastify'
 import { type HttpLimits, httpLimits } from './limits.ts'
-import { authenticate } from './plugins/authentication.ts'
+import { authenticate, requireStepUp } from './plugins/authentication.ts'
 import { requirePermission } from './plugins/authorization.ts'
 import { answerClientError } from './plugins/client-errors.ts'
 import { serveKnownHosts } from './plugins/loopback-guard.ts'
@@ -14,6 +14,7 @@ import { observeRequests } from './plugins/request-metrics.ts'
 import { setSecurityHeaders } from './plugins/security-headers.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { chatRoutes } from './routes/chat/index.ts'
 import { healthRoute } from './routes/health.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
 import { meRoutes } from './routes/me.ts'
@@ -27,6 +28,7 @@ import { roleRoutes } from './routes/roles.ts'
 import { serviceAccountRoutes } from './routes/service-accounts.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { statusRoute } from './routes/status.ts'
+import { userRoutes } from './routes/users.ts'
 import { type App, useZod } from './schema.ts'
 import type { Services } from './services.ts'
 
@@ -100,6 +102,8 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       apiKeyRoutes(v1, services)
       serviceAccountRoutes(v1, services)
       policyRoutes(v1, services)
+      userRoutes(v1, { ...services, beforeErasure: requireStepUp(services.identity) })
+      chatRoutes(v1, services)
       done()
     },
     { prefix: '/v1' },

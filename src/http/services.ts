@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { Issuer, LoginParts, LoginRules } from '../identity/index.ts'
+import type { Keyring, PersonVault } from '../keys/index.ts'
 import type { Database } from '../postgres/index.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -30,6 +31,12 @@ export interface Services {
   readonly threadState: (signal: AbortSignal) => Promise<ThreadState>
   /** Reads the audit trail and the ledger, with the rights of whoever may read all of it. */
   readonly trail: Database
+  /** Of the role `app`: row-level security decides what whoever asks finds. */
+  readonly app: Database
+  /** Opens personal columns. */
+  readonly vault: PersonVault
+  /** Destroys the keys of persons. */
+  readonly keyring: Keyring
   readonly metrics: Registry
   readonly identity: Identity
   /** Addresses and networks of proxies whose word on where a request came from counts. */

@@ -15,10 +15,10 @@ export interface NodeParts {
   readonly version: string
   readonly log: Logger
   readonly connections: Connections
+  readonly keyring: Keyring
   /** Of the role `worker`: reads what the page and the metrics show. */
   readonly database: Database
   readonly store: ObjectStore
-  readonly keyring: Keyring
 }
 
 export interface Ready {
@@ -40,7 +40,7 @@ export async function openNode(
   const trail = connections.open('security_admin', { poolSize: settings.poolSize, contextKey: key })
   cleanup.defer(() => trail.close())
   const identity = await openIdentity({ settings, connections, keyring, contextKey: key }, cleanup)
-  const http = await serveHttp({ ...rest, settings, trail, identity })
+  const http = await serveHttp({ ...rest, settings, keyring, trail, identity })
   cleanup.defer(() => http.close())
   return {
     url: http.url,
@@ -59,6 +59,7 @@ interface HttpParts {
   readonly database: Database
   /** Of the role `security_admin`: reads the trail and the ledger. */
   readonly trail: Database
+  readonly keyring: Keyring
   readonly store: ObjectStore
   readonly identity: Identity
 }
@@ -70,12 +71,15 @@ interface HttpServer {
 
 /** Serves HTTP until it is closed; requests under way may finish. */
 async function serveHttp(parts: HttpParts): Promise<HttpServer> {
-  const { version, log, database, trail, store, identity } = parts
+  const { version, log, database, trail, keyring, store, identity } = parts
   const { host, port, trustedProxies } = parts.settings
-  const app = buildApp({
+  const http = buildApp({
     version,
     log,
     trail,
+    app: identity.login.app,
+    keyring,
+    vault: identity.login.vault,
     metrics: openMetrics(() => threadState(database)),
     identity,
     trustedProxies,
@@ -88,13 +92,13 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
     ],
   })
   try {
-    await app.listen({ host, port })
+    await http.listen({ host, port })
   } catch (error) {
-    await app.close()
+    await http.close()
     throw listenError(error, host, port)
   }
-  const { port: bound } = app.server.address() as AddressInfo
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => app.close() }
+  const { port: bound } = http.server.address() as AddressInfo
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => http.close() }
 }
 
 function listenError(error: unknown, host: string, port: number): unknown {

@@ -17,7 +17,7 @@ import {
 } from '../../src/identity/index.ts'
 import { setPassword } from '../../src/identity/login/password-change.ts'
 import { totpCode } from '../../src/identity/mfa/index.ts'
-import { openKeyring, openPersonVault, type PersonVault } from '../../src/keys/index.ts'
+import { type Keyring, openKeyring, openPersonVault, type PersonVault } from '../../src/keys/index.ts'
 import type { Actor, Database } from '../../src/postgres/index.ts'
 import type { TestDatabase } from '../support/index.ts'
 
@@ -42,13 +42,15 @@ export function testServer(database: TestDatabase): TestServer {
   const clock = fixedClock(new Date())
   let folder = ''
   let opened: PersonVault | undefined
+  let keyring: Keyring | undefined
   const vault = () => {
     if (opened === undefined) throw new Error('the keyring is opened before the tests')
     return opened
   }
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'akashi-identity-'))
-    opened = openPersonVault(await openKeyring(pathToFileURL(folder).href))
+    keyring = await openKeyring(pathToFileURL(folder).href)
+    opened = openPersonVault(keyring)
   })
   afterAll(() => rm(folder, { recursive: true, force: true }))
   const passwords = openPasswords()
@@ -71,7 +73,7 @@ export function testServer(database: TestDatabase): TestServer {
     vault,
     clock,
     app: (changes = {}, services = {}) =>
-      buildApp(servicesOf({ ...identity(), ...changes }, trail, services), httpLimits),
+      buildApp(servicesOf({ ...identity(), ...changes }, trail, keyring, services), httpLimits),
     user: async (username, { oneTime = false, role } = {}) => {
       const hash = await passwords.hash(PASSWORD)
       const id = await accounts.transaction({}, async (session) => {
@@ -93,13 +95,22 @@ export function testServer(database: TestDatabase): TestServer {
   }
 }
 
-function servicesOf(identity: Identity, trail: Database, changes: Partial<Services>): Services {
+function servicesOf(
+  identity: Identity,
+  trail: Database,
+  keyring: Keyring | undefined,
+  changes: Partial<Services>,
+): Services {
+  if (keyring === undefined) throw new Error('the keyring is opened before the tests')
   return {
     version: '0.0.0-test',
     log: pino({ level: 'silent' }),
     readiness: async () => [],
     threadState: () => Promise.reject(new Error('not asked here')),
     trail,
+    app: identity.login.app,
+    vault: identity.login.vault,
+    keyring,
     metrics: new Registry(),
     identity,
     trustedProxies: [],

@@ -47,6 +47,8 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'chat.rooms': { app: 'S', worker: 'S', security_admin: 'S' },
   'chat.user_preferences': { app: 'S' },
   'keys.digest_salts': {},
+  'keys.erasures': { app: 'S', worker: 'S', security_admin: 'S' },
+  'keys.personal_columns': {},
   'lifecycle.job_runs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'lifecycle.jobs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'lifecycle.policies': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
@@ -66,11 +68,6 @@ const sessionColumns =
   'id user_id room_id device_type user_agent ip_address status last_activity expires_at security_validated ' +
   'authentication_methods authenticated_at revoked_at created_at updated_at created_by last_modified_by'
 const credentialColumns = 'user_id must_change expires_at changed_at created_at updated_at'
-
-const changeableColumns =
-  'subject_encrypted subject_index username display_name email_encrypted email_index email_masked avatar_url ' +
-  'account_status tenant_id security_classification data_residency compliance_tags'
-const userColumns = `issuer ${changeableColumns}`
 
 /** Where a role may reach some columns only: `role:letter` → the columns. Secrets and digests are in none. */
 const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -98,10 +95,7 @@ const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'auth.users': {
     'app:U': 'avatar_url display_name username',
-    'worker:I': `id ${userColumns}`,
-    'worker:U': `subject email last_login_at ${changeableColumns}`,
-    'security_admin:I': `id ${userColumns}`,
-    'security_admin:U': `subject email last_login_at legal_hold ${changeableColumns}`,
+    'worker:U': 'email email_encrypted email_index email_masked subject subject_encrypted subject_index',
   },
 }
 

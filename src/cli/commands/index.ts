@@ -5,6 +5,7 @@ import { audit } from './audit.ts'
 import { doctor } from './doctor.ts'
 import { ingest } from './ingest.ts'
 import { jobs } from './jobs.ts'
+import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
 import { partitions } from './partitions.ts'
 import { protect, unprotect } from './protect.ts'
@@ -31,9 +32,10 @@ export const commands: readonly Register[] = [
   audit,
   verify,
   witness,
+  keys,
   partitions,
   jobs,
+  users,
   roles,
   apikeys,
-  users,
 ]
