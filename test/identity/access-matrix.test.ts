@@ -79,6 +79,19 @@ const matrix: Readonly<Record<string, Row>> = {
     select: { ...readers(['operator', 'auditor', 'admin']), ...staffOnly },
     insert: ['anonymous', ...people],
   },
+  login_throttles: {
+    select: {
+      anonymous: 'no',
+      self: 'no',
+      other: 'no',
+      operator: 'no',
+      auditor: 'no',
+      admin: 'no',
+      worker: 'no',
+      reader: 'no',
+      security_admin: 'no',
+    },
+  },
   mfa_factors: {
     select: { ...ownOnly, worker: 'no', reader: 'no', security_admin: 'all' },
     insert: ['self'],
@@ -147,6 +160,12 @@ const commands: Readonly<Record<keyof typeof matrix, Commands>> = {
     insert: `insert into auth.login_attempts (user_id, method, result) values ($self, 'password', 'failure')`,
     update: `update auth.login_attempts set result = 'success' where user_id = $self`,
     delete: 'delete from auth.login_attempts where user_id = $self',
+  },
+  login_throttles: {
+    owner: 'null::uuid',
+    insert: `insert into auth.login_throttles (key, expires_at) values (${bytes}, now())`,
+    update: 'update auth.login_throttles set failures = 0',
+    delete: 'delete from auth.login_throttles',
   },
   mfa_factors: {
     owner: 'user_id',
@@ -300,6 +319,7 @@ beforeAll(async () => {
   ids.self = made.self.userId
   ids.other = made.other.userId
   await database.asSuperuser(async (session) => {
+    await session.query(commands['login_throttles']?.insert ?? '')
     await session.query(`insert into auth.service_accounts (name, tier) values ('the-service', 'system')`)
     await session.query(
       `insert into auth.service_account_roles (service_account_id, role_id) select a.id, r.id from auth.service_accounts a, auth.roles r where r.name = 'viewer'`,

@@ -46,7 +46,7 @@ const show: Group = (group, perform) => {
         const { listApiKeys } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const keys = await withConnections(cli, ({ pool }) => listApiKeys(pool('security_admin'), {}))
+        const keys = await withConnections(cli, ({ pool }) => listApiKeys(pool('owner'), {}))
         const rows = keys.map((key) => [
           key.id,
           key.prefix,
@@ -150,9 +150,7 @@ const services: Group = (group, perform) => {
         const { listServiceAccounts } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const accounts = await withConnections(cli, ({ pool }) =>
-          listServiceAccounts(pool('security_admin'), {}),
-        )
+        const accounts = await withConnections(cli, ({ pool }) => listServiceAccounts(pool('owner'), {}))
         const rows = accounts.map((each) => [
           each.name,
           each.tier,

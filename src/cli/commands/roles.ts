@@ -23,7 +23,7 @@ const show: Group = (group, perform) => {
         const { listRoles } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const roles = await withConnections(cli, ({ pool }) => listRoles(pool('security_admin'), {}))
+        const roles = await withConnections(cli, ({ pool }) => listRoles(pool('owner'), {}))
         const rows = roles.map((role) => [role.name, role.tier, role.permissions.join(' '), role.description])
         cli.print({ roles }, table(['role', 'tier', 'permissions', ''], rows))
         return 0
@@ -37,9 +37,7 @@ const show: Group = (group, perform) => {
         const { listPermissions } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const permissions = await withConnections(cli, ({ pool }) =>
-          listPermissions(pool('security_admin'), {}),
-        )
+        const permissions = await withConnections(cli, ({ pool }) => listPermissions(pool('owner'), {}))
         const rows = permissions.map((each) => [
           `${each.resource}:${each.action}`,
           each.tier,
@@ -59,7 +57,7 @@ const show: Group = (group, perform) => {
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
         const roles = await withConnections(cli, async ({ pool }) => {
-          const staff = pool('security_admin')
+          const staff = pool('owner')
           return await rolesOfUser(staff, {}, await userIdOf(staff, {}, user))
         })
         const rows = roles.map((grant) => [
