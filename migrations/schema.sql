@@ -2940,7 +2940,6 @@ begin
 end
 $function$;
 alter function auth.assign_default_role(user_id uuid) owner to akashi_owner;
-grant execute on function auth.assign_default_role(user_id uuid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.authenticate_session(token_hash bytea)
  RETURNS TABLE(session_id uuid, user_id uuid, tenant_id text, must_change boolean, needs_factor boolean, second_factor boolean, authenticated_at timestamp with time zone, expires_at timestamp with time zone)

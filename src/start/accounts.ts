@@ -8,7 +8,7 @@ import type { Settings } from './settings.ts'
 
 /** What managing accounts works with. */
 export interface Accounts {
-  /** Of the role `worker`. */
+  /** Of the role `owner`: whoever administers the database. */
   readonly accounts: Database
   readonly vault: PersonVault
   readonly passwords: Passwords
@@ -23,7 +23,7 @@ export async function withAccounts<T>(
   const connections = await findConnections(settings)
   const keyring = await openKeys(settings)
   cleanup.defer(() => keyring.close())
-  const accounts = connections.open('worker', { poolSize: 2, contextKey: await contextKey(keyring) })
+  const accounts = connections.open('owner', { poolSize: 2, contextKey: await contextKey(keyring) })
   cleanup.defer(() => accounts.close())
   return await work({ accounts, vault: openPersonVault(keyring), passwords: openPasswords() })
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { oidcIssuersSchema } from '../../src/foundation/config/oidc-issuers.ts'
-import { type Issuer, openIssuer } from '../../src/identity/index.ts'
+import { createUser, type Issuer, openIssuer } from '../../src/identity/index.ts'
 import { totpCode } from '../../src/identity/mfa/index.ts'
 import { testDatabase } from '../support/index.ts'
 import {
@@ -234,9 +234,8 @@ describe('a service', () => {
       app.inject({ url: '/v1/me', headers: { host: 'localhost:4180', authorization } })
     expect((await call(`Bearer ${token}`)).statusCode).toBe(401)
     const { login } = server.identity()
-    const { registerUser } = await import('../../src/identity/index.ts')
     const id = await login.accounts.transaction({}, (session) =>
-      registerUser(session, login.vault, {
+      createUser(session, login.vault, {
         issuer: one.issuer,
         subject: SERVICE,
         username: 'svc-reporting',

@@ -9,11 +9,11 @@ import { afterAll, beforeAll } from 'vitest'
 import { fixedClock } from '../../src/foundation/index.ts'
 import { buildApp, httpLimits, type Identity, type Services } from '../../src/http/index.ts'
 import {
+  createUser,
   openBreachedPasswords,
   openPasswords,
   openSealer,
   readLoginRules,
-  registerUser,
 } from '../../src/identity/index.ts'
 import { setPassword } from '../../src/identity/login/password-change.ts'
 import { totpCode } from '../../src/identity/mfa/index.ts'
@@ -77,7 +77,7 @@ export function testServer(database: TestDatabase): TestServer {
     user: async (username, { oneTime = false, role } = {}) => {
       const hash = await passwords.hash(PASSWORD)
       const id = await accounts.transaction({}, async (session) => {
-        const made = await registerUser(session, vault(), { username, email: `${username}@example.com` })
+        const made = await createUser(session, vault(), { username, email: `${username}@example.com` })
         await setPassword(session, made, hash, oneTime)
         return made
       })

@@ -10,7 +10,6 @@ export {
 export type { LoginParts } from './parts.ts'
 export { changePassword, resetPassword } from './password-change.ts'
 export { findProviderUser, type ProviderUser, providerUser } from './provider-user.ts'
-export { registerUser } from './register.ts'
 export { type LoginRules, readLoginRules } from './rules.ts'
 export {
   type FactorProof,

@@ -3,11 +3,11 @@ import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Session } from '../../postgres/index.ts'
 import { recordEvent } from '../../security/index.ts'
 import { revokeSessions } from '../sessions/index.ts'
-import { type NewUser, readUser, setAccountStatus, type User } from '../users/index.ts'
+import { createUser, type NewUser, readUser, setAccountStatus, type User } from '../users/index.ts'
 import type { LoginParts } from './parts.ts'
 import { resetPassword } from './password-change.ts'
-import { registerUser } from './register.ts'
 
+/** `accounts` is of somebody who administers the database, or names an actor who may. */
 type Parts = Pick<LoginParts, 'accounts' | 'vault' | 'passwords'>
 
 /** A local user with a one-time password, which is shown once and changed at the first sign-in. */
@@ -16,7 +16,7 @@ export async function createLocalUser(
   actor: Actor,
   user: Pick<NewUser, 'username' | 'email' | 'displayName'>,
 ): Promise<{ readonly id: string; readonly password: string }> {
-  const id = await parts.accounts.transaction(actor, (session) => registerUser(session, parts.vault, user))
+  const id = await parts.accounts.transaction(actor, (session) => createUser(session, parts.vault, user))
   return { id, password: await resetPassword(parts, actor, id) }
 }
 
