@@ -9,6 +9,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   verify: async () => (await import('./verify.ts')).verify,
   search: async () => (await import('./search.ts')).search,
   ingest: async () => (await import('./ingest.ts')).ingest,
+  login: async () => (await import('./login.ts')).login,
+  apikey: async () => (await import('./apikey.ts')).apikey,
   start: async () => (await import('./start.ts')).start,
 }
 

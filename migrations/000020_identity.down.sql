@@ -28,4 +28,5 @@ drop table auth.roles;
 drop function auth.has_permission(text);
 drop function auth.service_account_has_permission(uuid, text);
 drop function auth.user_has_permission(uuid, text);
+drop function auth.roles_hold(uuid[], text);
 drop function auth.tier_rank(text);

@@ -79,7 +79,7 @@ create table auth.role_permissions (
   last_modified_by text,
   constraint role_permissions_role_id_permission_id_key unique (role_id, permission_id)
 );
-create index role_permissions_permission_id_idx on auth.role_permissions (permission_id);
+create index role_permissions_permission_id_idx on auth.role_permissions (permission_id, role_id);
 
 create table auth.service_accounts (
   id               uuid primary key default gen_random_uuid(),
@@ -441,16 +441,29 @@ grant create on schema auth to akashi_policy;
 reset role;
 set local role akashi_policy;
 
+-- Whether one of these roles holds a permission. Both sides are arrays, so that a denial is one walk along
+-- the index however many roles there are: a join probes it once for each role that somebody has.
+create function auth.roles_hold(roles uuid[], permission text) returns boolean
+  language plpgsql stable parallel safe security definer set search_path = '' as $$
+declare
+  wanted constant uuid[] := array(
+    select p.id from auth.permissions p
+    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
+      and exists (select from auth.permissions named
+                  where named.resource = p.resource and named.action = split_part(permission, ':', 2)));
+begin
+  return exists (
+    select from auth.role_permissions rp where rp.permission_id = any (wanted) and rp.role_id = any (roles));
+end
+$$;
+
 create function auth.user_has_permission(user_id uuid, permission text) returns boolean
   language plpgsql stable parallel safe security definer set search_path = '' as $$
 begin
-  return exists (
-    select from auth.permissions p
-    join auth.role_permissions rp on rp.permission_id = p.id
-    join auth.user_roles ur on ur.role_id = rp.role_id
-    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
-      and ur.user_id = user_has_permission.user_id and (ur.expires_at is null or ur.expires_at > now())
-  ) and exists (select from auth.users u where u.id = user_has_permission.user_id and u.is_active);
+  return exists (select from auth.users u where u.id = user_has_permission.user_id and u.is_active)
+    and auth.roles_hold(array(
+      select ur.role_id from auth.user_roles ur
+      where ur.user_id = user_has_permission.user_id and (ur.expires_at is null or ur.expires_at > now())), permission);
 end
 $$;
 comment on function auth.user_has_permission(uuid, text) is
@@ -460,14 +473,11 @@ create function auth.service_account_has_permission(service_account_id uuid, per
   language plpgsql stable parallel safe security definer set search_path = '' as $$
 begin
   return exists (
-    select from auth.permissions p
-    join auth.role_permissions rp on rp.permission_id = p.id
-    join auth.service_account_roles sr on sr.role_id = rp.role_id
-    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
-      and sr.service_account_id = service_account_has_permission.service_account_id
-      and (sr.expires_at is null or sr.expires_at > now())
-  ) and exists (
-    select from auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active);
+      select from auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active)
+    and auth.roles_hold(array(
+      select sr.role_id from auth.service_account_roles sr
+      where sr.service_account_id = service_account_has_permission.service_account_id
+        and (sr.expires_at is null or sr.expires_at > now())), permission);
 end
 $$;
 

@@ -463,6 +463,7 @@ create function auth.check_key(key auth.api_keys) returns void
   language plpgsql stable security definer set search_path = '' as $$
 declare
   scope text;
+  scope_tier text;
 begin
   if key.tier not in ('system', 'business', 'service') or auth.tier_rank(key.tier) > greatest(1,
       case when key.user_id is null then auth.service_account_rank(key.service_account_id) else auth.user_rank(key.user_id) end) then
@@ -473,13 +474,14 @@ begin
     perform auth.refuse_tier(key.tier);
   end if;
   for scope in select jsonb_array_elements_text(key.permissions) loop
-    if (select auth.tier_rank(p.tier) from auth.permissions p where p.id = auth.permission_id(scope)) > auth.tier_rank(key.tier) then
-      raise exception 'a key of the % tier cannot have %', key.tier, scope using errcode = 'insufficient_privilege',
-        hint = 'give the key a higher tier';
-    end if;
+    select p.tier into scope_tier from auth.permissions p where p.id = auth.permission_id(scope);
     if not auth.key_owner_has(key, scope) then
       raise exception 'the owner of the key does not have %', scope using errcode = 'insufficient_privilege',
         hint = 'the scopes of a key are within what its owner may';
+    end if;
+    if auth.tier_rank(scope_tier) > auth.tier_rank(key.tier) then
+      raise exception 'a key of the % tier cannot have %', key.tier, scope using errcode = 'insufficient_privilege',
+        hint = 'give the key a higher tier';
     end if;
     if not auth.is_administrator() and not auth.has_permission(scope) then
       raise exception 'the caller does not have %', scope using errcode = 'insufficient_privilege',
@@ -577,7 +579,7 @@ begin
     raise exception 'there is no key %', key_id using errcode = 'no_data_found';
   end if;
   if not (auth.is_administrator() or auth.owns_key(key) or auth.current_session_id() is not distinct from key.id) then
-    if key.user_id is not null then
+    if key.user_id is not null and key.user_id is distinct from auth.current_user_id() then
       raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
         hint = 'the owner rotates it; others can revoke it';
     end if;

@@ -1,5 +1,5 @@
 -- disposable: auth.login_throttles
-revoke execute on function auth.assign_default_role(uuid) from akashi_worker;
+-- That akashi_worker may act as akashi_app stays: roles belong to the cluster, and another database may use them.
 drop function auth.make_first_administrator(uuid);
 drop function auth.has_administrator();
 drop function auth.remove_factors(uuid);

@@ -363,7 +363,7 @@ $$;
 grant execute on function auth.begin_login(uuid, bytea), auth.settle_login(text, text, uuid, bytea, text, text, uuid),
   auth.password_hashes(uuid), auth.set_password(uuid, text, boolean), auth.upgrade_password_hash(uuid, text, text),
   auth.revoke_sessions(uuid, uuid), auth.remove_factors(uuid), auth.has_administrator(), auth.make_first_administrator(uuid),
-  auth.needs_factor(uuid), auth.has_factor(uuid), auth.assign_default_role(uuid)
+  auth.needs_factor(uuid), auth.has_factor(uuid)
   to akashi_worker;
 grant execute on function auth.authenticate_session(bytea) to akashi_worker;
 grant execute on function auth.renew_session(bytea, text[], boolean) to akashi_app;

@@ -1,3 +1,4 @@
+-- disposable: keys.personal_columns
 -- Encrypted values cannot be made plain again by SQL: the columns must be empty, or go with --destroy of the table.
 do $check$
 begin
@@ -7,14 +8,22 @@ begin
   end if;
 end
 $check$;
+drop function keys.count_trail(uuid), keys.finish_erasure(uuid, text), keys.erase_salts(uuid), keys.begin_erasure(uuid, text, text),
+  keys.clear_personal(uuid), keys.count_personal(uuid);
+revoke select on audit.audit_logs from akashi_policy;
+revoke usage on schema audit, keys from akashi_policy;
+revoke usage on schema keys from akashi_app, akashi_security_admin;
+drop policy audit_logs_policy on audit.audit_logs;
+delete from audit.protected_tables where schema_name = 'keys';
+drop table keys.erasures, keys.personal_columns;
 drop view auth.masked_users;
-revoke insert (id, issuer, subject_encrypted, subject_index, username, display_name, email_encrypted, email_index, email_masked,
-    avatar_url, account_status, tenant_id, security_classification, data_residency, compliance_tags),
-  update (subject, email, username, display_name, avatar_url, last_login_at, account_status, tenant_id, security_classification,
-    data_residency, compliance_tags)
-  on auth.users from akashi_worker, akashi_security_admin;
-drop policy users_staff_insert on auth.users;
-drop policy users_staff_update on auth.users;
+drop trigger keep_last_administrator on auth.users;
+drop function auth.keep_last_administrator(), auth.set_classification(uuid, text), auth.set_account_status(uuid, text),
+  auth.change_user(uuid, jsonb, bytea, bytea, text), auth.managed_user(uuid, text),
+  auth.create_user(uuid, text, bytea, bytea, text, text, bytea, bytea, text, text, text, text, text, jsonb), auth.is_sign_in();
+drop policy users_convert on auth.users;
+drop policy users_app_read on auth.users;
+revoke update (subject, email) on auth.users from akashi_worker;
 select audit.protect('auth.users', 'confidential', 'id', '{}', array['last_login_at', 'updated_at', 'last_modified_by']);
 drop index auth.users_plain_idx;
 alter table auth.users

@@ -26,6 +26,7 @@ grant usage on schema archive to akashi_worker;
 create schema audit authorization akashi_owner;
 comment on schema audit is 'The audit trail and its ledger.';
 grant usage on schema audit to akashi_app;
+grant usage on schema audit to akashi_policy;
 grant usage on schema audit to akashi_reader;
 grant usage on schema audit to akashi_security_admin;
 grant usage on schema audit to akashi_worker;
@@ -47,6 +48,9 @@ grant usage on schema chat to akashi_worker;
 
 create schema keys authorization akashi_owner;
 comment on schema keys is 'Ids of keys that live outside the database.';
+grant usage on schema keys to akashi_app;
+grant usage on schema keys to akashi_policy;
+grant usage on schema keys to akashi_security_admin;
 grant usage on schema keys to akashi_worker;
 
 create schema lifecycle authorization akashi_owner;
@@ -149,10 +153,12 @@ CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.audit_
 alter table audit.audit_logs enable always trigger refuse_change;
 alter table audit.audit_logs enable row level security;
 alter table audit.audit_logs force row level security;
+create policy audit_logs_policy on audit.audit_logs for select to akashi_policy using (true);
 create policy audit_logs_record on audit.audit_logs for insert to akashi_owner with check (true);
 create policy audit_logs_self on audit.audit_logs for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND context_verified));
 create policy audit_logs_staff on audit.audit_logs for select to akashi_security_admin, akashi_worker using (true);
 grant select on audit.audit_logs to akashi_app;
+grant select on audit.audit_logs to akashi_policy;
 grant select on audit.audit_logs to akashi_security_admin;
 grant select on audit.audit_logs to akashi_worker;
 
@@ -832,7 +838,7 @@ create table auth.role_permissions (
   constraint role_permissions_role_id_permission_id_key UNIQUE (role_id, permission_id)
 );
 alter table auth.role_permissions owner to akashi_owner;
-CREATE INDEX role_permissions_permission_id_idx ON auth.role_permissions USING btree (permission_id);
+CREATE INDEX role_permissions_permission_id_idx ON auth.role_permissions USING btree (permission_id, role_id);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.role_permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
 alter table auth.role_permissions enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.role_permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
@@ -1244,62 +1250,34 @@ CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.users FOR EACH STATE
 alter table auth.users enable always trigger akashi_audit_truncate;
 CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table auth.users enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_last_administrator BEFORE UPDATE ON auth.users FOR EACH ROW WHEN ((((old.account_status)::text = 'active'::text) AND ((new.account_status)::text <> 'active'::text))) EXECUTE FUNCTION auth.keep_last_administrator();
+alter table auth.users enable always trigger keep_last_administrator;
 CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
 CREATE TRIGGER users_security_event_trigger AFTER UPDATE ON auth.users FOR EACH ROW WHEN ((((old.security_classification)::text IS DISTINCT FROM (new.security_classification)::text) OR ((old.account_status)::text IS DISTINCT FROM (new.account_status)::text))) EXECUTE FUNCTION security.log_security_event();
 alter table auth.users enable always trigger users_security_event_trigger;
 alter table auth.users enable row level security;
 alter table auth.users force row level security;
+create policy users_app_read on auth.users for select to akashi_app using (( SELECT auth.has_permission('users:read'::text) AS has_permission));
+create policy users_convert on auth.users for update to akashi_worker using (true) with check (true);
 create policy users_owner on auth.users for all to akashi_owner using (true) with check (true);
 create policy users_policy_read on auth.users for select to akashi_policy using (true);
 create policy users_self_read on auth.users for select to akashi_app using ((id = ( SELECT auth.current_user_id() AS current_user_id)));
 create policy users_self_update on auth.users for update to akashi_app using ((id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy users_staff_insert on auth.users for insert to akashi_security_admin, akashi_worker with check (true);
 create policy users_staff_read on auth.users for select to akashi_security_admin, akashi_worker using (true);
-create policy users_staff_update on auth.users for update to akashi_security_admin, akashi_worker using (true) with check (true);
 grant select on auth.users to akashi_app;
 grant select on auth.users to akashi_policy;
 grant select on auth.users to akashi_security_admin;
 grant select on auth.users to akashi_worker;
-grant insert (id) on auth.users to akashi_security_admin;
-grant insert (id) on auth.users to akashi_worker;
-grant insert (issuer) on auth.users to akashi_security_admin;
-grant insert (issuer) on auth.users to akashi_worker;
-grant update (subject) on auth.users to akashi_security_admin;
 grant update (subject) on auth.users to akashi_worker;
 grant update (username) on auth.users to akashi_app;
-grant insert, update (username) on auth.users to akashi_security_admin;
-grant insert, update (username) on auth.users to akashi_worker;
 grant update (display_name) on auth.users to akashi_app;
-grant insert, update (display_name) on auth.users to akashi_security_admin;
-grant insert, update (display_name) on auth.users to akashi_worker;
-grant update (email) on auth.users to akashi_security_admin;
 grant update (email) on auth.users to akashi_worker;
 grant update (avatar_url) on auth.users to akashi_app;
-grant insert, update (avatar_url) on auth.users to akashi_security_admin;
-grant insert, update (avatar_url) on auth.users to akashi_worker;
-grant update (last_login_at) on auth.users to akashi_security_admin;
-grant update (last_login_at) on auth.users to akashi_worker;
-grant insert, update (account_status) on auth.users to akashi_security_admin;
-grant insert, update (account_status) on auth.users to akashi_worker;
-grant insert, update (tenant_id) on auth.users to akashi_security_admin;
-grant insert, update (tenant_id) on auth.users to akashi_worker;
-grant insert, update (security_classification) on auth.users to akashi_security_admin;
-grant insert, update (security_classification) on auth.users to akashi_worker;
-grant insert, update (data_residency) on auth.users to akashi_security_admin;
-grant insert, update (data_residency) on auth.users to akashi_worker;
-grant insert, update (compliance_tags) on auth.users to akashi_security_admin;
-grant insert, update (compliance_tags) on auth.users to akashi_worker;
-grant insert, update (subject_encrypted) on auth.users to akashi_security_admin;
-grant insert, update (subject_encrypted) on auth.users to akashi_worker;
-grant insert, update (subject_index) on auth.users to akashi_security_admin;
-grant insert, update (subject_index) on auth.users to akashi_worker;
-grant insert, update (email_encrypted) on auth.users to akashi_security_admin;
-grant insert, update (email_encrypted) on auth.users to akashi_worker;
-grant insert, update (email_index) on auth.users to akashi_security_admin;
-grant insert, update (email_index) on auth.users to akashi_worker;
-grant insert, update (email_masked) on auth.users to akashi_security_admin;
-grant insert, update (email_masked) on auth.users to akashi_worker;
-grant update (legal_hold) on auth.users to akashi_security_admin;
+grant update (subject_encrypted) on auth.users to akashi_worker;
+grant update (subject_index) on auth.users to akashi_worker;
+grant update (email_encrypted) on auth.users to akashi_worker;
+grant update (email_index) on auth.users to akashi_worker;
+grant update (email_masked) on auth.users to akashi_worker;
 
 create table chat.file_uploads (
   id uuid default gen_random_uuid() not null,
@@ -1769,6 +1747,75 @@ alter table keys.digest_salts owner to akashi_owner;
 alter table keys.digest_salts enable row level security;
 alter table keys.digest_salts force row level security;
 create policy digest_salts_owner on keys.digest_salts for all to akashi_owner using (true) with check (true);
+
+create table keys.erasures (
+  user_id uuid not null,
+  key_id text not null,
+  requested_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text) not null,
+  requested_at timestamp with time zone default now() not null,
+  reason text not null,
+  columns jsonb not null,
+  salts integer default 0 not null,
+  completed_at timestamp with time zone,
+  certificate text,
+  constraint erasures_check CHECK (((completed_at IS NULL) = (certificate IS NULL))),
+  constraint erasures_pkey PRIMARY KEY (user_id),
+  constraint erasures_reason_check CHECK (((reason <> ''::text) AND (length(reason) <= 1000)))
+);
+alter table keys.erasures owner to akashi_owner;
+comment on table keys.erasures is 'Persons whose key was destroyed. No foreign key: the record outlives the account.';
+comment on column keys.erasures.columns is 'What stood where when it began: the personal columns with counts of values.';
+comment on column keys.erasures.salts is 'Salts of digests that were destroyed.';
+comment on column keys.erasures.certificate is 'Signed note (C2SP signed-note) that says what became unreadable and what remains.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON keys.erasures REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
+alter table keys.erasures enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON keys.erasures REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
+alter table keys.erasures enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON keys.erasures FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
+alter table keys.erasures enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON keys.erasures REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
+alter table keys.erasures enable always trigger akashi_audit_update;
+alter table keys.erasures enable row level security;
+alter table keys.erasures force row level security;
+create policy erasures_app on keys.erasures for select to akashi_app using (( SELECT auth.has_permission('keys:read'::text) AS has_permission));
+create policy erasures_owner on keys.erasures for all to akashi_owner using (true) with check (true);
+create policy erasures_staff on keys.erasures for select to akashi_security_admin, akashi_worker using (true);
+grant select on keys.erasures to akashi_app;
+grant select on keys.erasures to akashi_security_admin;
+grant select on keys.erasures to akashi_worker;
+
+create table keys.personal_columns (
+  schema_name text not null,
+  table_name text not null,
+  column_name text not null,
+  person_column text not null,
+  form text not null,
+  at_erasure text not null,
+  until text,
+  created_at timestamp with time zone default now() not null,
+  constraint personal_columns_at_erasure_check CHECK ((at_erasure = ANY (ARRAY['shredded'::text, 'cleared'::text, 'deleted'::text, 'kept'::text]))),
+  constraint personal_columns_check CHECK (((at_erasure = 'kept'::text) = (until IS NOT NULL))),
+  constraint personal_columns_check1 CHECK (((at_erasure <> 'shredded'::text) OR (form = 'encrypted'::text))),
+  constraint personal_columns_form_check CHECK ((form = ANY (ARRAY['encrypted'::text, 'index'::text, 'masked'::text, 'plain'::text]))),
+  constraint personal_columns_pkey PRIMARY KEY (schema_name, table_name, column_name),
+  constraint personal_columns_until_check CHECK ((until <> ''::text))
+);
+alter table keys.personal_columns owner to akashi_owner;
+comment on table keys.personal_columns is 'Which columns hold values of persons; the certificate of an erasure is made from it.';
+comment on column keys.personal_columns.person_column is 'The column that says whose: the id of a user.';
+comment on column keys.personal_columns.at_erasure is 'shredded: stays as bytes that nobody can open; cleared: set to null; deleted: the row goes; kept: stays plain.';
+comment on column keys.personal_columns.until is 'When and why a kept value goes.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON keys.personal_columns REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
+alter table keys.personal_columns enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON keys.personal_columns REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
+alter table keys.personal_columns enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON keys.personal_columns FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
+alter table keys.personal_columns enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON keys.personal_columns REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
+alter table keys.personal_columns enable always trigger akashi_audit_update;
+alter table keys.personal_columns enable row level security;
+alter table keys.personal_columns force row level security;
+create policy personal_columns_owner on keys.personal_columns for all to akashi_owner using (true) with check (true);
 
 create table lifecycle.job_runs (
   id uuid default audit.uuid_v7() not null,
@@ -2895,7 +2942,6 @@ begin
 end
 $function$;
 alter function auth.assign_default_role(user_id uuid) owner to akashi_owner;
-grant execute on function auth.assign_default_role(user_id uuid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.authenticate_session(token_hash bytea)
  RETURNS TABLE(session_id uuid, user_id uuid, tenant_id text, must_change boolean, needs_factor boolean, second_factor boolean, authenticated_at timestamp with time zone, expires_at timestamp with time zone)
@@ -3011,6 +3057,36 @@ end
 $function$;
 alter function auth.caller_rank() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  -- Of themselves people change names; an e-mail only through the worker's login, which has verified it.
+  if user_id is distinct from auth.current_user_id()
+     or (change_user.email_index is not null and not pg_has_role(session_user, 'akashi_worker', 'member')) then
+    perform auth.managed_user(user_id, 'users:write');
+  end if;
+  update auth.users u set
+    username = case when changes ? 'username' then changes ->> 'username' else u.username end,
+    display_name = case when changes ? 'display_name' then changes ->> 'display_name' else u.display_name end,
+    avatar_url = case when changes ? 'avatar_url' then changes ->> 'avatar_url' else u.avatar_url end,
+    email = case when change_user.email_index is null then u.email end,
+    email_encrypted = coalesce(change_user.email_encrypted, u.email_encrypted),
+    email_index = coalesce(change_user.email_index, u.email_index),
+    email_masked = coalesce(change_user.email_masked, u.email_masked)
+  where u.id = user_id and not u.is_deleted;
+  if not found then
+    raise exception 'there is no such user, or they were erased' using errcode = 'no_data_found';
+  end if;
+end
+$function$;
+alter function auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) owner to akashi_owner;
+grant execute on function auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) to akashi_app;
+grant execute on function auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION auth.check_key(key auth.api_keys)
  RETURNS void
  LANGUAGE plpgsql
@@ -3019,6 +3095,7 @@ CREATE OR REPLACE FUNCTION auth.check_key(key auth.api_keys)
 AS $function$
 declare
   scope text;
+  scope_tier text;
 begin
   if key.tier not in ('system', 'business', 'service') or auth.tier_rank(key.tier) > greatest(1,
       case when key.user_id is null then auth.service_account_rank(key.service_account_id) else auth.user_rank(key.user_id) end) then
@@ -3029,13 +3106,14 @@ begin
     perform auth.refuse_tier(key.tier);
   end if;
   for scope in select jsonb_array_elements_text(key.permissions) loop
-    if (select auth.tier_rank(p.tier) from auth.permissions p where p.id = auth.permission_id(scope)) > auth.tier_rank(key.tier) then
-      raise exception 'a key of the % tier cannot have %', key.tier, scope using errcode = 'insufficient_privilege',
-        hint = 'give the key a higher tier';
-    end if;
+    select p.tier into scope_tier from auth.permissions p where p.id = auth.permission_id(scope);
     if not auth.key_owner_has(key, scope) then
       raise exception 'the owner of the key does not have %', scope using errcode = 'insufficient_privilege',
         hint = 'the scopes of a key are within what its owner may';
+    end if;
+    if auth.tier_rank(scope_tier) > auth.tier_rank(key.tier) then
+      raise exception 'a key of the % tier cannot have %', key.tier, scope using errcode = 'insufficient_privilege',
+        hint = 'give the key a higher tier';
     end if;
     if not auth.is_administrator() and not auth.has_permission(scope) then
       raise exception 'the caller does not have %', scope using errcode = 'insufficient_privilege',
@@ -3237,6 +3315,32 @@ end
 $function$;
 alter function auth.create_service_account(name text, tier text, description text) owner to akashi_owner;
 grant execute on function auth.create_service_account(name text, tier text, description text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if not auth.is_sign_in() then
+    perform auth.require_permission('users:write');
+  end if;
+  if create_user.security_classification <> 'internal' and not auth.is_sign_in() then
+    perform auth.require_permission('users:admin');
+  end if;
+  insert into auth.users (id, issuer, subject_encrypted, subject_index, username, display_name, email_encrypted, email_index,
+    email_masked, avatar_url, account_status, security_classification, tenant_id, compliance_tags)
+  values (create_user.id, create_user.issuer, create_user.subject_encrypted, create_user.subject_index, create_user.username,
+    create_user.display_name, create_user.email_encrypted, create_user.email_index, create_user.email_masked,
+    create_user.avatar_url, create_user.account_status, create_user.security_classification, create_user.tenant_id,
+    create_user.compliance_tags);
+  perform auth.assign_default_role(create_user.id);
+end
+$function$;
+alter function auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb) owner to akashi_owner;
+grant execute on function auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb) to akashi_app;
+grant execute on function auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.current_permissions()
  RETURNS SETOF text
@@ -3470,6 +3574,40 @@ $function$;
 alter function auth.is_administrator() owner to akashi_owner;
 comment on function auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
 
+CREATE OR REPLACE FUNCTION auth.is_sign_in()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select auth.current_user_id() is null and auth.current_session_id() is null
+    and pg_has_role(session_user, 'akashi_worker', 'member')
+$function$;
+alter function auth.is_sign_in() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.keep_last_administrator()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  administrator uuid;
+begin
+  select r.id into administrator from auth.roles r where r.name = 'sys_admin' for no key update;
+  if exists (select from auth.user_roles ur where ur.user_id = old.id and ur.role_id = administrator
+             and (ur.expires_at is null or ur.expires_at > now()))
+     and not exists (
+       select from auth.user_roles ur join auth.users u on u.id = ur.user_id
+       where ur.role_id = administrator and u.id <> old.id and u.is_active and (ur.expires_at is null or ur.expires_at > now()))
+  then
+    raise exception 'the last sys_admin stays active' using errcode = 'AK003', hint = 'give the role to somebody else first';
+  end if;
+  return new;
+end
+$function$;
+alter function auth.keep_last_administrator() owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION auth.keep_step()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -3548,6 +3686,33 @@ end
 $function$;
 alter function auth.make_first_administrator(user_id uuid) owner to akashi_owner;
 grant execute on function auth.make_first_administrator(user_id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.managed_user(user_id uuid, permission text)
+ RETURNS auth.users
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  person auth.users;
+begin
+  perform auth.require_permission(permission);
+  select * into person from auth.users u where u.id = user_id for no key update;
+  if not found or person.is_deleted then
+    raise exception 'there is no such user, or they were erased' using errcode = 'no_data_found';
+  end if;
+  if person.id = auth.current_user_id() then
+    raise exception 'nobody does this to themselves' using errcode = 'insufficient_privilege',
+      hint = 'somebody else has to do it';
+  end if;
+  if auth.user_rank(person.id) > auth.caller_rank() then
+    raise exception 'the user is of a higher tier than the caller' using errcode = 'insufficient_privilege',
+      hint = 'somebody of that tier has to do it';
+  end if;
+  return person;
+end
+$function$;
+alter function auth.managed_user(user_id uuid, permission text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION auth.needs_factor(user_id uuid)
  RETURNS boolean
@@ -3978,6 +4143,25 @@ end
 $function$;
 alter function auth.role_to_grant(role_name text) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION auth.roles_hold(roles uuid[], permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  wanted constant uuid[] := array(
+    select p.id from auth.permissions p
+    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
+      and exists (select from auth.permissions named
+                  where named.resource = p.resource and named.action = split_part(permission, ':', 2)));
+begin
+  return exists (
+    select from auth.role_permissions rp where rp.permission_id = any (wanted) and rp.role_id = any (roles));
+end
+$function$;
+alter function auth.roles_hold(roles uuid[], permission text) owner to akashi_policy;
+
 CREATE OR REPLACE FUNCTION auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval DEFAULT NULL::interval)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -3994,7 +4178,7 @@ begin
     raise exception 'there is no key %', key_id using errcode = 'no_data_found';
   end if;
   if not (auth.is_administrator() or auth.owns_key(key) or auth.current_session_id() is not distinct from key.id) then
-    if key.user_id is not null then
+    if key.user_id is not null and key.user_id is distinct from auth.current_user_id() then
       raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
         hint = 'the owner rotates it; others can revoke it';
     end if;
@@ -4033,14 +4217,11 @@ CREATE OR REPLACE FUNCTION auth.service_account_has_permission(service_account_i
 AS $function$
 begin
   return exists (
-    select from auth.permissions p
-    join auth.role_permissions rp on rp.permission_id = p.id
-    join auth.service_account_roles sr on sr.role_id = rp.role_id
-    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
-      and sr.service_account_id = service_account_has_permission.service_account_id
-      and (sr.expires_at is null or sr.expires_at > now())
-  ) and exists (
-    select from auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active);
+      select from auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active)
+    and auth.roles_hold(array(
+      select sr.role_id from auth.service_account_roles sr
+      where sr.service_account_id = service_account_has_permission.service_account_id
+        and (sr.expires_at is null or sr.expires_at > now())), permission);
 end
 $function$;
 alter function auth.service_account_has_permission(service_account_id uuid, permission text) owner to akashi_policy;
@@ -4082,6 +4263,40 @@ AS $function$
     and (sr.expires_at is null or sr.expires_at > now())
 $function$;
 alter function auth.service_account_rank(service_account_id uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.set_account_status(user_id uuid, account_status text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform auth.managed_user(user_id, 'users:write');
+  if set_account_status.account_status = 'deleted' then
+    raise exception 'a person is deleted by erasing them' using errcode = 'invalid_parameter_value',
+      hint = 'akashi keys shred does it, and cannot be taken back';
+  end if;
+  update auth.users u set account_status = set_account_status.account_status where u.id = user_id;
+end
+$function$;
+alter function auth.set_account_status(user_id uuid, account_status text) owner to akashi_owner;
+grant execute on function auth.set_account_status(user_id uuid, account_status text) to akashi_app;
+grant execute on function auth.set_account_status(user_id uuid, account_status text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.set_classification(user_id uuid, security_classification text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform auth.managed_user(user_id, 'users:admin');
+  update auth.users u set security_classification = set_classification.security_classification where u.id = user_id;
+end
+$function$;
+alter function auth.set_classification(user_id uuid, security_classification text) owner to akashi_owner;
+grant execute on function auth.set_classification(user_id uuid, security_classification text) to akashi_app;
+grant execute on function auth.set_classification(user_id uuid, security_classification text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.set_password(user_id uuid, password_hash text, one_time boolean)
  RETURNS void
@@ -4323,13 +4538,10 @@ CREATE OR REPLACE FUNCTION auth.user_has_permission(user_id uuid, permission tex
  SET search_path TO ''
 AS $function$
 begin
-  return exists (
-    select from auth.permissions p
-    join auth.role_permissions rp on rp.permission_id = p.id
-    join auth.user_roles ur on ur.role_id = rp.role_id
-    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
-      and ur.user_id = user_has_permission.user_id and (ur.expires_at is null or ur.expires_at > now())
-  ) and exists (select from auth.users u where u.id = user_has_permission.user_id and u.is_active);
+  return exists (select from auth.users u where u.id = user_has_permission.user_id and u.is_active)
+    and auth.roles_hold(array(
+      select ur.role_id from auth.user_roles ur
+      where ur.user_id = user_has_permission.user_id and (ur.expires_at is null or ur.expires_at > now())), permission);
 end
 $function$;
 alter function auth.user_has_permission(user_id uuid, permission text) owner to akashi_policy;
@@ -5585,6 +5797,176 @@ AS $function$
     else array(select distinct substr(term, n, 2) from generate_series(1, length(term) - 1) as n where substr(term, n, 2) !~ '^\s+$') end
 $function$;
 alter function chat.wanted_grams(term text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION keys.begin_erasure(person uuid, key_id text, reason text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  begun keys.erasures;
+  account auth.users;
+  held text;
+begin
+  perform auth.require_permission('keys:admin');
+  select * into begun from keys.erasures e where e.user_id = person for update;
+  select * into account from auth.users u where u.id = person for update;
+  if account.id is null and begun.user_id is null then
+    raise exception 'there is no such user' using errcode = 'no_data_found';
+  end if;
+  if begun.user_id is not null and (account.id is null or account.is_deleted) then
+    return begun.requested_at;
+  end if;
+  perform auth.managed_user(person, 'keys:admin');
+  select coalesce(account.legal_hold, min(p.schema_name || '.' || p.table_name || ' is under legal hold')) into held
+  from lifecycle.policies p
+  join keys.personal_columns c using (schema_name, table_name)
+  where p.legal_hold;
+  if held is not null then
+    raise exception 'the person is under legal hold: %', held using errcode = 'AK003', hint = 'erase when the hold is lifted';
+  end if;
+  insert into keys.erasures as e (user_id, key_id, reason, columns)
+  values (person, begin_erasure.key_id, begin_erasure.reason, keys.count_personal(person))
+  on conflict (user_id) do update set completed_at = null, certificate = null, columns = excluded.columns
+  returning * into begun;
+  update auth.user_sessions s set revoked_at = now() where s.user_id = person and s.revoked_at is null;
+  update auth.api_keys k set is_active = false, revoked_at = now() where k.user_id = person and k.is_active;
+  update auth.users u set
+    account_status = 'deleted', username = 'deleted-' || u.id, display_name = null, avatar_url = null,
+    subject = null, subject_encrypted = null, subject_index = null,
+    email = null, email_encrypted = null, email_index = null, email_masked = null, compliance_tags = '{}'
+  where u.id = person;
+  delete from auth.user_roles ur where ur.user_id = person;
+  perform keys.clear_personal(person);
+  perform audit.record_action('erasure_begun', 'erase', 'user', person::text, 'SUCCESS',
+    jsonb_build_object('key_id', begin_erasure.key_id, 'reason', begin_erasure.reason), 'confidential', person::text);
+  return begun.requested_at;
+end
+$function$;
+alter function keys.begin_erasure(person uuid, key_id text, reason text) owner to akashi_owner;
+comment on function keys.begin_erasure(person uuid, key_id text, reason text) is 'Ends the account, its sessions, keys and roles and clears what is plain; the caller then destroys the person''s key.';
+grant execute on function keys.begin_erasure(person uuid, key_id text, reason text) to akashi_app;
+grant execute on function keys.begin_erasure(person uuid, key_id text, reason text) to akashi_security_admin;
+grant execute on function keys.begin_erasure(person uuid, key_id text, reason text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION keys.clear_personal(person uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  target record;
+begin
+  for target in
+    select schema_name, table_name, person_column, bool_or(at_erasure = 'deleted') as deleted,
+           string_agg(format('%I = null', column_name), ', ') as cleared
+    from keys.personal_columns
+    where at_erasure in ('cleared', 'deleted') and (schema_name, table_name) <> ('auth', 'users')
+    group by schema_name, table_name, person_column
+  loop
+    if target.deleted then
+      execute format('delete from %I.%I where %I = $1', target.schema_name, target.table_name, target.person_column) using person;
+    else
+      execute format('update %I.%I set %s where %I = $1', target.schema_name, target.table_name, target.cleared,
+        target.person_column) using person;
+    end if;
+  end loop;
+end
+$function$;
+alter function keys.clear_personal(person uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION keys.count_personal(person uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  place keys.personal_columns;
+  result jsonb := '[]';
+  counted bigint;
+begin
+  for place in select * from keys.personal_columns order by schema_name, table_name, column_name loop
+    counted := null;
+    if place.at_erasure <> 'kept' then
+      execute format('select count(%I) from %I.%I where %I = $1', place.column_name, place.schema_name, place.table_name,
+        place.person_column) into counted using person;
+    end if;
+    result := result || jsonb_build_object('schema', place.schema_name, 'table', place.table_name, 'column', place.column_name,
+      'form', place.form, 'atErasure', place.at_erasure, 'until', place.until, 'values', counted);
+  end loop;
+  return result;
+end
+$function$;
+alter function keys.count_personal(person uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION keys.count_trail(person uuid)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select count(*) from audit.audit_logs where data_subject = person::text
+$function$;
+alter function keys.count_trail(person uuid) owner to akashi_policy;
+comment on function keys.count_trail(person uuid) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';
+grant execute on function keys.count_trail(person uuid) to akashi_app;
+grant execute on function keys.count_trail(person uuid) to akashi_owner;
+grant execute on function keys.count_trail(person uuid) to akashi_security_admin;
+grant execute on function keys.count_trail(person uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION keys.erase_salts(person uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  erased integer;
+begin
+  perform auth.require_permission('keys:admin');
+  if not exists (select from keys.erasures e where e.user_id = person) then
+    raise exception 'no erasure of this person has begun' using errcode = 'AK003';
+  end if;
+  delete from keys.digest_salts s where s.data_subject = person::text;
+  get diagnostics erased = row_count;
+  update keys.erasures e set salts = e.salts + erased where e.user_id = person and erased > 0;
+end
+$function$;
+alter function keys.erase_salts(person uuid) owner to akashi_owner;
+grant execute on function keys.erase_salts(person uuid) to akashi_app;
+grant execute on function keys.erase_salts(person uuid) to akashi_security_admin;
+grant execute on function keys.erase_salts(person uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION keys.finish_erasure(person uuid, certificate text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  ended keys.erasures;
+begin
+  perform auth.require_permission('keys:admin');
+  update keys.erasures e set completed_at = now(), certificate = finish_erasure.certificate
+  where e.user_id = person and e.completed_at is null returning * into ended;
+  if not found then
+    return;
+  end if;
+  perform audit.record_action('person_erased', 'erase', 'user', person::text, 'SUCCESS',
+    jsonb_build_object('key_id', ended.key_id, 'certificate_sha256', encode(sha256(convert_to(certificate, 'UTF8')), 'hex')),
+    'confidential', person::text);
+  perform security.record_event(event_type => 'key_shredded', event_category => 'configuration', severity => 'high',
+    source_service => 'akashi', resource_type => 'user', resource_id => person::text, action_performed => 'erase',
+    result => 'success', ocsf_class_uid => 3004, event_details => jsonb_build_object('key_id', ended.key_id));
+end
+$function$;
+alter function keys.finish_erasure(person uuid, certificate text) owner to akashi_owner;
+grant execute on function keys.finish_erasure(person uuid, certificate text) to akashi_app;
+grant execute on function keys.finish_erasure(person uuid, certificate text) to akashi_security_admin;
+grant execute on function keys.finish_erasure(person uuid, certificate text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION lifecycle.announce_jobs()
  RETURNS trigger

@@ -1,7 +1,7 @@
 import cookies from '@fastify/cookie'
 import Fastify, { LogController } from 'fastify'
 import { type HttpLimits, httpLimits } from './limits.ts'
-import { authenticate } from './plugins/authentication.ts'
+import { authenticate, requireStepUp } from './plugins/authentication.ts'
 import { requirePermission } from './plugins/authorization.ts'
 import { answerClientError } from './plugins/client-errors.ts'
 import { serveKnownHosts } from './plugins/loopback-guard.ts'
@@ -12,6 +12,7 @@ import { describeActor } from './plugins/request-actor.ts'
 import { echoRequestId, requestIdOf } from './plugins/request-id.ts'
 import { observeRequests } from './plugins/request-metrics.ts'
 import { setSecurityHeaders } from './plugins/security-headers.ts'
+import { apiKeyRoutes } from './routes/api-keys.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { chatRoutes } from './routes/chat/index.ts'
 import { healthRoute } from './routes/health.ts'
@@ -20,9 +21,14 @@ import { meRoutes } from './routes/me.ts'
 import { metricsRoute } from './routes/metrics.ts'
 import { oidcRoutes } from './routes/oidc.ts'
 import { pageRoutes } from './routes/page.ts'
+import { permissionRoutes } from './routes/permissions.ts'
+import { policyRoutes } from './routes/policies.ts'
 import { readinessRoute } from './routes/readiness.ts'
+import { roleRoutes } from './routes/roles.ts'
+import { serviceAccountRoutes } from './routes/service-accounts.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { statusRoute } from './routes/status.ts'
+import { userRoutes } from './routes/users.ts'
 import { type App, useZod } from './schema.ts'
 import type { Services } from './services.ts'
 
@@ -91,6 +97,12 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       sessionRoutes(v1, services)
       oidcRoutes(v1, services)
       meRoutes(v1, services)
+      roleRoutes(v1, services)
+      permissionRoutes(v1, services)
+      apiKeyRoutes(v1, services)
+      serviceAccountRoutes(v1, services)
+      policyRoutes(v1, services)
+      userRoutes(v1, { ...services, beforeErasure: requireStepUp(services.identity) })
       chatRoutes(v1, services)
       done()
     },

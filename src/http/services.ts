@@ -2,6 +2,8 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { Bus, Feed } from '../chat/index.ts'
 import type { Issuer, LoginParts, LoginRules } from '../identity/index.ts'
+import type { Keyring, PersonVault } from '../keys/index.ts'
+import type { ObjectStore } from '../object-store/index.ts'
 import type { Database } from '../postgres/index.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -35,8 +37,14 @@ export interface Services {
   readonly app: Database
   /** Of the role `worker`: what no user's rights are about. */
   readonly worker: Database
+  /** Where the bytes of files are. */
+  readonly store: ObjectStore
   /** What tells sockets of news, on this node and on others. */
   readonly chat: { readonly bus: Bus; readonly feed: Feed }
+  /** Opens personal columns. */
+  readonly vault: PersonVault
+  /** Destroys the keys of persons. */
+  readonly keyring: Keyring
   readonly metrics: Registry
   readonly identity: Identity
   /** Addresses and networks of proxies whose word on where a request came from counts. */

@@ -1,5 +1,6 @@
 export * from './api-keys/index.ts'
 export * from './consents/index.ts'
+export * from './erasure/index.ts'
 export * from './login/index.ts'
 export {
   confirmFactor,

@@ -16,10 +16,10 @@ export interface NodeParts {
   readonly version: string
   readonly log: Logger
   readonly connections: Connections
+  readonly keyring: Keyring
   /** Of the role `worker`: reads what the page and the metrics show. */
   readonly database: Database
   readonly store: ObjectStore
-  readonly keyring: Keyring
 }
 
 export interface Ready {
@@ -45,7 +45,7 @@ export async function openNode(
   cleanup.defer(() => bus.close())
   const feed = openFeed({ app: identity.login.app, worker: rest.database, bus, log: rest.log })
   cleanup.defer(() => feed.close())
-  const http = await serveHttp({ ...rest, settings, trail, identity, chat: { bus, feed } })
+  const http = await serveHttp({ ...rest, settings, keyring, trail, identity, chat: { bus, feed } })
   cleanup.defer(() => http.close())
   return {
     url: http.url,
@@ -64,8 +64,9 @@ interface HttpParts {
   readonly database: Database
   /** Of the role `security_admin`: reads the trail and the ledger. */
   readonly trail: Database
-  readonly chat: { readonly bus: Bus; readonly feed: Feed }
+  readonly keyring: Keyring
   readonly store: ObjectStore
+  readonly chat: { readonly bus: Bus; readonly feed: Feed }
   readonly identity: Identity
 }
 
@@ -76,7 +77,7 @@ interface HttpServer {
 
 /** Serves HTTP until it is closed; requests under way may finish. */
 async function serveHttp(parts: HttpParts): Promise<HttpServer> {
-  const { version, log, database, trail, store, identity } = parts
+  const { version, log, database, trail, keyring, store, identity } = parts
   const { host, port, trustedProxies } = parts.settings
   const http = buildApp({
     version,
@@ -84,7 +85,10 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
     trail,
     app: identity.login.app,
     worker: database,
+    store,
     chat: parts.chat,
+    keyring,
+    vault: identity.login.vault,
     metrics: openMetrics(() => threadState(database)),
     identity,
     trustedProxies,

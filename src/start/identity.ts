@@ -47,7 +47,7 @@ export async function openIdentity(
       sealer: openSealer(vault),
       clock: systemClock,
     },
-    issuers: settings.oidcIssuers.map(openIssuer),
+    issuers: settings.oidcIssuers.map((issuer) => openIssuer(issuer)),
     publicUrl: settings.publicUrl,
     rules: () => accounts.transaction(anonymous, readLoginRules, { readOnly: true }),
   }

@@ -34,12 +34,6 @@ const noDatabase: Services['trail'] = {
   close: () => Promise.resolve(),
 }
 
-export const noFeed: Services['chat']['feed'] = {
-  subscribe: async () => null,
-  listeners: () => [],
-  close: async () => undefined,
-}
-
 const noIdentity: Services['identity'] = {
   login: {
     app: { ...noDatabase, role: 'app' },
@@ -59,6 +53,40 @@ const noIdentity: Services['identity'] = {
   rules: () => Promise.reject(new Error('there is no database here')),
 }
 
+const noKeys = () => Promise.reject(new Error('there is no keyring here'))
+const noKeyring: Services['keyring'] = {
+  location: 'none:',
+  ensure: noKeys,
+  list: noKeys,
+  sign: noKeys,
+  publicKey: noKeys,
+  secret: noKeys,
+  rotate: noKeys,
+  rotateWrapping: noKeys,
+  countPersonKeys: noKeys,
+  state: noKeys,
+  destroy: noKeys,
+  close: () => Promise.resolve(),
+}
+
+const missing = () => Promise.reject(new Error('there is no store here'))
+export const noStore: Services['store'] = {
+  location: 'nowhere',
+  put: missing,
+  get: missing,
+  head: missing,
+  list: () => {
+    throw new Error('there is no store here')
+  },
+  delete: missing,
+}
+
+export const noFeed: Services['chat']['feed'] = {
+  subscribe: async () => null,
+  listeners: () => [],
+  close: async () => undefined,
+}
+
 export function fakeServices(changes: Partial<Services> = {}): Services {
   return {
     version: '0.0.0-test',
@@ -68,7 +96,10 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     trail: noDatabase,
     app: noDatabase,
     worker: noDatabase,
+    store: noStore,
     chat: { bus: localBus(), feed: noFeed },
+    vault: { encrypt: noKeys, decrypt: noKeys, blindIndex: noKeys },
+    keyring: noKeyring,
     metrics: new Registry(),
     identity: noIdentity,
     trustedProxies: [],

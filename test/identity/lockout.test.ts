@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openPasswords, signInWithPassword } from '../../src/identity/index.ts'
+import { openDatabase } from '../../src/postgres/index.ts'
 import { testDatabase } from '../support/index.ts'
 import { from, PASSWORD, testServer } from './server.ts'
 
@@ -164,10 +165,11 @@ it('an attempt that is not looked at does not count', async () => {
 })
 
 it('signing in needs a signed context', async () => {
-  const unsigned = database.open('worker', { contextKey: undefined } as never)
+  const unsigned = openDatabase({ url: database.url('worker'), role: 'worker' })
   await expect(
     unsigned.transaction(from('198.51.100.14'), (session) =>
       session.query('select * from auth.begin_login(null, $1)', [Buffer.alloc(32)]),
     ),
   ).rejects.toMatchObject({ code: 'forbidden' })
+  await unsigned.close()
 })

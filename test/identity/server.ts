@@ -10,17 +10,17 @@ import { localBus } from '../../src/chat/index.ts'
 import { fixedClock } from '../../src/foundation/index.ts'
 import { buildApp, httpLimits, type Identity, type Services } from '../../src/http/index.ts'
 import {
+  createUser,
   openBreachedPasswords,
   openPasswords,
   openSealer,
   readLoginRules,
-  registerUser,
 } from '../../src/identity/index.ts'
 import { setPassword } from '../../src/identity/login/password-change.ts'
 import { totpCode } from '../../src/identity/mfa/index.ts'
-import { openKeyring, openPersonVault, type PersonVault } from '../../src/keys/index.ts'
+import { type Keyring, openKeyring, openPersonVault, type PersonVault } from '../../src/keys/index.ts'
 import type { Actor, Database } from '../../src/postgres/index.ts'
-import { noFeed } from '../http/support.ts'
+import { noFeed, noStore } from '../http/support.ts'
 import type { TestDatabase } from '../support/index.ts'
 
 export const PASSWORD = 'kettle violet tram 9'
@@ -44,13 +44,15 @@ export function testServer(database: TestDatabase): TestServer {
   const clock = fixedClock(new Date())
   let folder = ''
   let opened: PersonVault | undefined
+  let keyring: Keyring | undefined
   const vault = () => {
     if (opened === undefined) throw new Error('the keyring is opened before the tests')
     return opened
   }
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'akashi-identity-'))
-    opened = openPersonVault(await openKeyring(pathToFileURL(folder).href))
+    keyring = await openKeyring(pathToFileURL(folder).href)
+    opened = openPersonVault(keyring)
   })
   afterAll(() => rm(folder, { recursive: true, force: true }))
   const passwords = openPasswords()
@@ -73,11 +75,11 @@ export function testServer(database: TestDatabase): TestServer {
     vault,
     clock,
     app: (changes = {}, services = {}) =>
-      buildApp(servicesOf({ ...identity(), ...changes }, trail, services), httpLimits),
+      buildApp(servicesOf({ ...identity(), ...changes }, trail, keyring, services), httpLimits),
     user: async (username, { oneTime = false, role } = {}) => {
       const hash = await passwords.hash(PASSWORD)
       const id = await accounts.transaction({}, async (session) => {
-        const made = await registerUser(session, vault(), { username, email: `${username}@example.com` })
+        const made = await createUser(session, vault(), { username, email: `${username}@example.com` })
         await setPassword(session, made, hash, oneTime)
         return made
       })
@@ -95,7 +97,13 @@ export function testServer(database: TestDatabase): TestServer {
   }
 }
 
-function servicesOf(identity: Identity, trail: Database, changes: Partial<Services>): Services {
+function servicesOf(
+  identity: Identity,
+  trail: Database,
+  keyring: Keyring | undefined,
+  changes: Partial<Services>,
+): Services {
+  if (keyring === undefined) throw new Error('the keyring is opened before the tests')
   return {
     version: '0.0.0-test',
     log: pino({ level: 'silent' }),
@@ -104,7 +112,10 @@ function servicesOf(identity: Identity, trail: Database, changes: Partial<Servic
     trail,
     app: identity.login.app,
     worker: identity.login.accounts,
+    store: noStore,
     chat: { bus: localBus(), feed: noFeed },
+    vault: identity.login.vault,
+    keyring,
     metrics: new Registry(),
     identity,
     trustedProxies: [],

@@ -20,6 +20,7 @@ const keys = testKeyring()
 const worker = database.open('worker')
 const reader = database.open('reader')
 const app = database.open('app')
+const owner = database.open('owner')
 
 const inWorker = <T>(work: (session: Session) => Promise<T>) => worker.transaction(anonymous, work)
 const make = (username: string, more: Partial<NewUser> = {}) =>
@@ -108,7 +109,7 @@ describe('a user', () => {
 
   it('changes', async () => {
     const id = await make('before')
-    await inWorker(async (session) => {
+    await owner.transaction(anonymous, async (session) => {
       await updateUser(session, keys.vault, id, { email: 'after@example.com', displayName: 'After' })
       await setAccountStatus(session, id, 'suspended')
       await setClassification(session, id, 'restricted')
@@ -132,6 +133,74 @@ describe('a user', () => {
       listUsers(session, keys.vault, { tenantId: 'paged', limit: 2, cursor: first.next ?? '' }),
     )
     expect(second).toMatchObject({ users: [{ username: 'paged-3' }], next: null })
+  })
+})
+
+describe('who may change users', () => {
+  const asAdmin = async (name: string, role = 'sys_admin') => {
+    const userId = await make(name)
+    await owner.transaction(anonymous, (session) =>
+      session.query('select auth.grant_role($1, $2)', [userId, role]),
+    )
+    return userId
+  }
+
+  it('is asked of the database', async () => {
+    const admin = await asAdmin('admin-one')
+    const [auditor, operator] = [
+      await asAdmin('auditor-one', 'sys_auditor'),
+      await asAdmin('operator-one', 'sys_operator'),
+    ]
+    const target = await make('target-one')
+    const by = (userId: string, work: (session: Session) => Promise<unknown>) =>
+      app.transaction({ userId }, work)
+    const newUser = { username: 'made-by-app', email: 'made@example.com' }
+    const attempts: [string, (session: Session) => Promise<unknown>][] = [
+      ['create', (session) => createUser(session, keys.vault, newUser)],
+      ['rename', (session) => updateUser(session, keys.vault, target, { displayName: 'X' })],
+      ['e-mail', (session) => updateUser(session, keys.vault, target, { email: 'x@example.com' })],
+      ['status', (session) => setAccountStatus(session, target, 'inactive')],
+      ['classification', (session) => setClassification(session, target, 'confidential')],
+    ]
+    for (const [name, attempt] of attempts) {
+      for (const userId of [target, auditor, operator])
+        if (!(userId === target && name === 'rename'))
+          await expect(by(userId, attempt), name).rejects.toMatchObject({ code: 'forbidden' })
+      await by(admin, attempt)
+    }
+    expect(await by(admin, (session) => readUser(session, keys.vault, target))).toMatchObject({
+      email: 'x@example.com',
+      status: 'inactive',
+    })
+    expect(await by(auditor, (session) => readUser(session, keys.vault, target))).toMatchObject({
+      id: target,
+    })
+    const stranger = await make('stranger-one')
+    expect(await by(stranger, (session) => readUser(session, keys.vault, target))).toBeNull()
+  })
+
+  it('does not reach oneself', async () => {
+    const admin = await asAdmin('admin-two')
+    for (const own of [
+      (session: Session) => setAccountStatus(session, admin, 'inactive'),
+      (session: Session) => setClassification(session, admin, 'restricted'),
+      (session: Session) => updateUser(session, keys.vault, admin, { email: 'mine@example.com' }),
+    ])
+      await expect(app.transaction({ userId: admin }, own)).rejects.toMatchObject({ code: 'forbidden' })
+  })
+
+  it('keeps somebody who administers', async () => {
+    await database.asSuperuser((session) =>
+      session.query(
+        `delete from auth.user_roles where role_id = (select id from auth.roles where name = 'sys_admin')`,
+      ),
+    )
+    const last = await asAdmin('last-admin')
+    const suspend = (id: string) =>
+      owner.transaction(anonymous, (session) => setAccountStatus(session, id, 'suspended'))
+    await expect(suspend(last)).rejects.toMatchObject({ code: 'conflict' })
+    await asAdmin('next-admin')
+    await suspend(last)
   })
 })
 

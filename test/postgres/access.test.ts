@@ -47,6 +47,8 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'chat.rooms': { app: 'S', worker: 'S', security_admin: 'S' },
   'chat.user_preferences': { app: 'S' },
   'keys.digest_salts': {},
+  'keys.erasures': { app: 'S', worker: 'S', security_admin: 'S' },
+  'keys.personal_columns': {},
   'lifecycle.job_runs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'lifecycle.jobs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'lifecycle.policies': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
@@ -91,7 +93,10 @@ const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'worker:S': sessionColumns,
     'security_admin:S': sessionColumns,
   },
-  'auth.users': { 'app:U': 'avatar_url display_name username' },
+  'auth.users': {
+    'app:U': 'avatar_url display_name username',
+    'worker:U': 'email email_encrypted email_index email_masked subject subject_encrypted subject_index',
+  },
 }
 
 /** The runner's own table, made before there are roles: only administrators reach it. */

@@ -125,7 +125,8 @@ export const configSchema = z.strictObject({
   keysUrl: setting({
     ...url('file', 'awskms'),
     env: 'KEYS_URL',
-    meaning: 'Where keys are kept. Without it, a folder of the data folder.',
+    meaning:
+      'Where keys are kept: file:/folder, or awskms:KEY?folder=/folder&region=REGION. Without it, a folder of the data folder.',
   }),
   keysPassphrase: setting({
     schema: z

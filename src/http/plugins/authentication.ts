@@ -126,7 +126,7 @@ async function credentialOf(request: FastifyRequest, identity: Identity): Promis
   const cookie = readCookie(request, cookieNames.session)
   if (cookie === undefined) return null
   refuseForgery(request, identity.publicUrl)
-  const session = await authenticateSession(identity.login.accounts, cookie, { signal: request.signal })
+  const session = await authenticateSession(identity.login.accounts, cookie)
   if (session === null) return null
   identifyActor(request, {
     userId: session.userId,

@@ -3,6 +3,7 @@ import { AkashiError } from '../../foundation/index.ts'
 import { PROBLEM_TYPE, problem, problemOf } from '../problem.ts'
 import type { App } from '../schema.ts'
 import { AllowedMethods } from './allowed-methods.ts'
+import { isCallerGone } from './caller-signal.ts'
 
 const METHOD_NOT_ALLOWED = 405
 const CLIENT_CLOSED_REQUEST = 499
@@ -13,10 +14,9 @@ export function answerProblems(app: App): void {
 }
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const body =
-    request.raw.destroyed && request.signal.aborted
-      ? problem('cancelled', request.id, { detail: 'the caller closed the connection' })
-      : problemOf(error, request.id)
+  const body = isCallerGone(request)
+    ? problem('cancelled', request.id, { detail: 'the caller closed the connection' })
+    : problemOf(error, request.id)
   if (body.status >= 500) {
     request.log.error({ err: error }, 'the request failed')
   } else if (body.status !== CLIENT_CLOSED_REQUEST) {

@@ -11,6 +11,7 @@ import {
 } from '../../identity/index.ts'
 import { consentDecision, consents, passwordChange, profile, profileChange } from '../contract/me.ts'
 import { requireStepUp, sessionOf, userOf } from '../plugins/authentication.ts'
+import { callerSignal } from '../plugins/caller-signal.ts'
 import { cookieNames, writeCookie } from '../plugins/session-cookie.ts'
 import { problemResponse } from '../problem.ts'
 import { type App, given, noContent } from '../schema.ts'
@@ -80,7 +81,7 @@ export function meRoutes(app: App, services: Services): void {
     },
     async (request, reply) => {
       const { actor, session } = sessionOf(request)
-      const token = await changePassword(login, actor, request.body, request.signal)
+      const token = await changePassword(login, actor, request.body, callerSignal(reply))
       writeCookie(reply, cookieNames.session, token, session.expiresAt)
       return reply.code(204).send()
     },

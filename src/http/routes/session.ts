@@ -12,6 +12,7 @@ import {
 } from '../../identity/index.ts'
 import { sessionState, signInRequest, signInResponse, stepUpRequest } from '../contract/session.ts'
 import { pendingOf, sessionOf, steppedUpUntil } from '../plugins/authentication.ts'
+import { callerSignal } from '../plugins/caller-signal.ts'
 import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/session-cookie.ts'
 import { problemResponse } from '../problem.ts'
 import { type App, noContent } from '../schema.ts'
@@ -33,7 +34,8 @@ export function sessionRoutes(app: App, { identity }: Services): void {
       },
     },
     async (request, reply) => {
-      const { body, actor, signal } = request
+      const { body, actor } = request
+      const signal = callerSignal(reply)
       reply.header('cache-control', 'no-store')
       if ('login' in body)
         return answer(identity, request, reply, await signInWithPassword(login, actor, body, signal))
@@ -100,7 +102,7 @@ export function sessionRoutes(app: App, { identity }: Services): void {
     },
     async (request, reply) => {
       const { actor, session } = sessionOf(request)
-      const token = await stepUp(login, actor, request.body, request.signal)
+      const token = await stepUp(login, actor, request.body, callerSignal(reply))
       writeCookie(reply, cookieNames.session, token, session.expiresAt)
       return reply.code(204).send()
     },

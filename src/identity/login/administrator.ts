@@ -1,12 +1,13 @@
-import { anonymous } from '../../postgres/index.ts'
+import { randomBytes } from 'node:crypto'
+import { AkashiError } from '../../foundation/index.ts'
+import { anonymous, type Session } from '../../postgres/index.ts'
 import { generatePassword } from '../passwords/index.ts'
+import { createUser } from '../users/index.ts'
 import type { LoginParts } from './parts.ts'
 import { setPassword } from './password-change.ts'
-import { registerUser } from './register.ts'
 
 const USERNAME = 'admin'
-/** Nobody's address, until the administrator gives theirs. */
-const EMAIL = 'admin@akashi.invalid'
+const SUFFIX_BYTES = 3
 
 export interface FirstAdministrator {
   readonly username: string
@@ -26,19 +27,27 @@ export async function createFirstAdministrator(
   if (present) return null
   const password = generatePassword()
   const hash = await passwords.hash(password)
-  const made = await accounts.transaction(anonymous, async (session) => {
-    const { rows: found } = await session.query<{ id: string }>(
-      `select id from auth.users where issuer = 'local' and username = $1`,
-      [USERNAME],
-    )
-    const id = found[0]?.id ?? (await registerUser(session, vault, { username: USERNAME, email: EMAIL }))
-    const { rows } = await session.query<{ made: boolean }>(
-      'select auth.make_first_administrator($1) as made',
-      [id],
-    )
-    if (rows[0]?.made !== true) return false
-    await setPassword(session, id, hash, true)
-    return true
-  })
-  return made ? { username: USERNAME, password } : null
+  try {
+    return await accounts.transaction(anonymous, async (session) => {
+      const username = await freeName(session)
+      const id = await createUser(session, vault, { username, email: `${username}@akashi.invalid` })
+      const { rows } = await session.query<{ made: boolean }>(
+        'select auth.make_first_administrator($1) as made',
+        [id],
+      )
+      if (rows[0]?.made !== true) throw new AkashiError('already_exists', 'there is an administrator')
+      await setPassword(session, id, hash, true)
+      return { username, password }
+    })
+  } catch (error) {
+    // Another server was faster: its administrator is the first, and its line has the password.
+    if (error instanceof AkashiError && error.code === 'already_exists') return null
+    throw error
+  }
+}
+
+/** Somebody who has the name already must not wake up as an administrator. */
+async function freeName(session: Session): Promise<string> {
+  const { rows } = await session.query('select from auth.users where username = $1', [USERNAME])
+  return rows.length === 0 ? USERNAME : `${USERNAME}-${randomBytes(SUFFIX_BYTES).toString('hex')}`
 }

@@ -49,7 +49,11 @@ export async function changePassword(
 }
 
 /** A one-time password for an account: shown once, good for one sign-in, to be changed there. Ends its sessions. */
-export async function resetPassword(parts: LoginParts, actor: Actor, userId: string): Promise<string> {
+export async function resetPassword(
+  parts: Pick<LoginParts, 'accounts' | 'passwords'>,
+  actor: Actor,
+  userId: string,
+): Promise<string> {
   const password = generatePassword()
   const hash = await parts.passwords.hash(password)
   await parts.accounts.transaction(actor, async (session) => {

@@ -2,10 +2,9 @@ import { createHash } from 'node:crypto'
 import { AkashiError, type OidcIssuer } from '../../foundation/index.ts'
 import type { Actor, Session } from '../../postgres/index.ts'
 import type { OidcIdentity } from '../oidc/index.ts'
-import type { User } from '../users/index.ts'
+import { createUser, type User } from '../users/index.ts'
 import { subjectIndex } from '../users/personal.ts'
 import type { LoginParts } from './parts.ts'
-import { registerUser } from './register.ts'
 
 /** What signing in needs to know of a provider's user. */
 export interface ProviderUser {
@@ -42,7 +41,7 @@ export async function providerUser(
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     try {
       await parts.accounts.transaction(actor, (session) =>
-        registerUser(session, parts.vault, {
+        createUser(session, parts.vault, {
           issuer: identity.issuer,
           subject: identity.subject,
           username: usernameOf(identity, attempt),

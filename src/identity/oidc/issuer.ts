@@ -14,7 +14,6 @@ import { AkashiError, type OidcIssuer } from '../../foundation/index.ts'
 const REFRESH_MS = 10 * 60_000
 /** Age in milliseconds beyond which keys serve no more, so that a withdrawn one ends. */
 const KEYS_MAX_AGE_MS = 60 * 60_000
-/** Milliseconds between two looks for a key that is not known, whatever tokens name it. */
 const UNKNOWN_KEY_MS = 30_000
 const TIMEOUT_S = 5
 const MS_PER_S = 1_000
@@ -26,7 +25,8 @@ export interface Issuer {
   readonly key: JWTVerifyGetKey
 }
 
-export function openIssuer(settings: OidcIssuer): Issuer {
+/** @param unknownKeyMs milliseconds between two looks for a key that is not known, whatever tokens name it */
+export function openIssuer(settings: OidcIssuer, unknownKeyMs: number = UNKNOWN_KEY_MS): Issuer {
   let known: { readonly configuration: Configuration; readonly at: number } | undefined
   let reading: Promise<Configuration> | undefined
   let keys:
@@ -58,7 +58,7 @@ export function openIssuer(settings: OidcIssuer): Issuer {
     if (keys?.url !== url) {
       const set = createRemoteJWKSet(new URL(url), {
         timeoutDuration: TIMEOUT_S * MS_PER_S,
-        cooldownDuration: UNKNOWN_KEY_MS,
+        cooldownDuration: unknownKeyMs,
         cacheMaxAge: KEYS_MAX_AGE_MS,
       })
       keys = { url, set, at: performance.now() }

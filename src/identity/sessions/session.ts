@@ -43,24 +43,20 @@ export interface NewSession {
 export async function authenticateSession(
   accounts: Database,
   token: string,
-  options: { readonly signal?: AbortSignal } = {},
 ): Promise<AuthenticatedSession | null> {
   const hash = sessionTokenHash(token)
   if (hash === null) return null
-  const { rows } = await accounts.transaction(
-    anonymous,
-    (session) =>
-      session.query<{
-        session_id: string
-        user_id: string
-        tenant_id: string | null
-        must_change: boolean
-        needs_factor: boolean
-        second_factor: boolean
-        authenticated_at: string
-        expires_at: string
-      }>('select * from auth.authenticate_session($1)', [hash]),
-    options,
+  const { rows } = await accounts.transaction(anonymous, (session) =>
+    session.query<{
+      session_id: string
+      user_id: string
+      tenant_id: string | null
+      must_change: boolean
+      needs_factor: boolean
+      second_factor: boolean
+      authenticated_at: string
+      expires_at: string
+    }>('select * from auth.authenticate_session($1)', [hash]),
   )
   const [row] = rows
   if (row === undefined) return null

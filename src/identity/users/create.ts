@@ -6,10 +6,11 @@ import { sealEmail, sealSubject } from './personal.ts'
 import { LOCAL_ISSUER, type NewUser, newUserSchema, parseUser } from './user.ts'
 
 /**
- * Makes a user and answers the id. The person's key is made first, so a failed insert may leave a key that
- * nothing was ever encrypted with.
+ * Makes a user, with the role that policy gives to everybody, and answers the id. The person's key is made
+ * first, so a failed insert may leave a key that nothing was ever encrypted with.
  *
- * @throws AkashiError invalid_input; already_exists when the username, the subject or the e-mail address
+ * @throws AkashiError invalid_input; forbidden unless the caller has users:write or the session is the
+ *   worker's, which signs people in; already_exists when the username, the subject or the e-mail address
  *   of the issuer is taken
  */
 export async function createUser(session: Session, vault: PersonVault, input: NewUser): Promise<string> {
@@ -21,9 +22,7 @@ export async function createUser(session: Session, vault: PersonVault, input: Ne
   const subject = await sealSubject(vault, id, user.subject ?? id)
   const email = await sealEmail(vault, id, user.email)
   await session.query(
-    `insert into auth.users (id, issuer, subject_encrypted, subject_index, username, display_name, email_encrypted, email_index,
-       email_masked, avatar_url, account_status, security_classification, tenant_id, compliance_tags)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+    'select auth.create_user($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
     [
       id,
       user.issuer,

@@ -1,7 +1,10 @@
+import { AkashiError } from '../../foundation/index.ts'
 import type { PersonVault } from '../../keys/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { emailIndex, openRow, subjectIndex, type UserRow, userColumns } from './personal.ts'
 import { LOCAL_ISSUER, type User } from './user.ts'
+
+const uuidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** null when there is none, or when the session may not see them. */
 export function readUser(session: Session, vault: PersonVault, id: string): Promise<User | null> {
@@ -46,4 +49,25 @@ async function one(
     values,
   )
   return rows[0] === undefined ? null : await openRow(vault, rows[0])
+}
+
+/**
+ * The id of whom an administrator names by id, username or e-mail; of any state and issuer. An erased person
+ * is found by id only, also when the account is gone.
+ *
+ * @throws AkashiError not_found; conflict when several users have the e-mail
+ */
+export async function resolveUserId(session: Session, vault: PersonVault, named: string): Promise<string> {
+  if (uuidPattern.test(named)) return named.toLowerCase()
+  const { rows } = await session.query<{ id: string }>(
+    `select id from auth.users where username = $1
+     union all select id from auth.users where email_index = $2 and not exists (select from auth.users where username = $1)`,
+    [named, await emailIndex(vault, named)],
+  )
+  const [found, another] = rows
+  if (found === undefined) throw new AkashiError('not_found', 'there is no such user')
+  if (another === undefined) return found.id
+  throw new AkashiError('conflict', 'users of several issuers have this e-mail', {
+    hint: 'name the user by username or id',
+  })
 }

@@ -1,6 +1,6 @@
 export { type ConversionResult, convertPlainUsers } from './convert.ts'
 export { createUser } from './create.ts'
-export { findUserByIdentity, findUserByLogin, readUser } from './find.ts'
+export { findUserByIdentity, findUserByLogin, readUser, resolveUserId } from './find.ts'
 export { listUsers, USERS_PAGE_LIMIT, type UserFilter, type UserPage } from './list.ts'
 export { setAccountStatus, setClassification, updateUser } from './update.ts'
 export {
@@ -15,3 +15,4 @@ export {
   type UserChange,
   userChangeSchema,
 } from './user.ts'
+export { viewUser, viewUsers } from './view.ts'

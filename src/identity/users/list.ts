@@ -9,14 +9,14 @@ export const USERS_PAGE_LIMIT = 200
 const DEFAULT_LIMIT = 50
 
 export interface UserFilter {
-  readonly status?: AccountStatus
-  readonly issuer?: string
-  readonly tenantId?: string
+  readonly status?: AccountStatus | undefined
+  readonly issuer?: string | undefined
+  readonly tenantId?: string | undefined
   /** Beginning of the username. Personal columns are encrypted: an address is looked up whole. */
-  readonly usernamePrefix?: string
-  readonly limit?: number
+  readonly usernamePrefix?: string | undefined
+  readonly limit?: number | undefined
   /** `next` of the page before. */
-  readonly cursor?: string
+  readonly cursor?: string | undefined
 }
 
 export interface UserPage {

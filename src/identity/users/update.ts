@@ -1,4 +1,3 @@
-import { AkashiError } from '../../foundation/index.ts'
 import type { PersonVault } from '../../keys/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { sealEmail } from './personal.ts'
@@ -10,7 +9,12 @@ import {
   userChangeSchema,
 } from './user.ts'
 
-/** `not_found` when there is none, when the session may not change it, or when the person was erased. */
+/**
+ * Names are changed by the user themselves or with users:write; their own e-mail only in a session of the
+ * worker's login, whose caller has verified it.
+ *
+ * @throws AkashiError invalid_input, forbidden, already_exists; not_found also when the person was erased
+ */
 export async function updateUser(
   session: Session,
   vault: PersonVault,
@@ -18,45 +22,35 @@ export async function updateUser(
   change: UserChange,
 ): Promise<void> {
   const { username, displayName, email, avatarUrl } = parseUser(userChangeSchema, change)
-  const columns: Record<string, unknown> = {
+  const names = {
     ...(username === undefined ? {} : { username }),
     ...(displayName === undefined ? {} : { display_name: displayName }),
     ...(avatarUrl === undefined ? {} : { avatar_url: avatarUrl }),
-    ...(email === undefined ? {} : { ...(await sealEmail(vault, id, email)), email: null }),
   }
-  const names = Object.keys(columns)
-  if (names.length === 0) return
-  await changeOne(session, id, names.map((name, at) => `${name} = $${at + 2}`).join(', '), [
-    ...Object.values(columns),
+  const sealed = email === undefined ? undefined : await sealEmail(vault, id, email)
+  await session.query('select auth.change_user($1, $2, $3, $4, $5)', [
+    id,
+    names,
+    sealed?.email_encrypted ?? null,
+    sealed?.email_index ?? null,
+    sealed?.email_masked ?? null,
   ])
 }
 
-/** Erasing a person is `eraseUser`, not a state that is set: it cannot be taken back. */
+/** With users:write, of somebody of no higher tier. Erasing a person is `eraseUser`: it cannot be taken back. */
 export async function setAccountStatus(
   session: Session,
   id: string,
   status: Exclude<AccountStatus, 'deleted'>,
 ): Promise<void> {
-  await changeOne(session, id, 'account_status = $2', [status])
+  await session.query('select auth.set_account_status($1, $2)', [id, status])
 }
 
+/** With users:admin, of somebody of no higher tier; nobody's own. */
 export async function setClassification(
   session: Session,
   id: string,
   classification: Classification,
 ): Promise<void> {
-  await changeOne(session, id, 'security_classification = $2', [classification])
-}
-
-async function changeOne(
-  session: Session,
-  id: string,
-  assignments: string,
-  values: readonly unknown[],
-): Promise<void> {
-  const { rowCount } = await session.query(
-    `update auth.users set ${assignments} where id = $1 and account_status <> 'deleted'`,
-    [id, ...values],
-  )
-  if (rowCount === 0) throw new AkashiError('not_found', 'there is no such user, or they were erased')
+  await session.query('select auth.set_classification($1, $2)', [id, classification])
 }
