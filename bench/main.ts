@@ -8,6 +8,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   seal: async () => (await import('./seal.ts')).seal,
   verify: async () => (await import('./verify.ts')).verify,
   ingest: async () => (await import('./ingest.ts')).ingest,
+  login: async () => (await import('./login.ts')).login,
+  apikey: async () => (await import('./apikey.ts')).apikey,
   start: async () => (await import('./start.ts')).start,
 }
 

@@ -15,6 +15,7 @@ create role akashi_reader login;
 create role akashi_security_admin login;
 
 create role akashi_worker login;
+grant akashi_app to akashi_worker;
 
 -- Schemas
 
@@ -600,6 +601,26 @@ grant insert (session_id) on auth.login_attempts to akashi_app;
 grant insert (request_id) on auth.login_attempts to akashi_app;
 grant insert (trace_id) on auth.login_attempts to akashi_app;
 grant insert (tenant_id) on auth.login_attempts to akashi_app;
+
+create table auth.login_throttles (
+  key bytea not null,
+  failures integer default 0 not null,
+  window_started timestamp with time zone default clock_timestamp() not null,
+  locked_until timestamp with time zone,
+  announced boolean default false not null,
+  expires_at timestamp with time zone not null,
+  constraint login_throttles_failures_check CHECK ((failures >= 0)),
+  constraint login_throttles_key_check CHECK ((octet_length(key) = 32)),
+  constraint login_throttles_pkey PRIMARY KEY (key)
+);
+alter table auth.login_throttles owner to akashi_owner;
+comment on table auth.login_throttles is 'Counters that live for minutes; the record of each attempt is auth.login_attempts.';
+comment on column auth.login_throttles.key is 'SHA-256 of what is counted.';
+comment on column auth.login_throttles.announced is 'The event account_locked was recorded for this lock.';
+CREATE INDEX login_throttles_expires_idx ON auth.login_throttles USING btree (expires_at);
+alter table auth.login_throttles enable row level security;
+alter table auth.login_throttles force row level security;
+create policy login_throttles_owner on auth.login_throttles for all to akashi_owner using (true) with check (true);
 
 create table auth.mfa_factors (
   id uuid default gen_random_uuid() not null,
@@ -2919,6 +2940,99 @@ begin
 end
 $function$;
 alter function auth.assign_default_role(user_id uuid) owner to akashi_owner;
+grant execute on function auth.assign_default_role(user_id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.authenticate_session(token_hash bytea)
+ RETURNS TABLE(session_id uuid, user_id uuid, tenant_id text, must_change boolean, needs_factor boolean, second_factor boolean, authenticated_at timestamp with time zone, expires_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  found_session auth.user_sessions;
+  found_tenant text;
+begin
+  select s.* into found_session from auth.user_sessions s
+  where s.session_token_hash = token_hash and s.revoked_at is null and s.expires_at > now()
+    and s.last_activity > now() - auth.policy_minutes('session.idle_minutes');
+  if not found then
+    return;
+  end if;
+  select u.tenant_id into found_tenant from auth.users u where u.id = found_session.user_id and u.is_active;
+  if not found then
+    return;
+  end if;
+  if found_session.last_activity < now() - interval '1 minute' then
+    update auth.user_sessions set last_activity = now() where id = (
+      select s.id from auth.user_sessions s
+      where s.id = found_session.id and s.last_activity = found_session.last_activity for update skip locked);
+  end if;
+  return query select found_session.id, found_session.user_id, found_tenant,
+    coalesce((select auth.password_due(c) from auth.local_credentials c where c.user_id = found_session.user_id), false)
+      and 'pwd' = any (found_session.authentication_methods),
+    not found_session.security_validated and auth.needs_factor(found_session.user_id),
+    found_session.security_validated, found_session.authenticated_at, found_session.expires_at;
+end
+$function$;
+alter function auth.authenticate_session(token_hash bytea) owner to akashi_owner;
+grant execute on function auth.authenticate_session(token_hash bytea) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.begin_login(user_id uuid, identifier_hash bytea)
+ RETURNS TABLE(wait_seconds integer, password_hash text, password_changed_at timestamp with time zone, must_change boolean, password_expired boolean, account_active boolean, has_factor boolean)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  who constant audit.request_context := audit.request_context();
+  account constant bytea := auth.throttled_account(begin_login.user_id, begin_login.identifier_hash);
+  pair constant bytea := auth.throttle_key('pair', account, who.ip_address);
+  place constant bytea := auth.throttle_key('address', null, who.ip_address);
+  everywhere constant bytea := auth.throttle_key('account', account, null);
+  seconds integer;
+begin
+  if not who.verified then
+    raise exception 'signing in needs a signed context' using errcode = 'insufficient_privilege';
+  end if;
+  delete from auth.login_throttles where key in (
+    select key from auth.login_throttles where expires_at < clock_timestamp() limit 20 for update skip locked);
+  -- Always in this order, so that two attempts cannot wait for each other.
+  seconds := auth.reserve_attempt(pair, (auth.policy('lockout.threshold'))::integer);
+  if seconds = 0 then
+    seconds := auth.reserve_attempt(place, (auth.policy('lockout.address_threshold'))::integer);
+    if seconds > 0 then
+      perform auth.release_attempt(pair);
+    else
+      seconds := auth.reserve_attempt(everywhere, (auth.policy('lockout.account_threshold'))::integer);
+      -- Guesses from everywhere must not lock the owner out: where they signed in before, they still may.
+      if seconds > 0 and exists (
+        select from auth.login_attempts a
+        where a.user_id = begin_login.user_id and a.result = 'success' and a.ip_address = who.ip_address)
+      then
+        seconds := 0;
+      end if;
+      if seconds > 0 then
+        perform auth.release_attempt(pair), auth.release_attempt(place);
+      end if;
+    end if;
+  end if;
+  if seconds > 0 then
+    return query select seconds, null::text, null::timestamptz, null::boolean, null::boolean, null::boolean, null::boolean;
+    return;
+  end if;
+  return query
+    select 0, c.password_hash, c.changed_at,
+      coalesce(auth.password_due(c), false), coalesce(c.expires_at <= now(), false), coalesce(u.is_active, false),
+      auth.has_factor(u.id)
+    from (select begin_login.user_id as id) as asked
+    left join auth.users u on u.id = asked.id
+    left join auth.local_credentials c on c.user_id = asked.id;
+end
+$function$;
+alter function auth.begin_login(user_id uuid, identifier_hash bytea) owner to akashi_owner;
+grant execute on function auth.begin_login(user_id uuid, identifier_hash bytea) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.caller_rank()
  RETURNS integer
@@ -3206,10 +3320,10 @@ CREATE OR REPLACE FUNCTION auth.create_user(id uuid, issuer text, subject_encryp
  SET search_path TO ''
 AS $function$
 begin
-  if not auth.is_sign_in() then
+  if not auth.is_server() then
     perform auth.require_permission('users:write');
   end if;
-  if create_user.security_classification <> 'internal' and not auth.is_sign_in() then
+  if create_user.security_classification <> 'internal' and not auth.is_server() then
     perform auth.require_permission('users:admin');
   end if;
   insert into auth.users (id, issuer, subject_encrypted, subject_index, username, display_name, email_encrypted, email_index,
@@ -3383,6 +3497,29 @@ $function$;
 alter function auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone) owner to akashi_owner;
 grant execute on function auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone) to akashi_app;
 
+CREATE OR REPLACE FUNCTION auth.has_administrator()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select exists (
+    select from auth.user_roles ur join auth.roles r on r.id = ur.role_id where r.name = 'sys_admin')
+$function$;
+alter function auth.has_administrator() owner to akashi_owner;
+grant execute on function auth.has_administrator() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.has_factor(user_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select exists (select from auth.mfa_factors f where f.user_id = has_factor.user_id and f.confirmed_at is not null)
+$function$;
+alter function auth.has_factor(user_id uuid) owner to akashi_owner;
+grant execute on function auth.has_factor(user_id uuid) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION auth.has_permission(permission text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3434,7 +3571,7 @@ $function$;
 alter function auth.is_administrator() owner to akashi_owner;
 comment on function auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
 
-CREATE OR REPLACE FUNCTION auth.is_sign_in()
+CREATE OR REPLACE FUNCTION auth.is_server()
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -3443,7 +3580,7 @@ AS $function$
   select auth.current_user_id() is null and auth.current_session_id() is null
     and pg_has_role(session_user, 'akashi_worker', 'member')
 $function$;
-alter function auth.is_sign_in() owner to akashi_owner;
+alter function auth.is_server() owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION auth.keep_last_administrator()
  RETURNS trigger
@@ -3525,6 +3662,28 @@ AS $function$
 $function$;
 alter function auth.key_owner_has(key auth.api_keys, permission text) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION auth.make_first_administrator(user_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+begin
+  lock table auth.user_roles in share row exclusive mode;
+  if auth.has_administrator() then
+    return false;
+  end if;
+  select * into role from auth.roles r where r.name = 'sys_admin';
+  insert into auth.user_roles (user_id, role_id) values (make_first_administrator.user_id, role.id);
+  perform auth.record_grant('role_granted', role, 'user', make_first_administrator.user_id, '{"reason": "first administrator"}');
+  return true;
+end
+$function$;
+alter function auth.make_first_administrator(user_id uuid) owner to akashi_owner;
+grant execute on function auth.make_first_administrator(user_id uuid) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION auth.managed_user(user_id uuid, permission text)
  RETURNS auth.users
  LANGUAGE plpgsql
@@ -3534,7 +3693,9 @@ AS $function$
 declare
   person auth.users;
 begin
-  perform auth.require_permission(permission);
+  if not auth.is_server() then
+    perform auth.require_permission(permission);
+  end if;
   select * into person from auth.users u where u.id = user_id for no key update;
   if not found or person.is_deleted then
     raise exception 'there is no such user, or they were erased' using errcode = 'no_data_found';
@@ -3543,7 +3704,7 @@ begin
     raise exception 'nobody does this to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
-  if auth.user_rank(person.id) > auth.caller_rank() then
+  if not auth.is_server() and auth.user_rank(person.id) > auth.caller_rank() then
     raise exception 'the user is of a higher tier than the caller' using errcode = 'insufficient_privilege',
       hint = 'somebody of that tier has to do it';
   end if;
@@ -3551,6 +3712,20 @@ begin
 end
 $function$;
 alter function auth.managed_user(user_id uuid, permission text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.needs_factor(user_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select exists (
+    select from auth.user_roles ur join auth.roles r on r.id = ur.role_id
+    where ur.user_id = needs_factor.user_id and (ur.expires_at is null or ur.expires_at > now())
+      and auth.policy('mfa.required_tiers') ? r.tier)
+$function$;
+alter function auth.needs_factor(user_id uuid) owner to akashi_owner;
+grant execute on function auth.needs_factor(user_id uuid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.owns_key(key auth.api_keys)
  RETURNS boolean
@@ -3562,6 +3737,32 @@ AS $function$
     and not exists (select from auth.api_keys k where k.id = auth.current_session_id())
 $function$;
 alter function auth.owns_key(key auth.api_keys) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.password_due(credential auth.local_credentials)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select credential.must_change
+    or ((auth.policy('password.max_age_days'))::integer > 0
+        and credential.changed_at + make_interval(days => (auth.policy('password.max_age_days'))::integer) <= now())
+$function$;
+alter function auth.password_due(credential auth.local_credentials) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.password_hashes(user_id uuid)
+ RETURNS TABLE(password_hash text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select c.password_hash from auth.local_credentials c where c.user_id = password_hashes.user_id
+  union all
+  (select h.password_hash from auth.password_history h where h.user_id = password_hashes.user_id
+   order by h.created_at desc limit (auth.policy('password.history'))::integer)
+$function$;
+alter function auth.password_hashes(user_id uuid) owner to akashi_owner;
+grant execute on function auth.password_hashes(user_id uuid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.permission_id(permission text)
  RETURNS uuid
@@ -3605,6 +3806,16 @@ grant execute on function auth.policy(key text) to akashi_policy;
 grant execute on function auth.policy(key text) to akashi_security_admin;
 grant execute on function auth.policy(key text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION auth.policy_minutes(key text)
+ RETURNS interval
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select make_interval(mins => (auth.policy(policy_minutes.key))::integer)
+$function$;
+alter function auth.policy_minutes(key text) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[])
  RETURNS boolean
  LANGUAGE sql
@@ -3623,6 +3834,20 @@ AS $function$
   end
 $function$;
 alter function auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[]) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select security.record_event(record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
+    user_id => record_authentication.user_id, session_id => record_authentication.session_id,
+    resource_type => 'user', resource_id => record_authentication.user_id::text, action_performed => 'sign_in',
+    result => case record_authentication.event_type when 'authentication_failure' then 'failure' else 'success' end,
+    ocsf_class_uid => case when record_authentication.event_type like 'authentication%' then 3002 else 3001 end,
+    event_details => details)
+$function$;
+alter function auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION auth.record_grant(event text, role auth.roles, target_type text, target_id uuid, detail jsonb)
  RETURNS void
@@ -3661,6 +3886,48 @@ end
 $function$;
 alter function auth.refuse_tier(tier text) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION auth.release_attempt(throttle bytea, unlock boolean DEFAULT true)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  update auth.login_throttles set failures = greatest(failures - 1, 0), locked_until = case when not unlock then locked_until end
+  where key = throttle
+$function$;
+alter function auth.release_attempt(throttle bytea, unlock boolean) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.remove_factors(user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from auth.mfa_factors f where f.user_id = remove_factors.user_id;
+  delete from auth.recovery_codes c where c.user_id = remove_factors.user_id;
+  perform auth.record_authentication('mfa_removed', 'medium', remove_factors.user_id, null, '{}');
+end
+$function$;
+alter function auth.remove_factors(user_id uuid) owner to akashi_owner;
+grant execute on function auth.remove_factors(user_id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.renew_session(token_hash bytea, methods text[], second_factor boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update auth.user_sessions s set session_token_hash = token_hash, authenticated_at = now(),
+    security_validated = s.security_validated or second_factor,
+    authentication_methods = array(select distinct unnest(s.authentication_methods || methods) order by 1)
+  where s.id = (select auth.current_session_id()) and s.user_id = (select auth.current_user_id()) and s.revoked_at is null;
+  return found;
+end
+$function$;
+alter function auth.renew_session(token_hash bytea, methods text[], second_factor boolean) owner to akashi_owner;
+grant execute on function auth.renew_session(token_hash bytea, methods text[], second_factor boolean) to akashi_app;
+
 CREATE OR REPLACE FUNCTION auth.require_permission(permission text)
  RETURNS void
  LANGUAGE plpgsql
@@ -3677,6 +3944,41 @@ $function$;
 alter function auth.require_permission(permission text) owner to akashi_owner;
 comment on function auth.require_permission(permission text) is 'Fails unless the caller has the permission, or administers the database.';
 grant execute on function auth.require_permission(permission text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.reserve_attempt(throttle bytea, threshold integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  counted auth.login_throttles;
+  moment timestamptz;
+  counting constant interval := auth.policy_minutes('lockout.window_minutes');
+  waiting constant interval := auth.policy_minutes('lockout.duration_minutes');
+begin
+  insert into auth.login_throttles as t (key, expires_at) values (throttle, clock_timestamp() + counting)
+  on conflict (key) do update set expires_at = greatest(t.expires_at, excluded.expires_at)
+  returning * into counted;
+  -- The row is locked from here on; the time is asked after the wait for it.
+  moment := clock_timestamp();
+  if counted.locked_until > moment then
+    return ceil(extract(epoch from counted.locked_until - moment));
+  end if;
+  if counted.locked_until is not null or counted.window_started + counting <= moment then
+    counted.failures := 0;
+    counted.window_started := moment;
+  end if;
+  update auth.login_throttles set
+    failures = counted.failures + 1,
+    window_started = counted.window_started,
+    locked_until = case when counted.failures + 1 >= threshold then moment + waiting end,
+    announced = false,
+    expires_at = moment + greatest(counting, waiting)
+  where key = throttle;
+  return 0;
+end
+$function$;
+alter function auth.reserve_attempt(throttle bytea, threshold integer) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION auth.revoke_api_key(key_id uuid, reason text DEFAULT NULL::text)
  RETURNS boolean
@@ -3790,6 +4092,24 @@ end
 $function$;
 alter function auth.revoke_service_role(account_name text, role_name text) owner to akashi_owner;
 grant execute on function auth.revoke_service_role(account_name text, role_name text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.revoke_sessions(user_id uuid, kept uuid DEFAULT NULL::uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  ended integer;
+begin
+  update auth.user_sessions s set revoked_at = now(), status = 'offline'
+  where s.user_id = revoke_sessions.user_id and s.revoked_at is null and s.id is distinct from kept;
+  get diagnostics ended = row_count;
+  return ended;
+end
+$function$;
+alter function auth.revoke_sessions(user_id uuid, kept uuid) owner to akashi_owner;
+grant execute on function auth.revoke_sessions(user_id uuid, kept uuid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.role_to_grant(role_name text)
  RETURNS auth.roles
@@ -3977,6 +4297,31 @@ alter function auth.set_classification(user_id uuid, security_classification tex
 grant execute on function auth.set_classification(user_id uuid, security_classification text) to akashi_app;
 grant execute on function auth.set_classification(user_id uuid, security_classification text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION auth.set_password(user_id uuid, password_hash text, one_time boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  kept constant integer := (auth.policy('password.history'))::integer;
+begin
+  insert into auth.password_history (user_id, password_hash)
+  select c.user_id, c.password_hash from auth.local_credentials c where c.user_id = set_password.user_id;
+  delete from auth.password_history where id in (
+    select h.id from auth.password_history h where h.user_id = set_password.user_id order by h.created_at desc offset kept);
+  insert into auth.local_credentials as c (user_id, password_hash, must_change, expires_at)
+  values (set_password.user_id, set_password.password_hash, one_time,
+    case when one_time then now() + make_interval(hours => (auth.policy('password.one_time_hours'))::integer) end)
+  on conflict (user_id) do update set password_hash = excluded.password_hash, must_change = excluded.must_change,
+    expires_at = excluded.expires_at, changed_at = now();
+  perform auth.record_authentication('password_changed', 'info', set_password.user_id, null, jsonb_build_object('one_time', one_time));
+end
+$function$;
+alter function auth.set_password(user_id uuid, password_hash text, one_time boolean) owner to akashi_owner;
+grant execute on function auth.set_password(user_id uuid, password_hash text, one_time boolean) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION auth.set_policy(key text, value jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -4017,6 +4362,79 @@ end
 $function$;
 alter function auth.set_service_account_active(account_name text, active boolean) owner to akashi_owner;
 grant execute on function auth.set_service_account_active(account_name text, active boolean) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text DEFAULT NULL::text, session_id uuid DEFAULT NULL::uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  who constant audit.request_context := audit.request_context();
+  account constant bytea := auth.throttled_account(settle_login.user_id, settle_login.identifier_hash);
+  pair constant bytea := auth.throttle_key('pair', account, who.ip_address);
+  guess constant boolean := settle_login.method in ('password', 'totp', 'recovery_code');
+  locked boolean := false;
+begin
+  if not who.verified then
+    raise exception 'signing in needs a signed context' using errcode = 'insufficient_privilege';
+  end if;
+  if guess and outcome in ('success', 'partial', 'denied') then
+    if outcome = 'success' then
+      delete from auth.login_throttles where key = pair;
+    else
+      perform auth.release_attempt(pair);
+    end if;
+    perform auth.release_attempt(auth.throttle_key('address', null, who.ip_address));
+    perform auth.release_attempt(auth.throttle_key('account', account, null), false);
+  elsif guess and outcome = 'failure' then
+    update auth.login_throttles set announced = true
+    where key = pair and locked_until > clock_timestamp() and not announced;
+    locked := found;
+  end if;
+  insert into auth.login_attempts (user_id, issuer, identifier_hash, method, result, failure_reason, counted, ip_address,
+    user_agent, session_id, request_id, trace_id, tenant_id)
+  values (settle_login.user_id, settle_login.issuer, settle_login.identifier_hash, settle_login.method,
+    case outcome when 'partial' then 'success' when 'locked' then 'denied' else outcome end, reason, outcome = 'failure',
+    who.ip_address, who.user_agent, settle_login.session_id, who.request_id, who.trace_id, who.tenant_id);
+  if outcome = 'success' then
+    update auth.users set last_login_at = now() where id = settle_login.user_id;
+  end if;
+  if outcome in ('success', 'failure', 'denied') then
+    perform auth.record_authentication(case outcome when 'success' then 'authentication_success' else 'authentication_failure' end,
+      case outcome when 'success' then 'info' else 'low' end, settle_login.user_id, settle_login.session_id,
+      jsonb_strip_nulls(jsonb_build_object('method', settle_login.method, 'reason', reason)));
+  end if;
+  if locked then
+    perform auth.record_authentication('account_locked', 'medium', settle_login.user_id, null,
+      jsonb_build_object('method', settle_login.method, 'scope', 'account and address'));
+  end if;
+end
+$function$;
+alter function auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text, session_id uuid) owner to akashi_owner;
+grant execute on function auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text, session_id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.throttle_key(scope text, account bytea, address inet)
+ RETURNS bytea
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select sha256(convert_to(concat_ws('|', scope, encode(account, 'hex'),
+    case when family(address) = 6 then host(network(set_masklen(address, 64))) else host(address) end), 'UTF8'))
+$function$;
+alter function auth.throttle_key(scope text, account bytea, address inet) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.throttled_account(user_id uuid, identifier_hash bytea)
+ RETURNS bytea
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select coalesce(uuid_send(user_id), identifier_hash)
+$function$;
+alter function auth.throttled_account(user_id uuid, identifier_hash bytea) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION auth.tier_rank(tier text)
  RETURNS integer
@@ -4099,6 +4517,18 @@ alter function auth.update_updated_at() owner to akashi_owner;
 grant execute on function auth.update_updated_at() to akashi_app;
 grant execute on function auth.update_updated_at() to akashi_security_admin;
 grant execute on function auth.update_updated_at() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.upgrade_password_hash(user_id uuid, former text, better text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update auth.local_credentials c set password_hash = better
+  where c.user_id = upgrade_password_hash.user_id and c.password_hash = former
+$function$;
+alter function auth.upgrade_password_hash(user_id uuid, former text, better text) owner to akashi_owner;
+grant execute on function auth.upgrade_password_hash(user_id uuid, former text, better text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.user_has_permission(user_id uuid, permission text)
  RETURNS boolean

@@ -32,8 +32,8 @@ export async function serve(
     const connections = await findConnections(settings)
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
-    const node = await openNode({ settings, version, log, connections, keyring, database, store }, cleanup)
-    node.announce(onReady)
+    const node = await openNode({ settings, version, log, connections, database, store, keyring }, cleanup)
+    await node.announce(onReady)
     await aborted(signal)
   } finally {
     await cleanup.disposeAsync()

@@ -13,4 +13,8 @@ export type Settings = Pick<
   | 'keysPassphrase'
   | 'poolSize'
   | 'statementTimeoutMs'
+  | 'publicUrl'
+  | 'trustedProxies'
+  | 'breachedPasswords'
+  | 'oidcIssuers'
 >

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
+import { systemClock } from '../../src/foundation/index.ts'
 import {
   buildApp,
   type HttpLimits,
@@ -9,8 +10,7 @@ import {
   type Services,
   type ThreadState,
 } from '../../src/http/index.ts'
-
-export const KEY = 'a-bootstrap-key-of-the-tests'
+import { openBreachedPasswords, openPasswords, openSealer } from '../../src/identity/index.ts'
 
 export const thread: ThreadState = {
   events: 519,
@@ -49,6 +49,25 @@ const noKeyring: Services['keyring'] = {
   close: () => Promise.resolve(),
 }
 
+const noIdentity: Services['identity'] = {
+  login: {
+    app: { ...noDatabase, role: 'app' },
+    accounts: { ...noDatabase, role: 'worker' },
+    vault: {
+      encrypt: () => Promise.reject(new Error('there is no vault here')),
+      decrypt: () => Promise.reject(new Error('there is no vault here')),
+      blindIndex: async () => Buffer.alloc(32),
+    },
+    passwords: openPasswords(),
+    breached: openBreachedPasswords(),
+    sealer: openSealer({ blindIndex: async () => Buffer.alloc(32) }),
+    clock: systemClock,
+  },
+  issuers: [],
+  publicUrl: undefined,
+  rules: () => Promise.reject(new Error('there is no database here')),
+}
+
 export function fakeServices(changes: Partial<Services> = {}): Services {
   return {
     version: '0.0.0-test',
@@ -56,11 +75,11 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     readiness: async () => [{ name: 'database', ok: true, detail: 'answers' }],
     threadState: async () => thread,
     trail: noDatabase,
-    app: noDatabase,
-    vault: { encrypt: noKeys, decrypt: noKeys, blindIndex: noKeys },
+    app: { ...noDatabase, role: 'app' },
     keyring: noKeyring,
     metrics: new Registry(),
-    bootstrapKey: (presented) => presented === KEY,
+    identity: noIdentity,
+    trustedProxies: [],
     ...changes,
   }
 }

@@ -20,6 +20,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'auth.context_keys': {},
   'auth.local_credentials': {},
   'auth.login_attempts': { app: 'S', worker: 'S', security_admin: 'S' },
+  'auth.login_throttles': {},
   'auth.mfa_factors': { app: 'SID' },
   'auth.password_history': {},
   'auth.permissions': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },

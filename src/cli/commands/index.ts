@@ -1,5 +1,6 @@
 /** Every verb. A verb is one file that registers itself and imports what is heavy when it runs. */
 import type { Register } from '../invocation.ts'
+import { apikeys } from './apikeys.ts'
 import { audit } from './audit.ts'
 import { doctor } from './doctor.ts'
 import { ingest } from './ingest.ts'
@@ -8,9 +9,11 @@ import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
 import { partitions } from './partitions.ts'
 import { protect, unprotect } from './protect.ts'
+import { roles } from './roles.ts'
 import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
+import { users } from './users.ts'
 import { verify } from './verify.ts'
 import { witness } from './witness.ts'
 
@@ -32,4 +35,7 @@ export const commands: readonly Register[] = [
   keys,
   partitions,
   jobs,
+  users,
+  roles,
+  apikeys,
 ]

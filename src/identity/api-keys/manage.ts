@@ -15,10 +15,11 @@ export interface ApiKey {
   readonly serviceAccountId: string | null
   /** The key that this one succeeded. */
   readonly replaces: string | null
-  readonly expiresAt: Date | null
-  readonly lastUsedAt: Date | null
+  /** RFC 3339, as all times here. */
+  readonly expiresAt: string | null
+  readonly lastUsedAt: string | null
   readonly isActive: boolean
-  readonly createdAt: Date
+  readonly createdAt: string
 }
 
 /** A key and, this once, the key itself. */

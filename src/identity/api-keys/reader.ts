@@ -20,7 +20,7 @@ export interface StoredKey {
   readonly permissions: readonly string[]
   readonly user_id: string | null
   readonly service_account_id: string | null
-  readonly expires_at: Date | null
+  readonly expires_at: string | null
   readonly state: 'valid' | 'revoked' | 'expired' | 'owner_inactive'
 }
 

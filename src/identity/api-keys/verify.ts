@@ -16,7 +16,8 @@ export interface ApiKeyCaller {
   /** Exactly one of the two owners is there. */
   readonly userId: string | null
   readonly serviceAccountId: string | null
-  readonly expiresAt: Date | null
+  /** RFC 3339 */
+  readonly expiresAt: string | null
   /** For the transactions of this caller: the key is what they showed, in place of a session. */
   readonly actor: Pick<Actor, 'userId' | 'sessionId' | 'subject'>
 }

@@ -16,7 +16,8 @@ export interface Policy {
   readonly allowed: readonly string[] | null
   readonly unit: string | null
   readonly description: string
-  readonly updatedAt: Date
+  /** RFC 3339 */
+  readonly updatedAt: string
   readonly lastModifiedBy: string | null
 }
 

@@ -34,7 +34,7 @@ export async function requirePermission(
 ): Promise<void> {
   const allowed = await database.transaction(actor, async (session) => {
     if (await hasPermission(session, permission)) return true
-    await recordDenial(session, actor, permission)
+    await writeDenial(session, actor, permission)
     return false
   })
   if (allowed) return
@@ -49,7 +49,16 @@ export async function requirePermission(
   })
 }
 
-async function recordDenial(session: Session, actor: Actor, permission: PermissionName): Promise<void> {
+/** Records a refusal that was decided elsewhere, such as by a function of the database. */
+export async function recordDenial(
+  database: Database,
+  actor: Actor,
+  permission: PermissionName,
+): Promise<void> {
+  await database.transaction(actor, (session) => writeDenial(session, actor, permission))
+}
+
+async function writeDenial(session: Session, actor: Actor, permission: PermissionName): Promise<void> {
   await session.query(
     `select audit.record_action('permission_denied', 'deny', 'permission', $1, 'FAILURE', $2, error_code => 'forbidden')`,
     [permission, JSON.stringify({ endpoint: actor.apiEndpoint ?? null })],

@@ -1,4 +1,4 @@
-export { currentPermissions, hasPermission, requirePermission } from './decide.ts'
+export { currentPermissions, hasPermission, recordDenial, requirePermission } from './decide.ts'
 export {
   createRole,
   deleteRole,
@@ -8,10 +8,12 @@ export {
   revokePermission,
   revokeRole,
 } from './grants.ts'
+export { userIdOf } from './holder.ts'
 export {
   type Action,
   actions,
   type PermissionName,
+  permissionNamed,
   permissionPattern,
   type Tier,
   tiers,

@@ -25,9 +25,10 @@ export interface Grant {
   readonly role: string
   readonly tier: Tier
   readonly assignedBy: string | null
-  readonly assignedAt: Date
+  /** RFC 3339, as all times here. */
+  readonly assignedAt: string
   /** Null is for good. */
-  readonly expiresAt: Date | null
+  readonly expiresAt: string | null
   readonly inForce: boolean
 }
 
