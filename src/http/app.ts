@@ -102,12 +102,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       apiKeyRoutes(v1, services)
       serviceAccountRoutes(v1, services)
       policyRoutes(v1, services)
-      userRoutes(v1, {
-        app: services.app,
-        vault: services.identity.login.vault,
-        keyring: services.keyring,
-        beforeErasure: requireStepUp(services.identity),
-      })
+      userRoutes(v1, { ...services, beforeErasure: requireStepUp(services.identity) })
       chatRoutes(v1, services)
       done()
     },

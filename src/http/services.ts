@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { Issuer, LoginParts, LoginRules } from '../identity/index.ts'
-import type { Keyring } from '../keys/index.ts'
+import type { Keyring, PersonVault } from '../keys/index.ts'
 import type { Database } from '../postgres/index.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -33,6 +33,8 @@ export interface Services {
   readonly trail: Database
   /** Of the role `app`: row-level security decides what whoever asks finds. */
   readonly app: Database
+  /** Opens personal columns. */
+  readonly vault: PersonVault
   /** Destroys the keys of persons. */
   readonly keyring: Keyring
   readonly metrics: Registry

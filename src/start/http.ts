@@ -15,10 +15,10 @@ export interface NodeParts {
   readonly version: string
   readonly log: Logger
   readonly connections: Connections
+  readonly keyring: Keyring
   /** Of the role `worker`: reads what the page and the metrics show. */
   readonly database: Database
   readonly store: ObjectStore
-  readonly keyring: Keyring
 }
 
 export interface Ready {
@@ -40,7 +40,7 @@ export async function openNode(
   const trail = connections.open('security_admin', { poolSize: settings.poolSize, contextKey: key })
   cleanup.defer(() => trail.close())
   const identity = await openIdentity({ settings, connections, keyring, contextKey: key }, cleanup)
-  const http = await serveHttp({ ...rest, settings, trail, keyring, identity })
+  const http = await serveHttp({ ...rest, settings, keyring, trail, identity })
   cleanup.defer(() => http.close())
   return {
     url: http.url,
@@ -71,7 +71,7 @@ interface HttpServer {
 
 /** Serves HTTP until it is closed; requests under way may finish. */
 async function serveHttp(parts: HttpParts): Promise<HttpServer> {
-  const { version, log, database, trail, store, keyring, identity } = parts
+  const { version, log, database, trail, keyring, store, identity } = parts
   const { host, port, trustedProxies } = parts.settings
   const http = buildApp({
     version,
@@ -79,6 +79,7 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
     trail,
     app: identity.login.app,
     keyring,
+    vault: identity.login.vault,
     metrics: openMetrics(() => threadState(database)),
     identity,
     trustedProxies,

@@ -33,22 +33,6 @@ const noDatabase: Services['trail'] = {
   close: () => Promise.resolve(),
 }
 
-const noKeys = () => Promise.reject(new Error('there is no keyring here'))
-const noKeyring: Services['keyring'] = {
-  location: 'none:',
-  ensure: noKeys,
-  list: noKeys,
-  sign: noKeys,
-  publicKey: noKeys,
-  secret: noKeys,
-  rotate: noKeys,
-  rotateWrapping: noKeys,
-  countPersonKeys: noKeys,
-  state: noKeys,
-  destroy: noKeys,
-  close: () => Promise.resolve(),
-}
-
 const noIdentity: Services['identity'] = {
   login: {
     app: { ...noDatabase, role: 'app' },
@@ -68,6 +52,22 @@ const noIdentity: Services['identity'] = {
   rules: () => Promise.reject(new Error('there is no database here')),
 }
 
+const noKeys = () => Promise.reject(new Error('there is no keyring here'))
+const noKeyring: Services['keyring'] = {
+  location: 'none:',
+  ensure: noKeys,
+  list: noKeys,
+  sign: noKeys,
+  publicKey: noKeys,
+  secret: noKeys,
+  rotate: noKeys,
+  rotateWrapping: noKeys,
+  countPersonKeys: noKeys,
+  state: noKeys,
+  destroy: noKeys,
+  close: () => Promise.resolve(),
+}
+
 export function fakeServices(changes: Partial<Services> = {}): Services {
   return {
     version: '0.0.0-test',
@@ -75,7 +75,8 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     readiness: async () => [{ name: 'database', ok: true, detail: 'answers' }],
     threadState: async () => thread,
     trail: noDatabase,
-    app: { ...noDatabase, role: 'app' },
+    app: noDatabase,
+    vault: { encrypt: noKeys, decrypt: noKeys, blindIndex: noKeys },
     keyring: noKeyring,
     metrics: new Registry(),
     identity: noIdentity,

@@ -43,10 +43,6 @@ export function testServer(database: TestDatabase): TestServer {
   let folder = ''
   let opened: PersonVault | undefined
   let keyring: Keyring | undefined
-  const keys = () => {
-    if (keyring === undefined) throw new Error('the keyring is opened before the tests')
-    return keyring
-  }
   const vault = () => {
     if (opened === undefined) throw new Error('the keyring is opened before the tests')
     return opened
@@ -77,7 +73,7 @@ export function testServer(database: TestDatabase): TestServer {
     vault,
     clock,
     app: (changes = {}, services = {}) =>
-      buildApp(servicesOf({ ...identity(), ...changes }, trail, keys(), services), httpLimits),
+      buildApp(servicesOf({ ...identity(), ...changes }, trail, keyring, services), httpLimits),
     user: async (username, { oneTime = false, role } = {}) => {
       const hash = await passwords.hash(PASSWORD)
       const id = await accounts.transaction({}, async (session) => {
@@ -102,9 +98,10 @@ export function testServer(database: TestDatabase): TestServer {
 function servicesOf(
   identity: Identity,
   trail: Database,
-  keyring: Keyring,
+  keyring: Keyring | undefined,
   changes: Partial<Services>,
 ): Services {
+  if (keyring === undefined) throw new Error('the keyring is opened before the tests')
   return {
     version: '0.0.0-test',
     log: pino({ level: 'silent' }),
@@ -112,6 +109,7 @@ function servicesOf(
     threadState: () => Promise.reject(new Error('not asked here')),
     trail,
     app: identity.login.app,
+    vault: identity.login.vault,
     keyring,
     metrics: new Registry(),
     identity,
