@@ -20,7 +20,7 @@ drop view auth.masked_users;
 drop trigger keep_last_administrator on auth.users;
 drop function auth.keep_last_administrator(), auth.set_classification(uuid, text), auth.set_account_status(uuid, text),
   auth.change_user(uuid, jsonb, bytea, bytea, text), auth.managed_user(uuid, text),
-  auth.create_user(uuid, text, bytea, bytea, text, text, bytea, bytea, text, text, text, text, text, jsonb), auth.is_sign_in();
+  auth.create_user(uuid, text, bytea, bytea, text, text, bytea, bytea, text, text, text, text, text, jsonb), auth.is_server();
 drop policy users_convert on auth.users;
 drop policy users_app_read on auth.users;
 revoke update (subject, email) on auth.users from akashi_worker;

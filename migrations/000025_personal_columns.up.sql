@@ -48,14 +48,14 @@ select audit.protect('auth.users', 'confidential', 'id',
     "subject_index": "omit", "email_index": "omit", "email_masked": "omit"}',
   array['last_login_at', 'updated_at', 'last_modified_by']);
 
--- The caller is a process that signs people in: the worker's login, and nobody named by the context.
-create function auth.is_sign_in() returns boolean
+-- The caller is the server itself: the worker's login, which signs people in, and nobody named by the context.
+create function auth.is_server() returns boolean
   language sql stable security definer set search_path = '' as $$
   select auth.current_user_id() is null and auth.current_session_id() is null
     and pg_has_role(session_user, 'akashi_worker', 'member')
 $$;
 
--- Makes a user, with the role that policy gives to every new one. Signing in may, users:write may; a
+-- Makes a user, with the role that policy gives to every new one. The server may, users:write may; a
 -- classification other than internal takes users:admin.
 create function auth.create_user(
   id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea,
@@ -64,10 +64,10 @@ create function auth.create_user(
 ) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
-  if not auth.is_sign_in() then
+  if not auth.is_server() then
     perform auth.require_permission('users:write');
   end if;
-  if create_user.security_classification <> 'internal' and not auth.is_sign_in() then
+  if create_user.security_classification <> 'internal' and not auth.is_server() then
     perform auth.require_permission('users:admin');
   end if;
   insert into auth.users (id, issuer, subject_encrypted, subject_index, username, display_name, email_encrypted, email_index,
@@ -86,7 +86,9 @@ create function auth.managed_user(user_id uuid, permission text) returns auth.us
 declare
   person auth.users;
 begin
-  perform auth.require_permission(permission);
+  if not auth.is_server() then
+    perform auth.require_permission(permission);
+  end if;
   select * into person from auth.users u where u.id = user_id for no key update;
   if not found or person.is_deleted then
     raise exception 'there is no such user, or they were erased' using errcode = 'no_data_found';
@@ -95,7 +97,7 @@ begin
     raise exception 'nobody does this to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
-  if auth.user_rank(person.id) > auth.caller_rank() then
+  if not auth.is_server() and auth.user_rank(person.id) > auth.caller_rank() then
     raise exception 'the user is of a higher tier than the caller' using errcode = 'insufficient_privilege',
       hint = 'somebody of that tier has to do it';
   end if;

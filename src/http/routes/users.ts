@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
 import * as identity from '../../identity/index.ts'
+import type { PersonVault } from '../../keys/index.ts'
 import { problemResponse } from '../problem.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -42,7 +43,8 @@ const erasure = z.object({
 })
 
 /** What the routes of users work with; a part of {@link Services}. */
-export interface UserServices extends Pick<Services, 'app' | 'vault' | 'keyring'> {
+export interface UserServices extends Pick<Services, 'app' | 'keyring'> {
+  readonly vault: PersonVault
   /** Asked before a person is erased, such as to show the password once more; throws to refuse. */
   readonly beforeErasure?: (request: FastifyRequest) => Promise<void>
 }
