@@ -610,6 +610,116 @@ create policy ingest_batches_worker on security.ingest_batches for all to akashi
 grant select on security.ingest_batches to akashi_security_admin;
 grant insert, select on security.ingest_batches to akashi_worker;
 
+create table security.remediations (
+  event_id uuid not null,
+  event_created_at timestamp with time zone not null,
+  severity character varying(20) not null,
+  remediation_status character varying(20) default 'open'::character varying not null,
+  remediation_notes text,
+  assignee uuid,
+  security_hub_id character varying(255),
+  resolved_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint remediations_assignee_fkey FOREIGN KEY (assignee) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint remediations_check CHECK ((((remediation_status)::text = 'resolved'::text) = (resolved_at IS NOT NULL))),
+  constraint remediations_pkey PRIMARY KEY (event_id, event_created_at),
+  constraint remediations_remediation_notes_check CHECK ((length(remediation_notes) <= 8192)),
+  constraint remediations_status_check CHECK (((remediation_status)::text = ANY ((ARRAY['open'::character varying, 'in_progress'::character varying, 'resolved'::character varying, 'suppressed'::character varying])::text[])))
+);
+alter table security.remediations owner to akashi_owner;
+comment on table security.remediations is 'What is done about an event; an event without a row is open. Its history is in the audit trail.';
+comment on column security.remediations.severity is 'Of the event, for the list of what is open; it outlives the event''s partition.';
+comment on column security.remediations.security_hub_id is 'Finding id in AWS Security Hub.';
+CREATE INDEX remediations_assignee_idx ON security.remediations USING btree (assignee) WHERE (assignee IS NOT NULL);
+CREATE INDEX remediations_hub_id_idx ON security.remediations USING btree (security_hub_id) WHERE (security_hub_id IS NOT NULL);
+CREATE INDEX remediations_status_idx ON security.remediations USING btree (remediation_status, severity);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON security.remediations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table security.remediations enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON security.remediations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table security.remediations enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON security.remediations FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table security.remediations enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON security.remediations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table security.remediations enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_remediation BEFORE INSERT OR UPDATE ON security.remediations FOR EACH ROW EXECUTE FUNCTION security.keep_remediation();
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON security.remediations FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table security.remediations enable row level security;
+alter table security.remediations force row level security;
+create policy remediations_auditor on security.remediations for select to akashi_reader using (true);
+create policy remediations_owner on security.remediations for all to akashi_owner using (true) with check (true);
+create policy remediations_staff on security.remediations for all to akashi_security_admin, akashi_worker using (true) with check (true);
+grant select on security.remediations to akashi_security_admin;
+grant select on security.remediations to akashi_worker;
+grant select (event_id) on security.remediations to akashi_reader;
+grant insert (event_id) on security.remediations to akashi_security_admin;
+grant insert (event_id) on security.remediations to akashi_worker;
+grant select (event_created_at) on security.remediations to akashi_reader;
+grant insert (event_created_at) on security.remediations to akashi_security_admin;
+grant insert (event_created_at) on security.remediations to akashi_worker;
+grant select (severity) on security.remediations to akashi_reader;
+grant select (remediation_status) on security.remediations to akashi_reader;
+grant insert, update (remediation_status) on security.remediations to akashi_security_admin;
+grant insert, update (remediation_status) on security.remediations to akashi_worker;
+grant insert, update (remediation_notes) on security.remediations to akashi_security_admin;
+grant insert, update (remediation_notes) on security.remediations to akashi_worker;
+grant select (assignee) on security.remediations to akashi_reader;
+grant insert, update (assignee) on security.remediations to akashi_security_admin;
+grant insert, update (assignee) on security.remediations to akashi_worker;
+grant select (security_hub_id) on security.remediations to akashi_reader;
+grant insert, update (security_hub_id) on security.remediations to akashi_security_admin;
+grant insert, update (security_hub_id) on security.remediations to akashi_worker;
+grant select (resolved_at) on security.remediations to akashi_reader;
+grant select (created_at) on security.remediations to akashi_reader;
+grant select (updated_at) on security.remediations to akashi_reader;
+
+create table security.security_event_hook_results (
+  id uuid default audit.uuid_v7() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  event_id uuid not null,
+  event_created_at timestamp with time zone not null,
+  hook_name character varying(100) not null,
+  hook_type character varying(50) not null,
+  attempt integer default 1 not null,
+  result character varying(20) not null,
+  duration_ms integer,
+  response_code integer,
+  error_message text,
+  detail jsonb default '{}'::jsonb not null,
+  tenant_id text,
+  constraint security_event_hook_results_attempt_check CHECK ((attempt > 0)),
+  constraint security_event_hook_results_created_at_check CHECK (isfinite(created_at)),
+  constraint security_event_hook_results_duration_ms_check CHECK ((duration_ms >= 0)),
+  constraint security_event_hook_results_pkey PRIMARY KEY (id, created_at),
+  constraint security_event_hook_results_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying, 'skipped'::character varying])::text[])))
+) partition by RANGE (created_at);
+alter table security.security_event_hook_results owner to akashi_owner;
+comment on table security.security_event_hook_results is 'Append-only: what each hook answered about an event, attempt by attempt.';
+CREATE INDEX security_event_hook_results_event_idx ON ONLY security.security_event_hook_results USING btree (event_id);
+CREATE INDEX security_event_hook_results_hook_idx ON ONLY security.security_event_hook_results USING btree (hook_name, created_at DESC);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON security.security_event_hook_results FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table security.security_event_hook_results enable always trigger refuse_change;
+alter table security.security_event_hook_results enable row level security;
+alter table security.security_event_hook_results force row level security;
+create policy hook_results_record on security.security_event_hook_results for insert to akashi_worker with check (true);
+create policy hook_results_staff on security.security_event_hook_results for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on security.security_event_hook_results to akashi_reader;
+grant select on security.security_event_hook_results to akashi_security_admin;
+grant select on security.security_event_hook_results to akashi_worker;
+grant insert (event_id) on security.security_event_hook_results to akashi_worker;
+grant insert (event_created_at) on security.security_event_hook_results to akashi_worker;
+grant insert (hook_name) on security.security_event_hook_results to akashi_worker;
+grant insert (hook_type) on security.security_event_hook_results to akashi_worker;
+grant insert (attempt) on security.security_event_hook_results to akashi_worker;
+grant insert (result) on security.security_event_hook_results to akashi_worker;
+grant insert (duration_ms) on security.security_event_hook_results to akashi_worker;
+grant insert (response_code) on security.security_event_hook_results to akashi_worker;
+grant insert (error_message) on security.security_event_hook_results to akashi_worker;
+grant insert (detail) on security.security_event_hook_results to akashi_worker;
+grant insert (tenant_id) on security.security_event_hook_results to akashi_worker;
+
 create table security.security_events (
   id uuid default uuidv7() not null,
   created_at timestamp with time zone default now() not null,
@@ -650,6 +760,7 @@ alter table security.security_events owner to akashi_owner;
 comment on table security.security_events is 'Append-only; sealed into the ledger security_events.';
 comment on column security.security_events.created_at is 'When it happened.';
 comment on column security.security_events.received_at is 'When it arrived here; live detectors count by it.';
+CREATE INDEX security_events_created_idx ON ONLY security.security_events USING btree (created_at DESC, id DESC);
 CREATE INDEX security_events_ip_idx ON ONLY security.security_events USING btree (source_ip, created_at DESC);
 CREATE INDEX security_events_order_idx ON ONLY security.security_events USING btree (xid, seq);
 CREATE INDEX security_events_type_idx ON ONLY security.security_events USING btree (event_type, severity, created_at DESC);
@@ -658,35 +769,59 @@ CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON security.sec
 alter table security.security_events enable always trigger refuse_change;
 alter table security.security_events enable row level security;
 alter table security.security_events force row level security;
+create policy security_events_auditor on security.security_events for select to akashi_reader using (true);
 create policy security_events_record on security.security_events for insert to akashi_owner, akashi_worker with check (true);
 create policy security_events_self on security.security_events for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
 create policy security_events_staff on security.security_events for select to akashi_security_admin, akashi_worker using (true);
 grant select on security.security_events to akashi_app;
 grant select on security.security_events to akashi_security_admin;
 grant select on security.security_events to akashi_worker;
+grant select (id) on security.security_events to akashi_reader;
 grant insert (id) on security.security_events to akashi_worker;
+grant select (created_at) on security.security_events to akashi_reader;
 grant insert (created_at) on security.security_events to akashi_worker;
+grant select (received_at) on security.security_events to akashi_reader;
+grant select (seq) on security.security_events to akashi_reader;
+grant select (xid) on security.security_events to akashi_reader;
+grant select (event_type) on security.security_events to akashi_reader;
 grant insert (event_type) on security.security_events to akashi_worker;
+grant select (event_category) on security.security_events to akashi_reader;
 grant insert (event_category) on security.security_events to akashi_worker;
+grant select (severity) on security.security_events to akashi_reader;
 grant insert (severity) on security.security_events to akashi_worker;
+grant select (source_service) on security.security_events to akashi_reader;
 grant insert (source_service) on security.security_events to akashi_worker;
 grant insert (description) on security.security_events to akashi_worker;
+grant select (user_id) on security.security_events to akashi_reader;
 grant insert (user_id) on security.security_events to akashi_worker;
 grant insert (user_name) on security.security_events to akashi_worker;
 grant insert (external_user_id) on security.security_events to akashi_worker;
+grant select (session_id) on security.security_events to akashi_reader;
 grant insert (session_id) on security.security_events to akashi_worker;
+grant select (source_ip) on security.security_events to akashi_reader;
 grant insert (source_ip) on security.security_events to akashi_worker;
 grant insert (user_agent) on security.security_events to akashi_worker;
+grant select (resource_type) on security.security_events to akashi_reader;
 grant insert (resource_type) on security.security_events to akashi_worker;
+grant select (resource_id) on security.security_events to akashi_reader;
 grant insert (resource_id) on security.security_events to akashi_worker;
+grant select (action_performed) on security.security_events to akashi_reader;
 grant insert (action_performed) on security.security_events to akashi_worker;
+grant select (result) on security.security_events to akashi_reader;
 grant insert (result) on security.security_events to akashi_worker;
+grant select (tenant_id) on security.security_events to akashi_reader;
 grant insert (tenant_id) on security.security_events to akashi_worker;
+grant select (tenant_name) on security.security_events to akashi_reader;
 grant insert (tenant_name) on security.security_events to akashi_worker;
+grant select (client_id) on security.security_events to akashi_reader;
 grant insert (client_id) on security.security_events to akashi_worker;
+grant select (client_name) on security.security_events to akashi_reader;
 grant insert (client_name) on security.security_events to akashi_worker;
+grant select (request_id) on security.security_events to akashi_reader;
 grant insert (request_id) on security.security_events to akashi_worker;
+grant select (trace_id) on security.security_events to akashi_reader;
 grant insert (trace_id) on security.security_events to akashi_worker;
+grant select (ocsf_class_uid) on security.security_events to akashi_reader;
 grant insert (ocsf_class_uid) on security.security_events to akashi_worker;
 grant insert (event_details) on security.security_events to akashi_worker;
 
@@ -762,6 +897,88 @@ alter view lifecycle.partition_headroom owner to akashi_owner;
 grant select on lifecycle.partition_headroom to akashi_reader;
 grant select on lifecycle.partition_headroom to akashi_security_admin;
 grant select on lifecycle.partition_headroom to akashi_worker;
+
+create view security.v_security_events with (security_invoker=true) as
+ SELECT e.id,
+    e.created_at,
+    e.received_at,
+    e.event_type,
+    e.event_category,
+    e.severity,
+    e.source_service,
+    e.description,
+    e.user_id,
+    e.user_name,
+    e.external_user_id,
+    e.session_id,
+    e.source_ip,
+    e.user_agent,
+    e.resource_type,
+    e.resource_id,
+    e.action_performed,
+    e.result,
+    e.tenant_id,
+    e.tenant_name,
+    e.client_id,
+    e.client_name,
+    e.request_id,
+    e.trace_id,
+    e.ocsf_class_uid,
+    e.event_details,
+    r.security_hub_id,
+    COALESCE(r.remediation_status, 'open'::character varying) AS remediation_status,
+    r.remediation_notes,
+    r.assignee,
+    r.resolved_at,
+        CASE
+            WHEN (e.created_at >= (now() - ( SELECT policies.hot_retention
+               FROM lifecycle.policies
+              WHERE ((policies.schema_name = 'security'::text) AND (policies.table_name = 'security_events'::text))))) THEN 'active'::text
+            ELSE 'due'::text
+        END AS archive_status,
+    ( SELECT (EXTRACT(day FROM policies.total_retention))::integer AS "extract"
+           FROM lifecycle.policies
+          WHERE ((policies.schema_name = 'security'::text) AND (policies.table_name = 'security_events'::text))) AS retention_period
+   FROM (security.security_events e
+     LEFT JOIN security.remediations r ON (((r.event_id = e.id) AND (r.event_created_at = e.created_at))));
+alter view security.v_security_events owner to akashi_owner;
+comment on view security.v_security_events is 'Events with what was done about them, under the names of the sources.';
+grant select on security.v_security_events to akashi_security_admin;
+grant select on security.v_security_events to akashi_worker;
+
+create view security.v_security_events_masked with (security_invoker=true) as
+ SELECT e.id,
+    e.created_at,
+    e.received_at,
+    e.event_type,
+    e.event_category,
+    e.severity,
+    e.source_service,
+    e.user_id,
+    e.session_id,
+    e.source_ip,
+    e.resource_type,
+    e.resource_id,
+    e.action_performed,
+    e.result,
+    e.tenant_id,
+    e.tenant_name,
+    e.client_id,
+    e.client_name,
+    e.request_id,
+    e.trace_id,
+    e.ocsf_class_uid,
+    r.security_hub_id,
+    COALESCE(r.remediation_status, 'open'::character varying) AS remediation_status,
+    r.assignee,
+    r.resolved_at
+   FROM (security.security_events e
+     LEFT JOIN security.remediations r ON (((r.event_id = e.id) AND (r.event_created_at = e.created_at))));
+alter view security.v_security_events_masked owner to akashi_owner;
+comment on view security.v_security_events_masked is 'For the auditor: without names, descriptions, user agents, details and notes.';
+grant select on security.v_security_events_masked to akashi_reader;
+grant select on security.v_security_events_masked to akashi_security_admin;
+grant select on security.v_security_events_masked to akashi_worker;
 
 -- Functions
 
@@ -1791,6 +2008,31 @@ $function$;
 alter function lifecycle.worker_lock(worker text) owner to akashi_owner;
 grant execute on function lifecycle.worker_lock(worker text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION security.keep_remediation()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    select e.severity into new.severity from security.security_events e
+    where e.id = new.event_id and e.created_at = new.event_created_at;
+    if not found then
+      raise exception 'there is no event % of %', new.event_id, new.event_created_at using errcode = 'no_data_found';
+    end if;
+  end if;
+  if new.remediation_status <> 'resolved' then
+    new.resolved_at := null;
+  elsif tg_op = 'INSERT' or old.remediation_status <> 'resolved' then
+    new.resolved_at := now();
+  end if;
+  return new;
+end
+$function$;
+alter function security.keep_remediation() owner to akashi_owner;
+grant execute on function security.keep_remediation() to akashi_security_admin;
+grant execute on function security.keep_remediation() to akashi_worker;
+
 CREATE OR REPLACE FUNCTION security.log_security_event()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1863,3 +2105,70 @@ comment on function security.record_event(event_type text, event_category text, 
 grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_app;
 grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_security_admin;
 grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION security.submit_events(events jsonb)
+ RETURNS TABLE(place integer, state text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  max_age   constant interval := '7 days';
+  max_ahead constant interval := '5 minutes';
+  who       constant audit.request_context := audit.request_context();
+  sender    jsonb;
+  missing   timestamptz;
+begin
+  if not who.verified then
+    raise exception 'events are taken in under a signed request context only' using errcode = 'insufficient_privilege',
+      hint = 'open the database with the context key';
+  end if;
+  sender := jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'subject', who.subject,
+    'address', host(who.ip_address), 'request_id', who.request_id));
+  for missing in
+    select distinct lifecycle.partition_from((e.value ->> 'created_at')::timestamptz, 'day')
+    from jsonb_array_elements(events) e
+    where (e.value ->> 'created_at')::timestamptz between now() - max_age and now() + max_ahead
+  loop
+    if to_regclass(format('security.%I', lifecycle.partition_name('security_events', missing, 'day'))) is null then
+      perform lifecycle.create_partition('security.security_events', missing);
+    end if;
+  end loop;
+  return query
+  with given as (
+    select e.place::integer - 1 as place, r.*
+    from jsonb_array_elements(events) with ordinality e (value, place)
+    cross join lateral jsonb_to_record(e.value) r (id uuid, created_at timestamptz, event_type text, event_category text,
+      severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text,
+      session_id uuid, source_ip inet, user_agent text, resource_type text, resource_id text, action_performed text,
+      result text, tenant_id text, tenant_name text, client_id text, client_name text, request_id text, trace_id text,
+      ocsf_class_uid integer, event_details jsonb)
+  ), judged as (
+    select g.*, case when g.created_at < now() - max_age then 'older than 7 days'
+                     when g.created_at > now() + max_ahead then 'more than 5 minutes ahead' end as refusal
+    from given g
+  ), stored as (
+    insert into security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
+      user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id, action_performed,
+      result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
+    select distinct on (j.id, j.created_at) j.id, j.created_at, j.event_type, j.event_category, j.severity, j.source_service,
+      j.description, j.user_id, j.user_name, j.external_user_id, j.session_id, j.source_ip, j.user_agent, j.resource_type,
+      j.resource_id, j.action_performed, j.result, j.tenant_id, j.tenant_name, j.client_id, j.client_name, j.request_id,
+      j.trace_id, j.ocsf_class_uid,
+      jsonb_set(j.event_details, '{ingest}', coalesce(j.event_details -> 'ingest', '{}') || jsonb_build_object('sender', sender))
+    from judged j where j.refusal is null
+    order by j.id, j.created_at, j.place
+    on conflict on constraint security_events_pkey do nothing
+    returning security_events.id, security_events.created_at
+  )
+  select j.place, coalesce(j.refusal,
+    case when s.id is not null and j.place = min(j.place) over (partition by j.id, j.created_at) then 'stored' else 'known' end)
+  from judged j left join stored s on s.id = j.id and s.created_at = j.created_at
+  order by j.place;
+end
+$function$;
+alter function security.submit_events(events jsonb) owner to akashi_owner;
+comment on function security.submit_events(events jsonb) is 'Takes in an array of events of services, 7 days old to 5 minutes ahead, each once; answers what became of each by its place.';
+grant execute on function security.submit_events(events jsonb) to akashi_app;
+grant execute on function security.submit_events(events jsonb) to akashi_worker;
