@@ -31,3 +31,4 @@ export {
   type TimelineQuery,
   timelineIntervals,
 } from './search/timeline.ts'
+export { type Submission, type SubmitFormat, submitEvents, submitFormats } from './submit.ts'

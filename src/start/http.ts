@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { AkashiError, errno, type Logger } from '../foundation/index.ts'
 import { buildApp } from '../http/index.ts'
+import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import { openMetrics, threadState } from '../operations/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
@@ -15,6 +16,7 @@ export interface NodeParts {
   readonly connections: Connections
   /** Of the role `worker`: reads what the page and the metrics show. */
   readonly database: Database
+  readonly keyring: Keyring
   readonly store: ObjectStore
 }
 
@@ -32,13 +34,24 @@ export async function openNode(
   parts: NodeParts,
   cleanup: AsyncDisposableStack,
 ): Promise<{ readonly url: string; announce(onReady: (ready: Ready) => void): void }> {
-  const { settings, connections, ...rest } = parts
+  const { settings, connections, keyring, ...rest } = parts
   const trail = connections.open('security_admin', { poolSize: settings.poolSize })
   cleanup.defer(() => trail.close())
+  const key = await keyring.ensure('context')
+  const contextKey = { id: key.id, secret: await keyring.secret(key.id) }
+  const appPool = connections.open('app', { poolSize: settings.poolSize, contextKey })
+  cleanup.defer(() => appPool.close())
   const bootstrapKey = await openBootstrapKey(settings.data)
   let shown = false
   cleanup.defer(() => (shown ? undefined : bootstrapKey.discard()))
-  const http = await serveHttp({ ...rest, host: settings.host, port: settings.port, trail, bootstrapKey })
+  const http = await serveHttp({
+    ...rest,
+    host: settings.host,
+    port: settings.port,
+    trail,
+    app: appPool,
+    bootstrapKey,
+  })
   cleanup.defer(() => http.close())
   return {
     url: http.url,
@@ -58,6 +71,8 @@ interface HttpParts {
   readonly database: Database
   /** Of the role `security_admin`: reads the trail and the ledger. */
   readonly trail: Database
+  /** Of the role `app`, under the signed context. */
+  readonly app: Database
   readonly store: ObjectStore
   readonly bootstrapKey: BootstrapKey
 }
@@ -69,11 +84,12 @@ interface HttpServer {
 
 /** Serves HTTP until it is closed; requests under way may finish. */
 async function serveHttp(parts: HttpParts): Promise<HttpServer> {
-  const { host, port, version, log, database, trail, store, bootstrapKey } = parts
+  const { host, port, version, log, database, trail, app: application, store, bootstrapKey } = parts
   const app = buildApp({
     version,
     log,
     trail,
+    app: application,
     metrics: openMetrics(() => threadState(database)),
     bootstrapKey: (presented) => bootstrapKey.matches(presented),
     threadState: (signal) => threadState(database, signal),

@@ -8,11 +8,10 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { AkashiError } from '../../foundation/index.ts'
 import { anonymous, type Database, type Session } from '../../postgres/index.ts'
 import type { SecurityEvent } from '../event.ts'
 import type { ParsedBatch, Rejection } from './format.ts'
+import { whilePartitionsAreMade } from './partitions.ts'
 
 /** Events of one transaction. */
 export const LOAD_BATCH_EVENTS = 10_000
@@ -25,11 +24,6 @@ const LOAD_TIMEOUT_MS = 300_000
 
 /** Each write is a message to the server and its own system call: rows go together. */
 const COPY_CHUNK_CHARACTERS = 65_536
-
-/** A partition is attached only when its table's lock comes at once; how often that is tried. */
-const PARTITION_ATTEMPTS = 10
-const PARTITION_PAUSE_MS = 500
-const LOCK_NOT_AVAILABLE = '55P03'
 
 const columns = [
   'id',
@@ -134,21 +128,14 @@ export async function loadEvents(
 /** Partitions for the days of a batch, in a transaction of their own: their locks are not held while rows load. */
 async function makePartitions(database: Database, batch: readonly SecurityEvent[]): Promise<void> {
   const days = [...new Set(batch.map((event) => `${event.created_at.slice(0, 10)}T00:00:00Z`))]
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await database.transaction(anonymous, (session) =>
-        session.query(
-          `select lifecycle.create_partitions('security.security_events', day, day) from unnest($1::timestamptz[]) day`,
-          [days],
-        ),
-      )
-      return
-    } catch (error) {
-      const locked = error instanceof AkashiError && error.detail['sqlstate'] === LOCK_NOT_AVAILABLE
-      if (!locked || attempt === PARTITION_ATTEMPTS) throw error
-      await sleep(PARTITION_PAUSE_MS)
-    }
-  }
+  await whilePartitionsAreMade(() =>
+    database.transaction(anonymous, (session) =>
+      session.query(
+        `select lifecycle.create_partitions('security.security_events', day, day) from unnest($1::timestamptz[]) day`,
+        [days],
+      ),
+    ),
+  )
 }
 
 /** Answers how many events of the batch were new. */
