@@ -26,9 +26,11 @@ export type { EventFilter } from './search/filter.ts'
 export type { EventRow } from './search/row.ts'
 export { type EventPage, readEvent, searchEvents, TEXT_SCAN_EVENTS } from './search/search.ts'
 export {
+  type Bucket,
   eventTimeline,
   type Timeline,
   type TimelineQuery,
   timelineIntervals,
+  timelineQuery,
 } from './search/timeline.ts'
 export { type Submission, type SubmitFormat, submitEvents, submitFormats } from './submit.ts'

@@ -46,7 +46,7 @@ describe('events in Akashi’s own field names', () => {
     [{ ...own, user_id: 'me' }, /^user_id: /],
     [{ ...own, event_details: [1] }, /^event_details: /],
     [{ ...own, event_details: { ingest: 1 } }, /^event_details.ingest: /],
-    [{ ...own, created_at: '2026-07-01T00:00:00Z' }, /^at 2026-07-01T00:00:00Z, after/],
+    [{ ...own, created_at: '2026-07-01T00:00:00Z' }, /^at 2026-07-01T00:00:00Z, not before/],
     ['{"a":', /^not valid JSON$/],
     ['"text"', /^not a JSON object$/],
     [`{"event_details":${'{"a":'.repeat(100)}1${'}'.repeat(101)}`, /^nested deeper than 64 levels$/],

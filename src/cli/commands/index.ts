@@ -2,6 +2,7 @@
 import type { Register } from '../invocation.ts'
 import { audit } from './audit.ts'
 import { doctor } from './doctor.ts'
+import { events } from './events.ts'
 import { ingest } from './ingest.ts'
 import { jobs } from './jobs.ts'
 import { migrate } from './migrate.ts'
@@ -25,6 +26,7 @@ export const commands: readonly Register[] = [
   protect,
   unprotect,
   ingest,
+  events,
   audit,
   verify,
   witness,
