@@ -6,10 +6,10 @@
  * transaction: when the process dies, what was committed stays and the rest comes with the next run.
  */
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import type { Writable } from 'node:stream'
+import { AkashiError } from '../../foundation/index.ts'
 import { anonymous, type Database, type Session } from '../../postgres/index.ts'
 import type { SecurityEvent } from '../event.ts'
+import { copyEvents, usedColumns } from './copy.ts'
 import type { ParsedBatch, Rejection } from './format.ts'
 import { whilePartitionsAreMade } from './partitions.ts'
 
@@ -19,39 +19,16 @@ export const LOAD_BATCH_EVENTS = 10_000
 /** Rejections that a result carries one by one; the rest are counted. */
 export const MAX_REJECTIONS_LISTED = 1_000
 
+/** Batches that are stored at once: the second keeps the server busy while the first waits for the disk. */
+const BATCHES_UNDER_WAY = 2
+
+/** `2016-12-09` of an event's time. */
+const DATE_CHARACTERS = 10
+
+const UNIQUE_VIOLATION = '23505'
+
 /** Milliseconds for one statement of a load, which may make partitions for many days. */
 const LOAD_TIMEOUT_MS = 300_000
-
-/** Each write is a message to the server and its own system call: rows go together. */
-const COPY_CHUNK_CHARACTERS = 65_536
-
-const columns = [
-  'id',
-  'created_at',
-  'event_type',
-  'event_category',
-  'severity',
-  'source_service',
-  'description',
-  'user_id',
-  'user_name',
-  'external_user_id',
-  'session_id',
-  'source_ip',
-  'user_agent',
-  'resource_type',
-  'resource_id',
-  'action_performed',
-  'result',
-  'tenant_id',
-  'tenant_name',
-  'client_id',
-  'client_name',
-  'request_id',
-  'trace_id',
-  'ocsf_class_uid',
-  'event_details',
-] as const satisfies readonly (keyof SecurityEvent)[]
 
 export interface LoadProgress {
   /** Lines read so far. */
@@ -84,7 +61,10 @@ export interface LoadOptions {
   readonly onProgress?: (progress: LoadProgress) => void
 }
 
-/** Loads batches as they come; memory holds one batch and what the parser has under way. */
+/**
+ * Loads batches as they come. While some are stored the next is parsed; memory holds those and what the
+ * parser has under way. When one fails nothing more is begun, and what was stored meanwhile stays.
+ */
 export async function loadEvents(
   database: Database,
   batches: AsyncIterable<ParsedBatch>,
@@ -97,56 +77,99 @@ export async function loadEvents(
   let stored = 0
   const rejected: Rejection[] = []
   let waiting: SecurityEvent[] = []
+  const knownDays = new Set<string>()
+  const underWay = new Set<Promise<void>>()
+  const failures: unknown[] = []
+
+  const store = async (batch: readonly SecurityEvent[]) => {
+    try {
+      await makePartitions(database, batch, knownDays)
+      stored += await storeBatch(database, batch, options)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
   const flush = async () => {
     if (waiting.length === 0) return
     const batch = waiting
     waiting = []
     events += batch.length
-    await makePartitions(database, batch)
-    stored += await database.transaction(anonymous, (session) => storeBatch(session, batch, options), {
-      timeoutMs: LOAD_TIMEOUT_MS,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    })
+    while (underWay.size >= BATCHES_UNDER_WAY) await Promise.race(underWay)
+    if (failures.length > 0) throw failures[0]
+    const work: Promise<void> = store(batch).finally(() => underWay.delete(work))
+    underWay.add(work)
   }
-  for await (const batch of batches) {
-    options.signal?.throwIfAborted()
-    read += batch.read
-    accepted += batch.accepted
-    rejectedTotal += batch.rejected.length
-    rejected.push(...batch.rejected.slice(0, MAX_REJECTIONS_LISTED - rejected.length))
-    for (const { event } of batch.events) {
-      waiting.push(event)
-      if (waiting.length >= LOAD_BATCH_EVENTS) await flush()
+  try {
+    for await (const batch of batches) {
+      options.signal?.throwIfAborted()
+      read += batch.read
+      accepted += batch.accepted
+      rejectedTotal += batch.rejected.length
+      rejected.push(...batch.rejected.slice(0, MAX_REJECTIONS_LISTED - rejected.length))
+      for (const { event } of batch.events) {
+        waiting.push(event)
+        if (waiting.length >= LOAD_BATCH_EVENTS) await flush()
+      }
+      options.onProgress?.({ read, accepted, rejected: rejectedTotal, stored })
     }
-    options.onProgress?.({ read, accepted, rejected: rejectedTotal, stored })
+    await flush()
+  } finally {
+    await Promise.all(underWay)
   }
-  await flush()
+  if (failures.length > 0) throw failures[0]
   options.onProgress?.({ read, accepted, rejected: rejectedTotal, stored })
   return { read, accepted, rejected, rejectedTotal, stored, known: events - stored }
 }
 
 /** Partitions for the days of a batch, in a transaction of their own: their locks are not held while rows load. */
-async function makePartitions(database: Database, batch: readonly SecurityEvent[]): Promise<void> {
-  const days = [...new Set(batch.map((event) => `${event.created_at.slice(0, 10)}T00:00:00Z`))]
+async function makePartitions(
+  database: Database,
+  batch: readonly SecurityEvent[],
+  known: Set<string>,
+): Promise<void> {
+  const days = new Set(batch.map((event) => event.created_at.slice(0, DATE_CHARACTERS)))
+  const missing = [...days].filter((day) => !known.has(day))
+  if (missing.length === 0) return
   await whilePartitionsAreMade(() =>
     database.transaction(anonymous, (session) =>
       session.query(
         `select lifecycle.create_partitions('security.security_events', day, day) from unnest($1::timestamptz[]) day`,
-        [days],
+        [missing.map((day) => `${day}T00:00:00Z`)],
       ),
     ),
   )
+  for (const day of missing) known.add(day)
 }
 
 /** Answers how many events of the batch were new. */
 async function storeBatch(
-  session: Session,
+  database: Database,
   batch: readonly SecurityEvent[],
   options: LoadOptions,
 ): Promise<number> {
-  const digest = createHash('sha256')
-  for (const event of batch) digest.update(event.id)
+  const attempt = (onConflict: string) =>
+    database.transaction(anonymous, (session) => insertBatch(session, batch, options, onConflict), {
+      timeoutMs: LOAD_TIMEOUT_MS,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    })
+  try {
+    // A batch is nearly always all new, and looking before each row costs a quarter of the whole.
+    return await attempt('')
+  } catch (error) {
+    if (!(error instanceof AkashiError && error.detail['sqlstate'] === UNIQUE_VIOLATION)) throw error
+    return await attempt('on conflict (id, created_at) do nothing')
+  }
+}
+
+async function insertBatch(
+  session: Session,
+  batch: readonly SecurityEvent[],
+  options: LoadOptions,
+  onConflict: string,
+): Promise<number> {
+  const digest = createHash('sha256').update(batch.map(({ id }) => id).join(''))
   const times = batch.map((event) => event.created_at).sort()
+  const columns = usedColumns(batch).join(', ')
   const { rowCount: fresh } = await session.query(
     `insert into security.ingest_batches (digest, source, format, events, first_at, last_at)
      values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
@@ -156,39 +179,12 @@ async function storeBatch(
   // Without defaults: those of the real table are to be evaluated once, by the INSERT.
   await session.query(
     `create temporary table incoming on commit drop as
-     select ${columns.join(', ')} from security.security_events with no data`,
+     select ${columns} from security.security_events with no data`,
   )
-  await writeCopy(session.copyFrom(`copy incoming (${columns.join(', ')}) from stdin`), batch)
+  await copyEvents(session, 'incoming', batch)
   const { rowCount } = await session.query(
-    `insert into security.security_events (${columns.join(', ')})
-     select ${columns.join(', ')} from incoming on conflict (id, created_at) do nothing`,
+    `insert into security.security_events (${columns})
+     select ${columns} from incoming ${onConflict}`,
   )
   return rowCount
-}
-
-/** COPY's text format, with its back-pressure. */
-async function writeCopy(copy: Writable, batch: readonly SecurityEvent[]): Promise<void> {
-  const finished = once(copy, 'finish')
-  // The write below fails with the same error; without a handler this promise would be a second one.
-  finished.catch(() => undefined)
-  let chunk = ''
-  for (const event of batch) {
-    chunk += `${columns.map((column) => field(event[column])).join('\t')}\n`
-    if (chunk.length < COPY_CHUNK_CHARACTERS) continue
-    if (!copy.write(chunk)) await Promise.race([once(copy, 'drain'), finished])
-    chunk = ''
-  }
-  if (chunk !== '') copy.write(chunk)
-  copy.end()
-  await finished
-}
-
-const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
-
-function field(value: unknown): string {
-  if (value === null || value === undefined) return '\\N'
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
-  // Few values hold any of them, and looking is much cheaper than replacing.
-  if (!/[\\\t\n\r]/.test(text)) return text
-  return text.replaceAll(/[\\\t\n\r]/g, (character) => escapes[character] ?? character)
 }
