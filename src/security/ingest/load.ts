@@ -5,25 +5,21 @@
  * digest of each batch keeps that true after its partition has moved to the archive. A batch is one
  * transaction: when the process dies, what was committed stays and the rest comes with the next run.
  */
-import { createHash } from 'node:crypto'
 import { AkashiError } from '../../foundation/index.ts'
 import { anonymous, type Database, type Session } from '../../postgres/index.ts'
-import type { SecurityEvent } from '../event.ts'
-import { copyEvents, usedColumns } from './copy.ts'
+import { copyColumns, copyRows, type EventRows, EventRowsBuilder } from './copy.ts'
 import type { ParsedBatch, Rejection } from './format.ts'
 import { whilePartitionsAreMade } from './partitions.ts'
 
-/** Events of one transaction. */
+/** Events of one transaction, and characters of them: whichever is reached first. */
 export const LOAD_BATCH_EVENTS = 10_000
+const LOAD_BATCH_CHARACTERS = 16_777_216
 
 /** Rejections that a result carries one by one; the rest are counted. */
 export const MAX_REJECTIONS_LISTED = 1_000
 
 /** Batches that are stored at once: the second keeps the server busy while the first waits for the disk. */
 const BATCHES_UNDER_WAY = 2
-
-/** `2016-12-09` of an event's time. */
-const DATE_CHARACTERS = 10
 
 const UNIQUE_VIOLATION = '23505'
 
@@ -76,12 +72,12 @@ export async function loadEvents(
   let events = 0
   let stored = 0
   const rejected: Rejection[] = []
-  let waiting: SecurityEvent[] = []
+  let waiting = new EventRowsBuilder()
   const knownDays = new Set<string>()
   const underWay = new Set<Promise<void>>()
   const failures: unknown[] = []
 
-  const store = async (batch: readonly SecurityEvent[]) => {
+  const store = async (batch: EventRows) => {
     try {
       await makePartitions(database, batch, knownDays)
       stored += await storeBatch(database, batch, options)
@@ -90,10 +86,10 @@ export async function loadEvents(
     }
   }
   const flush = async () => {
-    if (waiting.length === 0) return
-    const batch = waiting
-    waiting = []
-    events += batch.length
+    if (waiting.events === 0) return
+    const batch = waiting.finish()
+    waiting = new EventRowsBuilder()
+    events += batch.events
     while (underWay.size >= BATCHES_UNDER_WAY) await Promise.race(underWay)
     if (failures.length > 0) throw failures[0]
     const work: Promise<void> = store(batch).finally(() => underWay.delete(work))
@@ -107,8 +103,8 @@ export async function loadEvents(
       rejectedTotal += batch.rejected.length
       rejected.push(...batch.rejected.slice(0, MAX_REJECTIONS_LISTED - rejected.length))
       for (const { event } of batch.events) {
-        waiting.push(event)
-        if (waiting.length >= LOAD_BATCH_EVENTS) await flush()
+        waiting.add(event)
+        if (waiting.events >= LOAD_BATCH_EVENTS || waiting.characters >= LOAD_BATCH_CHARACTERS) await flush()
       }
       options.onProgress?.({ read, accepted, rejected: rejectedTotal, stored })
     }
@@ -122,13 +118,8 @@ export async function loadEvents(
 }
 
 /** Partitions for the days of a batch, in a transaction of their own: their locks are not held while rows load. */
-async function makePartitions(
-  database: Database,
-  batch: readonly SecurityEvent[],
-  known: Set<string>,
-): Promise<void> {
-  const days = new Set(batch.map((event) => event.created_at.slice(0, DATE_CHARACTERS)))
-  const missing = [...days].filter((day) => !known.has(day))
+async function makePartitions(database: Database, batch: EventRows, known: Set<string>): Promise<void> {
+  const missing = batch.days.filter((day) => !known.has(day))
   if (missing.length === 0) return
   await whilePartitionsAreMade(() =>
     database.transaction(anonymous, (session) =>
@@ -142,11 +133,7 @@ async function makePartitions(
 }
 
 /** Answers how many events of the batch were new. */
-async function storeBatch(
-  database: Database,
-  batch: readonly SecurityEvent[],
-  options: LoadOptions,
-): Promise<number> {
+async function storeBatch(database: Database, batch: EventRows, options: LoadOptions): Promise<number> {
   const attempt = (onConflict: string) =>
     database.transaction(anonymous, (session) => insertBatch(session, batch, options, onConflict), {
       timeoutMs: LOAD_TIMEOUT_MS,
@@ -163,28 +150,25 @@ async function storeBatch(
 
 async function insertBatch(
   session: Session,
-  batch: readonly SecurityEvent[],
+  batch: EventRows,
   options: LoadOptions,
   onConflict: string,
 ): Promise<number> {
-  const digest = createHash('sha256').update(batch.map(({ id }) => id).join(''))
-  const times = batch.map((event) => event.created_at).sort()
-  const columns = usedColumns(batch).join(', ')
   const { rowCount: fresh } = await session.query(
     `insert into security.ingest_batches (digest, source, format, events, first_at, last_at)
      values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
-    [digest.digest(), options.source, options.format, batch.length, times[0], times.at(-1)],
+    [batch.digest, options.source, options.format, batch.events, batch.firstAt, batch.lastAt],
   )
   if (fresh === 0) return 0
   // Without defaults: those of the real table are to be evaluated once, by the INSERT.
   await session.query(
     `create temporary table incoming on commit drop as
-     select ${columns} from security.security_events with no data`,
+     select ${copyColumns} from security.security_events with no data`,
   )
-  await copyEvents(session, 'incoming', batch)
+  await copyRows(session, 'incoming', batch)
   const { rowCount } = await session.query(
-    `insert into security.security_events (${columns})
-     select ${columns} from incoming ${onConflict}`,
+    `insert into security.security_events (${copyColumns})
+     select ${copyColumns} from incoming ${onConflict}`,
   )
   return rowCount
 }
