@@ -11,6 +11,7 @@ import { echoRequestId, requestIdOf } from './plugins/request-id.ts'
 import { observeRequests } from './plugins/request-metrics.ts'
 import { setSecurityHeaders } from './plugins/security-headers.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { chatRoutes } from './routes/chat/index.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoute } from './routes/health.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
@@ -73,6 +74,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       auditRoutes(v1, services)
       ledgerRoutes(v1, services)
       eventRoutes(v1, services)
+      chatRoutes(v1, services)
       done()
     },
     { prefix: '/v1' },

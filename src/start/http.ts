@@ -14,9 +14,9 @@ export interface NodeParts {
   readonly version: string
   readonly log: Logger
   readonly connections: Connections
+  readonly keyring: Keyring
   /** Of the role `worker`: reads what the page and the metrics show. */
   readonly database: Database
-  readonly keyring: Keyring
   readonly store: ObjectStore
 }
 
@@ -37,10 +37,12 @@ export async function openNode(
   const { settings, connections, keyring, ...rest } = parts
   const trail = connections.open('security_admin', { poolSize: settings.poolSize })
   cleanup.defer(() => trail.close())
-  const key = await keyring.ensure('context')
-  const contextKey = { id: key.id, secret: await keyring.secret(key.id) }
-  const appPool = connections.open('app', { poolSize: settings.poolSize, contextKey })
-  cleanup.defer(() => appPool.close())
+  const contextKey = await keyring.ensure('context')
+  const app = connections.open('app', {
+    poolSize: settings.poolSize,
+    contextKey: { id: contextKey.id, secret: await keyring.secret(contextKey.id) },
+  })
+  cleanup.defer(() => app.close())
   const bootstrapKey = await openBootstrapKey(settings.data)
   let shown = false
   cleanup.defer(() => (shown ? undefined : bootstrapKey.discard()))
@@ -49,7 +51,7 @@ export async function openNode(
     host: settings.host,
     port: settings.port,
     trail,
-    app: appPool,
+    app,
     bootstrapKey,
   })
   cleanup.defer(() => http.close())
@@ -71,7 +73,7 @@ interface HttpParts {
   readonly database: Database
   /** Of the role `security_admin`: reads the trail and the ledger. */
   readonly trail: Database
-  /** Of the role `app`, under the signed context. */
+  /** Of the role `app`: what users do. */
   readonly app: Database
   readonly store: ObjectStore
   readonly bootstrapKey: BootstrapKey
@@ -84,12 +86,12 @@ interface HttpServer {
 
 /** Serves HTTP until it is closed; requests under way may finish. */
 async function serveHttp(parts: HttpParts): Promise<HttpServer> {
-  const { host, port, version, log, database, trail, app: application, store, bootstrapKey } = parts
-  const app = buildApp({
+  const { host, port, version, log, database, trail, store, bootstrapKey } = parts
+  const http = buildApp({
     version,
     log,
     trail,
-    app: application,
+    app: parts.app,
     metrics: openMetrics(() => threadState(database)),
     bootstrapKey: (presented) => bootstrapKey.matches(presented),
     threadState: (signal) => threadState(database, signal),
@@ -101,13 +103,13 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
     ],
   })
   try {
-    await app.listen({ host, port })
+    await http.listen({ host, port })
   } catch (error) {
-    await app.close()
+    await http.close()
     throw listenError(error, host, port)
   }
-  const { port: bound } = app.server.address() as AddressInfo
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => app.close() }
+  const { port: bound } = http.server.address() as AddressInfo
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => http.close() }
 }
 
 function listenError(error: unknown, host: string, port: number): unknown {

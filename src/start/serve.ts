@@ -32,7 +32,7 @@ export async function serve(
     const connections = await findConnections(settings)
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
-    const node = await openNode({ settings, version, log, connections, database, keyring, store }, cleanup)
+    const node = await openNode({ settings, version, log, connections, keyring, database, store }, cleanup)
     node.announce(onReady)
     await aborted(signal)
   } finally {
