@@ -139,6 +139,9 @@ create view security.v_security_events_masked with (security_invoker = true) as
 comment on view security.v_security_events_masked is 'For the auditor: without names, descriptions, user agents, details and notes.';
 grant select on security.v_security_events_masked to akashi_reader, akashi_worker, akashi_security_admin;
 
+-- For the function below, which tells what it stored from what was there.
+create policy security_events_owner on security.security_events for select to akashi_owner using (true);
+
 -- Events that services send over HTTP, in one transaction; the caller has checked their shape. Who sent them
 -- is taken from the signed context and kept beside what they say. Answers, for each, what became of it:
 -- stored; known, when the same id is there; or why it is not taken. The window keeps a sender from

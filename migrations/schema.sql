@@ -2146,6 +2146,7 @@ alter table security.security_events enable always trigger refuse_change;
 alter table security.security_events enable row level security;
 alter table security.security_events force row level security;
 create policy security_events_auditor on security.security_events for select to akashi_reader using (true);
+create policy security_events_owner on security.security_events for select to akashi_owner using (true);
 create policy security_events_record on security.security_events for insert to akashi_owner, akashi_worker with check (true);
 create policy security_events_self on security.security_events for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
 create policy security_events_staff on security.security_events for select to akashi_security_admin, akashi_worker using (true);

@@ -15,6 +15,7 @@ import { setSecurityHeaders } from './plugins/security-headers.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { chatRoutes } from './routes/chat/index.ts'
+import { eventRoutes } from './routes/events.ts'
 import { healthRoute } from './routes/health.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
 import { meRoutes } from './routes/me.ts'
@@ -92,6 +93,15 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       v1.register((guarded: App, __, ready) => {
         guarded.addHook('preHandler', requirePermission(database, 'ledger:read'))
         ledgerRoutes(guarded, services)
+        ready()
+      })
+      v1.register((guarded: App, __, ready) => {
+        const read = requirePermission(database, 'events:read')
+        const write = requirePermission(database, 'events:write')
+        guarded.addHook('preHandler', (request) =>
+          request.method === 'GET' ? read(request) : write(request),
+        )
+        eventRoutes(guarded, services)
         ready()
       })
       sessionRoutes(v1, services)

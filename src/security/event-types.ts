@@ -38,6 +38,8 @@ export const akashiEventTypes = {
   data_modification: facts('configuration', 'medium', OCSF.accountChange, 'success'),
   /** Written by audit.alert_audit_log_tampering() (S5). */
   audit_log_tampering: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
+  /** A file that somebody uploaded and ClamAV refused. */
+  malware_detected: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   /** Findings of S1's detectors. */
   brute_force_detected: facts('authentication', 'high', OCSF.detectionFinding, 'failure'),
   unusual_access_pattern: facts('data_access', 'medium', OCSF.detectionFinding, 'failure'),

@@ -8,7 +8,7 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll } from 'vitest'
 import { localBus } from '../../src/chat/index.ts'
 import { fixedClock } from '../../src/foundation/index.ts'
-import { buildApp, httpLimits, type Identity, type Services } from '../../src/http/index.ts'
+import { buildApp, type HttpLimits, httpLimits, type Identity, type Services } from '../../src/http/index.ts'
 import {
   createUser,
   openBreachedPasswords,
@@ -30,7 +30,11 @@ export interface TestServer {
   readonly identity: () => Identity
   readonly vault: () => PersonVault
   readonly clock: ReturnType<typeof fixedClock>
-  app(changes?: Partial<Identity>, services?: Partial<Services>): ReturnType<typeof buildApp>
+  app(
+    changes?: Partial<Identity>,
+    services?: Partial<Services>,
+    limits?: HttpLimits,
+  ): ReturnType<typeof buildApp>
   /** A local user with {@link PASSWORD}; answers the id. */
   user(username: string, options?: { readonly oneTime?: boolean; readonly role?: string }): Promise<string>
   browser(app: ReturnType<typeof buildApp>, address?: string): Browser
@@ -74,8 +78,8 @@ export function testServer(database: TestDatabase): TestServer {
     identity,
     vault,
     clock,
-    app: (changes = {}, services = {}) =>
-      buildApp(servicesOf({ ...identity(), ...changes }, trail, keyring, services), httpLimits),
+    app: (changes = {}, services = {}, limits = httpLimits) =>
+      buildApp(servicesOf({ ...identity(), ...changes }, trail, keyring, services), limits),
     user: async (username, { oneTime = false, role } = {}) => {
       const hash = await passwords.hash(PASSWORD)
       const id = await accounts.transaction({}, async (session) => {

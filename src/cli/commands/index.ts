@@ -3,6 +3,7 @@ import type { Register } from '../invocation.ts'
 import { apikeys } from './apikeys.ts'
 import { audit } from './audit.ts'
 import { doctor } from './doctor.ts'
+import { events } from './events.ts'
 import { ingest } from './ingest.ts'
 import { jobs } from './jobs.ts'
 import { keys } from './keys.ts'
@@ -29,6 +30,7 @@ export const commands: readonly Register[] = [
   protect,
   unprotect,
   ingest,
+  events,
   audit,
   verify,
   witness,
