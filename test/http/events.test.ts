@@ -12,6 +12,7 @@ const application = database.open('app')
 const server = testServer(database)
 const bearer = { host: 'localhost', authorization: '' }
 let app: ReturnType<typeof server.app>
+let sender: string
 
 beforeAll(async () => {
   const user = await makeUser(database, 'security_admin')
@@ -20,6 +21,7 @@ beforeAll(async () => {
     scopes: ['events:read', 'events:write'],
   })
   bearer.authorization = `Bearer ${key}`
+  sender = user.userId
   app = server.app()
 })
 const DAY_MS = 86_400_000
@@ -88,7 +90,7 @@ describe('POST /v1/events', () => {
           ingest: {
             format: 'json',
             line: 1,
-            sender: { address: '127.0.0.1', request_id: expect.any(String) },
+            sender: { address: '127.0.0.1', request_id: expect.any(String), user_id: sender },
           },
         },
       },
