@@ -250,6 +250,25 @@ grant select on audit.ledger_heads to akashi_reader;
 grant select on audit.ledger_heads to akashi_security_admin;
 grant insert, select, update on audit.ledger_heads to akashi_worker;
 
+create table audit.ledger_scrubs (
+  log text not null,
+  unit text not null,
+  checked_at timestamp with time zone not null,
+  constraint ledger_scrubs_pkey PRIMARY KEY (log, unit),
+  constraint ledger_scrubs_unit_check CHECK ((unit ~ '^(slice|object)/'::text))
+);
+alter table audit.ledger_scrubs owner to akashi_owner;
+comment on column audit.ledger_scrubs.unit is 'slice/<n, twelve digits>: positions n·65536 to n·65536 + 65535; object/<name>: an archived object.';
+alter table audit.ledger_scrubs enable row level security;
+alter table audit.ledger_scrubs force row level security;
+create policy ledger_scrubs_owner on audit.ledger_scrubs for all to akashi_owner using (true) with check (true);
+create policy ledger_scrubs_read on audit.ledger_scrubs for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_scrubs_worker on audit.ledger_scrubs for all to akashi_worker using (true) with check (true);
+grant select on audit.ledger_scrubs to akashi_app;
+grant select on audit.ledger_scrubs to akashi_reader;
+grant select on audit.ledger_scrubs to akashi_security_admin;
+grant delete, insert, select, update on audit.ledger_scrubs to akashi_worker;
+
 create table audit.ledger_tiles (
   log text not null,
   level smallint not null,
@@ -308,12 +327,48 @@ grant select on audit.protected_tables to akashi_app;
 grant select on audit.protected_tables to akashi_security_admin;
 grant select on audit.protected_tables to akashi_worker;
 
+create table audit.retention_records (
+  id uuid default audit.uuid_v7() not null,
+  log text not null,
+  partition_name text not null,
+  lower_bound timestamp with time zone not null,
+  upper_bound timestamp with time zone not null,
+  first_position bigint not null,
+  last_position bigint not null,
+  row_count bigint not null,
+  digest bytea not null,
+  policy text not null,
+  note text not null,
+  retired_at timestamp with time zone default now() not null,
+  constraint retention_records_check CHECK ((lower_bound < upper_bound)),
+  constraint retention_records_check1 CHECK (((first_position >= 0) AND (first_position <= last_position))),
+  constraint retention_records_digest_check CHECK ((octet_length(digest) = 32)),
+  constraint retention_records_pkey PRIMARY KEY (id),
+  constraint retention_records_row_count_check CHECK ((row_count > 0))
+);
+alter table audit.retention_records owner to akashi_owner;
+comment on column audit.retention_records.digest is 'SHA-256 over position (8 bytes, most significant first) and entry hash of each retired entry, in ascending position.';
+CREATE UNIQUE INDEX retention_records_first_idx ON audit.retention_records USING btree (log, partition_name, first_position);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.retention_records FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.retention_records enable always trigger refuse_change;
+alter table audit.retention_records enable row level security;
+alter table audit.retention_records force row level security;
+create policy retention_records_owner on audit.retention_records for all to akashi_owner using (true) with check (true);
+create policy retention_records_read on audit.retention_records for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy retention_records_worker on audit.retention_records for all to akashi_worker using (true) with check (true);
+grant select on audit.retention_records to akashi_app;
+grant select on audit.retention_records to akashi_reader;
+grant select on audit.retention_records to akashi_security_admin;
+grant select on audit.retention_records to akashi_worker;
+
 create table audit.verifications (
   id uuid default audit.uuid_v7() not null,
   started_at timestamp with time zone not null,
   finished_at timestamp with time zone default clock_timestamp() not null,
   ok boolean not null,
   report jsonb not null,
+  mode text default 'full'::text not null,
+  constraint verifications_mode_check CHECK ((mode = ANY (ARRAY['full'::text, 'incremental'::text, 'scrub'::text]))),
   constraint verifications_pkey PRIMARY KEY (id)
 );
 alter table audit.verifications owner to akashi_owner;
@@ -327,6 +382,30 @@ create policy verifications_worker on audit.verifications for insert to akashi_w
 grant select on audit.verifications to akashi_app;
 grant select on audit.verifications to akashi_security_admin;
 grant insert, select on audit.verifications to akashi_worker;
+
+create table audit.verified_heads (
+  log text not null,
+  epoch integer not null,
+  size bigint not null,
+  note text not null,
+  last_xid xid8 not null,
+  last_seq bigint not null,
+  verified_at timestamp with time zone not null,
+  scrub_xid xid8 default '0'::xid8 not null,
+  scrub_seq bigint default 0 not null,
+  constraint verified_heads_pkey PRIMARY KEY (log),
+  constraint verified_heads_size_check CHECK ((size >= 0))
+);
+alter table audit.verified_heads owner to akashi_owner;
+alter table audit.verified_heads enable row level security;
+alter table audit.verified_heads force row level security;
+create policy verified_heads_owner on audit.verified_heads for all to akashi_owner using (true) with check (true);
+create policy verified_heads_read on audit.verified_heads for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy verified_heads_worker on audit.verified_heads for all to akashi_worker using (true) with check (true);
+grant select on audit.verified_heads to akashi_app;
+grant select on audit.verified_heads to akashi_reader;
+grant select on audit.verified_heads to akashi_security_admin;
+grant insert, select, update on audit.verified_heads to akashi_worker;
 
 create table audit.witnesses (
   name text not null,
@@ -1540,6 +1619,37 @@ comment on function audit.record_action(event_type text, action text, resource t
 grant execute on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_app;
 grant execute on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_security_admin;
 grant execute on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  record_id uuid;
+  counted bigint;
+begin
+  if exists (select from lifecycle.policies p where p.table_name = record_retention.log and p.legal_hold) then
+    raise exception 'rows of log % are under legal hold', log
+      using errcode = 'AK003', hint = 'the hold ends in lifecycle.policies';
+  end if;
+  select count(*) into counted from audit.ledger_entries e
+  where e.log = record_retention.log and e.position between first_position and last_position
+    and e.created_at >= lower_bound and e.created_at < upper_bound;
+  if counted <> row_count then
+    raise exception 'the range holds % entries of log %, not %', counted, log, row_count
+      using errcode = 'AK003', hint = 'count again: rows were sealed meanwhile';
+  end if;
+  insert into audit.retention_records (log, partition_name, lower_bound, upper_bound, first_position, last_position,
+    row_count, digest, policy, note)
+  values (log, partition_name, lower_bound, upper_bound, first_position, last_position, row_count, digest, policy, note)
+  returning id into record_id;
+  return record_id;
+end
+$function$;
+alter function audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) owner to akashi_owner;
+grant execute on function audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[])
  RETURNS jsonb

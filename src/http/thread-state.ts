@@ -26,6 +26,10 @@ export const threadState = z.object({
   lastVerification: z
     .object({ at: time, ok: z.boolean(), problems: count.describe('rows or checkpoints found wrong') })
     .nullable(),
+  oldestUncheckedSeconds: z
+    .number()
+    .nonnegative()
+    .describe('seconds since the part of the ledger that was hashed longest ago was hashed'),
   partitions: z
     .array(
       z.object({

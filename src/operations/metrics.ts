@@ -55,6 +55,12 @@ export function openMetrics(readState: () => Promise<ThreadState>): Registry {
     },
   )
   gauge(
+    'verify_oldest_unchecked_seconds',
+    'seconds since the part of the ledger that was hashed longest ago was hashed',
+    [],
+    (own, { oldestUncheckedSeconds }) => own.set(oldestUncheckedSeconds),
+  )
+  gauge(
     'partition_covered_until_seconds',
     'UNIX time up to which partitions exist',
     ['table'],

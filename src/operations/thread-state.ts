@@ -1,4 +1,11 @@
-import { countPending, emptyRoot, lastVerification, logs, readHead } from '../audit/index.ts'
+import {
+  countPending,
+  emptyRoot,
+  lastVerification,
+  logs,
+  oldestUncheckedSeconds,
+  readHead,
+} from '../audit/index.ts'
 import { partitionStatus } from '../lifecycle/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
 
@@ -22,6 +29,8 @@ export interface ThreadState {
     readonly pending: number
   }[]
   readonly lastVerification: { readonly at: string; readonly ok: boolean; readonly problems: number } | null
+  /** Seconds since the part of the ledger that was hashed longest ago was hashed. */
+  readonly oldestUncheckedSeconds: number
   readonly partitions: readonly {
     readonly table: string
     readonly coveredUntil: string | null
@@ -64,6 +73,7 @@ export async function threadState(database: Database, signal?: AbortSignal): Pro
     protectedTables: tables,
     logs: states,
     lastVerification: await lastVerification(database),
+    oldestUncheckedSeconds: await oldestUncheckedSeconds(database),
     partitions: (await partitionStatus(database, undefined, options)).map(
       ({ table, coveredUntil, alarm }) => ({
         table,

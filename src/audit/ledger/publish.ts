@@ -78,9 +78,10 @@ async function readNote(store: ObjectStore, key: string): Promise<string | undef
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** Every published checkpoint of a log, in ascending size. */
-export async function* publishedNotes(store: ObjectStore, log: string): AsyncIterable<string> {
-  for await (const { key } of store.list(folder(log))) {
+/** Every published checkpoint of a log of at least `from` entries, in ascending size. */
+export async function* publishedNotes(store: ObjectStore, log: string, from = 0n): AsyncIterable<string> {
+  const after = from === 0n ? {} : { after: checkpointKey(log, from - 1n) }
+  for await (const { key } of store.list(folder(log), after)) {
     const note = await readNote(store, key)
     if (note !== undefined) yield note
   }
