@@ -220,6 +220,47 @@ grant select on audit.ledger_entries to akashi_reader;
 grant select on audit.ledger_entries to akashi_security_admin;
 grant insert, select on audit.ledger_entries to akashi_worker;
 
+create table audit.ledger_epochs (
+  log text not null,
+  epoch integer not null,
+  origin text not null,
+  cause text not null,
+  reason text not null,
+  previous_origin text not null,
+  previous_size bigint not null,
+  previous_root bytea not null,
+  common_size bigint not null,
+  given_up text[] not null,
+  size bigint not null,
+  root bytea not null,
+  note text not null,
+  opened_at timestamp with time zone default now() not null,
+  constraint ledger_epochs_cause_check CHECK ((cause = ANY (ARRAY['ordered'::text, 'conflict'::text, 'older'::text, 'moved'::text]))),
+  constraint ledger_epochs_check CHECK ((size >= common_size)),
+  constraint ledger_epochs_common_size_check CHECK ((common_size >= 0)),
+  constraint ledger_epochs_epoch_check CHECK ((epoch > 1)),
+  constraint ledger_epochs_origin_key UNIQUE (origin),
+  constraint ledger_epochs_pkey PRIMARY KEY (log, epoch),
+  constraint ledger_epochs_previous_root_check CHECK ((octet_length(previous_root) = 32)),
+  constraint ledger_epochs_previous_size_check CHECK ((previous_size >= 0)),
+  constraint ledger_epochs_root_check CHECK ((octet_length(root) = 32))
+);
+alter table audit.ledger_epochs owner to akashi_owner;
+comment on column audit.ledger_epochs.cause is 'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline.';
+comment on column audit.ledger_epochs.common_size is 'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
+comment on column audit.ledger_epochs.given_up is 'Origins of epochs that were published by a database that is no longer: this one was copied before them.';
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.ledger_epochs FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.ledger_epochs enable always trigger refuse_change;
+alter table audit.ledger_epochs enable row level security;
+alter table audit.ledger_epochs force row level security;
+create policy ledger_epochs_owner on audit.ledger_epochs for all to akashi_owner using (true) with check (true);
+create policy ledger_epochs_read on audit.ledger_epochs for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_epochs_worker on audit.ledger_epochs for all to akashi_worker using (true) with check (true);
+grant select on audit.ledger_epochs to akashi_app;
+grant select on audit.ledger_epochs to akashi_reader;
+grant select on audit.ledger_epochs to akashi_security_admin;
+grant insert, select on audit.ledger_epochs to akashi_worker;
+
 create table audit.ledger_heads (
   log text not null,
   epoch integer default 1 not null,
@@ -230,6 +271,9 @@ create table audit.ledger_heads (
   last_xid xid8 default '0'::xid8 not null,
   last_seq bigint default 0 not null,
   sealed_at timestamp with time zone,
+  seq_floor bigint default 0 not null,
+  system_identifier bigint,
+  timeline integer,
   constraint ledger_heads_epoch_check CHECK ((epoch > 0)),
   constraint ledger_heads_log_check CHECK ((log ~ '^[a-z_]+$'::text)),
   constraint ledger_heads_pkey PRIMARY KEY (log),
@@ -238,6 +282,8 @@ create table audit.ledger_heads (
 );
 alter table audit.ledger_heads owner to akashi_owner;
 comment on column audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
+comment on column audit.ledger_heads.seq_floor is 'Rows up to this seq were written before the epoch: all that had to be are in the tree, whatever their xid says here.';
+comment on column audit.ledger_heads.system_identifier is 'The cluster that the epoch was opened in; in another one its xids mean nothing.';
 CREATE TRIGGER keep_head BEFORE UPDATE ON audit.ledger_heads FOR EACH ROW EXECUTE FUNCTION audit.keep_head();
 alter table audit.ledger_heads enable always trigger keep_head;
 alter table audit.ledger_heads enable row level security;
@@ -1297,6 +1343,23 @@ $function$;
 alter function audit.alert_audit_log_tampering(report jsonb) owner to akashi_owner;
 grant execute on function audit.alert_audit_log_tampering(report jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION audit.alert_ledger_epoch(report jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result, event_details)
+  values ('ledger_epoch_opened', 'integrity', case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end,
+          'akashi', 'open_epoch', 'success', report);
+  perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
+    'message', 'a log of the audit ledger goes on in a new epoch', 'timestamp', now())::text);
+end
+$function$;
+alter function audit.alert_ledger_epoch(report jsonb) owner to akashi_owner;
+grant execute on function audit.alert_ledger_epoch(report jsonb) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION audit.assert_unfiltered(target regclass)
  RETURNS void
  LANGUAGE plpgsql
@@ -1392,6 +1455,26 @@ end
 $function$;
 alter function audit.guard(target regclass) owner to akashi_owner;
 comment on function audit.guard(target regclass) is 'Makes a table append-only: UPDATE, DELETE and TRUNCATE are refused, also for its owner.';
+
+CREATE OR REPLACE FUNCTION audit.hold_log(log text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET lock_timeout TO '10s'
+AS $function$
+declare
+  target record;
+  last bigint;
+begin
+  select p.schema_name, p.table_name into strict target from lifecycle.policies p where p.append_only and p.table_name = log;
+  execute format('lock table %I.%I in share mode', target.schema_name, target.table_name);
+  execute format('select last_value from %I.%I', target.schema_name, target.table_name || '_seq') into last;
+  return last;
+end
+$function$;
+alter function audit.hold_log(log text) owner to akashi_owner;
+grant execute on function audit.hold_log(log text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION audit.keep_head()
  RETURNS trigger
@@ -1721,6 +1804,21 @@ begin
 end
 $function$;
 alter function audit.request_context() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.system_identity(OUT system_identifier bigint, OUT timeline integer)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select s.system_identifier,
+         case when not pg_catalog.pg_is_in_recovery()
+           then ('x' || substring(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) for 8))::bit(32)::integer end
+  from pg_catalog.pg_control_system() s
+$function$;
+alter function audit.system_identity(OUT system_identifier bigint, OUT timeline integer) owner to akashi_owner;
+grant execute on function audit.system_identity(OUT system_identifier bigint, OUT timeline integer) to akashi_security_admin;
+grant execute on function audit.system_identity(OUT system_identifier bigint, OUT timeline integer) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION audit.trigger_problems(log text)
  RETURNS TABLE("table" text, problem text)

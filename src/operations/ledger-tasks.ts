@@ -2,6 +2,7 @@ import {
   type ArchivedRows,
   type LogReport,
   logs,
+  openEpochsWhereNeeded,
   publishCheckpoints,
   publishedNotes,
   recordVerification,
@@ -113,10 +114,17 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
     'ledger.verify': verification(parts, 'full'),
     'ledger.verify_incremental': verification(parts, 'incremental'),
     'ledger.scrub': verification(parts, 'scrub'),
-    'ledger.publish': async ({ database, log, signal }) => ({
-      published: await publishCheckpoints(database, parts.store),
-      cosigned: await submitToWitnesses(database, log, signal),
-    }),
+    'ledger.publish': async ({ database, log, signal }) => {
+      const opened = await openEpochsWhereNeeded(database, parts.keyring, parts.store)
+      for (const { log: name, epoch, cause, reason } of opened) {
+        log.error({ log: name, epoch, cause, reason }, 'the log goes on in a new epoch')
+      }
+      return {
+        opened: opened.map(({ log: name, epoch, cause }) => ({ log: name, epoch, cause })),
+        published: await publishCheckpoints(database, parts.store),
+        cosigned: await submitToWitnesses(database, log, signal),
+      }
+    },
   }
 }
 

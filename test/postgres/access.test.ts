@@ -11,6 +11,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'audit.exempt_tables': { app: 'S', worker: 'S', security_admin: 'S' },
   'audit.ledger_checkpoints': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
   'audit.ledger_entries': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
+  'audit.ledger_epochs': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
   'audit.ledger_heads': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
   'audit.ledger_scrubs': { app: 'S', worker: 'SIUD', security_admin: 'S', reader: 'S' },
   'audit.ledger_tiles': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },

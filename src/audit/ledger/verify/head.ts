@@ -3,6 +3,7 @@ import { AkashiError } from '../../../foundation/index.ts'
 import { type VerifierKey, verifyNote } from '../../../keys/index.ts'
 import type { Session } from '../../../postgres/index.ts'
 import { type Checkpoint, parseCheckpoint } from '../checkpoint.ts'
+import { boundOf, type Epoch, isKnown } from '../epoch/link.ts'
 import type { LogDefinition } from '../logs.ts'
 import { emptyRoot } from '../merkle.ts'
 import { type Head, readHead } from '../store.ts'
@@ -22,6 +23,9 @@ export async function headToVerify(session: Session, log: LogDefinition): Promis
       note: null,
       lastXid: '0',
       lastSeq: '0',
+      seqFloor: '0',
+      systemIdentifier: null,
+      timeline: null,
       sealedAt: null,
     }
   )
@@ -61,26 +65,53 @@ export async function signedCheckpoint(
   }
 }
 
-/** Published checkpoints in ascending size; one beyond the head shows that the log was cut off. */
+/**
+ * Published checkpoints in ascending size, with the trees that epochs began with. One beyond the head shows that
+ * the log was cut off; what an epoch gave up no longer counts.
+ */
 export async function publishedCheckpoints(
   head: Head,
   from: bigint,
+  epochs: readonly Epoch[],
   options: VerifyOptions,
   problems: ProblemList,
 ): Promise<Checkpoint[]> {
   const checkpoints: Checkpoint[] = []
-  for await (const note of options.published?.(head.log, from) ?? []) {
-    const checkpoint = await signedCheckpoint(note, head.origin, options)
-    if (typeof checkpoint === 'string') {
-      problems.add('checkpoint', null, head.origin, `a published checkpoint does not verify: ${checkpoint}`)
-    } else if (checkpoint.size > head.size) {
+  const take = (checkpoint: Checkpoint) => {
+    const { origin, size } = checkpoint
+    if (!isKnown(epochs, head, origin)) {
       problems.add(
         'checkpoint',
-        checkpoint.size,
-        checkpoint.origin,
-        `a checkpoint of size ${checkpoint.size} was published, the ledger has ${head.size} entries: its end was cut off`,
+        size,
+        origin,
+        'an epoch was published that this database does not know: it is older',
       )
-    } else checkpoints.push(checkpoint)
+      return
+    }
+    const bound = origin === head.origin ? null : boundOf(epochs, origin)
+    if (bound !== null && size > bound) return
+    if (size <= head.size) {
+      checkpoints.push(checkpoint)
+      return
+    }
+    problems.add(
+      'checkpoint',
+      size,
+      origin,
+      `a checkpoint of size ${size} was published, the ledger has ${head.size} entries: its end was cut off`,
+    )
   }
+  for await (const note of options.published?.(head.log, from) ?? []) {
+    const origin = note.slice(0, note.indexOf('\n'))
+    const checkpoint = await signedCheckpoint(
+      note,
+      origin.endsWith(`/${head.log}`) ? origin : head.origin,
+      options,
+    )
+    if (typeof checkpoint === 'string') {
+      problems.add('checkpoint', null, head.origin, `a published checkpoint does not verify: ${checkpoint}`)
+    } else take(checkpoint)
+  }
+  for (const { origin, size, root } of epochs) take({ origin, size, root })
   return checkpoints.sort((a, b) => Number(a.size - b.size))
 }

@@ -3,6 +3,7 @@ import { anonymous, type Database, type Session } from '../../../postgres/index.
 import { type LogDefinition, logs } from '../logs.ts'
 import type { Head } from '../store.ts'
 import { verifyArchived } from './archived-rows.ts'
+import { verifyEpochs } from './epochs.ts'
 import { headToVerify, publishedCheckpoints, signedCheckpoint, verifyHead } from './head.ts'
 import { readVerifiedHead, type VerifiedHead } from './marks.ts'
 import { type VerifyOptions, verifyTransaction } from './options.ts'
@@ -36,7 +37,8 @@ async function verifyLog(session: Session, log: LogDefinition, options: VerifyOp
   const since = options.mode === 'incremental' ? await goOnFrom(session, head, options, problems) : null
   const from = since?.size ?? 0n
   await verifyHead(head, options, problems)
-  const published = await publishedCheckpoints(head, from, options, problems)
+  const epochs = await verifyEpochs(session, head, options, problems)
+  const published = await publishedCheckpoints(head, from, epochs, options, problems)
   await verifyTree(session, head, published, problems, from, since?.root)
   const archived = await verifyArchived(session, log, options, from, problems)
   const retired = await verifyRetired(session, log.log, from, options.verifierKeys, problems)

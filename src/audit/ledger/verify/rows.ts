@@ -54,16 +54,16 @@ export async function verifyRows(
   problems: ProblemList,
 ): Promise<{ checked: number; retired: number }> {
   const from = since?.size.toString() ?? '0'
-  const values = [log.log, head.lastXid, head.lastSeq, UNSEALED_AFTER_S, from]
+  const values = [log.log, head.lastXid, head.lastSeq, UNSEALED_AFTER_S, head.seqFloor]
   if (since !== null) {
-    values.push(since.lastXid, since.lastSeq)
+    values.push(since.lastXid, since.lastSeq, from)
     // The new rows are found by their index, whatever the statistics of a table that only grows say.
     await session.query("select set_config('enable_seqscan', 'off', true)")
   }
   const { rows } = await session.query<Counts>(
     `${rowsSql(log, since !== null)}
      select count(*)::float8 as rows, count(position)::float8 as matched, count(kind)::float8 as wrong,
-            (select count(*) from audit.ledger_entries where log = $1 and position >= $5::bigint)::float8 as entries
+            (select count(*) from audit.ledger_entries where log = $1 ${since === null ? '' : 'and position >= $8::bigint'})::float8 as entries
      from compared`,
     values,
   )
@@ -75,7 +75,7 @@ export async function verifyRows(
       `${rowsSql(log, since !== null)}
        select kind, position::text, id::text, created_at::text as at from compared
        where kind is not null order by position nulls last, created_at limit ${MAX_PROBLEMS}`,
-      since === null ? values.slice(0, -1) : values,
+      values,
     )
     report(log, found.rows, counts.wrong, problems)
   }
@@ -150,7 +150,7 @@ function rowsSql(log: LogDefinition, tail: boolean): string {
         case
           when e.entry_hash <> h.entry_hash then 'changed'
           when e.row_id is not null then null
-          when (h.xid, h.seq) <= ($2::xid8, $3::bigint) then 'added'
+          when h.seq <= $5::bigint or (h.xid, h.seq) <= ($2::xid8, $3::bigint) then 'added'
           when h.xid >= (select xmax from bounds)
             or (h.xid < (select xmin from bounds) and h.arrived < now() - make_interval(secs => $4::integer)) then 'unsealed'
         end as kind
@@ -158,8 +158,8 @@ function rowsSql(log: LogDefinition, tail: boolean): string {
         select id, created_at, arrived, xid, seq, ${entry.hash} as entry_hash
         from (select r.id, r.created_at, r.${arrived} as arrived, r.xid, r.seq, ${entry.texts}
               from ${log.schema}.${log.table} r
-              ${tail ? 'where (r.xid, r.seq) > ($6::xid8, $7::bigint)' : ''} offset 0) t
+              ${tail ? 'where (r.xid, r.seq) > ($6::xid8, $7::bigint) and r.seq > $5::bigint' : ''} offset 0) t
       ) h
-      left join audit.ledger_entries e on e.log = $1 and e.row_id = h.id ${tail ? 'and e.position >= $5::bigint' : ''}
+      left join audit.ledger_entries e on e.log = $1 and e.row_id = h.id ${tail ? 'and e.position >= $8::bigint' : ''}
     )`
 }

@@ -35,7 +35,7 @@ export async function addedRows(
   >(
     `with next as materialized (
        select r.id, r.created_at, r.xid, r.seq from ${log.schema}.${log.table} r
-       where (r.xid, r.seq) > ($2::xid8, $3::bigint) and (r.xid, r.seq) <= ($4::xid8, $5::bigint)
+       where (r.xid, r.seq) > ($2::xid8, $3::bigint) and (r.seq <= $7::bigint or (r.xid, r.seq) <= ($4::xid8, $5::bigint))
        order by r.xid, r.seq limit $6
      )
      select count(*)::integer as looked,
@@ -45,7 +45,7 @@ export async function addedRows(
               filter (where not exists (
                 select from (select e.log from audit.ledger_entries e where e.row_id = next.id offset 0) own where own.log = $1)) as added
      from next`,
-    [log.log, from.xid, from.seq, head.lastXid, head.lastSeq, limit],
+    [log.log, from.xid, from.seq, head.lastXid, head.lastSeq, limit, head.seqFloor],
   )
   const [found] = rows
   for (const { id, at } of found?.added ?? [])
