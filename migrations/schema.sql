@@ -13,8 +13,10 @@ create role akashi_policy nologin;
 create role akashi_reader login;
 
 create role akashi_security_admin login;
+grant pg_read_all_stats to akashi_security_admin;
 
 create role akashi_worker login;
+grant pg_read_all_stats to akashi_worker;
 
 -- Schemas
 
@@ -195,6 +197,30 @@ grant select on audit.ledger_checkpoints to akashi_app;
 grant select on audit.ledger_checkpoints to akashi_reader;
 grant select on audit.ledger_checkpoints to akashi_security_admin;
 grant insert, select on audit.ledger_checkpoints to akashi_worker;
+
+create table audit.ledger_cosignatures (
+  log text not null,
+  epoch integer not null,
+  size bigint not null,
+  witness text not null,
+  note text not null,
+  cosigned_at timestamp with time zone not null,
+  constraint ledger_cosignatures_pkey PRIMARY KEY (log, epoch, size, witness),
+  constraint ledger_cosignatures_size_check CHECK ((size >= 0))
+);
+alter table audit.ledger_cosignatures owner to akashi_owner;
+comment on column audit.ledger_cosignatures.note is 'The checkpoint with the signature lines of the log and of this witness.';
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.ledger_cosignatures FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.ledger_cosignatures enable always trigger refuse_change;
+alter table audit.ledger_cosignatures enable row level security;
+alter table audit.ledger_cosignatures force row level security;
+create policy ledger_cosignatures_owner on audit.ledger_cosignatures for all to akashi_owner using (true) with check (true);
+create policy ledger_cosignatures_read on audit.ledger_cosignatures for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_cosignatures_worker on audit.ledger_cosignatures for all to akashi_worker using (true) with check (true);
+grant select on audit.ledger_cosignatures to akashi_app;
+grant select on audit.ledger_cosignatures to akashi_reader;
+grant select on audit.ledger_cosignatures to akashi_security_admin;
+grant insert, select on audit.ledger_cosignatures to akashi_worker;
 
 create table audit.ledger_entries (
   log text not null,
@@ -406,6 +432,22 @@ grant select on audit.retention_records to akashi_app;
 grant select on audit.retention_records to akashi_reader;
 grant select on audit.retention_records to akashi_security_admin;
 grant select on audit.retention_records to akashi_worker;
+
+create table audit.standing_alarms (
+  kind text not null,
+  subject text not null,
+  detail text not null,
+  raised_at timestamp with time zone default now() not null,
+  constraint standing_alarms_pkey PRIMARY KEY (kind, subject, detail)
+);
+alter table audit.standing_alarms owner to akashi_owner;
+alter table audit.standing_alarms enable row level security;
+alter table audit.standing_alarms force row level security;
+create policy standing_alarms_owner on audit.standing_alarms for all to akashi_owner using (true) with check (true);
+create policy standing_alarms_read on audit.standing_alarms for select to akashi_app, akashi_security_admin, akashi_worker using (true);
+grant select on audit.standing_alarms to akashi_app;
+grant select on audit.standing_alarms to akashi_security_admin;
+grant select on audit.standing_alarms to akashi_worker;
 
 create table audit.verifications (
   id uuid default audit.uuid_v7() not null,
@@ -1254,6 +1296,22 @@ grant insert, select on security.security_events to akashi_worker;
 
 -- Views
 
+create view audit.audit_log_chain with (security_invoker=true) as
+ SELECT e.log,
+    e."position",
+    e.row_id AS id,
+    e.created_at AS recorded_at,
+    encode(e.entry_hash, 'hex'::text) AS hash,
+    encode(p.entry_hash, 'hex'::text) AS previous_hash
+   FROM (audit.ledger_entries e
+     LEFT JOIN audit.ledger_entries p ON (((p.log = e.log) AND (p."position" = (e."position" - 1)))));
+alter view audit.audit_log_chain owner to akashi_owner;
+comment on view audit.audit_log_chain is 'hash and previous_hash of S5 over the ledger; previous_hash is null for the first entry.';
+grant select on audit.audit_log_chain to akashi_app;
+grant select on audit.audit_log_chain to akashi_reader;
+grant select on audit.audit_log_chain to akashi_security_admin;
+grant select on audit.audit_log_chain to akashi_worker;
+
 create view audit.coverage with (security_invoker=true) as
  SELECT n.nspname AS schema_name,
     c.relname AS table_name,
@@ -1441,6 +1499,25 @@ end
 $function$;
 alter function audit.exempt(target regclass, reason text) owner to akashi_owner;
 comment on function audit.exempt(target regclass, reason text) is 'Says why a table needs no audit.';
+
+CREATE OR REPLACE FUNCTION audit.frontier_holders()
+ RETURNS TABLE(pid integer, database text, login text, application_name text, state text, prepared text, age_seconds double precision)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with frontier as materialized (select pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::xid as xid)
+  select a.pid, a.datname::text, a.usename::text, a.application_name, a.state, null::text,
+         extract(epoch from clock_timestamp() - a.xact_start)::float8
+  from pg_catalog.pg_stat_activity a join frontier f on a.backend_xid = f.xid
+  where a.pid <> pg_catalog.pg_backend_pid()
+  union all
+  select null, p.database::text, p.owner::text, null, 'prepared', p.gid, extract(epoch from clock_timestamp() - p.prepared)::float8
+  from pg_catalog.pg_prepared_xacts p join frontier f on p.transaction = f.xid
+$function$;
+alter function audit.frontier_holders() owner to akashi_owner;
+grant execute on function audit.frontier_holders() to akashi_security_admin;
+grant execute on function audit.frontier_holders() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION audit.guard(target regclass)
  RETURNS void
@@ -1836,6 +1913,10 @@ AS $function$
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
     from (values ('audit.ledger_entries', 'refuse_change', 'audit.refuse_change'),
                  ('audit.ledger_checkpoints', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.ledger_epochs', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.ledger_cosignatures', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.retention_records', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.verifications', 'refuse_change', 'audit.refuse_change'),
                  ('audit.ledger_tiles', 'keep_tile', 'audit.keep_tile'),
                  ('audit.ledger_heads', 'keep_head', 'audit.keep_head')) as own (name, trigger_name, function)
   ), recorded as (
@@ -1909,6 +1990,41 @@ $function$;
 alter function audit.uuid_v7() owner to akashi_owner;
 grant execute on function audit.uuid_v7() to akashi_app;
 grant execute on function audit.uuid_v7() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION audit.watch_alarms(kind text, severity text, found jsonb)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  begun integer;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('akashi.alarms/' || kind, 0));
+  delete from audit.standing_alarms a
+  where a.kind = watch_alarms.kind and not exists (
+    select from jsonb_to_recordset(found) as f (subject text, detail text) where f.subject = a.subject and f.detail = a.detail);
+  with raised as (
+    insert into audit.standing_alarms (kind, subject, detail)
+    select distinct watch_alarms.kind, f.subject, f.detail from jsonb_to_recordset(found) as f (subject text, detail text)
+    on conflict do nothing
+    returning subject, detail
+  ), events as (
+    insert into security.security_events (event_type, event_category, severity, source_service, resource_type, resource_id,
+      action_performed, result, event_details)
+    select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure',
+      jsonb_build_object('subject', r.subject, 'detail', r.detail) from raised r
+    returning id
+  )
+  select count(*) into begun from events;
+  if begun > 0 then
+    perform pg_notify('audit_tampering_detected', json_build_object('severity', severity, 'message', kind, 'timestamp', now())::text);
+  end if;
+  return begun;
+end
+$function$;
+alter function audit.watch_alarms(kind text, severity text, found jsonb) owner to akashi_owner;
+grant execute on function audit.watch_alarms(kind text, severity text, found jsonb) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.add_context_key(key_id text, secret bytea)
  RETURNS void

@@ -28,6 +28,14 @@ export type {
 } from './ledger/verify/problems.ts'
 export { type LastVerification, lastVerification, recordVerification } from './ledger/verify/record.ts'
 export { scrub } from './ledger/verify/scrub.ts'
+export {
+  type Alarms,
+  describeHolder,
+  FRONTIER_HELD_ALARM_S,
+  type FrontierHolder,
+  frontierHolders,
+  watchLedger,
+} from './ledger/watch.ts'
 export * from './ledger/witness/index.ts'
 export { type RecordAsOf, recordAsOf } from './trail/as-of.ts'
 export type { RecordAsOfQuery, RecordQuery, TrailFilter } from './trail/filter.ts'

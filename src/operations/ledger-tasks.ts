@@ -1,5 +1,6 @@
 import {
   type ArchivedRows,
+  describeHolder,
   type LogReport,
   logs,
   openEpochsWhereNeeded,
@@ -13,6 +14,7 @@ import {
   type VerifyReport,
   verifierKeys,
   verify,
+  watchLedger,
   witnessAddress,
   witnessedNotes,
   witnessHeads,
@@ -114,6 +116,19 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
     'ledger.verify': verification(parts, 'full'),
     'ledger.verify_incremental': verification(parts, 'incremental'),
     'ledger.scrub': verification(parts, 'scrub'),
+    'ledger.watch': async ({ database }) => {
+      const { triggers, holders } = await watchLedger(database)
+      const wrong = [
+        ...triggers.map(({ table, problem }) => `${table}: ${problem}`),
+        ...holders.map(describeHolder),
+      ]
+      if (wrong.length > 0) {
+        throw new AkashiError('conflict', wrong.join('; '), {
+          hint: 'enable the trigger again, or end the transaction that holds the sealer up',
+        })
+      }
+      return {}
+    },
     'ledger.publish': async ({ database, log, signal }) => {
       const opened = await openEpochsWhereNeeded(database, parts.keyring, parts.store)
       for (const { log: name, epoch, cause, reason } of opened) {

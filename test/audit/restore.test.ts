@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { pathToFileURL } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
   auditLogs,
   countPending,
@@ -40,7 +41,11 @@ let store: ObjectStore
 beforeAll(async () => {
   folder = await reachableFolder()
   keyring = await openKeyring(pathToFileURL(join(folder, 'keys')).href)
-  store = await openObjectStore(pathToFileURL(join(folder, 'objects')).href)
+})
+
+// Each test has an installation of its own.
+beforeEach(async () => {
+  store = await openObjectStore(pathToFileURL(join(folder, `objects-${randomUUID()}`)).href)
 })
 
 afterAll(async () => {
@@ -119,20 +124,6 @@ describe('a logical restore', () => {
       // Committed, and not yet sealed when the copy is made.
       await change(first, 'update shop set price = price + 1 where id <= 10')
       await copyTables(first, second)
-      expect(
-        await second.admin.direct((s) => s.query('select count(*)::integer as n from audit.audit_logs')),
-      ).toMatchObject({
-        rows: [
-          {
-            n: (
-              await first.admin.direct((s) =>
-                s.query<{ n: number }>('select count(*)::integer as n from audit.audit_logs'),
-              )
-            ).rows[0]?.n,
-          },
-        ],
-      })
-
       await change(
         second,
         "create table shop (id int primary key); select audit.protect('shop'); insert into shop values (1)",

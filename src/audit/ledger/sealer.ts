@@ -69,17 +69,19 @@ async function sealBatch(
 }
 
 /**
- * Takes one batch into the tree of a locked head.
- *
- * @param which ended: rows whose transactions had all ended before; all: whatever is past the frontier, which
- *   is right only while nobody can write
+ * Which rows wait. ended: those past the frontier whose transactions had all ended. all: whatever is past it, which
+ * is right only while nobody can write. moved: what another cluster wrote after the floor without an entry; its
+ * transactions count anew, and so lie before the frontier.
  */
+type Waiting = 'ended' | 'all' | 'moved'
+
+/** Takes one batch into the tree of a locked head. */
 export async function sealRows(
   session: Session,
   keyring: Keyring,
   log: LogDefinition,
   head: Head,
-  which: 'ended' | 'all',
+  which: Waiting,
 ): Promise<{ rows: number; size: bigint }> {
   const batch = await takeEntries(session, log, head, which)
   if (batch === undefined) return { rows: 0, size: head.size }
@@ -97,11 +99,19 @@ export async function sealRows(
   await session.query(
     `update audit.ledger_heads
      set size = $2, root = $3, note = $4, last_xid = $5, last_seq = $6, sealed_at = clock_timestamp(),
-         system_identifier = coalesce(ledger_heads.system_identifier, own.system_identifier),
+         system_identifier = case when ledger_heads.size > 0 then coalesce(ledger_heads.system_identifier, own.system_identifier)
+                                  else own.system_identifier end,
          timeline = coalesce(ledger_heads.timeline, own.timeline)
      from audit.system_identity() own
      where log = $1`,
-    [log.log, tree.size.toString(), root, note, batch.lastXid, batch.lastSeq],
+    [
+      log.log,
+      tree.size.toString(),
+      root,
+      note,
+      which === 'moved' ? head.lastXid : batch.lastXid,
+      which === 'moved' ? head.lastSeq : batch.lastSeq,
+    ],
   )
   return { rows: batch.count, size: tree.size }
 }
@@ -114,7 +124,7 @@ async function hasRowsBelowFrontier(session: Session, log: LogDefinition, head: 
     [head.lastXid, head.lastSeq, head.seqFloor],
   )
   const [row] = rows
-  if (row !== undefined && head.systemIdentifier !== null && row.cluster !== head.systemIdentifier) {
+  if (head.size > 0n && head.systemIdentifier !== null && row?.cluster !== head.systemIdentifier) {
     throw new AkashiError(
       'conflict',
       `log ${log.log} was sealed in another cluster: it needs a new epoch here`,
@@ -127,13 +137,13 @@ async function hasRowsBelowFrontier(session: Session, log: LogDefinition, head: 
 }
 
 /** Rows behind (xid, seq) that were written in this epoch. */
-function waitingRowsSql(
-  log: LogDefinition,
-  xid: string,
-  seq: string,
-  floor: string,
-  which: 'ended' | 'all',
-): string {
+function waitingRowsSql(log: LogDefinition, xid: string, seq: string, floor: string, which: Waiting): string {
+  if (which === 'moved') {
+    return `
+      select r.* from ${log.schema}.${log.table} r
+      where (r.xid, r.seq) <= (${xid}::xid8, ${seq}::bigint) and r.seq > ${floor}::bigint
+        and not exists (select from audit.ledger_entries e where e.log = '${log.log}' and e.row_id = r.id)`
+  }
   return `
       select r.* from ${log.schema}.${log.table} r
       where (r.xid, r.seq) > (${xid}::xid8, ${seq}::bigint) and r.seq > ${floor}::bigint
@@ -144,7 +154,7 @@ async function takeEntries(
   session: Session,
   log: LogDefinition,
   head: Head,
-  which: 'ended' | 'all',
+  which: Waiting,
 ): Promise<Batch | undefined> {
   const { rows } = await session.query<Batch>(takeEntriesSql(log, which), [
     log.log,
@@ -159,7 +169,7 @@ async function takeEntries(
 }
 
 /** Snapshot and rows come from one statement, so xmin and what is visible are of one moment. */
-function takeEntriesSql(log: LogDefinition, which: 'ended' | 'all'): string {
+function takeEntriesSql(log: LogDefinition, which: Waiting): string {
   const entry = postgresEntrySql(log)
   return `
     with batch as (

@@ -78,6 +78,7 @@ async function openWhere(
     const occasion = await occasionFor(head, epochs)
     if (occasion === null) continue
     const { latest, common, unknown } = await sharedHistory(database, store, head, epochs)
+    const sealedSeq = await lastSealedSeq(database, log, head)
     const key = await keyring.ensure('checkpoint')
     const epoch = await database.transaction(
       anonymous,
@@ -87,7 +88,9 @@ async function openWhere(
         // Another process was faster.
         if (locked.epoch !== head.epoch) return null
         const previous = latest !== null && latest.size > locked.size ? latest : locked
-        const begun = await sealRest(session, keyring, log, locked)
+        const moved = sealedSeq === null ? locked : { ...locked, seqFloor: sealedSeq }
+        const all = sealedSeq === null ? locked : await sealRest(session, keyring, log, moved, 'moved')
+        const begun = await sealRest(session, keyring, log, { ...all, seqFloor: locked.seqFloor }, 'all')
         return await begin(session, keyring, key.id, begun, floor, {
           ...occasion,
           previousOrigin: previous.origin,
@@ -107,6 +110,26 @@ async function openWhere(
   return opened
 }
 
+/** The last seq that was sealed in the cluster before; null when this is the one that sealed. Reads every row. */
+async function lastSealedSeq(database: Database, log: LogDefinition, head: Head): Promise<string | null> {
+  return await database.transaction(
+    anonymous,
+    async (session) => {
+      const { rows: clusters } = await session.query<{ cluster: string }>(
+        'select system_identifier::text as cluster from audit.system_identity()',
+      )
+      if (head.systemIdentifier === null || clusters[0]?.cluster === head.systemIdentifier) return null
+      const { rows } = await session.query<{ seq: string }>(
+        `select coalesce(max(r.seq), 0)::text as seq from ${log.schema}.${log.table} r
+         join audit.ledger_entries e on e.log = $1 and e.row_id = r.id`,
+        [log.log],
+      )
+      return rows[0]?.seq ?? '0'
+    },
+    { readOnly: true, timeoutMs: 0 },
+  )
+}
+
 async function holdLog(session: Session, log: LogDefinition): Promise<string> {
   const { rows } = await session.query<{ floor: string }>('select audit.hold_log($1)::text as floor', [
     log.log,
@@ -115,11 +138,17 @@ async function holdLog(session: Session, log: LogDefinition): Promise<string> {
 }
 
 /** While nobody can write, every row past the frontier is committed, whatever its xid means in this cluster. */
-async function sealRest(session: Session, keyring: Keyring, log: LogDefinition, head: Head): Promise<Head> {
+async function sealRest(
+  session: Session,
+  keyring: Keyring,
+  log: LogDefinition,
+  head: Head,
+  which: 'all' | 'moved',
+): Promise<Head> {
   let now = head
   for (;;) {
-    const { rows } = await sealRows(session, keyring, log, now, 'all')
-    if (rows > 0) now = await lockHead(session, log.log, emptyRoot)
+    const { rows } = await sealRows(session, keyring, log, now, which)
+    if (rows > 0) now = { ...(await lockHead(session, log.log, emptyRoot)), seqFloor: head.seqFloor }
     if (rows < SEAL_BATCH_ROWS) return now
   }
 }
