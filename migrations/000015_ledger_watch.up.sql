@@ -46,7 +46,7 @@ grant select on audit.standing_alarms to akashi_app, akashi_worker, akashi_secur
 select audit.exempt('audit.standing_alarms', 'each alarm is a security event');
 
 -- What is wrong now, of one kind: an array of {subject, detail}. Answers how many alarms began.
-create function audit.watch_alarms(kind text, severity text, found jsonb) returns integer
+create function audit.watch_alarms(kind text, severity text, problems jsonb) returns integer
   language plpgsql security definer set search_path = '' as $$
 declare
   begun integer;
@@ -54,10 +54,10 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.alarms/' || kind, 0));
   delete from audit.standing_alarms a
   where a.kind = watch_alarms.kind and not exists (
-    select from jsonb_to_recordset(found) as f (subject text, detail text) where f.subject = a.subject and f.detail = a.detail);
+    select from jsonb_to_recordset(problems) as f (subject text, detail text) where f.subject = a.subject and f.detail = a.detail);
   with raised as (
     insert into audit.standing_alarms (kind, subject, detail)
-    select distinct watch_alarms.kind, f.subject, f.detail from jsonb_to_recordset(found) as f (subject text, detail text)
+    select distinct watch_alarms.kind, f.subject, f.detail from jsonb_to_recordset(problems) as f (subject text, detail text)
     on conflict do nothing
     returning subject, detail
   ), events as (
@@ -65,9 +65,8 @@ begin
       action_performed, result, event_details)
     select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure',
       jsonb_build_object('subject', r.subject, 'detail', r.detail) from raised r
-    returning id
   )
-  select count(*) into begun from events;
+  select count(*) into begun from raised;
   if begun > 0 then
     perform pg_notify('audit_tampering_detected', json_build_object('severity', severity, 'message', kind, 'timestamp', now())::text);
   end if;

@@ -1991,7 +1991,7 @@ alter function audit.uuid_v7() owner to akashi_owner;
 grant execute on function audit.uuid_v7() to akashi_app;
 grant execute on function audit.uuid_v7() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.watch_alarms(kind text, severity text, found jsonb)
+CREATE OR REPLACE FUNCTION audit.watch_alarms(kind text, severity text, problems jsonb)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -2003,10 +2003,10 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.alarms/' || kind, 0));
   delete from audit.standing_alarms a
   where a.kind = watch_alarms.kind and not exists (
-    select from jsonb_to_recordset(found) as f (subject text, detail text) where f.subject = a.subject and f.detail = a.detail);
+    select from jsonb_to_recordset(problems) as f (subject text, detail text) where f.subject = a.subject and f.detail = a.detail);
   with raised as (
     insert into audit.standing_alarms (kind, subject, detail)
-    select distinct watch_alarms.kind, f.subject, f.detail from jsonb_to_recordset(found) as f (subject text, detail text)
+    select distinct watch_alarms.kind, f.subject, f.detail from jsonb_to_recordset(problems) as f (subject text, detail text)
     on conflict do nothing
     returning subject, detail
   ), events as (
@@ -2014,17 +2014,16 @@ begin
       action_performed, result, event_details)
     select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure',
       jsonb_build_object('subject', r.subject, 'detail', r.detail) from raised r
-    returning id
   )
-  select count(*) into begun from events;
+  select count(*) into begun from raised;
   if begun > 0 then
     perform pg_notify('audit_tampering_detected', json_build_object('severity', severity, 'message', kind, 'timestamp', now())::text);
   end if;
   return begun;
 end
 $function$;
-alter function audit.watch_alarms(kind text, severity text, found jsonb) owner to akashi_owner;
-grant execute on function audit.watch_alarms(kind text, severity text, found jsonb) to akashi_worker;
+alter function audit.watch_alarms(kind text, severity text, problems jsonb) owner to akashi_owner;
+grant execute on function audit.watch_alarms(kind text, severity text, problems jsonb) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.add_context_key(key_id text, secret bytea)
  RETURNS void

@@ -34,31 +34,33 @@ it('names the process that holds the frontier, and raises one alarm for it', asy
     begun.resolve(rows[0]?.pid ?? 0)
     await held
   })
-  const pid = await begun.promise
-  // Other test files of the same server may hold it before.
-  const find = async () => (await frontierHolders(worker)).find((holder) => holder.pid === pid)
-  for (let attempt = 0; (await find()) === undefined && attempt < 300; attempt += 1) await sleep(100)
-  const holder = await find()
-  expect(holder).toMatchObject({
-    database: database.name,
-    login: 'akashi_app',
-    applicationName: 'holder of the frontier',
-    state: 'idle in transaction',
-    prepared: null,
-  })
-  if (holder === undefined) throw new Error('nobody holds the frontier')
-  expect(describeHolder(holder)).toMatch(
-    new RegExp(`^process ${pid} .* of akashi_app in database ${database.name}`),
-  )
-  expect((await watchLedger(worker, 3600)).holders).toEqual([])
-  expect((await watchLedger(worker, 0)).holders.map((each) => each.pid)).toContain(pid)
-  await watchLedger(worker, 0)
-  expect(
-    (await events('ledger_frontier_held')).filter(({ subject }) => subject.includes(`process ${pid},`)),
-  ).toHaveLength(1)
-  release()
-  await open
-  expect(await find()).toBeUndefined()
+  try {
+    const pid = await begun.promise
+    // Other test files of the same server may hold it before.
+    const find = async () => (await frontierHolders(worker)).find((holder) => holder.pid === pid)
+    for (let attempt = 0; (await find()) === undefined && attempt < 300; attempt += 1) await sleep(100)
+    const holder = await find()
+    expect(holder).toMatchObject({
+      database: database.name,
+      login: 'akashi_app',
+      applicationName: 'holder of the frontier',
+      state: 'idle in transaction',
+      prepared: null,
+    })
+    if (holder === undefined) throw new Error('nobody holds the frontier')
+    expect(describeHolder(holder)).toMatch(
+      new RegExp(`^process ${pid} .* of akashi_app in database ${database.name}`),
+    )
+    expect((await watchLedger(worker, 3600)).holders).toEqual([])
+    expect((await watchLedger(worker, 0)).holders.map((each) => each.pid)).toContain(pid)
+    await watchLedger(worker, 0)
+    expect(
+      (await events('ledger_frontier_held')).filter(({ subject }) => subject.includes(`process ${pid},`)),
+    ).toHaveLength(1)
+  } finally {
+    release()
+    await open
+  }
 })
 
 it('raises one alarm for a trigger that was disabled, and another when it is disabled again', async () => {
