@@ -13,9 +13,11 @@ create role akashi_policy nologin;
 create role akashi_reader login;
 
 create role akashi_security_admin login;
+grant pg_read_all_stats to akashi_security_admin;
 
 create role akashi_worker login;
 grant akashi_app to akashi_worker;
+grant pg_read_all_stats to akashi_worker;
 
 -- Schemas
 
@@ -206,6 +208,30 @@ grant select on audit.ledger_checkpoints to akashi_reader;
 grant select on audit.ledger_checkpoints to akashi_security_admin;
 grant insert, select on audit.ledger_checkpoints to akashi_worker;
 
+create table audit.ledger_cosignatures (
+  log text not null,
+  epoch integer not null,
+  size bigint not null,
+  witness text not null,
+  note text not null,
+  cosigned_at timestamp with time zone not null,
+  constraint ledger_cosignatures_pkey PRIMARY KEY (log, epoch, size, witness),
+  constraint ledger_cosignatures_size_check CHECK ((size >= 0))
+);
+alter table audit.ledger_cosignatures owner to akashi_owner;
+comment on column audit.ledger_cosignatures.note is 'The checkpoint with the signature lines of the log and of this witness.';
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.ledger_cosignatures FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.ledger_cosignatures enable always trigger refuse_change;
+alter table audit.ledger_cosignatures enable row level security;
+alter table audit.ledger_cosignatures force row level security;
+create policy ledger_cosignatures_owner on audit.ledger_cosignatures for all to akashi_owner using (true) with check (true);
+create policy ledger_cosignatures_read on audit.ledger_cosignatures for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_cosignatures_worker on audit.ledger_cosignatures for all to akashi_worker using (true) with check (true);
+grant select on audit.ledger_cosignatures to akashi_app;
+grant select on audit.ledger_cosignatures to akashi_reader;
+grant select on audit.ledger_cosignatures to akashi_security_admin;
+grant insert, select on audit.ledger_cosignatures to akashi_worker;
+
 create table audit.ledger_entries (
   log text not null,
   "position" bigint not null,
@@ -230,6 +256,47 @@ grant select on audit.ledger_entries to akashi_reader;
 grant select on audit.ledger_entries to akashi_security_admin;
 grant insert, select on audit.ledger_entries to akashi_worker;
 
+create table audit.ledger_epochs (
+  log text not null,
+  epoch integer not null,
+  origin text not null,
+  cause text not null,
+  reason text not null,
+  previous_origin text not null,
+  previous_size bigint not null,
+  previous_root bytea not null,
+  common_size bigint not null,
+  given_up text[] not null,
+  size bigint not null,
+  root bytea not null,
+  note text not null,
+  opened_at timestamp with time zone default now() not null,
+  constraint ledger_epochs_cause_check CHECK ((cause = ANY (ARRAY['ordered'::text, 'conflict'::text, 'older'::text, 'moved'::text]))),
+  constraint ledger_epochs_check CHECK ((size >= common_size)),
+  constraint ledger_epochs_common_size_check CHECK ((common_size >= 0)),
+  constraint ledger_epochs_epoch_check CHECK ((epoch > 1)),
+  constraint ledger_epochs_origin_key UNIQUE (origin),
+  constraint ledger_epochs_pkey PRIMARY KEY (log, epoch),
+  constraint ledger_epochs_previous_root_check CHECK ((octet_length(previous_root) = 32)),
+  constraint ledger_epochs_previous_size_check CHECK ((previous_size >= 0)),
+  constraint ledger_epochs_root_check CHECK ((octet_length(root) = 32))
+);
+alter table audit.ledger_epochs owner to akashi_owner;
+comment on column audit.ledger_epochs.cause is 'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline.';
+comment on column audit.ledger_epochs.common_size is 'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
+comment on column audit.ledger_epochs.given_up is 'Origins of epochs that were published by a database that is no longer: this one was copied before them.';
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.ledger_epochs FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.ledger_epochs enable always trigger refuse_change;
+alter table audit.ledger_epochs enable row level security;
+alter table audit.ledger_epochs force row level security;
+create policy ledger_epochs_owner on audit.ledger_epochs for all to akashi_owner using (true) with check (true);
+create policy ledger_epochs_read on audit.ledger_epochs for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_epochs_worker on audit.ledger_epochs for all to akashi_worker using (true) with check (true);
+grant select on audit.ledger_epochs to akashi_app;
+grant select on audit.ledger_epochs to akashi_reader;
+grant select on audit.ledger_epochs to akashi_security_admin;
+grant insert, select on audit.ledger_epochs to akashi_worker;
+
 create table audit.ledger_heads (
   log text not null,
   epoch integer default 1 not null,
@@ -240,6 +307,9 @@ create table audit.ledger_heads (
   last_xid xid8 default '0'::xid8 not null,
   last_seq bigint default 0 not null,
   sealed_at timestamp with time zone,
+  seq_floor bigint default 0 not null,
+  system_identifier bigint,
+  timeline integer,
   constraint ledger_heads_epoch_check CHECK ((epoch > 0)),
   constraint ledger_heads_log_check CHECK ((log ~ '^[a-z_]+$'::text)),
   constraint ledger_heads_pkey PRIMARY KEY (log),
@@ -248,6 +318,8 @@ create table audit.ledger_heads (
 );
 alter table audit.ledger_heads owner to akashi_owner;
 comment on column audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
+comment on column audit.ledger_heads.seq_floor is 'Rows up to this seq were written before the epoch: all that had to be are in the tree, whatever their xid says here.';
+comment on column audit.ledger_heads.system_identifier is 'The cluster that the epoch was opened in; in another one its xids mean nothing.';
 CREATE TRIGGER keep_head BEFORE UPDATE ON audit.ledger_heads FOR EACH ROW EXECUTE FUNCTION audit.keep_head();
 alter table audit.ledger_heads enable always trigger keep_head;
 alter table audit.ledger_heads enable row level security;
@@ -259,6 +331,25 @@ grant select on audit.ledger_heads to akashi_app;
 grant select on audit.ledger_heads to akashi_reader;
 grant select on audit.ledger_heads to akashi_security_admin;
 grant insert, select, update on audit.ledger_heads to akashi_worker;
+
+create table audit.ledger_scrubs (
+  log text not null,
+  unit text not null,
+  checked_at timestamp with time zone not null,
+  constraint ledger_scrubs_pkey PRIMARY KEY (log, unit),
+  constraint ledger_scrubs_unit_check CHECK ((unit ~ '^(slice|object)/'::text))
+);
+alter table audit.ledger_scrubs owner to akashi_owner;
+comment on column audit.ledger_scrubs.unit is 'slice/<n, twelve digits>: positions n·65536 to n·65536 + 65535; object/<name>: an archived object.';
+alter table audit.ledger_scrubs enable row level security;
+alter table audit.ledger_scrubs force row level security;
+create policy ledger_scrubs_owner on audit.ledger_scrubs for all to akashi_owner using (true) with check (true);
+create policy ledger_scrubs_read on audit.ledger_scrubs for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_scrubs_worker on audit.ledger_scrubs for all to akashi_worker using (true) with check (true);
+grant select on audit.ledger_scrubs to akashi_app;
+grant select on audit.ledger_scrubs to akashi_reader;
+grant select on audit.ledger_scrubs to akashi_security_admin;
+grant delete, insert, select, update on audit.ledger_scrubs to akashi_worker;
 
 create table audit.ledger_tiles (
   log text not null,
@@ -318,12 +409,64 @@ grant select on audit.protected_tables to akashi_app;
 grant select on audit.protected_tables to akashi_security_admin;
 grant select on audit.protected_tables to akashi_worker;
 
+create table audit.retention_records (
+  id uuid default audit.uuid_v7() not null,
+  log text not null,
+  partition_name text not null,
+  lower_bound timestamp with time zone not null,
+  upper_bound timestamp with time zone not null,
+  first_position bigint not null,
+  last_position bigint not null,
+  row_count bigint not null,
+  digest bytea not null,
+  policy text not null,
+  note text not null,
+  retired_at timestamp with time zone default now() not null,
+  constraint retention_records_check CHECK ((lower_bound < upper_bound)),
+  constraint retention_records_check1 CHECK (((first_position >= 0) AND (first_position <= last_position))),
+  constraint retention_records_digest_check CHECK ((octet_length(digest) = 32)),
+  constraint retention_records_pkey PRIMARY KEY (id),
+  constraint retention_records_row_count_check CHECK ((row_count > 0))
+);
+alter table audit.retention_records owner to akashi_owner;
+comment on column audit.retention_records.digest is 'SHA-256 over position (8 bytes, most significant first) and entry hash of each retired entry, in ascending position.';
+CREATE UNIQUE INDEX retention_records_first_idx ON audit.retention_records USING btree (log, partition_name, first_position);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.retention_records FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.retention_records enable always trigger refuse_change;
+alter table audit.retention_records enable row level security;
+alter table audit.retention_records force row level security;
+create policy retention_records_owner on audit.retention_records for all to akashi_owner using (true) with check (true);
+create policy retention_records_read on audit.retention_records for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy retention_records_worker on audit.retention_records for all to akashi_worker using (true) with check (true);
+grant select on audit.retention_records to akashi_app;
+grant select on audit.retention_records to akashi_reader;
+grant select on audit.retention_records to akashi_security_admin;
+grant select on audit.retention_records to akashi_worker;
+
+create table audit.standing_alarms (
+  kind text not null,
+  subject text not null,
+  detail text not null,
+  raised_at timestamp with time zone default now() not null,
+  constraint standing_alarms_pkey PRIMARY KEY (kind, subject, detail)
+);
+alter table audit.standing_alarms owner to akashi_owner;
+alter table audit.standing_alarms enable row level security;
+alter table audit.standing_alarms force row level security;
+create policy standing_alarms_owner on audit.standing_alarms for all to akashi_owner using (true) with check (true);
+create policy standing_alarms_read on audit.standing_alarms for select to akashi_app, akashi_security_admin, akashi_worker using (true);
+grant select on audit.standing_alarms to akashi_app;
+grant select on audit.standing_alarms to akashi_security_admin;
+grant select on audit.standing_alarms to akashi_worker;
+
 create table audit.verifications (
   id uuid default audit.uuid_v7() not null,
   started_at timestamp with time zone not null,
   finished_at timestamp with time zone default clock_timestamp() not null,
   ok boolean not null,
   report jsonb not null,
+  mode text default 'full'::text not null,
+  constraint verifications_mode_check CHECK ((mode = ANY (ARRAY['full'::text, 'incremental'::text, 'scrub'::text]))),
   constraint verifications_pkey PRIMARY KEY (id)
 );
 alter table audit.verifications owner to akashi_owner;
@@ -337,6 +480,30 @@ create policy verifications_worker on audit.verifications for insert to akashi_w
 grant select on audit.verifications to akashi_app;
 grant select on audit.verifications to akashi_security_admin;
 grant insert, select on audit.verifications to akashi_worker;
+
+create table audit.verified_heads (
+  log text not null,
+  epoch integer not null,
+  size bigint not null,
+  note text not null,
+  last_xid xid8 not null,
+  last_seq bigint not null,
+  verified_at timestamp with time zone not null,
+  scrub_xid xid8 default '0'::xid8 not null,
+  scrub_seq bigint default 0 not null,
+  constraint verified_heads_pkey PRIMARY KEY (log),
+  constraint verified_heads_size_check CHECK ((size >= 0))
+);
+alter table audit.verified_heads owner to akashi_owner;
+alter table audit.verified_heads enable row level security;
+alter table audit.verified_heads force row level security;
+create policy verified_heads_owner on audit.verified_heads for all to akashi_owner using (true) with check (true);
+create policy verified_heads_read on audit.verified_heads for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy verified_heads_worker on audit.verified_heads for all to akashi_worker using (true) with check (true);
+grant select on audit.verified_heads to akashi_app;
+grant select on audit.verified_heads to akashi_reader;
+grant select on audit.verified_heads to akashi_security_admin;
+grant insert, select, update on audit.verified_heads to akashi_worker;
 
 create table audit.witnesses (
   name text not null,
@@ -2204,6 +2371,22 @@ grant insert (event_details) on security.security_events to akashi_worker;
 
 -- Views
 
+create view audit.audit_log_chain with (security_invoker=true) as
+ SELECT e.log,
+    e."position",
+    e.row_id AS id,
+    e.created_at AS recorded_at,
+    encode(e.entry_hash, 'hex'::text) AS hash,
+    encode(p.entry_hash, 'hex'::text) AS previous_hash
+   FROM (audit.ledger_entries e
+     LEFT JOIN audit.ledger_entries p ON (((p.log = e.log) AND (p."position" = (e."position" - 1)))));
+alter view audit.audit_log_chain owner to akashi_owner;
+comment on view audit.audit_log_chain is 'hash and previous_hash of S5 over the ledger; previous_hash is null for the first entry.';
+grant select on audit.audit_log_chain to akashi_app;
+grant select on audit.audit_log_chain to akashi_reader;
+grant select on audit.audit_log_chain to akashi_security_admin;
+grant select on audit.audit_log_chain to akashi_worker;
+
 create view audit.coverage with (security_invoker=true) as
  SELECT n.nspname AS schema_name,
     c.relname AS table_name,
@@ -2416,6 +2599,23 @@ $function$;
 alter function audit.alert_audit_log_tampering(report jsonb) owner to akashi_owner;
 grant execute on function audit.alert_audit_log_tampering(report jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION audit.alert_ledger_epoch(report jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result, event_details)
+  values ('ledger_epoch_opened', 'integrity', case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end,
+          'akashi', 'open_epoch', 'success', report);
+  perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
+    'message', 'a log of the audit ledger goes on in a new epoch', 'timestamp', now())::text);
+end
+$function$;
+alter function audit.alert_ledger_epoch(report jsonb) owner to akashi_owner;
+grant execute on function audit.alert_ledger_epoch(report jsonb) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION audit.assert_unfiltered(target regclass)
  RETURNS void
  LANGUAGE plpgsql
@@ -2498,6 +2698,25 @@ $function$;
 alter function audit.exempt(target regclass, reason text) owner to akashi_owner;
 comment on function audit.exempt(target regclass, reason text) is 'Says why a table needs no audit.';
 
+CREATE OR REPLACE FUNCTION audit.frontier_holders()
+ RETURNS TABLE(pid integer, database text, login text, application_name text, state text, prepared text, age_seconds double precision)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with frontier as materialized (select pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::xid as xid)
+  select a.pid, a.datname::text, a.usename::text, a.application_name, a.state, null::text,
+         extract(epoch from clock_timestamp() - a.xact_start)::float8
+  from pg_catalog.pg_stat_activity a join frontier f on a.backend_xid = f.xid
+  where a.pid <> pg_catalog.pg_backend_pid()
+  union all
+  select null, p.database::text, p.owner::text, null, 'prepared', p.gid, extract(epoch from clock_timestamp() - p.prepared)::float8
+  from pg_catalog.pg_prepared_xacts p join frontier f on p.transaction = f.xid
+$function$;
+alter function audit.frontier_holders() owner to akashi_owner;
+grant execute on function audit.frontier_holders() to akashi_security_admin;
+grant execute on function audit.frontier_holders() to akashi_worker;
+
 CREATE OR REPLACE FUNCTION audit.guard(target regclass)
  RETURNS void
  LANGUAGE plpgsql
@@ -2511,6 +2730,26 @@ end
 $function$;
 alter function audit.guard(target regclass) owner to akashi_owner;
 comment on function audit.guard(target regclass) is 'Makes a table append-only: UPDATE, DELETE and TRUNCATE are refused, also for its owner.';
+
+CREATE OR REPLACE FUNCTION audit.hold_log(log text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET lock_timeout TO '10s'
+AS $function$
+declare
+  target record;
+  last bigint;
+begin
+  select p.schema_name, p.table_name into strict target from lifecycle.policies p where p.append_only and p.table_name = log;
+  execute format('lock table %I.%I in share mode', target.schema_name, target.table_name);
+  execute format('select last_value from %I.%I', target.schema_name, target.table_name || '_seq') into last;
+  return last;
+end
+$function$;
+alter function audit.hold_log(log text) owner to akashi_owner;
+grant execute on function audit.hold_log(log text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION audit.keep_head()
  RETURNS trigger
@@ -2739,6 +2978,37 @@ grant execute on function audit.record_action(event_type text, action text, reso
 grant execute on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_security_admin;
 grant execute on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  record_id uuid;
+  counted bigint;
+begin
+  if exists (select from lifecycle.policies p where p.table_name = record_retention.log and p.legal_hold) then
+    raise exception 'rows of log % are under legal hold', log
+      using errcode = 'AK003', hint = 'the hold ends in lifecycle.policies';
+  end if;
+  select count(*) into counted from audit.ledger_entries e
+  where e.log = record_retention.log and e.position between first_position and last_position
+    and e.created_at >= lower_bound and e.created_at < upper_bound;
+  if counted <> row_count then
+    raise exception 'the range holds % entries of log %, not %', counted, log, row_count
+      using errcode = 'AK003', hint = 'count again: rows were sealed meanwhile';
+  end if;
+  insert into audit.retention_records (log, partition_name, lower_bound, upper_bound, first_position, last_position,
+    row_count, digest, policy, note)
+  values (log, partition_name, lower_bound, upper_bound, first_position, last_position, row_count, digest, policy, note)
+  returning id into record_id;
+  return record_id;
+end
+$function$;
+alter function audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) owner to akashi_owner;
+grant execute on function audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[])
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2810,6 +3080,21 @@ end
 $function$;
 alter function audit.request_context() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION audit.system_identity(OUT system_identifier bigint, OUT timeline integer)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select s.system_identifier,
+         case when not pg_catalog.pg_is_in_recovery()
+           then ('x' || substring(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) for 8))::bit(32)::integer end
+  from pg_catalog.pg_control_system() s
+$function$;
+alter function audit.system_identity(OUT system_identifier bigint, OUT timeline integer) owner to akashi_owner;
+grant execute on function audit.system_identity(OUT system_identifier bigint, OUT timeline integer) to akashi_security_admin;
+grant execute on function audit.system_identity(OUT system_identifier bigint, OUT timeline integer) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION audit.trigger_problems(log text)
  RETURNS TABLE("table" text, problem text)
  LANGUAGE sql
@@ -2826,6 +3111,10 @@ AS $function$
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
     from (values ('audit.ledger_entries', 'refuse_change', 'audit.refuse_change'),
                  ('audit.ledger_checkpoints', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.ledger_epochs', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.ledger_cosignatures', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.retention_records', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.verifications', 'refuse_change', 'audit.refuse_change'),
                  ('audit.ledger_tiles', 'keep_tile', 'audit.keep_tile'),
                  ('audit.ledger_heads', 'keep_head', 'audit.keep_head')) as own (name, trigger_name, function)
   ), recorded as (
@@ -2898,6 +3187,40 @@ AS $function$
 $function$;
 alter function audit.uuid_v7() owner to akashi_owner;
 grant execute on function audit.uuid_v7() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION audit.watch_alarms(kind text, severity text, problems jsonb)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  begun integer;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('akashi.alarms/' || kind, 0));
+  delete from audit.standing_alarms a
+  where a.kind = watch_alarms.kind and not exists (
+    select from jsonb_to_recordset(problems) as f (subject text, detail text) where f.subject = a.subject and f.detail = a.detail);
+  with raised as (
+    insert into audit.standing_alarms (kind, subject, detail)
+    select distinct watch_alarms.kind, f.subject, f.detail from jsonb_to_recordset(problems) as f (subject text, detail text)
+    on conflict do nothing
+    returning subject, detail
+  ), events as (
+    insert into security.security_events (event_type, event_category, severity, source_service, resource_type, resource_id,
+      action_performed, result, event_details)
+    select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure',
+      jsonb_build_object('subject', r.subject, 'detail', r.detail) from raised r
+  )
+  select count(*) into begun from raised;
+  if begun > 0 then
+    perform pg_notify('audit_tampering_detected', json_build_object('severity', severity, 'message', kind, 'timestamp', now())::text);
+  end if;
+  return begun;
+end
+$function$;
+alter function audit.watch_alarms(kind text, severity text, problems jsonb) owner to akashi_owner;
+grant execute on function audit.watch_alarms(kind text, severity text, problems jsonb) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.add_context_key(key_id text, secret bytea)
  RETURNS void

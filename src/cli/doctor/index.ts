@@ -2,6 +2,7 @@ import type { Config } from '../../foundation/index.ts'
 import { type Check, type CheckResult, resultOf, runChecks } from './check.ts'
 import { capabilities, database, migrations, pooler } from './database.ts'
 import { dataFolder, keyringFolder, objectStoreFolder } from './folders.ts'
+import { frontier } from './frontier.ts'
 import { nodeVersion } from './node-version.ts'
 
 /** What needs the configuration, in the order it is shown. */
@@ -13,6 +14,7 @@ const checks: readonly Check[] = [
   pooler,
   migrations,
   capabilities,
+  frontier,
 ]
 
 /** Examines this installation. With a configuration that is wrong, nothing that depends on it is examined. */
