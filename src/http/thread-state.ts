@@ -26,6 +26,7 @@ export const threadState = z.object({
   lastVerification: z
     .object({ at: time, ok: z.boolean(), problems: count.describe('rows or checkpoints found wrong') })
     .nullable(),
+  losses: count.describe('statements whose changes were made and not recorded, not settled'),
   partitions: z
     .array(
       z.object({

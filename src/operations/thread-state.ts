@@ -1,4 +1,4 @@
-import { countPending, emptyRoot, lastVerification, logs, readHead } from '../audit/index.ts'
+import { countPending, emptyRoot, lastVerification, logs, readHead, unsettledLosses } from '../audit/index.ts'
 import { partitionStatus } from '../lifecycle/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
 
@@ -22,6 +22,8 @@ export interface ThreadState {
     readonly pending: number
   }[]
   readonly lastVerification: { readonly at: string; readonly ok: boolean; readonly problems: number } | null
+  /** Statements whose changes were made and not recorded, and which nobody settled. */
+  readonly losses: number
   readonly partitions: readonly {
     readonly table: string
     readonly coveredUntil: string | null
@@ -64,6 +66,7 @@ export async function threadState(database: Database, signal?: AbortSignal): Pro
     protectedTables: tables,
     logs: states,
     lastVerification: await lastVerification(database),
+    losses: (await unsettledLosses(database)).reduce((sum, { statements }) => sum + statements, 0),
     partitions: (await partitionStatus(database, undefined, options)).map(
       ({ table, coveredUntil, alarm }) => ({
         table,

@@ -21,6 +21,7 @@ export const thread: ThreadState = {
     { log: 'security_events', size: 500, root: 'cd'.repeat(32), sealedAt: null, pending: 19 },
   ],
   lastVerification: { at: '2026-01-02T03:04:00.000Z', ok: true, problems: 0 },
+  losses: 0,
   partitions: [{ table: 'security.security_events', coveredUntil: '2026-02-02T00:00:00.000Z', alarm: false }],
   checkedAt: '2026-01-02T03:04:06.000Z',
 }

@@ -13,6 +13,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'audit.ledger_entries': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
   'audit.ledger_heads': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
   'audit.ledger_tiles': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
+  'audit.losses': { worker: 'S', security_admin: 'S' },
   'audit.protected_tables': { app: 'S', worker: 'S', security_admin: 'S' },
   'audit.verifications': { app: 'S', worker: 'SI', security_admin: 'S' },
   'audit.witnesses': { worker: 'S', security_admin: 'S' },
