@@ -1788,7 +1788,11 @@ begin
   policy.subject_column := protect.subject;
   policy.ignored_columns := protect.ignore;
   policy.digest_columns := array(select key from jsonb_each_text(columns) where value = 'digest' order by key);
-  policy.omitted_columns := array(select key from jsonb_each_text(columns) where value = 'omit' order by key);
+  -- A column that is computed when it is read has no value in a trigger.
+  policy.omitted_columns := array(
+    select key from jsonb_each_text(columns) where value = 'omit'
+    union select a.attname from pg_catalog.pg_attribute a where a.attrelid = target and a.attgenerated = 'v' and not a.attisdropped
+    order by 1);
   policy.on_failure := protect.on_failure;
   delete from audit.exempt_tables e where (e.schema_name, e.table_name) = (policy.schema_name, policy.table_name);
   insert into audit.protected_tables as p (schema_name, table_name, classification, key_columns, subject_column,

@@ -353,6 +353,21 @@ describe('types', () => {
     }
   })
 
+  it('leaves out columns that are computed when they are read', async () => {
+    if ((await serverMajor()) < 18) return
+    const rows = await run(
+      'computed',
+      `create table computed (id int primary key, n int, w int generated always as (n * 2) virtual);
+       select audit.protect('computed')`,
+      'insert into computed (id, n) values (1, 1)',
+      'update computed set n = 5',
+    )
+    expect(rows.map((row) => row.new_values)).toEqual([
+      { id: 1, n: 1 },
+      { id: 1, n: 5 },
+    ])
+  })
+
   it('survives very wide rows, in columns and in bytes', async () => {
     const wide = Array.from({ length: 800 }, (_, i) => `c${i} int default ${i}`).join(', ')
     const rows = await run(
