@@ -1428,6 +1428,46 @@ $function$;
 alter function audit.guard(target regclass) owner to akashi_owner;
 comment on function audit.guard(target regclass) is 'Makes a table append-only: UPDATE, DELETE and TRUNCATE are refused, also for its owner.';
 
+CREATE OR REPLACE FUNCTION audit.index_closed_partition(as_of timestamp with time zone DEFAULT now())
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET lock_timeout TO '100ms'
+AS $function$
+declare
+  -- A transaction that began before midnight may still be writing rows of the day before.
+  settling constant interval := '1 hour';
+  part record;
+begin
+  for part in
+    select n.nspname, c.relname, wanted.suffix, wanted.definition
+    from pg_catalog.pg_inherits i
+    join pg_catalog.pg_class c on c.oid = i.inhrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    cross join lateral lifecycle.partition_bounds(c.oid::regclass) b
+    cross join (values
+      ('user',    '(user_id, created_at) where user_id is not null'),
+      ('trace',   '(trace_id) where trace_id is not null'),
+      ('request', '(request_id) where request_id is not null'),
+      ('table',   '(table_name, schema_name, created_at) where table_name is not null')
+    ) as wanted (suffix, definition)
+    where i.inhparent = 'audit.audit_logs'::regclass and b.upper <= as_of - settling
+      and not exists (
+        select from pg_catalog.pg_class x
+        where x.relnamespace = c.relnamespace and x.relname = c.relname || '_closed_' || wanted.suffix)
+    order by b.lower, wanted.suffix limit 1
+  loop
+    execute format('create index %I on %I.%I %s', part.relname || '_closed_' || part.suffix, part.nspname, part.relname, part.definition);
+    return part.relname || '_closed_' || part.suffix;
+  end loop;
+  return null;
+end
+$function$;
+alter function audit.index_closed_partition(as_of timestamp with time zone) owner to akashi_owner;
+comment on function audit.index_closed_partition(as_of timestamp with time zone) is 'Makes one index that a closed partition of the trail lacks, and answers its name; null when none is lacking.';
+grant execute on function audit.index_closed_partition(as_of timestamp with time zone) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION audit.keep_head()
  RETURNS trigger
  LANGUAGE plpgsql

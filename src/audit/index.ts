@@ -15,6 +15,7 @@ export type { LogReport, Problem, ProblemKind, VerifyReport } from './ledger/ver
 export { type LastVerification, lastVerification, recordVerification } from './ledger/verify/record.ts'
 export * from './ledger/witness/index.ts'
 export { type RecordAsOf, recordAsOf } from './trail/as-of.ts'
+export { indexClosedPartition } from './trail/closed-partitions.ts'
 export type { RecordAsOfQuery, RecordQuery, TrailFilter } from './trail/filter.ts'
 export { type FieldChange, type HistoryPage, type RecordVersion, recordHistory } from './trail/history.ts'
 export { type Loss, reportLosses, settleLosses, unsettledLosses } from './trail/losses.ts'

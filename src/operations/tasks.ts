@@ -1,4 +1,4 @@
-import { reportLosses, unsettledLosses } from '../audit/index.ts'
+import { indexClosedPartition, reportLosses, unsettledLosses } from '../audit/index.ts'
 import { AkashiError } from '../foundation/index.ts'
 import { applyPartitions, partitionStatus } from '../lifecycle/index.ts'
 import { pruneJobRuns, type Task } from './schedule/index.ts'
@@ -39,6 +39,15 @@ export const lifecycleTasks: Readonly<Record<string, Task>> = {
       })
     }
     return { reported }
+  },
+  'audit.index_closed': async ({ database, signal }) => {
+    const made: string[] = []
+    for (;;) {
+      signal.throwIfAborted()
+      const index = await indexClosedPartition(database, signal)
+      if (index === null) return { indexes: made }
+      made.push(index)
+    }
   },
   'jobs.prune': async ({ database }) => ({ removed: await pruneJobRuns(database) }),
 }
