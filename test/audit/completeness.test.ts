@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -35,6 +36,8 @@ const TRANSACTIONS = LONG ? 100_000 : 5_000
 const WRITERS = 12
 const SERVER_KILLS = LONG ? 6 : 1
 const SEALER_LIFE_MS = LONG ? 3_000 : 700
+/** A sealer that has not begun after this long is killed all the same. */
+const BEGIN_MS = 20_000
 const VERIFY_EVERY_MS = LONG ? 20_000 : 1_000
 const TIMEOUT_MS = LONG ? 1_800_000 : 120_000
 
@@ -169,15 +172,15 @@ async function write(writer: number, next: () => number | undefined): Promise<vo
   }
 }
 
-function startSealer(): ChildProcess {
+function startSealer(): ChildProcessByStdio<null, Readable, null> {
   return spawn(
     process.execPath,
     [
-      join(import.meta.dirname, '../support/sealer-process.ts'),
+      join(import.meta.dirname, '../support/sealer-child.ts'),
       workerUrl(),
       `file:${join(keysFolder, 'keys')}`,
     ],
-    { stdio: 'inherit' },
+    { stdio: ['ignore', 'pipe', 'inherit'] },
   )
 }
 
@@ -197,6 +200,8 @@ describe('the trail and the ledger', () => {
       while (!done) {
         const sealer = startSealer()
         const exited = once(sealer, 'exit')
+        // Its life begins when it begins to seal: on a busy machine it takes seconds to get there.
+        await Promise.race([once(sealer.stdout, 'data'), exited, sleep(BEGIN_MS)])
         await sleep(SEALER_LIFE_MS)
         sealer.kill('SIGKILL')
         await exited

@@ -1,6 +1,6 @@
 /**
  * A sealer in a process of its own, to be killed. Seals every log again and again, whether the server is there
- * or not. Arguments: the worker's URL, the keyring's URL.
+ * or not, and prints a line when it begins. Arguments: the worker's URL, the keyring's URL.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { logs, seal } from '../../src/audit/index.ts'
@@ -13,6 +13,7 @@ const AWAY_PAUSE_MS = 100
 const [url = '', keysUrl = ''] = process.argv.slice(2)
 const keyring = await openKeyring(keysUrl)
 const database = openDatabase({ url, role: 'worker', poolSize: 1 })
+process.stdout.write('begins\n')
 for (;;) {
   try {
     for (const log of logs) await seal(database, keyring, log)
