@@ -38,8 +38,10 @@ export {
 } from './ledger/watch.ts'
 export * from './ledger/witness/index.ts'
 export { type RecordAsOf, recordAsOf } from './trail/as-of.ts'
+export { indexClosedPartition } from './trail/closed-partitions.ts'
 export type { RecordAsOfQuery, RecordQuery, TrailFilter } from './trail/filter.ts'
 export { type FieldChange, type HistoryPage, type RecordVersion, recordHistory } from './trail/history.ts'
+export { type Loss, reportLosses, settleLosses, unsettledLosses } from './trail/losses.ts'
 export {
   type ColumnTreatment,
   type Coverage,

@@ -35,6 +35,7 @@ export const threadState = z.object({
     .number()
     .nonnegative()
     .describe('seconds for which an open transaction has kept rows from being sealed'),
+  losses: count.describe('statements whose changes were made and not recorded, not settled'),
   partitions: z
     .array(
       z.object({

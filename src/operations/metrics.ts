@@ -70,6 +70,12 @@ export function openMetrics(readState: () => Promise<ThreadState>): Registry {
     for (const { log, epoch } of logs) own.set({ log }, epoch)
   })
   gauge(
+    'audit_losses',
+    'statements whose changes were made and not recorded, not settled',
+    [],
+    (own, { losses }) => own.set(losses),
+  )
+  gauge(
     'partition_covered_until_seconds',
     'UNIX time up to which partitions exist',
     ['table'],

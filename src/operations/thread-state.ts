@@ -6,6 +6,7 @@ import {
   logs,
   oldestUncheckedSeconds,
   readHead,
+  unsettledLosses,
 } from '../audit/index.ts'
 import { partitionStatus } from '../lifecycle/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
@@ -35,6 +36,8 @@ export interface ThreadState {
   readonly oldestUncheckedSeconds: number
   /** Seconds for which the oldest open transaction has kept rows from being sealed; 0 while none does. */
   readonly frontierHeldSeconds: number
+  /** Statements whose changes were made and not recorded, and which nobody settled. */
+  readonly losses: number
   readonly partitions: readonly {
     readonly table: string
     readonly coveredUntil: string | null
@@ -83,6 +86,7 @@ export async function threadState(database: Database, signal?: AbortSignal): Pro
       0,
       ...(await frontierHolders(database)).map(({ ageSeconds }) => ageSeconds ?? 0),
     ),
+    losses: (await unsettledLosses(database)).reduce((sum, { statements }) => sum + statements, 0),
     partitions: (await partitionStatus(database, undefined, options)).map(
       ({ table, coveredUntil, alarm }) => ({
         table,

@@ -31,6 +31,7 @@ export const thread: ThreadState = {
   lastVerification: { at: '2026-01-02T03:04:00.000Z', ok: true, problems: 0 },
   oldestUncheckedSeconds: 3600,
   frontierHeldSeconds: 0,
+  losses: 0,
   partitions: [{ table: 'security.security_events', coveredUntil: '2026-02-02T00:00:00.000Z', alarm: false }],
   checkedAt: '2026-01-02T03:04:06.000Z',
 }

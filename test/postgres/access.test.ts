@@ -16,6 +16,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'audit.ledger_heads': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
   'audit.ledger_scrubs': { app: 'S', worker: 'SIUD', security_admin: 'S', reader: 'S' },
   'audit.ledger_tiles': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
+  'audit.losses': { worker: 'S', security_admin: 'S' },
   'audit.protected_tables': { app: 'S', worker: 'S', security_admin: 'S' },
   'audit.retention_records': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
   'audit.standing_alarms': { app: 'S', worker: 'S', security_admin: 'S' },

@@ -199,6 +199,45 @@ function check(group: Command, perform: Parameters<Register>[1]): void {
     )
 }
 
+function losses(group: Command, perform: Parameters<Register>[1]): void {
+  group
+    .command('losses')
+    .description(
+      'list changes that were made and not recorded (tables protected with --on-failure record_loss)',
+    )
+    .option('--settle <explanation>', 'say what became of those there are; they stay on record')
+    .action(() =>
+      perform(async (cli) => {
+        const { settleLosses, unsettledLosses } = await import('../../audit/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        return await withConnections(cli, async ({ pool }) => {
+          const owner = pool('owner')
+          const { settle } = cli.flags
+          const settled = typeof settle === 'string' ? await settleLosses(owner, settle) : 0
+          const found = await unsettledLosses(owner)
+          cli.print(
+            { settled, losses: found },
+            found.length === 0
+              ? 'no loss that is not settled'
+              : table(
+                  ['table', 'operation', 'statements', 'rows', 'last', 'cause'],
+                  found.map((loss) => [
+                    loss.table,
+                    loss.operation,
+                    String(loss.statements),
+                    String(loss.rows),
+                    loss.lastAt,
+                    `${loss.sqlstate} ${loss.message}`,
+                  ]),
+                ),
+          )
+          return found.length === 0 ? 0 : 1
+        })
+      }),
+    )
+}
+
 async function readBundle(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8'))
@@ -262,4 +301,5 @@ export const audit: Register = (program, perform) => {
   prove(group, perform)
   check(group, perform)
   epoch(group, perform)
+  losses(group, perform)
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../../foundation/index.ts'
 import { type Check, type CheckResult, resultOf, runChecks } from './check.ts'
-import { capabilities, database, migrations, pooler } from './database.ts'
+import { capabilities, database, losses, migrations, pooler } from './database.ts'
 import { dataFolder, keyringFolder, objectStoreFolder } from './folders.ts'
 import { frontier } from './frontier.ts'
 import { nodeVersion } from './node-version.ts'
@@ -13,6 +13,7 @@ const checks: readonly Check[] = [
   database,
   pooler,
   migrations,
+  losses,
   capabilities,
   frontier,
 ]
