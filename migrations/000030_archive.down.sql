@@ -4,6 +4,7 @@ drop function lifecycle.mark_restored(text, text, timestamptz, timestamptz, time
 drop function lifecycle.drop_detached(text, text, text, timestamptz, timestamptz, text[], timestamptz);
 drop function lifecycle.freeze_detached(text);
 drop function lifecycle.detach_partition(text, text, text, timestamptz);
+drop function lifecycle.fence_partition(text, text, text);
 drop function lifecycle.assert_expired(text, text, timestamptz, timestamptz, timestamptz);
 drop table lifecycle.exports;
 drop function lifecycle.keep_export();

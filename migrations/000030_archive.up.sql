@@ -121,7 +121,7 @@ begin
   if upper_bound + policy.hot_retention > as_of then
     raise exception 'the partition is kept in PostgreSQL until %', upper_bound + policy.hot_retention using errcode = 'AK003';
   end if;
-  select count(*) filter (where e.state = 'exporting'), count(*) filter (where e.state <> 'exporting'), max(e.keep_until)
+  select count(*) filter (where e.state = 'exporting'), count(*) filter (where e.state in ('verified', 'detached')), max(e.keep_until)
   into undone, done, held
   from lifecycle.exports e
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
@@ -135,8 +135,18 @@ begin
 end
 $$;
 
+-- Locks a partition against everybody until the transaction ends, waiting no longer than the caller's
+-- lock_timeout. The table first, as its readers do.
+create function lifecycle.fence_partition(schema_name text, table_name text, partition_name text) returns void
+  language plpgsql security definer set search_path = '' as $$
+begin
+  execute format('lock table only %I.%I in access exclusive mode', schema_name, table_name);
+  execute format('lock table only %I.%I in access exclusive mode', schema_name, partition_name);
+end
+$$;
+
 -- Takes a partition out of its table into schema archive, guarded against every change, in one transaction:
--- no moment in which it is half detached. Waits for its locks no longer than the caller's lock_timeout.
+-- no moment in which it is half detached.
 create function lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamptz default now())
   returns void language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
 declare
@@ -232,6 +242,6 @@ $$;
 comment on function lifecycle.hold(text, text, boolean, text) is
   'Puts a table under legal hold, or ends it: while it lasts nothing of the table is dropped, retired or deleted.';
 
-grant execute on function lifecycle.detach_partition(text, text, text, timestamptz), lifecycle.freeze_detached(text),
+grant execute on function lifecycle.detach_partition(text, text, text, timestamptz), lifecycle.fence_partition(text, text, text), lifecycle.freeze_detached(text),
   lifecycle.drop_detached(text, text, text, timestamptz, timestamptz, text[], timestamptz) to akashi_worker;
 grant execute on function lifecycle.hold(text, text, boolean, text) to akashi_worker, akashi_security_admin;

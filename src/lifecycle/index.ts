@@ -7,3 +7,4 @@ export {
   partitionStatus,
   planPartitions,
 } from './partitions.ts'
+export { type ArchiveOptions, type ArchiveRow, planArchive, runArchive } from './archive/run.ts'

@@ -1,0 +1,96 @@
+/** DuckDB as the archive uses it: one connection in memory, no network, files named by the caller. */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { AkashiError } from '../../foundation/index.ts'
+import { ENGINE_MEMORY, ENGINE_THREADS, ENTRY_BATCH_ROWS } from './limits.ts'
+
+/** What a statement of ours says when the ledger's entries do not stand beside their rows. */
+export const ENTRIES_DIFFER = 'entries and rows differ'
+
+export type Row = Readonly<Record<string, string | number | boolean | null>>
+
+export interface Engine {
+  /** Runs one statement; rows of a small result, every value as JSON has it (64-bit numbers as text). */
+  run(sql: string, signal?: AbortSignal): Promise<readonly Row[]>
+  /** Rows of a large result in batches of {@link ENTRY_BATCH_ROWS} at most. */
+  stream(sql: string, signal?: AbortSignal): AsyncIterable<readonly Row[]>
+  close(): void
+}
+
+/** @param folder for what does not fit into memory */
+export async function openEngine(folder: string): Promise<Engine> {
+  const { DuckDBInstance } = await import('@duckdb/node-api')
+  const instance = await DuckDBInstance.create(':memory:', {
+    threads: String(ENGINE_THREADS),
+    memory_limit: ENGINE_MEMORY,
+    temp_directory: folder,
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+  })
+  const connection = await instance.connect()
+  await connection.run("set timezone = 'UTC'")
+  return {
+    run: (sql, signal) =>
+      interruptible(connection, signal, async () => {
+        const reader = await connection.runAndReadAll(sql)
+        return rowsOf(reader.getRowObjectsJson())
+      }),
+    async *stream(sql, signal) {
+      const result = await interruptible(connection, signal, () => connection.stream(sql))
+      for await (const rows of result.yieldRowObjectJson()) {
+        signal?.throwIfAborted()
+        for (let at = 0; at < rows.length; at += ENTRY_BATCH_ROWS) yield rowsOf(rows.slice(at, at + ENTRY_BATCH_ROWS))
+      }
+    },
+    close: () => {
+      connection.closeSync()
+      instance.closeSync()
+    },
+  }
+}
+
+function rowsOf(rows: readonly unknown[]): readonly Row[] {
+  return rows as readonly Row[]
+}
+
+async function interruptible<T>(
+  connection: DuckDBConnection,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted()
+  const stop = () => connection.interrupt()
+  signal?.addEventListener('abort', stop, { once: true })
+  try {
+    return await work()
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw engineError(error)
+  } finally {
+    signal?.removeEventListener('abort', stop)
+  }
+}
+
+/** The first line says what is wrong, and may quote a value: only its kind is kept. */
+function engineError(error: unknown): AkashiError {
+  const message = error instanceof Error ? error.message : String(error)
+  const kind = /^([A-Z][A-Za-z-]*(?: [A-Za-z-]+)*) Error/.exec(message)?.[1]?.toLowerCase() ?? 'unknown'
+  if (/no space left|could not write/i.test(message)) {
+    return new AkashiError('unavailable', 'the disk for temporary files is full', {
+      hint: 'free space, or point TMPDIR at a larger disk',
+      cause: error,
+    })
+  }
+  if (kind === 'out of memory') {
+    return new AkashiError('unavailable', 'the archive ran out of memory', {
+      hint: 'a row may be too large for one of its buffers',
+      cause: error,
+    })
+  }
+  if (message.includes(ENTRIES_DIFFER)) {
+    return new AkashiError('integrity', 'the entries of the ledger are not those of the rows', {
+      hint: 'run akashi verify',
+      cause: error,
+    })
+  }
+  return new AkashiError('unsupported', `a value cannot be represented in Parquet (${kind} error)`, { cause: error })
+}
