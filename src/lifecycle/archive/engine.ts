@@ -70,6 +70,9 @@ async function interruptible<T>(
   }
 }
 
+/** Kinds of errors that a value causes; every other one is a mistake of ours. */
+const VALUE_ERRORS = ['conversion', 'invalid input', 'out of range', 'constraint']
+
 /** The first line says what is wrong, and may quote a value: only its kind is kept. */
 function engineError(error: unknown): AkashiError {
   const message = error instanceof Error ? error.message : String(error)
@@ -80,17 +83,20 @@ function engineError(error: unknown): AkashiError {
       cause: error,
     })
   }
+  if (message.includes(ENTRIES_DIFFER)) {
+    return new AkashiError('integrity', 'the entries of the ledger are not those of the rows', {
+      hint: 'run akashi verify',
+      cause: error,
+    })
+  }
   if (kind === 'out of memory') {
     return new AkashiError('unavailable', 'the archive ran out of memory', {
       hint: 'a row may be too large for one of its buffers',
       cause: error,
     })
   }
-  if (message.includes(ENTRIES_DIFFER)) {
-    return new AkashiError('integrity', 'the entries of the ledger are not those of the rows', {
-      hint: 'run akashi verify',
-      cause: error,
-    })
+  if (!VALUE_ERRORS.includes(kind)) {
+    return new AkashiError('integrity', `a file of the archive cannot be read or written (${kind} error)`, { cause: error })
   }
   return new AkashiError('unsupported', `a value cannot be represented in Parquet (${kind} error)`, { cause: error })
 }

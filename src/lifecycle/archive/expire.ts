@@ -24,8 +24,8 @@ export interface ExpireOptions {
   readonly detachWaitMs?: number
 }
 
-/** Goes on from wherever an earlier run was stopped. */
-export async function expirePartition(shop: Workshop, target: Target, options: ExpireOptions): Promise<void> {
+/** Goes on from wherever an earlier run was stopped; answers how many rows left. */
+export async function expirePartition(shop: Workshop, target: Target, options: ExpireOptions): Promise<number> {
   let records = await readAll(shop, target)
   let manifests = await readManifests(shop, records)
   const detached = records.some(({ state }) => state === 'detached')
@@ -49,6 +49,7 @@ export async function expirePartition(shop: Workshop, target: Target, options: E
   }
   await drop(shop, target, records, options.asOf)
   await shop.onStep?.('dropped', target)
+  return current(records, records).reduce((sum, { rows }) => sum + (rows ?? 0), 0)
 }
 
 /** The exports whose rows are in the table: earlier ones of the same period may be gone from it. */

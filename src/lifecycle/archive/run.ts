@@ -188,6 +188,7 @@ async function underLock(
 interface Progress {
   exported: boolean
   dropped: boolean
+  rows: number
 }
 
 async function processPartition(
@@ -196,7 +197,7 @@ async function processPartition(
   options: ArchiveOptions,
   asOf: Date,
 ): Promise<ArchiveRow | null> {
-  const progress: Progress = { exported: false, dropped: false }
+  const progress: Progress = { exported: false, dropped: false, rows: 0 }
   try {
     // Another run may have been here between the plan and the lock.
     const candidate = await refresh(shop, planned, asOf)
@@ -212,7 +213,8 @@ async function processPartition(
     await shop.session.transaction(anonymous, (session) => recordFailure(session, planned, message))
     return describe(planned, 'failed', {
       rows: planned.rows ?? planned.estimate,
-      ...progress,
+      exported: progress.exported,
+      dropped: progress.dropped,
       object: planned.manifest,
       message: `Error: ${message}`,
     })
@@ -240,10 +242,11 @@ async function advance(
     await waitForSealer(shop, candidate, options.sealWaitMs ?? SEAL_WAIT_MS)
     const done = await exportPartition(shop, candidate, { csv: candidate.csv })
     progress.exported = done !== undefined
+    progress.rows = done?.rows ?? 0
   }
   if (step !== 'drop') return
   // The export before may have taken rows that came late; what came since is for the next run.
-  await expirePartition(shop, candidate, {
+  progress.rows = await expirePartition(shop, candidate, {
     asOf,
     csv: candidate.csv,
     mutable: candidate.mutable,
@@ -274,7 +277,7 @@ async function outcome(
   held: string | null,
 ): Promise<ArchiveRow> {
   const records = await shop.session.transaction(anonymous, (session) => readExports(session, candidate))
-  const rows = records.reduce((sum, { rows: count }) => sum + (count ?? 0), 0)
+  const rows = held === null ? progress.rows : records.reduce((sum, { rows: count }) => sum + (count ?? 0), 0)
   const last: ExportRecord | undefined = records.at(-1)
   const message = progress.dropped
     ? `Exported and dropped (${rows} rows)`
