@@ -10,6 +10,7 @@ import { describeActor } from './plugins/request-actor.ts'
 import { echoRequestId, requestIdOf } from './plugins/request-id.ts'
 import { observeRequests } from './plugins/request-metrics.ts'
 import { setSecurityHeaders } from './plugins/security-headers.ts'
+import { archiveRoutes } from './routes/archive.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { healthRoute } from './routes/health.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
@@ -71,6 +72,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       statusRoute(v1, services)
       auditRoutes(v1, services)
       ledgerRoutes(v1, services)
+      archiveRoutes(v1, services)
       done()
     },
     { prefix: '/v1' },

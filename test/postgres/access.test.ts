@@ -19,6 +19,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'auth.context_keys': {},
   'auth.users': { app: 'S', worker: 'S', security_admin: 'S' },
   'keys.digest_salts': {},
+  'lifecycle.exports': { worker: 'S', security_admin: 'S', reader: 'S' },
   'lifecycle.job_runs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'lifecycle.jobs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'lifecycle.policies': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },

@@ -1,5 +1,6 @@
 /** Every verb. A verb is one file that registers itself and imports what is heavy when it runs. */
 import type { Register } from '../invocation.ts'
+import { archive } from './archive.ts'
 import { audit } from './audit.ts'
 import { doctor } from './doctor.ts'
 import { ingest } from './ingest.ts'
@@ -29,5 +30,6 @@ export const commands: readonly Register[] = [
   verify,
   witness,
   partitions,
+  archive,
   jobs,
 ]
