@@ -290,9 +290,9 @@ async function positionBehind(
   rows: number,
 ): Promise<string | null> {
   const { rows: found } = await session.query<{ position: string }>(
-    `select position::text from audit.ledger_entries
-     where log = $1 and position >= $2::bigint and created_at >= $3 and created_at < $4
-     order by position offset $5 limit 1`,
+    `select e.position::text from audit.ledger_entries e
+     where e.log = $1 and e.position >= $2::bigint and e.created_at >= $3 and e.created_at < $4
+     order by e.position offset $5 limit 1`,
     [ledger.log, first, target.from, target.to, rows],
   )
   return found[0]?.position ?? null

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
+import { archiveStatus } from '../../../src/lifecycle/index.ts'
 import { type ObjectStore, openObjectStore } from '../../../src/object-store/index.ts'
 import type { Database } from '../../../src/postgres/index.ts'
 import type { TestDatabase } from '../../support/index.ts'
@@ -59,4 +60,24 @@ export async function tamper(database: TestDatabase, relation: string, statement
     await session.query(`alter table ${relation} enable always trigger refuse_change`)
     await session.query('commit')
   })
+}
+
+/** Keys of every archived object. */
+export async function storedObjects(store: ObjectStore): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key } of store.list('archive/')) keys.push(key)
+  return keys.sort()
+}
+
+/** Keys of every manifest that is recorded, and of what it names. */
+export async function namedObjects(worker: Database, store: ObjectStore): Promise<string[]> {
+  const keys: string[] = []
+  for (const { manifest } of await archiveStatus(worker)) {
+    keys.push(manifest)
+    const chunks: Buffer[] = []
+    for await (const chunk of await store.get(manifest)) chunks.push(Buffer.from(chunk as Uint8Array))
+    const { parts } = JSON.parse(Buffer.concat(chunks).toString()) as { parts: { key: string }[] }
+    keys.push(...parts.map(({ key }) => key))
+  }
+  return keys.sort()
 }
