@@ -8,6 +8,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   seal: async () => (await import('./seal.ts')).seal,
   verify: async () => (await import('./verify.ts')).verify,
   ingest: async () => (await import('./ingest.ts')).ingest,
+  archive: async () => (await import('./archive.ts')).archive,
   start: async () => (await import('./start.ts')).start,
 }
 

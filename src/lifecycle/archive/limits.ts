@@ -1,8 +1,8 @@
 /** Rows of one Parquet object. A larger partition becomes several, so memory and temporary disk stay bounded. */
 export const PART_ROWS = 1_000_000
 
-/** Rows of one row group: what a reader decompresses to get at one row. */
-export const ROW_GROUP_ROWS = 122_880
+/** Rows of one row group: what a reader decompresses to get at one row, and what a writer holds in memory. */
+export const ROW_GROUP_ROWS = 61_440
 
 /** Memory of DuckDB beside that of the process. */
 export const ENGINE_MEMORY = '160MB'
@@ -10,8 +10,17 @@ export const ENGINE_MEMORY = '160MB'
 /** One thread: the server and this process share the cores with it, and each thread costs memory. */
 export const ENGINE_THREADS = 1
 
-/** Bytes of one line of CSV: PostgreSQL's own limit of a value is 1 GB, DuckDB's buffers follow this number. */
-export const MAX_LINE_BYTES = 16 * 1024 * 1024
+/** Bytes of one row as CSV, of nearly every row: buffers have a multiple of it. */
+export const LINE_BYTES = 2 * 1024 * 1024
+
+/** Bytes of one row as CSV at most; a part with one above {@link LINE_BYTES} is converted with more memory. */
+export const LONG_LINE_BYTES = 128 * 1024 * 1024
+
+/** Memory of DuckDB for such a part. */
+export const LONG_LINE_MEMORY = '1GB'
+
+/** Bytes of a buffer of the CSV reader, in lines. */
+export const BUFFER_LINES = 2
 
 /** Milliseconds for one statement that reads a part of a partition. */
 export const COPY_TIMEOUT_MS = 4 * 60 * 60 * 1000

@@ -8,7 +8,7 @@ import { AkashiError, errno } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { type ArchivedColumn, POSITION_COLUMN, readExpression, writeExpression } from './columns.ts'
 import { ENTRIES_DIFFER, type Engine, type Row } from './engine.ts'
-import { MAX_LINE_BYTES, ROW_GROUP_ROWS } from './limits.ts'
+import { BUFFER_LINES, ENGINE_MEMORY, LINE_BYTES, LONG_LINE_BYTES, LONG_LINE_MEMORY, ROW_GROUP_ROWS } from './limits.ts'
 import type { ManifestPart } from './manifest.ts'
 import { identifier, literal } from './quote.ts'
 import { hashStream } from './source.ts'
@@ -44,11 +44,11 @@ export async function hashFile(file: string, hash: Hash): Promise<void> {
 }
 
 /** Every value as the text that PostgreSQL gave, in columns t0, t1, …: names of CSV columns are DuckDB's own matter. */
-function csvSql(file: string, count: number): string {
+function csvSql(file: string, count: number, lineBytes: number): string {
   const columns = Array.from({ length: count }, (_, i) => `'t${i}': 'VARCHAR'`).join(', ')
   return `read_csv(${literal(file)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"',
     nullstr = '', allow_quoted_nulls = false, new_line = '\\n', strict_mode = true, parallel = false,
-    max_line_size = ${MAX_LINE_BYTES}, buffer_size = ${2 * MAX_LINE_BYTES}, columns = {${columns}})`
+    max_line_size = ${lineBytes}, buffer_size = ${BUFFER_LINES * lineBytes}, columns = {${columns}})`
 }
 
 /**
@@ -59,27 +59,44 @@ function csvSql(file: string, count: number): string {
 export async function writeParquet(
   engine: Engine,
   columns: readonly ArchivedColumn[],
-  files: { readonly rows: string; readonly positions: string | null; readonly parquet: string },
+  files: PartFiles,
   signal?: AbortSignal,
 ): Promise<void> {
+  try {
+    await engine.run(parquetSql(columns, files, LINE_BYTES), signal)
+  } catch (error) {
+    if (!isLongLine(error)) throw error
+    await engine.run(`set memory_limit = '${LONG_LINE_MEMORY}'`)
+    await engine.run(parquetSql(columns, files, LONG_LINE_BYTES), signal)
+    await engine.run(`set memory_limit = '${ENGINE_MEMORY}'`)
+  }
+}
+
+function isLongLine(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof Error && /maximum line size/i.test(error.cause.message)
+}
+
+interface PartFiles {
+  readonly rows: string
+  readonly positions: string | null
+  readonly parquet: string
+}
+
+function parquetSql(columns: readonly ArchivedColumn[], files: PartFiles, lineBytes: number): string {
   const list = columns.map(
     (column, i) => `${readExpression(column, `r.t${i}`)} as ${identifier(column.name)}`,
   )
-  const rows = `${csvSql(files.rows, columns.length)} r`
-  const id = columns.findIndex(({ name }) => name === 'id')
-  const from =
-    files.positions === null ? rows : `${rows} positional join ${csvSql(files.positions, 2).replaceAll("'t", "'p")} p`
+  let from = `${csvSql(files.rows, columns.length, lineBytes)} r`
   if (files.positions !== null) {
+    const id = columns.findIndex(({ name }) => name === 'id')
+    from += ` positional join ${csvSql(files.positions, 2, LINE_BYTES).replaceAll("'t", "'p")} p`
     // Both are in the ledger's order, so they belong together line by line or not at all.
     list.unshift(
       `case when p.p1 = r.t${id} then p.p0::BIGINT else error(${literal(ENTRIES_DIFFER)}) end as ${identifier(POSITION_COLUMN)}`,
     )
   }
-  await engine.run(
-    `copy (select ${list.join(', ')} from ${from}) to ${literal(files.parquet)}
-     (format parquet, parquet_version v2, compression zstd, row_group_size ${ROW_GROUP_ROWS})`,
-    signal,
-  )
+  return `copy (select ${list.join(', ')} from ${from}) to ${literal(files.parquet)}
+    (format parquet, parquet_version v2, compression zstd, row_group_size ${ROW_GROUP_ROWS})`
 }
 
 /** Fetches an object whole into a file; `integrity` when the bytes are not those that were put. */
