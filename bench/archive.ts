@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { securityEvents, seal } from '../src/audit/index.ts'
+import { seal, securityEvents } from '../src/audit/index.ts'
 import { archiveStatus, runArchive } from '../src/lifecycle/index.ts'
 import { openObjectStore } from '../src/object-store/index.ts'
 import { type BenchCluster, benchCluster } from './cluster.ts'
@@ -17,7 +17,8 @@ const EVENTS = { schema: 'security', table: 'security_events' } as const
 
 export const archive: Benchmark = {
   name: 'archive',
-  description: 'export, read back and compare one day of events, against COPY … TO STDOUT of the same rows as CSV',
+  description:
+    'export, read back and compare one day of events, against COPY … TO STDOUT of the same rows as CSV',
   async run(options) {
     const folder = await mkdtemp(join(tmpdir(), 'akashi-bench-archive-'))
     const cluster = await benchCluster()
@@ -35,12 +36,16 @@ export const archive: Benchmark = {
         const run = await measured(() => runArchive(cluster.worker, store, { table: EVENTS, only: 'export' }))
         const second = await copyOut(cluster, day)
         const copySeconds = (first.seconds + second.seconds) / 2
-        const exported = (await archiveStatus(cluster.worker)).find(({ from }) => from.startsWith(isoDay(day)))
+        const exported = (await archiveStatus(cluster.worker)).find(({ from }) =>
+          from.startsWith(isoDay(day)),
+        )
         ratios.push(run.seconds / copySeconds)
         sizes.push((exported?.bytes ?? Number.NaN) / first.bytes)
         seconds.push(run.seconds)
         peak = Math.max(peak, run.peakBytes)
-        options.progress(`round ${round + 1}: archive ${run.seconds.toFixed(1)} s, copy ${copySeconds.toFixed(1)} s`)
+        options.progress(
+          `round ${round + 1}: archive ${run.seconds.toFixed(1)} s, copy ${copySeconds.toFixed(1)} s`,
+        )
       }
       const day = new Date(Date.UTC(2017, 0, 1))
       await addEvents(cluster, day, rows * GROWTH)

@@ -29,11 +29,14 @@ async function archive(store: ObjectStore = cold.store, options = {}): Promise<A
   return await runArchive(worker, store, { table: events, sealWaitMs: 0, ...options })
 }
 
-const rowOf = (rows: readonly ArchiveRow[], partition: string) => rows.find((row) => row.partition === partition)
+const rowOf = (rows: readonly ArchiveRow[], partition: string) =>
+  rows.find((row) => row.partition === partition)
 
 async function countIn(relation: string): Promise<number> {
   return await database.asSuperuser(async (session) => {
-    const { rows } = await session.query<{ count: number }>(`select count(*)::integer as count from ${relation}`)
+    const { rows } = await session.query<{ count: number }>(
+      `select count(*)::integer as count from ${relation}`,
+    )
     return rows[0]?.count ?? -1
   })
 }
@@ -124,8 +127,10 @@ test.each<[string, string, (table: string) => string, (table: string) => string]
   [
     'two rows that changed places',
     '2016-02-02',
-    (t) => `update ${t} set description = case event_details ->> 'i' when '3' then 'event4' else 'event3' end where event_details ->> 'i' in ('3', '4')`,
-    (t) => `update ${t} set description = 'event' || (event_details ->> 'i') where event_details ->> 'i' in ('3', '4')`,
+    (t) =>
+      `update ${t} set description = case event_details ->> 'i' when '3' then 'event4' else 'event3' end where event_details ->> 'i' in ('3', '4')`,
+    (t) =>
+      `update ${t} set description = 'event' || (event_details ->> 'i') where event_details ->> 'i' in ('3', '4')`,
   ],
   [
     'an empty string that became NULL',
@@ -148,11 +153,15 @@ test.each<[string, string, (table: string) => string, (table: string) => string]
 test('a row that was removed before the export is missed by the ledger', async () => {
   const partition = await prepared('2016-02-04')
   const relation = `security.${partition}`
-  await database.asSuperuser((session) => session.query(`create table public.kept as select * from ${relation} where event_details ->> 'i' = '9'`))
+  await database.asSuperuser((session) =>
+    session.query(`create table public.kept as select * from ${relation} where event_details ->> 'i' = '9'`),
+  )
   await tamper(database, relation, `delete from ${relation} where event_details ->> 'i' = '9'`)
   const row = rowOf(await archive(), partition)
   expect(row?.message).toMatch(/the ledger knows 200 rows of .*, the table has 199/)
-  await database.asSuperuser((session) => session.query(`insert into ${relation} select * from public.kept; drop table public.kept`))
+  await database.asSuperuser((session) =>
+    session.query(`insert into ${relation} select * from public.kept; drop table public.kept`),
+  )
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped' })
 })
 
@@ -182,7 +191,9 @@ test('a detached table takes no row, and one forced into it keeps it from being 
       if (step !== 'detached') return
       const insert = `insert into ${relation} (created_at, event_type, event_category, severity, source_service)
         values ('2016-02-06T23:00:00Z', 'forced', 'system', 'info', 'test')`
-      refused = await database.asSuperuser((session) => session.query(insert)).catch((error: unknown) => error)
+      refused = await database
+        .asSuperuser((session) => session.query(insert))
+        .catch((error: unknown) => error)
       await database.asSuperuser((session) =>
         session.query(`begin; alter table ${relation} disable trigger refuse_insert; ${insert};
           alter table ${relation} enable always trigger refuse_insert; commit`),
@@ -192,7 +203,10 @@ test('a detached table takes no row, and one forced into it keeps it from being 
   expect(refused).toMatchObject({ code: 'append_only' })
   expect(await countIn(relation)).toBe(ROWS + 1)
   const [record] = (await archiveStatus(worker)).filter((each) => each.partition === partition)
-  expect(record).toMatchObject({ state: 'detached', message: expect.stringMatching(/not those that were exported/) })
+  expect(record).toMatchObject({
+    state: 'detached',
+    message: expect.stringMatching(/not those that were exported/),
+  })
   await tamper(database, relation, `delete from ${relation} where event_type = 'forced'`)
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped', rows: ROWS })
 })
@@ -200,7 +214,9 @@ test('a detached table takes no row, and one forced into it keeps it from being 
 test('a worker that row security filters exports nothing', async () => {
   const partition = await prepared('2016-02-07')
   const policy = (using: string) =>
-    database.asSuperuser((session) => session.query(`alter policy security_events_staff on security.security_events using (${using})`))
+    database.asSuperuser((session) =>
+      session.query(`alter policy security_events_staff on security.security_events using (${using})`),
+    )
   await policy("severity <> 'low'")
   const row = rowOf(await archive(), partition)
   expect(row).toMatchObject({ action: 'failed', exported: false })
@@ -219,14 +235,20 @@ test('a full disk is said to be one, and the table is kept', async () => {
       return Promise.reject(new AkashiError('unavailable', 'the object store is full'))
     },
   }
-  expect(rowOf(await archive(full), partition)).toMatchObject({ action: 'failed', message: 'Error: the object store is full' })
+  expect(rowOf(await archive(full), partition)).toMatchObject({
+    action: 'failed',
+    message: 'Error: the object store is full',
+  })
   expect(await countIn(`security.${partition}`)).toBe(ROWS)
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped' })
 })
 
 test('a legal hold keeps what is expired', async () => {
   const partition = await prepared('2016-02-09')
-  const hold = (held: boolean) => worker.transaction({}, (session) => session.query("select lifecycle.hold('security', 'security_events', $1, 'case 7')", [held]))
+  const hold = (held: boolean) =>
+    worker.transaction({}, (session) =>
+      session.query("select lifecycle.hold('security', 'security_events', $1, 'case 7')", [held]),
+    )
   await hold(true)
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'exported' })
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'held' })
@@ -238,10 +260,18 @@ test('one failing partition stops no other', async () => {
   const bad = await prepared('2016-02-10')
   const good = await prepared('2016-02-11')
   await archive(cold.store, { only: 'export' })
-  await tamper(database, `security.${bad}`, `update security.${bad} set severity = 'high' where event_details ->> 'i' = '1'`)
+  await tamper(
+    database,
+    `security.${bad}`,
+    `update security.${bad} set severity = 'high' where event_details ->> 'i' = '1'`,
+  )
   const rows = await archive()
   expect([rowOf(rows, bad)?.action, rowOf(rows, good)?.action]).toEqual(['failed', 'dropped'])
-  await tamper(database, `security.${bad}`, `update security.${bad} set severity = 'low' where event_details ->> 'i' = '1'`)
+  await tamper(
+    database,
+    `security.${bad}`,
+    `update security.${bad} set severity = 'low' where event_details ->> 'i' = '1'`,
+  )
   await archive()
 })
 
@@ -271,7 +301,10 @@ test('a long reader and writers see no failure and no missing row while a partit
             `insert into security.security_events (event_type, event_category, severity, source_service) values ('beside', 'system', 'info', 'test')`,
           ),
         )
-        .then(() => (stored += 1), (error: unknown) => failures.push(error))
+        .then(
+          () => (stored += 1),
+          (error: unknown) => failures.push(error),
+        )
     }
   })()
   const reading = Promise.withResolvers<void>()

@@ -17,18 +17,58 @@ const columns: Readonly<Record<string, readonly [type: string, values: readonly 
   a_cidr: ['cidr', ["'10.0.0.0/8'"]],
   a_text: [
     'text',
-    ["''", "' '", "'NULL'", String.raw`'\N'`, String.raw`'\.'`, "'a,b'", "'\"'", "E'\\n'", "E'a\\r\\nb'", "E'\\t'", "'証 🔏'", "E'\\x01'", "repeat('long ', 100000)"],
+    [
+      "''",
+      "' '",
+      "'NULL'",
+      String.raw`'\N'`,
+      String.raw`'\.'`,
+      "'a,b'",
+      "'\"'",
+      "E'\\n'",
+      "E'a\\r\\nb'",
+      "E'\\t'",
+      "'証 🔏'",
+      "E'\\x01'",
+      "repeat('long ', 100000)",
+    ],
   ],
   a_varchar: ['varchar(20)', ["''", "'x'"]],
   a_char: ['char(5)', ["'ab'", "''"]],
-  a_jsonb: ['jsonb', [`'{"b": 1, "a": [null, 1e400, "\\u00e9"]}'`, "'null'", "'\"\"'", "'12345678901234567890.123456789'"]],
+  a_jsonb: [
+    'jsonb',
+    [`'{"b": 1, "a": [null, 1e400, "\\u00e9"]}'`, "'null'", '\'""\'', "'12345678901234567890.123456789'"],
+  ],
   a_json: ['json', [`'{"b":  1,\n "b": 2}'`, "'null'"]],
-  some_text: ['text[]', ["'{}'", "array['']", "array[null, 'NULL', 'a,b', '\"', E'\\\\', E'\\\\u001F', E'\\x1f\\x0b\\x7f\\n', '{}']::text[]"]],
+  some_text: [
+    'text[]',
+    [
+      "'{}'",
+      "array['']",
+      "array[null, 'NULL', 'a,b', '\"', E'\\\\', E'\\\\u001F', E'\\x1f\\x0b\\x7f\\n', '{}']::text[]",
+    ],
+  ],
   some_ints: ['integer[]', ["'{1,2,null}'", "'{{1,2},{3,4}}'", "'[2:3]={1,2}'"]],
-  a_numeric: ['numeric', ["'NaN'", "'Infinity'", "'-Infinity'", '1e-20', "repeat('9', 200)::numeric", '0.10', '-0.0']],
+  a_numeric: [
+    'numeric',
+    ["'NaN'", "'Infinity'", "'-Infinity'", '1e-20', "repeat('9', 200)::numeric", '0.10', '-0.0'],
+  ],
   a_price: ['numeric(12,2)', ['0', '-0.01', '9999999999.99', '12.50']],
   a_wide: ['numeric(60,10)', ["repeat('9', 50)::numeric"]],
-  a_double: ['double precision', ["'NaN'", "'Infinity'", "'-Infinity'", "'-0'", '1e15', '1e-300', '5e-324', '0.1', '1.7976931348623157e308']],
+  a_double: [
+    'double precision',
+    [
+      "'NaN'",
+      "'Infinity'",
+      "'-Infinity'",
+      "'-0'",
+      '1e15',
+      '1e-300',
+      '5e-324',
+      '0.1',
+      '1.7976931348623157e308',
+    ],
+  ],
   a_real: ['real', ["'NaN'", '0.1', '3.4028235e38']],
   a_small: ['smallint', ['-32768', '32767']],
   an_int: ['integer', ['-2147483648', '2147483647']],
@@ -36,13 +76,36 @@ const columns: Readonly<Record<string, readonly [type: string, values: readonly 
   an_xid8: ['xid8', ["'0'", "'123456789012'"]],
   a_bool: ['boolean', ['true', 'false']],
   some_bytes: ['bytea', ["''", "'\\x00'", "'\\xff00ff'"]],
-  a_date: ['date', ["'infinity'", "'-infinity'", "'0044-03-15 BC'", "'4713-01-01 BC'", "'9999-12-31'", "'10000-01-01'", "'0001-01-01'"]],
+  a_date: [
+    'date',
+    [
+      "'infinity'",
+      "'-infinity'",
+      "'0044-03-15 BC'",
+      "'4713-01-01 BC'",
+      "'9999-12-31'",
+      "'10000-01-01'",
+      "'0001-01-01'",
+    ],
+  ],
   a_time: ['time', ["'24:00:00'", "'00:00:00'", "'12:34:56.789012'"]],
   a_timetz: ['timetz', ["'12:34:56+09'"]],
-  a_stamp: ['timestamp', ["'infinity'", "'-infinity'", "'0044-03-15 10:00:00.5 BC'", "'2026-11-21 05:01:17.402691'"]],
+  a_stamp: [
+    'timestamp',
+    ["'infinity'", "'-infinity'", "'0044-03-15 10:00:00.5 BC'", "'2026-11-21 05:01:17.402691'"],
+  ],
   a_moment: [
     'timestamptz',
-    ["'infinity'", "'-infinity'", "'0044-03-15 10:00:00.5+00 BC'", "'4713-01-01 00:00:00+00 BC'", "'0001-12-31 23:59:59.999999+00 BC'", "'1969-12-31 23:59:59.999999+00'", "'9999-12-31 23:59:59.999999+00'", "'10000-01-01 00:00:00+00'"],
+    [
+      "'infinity'",
+      "'-infinity'",
+      "'0044-03-15 10:00:00.5+00 BC'",
+      "'4713-01-01 00:00:00+00 BC'",
+      "'0001-12-31 23:59:59.999999+00 BC'",
+      "'1969-12-31 23:59:59.999999+00'",
+      "'9999-12-31 23:59:59.999999+00'",
+      "'10000-01-01 00:00:00+00'",
+    ],
   ],
   an_interval: ['interval', ["'1 year 2 mons -3 days 04:05:06.789'", "'0'"]],
   a_range: ['tstzrange', ["'[2026-01-01,)'", "'empty'"]],
@@ -59,7 +122,9 @@ async function asOwner(statement: string): Promise<void> {
 }
 
 async function makeTable(): Promise<number> {
-  const definitions = Object.entries(columns).map(([name, [type]]) => `"${name.replaceAll('"', '""')}" ${type}`)
+  const definitions = Object.entries(columns).map(
+    ([name, [type]]) => `"${name.replaceAll('"', '""')}" ${type}`,
+  )
   await asOwner(`
     create table lifecycle.kinds (id bigint, created_at timestamptz not null, ${definitions.join(', ')}, primary key (id, created_at))
       partition by range (created_at);
@@ -120,7 +185,8 @@ test('an independent reader reads every file', async () => {
     expect(part).toHaveLength(rows)
     found.push(...part)
   }
-  const value = (column: string) => found.map((row) => row[column]).filter((each) => each !== null && each !== undefined)
+  const value = (column: string) =>
+    found.map((row) => row[column]).filter((each) => each !== null && each !== undefined)
   expect(value('an_inet')).toEqual(['203.0.113.7', '10.0.0.0/8', '2001:db8::1', '2001:db8::/32'])
   expect(value('a_text').slice(0, 4)).toEqual(['', ' ', 'NULL', String.raw`\N`])
   expect(value('a_big')).toEqual([-9223372036854775808n, 9223372036854775807n])
@@ -132,12 +198,18 @@ test('an independent reader reads every file', async () => {
 test.each<[string, string, string]>([
   ['an array of two dimensions', 'some_text', "array[['a', 'b'], ['c', 'd']]"],
   ['an array that does not begin at 1', 'some_text', "'[2:2]={a}'::text[]"],
-  ['a time beyond what 64 bits of microseconds since 1970 hold', 'a_moment', "'294276-12-31 23:59:59.999999+00'"],
+  [
+    'a time beyond what 64 bits of microseconds since 1970 hold',
+    'a_moment',
+    "'294276-12-31 23:59:59.999999+00'",
+  ],
   ['a time that DuckDB rounds', 'a_moment', "'294246-12-31 23:59:59.999999+00'"],
   ['NaN in a number of fixed scale', 'a_price', "'NaN'"],
 ])('%s is refused before anything moves', async (_, column, value) => {
   await asOwner(`select lifecycle.create_partitions('lifecycle.kinds', '2018-01-02', '2018-01-02')`)
-  await asOwner(`insert into lifecycle.kinds (id, created_at, ${column}) values (1000, '2018-01-02 12:00:00+00', ${value})`)
+  await asOwner(
+    `insert into lifecycle.kinds (id, created_at, ${column}) values (1000, '2018-01-02 12:00:00+00', ${value})`,
+  )
   const rows = await runArchive(worker, cold.store, { table: kinds })
   const row = rows.find(({ partition }) => partition === 'kinds_p20180102')
   expect(row).toMatchObject({ action: 'failed', dropped: false })

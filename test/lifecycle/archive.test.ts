@@ -87,7 +87,9 @@ test('late rows of an archived period get an object of their own', async () => {
   expect(late).toMatchObject([
     { action: 'dropped', rows: 5, object: expect.stringMatching(/_p20170506\.1\.json$/) },
   ])
-  const status = (await archiveStatus(worker, { table: events })).filter(({ partition }) => partition.endsWith('0506'))
+  const status = (await archiveStatus(worker, { table: events })).filter(({ partition }) =>
+    partition.endsWith('0506'),
+  )
   expect(status.map(({ rows: count, state }) => [count, state])).toEqual([
     [10, 'dropped'],
     [5, 'dropped'],

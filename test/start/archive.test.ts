@@ -79,9 +79,13 @@ it(
         if (typeof address === 'string') cold.set(address, (cold.get(address) ?? 0) + 1)
       }
     }
-    expect(Object.fromEntries(cold)).toEqual(Object.fromEntries(before.map(({ address, count }) => [address, count])))
+    expect(Object.fromEntries(cold)).toEqual(
+      Object.fromEntries(before.map(({ address, count }) => [address, count])),
+    )
 
-    const report = await document<{ ok: boolean; logs: { log: string; size: string; checked: number }[] }>(['verify'])
+    const report = await document<{ ok: boolean; logs: { log: string; size: string; checked: number }[] }>([
+      'verify',
+    ])
     const events = report.logs.find((each) => each.log === 'security_events')
     expect([report.ok, String(events?.checked)]).toEqual([true, events?.size])
     expect(await document(['archive', 'verify'])).toMatchObject({ ok: true })
@@ -92,7 +96,9 @@ it(
     const again = await document<{ tables: ArchiveRow[] }>(['archive', 'run'])
     expect(again.tables.every(({ action }) => action === 'held')).toBe(true)
 
-    const status = await ask<{ rows: number }>('select sum(row_count)::integer as rows from archive.get_archive_status()')
+    const status = await ask<{ rows: number }>(
+      'select sum(row_count)::integer as rows from archive.get_archive_status()',
+    )
     expect(status[0]?.rows).toBe(tables.reduce((sum, { rows }) => sum + rows, 0))
     const dry = await ask('select * from archive.process_archived_partitions(true)')
     expect(dry).toHaveLength(tables.length)

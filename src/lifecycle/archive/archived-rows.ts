@@ -2,7 +2,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ArchivedEntry, type ArchivedObject, type ArchivedRows, duckdbEntrySql, logNamed } from '../../audit/index.ts'
+import {
+  type ArchivedEntry,
+  type ArchivedObject,
+  type ArchivedRows,
+  duckdbEntrySql,
+  logNamed,
+} from '../../audit/index.ts'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { anonymous, type Database } from '../../postgres/index.ts'
@@ -10,8 +16,8 @@ import { POSITION_COLUMN } from './columns.ts'
 import { openEngine, type Row } from './engine.ts'
 import { type ManifestPart, readManifest } from './manifest.ts'
 import { fetchObject } from './parts.ts'
-import { listExports } from './records.ts'
 import { literal } from './quote.ts'
+import { listExports } from './records.ts'
 
 const MICROSECONDS_PER_MILLISECOND = 1000n
 
@@ -21,9 +27,13 @@ export function archivedRows(database: Database, store: ObjectStore): ArchivedRo
   return {
     objects: async (log, signal) => {
       const { schema, table } = logNamed(log)
-      const records = await database.transaction(anonymous, (session) => listExports(session, { schema, table }), {
-        readOnly: true,
-      })
+      const records = await database.transaction(
+        anonymous,
+        (session) => listExports(session, { schema, table }),
+        {
+          readOnly: true,
+        },
+      )
       const objects: ArchivedObject[] = []
       for (const record of records) {
         if (record.state !== 'detached' && record.state !== 'dropped') continue
@@ -72,7 +82,10 @@ async function* readEntries(
   signal?: AbortSignal,
 ): AsyncGenerator<readonly ArchivedEntry[]> {
   if (known === undefined) {
-    throw new AkashiError('not_found', 'the manifest is gone from the store or is not the one that was published')
+    throw new AkashiError(
+      'not_found',
+      'the manifest is gone from the store or is not the one that was published',
+    )
   }
   const folder = await mkdtemp(join(tmpdir(), 'akashi-archived-'))
   const engine = await openEngine(join(folder, 'engine'))
@@ -95,7 +108,12 @@ async function* readEntries(
 
 function entryOf(row: Row, { name }: ArchivedObject): ArchivedEntry {
   const { place, id, micros, hash } = row
-  if (typeof place !== 'string' || typeof id !== 'string' || typeof micros !== 'string' || typeof hash !== 'string') {
+  if (
+    typeof place !== 'string' ||
+    typeof id !== 'string' ||
+    typeof micros !== 'string' ||
+    typeof hash !== 'string'
+  ) {
     throw new AkashiError('integrity', `${name} has a row without position, id or time`)
   }
   return {

@@ -27,10 +27,19 @@ export async function checkExport(parts: CheckParts, manifest: Manifest): Promis
   let rows = 0
   for (const part of manifest.parts) {
     await fetchObject(store, part, parquet, signal)
-    const found = await readParquet(engine, manifest.columns, parquet, join(folder, 'check.csv'), hash, signal)
+    const found = await readParquet(
+      engine,
+      manifest.columns,
+      parquet,
+      join(folder, 'check.csv'),
+      hash,
+      signal,
+    )
     await rm(parquet, { force: true })
     rows += found.rows
-    const nulls = manifest.columns.every(({ name }) => found.columns[name]?.nulls === part.columns[name]?.nulls)
+    const nulls = manifest.columns.every(
+      ({ name }) => found.columns[name]?.nulls === part.columns[name]?.nulls,
+    )
     const positions = found.firstPosition === part.firstPosition && found.lastPosition === part.lastPosition
     if (found.rows !== part.rows || !nulls || !positions || hash.copy().digest('hex') !== part.fingerprint) {
       throw new AkashiError('integrity', `${part.key} does not hold the rows of its manifest`, {

@@ -139,9 +139,13 @@ export async function readColumns(session: Session, relation: string): Promise<A
   for (const { name } of rows) {
     const folded = name.toLowerCase()
     if (seen.has(folded)) {
-      throw new AkashiError('unsupported', `column ${name} of ${relation} cannot be archived: its name is taken`, {
-        hint: `rename it: names in a Parquet file differ in more than case, and ${POSITION_COLUMN} is Akashi's`,
-      })
+      throw new AkashiError(
+        'unsupported',
+        `column ${name} of ${relation} cannot be archived: its name is taken`,
+        {
+          hint: `rename it: names in a Parquet file differ in more than case, and ${POSITION_COLUMN} is Akashi's`,
+        },
+      )
     }
     seen.add(folded)
   }

@@ -38,7 +38,8 @@ export async function openEngine(folder: string): Promise<Engine> {
       const result = await interruptible(connection, signal, () => connection.stream(sql))
       for await (const rows of result.yieldRowObjectJson()) {
         signal?.throwIfAborted()
-        for (let at = 0; at < rows.length; at += ENTRY_BATCH_ROWS) yield rowsOf(rows.slice(at, at + ENTRY_BATCH_ROWS))
+        for (let at = 0; at < rows.length; at += ENTRY_BATCH_ROWS)
+          yield rowsOf(rows.slice(at, at + ENTRY_BATCH_ROWS))
       }
     },
     close: () => {
@@ -96,7 +97,11 @@ function engineError(error: unknown): AkashiError {
     })
   }
   if (!VALUE_ERRORS.includes(kind)) {
-    return new AkashiError('integrity', `a file of the archive cannot be read or written (${kind} error)`, { cause: error })
+    return new AkashiError('integrity', `a file of the archive cannot be read or written (${kind} error)`, {
+      cause: error,
+    })
   }
-  return new AkashiError('unsupported', `a value cannot be represented in Parquet (${kind} error)`, { cause: error })
+  return new AkashiError('unsupported', `a value cannot be represented in Parquet (${kind} error)`, {
+    cause: error,
+  })
 }

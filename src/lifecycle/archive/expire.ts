@@ -25,16 +25,24 @@ export interface ExpireOptions {
 }
 
 /** Goes on from wherever an earlier run was stopped; answers how many rows left. */
-export async function expirePartition(shop: Workshop, target: Target, options: ExpireOptions): Promise<number> {
+export async function expirePartition(
+  shop: Workshop,
+  target: Target,
+  options: ExpireOptions,
+): Promise<number> {
   let records = await readAll(shop, target)
   let manifests = await readManifests(shop, records)
   const detached = records.some(({ state }) => state === 'detached')
   if (!detached) {
-    const same = await shop.session.transaction(anonymous, (session) => matches(session, target, records, false), {
-      isolation: 'repeatable read',
-      readOnly: true,
-      timeoutMs: COPY_TIMEOUT_MS,
-    })
+    const same = await shop.session.transaction(
+      anonymous,
+      (session) => matches(session, target, records, false),
+      {
+        isolation: 'repeatable read',
+        readOnly: true,
+        timeoutMs: COPY_TIMEOUT_MS,
+      },
+    )
     if (!same && options.mutable) {
       await exportPartition(shop, target, { csv: options.csv, anew: true })
       records = await readAll(shop, target)

@@ -112,13 +112,25 @@ export async function exportPartition(
   return await exported(session, target, generation)
 }
 
-async function exported(session: DirectSession, target: Target, generation: number): Promise<ExportRecord | undefined> {
+async function exported(
+  session: DirectSession,
+  target: Target,
+  generation: number,
+): Promise<ExportRecord | undefined> {
   const records = await session.transaction(anonymous, (inner) => readExports(inner, target))
   return records.find((each) => each.generation === generation)
 }
 
-async function record(shop: Workshop, target: Target, id: string, manifest: Manifest, sha256: string): Promise<void> {
-  await shop.session.transaction(anonymous, (inner) => recordVerified(inner, id, manifest, sha256, manifest.upto))
+async function record(
+  shop: Workshop,
+  target: Target,
+  id: string,
+  manifest: Manifest,
+  sha256: string,
+): Promise<void> {
+  await shop.session.transaction(anonymous, (inner) =>
+    recordVerified(inner, id, manifest, sha256, manifest.upto),
+  )
   await shop.onStep?.('recorded', target)
 }
 
@@ -164,7 +176,10 @@ async function exportRows(shop: Workshop, target: Target, plan: ExportPlan): Pro
       const ledger = await readLedger(snapshot, source.log)
       const window: Window = { after: plan.after, upto: ledger?.frontier ?? null }
       const rows = await countRows(snapshot, source, window)
-      const range = ledger === null ? null : await ledgerRange(snapshot, target, ledger, await lastPosition(snapshot, target))
+      const range =
+        ledger === null
+          ? null
+          : await ledgerRange(snapshot, target, ledger, await lastPosition(snapshot, target))
       if (range !== null && range.rows !== rows) {
         throw new AkashiError(
           'integrity',
@@ -216,7 +231,12 @@ async function exportRows(shop: Workshop, target: Target, plan: ExportPlan): Pro
 async function lastPosition(session: Session, target: Target): Promise<string | null> {
   const records = await readExports(session, target)
   const positions = records.flatMap(({ lastPosition: last }) => (last === null ? [] : [BigInt(last)]))
-  return positions.length === 0 ? null : positions.reduce((a, b) => (a > b ? a : b)).toString()
+  return (
+    positions
+      .sort((a, b) => (a < b ? -1 : 1))
+      .at(-1)
+      ?.toString() ?? null
+  )
 }
 
 interface PartsPlan {
@@ -308,8 +328,16 @@ async function convertPart(
   const { engine, store, folder, signal } = shop
   const key = partKey(plan.prefix, attempt, copied.number)
   const parquet = join(folder, `${copied.number}.parquet`)
-  await writeParquet(engine, source.columns, { rows: copied.csv, positions: copied.positions, parquet }, signal)
-  const put = await store.put(key, createReadStream(parquet), { ifAbsent: true, ...(signal === undefined ? {} : { signal }) })
+  await writeParquet(
+    engine,
+    source.columns,
+    { rows: copied.csv, positions: copied.positions, parquet },
+    signal,
+  )
+  const put = await store.put(key, createReadStream(parquet), {
+    ifAbsent: true,
+    ...(signal === undefined ? {} : { signal }),
+  })
   const csv = plan.csv ? await putCsv(shop, csvKey(key), copied.csv) : null
   await rm(copied.csv, { force: true })
   if (copied.positions !== null) await rm(copied.positions, { force: true })
@@ -336,7 +364,10 @@ async function convertPart(
 
 async function putCsv(shop: Workshop, key: string, file: string): Promise<ManifestPart['csv']> {
   const { signal, store } = shop
-  const put = await store.put(key, createReadStream(file), { ifAbsent: true, ...(signal === undefined ? {} : { signal }) })
+  const put = await store.put(key, createReadStream(file), {
+    ifAbsent: true,
+    ...(signal === undefined ? {} : { signal }),
+  })
   return { key, bytes: put.size, sha256: put.sha256 }
 }
 

@@ -8,7 +8,14 @@ import { AkashiError, errno } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { type ArchivedColumn, POSITION_COLUMN, readExpression, writeExpression } from './columns.ts'
 import { ENTRIES_DIFFER, type Engine, type Row } from './engine.ts'
-import { BUFFER_LINES, ENGINE_MEMORY, LINE_BYTES, LONG_LINE_BYTES, LONG_LINE_MEMORY, ROW_GROUP_ROWS } from './limits.ts'
+import {
+  BUFFER_LINES,
+  ENGINE_MEMORY,
+  LINE_BYTES,
+  LONG_LINE_BYTES,
+  LONG_LINE_MEMORY,
+  ROW_GROUP_ROWS,
+} from './limits.ts'
 import type { ManifestPart } from './manifest.ts'
 import { identifier, literal } from './quote.ts'
 import { hashStream } from './source.ts'
@@ -73,7 +80,9 @@ export async function writeParquet(
 }
 
 function isLongLine(error: unknown): boolean {
-  return error instanceof Error && error.cause instanceof Error && /maximum line size/i.test(error.cause.message)
+  return (
+    error instanceof Error && error.cause instanceof Error && /maximum line size/i.test(error.cause.message)
+  )
 }
 
 interface PartFiles {
@@ -165,18 +174,22 @@ async function describeParquet(
   source: string,
   signal?: AbortSignal,
 ): Promise<ReadBack> {
-  const ordered = columns.map(({ parquet }) => /^(BIGINT|INTEGER|SMALLINT|TIMESTAMP|DATE|DECIMAL)/.test(parquet))
+  const ordered = columns.map(({ parquet }) =>
+    /^(BIGINT|INTEGER|SMALLINT|TIMESTAMP|DATE|DECIMAL)/.test(parquet),
+  )
   const list = columns.flatMap(({ name }, i) => {
     const column = identifier(name)
-    const range = ordered[i] === true ? [`min(${column})::VARCHAR as l${i}`, `max(${column})::VARCHAR as h${i}`] : []
+    const range =
+      ordered[i] === true ? [`min(${column})::VARCHAR as l${i}`, `max(${column})::VARCHAR as h${i}`] : []
     return [`count(${column}) as c${i}`, ...range]
   })
   const described = await engine.run(`describe select * from ${source}`, signal)
   const positioned = described.some((row) => row['column_name'] === POSITION_COLUMN)
-  const position = positioned
-    ? [`min(${POSITION_COLUMN}) as first`, `max(${POSITION_COLUMN}) as last`]
-    : []
-  const [row] = await engine.run(`select count(*) as rows, ${[...list, ...position].join(', ')} from ${source}`, signal)
+  const position = positioned ? [`min(${POSITION_COLUMN}) as first`, `max(${POSITION_COLUMN}) as last`] : []
+  const [row] = await engine.run(
+    `select count(*) as rows, ${[...list, ...position].join(', ')} from ${source}`,
+    signal,
+  )
   const found: Row = row ?? {}
   const rows = Number(found['rows'])
   return {

@@ -65,17 +65,27 @@ export async function restorePartition(
         const records = all.filter((each) => each.partition === partition && each.state === 'dropped')
         const [first] = records
         if (first === undefined) {
-          throw new AkashiError('not_found', `there is no archived partition ${partition} of ${schema}.${table}`, {
-            hint: 'akashi archive status lists them',
-          })
+          throw new AkashiError(
+            'not_found',
+            `there is no archived partition ${partition} of ${schema}.${table}`,
+            {
+              hint: 'akashi archive status lists them',
+            },
+          )
         }
         await prepare(session, first)
         const fingerprints: string[] = []
         for (const record of records) {
-          if (records.some(({ generation, upto }) => upto === null && generation > record.generation)) continue
+          if (records.some(({ generation, upto }) => upto === null && generation > record.generation))
+            continue
           const stored = await readManifest(store, record.manifest, record.manifestSha256, signal)
-          if (stored === undefined) throw new AkashiError('not_found', `the manifest ${record.manifest} is gone from the store`)
-          await fill(session, { store, engine, folder, ...(signal === undefined ? {} : { signal }) }, stored.manifest)
+          if (stored === undefined)
+            throw new AkashiError('not_found', `the manifest ${record.manifest} is gone from the store`)
+          await fill(
+            session,
+            { store, engine, folder, ...(signal === undefined ? {} : { signal }) },
+            stored.manifest,
+          )
           await compare(session, record, stored.manifest)
           fingerprints.push(stored.manifest.fingerprint)
         }

@@ -143,7 +143,9 @@ export async function runArchive(
             ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
             ...(options.partRows === undefined ? {} : { partRows: options.partRows }),
           }
-          const row = await underLock(session, candidate, () => processPartition(shop, candidate, options, asOf))
+          const row = await underLock(session, candidate, () =>
+            processPartition(shop, candidate, options, asOf),
+          )
           if (row === null) continue
           rows.push(row)
           options.onRow?.(row)
@@ -221,7 +223,11 @@ async function processPartition(
   }
 }
 
-async function refresh(shop: Workshop, { schema, table, from, to }: Candidate, asOf: Date): Promise<Candidate | undefined> {
+async function refresh(
+  shop: Workshop,
+  { schema, table, from, to }: Candidate,
+  asOf: Date,
+): Promise<Candidate | undefined> {
   const fresh = await shop.session.transaction(
     anonymous,
     (session) => readCandidates(session, { asOf, table: { schema, table } }),

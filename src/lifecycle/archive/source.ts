@@ -42,9 +42,10 @@ export async function openSource(session: Session, target: Target, detached: boo
   const relation = detached
     ? `archive.${identifier(target.partition)}`
     : `${identifier(target.schema)}.${identifier(target.table)}`
-  await session.query("select audit.assert_unfiltered($1::regclass), set_config('extra_float_digits', '1', true)", [
-    relation,
-  ])
+  await session.query(
+    "select audit.assert_unfiltered($1::regclass), set_config('extra_float_digits', '1', true)",
+    [relation],
+  )
   const log = logOf(target.schema, target.table)
   const order = log === null ? await keyColumns(session, relation) : ['xid', 'seq']
   return { ...target, relation, detached, columns: await readColumns(session, relation), order, log }
@@ -171,7 +172,12 @@ export async function ledgerRange(
 }
 
 /** Positions and ids of the entries of a partition in ascending position, as COPY. */
-export function positionsSql(target: Target, log: string, range: { first: string; last: string }, limit: number): string {
+export function positionsSql(
+  target: Target,
+  log: string,
+  range: { first: string; last: string },
+  limit: number,
+): string {
   return `copy (select position, row_id from audit.ledger_entries
     where log = ${literal(log)} and position between ${range.first}::bigint and ${range.last}::bigint
       and created_at >= ${literal(target.from)} and created_at < ${literal(target.to)}

@@ -17,7 +17,10 @@ export interface ArchiveFilter {
 }
 
 /** Every export, by table and bounds. */
-export async function archiveStatus(database: Database, { table, signal }: ArchiveFilter = {}): Promise<ExportRecord[]> {
+export async function archiveStatus(
+  database: Database,
+  { table, signal }: ArchiveFilter = {},
+): Promise<ExportRecord[]> {
   return await database.transaction(anonymous, (session) => listExports(session, table ?? null), {
     readOnly: true,
     ...(signal === undefined ? {} : { signal }),
@@ -75,15 +78,20 @@ export async function verifyArchive(
   }
 }
 
-async function problemOf(record: ExportRecord, parts: Parameters<typeof checkExport>[0]): Promise<string | null> {
+async function problemOf(
+  record: ExportRecord,
+  parts: Parameters<typeof checkExport>[0],
+): Promise<string | null> {
   try {
     const stored = await readManifest(parts.store, record.manifest, record.manifestSha256, parts.signal)
     if (stored === undefined) return 'the manifest is gone from the store'
-    if (stored.manifest.fingerprint !== record.fingerprint) return 'the manifest has another fingerprint than the record'
+    if (stored.manifest.fingerprint !== record.fingerprint)
+      return 'the manifest has another fingerprint than the record'
     await checkExport(parts, stored.manifest)
     return null
   } catch (error) {
-    if (error instanceof AkashiError && (error.code === 'integrity' || error.code === 'not_found')) return error.message
+    if (error instanceof AkashiError && (error.code === 'integrity' || error.code === 'not_found'))
+      return error.message
     throw error
   }
 }

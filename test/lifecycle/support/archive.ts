@@ -27,8 +27,13 @@ export function testStore(): { readonly store: ObjectStore; readonly folder: str
   }
 }
 
-/** Events of one day, their partition included; `note` tells them apart. Answers how many there are. */
-export async function insertEvents(worker: Database, day: string, count: number, note = 'event'): Promise<void> {
+/** Events of one day, their partition included; `note` tells them apart. */
+export async function insertEvents(
+  worker: Database,
+  day: string,
+  count: number,
+  note = 'event',
+): Promise<void> {
   await worker.transaction({}, async (session) => {
     await session.query(
       "select lifecycle.create_partitions('security.security_events', $1::timestamptz, $1::timestamptz)",
@@ -44,11 +49,6 @@ export async function insertEvents(worker: Database, day: string, count: number,
       [`${day}T00:00:00Z`, count, note],
     )
   })
-}
-
-export interface EventCount {
-  readonly hot: number
-  readonly detached: number
 }
 
 /** What is done as a superuser who turns the guards off, to a partition wherever it stands. */
