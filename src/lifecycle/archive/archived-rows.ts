@@ -88,7 +88,7 @@ async function* readEntries(
     )
   }
   const folder = await mkdtemp(join(tmpdir(), 'akashi-archived-'))
-  const engine = await openEngine(join(folder, 'engine'))
+  const engine = openEngine(join(folder, 'engine'))
   try {
     const file = join(folder, 'object.parquet')
     await fetchObject(store, known.part, file, signal)

@@ -1,5 +1,5 @@
 /** DuckDB as the archive uses it: one connection in memory, no network, files named by the caller. */
-import type { DuckDBConnection } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { AkashiError } from '../../foundation/index.ts'
 import { ENGINE_MEMORY, ENGINE_THREADS, ENTRY_BATCH_ROWS } from './limits.ts'
 
@@ -13,11 +13,54 @@ export interface Engine {
   run(sql: string, signal?: AbortSignal): Promise<readonly Row[]>
   /** Rows of a large result in batches of {@link ENTRY_BATCH_ROWS} at most. */
   stream(sql: string, signal?: AbortSignal): AsyncIterable<readonly Row[]>
+  /** Gives back all memory: closing is what makes the allocator let go of it. The next statement starts anew. */
+  rest(): void
   close(): void
 }
 
 /** @param folder for what does not fit into memory */
-export async function openEngine(folder: string): Promise<Engine> {
+export function openEngine(folder: string): Engine {
+  let opened: Promise<Opened> | undefined
+  let running: Opened | undefined
+  const connection = async () => {
+    opened ??= openInstance(folder)
+    running = await opened
+    return running.connection
+  }
+  const rest = () => {
+    running?.connection.closeSync()
+    running?.instance.closeSync()
+    running = undefined
+    opened = undefined
+  }
+  return {
+    run: async (sql, signal) => {
+      const own = await connection()
+      return await interruptible(own, signal, async () => {
+        const reader = await own.runAndReadAll(sql)
+        return rowsOf(reader.getRowObjectsJson())
+      })
+    },
+    async *stream(sql, signal) {
+      const own = await connection()
+      const result = await interruptible(own, signal, () => own.stream(sql))
+      for await (const rows of result.yieldRowObjectJson()) {
+        signal?.throwIfAborted()
+        for (let at = 0; at < rows.length; at += ENTRY_BATCH_ROWS)
+          yield rowsOf(rows.slice(at, at + ENTRY_BATCH_ROWS))
+      }
+    },
+    rest,
+    close: rest,
+  }
+}
+
+interface Opened {
+  readonly instance: DuckDBInstance
+  readonly connection: DuckDBConnection
+}
+
+async function openInstance(folder: string): Promise<Opened> {
   const { DuckDBInstance } = await import('@duckdb/node-api')
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(ENGINE_THREADS),
@@ -28,25 +71,7 @@ export async function openEngine(folder: string): Promise<Engine> {
   })
   const connection = await instance.connect()
   await connection.run("set timezone = 'UTC'")
-  return {
-    run: (sql, signal) =>
-      interruptible(connection, signal, async () => {
-        const reader = await connection.runAndReadAll(sql)
-        return rowsOf(reader.getRowObjectsJson())
-      }),
-    async *stream(sql, signal) {
-      const result = await interruptible(connection, signal, () => connection.stream(sql))
-      for await (const rows of result.yieldRowObjectJson()) {
-        signal?.throwIfAborted()
-        for (let at = 0; at < rows.length; at += ENTRY_BATCH_ROWS)
-          yield rowsOf(rows.slice(at, at + ENTRY_BATCH_ROWS))
-      }
-    },
-    close: () => {
-      connection.closeSync()
-      instance.closeSync()
-    },
-  }
+  return { instance, connection }
 }
 
 function rowsOf(rows: readonly unknown[]): readonly Row[] {

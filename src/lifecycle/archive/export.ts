@@ -334,6 +334,7 @@ async function convertPart(
     { rows: copied.csv, positions: copied.positions, parquet },
     signal,
   )
+  engine.rest()
   const put = await store.put(key, createReadStream(parquet), {
     ifAbsent: true,
     ...(signal === undefined ? {} : { signal }),
@@ -346,6 +347,7 @@ async function convertPart(
   const stored = { key, bytes: put.size, sha256: put.sha256 }
   await fetchObject(store, stored, parquet, signal)
   const found = await readParquet(engine, source.columns, parquet, join(folder, 'back.csv'), compared, signal)
+  engine.rest()
   await rm(parquet, { force: true })
   if (found.rows !== copied.rows || compared.copy().digest('hex') !== copied.fingerprint) {
     throw notTheSame(key, source.columns, source.partition)

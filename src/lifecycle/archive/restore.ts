@@ -56,7 +56,7 @@ export async function restorePartition(
   const { schema, table, partition, signal } = options
   const keepUntil = options.keepUntil ?? new Date(Date.now() + RESTORED_DAYS * DAY_MS)
   const folder = await mkdtemp(join(tmpdir(), 'akashi-restore-'))
-  const engine = await openEngine(join(folder, 'engine'))
+  const engine = openEngine(join(folder, 'engine'))
   try {
     return await owner.transaction(
       anonymous,

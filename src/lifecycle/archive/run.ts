@@ -127,7 +127,7 @@ export async function runArchive(
   const folder = await mkdtemp(join(tmpdir(), 'akashi-archive-'))
   let engine: Engine | undefined
   try {
-    const opened = await openEngine(join(folder, 'engine'))
+    const opened = openEngine(join(folder, 'engine'))
     engine = opened
     const candidates = await candidatesOf(database, options, asOf)
     await database.direct(

@@ -47,7 +47,7 @@ export async function verifyArchive(
 ): Promise<ArchiveCheck[]> {
   const records = (await archiveStatus(database, filter)).filter(({ state }) => state !== 'exporting')
   const folder = await mkdtemp(join(tmpdir(), 'akashi-archive-verify-'))
-  const engine = await openEngine(join(folder, 'engine'))
+  const engine = openEngine(join(folder, 'engine'))
   const { signal } = filter
   const checks: ArchiveCheck[] = []
   try {
