@@ -39,6 +39,13 @@ grant usage on schema auth to akashi_reader;
 grant usage on schema auth to akashi_security_admin;
 grant usage on schema auth to akashi_worker;
 
+create schema chat authorization akashi_owner;
+comment on schema chat is 'The chat application: rooms, messages, files, notifications.';
+grant usage on schema chat to akashi_app;
+grant usage on schema chat to akashi_policy;
+grant usage on schema chat to akashi_security_admin;
+grant usage on schema chat to akashi_worker;
+
 create schema keys authorization akashi_owner;
 comment on schema keys is 'Ids of keys that live outside the database.';
 grant usage on schema keys to akashi_worker;
@@ -431,6 +438,462 @@ grant select on auth.users to akashi_worker;
 grant update (username) on auth.users to akashi_app;
 grant update (display_name) on auth.users to akashi_app;
 grant update (avatar_url) on auth.users to akashi_app;
+
+create table chat.file_uploads (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  room_id uuid not null,
+  message_id uuid,
+  original_name character varying(255) not null,
+  file_name character varying(255) not null,
+  file_size bigint not null,
+  mime_type character varying(100) not null,
+  file_path text not null,
+  thumbnail_path text,
+  sha256 text,
+  width integer,
+  height integer,
+  received_at timestamp with time zone,
+  upload_status character varying(20) default 'processing'::character varying not null,
+  virus_scanned boolean default false not null,
+  failure_reason character varying(100),
+  is_deleted boolean default false not null,
+  security_classification character varying(50) default 'internal'::character varying not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by character varying(255),
+  constraint file_uploads_check CHECK ((((upload_status)::text <> 'completed'::text) OR virus_scanned)),
+  constraint file_uploads_check1 CHECK ((((upload_status)::text = 'failed'::text) = (failure_reason IS NOT NULL))),
+  constraint file_uploads_height_check CHECK ((height > 0)),
+  constraint file_uploads_original_name_check CHECK (((original_name)::text <> ''::text)),
+  constraint file_uploads_pkey PRIMARY KEY (id),
+  constraint file_uploads_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint file_uploads_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[]))),
+  constraint file_uploads_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+  constraint file_uploads_size_check CHECK (((file_size >= 1) AND (file_size <= 104857600))),
+  constraint file_uploads_upload_status_check CHECK (((upload_status)::text = ANY ((ARRAY['processing'::character varying, 'completed'::character varying, 'failed'::character varying])::text[]))),
+  constraint file_uploads_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE,
+  constraint file_uploads_width_check CHECK ((width > 0))
+);
+alter table chat.file_uploads owner to akashi_owner;
+comment on table chat.file_uploads is 'Files of rooms; the bytes are in the object store under file_path. Nothing is completed that was not scanned.';
+comment on column chat.file_uploads.message_id is 'The message that shows it; without one only its uploader sees it.';
+comment on column chat.file_uploads.file_name is 'The name it is stored under; original_name is only ever shown.';
+comment on column chat.file_uploads.received_at is 'When all bytes were stored; from then on it waits to be scanned.';
+CREATE INDEX file_uploads_created_idx ON chat.file_uploads USING btree (created_at);
+CREATE INDEX file_uploads_mime_idx ON chat.file_uploads USING btree (mime_type);
+CREATE INDEX file_uploads_status_idx ON chat.file_uploads USING btree (upload_status, created_at);
+CREATE INDEX file_uploads_user_idx ON chat.file_uploads USING btree (user_id, created_at DESC);
+CREATE INDEX file_uploads_waiting_idx ON chat.file_uploads USING btree (received_at) WHERE ((upload_status)::text = 'processing'::text);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.file_uploads REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
+alter table chat.file_uploads enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.file_uploads REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
+alter table chat.file_uploads enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.file_uploads FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
+alter table chat.file_uploads enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.file_uploads REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
+alter table chat.file_uploads enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.file_uploads FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.file_uploads enable row level security;
+alter table chat.file_uploads force row level security;
+create policy file_uploads_owner on chat.file_uploads for all to akashi_owner using (true) with check (true);
+create policy file_uploads_shown on chat.file_uploads for select to akashi_app using (((NOT is_deleted) AND ((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ((message_id IS NOT NULL) AND ((upload_status)::text = 'completed'::text) AND (room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[]))))));
+create policy file_uploads_staff on chat.file_uploads for select to akashi_security_admin using (true);
+create policy file_uploads_worker on chat.file_uploads for select to akashi_worker using (true);
+grant select on chat.file_uploads to akashi_app;
+grant select on chat.file_uploads to akashi_security_admin;
+grant select on chat.file_uploads to akashi_worker;
+
+create table chat.message_edits (
+  id uuid default gen_random_uuid() not null,
+  message_id uuid not null,
+  room_id uuid not null,
+  edited_by uuid,
+  kind character varying(10) not null,
+  previous_content text not null,
+  created_at timestamp with time zone default now() not null,
+  constraint message_edits_edited_by_fkey FOREIGN KEY (edited_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint message_edits_kind_check CHECK (((kind)::text = ANY ((ARRAY['edit'::character varying, 'delete'::character varying])::text[]))),
+  constraint message_edits_pkey PRIMARY KEY (id),
+  constraint message_edits_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE
+);
+alter table chat.message_edits owner to akashi_owner;
+comment on table chat.message_edits is 'What a message said before. Members see edits; what was deleted only a security administrator does, with a reason.';
+CREATE INDEX message_edits_message_idx ON chat.message_edits USING btree (message_id, created_at);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.message_edits REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
+alter table chat.message_edits enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.message_edits REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
+alter table chat.message_edits enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.message_edits FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
+alter table chat.message_edits enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.message_edits REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
+alter table chat.message_edits enable always trigger akashi_audit_update;
+alter table chat.message_edits enable row level security;
+alter table chat.message_edits force row level security;
+create policy message_edits_of_my_rooms on chat.message_edits for select to akashi_app using ((((kind)::text = 'edit'::text) AND (room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[]))));
+create policy message_edits_owner on chat.message_edits for all to akashi_owner using (true) with check (true);
+grant select on chat.message_edits to akashi_app;
+
+create table chat.message_reactions (
+  id uuid default gen_random_uuid() not null,
+  message_id uuid not null,
+  room_id uuid not null,
+  user_id uuid not null,
+  emoji character varying(32) not null,
+  created_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  constraint message_reactions_emoji_check CHECK (((emoji)::text <> ''::text)),
+  constraint message_reactions_message_id_user_id_emoji_key UNIQUE (message_id, user_id, emoji),
+  constraint message_reactions_pkey PRIMARY KEY (id),
+  constraint message_reactions_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint message_reactions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table chat.message_reactions owner to akashi_owner;
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.message_reactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table chat.message_reactions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.message_reactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table chat.message_reactions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.message_reactions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table chat.message_reactions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.message_reactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table chat.message_reactions enable always trigger akashi_audit_update;
+alter table chat.message_reactions enable row level security;
+alter table chat.message_reactions force row level security;
+create policy message_reactions_of_my_rooms on chat.message_reactions for select to akashi_app using ((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])));
+create policy message_reactions_owner on chat.message_reactions for all to akashi_owner using (true) with check (true);
+grant select on chat.message_reactions to akashi_app;
+
+create table chat.messages (
+  id uuid not null,
+  room_id uuid not null,
+  user_id uuid,
+  sequence bigint not null,
+  content text not null,
+  message_type character varying(20) default 'text'::character varying not null,
+  file_upload_id uuid,
+  reply_to_id uuid,
+  mentioned_user_ids uuid[] default '{}'::uuid[] not null,
+  client_id uuid,
+  is_edited boolean default false not null,
+  is_deleted boolean default false not null,
+  security_classification character varying(50) default 'internal'::character varying not null,
+  content_encrypted boolean default false not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by character varying(255),
+  constraint messages_content_check CHECK ((is_deleted OR ((length(content) <= 4000) AND ((length(content) >= 1) OR ((message_type)::text = ANY ((ARRAY['image'::character varying, 'file'::character varying])::text[])))))),
+  constraint messages_file_upload_id_fkey FOREIGN KEY (file_upload_id) REFERENCES chat.file_uploads(id) ON DELETE SET NULL,
+  constraint messages_message_type_check CHECK (((message_type)::text = ANY ((ARRAY['text'::character varying, 'image'::character varying, 'file'::character varying, 'system'::character varying])::text[]))),
+  constraint messages_pkey PRIMARY KEY (id, created_at),
+  constraint messages_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint messages_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[]))),
+  constraint messages_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE SET NULL
+) partition by RANGE (created_at);
+alter table chat.messages owner to akashi_owner;
+comment on column chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file.';
+comment on column chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
+CREATE INDEX messages_client_idx ON ONLY chat.messages USING btree (client_id) WHERE (client_id IS NOT NULL);
+CREATE INDEX messages_file_idx ON ONLY chat.messages USING btree (file_upload_id) WHERE (file_upload_id IS NOT NULL);
+CREATE INDEX messages_reply_idx ON ONLY chat.messages USING btree (reply_to_id) WHERE (reply_to_id IS NOT NULL);
+CREATE INDEX messages_room_created_idx ON ONLY chat.messages USING btree (room_id, created_at DESC);
+CREATE INDEX messages_user_idx ON ONLY chat.messages USING btree (user_id, created_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.messages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
+alter table chat.messages enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
+alter table chat.messages enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.messages FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
+alter table chat.messages enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.messages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
+alter table chat.messages enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.messages FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.messages enable row level security;
+alter table chat.messages force row level security;
+create policy messages_of_my_rooms on chat.messages for select to akashi_app using ((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])));
+create policy messages_owner on chat.messages for all to akashi_owner using (true) with check (true);
+grant select on chat.messages to akashi_app;
+
+create table chat.notifications (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  notification_type character varying(20) not null,
+  room_id uuid not null,
+  message_id uuid,
+  actor_id uuid,
+  delivery_status character varying(20) default 'pending'::character varying not null,
+  delivered_at timestamp with time zone,
+  read_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by character varying(255),
+  constraint notifications_actor_id_fkey FOREIGN KEY (actor_id) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint notifications_delivery_status_check CHECK (((delivery_status)::text = ANY ((ARRAY['pending'::character varying, 'delivered'::character varying, 'failed'::character varying])::text[]))),
+  constraint notifications_notification_type_check CHECK (((notification_type)::text = ANY ((ARRAY['mention'::character varying, 'reply'::character varying, 'message'::character varying, 'invitation'::character varying])::text[]))),
+  constraint notifications_pkey PRIMARY KEY (id),
+  constraint notifications_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint notifications_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table chat.notifications owner to akashi_owner;
+comment on table chat.notifications is 'Says that there is something to read, never what: the message is read under its own policy.';
+CREATE INDEX notifications_pending_idx ON chat.notifications USING btree (created_at) WHERE ((delivery_status)::text = 'pending'::text);
+CREATE INDEX notifications_user_idx ON chat.notifications USING btree (user_id, created_at DESC);
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.notifications FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.notifications enable row level security;
+alter table chat.notifications force row level security;
+create policy notifications_deliver on chat.notifications for update to akashi_worker using (true) with check (true);
+create policy notifications_mine on chat.notifications for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy notifications_owner on chat.notifications for all to akashi_owner using (true) with check (true);
+create policy notifications_read on chat.notifications for update to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy notifications_worker on chat.notifications for select to akashi_worker using (true);
+grant select on chat.notifications to akashi_app;
+grant select on chat.notifications to akashi_worker;
+grant update (delivery_status) on chat.notifications to akashi_worker;
+grant update (delivered_at) on chat.notifications to akashi_worker;
+grant update (read_at) on chat.notifications to akashi_app;
+
+create table chat.read_positions (
+  room_id uuid not null,
+  user_id uuid not null,
+  message_id uuid not null,
+  read_to timestamp with time zone not null,
+  constraint read_positions_pkey PRIMARY KEY (user_id, room_id),
+  constraint read_positions_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint read_positions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+) with (fillfactor=70);
+alter table chat.read_positions owner to akashi_owner;
+comment on column chat.read_positions.read_to is 'created_at of the last message read; what is later is unread.';
+alter table chat.read_positions enable row level security;
+alter table chat.read_positions force row level security;
+create policy read_positions_mine on chat.read_positions for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy read_positions_owner on chat.read_positions for all to akashi_owner using (true) with check (true);
+grant select on chat.read_positions to akashi_app;
+
+create table chat.room_events (
+  room_id uuid not null,
+  sequence bigint not null,
+  event_type character varying(30) not null,
+  message_id uuid,
+  user_id uuid,
+  detail jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  constraint room_events_event_type_check CHECK (((event_type)::text = ANY ((ARRAY['message_created'::character varying, 'message_edited'::character varying, 'message_deleted'::character varying, 'reaction_added'::character varying, 'reaction_removed'::character varying, 'member_joined'::character varying, 'member_left'::character varying, 'member_changed'::character varying, 'room_changed'::character varying, 'room_deleted'::character varying])::text[]))),
+  constraint room_events_pkey PRIMARY KEY (room_id, sequence),
+  constraint room_events_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE
+);
+alter table chat.room_events owner to akashi_owner;
+comment on column chat.room_events.user_id is 'Whom it is about: the member, or who reacted.';
+CREATE INDEX room_events_created_at_idx ON chat.room_events USING brin (created_at);
+alter table chat.room_events enable row level security;
+alter table chat.room_events force row level security;
+create policy room_events_of_mine on chat.room_events for select to akashi_app using ((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])));
+create policy room_events_owner on chat.room_events for all to akashi_owner using (true) with check (true);
+create policy room_events_worker on chat.room_events for select to akashi_worker using (true);
+grant select on chat.room_events to akashi_app;
+grant select on chat.room_events to akashi_worker;
+
+create table chat.room_invitations (
+  id uuid default gen_random_uuid() not null,
+  room_id uuid not null,
+  invited_user_id uuid not null,
+  invited_by uuid,
+  status character varying(20) default 'pending'::character varying not null,
+  expires_at timestamp with time zone not null,
+  responded_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by character varying(255),
+  constraint room_invitations_check CHECK ((((status)::text = 'pending'::text) = (responded_at IS NULL))),
+  constraint room_invitations_invited_by_fkey FOREIGN KEY (invited_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint room_invitations_invited_user_id_fkey FOREIGN KEY (invited_user_id) REFERENCES auth.users(id) ON DELETE CASCADE,
+  constraint room_invitations_pkey PRIMARY KEY (id),
+  constraint room_invitations_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint room_invitations_status_check CHECK (((status)::text = ANY ((ARRAY['pending'::character varying, 'accepted'::character varying, 'declined'::character varying, 'revoked'::character varying])::text[])))
+);
+alter table chat.room_invitations owner to akashi_owner;
+comment on table chat.room_invitations is 'An invitation is answered once; past expires_at it is no longer answered at all.';
+CREATE UNIQUE INDEX room_invitations_pending_idx ON chat.room_invitations USING btree (room_id, invited_user_id) WHERE ((status)::text = 'pending'::text);
+CREATE INDEX room_invitations_user_idx ON chat.room_invitations USING btree (invited_user_id, status);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.room_invitations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_invitations enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.room_invitations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_invitations enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.room_invitations FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_invitations enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.room_invitations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_invitations enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.room_invitations FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.room_invitations enable row level security;
+alter table chat.room_invitations force row level security;
+create policy room_invitations_mine on chat.room_invitations for select to akashi_app using (((invited_user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR (room_id = ANY (( SELECT chat.my_managed_rooms() AS my_managed_rooms)::uuid[]))));
+create policy room_invitations_owner on chat.room_invitations for all to akashi_owner using (true) with check (true);
+create policy room_invitations_policy_read on chat.room_invitations for select to akashi_policy using (true);
+create policy room_invitations_staff on chat.room_invitations for select to akashi_security_admin using (true);
+grant select on chat.room_invitations to akashi_app;
+grant select on chat.room_invitations to akashi_policy;
+grant select on chat.room_invitations to akashi_security_admin;
+
+create table chat.room_members (
+  id uuid default gen_random_uuid() not null,
+  room_id uuid not null,
+  user_id uuid not null,
+  role character varying(20) default 'member'::character varying not null,
+  notification_level character varying(20) default 'mentions'::character varying not null,
+  joined_at timestamp with time zone default now() not null,
+  left_at timestamp with time zone,
+  is_active boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by character varying(255),
+  constraint room_members_check CHECK ((is_active = (left_at IS NULL))),
+  constraint room_members_notification_level_check CHECK (((notification_level)::text = ANY ((ARRAY['all'::character varying, 'mentions'::character varying, 'none'::character varying])::text[]))),
+  constraint room_members_pkey PRIMARY KEY (id),
+  constraint room_members_role_check CHECK (((role)::text = ANY ((ARRAY['owner'::character varying, 'admin'::character varying, 'member'::character varying])::text[]))),
+  constraint room_members_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint room_members_room_id_user_id_key UNIQUE (room_id, user_id),
+  constraint room_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table chat.room_members owner to akashi_owner;
+comment on table chat.room_members is 'Who is or was in a room, and with which power.';
+CREATE INDEX room_members_role_idx ON chat.room_members USING btree (room_id, role);
+CREATE INDEX room_members_room_idx ON chat.room_members USING btree (room_id, is_active);
+CREATE INDEX room_members_user_idx ON chat.room_members USING btree (user_id, is_active);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.room_members REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_members enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.room_members REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_members enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.room_members FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_members enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.room_members REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.room_members enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.room_members FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.room_members enable row level security;
+alter table chat.room_members force row level security;
+create policy room_members_of_mine on chat.room_members for select to akashi_app using (((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])) OR (user_id = ( SELECT auth.current_user_id() AS current_user_id))));
+create policy room_members_owner on chat.room_members for all to akashi_owner using (true) with check (true);
+create policy room_members_policy_read on chat.room_members for select to akashi_policy using (true);
+create policy room_members_staff on chat.room_members for select to akashi_security_admin, akashi_worker using (true);
+grant select on chat.room_members to akashi_app;
+grant select on chat.room_members to akashi_policy;
+grant select on chat.room_members to akashi_security_admin;
+grant select on chat.room_members to akashi_worker;
+
+create table chat.room_sequences (
+  room_id uuid not null,
+  last_sequence bigint default 0 not null,
+  last_message_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  constraint room_sequences_pkey PRIMARY KEY (room_id),
+  constraint room_sequences_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE
+) with (fillfactor=50);
+alter table chat.room_sequences owner to akashi_owner;
+alter table chat.room_sequences enable row level security;
+alter table chat.room_sequences force row level security;
+create policy room_sequences_of_mine on chat.room_sequences for select to akashi_app using ((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])));
+create policy room_sequences_owner on chat.room_sequences for all to akashi_owner using (true) with check (true);
+create policy room_sequences_worker on chat.room_sequences for select to akashi_worker using (true);
+grant select on chat.room_sequences to akashi_app;
+grant select on chat.room_sequences to akashi_worker;
+
+create table chat.rooms (
+  id uuid default gen_random_uuid() not null,
+  name character varying(100) not null,
+  description text,
+  room_type character varying(20) default 'public'::character varying not null,
+  max_members integer default 100 not null,
+  direct_key text,
+  created_by uuid,
+  is_active boolean default true not null,
+  is_deleted boolean default false not null,
+  security_classification character varying(50) default 'internal'::character varying not null,
+  compliance_tags jsonb default '{}'::jsonb not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  last_modified_by character varying(255),
+  constraint rooms_check CHECK ((((room_type)::text = 'direct'::text) = (direct_key IS NOT NULL))),
+  constraint rooms_compliance_tags_check CHECK ((jsonb_typeof(compliance_tags) = 'object'::text)),
+  constraint rooms_created_by_fkey FOREIGN KEY (created_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint rooms_description_check CHECK (((length(description) >= 1) AND (length(description) <= 2000))),
+  constraint rooms_direct_key_key UNIQUE (direct_key),
+  constraint rooms_max_members_check CHECK (((max_members >= 1) AND (max_members <= 1000))),
+  constraint rooms_name_check CHECK (((length((name)::text) >= 1) AND (length((name)::text) <= 100))),
+  constraint rooms_pkey PRIMARY KEY (id),
+  constraint rooms_room_type_check CHECK (((room_type)::text = ANY ((ARRAY['public'::character varying, 'private'::character varying, 'direct'::character varying])::text[]))),
+  constraint rooms_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[])))
+);
+alter table chat.rooms owner to akashi_owner;
+comment on table chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation) or direct (two people).';
+comment on column chat.rooms.direct_key is 'Both ids of a direct room, the smaller first: one room a pair.';
+comment on column chat.rooms.is_active is 'False: archived; it can be read and no longer written to.';
+CREATE INDEX rooms_created_at_idx ON chat.rooms USING btree (created_at);
+CREATE INDEX rooms_created_by_idx ON chat.rooms USING btree (created_by);
+CREATE INDEX rooms_type_idx ON chat.rooms USING btree (room_type, is_active, is_deleted);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.rooms REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.rooms enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.rooms REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.rooms enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.rooms FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.rooms enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.rooms REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.rooms enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.rooms FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.rooms enable row level security;
+alter table chat.rooms force row level security;
+create policy rooms_owner on chat.rooms for all to akashi_owner using (true) with check (true);
+create policy rooms_policy_read on chat.rooms for select to akashi_policy using (true);
+create policy rooms_staff on chat.rooms for select to akashi_security_admin, akashi_worker using (true);
+create policy rooms_visible on chat.rooms for select to akashi_app using (((NOT is_deleted) AND ((id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])) OR (id = ANY (( SELECT chat.my_invited_rooms() AS my_invited_rooms)::uuid[])) OR (((room_type)::text = 'public'::text) AND (( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL)))));
+grant select on chat.rooms to akashi_app;
+grant select on chat.rooms to akashi_policy;
+grant select on chat.rooms to akashi_security_admin;
+grant select on chat.rooms to akashi_worker;
+
+create table chat.user_preferences (
+  user_id uuid not null,
+  locale character varying(10) default 'ja'::character varying not null,
+  time_zone character varying(64) default 'Asia/Tokyo'::character varying not null,
+  theme character varying(10) default 'auto'::character varying not null,
+  show_presence boolean default true not null,
+  direct_messages character varying(20) default 'everyone'::character varying not null,
+  notify_mentions boolean default true not null,
+  notify_replies boolean default true not null,
+  notify_invitations boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by character varying(255),
+  constraint user_preferences_direct_messages_check CHECK (((direct_messages)::text = ANY ((ARRAY['everyone'::character varying, 'shared_rooms'::character varying, 'nobody'::character varying])::text[]))),
+  constraint user_preferences_locale_check CHECK (((locale)::text = ANY ((ARRAY['ja'::character varying, 'en'::character varying])::text[]))),
+  constraint user_preferences_pkey PRIMARY KEY (user_id),
+  constraint user_preferences_theme_check CHECK (((theme)::text = ANY ((ARRAY['auto'::character varying, 'light'::character varying, 'dark'::character varying])::text[]))),
+  constraint user_preferences_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table chat.user_preferences owner to akashi_owner;
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.user_preferences REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.user_preferences enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.user_preferences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.user_preferences enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.user_preferences FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.user_preferences enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.user_preferences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table chat.user_preferences enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.user_preferences FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table chat.user_preferences enable row level security;
+alter table chat.user_preferences force row level security;
+create policy user_preferences_mine on chat.user_preferences for all to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy user_preferences_owner on chat.user_preferences for all to akashi_owner using (true) with check (true);
+grant select on chat.user_preferences to akashi_app;
+grant insert (user_id) on chat.user_preferences to akashi_app;
+grant insert, update (locale) on chat.user_preferences to akashi_app;
+grant insert, update (time_zone) on chat.user_preferences to akashi_app;
+grant insert, update (theme) on chat.user_preferences to akashi_app;
+grant insert, update (show_presence) on chat.user_preferences to akashi_app;
+grant insert, update (direct_messages) on chat.user_preferences to akashi_app;
+grant insert, update (notify_mentions) on chat.user_preferences to akashi_app;
+grant insert, update (notify_replies) on chat.user_preferences to akashi_app;
+grant insert, update (notify_invitations) on chat.user_preferences to akashi_app;
 
 create table keys.digest_salts (
   data_subject text not null,
@@ -1565,6 +2028,998 @@ alter function auth.update_updated_at() owner to akashi_owner;
 grant execute on function auth.update_updated_at() to akashi_app;
 grant execute on function auth.update_updated_at() to akashi_security_admin;
 grant execute on function auth.update_updated_at() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION chat.accepts_direct(person uuid, from_user uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case coalesce((select p.direct_messages from chat.user_preferences p where p.user_id = person), 'everyone')
+    when 'everyone' then true
+    when 'nobody' then false
+    else exists (select from chat.room_members a join chat.room_members b using (room_id)
+                 where a.user_id = person and b.user_id = from_user and a.is_active and b.is_active)
+  end
+$function$;
+alter function chat.accepts_direct(person uuid, from_user uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.add_member(room chat.rooms, person uuid, as_role text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if (select count(*) from chat.room_members m where m.room_id = room.id and m.is_active) >= room.max_members then
+    raise exception 'the room is full: % members', room.max_members using errcode = 'AK003', hint = 'an owner can raise max_members, to at most 1000';
+  end if;
+  insert into chat.room_members as m (room_id, user_id, role) values (room.id, person, as_role)
+  on conflict (room_id, user_id) do update set role = excluded.role, is_active = true, left_at = null, joined_at = now();
+  perform chat.append_event(room.id, 'member_joined', null, person, jsonb_build_object('role', as_role));
+end
+$function$;
+alter function chat.add_member(room chat.rooms, person uuid, as_role text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.add_reaction(message uuid, reaction text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+begin
+  select * into held from chat.lock_message(message);
+  -- Distinct reactions on one message; enough for every use, and few enough to show.
+  if (select count(distinct r.emoji) from chat.message_reactions r where r.message_id = message and r.emoji <> reaction) >= 20 then
+    raise exception 'a message takes 20 different reactions' using errcode = 'AK003';
+  end if;
+  insert into chat.message_reactions (message_id, room_id, user_id, emoji)
+  values (message, (held.target).room_id, (held.mine).user_id, reaction) on conflict (message_id, user_id, emoji) do nothing;
+  if found then
+    perform chat.append_event((held.target).room_id, 'reaction_added', message, (held.mine).user_id, jsonb_build_object('emoji', reaction));
+  end if;
+end
+$function$;
+alter function chat.add_reaction(message uuid, reaction text) owner to akashi_owner;
+grant execute on function chat.add_reaction(message uuid, reaction text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.answer_invitation(invitation uuid, accept boolean)
+ RETURNS chat.room_invitations
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+  answered chat.room_invitations;
+  room chat.rooms;
+begin
+  select * into answered from chat.room_invitations i where i.id = invitation and i.invited_user_id = me;
+  if not found then
+    raise exception 'there is no such invitation' using errcode = 'no_data_found';
+  end if;
+  -- The room first, then the invitation: the order in which chat.invite takes them.
+  perform from chat.room_sequences s where s.room_id = answered.room_id for update;
+  update chat.room_invitations i set status = case when accept then 'accepted' else 'declined' end, responded_at = now()
+  where i.id = invitation and i.status = 'pending' and i.expires_at > now() returning * into answered;
+  if not found then
+    raise exception 'this invitation was answered, revoked or has expired' using errcode = 'AK003', hint = 'ask for a new one';
+  end if;
+  if accept then
+    select * into room from chat.rooms r where r.id = answered.room_id and not r.is_deleted;
+    if not found then
+      raise exception 'there is no such room' using errcode = 'no_data_found';
+    end if;
+    perform chat.refuse_if_inactive(room);
+    if not exists (select from chat.room_members m where m.room_id = room.id and m.user_id = me and m.is_active) then
+      perform chat.add_member(room, me, 'member');
+    end if;
+  end if;
+  return answered;
+end
+$function$;
+alter function chat.answer_invitation(invitation uuid, accept boolean) owner to akashi_owner;
+grant execute on function chat.answer_invitation(invitation uuid, accept boolean) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb DEFAULT '{}'::jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  turn bigint;
+begin
+  update chat.room_sequences s set last_sequence = s.last_sequence + 1 where s.room_id = room returning s.last_sequence into strict turn;
+  insert into chat.room_events (room_id, sequence, event_type, message_id, user_id, detail)
+  values (room, turn, kind, message, person, details);
+  return turn;
+end
+$function$;
+alter function chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text)
+ RETURNS chat.file_uploads
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  upload chat.file_uploads;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member'), chat.refuse_if_inactive(held.target);
+  upload.id := gen_random_uuid();
+  insert into chat.file_uploads (id, user_id, room_id, original_name, file_name, file_size, mime_type, file_path, security_classification)
+  values (upload.id, (held.mine).user_id, room, begin_upload.original_name, upload.id::text, begin_upload.file_size,
+    begin_upload.mime_type, format('chat/%s/%s', room, upload.id), (held.target).security_classification)
+  returning * into upload;
+  return upload;
+end
+$function$;
+alter function chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) owner to akashi_owner;
+grant execute on function chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.create_room(name text, room_type text DEFAULT 'public'::text, description text DEFAULT NULL::text, max_members integer DEFAULT 100)
+ RETURNS chat.rooms
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+  room chat.rooms;
+begin
+  if create_room.room_type not in ('public', 'private') then
+    raise exception 'a room is public or private' using errcode = 'invalid_parameter_value', hint = 'a direct room is opened with a person';
+  end if;
+  insert into chat.rooms (name, room_type, description, max_members, created_by)
+  values (btrim(create_room.name), create_room.room_type, nullif(btrim(create_room.description), ''), create_room.max_members, me)
+  returning * into room;
+  insert into chat.room_sequences (room_id) values (room.id);
+  perform chat.add_member(room, me, 'owner');
+  return room;
+end
+$function$;
+alter function chat.create_room(name text, room_type text, description text, max_members integer) owner to akashi_owner;
+comment on function chat.create_room(name text, room_type text, description text, max_members integer) is 'The caller becomes the owner.';
+grant execute on function chat.create_room(name text, room_type text, description text, max_members integer) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.delete_message(message uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+begin
+  select * into held from chat.lock_message(message);
+  if (held.target).user_id is distinct from (held.mine).user_id then
+    perform chat.refuse_unless_role(held.mine, 'owner', 'admin');
+  end if;
+  insert into chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
+  values (message, (held.target).room_id, (held.mine).user_id, 'delete', (held.target).content);
+  update chat.messages m set content = '', is_deleted = true, mentioned_user_ids = '{}'
+  where m.id = message and m.created_at = chat.message_time(message);
+  update chat.file_uploads f set is_deleted = true where f.id = (held.target).file_upload_id;
+  delete from chat.message_reactions r where r.message_id = message;
+  delete from chat.notifications n where n.message_id = message;
+  perform chat.append_event((held.target).room_id, 'message_deleted', message, (held.mine).user_id);
+end
+$function$;
+alter function chat.delete_message(message uuid) owner to akashi_owner;
+comment on function chat.delete_message(message uuid) is 'By its author, or by an owner or admin of the room.';
+grant execute on function chat.delete_message(message uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.delete_room(room uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_unless_role(held.mine, 'owner'), chat.refuse_direct(held.target);
+  perform chat.append_event(room, 'room_deleted', null, (held.mine).user_id);
+  update chat.rooms r set is_deleted = true, is_active = false where r.id = room;
+end
+$function$;
+alter function chat.delete_room(room uuid) owner to akashi_owner;
+grant execute on function chat.delete_room(room uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.edit_message(message uuid, new_content text, mentions uuid[] DEFAULT '{}'::uuid[])
+ RETURNS chat.messages
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  edited chat.messages;
+begin
+  select * into held from chat.lock_message(message);
+  if (held.target).user_id is distinct from (held.mine).user_id or (held.target).message_type = 'system' then
+    raise exception 'a message is edited by its author' using errcode = 'insufficient_privilege';
+  end if;
+  if (held.target).content = new_content then
+    return held.target;
+  end if;
+  insert into chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
+  values (message, (held.target).room_id, (held.mine).user_id, 'edit', (held.target).content);
+  update chat.messages m set content = new_content, is_edited = true, mentioned_user_ids = array(
+    select p.user_id from chat.room_members p where p.room_id = m.room_id and p.is_active and p.user_id = any (mentions) order by 1)
+  where m.id = message and m.created_at = chat.message_time(message) returning * into edited;
+  perform chat.append_event(edited.room_id, 'message_edited', message, edited.user_id);
+  return edited;
+end
+$function$;
+alter function chat.edit_message(message uuid, new_content text, mentions uuid[]) owner to akashi_owner;
+grant execute on function chat.edit_message(message uuid, new_content text, mentions uuid[]) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.end_membership(member chat.room_members)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update chat.room_members m set is_active = false, left_at = now(), role = 'member' where m.id = member.id;
+  perform chat.append_event(member.room_id, 'member_left', null, member.user_id);
+end
+$function$;
+alter function chat.end_membership(member chat.room_members) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.erase_person(person uuid, batch integer DEFAULT 1000)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  erased bigint;
+begin
+  with theirs as (
+    select m.id, m.created_at from chat.messages m where m.user_id = person limit batch),
+  blanked as (
+    update chat.messages m set content = '', is_deleted = true, user_id = null, mentioned_user_ids = '{}'
+    from theirs where m.id = theirs.id and m.created_at = theirs.created_at returning m.id),
+  edits as (delete from chat.message_edits e using blanked where e.message_id = blanked.id)
+  select count(*) into erased from blanked;
+  if erased < batch then
+    update chat.file_uploads f set is_deleted = true, original_name = 'erased' where f.user_id = person and not f.is_deleted;
+    delete from chat.message_reactions r where r.user_id = person;
+    delete from chat.notifications n where n.user_id = person or n.actor_id = person;
+    delete from chat.read_positions p where p.user_id = person;
+    delete from chat.user_preferences p where p.user_id = person;
+    update chat.room_members m set is_active = false, left_at = now() where m.user_id = person and m.is_active;
+  end if;
+  return erased;
+end
+$function$;
+alter function chat.erase_person(person uuid, batch integer) owner to akashi_owner;
+comment on function chat.erase_person(person uuid, batch integer) is 'Messages erased in this piece; repeat until fewer than the batch.';
+grant execute on function chat.erase_person(person uuid, batch integer) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION chat.finish_upload(upload uuid, outcome jsonb)
+ RETURNS chat.file_uploads
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  finished chat.file_uploads;
+begin
+  update chat.file_uploads f set
+    upload_status = outcome ->> 'upload_status',
+    virus_scanned = coalesce((outcome ->> 'virus_scanned')::boolean, false),
+    failure_reason = outcome ->> 'failure_reason',
+    mime_type = coalesce(outcome ->> 'mime_type', f.mime_type),
+    file_size = coalesce((outcome ->> 'file_size')::bigint, f.file_size),
+    sha256 = coalesce(outcome ->> 'sha256', f.sha256),
+    thumbnail_path = outcome ->> 'thumbnail_path',
+    width = (outcome ->> 'width')::integer,
+    height = (outcome ->> 'height')::integer
+  where f.id = upload and f.upload_status = 'processing' returning * into finished;
+  if not found then
+    raise exception 'there is no such upload under way' using errcode = 'no_data_found';
+  end if;
+  if finished.message_id is not null then
+    perform chat.append_event(finished.room_id, 'message_edited', finished.message_id, finished.user_id);
+  end if;
+  return finished;
+end
+$function$;
+alter function chat.finish_upload(upload uuid, outcome jsonb) owner to akashi_owner;
+comment on function chat.finish_upload(upload uuid, outcome jsonb) is 'outcome: upload_status (completed or failed), virus_scanned, failure_reason, mime_type, file_size, sha256, thumbnail_path, width, height.';
+grant execute on function chat.finish_upload(upload uuid, outcome jsonb) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION chat.invite(room uuid, person uuid, valid_for interval DEFAULT 'P7D'::interval)
+ RETURNS chat.room_invitations
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  invitation chat.room_invitations;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_direct(held.target), chat.refuse_if_inactive(held.target);
+  if (held.target).room_type = 'private' then
+    perform chat.refuse_unless_role(held.mine, 'owner', 'admin');
+  else
+    perform chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member');
+  end if;
+  if valid_for not between interval '1 minute' and interval '90 days' then
+    raise exception 'an invitation is valid for a minute to 90 days' using errcode = 'invalid_parameter_value';
+  end if;
+  if not exists (select from auth.users u where u.id = person and u.is_active) then
+    raise exception 'there is no such user' using errcode = 'no_data_found';
+  end if;
+  if exists (select from chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
+    raise exception 'this person is a member already' using errcode = 'AK003';
+  end if;
+  insert into chat.room_invitations as i (room_id, invited_user_id, invited_by, expires_at)
+  values (room, person, (held.mine).user_id, now() + valid_for)
+  on conflict (room_id, invited_user_id) where status = 'pending'
+  do update set expires_at = excluded.expires_at, invited_by = excluded.invited_by
+  returning * into invitation;
+  perform chat.notify_person(person, 'invitation', room, null, (held.mine).user_id);
+  return invitation;
+end
+$function$;
+alter function chat.invite(room uuid, person uuid, valid_for interval) owner to akashi_owner;
+grant execute on function chat.invite(room uuid, person uuid, valid_for interval) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.join_room(room uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_if_inactive(held.target);
+  if (held.mine).id is not null then
+    return;
+  end if;
+  if (held.target).room_type <> 'public' then
+    raise exception 'a private room is entered by invitation' using errcode = 'insufficient_privilege', hint = 'accept the invitation';
+  end if;
+  perform chat.add_member(held.target, chat.require_user(), 'member');
+end
+$function$;
+alter function chat.join_room(room uuid) owner to akashi_owner;
+grant execute on function chat.join_room(room uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.leave_room(room uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+begin
+  select * into held from chat.lock_room(room);
+  if (held.mine).id is null then
+    return;
+  end if;
+  perform chat.refuse_direct(held.target);
+  if (held.mine).role = 'owner' and not exists (
+    select from chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> (held.mine).id) then
+    raise exception 'the last owner cannot leave' using errcode = 'AK003', hint = 'make another member owner first, or delete the room';
+  end if;
+  perform chat.end_membership(held.mine);
+end
+$function$;
+alter function chat.leave_room(room uuid) owner to akashi_owner;
+grant execute on function chat.leave_room(room uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.lock_message(message uuid, OUT target chat.messages, OUT mine chat.room_members)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+  room uuid;
+begin
+  select m.room_id into room from chat.messages m where m.id = message and m.created_at = chat.message_time(message);
+  select * into mine from chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
+  if mine.id is null or not room = any (chat.my_rooms()) then
+    raise exception 'there is no such message' using errcode = 'no_data_found';
+  end if;
+  perform from chat.room_sequences s where s.room_id = room for update;
+  perform chat.refuse_if_inactive(r) from chat.rooms r where r.id = room;
+  select * into target from chat.messages m where m.id = message and m.created_at = chat.message_time(message);
+  if target.is_deleted then
+    raise exception 'the message was deleted' using errcode = 'AK003';
+  end if;
+end
+$function$;
+alter function chat.lock_message(message uuid, OUT target chat.messages, OUT mine chat.room_members) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.lock_room(room uuid, OUT target chat.rooms, OUT mine chat.room_members)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+begin
+  perform from chat.room_sequences s where s.room_id = room for update;
+  select * into target from chat.rooms r where r.id = room and not r.is_deleted;
+  select * into mine from chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
+  if target.id is null or (mine.id is null and target.room_type <> 'public' and not room = any (chat.my_invited_rooms())) then
+    raise exception 'there is no such room' using errcode = 'no_data_found';
+  end if;
+end
+$function$;
+alter function chat.lock_room(room uuid, OUT target chat.rooms, OUT mine chat.room_members) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.mark_read(message uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+  room uuid;
+begin
+  select m.room_id into room from chat.messages m where m.id = message and m.created_at = chat.message_time(message);
+  if room is null or not room = any (chat.my_rooms()) then
+    raise exception 'there is no such message' using errcode = 'no_data_found';
+  end if;
+  insert into chat.read_positions as p (room_id, user_id, message_id, read_to) values (room, me, message, chat.message_time(message))
+  on conflict (user_id, room_id) do update set message_id = excluded.message_id, read_to = excluded.read_to
+  where excluded.read_to > p.read_to;
+  update chat.notifications n set read_at = now()
+  where n.user_id = me and n.room_id = room and n.read_at is null and n.message_id is not null and chat.message_time(n.message_id) <= chat.message_time(message);
+end
+$function$;
+alter function chat.mark_read(message uuid) owner to akashi_owner;
+comment on function chat.mark_read(message uuid) is 'Moves the caller''s read position forward, never back, and reads the notifications up to it.';
+grant execute on function chat.mark_read(message uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.message_id(at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ STRICT
+ SET search_path TO ''
+AS $function$
+  select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+    placing substring(int8send(round(extract(epoch from at) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
+$function$;
+alter function chat.message_id(at timestamp with time zone) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.message_time(id uuid)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select to_timestamp(('x' || lpad(left(replace(id::text, '-', ''), 12), 16, '0'))::bit(64)::bigint / 1000.0::double precision)
+$function$;
+alter function chat.message_time(id uuid) owner to akashi_owner;
+grant execute on function chat.message_time(id uuid) to akashi_app;
+grant execute on function chat.message_time(id uuid) to akashi_security_admin;
+grant execute on function chat.message_time(id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION chat.my_invited_rooms()
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(array_agg(i.room_id), '{}')
+  from chat.room_invitations i
+  join auth.users u on u.id = i.invited_user_id
+  where i.invited_user_id = auth.current_user_id() and u.is_active and i.status = 'pending' and i.expires_at > now()
+$function$;
+alter function chat.my_invited_rooms() owner to akashi_policy;
+comment on function chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
+grant execute on function chat.my_invited_rooms() to akashi_app;
+grant execute on function chat.my_invited_rooms() to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.my_managed_rooms()
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(array_agg(m.room_id), '{}')
+  from chat.room_members m
+  where m.user_id = auth.current_user_id() and m.is_active and m.role in ('owner', 'admin')
+    and m.room_id = any (chat.my_rooms())
+$function$;
+alter function chat.my_managed_rooms() owner to akashi_policy;
+comment on function chat.my_managed_rooms() is 'Rooms in which the verified user is owner or admin.';
+grant execute on function chat.my_managed_rooms() to akashi_app;
+grant execute on function chat.my_managed_rooms() to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.my_rooms()
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(array_agg(m.room_id), '{}')
+  from chat.room_members m
+  join chat.rooms r on r.id = m.room_id
+  join auth.users u on u.id = m.user_id
+  where m.user_id = auth.current_user_id() and m.is_active and u.is_active and not r.is_deleted
+$function$;
+alter function chat.my_rooms() owner to akashi_policy;
+comment on function chat.my_rooms() is 'Rooms of the verified user, while the account is active.';
+grant execute on function chat.my_rooms() to akashi_app;
+grant execute on function chat.my_rooms() to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.notify_members(message chat.messages, replied_to uuid)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select chat.notify_person(m.user_id, case when m.user_id = replied_to then 'reply'
+    when m.user_id = any (message.mentioned_user_ids) then 'mention' else 'message' end, message.room_id, message.id, message.user_id)
+  from chat.room_members m
+  where m.room_id = message.room_id and m.is_active and m.notification_level <> 'none'
+    and (m.user_id = replied_to or m.user_id = any (message.mentioned_user_ids) or m.notification_level = 'all')
+$function$;
+alter function chat.notify_members(message chat.messages, replied_to uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.notify_person(person uuid, kind text, room uuid, message uuid, actor uuid)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  insert into chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
+  select person, kind, room, message, actor
+  where person is distinct from actor and coalesce((
+    select case kind when 'mention' then p.notify_mentions when 'reply' then p.notify_replies
+                     when 'invitation' then p.notify_invitations else true end
+    from chat.user_preferences p where p.user_id = person), true)
+$function$;
+alter function chat.notify_person(person uuid, kind text, room uuid, message uuid, actor uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.open_direct_room(with_user uuid)
+ RETURNS chat.rooms
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+  pair text := least(me::text, with_user::text) || ':' || greatest(me::text, with_user::text);
+  room chat.rooms;
+begin
+  if with_user = me then
+    raise exception 'a direct room is for two people' using errcode = 'invalid_parameter_value';
+  end if;
+  select * into room from chat.rooms r where r.direct_key = pair;
+  if found then
+    return room;
+  end if;
+  if not exists (select from auth.users u where u.id = with_user and u.is_active) or not chat.accepts_direct(with_user, me) then
+    raise exception 'this person cannot be written to' using errcode = 'no_data_found';
+  end if;
+  insert into chat.rooms (name, room_type, max_members, direct_key, created_by)
+  values ('direct', 'direct', 2, pair, me) on conflict (direct_key) do nothing returning * into room;
+  if not found then -- the other one opened it just now
+    select * into strict room from chat.rooms r where r.direct_key = pair;
+    return room;
+  end if;
+  insert into chat.room_sequences (room_id) values (room.id);
+  perform chat.add_member(room, me, 'member'), chat.add_member(room, with_user, 'member');
+  return room;
+end
+$function$;
+alter function chat.open_direct_room(with_user uuid) owner to akashi_owner;
+comment on function chat.open_direct_room(with_user uuid) is 'The one direct room of a pair, made on first use; answers the same from both sides.';
+grant execute on function chat.open_direct_room(with_user uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.post_message(room uuid, content text, message_type text DEFAULT 'text'::text, file_upload uuid DEFAULT NULL::uuid, reply_to uuid DEFAULT NULL::uuid, mentions uuid[] DEFAULT '{}'::uuid[], client uuid DEFAULT NULL::uuid)
+ RETURNS chat.messages
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := chat.require_user();
+  target chat.rooms;
+  previous timestamptz;
+  at timestamptz;
+  replied_to uuid;
+  upload chat.file_uploads;
+  message chat.messages;
+begin
+  select s.last_message_at into previous from chat.room_sequences s where s.room_id = room for update;
+  if not found or not exists (select from chat.room_members m where m.room_id = room and m.user_id = me and m.is_active) then
+    raise exception 'there is no such room' using errcode = 'no_data_found';
+  end if;
+  if client is not null then
+    select * into message from chat.messages m where m.client_id = client and m.room_id = room and m.user_id = me;
+    if found then
+      return message;
+    end if;
+  end if;
+  select * into target from chat.rooms r where r.id = room;
+  if target.is_deleted then
+    raise exception 'there is no such room' using errcode = 'no_data_found';
+  end if;
+  perform chat.refuse_if_inactive(target);
+  if message_type not in ('text', 'image', 'file') then
+    raise exception 'a message is text, image or file' using errcode = 'invalid_parameter_value';
+  end if;
+  if (message_type = 'text') = (file_upload is not null) then
+    raise exception 'a file belongs to a message of type image or file, and every such message has one'
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if reply_to is not null then
+    select m.user_id into replied_to from chat.messages m
+    where m.id = reply_to and m.created_at = chat.message_time(reply_to) and m.room_id = room;
+    if not found then
+      raise exception 'there is no such message to reply to' using errcode = 'no_data_found';
+    end if;
+  end if;
+  at := greatest(date_trunc('milliseconds', clock_timestamp()), previous + interval '1 millisecond');
+  insert into chat.messages (id, room_id, user_id, sequence, content, message_type, file_upload_id, reply_to_id,
+    mentioned_user_ids, client_id, security_classification, created_at, updated_at)
+  values (chat.message_id(at), room, me, chat.take_turn(room, at), post_message.content, post_message.message_type,
+    file_upload, reply_to, array(select m.user_id from chat.room_members m
+      where m.room_id = room and m.is_active and m.user_id = any (mentions) order by 1),
+    client, target.security_classification, at, at)
+  returning * into message;
+  if file_upload is not null then
+    update chat.file_uploads f set message_id = message.id
+    where f.id = file_upload and f.user_id = me and f.room_id = room and f.message_id is null
+      and f.upload_status <> 'failed' and not f.is_deleted
+    returning * into upload;
+    if not found then
+      raise exception 'there is no such file to send' using errcode = 'no_data_found';
+    end if;
+  end if;
+  insert into chat.room_events (room_id, sequence, event_type, message_id, user_id)
+  values (room, message.sequence, 'message_created', message.id, me);
+  perform chat.notify_members(message, replied_to);
+  return message;
+end
+$function$;
+alter function chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) owner to akashi_owner;
+comment on function chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) is 'Sent again with the same client id it answers the message that is there, and writes nothing.';
+grant execute on function chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.public_rooms(matching text DEFAULT ''::text, after_name text DEFAULT NULL::text, after_id uuid DEFAULT NULL::uuid, page_size integer DEFAULT 50)
+ RETURNS TABLE(id uuid, name character varying, description text, member_count bigint, max_members integer, is_member boolean, created_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select r.id, r.name, r.description,
+    (select count(*) from chat.room_members m where m.room_id = r.id and m.is_active), r.max_members,
+    r.id = any ((select chat.my_rooms())::uuid[]), r.created_at
+  from chat.rooms r
+  where chat.require_user() is not null and r.room_type = 'public' and r.is_active and not r.is_deleted
+    and (matching = '' or strpos(lower(r.name), lower(matching)) > 0 or strpos(lower(r.description), lower(matching)) > 0)
+    and (after_name is null or (r.name, r.id) > (after_name, after_id))
+  order by r.name, r.id limit least(greatest(page_size, 1), 200)
+$function$;
+alter function chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) owner to akashi_owner;
+grant execute on function chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.purge_expired(batch integer DEFAULT 1000)
+ RETURNS TABLE(what text, removed bigint)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  what := 'deleted messages';
+  with gone as (
+    delete from chat.messages m using (
+      select d.id, d.created_at from chat.messages d where d.is_deleted and d.updated_at < now() - interval '365 days' limit batch) old
+    where m.id = old.id and m.created_at = old.created_at returning m.id),
+  edits as (delete from chat.message_edits e using gone where e.message_id = gone.id)
+  select count(*) into removed from gone;
+  return next;
+  what := 'uploads given up';
+  with gone as (
+    update chat.file_uploads f set upload_status = 'failed', failure_reason = 'incomplete'
+    where f.id in (select u.id from chat.file_uploads u where u.upload_status = 'processing' and u.received_at is null
+                   and u.created_at < now() - interval '1 day' limit batch) returning 1)
+  select count(*) into removed from gone;
+  return next;
+  what := 'failed uploads';
+  with gone as (
+    update chat.file_uploads f set is_deleted = true
+    where f.id in (select u.id from chat.file_uploads u where u.upload_status = 'failed' and not u.is_deleted
+                   and u.created_at < now() - interval '7 days' limit batch) returning 1)
+  select count(*) into removed from gone;
+  return next;
+  what := 'room events';
+  with gone as (
+    delete from chat.room_events e using (
+      select o.room_id, o.sequence from chat.room_events o where o.created_at < now() - interval '7 days' limit batch) old
+    where e.room_id = old.room_id and e.sequence = old.sequence returning 1)
+  select count(*) into removed from gone;
+  return next;
+  what := 'notifications';
+  with gone as (
+    delete from chat.notifications n where n.id in (
+      select o.id from chat.notifications o where o.created_at < now() - interval '90 days' limit batch) returning 1)
+  select count(*) into removed from gone;
+  return next;
+end
+$function$;
+alter function chat.purge_expired(batch integer) owner to akashi_owner;
+grant execute on function chat.purge_expired(batch integer) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, page_size integer DEFAULT 50)
+ RETURNS SETOF chat.messages
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if length(btrim(reason)) < 10 then
+    raise exception 'a reason of 10 characters or more is needed' using errcode = 'invalid_parameter_value';
+  end if;
+  perform audit.record_access('chat.messages', array[room::text], reason, 'confidential');
+  return query select * from chat.messages m where m.room_id = room and m.created_at < before
+    order by m.created_at desc limit least(greatest(page_size, 1), 200);
+end
+$function$;
+alter function chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone, page_size integer) owner to akashi_owner;
+grant execute on function chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone, page_size integer) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION chat.receive_upload(upload uuid, file_size bigint, sha256 text)
+ RETURNS chat.file_uploads
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  received chat.file_uploads;
+begin
+  update chat.file_uploads f set file_size = receive_upload.file_size, sha256 = receive_upload.sha256, received_at = now()
+  where f.id = upload and f.user_id = chat.require_user() and f.upload_status = 'processing' and f.received_at is null
+  returning * into received;
+  if not found then
+    raise exception 'there is no such upload under way' using errcode = 'no_data_found';
+  end if;
+  return received;
+end
+$function$;
+alter function chat.receive_upload(upload uuid, file_size bigint, sha256 text) owner to akashi_owner;
+comment on function chat.receive_upload(upload uuid, file_size bigint, sha256 text) is 'All bytes are stored. The worker that scans them decides what becomes of the file.';
+grant execute on function chat.receive_upload(upload uuid, file_size bigint, sha256 text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.refuse_direct(room chat.rooms)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if room.room_type = 'direct' then
+    raise exception 'the members of a direct room stay the same' using errcode = 'AK003';
+  end if;
+end
+$function$;
+alter function chat.refuse_direct(room chat.rooms) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.refuse_if_inactive(room chat.rooms)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if not room.is_active then
+    raise exception 'the room is archived' using errcode = 'AK003', hint = 'an owner can open it again';
+  end if;
+end
+$function$;
+alter function chat.refuse_if_inactive(room chat.rooms) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.refuse_unless_role(mine chat.room_members, VARIADIC allowed text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if mine.role is null or mine.role <> all (allowed) then
+    raise exception 'this needs the role % in the room', array_to_string(allowed, ' or ')
+      using errcode = 'insufficient_privilege', hint = 'ask an owner of the room';
+  end if;
+end
+$function$;
+alter function chat.refuse_unless_role(mine chat.room_members, VARIADIC allowed text[]) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.remove_member(room uuid, person uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  member chat.room_members;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_unless_role(held.mine, 'owner', 'admin'), chat.refuse_direct(held.target);
+  select * into member from chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
+  if not found then
+    raise exception 'there is no such member' using errcode = 'no_data_found';
+  end if;
+  if person = (held.mine).user_id then
+    raise exception 'nobody removes themselves' using errcode = 'AK003', hint = 'leave the room instead';
+  end if;
+  if member.role <> 'member' then
+    perform chat.refuse_unless_role(held.mine, 'owner');
+  end if;
+  perform chat.end_membership(member);
+end
+$function$;
+alter function chat.remove_member(room uuid, person uuid) owner to akashi_owner;
+comment on function chat.remove_member(room uuid, person uuid) is 'Owners remove anybody, admins only members.';
+grant execute on function chat.remove_member(room uuid, person uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.remove_reaction(message uuid, reaction text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+begin
+  select * into held from chat.lock_message(message);
+  delete from chat.message_reactions r where r.message_id = message and r.user_id = (held.mine).user_id and r.emoji = reaction;
+  if found then
+    perform chat.append_event((held.target).room_id, 'reaction_removed', message, (held.mine).user_id, jsonb_build_object('emoji', reaction));
+  end if;
+end
+$function$;
+alter function chat.remove_reaction(message uuid, reaction text) owner to akashi_owner;
+grant execute on function chat.remove_reaction(message uuid, reaction text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.require_user()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := auth.current_user_id();
+begin
+  if me is null or not exists (select from auth.users u where u.id = me and u.is_active) then
+    raise exception 'chat is for users who are signed in' using errcode = 'insufficient_privilege', hint = 'sign in first';
+  end if;
+  return me;
+end
+$function$;
+alter function chat.require_user() owner to akashi_policy;
+grant execute on function chat.require_user() to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.revoke_invitation(invitation uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  wanted chat.room_invitations;
+begin
+  select * into wanted from chat.room_invitations i where i.id = invitation;
+  if not found or not wanted.room_id = any (chat.my_rooms()) then
+    raise exception 'there is no such invitation' using errcode = 'no_data_found';
+  end if;
+  select * into held from chat.lock_room(wanted.room_id);
+  if wanted.invited_by is distinct from (held.mine).user_id then
+    perform chat.refuse_unless_role(held.mine, 'owner', 'admin');
+  end if;
+  update chat.room_invitations i set status = 'revoked', responded_at = now() where i.id = invitation and i.status = 'pending';
+end
+$function$;
+alter function chat.revoke_invitation(invitation uuid) owner to akashi_owner;
+grant execute on function chat.revoke_invitation(invitation uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.set_member_role(room uuid, person uuid, new_role text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  member chat.room_members;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_unless_role(held.mine, 'owner'), chat.refuse_direct(held.target);
+  select * into member from chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
+  if not found then
+    raise exception 'there is no such member' using errcode = 'no_data_found';
+  end if;
+  if member.role = 'owner' and new_role <> 'owner' and not exists (
+    select from chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
+    raise exception 'a room has an owner' using errcode = 'AK003', hint = 'make another member owner first';
+  end if;
+  update chat.room_members m set role = new_role where m.id = member.id and m.role <> new_role;
+  if found then
+    perform chat.append_event(room, 'member_changed', null, person, jsonb_build_object('role', new_role));
+  end if;
+end
+$function$;
+alter function chat.set_member_role(room uuid, person uuid, new_role text) owner to akashi_owner;
+grant execute on function chat.set_member_role(room uuid, person uuid, new_role text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.set_notification_level(room uuid, level text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update chat.room_members m set notification_level = level
+  where m.room_id = room and m.user_id = chat.require_user() and m.is_active;
+  if not found then
+    raise exception 'there is no such room' using errcode = 'no_data_found';
+  end if;
+end
+$function$;
+alter function chat.set_notification_level(room uuid, level text) owner to akashi_owner;
+grant execute on function chat.set_notification_level(room uuid, level text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.take_turn(room uuid, at timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  update chat.room_sequences s set last_sequence = s.last_sequence + 1, last_message_at = at where s.room_id = room returning s.last_sequence
+$function$;
+alter function chat.take_turn(room uuid, at timestamp with time zone) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.update_room(room uuid, changes jsonb)
+ RETURNS chat.rooms
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+  changed chat.rooms;
+begin
+  select * into held from chat.lock_room(room);
+  perform chat.refuse_unless_role(held.mine, 'owner', 'admin'), chat.refuse_direct(held.target);
+  if changes ?| array['max_members', 'room_type', 'is_active'] then
+    perform chat.refuse_unless_role(held.mine, 'owner');
+  end if;
+  if coalesce(changes ->> 'room_type', 'public') not in ('public', 'private') then
+    raise exception 'a room is public or private' using errcode = 'invalid_parameter_value';
+  end if;
+  if (changes ->> 'max_members')::integer < (select count(*) from chat.room_members m where m.room_id = room and m.is_active) then
+    raise exception 'the room has more members than that' using errcode = 'AK003';
+  end if;
+  update chat.rooms r set
+    name = coalesce(btrim(changes ->> 'name'), r.name),
+    description = case when changes ? 'description' then nullif(btrim(changes ->> 'description'), '') else r.description end,
+    room_type = coalesce(changes ->> 'room_type', r.room_type),
+    max_members = coalesce((changes ->> 'max_members')::integer, r.max_members),
+    is_active = coalesce((changes ->> 'is_active')::boolean, r.is_active)
+  where r.id = room returning * into changed;
+  perform chat.append_event(room, 'room_changed', null, (held.mine).user_id);
+  return changed;
+end
+$function$;
+alter function chat.update_room(room uuid, changes jsonb) owner to akashi_owner;
+comment on function chat.update_room(room uuid, changes jsonb) is 'changes: any of name, description (owner or admin), max_members, room_type, is_active (owner).';
+grant execute on function chat.update_room(room uuid, changes jsonb) to akashi_app;
 
 CREATE OR REPLACE FUNCTION lifecycle.announce_jobs()
  RETURNS trigger

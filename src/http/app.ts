@@ -12,6 +12,7 @@ import { observeRequests } from './plugins/request-metrics.ts'
 import { setSecurityHeaders } from './plugins/security-headers.ts'
 import { archiveRoutes } from './routes/archive.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { chatRoutes } from './routes/chat/index.ts'
 import { healthRoute } from './routes/health.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
 import { metricsRoute } from './routes/metrics.ts'
@@ -73,6 +74,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       auditRoutes(v1, services)
       ledgerRoutes(v1, services)
       archiveRoutes(v1, services)
+      chatRoutes(v1, services)
       done()
     },
     { prefix: '/v1' },

@@ -18,6 +18,8 @@ export interface Services {
   readonly threadState: (signal: AbortSignal) => Promise<ThreadState>
   /** Reads the audit trail and the ledger, with the rights of whoever may read all of it. */
   readonly trail: Database
+  /** Of the role `app`: row-level security decides what whoever asks finds. */
+  readonly app: Database
   readonly metrics: Registry
   /** Compares in constant time. Guards /v1 until identity exists. */
   readonly bootstrapKey: (presented: string) => boolean

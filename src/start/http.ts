@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { AkashiError, errno, type Logger } from '../foundation/index.ts'
 import { buildApp } from '../http/index.ts'
+import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import { openMetrics, threadState } from '../operations/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
@@ -13,6 +14,7 @@ export interface NodeParts {
   readonly version: string
   readonly log: Logger
   readonly connections: Connections
+  readonly keyring: Keyring
   /** Of the role `worker`: reads what the page and the metrics show. */
   readonly database: Database
   readonly store: ObjectStore
@@ -32,13 +34,26 @@ export async function openNode(
   parts: NodeParts,
   cleanup: AsyncDisposableStack,
 ): Promise<{ readonly url: string; announce(onReady: (ready: Ready) => void): void }> {
-  const { settings, connections, ...rest } = parts
+  const { settings, connections, keyring, ...rest } = parts
   const trail = connections.open('security_admin', { poolSize: settings.poolSize })
   cleanup.defer(() => trail.close())
+  const contextKey = await keyring.ensure('context')
+  const app = connections.open('app', {
+    poolSize: settings.poolSize,
+    contextKey: { id: contextKey.id, secret: await keyring.secret(contextKey.id) },
+  })
+  cleanup.defer(() => app.close())
   const bootstrapKey = await openBootstrapKey(settings.data)
   let shown = false
   cleanup.defer(() => (shown ? undefined : bootstrapKey.discard()))
-  const http = await serveHttp({ ...rest, host: settings.host, port: settings.port, trail, bootstrapKey })
+  const http = await serveHttp({
+    ...rest,
+    host: settings.host,
+    port: settings.port,
+    trail,
+    app,
+    bootstrapKey,
+  })
   cleanup.defer(() => http.close())
   return {
     url: http.url,
@@ -58,6 +73,8 @@ interface HttpParts {
   readonly database: Database
   /** Of the role `security_admin`: reads the trail and the ledger. */
   readonly trail: Database
+  /** Of the role `app`: what users do. */
+  readonly app: Database
   readonly store: ObjectStore
   readonly bootstrapKey: BootstrapKey
 }
@@ -70,10 +87,11 @@ interface HttpServer {
 /** Serves HTTP until it is closed; requests under way may finish. */
 async function serveHttp(parts: HttpParts): Promise<HttpServer> {
   const { host, port, version, log, database, trail, store, bootstrapKey } = parts
-  const app = buildApp({
+  const http = buildApp({
     version,
     log,
     trail,
+    app: parts.app,
     metrics: openMetrics(() => threadState(database)),
     bootstrapKey: (presented) => bootstrapKey.matches(presented),
     threadState: (signal) => threadState(database, signal),
@@ -85,13 +103,13 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
     ],
   })
   try {
-    await app.listen({ host, port })
+    await http.listen({ host, port })
   } catch (error) {
-    await app.close()
+    await http.close()
     throw listenError(error, host, port)
   }
-  const { port: bound } = app.server.address() as AddressInfo
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => app.close() }
+  const { port: bound } = http.server.address() as AddressInfo
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => http.close() }
 }
 
 function listenError(error: unknown, host: string, port: number): unknown {

@@ -26,11 +26,13 @@ export async function serve(
   await openDataFolder(settings.data)
   const cleanup = new AsyncDisposableStack()
   try {
+    const keyring = await openKeys(settings)
+    cleanup.defer(() => keyring.close())
     const store = await openObjects(settings)
     const connections = await findConnections(settings)
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
-    const node = await openNode({ settings, version, log, connections, database, store }, cleanup)
+    const node = await openNode({ settings, version, log, connections, keyring, database, store }, cleanup)
     node.announce(onReady)
     await aborted(signal)
   } finally {

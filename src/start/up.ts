@@ -42,7 +42,7 @@ export async function up(options: UpOptions): Promise<void> {
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
     // Before the worker, so that a taken port is known while nothing has begun.
-    const node = await openNode({ settings, version, log, connections, database, store }, cleanup)
+    const node = await openNode({ settings, version, log, connections, keyring, database, store }, cleanup)
     const stopping = new AbortController()
     const worker = await runWorker({
       connections,

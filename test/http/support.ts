@@ -40,6 +40,7 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     readiness: async () => [{ name: 'database', ok: true, detail: 'answers' }],
     threadState: async () => thread,
     trail: noDatabase,
+    app: noDatabase,
     metrics: new Registry(),
     bootstrapKey: (presented) => presented === KEY,
     ...changes,

@@ -18,6 +18,18 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'audit.witnesses': { worker: 'S', security_admin: 'S' },
   'auth.context_keys': {},
   'auth.users': { app: 'S', worker: 'S', security_admin: 'S' },
+  'chat.file_uploads': { app: 'S', worker: 'S', security_admin: 'S' },
+  'chat.message_edits': { app: 'S' },
+  'chat.message_reactions': { app: 'S' },
+  'chat.messages': { app: 'S' },
+  'chat.notifications': { app: 'S', worker: 'S' },
+  'chat.read_positions': { app: 'S' },
+  'chat.room_events': { app: 'S', worker: 'S' },
+  'chat.room_invitations': { app: 'S', security_admin: 'S' },
+  'chat.room_members': { app: 'S', worker: 'S', security_admin: 'S' },
+  'chat.room_sequences': { app: 'S', worker: 'S' },
+  'chat.rooms': { app: 'S', worker: 'S', security_admin: 'S' },
+  'chat.user_preferences': { app: 'S' },
   'keys.digest_salts': {},
   'lifecycle.exports': { worker: 'S', security_admin: 'S', reader: 'S' },
   'lifecycle.job_runs': { worker: 'S', security_admin: 'S', reader: 'S' },
@@ -34,7 +46,7 @@ const withoutRowSecurity = ['lifecycle.schema_migrations']
 
 const roles = ['app', 'worker', 'reader', 'security_admin', 'backup'] as const
 const commands = { S: 'SELECT', I: 'INSERT', U: 'UPDATE', D: 'DELETE', T: 'TRUNCATE' } as const
-const ours = "('audit', 'auth', 'keys', 'lifecycle', 'security', 'archive')"
+const ours = "('audit', 'auth', 'chat', 'keys', 'lifecycle', 'security', 'archive')"
 
 const database = testDatabase()
 

@@ -1,0 +1,43 @@
+import type { Actor, Database } from '../postgres/index.ts'
+import { messageJson, timeJson } from './json-sql.ts'
+import { MAX_EVENTS, type RoomEvent } from './shapes.ts'
+
+export interface MissedEvents {
+  /** In order of sequence, without a gap from `after` on. */
+  readonly events: readonly RoomEvent[]
+  /** Of the room, now. */
+  readonly lastSequence: number
+  /** Some of what was missed is no longer kept: reload the room's history instead. */
+  readonly gap: boolean
+}
+
+/** What happened in a room after a sequence number; at most {@link MAX_EVENTS} at a time. */
+export async function eventsAfter(
+  database: Database,
+  actor: Actor,
+  roomId: string,
+  after: number,
+): Promise<MissedEvents> {
+  return await database.transaction(
+    actor,
+    async (session) => {
+      const { rows } = await session.query<{ event: RoomEvent }>(
+        `select jsonb_build_object('roomId', e.room_id, 'sequence', e.sequence, 'type', e.event_type, 'messageId', e.message_id,
+           'userId', e.user_id, 'detail', e.detail, 'createdAt', ${timeJson('e.created_at')},
+           'message', (select ${messageJson('m')} from chat.messages m
+             where m.id = e.message_id and m.created_at = chat.message_time(e.message_id))) as event
+         from chat.room_events e where e.room_id = $1 and e.sequence > $2 order by e.sequence limit ${MAX_EVENTS}`,
+        [roomId, after],
+      )
+      const last = await session.query<{ last: string }>(
+        'select last_sequence::text as last from chat.room_sequences where room_id = $1',
+        [roomId],
+      )
+      const lastSequence = Number(last.rows[0]?.last ?? 0)
+      const events = rows.map(({ event }) => event)
+      const gap = after < lastSequence && events[0]?.sequence !== after + 1
+      return { events: gap ? [] : events, lastSequence, gap }
+    },
+    { isolation: 'repeatable read', readOnly: true },
+  )
+}

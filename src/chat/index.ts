@@ -1,0 +1,6 @@
+export { eventsAfter, type MissedEvents } from './events.ts'
+export * from './members.ts'
+export * from './messages.ts'
+export * from './people.ts'
+export * from './rooms.ts'
+export * from './shapes.ts'

@@ -1,0 +1,35 @@
+/** Pieces of SQL that give the JSON of shapes.ts, so that a page is one query. Aliases are the callers' own, never values. */
+
+/** ISO 8601 in UTC with milliseconds, as `Date.prototype.toISOString` writes it. */
+export function timeJson(column: string): string {
+  return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+}
+
+/** A person, or null when there is none. */
+export function personJson(userId: string): string {
+  return `(select jsonb_build_object('id', u.id, 'username', u.username, 'displayName', u.display_name, 'avatarUrl', u.avatar_url)
+    from auth.profiles u where u.id = ${userId})`
+}
+
+export function fileJson(file: string): string {
+  return `jsonb_build_object('id', ${file}.id, 'roomId', ${file}.room_id, 'messageId', ${file}.message_id,
+    'name', ${file}.original_name, 'size', ${file}.file_size, 'mimeType', ${file}.mime_type, 'status', ${file}.upload_status,
+    'failureReason', ${file}.failure_reason, 'hasThumbnail', ${file}.thumbnail_path is not null,
+    'width', ${file}.width, 'height', ${file}.height)`
+}
+
+/** Everything that a client shows of a message of chat.messages. */
+export function messageJson(m: string): string {
+  return `jsonb_build_object('id', ${m}.id, 'roomId', ${m}.room_id, 'sequence', ${m}.sequence, 'type', ${m}.message_type,
+    'content', ${m}.content, 'author', ${personJson(`${m}.user_id`)},
+    'replyTo', (select jsonb_build_object('id', q.id, 'author', ${personJson('q.user_id')}, 'content', left(q.content, 200),
+        'type', q.message_type, 'isDeleted', q.is_deleted)
+      from chat.messages q where q.id = ${m}.reply_to_id and q.created_at = chat.message_time(${m}.reply_to_id)),
+    'mentions', to_jsonb(${m}.mentioned_user_ids),
+    'reactions', coalesce((select jsonb_agg(jsonb_build_object('emoji', g.emoji, 'userIds', g.people) order by g.first)
+      from (select r.emoji, jsonb_agg(r.user_id order by r.created_at, r.id) as people, min(r.created_at) as first
+            from chat.message_reactions r where r.message_id = ${m}.id group by r.emoji) g), '[]'),
+    'file', (select ${fileJson('f')} from chat.file_uploads f where f.id = ${m}.file_upload_id),
+    'clientId', ${m}.client_id, 'isEdited', ${m}.is_edited, 'isDeleted', ${m}.is_deleted,
+    'createdAt', ${timeJson(`${m}.created_at`)}, 'updatedAt', ${timeJson(`${m}.updated_at`)})`
+}

@@ -1,0 +1,132 @@
+import type { Actor, Database } from '../postgres/index.ts'
+import { personJson, timeJson } from './json-sql.ts'
+import type { Invitation, Member } from './shapes.ts'
+
+/** Everybody in a room, owners first. Empty for a room whose members the caller may not see. */
+export async function listMembers(
+  database: Database,
+  actor: Actor,
+  roomId: string,
+): Promise<readonly Member[]> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<{ member: Member }>(
+        `select jsonb_build_object('user', jsonb_build_object('id', u.id, 'username', u.username,
+             'displayName', u.display_name, 'avatarUrl', u.avatar_url),
+           'role', m.role, 'joinedAt', ${timeJson('m.joined_at')}) as member
+         from chat.room_members m join auth.profiles u on u.id = m.user_id
+         where m.room_id = $1 and m.is_active and m.room_id = any ((select chat.my_rooms())::uuid[])
+         order by array_position(array['owner', 'admin', 'member'], m.role::text), lower(u.display_name), u.id`,
+        [roomId],
+      ),
+    { readOnly: true },
+  )
+  return rows.map(({ member }) => member)
+}
+
+export async function setMemberRole(
+  database: Database,
+  actor: Actor,
+  roomId: string,
+  userId: string,
+  role: Member['role'],
+): Promise<void> {
+  await database.transaction(actor, (session) =>
+    session.query('select chat.set_member_role($1, $2, $3)', [roomId, userId, role]),
+  )
+}
+
+export async function removeMember(
+  database: Database,
+  actor: Actor,
+  roomId: string,
+  userId: string,
+): Promise<void> {
+  await database.transaction(actor, (session) =>
+    session.query('select chat.remove_member($1, $2)', [roomId, userId]),
+  )
+}
+
+const invitationJson = `jsonb_build_object('id', i.id,
+  'room', (select jsonb_build_object('id', r.id, 'name', r.name, 'description', r.description, 'type', r.room_type)
+    from chat.rooms r where r.id = i.room_id),
+  'invited', ${personJson('i.invited_user_id')}, 'invitedBy', ${personJson('i.invited_by')},
+  'status', i.status, 'expiresAt', ${timeJson('i.expires_at')}, 'createdAt', ${timeJson('i.created_at')})`
+
+async function invitations(
+  database: Database,
+  actor: Actor,
+  condition: string,
+  values: readonly unknown[],
+): Promise<readonly Invitation[]> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<{ invitation: Invitation }>(
+        `select ${invitationJson} as invitation from chat.room_invitations i
+         where ${condition} and exists (select from chat.rooms r where r.id = i.room_id) order by i.created_at desc, i.id`,
+        values,
+      ),
+    { readOnly: true },
+  )
+  return rows.map(({ invitation }) => invitation)
+}
+
+/** Those that wait for the caller's answer. */
+export function myInvitations(database: Database, actor: Actor): Promise<readonly Invitation[]> {
+  return invitations(
+    database,
+    actor,
+    `i.invited_user_id = (select auth.current_user_id()) and i.status = 'pending' and i.expires_at > now()`,
+    [],
+  )
+}
+
+/** Those of a room that wait for an answer, for its owners and admins. */
+export function roomInvitations(
+  database: Database,
+  actor: Actor,
+  roomId: string,
+): Promise<readonly Invitation[]> {
+  return invitations(database, actor, `i.room_id = $1 and i.status = 'pending' and i.expires_at > now()`, [
+    roomId,
+  ])
+}
+
+export async function invite(
+  database: Database,
+  actor: Actor,
+  roomId: string,
+  userId: string,
+): Promise<string> {
+  const { rows } = await database.transaction(actor, (session) =>
+    session.query<{ id: string }>('select id from chat.invite($1, $2)', [roomId, userId]),
+  )
+  return rows[0]?.id ?? ''
+}
+
+export async function answerInvitation(
+  database: Database,
+  actor: Actor,
+  invitationId: string,
+  accept: boolean,
+): Promise<string> {
+  const { rows } = await database.transaction(actor, (session) =>
+    session.query<{ room_id: string }>('select room_id from chat.answer_invitation($1, $2)', [
+      invitationId,
+      accept,
+    ]),
+  )
+  return rows[0]?.room_id ?? ''
+}
+
+export async function revokeInvitation(
+  database: Database,
+  actor: Actor,
+  invitationId: string,
+): Promise<void> {
+  await database.transaction(actor, (session) =>
+    session.query('select chat.revoke_invitation($1)', [invitationId]),
+  )
+}

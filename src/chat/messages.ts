@@ -1,0 +1,188 @@
+import { AkashiError } from '../foundation/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
+import { messageJson, timeJson } from './json-sql.ts'
+import {
+  DEFAULT_PAGE,
+  type Message,
+  type MessageChange,
+  messageChange,
+  type NewMessage,
+  newMessage,
+} from './shapes.ts'
+
+export interface HistoryQuery {
+  /** Messages older than this message. */
+  readonly before?: string
+  /** Messages newer than this message. */
+  readonly after?: string
+  /** The message itself with as many on either side, to jump to it. */
+  readonly around?: string
+  readonly limit?: number
+}
+
+export interface History {
+  /** Oldest first. */
+  readonly messages: readonly Message[]
+  readonly hasOlder: boolean
+  readonly hasNewer: boolean
+}
+
+interface Page {
+  readonly messages: Message[]
+  readonly more: boolean
+}
+
+/**
+ * One page of a room's history. Order by created_at is the room's order, and lets the planner stop at the
+ * newest partitions that fill the page.
+ */
+export async function readHistory(
+  database: Database,
+  actor: Actor,
+  roomId: string,
+  query: HistoryQuery = {},
+): Promise<History> {
+  const limit = query.limit ?? DEFAULT_PAGE
+  return await database.transaction(
+    actor,
+    async (session) => {
+      const page = async (
+        direction: 'older' | 'newer',
+        edge: string,
+        inclusive: boolean,
+        size: number,
+      ): Promise<Page> => {
+        const [comparison, order] = direction === 'older' ? ['<', 'desc'] : ['>', 'asc']
+        const { rows } = await session.query<{ message: Message }>(
+          `select ${messageJson('m')} as message from chat.messages m
+           where m.room_id = $1 and m.created_at ${comparison}${inclusive ? '=' : ''} ${edge} order by m.created_at ${order} limit $2`,
+          [roomId, size + 1, query.before ?? query.after ?? query.around].slice(
+            0,
+            edge.includes('$3') ? 3 : 2,
+          ),
+        )
+        const messages = rows.slice(0, size).map(({ message }) => message)
+        return { messages: direction === 'older' ? messages.reverse() : messages, more: rows.length > size }
+      }
+      if (query.around !== undefined) {
+        const half = Math.ceil(limit / 2)
+        const older = await page('older', 'chat.message_time($3)', true, half)
+        const newer = await page('newer', 'chat.message_time($3)', false, half)
+        return {
+          messages: [...older.messages, ...newer.messages],
+          hasOlder: older.more,
+          hasNewer: newer.more,
+        }
+      }
+      if (query.after !== undefined) {
+        const newer = await page('newer', 'chat.message_time($3)', false, limit)
+        return { messages: newer.messages, hasOlder: true, hasNewer: newer.more }
+      }
+      const edge = query.before === undefined ? `'infinity'` : 'chat.message_time($3)'
+      const older = await page('older', edge, false, limit)
+      return { messages: older.messages, hasOlder: older.more, hasNewer: query.before !== undefined }
+    },
+    { readOnly: true },
+  )
+}
+
+const byId = `select ${messageJson('m')} as message from chat.messages m where m.id = $1 and m.created_at = chat.message_time($1)`
+
+/** `not_found` also for a message that the caller may not see. */
+export async function readMessage(database: Database, actor: Actor, messageId: string): Promise<Message> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) => session.query<{ message: Message }>(byId, [messageId]),
+    { readOnly: true },
+  )
+  return only(rows)
+}
+
+function only(rows: readonly { readonly message: Message }[]): Message {
+  const [found] = rows
+  if (found === undefined) {
+    throw new AkashiError('not_found', 'there is no such message')
+  }
+  return found.message
+}
+
+/** Sent again with the same `clientId` it answers the message that is there. */
+export async function postMessage(
+  database: Database,
+  actor: Actor,
+  roomId: string,
+  message: NewMessage,
+): Promise<Message> {
+  const { content, fileId, replyToId, mentions, clientId } = newMessage.parse(message)
+  return await database.transaction(actor, async (session) => {
+    const type =
+      fileId === undefined
+        ? `'text'`
+        : `(select case when f.mime_type like 'image/%' then 'image' else 'file' end from chat.file_uploads f where f.id = $3)`
+    const { rows } = await session.query<{ id: string }>(
+      `select id from chat.post_message($1, $2, ${type}, $3, $4, $5, $6)`,
+      [roomId, content, fileId ?? null, replyToId ?? null, mentions, clientId ?? null],
+    )
+    return only((await session.query<{ message: Message }>(byId, [rows[0]?.id])).rows)
+  })
+}
+
+export async function editMessage(
+  database: Database,
+  actor: Actor,
+  messageId: string,
+  change: MessageChange,
+): Promise<Message> {
+  const { content, mentions } = messageChange.parse(change)
+  return await database.transaction(actor, async (session) => {
+    await session.query('select chat.edit_message($1, $2, $3)', [messageId, content, mentions])
+    return only((await session.query<{ message: Message }>(byId, [messageId])).rows)
+  })
+}
+
+/** The words go; that there was a message stays. */
+export async function deleteMessage(database: Database, actor: Actor, messageId: string): Promise<void> {
+  await database.transaction(actor, (session) => session.query('select chat.delete_message($1)', [messageId]))
+}
+
+export interface MessageEdit {
+  readonly previousContent: string
+  readonly editedAt: string
+}
+
+/** What the message said before, oldest first. */
+export async function listEdits(
+  database: Database,
+  actor: Actor,
+  messageId: string,
+): Promise<readonly MessageEdit[]> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<MessageEdit>(
+        `select e.previous_content as "previousContent", ${timeJson('e.created_at')} as "editedAt"
+         from chat.message_edits e where e.message_id = $1 order by e.created_at, e.id`,
+        [messageId],
+      ),
+    { readOnly: true },
+  )
+  return rows
+}
+
+export async function setReaction(
+  database: Database,
+  actor: Actor,
+  messageId: string,
+  emoji: string,
+  wanted: boolean,
+): Promise<void> {
+  const verb = wanted ? 'add_reaction' : 'remove_reaction'
+  await database.transaction(actor, (session) =>
+    session.query(`select chat.${verb}($1, $2)`, [messageId, emoji]),
+  )
+}
+
+/** Moves the caller's read position forward to this message, never back. */
+export async function markRead(database: Database, actor: Actor, messageId: string): Promise<void> {
+  await database.transaction(actor, (session) => session.query('select chat.mark_read($1)', [messageId]))
+}

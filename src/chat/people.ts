@@ -1,0 +1,132 @@
+import type { Actor, Database } from '../postgres/index.ts'
+import { timeJson } from './json-sql.ts'
+import {
+  DEFAULT_PAGE,
+  type Notification,
+  type Person,
+  type PreferenceChanges,
+  type Preferences,
+  preferenceChanges,
+} from './shapes.ts'
+
+/** People whose name begins with or contains the words, for mentions, invitations and direct rooms. */
+export async function findPeople(
+  database: Database,
+  actor: Actor,
+  query: { readonly matching: string; readonly roomId?: string; readonly limit?: number },
+): Promise<readonly Person[]> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<{ person: Person }>(
+        `select jsonb_build_object('id', u.id, 'username', u.username, 'displayName', u.display_name, 'avatarUrl', u.avatar_url) as person
+         from auth.profiles u
+         where (select auth.current_user_id()) is not null and u.is_active
+           and (strpos(lower(u.username), lower($1)) > 0 or strpos(lower(u.display_name), lower($1)) > 0)
+           and ($2::uuid is null or exists (select from chat.room_members m where m.room_id = $2 and m.user_id = u.id and m.is_active))
+         order by strpos(lower(u.username), lower($1)) <> 1 and strpos(lower(u.display_name), lower($1)) <> 1, lower(u.display_name), u.id
+         limit $3`,
+        [query.matching, query.roomId ?? null, query.limit ?? DEFAULT_PAGE],
+      ),
+    { readOnly: true },
+  )
+  return rows.map(({ person }) => person)
+}
+
+const preferencesJson = `jsonb_build_object('locale', p.locale, 'timeZone', p.time_zone, 'theme', p.theme,
+  'showPresence', p.show_presence, 'directMessages', p.direct_messages, 'notifyMentions', p.notify_mentions,
+  'notifyReplies', p.notify_replies, 'notifyInvitations', p.notify_invitations)`
+
+const preferenceColumns = {
+  locale: 'locale',
+  timeZone: 'time_zone',
+  theme: 'theme',
+  showPresence: 'show_presence',
+  directMessages: 'direct_messages',
+  notifyMentions: 'notify_mentions',
+  notifyReplies: 'notify_replies',
+  notifyInvitations: 'notify_invitations',
+} as const satisfies Record<keyof Preferences, string>
+
+const isPreference = (key: string): key is keyof Preferences => Object.hasOwn(preferenceColumns, key)
+
+/** Stores what is given, keeps the rest, and answers all of them; with nothing given, just answers. */
+export async function setPreferences(
+  database: Database,
+  actor: Actor,
+  changes: PreferenceChanges = {},
+): Promise<Preferences> {
+  const given = Object.entries(preferenceChanges.parse(changes)).filter(([, value]) => value !== undefined)
+  const columns = given.flatMap(([key]) => (isPreference(key) ? [preferenceColumns[key]] : []))
+  const { rows } = await database.transaction(actor, (session) =>
+    session.query<{ preferences: Preferences }>(
+      `insert into chat.user_preferences as p (${['user_id', ...columns].join(', ')})
+       values (${['(select auth.current_user_id())', ...columns.map((_, at) => `$${at + 1}`)].join(', ')})
+       on conflict (user_id) do update set ${columns.length === 0 ? 'locale = p.locale' : columns.map((column) => `${column} = excluded.${column}`).join(', ')}
+       returning ${preferencesJson} as preferences`,
+      given.map(([, value]) => value),
+    ),
+  )
+  const [row] = rows
+  if (row === undefined) throw new Error('an insert that returned nothing')
+  return row.preferences
+}
+
+export interface NotificationPage {
+  readonly notifications: readonly Notification[]
+  readonly unread: number
+  /** Pass it as `before` for the page after this one; null when this is the last. */
+  readonly next: string | null
+}
+
+/** Characters of a message that its notification shows. */
+const PREVIEW_CHARACTERS = 120
+
+/** Newest first. What the caller may no longer see shows no preview. */
+export async function listNotifications(
+  database: Database,
+  actor: Actor,
+  query: { readonly before?: string; readonly limit?: number } = {},
+): Promise<NotificationPage> {
+  const limit = query.limit ?? DEFAULT_PAGE
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<{ notification: Notification; unread: number; place: string }>(
+        `select jsonb_build_object('id', n.id, 'type', n.notification_type,
+           'room', jsonb_build_object('id', r.id, 'name', r.name, 'type', r.room_type), 'messageId', n.message_id,
+           'actor', (select jsonb_build_object('id', u.id, 'username', u.username, 'displayName', u.display_name, 'avatarUrl', u.avatar_url)
+             from auth.profiles u where u.id = n.actor_id),
+           'preview', (select left(m.content, ${PREVIEW_CHARACTERS}) from chat.messages m
+             where m.id = n.message_id and m.created_at = chat.message_time(n.message_id)),
+           'readAt', ${timeJson('n.read_at')}, 'createdAt', ${timeJson('n.created_at')}) as notification,
+           to_char(n.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as place,
+           (select count(*)::int from chat.notifications c where c.read_at is null) as unread
+         from chat.notifications n join chat.rooms r on r.id = n.room_id
+         where n.created_at < coalesce($1::timestamptz, 'infinity') order by n.created_at desc limit $2`,
+        [query.before ?? null, limit + 1],
+      ),
+    { readOnly: true },
+  )
+  const shown = rows.slice(0, limit)
+  return {
+    notifications: shown.map(({ notification }) => notification),
+    unread: rows[0]?.unread ?? 0,
+    next: rows.length > limit ? (shown.at(-1)?.place ?? null) : null,
+  }
+}
+
+/** Marks the caller's notifications as read: those named, or all. */
+export async function readNotifications(
+  database: Database,
+  actor: Actor,
+  ids?: readonly string[],
+): Promise<number> {
+  const { rowCount } = await database.transaction(actor, (session) =>
+    session.query(
+      'update chat.notifications set read_at = now() where read_at is null and ($1::uuid[] is null or id = any ($1))',
+      [ids ?? null],
+    ),
+  )
+  return rowCount
+}

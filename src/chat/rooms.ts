@@ -1,0 +1,171 @@
+import { AkashiError } from '../foundation/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
+import { personJson, timeJson } from './json-sql.ts'
+import {
+  DEFAULT_PAGE,
+  type DirectoryRoom,
+  MAX_ROOMS_LISTED,
+  MAX_UNREAD_COUNTED,
+  type NewRoom,
+  newRoom,
+  type Room,
+  type RoomChanges,
+  roomChanges,
+} from './shapes.ts'
+
+/** A room as the caller sees it; `me` is their membership, null when there is none. */
+const roomJson = `jsonb_build_object('id', r.id, 'name', r.name, 'description', r.description, 'type', r.room_type,
+  'maxMembers', r.max_members, 'isActive', r.is_active, 'classification', r.security_classification,
+  'role', me.role, 'notificationLevel', me.notification_level,
+  'memberCount', (select count(*) from chat.room_members x where x.room_id = r.id and x.is_active),
+  'peer', (select ${personJson('x.user_id')} from chat.room_members x
+    where r.room_type = 'direct' and x.room_id = r.id and x.user_id <> me.user_id limit 1),
+  'lastSequence', coalesce(s.last_sequence, 0),
+  'lastMessage', (select jsonb_build_object('id', l.id, 'author', ${personJson('l.user_id')}, 'content', left(l.content, 200),
+      'type', l.message_type, 'isDeleted', l.is_deleted, 'createdAt', ${timeJson('l.created_at')})
+    from chat.messages l where l.room_id = r.id and l.created_at = s.last_message_at),
+  'unread', (select count(*) from (select from chat.messages n where n.room_id = r.id
+      and n.created_at > coalesce(p.read_to, me.joined_at) and n.created_at <= s.last_message_at
+      and n.user_id is distinct from me.user_id and not n.is_deleted
+    order by n.created_at desc limit ${MAX_UNREAD_COUNTED}) counted),
+  'unreadMentions', (select count(*) from chat.notifications n where n.user_id = me.user_id and n.room_id = r.id
+    and n.read_at is null and n.notification_type in ('mention', 'reply')),
+  'readTo', ${timeJson('p.read_to')}, 'createdAt', ${timeJson('r.created_at')})`
+
+const roomRows = `chat.rooms r
+  left join chat.room_members me on me.room_id = r.id and me.user_id = (select auth.current_user_id()) and me.is_active
+  left join chat.room_sequences s on s.room_id = r.id
+  left join chat.read_positions p on p.room_id = r.id and p.user_id = me.user_id`
+
+/** The caller's rooms, the one with the newest message first; at most {@link MAX_ROOMS_LISTED}. */
+export async function listRooms(database: Database, actor: Actor): Promise<readonly Room[]> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<{ room: Room }>(
+        `select ${roomJson} as room from ${roomRows} where me.id is not null
+         order by s.last_message_at desc, r.created_at desc, r.id limit ${MAX_ROOMS_LISTED}`,
+      ),
+    { readOnly: true },
+  )
+  return rows.map(({ room }) => room)
+}
+
+/** `not_found` also for a room that the caller may not see. */
+export async function readRoom(database: Database, actor: Actor, roomId: string): Promise<Room> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<{ room: Room }>(`select ${roomJson} as room from ${roomRows} where r.id = $1`, [roomId]),
+    { readOnly: true },
+  )
+  const [found] = rows
+  if (found === undefined) {
+    throw new AkashiError('not_found', 'there is no such room')
+  }
+  return found.room
+}
+
+/** Runs one of the schema's functions that answer a room, and reads the room as the caller now sees it. */
+async function changed(
+  database: Database,
+  actor: Actor,
+  text: string,
+  values: readonly unknown[],
+): Promise<Room> {
+  const { rows } = await database.transaction(actor, (session) => session.query<{ id: string }>(text, values))
+  return await readRoom(database, actor, rows[0]?.id ?? '')
+}
+
+/** The caller becomes its owner. */
+export function createRoom(database: Database, actor: Actor, room: NewRoom): Promise<Room> {
+  const { name, type, description, maxMembers } = newRoom.parse(room)
+  return changed(database, actor, 'select id from chat.create_room($1, $2, $3, $4)', [
+    name,
+    type,
+    description ?? null,
+    maxMembers,
+  ])
+}
+
+/** The one direct room with somebody, made on first use. */
+export function openDirectRoom(database: Database, actor: Actor, userId: string): Promise<Room> {
+  return changed(database, actor, 'select id from chat.open_direct_room($1)', [userId])
+}
+
+export function updateRoom(
+  database: Database,
+  actor: Actor,
+  roomId: string,
+  changes: RoomChanges,
+): Promise<Room> {
+  const { type, maxMembers, isActive, ...same } = roomChanges.parse(changes)
+  const columns = { ...same, room_type: type, max_members: maxMembers, is_active: isActive }
+  return changed(database, actor, 'select id from chat.update_room($1, $2)', [
+    roomId,
+    JSON.stringify(columns),
+  ])
+}
+
+async function call(
+  database: Database,
+  actor: Actor,
+  text: string,
+  values: readonly unknown[],
+): Promise<void> {
+  await database.transaction(actor, (session) => session.query(text, values))
+}
+
+export function deleteRoom(database: Database, actor: Actor, roomId: string): Promise<void> {
+  return call(database, actor, 'select chat.delete_room($1)', [roomId])
+}
+
+export function joinRoom(database: Database, actor: Actor, roomId: string): Promise<void> {
+  return call(database, actor, 'select chat.join_room($1)', [roomId])
+}
+
+export function leaveRoom(database: Database, actor: Actor, roomId: string): Promise<void> {
+  return call(database, actor, 'select chat.leave_room($1)', [roomId])
+}
+
+export function setNotificationLevel(
+  database: Database,
+  actor: Actor,
+  roomId: string,
+  level: string,
+): Promise<void> {
+  return call(database, actor, 'select chat.set_notification_level($1, $2)', [roomId, level])
+}
+
+export interface DirectoryPage {
+  readonly rooms: readonly DirectoryRoom[]
+  /** The last room of this page, to go on after; null when this is the last page. */
+  readonly next: { readonly name: string; readonly id: string } | null
+}
+
+/** Public rooms by name. `matching` is looked for in name and description. */
+export async function publicRooms(
+  database: Database,
+  actor: Actor,
+  query: {
+    readonly matching?: string
+    readonly after?: { readonly name: string; readonly id: string }
+    readonly limit?: number
+  },
+): Promise<DirectoryPage> {
+  const limit = query.limit ?? DEFAULT_PAGE
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<{ room: DirectoryRoom }>(
+        `select jsonb_build_object('id', d.id, 'name', d.name, 'description', d.description, 'memberCount', d.member_count,
+           'maxMembers', d.max_members, 'isMember', d.is_member) as room
+         from chat.public_rooms($1, $2, $3, $4) d`,
+        [query.matching ?? '', query.after?.name ?? null, query.after?.id ?? null, limit],
+      ),
+    { readOnly: true },
+  )
+  const rooms = rows.map(({ room }) => room)
+  const last = rooms.at(-1)
+  return { rooms, next: rooms.length < limit || last === undefined ? null : { name: last.name, id: last.id } }
+}

@@ -1,0 +1,22 @@
+import type { App } from '../../schema.ts'
+import type { Services } from '../../services.ts'
+import { memberRoutes } from './members.ts'
+import { messageRoutes } from './messages.ts'
+import { peopleRoutes } from './people.ts'
+import { roomRoutes } from './rooms.ts'
+import { requireUser } from './signed-in.ts'
+
+/** Everything under /v1/chat. */
+export function chatRoutes(v1: App, services: Services): void {
+  v1.register(
+    (app: App, _, done) => {
+      requireUser(app)
+      roomRoutes(app, services)
+      memberRoutes(app, services)
+      messageRoutes(app, services)
+      peopleRoutes(app, services)
+      done()
+    },
+    { prefix: '/chat' },
+  )
+}

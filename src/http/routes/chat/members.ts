@@ -1,0 +1,135 @@
+import { z } from 'zod'
+import * as chat from '../../../chat/index.ts'
+import { problemResponse } from '../../problem.ts'
+import type { App } from '../../schema.ts'
+import type { Services } from '../../services.ts'
+
+const tags = ['chat']
+const refusals = {
+  400: problemResponse,
+  401: problemResponse,
+  403: problemResponse,
+  404: problemResponse,
+  409: problemResponse,
+}
+const byRoom = z.strictObject({ roomId: z.guid() })
+const byMember = byRoom.extend({ userId: z.guid() })
+const byInvitation = z.strictObject({ invitationId: z.guid() })
+const nothing = z.null()
+const invitations = z.object({ invitations: z.array(chat.invitationShape) })
+
+/** Who is in a room, and who was asked to come. */
+export function memberRoutes(app: App, { app: database }: Services): void {
+  app.get(
+    '/rooms/:roomId/members',
+    {
+      schema: {
+        summary: 'Members of a room',
+        tags,
+        params: byRoom,
+        response: { 200: z.object({ members: z.array(chat.memberShape) }), ...refusals },
+      },
+    },
+    async (request) => ({
+      members: [...(await chat.listMembers(database, request.actor, request.params.roomId))],
+    }),
+  )
+  app.patch(
+    '/rooms/:roomId/members/:userId',
+    {
+      schema: {
+        summary: 'Change a member’s role',
+        tags,
+        params: byMember,
+        body: z.strictObject({ role: z.enum(chat.roomRoles) }),
+        response: { 204: nothing, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { roomId, userId } = request.params
+      await chat.setMemberRole(database, request.actor, roomId, userId, request.body.role)
+      return reply.status(204).send(null)
+    },
+  )
+  app.delete(
+    '/rooms/:roomId/members/:userId',
+    {
+      schema: { summary: 'Remove a member', tags, params: byMember, response: { 204: nothing, ...refusals } },
+    },
+    async (request, reply) => {
+      await chat.removeMember(database, request.actor, request.params.roomId, request.params.userId)
+      return reply.status(204).send(null)
+    },
+  )
+  app.get(
+    '/rooms/:roomId/invitations',
+    {
+      schema: {
+        summary: 'Invitations of a room that wait',
+        tags,
+        params: byRoom,
+        response: { 200: invitations, ...refusals },
+      },
+    },
+    async (request) => ({
+      invitations: [...(await chat.roomInvitations(database, request.actor, request.params.roomId))],
+    }),
+  )
+  app.post(
+    '/rooms/:roomId/invitations',
+    {
+      schema: {
+        summary: 'Invite somebody',
+        tags,
+        params: byRoom,
+        body: z.strictObject({ userId: z.guid() }),
+        response: { 201: z.object({ id: z.guid() }), ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const id = await chat.invite(database, request.actor, request.params.roomId, request.body.userId)
+      return reply.status(201).send({ id })
+    },
+  )
+  app.get(
+    '/invitations',
+    {
+      schema: { summary: 'Invitations that wait for me', tags, response: { 200: invitations, ...refusals } },
+    },
+    async (request) => ({ invitations: [...(await chat.myInvitations(database, request.actor))] }),
+  )
+  for (const [path, summary, accept] of [
+    ['accept', 'Accept an invitation', true],
+    ['decline', 'Decline an invitation', false],
+  ] as const) {
+    app.post(
+      `/invitations/:invitationId/${path}`,
+      {
+        schema: {
+          summary,
+          tags,
+          params: byInvitation,
+          response: { 200: z.object({ roomId: z.guid() }), ...refusals },
+        },
+      },
+      async (request) => ({
+        roomId: await chat.answerInvitation(database, request.actor, request.params.invitationId, accept),
+      }),
+    )
+  }
+  app.delete(
+    '/invitations/:invitationId',
+    {
+      schema: {
+        summary: 'Take an invitation back',
+        tags,
+        params: byInvitation,
+        response: { 204: nothing, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      await chat.revokeInvitation(database, request.actor, request.params.invitationId)
+      return reply.status(204).send(null)
+    },
+  )
+}

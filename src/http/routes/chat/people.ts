@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import * as chat from '../../../chat/index.ts'
+import { problemResponse } from '../../problem.ts'
+import type { App } from '../../schema.ts'
+import type { Services } from '../../services.ts'
+
+const tags = ['chat']
+const refusals = { 400: problemResponse, 401: problemResponse }
+const pageSize = z.coerce.number().int().min(1).max(chat.MAX_PAGE).default(chat.DEFAULT_PAGE)
+
+/** People, and what one person is told and prefers. */
+export function peopleRoutes(app: App, { app: database }: Services): void {
+  app.get(
+    '/people',
+    {
+      schema: {
+        summary: 'People by name',
+        tags,
+        querystring: z.strictObject({
+          q: z.string().max(100).default(''),
+          roomId: z.guid().optional(),
+          limit: pageSize,
+        }),
+        response: { 200: z.object({ people: z.array(chat.personShape) }), ...refusals },
+      },
+    },
+    async (request) => {
+      const { q, roomId, limit } = request.query
+      const people = await chat.findPeople(database, request.actor, {
+        matching: q,
+        limit,
+        ...(roomId === undefined ? {} : { roomId }),
+      })
+      return { people: [...people] }
+    },
+  )
+  app.get(
+    '/notifications',
+    {
+      schema: {
+        summary: 'What I was told, newest first',
+        tags,
+        querystring: z.strictObject({ cursor: z.iso.datetime().optional(), limit: pageSize }),
+        response: {
+          200: z.object({
+            notifications: z.array(chat.notificationShape),
+            unread: z.int(),
+            next: z.string().nullable(),
+          }),
+          ...refusals,
+        },
+      },
+    },
+    async (request) => {
+      const { cursor, limit } = request.query
+      const page = await chat.listNotifications(database, request.actor, {
+        limit,
+        ...(cursor === undefined ? {} : { before: cursor }),
+      })
+      return { ...page, notifications: [...page.notifications] }
+    },
+  )
+  app.post(
+    '/notifications/read',
+    {
+      schema: {
+        summary: 'Mark notifications as read: those named, or all',
+        tags,
+        body: z.strictObject({ ids: z.array(z.guid()).max(chat.MAX_PAGE).optional() }),
+        response: { 200: z.object({ read: z.int() }), ...refusals },
+      },
+    },
+    async (request) => ({ read: await chat.readNotifications(database, request.actor, request.body.ids) }),
+  )
+  app.get(
+    '/preferences',
+    { schema: { summary: 'My preferences', tags, response: { 200: chat.preferencesShape, ...refusals } } },
+    async (request) => await chat.setPreferences(database, request.actor),
+  )
+  app.patch(
+    '/preferences',
+    {
+      schema: {
+        summary: 'Change my preferences',
+        tags,
+        body: chat.preferenceChanges,
+        response: { 200: chat.preferencesShape, ...refusals },
+      },
+    },
+    async (request) => await chat.setPreferences(database, request.actor, request.body),
+  )
+}

@@ -1,0 +1,163 @@
+import { z } from 'zod'
+import * as chat from '../../../chat/index.ts'
+import { problemResponse } from '../../problem.ts'
+import type { App } from '../../schema.ts'
+import type { Services } from '../../services.ts'
+
+const tags = ['chat']
+const refusals = {
+  400: problemResponse,
+  401: problemResponse,
+  403: problemResponse,
+  404: problemResponse,
+  409: problemResponse,
+}
+const byRoom = z.strictObject({ roomId: z.guid() })
+const nothing = z.null()
+const pageSize = z.coerce.number().int().min(1).max(chat.MAX_PAGE).default(chat.DEFAULT_PAGE)
+
+/** A cursor is opaque to its holder: base64url of the name and id of the last room. */
+const cursor = z
+  .string()
+  .max(1_000)
+  .transform((text, context) => {
+    const place = z
+      .tuple([z.string(), z.guid()])
+      .safeParse(jsonOrNull(Buffer.from(text, 'base64url').toString()))
+    if (place.success) return { name: place.data[0], id: place.data[1] }
+    context.addIssue('is no cursor of this list')
+    return z.NEVER
+  })
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+/** Rooms: the caller's own, the directory of public ones, and what a member may do with one. */
+export function roomRoutes(app: App, { app: database }: Services): void {
+  app.get(
+    '/rooms',
+    {
+      schema: {
+        summary: 'My rooms, the newest message first',
+        tags,
+        response: { 200: z.object({ rooms: z.array(chat.roomShape) }), ...refusals },
+      },
+    },
+    async (request) => ({ rooms: [...(await chat.listRooms(database, request.actor))] }),
+  )
+  app.post(
+    '/rooms',
+    {
+      schema: {
+        summary: 'Create a room',
+        tags,
+        body: chat.newRoom,
+        response: { 201: chat.roomShape, ...refusals },
+      },
+    },
+    async (request, reply) =>
+      reply.status(201).send(await chat.createRoom(database, request.actor, request.body)),
+  )
+  app.get(
+    '/directory',
+    {
+      schema: {
+        summary: 'Public rooms by name',
+        tags,
+        querystring: z.strictObject({
+          q: z.string().max(100).default(''),
+          cursor: cursor.optional(),
+          limit: pageSize,
+        }),
+        response: {
+          200: z.object({ rooms: z.array(chat.directoryShape), next: z.string().nullable() }),
+          ...refusals,
+        },
+      },
+    },
+    async (request) => {
+      const { q, cursor: after, limit } = request.query
+      const { rooms, next } = await chat.publicRooms(database, request.actor, {
+        matching: q,
+        limit,
+        ...(after && { after }),
+      })
+      return {
+        rooms: [...rooms],
+        next: next === null ? null : Buffer.from(JSON.stringify([next.name, next.id])).toString('base64url'),
+      }
+    },
+  )
+  app.post(
+    '/direct',
+    {
+      schema: {
+        summary: 'The direct room with somebody',
+        tags,
+        body: z.strictObject({ userId: z.guid() }),
+        response: { 200: chat.roomShape, ...refusals },
+      },
+    },
+    async (request) => await chat.openDirectRoom(database, request.actor, request.body.userId),
+  )
+  app.get(
+    '/rooms/:roomId',
+    { schema: { summary: 'One room', tags, params: byRoom, response: { 200: chat.roomShape, ...refusals } } },
+    async (request) => await chat.readRoom(database, request.actor, request.params.roomId),
+  )
+  app.patch(
+    '/rooms/:roomId',
+    {
+      schema: {
+        summary: 'Change a room',
+        tags,
+        params: byRoom,
+        body: chat.roomChanges,
+        response: { 200: chat.roomShape, ...refusals },
+      },
+    },
+    async (request) => await chat.updateRoom(database, request.actor, request.params.roomId, request.body),
+  )
+  app.delete(
+    '/rooms/:roomId',
+    { schema: { summary: 'Delete a room', tags, params: byRoom, response: { 204: nothing, ...refusals } } },
+    async (request, reply) => {
+      await chat.deleteRoom(database, request.actor, request.params.roomId)
+      return reply.status(204).send(null)
+    },
+  )
+  for (const [path, summary, act] of [
+    ['join', 'Join a public room', chat.joinRoom],
+    ['leave', 'Leave a room', chat.leaveRoom],
+  ] as const) {
+    app.post(
+      `/rooms/:roomId/${path}`,
+      { schema: { summary, tags, params: byRoom, response: { 204: nothing, ...refusals } } },
+      async (request, reply) => {
+        await act(database, request.actor, request.params.roomId)
+        return reply.status(204).send(null)
+      },
+    )
+  }
+  app.put(
+    '/rooms/:roomId/notification-level',
+    {
+      schema: {
+        summary: 'What of this room notifies me',
+        tags,
+        params: byRoom,
+        body: z.strictObject({ level: z.enum(chat.notificationLevels) }),
+        response: { 204: nothing, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      await chat.setNotificationLevel(database, request.actor, request.params.roomId, request.body.level)
+      return reply.status(204).send(null)
+    },
+  )
+}
