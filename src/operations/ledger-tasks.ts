@@ -1,5 +1,4 @@
 import {
-  type ArchivedRows,
   describeHolder,
   type LogReport,
   logs,
@@ -21,6 +20,7 @@ import {
 } from '../audit/index.ts'
 import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
+import { archivedRows } from '../lifecycle/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import type { Database } from '../postgres/index.ts'
 import type { Logger } from './log.ts'
@@ -33,14 +33,12 @@ export const SEAL_INTERVAL_MS = 250
 export interface LedgerParts {
   readonly keyring: Keyring
   readonly store: ObjectStore
-  /** Where rows are that left the database. */
-  readonly archived?: ArchivedRows
 }
 
 /** Verifies every log against the keys and the published checkpoints, and keeps what was found. */
 export async function verifyAndRecord(
   database: Database,
-  { keyring, store, archived }: LedgerParts,
+  { keyring, store }: LedgerParts,
   options: {
     /** Default full. */
     readonly mode?: VerifyMode
@@ -55,7 +53,7 @@ export async function verifyAndRecord(
     verifierKeys: verifierKeys(keyring),
     published: (log: string, from: bigint) => elsewhere(database, store, log, from, onAway),
     onObject: (log: string, object: string) => objects.set(log, [...(objects.get(log) ?? []), object]),
-    ...(archived === undefined ? {} : { archived }),
+    archived: archivedRows(database, store),
     ...(signal === undefined ? {} : { signal }),
   }
   const report = mode === 'scrub' ? await scrub(database, parts) : await verify(database, { ...parts, mode })
