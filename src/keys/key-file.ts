@@ -5,7 +5,7 @@ import { AkashiError, uuidV7 } from '../foundation/index.ts'
 import type { Wrapping } from './passphrase.ts'
 import type { KeyInfo, KeyPurpose } from './types.ts'
 
-/** Ed25519 seeds, HMAC-SHA-256 keys and AES-256 keys are all of this length. */
+/** Ed25519 seeds, HMAC-SHA-256 keys, AES-256 keys and X25519 secrets are all of this length. */
 export const SECRET_BYTES = 32
 
 export const algorithmOf = {
@@ -16,10 +16,11 @@ export const algorithmOf = {
   'blind-index': 'hmac-sha256',
   report: 'ed25519',
   witness: 'ed25519',
+  backup: 'x25519',
 } as const satisfies Record<KeyPurpose, KeyInfo['algorithm']>
 
 const ID =
-  /^(checkpoint|context|wrapping|person|blind-index|report|witness)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+  /^(checkpoint|context|wrapping|person|blind-index|report|witness|backup)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export function isKeyId(id: string): boolean {
   return ID.test(id)
@@ -42,8 +43,8 @@ export function newKey(purpose: KeyPurpose, subject: string | null, createdAt: D
 const keyFile = z.strictObject({
   version: z.literal(1),
   id: z.string().regex(ID),
-  purpose: z.enum(['checkpoint', 'context', 'wrapping', 'person', 'blind-index', 'report', 'witness']),
-  algorithm: z.enum(['ed25519', 'hmac-sha256', 'aes-256-gcm']),
+  purpose: z.enum(['checkpoint', 'context', 'wrapping', 'person', 'blind-index', 'report', 'witness', 'backup']),
+  algorithm: z.enum(['ed25519', 'hmac-sha256', 'aes-256-gcm', 'x25519']),
   createdAt: z.iso.datetime(),
   subject: z.string().nullable(),
   secret: z.base64(),

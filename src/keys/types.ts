@@ -12,12 +12,14 @@ export type KeyPurpose =
   | 'blind-index'
   | 'report'
   | 'witness'
+  /** Opens the data keys of backups. */
+  | 'backup'
 
 export interface KeyInfo {
   /** e.g. `checkpoint-01998c…`: purpose and a UUID version 7, so the newest sorts last. */
   readonly id: string
   readonly purpose: KeyPurpose
-  readonly algorithm: 'ed25519' | 'hmac-sha256' | 'aes-256-gcm'
+  readonly algorithm: 'ed25519' | 'hmac-sha256' | 'aes-256-gcm' | 'x25519'
   readonly createdAt: Date
   /** For a person key: whose. */
   readonly subject: string | null
@@ -35,7 +37,7 @@ export interface Keyring {
   sign(keyId: string, message: Uint8Array): Promise<Uint8Array>
   /** Raw Ed25519 public key, 32 bytes. */
   publicKey(keyId: string): Promise<Uint8Array>
-  /** The raw 32 bytes of a symmetric key, for in-process HMAC and AES. Refused for signing keys. */
+  /** The raw 32 bytes of a symmetric key, for in-process HMAC, AES and X25519. Refused for signing keys. */
   secret(keyId: string): Promise<Uint8Array>
   /** A new active key of the purpose; the old one becomes `retired`. */
   rotate(purpose: KeyPurpose): Promise<KeyInfo>
