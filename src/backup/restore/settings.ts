@@ -62,7 +62,8 @@ function targetSettings(target: Target): Record<string, string> {
     case 'latest':
       return {}
     case 'time':
-      return { recovery_target_time: new Date(target.ms).toISOString() }
+      // Abbreviations of zones, Z among them, are unknown when the server reads its configuration.
+      return { recovery_target_time: new Date(target.ms).toISOString().replace('Z', '+00') }
     case 'lsn':
       return { recovery_target_lsn: formatLsn(target.lsn) }
     case 'xid':
