@@ -43,7 +43,16 @@ export function newKey(purpose: KeyPurpose, subject: string | null, createdAt: D
 const keyFile = z.strictObject({
   version: z.literal(1),
   id: z.string().regex(ID),
-  purpose: z.enum(['checkpoint', 'context', 'wrapping', 'person', 'blind-index', 'report', 'witness', 'backup']),
+  purpose: z.enum([
+    'checkpoint',
+    'context',
+    'wrapping',
+    'person',
+    'blind-index',
+    'report',
+    'witness',
+    'backup',
+  ]),
   algorithm: z.enum(['ed25519', 'hmac-sha256', 'aes-256-gcm', 'x25519']),
   createdAt: z.iso.datetime(),
   subject: z.string().nullable(),

@@ -1,7 +1,7 @@
 import { AkashiError } from '../../foundation/index.ts'
 import { indexName } from '../vault/paths.ts'
-import { damagedObject } from '../vault/sealing.ts'
 import { readSealed } from '../vault/sealed-object.ts'
+import { damagedObject } from '../vault/sealing.ts'
 import type { Vault } from '../vault/vault.ts'
 import { type BackupIndex, decodeIndex } from './backup-index.ts'
 import { readRange } from './pack-reader.ts'

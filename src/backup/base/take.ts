@@ -204,7 +204,8 @@ async function uploadParent(
   const manifest = await readFile(vault, index, MANIFEST_FILE, signal)
   await replication.uploadManifest(
     (async function* chunks() {
-      for (let at = 0; at < manifest.length; at += UPLOAD_BYTES) yield manifest.subarray(at, at + UPLOAD_BYTES)
+      for (let at = 0; at < manifest.length; at += UPLOAD_BYTES)
+        yield manifest.subarray(at, at + UPLOAD_BYTES)
     })(),
   )
 }

@@ -37,7 +37,8 @@ export async function readCatalog(vault: Vault, signal?: AbortSignal): Promise<C
   const backups: BackupManifest[] = []
   const problems: { object: string; detail: string }[] = []
   const note = (object: string, error: unknown) => {
-    if (!(error instanceof AkashiError) || !['integrity', 'not_found', 'forbidden'].includes(error.code)) throw error
+    if (!(error instanceof AkashiError) || !['integrity', 'not_found', 'forbidden'].includes(error.code))
+      throw error
     problems.push({ object, detail: error.message })
   }
   for (const id of complete) {

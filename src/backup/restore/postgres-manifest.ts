@@ -20,7 +20,8 @@ export function readChecksums(bytes: Buffer): Map<string, string> {
   const checksums = new Map<string, string>()
   for (const file of parsed.data.Files) {
     const path = file.Path ?? Buffer.from(file['Encoded-Path'] ?? '', 'hex').toString()
-    if (file['Checksum-Algorithm'] === 'SHA256' && file.Checksum !== undefined) checksums.set(path, file.Checksum)
+    if (file['Checksum-Algorithm'] === 'SHA256' && file.Checksum !== undefined)
+      checksums.set(path, file.Checksum)
   }
   return checksums
 }

@@ -53,7 +53,8 @@ export async function writeFiles(
   const last = chain.at(-1)
   if (last === undefined) return
   for (const file of last.index.files) {
-    if (file.kind === 'folder') await mkdir(join(folder, safePath(file.path)), { recursive: true, mode: 0o700 })
+    if (file.kind === 'folder')
+      await mkdir(join(folder, safePath(file.path)), { recursive: true, mode: 0o700 })
   }
   for (const [i, backup] of chain.entries()) {
     const files = wantedFiles(chain, i, backup)
@@ -201,7 +202,9 @@ function framesOf(files: readonly BackupFile[]): Set<number> {
 /** Where a file of the backup goes: `base/5/INCREMENTAL.1234` changes `base/5/1234`. */
 function targetPath(path: string): string {
   const name = basename(path)
-  return name.startsWith(INCREMENTAL_PREFIX) ? join(dirname(path), name.slice(INCREMENTAL_PREFIX.length)) : path
+  return name.startsWith(INCREMENTAL_PREFIX)
+    ? join(dirname(path), name.slice(INCREMENTAL_PREFIX.length))
+    : path
 }
 
 /** Nothing in a backup may lie outside of the folder. */

@@ -32,7 +32,8 @@ export async function putWithRetries(
 function isPassing(error: unknown, limit: AbortSignal): boolean {
   if (limit.aborted) return true
   return (
-    !(error instanceof AkashiError) || ['unavailable', 'timeout', 'rate_limited', 'integrity'].includes(error.code)
+    !(error instanceof AkashiError) ||
+    ['unavailable', 'timeout', 'rate_limited', 'integrity'].includes(error.code)
   )
 }
 

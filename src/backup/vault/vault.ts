@@ -44,9 +44,10 @@ export async function storedSystems(store: ObjectStore): Promise<string[]> {
   }
 }
 
-/** The one cluster of the store, or the one that was asked for. */
-export async function chooseSystem(store: ObjectStore, wanted?: string): Promise<string> {
+/** The cluster that was asked for, else the one at hand, else the only one of the store. */
+export async function chooseSystem(store: ObjectStore, wanted?: string, atHand?: string): Promise<string> {
   const systems = await storedSystems(store)
+  if (wanted === undefined && atHand !== undefined && systems.includes(atHand)) return atHand
   if (wanted !== undefined && systems.includes(wanted)) return wanted
   const [only] = systems
   if (wanted === undefined && only !== undefined && systems.length === 1) return only

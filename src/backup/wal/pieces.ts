@@ -36,7 +36,7 @@ export function coverageOf(pieces: readonly WalPiece[]): Coverage[] {
     if (last !== undefined && last.timeline === piece.timeline && piece.start <= last.end) {
       stretches[stretches.length - 1] = {
         ...last,
-        end: piece.end > last.end ? piece.end : last.end,
+        end: later(piece.end, last.end),
         commitMs: Math.max(last.commitMs, piece.commitMs),
       }
     } else {
@@ -60,6 +60,10 @@ export function piecesOf(pieces: readonly WalPiece[], start: Lsn, end: Lsn): Wal
     at = best.end
   }
   return chosen
+}
+
+function later(a: Lsn, b: Lsn): Lsn {
+  return compare(a, b) > 0 ? a : b
 }
 
 function compare(a: bigint, b: bigint): number {

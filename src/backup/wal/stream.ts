@@ -18,7 +18,7 @@ const HEARTBEAT_CHECK_MS = 500
 /** Milliseconds between two reports to the server; its wal_sender_timeout is a minute as a rule. */
 const REPORT_MS = 5_000
 /** Milliseconds to put what was received once the stream is told to stop. */
-const DRAIN_MS = 15_000
+const DRAIN_MS = 5_000
 
 export type StreamEvent =
   | { readonly kind: 'started'; readonly timeline: number; readonly start: Lsn }

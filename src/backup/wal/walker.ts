@@ -30,10 +30,10 @@ const XLOG_SWITCH = 0x40
 const XLOG_RESTORE_POINT = 0x70
 const XACT_MASK = 0x70
 const xactKinds: Readonly<Record<number, 'commit' | 'abort'>> = {
-  0x00: 'commit',
-  0x20: 'abort',
-  0x30: 'commit',
-  0x40: 'abort',
+  0: 'commit',
+  32: 'abort',
+  48: 'commit',
+  64: 'abort',
 }
 
 const BLOCK_ID_SHORT = 255

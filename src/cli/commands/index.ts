@@ -1,16 +1,19 @@
 /** Every verb. A verb is one file that registers itself and imports what is heavy when it runs. */
 import type { Register } from '../invocation.ts'
 import { audit } from './audit.ts'
+import { backup } from './backup.ts'
 import { doctor } from './doctor.ts'
 import { ingest } from './ingest.ts'
 import { jobs } from './jobs.ts'
 import { migrate } from './migrate.ts'
 import { partitions } from './partitions.ts'
 import { protect, unprotect } from './protect.ts'
+import { restore } from './restore.ts'
 import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
 import { verify } from './verify.ts'
+import { walFetch } from './wal-fetch.ts'
 import { witness } from './witness.ts'
 
 /** In the order in which `--help` lists them. */
@@ -29,5 +32,8 @@ export const commands: readonly Register[] = [
   verify,
   witness,
   partitions,
+  backup,
+  restore,
+  walFetch,
   jobs,
 ]

@@ -74,13 +74,9 @@ export async function launch(
     throw startFailure(home, said + (await readNewLogs(home.logDir, oldLogs, SAID_CHARS)))
   await shutDown(server)
   if (outcome === 'cancelled') throw cancelled()
-  throw new AkashiError(
-    'timeout',
-    `the embedded postgresql was not ready after ${timeoutMs / 1000} s`,
-    {
-      hint: `see the log in ${home.logDir}`,
-    },
-  )
+  throw new AkashiError('timeout', `the embedded postgresql was not ready after ${timeoutMs / 1000} s`, {
+    hint: `see the log in ${home.logDir}`,
+  })
 }
 
 type Outcome = 'ready' | 'exited' | 'cancelled' | 'timeout'
