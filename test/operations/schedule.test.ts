@@ -85,6 +85,9 @@ async function backdate(name: string, ago: string): Promise<void> {
 test('the timetable of the migrations is there', async () => {
   const jobs = await listJobs(worker)
   expect(Object.fromEntries(jobs.map((job) => [job.name, [job.schedule, job.task]]))).toEqual({
+    'backup-full': ['0 5 * * *', 'backup.full'],
+    'backup-incremental': ['30 * * * *', 'backup.incremental'],
+    'backup-prune': ['20 4 * * *', 'backup.prune'],
     'partition-headroom': ['15 * * * *', 'partitions.check'],
     partitions: ['0 1 * * *', 'partitions.apply'],
     verify: ['0 7 * * *', 'ledger.verify'],

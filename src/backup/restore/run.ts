@@ -115,7 +115,7 @@ async function chooseStretch(
       },
     })
     if (staged.found) return { stretch, target, bytes: staged.bytes }
-    if (target.kind === 'time' && target.ms <= stretch.toMs) {
+    if (target.kind === 'time' && target.us <= BigInt(stretch.toMs) * 1000n) {
       return { stretch, target: { kind: 'latest' }, bytes: staged.bytes }
     }
     await rm(folder.walFolder, { recursive: true, force: true })

@@ -3,7 +3,7 @@ import { appendFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatLsn } from '../../postgres/index.ts'
 import { STAGED_MARKER } from './stage-wal.ts'
-import type { Target } from './target.ts'
+import { type Target, timeText } from './target.ts'
 
 /** Settings of a recovery; they are taken back when it is done. */
 export const RECOVERY_SETTINGS = [
@@ -63,7 +63,7 @@ function targetSettings(target: Target): Record<string, string> {
       return {}
     case 'time':
       // Abbreviations of zones, Z among them, are unknown when the server reads its configuration.
-      return { recovery_target_time: new Date(target.ms).toISOString().replace('Z', '+00') }
+      return { recovery_target_time: timeText(target.us).replace('Z', '+00') }
     case 'lsn':
       return { recovery_target_lsn: formatLsn(target.lsn) }
     case 'xid':

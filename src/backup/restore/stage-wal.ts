@@ -4,15 +4,14 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Lsn } from '../../postgres/index.ts'
+import { AkashiError } from '../../foundation/index.ts'
+import { formatLsn, type Lsn } from '../../postgres/index.ts'
 import type { Stretch } from '../catalog/window.ts'
 import { timelineHex } from '../vault/paths.ts'
-import { readSealed } from '../vault/sealed-object.ts'
-import { damagedObject } from '../vault/sealing.ts'
 import type { Vault } from '../vault/vault.ts'
 import { listHistories, readHistory } from '../wal/history.ts'
 import { segmentFile, type WalPiece } from '../wal/names.ts'
-import { piecesOf } from '../wal/pieces.ts'
+import { readSegment } from '../wal/read.ts'
 import { type WalEvent, WalWalker } from '../wal/walker.ts'
 import { low, type Target } from './target.ts'
 
@@ -49,7 +48,8 @@ export async function stageWal(
     const walker = new WalWalker(part.start, segmentBytes, (event) => search.see(event))
     for (let start = part.start; start < part.end && !search.found; start += BigInt(segmentBytes)) {
       const end = min(start + BigInt(segmentBytes), part.end)
-      const segment = await assemble(vault, own, start, end, segmentBytes, signal)
+      const segment = await readSegment(vault, part.timeline, { start, end, segmentBytes }, own, signal)
+      if (segment === undefined) throw walMissing(part.timeline, start)
       walker.advance(segment, start, end)
       search.reached(walker.lastRecord)
       await writeFile(join(folder, segmentFile(part.timeline, start, segmentBytes)), segment, { mode: 0o600 })
@@ -59,33 +59,6 @@ export async function stageWal(
   }
   await writeFile(join(folder, STAGED_MARKER), '', { mode: 0o600 })
   return { found: search.found || target.kind === 'latest', lastCommitMs: search.lastCommitMs, bytes }
-}
-
-/** A segment from its pieces, with zeros where the WAL has not come to yet. */
-async function assemble(
-  vault: Vault,
-  pieces: readonly WalPiece[],
-  start: Lsn,
-  end: Lsn,
-  segmentBytes: number,
-  signal?: AbortSignal,
-): Promise<Buffer> {
-  const segment = Buffer.alloc(segmentBytes)
-  for (const piece of piecesOf(pieces, start, end)) {
-    const data = await readPiece(vault, piece, signal)
-    const from = piece.start < start ? Number(start - piece.start) : 0
-    const at = piece.start < start ? 0 : Number(piece.start - start)
-    data.copy(segment, at, from)
-  }
-  return segment
-}
-
-export async function readPiece(vault: Vault, piece: WalPiece, signal?: AbortSignal): Promise<Buffer> {
-  const data = await readSealed(vault.store, vault.keys, { kind: 'wal', name: piece.name }, signal)
-  if (BigInt(data.length) !== piece.end - piece.start) {
-    throw damagedObject(piece.name, 'it is not as long as its name says')
-  }
-  return data
 }
 
 /** Whether a recovery to the target would find its end (PostgreSQL's recoveryStopsBefore and …After). */
@@ -103,7 +76,7 @@ class Search {
     if (event.kind === 'commit') this.lastCommitMs = Number(event.timeUs / 1000n)
     switch (this.#target.kind) {
       case 'time':
-        this.found = event.kind !== 'point' && event.timeUs > BigInt(this.#target.ms) * 1000n
+        this.found = event.kind !== 'point' && event.timeUs > this.#target.us
         break
       case 'xid':
         this.found = event.kind !== 'point' && BigInt(event.xid) === low(this.#target.xid)
@@ -119,6 +92,12 @@ class Search {
     if (this.#target.kind !== 'lsn' || lastRecord === undefined) return
     this.found = lastRecord >= this.#target.lsn
   }
+}
+
+function walMissing(timeline: number, start: Lsn): AkashiError {
+  return new AkashiError('integrity', `WAL of timeline ${timeline} from ${formatLsn(start)} is gone`, {
+    hint: 'restore to an earlier moment, and see akashi backup verify',
+  })
 }
 
 function min(a: bigint, b: bigint): bigint {

@@ -5,15 +5,18 @@ import { currentTimeline, restorableIntervals, type Stretch } from '../catalog/w
 /** Where a recovery stops. */
 export type Target =
   | { readonly kind: 'latest' }
-  /** Milliseconds since 1970: everything committed up to then, nothing later. */
-  | { readonly kind: 'time'; readonly ms: number }
+  /** Microseconds since 1970: everything committed up to then, nothing later. */
+  | { readonly kind: 'time'; readonly us: bigint }
   | { readonly kind: 'lsn'; readonly lsn: Lsn }
   /** That transaction and everything committed before it. */
   | { readonly kind: 'xid'; readonly xid: bigint }
   /** A restore point: `akashi backup point NAME`, `pg_create_restore_point`. */
   | { readonly kind: 'name'; readonly name: string }
 
-const TIME = /^\d{4}-\d{2}-\d{2}/
+const LIKE_TIME = /^\d{4}-\d{2}-\d{2}/
+const TIME =
+  /^(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,6}))?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?$/i
+const MICROSECOND_DIGITS = 6
 const XID = /^\d+$/
 const MAX_NAME_BYTES = 63
 
@@ -25,10 +28,9 @@ export function parseTarget(text: string): Target {
   if (text === 'latest') return { kind: 'latest' }
   if (isLsn(text)) return { kind: 'lsn', lsn: parseLsn(text) }
   if (XID.test(text)) return { kind: 'xid', xid: BigInt(text) }
-  if (TIME.test(text)) {
-    const zoned = /([zZ]|[+-]\d{2}:?\d{2})$/.test(text) ? text : `${text}Z`
-    const ms = Date.parse(zoned.replace(/^(\S+) (\d)/, '$1T$2'))
-    if (!Number.isNaN(ms)) return { kind: 'time', ms }
+  if (LIKE_TIME.test(text)) {
+    const us = parseTime(text)
+    if (us !== undefined) return { kind: 'time', us }
   } else if (text !== '' && Buffer.byteLength(text) <= MAX_NAME_BYTES) {
     return { kind: 'name', name: text }
   }
@@ -37,12 +39,27 @@ export function parseTarget(text: string): Target {
   })
 }
 
+function parseTime(text: string): bigint | undefined {
+  const [, date, time = '00:00', fraction = '', zone = 'Z'] = TIME.exec(text) ?? []
+  const offset = /^[+-]\d{2}$/.test(zone) ? `${zone}:00` : zone.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2')
+  const ms = Date.parse(`${date}T${time}${offset.toUpperCase()}`)
+  if (date === undefined || Number.isNaN(ms)) return undefined
+  return BigInt(ms) * 1000n + BigInt(fraction.padEnd(MICROSECOND_DIGITS, '0'))
+}
+
+/** ISO 8601 in UTC, to the microsecond. */
+export function timeText(us: bigint): string {
+  const seconds = new Date(Number(us / 1000n)).toISOString().slice(0, -'.000Z'.length)
+  const fraction = String(us % 1_000_000n).padStart(MICROSECOND_DIGITS, '0')
+  return `${seconds}.${fraction.endsWith('000') ? fraction.slice(0, 3) : fraction}Z`
+}
+
 export function targetText(target: Target): string {
   switch (target.kind) {
     case 'latest':
       return 'latest'
     case 'time':
-      return new Date(target.ms).toISOString()
+      return timeText(target.us)
     case 'lsn':
       return formatLsn(target.lsn)
     case 'xid':
@@ -71,7 +88,7 @@ function mayHold(stretch: Stretch, target: Target): boolean {
     case 'name':
       return true
     case 'time':
-      return stretch.fromMs <= target.ms && target.ms <= stretch.toMs
+      return stretch.fromMs <= Number(target.us / 1000n) && Number(target.us / 1000n) <= stretch.toMs
     case 'lsn':
       return stretch.fromLsn <= target.lsn && target.lsn <= stretch.toLsn
     case 'xid':
@@ -99,7 +116,7 @@ export function unreachable(target: Target, own: readonly Stretch[]): AkashiErro
     })
   }
   const intervals = restorableIntervals(own.toReversed(), newest.timeline)
-  const nearest = target.kind === 'time' ? nearestTimes(intervals, target.ms) : []
+  const nearest = target.kind === 'time' ? nearestTimes(intervals, Number(target.us / 1000n)) : []
   const windows = intervals.map(({ fromMs, toMs }) => `${iso(fromMs)} to ${iso(toMs)}`).join(', ')
   const positions = `${formatLsn(own.at(-1)?.fromLsn ?? 0n)} to ${formatLsn(newest.toLsn)}`
   return new AkashiError('conflict', `${targetText(target)} cannot be restored`, {

@@ -4,8 +4,7 @@ import { readCatalog } from '../catalog/catalog.ts'
 import type { Vault } from '../vault/vault.ts'
 import { listHistories, readHistory } from '../wal/history.ts'
 import { parseSegmentFile } from '../wal/names.ts'
-import { listPieces, piecesOf } from '../wal/pieces.ts'
-import { readPiece } from './stage-wal.ts'
+import { readSegment } from '../wal/read.ts'
 
 const HISTORY = /^([0-9A-F]{8})\.history$/
 
@@ -36,14 +35,6 @@ async function contentOf(vault: Vault, file: string): Promise<Buffer | string | 
   }
   const wanted = parseSegmentFile(file, segmentBytes)
   if (wanted === undefined) return undefined
-  const pieces = await listPieces(vault.store, vault.systemId, wanted.timeline)
-  const chosen = piecesOf(pieces, wanted.start, wanted.start + BigInt(segmentBytes))
-  if (chosen.length === 0) return undefined
-  const segment = Buffer.alloc(segmentBytes)
-  for (const piece of chosen) {
-    const data = await readPiece(vault, piece)
-    const skip = piece.start < wanted.start ? Number(wanted.start - piece.start) : 0
-    data.copy(segment, Number(piece.start - wanted.start) + skip, skip)
-  }
-  return segment
+  const { timeline: own, start } = wanted
+  return readSegment(vault, own, { start, end: start + BigInt(segmentBytes), segmentBytes })
 }
