@@ -36,11 +36,12 @@ export async function checkManifest(
   signal?: AbortSignal,
 ): Promise<void> {
   const { mac, ...rest } = manifest
-  const key = await vault.keys.open(manifest.key, signal)
+  const name = manifestName(vault.systemId, manifest.id)
+  const key = await vault.keys.open(manifest.key, name, signal)
   const expected = Buffer.from(authenticate(key.secret, canonical(rest)))
   const found = Buffer.from(mac)
   if (expected.length !== found.length || !timingSafeEqual(expected, found)) {
-    throw damagedObject(manifestName(vault.systemId, manifest.id), 'it was changed')
+    throw damagedObject(name, 'it was changed')
   }
 }
 

@@ -96,7 +96,7 @@ async function fetchPack(source: PackSource, pack: PackEntry): Promise<OpenedPac
 }
 
 async function cipherOf(source: PackSource, pack: PackEntry, keyId: string): Promise<ObjectCipher> {
-  const key = await source.keys.open(keyId, source.signal)
+  const key = await source.keys.open(keyId, pack.name, source.signal)
   return objectCipher(key.secret, Buffer.from(pack.salt, 'hex'), pack.name)
 }
 

@@ -52,7 +52,7 @@ export async function verifyBackups(vault: Vault, options: Options = {}): Promis
     }
   }
   for await (const { key } of vault.store.list(dataKeyPrefix(vault.systemId))) {
-    await check(key, () => vault.keys.open(key.slice(key.lastIndexOf('/') + 1, -'.age'.length), signal))
+    await check(key, () => vault.keys.open(key.slice(key.lastIndexOf('/') + 1, -'.age'.length), key, signal))
   }
   for (const backup of catalog.backups) {
     await check(backup.id, () => verifyBackup(vault, backup, catalog.backups, signal, count))

@@ -90,10 +90,12 @@ function sizeOf(files: readonly BackupFile[]): number {
 
 interface Sink {
   write(data: Buffer): Promise<void>
-  end(): Promise<void>
+  /** All of it was written. */
+  end(): void
+  close(): Promise<void>
 }
 
-const nowhere: Sink = { write: async () => undefined, end: async () => undefined }
+const nowhere: Sink = { write: async () => undefined, end: () => undefined, close: async () => undefined }
 
 async function openSink(folder: string, backup: OpenedBackup, file: BackupFile): Promise<Sink> {
   const path = targetPath(file.path)
@@ -110,17 +112,16 @@ async function openSink(folder: string, backup: OpenedBackup, file: BackupFile):
   )
   return {
     write: (data) => applier.write(data),
-    end: async () => {
-      applier.end()
-      await handle.close()
-    },
+    end: () => applier.end(),
+    close: () => handle.close(),
   }
 }
 
 function wholeSink(handle: FileHandle): Sink {
   return {
     write: async (data) => void (await handle.writeFile(data)),
-    end: () => handle.close(),
+    end: () => undefined,
+    close: () => handle.close(),
   }
 }
 
@@ -147,25 +148,29 @@ async function scatter(
       else current = opened
     }
   }
-  for await (const { frame, data } of readFrames(source, backup.index, (number) => wanted.has(number))) {
-    if (signal?.aborted === true) throw new AkashiError('cancelled', 'the restore was cancelled')
-    const start = frame * FRAME_BYTES
-    const end = start + data.length
-    await advance(end)
-    while (current !== undefined) {
-      const from = current.file.offset + current.file.size - current.left - start
-      const part = data.subarray(from, from + current.left)
-      current.hash.update(part)
-      await current.sink.write(part)
-      current.left -= part.length
-      onBytes(part.length)
-      if (current.left > 0) break
-      await finish(vault, backup, current)
-      current = undefined
+  try {
+    for await (const { frame, data } of readFrames(source, backup.index, (number) => wanted.has(number))) {
+      if (signal?.aborted === true) throw new AkashiError('cancelled', 'the restore was cancelled')
+      const start = frame * FRAME_BYTES
+      const end = start + data.length
       await advance(end)
+      while (current !== undefined) {
+        const from = current.file.offset + current.file.size - current.left - start
+        const part = data.subarray(from, from + current.left)
+        current.hash.update(part)
+        await current.sink.write(part)
+        current.left -= part.length
+        onBytes(part.length)
+        if (current.left > 0) break
+        await finish(vault, backup, current)
+        current = undefined
+        await advance(end)
+      }
     }
+    await advance(Number.POSITIVE_INFINITY)
+  } finally {
+    await current?.sink.close().catch(() => undefined)
   }
-  await advance(Number.POSITIVE_INFINITY)
   if (current !== undefined) {
     throw damagedObject(manifestName(vault.systemId, backup.manifest.id), 'packs of it are missing')
   }
@@ -179,7 +184,8 @@ interface OpenFile {
 }
 
 async function finish(vault: Vault, backup: OpenedBackup, { file, sink, hash }: OpenFile): Promise<void> {
-  await sink.end()
+  sink.end()
+  await sink.close()
   const expected = backup.checksums.get(file.path)
   if (expected !== undefined && expected !== hash.digest('hex')) {
     throw damagedObject(

@@ -46,12 +46,18 @@ export class DataKeys {
     return key
   }
 
-  /** @throws integrity; forbidden when none of our identities opens it */
-  async open(id: string, signal?: AbortSignal): Promise<DataKey> {
+  /**
+   * @param user the object that names the key
+   * @throws integrity; forbidden when none of our identities opens it
+   */
+  async open(id: string, user: string, signal?: AbortSignal): Promise<DataKey> {
     const known = this.#known.get(id)
     if (known !== undefined) return known
     const name = dataKeyName(this.#systemId, id)
-    const sealed = await readObject(this.#store, name, signal)
+    const sealed = await readObject(this.#store, name, signal).catch((error: unknown) => {
+      if (!(error instanceof AkashiError) || error.code !== 'not_found') throw error
+      throw damagedObject(user, `the data key that it names, ${id}, is not there`)
+    })
     const key = await decrypt(name, sealed, this.#who.identities)
     if (key.id !== id) throw damagedObject(name, 'it holds another key')
     this.#known.set(id, key)
@@ -63,7 +69,7 @@ export class DataKeys {
     let count = 0
     for await (const { key: name } of this.#store.list(dataKeyPrefix(this.#systemId))) {
       const id = name.slice(name.lastIndexOf('/') + 1, -'.age'.length)
-      await this.#put(await this.open(id, signal), signal)
+      await this.#put(await this.open(id, name, signal), signal)
       count += 1
     }
     return count

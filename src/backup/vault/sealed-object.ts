@@ -36,7 +36,7 @@ export async function readSealed(
   const { kind, name } = object
   const bytes = await readObject(store, name, signal)
   const { header, length } = decodeHeader(name, kind, bytes)
-  const key = await keys.open(header.keyId, signal)
+  const key = await keys.open(header.keyId, name, signal)
   const cipher = objectCipher(key.secret, header.salt, name)
   const data: Buffer[] = []
   let at = length
