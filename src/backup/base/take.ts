@@ -54,11 +54,16 @@ export async function takeBackup(
   const before = await readServerFacts(source.database, signal)
   assertPossible(before, kind)
   const id = newId(before.now, kind)
-  const replication = await openReplication(source.url, {
-    applicationName: 'akashi backup',
-    ...(signal === undefined ? {} : { signal }),
-  })
+  const connection = { applicationName: 'akashi backup', ...(signal === undefined ? {} : { signal }) }
+  const cleanup = new AsyncDisposableStack()
   try {
+    const holder = await openReplication(source.url, connection)
+    cleanup.defer(() => holder.close())
+    // The stream acknowledges WAL that this backup is still to read: without a slot of its own, the next
+    // checkpoint could remove it.
+    await holder.createSlot(`akashi_${id.replaceAll(/[^a-z0-9]/g, '_')}`, { temporary: true })
+    const replication = await openReplication(source.url, connection)
+    cleanup.defer(() => replication.close())
     if (parent !== undefined) await uploadParent(vault, replication, parent, signal)
     const backup = await replication.baseBackup({
       label: `akashi ${id}`,
@@ -67,7 +72,7 @@ export async function takeBackup(
     })
     return await store(vault, source, backup, { ...options, id, before })
   } finally {
-    await replication.close()
+    await cleanup.disposeAsync()
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { aborted, type Logger } from '../../foundation/index.ts'
 import { identify, runBackup } from '../base/run.ts'
 import type { BackupSource } from '../base/take.ts'
@@ -6,6 +7,9 @@ import { stretchesOf } from '../catalog/window.ts'
 import type { Vault } from '../vault/vault.ts'
 import { coverageOf } from './pieces.ts'
 import { type StreamEvent, type StreamOptions, streamWal } from './stream.ts'
+
+/** Milliseconds before a full backup that failed is tried again. */
+const RETRY_MS = 60_000
 
 /**
  * Streams WAL until the signal, and takes a full backup whenever the stream is of no use without one: at the
@@ -31,16 +35,32 @@ export async function protectCluster(
     }
     onEvent(event)
   }
-  const ensuring = Promise.race([flushed.promise, aborted(alive)])
-    .then(() => (alive.aborted ? undefined : ensureBase(vault, source, alive, log)))
-    .catch((error: unknown) => {
-      if (!alive.aborted) log.error({ err: error }, 'a full backup failed')
-    })
+  const ensuring = Promise.race([flushed.promise, aborted(alive)]).then(() =>
+    untilBased(vault, source, alive, log),
+  )
   try {
     await streamWal(vault, source, { ...options, onEvent: tell })
   } finally {
     ended.abort()
     await ensuring
+  }
+}
+
+/** A stream without a backup to start from brings nothing back: tried until it succeeds. */
+async function untilBased(
+  vault: Vault,
+  source: BackupSource,
+  signal: AbortSignal,
+  log: Pick<Logger, 'info' | 'error'>,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      return await ensureBase(vault, source, signal, log)
+    } catch (error) {
+      if (signal.aborted) return
+      log.error({ err: error }, 'a full backup failed; WAL alone brings nothing back')
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined)
+    }
   }
 }
 

@@ -64,9 +64,10 @@ export class Replication {
     }
   }
 
-  /** Makes a physical slot that keeps WAL from now on. */
-  async createSlot(name: string): Promise<void> {
-    await this.#run(`CREATE_REPLICATION_SLOT ${quoteName(name)} PHYSICAL RESERVE_WAL`)
+  /** Makes a physical slot that keeps WAL from the last checkpoint on; a temporary one goes with this connection. */
+  async createSlot(name: string, options: { readonly temporary?: boolean } = {}): Promise<void> {
+    const temporary = options.temporary === true ? 'TEMPORARY ' : ''
+    await this.#run(`CREATE_REPLICATION_SLOT ${quoteName(name)} ${temporary}PHYSICAL RESERVE_WAL`)
   }
 
   async dropSlot(name: string): Promise<void> {
