@@ -9,6 +9,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   verify: async () => (await import('./verify.ts')).verify,
   ingest: async () => (await import('./ingest.ts')).ingest,
   start: async () => (await import('./start.ts')).start,
+  backup: async () => (await import('./backup.ts')).backup,
+  restore: async () => (await import('./restore.ts')).restore,
 }
 
 const { values, positionals } = parseArgs({
