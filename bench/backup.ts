@@ -21,7 +21,7 @@ async function readToNowhere(url: string): Promise<void> {
   const replication = await openReplication(url, { applicationName: 'akashi bench' })
   try {
     const backup = await replication.baseBackup({ label: 'bench', wal: true })
-    for await (const _ of backup.parts) continue
+    for await (const _ of backup.parts);
   } finally {
     await replication.close()
   }

@@ -10,7 +10,7 @@ const PACK_BYTES = 16 * 1024 * 1024
 /** Frames that are compressed at the same time. */
 const FRAMES_IN_FLIGHT = 4
 /** Packs that are put at the same time; each is held in memory until then. */
-const PACKS_IN_FLIGHT = 2
+const PACKS_IN_FLIGHT = 1
 
 /** A pack, as the index knows it. */
 export interface PackEntry {
@@ -42,6 +42,8 @@ export class PackWriter {
   readonly #place: { readonly systemId: string; readonly id: string }
   readonly #signal: AbortSignal | undefined
   #frame = Buffer.allocUnsafe(FRAME_BYTES)
+  /** Frames are used again: a new one for each would leave a backup's worth of garbage. */
+  readonly #spare: Buffer<ArrayBuffer>[] = []
   #filled = 0
   #frames = 0
   #pack: OpenPack | undefined
@@ -97,10 +99,13 @@ export class PackWriter {
 
   async #cut(): Promise<void> {
     const raw = this.#frame.subarray(0, this.#filled)
-    this.#frame = Buffer.allocUnsafe(FRAME_BYTES)
+    const frame = this.#frame
+    this.#frame = this.#spare.pop() ?? Buffer.allocUnsafe(FRAME_BYTES)
     this.#filled = 0
     const pack = this.#openPack()
-    const sealed = sealFrame(pack.cipher, this.#frames - pack.firstFrame, false, raw)
+    const sealed = sealFrame(pack.cipher, this.#frames - pack.firstFrame, false, raw).finally(() =>
+      this.#spare.push(frame),
+    )
     // Awaited in order below; until then a failure is nobody's.
     sealed.catch(() => undefined)
     this.#frames += 1
@@ -152,7 +157,7 @@ export class PackWriter {
   }
 
   async #put({ name, salt, firstFrame, offsets, parts }: OpenPack): Promise<void> {
-    const { size, sha256 } = await putWithRetries(this.#store, name, Buffer.concat(parts), this.#signal)
+    const { size, sha256 } = await putWithRetries(this.#store, name, parts, this.#signal)
     this.#packs.push({ name, salt: salt.toString('hex'), size, sha256, firstFrame, offsets })
   }
 }

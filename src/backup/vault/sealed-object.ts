@@ -23,7 +23,7 @@ export async function putSealed(
     const sealed = await sealFrame(cipher, number, number === frames - 1, raw)
     parts.push(lengthOf(sealed), sealed)
   }
-  return putWithRetries(store, name, Buffer.concat(parts), signal)
+  return putWithRetries(store, name, parts, signal)
 }
 
 /** @throws not_found, integrity naming the object, forbidden */

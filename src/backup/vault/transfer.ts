@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectHead, ObjectStore } from '../../object-store/index.ts'
@@ -13,13 +14,13 @@ const PUT_TIMEOUT_MS = 60_000
 export async function putWithRetries(
   store: ObjectStore,
   name: string,
-  body: Uint8Array,
+  body: Uint8Array | readonly Uint8Array[],
   signal?: AbortSignal,
 ): Promise<ObjectHead> {
   for (let attempt = 1; ; attempt += 1) {
     const limit = AbortSignal.timeout(PUT_TIMEOUT_MS)
     try {
-      return await store.put(name, body, {
+      return await store.put(name, body instanceof Uint8Array ? body : Readable.from(body), {
         signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
       })
     } catch (error) {
