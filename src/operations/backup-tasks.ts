@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type BackupManifest,
   type BackupSource,
@@ -18,6 +19,9 @@ import type { Task } from './schedule/index.ts'
 
 /** Milliseconds between two attempts to stream after the server or the store went away. */
 const STREAM_RETRY_MS = 1_000
+
+/** Milliseconds between two looks whether a server that allows no backup does so now. */
+const OBSTACLE_RETRY_MS = 300_000
 
 export interface BackupParts {
   readonly keyring: Keyring
@@ -128,6 +132,7 @@ export function backupLoop(
       if (obstacle !== undefined) {
         if (!told) log.warn({ reason: obstacle }, 'WAL is not streamed')
         told = true
+        await sleep(OBSTACLE_RETRY_MS, undefined, { signal: context.signal }).catch(() => undefined)
         return
       }
       const vault = await openClusterVault(options, database, context.signal)

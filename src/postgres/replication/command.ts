@@ -16,11 +16,22 @@ export type Answer =
   | { readonly kind: 'complete' }
   | { readonly kind: 'copyIn' }
   | { readonly kind: 'copyBoth' }
+  /** The bytes are there until the next answer is asked for: their memory is used again. */
   | { readonly kind: 'copy'; readonly data: Buffer }
   | { readonly kind: 'copyDone' }
 
 /** Bytes that wait for the reader before the socket is paused: the driver itself would take in everything. */
-const HIGH_WATER_BYTES = 1024 * 1024
+const HIGH_WATER_BYTES = 512 * 1024
+
+/** Memory that waiting bytes lie in, several messages together; new memory for each would be a backup's worth of garbage. */
+const SLAB_BYTES = 1024 * 1024
+
+interface Slab {
+  readonly memory: Buffer
+  used: number
+  /** Messages in it that were not read yet. */
+  waiting: number
+}
 
 interface DataRow {
   readonly fields: readonly (string | Buffer | null)[]
@@ -33,7 +44,9 @@ interface DataRow {
 export class Command implements Submittable, AsyncIterable<Answer> {
   readonly #text: string
   readonly #client: Client
-  #queue: Answer[] = []
+  #queue: { readonly answer: Answer; readonly slab?: Slab }[] = []
+  #slab: Slab = newSlab(SLAB_BYTES)
+  #spare: Slab | undefined
   #bytes = 0
   #paused = false
   #ended = false
@@ -75,8 +88,13 @@ export class Command implements Submittable, AsyncIterable<Answer> {
 
   handleCopyData({ chunk }: { readonly chunk: Buffer }): void {
     // The parser reuses its buffer.
+    const slab = this.#slabFor(chunk.length)
+    const data = slab.memory.subarray(slab.used, slab.used + chunk.length)
+    chunk.copy(data)
+    slab.used += chunk.length
+    slab.waiting += 1
     this.#bytes += chunk.length
-    this.#add({ kind: 'copy', data: Buffer.from(chunk) })
+    this.#add({ kind: 'copy', data }, slab)
     if (this.#bytes > HIGH_WATER_BYTES && !this.#paused) {
       this.#paused = true
       this.#client.connection.stream.pause()
@@ -97,9 +115,10 @@ export class Command implements Submittable, AsyncIterable<Answer> {
       while (this.#queue.length > 0) {
         const answers = this.#queue
         this.#queue = []
-        for (const answer of answers) {
+        for (const { answer, slab } of answers) {
           yield answer
           if (answer.kind === 'copy') this.#consumed(answer.data.length)
+          if (slab !== undefined) this.#release(slab)
         }
       }
       if (this.#failure !== undefined) throw this.#failure
@@ -118,8 +137,24 @@ export class Command implements Submittable, AsyncIterable<Answer> {
     }
   }
 
-  #add(answer: Answer): void {
-    this.#queue.push(answer)
+  #slabFor(bytes: number): Slab {
+    if (this.#slab.used + bytes > this.#slab.memory.length) {
+      this.#slab = this.#spare ?? newSlab(Math.max(SLAB_BYTES, bytes))
+      this.#spare = undefined
+      if (bytes > this.#slab.memory.length) this.#slab = newSlab(bytes)
+    }
+    return this.#slab
+  }
+
+  #release(slab: Slab): void {
+    slab.waiting -= 1
+    if (slab.waiting > 0) return
+    slab.used = 0
+    if (slab !== this.#slab) this.#spare = slab
+  }
+
+  #add(answer: Answer, slab?: Slab): void {
+    this.#queue.push(slab === undefined ? { answer } : { answer, slab })
     this.#signal()
   }
 
@@ -135,4 +170,8 @@ export class Command implements Submittable, AsyncIterable<Answer> {
     this.#wake = undefined
     wake?.()
   }
+}
+
+function newSlab(bytes: number): Slab {
+  return { memory: Buffer.allocUnsafeSlow(bytes), used: 0, waiting: 0 }
 }
