@@ -101,7 +101,9 @@ describe('a cluster in the store', () => {
     expect((await refusal('FFFF/0')).code).toBe('conflict')
     expect((await refusal('99999999')).code).toBe('conflict')
     expect((await refusal('no-such-point')).code).toBe('conflict')
-    expect((await refusal('2026-13-41')).code).toBe('invalid_input')
+    for (const nonsense of ['2026-13-41', '2026-02-30', '']) {
+      expect((await refusal(nonsense)).code).toBe('invalid_input')
+    }
   })
 
   it('reaches the latest restorable moment itself, and one millisecond later is refused', async () => {

@@ -44,6 +44,8 @@ function parseTime(text: string): bigint | undefined {
   const offset = /^[+-]\d{2}$/.test(zone) ? `${zone}:00` : zone.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2')
   const ms = Date.parse(`${date}T${time}${offset.toUpperCase()}`)
   if (date === undefined || Number.isNaN(ms)) return undefined
+  // 30 February would silently be a day in March.
+  if (!new Date(`${date}T00:00:00Z`).toISOString().startsWith(date)) return undefined
   return BigInt(ms) * 1000n + BigInt(fraction.padEnd(MICROSECOND_DIGITS, '0'))
 }
 

@@ -138,12 +138,13 @@ export interface RestoredCluster extends Restored {
 
 /** Restores into a folder of its own and starts a server on it. */
 export async function restoreTo(vault: Vault, at: string): Promise<RestoredCluster> {
+  const target = parseTarget(at)
   const dataDir = await mkdtemp(join(tmpdir(), 'akashi-restored-'))
   await chmod(dataDir, 0o711)
   try {
     const folder = await openRestoreFolder(dataDir)
     const restored = await restoreCluster(vault, folder, {
-      target: parseTarget(at),
+      target,
       walFetch: 'exit 200',
     }).finally(() => folder.close())
     const server = await startEmbedded({ dataDir, port: 0, settings: { fsync: 'off' } })
