@@ -481,6 +481,8 @@ begin
     raise exception 'there is no such upload under way' using errcode = 'no_data_found';
   end if;
   if finished.message_id is not null then
+    update chat.messages m set message_type = case when finished.mime_type like 'image/%' then 'image' else 'file' end
+    where m.id = finished.message_id and m.created_at = chat.message_time(finished.message_id);
     perform chat.append_event(finished.room_id, 'message_edited', finished.message_id, finished.user_id);
   end if;
   return finished;

@@ -15,6 +15,7 @@ create role akashi_reader login;
 create role akashi_security_admin login;
 
 create role akashi_worker login;
+grant akashi_app to akashi_worker;
 
 -- Schemas
 
@@ -25,6 +26,7 @@ grant usage on schema archive to akashi_worker;
 create schema audit authorization akashi_owner;
 comment on schema audit is 'The audit trail and its ledger.';
 grant usage on schema audit to akashi_app;
+grant usage on schema audit to akashi_policy;
 grant usage on schema audit to akashi_reader;
 grant usage on schema audit to akashi_security_admin;
 grant usage on schema audit to akashi_worker;
@@ -46,6 +48,9 @@ grant usage on schema chat to akashi_worker;
 
 create schema keys authorization akashi_owner;
 comment on schema keys is 'Ids of keys that live outside the database.';
+grant usage on schema keys to akashi_app;
+grant usage on schema keys to akashi_policy;
+grant usage on schema keys to akashi_security_admin;
 grant usage on schema keys to akashi_worker;
 
 create schema lifecycle authorization akashi_owner;
@@ -81,9 +86,12 @@ alter type lifecycle.partition_action owner to akashi_owner;
 create sequence audit.audit_logs_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 alter sequence audit.audit_logs_seq owner to akashi_owner;
 
+create sequence auth.login_attempts_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
+alter sequence auth.login_attempts_seq owner to akashi_owner;
+grant usage on sequence auth.login_attempts_seq to akashi_app;
+
 create sequence security.security_events_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 alter sequence security.security_events_seq owner to akashi_owner;
-grant usage on sequence security.security_events_seq to akashi_app;
 grant usage on sequence security.security_events_seq to akashi_worker;
 
 -- Tables
@@ -145,10 +153,12 @@ CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.audit_
 alter table audit.audit_logs enable always trigger refuse_change;
 alter table audit.audit_logs enable row level security;
 alter table audit.audit_logs force row level security;
+create policy audit_logs_policy on audit.audit_logs for select to akashi_policy using (true);
 create policy audit_logs_record on audit.audit_logs for insert to akashi_owner with check (true);
 create policy audit_logs_self on audit.audit_logs for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND context_verified));
 create policy audit_logs_staff on audit.audit_logs for select to akashi_security_admin, akashi_worker using (true);
 grant select on audit.audit_logs to akashi_app;
+grant select on audit.audit_logs to akashi_policy;
 grant select on audit.audit_logs to akashi_security_admin;
 grant select on audit.audit_logs to akashi_worker;
 
@@ -351,6 +361,123 @@ create policy witnesses_read on audit.witnesses for select to akashi_security_ad
 grant select on audit.witnesses to akashi_security_admin;
 grant select on audit.witnesses to akashi_worker;
 
+create table auth.api_keys (
+  id uuid default gen_random_uuid() not null,
+  name character varying(255) not null,
+  key_hash character varying(255) not null,
+  key_prefix character varying(10) not null,
+  service_name character varying(255) not null,
+  tier character varying(20) not null,
+  permissions jsonb default '[]'::jsonb not null,
+  user_id uuid,
+  service_account_id uuid,
+  replaces uuid,
+  expires_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  is_active boolean default true not null,
+  revoked_at timestamp with time zone,
+  created_by uuid,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  last_modified_by text,
+  constraint api_keys_created_by_fkey FOREIGN KEY (created_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint api_keys_key_hash_check CHECK (((key_hash)::text ~ '^[0-9a-f]{64}$'::text)),
+  constraint api_keys_key_hash_key UNIQUE (key_hash),
+  constraint api_keys_key_prefix_check CHECK (((key_prefix)::text ~ '^[0-9A-Za-z]{10}$'::text)),
+  constraint api_keys_name_check CHECK (((name)::text <> ''::text)),
+  constraint api_keys_owner_check CHECK ((num_nonnulls(user_id, service_account_id) = 1)),
+  constraint api_keys_permissions_check CHECK ((jsonb_typeof(permissions) = 'array'::text)),
+  constraint api_keys_pkey PRIMARY KEY (id),
+  constraint api_keys_replaces_fkey FOREIGN KEY (replaces) REFERENCES auth.api_keys(id) ON DELETE SET NULL,
+  constraint api_keys_revoked_check CHECK ((is_active = (revoked_at IS NULL))),
+  constraint api_keys_service_account_id_fkey FOREIGN KEY (service_account_id) REFERENCES auth.service_accounts(id) ON DELETE CASCADE,
+  constraint api_keys_service_name_check CHECK (((service_name)::text <> ''::text)),
+  constraint api_keys_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[]))),
+  constraint api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.api_keys owner to akashi_owner;
+comment on column auth.api_keys.key_hash is 'SHA-256 of the whole key, in hex; the key itself is shown once and kept nowhere.';
+comment on column auth.api_keys.key_prefix is 'The ten characters after akashi_: says which key it is, opens nothing.';
+comment on column auth.api_keys.permissions is 'Scopes as resource:action; what counts is what the owner has of them at each use.';
+comment on column auth.api_keys.replaces is 'The key that this one was made to replace by rotation.';
+comment on column auth.api_keys.last_used_at is 'Written in batches, so up to a minute late.';
+CREATE INDEX api_keys_created_by_idx ON auth.api_keys USING btree (created_by) WHERE (created_by IS NOT NULL);
+CREATE INDEX api_keys_expires_at_idx ON auth.api_keys USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX api_keys_key_prefix_idx ON auth.api_keys USING btree (key_prefix);
+CREATE INDEX api_keys_replaces_idx ON auth.api_keys USING btree (replaces) WHERE (replaces IS NOT NULL);
+CREATE INDEX api_keys_service_account_id_idx ON auth.api_keys USING btree (service_account_id) WHERE (service_account_id IS NOT NULL);
+CREATE INDEX api_keys_service_name_idx ON auth.api_keys USING btree (service_name);
+CREATE INDEX api_keys_user_id_idx ON auth.api_keys USING btree (user_id) WHERE (user_id IS NOT NULL);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.api_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table auth.api_keys enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.api_keys REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table auth.api_keys enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.api_keys FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table auth.api_keys enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.api_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table auth.api_keys enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_tier BEFORE UPDATE ON auth.api_keys FOR EACH ROW EXECUTE FUNCTION auth.keep_tier();
+alter table auth.api_keys enable always trigger keep_tier;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.api_keys FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.api_keys enable row level security;
+alter table auth.api_keys force row level security;
+create policy api_keys_app on auth.api_keys for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('api_keys:read'::text) AS has_permission)));
+create policy api_keys_owner on auth.api_keys for all to akashi_owner using (true) with check (true);
+create policy api_keys_policy on auth.api_keys for select to akashi_policy using (true);
+create policy api_keys_staff on auth.api_keys for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.api_keys to akashi_policy;
+grant select (id) on auth.api_keys to akashi_app;
+grant select (id) on auth.api_keys to akashi_security_admin;
+grant select (id) on auth.api_keys to akashi_worker;
+grant select (name) on auth.api_keys to akashi_app;
+grant select (name) on auth.api_keys to akashi_security_admin;
+grant select (name) on auth.api_keys to akashi_worker;
+grant select (key_prefix) on auth.api_keys to akashi_app;
+grant select (key_prefix) on auth.api_keys to akashi_security_admin;
+grant select (key_prefix) on auth.api_keys to akashi_worker;
+grant select (service_name) on auth.api_keys to akashi_app;
+grant select (service_name) on auth.api_keys to akashi_security_admin;
+grant select (service_name) on auth.api_keys to akashi_worker;
+grant select (tier) on auth.api_keys to akashi_app;
+grant select (tier) on auth.api_keys to akashi_security_admin;
+grant select (tier) on auth.api_keys to akashi_worker;
+grant select (permissions) on auth.api_keys to akashi_app;
+grant select (permissions) on auth.api_keys to akashi_security_admin;
+grant select (permissions) on auth.api_keys to akashi_worker;
+grant select (user_id) on auth.api_keys to akashi_app;
+grant select (user_id) on auth.api_keys to akashi_security_admin;
+grant select (user_id) on auth.api_keys to akashi_worker;
+grant select (service_account_id) on auth.api_keys to akashi_app;
+grant select (service_account_id) on auth.api_keys to akashi_security_admin;
+grant select (service_account_id) on auth.api_keys to akashi_worker;
+grant select (replaces) on auth.api_keys to akashi_app;
+grant select (replaces) on auth.api_keys to akashi_security_admin;
+grant select (replaces) on auth.api_keys to akashi_worker;
+grant select (expires_at) on auth.api_keys to akashi_app;
+grant select (expires_at) on auth.api_keys to akashi_security_admin;
+grant select (expires_at) on auth.api_keys to akashi_worker;
+grant select (last_used_at) on auth.api_keys to akashi_app;
+grant select (last_used_at) on auth.api_keys to akashi_security_admin;
+grant select (last_used_at) on auth.api_keys to akashi_worker;
+grant select (is_active) on auth.api_keys to akashi_app;
+grant select (is_active) on auth.api_keys to akashi_security_admin;
+grant select (is_active) on auth.api_keys to akashi_worker;
+grant select (revoked_at) on auth.api_keys to akashi_app;
+grant select (revoked_at) on auth.api_keys to akashi_security_admin;
+grant select (revoked_at) on auth.api_keys to akashi_worker;
+grant select (created_by) on auth.api_keys to akashi_app;
+grant select (created_by) on auth.api_keys to akashi_security_admin;
+grant select (created_by) on auth.api_keys to akashi_worker;
+grant select (created_at) on auth.api_keys to akashi_app;
+grant select (created_at) on auth.api_keys to akashi_security_admin;
+grant select (created_at) on auth.api_keys to akashi_worker;
+grant select (updated_at) on auth.api_keys to akashi_app;
+grant select (updated_at) on auth.api_keys to akashi_security_admin;
+grant select (updated_at) on auth.api_keys to akashi_worker;
+grant select (last_modified_by) on auth.api_keys to akashi_app;
+grant select (last_modified_by) on auth.api_keys to akashi_security_admin;
+grant select (last_modified_by) on auth.api_keys to akashi_worker;
+
 create table auth.context_keys (
   id text not null,
   inner_key bytea not null,
@@ -368,13 +495,695 @@ create policy context_keys_owner on auth.context_keys for all to akashi_owner us
 create policy context_keys_verify on auth.context_keys for select to akashi_policy using (true);
 grant select on auth.context_keys to akashi_policy;
 
+create table auth.local_credentials (
+  user_id uuid not null,
+  password_hash text not null,
+  must_change boolean default false not null,
+  expires_at timestamp with time zone,
+  changed_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint local_credentials_password_hash_check CHECK ((password_hash ~ '^\$(argon2id|2[aby])\$'::text)),
+  constraint local_credentials_pkey PRIMARY KEY (user_id),
+  constraint local_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.local_credentials owner to akashi_owner;
+comment on table auth.local_credentials is 'The password of a local account, beside users so that no reader of a person reads it.';
+comment on column auth.local_credentials.password_hash is 'argon2id in PHC form; bcrypt only until the next login.';
+comment on column auth.local_credentials.expires_at is 'End of a one-time password; null for one that the person chose.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.local_credentials REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.local_credentials enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.local_credentials REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.local_credentials enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.local_credentials FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.local_credentials enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.local_credentials REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.local_credentials enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.local_credentials FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.local_credentials enable row level security;
+alter table auth.local_credentials force row level security;
+create policy local_credentials_owner on auth.local_credentials for all to akashi_owner using (true) with check (true);
+create policy local_credentials_policy on auth.local_credentials for select to akashi_policy using (true);
+create policy local_credentials_self on auth.local_credentials for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy local_credentials_staff on auth.local_credentials for select to akashi_security_admin using (true);
+grant select on auth.local_credentials to akashi_policy;
+grant select (user_id) on auth.local_credentials to akashi_app;
+grant select (user_id) on auth.local_credentials to akashi_security_admin;
+grant select (must_change) on auth.local_credentials to akashi_app;
+grant select (must_change) on auth.local_credentials to akashi_security_admin;
+grant select (expires_at) on auth.local_credentials to akashi_app;
+grant select (expires_at) on auth.local_credentials to akashi_security_admin;
+grant select (changed_at) on auth.local_credentials to akashi_app;
+grant select (changed_at) on auth.local_credentials to akashi_security_admin;
+grant select (created_at) on auth.local_credentials to akashi_app;
+grant select (created_at) on auth.local_credentials to akashi_security_admin;
+grant select (updated_at) on auth.local_credentials to akashi_app;
+grant select (updated_at) on auth.local_credentials to akashi_security_admin;
+
+create table auth.login_attempts (
+  id uuid default uuidv7() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  seq bigint default nextval('auth.login_attempts_seq'::regclass) not null,
+  xid xid8 default pg_current_xact_id() not null,
+  salt bytea default uuid_send(gen_random_uuid()) not null,
+  user_id uuid,
+  issuer character varying(255),
+  identifier_hash bytea,
+  method character varying(20) not null,
+  result character varying(20) not null,
+  failure_reason character varying(50),
+  counted boolean default true not null,
+  ip_address inet,
+  user_agent text,
+  session_id uuid,
+  request_id text,
+  trace_id text,
+  tenant_id text,
+  constraint login_attempts_finite CHECK (isfinite(created_at)),
+  constraint login_attempts_method_check CHECK (((method)::text = ANY ((ARRAY['password'::character varying, 'totp'::character varying, 'recovery_code'::character varying, 'oidc'::character varying, 'bearer'::character varying])::text[]))),
+  constraint login_attempts_pkey PRIMARY KEY (id, created_at),
+  constraint login_attempts_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying, 'denied'::character varying])::text[])))
+) partition by RANGE (created_at);
+alter table auth.login_attempts owner to akashi_owner;
+comment on table auth.login_attempts is 'Append-only; sealed into the ledger login_attempts; kept 6 months.';
+comment on column auth.login_attempts.identifier_hash is 'Keyed digest of the name that was typed: it may be a person''s, or a password typed in the wrong field.';
+comment on column auth.login_attempts.result is 'denied: refused before a credential was looked at, e.g. locked or not allowed by policy.';
+comment on column auth.login_attempts.counted is 'Whether it counts towards a lockout; what policy denied never does.';
+CREATE INDEX login_attempts_identifier_idx ON ONLY auth.login_attempts USING btree (identifier_hash, created_at DESC) WHERE (identifier_hash IS NOT NULL);
+CREATE INDEX login_attempts_ip_idx ON ONLY auth.login_attempts USING btree (ip_address, created_at DESC);
+CREATE INDEX login_attempts_order_idx ON ONLY auth.login_attempts USING btree (xid, seq);
+CREATE INDEX login_attempts_user_idx ON ONLY auth.login_attempts USING btree (user_id, created_at DESC) WHERE (user_id IS NOT NULL);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON auth.login_attempts FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table auth.login_attempts enable always trigger refuse_change;
+alter table auth.login_attempts enable row level security;
+alter table auth.login_attempts force row level security;
+create policy login_attempts_app on auth.login_attempts for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('audit_logs:read'::text) AS has_permission)));
+create policy login_attempts_owner on auth.login_attempts for all to akashi_owner using (true) with check (true);
+create policy login_attempts_policy on auth.login_attempts for select to akashi_policy using (true);
+create policy login_attempts_record on auth.login_attempts for insert to akashi_app with check (true);
+create policy login_attempts_staff on auth.login_attempts for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.login_attempts to akashi_app;
+grant select on auth.login_attempts to akashi_policy;
+grant select on auth.login_attempts to akashi_security_admin;
+grant select on auth.login_attempts to akashi_worker;
+grant insert (user_id) on auth.login_attempts to akashi_app;
+grant insert (issuer) on auth.login_attempts to akashi_app;
+grant insert (identifier_hash) on auth.login_attempts to akashi_app;
+grant insert (method) on auth.login_attempts to akashi_app;
+grant insert (result) on auth.login_attempts to akashi_app;
+grant insert (failure_reason) on auth.login_attempts to akashi_app;
+grant insert (counted) on auth.login_attempts to akashi_app;
+grant insert (ip_address) on auth.login_attempts to akashi_app;
+grant insert (user_agent) on auth.login_attempts to akashi_app;
+grant insert (session_id) on auth.login_attempts to akashi_app;
+grant insert (request_id) on auth.login_attempts to akashi_app;
+grant insert (trace_id) on auth.login_attempts to akashi_app;
+grant insert (tenant_id) on auth.login_attempts to akashi_app;
+
+create table auth.login_throttles (
+  key bytea not null,
+  failures integer default 0 not null,
+  window_started timestamp with time zone default clock_timestamp() not null,
+  locked_until timestamp with time zone,
+  announced boolean default false not null,
+  expires_at timestamp with time zone not null,
+  constraint login_throttles_failures_check CHECK ((failures >= 0)),
+  constraint login_throttles_key_check CHECK ((octet_length(key) = 32)),
+  constraint login_throttles_pkey PRIMARY KEY (key)
+);
+alter table auth.login_throttles owner to akashi_owner;
+comment on table auth.login_throttles is 'Counters that live for minutes; the record of each attempt is auth.login_attempts.';
+comment on column auth.login_throttles.key is 'SHA-256 of what is counted.';
+comment on column auth.login_throttles.announced is 'The event account_locked was recorded for this lock.';
+CREATE INDEX login_throttles_expires_idx ON auth.login_throttles USING btree (expires_at);
+alter table auth.login_throttles enable row level security;
+alter table auth.login_throttles force row level security;
+create policy login_throttles_owner on auth.login_throttles for all to akashi_owner using (true) with check (true);
+
+create table auth.mfa_factors (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  factor_type character varying(20) default 'totp'::character varying not null,
+  label character varying(100),
+  secret bytea not null,
+  last_used_step bigint default '-1'::integer not null,
+  confirmed_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint mfa_factors_pkey PRIMARY KEY (id),
+  constraint mfa_factors_secret_check CHECK ((octet_length(secret) > 0)),
+  constraint mfa_factors_type_check CHECK (((factor_type)::text = 'totp'::text)),
+  constraint mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.mfa_factors owner to akashi_owner;
+comment on column auth.mfa_factors.secret is 'Ciphertext under the person''s key, bound to table, column and row.';
+comment on column auth.mfa_factors.last_used_step is 'Time step of the last code that was taken; it only grows, so no code works twice.';
+comment on column auth.mfa_factors.confirmed_at is 'When a code was first shown; before that the factor counts for nothing.';
+CREATE INDEX mfa_factors_user_idx ON auth.mfa_factors USING btree (user_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.mfa_factors REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table auth.mfa_factors enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.mfa_factors REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table auth.mfa_factors enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.mfa_factors FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table auth.mfa_factors enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.mfa_factors REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table auth.mfa_factors enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_step BEFORE UPDATE ON auth.mfa_factors FOR EACH ROW EXECUTE FUNCTION auth.keep_step();
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.mfa_factors FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.mfa_factors enable row level security;
+alter table auth.mfa_factors force row level security;
+create policy mfa_factors_owner on auth.mfa_factors for all to akashi_owner using (true) with check (true);
+create policy mfa_factors_policy on auth.mfa_factors for select to akashi_policy using (true);
+create policy mfa_factors_self on auth.mfa_factors for all to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy mfa_factors_staff on auth.mfa_factors for select to akashi_security_admin using (true);
+grant delete, insert, select on auth.mfa_factors to akashi_app;
+grant select on auth.mfa_factors to akashi_policy;
+grant select (id) on auth.mfa_factors to akashi_security_admin;
+grant select (user_id) on auth.mfa_factors to akashi_security_admin;
+grant select (factor_type) on auth.mfa_factors to akashi_security_admin;
+grant update (label) on auth.mfa_factors to akashi_app;
+grant select (label) on auth.mfa_factors to akashi_security_admin;
+grant update (last_used_step) on auth.mfa_factors to akashi_app;
+grant update (confirmed_at) on auth.mfa_factors to akashi_app;
+grant select (confirmed_at) on auth.mfa_factors to akashi_security_admin;
+grant update (last_used_at) on auth.mfa_factors to akashi_app;
+grant select (last_used_at) on auth.mfa_factors to akashi_security_admin;
+grant select (created_at) on auth.mfa_factors to akashi_security_admin;
+grant select (updated_at) on auth.mfa_factors to akashi_security_admin;
+
+create table auth.password_history (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  password_hash text not null,
+  created_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  constraint password_history_password_hash_check CHECK ((password_hash ~ '^\$(argon2id|2[aby])\$'::text)),
+  constraint password_history_pkey PRIMARY KEY (id),
+  constraint password_history_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.password_history owner to akashi_owner;
+comment on table auth.password_history is 'Passwords that were used before, so that policy can refuse them again.';
+CREATE INDEX password_history_user_idx ON auth.password_history USING btree (user_id, created_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.password_history REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.password_history enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.password_history REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.password_history enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.password_history FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.password_history enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.password_history REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table auth.password_history enable always trigger akashi_audit_update;
+alter table auth.password_history enable row level security;
+alter table auth.password_history force row level security;
+create policy password_history_owner on auth.password_history for all to akashi_owner using (true) with check (true);
+create policy password_history_policy on auth.password_history for select to akashi_policy using (true);
+grant select on auth.password_history to akashi_policy;
+
+create table auth.permissions (
+  id uuid default gen_random_uuid() not null,
+  resource character varying(255) not null,
+  action character varying(50) not null,
+  description text,
+  tier character varying(20) default 'system'::character varying not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint permissions_action_check CHECK (((action)::text = ANY ((ARRAY['read'::character varying, 'write'::character varying, 'delete'::character varying, 'admin'::character varying])::text[]))),
+  constraint permissions_pkey PRIMARY KEY (id),
+  constraint permissions_resource_action_key UNIQUE (resource, action),
+  constraint permissions_resource_check CHECK (((resource)::text ~ '^[a-z][a-z0-9_]*$'::text)),
+  constraint permissions_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
+);
+alter table auth.permissions owner to akashi_owner;
+comment on table auth.permissions is 'Written resource:action; the action admin holds read, write and delete of its resource.';
+comment on column auth.permissions.tier is 'The lowest tier of a role that may hold it.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.permissions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.permissions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.permissions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.permissions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.permissions enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_tier BEFORE UPDATE ON auth.permissions FOR EACH ROW EXECUTE FUNCTION auth.keep_tier();
+alter table auth.permissions enable always trigger keep_tier;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.permissions FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.permissions enable row level security;
+alter table auth.permissions force row level security;
+create policy permissions_owner on auth.permissions for all to akashi_owner using (true) with check (true);
+create policy permissions_policy on auth.permissions for select to akashi_policy using (true);
+create policy permissions_signed_in on auth.permissions for select to akashi_app using (((( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT auth.current_session_id() AS current_session_id) IS NOT NULL)));
+create policy permissions_staff on auth.permissions for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on auth.permissions to akashi_app;
+grant select on auth.permissions to akashi_policy;
+grant select on auth.permissions to akashi_reader;
+grant select on auth.permissions to akashi_security_admin;
+grant select on auth.permissions to akashi_worker;
+
+create table auth.privacy_consents (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  purpose character varying(100) not null,
+  decision character varying(20) not null,
+  document_version character varying(50) not null,
+  regulation character varying(20) not null,
+  ip_address inet,
+  user_agent text,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  constraint privacy_consents_decision_check CHECK (((decision)::text = ANY ((ARRAY['granted'::character varying, 'withdrawn'::character varying])::text[]))),
+  constraint privacy_consents_document_version_check CHECK (((document_version)::text <> ''::text)),
+  constraint privacy_consents_pkey PRIMARY KEY (id),
+  constraint privacy_consents_purpose_check CHECK (((purpose)::text ~ '^[a-z][a-z0-9_]*$'::text)),
+  constraint privacy_consents_regulation_check CHECK (((regulation)::text = ANY ((ARRAY['gdpr'::character varying, 'appi'::character varying, 'other'::character varying])::text[]))),
+  constraint privacy_consents_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.privacy_consents owner to akashi_owner;
+comment on table auth.privacy_consents is 'Each row is a decision and stays: the history is the record (S1 8.1).';
+comment on column auth.privacy_consents.document_version is 'Version of the text that was agreed to.';
+comment on column auth.privacy_consents.regulation is 'gdpr, or appi: Japan''s act on the protection of personal information.';
+CREATE INDEX privacy_consents_user_idx ON auth.privacy_consents USING btree (user_id, purpose, created_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.privacy_consents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table auth.privacy_consents enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.privacy_consents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table auth.privacy_consents enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.privacy_consents FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table auth.privacy_consents enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.privacy_consents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table auth.privacy_consents enable always trigger akashi_audit_update;
+alter table auth.privacy_consents enable row level security;
+alter table auth.privacy_consents force row level security;
+create policy privacy_consents_decide on auth.privacy_consents for insert to akashi_app with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy privacy_consents_owner on auth.privacy_consents for all to akashi_owner using (true) with check (true);
+create policy privacy_consents_policy on auth.privacy_consents for select to akashi_policy using (true);
+create policy privacy_consents_self on auth.privacy_consents for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('users:read'::text) AS has_permission)));
+create policy privacy_consents_staff on auth.privacy_consents for select to akashi_security_admin, akashi_worker using (true);
+grant insert, select on auth.privacy_consents to akashi_app;
+grant select on auth.privacy_consents to akashi_policy;
+grant select on auth.privacy_consents to akashi_security_admin;
+grant select on auth.privacy_consents to akashi_worker;
+
+create table auth.recovery_codes (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  code_hash bytea not null,
+  used_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  constraint recovery_codes_code_hash_check CHECK ((octet_length(code_hash) = 32)),
+  constraint recovery_codes_code_hash_key UNIQUE (code_hash),
+  constraint recovery_codes_pkey PRIMARY KEY (id),
+  constraint recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.recovery_codes owner to akashi_owner;
+comment on table auth.recovery_codes is 'One use each, in place of a second factor; SHA-256 of random codes.';
+CREATE INDEX recovery_codes_user_idx ON auth.recovery_codes USING btree (user_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.recovery_codes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table auth.recovery_codes enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.recovery_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table auth.recovery_codes enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.recovery_codes FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table auth.recovery_codes enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.recovery_codes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table auth.recovery_codes enable always trigger akashi_audit_update;
+alter table auth.recovery_codes enable row level security;
+alter table auth.recovery_codes force row level security;
+create policy recovery_codes_owner on auth.recovery_codes for all to akashi_owner using (true) with check (true);
+create policy recovery_codes_policy on auth.recovery_codes for select to akashi_policy using (true);
+create policy recovery_codes_self_make on auth.recovery_codes for insert to akashi_app with check (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (used_at IS NULL)));
+create policy recovery_codes_self_read on auth.recovery_codes for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy recovery_codes_self_remove on auth.recovery_codes for delete to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy recovery_codes_self_use on auth.recovery_codes for update to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (used_at IS NULL))) with check (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (used_at IS NOT NULL)));
+grant delete, insert, select on auth.recovery_codes to akashi_app;
+grant select on auth.recovery_codes to akashi_policy;
+grant update (used_at) on auth.recovery_codes to akashi_app;
+
+create table auth.role_permissions (
+  id uuid default gen_random_uuid() not null,
+  role_id uuid not null,
+  permission_id uuid not null,
+  granted_at timestamp with time zone default now() not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint role_permissions_permission_id_fkey FOREIGN KEY (permission_id) REFERENCES auth.permissions(id) ON DELETE CASCADE,
+  constraint role_permissions_pkey PRIMARY KEY (id),
+  constraint role_permissions_role_id_fkey FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE,
+  constraint role_permissions_role_id_permission_id_key UNIQUE (role_id, permission_id)
+);
+alter table auth.role_permissions owner to akashi_owner;
+CREATE INDEX role_permissions_permission_id_idx ON auth.role_permissions USING btree (permission_id, role_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.role_permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.role_permissions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.role_permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.role_permissions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.role_permissions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.role_permissions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.role_permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.role_permissions enable always trigger akashi_audit_update;
+CREATE TRIGGER check_role_permission BEFORE INSERT OR UPDATE ON auth.role_permissions FOR EACH ROW EXECUTE FUNCTION auth.check_role_permission();
+alter table auth.role_permissions enable always trigger check_role_permission;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.role_permissions FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.role_permissions enable row level security;
+alter table auth.role_permissions force row level security;
+create policy role_permissions_owner on auth.role_permissions for all to akashi_owner using (true) with check (true);
+create policy role_permissions_policy on auth.role_permissions for select to akashi_policy using (true);
+create policy role_permissions_signed_in on auth.role_permissions for select to akashi_app using (((( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT auth.current_session_id() AS current_session_id) IS NOT NULL)));
+create policy role_permissions_staff on auth.role_permissions for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on auth.role_permissions to akashi_app;
+grant select on auth.role_permissions to akashi_policy;
+grant select on auth.role_permissions to akashi_reader;
+grant select on auth.role_permissions to akashi_security_admin;
+grant select on auth.role_permissions to akashi_worker;
+
+create table auth.roles (
+  id uuid default gen_random_uuid() not null,
+  name character varying(100) not null,
+  description text,
+  tier character varying(20) not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint roles_name_check CHECK (((name)::text ~ '^[a-z][a-z0-9_]*$'::text)),
+  constraint roles_name_key UNIQUE (name),
+  constraint roles_pkey PRIMARY KEY (id),
+  constraint roles_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
+);
+alter table auth.roles owner to akashi_owner;
+CREATE INDEX roles_tier_idx ON auth.roles USING btree (tier);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.roles enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.roles enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.roles FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.roles enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.roles enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_tier BEFORE UPDATE ON auth.roles FOR EACH ROW EXECUTE FUNCTION auth.keep_tier();
+alter table auth.roles enable always trigger keep_tier;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.roles FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.roles enable row level security;
+alter table auth.roles force row level security;
+create policy roles_owner on auth.roles for all to akashi_owner using (true) with check (true);
+create policy roles_policy on auth.roles for select to akashi_policy using (true);
+create policy roles_signed_in on auth.roles for select to akashi_app using (((( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT auth.current_session_id() AS current_session_id) IS NOT NULL)));
+create policy roles_staff on auth.roles for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on auth.roles to akashi_app;
+grant select on auth.roles to akashi_policy;
+grant select on auth.roles to akashi_reader;
+grant select on auth.roles to akashi_security_admin;
+grant select on auth.roles to akashi_worker;
+
+create table auth.security_policies (
+  key text not null,
+  category text generated always as (split_part(key, '.'::text, 1)) stored not null,
+  value jsonb not null,
+  default_value jsonb not null,
+  value_type text not null,
+  minimum bigint,
+  maximum bigint,
+  allowed text[],
+  unit text,
+  description text not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint security_policies_default_check CHECK (auth.policy_value_fits(default_value, value_type, minimum, maximum, allowed)),
+  constraint security_policies_key_check CHECK ((key ~ '^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$'::text)),
+  constraint security_policies_pkey PRIMARY KEY (key),
+  constraint security_policies_value_check CHECK (auth.policy_value_fits(value, value_type, minimum, maximum, allowed)),
+  constraint security_policies_value_type_check CHECK ((value_type = ANY (ARRAY['boolean'::text, 'integer'::text, 'text'::text, 'text[]'::text])))
+);
+alter table auth.security_policies owner to akashi_owner;
+comment on table auth.security_policies is 'One row a rule; the defaults follow OWASP ASVS 5.0.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.security_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table auth.security_policies enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.security_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table auth.security_policies enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.security_policies FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table auth.security_policies enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.security_policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table auth.security_policies enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.security_policies FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.security_policies enable row level security;
+alter table auth.security_policies force row level security;
+create policy security_policies_owner on auth.security_policies for all to akashi_owner using (true) with check (true);
+create policy security_policies_policy on auth.security_policies for select to akashi_policy using (true);
+create policy security_policies_read on auth.security_policies for select to akashi_app, akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on auth.security_policies to akashi_app;
+grant select on auth.security_policies to akashi_policy;
+grant select on auth.security_policies to akashi_reader;
+grant select on auth.security_policies to akashi_security_admin;
+grant select on auth.security_policies to akashi_worker;
+
+create table auth.service_account_roles (
+  id uuid default gen_random_uuid() not null,
+  service_account_id uuid not null,
+  role_id uuid not null,
+  assigned_by uuid,
+  assigned_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint service_account_roles_assigned_by_fkey FOREIGN KEY (assigned_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint service_account_roles_pkey PRIMARY KEY (id),
+  constraint service_account_roles_role_id_fkey FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE,
+  constraint service_account_roles_service_account_id_fkey FOREIGN KEY (service_account_id) REFERENCES auth.service_accounts(id) ON DELETE CASCADE,
+  constraint service_account_roles_service_account_id_role_id_key UNIQUE (service_account_id, role_id)
+);
+alter table auth.service_account_roles owner to akashi_owner;
+CREATE INDEX service_account_roles_assigned_by_idx ON auth.service_account_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
+CREATE INDEX service_account_roles_role_id_idx ON auth.service_account_roles USING btree (role_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.service_account_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_account_roles enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.service_account_roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_account_roles enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.service_account_roles FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_account_roles enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.service_account_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_account_roles enable always trigger akashi_audit_update;
+CREATE TRIGGER check_service_role BEFORE INSERT OR UPDATE ON auth.service_account_roles FOR EACH ROW EXECUTE FUNCTION auth.check_service_role();
+alter table auth.service_account_roles enable always trigger check_service_role;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.service_account_roles FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.service_account_roles enable row level security;
+alter table auth.service_account_roles force row level security;
+create policy service_account_roles_app on auth.service_account_roles for select to akashi_app using (( SELECT auth.has_permission('api_keys:read'::text) AS has_permission));
+create policy service_account_roles_owner on auth.service_account_roles for all to akashi_owner using (true) with check (true);
+create policy service_account_roles_policy on auth.service_account_roles for select to akashi_policy using (true);
+create policy service_account_roles_staff on auth.service_account_roles for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.service_account_roles to akashi_app;
+grant select on auth.service_account_roles to akashi_policy;
+grant select on auth.service_account_roles to akashi_security_admin;
+grant select on auth.service_account_roles to akashi_worker;
+
+create table auth.service_accounts (
+  id uuid default gen_random_uuid() not null,
+  name character varying(255) not null,
+  description text,
+  tier character varying(20) default 'service'::character varying not null,
+  is_active boolean default true not null,
+  tenant_id character varying(255),
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint service_accounts_name_check CHECK (((name)::text ~ '^[a-z][a-z0-9_.-]*$'::text)),
+  constraint service_accounts_name_key UNIQUE (name),
+  constraint service_accounts_pkey PRIMARY KEY (id),
+  constraint service_accounts_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
+);
+alter table auth.service_accounts owner to akashi_owner;
+comment on table auth.service_accounts is 'Callers that are no person: no password, no session, only API keys.';
+comment on column auth.service_accounts.tier is 'The highest tier of a role that it may be given.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.service_accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_accounts enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.service_accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_accounts enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.service_accounts FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_accounts enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.service_accounts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table auth.service_accounts enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_tier BEFORE UPDATE ON auth.service_accounts FOR EACH ROW EXECUTE FUNCTION auth.keep_tier();
+alter table auth.service_accounts enable always trigger keep_tier;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.service_accounts FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.service_accounts enable row level security;
+alter table auth.service_accounts force row level security;
+create policy service_accounts_app on auth.service_accounts for select to akashi_app using (( SELECT auth.has_permission('api_keys:read'::text) AS has_permission));
+create policy service_accounts_owner on auth.service_accounts for all to akashi_owner using (true) with check (true);
+create policy service_accounts_policy on auth.service_accounts for select to akashi_policy using (true);
+create policy service_accounts_staff on auth.service_accounts for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.service_accounts to akashi_app;
+grant select on auth.service_accounts to akashi_policy;
+grant select on auth.service_accounts to akashi_security_admin;
+grant select on auth.service_accounts to akashi_worker;
+
+create table auth.user_roles (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  role_id uuid not null,
+  assigned_by uuid,
+  assigned_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint user_roles_assigned_by_fkey FOREIGN KEY (assigned_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint user_roles_pkey PRIMARY KEY (id),
+  constraint user_roles_role_id_fkey FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE,
+  constraint user_roles_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE,
+  constraint user_roles_user_id_role_id_key UNIQUE (user_id, role_id)
+);
+alter table auth.user_roles owner to akashi_owner;
+comment on column auth.user_roles.expires_at is 'Null is for good; an expired role decides nothing.';
+CREATE INDEX user_roles_assigned_by_idx ON auth.user_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
+CREATE INDEX user_roles_role_id_idx ON auth.user_roles USING btree (role_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.user_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table auth.user_roles enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.user_roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table auth.user_roles enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.user_roles FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table auth.user_roles enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.user_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table auth.user_roles enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.user_roles FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.user_roles enable row level security;
+alter table auth.user_roles force row level security;
+create policy user_roles_app on auth.user_roles for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('roles:read'::text) AS has_permission)));
+create policy user_roles_owner on auth.user_roles for all to akashi_owner using (true) with check (true);
+create policy user_roles_policy on auth.user_roles for select to akashi_policy using (true);
+create policy user_roles_staff on auth.user_roles for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.user_roles to akashi_app;
+grant select on auth.user_roles to akashi_policy;
+grant select on auth.user_roles to akashi_security_admin;
+grant select on auth.user_roles to akashi_worker;
+
+create table auth.user_sessions (
+  id uuid default gen_random_uuid() not null,
+  user_id uuid not null,
+  room_id uuid,
+  session_token_hash bytea not null,
+  device_type character varying(50),
+  user_agent text,
+  ip_address inet,
+  status character varying(20) default 'online'::character varying not null,
+  last_activity timestamp with time zone default now() not null,
+  expires_at timestamp with time zone not null,
+  security_validated boolean default false not null,
+  authentication_methods text[] default '{}'::text[] not null,
+  authenticated_at timestamp with time zone default now() not null,
+  revoked_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint user_sessions_pkey PRIMARY KEY (id),
+  constraint user_sessions_session_token_hash_check CHECK ((octet_length(session_token_hash) = 32)),
+  constraint user_sessions_session_token_hash_key UNIQUE (session_token_hash),
+  constraint user_sessions_status_check CHECK (((status)::text = ANY ((ARRAY['online'::character varying, 'away'::character varying, 'offline'::character varying])::text[]))),
+  constraint user_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+);
+alter table auth.user_sessions owner to akashi_owner;
+comment on column auth.user_sessions.room_id is 'The room on the screen; written by chat, no foreign key.';
+comment on column auth.user_sessions.session_token_hash is 'SHA-256 of the token; the token itself is kept nowhere.';
+comment on column auth.user_sessions.expires_at is 'The end whatever happens; the idle limit counts from last_activity.';
+comment on column auth.user_sessions.security_validated is 'A second factor was shown in this session.';
+comment on column auth.user_sessions.authentication_methods is 'How, by the names of RFC 8176: pwd, otp, …';
+comment on column auth.user_sessions.authenticated_at is 'When credentials were last shown: what a step-up renews.';
+CREATE INDEX user_sessions_activity_idx ON auth.user_sessions USING btree (last_activity);
+CREATE INDEX user_sessions_expires_idx ON auth.user_sessions USING btree (expires_at);
+CREATE INDEX user_sessions_room_idx ON auth.user_sessions USING btree (room_id, status);
+CREATE INDEX user_sessions_user_idx ON auth.user_sessions USING btree (user_id, status);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.user_sessions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table auth.user_sessions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.user_sessions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table auth.user_sessions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.user_sessions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table auth.user_sessions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.user_sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table auth.user_sessions enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.user_sessions FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table auth.user_sessions enable row level security;
+alter table auth.user_sessions force row level security;
+create policy user_sessions_begin on auth.user_sessions for insert to akashi_app with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy user_sessions_change on auth.user_sessions for update to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (revoked_at IS NULL))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
+create policy user_sessions_expired on auth.user_sessions for delete to akashi_worker using ((expires_at < ( SELECT now() AS now)));
+create policy user_sessions_owner on auth.user_sessions for all to akashi_owner using (true) with check (true);
+create policy user_sessions_policy on auth.user_sessions for select to akashi_policy using (true);
+create policy user_sessions_self on auth.user_sessions for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('sessions:read'::text) AS has_permission)));
+create policy user_sessions_staff on auth.user_sessions for select to akashi_security_admin, akashi_worker using (true);
+grant select on auth.user_sessions to akashi_policy;
+grant delete on auth.user_sessions to akashi_worker;
+grant insert, select (id) on auth.user_sessions to akashi_app;
+grant select (id) on auth.user_sessions to akashi_security_admin;
+grant select (id) on auth.user_sessions to akashi_worker;
+grant insert, select (user_id) on auth.user_sessions to akashi_app;
+grant select (user_id) on auth.user_sessions to akashi_security_admin;
+grant select (user_id) on auth.user_sessions to akashi_worker;
+grant select, update (room_id) on auth.user_sessions to akashi_app;
+grant select (room_id) on auth.user_sessions to akashi_security_admin;
+grant select (room_id) on auth.user_sessions to akashi_worker;
+grant insert (session_token_hash) on auth.user_sessions to akashi_app;
+grant insert, select (device_type) on auth.user_sessions to akashi_app;
+grant select (device_type) on auth.user_sessions to akashi_security_admin;
+grant select (device_type) on auth.user_sessions to akashi_worker;
+grant insert, select (user_agent) on auth.user_sessions to akashi_app;
+grant select (user_agent) on auth.user_sessions to akashi_security_admin;
+grant select (user_agent) on auth.user_sessions to akashi_worker;
+grant insert, select (ip_address) on auth.user_sessions to akashi_app;
+grant select (ip_address) on auth.user_sessions to akashi_security_admin;
+grant select (ip_address) on auth.user_sessions to akashi_worker;
+grant insert, select, update (status) on auth.user_sessions to akashi_app;
+grant select (status) on auth.user_sessions to akashi_security_admin;
+grant select (status) on auth.user_sessions to akashi_worker;
+grant select, update (last_activity) on auth.user_sessions to akashi_app;
+grant select (last_activity) on auth.user_sessions to akashi_security_admin;
+grant select (last_activity) on auth.user_sessions to akashi_worker;
+grant insert, select (expires_at) on auth.user_sessions to akashi_app;
+grant select (expires_at) on auth.user_sessions to akashi_security_admin;
+grant select (expires_at) on auth.user_sessions to akashi_worker;
+grant insert, select, update (security_validated) on auth.user_sessions to akashi_app;
+grant select (security_validated) on auth.user_sessions to akashi_security_admin;
+grant select (security_validated) on auth.user_sessions to akashi_worker;
+grant insert, select, update (authentication_methods) on auth.user_sessions to akashi_app;
+grant select (authentication_methods) on auth.user_sessions to akashi_security_admin;
+grant select (authentication_methods) on auth.user_sessions to akashi_worker;
+grant select, update (authenticated_at) on auth.user_sessions to akashi_app;
+grant select (authenticated_at) on auth.user_sessions to akashi_security_admin;
+grant select (authenticated_at) on auth.user_sessions to akashi_worker;
+grant select, update (revoked_at) on auth.user_sessions to akashi_app;
+grant select (revoked_at) on auth.user_sessions to akashi_security_admin;
+grant select (revoked_at) on auth.user_sessions to akashi_worker;
+grant select (created_at) on auth.user_sessions to akashi_app;
+grant select (created_at) on auth.user_sessions to akashi_security_admin;
+grant select (created_at) on auth.user_sessions to akashi_worker;
+grant select (updated_at) on auth.user_sessions to akashi_app;
+grant select (updated_at) on auth.user_sessions to akashi_security_admin;
+grant select (updated_at) on auth.user_sessions to akashi_worker;
+grant select (created_by) on auth.user_sessions to akashi_app;
+grant select (created_by) on auth.user_sessions to akashi_security_admin;
+grant select (created_by) on auth.user_sessions to akashi_worker;
+grant select (last_modified_by) on auth.user_sessions to akashi_app;
+grant select (last_modified_by) on auth.user_sessions to akashi_security_admin;
+grant select (last_modified_by) on auth.user_sessions to akashi_worker;
+
 create table auth.users (
   id uuid default gen_random_uuid() not null,
   issuer character varying(255) default 'local'::character varying not null,
-  subject character varying(255) not null,
+  subject character varying(255),
   username character varying(50) not null,
   display_name character varying(100),
-  email character varying(255) not null,
+  email character varying(255),
   avatar_url text,
   last_login_at timestamp with time zone,
   account_status character varying(20) default 'active'::character varying not null,
@@ -388,41 +1197,68 @@ create table auth.users (
   updated_at timestamp with time zone default now() not null,
   created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by character varying(255),
+  subject_encrypted bytea,
+  subject_index bytea,
+  email_encrypted bytea,
+  email_index bytea,
+  email_masked character varying(255),
+  legal_hold text,
   constraint users_account_status_check CHECK (((account_status)::text = ANY ((ARRAY['active'::character varying, 'inactive'::character varying, 'suspended'::character varying, 'deleted'::character varying])::text[]))),
   constraint users_avatar_url_check CHECK ((length(avatar_url) <= 2048)),
   constraint users_compliance_tags_check CHECK ((jsonb_typeof(compliance_tags) = 'object'::text)),
   constraint users_display_name_check CHECK (((display_name)::text <> ''::text)),
   constraint users_email_check CHECK (((email)::text ~* '^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$'::text)),
+  constraint users_email_form_check CHECK ((((email IS NULL) OR (email_index IS NULL)) AND ((email_encrypted IS NULL) = (email_index IS NULL)) AND ((email_masked IS NULL) = (email_index IS NULL)) AND ((email IS NOT NULL) OR (email_index IS NOT NULL) OR ((account_status)::text = 'deleted'::text)))),
+  constraint users_index_length_check CHECK (((octet_length(subject_index) = 32) AND (octet_length(email_index) = 32))),
   constraint users_issuer_check CHECK (((issuer)::text <> ''::text)),
   constraint users_issuer_email_key UNIQUE (issuer, email),
   constraint users_issuer_subject_key UNIQUE (issuer, subject),
+  constraint users_legal_hold_check CHECK ((legal_hold <> ''::text)),
   constraint users_pkey PRIMARY KEY (id),
   constraint users_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[]))),
   constraint users_subject_check CHECK (((subject)::text <> ''::text)),
+  constraint users_subject_form_check CHECK ((((subject IS NULL) OR (subject_index IS NULL)) AND ((subject_encrypted IS NULL) = (subject_index IS NULL)) AND ((subject IS NOT NULL) OR (subject_index IS NOT NULL) OR ((account_status)::text = 'deleted'::text)))),
   constraint users_username_check CHECK ((length((username)::text) >= 3)),
   constraint users_username_key UNIQUE (username)
 );
 alter table auth.users owner to akashi_owner;
 comment on table auth.users is 'One row per person and identity provider; local accounts have the issuer local.';
+comment on column auth.users.subject is 'Plain only until it is encrypted; then null.';
 comment on column auth.users.display_name is 'Null means the username.';
+comment on column auth.users.email is 'Plain only until it is encrypted; then null.';
 comment on column auth.users.tenant_id is 'A label for filters, grouping and retention; tenants are isolated by a database each.';
+comment on column auth.users.subject_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
+comment on column auth.users.subject_index is 'Blind index of the subject: HMAC-SHA-256. Unique with the issuer.';
+comment on column auth.users.email_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
+comment on column auth.users.email_index is 'Blind index of the e-mail in lowercase: HMAC-SHA-256. Unique with the issuer.';
+comment on column auth.users.email_masked is 'Such as t***@example.com: what a reader sees, who has no keys.';
+comment on column auth.users.legal_hold is 'Why the person may not be erased now; null where nothing forbids it.';
 CREATE INDEX users_account_status_idx ON auth.users USING btree (account_status);
 CREATE INDEX users_compliance_tags_idx ON auth.users USING gin (compliance_tags);
 CREATE INDEX users_created_at_idx ON auth.users USING btree (created_at);
+CREATE UNIQUE INDEX users_issuer_email_index_key ON auth.users USING btree (issuer, email_index);
+CREATE UNIQUE INDEX users_issuer_subject_index_key ON auth.users USING btree (issuer, subject_index);
 CREATE INDEX users_last_login_at_idx ON auth.users USING btree (last_login_at);
 CREATE INDEX users_last_modified_by_idx ON auth.users USING btree (last_modified_by, updated_at);
+CREATE INDEX users_plain_idx ON auth.users USING btree (id) WHERE ((subject IS NOT NULL) OR (email IS NOT NULL));
 CREATE INDEX users_security_classification_idx ON auth.users USING btree (security_classification);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{}', '{}');
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table auth.users enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{}', '{}');
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table auth.users enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.users FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{}', '{}');
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.users FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table auth.users enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{}', '{}');
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table auth.users enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_last_administrator BEFORE UPDATE ON auth.users FOR EACH ROW WHEN ((((old.account_status)::text = 'active'::text) AND ((new.account_status)::text <> 'active'::text))) EXECUTE FUNCTION auth.keep_last_administrator();
+alter table auth.users enable always trigger keep_last_administrator;
 CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+CREATE TRIGGER users_security_event_trigger AFTER UPDATE ON auth.users FOR EACH ROW WHEN ((((old.security_classification)::text IS DISTINCT FROM (new.security_classification)::text) OR ((old.account_status)::text IS DISTINCT FROM (new.account_status)::text))) EXECUTE FUNCTION security.log_security_event();
+alter table auth.users enable always trigger users_security_event_trigger;
 alter table auth.users enable row level security;
 alter table auth.users force row level security;
+create policy users_app_read on auth.users for select to akashi_app using (( SELECT auth.has_permission('users:read'::text) AS has_permission));
+create policy users_convert on auth.users for update to akashi_worker using (true) with check (true);
 create policy users_owner on auth.users for all to akashi_owner using (true) with check (true);
 create policy users_policy_read on auth.users for select to akashi_policy using (true);
 create policy users_self_read on auth.users for select to akashi_app using ((id = ( SELECT auth.current_user_id() AS current_user_id)));
@@ -432,9 +1268,16 @@ grant select on auth.users to akashi_app;
 grant select on auth.users to akashi_policy;
 grant select on auth.users to akashi_security_admin;
 grant select on auth.users to akashi_worker;
+grant update (subject) on auth.users to akashi_worker;
 grant update (username) on auth.users to akashi_app;
 grant update (display_name) on auth.users to akashi_app;
+grant update (email) on auth.users to akashi_worker;
 grant update (avatar_url) on auth.users to akashi_app;
+grant update (subject_encrypted) on auth.users to akashi_worker;
+grant update (subject_index) on auth.users to akashi_worker;
+grant update (email_encrypted) on auth.users to akashi_worker;
+grant update (email_index) on auth.users to akashi_worker;
+grant update (email_masked) on auth.users to akashi_worker;
 
 create table chat.file_uploads (
   id uuid default gen_random_uuid() not null,
@@ -592,7 +1435,9 @@ alter table chat.messages owner to akashi_owner;
 comment on column chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file.';
 comment on column chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
 CREATE INDEX messages_client_idx ON ONLY chat.messages USING btree (client_id) WHERE (client_id IS NOT NULL);
+CREATE INDEX messages_created_idx ON ONLY chat.messages USING btree (created_at DESC);
 CREATE INDEX messages_file_idx ON ONLY chat.messages USING btree (file_upload_id) WHERE (file_upload_id IS NOT NULL);
+CREATE INDEX messages_grams_idx ON ONLY chat.messages USING gin (chat.grams(chat.fold(content))) WHERE ((NOT is_deleted) AND ((message_type)::text <> 'system'::text));
 CREATE INDEX messages_reply_idx ON ONLY chat.messages USING btree (reply_to_id) WHERE (reply_to_id IS NOT NULL);
 CREATE INDEX messages_room_created_idx ON ONLY chat.messages USING btree (room_id, created_at DESC);
 CREATE INDEX messages_user_idx ON ONLY chat.messages USING btree (user_id, created_at DESC);
@@ -903,6 +1748,75 @@ alter table keys.digest_salts enable row level security;
 alter table keys.digest_salts force row level security;
 create policy digest_salts_owner on keys.digest_salts for all to akashi_owner using (true) with check (true);
 
+create table keys.erasures (
+  user_id uuid not null,
+  key_id text not null,
+  requested_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text) not null,
+  requested_at timestamp with time zone default now() not null,
+  reason text not null,
+  columns jsonb not null,
+  salts integer default 0 not null,
+  completed_at timestamp with time zone,
+  certificate text,
+  constraint erasures_check CHECK (((completed_at IS NULL) = (certificate IS NULL))),
+  constraint erasures_pkey PRIMARY KEY (user_id),
+  constraint erasures_reason_check CHECK (((reason <> ''::text) AND (length(reason) <= 1000)))
+);
+alter table keys.erasures owner to akashi_owner;
+comment on table keys.erasures is 'Persons whose key was destroyed. No foreign key: the record outlives the account.';
+comment on column keys.erasures.columns is 'What stood where when it began: the personal columns with counts of values.';
+comment on column keys.erasures.salts is 'Salts of digests that were destroyed.';
+comment on column keys.erasures.certificate is 'Signed note (C2SP signed-note) that says what became unreadable and what remains.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON keys.erasures REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
+alter table keys.erasures enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON keys.erasures REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
+alter table keys.erasures enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON keys.erasures FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
+alter table keys.erasures enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON keys.erasures REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
+alter table keys.erasures enable always trigger akashi_audit_update;
+alter table keys.erasures enable row level security;
+alter table keys.erasures force row level security;
+create policy erasures_app on keys.erasures for select to akashi_app using (( SELECT auth.has_permission('keys:read'::text) AS has_permission));
+create policy erasures_owner on keys.erasures for all to akashi_owner using (true) with check (true);
+create policy erasures_staff on keys.erasures for select to akashi_security_admin, akashi_worker using (true);
+grant select on keys.erasures to akashi_app;
+grant select on keys.erasures to akashi_security_admin;
+grant select on keys.erasures to akashi_worker;
+
+create table keys.personal_columns (
+  schema_name text not null,
+  table_name text not null,
+  column_name text not null,
+  person_column text not null,
+  form text not null,
+  at_erasure text not null,
+  until text,
+  created_at timestamp with time zone default now() not null,
+  constraint personal_columns_at_erasure_check CHECK ((at_erasure = ANY (ARRAY['shredded'::text, 'cleared'::text, 'deleted'::text, 'kept'::text]))),
+  constraint personal_columns_check CHECK (((at_erasure = 'kept'::text) = (until IS NOT NULL))),
+  constraint personal_columns_check1 CHECK (((at_erasure <> 'shredded'::text) OR (form = 'encrypted'::text))),
+  constraint personal_columns_form_check CHECK ((form = ANY (ARRAY['encrypted'::text, 'index'::text, 'masked'::text, 'plain'::text]))),
+  constraint personal_columns_pkey PRIMARY KEY (schema_name, table_name, column_name),
+  constraint personal_columns_until_check CHECK ((until <> ''::text))
+);
+alter table keys.personal_columns owner to akashi_owner;
+comment on table keys.personal_columns is 'Which columns hold values of persons; the certificate of an erasure is made from it.';
+comment on column keys.personal_columns.person_column is 'The column that says whose: the id of a user.';
+comment on column keys.personal_columns.at_erasure is 'shredded: stays as bytes that nobody can open; cleared: set to null; deleted: the row goes; kept: stays plain.';
+comment on column keys.personal_columns.until is 'When and why a kept value goes.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON keys.personal_columns REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
+alter table keys.personal_columns enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON keys.personal_columns REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
+alter table keys.personal_columns enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON keys.personal_columns FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
+alter table keys.personal_columns enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON keys.personal_columns REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
+alter table keys.personal_columns enable always trigger akashi_audit_update;
+alter table keys.personal_columns enable row level security;
+alter table keys.personal_columns force row level security;
+create policy personal_columns_owner on keys.personal_columns for all to akashi_owner using (true) with check (true);
+
 create table lifecycle.job_runs (
   id uuid default audit.uuid_v7() not null,
   job text not null,
@@ -1072,6 +1986,116 @@ create policy ingest_batches_worker on security.ingest_batches for all to akashi
 grant select on security.ingest_batches to akashi_security_admin;
 grant insert, select on security.ingest_batches to akashi_worker;
 
+create table security.remediations (
+  event_id uuid not null,
+  event_created_at timestamp with time zone not null,
+  severity character varying(20) not null,
+  remediation_status character varying(20) default 'open'::character varying not null,
+  remediation_notes text,
+  assignee uuid,
+  security_hub_id character varying(255),
+  resolved_at timestamp with time zone,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  last_modified_by text,
+  constraint remediations_assignee_fkey FOREIGN KEY (assignee) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint remediations_check CHECK ((((remediation_status)::text = 'resolved'::text) = (resolved_at IS NOT NULL))),
+  constraint remediations_pkey PRIMARY KEY (event_id, event_created_at),
+  constraint remediations_remediation_notes_check CHECK ((length(remediation_notes) <= 8192)),
+  constraint remediations_status_check CHECK (((remediation_status)::text = ANY ((ARRAY['open'::character varying, 'in_progress'::character varying, 'resolved'::character varying, 'suppressed'::character varying])::text[])))
+);
+alter table security.remediations owner to akashi_owner;
+comment on table security.remediations is 'What is done about an event; an event without a row is open. Its history is in the audit trail.';
+comment on column security.remediations.severity is 'Of the event, for the list of what is open; it outlives the event''s partition.';
+comment on column security.remediations.security_hub_id is 'Finding id in AWS Security Hub.';
+CREATE INDEX remediations_assignee_idx ON security.remediations USING btree (assignee) WHERE (assignee IS NOT NULL);
+CREATE INDEX remediations_hub_id_idx ON security.remediations USING btree (security_hub_id) WHERE (security_hub_id IS NOT NULL);
+CREATE INDEX remediations_status_idx ON security.remediations USING btree (remediation_status, severity);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON security.remediations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table security.remediations enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON security.remediations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table security.remediations enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON security.remediations FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table security.remediations enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON security.remediations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table security.remediations enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_remediation BEFORE INSERT OR UPDATE ON security.remediations FOR EACH ROW EXECUTE FUNCTION security.keep_remediation();
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON security.remediations FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
+alter table security.remediations enable row level security;
+alter table security.remediations force row level security;
+create policy remediations_auditor on security.remediations for select to akashi_reader using (true);
+create policy remediations_owner on security.remediations for all to akashi_owner using (true) with check (true);
+create policy remediations_staff on security.remediations for all to akashi_security_admin, akashi_worker using (true) with check (true);
+grant select on security.remediations to akashi_security_admin;
+grant select on security.remediations to akashi_worker;
+grant select (event_id) on security.remediations to akashi_reader;
+grant insert (event_id) on security.remediations to akashi_security_admin;
+grant insert (event_id) on security.remediations to akashi_worker;
+grant select (event_created_at) on security.remediations to akashi_reader;
+grant insert (event_created_at) on security.remediations to akashi_security_admin;
+grant insert (event_created_at) on security.remediations to akashi_worker;
+grant select (severity) on security.remediations to akashi_reader;
+grant select (remediation_status) on security.remediations to akashi_reader;
+grant insert, update (remediation_status) on security.remediations to akashi_security_admin;
+grant insert, update (remediation_status) on security.remediations to akashi_worker;
+grant insert, update (remediation_notes) on security.remediations to akashi_security_admin;
+grant insert, update (remediation_notes) on security.remediations to akashi_worker;
+grant select (assignee) on security.remediations to akashi_reader;
+grant insert, update (assignee) on security.remediations to akashi_security_admin;
+grant insert, update (assignee) on security.remediations to akashi_worker;
+grant select (security_hub_id) on security.remediations to akashi_reader;
+grant insert, update (security_hub_id) on security.remediations to akashi_security_admin;
+grant insert, update (security_hub_id) on security.remediations to akashi_worker;
+grant select (resolved_at) on security.remediations to akashi_reader;
+grant select (created_at) on security.remediations to akashi_reader;
+grant select (updated_at) on security.remediations to akashi_reader;
+
+create table security.security_event_hook_results (
+  id uuid default audit.uuid_v7() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  event_id uuid not null,
+  event_created_at timestamp with time zone not null,
+  hook_name character varying(100) not null,
+  hook_type character varying(50) not null,
+  attempt integer default 1 not null,
+  result character varying(20) not null,
+  duration_ms integer,
+  response_code integer,
+  error_message text,
+  detail jsonb default '{}'::jsonb not null,
+  tenant_id text,
+  constraint security_event_hook_results_attempt_check CHECK ((attempt > 0)),
+  constraint security_event_hook_results_created_at_check CHECK (isfinite(created_at)),
+  constraint security_event_hook_results_duration_ms_check CHECK ((duration_ms >= 0)),
+  constraint security_event_hook_results_pkey PRIMARY KEY (id, created_at),
+  constraint security_event_hook_results_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying, 'skipped'::character varying])::text[])))
+) partition by RANGE (created_at);
+alter table security.security_event_hook_results owner to akashi_owner;
+comment on table security.security_event_hook_results is 'Append-only: what each hook answered about an event, attempt by attempt.';
+CREATE INDEX security_event_hook_results_event_idx ON ONLY security.security_event_hook_results USING btree (event_id);
+CREATE INDEX security_event_hook_results_hook_idx ON ONLY security.security_event_hook_results USING btree (hook_name, created_at DESC);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON security.security_event_hook_results FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table security.security_event_hook_results enable always trigger refuse_change;
+alter table security.security_event_hook_results enable row level security;
+alter table security.security_event_hook_results force row level security;
+create policy hook_results_record on security.security_event_hook_results for insert to akashi_worker with check (true);
+create policy hook_results_staff on security.security_event_hook_results for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on security.security_event_hook_results to akashi_reader;
+grant select on security.security_event_hook_results to akashi_security_admin;
+grant select on security.security_event_hook_results to akashi_worker;
+grant insert (event_id) on security.security_event_hook_results to akashi_worker;
+grant insert (event_created_at) on security.security_event_hook_results to akashi_worker;
+grant insert (hook_name) on security.security_event_hook_results to akashi_worker;
+grant insert (hook_type) on security.security_event_hook_results to akashi_worker;
+grant insert (attempt) on security.security_event_hook_results to akashi_worker;
+grant insert (result) on security.security_event_hook_results to akashi_worker;
+grant insert (duration_ms) on security.security_event_hook_results to akashi_worker;
+grant insert (response_code) on security.security_event_hook_results to akashi_worker;
+grant insert (error_message) on security.security_event_hook_results to akashi_worker;
+grant insert (detail) on security.security_event_hook_results to akashi_worker;
+grant insert (tenant_id) on security.security_event_hook_results to akashi_worker;
+
 create table security.security_events (
   id uuid default uuidv7() not null,
   created_at timestamp with time zone default now() not null,
@@ -1112,6 +2136,7 @@ alter table security.security_events owner to akashi_owner;
 comment on table security.security_events is 'Append-only; sealed into the ledger security_events.';
 comment on column security.security_events.created_at is 'When it happened.';
 comment on column security.security_events.received_at is 'When it arrived here; live detectors count by it.';
+CREATE INDEX security_events_created_idx ON ONLY security.security_events USING btree (created_at DESC, id DESC);
 CREATE INDEX security_events_ip_idx ON ONLY security.security_events USING btree (source_ip, created_at DESC);
 CREATE INDEX security_events_order_idx ON ONLY security.security_events USING btree (xid, seq);
 CREATE INDEX security_events_type_idx ON ONLY security.security_events USING btree (event_type, severity, created_at DESC);
@@ -1120,12 +2145,62 @@ CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON security.sec
 alter table security.security_events enable always trigger refuse_change;
 alter table security.security_events enable row level security;
 alter table security.security_events force row level security;
-create policy security_events_record on security.security_events for insert to akashi_app, akashi_owner, akashi_worker with check (true);
+create policy security_events_auditor on security.security_events for select to akashi_reader using (true);
+create policy security_events_owner on security.security_events for select to akashi_owner using (true);
+create policy security_events_record on security.security_events for insert to akashi_owner, akashi_worker with check (true);
 create policy security_events_self on security.security_events for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
 create policy security_events_staff on security.security_events for select to akashi_security_admin, akashi_worker using (true);
-grant insert, select on security.security_events to akashi_app;
+grant select on security.security_events to akashi_app;
 grant select on security.security_events to akashi_security_admin;
-grant insert, select on security.security_events to akashi_worker;
+grant select on security.security_events to akashi_worker;
+grant select (id) on security.security_events to akashi_reader;
+grant insert (id) on security.security_events to akashi_worker;
+grant select (created_at) on security.security_events to akashi_reader;
+grant insert (created_at) on security.security_events to akashi_worker;
+grant select (received_at) on security.security_events to akashi_reader;
+grant select (seq) on security.security_events to akashi_reader;
+grant select (xid) on security.security_events to akashi_reader;
+grant select (event_type) on security.security_events to akashi_reader;
+grant insert (event_type) on security.security_events to akashi_worker;
+grant select (event_category) on security.security_events to akashi_reader;
+grant insert (event_category) on security.security_events to akashi_worker;
+grant select (severity) on security.security_events to akashi_reader;
+grant insert (severity) on security.security_events to akashi_worker;
+grant select (source_service) on security.security_events to akashi_reader;
+grant insert (source_service) on security.security_events to akashi_worker;
+grant insert (description) on security.security_events to akashi_worker;
+grant select (user_id) on security.security_events to akashi_reader;
+grant insert (user_id) on security.security_events to akashi_worker;
+grant insert (user_name) on security.security_events to akashi_worker;
+grant insert (external_user_id) on security.security_events to akashi_worker;
+grant select (session_id) on security.security_events to akashi_reader;
+grant insert (session_id) on security.security_events to akashi_worker;
+grant select (source_ip) on security.security_events to akashi_reader;
+grant insert (source_ip) on security.security_events to akashi_worker;
+grant insert (user_agent) on security.security_events to akashi_worker;
+grant select (resource_type) on security.security_events to akashi_reader;
+grant insert (resource_type) on security.security_events to akashi_worker;
+grant select (resource_id) on security.security_events to akashi_reader;
+grant insert (resource_id) on security.security_events to akashi_worker;
+grant select (action_performed) on security.security_events to akashi_reader;
+grant insert (action_performed) on security.security_events to akashi_worker;
+grant select (result) on security.security_events to akashi_reader;
+grant insert (result) on security.security_events to akashi_worker;
+grant select (tenant_id) on security.security_events to akashi_reader;
+grant insert (tenant_id) on security.security_events to akashi_worker;
+grant select (tenant_name) on security.security_events to akashi_reader;
+grant insert (tenant_name) on security.security_events to akashi_worker;
+grant select (client_id) on security.security_events to akashi_reader;
+grant insert (client_id) on security.security_events to akashi_worker;
+grant select (client_name) on security.security_events to akashi_reader;
+grant insert (client_name) on security.security_events to akashi_worker;
+grant select (request_id) on security.security_events to akashi_reader;
+grant insert (request_id) on security.security_events to akashi_worker;
+grant select (trace_id) on security.security_events to akashi_reader;
+grant insert (trace_id) on security.security_events to akashi_worker;
+grant select (ocsf_class_uid) on security.security_events to akashi_reader;
+grant insert (ocsf_class_uid) on security.security_events to akashi_worker;
+grant insert (event_details) on security.security_events to akashi_worker;
 
 -- Views
 
@@ -1168,6 +2243,46 @@ grant select on audit.v_security_audit_summary to akashi_app;
 grant select on audit.v_security_audit_summary to akashi_security_admin;
 grant select on audit.v_security_audit_summary to akashi_worker;
 
+create view auth.current_consents with (security_invoker=true) as
+ SELECT DISTINCT ON (user_id, purpose) id,
+    user_id,
+    purpose,
+    decision,
+    document_version,
+    regulation,
+    created_at
+   FROM auth.privacy_consents
+  ORDER BY user_id, purpose, created_at DESC;
+alter view auth.current_consents owner to akashi_owner;
+comment on view auth.current_consents is 'The latest decision for each purpose.';
+grant select on auth.current_consents to akashi_app;
+grant select on auth.current_consents to akashi_security_admin;
+grant select on auth.current_consents to akashi_worker;
+
+create view auth.masked_users with (security_barrier=true) as
+ SELECT id,
+    issuer,
+    '***'::text AS subject,
+    ("left"((username)::text, 1) || '***'::text) AS username,
+    ("left"((display_name)::text, 1) || '***'::text) AS display_name,
+    COALESCE(email_masked, (regexp_replace((email)::text, '^(.).*(@.*)$'::text, '\1***\2'::text))::character varying) AS email,
+    last_login_at,
+    account_status,
+    is_active,
+    is_deleted,
+    tenant_id,
+    security_classification,
+    data_residency,
+    compliance_tags,
+    created_at,
+    updated_at
+   FROM auth.users;
+alter view auth.masked_users owner to akashi_policy;
+comment on view auth.masked_users is 'Users under their own column names, with personal values masked (S2 data masking).';
+grant select on auth.masked_users to akashi_reader;
+grant select on auth.masked_users to akashi_security_admin;
+grant select on auth.masked_users to akashi_worker;
+
 create view auth.profiles with (security_barrier=true) as
  SELECT id,
     username,
@@ -1200,6 +2315,88 @@ grant select on lifecycle.partition_headroom to akashi_reader;
 grant select on lifecycle.partition_headroom to akashi_security_admin;
 grant select on lifecycle.partition_headroom to akashi_worker;
 
+create view security.v_security_events with (security_invoker=true) as
+ SELECT e.id,
+    e.created_at,
+    e.received_at,
+    e.event_type,
+    e.event_category,
+    e.severity,
+    e.source_service,
+    e.description,
+    e.user_id,
+    e.user_name,
+    e.external_user_id,
+    e.session_id,
+    e.source_ip,
+    e.user_agent,
+    e.resource_type,
+    e.resource_id,
+    e.action_performed,
+    e.result,
+    e.tenant_id,
+    e.tenant_name,
+    e.client_id,
+    e.client_name,
+    e.request_id,
+    e.trace_id,
+    e.ocsf_class_uid,
+    e.event_details,
+    r.security_hub_id,
+    COALESCE(r.remediation_status, 'open'::character varying) AS remediation_status,
+    r.remediation_notes,
+    r.assignee,
+    r.resolved_at,
+        CASE
+            WHEN (e.created_at >= (now() - ( SELECT policies.hot_retention
+               FROM lifecycle.policies
+              WHERE ((policies.schema_name = 'security'::text) AND (policies.table_name = 'security_events'::text))))) THEN 'active'::text
+            ELSE 'due'::text
+        END AS archive_status,
+    ( SELECT (EXTRACT(day FROM policies.total_retention))::integer AS "extract"
+           FROM lifecycle.policies
+          WHERE ((policies.schema_name = 'security'::text) AND (policies.table_name = 'security_events'::text))) AS retention_period
+   FROM (security.security_events e
+     LEFT JOIN security.remediations r ON (((r.event_id = e.id) AND (r.event_created_at = e.created_at))));
+alter view security.v_security_events owner to akashi_owner;
+comment on view security.v_security_events is 'Events with what was done about them, under the names of the sources.';
+grant select on security.v_security_events to akashi_security_admin;
+grant select on security.v_security_events to akashi_worker;
+
+create view security.v_security_events_masked with (security_invoker=true) as
+ SELECT e.id,
+    e.created_at,
+    e.received_at,
+    e.event_type,
+    e.event_category,
+    e.severity,
+    e.source_service,
+    e.user_id,
+    e.session_id,
+    e.source_ip,
+    e.resource_type,
+    e.resource_id,
+    e.action_performed,
+    e.result,
+    e.tenant_id,
+    e.tenant_name,
+    e.client_id,
+    e.client_name,
+    e.request_id,
+    e.trace_id,
+    e.ocsf_class_uid,
+    r.security_hub_id,
+    COALESCE(r.remediation_status, 'open'::character varying) AS remediation_status,
+    r.assignee,
+    r.resolved_at
+   FROM (security.security_events e
+     LEFT JOIN security.remediations r ON (((r.event_id = e.id) AND (r.event_created_at = e.created_at))));
+alter view security.v_security_events_masked owner to akashi_owner;
+comment on view security.v_security_events_masked is 'For the auditor: without names, descriptions, user agents, details and notes.';
+grant select on security.v_security_events_masked to akashi_reader;
+grant select on security.v_security_events_masked to akashi_security_admin;
+grant select on security.v_security_events_masked to akashi_worker;
+
 -- Functions
 
 CREATE OR REPLACE FUNCTION audit.alert_audit_log_tampering(report jsonb)
@@ -1209,8 +2406,9 @@ CREATE OR REPLACE FUNCTION audit.alert_audit_log_tampering(report jsonb)
  SET search_path TO ''
 AS $function$
 begin
-  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result, event_details)
-  values ('audit_log_tampering', 'integrity', 'critical', 'akashi', 'verify', 'failure', report);
+  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result,
+    ocsf_class_uid, event_details)
+  values ('audit_log_tampering', 'integrity', 'critical', 'akashi', 'verify', 'failure', 2004, report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'verification of the audit ledger failed', 'timestamp', now())::text);
 end
@@ -1699,7 +2897,6 @@ AS $function$
     from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
 $function$;
 alter function audit.uuid_v7() owner to akashi_owner;
-grant execute on function audit.uuid_v7() to akashi_app;
 grant execute on function audit.uuid_v7() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.add_context_key(key_id text, secret bytea)
@@ -1724,6 +2921,252 @@ begin
 end
 $function$;
 alter function auth.add_context_key(key_id text, secret bytea) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.assign_default_role(user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+begin
+  select * into role from auth.roles r where r.name = auth.policy('account.default_role') #>> '{}';
+  if found and role.tier <> 'service' then
+    raise exception 'the default role % is not of the service tier', role.name using errcode = 'AK003',
+      hint = 'set the policy account.default_role to one that is';
+  end if;
+  if found then
+    insert into auth.user_roles (user_id, role_id) values (assign_default_role.user_id, role.id)
+    on conflict on constraint user_roles_user_id_role_id_key do nothing;
+  end if;
+end
+$function$;
+alter function auth.assign_default_role(user_id uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.authenticate_session(token_hash bytea)
+ RETURNS TABLE(session_id uuid, user_id uuid, tenant_id text, must_change boolean, needs_factor boolean, second_factor boolean, authenticated_at timestamp with time zone, expires_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  found_session auth.user_sessions;
+  found_tenant text;
+begin
+  select s.* into found_session from auth.user_sessions s
+  where s.session_token_hash = token_hash and s.revoked_at is null and s.expires_at > now()
+    and s.last_activity > now() - auth.policy_minutes('session.idle_minutes');
+  if not found then
+    return;
+  end if;
+  select u.tenant_id into found_tenant from auth.users u where u.id = found_session.user_id and u.is_active;
+  if not found then
+    return;
+  end if;
+  if found_session.last_activity < now() - interval '1 minute' then
+    update auth.user_sessions set last_activity = now() where id = (
+      select s.id from auth.user_sessions s
+      where s.id = found_session.id and s.last_activity = found_session.last_activity for update skip locked);
+  end if;
+  return query select found_session.id, found_session.user_id, found_tenant,
+    coalesce((select auth.password_due(c) from auth.local_credentials c where c.user_id = found_session.user_id), false)
+      and 'pwd' = any (found_session.authentication_methods),
+    not found_session.security_validated and auth.needs_factor(found_session.user_id),
+    found_session.security_validated, found_session.authenticated_at, found_session.expires_at;
+end
+$function$;
+alter function auth.authenticate_session(token_hash bytea) owner to akashi_owner;
+grant execute on function auth.authenticate_session(token_hash bytea) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.begin_login(user_id uuid, identifier_hash bytea)
+ RETURNS TABLE(wait_seconds integer, password_hash text, password_changed_at timestamp with time zone, must_change boolean, password_expired boolean, account_active boolean, has_factor boolean)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  who constant audit.request_context := audit.request_context();
+  account constant bytea := auth.throttled_account(begin_login.user_id, begin_login.identifier_hash);
+  pair constant bytea := auth.throttle_key('pair', account, who.ip_address);
+  place constant bytea := auth.throttle_key('address', null, who.ip_address);
+  everywhere constant bytea := auth.throttle_key('account', account, null);
+  seconds integer;
+begin
+  if not who.verified then
+    raise exception 'signing in needs a signed context' using errcode = 'insufficient_privilege';
+  end if;
+  delete from auth.login_throttles where key in (
+    select key from auth.login_throttles where expires_at < clock_timestamp() limit 20 for update skip locked);
+  -- Always in this order, so that two attempts cannot wait for each other.
+  seconds := auth.reserve_attempt(pair, (auth.policy('lockout.threshold'))::integer);
+  if seconds = 0 then
+    seconds := auth.reserve_attempt(place, (auth.policy('lockout.address_threshold'))::integer);
+    if seconds > 0 then
+      perform auth.release_attempt(pair);
+    else
+      seconds := auth.reserve_attempt(everywhere, (auth.policy('lockout.account_threshold'))::integer);
+      -- Guesses from everywhere must not lock the owner out: where they signed in before, they still may.
+      if seconds > 0 and exists (
+        select from auth.login_attempts a
+        where a.user_id = begin_login.user_id and a.result = 'success' and a.ip_address = who.ip_address)
+      then
+        seconds := 0;
+      end if;
+      if seconds > 0 then
+        perform auth.release_attempt(pair), auth.release_attempt(place);
+      end if;
+    end if;
+  end if;
+  if seconds > 0 then
+    return query select seconds, null::text, null::timestamptz, null::boolean, null::boolean, null::boolean, null::boolean;
+    return;
+  end if;
+  return query
+    select 0, c.password_hash, c.changed_at,
+      coalesce(auth.password_due(c), false), coalesce(c.expires_at <= now(), false), coalesce(u.is_active, false),
+      auth.has_factor(u.id)
+    from (select begin_login.user_id as id) as asked
+    left join auth.users u on u.id = asked.id
+    left join auth.local_credentials c on c.user_id = asked.id;
+end
+$function$;
+alter function auth.begin_login(user_id uuid, identifier_hash bytea) owner to akashi_owner;
+grant execute on function auth.begin_login(user_id uuid, identifier_hash bytea) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.caller_rank()
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  key auth.api_keys;
+begin
+  if auth.is_administrator() then
+    return auth.tier_rank('system');
+  end if;
+  select * into key from auth.api_keys k where k.id = auth.current_session_id();
+  if found then
+    return least(auth.tier_rank(key.tier), case when key.user_id is null
+      then auth.service_account_rank(key.service_account_id) else auth.user_rank(key.user_id) end);
+  end if;
+  return auth.user_rank(auth.current_user_id());
+end
+$function$;
+alter function auth.caller_rank() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  -- Of themselves people change names; an e-mail only through the worker's login, which has verified it.
+  if user_id is distinct from auth.current_user_id()
+     or (change_user.email_index is not null and not pg_has_role(session_user, 'akashi_worker', 'member')) then
+    perform auth.managed_user(user_id, 'users:write');
+  end if;
+  update auth.users u set
+    username = case when changes ? 'username' then changes ->> 'username' else u.username end,
+    display_name = case when changes ? 'display_name' then changes ->> 'display_name' else u.display_name end,
+    avatar_url = case when changes ? 'avatar_url' then changes ->> 'avatar_url' else u.avatar_url end,
+    email = case when change_user.email_index is null then u.email end,
+    email_encrypted = coalesce(change_user.email_encrypted, u.email_encrypted),
+    email_index = coalesce(change_user.email_index, u.email_index),
+    email_masked = coalesce(change_user.email_masked, u.email_masked)
+  where u.id = user_id and not u.is_deleted;
+  if not found then
+    raise exception 'there is no such user, or they were erased' using errcode = 'no_data_found';
+  end if;
+end
+$function$;
+alter function auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) owner to akashi_owner;
+grant execute on function auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) to akashi_app;
+grant execute on function auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.check_key(key auth.api_keys)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  scope text;
+  scope_tier text;
+begin
+  if key.tier not in ('system', 'business', 'service') or auth.tier_rank(key.tier) > greatest(1,
+      case when key.user_id is null then auth.service_account_rank(key.service_account_id) else auth.user_rank(key.user_id) end) then
+    raise exception 'the tier % is above the owner''s own', key.tier using errcode = 'insufficient_privilege',
+      hint = 'use a lower tier';
+  end if;
+  if key.tier <> 'service' then
+    perform auth.refuse_tier(key.tier);
+  end if;
+  for scope in select jsonb_array_elements_text(key.permissions) loop
+    select p.tier into scope_tier from auth.permissions p where p.id = auth.permission_id(scope);
+    if not auth.key_owner_has(key, scope) then
+      raise exception 'the owner of the key does not have %', scope using errcode = 'insufficient_privilege',
+        hint = 'the scopes of a key are within what its owner may';
+    end if;
+    if auth.tier_rank(scope_tier) > auth.tier_rank(key.tier) then
+      raise exception 'a key of the % tier cannot have %', key.tier, scope using errcode = 'insufficient_privilege',
+        hint = 'give the key a higher tier';
+    end if;
+    if not auth.is_administrator() and not auth.has_permission(scope) then
+      raise exception 'the caller does not have %', scope using errcode = 'insufficient_privilege',
+        hint = 'give only what you have yourself';
+    end if;
+  end loop;
+end
+$function$;
+alter function auth.check_key(key auth.api_keys) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.check_role_permission()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+  permission auth.permissions;
+begin
+  select * into role from auth.roles r where r.id = new.role_id;
+  select * into permission from auth.permissions p where p.id = new.permission_id;
+  if auth.tier_rank(permission.tier) > auth.tier_rank(role.tier) then
+    raise exception 'the % role % cannot hold the % permission %:%', role.tier, role.name, permission.tier,
+      permission.resource, permission.action using errcode = 'insufficient_privilege',
+      hint = 'a permission stands only in roles of its tier or above it';
+  end if;
+  return new;
+end
+$function$;
+alter function auth.check_role_permission() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.check_service_role()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+  account auth.service_accounts;
+begin
+  select * into role from auth.roles r where r.id = new.role_id;
+  select * into account from auth.service_accounts a where a.id = new.service_account_id;
+  if auth.tier_rank(role.tier) > auth.tier_rank(account.tier) then
+    raise exception 'the % service account % cannot have the % role %', account.tier, account.name, role.tier, role.name
+      using errcode = 'insufficient_privilege', hint = 'use a service account of that tier';
+  end if;
+  return new;
+end
+$function$;
+alter function auth.check_service_role() owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION auth.context_verified()
  RETURNS boolean
@@ -1772,6 +3215,146 @@ grant execute on function auth.context_verified() to akashi_reader;
 grant execute on function auth.context_verified() to akashi_security_admin;
 grant execute on function auth.context_verified() to akashi_worker;
 
+CREATE OR REPLACE FUNCTION auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[] DEFAULT '{}'::text[], service_account text DEFAULT NULL::text, owner uuid DEFAULT NULL::uuid, tier text DEFAULT NULL::text, service_name text DEFAULT NULL::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  key auth.api_keys;
+  rank integer;
+  active integer;
+begin
+  key.user_id := case when service_account is null then coalesce(owner, auth.current_user_id()) end;
+  if service_account is not null then
+    if owner is not null then
+      raise exception 'a key has one owner' using errcode = 'invalid_parameter_value';
+    end if;
+    key.service_account_id := (auth.service_account_named(service_account)).id;
+    rank := auth.service_account_rank(key.service_account_id);
+  elsif key.user_id is null then
+    raise exception 'a key has an owner' using errcode = 'invalid_parameter_value', hint = 'name a user or a service account';
+  elsif not auth.is_administrator() and key.user_id <> coalesce(auth.current_user_id(), '00000000-0000-0000-0000-000000000000') then
+    raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
+      hint = 'make it for a service account';
+  else
+    if not auth.is_administrator() and not auth.owns_key(key) then
+      perform auth.require_permission('api_keys:write');
+    end if;
+    -- Locked, so that a limit holds among parallel callers.
+    perform from auth.users u where u.id = key.user_id and u.is_active for no key update;
+    if not found then
+      raise exception 'there is no active user %', key.user_id using errcode = 'no_data_found';
+    end if;
+    rank := auth.user_rank(key.user_id);
+  end if;
+  key.id := gen_random_uuid();
+  key.tier := coalesce(create_api_key.tier, case least(rank, auth.caller_rank()) when 3 then 'system' when 2 then 'business' else 'service' end);
+  key.permissions := to_jsonb(array(select distinct scope from unnest(scopes) scope order by scope));
+  key.expires_at := coalesce(create_api_key.expires_at, now() + (auth.policy('api_key.default_lifetime_days')::text || ' days')::interval);
+  if key.expires_at <= now() or key.expires_at > now() + (auth.policy('api_key.max_lifetime_days')::text || ' days')::interval then
+    raise exception 'a key ends at most % days from now', auth.policy('api_key.max_lifetime_days')
+      using errcode = 'invalid_parameter_value', hint = 'rotate it instead of letting it live on';
+  end if;
+  perform auth.check_key(key);
+  select count(*) into active from auth.api_keys k
+  where (k.user_id = key.user_id or k.service_account_id = key.service_account_id) and k.is_active and k.expires_at > now();
+  if active >= auth.policy('api_key.max_per_owner')::integer then
+    raise exception 'the owner has % keys already', active using errcode = 'AK003', hint = 'revoke those that nobody uses';
+  end if;
+  insert into auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
+    expires_at, created_by)
+  values (key.id, create_api_key.name, create_api_key.key_hash, create_api_key.key_prefix,
+    coalesce(create_api_key.service_name, service_account, 'user'), key.tier, key.permissions, key.user_id, key.service_account_id,
+    key.expires_at, auth.current_user_id());
+  perform audit.record_action('api_key_created', 'create', 'api_key', key.id::text, 'SUCCESS',
+    jsonb_build_object('prefix', create_api_key.key_prefix, 'scopes', key.permissions, 'tier', key.tier, 'expires_at', key.expires_at),
+    data_subject => key.user_id::text);
+  return key.id;
+end
+$function$;
+alter function auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) owner to akashi_owner;
+comment on function auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) is 'Keeps a key by its SHA-256. Its scopes and tier are within the owner''s and the caller''s; owner is for administrators of the database.';
+grant execute on function auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.create_role(name text, tier text, description text DEFAULT NULL::text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role_id uuid;
+begin
+  perform auth.require_permission('roles:admin');
+  perform auth.refuse_tier(tier);
+  insert into auth.roles (name, tier, description) values (create_role.name, create_role.tier, create_role.description)
+  returning id into role_id;
+  return role_id;
+end
+$function$;
+alter function auth.create_role(name text, tier text, description text) owner to akashi_owner;
+grant execute on function auth.create_role(name text, tier text, description text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.create_service_account(name text, tier text DEFAULT 'service'::text, description text DEFAULT NULL::text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  account_id uuid;
+begin
+  perform auth.require_permission('api_keys:write');
+  perform auth.refuse_tier(tier);
+  insert into auth.service_accounts (name, tier, description)
+  values (create_service_account.name, create_service_account.tier, create_service_account.description)
+  returning id into account_id;
+  return account_id;
+end
+$function$;
+alter function auth.create_service_account(name text, tier text, description text) owner to akashi_owner;
+grant execute on function auth.create_service_account(name text, tier text, description text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if not auth.is_server() then
+    perform auth.require_permission('users:write');
+  end if;
+  if create_user.security_classification <> 'internal' and not auth.is_server() then
+    perform auth.require_permission('users:admin');
+  end if;
+  insert into auth.users (id, issuer, subject_encrypted, subject_index, username, display_name, email_encrypted, email_index,
+    email_masked, avatar_url, account_status, security_classification, tenant_id, compliance_tags)
+  values (create_user.id, create_user.issuer, create_user.subject_encrypted, create_user.subject_index, create_user.username,
+    create_user.display_name, create_user.email_encrypted, create_user.email_index, create_user.email_masked,
+    create_user.avatar_url, create_user.account_status, create_user.security_classification, create_user.tenant_id,
+    create_user.compliance_tags);
+  perform auth.assign_default_role(create_user.id);
+end
+$function$;
+alter function auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb) owner to akashi_owner;
+grant execute on function auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb) to akashi_app;
+grant execute on function auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.current_permissions()
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select p.resource || ':' || p.action from auth.permissions p
+  where auth.has_permission(p.resource || ':' || p.action) order by 1
+$function$;
+alter function auth.current_permissions() owner to akashi_owner;
+grant execute on function auth.current_permissions() to akashi_app;
+
 CREATE OR REPLACE FUNCTION auth.current_session_id()
  RETURNS uuid
  LANGUAGE sql
@@ -1803,6 +3386,1087 @@ grant execute on function auth.current_user_id() to akashi_owner;
 grant execute on function auth.current_user_id() to akashi_reader;
 grant execute on function auth.current_user_id() to akashi_security_admin;
 grant execute on function auth.current_user_id() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.delete_role(role_name text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+begin
+  perform auth.require_permission('roles:delete');
+  select * into role from auth.roles r where r.name = role_name for update;
+  if not found then
+    return false;
+  end if;
+  perform auth.refuse_tier(role.tier);
+  if role.name in ('sys_admin', 'sys_operator', 'sys_auditor', 'security_admin', 'viewer') then
+    raise exception 'the role % is built in', role_name using errcode = 'AK003', hint = 'revoke it from whoever has it instead';
+  end if;
+  delete from auth.roles r where r.id = role.id;
+  return true;
+end
+$function$;
+alter function auth.delete_role(role_name text) owner to akashi_owner;
+grant execute on function auth.delete_role(role_name text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.grant_permission(role_name text, permission text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+begin
+  perform auth.require_permission('roles:admin');
+  select * into role from auth.roles r where r.name = role_name for no key update;
+  if not found then
+    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+  end if;
+  perform auth.refuse_tier(role.tier);
+  if not auth.is_administrator() and not auth.has_permission(permission) then
+    raise exception 'the caller does not have %', permission using errcode = 'insufficient_privilege',
+      hint = 'give only what you have yourself';
+  end if;
+  insert into auth.role_permissions (role_id, permission_id) values (role.id, auth.permission_id(permission))
+  on conflict on constraint role_permissions_role_id_permission_id_key do nothing;
+end
+$function$;
+alter function auth.grant_permission(role_name text, permission text) owner to akashi_owner;
+grant execute on function auth.grant_permission(role_name text, permission text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role constant auth.roles := auth.role_to_grant(role_name);
+  grant_id uuid;
+begin
+  if grant_role.user_id = auth.current_user_id() then
+    raise exception 'nobody gives a role to themselves' using errcode = 'insufficient_privilege',
+      hint = 'somebody else has to do it';
+  end if;
+  if grant_role.expires_at <= now() then
+    raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
+  end if;
+  if not exists (select from auth.users u where u.id = grant_role.user_id and not u.is_deleted) then
+    raise exception 'there is no user %', grant_role.user_id using errcode = 'no_data_found';
+  end if;
+  insert into auth.user_roles as ur (user_id, role_id, assigned_by, expires_at)
+  values (grant_role.user_id, role.id, auth.current_user_id(), grant_role.expires_at)
+  on conflict on constraint user_roles_user_id_role_id_key do update
+    set assigned_by = excluded.assigned_by, assigned_at = now(), expires_at = excluded.expires_at
+  returning ur.id into grant_id;
+  perform auth.record_grant('role_granted', role, 'user', grant_role.user_id, jsonb_build_object('expires_at', grant_role.expires_at));
+  return grant_id;
+end
+$function$;
+alter function auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) owner to akashi_owner;
+comment on function auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) is 'Gives a user a role of the caller''s tier or below it, holding only what the caller has; never to oneself.';
+grant execute on function auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  account constant auth.service_accounts := auth.service_account_named(account_name);
+  role constant auth.roles := auth.role_to_grant(role_name);
+  grant_id uuid;
+begin
+  if exists (select from auth.api_keys k where k.id = auth.current_session_id() and k.service_account_id = account.id) then
+    raise exception 'nobody gives a role to themselves' using errcode = 'insufficient_privilege',
+      hint = 'somebody else has to do it';
+  end if;
+  if grant_service_role.expires_at <= now() then
+    raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
+  end if;
+  insert into auth.service_account_roles as sr (service_account_id, role_id, assigned_by, expires_at)
+  values (account.id, role.id, auth.current_user_id(), grant_service_role.expires_at)
+  on conflict on constraint service_account_roles_service_account_id_role_id_key do update
+    set assigned_by = excluded.assigned_by, assigned_at = now(), expires_at = excluded.expires_at
+  returning sr.id into grant_id;
+  perform auth.record_grant('role_granted', role, 'service_account', account.id, jsonb_build_object('expires_at', grant_service_role.expires_at));
+  return grant_id;
+end
+$function$;
+alter function auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone) owner to akashi_owner;
+grant execute on function auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.has_administrator()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select exists (
+    select from auth.user_roles ur join auth.roles r on r.id = ur.role_id where r.name = 'sys_admin')
+$function$;
+alter function auth.has_administrator() owner to akashi_owner;
+grant execute on function auth.has_administrator() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.has_factor(user_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select exists (select from auth.mfa_factors f where f.user_id = has_factor.user_id and f.confirmed_at is not null)
+$function$;
+alter function auth.has_factor(user_id uuid) owner to akashi_owner;
+grant execute on function auth.has_factor(user_id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.has_permission(permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  caller uuid;
+  shown uuid;
+  key auth.api_keys;
+begin
+  if not auth.context_verified() then
+    return false;
+  end if;
+  caller := auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
+  shown := auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
+  if shown is null then
+    return caller is not null and auth.user_has_permission(caller, permission);
+  end if;
+  select * into key from auth.api_keys k where k.id = shown;
+  if found then
+    return key.user_id is not distinct from caller and auth.key_allows(key, permission)
+      and case when caller is null then auth.service_account_has_permission(key.service_account_id, permission)
+               else auth.user_has_permission(caller, permission) end;
+  end if;
+  return exists (
+      select from auth.user_sessions s
+      where s.id = shown and s.user_id = caller and s.revoked_at is null and s.expires_at > now())
+    and auth.user_has_permission(caller, permission);
+end
+$function$;
+alter function auth.has_permission(permission text) owner to akashi_policy;
+comment on function auth.has_permission(permission text) is 'Whether the caller of the verified context may: resource:action. Policies call it as (select auth.has_permission(''…'')).';
+grant execute on function auth.has_permission(permission text) to akashi_app;
+grant execute on function auth.has_permission(permission text) to akashi_owner;
+grant execute on function auth.has_permission(permission text) to akashi_reader;
+grant execute on function auth.has_permission(permission text) to akashi_security_admin;
+grant execute on function auth.has_permission(permission text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.is_administrator()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select auth.current_user_id() is null and auth.current_session_id() is null
+    and pg_has_role(session_user, 'akashi_owner', 'member')
+$function$;
+alter function auth.is_administrator() owner to akashi_owner;
+comment on function auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
+
+CREATE OR REPLACE FUNCTION auth.is_server()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select auth.current_user_id() is null and auth.current_session_id() is null
+    and pg_has_role(session_user, 'akashi_worker', 'member')
+$function$;
+alter function auth.is_server() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.keep_last_administrator()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  administrator uuid;
+begin
+  select r.id into administrator from auth.roles r where r.name = 'sys_admin' for no key update;
+  if exists (select from auth.user_roles ur where ur.user_id = old.id and ur.role_id = administrator
+             and (ur.expires_at is null or ur.expires_at > now()))
+     and not exists (
+       select from auth.user_roles ur join auth.users u on u.id = ur.user_id
+       where ur.role_id = administrator and u.id <> old.id and u.is_active and (ur.expires_at is null or ur.expires_at > now()))
+  then
+    raise exception 'the last sys_admin stays active' using errcode = 'AK003', hint = 'give the role to somebody else first';
+  end if;
+  return new;
+end
+$function$;
+alter function auth.keep_last_administrator() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.keep_step()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if new.last_used_step < old.last_used_step
+     or (new.last_used_step = old.last_used_step and new.last_used_at is distinct from old.last_used_at) then
+    raise exception 'a code of this step was used already' using errcode = 'AK003', hint = 'wait for the next code';
+  end if;
+  return new;
+end
+$function$;
+alter function auth.keep_step() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.keep_tier()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if new.tier is distinct from old.tier then
+    raise exception 'the tier of % does not change', tg_table_name using errcode = 'insufficient_privilege',
+      hint = 'make another one of the tier that you want';
+  end if;
+  return new;
+end
+$function$;
+alter function auth.keep_tier() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.key_allows(key auth.api_keys, permission text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select key.is_active and (key.expires_at is null or key.expires_at > now())
+    and key.permissions ?| array[permission, split_part(permission, ':', 1) || ':admin']
+    and exists (
+      select from auth.permissions p
+      where p.resource = split_part(permission, ':', 1) and p.action = split_part(permission, ':', 2)
+        and auth.tier_rank(p.tier) <= auth.tier_rank(key.tier))
+$function$;
+alter function auth.key_allows(key auth.api_keys, permission text) owner to akashi_policy;
+grant execute on function auth.key_allows(key auth.api_keys, permission text) to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.key_owner_has(key auth.api_keys, permission text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select case when key.user_id is null then auth.service_account_has_permission(key.service_account_id, permission)
+              else auth.user_has_permission(key.user_id, permission) end
+$function$;
+alter function auth.key_owner_has(key auth.api_keys, permission text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.make_first_administrator(user_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+begin
+  lock table auth.user_roles in share row exclusive mode;
+  if auth.has_administrator() then
+    return false;
+  end if;
+  select * into role from auth.roles r where r.name = 'sys_admin';
+  insert into auth.user_roles (user_id, role_id) values (make_first_administrator.user_id, role.id);
+  perform auth.record_grant('role_granted', role, 'user', make_first_administrator.user_id, '{"reason": "first administrator"}');
+  return true;
+end
+$function$;
+alter function auth.make_first_administrator(user_id uuid) owner to akashi_owner;
+grant execute on function auth.make_first_administrator(user_id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.managed_user(user_id uuid, permission text)
+ RETURNS auth.users
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  person auth.users;
+begin
+  if not auth.is_server() then
+    perform auth.require_permission(permission);
+  end if;
+  select * into person from auth.users u where u.id = user_id for no key update;
+  if not found or person.is_deleted then
+    raise exception 'there is no such user, or they were erased' using errcode = 'no_data_found';
+  end if;
+  if person.id = auth.current_user_id() then
+    raise exception 'nobody does this to themselves' using errcode = 'insufficient_privilege',
+      hint = 'somebody else has to do it';
+  end if;
+  if not auth.is_server() and auth.user_rank(person.id) > auth.caller_rank() then
+    raise exception 'the user is of a higher tier than the caller' using errcode = 'insufficient_privilege',
+      hint = 'somebody of that tier has to do it';
+  end if;
+  return person;
+end
+$function$;
+alter function auth.managed_user(user_id uuid, permission text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.needs_factor(user_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select exists (
+    select from auth.user_roles ur join auth.roles r on r.id = ur.role_id
+    where ur.user_id = needs_factor.user_id and (ur.expires_at is null or ur.expires_at > now())
+      and auth.policy('mfa.required_tiers') ? r.tier)
+$function$;
+alter function auth.needs_factor(user_id uuid) owner to akashi_owner;
+grant execute on function auth.needs_factor(user_id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.owns_key(key auth.api_keys)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(key.user_id = auth.current_user_id(), false)
+    and not exists (select from auth.api_keys k where k.id = auth.current_session_id())
+$function$;
+alter function auth.owns_key(key auth.api_keys) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.password_due(credential auth.local_credentials)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select credential.must_change
+    or ((auth.policy('password.max_age_days'))::integer > 0
+        and credential.changed_at + make_interval(days => (auth.policy('password.max_age_days'))::integer) <= now())
+$function$;
+alter function auth.password_due(credential auth.local_credentials) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.password_hashes(user_id uuid)
+ RETURNS TABLE(password_hash text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select c.password_hash from auth.local_credentials c where c.user_id = password_hashes.user_id
+  union all
+  (select h.password_hash from auth.password_history h where h.user_id = password_hashes.user_id
+   order by h.created_at desc limit (auth.policy('password.history'))::integer)
+$function$;
+alter function auth.password_hashes(user_id uuid) owner to akashi_owner;
+grant execute on function auth.password_hashes(user_id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.permission_id(permission text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  found_id uuid;
+begin
+  select p.id into found_id from auth.permissions p
+  where p.resource = split_part(permission, ':', 1) and p.action = split_part(permission, ':', 2);
+  if not found then
+    raise exception 'there is no permission %', permission using errcode = 'undefined_object',
+      hint = 'akashi roles permissions shows them';
+  end if;
+  return found_id;
+end
+$function$;
+alter function auth.permission_id(permission text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.policy(key text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  found_value jsonb;
+begin
+  select p.value into found_value from auth.security_policies p where p.key = policy.key;
+  if not found then
+    raise exception 'there is no policy %', policy.key using errcode = 'undefined_object';
+  end if;
+  return found_value;
+end
+$function$;
+alter function auth.policy(key text) owner to akashi_owner;
+grant execute on function auth.policy(key text) to akashi_app;
+grant execute on function auth.policy(key text) to akashi_policy;
+grant execute on function auth.policy(key text) to akashi_security_admin;
+grant execute on function auth.policy(key text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.policy_minutes(key text)
+ RETURNS interval
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select make_interval(mins => (auth.policy(policy_minutes.key))::integer)
+$function$;
+alter function auth.policy_minutes(key text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[])
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select case value_type
+    when 'boolean' then jsonb_typeof(value) = 'boolean'
+    when 'integer' then case when jsonb_typeof(value) = 'number' and value::text ~ '^-?[0-9]{1,15}$'
+      then value::bigint between coalesce(minimum, value::bigint) and coalesce(maximum, value::bigint) else false end
+    when 'text' then jsonb_typeof(value) = 'string' and (allowed is null or value #>> '{}' = any (allowed))
+    when 'text[]' then case when jsonb_typeof(value) = 'array' then not exists (
+      select from jsonb_array_elements(value) element
+      where jsonb_typeof(element) <> 'string' or not (allowed is null or element #>> '{}' = any (allowed))) else false end
+    else false
+  end
+$function$;
+alter function auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[]) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select security.record_event(record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
+    user_id => record_authentication.user_id, session_id => record_authentication.session_id,
+    resource_type => 'user', resource_id => record_authentication.user_id::text, action_performed => 'sign_in',
+    result => case record_authentication.event_type when 'authentication_failure' then 'failure' else 'success' end,
+    ocsf_class_uid => case when record_authentication.event_type like 'authentication%' then 3002 else 3001 end,
+    event_details => details)
+$function$;
+alter function auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.record_grant(event text, role auth.roles, target_type text, target_id uuid, detail jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform audit.record_action(event, case event when 'role_granted' then 'grant' else 'revoke' end, 'role', role.name,
+    'SUCCESS', detail || jsonb_build_object(target_type, target_id, 'tier', role.tier),
+    data_subject => case target_type when 'user' then target_id::text end);
+  perform security.record_event(event_type => event, event_category => 'authorization',
+    severity => case when event = 'role_revoked' then 'low' when role.tier = 'system' then 'high' when role.tier = 'business' then 'medium' else 'info' end,
+    source_service => 'akashi', resource_type => target_type, resource_id => target_id::text,
+    action_performed => event, result => 'success', ocsf_class_uid => 3005,
+    event_details => detail || jsonb_build_object('role', role.name, 'tier', role.tier));
+end
+$function$;
+alter function auth.record_grant(event text, role auth.roles, target_type text, target_id uuid, detail jsonb) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.refuse_tier(tier text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if auth.tier_rank(tier) is null then
+    raise exception '% is no tier', tier using errcode = 'invalid_parameter_value', hint = 'use system, business or service';
+  end if;
+  if auth.tier_rank(tier) > auth.caller_rank() then
+    raise exception 'the tier % is above the caller''s own', tier using errcode = 'insufficient_privilege',
+      hint = 'somebody of that tier has to do it';
+  end if;
+end
+$function$;
+alter function auth.refuse_tier(tier text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.release_attempt(throttle bytea, unlock boolean DEFAULT true)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  update auth.login_throttles set failures = greatest(failures - 1, 0), locked_until = case when not unlock then locked_until end
+  where key = throttle
+$function$;
+alter function auth.release_attempt(throttle bytea, unlock boolean) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.remove_factors(user_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from auth.mfa_factors f where f.user_id = remove_factors.user_id;
+  delete from auth.recovery_codes c where c.user_id = remove_factors.user_id;
+  perform auth.record_authentication('mfa_removed', 'medium', remove_factors.user_id, null, '{}');
+end
+$function$;
+alter function auth.remove_factors(user_id uuid) owner to akashi_owner;
+grant execute on function auth.remove_factors(user_id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.renew_session(token_hash bytea, methods text[], second_factor boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update auth.user_sessions s set session_token_hash = token_hash, authenticated_at = now(),
+    security_validated = s.security_validated or second_factor,
+    authentication_methods = array(select distinct unnest(s.authentication_methods || methods) order by 1)
+  where s.id = (select auth.current_session_id()) and s.user_id = (select auth.current_user_id()) and s.revoked_at is null;
+  return found;
+end
+$function$;
+alter function auth.renew_session(token_hash bytea, methods text[], second_factor boolean) owner to akashi_owner;
+grant execute on function auth.renew_session(token_hash bytea, methods text[], second_factor boolean) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.require_permission(permission text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if not auth.is_administrator() and not auth.has_permission(permission) then
+    raise exception 'the permission % is needed', permission using errcode = 'insufficient_privilege',
+      hint = 'ask somebody who may grant roles';
+  end if;
+end
+$function$;
+alter function auth.require_permission(permission text) owner to akashi_owner;
+comment on function auth.require_permission(permission text) is 'Fails unless the caller has the permission, or administers the database.';
+grant execute on function auth.require_permission(permission text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.reserve_attempt(throttle bytea, threshold integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  counted auth.login_throttles;
+  moment timestamptz;
+  counting constant interval := auth.policy_minutes('lockout.window_minutes');
+  waiting constant interval := auth.policy_minutes('lockout.duration_minutes');
+begin
+  insert into auth.login_throttles as t (key, expires_at) values (throttle, clock_timestamp() + counting)
+  on conflict (key) do update set expires_at = greatest(t.expires_at, excluded.expires_at)
+  returning * into counted;
+  -- The row is locked from here on; the time is asked after the wait for it.
+  moment := clock_timestamp();
+  if counted.locked_until > moment then
+    return ceil(extract(epoch from counted.locked_until - moment));
+  end if;
+  if counted.locked_until is not null or counted.window_started + counting <= moment then
+    counted.failures := 0;
+    counted.window_started := moment;
+  end if;
+  update auth.login_throttles set
+    failures = counted.failures + 1,
+    window_started = counted.window_started,
+    locked_until = case when counted.failures + 1 >= threshold then moment + waiting end,
+    announced = false,
+    expires_at = moment + greatest(counting, waiting)
+  where key = throttle;
+  return 0;
+end
+$function$;
+alter function auth.reserve_attempt(throttle bytea, threshold integer) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.revoke_api_key(key_id uuid, reason text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  key auth.api_keys;
+begin
+  select * into key from auth.api_keys k where k.id = key_id for update;
+  if not found then
+    raise exception 'there is no key %', key_id using errcode = 'no_data_found';
+  end if;
+  if not (auth.is_administrator() or auth.owns_key(key) or auth.current_session_id() is not distinct from key.id) then
+    perform auth.require_permission('api_keys:delete');
+  end if;
+  if not key.is_active then
+    return false;
+  end if;
+  update auth.api_keys k set is_active = false, revoked_at = now() where k.id = key.id;
+  perform audit.record_action('api_key_revoked', 'revoke', 'api_key', key.id::text, 'SUCCESS',
+    jsonb_strip_nulls(jsonb_build_object('reason', reason)), data_subject => key.user_id::text);
+  return true;
+end
+$function$;
+alter function auth.revoke_api_key(key_id uuid, reason text) owner to akashi_owner;
+grant execute on function auth.revoke_api_key(key_id uuid, reason text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.revoke_permission(role_name text, permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+begin
+  perform auth.require_permission('roles:admin');
+  select * into role from auth.roles r where r.name = role_name for no key update;
+  if not found then
+    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+  end if;
+  perform auth.refuse_tier(role.tier);
+  if role.name = 'sys_admin' then
+    raise exception 'sys_admin keeps every permission' using errcode = 'AK003', hint = 'make a role with fewer instead';
+  end if;
+  delete from auth.role_permissions rp where rp.role_id = role.id and rp.permission_id = auth.permission_id(permission);
+  return found;
+end
+$function$;
+alter function auth.revoke_permission(role_name text, permission text) owner to akashi_owner;
+grant execute on function auth.revoke_permission(role_name text, permission text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.revoke_role(user_id uuid, role_name text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+begin
+  perform auth.require_permission('roles:write');
+  -- One at a time for each role, so that two callers cannot take the last two away together.
+  select * into role from auth.roles r where r.name = role_name for no key update;
+  if not found then
+    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+  end if;
+  perform auth.refuse_tier(role.tier);
+  delete from auth.user_roles ur where ur.user_id = revoke_role.user_id and ur.role_id = role.id;
+  if not found then
+    return false;
+  end if;
+  if role.name = 'sys_admin' and not exists (
+    select from auth.user_roles ur join auth.users u on u.id = ur.user_id
+    where ur.role_id = role.id and u.is_active and (ur.expires_at is null or ur.expires_at > now())
+  ) then
+    raise exception 'the last sys_admin cannot be taken away' using errcode = 'AK003', hint = 'give the role to somebody else first';
+  end if;
+  perform auth.record_grant('role_revoked', role, 'user', revoke_role.user_id, '{}');
+  return true;
+end
+$function$;
+alter function auth.revoke_role(user_id uuid, role_name text) owner to akashi_owner;
+grant execute on function auth.revoke_role(user_id uuid, role_name text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.revoke_service_role(account_name text, role_name text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  account constant auth.service_accounts := auth.service_account_named(account_name);
+  role auth.roles;
+begin
+  perform auth.require_permission('roles:write');
+  select * into role from auth.roles r where r.name = role_name;
+  if not found then
+    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+  end if;
+  perform auth.refuse_tier(role.tier);
+  delete from auth.service_account_roles sr where sr.service_account_id = account.id and sr.role_id = role.id;
+  if not found then
+    return false;
+  end if;
+  perform auth.record_grant('role_revoked', role, 'service_account', account.id, '{}');
+  return true;
+end
+$function$;
+alter function auth.revoke_service_role(account_name text, role_name text) owner to akashi_owner;
+grant execute on function auth.revoke_service_role(account_name text, role_name text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.revoke_sessions(user_id uuid, kept uuid DEFAULT NULL::uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  ended integer;
+begin
+  update auth.user_sessions s set revoked_at = now(), status = 'offline'
+  where s.user_id = revoke_sessions.user_id and s.revoked_at is null and s.id is distinct from kept;
+  get diagnostics ended = row_count;
+  return ended;
+end
+$function$;
+alter function auth.revoke_sessions(user_id uuid, kept uuid) owner to akashi_owner;
+grant execute on function auth.revoke_sessions(user_id uuid, kept uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.role_to_grant(role_name text)
+ RETURNS auth.roles
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  role auth.roles;
+  missing text;
+begin
+  perform auth.require_permission('roles:write');
+  select * into role from auth.roles r where r.name = role_name for share;
+  if not found then
+    raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
+  end if;
+  perform auth.refuse_tier(role.tier);
+  if not auth.is_administrator() then
+    select p.resource || ':' || p.action into missing
+    from auth.role_permissions rp join auth.permissions p on p.id = rp.permission_id
+    where rp.role_id = role.id and not auth.has_permission(p.resource || ':' || p.action)
+    order by 1 limit 1;
+    if found then
+      raise exception 'the role % holds %, which the caller does not have', role_name, missing
+        using errcode = 'insufficient_privilege', hint = 'give only what you have yourself';
+    end if;
+  end if;
+  return role;
+end
+$function$;
+alter function auth.role_to_grant(role_name text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.roles_hold(roles uuid[], permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  wanted constant uuid[] := array(
+    select p.id from auth.permissions p
+    where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
+      and exists (select from auth.permissions named
+                  where named.resource = p.resource and named.action = split_part(permission, ':', 2)));
+begin
+  return exists (
+    select from auth.role_permissions rp where rp.permission_id = any (wanted) and rp.role_id = any (roles));
+end
+$function$;
+alter function auth.roles_hold(roles uuid[], permission text) owner to akashi_policy;
+
+CREATE OR REPLACE FUNCTION auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval DEFAULT NULL::interval)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  key auth.api_keys;
+  new_id constant uuid := gen_random_uuid();
+  longest constant interval := (auth.policy('api_key.rotation_overlap_hours')::text || ' hours')::interval;
+begin
+  select * into key from auth.api_keys k where k.id = key_id for update;
+  if not found then
+    raise exception 'there is no key %', key_id using errcode = 'no_data_found';
+  end if;
+  if not (auth.is_administrator() or auth.owns_key(key) or auth.current_session_id() is not distinct from key.id) then
+    if key.user_id is not null and key.user_id is distinct from auth.current_user_id() then
+      raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
+        hint = 'the owner rotates it; others can revoke it';
+    end if;
+    perform auth.require_permission('api_keys:write');
+    perform auth.check_key(key);
+  end if;
+  if not key.is_active or key.expires_at <= now() then
+    raise exception 'the key is revoked or has expired' using errcode = 'AK003', hint = 'make a new one';
+  end if;
+  if exists (select from auth.api_keys k where k.replaces = key.id and k.is_active) then
+    raise exception 'the key was rotated already' using errcode = 'AK003', hint = 'rotate its successor';
+  end if;
+  if coalesce(overlap, longest) not between interval '0' and longest then
+    raise exception 'an overlap has at most %', longest using errcode = 'invalid_parameter_value';
+  end if;
+  insert into auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
+    replaces, expires_at, created_by)
+  values (new_id, key.name, rotate_api_key.key_hash, rotate_api_key.key_prefix, key.service_name, key.tier, key.permissions,
+    key.user_id, key.service_account_id, key.id,
+    now() + least(key.expires_at - key.created_at, (auth.policy('api_key.max_lifetime_days')::text || ' days')::interval),
+    auth.current_user_id());
+  update auth.api_keys k set expires_at = least(k.expires_at, now() + coalesce(overlap, longest)) where k.id = key.id;
+  perform audit.record_action('api_key_rotated', 'rotate', 'api_key', key.id::text, 'SUCCESS',
+    jsonb_build_object('successor', new_id, 'prefix', rotate_api_key.key_prefix), data_subject => key.user_id::text);
+  return new_id;
+end
+$function$;
+alter function auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval) owner to akashi_owner;
+grant execute on function auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.service_account_has_permission(service_account_id uuid, permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (
+      select from auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active)
+    and auth.roles_hold(array(
+      select sr.role_id from auth.service_account_roles sr
+      where sr.service_account_id = service_account_has_permission.service_account_id
+        and (sr.expires_at is null or sr.expires_at > now())), permission);
+end
+$function$;
+alter function auth.service_account_has_permission(service_account_id uuid, permission text) owner to akashi_policy;
+grant execute on function auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_owner;
+grant execute on function auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_security_admin;
+grant execute on function auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.service_account_named(account_name text)
+ RETURNS auth.service_accounts
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  account auth.service_accounts;
+begin
+  perform auth.require_permission('api_keys:write');
+  select * into account from auth.service_accounts a where a.name = account_name for no key update;
+  if not found then
+    raise exception 'there is no service account %', account_name using errcode = 'undefined_object';
+  end if;
+  perform auth.refuse_tier(account.tier);
+  return account;
+end
+$function$;
+alter function auth.service_account_named(account_name text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.service_account_rank(service_account_id uuid)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(max(auth.tier_rank(r.tier)), 0)
+  from auth.service_account_roles sr
+  join auth.roles r on r.id = sr.role_id
+  join auth.service_accounts a on a.id = sr.service_account_id
+  where sr.service_account_id = service_account_rank.service_account_id and a.is_active
+    and (sr.expires_at is null or sr.expires_at > now())
+$function$;
+alter function auth.service_account_rank(service_account_id uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.set_account_status(user_id uuid, account_status text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform auth.managed_user(user_id, 'users:write');
+  if set_account_status.account_status = 'deleted' then
+    raise exception 'a person is deleted by erasing them' using errcode = 'invalid_parameter_value',
+      hint = 'akashi keys shred does it, and cannot be taken back';
+  end if;
+  update auth.users u set account_status = set_account_status.account_status where u.id = user_id;
+end
+$function$;
+alter function auth.set_account_status(user_id uuid, account_status text) owner to akashi_owner;
+grant execute on function auth.set_account_status(user_id uuid, account_status text) to akashi_app;
+grant execute on function auth.set_account_status(user_id uuid, account_status text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.set_classification(user_id uuid, security_classification text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform auth.managed_user(user_id, 'users:admin');
+  update auth.users u set security_classification = set_classification.security_classification where u.id = user_id;
+end
+$function$;
+alter function auth.set_classification(user_id uuid, security_classification text) owner to akashi_owner;
+grant execute on function auth.set_classification(user_id uuid, security_classification text) to akashi_app;
+grant execute on function auth.set_classification(user_id uuid, security_classification text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.set_password(user_id uuid, password_hash text, one_time boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  kept constant integer := (auth.policy('password.history'))::integer;
+begin
+  insert into auth.password_history (user_id, password_hash)
+  select c.user_id, c.password_hash from auth.local_credentials c where c.user_id = set_password.user_id;
+  delete from auth.password_history where id in (
+    select h.id from auth.password_history h where h.user_id = set_password.user_id order by h.created_at desc offset kept);
+  insert into auth.local_credentials as c (user_id, password_hash, must_change, expires_at)
+  values (set_password.user_id, set_password.password_hash, one_time,
+    case when one_time then now() + make_interval(hours => (auth.policy('password.one_time_hours'))::integer) end)
+  on conflict (user_id) do update set password_hash = excluded.password_hash, must_change = excluded.must_change,
+    expires_at = excluded.expires_at, changed_at = now();
+  perform auth.record_authentication('password_changed', 'info', set_password.user_id, null, jsonb_build_object('one_time', one_time));
+end
+$function$;
+alter function auth.set_password(user_id uuid, password_hash text, one_time boolean) owner to akashi_owner;
+grant execute on function auth.set_password(user_id uuid, password_hash text, one_time boolean) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.set_policy(key text, value jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  before jsonb;
+begin
+  perform auth.require_permission('auth_config:write');
+  select p.value into before from auth.security_policies p where p.key = set_policy.key for update;
+  if not found then
+    raise exception 'there is no policy %', set_policy.key using errcode = 'undefined_object';
+  end if;
+  if before = set_policy.value then
+    return;
+  end if;
+  update auth.security_policies p set value = set_policy.value where p.key = set_policy.key;
+  perform security.record_event(event_type => 'policy_changed', event_category => 'configuration', severity => 'medium',
+    source_service => 'akashi', resource_type => 'policy', resource_id => set_policy.key, action_performed => 'update',
+    result => 'success', ocsf_class_uid => 3004, event_details => jsonb_build_object('old', before, 'new', set_policy.value));
+end
+$function$;
+alter function auth.set_policy(key text, value jsonb) owner to akashi_owner;
+grant execute on function auth.set_policy(key text, value jsonb) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.set_service_account_active(account_name text, active boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  account constant auth.service_accounts := auth.service_account_named(account_name);
+begin
+  update auth.service_accounts a set is_active = active where a.id = account.id;
+end
+$function$;
+alter function auth.set_service_account_active(account_name text, active boolean) owner to akashi_owner;
+grant execute on function auth.set_service_account_active(account_name text, active boolean) to akashi_app;
+
+CREATE OR REPLACE FUNCTION auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text DEFAULT NULL::text, session_id uuid DEFAULT NULL::uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  who constant audit.request_context := audit.request_context();
+  account constant bytea := auth.throttled_account(settle_login.user_id, settle_login.identifier_hash);
+  pair constant bytea := auth.throttle_key('pair', account, who.ip_address);
+  guess constant boolean := settle_login.method in ('password', 'totp', 'recovery_code');
+  locked boolean := false;
+begin
+  if not who.verified then
+    raise exception 'signing in needs a signed context' using errcode = 'insufficient_privilege';
+  end if;
+  if guess and outcome in ('success', 'partial', 'denied') then
+    if outcome = 'success' then
+      delete from auth.login_throttles where key = pair;
+    else
+      perform auth.release_attempt(pair);
+    end if;
+    perform auth.release_attempt(auth.throttle_key('address', null, who.ip_address));
+    perform auth.release_attempt(auth.throttle_key('account', account, null), false);
+  elsif guess and outcome = 'failure' then
+    update auth.login_throttles set announced = true
+    where key = pair and locked_until > clock_timestamp() and not announced;
+    locked := found;
+  end if;
+  insert into auth.login_attempts (user_id, issuer, identifier_hash, method, result, failure_reason, counted, ip_address,
+    user_agent, session_id, request_id, trace_id, tenant_id)
+  values (settle_login.user_id, settle_login.issuer, settle_login.identifier_hash, settle_login.method,
+    case outcome when 'partial' then 'success' when 'locked' then 'denied' else outcome end, reason, outcome = 'failure',
+    who.ip_address, who.user_agent, settle_login.session_id, who.request_id, who.trace_id, who.tenant_id);
+  if outcome = 'success' then
+    update auth.users set last_login_at = now() where id = settle_login.user_id;
+  end if;
+  if outcome in ('success', 'failure', 'denied') then
+    perform auth.record_authentication(case outcome when 'success' then 'authentication_success' else 'authentication_failure' end,
+      case outcome when 'success' then 'info' else 'low' end, settle_login.user_id, settle_login.session_id,
+      jsonb_strip_nulls(jsonb_build_object('method', settle_login.method, 'reason', reason)));
+  end if;
+  if locked then
+    perform auth.record_authentication('account_locked', 'medium', settle_login.user_id, null,
+      jsonb_build_object('method', settle_login.method, 'scope', 'account and address'));
+  end if;
+end
+$function$;
+alter function auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text, session_id uuid) owner to akashi_owner;
+grant execute on function auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text, session_id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.throttle_key(scope text, account bytea, address inet)
+ RETURNS bytea
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select sha256(convert_to(concat_ws('|', scope, encode(account, 'hex'),
+    case when family(address) = 6 then host(network(set_masklen(address, 64))) else host(address) end), 'UTF8'))
+$function$;
+alter function auth.throttle_key(scope text, account bytea, address inet) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.throttled_account(user_id uuid, identifier_hash bytea)
+ RETURNS bytea
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select coalesce(uuid_send(user_id), identifier_hash)
+$function$;
+alter function auth.throttled_account(user_id uuid, identifier_hash bytea) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.tier_rank(tier text)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select case tier when 'system' then 3 when 'business' then 2 when 'service' then 1 end
+$function$;
+alter function auth.tier_rank(tier text) owner to akashi_owner;
+comment on function auth.tier_rank(tier text) is 'system 3, business 2, service 1; nothing crosses to a higher one.';
+grant execute on function auth.tier_rank(tier text) to akashi_app;
+grant execute on function auth.tier_rank(tier text) to akashi_policy;
+grant execute on function auth.tier_rank(tier text) to akashi_security_admin;
+grant execute on function auth.tier_rank(tier text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update auth.api_keys k set last_used_at = used.at
+  from (select id, max(at) as at from unnest(key_ids, used_at) as u (id, at) group by id) used
+  where k.id = used.id and used.at <= now() + interval '1 minute' and (k.last_used_at is null or k.last_used_at < used.at)
+$function$;
+alter function auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[]) owner to akashi_owner;
+grant execute on function auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[]) to akashi_app;
 
 CREATE OR REPLACE FUNCTION auth.try_inet(value text)
  RETURNS inet
@@ -1858,6 +4522,70 @@ grant execute on function auth.update_updated_at() to akashi_app;
 grant execute on function auth.update_updated_at() to akashi_security_admin;
 grant execute on function auth.update_updated_at() to akashi_worker;
 
+CREATE OR REPLACE FUNCTION auth.upgrade_password_hash(user_id uuid, former text, better text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update auth.local_credentials c set password_hash = better
+  where c.user_id = upgrade_password_hash.user_id and c.password_hash = former
+$function$;
+alter function auth.upgrade_password_hash(user_id uuid, former text, better text) owner to akashi_owner;
+grant execute on function auth.upgrade_password_hash(user_id uuid, former text, better text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.user_has_permission(user_id uuid, permission text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (select from auth.users u where u.id = user_has_permission.user_id and u.is_active)
+    and auth.roles_hold(array(
+      select ur.role_id from auth.user_roles ur
+      where ur.user_id = user_has_permission.user_id and (ur.expires_at is null or ur.expires_at > now())), permission);
+end
+$function$;
+alter function auth.user_has_permission(user_id uuid, permission text) owner to akashi_policy;
+comment on function auth.user_has_permission(user_id uuid, permission text) is 'Whether an active user has a permission (resource:action) through a role that has not expired.';
+grant execute on function auth.user_has_permission(user_id uuid, permission text) to akashi_owner;
+grant execute on function auth.user_has_permission(user_id uuid, permission text) to akashi_security_admin;
+grant execute on function auth.user_has_permission(user_id uuid, permission text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION auth.user_rank(user_id uuid)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(max(auth.tier_rank(r.tier)), 0)
+  from auth.user_roles ur
+  join auth.roles r on r.id = ur.role_id
+  join auth.users u on u.id = ur.user_id
+  where ur.user_id = user_rank.user_id and u.is_active and (ur.expires_at is null or ur.expires_at > now())
+$function$;
+alter function auth.user_rank(user_id uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.verify_api_keys(hashes text[])
+ RETURNS TABLE(key_hash text, id uuid, name text, service_name text, tier text, permissions jsonb, user_id uuid, service_account_id uuid, expires_at timestamp with time zone, state text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select k.key_hash, k.id, k.name, k.service_name, k.tier, k.permissions, k.user_id, k.service_account_id, k.expires_at,
+         case when not k.is_active then 'revoked'
+              when k.expires_at <= now() then 'expired'
+              when not coalesce(u.is_active, a.is_active) then 'owner_inactive'
+              else 'valid' end
+  from auth.api_keys k
+  left join auth.users u on u.id = k.user_id
+  left join auth.service_accounts a on a.id = k.service_account_id
+  where k.key_hash = any (hashes)
+$function$;
+alter function auth.verify_api_keys(hashes text[]) owner to akashi_policy;
+grant execute on function auth.verify_api_keys(hashes text[]) to akashi_app;
+
 CREATE OR REPLACE FUNCTION chat.accepts_direct(person uuid, from_user uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -1872,6 +4600,19 @@ AS $function$
   end
 $function$;
 alter function chat.accepts_direct(person uuid, from_user uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.active_user_count()
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select count(distinct s.user_id) from auth.user_sessions s
+  where s.status in ('online', 'away') and s.revoked_at is null and s.last_activity > now() - interval '30 minutes'
+$function$;
+alter function chat.active_user_count() owner to akashi_owner;
+grant execute on function chat.active_user_count() to akashi_app;
+grant execute on function chat.active_user_count() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION chat.add_member(room chat.rooms, person uuid, as_role text)
  RETURNS void
@@ -2156,6 +4897,8 @@ begin
     raise exception 'there is no such upload under way' using errcode = 'no_data_found';
   end if;
   if finished.message_id is not null then
+    update chat.messages m set message_type = case when finished.mime_type like 'image/%' then 'image' else 'file' end
+    where m.id = finished.message_id and m.created_at = chat.message_time(finished.message_id);
     perform chat.append_event(finished.room_id, 'message_edited', finished.message_id, finished.user_id);
   end if;
   return finished;
@@ -2164,6 +4907,30 @@ $function$;
 alter function chat.finish_upload(upload uuid, outcome jsonb) owner to akashi_owner;
 comment on function chat.finish_upload(upload uuid, outcome jsonb) is 'outcome: upload_status (completed or failed), virus_scanned, failure_reason, mime_type, file_size, sha256, thumbnail_path, width, height.';
 grant execute on function chat.finish_upload(upload uuid, outcome jsonb) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION chat.fold(content text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select lower(normalize(content, nfkc))
+$function$;
+alter function chat.fold(content text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.grams(folded text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select coalesce(array_agg(distinct g.gram), '{}')
+  from (select c.letter, c.letter || lead(c.letter) over (order by c.place) as pair
+        from unnest(string_to_array(folded, null)) with ordinality as c (letter, place)) pairs
+  cross join lateral (values (pairs.letter), (pairs.pair)) as g (gram)
+  where g.gram is not null and g.gram !~ '^\s+$'
+$function$;
+alter function chat.grams(folded text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION chat.invite(room uuid, person uuid, valid_for interval DEFAULT 'P7D'::interval)
  RETURNS chat.room_invitations
@@ -2316,6 +5083,24 @@ $function$;
 alter function chat.mark_read(message uuid) owner to akashi_owner;
 comment on function chat.mark_read(message uuid) is 'Moves the caller''s read position forward, never back, and reads the notifications up to it.';
 grant execute on function chat.mark_read(message uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.matches(content text, terms text[])
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+declare
+  folded constant text := lower(normalize(content, nfkc));
+  term text;
+begin
+  foreach term in array terms loop
+    if strpos(folded, term) = 0 then return false; end if;
+  end loop;
+  return true;
+end
+$function$;
+alter function chat.matches(content text, terms text[]) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION chat.message_id(at timestamp with time zone)
  RETURNS uuid
@@ -2523,6 +5308,31 @@ $function$;
 alter function chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) owner to akashi_owner;
 comment on function chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) is 'Sent again with the same client id it answers the message that is there, and writes nothing.';
 grant execute on function chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.presence(people uuid[])
+ RETURNS TABLE(user_id uuid, status text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select m.user_id, chat.status_of(m.user_id)
+  from (select distinct x.user_id from chat.room_members x
+        where x.room_id = any ((select chat.my_rooms())::uuid[]) and x.is_active and x.user_id = any (people)) m
+$function$;
+alter function chat.presence(people uuid[]) owner to akashi_owner;
+grant execute on function chat.presence(people uuid[]) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.presence_to_spread(person uuid)
+ RETURNS TABLE(status text, room_ids uuid[])
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select chat.status_of(person), coalesce(array_agg(m.room_id), '{}')
+  from chat.room_members m where m.user_id = person and m.is_active
+$function$;
+alter function chat.presence_to_spread(person uuid) owner to akashi_owner;
+grant execute on function chat.presence_to_spread(person uuid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION chat.public_rooms(matching text DEFAULT ''::text, after_name text DEFAULT NULL::text, after_id uuid DEFAULT NULL::uuid, page_size integer DEFAULT 50)
  RETURNS TABLE(id uuid, name character varying, description text, member_count bigint, max_members integer, is_member boolean, created_at timestamp with time zone)
@@ -2759,6 +5569,98 @@ $function$;
 alter function chat.revoke_invitation(invitation uuid) owner to akashi_owner;
 grant execute on function chat.revoke_invitation(invitation uuid) to akashi_app;
 
+CREATE OR REPLACE FUNCTION chat.search_messages(query text, room uuid DEFAULT NULL::uuid, sender uuid DEFAULT NULL::uuid, from_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, to_time timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, has_file boolean DEFAULT NULL::boolean, before_message uuid DEFAULT NULL::uuid, page_size integer DEFAULT 20, recent_rows integer DEFAULT 2000)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  me uuid := chat.require_user();
+  rooms uuid[] := chat.my_rooms();
+  terms text[] := array(select distinct t from regexp_split_to_table(chat.fold(query), '\s+') as t where t <> '');
+  grams text[] := array(select distinct g from unnest(terms) as t, unnest(chat.wanted_grams(t)) as g);
+  wanted integer := least(greatest(page_size, 1), 101);
+  upper_time timestamptz := least(to_time, coalesce(chat.message_time(before_message), 'infinity'));
+  looked_down_to timestamptz := upper_time;
+  newest timestamptz;
+  part record;
+  got uuid;
+begin
+  if cardinality(terms) = 0 then
+    raise exception 'there is nothing to search for' using errcode = 'invalid_parameter_value', hint = 'give at least one character';
+  end if;
+  if cardinality(terms) > 10 or length(query) > 200 then
+    raise exception 'a search takes 10 words and 200 characters' using errcode = 'invalid_parameter_value';
+  end if;
+  if room is not null then
+    rooms := array(select r from unnest(rooms) as r where r = room);
+  end if;
+  if cardinality(rooms) = 0 then
+    return;
+  end if;
+  select s.last_message_at + interval '1 millisecond' into newest
+  from chat.room_sequences s where s.room_id = any (rooms) order by s.last_message_at desc limit 1;
+  upper_time := least(upper_time, newest);
+  looked_down_to := upper_time;
+  for got, looked_down_to in
+    select case when r.room_id = any (rooms) and not r.is_deleted and r.message_type <> 'system'
+             and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
+             and chat.matches(r.content, terms) then r.id end, r.created_at
+    from (select * from chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time
+          order by m.created_at desc limit least(recent_rows, 2000)) r
+    union all
+    select case when not r.is_deleted and r.message_type <> 'system'
+             and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
+             and chat.matches(r.content, terms) then r.id end, r.created_at
+    from (select * from chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time
+          order by m.created_at desc limit least(recent_rows, 2000)) r
+  loop
+    if got is not null then
+      return next got;
+      wanted := wanted - 1;
+      if wanted = 0 then return; end if;
+    end if;
+  end loop;
+  for part in
+    select greatest(b.lower, from_time) as lower, least(b.upper, looked_down_to) as upper
+    from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
+    where i.inhparent = 'chat.messages'::regclass and b.lower < looked_down_to and b.upper > from_time
+    order by b.lower desc
+  loop
+    for got in
+      select m.id from chat.messages m
+      where m.created_at >= part.lower and m.created_at < part.upper and m.room_id = any (rooms)
+        and not m.is_deleted and m.message_type <> 'system'
+        and chat.grams(chat.fold(m.content)) @> grams and chat.matches(m.content, terms)
+        and (sender is null or m.user_id = sender) and (has_file is null or has_file = (m.file_upload_id is not null))
+      order by m.created_at desc, m.id desc limit wanted
+    loop
+      return next got;
+      wanted := wanted - 1;
+      if wanted = 0 then return; end if;
+    end loop;
+  end loop;
+end
+$function$;
+alter function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) owner to akashi_owner;
+comment on function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) is 'Ids of messages in the caller''s rooms that contain every word of the query, newest first; before_message begins the next page; recent_rows are looked at before the index.';
+grant execute on function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.sessions_that_hold(sessions uuid[])
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce(array_agg(s.id), '{}') from auth.user_sessions s join auth.users u on u.id = s.user_id
+  where s.id = any (sessions) and s.revoked_at is null and s.expires_at > now() and u.is_active
+    and s.last_activity > now() - auth.policy_minutes('session.idle_minutes')
+$function$;
+alter function chat.sessions_that_hold(sessions uuid[]) owner to akashi_owner;
+grant execute on function chat.sessions_that_hold(sessions uuid[]) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION chat.set_member_role(room uuid, person uuid, new_role text)
  RETURNS void
  LANGUAGE plpgsql
@@ -2805,6 +5707,44 @@ $function$;
 alter function chat.set_notification_level(room uuid, level text) owner to akashi_owner;
 grant execute on function chat.set_notification_level(room uuid, level text) to akashi_app;
 
+CREATE OR REPLACE FUNCTION chat.set_presence(new_status text, room uuid DEFAULT NULL::uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if new_status not in ('online', 'away', 'offline') then
+    raise exception 'presence is online, away or offline' using errcode = 'invalid_parameter_value';
+  end if;
+  update auth.user_sessions s set status = new_status, room_id = coalesce(room, s.room_id),
+    last_activity = case when new_status = 'online' then now() else s.last_activity end
+  where s.id = auth.current_session_id() and s.user_id = auth.current_user_id() and s.revoked_at is null and s.expires_at > now()
+    and (s.status <> new_status or (room is not null and s.room_id is distinct from room)
+      or (new_status = 'online' and s.last_activity < now() - interval '1 minute'));
+  return found;
+end
+$function$;
+alter function chat.set_presence(new_status text, room uuid) owner to akashi_owner;
+comment on function chat.set_presence(new_status text, room uuid) is 'Answers whether anything was written.';
+grant execute on function chat.set_presence(new_status text, room uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.status_of(person uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case
+    when not coalesce((select p.show_presence from chat.user_preferences p where p.user_id = person), true) then 'offline'
+    when bool_or(s.status = 'online') then 'online'
+    when bool_or(s.status = 'away') then 'away'
+    else 'offline' end
+  from auth.user_sessions s
+  where s.user_id = person and s.revoked_at is null and s.expires_at > now() and s.last_activity > now() - interval '30 minutes'
+$function$;
+alter function chat.status_of(person uuid) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION chat.take_turn(room uuid, at timestamp with time zone)
  RETURNS bigint
  LANGUAGE sql
@@ -2849,6 +5789,187 @@ $function$;
 alter function chat.update_room(room uuid, changes jsonb) owner to akashi_owner;
 comment on function chat.update_room(room uuid, changes jsonb) is 'changes: any of name, description (owner or admin), max_members, room_type, is_active (owner).';
 grant execute on function chat.update_room(room uuid, changes jsonb) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.wanted_grams(term text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select case when length(term) = 1 then array[term]
+    else array(select distinct substr(term, n, 2) from generate_series(1, length(term) - 1) as n where substr(term, n, 2) !~ '^\s+$') end
+$function$;
+alter function chat.wanted_grams(term text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION keys.begin_erasure(person uuid, key_id text, reason text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  begun keys.erasures;
+  account auth.users;
+  held text;
+begin
+  perform auth.require_permission('keys:admin');
+  select * into begun from keys.erasures e where e.user_id = person for update;
+  select * into account from auth.users u where u.id = person for update;
+  if account.id is null and begun.user_id is null then
+    raise exception 'there is no such user' using errcode = 'no_data_found';
+  end if;
+  if begun.user_id is not null and (account.id is null or account.is_deleted) then
+    return begun.requested_at;
+  end if;
+  perform auth.managed_user(person, 'keys:admin');
+  select coalesce(account.legal_hold, min(p.schema_name || '.' || p.table_name || ' is under legal hold')) into held
+  from lifecycle.policies p
+  join keys.personal_columns c using (schema_name, table_name)
+  where p.legal_hold;
+  if held is not null then
+    raise exception 'the person is under legal hold: %', held using errcode = 'AK003', hint = 'erase when the hold is lifted';
+  end if;
+  insert into keys.erasures as e (user_id, key_id, reason, columns)
+  values (person, begin_erasure.key_id, begin_erasure.reason, keys.count_personal(person))
+  on conflict (user_id) do update set completed_at = null, certificate = null, columns = excluded.columns
+  returning * into begun;
+  update auth.user_sessions s set revoked_at = now() where s.user_id = person and s.revoked_at is null;
+  update auth.api_keys k set is_active = false, revoked_at = now() where k.user_id = person and k.is_active;
+  update auth.users u set
+    account_status = 'deleted', username = 'deleted-' || u.id, display_name = null, avatar_url = null,
+    subject = null, subject_encrypted = null, subject_index = null,
+    email = null, email_encrypted = null, email_index = null, email_masked = null, compliance_tags = '{}'
+  where u.id = person;
+  delete from auth.user_roles ur where ur.user_id = person;
+  perform keys.clear_personal(person);
+  perform audit.record_action('erasure_begun', 'erase', 'user', person::text, 'SUCCESS',
+    jsonb_build_object('key_id', begin_erasure.key_id, 'reason', begin_erasure.reason), 'confidential', person::text);
+  return begun.requested_at;
+end
+$function$;
+alter function keys.begin_erasure(person uuid, key_id text, reason text) owner to akashi_owner;
+comment on function keys.begin_erasure(person uuid, key_id text, reason text) is 'Ends the account, its sessions, keys and roles and clears what is plain; the caller then destroys the person''s key.';
+grant execute on function keys.begin_erasure(person uuid, key_id text, reason text) to akashi_app;
+grant execute on function keys.begin_erasure(person uuid, key_id text, reason text) to akashi_security_admin;
+grant execute on function keys.begin_erasure(person uuid, key_id text, reason text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION keys.clear_personal(person uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  target record;
+begin
+  for target in
+    select schema_name, table_name, person_column, bool_or(at_erasure = 'deleted') as deleted,
+           string_agg(format('%I = null', column_name), ', ') as cleared
+    from keys.personal_columns
+    where at_erasure in ('cleared', 'deleted') and (schema_name, table_name) <> ('auth', 'users')
+    group by schema_name, table_name, person_column
+  loop
+    if target.deleted then
+      execute format('delete from %I.%I where %I = $1', target.schema_name, target.table_name, target.person_column) using person;
+    else
+      execute format('update %I.%I set %s where %I = $1', target.schema_name, target.table_name, target.cleared,
+        target.person_column) using person;
+    end if;
+  end loop;
+end
+$function$;
+alter function keys.clear_personal(person uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION keys.count_personal(person uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  place keys.personal_columns;
+  result jsonb := '[]';
+  counted bigint;
+begin
+  for place in select * from keys.personal_columns order by schema_name, table_name, column_name loop
+    counted := null;
+    if place.at_erasure <> 'kept' then
+      execute format('select count(%I) from %I.%I where %I = $1', place.column_name, place.schema_name, place.table_name,
+        place.person_column) into counted using person;
+    end if;
+    result := result || jsonb_build_object('schema', place.schema_name, 'table', place.table_name, 'column', place.column_name,
+      'form', place.form, 'atErasure', place.at_erasure, 'until', place.until, 'values', counted);
+  end loop;
+  return result;
+end
+$function$;
+alter function keys.count_personal(person uuid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION keys.count_trail(person uuid)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select count(*) from audit.audit_logs where data_subject = person::text
+$function$;
+alter function keys.count_trail(person uuid) owner to akashi_policy;
+comment on function keys.count_trail(person uuid) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';
+grant execute on function keys.count_trail(person uuid) to akashi_app;
+grant execute on function keys.count_trail(person uuid) to akashi_owner;
+grant execute on function keys.count_trail(person uuid) to akashi_security_admin;
+grant execute on function keys.count_trail(person uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION keys.erase_salts(person uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  erased integer;
+begin
+  perform auth.require_permission('keys:admin');
+  if not exists (select from keys.erasures e where e.user_id = person) then
+    raise exception 'no erasure of this person has begun' using errcode = 'AK003';
+  end if;
+  delete from keys.digest_salts s where s.data_subject = person::text;
+  get diagnostics erased = row_count;
+  update keys.erasures e set salts = e.salts + erased where e.user_id = person and erased > 0;
+end
+$function$;
+alter function keys.erase_salts(person uuid) owner to akashi_owner;
+grant execute on function keys.erase_salts(person uuid) to akashi_app;
+grant execute on function keys.erase_salts(person uuid) to akashi_security_admin;
+grant execute on function keys.erase_salts(person uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION keys.finish_erasure(person uuid, certificate text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  ended keys.erasures;
+begin
+  perform auth.require_permission('keys:admin');
+  update keys.erasures e set completed_at = now(), certificate = finish_erasure.certificate
+  where e.user_id = person and e.completed_at is null returning * into ended;
+  if not found then
+    return;
+  end if;
+  perform audit.record_action('person_erased', 'erase', 'user', person::text, 'SUCCESS',
+    jsonb_build_object('key_id', ended.key_id, 'certificate_sha256', encode(sha256(convert_to(certificate, 'UTF8')), 'hex')),
+    'confidential', person::text);
+  perform security.record_event(event_type => 'key_shredded', event_category => 'configuration', severity => 'high',
+    source_service => 'akashi', resource_type => 'user', resource_id => person::text, action_performed => 'erase',
+    result => 'success', ocsf_class_uid => 3004, event_details => jsonb_build_object('key_id', ended.key_id));
+end
+$function$;
+alter function keys.finish_erasure(person uuid, certificate text) owner to akashi_owner;
+grant execute on function keys.finish_erasure(person uuid, certificate text) to akashi_app;
+grant execute on function keys.finish_erasure(person uuid, certificate text) to akashi_security_admin;
+grant execute on function keys.finish_erasure(person uuid, certificate text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION lifecycle.announce_jobs()
  RETURNS trigger
@@ -3219,3 +6340,168 @@ AS $function$
 $function$;
 alter function lifecycle.worker_lock(worker text) owner to akashi_owner;
 grant execute on function lifecycle.worker_lock(worker text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION security.keep_remediation()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    select e.severity into new.severity from security.security_events e
+    where e.id = new.event_id and e.created_at = new.event_created_at;
+    if not found then
+      raise exception 'there is no event % of %', new.event_id, new.event_created_at using errcode = 'no_data_found';
+    end if;
+  end if;
+  if new.remediation_status <> 'resolved' then
+    new.resolved_at := null;
+  elsif tg_op = 'INSERT' or old.remediation_status <> 'resolved' then
+    new.resolved_at := now();
+  end if;
+  return new;
+end
+$function$;
+alter function security.keep_remediation() owner to akashi_owner;
+grant execute on function security.keep_remediation() to akashi_security_admin;
+grant execute on function security.keep_remediation() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION security.log_security_event()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  who constant audit.request_context := audit.request_context();
+begin
+  perform security.record_event(
+    event_type => 'data_modification', event_category => 'configuration', severity => 'medium',
+    source_service => 'application', resource_type => tg_table_name, resource_id => new.id::text,
+    action_performed => tg_op, result => 'success', ocsf_class_uid => 3001,
+    event_details => jsonb_build_object('table', tg_table_name, 'operation', tg_op,
+      'changed_by', case when who.verified and who.user_id is not null then who.user_id::text else session_user end,
+      'changes', (
+        select jsonb_object_agg(changed.name, jsonb_build_object('old', changed.old, 'new', changed.new))
+        from (values ('security_classification', old.security_classification, new.security_classification),
+                     ('account_status', old.account_status, new.account_status)) as changed (name, old, new)
+        where changed.old is distinct from changed.new)));
+  return null;
+end
+$function$;
+alter function security.log_security_event() owner to akashi_owner;
+comment on function security.log_security_event() is 'Makes a security event of a change of who a user is to security.';
+
+CREATE OR REPLACE FUNCTION security.record_event(event_type text, event_category text, severity text, source_service text, description text DEFAULT NULL::text, user_id uuid DEFAULT NULL::uuid, user_name text DEFAULT NULL::text, external_user_id text DEFAULT NULL::text, session_id uuid DEFAULT NULL::uuid, source_ip inet DEFAULT NULL::inet, resource_type text DEFAULT NULL::text, resource_id text DEFAULT NULL::text, action_performed text DEFAULT NULL::text, result text DEFAULT NULL::text, tenant_id text DEFAULT NULL::text, tenant_name text DEFAULT NULL::text, client_id text DEFAULT NULL::text, client_name text DEFAULT NULL::text, ocsf_class_uid integer DEFAULT NULL::integer, event_details jsonb DEFAULT '{}'::jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  who     constant audit.request_context := audit.request_context();
+  trusted constant boolean := who.verified or pg_has_role(session_user, 'akashi_worker', 'member');
+  claimed jsonb;
+  new_id  constant uuid := audit.uuid_v7();
+begin
+  if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,49}$' then
+    raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
+      hint = 'use up to 50 lowercase letters, digits and underscores';
+  end if;
+  if jsonb_typeof(event_details) is distinct from 'object' then
+    raise exception 'the details of an event are an object' using errcode = 'invalid_parameter_value';
+  end if;
+  if not who.verified then
+    claimed := nullif(jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'session_id', who.session_id,
+      'source_ip', host(who.ip_address), 'external_user_id', who.subject, 'tenant_id', who.tenant_id)), '{}');
+  end if;
+  if claimed is not null then
+    event_details := event_details || jsonb_build_object('claimed', claimed, 'db_user', session_user);
+  end if;
+  insert into security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
+    user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id,
+    action_performed, result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
+  values (new_id, clock_timestamp(), event_type, event_category, severity, source_service, description,
+    case when who.verified and who.user_id is not null then who.user_id when trusted then record_event.user_id end,
+    user_name,
+    case when who.verified and who.subject is not null then who.subject else external_user_id end,
+    case when who.verified and who.session_id is not null then who.session_id when trusted then record_event.session_id end,
+    case when who.verified and who.ip_address is not null then who.ip_address when trusted then record_event.source_ip end,
+    who.user_agent, resource_type, resource_id, action_performed, result,
+    case when who.verified and who.tenant_id is not null then who.tenant_id when trusted then record_event.tenant_id end,
+    tenant_name, client_id, client_name, who.request_id, who.trace_id, ocsf_class_uid, event_details);
+  return new_id;
+end
+$function$;
+alter function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) owner to akashi_owner;
+comment on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) is 'Records a security event in the caller''s transaction, with the actor of the signed context; answers its id.';
+grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_app;
+grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_security_admin;
+grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION security.submit_events(events jsonb)
+ RETURNS TABLE(place integer, state text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  max_age   constant interval := '7 days';
+  max_ahead constant interval := '5 minutes';
+  who       constant audit.request_context := audit.request_context();
+  sender    jsonb;
+  missing   timestamptz;
+begin
+  if not who.verified then
+    raise exception 'events are taken in under a signed request context only' using errcode = 'insufficient_privilege',
+      hint = 'open the database with the context key';
+  end if;
+  sender := jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'subject', who.subject,
+    'address', host(who.ip_address), 'request_id', who.request_id));
+  for missing in
+    select distinct lifecycle.partition_from((e.value ->> 'created_at')::timestamptz, 'day')
+    from jsonb_array_elements(events) e
+    where (e.value ->> 'created_at')::timestamptz between now() - max_age and now() + max_ahead
+  loop
+    if to_regclass(format('security.%I', lifecycle.partition_name('security_events', missing, 'day'))) is null then
+      perform lifecycle.create_partition('security.security_events', missing);
+    end if;
+  end loop;
+  return query
+  with given as (
+    select e.place::integer - 1 as place, r.*
+    from jsonb_array_elements(events) with ordinality e (value, place)
+    cross join lateral jsonb_to_record(e.value) r (id uuid, created_at timestamptz, event_type text, event_category text,
+      severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text,
+      session_id uuid, source_ip inet, user_agent text, resource_type text, resource_id text, action_performed text,
+      result text, tenant_id text, tenant_name text, client_id text, client_name text, request_id text, trace_id text,
+      ocsf_class_uid integer, event_details jsonb)
+  ), judged as (
+    select g.*, case when g.created_at < now() - max_age then 'older than 7 days'
+                     when g.created_at > now() + max_ahead then 'more than 5 minutes ahead' end as refusal
+    from given g
+  ), stored as (
+    insert into security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
+      user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id, action_performed,
+      result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
+    select distinct on (j.id, j.created_at) j.id, j.created_at, j.event_type, j.event_category, j.severity, j.source_service,
+      j.description, j.user_id, j.user_name, j.external_user_id, j.session_id, j.source_ip, j.user_agent, j.resource_type,
+      j.resource_id, j.action_performed, j.result, j.tenant_id, j.tenant_name, j.client_id, j.client_name, j.request_id,
+      j.trace_id, j.ocsf_class_uid,
+      jsonb_set(j.event_details, '{ingest}', coalesce(j.event_details -> 'ingest', '{}') || jsonb_build_object('sender', sender))
+    from judged j where j.refusal is null
+    order by j.id, j.created_at, j.place
+    on conflict on constraint security_events_pkey do nothing
+    returning security_events.id, security_events.created_at
+  )
+  select j.place, coalesce(j.refusal,
+    case when s.id is not null and j.place = min(j.place) over (partition by j.id, j.created_at) then 'stored' else 'known' end)
+  from judged j left join stored s on s.id = j.id and s.created_at = j.created_at
+  order by j.place;
+end
+$function$;
+alter function security.submit_events(events jsonb) owner to akashi_owner;
+comment on function security.submit_events(events jsonb) is 'Takes in an array of events of services, 7 days old to 5 minutes ahead, each once; answers what became of each by its place.';
+grant execute on function security.submit_events(events jsonb) to akashi_app;
+grant execute on function security.submit_events(events jsonb) to akashi_worker;

@@ -49,8 +49,13 @@ export async function akashi(args: readonly string[], options: RunOptions = {}):
 }
 
 /** Runs `akashi up` on a data folder and any free port, until it says that it is ready. */
-export async function akashiUp(data: string, options: RunOptions = {}): Promise<Running> {
-  const child = start(['up', '--data', data, '--port', '0'], options)
+export function akashiUp(data: string, options: RunOptions = {}): Promise<Running> {
+  return akashiServer(['up', '--data', data, '--port', '0'], options)
+}
+
+/** Runs a verb that serves until it says that it is ready. */
+export async function akashiServer(args: readonly string[], options: RunOptions = {}): Promise<Running> {
+  const child = start(args, options)
   let output = ''
   const exited = ended(child)
   const stop = () => {
@@ -60,7 +65,7 @@ export async function akashiUp(data: string, options: RunOptions = {}): Promise<
   const url = await new Promise<string>((resolve, reject) => {
     const timer = setTimeout(() => {
       child.kill('SIGTERM')
-      reject(new Error(`akashi up is not ready after ${VERB_TIMEOUT_MS / 1000} s: ${output}`))
+      reject(new Error(`akashi ${args[0]} is not ready after ${VERB_TIMEOUT_MS / 1000} s: ${output}`))
     }, VERB_TIMEOUT_MS)
     const take = (text: string) => {
       output += text
@@ -73,7 +78,7 @@ export async function akashiUp(data: string, options: RunOptions = {}): Promise<
     child.stderr?.setEncoding('utf8').on('data', take)
     exited.then((status) => {
       clearTimeout(timer)
-      reject(new Error(`akashi up ended with status ${status}: ${output}`))
+      reject(new Error(`akashi ${args[0]} ended with status ${status}: ${output}`))
     }, reject)
   })
   return { url, pid: child.pid ?? 0, output: () => output, exited, stop }

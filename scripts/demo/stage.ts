@@ -99,9 +99,7 @@ export function generatedLog(data: string): string {
 
 /** Lines of cells, each column as wide as its widest cell. */
 function aligned(lines: readonly (readonly unknown[])[]): string {
-  const text = lines.map((line) =>
-    line.map((cell) => (cell === null || cell === undefined ? '' : String(cell))),
-  )
+  const text = lines.map((line) => line.map(textOf))
   const widths = text.reduce<number[]>(
     (widest, line) => line.map((cell, column) => Math.max(widest[column] ?? 0, cell.length)),
     [],
@@ -114,4 +112,9 @@ function aligned(lines: readonly (readonly unknown[])[]): string {
         .trimEnd(),
     )
     .join('\n')
+}
+
+function textOf(cell: unknown): string {
+  if (cell === null || cell === undefined) return ''
+  return typeof cell === 'object' ? JSON.stringify(cell) : String(cell)
 }

@@ -11,6 +11,11 @@ import { tamperFiveTimes } from './tampering.ts'
 const REAL_LOG = resolve(import.meta.dirname, '../../../shared/data/openssh/OpenSSH_2k.log')
 const GENERATED_LINES = 2_000
 const GENERATED_SEED = 1
+/** For how many hours of a log a bar stands for how long; 6h for anything longer. */
+const BARS = [
+  { hours: 3, interval: '15m' },
+  { hours: 12, interval: '1h' },
+]
 const SEAL_POLL_MS = 100
 /** A row waits less than a second; a busy machine may take longer. */
 const SEALED_WITHIN_MS = 30_000
@@ -91,7 +96,8 @@ where schema_name = 'shop' and table_name = 'customers'`,
   await terminal.good(text.workDone)
 }
 
-async function takeLogIn({ terminal, text, data, run, ask }: Stage): Promise<void> {
+async function takeLogIn(stage: Stage): Promise<void> {
+  const { terminal, text, data, run, ask } = stage
   await terminal.heading(text.events)
   const real = existsSync(REAL_LOG)
   await terminal.say(real ? text.real : text.generated)
@@ -116,6 +122,28 @@ where event_type = 'authentication_failure' group by source_ip
 order by 2 desc, 1 limit 5`,
   )
   if (top.length !== 5) throw new Unexpected('five addresses')
+  await showTimeline(stage)
+}
+
+/** The failures of the log over its time, in bars. */
+async function showTimeline({ terminal, text, superuser, run }: Stage): Promise<void> {
+  await terminal.say(text.when)
+  const type = 'authentication_failure'
+  const { rows } = await superuser.transaction(anonymous, (session) =>
+    session.query<{ from: string; to: string; hours: number }>(
+      `select date_trunc('hour', min(created_at)) as from, date_trunc('hour', max(created_at)) + interval '1 hour' as to,
+         extract(epoch from max(created_at) - min(created_at)) / 3600 as hours
+       from security.security_events where event_type = $1`,
+      [type],
+    ),
+  )
+  const [range] = rows
+  if (range === undefined) throw new Unexpected('failures')
+  const interval = BARS.find(({ hours }) => Number(range.hours) <= hours)?.interval ?? '6h'
+  const [from = '', to = ''] = [range.from, range.to].map((time) => time.replace('.000000Z', 'Z'))
+  const args = ['events', 'timeline', '--type', type, '--from', from, '--to', to, '--interval', interval]
+  const { stdout } = await run(args)
+  if (!stdout.includes('█')) throw new Unexpected('bars')
 }
 
 async function waitForSeal({ terminal, text, superuser }: Stage): Promise<void> {

@@ -81,7 +81,7 @@ export function openTerminal(options: {
 function wrap(line: string, cells: number): string[] {
   const parts: string[] = []
   let part = ''
-  for (const word of line.match(/[ -~]*?(?: |$)|[^ -~]/gu) ?? []) {
+  for (const word of line.match(/[!-~]+ *| +|[^ -~]/gu) ?? []) {
     if (part !== '' && width(part) + width(word.trimEnd()) > cells) {
       parts.push(part.trimEnd())
       part = '  '

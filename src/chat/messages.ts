@@ -140,9 +140,26 @@ export async function editMessage(
   })
 }
 
-/** The words go; that there was a message stays. */
-export async function deleteMessage(database: Database, actor: Actor, messageId: string): Promise<void> {
-  await database.transaction(actor, (session) => session.query('select chat.delete_message($1)', [messageId]))
+/** Runs one of the schema's functions about a message, and answers the room it is in. */
+async function changed(
+  database: Database,
+  actor: Actor,
+  text: string,
+  values: readonly [messageId: string, ...rest: string[]],
+): Promise<string> {
+  const { rows } = await database.transaction(actor, async (session) => {
+    await session.query(text, values)
+    return await session.query<{ roomId: string }>(
+      'select room_id as "roomId" from chat.messages where id = $1 and created_at = chat.message_time($1)',
+      [values[0]],
+    )
+  })
+  return rows[0]?.roomId ?? ''
+}
+
+/** The words go; that there was a message stays. Answers the room's id. */
+export function deleteMessage(database: Database, actor: Actor, messageId: string): Promise<string> {
+  return changed(database, actor, 'select chat.delete_message($1)', [messageId])
 }
 
 export interface MessageEdit {
@@ -169,17 +186,16 @@ export async function listEdits(
   return rows
 }
 
-export async function setReaction(
+/** Answers the room's id. */
+export function setReaction(
   database: Database,
   actor: Actor,
   messageId: string,
   emoji: string,
   wanted: boolean,
-): Promise<void> {
+): Promise<string> {
   const verb = wanted ? 'add_reaction' : 'remove_reaction'
-  await database.transaction(actor, (session) =>
-    session.query(`select chat.${verb}($1, $2)`, [messageId, emoji]),
-  )
+  return changed(database, actor, `select chat.${verb}($1, $2)`, [messageId, emoji])
 }
 
 /** Moves the caller's read position forward to this message, never back. */

@@ -1,11 +1,18 @@
 import type { Invocation } from './invocation.ts'
 
-/** Tells that a process serves; the key to its API is a remark, since scripts read the ready line. */
+/** Tells that a process serves; the first administrator is a remark, since scripts read the ready line. */
 export function announce(
   cli: Invocation,
-): (ready: { url: string; bootstrapKey: string | undefined }) => void {
-  return ({ url, bootstrapKey }) => {
-    if (bootstrapKey !== undefined) cli.note(`the key to ${url}/v1, shown this once: ${bootstrapKey}`)
+): (ready: {
+  url: string
+  administrator: { readonly username: string; readonly password: string } | undefined
+}) => void {
+  return ({ url, administrator }) => {
+    if (administrator !== undefined) {
+      cli.note(
+        `administrator: ${administrator.username}, one-time password, shown this once: ${administrator.password}`,
+      )
+    }
     cli.print({ ready: url }, `ready ${url}`)
   }
 }

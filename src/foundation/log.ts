@@ -1,7 +1,9 @@
-import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
+import { type BaseLogger, type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
 import { redactJson, redactText } from './redact.ts'
 
 export type { Logger } from 'pino'
+/** What most code needs of a logger; those of HTTP and the worker both are one. */
+export type Log = Pick<BaseLogger, 'debug' | 'info' | 'warn' | 'error'>
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]

@@ -1,8 +1,10 @@
+import cookies from '@fastify/cookie'
 import Fastify, { LogController } from 'fastify'
 import { type HttpLimits, httpLimits } from './limits.ts'
-import { requireBootstrapKey } from './plugins/bootstrap-key.ts'
+import { authenticate, requireStepUp } from './plugins/authentication.ts'
+import { requirePermission } from './plugins/authorization.ts'
 import { answerClientError } from './plugins/client-errors.ts'
-import { serveLoopbackOnly } from './plugins/loopback-guard.ts'
+import { serveKnownHosts } from './plugins/loopback-guard.ts'
 import { describeApi } from './plugins/openapi.ts'
 import { answerProblems, notFoundHandler, sendProblem } from './plugins/problem-details.ts'
 import { limitRate } from './plugins/rate-limit.ts'
@@ -10,14 +12,24 @@ import { describeActor } from './plugins/request-actor.ts'
 import { echoRequestId, requestIdOf } from './plugins/request-id.ts'
 import { observeRequests } from './plugins/request-metrics.ts'
 import { setSecurityHeaders } from './plugins/security-headers.ts'
+import { apiKeyRoutes } from './routes/api-keys.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { chatRoutes } from './routes/chat/index.ts'
+import { eventRoutes } from './routes/events.ts'
 import { healthRoute } from './routes/health.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
+import { meRoutes } from './routes/me.ts'
 import { metricsRoute } from './routes/metrics.ts'
+import { oidcRoutes } from './routes/oidc.ts'
 import { pageRoutes } from './routes/page.ts'
+import { permissionRoutes } from './routes/permissions.ts'
+import { policyRoutes } from './routes/policies.ts'
 import { readinessRoute } from './routes/readiness.ts'
+import { roleRoutes } from './routes/roles.ts'
+import { serviceAccountRoutes } from './routes/service-accounts.ts'
+import { sessionRoutes } from './routes/session.ts'
 import { statusRoute } from './routes/status.ts'
+import { userRoutes } from './routes/users.ts'
 import { type App, useZod } from './schema.ts'
 import type { Services } from './services.ts'
 
@@ -31,6 +43,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
     loggerInstance: services.log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestIdOf,
+    trustProxy: services.trustedProxies.length === 0 ? false : [...services.trustedProxies],
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestTimeoutMs,
     handlerTimeout: limits.handlerTimeoutMs,
@@ -55,8 +68,9 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
   const notFound = notFoundHandler(app)
   app.setNotFoundHandler(notFound)
   setSecurityHeaders(app)
-  app.after(() => serveLoopbackOnly(app))
+  app.after(() => serveKnownHosts(app, services.identity.publicUrl))
   limitRate(app, limits)
+  app.register(cookies)
   describeApi(app, services.version)
   app.register((open: App, _, done) => {
     healthRoute(open, services.version)
@@ -67,11 +81,38 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
   })
   app.register(
     (v1: App, _, done) => {
-      requireBootstrapKey(v1, services.bootstrapKey)
+      authenticate(v1, services.identity)
       v1.setNotFoundHandler(notFound)
       statusRoute(v1, services)
-      auditRoutes(v1, services)
-      ledgerRoutes(v1, services)
+      const { app: database } = services.identity.login
+      v1.register((guarded: App, __, ready) => {
+        guarded.addHook('preHandler', requirePermission(database, 'audit_logs:read'))
+        auditRoutes(guarded, services)
+        ready()
+      })
+      v1.register((guarded: App, __, ready) => {
+        guarded.addHook('preHandler', requirePermission(database, 'ledger:read'))
+        ledgerRoutes(guarded, services)
+        ready()
+      })
+      v1.register((guarded: App, __, ready) => {
+        const read = requirePermission(database, 'events:read')
+        const write = requirePermission(database, 'events:write')
+        guarded.addHook('preHandler', (request) =>
+          request.method === 'GET' ? read(request) : write(request),
+        )
+        eventRoutes(guarded, services)
+        ready()
+      })
+      sessionRoutes(v1, services)
+      oidcRoutes(v1, services)
+      meRoutes(v1, services)
+      roleRoutes(v1, services)
+      permissionRoutes(v1, services)
+      apiKeyRoutes(v1, services)
+      serviceAccountRoutes(v1, services)
+      policyRoutes(v1, services)
+      userRoutes(v1, { ...services, beforeErasure: requireStepUp(services.identity) })
       chatRoutes(v1, services)
       done()
     },

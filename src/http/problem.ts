@@ -10,6 +10,7 @@ export const problemSchema = z.looseObject({
   status: z.int(),
   detail: z.string(),
   hint: z.string().optional(),
+  reason: z.string().optional().describe('for programs, where one code has several reasons'),
   instance: z.string().describe('the id of the request'),
 })
 
@@ -64,11 +65,11 @@ const byStatus: Readonly<Record<number, ErrorCode>> = {
 /** The problem that tells of `error`: in full when it was raised on purpose, else without its words. */
 export function problemOf(error: unknown, instance: string): Problem {
   if (error instanceof AkashiError && error.code !== 'internal') {
-    const errors = error.detail['errors']
+    const { errors, reason } = error.detail
     return problem(error.code, instance, {
       detail: error.message,
       hint: error.hint,
-      extra: errors === undefined ? {} : { errors },
+      extra: { ...(errors === undefined ? {} : { errors }), ...(reason === undefined ? {} : { reason }) },
     })
   }
   const known = frameworkErrors[stringField(error, 'code')]

@@ -14,6 +14,16 @@ import type {
 import { z } from 'zod'
 import { AkashiError } from '../foundation/index.ts'
 
+/** The body of a 204. */
+export const noContent = z.unknown().describe('nothing')
+
+/** Leaves out what was not given: exact optional properties take no undefined. */
+export function given<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>
+  }
+}
+
 interface ZodTypes extends FastifyTypeProvider {
   readonly validator: this['schema'] extends z.ZodType ? z.output<this['schema']> : unknown
   readonly serializer: this['schema'] extends z.ZodType ? z.input<this['schema']> : unknown

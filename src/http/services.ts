@@ -1,5 +1,9 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
+import type { Bus, Feed } from '../chat/index.ts'
+import type { Issuer, LoginParts, LoginRules } from '../identity/index.ts'
+import type { Keyring, PersonVault } from '../keys/index.ts'
+import type { ObjectStore } from '../object-store/index.ts'
 import type { Database } from '../postgres/index.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -8,6 +12,17 @@ export interface DependencyState {
   readonly ok: boolean
   /** One line for the operator; never a secret. */
   readonly detail: string
+}
+
+/** Who somebody is, and how they show it. */
+export interface Identity {
+  readonly login: LoginParts
+  /** OpenID providers, as configured. */
+  readonly issuers: readonly Issuer[]
+  /** `https://host` where browsers reach this server; undefined where only this machine does. */
+  readonly publicUrl: string | undefined
+  /** What policy says about signing in, now. */
+  readonly rules: () => Promise<LoginRules>
 }
 
 /** What the routes need from the rest of Akashi. Every wait ends when its signal is aborted. */
@@ -20,7 +35,18 @@ export interface Services {
   readonly trail: Database
   /** Of the role `app`: row-level security decides what whoever asks finds. */
   readonly app: Database
+  /** Of the role `worker`: what no user's rights are about. */
+  readonly worker: Database
+  /** Where the bytes of files are. */
+  readonly store: ObjectStore
+  /** What tells sockets of news, on this node and on others. */
+  readonly chat: { readonly bus: Bus; readonly feed: Feed }
+  /** Opens personal columns. */
+  readonly vault: PersonVault
+  /** Destroys the keys of persons. */
+  readonly keyring: Keyring
   readonly metrics: Registry
-  /** Compares in constant time. Guards /v1 until identity exists. */
-  readonly bootstrapKey: (presented: string) => boolean
+  readonly identity: Identity
+  /** Addresses and networks of proxies whose word on where a request came from counts. */
+  readonly trustedProxies: readonly string[]
 }

@@ -1,5 +1,8 @@
+export type { Place } from './column-cipher.ts'
 export * from './cosignature.ts'
 export type { KeyringOptions } from './file-keyring.ts'
 export { openKeyring } from './open.ts'
+export { personKeyId } from './person-key-file.ts'
+export { openPersonVault, type PersonVault } from './person-vault.ts'
 export * from './signed-note.ts'
 export * from './types.ts'

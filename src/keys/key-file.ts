@@ -1,43 +1,26 @@
-/** What a key is, and the file that holds it. */
-import { randomBytes } from 'node:crypto'
+/** The file that holds a key of the service. */
 import { z } from 'zod'
 import { AkashiError, uuidV7 } from '../foundation/index.ts'
-import type { Wrapping } from './passphrase.ts'
-import type { KeyInfo, KeyPurpose } from './types.ts'
+import { algorithmOf, ID, type Key, SECRET_BYTES } from './key.ts'
+import type { KeyService } from './key-service.ts'
+import type { KeyPurpose } from './types.ts'
 
-/** Ed25519 seeds, HMAC-SHA-256 keys, AES-256 keys and X25519 secrets are all of this length. */
-export const SECRET_BYTES = 32
-
-export const algorithmOf = {
-  checkpoint: 'ed25519',
-  context: 'hmac-sha256',
-  wrapping: 'aes-256-gcm',
-  person: 'aes-256-gcm',
-  'blind-index': 'hmac-sha256',
-  report: 'ed25519',
-  witness: 'ed25519',
-  backup: 'x25519',
-} as const satisfies Record<KeyPurpose, KeyInfo['algorithm']>
-
-const ID =
-  /^(checkpoint|context|wrapping|person|blind-index|report|witness|backup)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
-export function isKeyId(id: string): boolean {
-  return ID.test(id)
-}
-
-/** A key never changes after it was made; whether it is active is told by its slot. */
-export type Key = Omit<KeyInfo, 'state'> & { readonly secret: Buffer }
-
-export function newKey(purpose: KeyPurpose, subject: string | null, createdAt: Date): Key {
-  return {
-    id: `${purpose}-${uuidV7(createdAt)}`,
-    purpose,
-    algorithm: algorithmOf[purpose],
-    createdAt,
-    subject,
-    secret: randomBytes(SECRET_BYTES),
+/** Of the service (a person's key is made by person-keys.ts), with the text of its file. */
+export async function makeKey(
+  purpose: KeyPurpose,
+  createdAt: Date,
+  service: KeyService,
+): Promise<{ readonly key: Key; readonly text: string }> {
+  const id = `${purpose}-${uuidV7(createdAt)}`
+  const about = { id, purpose, algorithm: algorithmOf[purpose], createdAt, subject: null }
+  const { secret, wrapped } = await service.make(about)
+  const file = {
+    version: 1,
+    ...about,
+    createdAt: createdAt.toISOString(),
+    secret: Buffer.from(wrapped).toString('base64'),
   }
+  return { key: { ...about, secret: Buffer.from(secret) }, text: `${JSON.stringify(file, null, 2)}\n` }
 }
 
 const keyFile = z.strictObject({
@@ -59,37 +42,33 @@ const keyFile = z.strictObject({
   secret: z.base64(),
 })
 
-/** The secret is bound to everything else in the file, so that no wrapped secret can pose as another key's. */
-function associated(key: Omit<Key, 'secret'>): Buffer {
-  const { id, purpose, algorithm, createdAt, subject } = key
-  return Buffer.from(
-    JSON.stringify(['akashi key 1', id, purpose, algorithm, createdAt.toISOString(), subject]),
-  )
-}
-
-export function encodeKey(key: Key, wrapping: Wrapping | null): string {
-  const stored = wrapping === null ? key.secret : wrapping.wrap(key.secret, associated(key))
-  const { id, purpose, algorithm, subject } = key
-  const createdAt = key.createdAt.toISOString()
-  const file = { version: 1, id, purpose, algorithm, createdAt, subject, secret: stored.toString('base64') }
-  return `${JSON.stringify(file, null, 2)}\n`
-}
-
 /** `integrity` when the file is not the key that its name says, or was changed. */
-export function decodeKey(id: string, text: string, wrapping: Wrapping | null): Key {
+export async function decodeKey(id: string, text: string, service: KeyService): Promise<Key> {
   try {
     const { version: _, secret: stored, ...info } = keyFile.parse(JSON.parse(text))
     const known = { ...info, createdAt: new Date(info.createdAt) }
-    const bytes = Buffer.from(stored, 'base64')
-    const secret = wrapping === null ? bytes : wrapping.unwrap(bytes, associated(known))
+    const secret = Buffer.from(await service.unwrap(Buffer.from(stored, 'base64'), known))
     if (known.id === id && algorithmOf[known.purpose] === known.algorithm && secret.length === SECRET_BYTES) {
       return { ...known, secret }
     }
-  } catch {
-    // The cause may quote the file, and with it the secret.
+  } catch (error) {
+    if (error instanceof AkashiError) throw error
+    // Any other cause may quote the file, and with it the secret.
   }
-  throw new AkashiError('integrity', 'a key file is damaged', {
+  throw damagedKey(id)
+}
+
+export function damagedKey(keyId: string): AkashiError {
+  return new AkashiError('integrity', 'a key file is damaged', {
     hint: "restore it from the keyring's own backup",
-    detail: { keyId: id },
+    detail: { keyId },
+  })
+}
+
+/** `destroyed` tells an erased person from a wrong or lost keyring. */
+export function noSuchKey(keyId: string, destroyed: boolean): AkashiError {
+  return new AkashiError('not_found', destroyed ? 'the key was destroyed' : 'the keyring has no such key', {
+    ...(destroyed ? {} : { hint: 'check that KEYS_URL names the keyring that the database was used with' }),
+    detail: { keyId, destroyed },
   })
 }

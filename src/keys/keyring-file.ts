@@ -1,37 +1,40 @@
-/** `keyring.json`: whether, and how, a passphrase wraps the keys beside it. */
+/** `keyring.json`: who wraps the keys beside it. */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { AkashiError } from '../foundation/index.ts'
-import { newProtection, type Protection, protection, unlock, type Wrapping } from './passphrase.ts'
 import { readPrivateFile, writeIfAbsent } from './private-files.ts'
+
+const protection = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('none') }),
+  z.strictObject({
+    kind: z.literal('scrypt'),
+    salt: z.base64(),
+    N: z.int().positive(),
+    r: z.int().positive(),
+    p: z.int().positive().max(16),
+    check: z.base64(),
+  }),
+  z.strictObject({ kind: z.literal('aws-kms') }),
+])
+export type Protection = z.infer<typeof protection>
 
 const keyringFile = z.strictObject({ version: z.literal(1), protection })
 
-/** Makes the file when the keyring is new; null when no passphrase wraps its keys. */
-export async function openProtection(root: string, passphrase: string | undefined): Promise<Wrapping | null> {
-  if (passphrase === '') {
-    throw new AkashiError('invalid_config', 'the passphrase of the keyring is empty', {
-      hint: 'give a passphrase, or none at all',
-    })
-  }
+/** How the keys are protected; made once, when the keyring is new. */
+export async function keyringProtection(root: string, make: () => Promise<Protection>): Promise<Protection> {
   const path = join(root, 'keyring.json')
   if ((await readPrivateFile(path)) === null) {
     const used = (await readdir(join(root, 'keys'))).length > 0
     // Asked again: another process may have made the keyring, and its first key, in between.
     if (used && (await readPrivateFile(path)) === null) throw damagedKeyring()
-    const made = { version: 1, protection: await newProtection(passphrase) }
+    const made = { version: 1, protection: await make() }
     await writeIfAbsent(join(root, 'temp'), path, `${JSON.stringify(made, null, 2)}\n`)
   }
-  const text = await readPrivateFile(path)
-  return unlock(parseKeyring(text ?? ''), passphrase)
-}
-
-function parseKeyring(text: string): Protection {
   try {
-    return keyringFile.parse(JSON.parse(text)).protection
+    return keyringFile.parse(JSON.parse((await readPrivateFile(path)) ?? '')).protection
   } catch (cause) {
-    throw damagedKeyring(cause)
+    throw cause instanceof AkashiError ? cause : damagedKeyring(cause)
   }
 }
 

@@ -1,12 +1,13 @@
 /** Keys wrapped by AES-256-GCM under a key that scrypt (RFC 7914) derives from a passphrase. */
-import { createCipheriv, createDecipheriv, randomBytes, type ScryptOptions, scrypt } from 'node:crypto'
-import { z } from 'zod'
+import { randomBytes, type ScryptOptions, scrypt } from 'node:crypto'
 import { AkashiError } from '../foundation/index.ts'
+import { SECRET_BYTES } from './key.ts'
+import { type KeyFacts, type KeyService, type MadeSecret, unprotected } from './key-service.ts'
+import { keyringProtection, type Protection } from './keyring-file.ts'
+import { unwrapSecret, wrapSecret } from './secret-wrapping.ts'
 
 const KEY_BYTES = 32
 const SALT_BYTES = 16
-const NONCE_BYTES = 12
-const TAG_BYTES = 16
 /** OWASP's recommendation for scrypt: 128 MiB and some tenths of a second, once per opening. */
 const COST = { N: 2 ** 17, r: 8, p: 1 }
 /** A keyring that asks for more was not written by this program. */
@@ -15,63 +16,67 @@ const MAX_SCRYPT_BYTES = 1024 * 1024 * 1024
 const SCRYPT_SLACK_BYTES = 1024 * 1024
 const CHECK = Buffer.from('akashi keyring 1')
 
-export const protection = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('none') }),
-  z.strictObject({
-    kind: z.literal('scrypt'),
-    salt: z.base64(),
-    N: z.int().positive(),
-    r: z.int().positive(),
-    p: z.int().positive().max(16),
-    check: z.base64(),
-  }),
-])
-export type Protection = z.infer<typeof protection>
-
-export class Wrapping {
+class PassphraseService implements KeyService {
   readonly #key: Buffer
 
   constructor(key: Buffer) {
     this.#key = key
   }
 
-  /** nonce (12 bytes) || ciphertext || tag (16 bytes). */
-  wrap(secret: Uint8Array, associated: Uint8Array): Buffer {
-    const nonce = randomBytes(NONCE_BYTES)
-    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce, { authTagLength: TAG_BYTES })
-    cipher.setAAD(associated)
-    return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()])
+  async make(about: KeyFacts): Promise<MadeSecret> {
+    const secret = randomBytes(SECRET_BYTES)
+    return { secret, wrapped: wrapSecret(this.#key, secret, associated(about)) }
   }
 
-  /** Throws when the passphrase is another, or a byte was changed. */
-  unwrap(wrapped: Uint8Array, associated: Uint8Array): Buffer {
-    const nonce = wrapped.subarray(0, NONCE_BYTES)
-    const decipher = createDecipheriv('aes-256-gcm', this.#key, nonce, { authTagLength: TAG_BYTES })
-    decipher.setAAD(associated)
-    decipher.setAuthTag(wrapped.subarray(-TAG_BYTES))
-    return Buffer.concat([decipher.update(wrapped.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()])
+  async unwrap(wrapped: Uint8Array, about: KeyFacts): Promise<Uint8Array> {
+    return unwrapSecret(this.#key, wrapped, associated(about))
   }
 
-  forget(): void {
+  close(): void {
     this.#key.fill(0)
   }
 }
 
-export async function newProtection(passphrase: string | undefined): Promise<Protection> {
+/** The secret is bound to everything else in its file, so that no wrapped secret can pose as another key's. */
+function associated({ id, purpose, algorithm, createdAt, subject }: KeyFacts): Buffer {
+  return Buffer.from(
+    JSON.stringify(['akashi key 1', id, purpose, algorithm, createdAt.toISOString(), subject]),
+  )
+}
+
+/** The service of a folder's keyring, which is new when it has no `keyring.json`. */
+export async function openPassphraseService(
+  root: string,
+  passphrase: string | undefined,
+): Promise<KeyService> {
+  if (passphrase === '') {
+    throw new AkashiError('invalid_config', 'the passphrase of the keyring is empty', {
+      hint: 'give a passphrase, or none at all',
+    })
+  }
+  return unlock(await keyringProtection(root, () => newProtection(passphrase)), passphrase)
+}
+
+async function newProtection(passphrase: string | undefined): Promise<Protection> {
   if (passphrase === undefined) return { kind: 'none' }
   const salt = randomBytes(SALT_BYTES)
-  const wrapping = new Wrapping(await derive(passphrase, salt, COST))
-  const check = wrapping.wrap(CHECK, Buffer.alloc(0)).toString('base64')
-  wrapping.forget()
+  const key = await derive(passphrase, salt, COST)
+  const check = wrapSecret(key, CHECK, Buffer.alloc(0)).toString('base64')
+  key.fill(0)
   return { kind: 'scrypt', salt: salt.toString('base64'), ...COST, check }
 }
 
-/** null for a keyring without a passphrase. Nothing is written, whatever the passphrase. */
-export async function unlock(kept: Protection, passphrase: string | undefined): Promise<Wrapping | null> {
+/** Nothing is written, whatever the passphrase. */
+async function unlock(kept: Protection, passphrase: string | undefined): Promise<KeyService> {
   if (kept.kind === 'none') {
-    if (passphrase === undefined) return null
+    if (passphrase === undefined) return unprotected
     throw new AkashiError('invalid_config', 'a passphrase was given for a keyring that has none', {
       hint: 'leave the passphrase out, or start a new keyring with it',
+    })
+  }
+  if (kept.kind === 'aws-kms') {
+    throw new AkashiError('invalid_config', 'the keys of this folder are wrapped by AWS KMS', {
+      hint: 'name the keyring as awskms:KEY?folder=…, as when it was made',
     })
   }
   if (passphrase === undefined) {
@@ -79,9 +84,10 @@ export async function unlock(kept: Protection, passphrase: string | undefined): 
       hint: 'give the passphrase that the keyring was made with',
     })
   }
-  const wrapping = new Wrapping(await derive(passphrase, Buffer.from(kept.salt, 'base64'), kept))
+  const key = await derive(passphrase, Buffer.from(kept.salt, 'base64'), kept)
   try {
-    if (wrapping.unwrap(Buffer.from(kept.check, 'base64'), Buffer.alloc(0)).equals(CHECK)) return wrapping
+    const check = unwrapSecret(key, Buffer.from(kept.check, 'base64'), Buffer.alloc(0))
+    if (check.equals(CHECK)) return new PassphraseService(key)
   } catch {
     // Authentication failed: told below, without a cause that says nothing more.
   }

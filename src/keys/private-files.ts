@@ -60,7 +60,7 @@ export async function writeIfAbsent(temp: string, path: string, text: string): P
   }
 }
 
-/** For a name that nobody else uses. Renamed, not linked: at no moment has the secret a second name. */
+/** Replaces what has the name. Renamed, not linked: at no moment has the secret a second name. */
 export async function writeNew(temp: string, path: string, text: string): Promise<void> {
   const made = await writeTemp(temp, text)
   try {
@@ -76,8 +76,10 @@ export async function writeNew(temp: string, path: string, text: string): Promis
  * Overwrites a file with random bytes, syncs it, unlinks it and syncs the folder; nothing happens when
  * there is none. On a copying or flash medium old blocks may live on below the file system: there, a
  * passphrase or an encrypted disk is what makes destruction final.
+ *
+ * @param options everyName: also when the file has further names, whose content goes with it
  */
-export async function shred(path: string): Promise<void> {
+export async function shred(path: string, options: { readonly everyName?: boolean } = {}): Promise<void> {
   let file: FileHandle
   try {
     file = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW)
@@ -88,7 +90,7 @@ export async function shred(path: string): Promise<void> {
   try {
     const { size, nlink } = await file.stat()
     // A second name means that a writer died between link and unlink: the bytes are in use under the other.
-    if (nlink <= 1) {
+    if (nlink <= 1 || options.everyName === true) {
       await file.write(randomBytes(size), 0, size, 0)
       await file.sync()
     }

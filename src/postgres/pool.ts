@@ -26,6 +26,8 @@ export interface DatabaseOptions {
   /** Leads to the server itself; default `url`. */
   readonly directUrl?: string
   readonly role: DatabaseRole
+  /** The login is another one that may take the role: each transaction does, until it ends. */
+  readonly assumeRole?: boolean
   /** Without it a context is recorded as claimed and row-level security treats everybody as anonymous. */
   readonly contextKey?: ContextKey
   /** Connections at most; default POOL_SIZE. */
@@ -41,6 +43,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const { url, directUrl = url, role, applicationName = 'akashi' } = options
   const environment: TransactionEnvironment = {
     role,
+    assumeRole: options.assumeRole ?? false,
     contextKey: options.contextKey,
     clock: new ServerClock(),
     statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,

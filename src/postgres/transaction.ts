@@ -13,13 +13,12 @@ import type { Actor, DatabaseRole, Session, TransactionOptions } from './types.t
 /** What all transactions of one database have in common. */
 export interface TransactionEnvironment {
   readonly role: DatabaseRole
+  /** The login is another one that may take the role. */
+  readonly assumeRole?: boolean
   readonly contextKey: ContextKey | undefined
   readonly clock: ServerClock
   readonly statementTimeoutMs: number
 }
-
-/** The role that owns everything has no login; whoever logs in for it acts as it inside a transaction. */
-const OWNER_ROLE = 'akashi_owner'
 
 /** What text results depend on, pinned so that the codecs see one form, and limits that hold in this transaction only. */
 const pinnedSettings: readonly (readonly [name: string, value: string])[] = [
@@ -41,7 +40,8 @@ const prepareTransaction = [
   `set_config('statement_timeout', $${contextSettings.length + 1}, true)`,
 ].join(', ')
 
-const prepareOwnerTransaction = `${prepareTransaction}, set_config('role', '${OWNER_ROLE}', true)`
+/** The same, acting as a role whose login is another's. */
+const prepareAs = (role: DatabaseRole) => `${prepareTransaction}, set_config('role', 'akashi_${role}', true)`
 
 /**
  * Runs `work` in one transaction on `client`: commits when it resolves, else rolls back. Afterwards the
@@ -93,7 +93,9 @@ async function begin(
     throw new AkashiError('internal', 'there is no such isolation level')
   }
   const { clock, contextKey } = environment
-  const prepare = environment.role === 'owner' ? prepareOwnerTransaction : prepareTransaction
+  // The role that owns everything has no login: whoever logs in for it acts as it inside a transaction.
+  const assumes = environment.role === 'owner' || environment.assumeRole === true
+  const prepare = assumes ? prepareAs(environment.role) : prepareTransaction
   const valuesAt = (serverTime: number) => [
     ...contextValues(actor, contextKey, serverTime),
     String(timeoutMs),

@@ -10,7 +10,10 @@ export interface Actor {
   readonly userId?: string
   /** `auth.user_sessions.id` */
   readonly sessionId?: string
-  /** The identity provider's subject, recorded beside userId in the trail. */
+  /**
+   * The name of a caller that is no person, such as the subject of a service's token. Never a person's: the
+   * trail outlives their key, and userId says who it was.
+   */
   readonly subject?: string
   readonly clientIp?: string
   readonly userAgent?: string

@@ -1,8 +1,8 @@
 /**
  * Which database a process talks to, and as whom.
  *
- * With DATABASE_URL set, that is the one login this process has: an application role for `serve`, the
- * worker for `work`, an administrator for `migrate` and `protect`. Without it, the embedded cluster of
+ * With DATABASE_URL set, that is the one login this process has: the worker's for `serve` and `work`, an
+ * administrator's for `migrate` and `protect`. Without it, the embedded cluster of
  * the data folder serves, and each purpose logs in as its own role.
  */
 import { createHmac } from 'node:crypto'
@@ -57,7 +57,9 @@ function externalConnections(url: string, directUrl: string): Connections {
   return {
     adminUrl: directUrl,
     directUrl: () => directUrl,
-    open: (role, options = {}) => openDatabase({ url, directUrl, role, ...options }),
+    // The worker's login may take the application's role, whose rows are those of whom it acts for.
+    open: (role, options = {}) =>
+      openDatabase({ url, directUrl, role, assumeRole: role === 'app', ...options }),
   }
 }
 

@@ -1,12 +1,14 @@
 import type { AddressInfo } from 'node:net'
+import { type Bus, type Feed, localBus, openFeed, redisBus } from '../chat/index.ts'
 import { AkashiError, errno, type Logger } from '../foundation/index.ts'
-import { buildApp } from '../http/index.ts'
+import { buildApp, type Identity } from '../http/index.ts'
+import { createFirstAdministrator, type FirstAdministrator } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import { openMetrics, threadState } from '../operations/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
-import { type BootstrapKey, openBootstrapKey } from './bootstrap-key.ts'
 import type { Connections } from './connections.ts'
+import { contextKey, openIdentity } from './identity.ts'
 import type { Settings } from './settings.ts'
 
 export interface NodeParts {
@@ -22,61 +24,50 @@ export interface NodeParts {
 
 export interface Ready {
   readonly url: string
-  /** There on the first start only. */
-  readonly bootstrapKey: string | undefined
+  /** There when this start made them, which it does where nobody administers yet. */
+  readonly administrator: FirstAdministrator | undefined
 }
 
 /**
- * Serves HTTP until `cleanup` is disposed. Call `announce` once all of the process serves: until then a key
- * that was made now counts as shown to nobody, and is forgotten.
+ * Serves HTTP until `cleanup` is disposed. Call `announce` once all of the process serves: it makes the first
+ * administrator, whose password is shown this once.
  */
 export async function openNode(
   parts: NodeParts,
   cleanup: AsyncDisposableStack,
-): Promise<{ readonly url: string; announce(onReady: (ready: Ready) => void): void }> {
+): Promise<{ readonly url: string; announce(onReady: (ready: Ready) => void): Promise<void> }> {
   const { settings, connections, keyring, ...rest } = parts
-  const trail = connections.open('security_admin', { poolSize: settings.poolSize })
+  const key = await contextKey(keyring)
+  const trail = connections.open('security_admin', { poolSize: settings.poolSize, contextKey: key })
   cleanup.defer(() => trail.close())
-  const contextKey = await keyring.ensure('context')
-  const app = connections.open('app', {
-    poolSize: settings.poolSize,
-    contextKey: { id: contextKey.id, secret: await keyring.secret(contextKey.id) },
-  })
-  cleanup.defer(() => app.close())
-  const bootstrapKey = await openBootstrapKey(settings.data)
-  let shown = false
-  cleanup.defer(() => (shown ? undefined : bootstrapKey.discard()))
-  const http = await serveHttp({
-    ...rest,
-    host: settings.host,
-    port: settings.port,
-    trail,
-    app,
-    bootstrapKey,
-  })
+  const identity = await openIdentity({ settings, connections, keyring, contextKey: key }, cleanup)
+  const bus = settings.redisUrl === undefined ? localBus() : await redisBus(settings.redisUrl, rest.log)
+  cleanup.defer(() => bus.close())
+  const feed = openFeed({ app: identity.login.app, worker: rest.database, bus, log: rest.log })
+  cleanup.defer(() => feed.close())
+  const http = await serveHttp({ ...rest, settings, keyring, trail, identity, chat: { bus, feed } })
   cleanup.defer(() => http.close())
   return {
     url: http.url,
-    announce: (onReady) => {
-      onReady({ url: http.url, bootstrapKey: bootstrapKey.created })
-      shown = true
+    announce: async (onReady) => {
+      const administrator = (await createFirstAdministrator(identity.login)) ?? undefined
+      onReady({ url: http.url, administrator })
     },
   }
 }
 
 interface HttpParts {
-  readonly host: string
-  readonly port: number
+  readonly settings: Settings
   readonly version: string
   readonly log: Logger
   /** Reads what the page and the metrics show. */
   readonly database: Database
   /** Of the role `security_admin`: reads the trail and the ledger. */
   readonly trail: Database
-  /** Of the role `app`: what users do. */
-  readonly app: Database
+  readonly keyring: Keyring
   readonly store: ObjectStore
-  readonly bootstrapKey: BootstrapKey
+  readonly chat: { readonly bus: Bus; readonly feed: Feed }
+  readonly identity: Identity
 }
 
 interface HttpServer {
@@ -86,14 +77,21 @@ interface HttpServer {
 
 /** Serves HTTP until it is closed; requests under way may finish. */
 async function serveHttp(parts: HttpParts): Promise<HttpServer> {
-  const { host, port, version, log, database, trail, store, bootstrapKey } = parts
+  const { version, log, database, trail, keyring, store, identity } = parts
+  const { host, port, trustedProxies } = parts.settings
   const http = buildApp({
     version,
     log,
     trail,
-    app: parts.app,
+    app: identity.login.app,
+    worker: database,
+    store,
+    chat: parts.chat,
+    keyring,
+    vault: identity.login.vault,
     metrics: openMetrics(() => threadState(database)),
-    bootstrapKey: (presented) => bootstrapKey.matches(presented),
+    identity,
+    trustedProxies,
     threadState: (signal) => threadState(database, signal),
     readiness: async (signal) => [
       await state('database', () =>

@@ -1,3 +1,4 @@
+export { type Accounts, withAccounts } from './accounts.ts'
 export { type RunningBackups, withRunningBackups, withStoredBackups } from './backups.ts'
 export { type Connections, findConnections } from './connections.ts'
 export { type Description, databaseUrl, describe } from './describe.ts'

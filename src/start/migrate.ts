@@ -1,13 +1,14 @@
 import { fileURLToPath } from 'node:url'
-import type { Keyring } from '../keys/index.ts'
+import { convertPlainUsers, destroyErasedKeys } from '../identity/index.ts'
+import { type Keyring, openPersonVault } from '../keys/index.ts'
 import { migrateUp, openDatabase } from '../postgres/index.ts'
 
 /** Where the migration files are, from the source tree and from `dist` alike. */
 export const migrationsDirectory: string = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /**
- * Brings a database to the version of this program and makes it know the key that contexts are signed
- * with. Answers the ids of the migrations that were applied.
+ * Brings a database to the version of this program, makes it know the key that contexts are signed with,
+ * destroys again what an older keyring brought back, and encrypts what is still plain of its users. Answers the ids of the migrations that were applied.
  */
 export async function migrateDatabase(options: {
   readonly adminUrl: string
@@ -27,6 +28,8 @@ export async function migrateDatabase(options: {
     await admin.transaction({}, (session) =>
       session.query('select auth.add_context_key($1, $2)', [key.id, secret]),
     )
+    await destroyErasedKeys({ database: admin, keyring })
+    await convertPlainUsers(admin, openPersonVault(keyring), signal === undefined ? {} : { signal })
   } finally {
     await admin.close()
   }

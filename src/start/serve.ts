@@ -33,7 +33,7 @@ export async function serve(
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
     const node = await openNode({ settings, version, log, connections, keyring, database, store }, cleanup)
-    node.announce(onReady)
+    await node.announce(onReady)
     await aborted(signal)
   } finally {
     await cleanup.disposeAsync()

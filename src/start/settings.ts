@@ -11,6 +11,11 @@ export type Settings = Pick<
   | 'objectStoreUrl'
   | 'keysUrl'
   | 'keysPassphrase'
+  | 'redisUrl'
   | 'poolSize'
   | 'statementTimeoutMs'
+  | 'publicUrl'
+  | 'trustedProxies'
+  | 'breachedPasswords'
+  | 'oidcIssuers'
 >

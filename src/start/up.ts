@@ -62,7 +62,7 @@ export async function up(options: UpOptions): Promise<void> {
       startedAt: new Date().toISOString(),
     })
     cleanup.defer(() => removeRunRecord(settings.data))
-    node.announce(onReady)
+    await node.announce(onReady)
     const ended = await Promise.race([aborted(signal), server.exited])
     if (ended !== undefined) {
       throw new AkashiError('unavailable', `PostgreSQL ended (${ended.signal ?? `status ${ended.code}`})`, {

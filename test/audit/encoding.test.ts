@@ -128,6 +128,11 @@ describe('the canonical encoding', () => {
           `insert into audit.audit_logs (action, context_verified, detail, changed_fields, db_address, old_values) values ($1, true, replace($2, '\\u0000', '')::jsonb, $3, $4, null)`,
           [description, json, fields, ip],
         )
+        await session.query(
+          `insert into auth.login_attempts (method, result, user_agent, ip_address, identifier_hash)
+           values ('password', 'failure', $1, $2, sha256(convert_to($1, 'UTF8')))`,
+          [description, ip],
+        )
       }
     })
     for (const log of logs) {

@@ -32,7 +32,9 @@ it.each(['en', 'ja'] as const)(
     const text = messages[language]
     const found = [...stdout.matchAll(/^ {2,5}(changed|removed|added|trigger)\b/gm)].map(([, kind]) => kind)
     expect(found).toEqual(['changed', 'removed', 'added', 'changed', 'trigger'])
-    for (const title of Object.values(text.tamperings)) expect(stdout).toContain(title)
+    for (const title of [text.start, ...Object.values(text.tamperings)]) expect(stdout).toContain(title)
+    expect(stdout).toMatch(/^ {3}\{"sha256":"[0-9a-f]{64}"\}$/m)
+    expect(stdout).toMatch(/^ {3}\d{4}-\d\d-\d\dT\d\d:00Z +\d+ {2}█+$/m)
     expect(stdout.split(text.undone)).toHaveLength(6)
     expect(stdout).toMatch(/^ {3}hanako +192\.0\.2\.10 +true +INSERT +orders +1001 +12800$/m)
     expect(stdout).toMatch(/^ {3}taro +192\.0\.2\.20 +true +UPDATE +orders +1001 +12800 +9800$/m)

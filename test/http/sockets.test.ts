@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
+import { AkashiError } from '../../src/foundation/index.ts'
+import { callerSignal } from '../../src/http/plugins/caller-signal.ts'
 import { listen, raw, testApp, thread } from './support.ts'
 
 const open: ReturnType<typeof testApp>[] = []
@@ -35,6 +37,41 @@ describe('on a real socket', () => {
     const port = await listen(served({}, { headerBytes: 1_024 }))
     const answer = await raw(port, `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'y'.repeat(2_000)}\r\n\r\n`)
     expect(problemIn(answer)).toMatchObject({ type: 'urn:akashi:error:too_large', status: 431 })
+  })
+
+  it('tells a caller who sent a body what went wrong, since they wait for it', async () => {
+    const app = served()
+    app.post('/try', async (_, reply) => {
+      const signal = callerSignal(reply)
+      await sleep(20)
+      throw new AkashiError('conflict', `aborted: ${signal.aborted}`)
+    })
+    const answer = await fetch(`http://127.0.0.1:${await listen(app)}/try`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    })
+    expect(await answer.json()).toMatchObject({ status: 409, detail: 'aborted: false' })
+  })
+
+  it('knows when a caller is gone', async () => {
+    const app = served()
+    const { promise: gone, resolve } = Promise.withResolvers<void>()
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+    app.post('/try', async (_, reply) => {
+      callerSignal(reply).addEventListener('abort', () => resolve())
+      begin()
+      await gone
+    })
+    const leaving = new AbortController()
+    const asked = fetch(`http://127.0.0.1:${await listen(app)}/try`, {
+      method: 'POST',
+      signal: leaving.signal,
+    })
+    await begun
+    leaving.abort()
+    await expect(asked).rejects.toThrow()
+    await gone
   })
 
   it('refuses what is not HTTP', async () => {

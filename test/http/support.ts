@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
+import { localBus } from '../../src/chat/index.ts'
+import { systemClock } from '../../src/foundation/index.ts'
 import {
   buildApp,
   type HttpLimits,
@@ -9,8 +11,7 @@ import {
   type Services,
   type ThreadState,
 } from '../../src/http/index.ts'
-
-export const KEY = 'a-bootstrap-key-of-the-tests'
+import { openBreachedPasswords, openPasswords, openSealer } from '../../src/identity/index.ts'
 
 export const thread: ThreadState = {
   events: 519,
@@ -33,6 +34,59 @@ const noDatabase: Services['trail'] = {
   close: () => Promise.resolve(),
 }
 
+const noIdentity: Services['identity'] = {
+  login: {
+    app: { ...noDatabase, role: 'app' },
+    accounts: { ...noDatabase, role: 'worker' },
+    vault: {
+      encrypt: () => Promise.reject(new Error('there is no vault here')),
+      decrypt: () => Promise.reject(new Error('there is no vault here')),
+      blindIndex: async () => Buffer.alloc(32),
+    },
+    passwords: openPasswords(),
+    breached: openBreachedPasswords(),
+    sealer: openSealer({ blindIndex: async () => Buffer.alloc(32) }),
+    clock: systemClock,
+  },
+  issuers: [],
+  publicUrl: undefined,
+  rules: () => Promise.reject(new Error('there is no database here')),
+}
+
+const noKeys = () => Promise.reject(new Error('there is no keyring here'))
+const noKeyring: Services['keyring'] = {
+  location: 'none:',
+  ensure: noKeys,
+  list: noKeys,
+  sign: noKeys,
+  publicKey: noKeys,
+  secret: noKeys,
+  rotate: noKeys,
+  rotateWrapping: noKeys,
+  countPersonKeys: noKeys,
+  state: noKeys,
+  destroy: noKeys,
+  close: () => Promise.resolve(),
+}
+
+const missing = () => Promise.reject(new Error('there is no store here'))
+export const noStore: Services['store'] = {
+  location: 'nowhere',
+  put: missing,
+  get: missing,
+  head: missing,
+  list: () => {
+    throw new Error('there is no store here')
+  },
+  delete: missing,
+}
+
+export const noFeed: Services['chat']['feed'] = {
+  subscribe: async () => null,
+  listeners: () => [],
+  close: async () => undefined,
+}
+
 export function fakeServices(changes: Partial<Services> = {}): Services {
   return {
     version: '0.0.0-test',
@@ -41,8 +95,14 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     threadState: async () => thread,
     trail: noDatabase,
     app: noDatabase,
+    worker: noDatabase,
+    store: noStore,
+    chat: { bus: localBus(), feed: noFeed },
+    vault: { encrypt: noKeys, decrypt: noKeys, blindIndex: noKeys },
+    keyring: noKeyring,
     metrics: new Registry(),
-    bootstrapKey: (presented) => presented === KEY,
+    identity: noIdentity,
+    trustedProxies: [],
     ...changes,
   }
 }

@@ -1,6 +1,8 @@
-/** A process of its own that works on a keyring: `child.ts ensure|rotate|churn URL …`. */
+/** A process of its own that works on a keyring: `child.ts ensure|rotate|churn|rewrap URL …`. */
 import { once } from 'node:events'
 import { openKeyring } from '../../src/keys/index.ts'
+
+const KILL_AFTER_MS = 3
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const [mode = '', url = '', subject = ''] = process.argv.slice(2)
@@ -23,12 +25,21 @@ if (mode === 'rotate') {
 
 if (mode === 'churn') {
   for (let n = 0; ; n++) {
-    const { id } = await keyring.ensure('person', `${subject}-${n % 5}`)
+    const { id } = await keyring.ensure('person', `${subject}-${n}`)
     say(`made ${id}`)
     if (n % 2 === 0) {
       await keyring.destroy(id)
       say(`destroyed ${id}`)
     }
   }
+}
+if (mode === 'rewrap') {
+  // Killed as by kill -9, in the middle of the batch after the one named.
+  const result = await keyring.rotateWrapping({
+    onProgress: ({ done }) => {
+      if (done >= Number(subject)) setTimeout(() => process.kill(process.pid, 'SIGKILL'), KILL_AFTER_MS)
+    },
+  })
+  say(JSON.stringify(result))
 }
 process.exit(0)

@@ -24,6 +24,7 @@ import { type KeyPurpose, openKeyring } from '../../src/keys/index.ts'
 
 const CHILD = fileURLToPath(new URL('child.ts', import.meta.url))
 const PURPOSES: KeyPurpose[] = ['checkpoint', 'context', 'wrapping', 'blind-index', 'report']
+const OLD_ID = 'context-01998c00-0000-7000-8000-000000000000'
 const UNKNOWN_ID = 'person-01998c00-0000-7000-8000-000000000000'
 
 let base: string
@@ -35,6 +36,8 @@ beforeEach(async () => {
   url = `file:${root}`
 })
 afterEach(() => rm(base, { recursive: true, force: true }))
+
+const personFile = (id: string) => join(root, 'persons', id.slice(7, 9), `${id}.json`)
 
 async function everyFile(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
@@ -80,7 +83,7 @@ describe.each([undefined, 'correct horse battery staple'])(
       for (const info of made)
         expect(await again.ensure(info.purpose, info.subject ?? undefined)).toEqual(info)
       const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1)
-      expect(await again.list()).toEqual([...made].sort(byId))
+      expect(await again.list()).toEqual(made.filter(({ subject }) => subject === null).sort(byId))
       expect((await again.list('person')).map(({ subject }) => subject).sort()).toEqual(
         ['u1', 'u2', '../../etc/passwd', '山田'].sort(),
       )
@@ -127,12 +130,13 @@ describe.each([undefined, 'correct horse battery staple'])(
       await keyring.close()
     })
 
-    test('a destroyed key is gone for good; the person gets a new one when asked for', async () => {
+    test('a destroyed key is gone for good: the person gets no other', async () => {
       const keyring = await openKeyring(url, options)
       const doomed = await keyring.ensure('person', 'u1')
       const kept = await keyring.ensure('person', 'u2')
-      const file = await open(join(root, 'keys', `${doomed.id}.json`))
+      const file = await open(personFile(doomed.id))
       const before = await file.readFile()
+      await keyring.secret(doomed.id)
       await keyring.destroy(doomed.id)
       const after = Buffer.alloc(before.length)
       await file.read(after, 0, after.length, 0)
@@ -141,11 +145,29 @@ describe.each([undefined, 'correct horse battery staple'])(
       expect(after.equals(before)).toBe(false)
       expect(after.includes('secret')).toBe(false)
       await keyring.destroy(doomed.id)
-      await expect(keyring.secret(doomed.id)).rejects.toMatchObject({ code: 'not_found' })
+      await expect(keyring.secret(doomed.id)).rejects.toMatchObject({
+        code: 'not_found',
+        detail: { destroyed: true },
+      })
       expect((await keyring.list('person')).map(({ id }) => id)).toEqual([kept.id])
-      expect((await everyFile(root)).filter((path) => path.includes(doomed.id))).toEqual([])
-      const fresh = await keyring.ensure('person', 'u1')
-      expect(fresh.id).not.toBe(doomed.id)
+      await expect(keyring.ensure('person', 'u1')).rejects.toMatchObject({ code: 'conflict' })
+      expect(await readFile(personFile(doomed.id), 'utf8')).not.toContain('secret')
+      expect(await readdir(join(root, 'destroying'))).toEqual([])
+      expect(await keyring.countPersonKeys()).toMatchObject({ keys: 1, destroyed: 1 })
+      await keyring.close()
+    })
+
+    test('a wrapping key, too, is overwritten when it is destroyed', async () => {
+      const keyring = await openKeyring(url, options)
+      const { id } = await keyring.ensure('wrapping')
+      const file = await open(join(root, 'keys', `${id}.json`))
+      const before = await file.readFile()
+      await keyring.destroy(id)
+      const after = Buffer.alloc(before.length)
+      await file.read(after, 0, after.length, 0)
+      await file.close()
+      expect(after.includes('secret')).toBe(false)
+      expect((await everyFile(root)).filter((path) => path.includes(id))).toEqual([])
       await keyring.close()
     })
 
@@ -155,7 +177,10 @@ describe.each([undefined, 'correct horse battery staple'])(
         await expect(keyring.secret(id), id).rejects.toMatchObject({ code: 'invalid_input' })
         await expect(keyring.destroy(id), id).rejects.toMatchObject({ code: 'invalid_input' })
       }
-      await expect(keyring.secret(UNKNOWN_ID)).rejects.toMatchObject({ code: 'not_found' })
+      await expect(keyring.secret(UNKNOWN_ID)).rejects.toMatchObject({
+        code: 'not_found',
+        detail: { destroyed: false },
+      })
       await keyring.destroy(UNKNOWN_ID)
       await expect(keyring.ensure('person')).rejects.toMatchObject({ code: 'invalid_input' })
       await expect(keyring.ensure('person', '')).rejects.toMatchObject({ code: 'invalid_input' })
@@ -168,7 +193,7 @@ describe.each([undefined, 'correct horse battery staple'])(
       const keyring = await openKeyring(url, options)
       await keyring.ensure('person', 'u1')
       for (const path of await everyFile(root)) expect((await stat(path)).mode & 0o777, path).toBe(0o600)
-      for (const folder of ['', 'keys', 'slots', 'destroying', 'temp']) {
+      for (const folder of ['', 'keys', 'slots', 'persons', 'replacing', 'destroying', 'temp']) {
         expect((await stat(join(root, folder))).mode & 0o777, folder).toBe(0o700)
       }
       await keyring.close()
@@ -229,16 +254,21 @@ describe('passphrase', () => {
     await expect(openKeyring(plain, { passphrase: 'x' })).rejects.toMatchObject({ code: 'invalid_config' })
   })
 
-  test.each(['subject', 'id', 'createdAt', 'secret'])(
+  test.each(['subject', 'id', 'createdAt', 'wrappedBy', 'secret'])(
     'a wrapped key whose %s was changed is refused',
     async (field) => {
-      const keyring = await openKeyring(url, { passphrase: 'right' })
+      let keyring = await openKeyring(url, { passphrase: 'right' })
       const [one, two] = [await keyring.ensure('person', 'u1'), await keyring.ensure('person', 'u2')]
-      const path = join(root, 'keys', `${one.id}.json`)
+      await keyring.rotate('wrapping')
+      await keyring.ensure('person', 'u3')
+      const path = personFile(one.id)
       const mine = JSON.parse(await readFile(path, 'utf8'))
-      const other = JSON.parse(await readFile(join(root, 'keys', `${two.id}.json`), 'utf8'))
-      const changed = field === 'createdAt' ? '2020-01-01T00:00:00.000Z' : other[field]
+      const other = JSON.parse(await readFile(personFile(two.id), 'utf8'))
+      const active = (await keyring.ensure('wrapping')).id
+      const changed = { ...other, createdAt: '2020-01-01T00:00:00.000Z', wrappedBy: active }[field]
       await writeFile(path, JSON.stringify({ ...mine, [field]: changed }))
+      await keyring.close()
+      keyring = await openKeyring(url, { passphrase: 'right' })
       const refused = keyring.secret(one.id)
       await expect(refused).rejects.toMatchObject({ code: 'integrity' })
       await expect(refused).rejects.not.toHaveProperty('cause')
@@ -253,7 +283,8 @@ describe('several processes', () => {
     expect(ids.length).toBe(40)
     expect(new Set(ids).size).toBe(2)
     const keyring = await openKeyring(url)
-    expect((await keyring.list()).map(({ id }) => id)).toEqual([...new Set(ids)].sort())
+    const found = [...(await keyring.list('checkpoint')), ...(await keyring.list('person'))]
+    expect(found.map(({ id }) => id)).toEqual([...new Set(ids)].sort())
     await keyring.close()
   })
 
@@ -288,11 +319,14 @@ describe('several processes', () => {
       if (started.child.exitCode === null && started.child.signalCode === null)
         await once(started.child, 'exit')
       const keyring = await openKeyring(url)
-      const present = new Set((await keyring.list()).map(({ id }) => id))
-      for (const id of destroyed) expect(present.has(id)).toBe(false)
+      const present = new Set((await keyring.list('person')).map(({ id }) => id))
+      for (const id of destroyed) {
+        expect(present.has(id)).toBe(false)
+        await expect(keyring.secret(id)).rejects.toMatchObject({ detail: { destroyed: true } })
+      }
       for (const id of present) expect((await keyring.secret(id)).length).toBe(32)
       expect(await readdir(join(root, 'destroying'))).toEqual([])
-      for (let n = 0; n < 5; n++) await keyring.ensure('person', `r${round}-${n}`)
+      await keyring.ensure('person', `r${round}-after`)
       expect(made.size).toBeGreaterThan(0)
       await keyring.close()
     }
@@ -302,7 +336,9 @@ describe('several processes', () => {
 describe('leftovers and damage', () => {
   test('opening finishes a destruction that was cut short and removes old temporary files', async () => {
     await (await openKeyring(url)).close()
-    await writeFile(join(root, 'destroying', UNKNOWN_ID), 'secret', { mode: 0o600 })
+    for (const name of [OLD_ID, `${UNKNOWN_ID}.0011`])
+      await writeFile(join(root, 'destroying', name), 'secret', { mode: 0o600 })
+    await writeFile(join(root, 'replacing', `${UNKNOWN_ID}.0011`), 'secret', { mode: 0o600 })
     const slot = join(root, 'slots', 'report.1')
     const [old, young, linked] = ['old', 'young', 'linked'].map((name) => join(root, 'temp', name))
     if (old === undefined || young === undefined || linked === undefined) throw new Error('no paths')
@@ -311,7 +347,8 @@ describe('leftovers and damage', () => {
     const longAgo = new Date(Date.now() - 7_200_000)
     for (const path of [old, linked]) await utimes(path, longAgo, longAgo)
     const keyring = await openKeyring(url)
-    expect(await readdir(join(root, 'destroying'))).toEqual([])
+    for (const folder of ['destroying', 'replacing']) expect(await readdir(join(root, folder))).toEqual([])
+    await expect(keyring.secret(UNKNOWN_ID)).rejects.toMatchObject({ detail: { destroyed: true } })
     expect(await readdir(join(root, 'temp'))).toEqual(['young'])
     expect(await readFile(slot, 'utf8')).toBe(`${UNKNOWN_ID}\n`)
     await keyring.close()
@@ -332,10 +369,18 @@ describe('leftovers and damage', () => {
   })
 
   test('refuses other key services without repeating the URL', async () => {
-    const kms = openKeyring('awskms://ID:SECRET@eu-west-1/alias')
-    await expect(kms).rejects.toMatchObject({ code: 'unsupported', hint: 'accepted: file:' })
-    await expect(kms).rejects.not.toThrow(/SECRET/)
-    for (const bad of ['keys', 'file:keys', '']) {
+    const other = openKeyring('vault://ID:SECRET@eu-west-1/alias')
+    await expect(other).rejects.toMatchObject({ code: 'unsupported', hint: 'accepted: file:, awskms:' })
+    await expect(other).rejects.not.toThrow(/SECRET/)
+    for (const bad of [
+      'keys',
+      'file:keys',
+      '',
+      'awskms:alias/a',
+      'awskms://ID:SECRET@host/alias?folder=/x',
+      `awskms:alias/a?folder=${root}&regoin=x`,
+      'awskms:alias/a?folder=keys',
+    ]) {
       await expect(openKeyring(bad), bad).rejects.toMatchObject({ code: 'invalid_config' })
     }
   })

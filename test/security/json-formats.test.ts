@@ -46,7 +46,7 @@ describe('events in Akashi’s own field names', () => {
     [{ ...own, user_id: 'me' }, /^user_id: /],
     [{ ...own, event_details: [1] }, /^event_details: /],
     [{ ...own, event_details: { ingest: 1 } }, /^event_details.ingest: /],
-    [{ ...own, created_at: '2026-07-01T00:00:00Z' }, /^at 2026-07-01T00:00:00Z, after/],
+    [{ ...own, created_at: '2026-07-01T00:00:00Z' }, /^at 2026-07-01T00:00:00Z, not before/],
     ['{"a":', /^not valid JSON$/],
     ['"text"', /^not a JSON object$/],
     [`{"event_details":${'{"a":'.repeat(100)}1${'}'.repeat(101)}`, /^nested deeper than 64 levels$/],
@@ -65,15 +65,15 @@ describe('events in Akashi’s own field names', () => {
     const options = {
       ...other('json'),
       earliest: new Date('2026-01-01T00:00:00.500Z'),
-      latest: new Date('2026-01-02T00:00:00Z'),
+      before: new Date('2026-01-02T00:00:00Z'),
     }
     const at = (created_at: string) => parseAll(JSON.stringify({ ...own, created_at }), options).accepted
     expect(
       [
         '2026-01-01T00:00:00.4999Z',
         '2026-01-01T00:00:00.5Z',
+        '2026-01-01T23:59:59.999999Z',
         '2026-01-02T00:00:00Z',
-        '2026-01-02T00:00:00.000001Z',
       ].map(at),
     ).toEqual([0, 1, 1, 0])
   })

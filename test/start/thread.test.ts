@@ -175,7 +175,11 @@ describe('akashi up', () => {
     expect(page.headers.get('content-type')).toContain('text/html')
     expect(await page.text()).toContain('Akashi')
     expect((await fetch(`${running.url}/healthz`)).status).toBe(200)
-    expect((await threadState()).logs.map(({ log }) => log)).toEqual(['audit_logs', 'security_events'])
+    expect((await threadState()).logs.map(({ log }) => log)).toEqual([
+      'audit_logs',
+      'security_events',
+      'login_attempts',
+    ])
   })
 
   it.each<[string, string[], Record<string, string>, number, RegExp]>([

@@ -115,8 +115,35 @@ export const securityEvents: LogDefinition = {
   },
 }
 
+export const loginAttempts: LogDefinition = {
+  log: 'login_attempts',
+  schema: 'auth',
+  table: 'login_attempts',
+  version: 1,
+  columns: {
+    counted: 'boolean',
+    created_at: 'time',
+    failure_reason: 'text',
+    id: 'uuid',
+    identifier_hash: 'bytes',
+    ip_address: 'inet',
+    issuer: 'text',
+    method: 'text',
+    request_id: 'text',
+    result: 'text',
+    salt: 'bytes',
+    seq: 'integer',
+    session_id: 'uuid',
+    tenant_id: 'text',
+    trace_id: 'text',
+    user_agent: 'text',
+    user_id: 'uuid',
+    xid: 'integer',
+  },
+}
+
 /** Every log that is sealed, in the order in which they are. */
-export const logs: readonly LogDefinition[] = [auditLogs, securityEvents]
+export const logs: readonly LogDefinition[] = [auditLogs, securityEvents, loginAttempts]
 
 /** The log of that name; `invalid_input` when there is none. */
 export function logNamed(name: string): LogDefinition {

@@ -1,7 +1,7 @@
 /** A record as it was at a moment. */
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, parseQuery } from '../../foundation/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
-import { parseQuery, type RecordAsOfQuery, recordAsOfQuery } from './filter.ts'
+import { type RecordAsOfQuery, recordAsOfQuery } from './filter.ts'
 import { lineageSql } from './lineage.ts'
 import { rowColumns, type StoredRow, type TrailRow, toTrailRow, type Values } from './row.ts'
 

@@ -1,6 +1,5 @@
 /** What may be asked of the trail, checked in one place with every mistake reported at once. */
 import { z } from 'zod'
-import { AkashiError } from '../../foundation/index.ts'
 
 /** Rows of one page unless the caller says otherwise, and at most. */
 export const DEFAULT_PAGE_ROWS = 50
@@ -94,16 +93,3 @@ export const recordAsOfQuery = z.strictObject({
 })
 
 export type RecordAsOfQuery = z.input<typeof recordAsOfQuery>
-
-/** Parses, or fails with `invalid_input` and one line that lists every mistake. */
-export function parseQuery<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
-  const parsed = schema.safeParse(input)
-  if (parsed.success) return parsed.data
-  const mistakes = parsed.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join('.')} ${message}`,
-  )
-  throw new AkashiError('invalid_input', `the query is not valid: ${mistakes.join('; ')}`, {
-    hint: 'mend each of them and ask again',
-    detail: { mistakes },
-  })
-}

@@ -1,8 +1,8 @@
 /** One record from its first version to its last, with what each changed. */
 import { z } from 'zod'
+import { decodeCursor, encodeCursor, parseQuery } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
-import { decodeCursor, encodeCursor } from './cursor.ts'
-import { parseQuery, type RecordQuery, recordQuery } from './filter.ts'
+import { type RecordQuery, recordQuery } from './filter.ts'
 import { lineageSql } from './lineage.ts'
 import { type Json, rowColumns, type StoredRow, type TrailRow, toTrailRow } from './row.ts'
 

@@ -3,9 +3,9 @@
  * so row-level security decides what is found: an application's user finds their own rows only.
  */
 import { z } from 'zod'
+import { decodeCursor, encodeCursor, exactTime, parseQuery } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
-import { decodeCursor, encodeCursor, exactTime } from './cursor.ts'
-import { parseQuery, type TrailFilter, trailFilter } from './filter.ts'
+import { type TrailFilter, trailFilter } from './filter.ts'
 import { rowColumns, type StoredRow, type TrailRow, toTrailRow } from './row.ts'
 
 /**

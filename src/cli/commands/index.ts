@@ -1,17 +1,22 @@
 /** Every verb. A verb is one file that registers itself and imports what is heavy when it runs. */
 import type { Register } from '../invocation.ts'
+import { apikeys } from './apikeys.ts'
 import { audit } from './audit.ts'
 import { backup } from './backup.ts'
 import { doctor } from './doctor.ts'
+import { events } from './events.ts'
 import { ingest } from './ingest.ts'
 import { jobs } from './jobs.ts'
+import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
 import { partitions } from './partitions.ts'
 import { protect, unprotect } from './protect.ts'
 import { restore } from './restore.ts'
+import { roles } from './roles.ts'
 import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
+import { users } from './users.ts'
 import { verify } from './verify.ts'
 import { walFetch } from './wal-fetch.ts'
 import { witness } from './witness.ts'
@@ -28,12 +33,17 @@ export const commands: readonly Register[] = [
   protect,
   unprotect,
   ingest,
+  events,
   audit,
   verify,
   witness,
+  keys,
   partitions,
   backup,
   restore,
   walFetch,
   jobs,
+  users,
+  roles,
+  apikeys,
 ]

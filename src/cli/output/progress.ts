@@ -10,12 +10,12 @@ export interface Progress {
 
 const REDRAWS_PER_SECOND = 5
 
-/** A bar on standard error where someone watches, nothing elsewhere. */
+/** A bar on standard error where someone watches, a count where the total is not known (0), nothing elsewhere. */
 export async function startProgress(watched: boolean, label: string, total: number): Promise<Progress> {
   if (!watched) return { update: () => undefined, stop: () => undefined }
   const { default: progress } = await import('cli-progress')
   const bar: SingleBar = new progress.SingleBar({
-    format: `${label} {bar} {percentage} % · {eta_formatted} left`,
+    format: total === 0 ? `${label} {value}` : `${label} {bar} {percentage} % · {eta_formatted} left`,
     stream: process.stderr,
     fps: REDRAWS_PER_SECOND,
     clearOnComplete: true,

@@ -2,9 +2,11 @@
  * Every setting of Akashi, once: its names in the file, the environment and on the command line, what it
  * accepts and what it means. The loader, the types and docs/configuration.md follow from this table.
  */
+import { isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
 import { logFormats, logLevels } from '../log.ts'
 import { Secret } from '../secret.ts'
+import { oidcIssuersSchema } from './oidc-issuers.ts'
 
 const MAX_PORT = 65_535
 const DEFAULT_PORT = 4180
@@ -68,6 +70,17 @@ function isTimeZone(name: string): boolean {
   }
 }
 
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && url.protocol === 'https:' && url.href === `${url.origin}/`
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits] = text.split('/')
+  const longest = isIPv4(address) ? 32 : 128
+  return isIP(address) !== 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest))
+}
+
 /** Takes the text of an environment variable or flag as well as the value of the file. */
 export const configSchema = z.strictObject({
   data: setting({
@@ -112,7 +125,8 @@ export const configSchema = z.strictObject({
   keysUrl: setting({
     ...url('file', 'awskms'),
     env: 'KEYS_URL',
-    meaning: 'Where keys are kept. Without it, a folder of the data folder.',
+    meaning:
+      'Where keys are kept: file:/folder, or awskms:KEY?folder=/folder&region=REGION. Without it, a folder of the data folder.',
   }),
   keysPassphrase: setting({
     schema: z
@@ -125,10 +139,46 @@ export const configSchema = z.strictObject({
     meaning: 'Encrypts the keys of a `file:` keyring.',
     secret: true,
   }),
+  publicUrl: setting({
+    schema: z.string().refine(isOrigin).optional(),
+    env: 'AKASHI_PUBLIC_URL',
+    accepts: 'the https: URL of a host, without a path',
+    meaning:
+      'Where browsers reach this server. With it HTTP answers other machines, under this name only; without it, this machine alone.',
+  }),
+  trustedProxies: setting({
+    schema: z
+      .union([
+        z.string().transform((text) => text.split(',').map((part) => part.trim())),
+        z.array(z.string()),
+      ])
+      .pipe(z.array(z.string().refine(isNetwork)))
+      .default([]),
+    env: 'AKASHI_TRUSTED_PROXIES',
+    accepts: 'addresses or networks such as 10.0.0.0/8, separated by commas',
+    meaning:
+      'Proxies whose `X-Forwarded-For` says where a request came from. Everybody else is taken at their socket.',
+  }),
+  breachedPasswords: setting({
+    schema: z.string().min(1).optional(),
+    env: 'AKASHI_BREACHED_PASSWORDS',
+    accepts: 'the path of a file or folder',
+    meaning:
+      'Corpus of breached passwords as `SHA1:COUNT` lines: one file sorted by hash, or a folder of files named by the first five digits. Without it, a short built-in list.',
+    path: true,
+  }),
+  oidcIssuers: setting({
+    schema: oidcIssuersSchema.default([]),
+    env: 'OIDC_ISSUERS',
+    accepts: 'a list of issuers with name, issuer and clientId (docs/sign-in.md), in the environment as JSON',
+    meaning: 'OpenID providers: whose users may sign in, and whose tokens services may present.',
+    secret: true,
+  }),
   redisUrl: setting({
     ...url('redis', 'rediss'),
     env: 'REDIS_URL',
-    meaning: 'Fans messages out between several HTTP nodes. Without it, PostgreSQL does.',
+    meaning:
+      'Tells several HTTP nodes of news at once. Without it, each looks into the database every second.',
   }),
   organisationTimeZone: setting({
     schema: z.string().refine(isTimeZone).default('Asia/Tokyo'),

@@ -1,7 +1,9 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { AkashiError } from '../../foundation/index.ts'
 import { PROBLEM_TYPE, problem, problemOf } from '../problem.ts'
 import type { App } from '../schema.ts'
 import { AllowedMethods } from './allowed-methods.ts'
+import { isCallerGone } from './caller-signal.ts'
 
 const METHOD_NOT_ALLOWED = 405
 const CLIENT_CLOSED_REQUEST = 499
@@ -12,10 +14,9 @@ export function answerProblems(app: App): void {
 }
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const body =
-    request.raw.destroyed && request.signal.aborted
-      ? problem('cancelled', request.id, { detail: 'the caller closed the connection' })
-      : problemOf(error, request.id)
+  const body = isCallerGone(request)
+    ? problem('cancelled', request.id, { detail: 'the caller closed the connection' })
+    : problemOf(error, request.id)
   if (body.status >= 500) {
     request.log.error({ err: error }, 'the request failed')
   } else if (body.status !== CLIENT_CLOSED_REQUEST) {
@@ -23,6 +24,10 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   }
   if (body.status === 401) {
     reply.header('www-authenticate', 'Bearer realm="akashi"')
+  }
+  const wait = error instanceof AkashiError ? error.detail['retryAfterSeconds'] : undefined
+  if (typeof wait === 'number') {
+    reply.header('retry-after', wait)
   }
   reply.code(body.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(body))
 }

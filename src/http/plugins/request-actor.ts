@@ -26,9 +26,8 @@ export function describeActor(app: App, applicationVersion: string): void {
   app.addHook('onRequest', async (request) => {
     const traceparent = request.headers['traceparent']
     const userAgent = request.headers['user-agent']
-    const clientIp = request.socket.remoteAddress
     actors.set(request, {
-      ...(clientIp === undefined ? {} : { clientIp: clientIp.replace(/^::ffff:(?=\d+\.)/i, '') }),
+      clientIp: request.ip.replace(/^::ffff:(?=\d+\.)/i, ''),
       ...(userAgent === undefined ? {} : { userAgent }),
       requestId: request.id,
       traceId: traceIdOf(typeof traceparent === 'string' ? traceparent : undefined),
@@ -36,4 +35,12 @@ export function describeActor(app: App, applicationVersion: string): void {
       applicationVersion,
     })
   })
+}
+
+/** Says who is behind a request, once that is known. */
+export function identifyActor(
+  request: FastifyRequest,
+  who: Pick<Actor, 'userId' | 'sessionId' | 'subject' | 'tenantId'>,
+): void {
+  actors.set(request, { ...request.actor, ...who })
 }

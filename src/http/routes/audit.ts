@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { recordAsOf, recordHistory, searchTrail } from '../../audit/index.ts'
 import { problemResponse } from '../problem.ts'
-import type { App } from '../schema.ts'
+import { type App, given } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 const text = z.string().optional()
@@ -32,17 +32,10 @@ const searchQuery = z.strictObject({
 
 const record = z.strictObject({ schema: z.string(), table: z.string(), recordId: z.string() })
 const row = z.record(z.string(), z.unknown())
-const page = z.object({
+export const page = z.object({
   rows: z.array(row),
   next: z.string().nullable().describe('cursor of the next page; null when this is the last'),
 })
-
-/** Leaves out what was not given: the trail's own schema takes no undefined. */
-function given<T extends object>(query: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>
-  }
-}
 
 /** The audit trail: what happened, what became of a record, how it was. */
 export function auditRoutes(app: App, { trail }: Services): void {

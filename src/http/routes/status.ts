@@ -11,7 +11,7 @@ export function statusRoute(app: App, services: Services): void {
       schema: {
         summary: 'What is recorded, how far it is sealed, and what the last verification said',
         tags: ['thread'],
-        security: [{}, { bootstrapKey: [] }],
+        security: [{}, { session: [] }, { bearer: [] }],
         response: { 200: threadState, 401: problemResponse },
       },
     },

@@ -5,59 +5,26 @@
  * digest of each batch keeps that true after its partition has moved to the archive. A batch is one
  * transaction: when the process dies, what was committed stays and the rest comes with the next run.
  */
-import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import type { Writable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../../foundation/index.ts'
 import { anonymous, type Database, type Session } from '../../postgres/index.ts'
-import type { SecurityEvent } from '../event.ts'
+import { copyColumns, copyRows, type EventRows, EventRowsBuilder } from './copy.ts'
 import type { ParsedBatch, Rejection } from './format.ts'
+import { whilePartitionsAreMade } from './partitions.ts'
 
-/** Events of one transaction. */
+/** Events of one transaction, and characters of them: whichever is reached first. */
 export const LOAD_BATCH_EVENTS = 10_000
+const LOAD_BATCH_CHARACTERS = 16_777_216
 
 /** Rejections that a result carries one by one; the rest are counted. */
 export const MAX_REJECTIONS_LISTED = 1_000
 
+/** Batches that are stored at once: the second keeps the server busy while the first waits for the disk. */
+const BATCHES_UNDER_WAY = 2
+
+const UNIQUE_VIOLATION = '23505'
+
 /** Milliseconds for one statement of a load, which may make partitions for many days. */
 const LOAD_TIMEOUT_MS = 300_000
-
-/** Each write is a message to the server and its own system call: rows go together. */
-const COPY_CHUNK_CHARACTERS = 65_536
-
-/** A partition is attached only when its table's lock comes at once; how often that is tried. */
-const PARTITION_ATTEMPTS = 10
-const PARTITION_PAUSE_MS = 500
-const LOCK_NOT_AVAILABLE = '55P03'
-
-const columns = [
-  'id',
-  'created_at',
-  'event_type',
-  'event_category',
-  'severity',
-  'source_service',
-  'description',
-  'user_id',
-  'user_name',
-  'external_user_id',
-  'session_id',
-  'source_ip',
-  'user_agent',
-  'resource_type',
-  'resource_id',
-  'action_performed',
-  'result',
-  'tenant_id',
-  'tenant_name',
-  'client_id',
-  'client_name',
-  'request_id',
-  'trace_id',
-  'ocsf_class_uid',
-  'event_details',
-] as const satisfies readonly (keyof SecurityEvent)[]
 
 export interface LoadProgress {
   /** Lines read so far. */
@@ -90,7 +57,10 @@ export interface LoadOptions {
   readonly onProgress?: (progress: LoadProgress) => void
 }
 
-/** Loads batches as they come; memory holds one batch and what the parser has under way. */
+/**
+ * Loads batches as they come. While some are stored the next is parsed; memory holds those and what the
+ * parser has under way. When one fails nothing more is begun, and what was stored meanwhile stays.
+ */
 export async function loadEvents(
   database: Database,
   batches: AsyncIterable<ParsedBatch>,
@@ -102,106 +72,103 @@ export async function loadEvents(
   let events = 0
   let stored = 0
   const rejected: Rejection[] = []
-  let waiting: SecurityEvent[] = []
-  const flush = async () => {
-    if (waiting.length === 0) return
-    const batch = waiting
-    waiting = []
-    events += batch.length
-    await makePartitions(database, batch)
-    stored += await database.transaction(anonymous, (session) => storeBatch(session, batch, options), {
-      timeoutMs: LOAD_TIMEOUT_MS,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    })
-  }
-  for await (const batch of batches) {
-    options.signal?.throwIfAborted()
-    read += batch.read
-    accepted += batch.accepted
-    rejectedTotal += batch.rejected.length
-    rejected.push(...batch.rejected.slice(0, MAX_REJECTIONS_LISTED - rejected.length))
-    for (const { event } of batch.events) {
-      waiting.push(event)
-      if (waiting.length >= LOAD_BATCH_EVENTS) await flush()
+  let waiting = new EventRowsBuilder()
+  const knownDays = new Set<string>()
+  const underWay = new Set<Promise<void>>()
+  const failures: unknown[] = []
+
+  const store = async (batch: EventRows) => {
+    try {
+      await makePartitions(database, batch, knownDays)
+      stored += await storeBatch(database, batch, options)
+    } catch (error) {
+      failures.push(error)
     }
-    options.onProgress?.({ read, accepted, rejected: rejectedTotal, stored })
   }
-  await flush()
+  const flush = async () => {
+    if (waiting.events === 0) return
+    const batch = waiting.finish()
+    waiting = new EventRowsBuilder()
+    events += batch.events
+    while (underWay.size >= BATCHES_UNDER_WAY) await Promise.race(underWay)
+    if (failures.length > 0) throw failures[0]
+    const work: Promise<void> = store(batch).finally(() => underWay.delete(work))
+    underWay.add(work)
+  }
+  try {
+    for await (const batch of batches) {
+      options.signal?.throwIfAborted()
+      read += batch.read
+      accepted += batch.accepted
+      rejectedTotal += batch.rejected.length
+      rejected.push(...batch.rejected.slice(0, MAX_REJECTIONS_LISTED - rejected.length))
+      for (const { event } of batch.events) {
+        waiting.add(event)
+        if (waiting.events >= LOAD_BATCH_EVENTS || waiting.characters >= LOAD_BATCH_CHARACTERS) await flush()
+      }
+      options.onProgress?.({ read, accepted, rejected: rejectedTotal, stored })
+    }
+    await flush()
+  } finally {
+    await Promise.all(underWay)
+  }
+  if (failures.length > 0) throw failures[0]
   options.onProgress?.({ read, accepted, rejected: rejectedTotal, stored })
   return { read, accepted, rejected, rejectedTotal, stored, known: events - stored }
 }
 
 /** Partitions for the days of a batch, in a transaction of their own: their locks are not held while rows load. */
-async function makePartitions(database: Database, batch: readonly SecurityEvent[]): Promise<void> {
-  const days = [...new Set(batch.map((event) => `${event.created_at.slice(0, 10)}T00:00:00Z`))]
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await database.transaction(anonymous, (session) =>
-        session.query(
-          `select lifecycle.create_partitions('security.security_events', day, day) from unnest($1::timestamptz[]) day`,
-          [days],
-        ),
-      )
-      return
-    } catch (error) {
-      const locked = error instanceof AkashiError && error.detail['sqlstate'] === LOCK_NOT_AVAILABLE
-      if (!locked || attempt === PARTITION_ATTEMPTS) throw error
-      await sleep(PARTITION_PAUSE_MS)
-    }
-  }
+async function makePartitions(database: Database, batch: EventRows, known: Set<string>): Promise<void> {
+  const missing = batch.days.filter((day) => !known.has(day))
+  if (missing.length === 0) return
+  await whilePartitionsAreMade(() =>
+    database.transaction(anonymous, (session) =>
+      session.query(
+        `select lifecycle.create_partitions('security.security_events', day, day) from unnest($1::timestamptz[]) day`,
+        [missing.map((day) => `${day}T00:00:00Z`)],
+      ),
+    ),
+  )
+  for (const day of missing) known.add(day)
 }
 
 /** Answers how many events of the batch were new. */
-async function storeBatch(
+async function storeBatch(database: Database, batch: EventRows, options: LoadOptions): Promise<number> {
+  const attempt = (onConflict: string) =>
+    database.transaction(anonymous, (session) => insertBatch(session, batch, options, onConflict), {
+      timeoutMs: LOAD_TIMEOUT_MS,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    })
+  try {
+    // A batch is nearly always all new, and looking before each row costs a quarter of the whole.
+    return await attempt('')
+  } catch (error) {
+    if (!(error instanceof AkashiError && error.detail['sqlstate'] === UNIQUE_VIOLATION)) throw error
+    return await attempt('on conflict (id, created_at) do nothing')
+  }
+}
+
+async function insertBatch(
   session: Session,
-  batch: readonly SecurityEvent[],
+  batch: EventRows,
   options: LoadOptions,
+  onConflict: string,
 ): Promise<number> {
-  const digest = createHash('sha256')
-  for (const event of batch) digest.update(event.id)
-  const times = batch.map((event) => event.created_at).sort()
   const { rowCount: fresh } = await session.query(
     `insert into security.ingest_batches (digest, source, format, events, first_at, last_at)
      values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
-    [digest.digest(), options.source, options.format, batch.length, times[0], times.at(-1)],
+    [batch.digest, options.source, options.format, batch.events, batch.firstAt, batch.lastAt],
   )
   if (fresh === 0) return 0
   // Without defaults: those of the real table are to be evaluated once, by the INSERT.
   await session.query(
     `create temporary table incoming on commit drop as
-     select ${columns.join(', ')} from security.security_events with no data`,
+     select ${copyColumns} from security.security_events with no data`,
   )
-  await writeCopy(session.copyFrom(`copy incoming (${columns.join(', ')}) from stdin`), batch)
+  await copyRows(session, 'incoming', batch)
   const { rowCount } = await session.query(
-    `insert into security.security_events (${columns.join(', ')})
-     select ${columns.join(', ')} from incoming on conflict (id, created_at) do nothing`,
+    `insert into security.security_events (${copyColumns})
+     select ${copyColumns} from incoming ${onConflict}`,
   )
   return rowCount
-}
-
-/** COPY's text format, with its back-pressure. */
-async function writeCopy(copy: Writable, batch: readonly SecurityEvent[]): Promise<void> {
-  const finished = once(copy, 'finish')
-  // The write below fails with the same error; without a handler this promise would be a second one.
-  finished.catch(() => undefined)
-  let chunk = ''
-  for (const event of batch) {
-    chunk += `${columns.map((column) => field(event[column])).join('\t')}\n`
-    if (chunk.length < COPY_CHUNK_CHARACTERS) continue
-    if (!copy.write(chunk)) await Promise.race([once(copy, 'drain'), finished])
-    chunk = ''
-  }
-  if (chunk !== '') copy.write(chunk)
-  copy.end()
-  await finished
-}
-
-const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
-
-function field(value: unknown): string {
-  if (value === null || value === undefined) return '\\N'
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
-  // Few values hold any of them, and looking is much cheaper than replacing.
-  if (!/[\\\t\n\r]/.test(text)) return text
-  return text.replaceAll(/[\\\t\n\r]/g, (character) => escapes[character] ?? character)
 }

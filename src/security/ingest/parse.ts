@@ -19,8 +19,8 @@ interface CommonOptions {
   readonly source?: string
   /** Events before this are rejected. */
   readonly earliest?: Date
-  /** Events after this are rejected; by default a day after `asOf`. */
-  readonly latest?: Date
+  /** Events at or after this are rejected; by default a day after `asOf`. */
+  readonly before?: Date
 }
 
 export type ParseOptions =
@@ -39,7 +39,7 @@ export function createEventParser(options: ParseOptions): EventParser {
   const source = options.source ?? ''
   const identity = createEventIdentity(options.format, source)
   const earliest = options.earliest === undefined ? null : formatTime(options.earliest.getTime())
-  const latest = formatTime(options.latest?.getTime() ?? options.asOf.getTime() + FUTURE_TOLERANCE_MS)
+  const before = formatTime(options.before?.getTime() ?? options.asOf.getTime() + FUTURE_TOLERANCE_MS)
   const origin = source === '' ? { format: options.format } : { format: options.format, source }
 
   const place = (line: Line): ParsedEvent[] | string => {
@@ -51,7 +51,7 @@ export function createEventParser(options: ParseOptions): EventParser {
     for (const { event, id, key } of readings) {
       const { created_at: time } = event
       if (earliest !== null && isBefore(time, earliest)) return `at ${time}, before ${earliest}`
-      if (isBefore(latest, time)) return `at ${time}, after ${latest}`
+      if (!isBefore(time, before)) return `at ${time}, not before ${before}`
       const ingest = line.repaired
         ? { ...origin, line: line.number, repaired: true }
         : { ...origin, line: line.number }

@@ -1,13 +1,16 @@
+import { chatSocket } from '../../realtime/socket.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
 import { peopleRoutes } from './people.ts'
 import { roomRoutes } from './rooms.ts'
+import { searchRoute } from './search.ts'
 import { requireUser } from './signed-in.ts'
 
 /** Everything under /v1/chat. */
 export function chatRoutes(v1: App, services: Services): void {
+  chatSocket(v1, services)
   v1.register(
     (app: App, _, done) => {
       requireUser(app)
@@ -15,6 +18,7 @@ export function chatRoutes(v1: App, services: Services): void {
       memberRoutes(app, services)
       messageRoutes(app, services)
       peopleRoutes(app, services)
+      searchRoute(app, services)
       done()
     },
     { prefix: '/chat' },

@@ -19,7 +19,7 @@ const nothing = z.null()
 const invitations = z.object({ invitations: z.array(chat.invitationShape) })
 
 /** Who is in a room, and who was asked to come. */
-export function memberRoutes(app: App, { app: database }: Services): void {
+export function memberRoutes(app: App, { app: database, chat: { bus } }: Services): void {
   app.get(
     '/rooms/:roomId/members',
     {
@@ -48,6 +48,7 @@ export function memberRoutes(app: App, { app: database }: Services): void {
     async (request, reply) => {
       const { roomId, userId } = request.params
       await chat.setMemberRole(database, request.actor, roomId, userId, request.body.role)
+      bus.announce({ about: 'room', roomId })
       return reply.status(204).send(null)
     },
   )
@@ -57,7 +58,10 @@ export function memberRoutes(app: App, { app: database }: Services): void {
       schema: { summary: 'Remove a member', tags, params: byMember, response: { 204: nothing, ...refusals } },
     },
     async (request, reply) => {
-      await chat.removeMember(database, request.actor, request.params.roomId, request.params.userId)
+      const { roomId, userId } = request.params
+      await chat.removeMember(database, request.actor, roomId, userId)
+      bus.announce({ about: 'room', roomId })
+      bus.announce({ about: 'person', userId })
       return reply.status(204).send(null)
     },
   )
@@ -88,6 +92,7 @@ export function memberRoutes(app: App, { app: database }: Services): void {
     },
     async (request, reply) => {
       const id = await chat.invite(database, request.actor, request.params.roomId, request.body.userId)
+      bus.announce({ about: 'person', userId: request.body.userId })
       return reply.status(201).send({ id })
     },
   )
@@ -112,9 +117,16 @@ export function memberRoutes(app: App, { app: database }: Services): void {
           response: { 200: z.object({ roomId: z.guid() }), ...refusals },
         },
       },
-      async (request) => ({
-        roomId: await chat.answerInvitation(database, request.actor, request.params.invitationId, accept),
-      }),
+      async (request) => {
+        const roomId = await chat.answerInvitation(
+          database,
+          request.actor,
+          request.params.invitationId,
+          accept,
+        )
+        bus.announce({ about: 'room', roomId })
+        return { roomId }
+      },
     )
   }
   app.delete(

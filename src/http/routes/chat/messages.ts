@@ -36,7 +36,7 @@ const historyQuery = z
   )
 
 /** Messages, what hangs on them, and what happened while somebody was away. */
-export function messageRoutes(app: App, { app: database }: Services): void {
+export function messageRoutes(app: App, { app: database, chat: { bus } }: Services): void {
   app.get(
     '/rooms/:roomId/messages',
     {
@@ -72,6 +72,7 @@ export function messageRoutes(app: App, { app: database }: Services): void {
     },
     async (request, reply) => {
       const message = await chat.postMessage(database, request.actor, request.params.roomId, request.body)
+      bus.announce({ about: 'room', roomId: message.roomId })
       return reply.status(201).send(message)
     },
   )
@@ -122,8 +123,11 @@ export function messageRoutes(app: App, { app: database }: Services): void {
         response: { 200: chat.messageShape, ...refusals },
       },
     },
-    async (request) =>
-      await chat.editMessage(database, request.actor, request.params.messageId, request.body),
+    async (request) => {
+      const message = await chat.editMessage(database, request.actor, request.params.messageId, request.body)
+      bus.announce({ about: 'room', roomId: message.roomId })
+      return message
+    },
   )
   app.delete(
     '/messages/:messageId',
@@ -136,7 +140,8 @@ export function messageRoutes(app: App, { app: database }: Services): void {
       },
     },
     async (request, reply) => {
-      await chat.deleteMessage(database, request.actor, request.params.messageId)
+      const roomId = await chat.deleteMessage(database, request.actor, request.params.messageId)
+      bus.announce({ about: 'room', roomId })
       return reply.status(204).send(null)
     },
   )
@@ -171,13 +176,14 @@ export function messageRoutes(app: App, { app: database }: Services): void {
         response: { 204: nothing, ...refusals },
       },
       handler: async (request, reply) => {
-        await chat.setReaction(
+        const roomId = await chat.setReaction(
           database,
           request.actor,
           request.params.messageId,
           request.params.emoji,
           wanted,
         )
+        bus.announce({ about: 'room', roomId })
         return reply.status(204).send(null)
       },
     })

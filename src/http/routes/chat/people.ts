@@ -35,6 +35,32 @@ export function peopleRoutes(app: App, { app: database }: Services): void {
     },
   )
   app.get(
+    '/presence',
+    {
+      schema: {
+        summary: 'Presence of people who share a room with me',
+        tags,
+        querystring: z.strictObject({
+          userId: z.preprocess(
+            (value) => (Array.isArray(value) ? value : [value]),
+            z.array(z.guid()).max(chat.MAX_PAGE),
+          ),
+        }),
+        response: {
+          200: z.object({
+            presence: z.array(z.object({ userId: z.guid(), status: z.enum(chat.presenceStatuses) })),
+            activeUsers: z.int().describe('people active in the last 30 minutes'),
+          }),
+          ...refusals,
+        },
+      },
+    },
+    async (request) => ({
+      presence: [...(await chat.presenceOf(database, request.actor, request.query.userId))],
+      activeUsers: await chat.activeUserCount(database, request.actor),
+    }),
+  )
+  app.get(
     '/notifications',
     {
       schema: {

@@ -38,7 +38,7 @@ function jsonOrNull(text: string): unknown {
 }
 
 /** Rooms: the caller's own, the directory of public ones, and what a member may do with one. */
-export function roomRoutes(app: App, { app: database }: Services): void {
+export function roomRoutes(app: App, { app: database, chat: { bus } }: Services): void {
   app.get(
     '/rooms',
     {
@@ -103,7 +103,11 @@ export function roomRoutes(app: App, { app: database }: Services): void {
         response: { 200: chat.roomShape, ...refusals },
       },
     },
-    async (request) => await chat.openDirectRoom(database, request.actor, request.body.userId),
+    async (request) => {
+      const room = await chat.openDirectRoom(database, request.actor, request.body.userId)
+      bus.announce({ about: 'person', userId: request.body.userId })
+      return room
+    },
   )
   app.get(
     '/rooms/:roomId',
@@ -121,13 +125,18 @@ export function roomRoutes(app: App, { app: database }: Services): void {
         response: { 200: chat.roomShape, ...refusals },
       },
     },
-    async (request) => await chat.updateRoom(database, request.actor, request.params.roomId, request.body),
+    async (request) => {
+      const room = await chat.updateRoom(database, request.actor, request.params.roomId, request.body)
+      bus.announce({ about: 'room', roomId: room.id })
+      return room
+    },
   )
   app.delete(
     '/rooms/:roomId',
     { schema: { summary: 'Delete a room', tags, params: byRoom, response: { 204: nothing, ...refusals } } },
     async (request, reply) => {
       await chat.deleteRoom(database, request.actor, request.params.roomId)
+      bus.announce({ about: 'room', roomId: request.params.roomId })
       return reply.status(204).send(null)
     },
   )
@@ -140,6 +149,7 @@ export function roomRoutes(app: App, { app: database }: Services): void {
       { schema: { summary, tags, params: byRoom, response: { 204: nothing, ...refusals } } },
       async (request, reply) => {
         await act(database, request.actor, request.params.roomId)
+        bus.announce({ about: 'room', roomId: request.params.roomId })
         return reply.status(204).send(null)
       },
     )

@@ -1,6 +1,6 @@
 /** Cursors are opaque to their holders: base64url of a JSON array, checked when they come back. */
 import { z } from 'zod'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError } from './errors.ts'
 
 /** Nobody is given a longer one. */
 const MAX_CURSOR_LENGTH = 256
@@ -29,5 +29,5 @@ function jsonOrNull(text: string): unknown {
   }
 }
 
-/** A time as the trail prints it, exact to the microsecond. */
+/** A time as records print it, exact to the microsecond. */
 export const exactTime = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)

@@ -1,0 +1,80 @@
+import type { Actor, Database } from '../postgres/index.ts'
+
+export const presenceStatuses = ['online', 'away', 'offline'] as const
+export type PresenceStatus = (typeof presenceStatuses)[number]
+
+export interface Presence {
+  readonly userId: string
+  readonly status: PresenceStatus
+}
+
+/** What the actor's session does now; answers whether that was news. */
+export async function setPresence(
+  database: Database,
+  actor: Actor,
+  status: PresenceStatus,
+  roomId?: string,
+): Promise<boolean> {
+  const { rows } = await database.transaction(actor, (session) =>
+    session.query<{ written: boolean }>('select chat.set_presence($1, $2) as written', [
+      status,
+      roomId ?? null,
+    ]),
+  )
+  return rows[0]?.written === true
+}
+
+/** Of those people who share a room with the caller. */
+export async function presenceOf(
+  database: Database,
+  actor: Actor,
+  userIds: readonly string[],
+): Promise<readonly Presence[]> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<Presence>('select user_id as "userId", status from chat.presence($1)', [userIds]),
+    { readOnly: true },
+  )
+  return rows
+}
+
+/** S1 5.2: people active in the last half hour. */
+export async function activeUserCount(database: Database, actor: Actor): Promise<number> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) => session.query<{ count: number }>('select chat.active_user_count()::int as count'),
+    { readOnly: true },
+  )
+  return rows[0]?.count ?? 0
+}
+
+/** For a node that spreads a change; `worker` may ask for anybody. */
+export async function presenceToSpread(
+  worker: Database,
+  userId: string,
+): Promise<{ readonly status: PresenceStatus; readonly roomIds: readonly string[] }> {
+  const { rows } = await worker.transaction(
+    {},
+    (session) =>
+      session.query<{ status: PresenceStatus; roomIds: string[] }>(
+        'select status, room_ids as "roomIds" from chat.presence_to_spread($1)',
+        [userId],
+      ),
+    { readOnly: true },
+  )
+  return rows[0] ?? { status: 'offline', roomIds: [] }
+}
+
+/** Those of the sessions that still hold; `worker` may ask for anybody's. */
+export async function sessionsThatHold(
+  worker: Database,
+  sessionIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await worker.transaction(
+    {},
+    (session) => session.query<{ ids: string[] }>('select chat.sessions_that_hold($1) as ids', [sessionIds]),
+    { readOnly: true },
+  )
+  return new Set(rows[0]?.ids)
+}

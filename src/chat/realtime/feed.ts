@@ -1,0 +1,201 @@
+/**
+ * The rooms that somebody on this node listens to. Each has a cursor; whatever came after it is read once,
+ * under the rights of one of its listeners, and given to all of them in the room's order.
+ *
+ * Membership ends in the same order: a listener whose `member_left` is read hears that, and nothing after.
+ */
+import type { Log } from '../../foundation/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
+import { eventsAfter } from '../events.ts'
+import type { RoomEvent } from '../shapes.ts'
+import type { Bus } from './bus.ts'
+
+/** How often, in milliseconds, rooms are looked at for what no word came about. */
+const LOOK_INTERVAL_MS = 1_000
+/** Whoever missed more than this reloads the room's history, which is less to send. */
+const MAX_RESUMED_EVENTS = 2_000
+/** Rooms that one look asks about. */
+const LOOK_ROOMS = 10_000
+
+export interface Listener {
+  readonly userId: string
+  readonly actor: Actor
+  /**
+   * Before the first event: the next one is `sequence` plus one. `gap`: what was missed before that is not
+   * sent; load the room's history anew.
+   */
+  readonly onStart: (sequence: number, gap: boolean) => void
+  /** Gets every event once, in order, as JSON that all listeners share. */
+  readonly onEvent: (event: RoomEvent, json: string) => void
+  /** Somebody writes; said by their client, kept nowhere. */
+  readonly onTyping: (userId: string) => void
+  /** Nothing more comes: no longer a member, or the room is gone. */
+  readonly onEnd: () => void
+}
+
+export interface Feed {
+  /**
+   * Answers how to stop, once everything from `onStart` on is sure to be delivered; null when there is no such
+   * room for this person. `after` resumes from a sequence number; without it the feed begins now.
+   */
+  subscribe(roomId: string, listener: Listener, after?: number): Promise<(() => void) | null>
+  /** People listening to a room on this node. */
+  listeners(roomId: string): Iterable<Listener>
+  close(): Promise<void>
+}
+
+interface Room {
+  readonly id: string
+  cursor: number
+  readonly listeners: Set<Listener>
+  pumping: boolean
+  again: boolean
+}
+
+/** `app` reads as the listeners; `worker` only asks which rooms moved on. */
+export function openFeed(options: {
+  readonly app: Database
+  readonly worker: Database
+  readonly bus: Bus
+  readonly log: Log
+}): Feed {
+  const { app, worker, bus, log } = options
+  const rooms = new Map<string, Room>()
+  const stopping = new AbortController()
+
+  function remove(room: Room, listener: Listener): void {
+    room.listeners.delete(listener)
+    if (room.listeners.size === 0 && rooms.get(room.id) === room) rooms.delete(room.id)
+  }
+
+  function end(room: Room, listener: Listener): void {
+    if (!room.listeners.has(listener)) return
+    remove(room, listener)
+    listener.onEnd()
+  }
+
+  function deliver(room: Room, event: RoomEvent): void {
+    room.cursor = event.sequence
+    const json = JSON.stringify(event)
+    for (const listener of room.listeners) listener.onEvent(event, json)
+    for (const listener of [...room.listeners]) {
+      const left = event.type === 'member_left' && event.userId === listener.userId
+      if (left || event.type === 'room_deleted') end(room, listener)
+    }
+  }
+
+  /** Answers whether there is more to read. */
+  async function readOn(room: Room): Promise<boolean> {
+    const [reader] = room.listeners
+    if (reader === undefined || stopping.signal.aborted) return false
+    const missed = await eventsAfter(app, reader.actor, room.id, room.cursor)
+    if (missed.lastSequence === 0) {
+      // The reader's rights are gone, and with them the room; the next listener may still have theirs.
+      end(room, reader)
+      return true
+    }
+    if (missed.gap) {
+      // This node was away for longer than events are kept: every listener starts anew.
+      for (const listener of [...room.listeners]) end(room, listener)
+      return false
+    }
+    for (const event of missed.events) deliver(room, event)
+    return room.cursor < missed.lastSequence
+  }
+
+  /** Reads until nothing is new. One pump a room; a word that comes meanwhile makes it look once more. */
+  async function pump(room: Room): Promise<void> {
+    room.again = true
+    if (room.pumping) return
+    room.pumping = true
+    try {
+      while (room.again) {
+        room.again = false
+        if (await readOn(room)) room.again = true
+      }
+    } catch (error) {
+      log.warn({ error, room: room.id }, 'a room could not be read; it is looked at again')
+    } finally {
+      room.pumping = false
+    }
+  }
+
+  async function look(): Promise<void> {
+    const ids = [...rooms.keys()].slice(0, LOOK_ROOMS)
+    if (ids.length === 0) return
+    const { rows } = await worker.transaction(
+      {},
+      (session) =>
+        session.query<{ id: string; last: string }>(
+          'select room_id as id, last_sequence::text as last from chat.room_sequences where room_id = any ($1::uuid[])',
+          [ids],
+        ),
+      { readOnly: true, signal: stopping.signal },
+    )
+    for (const { id, last } of rows) {
+      const room = rooms.get(id)
+      if (room !== undefined && room.cursor < Number(last)) void pump(room)
+    }
+  }
+
+  const silence = bus.listen((word) => {
+    const room = word.about === 'room' ? rooms.get(word.roomId) : undefined
+    if (room !== undefined) void pump(room)
+  })
+  let looking = Promise.resolve()
+  const timer = setInterval(() => {
+    looking = looking.then(look).catch((error: unknown) => {
+      if (!stopping.signal.aborted) log.warn({ error }, 'rooms could not be looked at')
+    })
+  }, LOOK_INTERVAL_MS)
+
+  return {
+    async subscribe(roomId, listener, after) {
+      let read = await eventsAfter(app, listener.actor, roomId, after ?? Number.MAX_SAFE_INTEGER)
+      // A client ahead of the room remembers another past, e.g. from before a restore.
+      const gap =
+        after !== undefined &&
+        (read.gap || after > read.lastSequence || read.lastSequence - after > MAX_RESUMED_EVENTS)
+      const start = after === undefined || gap ? read.lastSequence : after
+      const missed: RoomEvent[] = []
+      let at = start
+      for (;;) {
+        if (read.lastSequence === 0 || (read.gap && !gap) || stopping.signal.aborted) return null
+        if (!gap) missed.push(...read.events)
+        at = missed.at(-1)?.sequence ?? at
+        // Nothing is awaited between this comparison and joining, so nothing is delivered in between.
+        if (at >= (rooms.get(roomId)?.cursor ?? read.lastSequence)) break
+        read = await eventsAfter(app, listener.actor, roomId, at)
+      }
+      const room = rooms.get(roomId) ?? {
+        id: roomId,
+        cursor: at,
+        listeners: new Set(),
+        pumping: false,
+        again: false,
+      }
+      rooms.set(roomId, room)
+      listener.onStart(start, gap)
+      for (const event of missed) listener.onEvent(event, JSON.stringify(event))
+      // It may have read further than the room has: the room's listeners hear those now, this one has them.
+      const ahead = at
+      const member: Listener = {
+        ...listener,
+        onEvent: (event, json) => {
+          if (event.sequence > ahead) listener.onEvent(event, json)
+        },
+      }
+      room.listeners.add(member)
+      void pump(room)
+      return () => remove(room, member)
+    },
+    listeners: (roomId) => rooms.get(roomId)?.listeners ?? [],
+    async close() {
+      stopping.abort()
+      clearInterval(timer)
+      silence()
+      await looking
+      rooms.clear()
+    },
+  }
+}

@@ -1,0 +1,214 @@
+import type { Command } from 'commander'
+import { AkashiError } from '../../foundation/index.ts'
+import type { Invocation, Register } from '../invocation.ts'
+
+type Group = (group: Command, perform: Parameters<Register>[1]) => void
+
+const DAY_MS = 86_400_000
+const HOUR_S = 3_600
+
+function list(value: unknown): string[] {
+  return typeof value === 'string' ? value.split(',').flatMap((each) => each.trim() || []) : []
+}
+
+function numberOf(cli: Invocation, flag: string): number | undefined {
+  const value = cli.flags[flag]
+  if (value === undefined) return undefined
+  const number = Number(value)
+  if (!Number.isFinite(number) || number < 0) {
+    throw new AkashiError('invalid_input', `${String(value)} is no number of ${flag}`)
+  }
+  return number
+}
+
+function textOf<K extends string>(cli: Invocation, flag: K): Partial<Record<K, string>> {
+  const value = cli.flags[flag]
+  return typeof value === 'string' ? ({ [flag]: value } as Partial<Record<K, string>>) : {}
+}
+
+async function tierOf(cli: Invocation) {
+  const { tiers } = await import('../../identity/index.ts')
+  const { tier: given } = cli.flags
+  if (given === undefined) return {}
+  const tier = tiers.find((each) => each === given)
+  if (tier !== undefined) return { tier }
+  throw new AkashiError('invalid_input', `${String(given)} is no tier`, {
+    hint: `one of ${tiers.join(', ')}`,
+  })
+}
+
+const show: Group = (group, perform) => {
+  group
+    .command('list', { isDefault: true })
+    .description('list the keys, never what opens')
+    .action(() =>
+      perform(async (cli) => {
+        const { listApiKeys } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const keys = await withConnections(cli, ({ pool }) => listApiKeys(pool('owner'), {}))
+        const rows = keys.map((key) => [
+          key.id,
+          key.prefix,
+          key.name,
+          key.serviceName,
+          key.isActive ? key.expiresAt : 'revoked',
+          key.lastUsedAt ?? 'never',
+          key.scopes.join(' '),
+        ])
+        const header = ['id', 'prefix', 'name', 'service', 'until', 'last used', 'scopes']
+        cli.print({ keys }, rows.length === 0 ? 'there is no key' : table(header, rows))
+        return 0
+      }),
+    )
+}
+
+const issue: Group = (group, perform) => {
+  group
+    .command('create')
+    .argument('<name>', 'what the key is for')
+    .description('make a key; it is printed this once')
+    .option('--owner <user>', 'username or id of its owner')
+    .option('--service <account>', 'service account that owns it')
+    .option('--scopes <permissions>', 'what it may do, separated by commas, such as events:read,events:write')
+    .option('--tier <tier>', 'system, business or service; the owner’s by default')
+    .option('--days <n>', 'how long it lives; policy says how long at most')
+    .option('--environment <name>', 'becomes a part of the key, such as live or test')
+    .action((name: string) =>
+      perform(async (cli) => {
+        const { createApiKey, userIdOf } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { owner, service } = cli.flags
+        const days = numberOf(cli, 'days')
+        const tier = await tierOf(cli)
+        const issued = await withConnections(cli, async ({ pool }) => {
+          const database = pool('owner')
+          return await createApiKey(
+            database,
+            {},
+            {
+              name,
+              scopes: list(cli.flags['scopes']),
+              ...tier,
+              ...textOf(cli, 'environment'),
+              ...(typeof owner === 'string' ? { owner: await userIdOf(database, {}, owner) } : {}),
+              ...(typeof service === 'string' ? { serviceAccount: service } : {}),
+              ...(days === undefined ? {} : { expiresAt: new Date(Date.now() + days * DAY_MS) }),
+            },
+          )
+        })
+        cli.note('the key is shown this once; keep it where secrets are kept')
+        cli.print(issued, issued.key)
+        return 0
+      }),
+    )
+  group
+    .command('rotate')
+    .argument('<id>')
+    .description('make the successor of a key; it is printed this once, and the old one works on for a while')
+    .option('--overlap <hours>', 'how long the old key still works; policy says by default and at most')
+    .option('--environment <name>', 'becomes a part of the key, such as live or test')
+    .action((id: string) =>
+      perform(async (cli) => {
+        const { rotateApiKey } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const overlap = numberOf(cli, 'overlap')
+        const issued = await withConnections(cli, ({ pool }) =>
+          rotateApiKey(pool('owner'), {}, id, {
+            ...textOf(cli, 'environment'),
+            ...(overlap === undefined ? {} : { overlapSeconds: overlap * HOUR_S }),
+          }),
+        )
+        cli.note('the key is shown this once; keep it where secrets are kept')
+        cli.print({ ...issued, replaces: id }, issued.key)
+        return 0
+      }),
+    )
+  group
+    .command('revoke')
+    .argument('<id>')
+    .description('end a key at once')
+    .option('--reason <text>', 'kept in the trail')
+    .action((id: string) =>
+      perform(async (cli) => {
+        const { revokeApiKey } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { reason } = textOf(cli, 'reason')
+        const revoked = await withConnections(cli, ({ pool }) => revokeApiKey(pool('owner'), {}, id, reason))
+        cli.print({ id, revoked }, revoked ? `${id} opens nothing any more` : `${id} had ended before`)
+        return 0
+      }),
+    )
+}
+
+const services: Group = (group, perform) => {
+  group
+    .command('services')
+    .description('list the service accounts')
+    .action(() =>
+      perform(async (cli) => {
+        const { listServiceAccounts } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const accounts = await withConnections(cli, ({ pool }) => listServiceAccounts(pool('owner'), {}))
+        const rows = accounts.map((each) => [
+          each.name,
+          each.tier,
+          each.isActive ? 'active' : 'inactive',
+          each.roles.join(' '),
+          each.description,
+        ])
+        const header = ['account', 'tier', 'state', 'roles', '']
+        cli.print({ accounts }, rows.length === 0 ? 'there is no service account' : table(header, rows))
+        return 0
+      }),
+    )
+  group
+    .command('add-service')
+    .argument('<account>')
+    .description('make a service account: a caller that is no person')
+    .option('--tier <tier>', 'highest tier of its roles: system, business or service', 'service')
+    .option('--roles <roles>', 'its roles, separated by commas')
+    .option('--description <text>')
+    .action((name: string) =>
+      perform(async (cli) => {
+        const { createServiceAccount, grantServiceRole } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const account = { name, ...(await tierOf(cli)), ...textOf(cli, 'description') }
+        const roles = list(cli.flags['roles'])
+        const id = await withConnections(cli, async ({ pool }) => {
+          const owner = pool('owner')
+          const made = await createServiceAccount(owner, {}, account)
+          for (const role of roles) await grantServiceRole(owner, {}, { account: name, role })
+          return made
+        })
+        cli.print(
+          { id, ...account, roles },
+          `${name} was made; akashi apikeys create --service ${name} makes its key`,
+        )
+        return 0
+      }),
+    )
+  for (const active of [true, false]) {
+    group
+      .command(active ? 'resume-service' : 'stop-service')
+      .argument('<account>')
+      .description(active ? 'let an account act again' : 'refuse every key of an account, at once')
+      .action((name: string) =>
+        perform(async (cli) => {
+          const { setServiceAccountActive } = await import('../../identity/index.ts')
+          const { withConnections } = await import('../databases.ts')
+          await withConnections(cli, ({ pool }) => setServiceAccountActive(pool('owner'), {}, name, active))
+          cli.print({ account: name, active }, `${name} is ${active ? 'active' : 'stopped'}`)
+          return 0
+        }),
+      )
+  }
+}
+
+export const apikeys: Register = (program, perform) => {
+  const group = program.command('apikeys').description('keys of programs: make, list, rotate, revoke')
+  show(group, perform)
+  issue(group, perform)
+  services(group, perform)
+}

@@ -1,0 +1,198 @@
+import type { Command } from 'commander'
+import type { Keyring } from '../../keys/index.ts'
+import type { Database } from '../../postgres/index.ts'
+import type { Invocation, Perform, Register } from '../invocation.ts'
+import type { ExitStatus } from '../world.ts'
+
+export const keys: Register = (program, perform) => {
+  const group = program.command('keys').description('the keyring: its state, rotation, and erasing persons')
+  status(group, perform)
+  rotate(group, perform)
+  shred(group, perform)
+  certificate(group, perform)
+  check(group, perform)
+  reconcile(group, perform)
+}
+
+function status(group: Command, perform: Perform): void {
+  group
+    .command('status', { isDefault: true })
+    .description('list the keys of the service and count those of persons')
+    .action(() =>
+      perform((cli) =>
+        withKeyring(cli, async (keyring) => {
+          const { erasureVerifierKey } = await import('../../identity/index.ts')
+          const { table } = await import('../output/table.ts')
+          const listed = await keyring.list()
+          const counted = await keyring.countPersonKeys({ signal: cli.signal })
+          const persons = { ...counted, wrappedBy: Object.fromEntries(counted.wrappedBy) }
+          const verifierKey = await erasureVerifierKey(keyring)
+          cli.print(
+            { location: keyring.location, keys: listed, persons, verifierKey },
+            [
+              `keyring ${keyring.location}`,
+              table(
+                ['key', 'state', 'made'],
+                listed.map(({ id, state, createdAt }) => [id, state, createdAt.toISOString()]),
+              ),
+              `${counted.keys} persons have a key, ${counted.destroyed} were erased`,
+              ...(counted.rotating
+                ? ['a rotation is under way or was cut short: akashi keys rotate goes on with it']
+                : []),
+              `certificates check with ${verifierKey}`,
+            ].join('\n'),
+          )
+          return 0
+        }),
+      ),
+    )
+}
+
+function rotate(group: Command, perform: Perform): void {
+  group
+    .command('rotate')
+    .description(
+      'make a new wrapping key and wrap every person’s key with it; goes on where it was cut short',
+    )
+    .action(() =>
+      perform((cli) =>
+        withKeyring(cli, async (keyring) => {
+          const { keys: total } = await keyring.countPersonKeys({ signal: cli.signal })
+          const bar = await cli.progress('wrapping', total)
+          const result = await keyring
+            .rotateWrapping({ signal: cli.signal, onProgress: ({ done }) => bar.update(done) })
+            .finally(() => bar.stop())
+          cli.print(
+            result,
+            `${result.keyId} wraps all keys now; ${result.rewrapped} were wrapped anew${result.resumed ? ', going on with a rotation that was cut short' : ''}`,
+          )
+          return 0
+        }),
+      ),
+    )
+}
+
+function shred(group: Command, perform: Perform): void {
+  group
+    .command('shred')
+    .argument('<user>', 'id, username or e-mail')
+    .requiredOption('--confirm <user>', 'the username or id once more: it cannot be taken back')
+    .requiredOption('--reason <text>', 'why; recorded')
+    .description('erase a person: end the account, destroy the key, print the signed certificate')
+    .action((user: string) =>
+      perform((cli) =>
+        withPersons(cli, user, async ({ database, keyring, userId }) => {
+          const { eraseUser } = await import('../../identity/index.ts')
+          const erasure = await eraseUser({ database, keyring }, {}, userId, {
+            confirm: String(cli.flags['confirm']),
+            reason: String(cli.flags['reason']),
+            signal: cli.signal,
+          })
+          cli.print(erasure, erasure.certificate ?? '')
+          return 0
+        }),
+      ),
+    )
+}
+
+function certificate(group: Command, perform: Perform): void {
+  group
+    .command('certificate')
+    .argument('<user>', 'the id of a person who was erased')
+    .description('print the certificate of an erasure; exits 1 while it is not completed')
+    .action((user: string) =>
+      perform((cli) =>
+        withPersons(cli, user, async ({ database, userId }) => {
+          const { readErasure } = await import('../../identity/index.ts')
+          const { AkashiError } = await import('../../foundation/index.ts')
+          const erasure = await readErasure({ database }, {}, userId)
+          if (erasure === null) throw new AkashiError('not_found', 'this person was not erased')
+          const unfinished = 'the erasure was cut short: akashi keys reconcile completes it'
+          cli.print(erasure, erasure.certificate ?? unfinished)
+          return erasure.certificate === null ? 1 : 0
+        }),
+      ),
+    )
+}
+
+function check(group: Command, perform: Perform): void {
+  group
+    .command('check')
+    .argument('<file>', 'a certificate')
+    .requiredOption('--key <verifier key>', 'as akashi keys status prints it')
+    .description('check a certificate offline; exits 1 when it was changed or is not signed by the key')
+    .action((file: string) =>
+      perform(async (cli) => {
+        const { readFile } = await import('node:fs/promises')
+        const { checkErasureCertificate } = await import('../../identity/index.ts')
+        const checked = checkErasureCertificate(await readFile(file, 'utf8'), [String(cli.flags['key'])])
+        const values = checked.unreadable.reduce((sum, place) => sum + (place.values ?? 0), 0)
+        cli.print(
+          checked,
+          `${checked.person} was erased at ${checked.destroyedAt}; ${values} encrypted values of the database are unreadable`,
+        )
+        return 0
+      }),
+    )
+}
+
+function reconcile(group: Command, perform: Perform): void {
+  group
+    .command('reconcile')
+    .description('after a restore of database or keyring: erase again who was erased; exits 1 when it cannot')
+    .action(() =>
+      perform((cli) =>
+        withKeyring(cli, async (keyring) => {
+          const { reconcileErasures } = await import('../../identity/index.ts')
+          const { withConnections } = await import('../databases.ts')
+          const result = await withConnections(cli, ({ pool }) =>
+            reconcileErasures({ database: pool('owner'), keyring }, { signal: cli.signal }),
+          )
+          const { completed, destroyedAgain, erasedAgain, refused, missingKeys } = result
+          cli.print(
+            result,
+            [
+              `${completed.length} erasures completed, ${destroyedAgain.length} keys destroyed again, ${erasedAgain.length} accounts erased again`,
+              ...refused.map(({ userId, reason }) => `  ${userId} is not erased: ${reason}`),
+              ...(missingKeys === 0
+                ? []
+                : [`${missingKeys} users have no key in this keyring: it is another one, or was lost`]),
+            ].join('\n'),
+          )
+          return refused.length === 0 && missingKeys === 0 ? 0 : 1
+        }),
+      ),
+    )
+}
+
+async function withKeyring(
+  cli: Invocation,
+  work: (keyring: Keyring) => Promise<ExitStatus>,
+): Promise<ExitStatus> {
+  const { openKeys } = await import('../../start/index.ts')
+  const keyring = await openKeys(await cli.config())
+  try {
+    return await work(keyring)
+  } finally {
+    await keyring.close()
+  }
+}
+
+/** With the rights of whoever administers the database, as somebody who works on its machine. */
+function withPersons(
+  cli: Invocation,
+  user: string,
+  work: (parts: { database: Database; keyring: Keyring; userId: string }) => Promise<ExitStatus>,
+): Promise<ExitStatus> {
+  return withKeyring(cli, async (keyring) => {
+    const { resolveUserId } = await import('../../identity/index.ts')
+    const { openPersonVault } = await import('../../keys/index.ts')
+    const { withConnections } = await import('../databases.ts')
+    return await withConnections(cli, async ({ pool }) => {
+      const database = pool('owner')
+      const vault = openPersonVault(keyring)
+      const userId = await database.transaction({}, (session) => resolveUserId(session, vault, user))
+      return await work({ database, keyring, userId })
+    })
+  })
+}

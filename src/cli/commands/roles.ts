@@ -1,0 +1,185 @@
+import type { Command } from 'commander'
+import { AkashiError } from '../../foundation/index.ts'
+import type { Register } from '../invocation.ts'
+
+type Group = (group: Command, perform: Parameters<Register>[1]) => void
+
+/** A moment that an option names. */
+function momentOf(value: unknown): { readonly expiresAt?: Date } {
+  if (typeof value !== 'string') return {}
+  const expiresAt = new Date(value)
+  if (Number.isNaN(expiresAt.getTime())) {
+    throw new AkashiError('invalid_input', `${value} is no time`, { hint: 'such as 2026-12-31T00:00:00Z' })
+  }
+  return { expiresAt }
+}
+
+const show: Group = (group, perform) => {
+  group
+    .command('list', { isDefault: true })
+    .description('list the roles and what they hold')
+    .action(() =>
+      perform(async (cli) => {
+        const { listRoles } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const roles = await withConnections(cli, ({ pool }) => listRoles(pool('owner'), {}))
+        const rows = roles.map((role) => [role.name, role.tier, role.permissions.join(' '), role.description])
+        cli.print({ roles }, table(['role', 'tier', 'permissions', ''], rows))
+        return 0
+      }),
+    )
+  group
+    .command('permissions')
+    .description('list every permission')
+    .action(() =>
+      perform(async (cli) => {
+        const { listPermissions } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const permissions = await withConnections(cli, ({ pool }) => listPermissions(pool('owner'), {}))
+        const rows = permissions.map((each) => [
+          `${each.resource}:${each.action}`,
+          each.tier,
+          each.description,
+        ])
+        cli.print({ permissions }, table(['permission', 'tier', ''], rows))
+        return 0
+      }),
+    )
+  group
+    .command('of')
+    .argument('<user>', 'username or id')
+    .description('list the roles of a user')
+    .action((user: string) =>
+      perform(async (cli) => {
+        const { rolesOfUser, userIdOf } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const roles = await withConnections(cli, async ({ pool }) => {
+          const staff = pool('owner')
+          return await rolesOfUser(staff, {}, await userIdOf(staff, {}, user))
+        })
+        const rows = roles.map((grant) => [
+          grant.role,
+          grant.tier,
+          grant.assignedAt,
+          grant.inForce ? grant.expiresAt : 'expired',
+        ])
+        cli.print(
+          { roles },
+          rows.length === 0 ? `${user} has no role` : table(['role', 'tier', 'since', 'until'], rows),
+        )
+        return 0
+      }),
+    )
+}
+
+const give: Group = (group, perform) => {
+  group
+    .command('grant')
+    .argument('<user>', 'username or id')
+    .argument('<role>')
+    .description('give a user a role, or change when it ends')
+    .option('--until <time>', 'when it ends, such as 2026-12-31T00:00:00Z; for good without it')
+    .action((user: string, role: string) =>
+      perform(async (cli) => {
+        const { grantRole, userIdOf } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const grant = await withConnections(cli, async ({ pool }) => {
+          const owner = pool('owner')
+          const userId = await userIdOf(owner, {}, user)
+          return { id: await grantRole(owner, {}, { userId, role, ...momentOf(cli.flags['until']) }), userId }
+        })
+        cli.print({ ...grant, role }, `${user} is ${role}`)
+        return 0
+      }),
+    )
+  group
+    .command('revoke')
+    .argument('<user>', 'username or id')
+    .argument('<role>')
+    .description('take a role from a user')
+    .action((user: string, role: string) =>
+      perform(async (cli) => {
+        const { revokeRole, userIdOf } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const revoked = await withConnections(cli, async ({ pool }) => {
+          const owner = pool('owner')
+          return await revokeRole(owner, {}, { userId: await userIdOf(owner, {}, user), role })
+        })
+        cli.print(
+          { user, role, revoked },
+          revoked ? `${user} is no longer ${role}` : `${user} was not ${role}`,
+        )
+        return 0
+      }),
+    )
+}
+
+const define: Group = (group, perform) => {
+  group
+    .command('create')
+    .argument('<role>')
+    .description('make a role that holds nothing yet')
+    .option('--tier <tier>', 'system, business or service', 'service')
+    .option('--description <text>')
+    .action((name: string) =>
+      perform(async (cli) => {
+        const { createRole, tiers } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { description } = cli.flags
+        const tier = tiers.find((each) => each === cli.flags['tier'])
+        if (tier === undefined) {
+          throw new AkashiError('invalid_input', `${String(cli.flags['tier'])} is no tier`, {
+            hint: `one of ${tiers.join(', ')}`,
+          })
+        }
+        const role = { name, tier, ...(typeof description === 'string' ? { description } : {}) }
+        const id = await withConnections(cli, ({ pool }) => createRole(pool('owner'), {}, role))
+        cli.print({ id, ...role }, `${name} was made; akashi roles allow ${name} <permission> fills it`)
+        return 0
+      }),
+    )
+  group
+    .command('delete')
+    .argument('<role>')
+    .description('delete a role and every grant of it')
+    .action((name: string) =>
+      perform(async (cli) => {
+        const { deleteRole } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const deleted = await withConnections(cli, ({ pool }) => deleteRole(pool('owner'), {}, name))
+        cli.print({ role: name, deleted }, deleted ? `${name} is gone` : `there was no role ${name}`)
+        return 0
+      }),
+    )
+  for (const allowed of [true, false]) {
+    group
+      .command(allowed ? 'allow' : 'deny')
+      .argument('<role>')
+      .argument('<permission>', 'resource:action')
+      .description(allowed ? 'put a permission into a role' : 'take a permission out of a role')
+      .action((role: string, name: string) =>
+        perform(async (cli) => {
+          const { grantPermission, permissionNamed, revokePermission } = await import(
+            '../../identity/index.ts'
+          )
+          const { withConnections } = await import('../databases.ts')
+          const grant = { role, permission: permissionNamed(name) }
+          await withConnections(cli, async ({ pool }) => {
+            await (allowed ? grantPermission : revokePermission)(pool('owner'), {}, grant)
+          })
+          cli.print({ ...grant, allowed }, `${role} ${allowed ? 'holds' : 'does not hold'} ${name}`)
+          return 0
+        }),
+      )
+  }
+}
+
+export const roles: Register = (program, perform) => {
+  const group = program.command('roles').description('who may do what: roles, permissions, and who has which')
+  show(group, perform)
+  give(group, perform)
+  define(group, perform)
+}

@@ -1,0 +1,173 @@
+import type { Command } from 'commander'
+import type { User } from '../../identity/index.ts'
+import type { Actor } from '../../postgres/index.ts'
+import type { Accounts } from '../../start/index.ts'
+import type { Invocation, Perform, Register } from '../invocation.ts'
+
+/** The command line acts for nobody: the trail has who was logged in to the database. */
+const actor: Actor = { apiEndpoint: 'akashi users' }
+
+export const users: Register = (program, perform) => {
+  const group = program.command('users').description('accounts: make, suspend, reset, end their sessions')
+  list(group, perform)
+  create(group, perform)
+  onUser(group, perform, 'suspend', 'shut a user out; every session ends', async (accounts, user) => {
+    const { suspendUser } = await import('../../identity/index.ts')
+    const ended = await suspendUser(accounts, actor, user.id)
+    return { document: { ended }, text: `${user.username} is suspended; ${ended} sessions ended` }
+  })
+  onUser(group, perform, 'reactivate', 'let a suspended user in again', async (accounts, user) => {
+    const { reactivateUser } = await import('../../identity/index.ts')
+    await reactivateUser(accounts, actor, user.id)
+    return { document: {}, text: `${user.username} may sign in again` }
+  })
+  resetPassword(group, perform)
+  const sessions = group.command('sessions').description('where a user is signed in')
+  onUser(sessions, perform, 'list', 'list the living sessions of a user', async ({ accounts }, user) => {
+    const { listSessions } = await import('../../identity/index.ts')
+    const { table } = await import('../output/table.ts')
+    const found = await accounts.transaction(actor, (session) => listSessions(session, user.id))
+    const rows = found.map((each) => [
+      each.id,
+      each.deviceType,
+      each.ipAddress,
+      each.lastActivity,
+      each.expiresAt,
+    ])
+    return {
+      document: { sessions: found },
+      text: table(['session', 'device', 'address', 'last activity', 'ends'], rows),
+    }
+  })
+  onUser(sessions, perform, 'revoke', 'end every session of a user', async (accounts, user) => {
+    const { endSessions } = await import('../../identity/index.ts')
+    const ended = await endSessions(accounts, actor, user.id)
+    return { document: { ended }, text: `${ended} sessions of ${user.username} ended` }
+  })
+}
+
+function list(group: Command, perform: Perform): void {
+  group
+    .command('list', { isDefault: true })
+    .description('list the users')
+    .option('--status <status>', 'active, inactive, suspended or deleted')
+    .option('--cursor <cursor>', 'next of the page before')
+    .action(() =>
+      perform(async (cli) => {
+        const { accountStatuses, listUsers } = await import('../../identity/index.ts')
+        const { AkashiError } = await import('../../foundation/index.ts')
+        const { table } = await import('../output/table.ts')
+        const status = accountStatuses.find((each) => each === cli.flags['status'])
+        if (cli.flags['status'] !== undefined && status === undefined) {
+          throw new AkashiError('invalid_input', 'there is no such status', {
+            hint: accountStatuses.join(', '),
+          })
+        }
+        const cursor = cli.flags['cursor']
+        const page = await withAccounts(cli, ({ accounts, vault }) =>
+          accounts.transaction(actor, (session) =>
+            listUsers(session, vault, {
+              ...(status === undefined ? {} : { status }),
+              ...(typeof cursor === 'string' ? { cursor } : {}),
+            }),
+          ),
+        )
+        const rows = page.users.map((user) => [
+          user.username,
+          user.status,
+          user.issuer,
+          user.email,
+          user.lastLoginAt ?? 'never',
+        ])
+        const more = page.next === null ? '' : `\nmore with --cursor ${page.next}`
+        cli.print(page, `${table(['user', 'status', 'issuer', 'e-mail', 'last sign-in'], rows)}${more}`)
+        return 0
+      }),
+    )
+}
+
+function create(group: Command, perform: Perform): void {
+  group
+    .command('create')
+    .argument('<username>')
+    .description('make a local user; prints a one-time password')
+    .requiredOption('--email <address>')
+    .option('--display-name <name>', 'the name that others see')
+    .action((username: string) =>
+      perform(async (cli) => {
+        const { createLocalUser } = await import('../../identity/index.ts')
+        const displayName = cli.flags['displayName']
+        const made = await withAccounts(cli, (accounts) =>
+          createLocalUser(accounts, actor, {
+            username,
+            email: String(cli.flags['email']),
+            displayName: typeof displayName === 'string' ? displayName : null,
+          }),
+        )
+        cli.print(
+          { id: made.id, username, oneTimePassword: made.password },
+          `${username} may sign in with the one-time password ${made.password}`,
+        )
+        return 0
+      }),
+    )
+}
+
+function resetPassword(group: Command, perform: Perform): void {
+  group
+    .command('reset-password')
+    .argument('<username>')
+    .description('give a local user a one-time password; every session ends')
+    .option('--second-factor', 'remove authenticators and recovery codes as well')
+    .action((username: string) =>
+      perform(async (cli) => {
+        const identity = await import('../../identity/index.ts')
+        const { AkashiError } = await import('../../foundation/index.ts')
+        const password = await withAccounts(cli, async (accounts) => {
+          const user = await identity.findUserByName(accounts, actor, username)
+          if (user.issuer !== identity.LOCAL_ISSUER) {
+            throw new AkashiError(
+              'invalid_input',
+              `${username} signs in at ${user.issuer}, without a password here`,
+            )
+          }
+          if (cli.flags['secondFactor'] === true) await identity.resetFactors(accounts, actor, user.id)
+          return identity.resetPassword(accounts, actor, user.id)
+        })
+        cli.print(
+          { username, oneTimePassword: password },
+          `${username} may sign in with the one-time password ${password}`,
+        )
+        return 0
+      }),
+    )
+}
+
+/** A verb about one user, named. */
+function onUser(
+  group: Command,
+  perform: Perform,
+  verb: string,
+  description: string,
+  work: (accounts: Accounts, user: User) => Promise<{ readonly document: object; readonly text: string }>,
+): void {
+  group
+    .command(verb)
+    .argument('<username>')
+    .description(description)
+    .action((username: string) =>
+      perform(async (cli) => {
+        const { findUserByName } = await import('../../identity/index.ts')
+        const { document, text } = await withAccounts(cli, async (accounts) =>
+          work(accounts, await findUserByName(accounts, actor, username)),
+        )
+        cli.print({ username, ...document }, text)
+        return 0
+      }),
+    )
+}
+
+async function withAccounts<T>(cli: Invocation, work: (accounts: Accounts) => Promise<T>): Promise<T> {
+  const start = await import('../../start/index.ts')
+  return start.withAccounts(await cli.config(), work)
+}

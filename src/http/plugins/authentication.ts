@@ -1,0 +1,180 @@
+/**
+ * Who a request of /v1 comes from: a bearer token (API key, or JWT of a service) or the cookie of a session.
+ * What is not recognised is refused; what a session still lacks keeps it from everything but mending that.
+ */
+import type { FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import { AkashiError } from '../../foundation/index.ts'
+import {
+  type AuthenticatedSession,
+  authenticateSession,
+  findProviderUser,
+  looksLikeApiKey,
+  looksLikeJwt,
+  type SessionActor,
+  verifyApiKey,
+  verifyBearer,
+} from '../../identity/index.ts'
+import type { pending } from '../contract/session.ts'
+import { isLoopbackAddress } from '../loopback.ts'
+import type { App } from '../schema.ts'
+import type { Identity } from '../services.ts'
+import { identifyActor } from './request-actor.ts'
+import { refuseForgery, refuseOtherOrigins } from './same-origin.ts'
+import { cookieNames, readCookie } from './session-cookie.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answered without credentials. */
+    readonly open?: boolean
+    /** Answered without credentials to callers on this machine. */
+    readonly openOnLoopback?: boolean
+    /** Answered also while the session lacks a new password or a second factor. */
+    readonly whilePending?: boolean
+  }
+}
+
+type Credential =
+  | { readonly kind: 'session'; readonly session: AuthenticatedSession }
+  | { readonly kind: 'api_key' }
+  | { readonly kind: 'jwt' }
+
+const credentials = new WeakMap<FastifyRequest, Credential>()
+const bearer = /^bearer ([\w.~+/=-]{1,8192})$/i
+
+export function authenticate(app: App, identity: Identity): void {
+  app.addHook('onRequest', async (request) => {
+    const { open, openOnLoopback } = request.routeOptions.config
+    if (open === true) {
+      refuseOtherOrigins(request, identity.publicUrl)
+      return
+    }
+    const credential = await credentialOf(request, identity)
+    if (credential === null) {
+      if (openOnLoopback === true && isDirectlyLocal(request)) return
+      throw new AkashiError('unauthenticated', 'this needs somebody who is signed in', {
+        hint: 'sign in with POST /v1/session, or send authorization: Bearer <API key>',
+      })
+    }
+    credentials.set(request, credential)
+    if (credential.kind === 'session') refusePending(request, credential.session)
+  })
+}
+
+/** The session that authenticates a request. `forbidden` when something else does: keys have no session. */
+export function sessionOf(request: FastifyRequest): {
+  readonly session: AuthenticatedSession
+  readonly actor: SessionActor
+} {
+  const credential = credentials.get(request)
+  if (credential?.kind !== 'session') {
+    throw new AkashiError('forbidden', 'this needs a session', { hint: 'sign in with POST /v1/session' })
+  }
+  const { session } = credential
+  return {
+    session,
+    actor: { ...request.actor, userId: session.userId, sessionId: session.sessionId },
+  }
+}
+
+/** The user behind a request, whatever shows who they are. `forbidden` for a service, which is no user. */
+export function userOf(request: FastifyRequest): FastifyRequest['actor'] & { readonly userId: string } {
+  const { userId } = request.actor
+  if (userId === undefined) {
+    throw new AkashiError('forbidden', 'this needs a user, and a service account is none')
+  }
+  return { ...request.actor, userId }
+}
+
+/** Whether credentials were shown to this session within so many minutes. */
+export function steppedUpUntil(session: AuthenticatedSession, minutes: number): Date {
+  return new Date(session.authenticatedAt.getTime() + minutes * 60_000)
+}
+
+/**
+ * preHandler of what is dangerous: somebody at a session must have shown credentials lately. A key or a token
+ * cannot be asked again; its scopes decide.
+ */
+export function requireStepUp(identity: Identity): (request: FastifyRequest) => Promise<void> {
+  return async (request) => {
+    const credential = credentials.get(request)
+    if (credential === undefined)
+      throw new AkashiError('unauthenticated', 'this needs somebody who is signed in')
+    if (credential.kind !== 'session') return
+    const { stepUpMinutes } = await identity.rules()
+    if (identity.login.clock.now() > steppedUpUntil(credential.session, stepUpMinutes)) {
+      throw new AkashiError('forbidden', 'this needs credentials that were shown lately', {
+        hint: 'POST /v1/session/step-up, then again',
+        detail: { reason: 'step_up' },
+      })
+    }
+  }
+}
+
+/** What a session lacks before it may do anything else. */
+export function pendingOf(session: AuthenticatedSession): z.infer<typeof pending> | null {
+  if (session.mustChangePassword) return 'password_change'
+  return session.needsFactor ? 'second_factor' : null
+}
+
+async function credentialOf(request: FastifyRequest, identity: Identity): Promise<Credential | null> {
+  const { authorization } = request.headers
+  if (authorization !== undefined) {
+    const token = bearer.exec(authorization)?.[1]
+    return token === undefined ? null : bearerCredential(request, identity, token)
+  }
+  const cookie = readCookie(request, cookieNames.session)
+  if (cookie === undefined) return null
+  refuseForgery(request, identity.publicUrl)
+  const session = await authenticateSession(identity.login.accounts, cookie)
+  if (session === null) return null
+  identifyActor(request, {
+    userId: session.userId,
+    sessionId: session.sessionId,
+    ...(session.tenantId === null ? {} : { tenantId: session.tenantId }),
+  })
+  return { kind: 'session', session }
+}
+
+async function bearerCredential(
+  request: FastifyRequest,
+  identity: Identity,
+  token: string,
+): Promise<Credential | null> {
+  if (looksLikeApiKey(token)) {
+    const caller = await verifyApiKey(identity.login.app, token, request.actor)
+    if (caller === null) return null
+    identifyActor(request, caller.actor)
+    return { kind: 'api_key' }
+  }
+  if (!looksLikeJwt(token)) return null
+  const claimed = await verifyBearer(identity.issuers, token)
+  if (claimed === null) return null
+  const user = await identity.login.accounts.transaction(request.actor, (session) =>
+    findProviderUser(session, identity.login, claimed.issuer, claimed.subject),
+  )
+  if (user === null || !user.active) return null
+  identifyActor(request, { userId: user.id, ...(user.tenantId === null ? {} : { tenantId: user.tenantId }) })
+  return { kind: 'jwt' }
+}
+
+function refusePending(request: FastifyRequest, session: AuthenticatedSession): void {
+  const lacking = pendingOf(session)
+  if (lacking === null || request.routeOptions.config.whilePending === true) return
+  throw new AkashiError(
+    'forbidden',
+    lacking === 'password_change' ? 'the password must be changed first' : 'a second factor is needed first',
+    {
+      hint: lacking === 'password_change' ? 'PUT /v1/me/password' : 'POST /v1/me/mfa',
+      detail: { reason: lacking },
+    },
+  )
+}
+
+/** A proxy on this machine speaks for callers elsewhere, so what it forwards is not local. */
+function isDirectlyLocal(request: FastifyRequest): boolean {
+  const forwarded = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some(
+    (header) => header in request.headers,
+  )
+  return !forwarded && isLoopbackAddress(request.socket.remoteAddress)
+}

@@ -1,0 +1,231 @@
+/** One socket: what its client asks, what it is sent, and when it is sent away. */
+import type { WebSocket } from 'ws'
+import {
+  type Bus,
+  type Feed,
+  type Listener,
+  markRead,
+  type PresenceStatus,
+  postMessage,
+  setPresence,
+} from '../../chat/index.ts'
+import { AkashiError, type Log } from '../../foundation/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
+import { problemOf } from '../problem.ts'
+import {
+  closeCodes,
+  FRAMES_AT_ONCE,
+  FRAMES_PER_SECOND,
+  HEARTBEAT_MS,
+  MAX_SUBSCRIPTIONS,
+  MAX_WAITING_BYTES,
+} from './limits.ts'
+import { type ClientFrame, clientFrame, type ServerFrame } from './protocol.ts'
+
+/** From this status on the fault is the server's own. */
+const INTERNAL = 500
+
+export interface ConnectionParts {
+  readonly socket: WebSocket
+  readonly actor: Actor & { readonly userId: string }
+  readonly app: Database
+  readonly feed: Feed
+  readonly bus: Bus
+  readonly log: Log
+}
+
+export class Connection {
+  readonly userId: string
+  readonly sessionId: string | undefined
+  readonly #parts: ConnectionParts
+  readonly #rooms = new Map<string, (() => void) | null>()
+  #allowance = FRAMES_AT_ONCE
+  #refilled = performance.now()
+  #answered = true
+  #heartbeat: NodeJS.Timeout
+  /** Requests are carried out one after the other, so that two messages of a client stay in its order. */
+  #turn: Promise<void> = Promise.resolve()
+
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts
+    this.userId = parts.actor.userId
+    this.sessionId = parts.actor.sessionId
+    const { socket } = parts
+    socket.on('message', (data, isBinary) => this.#receive(String(data), isBinary))
+    socket.on('pong', () => {
+      this.#answered = true
+    })
+    socket.on('error', () => socket.terminate())
+    this.#heartbeat = setInterval(() => {
+      if (this.#answered) socket.ping()
+      else socket.terminate()
+      this.#answered = false
+    }, HEARTBEAT_MS)
+    socket.on('close', () => this.#ended())
+    this.send({ type: 'hello', userId: this.userId, heartbeatMs: HEARTBEAT_MS })
+  }
+
+  listensTo(roomId: string): boolean {
+    return this.#rooms.has(roomId)
+  }
+
+  send(frame: ServerFrame): void {
+    this.#write(JSON.stringify(frame))
+  }
+
+  close(code: number, reason: string): void {
+    this.#parts.socket.close(code, reason)
+  }
+
+  #write(text: string): void {
+    const { socket } = this.#parts
+    if (socket.readyState !== socket.OPEN) return
+    if (socket.bufferedAmount > MAX_WAITING_BYTES) {
+      this.close(closeCodes.tooSlow, 'reads too slowly; resume from the last sequence')
+      return
+    }
+    socket.send(text)
+  }
+
+  #ended(): void {
+    clearInterval(this.#heartbeat)
+    for (const stop of this.#rooms.values()) stop?.()
+    this.#rooms.clear()
+  }
+
+  #mayGoOn(): boolean {
+    const now = performance.now()
+    this.#allowance = Math.min(
+      FRAMES_AT_ONCE,
+      this.#allowance + ((now - this.#refilled) / 1_000) * FRAMES_PER_SECOND,
+    )
+    this.#refilled = now
+    this.#allowance -= 1
+    return this.#allowance >= 0
+  }
+
+  #receive(text: string, isBinary: boolean): void {
+    if (!this.#mayGoOn()) {
+      this.close(closeCodes.tooMany, 'sends too many frames')
+      return
+    }
+    const frame = clientFrame.safeParse(isBinary ? undefined : jsonOrNull(text))
+    if (!frame.success) {
+      const mistake = new AkashiError('invalid_input', 'the frame cannot be used', {
+        detail: {
+          errors: frame.error.issues.map(({ path, message }) => ({
+            pointer: `/${path.join('/')}`,
+            detail: message,
+          })),
+        },
+      })
+      this.#refuse(idOf(text), mistake)
+      return
+    }
+    this.#turn = this.#turn.then(() => this.#carryOut(frame.data))
+  }
+
+  async #carryOut(frame: ClientFrame): Promise<void> {
+    try {
+      const result = await this.#perform(frame)
+      if ('id' in frame) this.send({ type: 'answer', id: frame.id, result: result ?? null })
+    } catch (error) {
+      this.#refuse('id' in frame ? frame.id : null, error)
+    }
+  }
+
+  #refuse(id: string | null, error: unknown): void {
+    const problem = problemOf(error, id ?? '')
+    if (problem.status >= INTERNAL) this.#parts.log.error({ err: error }, 'a frame of a socket failed')
+    this.send({ type: 'refused', id, problem })
+  }
+
+  async #perform(frame: ClientFrame): Promise<unknown> {
+    const { app, actor, bus } = this.#parts
+    switch (frame.type) {
+      case 'subscribe':
+        return await this.#subscribe(frame.roomId, frame.after)
+      case 'unsubscribe':
+        this.#rooms.get(frame.roomId)?.()
+        this.#rooms.delete(frame.roomId)
+        return null
+      case 'send': {
+        const message = await postMessage(app, actor, frame.roomId, frame.message)
+        bus.announce({ about: 'room', roomId: frame.roomId })
+        return message
+      }
+      case 'read':
+        return await markRead(app, actor, frame.messageId)
+      case 'typing':
+        this.#typing(frame.roomId)
+        return null
+      case 'presence':
+        return await this.present(frame.status)
+      default:
+        return frame satisfies never
+    }
+  }
+
+  async present(status: PresenceStatus): Promise<void> {
+    const { app, actor, bus } = this.#parts
+    if (this.sessionId === undefined) return
+    if (await setPresence(app, actor, status)) bus.announce({ about: 'presence', userId: this.userId })
+  }
+
+  /** Only to those on this node: a word that is late or lost means nothing. */
+  #typing(roomId: string): void {
+    if (!this.listensTo(roomId)) return
+    for (const listener of this.#parts.feed.listeners(roomId)) {
+      if (listener.userId !== this.userId) listener.onTyping(this.userId)
+    }
+  }
+
+  async #subscribe(roomId: string, after: number | undefined): Promise<null> {
+    const { feed, actor } = this.#parts
+    if (!this.#rooms.has(roomId) && this.#rooms.size >= MAX_SUBSCRIPTIONS) {
+      throw new AkashiError('too_large', `a socket listens to ${MAX_SUBSCRIPTIONS} rooms at most`)
+    }
+    this.#rooms.get(roomId)?.()
+    this.#rooms.set(roomId, null)
+    const listener: Listener = {
+      userId: this.userId,
+      actor,
+      onStart: (sequence, gap) => this.send({ type: 'subscribed', roomId, sequence, gap }),
+      onEvent: (_, json) => this.#write(`{"type":"event","event":${json}}`),
+      onEnd: () => {
+        this.#rooms.delete(roomId)
+        this.send({ type: 'ended', roomId })
+      },
+      onTyping: (userId) => this.send({ type: 'typing', roomId, userId }),
+    }
+    const stop = await feed.subscribe(roomId, listener, after).catch((error: unknown) => {
+      this.#rooms.delete(roomId)
+      throw error
+    })
+    if (stop === null) {
+      this.#rooms.delete(roomId)
+      throw new AkashiError('not_found', 'there is no such room')
+    }
+    // The socket may have gone while the room was read.
+    if (this.#parts.socket.readyState === this.#parts.socket.OPEN && this.#rooms.has(roomId))
+      this.#rooms.set(roomId, stop)
+    else stop()
+    return null
+  }
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+/** The request id of a frame that cannot be used otherwise, so that its sender can tell which it was. */
+function idOf(text: string): string | null {
+  const frame = jsonOrNull(text)
+  return typeof frame === 'object' && frame !== null && 'id' in frame && typeof frame.id === 'string'
+    ? frame.id.slice(0, 64)
+    : null
+}

@@ -1,0 +1,141 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { AkashiError } from '../../foundation/index.ts'
+import {
+  finishFlow,
+  flowSchema,
+  type Issuer,
+  providerUser,
+  signInWithProvider,
+  startFlow,
+} from '../../identity/index.ts'
+import { signInWays } from '../contract/session.ts'
+import { ownOrigin } from '../plugins/same-origin.ts'
+import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/session-cookie.ts'
+import { problemResponse } from '../problem.ts'
+import type { App } from '../schema.ts'
+import type { Services } from '../services.ts'
+import { answer } from './session.ts'
+
+/** Seconds for what somebody does at the provider. */
+const FLOW_LIFETIME_S = 10 * 60
+const FLOW = 'sign-in at a provider'
+const CALLBACK = '/v1/oidc/callback'
+
+/** A path of ours: `//host` and `/\host` would lead elsewhere. */
+const localPath = z
+  .string()
+  .max(1_024)
+  .regex(/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/, 'a path of this server')
+
+/** Signing in at an OpenID provider. Browsers come here by links and redirects, so failures are redirects too. */
+export function oidcRoutes(app: App, { identity }: Services): void {
+  const { issuers, login } = identity
+  app.get(
+    '/oidc',
+    {
+      config: { open: true },
+      schema: {
+        summary: 'The ways to sign in',
+        tags: ['session'],
+        security: [],
+        response: { 200: signInWays },
+      },
+    },
+    async () => ({
+      password: (await identity.rules()).localLogin,
+      providers: issuers.map(({ settings: { name, label } }) => ({
+        name,
+        label: label ?? name,
+        start: `/v1/oidc/${name}/start`,
+      })),
+    }),
+  )
+  app.get(
+    '/oidc/:name/start',
+    {
+      config: { open: true },
+      schema: {
+        summary: 'Begin to sign in at a provider: redirects there',
+        tags: ['session'],
+        security: [],
+        params: z.strictObject({ name: z.string() }),
+        querystring: z.strictObject({
+          returnTo: localPath.default('/').describe('where the browser goes afterwards'),
+          reauthenticate: z
+            .enum(['true', 'false'])
+            .default('false')
+            .describe('whether the provider is to ask for credentials even where it knows the browser'),
+        }),
+        response: { 302: z.unknown(), 400: problemResponse, 404: problemResponse, 503: problemResponse },
+      },
+    },
+    async (request, reply) => {
+      const { returnTo, reauthenticate } = request.query
+      const { url, flow } = await startFlow(issuerNamed(issuers, request.params.name), {
+        redirectUri: `${requireOrigin(request, identity.publicUrl)}${CALLBACK}`,
+        returnTo,
+        reauthenticate: reauthenticate === 'true',
+      })
+      const sealed = await login.sealer.seal(FLOW, flow, FLOW_LIFETIME_S)
+      writeCookie(reply, cookieNames.flow, sealed)
+      return reply.redirect(url.href)
+    },
+  )
+  app.get(
+    '/oidc/callback',
+    {
+      config: { open: true },
+      schema: {
+        summary: 'Where providers send browsers back to',
+        tags: ['session'],
+        security: [],
+        querystring: z.looseObject({}),
+        response: { 302: z.unknown() },
+      },
+    },
+    async (request, reply) => {
+      const sealed = readCookie(request, cookieNames.flow) ?? ''
+      const flow = await login.sealer.open(FLOW, sealed, flowSchema)
+      clearCookie(reply, cookieNames.flow)
+      if (flow === null)
+        return failed(reply, request, new AkashiError('unauthenticated', 'this sign-in is over'))
+      try {
+        const issuer = issuerNamed(issuers, flow.issuer)
+        const proven = await finishFlow(issuer, flow, new URL(request.url, flow.redirectUri).search)
+        const user = await providerUser(login, request.actor, issuer.settings, proven)
+        const step = await answer(
+          identity,
+          request,
+          reply,
+          await signInWithProvider(login, request.actor, user, proven),
+        )
+        if (step.step === 'done') return reply.redirect(flow.returnTo)
+        // In a cookie: it says that the first factor was shown, and addresses end up in histories.
+        writeCookie(reply, cookieNames.challenge, step.challenge)
+        return reply.redirect('/?sign-in=second_factor')
+      } catch (error) {
+        if (error instanceof AkashiError) return failed(reply, request, error)
+        throw error
+      }
+    },
+  )
+}
+
+function issuerNamed(issuers: readonly Issuer[], name: string): Issuer {
+  const found = issuers.find(({ settings }) => settings.name === name)
+  if (found === undefined) throw new AkashiError('not_found', 'there is no such identity provider')
+  return found
+}
+
+function requireOrigin(request: FastifyRequest, publicUrl: string | undefined): string {
+  const origin = ownOrigin(request, publicUrl)
+  if (origin === undefined) throw new AkashiError('invalid_config', 'the public URL is not set')
+  return origin
+}
+
+/** The page says what went wrong by the code; the log has the rest. */
+function failed(reply: FastifyReply, request: FastifyRequest, error: AkashiError): FastifyReply {
+  request.log.info({ err: error }, 'a sign-in at a provider failed')
+  return reply.redirect(`/?sign-in=${error.code}`)
+}

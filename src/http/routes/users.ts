@@ -1,0 +1,178 @@
+import type { FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { AkashiError } from '../../foundation/index.ts'
+import * as identity from '../../identity/index.ts'
+import type { PersonVault } from '../../keys/index.ts'
+import { problemResponse } from '../problem.ts'
+import type { App } from '../schema.ts'
+import type { Services } from '../services.ts'
+
+const tags = ['users']
+const refusals = { 400: problemResponse, 401: problemResponse, 403: problemResponse, 404: problemResponse }
+const byId = z.strictObject({ id: z.guid() })
+
+const user = z.object({
+  id: z.string(),
+  issuer: z.string(),
+  subject: z.string().nullable().describe('null when the person was erased'),
+  username: z.string(),
+  displayName: z.string().nullable(),
+  email: z.string().nullable().describe('null when the person was erased'),
+  avatarUrl: z.string().nullable(),
+  status: z.enum(identity.accountStatuses),
+  classification: z.enum(identity.classifications),
+  tenantId: z.string().nullable(),
+  complianceTags: z.record(z.string(), z.unknown()),
+  lastLoginAt: z.string().nullable(),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+})
+
+const change = identity.userChangeSchema.extend({
+  status: z.enum(['active', 'inactive', 'suspended']).optional(),
+  classification: z.enum(identity.classifications).optional(),
+})
+
+const erasure = z.object({
+  userId: z.string(),
+  requestedAt: z.string(),
+  requestedBy: z.string(),
+  reason: z.string(),
+  completedAt: z.string().nullable(),
+  certificate: z.string().nullable().describe('a signed note (C2SP signed-note); null while not completed'),
+})
+
+/** What the routes of users work with; a part of {@link Services}. */
+export interface UserServices extends Pick<Services, 'app' | 'keyring'> {
+  readonly vault: PersonVault
+  /** Asked before a person is erased, such as to show the password once more; throws to refuse. */
+  readonly beforeErasure?: (request: FastifyRequest) => Promise<void>
+}
+
+/** Users as administrators see and manage them. */
+export function userRoutes(app: App, { app: database, vault, keyring, beforeErasure }: UserServices): void {
+  const may = (permission: identity.PermissionName) => async (request: FastifyRequest) => {
+    await identity.requirePermission(database, request.actor, permission)
+  }
+
+  app.get(
+    '/users',
+    {
+      preHandler: may('users:read'),
+      schema: {
+        summary: 'Users by username',
+        tags,
+        querystring: z.strictObject({
+          status: z.enum(identity.accountStatuses).optional(),
+          issuer: z.string().optional(),
+          tenantId: z.string().optional(),
+          usernamePrefix: z.string().optional(),
+          limit: z.coerce.number().int().min(1).max(identity.USERS_PAGE_LIMIT).optional(),
+          cursor: z.string().optional(),
+        }),
+        response: { 200: z.object({ users: z.array(user), next: z.string().nullable() }), ...refusals },
+      },
+    },
+    async (request) => {
+      const page = await database.transaction(request.actor, (session) =>
+        identity.viewUsers(session, vault, request.query),
+      )
+      return { users: page.users.map(plain), next: page.next }
+    },
+  )
+  app.post(
+    '/users',
+    {
+      preHandler: may('users:write'),
+      schema: {
+        summary: 'Make a user',
+        tags,
+        body: identity.newUserSchema,
+        response: { 201: z.object({ id: z.string() }), 409: problemResponse, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const id = await database.transaction(request.actor, (session) =>
+        identity.createUser(session, vault, request.body),
+      )
+      return reply.code(201).send({ id })
+    },
+  )
+  app.get(
+    '/users/:id',
+    {
+      preHandler: may('users:read'),
+      schema: { summary: 'One user', tags, params: byId, response: { 200: user, ...refusals } },
+    },
+    async (request) => await one(request, request.params.id),
+  )
+  app.patch(
+    '/users/:id',
+    {
+      preHandler: may('users:write'),
+      schema: {
+        summary: 'Change a user: names, e-mail, state of the account; the classification takes users:admin',
+        tags,
+        params: byId,
+        body: change,
+        response: { 200: user, 409: problemResponse, ...refusals },
+      },
+    },
+    async (request) => {
+      const { id } = request.params
+      const { status, classification, ...names } = request.body
+      await database.transaction(request.actor, async (session) => {
+        await identity.updateUser(session, vault, id, names)
+        if (status !== undefined) await identity.setAccountStatus(session, id, status)
+        if (classification !== undefined) await identity.setClassification(session, id, classification)
+      })
+      return await one(request, id)
+    },
+  )
+  app.post(
+    '/users/:id/erasure',
+    {
+      preHandler: [may('keys:admin'), ...(beforeErasure === undefined ? [] : [beforeErasure])],
+      schema: {
+        summary: 'Erase a person for good',
+        tags,
+        params: byId,
+        body: z.strictObject({
+          confirm: z.string().describe('the username or id once more'),
+          reason: z.string().min(1).max(1000),
+        }),
+        response: { 200: erasure, 409: problemResponse, ...refusals },
+      },
+    },
+    async (request) => ({
+      ...(await identity.eraseUser({ database, keyring }, request.actor, request.params.id, request.body)),
+    }),
+  )
+  app.get(
+    '/users/:id/erasure',
+    {
+      preHandler: may('keys:read'),
+      schema: {
+        summary: 'The erasure of a person, with its certificate',
+        tags,
+        params: byId,
+        response: { 200: erasure, ...refusals },
+      },
+    },
+    async (request) => {
+      const found = await identity.readErasure({ database }, request.actor, request.params.id)
+      if (found === null) throw new AkashiError('not_found', 'this person was not erased')
+      return { ...found }
+    },
+  )
+
+  async function one(request: FastifyRequest, id: string) {
+    const found = await database.transaction(request.actor, (session) =>
+      identity.viewUser(session, vault, id),
+    )
+    if (found === null) throw new AkashiError('not_found', 'there is no such user')
+    return plain(found)
+  }
+}
+
+const plain = (found: identity.User) => ({ ...found, complianceTags: { ...found.complianceTags } })

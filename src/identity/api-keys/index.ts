@@ -1,0 +1,12 @@
+export { API_KEY_PATTERN, looksLikeApiKey, parseApiKey } from './format.ts'
+export {
+  type ApiKey,
+  type ApiKeyRequest,
+  createApiKey,
+  type IssuedKey,
+  listApiKeys,
+  type Rotation,
+  revokeApiKey,
+  rotateApiKey,
+} from './manage.ts'
+export { type ApiKeyCaller, flushApiKeyUses, verifyApiKey } from './verify.ts'

@@ -1,0 +1,136 @@
+/** Making, listing, rotating and revoking keys; the functions of the database decide who may (000023). */
+import type { Actor, Database } from '../../postgres/index.ts'
+import { call } from '../call.ts'
+import type { Tier } from '../roles/index.ts'
+import { makeApiKey } from './format.ts'
+
+export interface ApiKey {
+  readonly id: string
+  readonly name: string
+  readonly prefix: string
+  readonly serviceName: string
+  readonly tier: Tier
+  readonly scopes: readonly string[]
+  readonly userId: string | null
+  readonly serviceAccountId: string | null
+  /** The key that this one succeeded. */
+  readonly replaces: string | null
+  /** RFC 3339, as all times here. */
+  readonly expiresAt: string | null
+  readonly lastUsedAt: string | null
+  readonly isActive: boolean
+  readonly createdAt: string
+}
+
+/** A key and, this once, the key itself. */
+export interface IssuedKey {
+  readonly id: string
+  readonly prefix: string
+  /** Kept nowhere: whoever loses it makes another. */
+  readonly key: string
+}
+
+export interface ApiKeyRequest {
+  readonly name: string
+  /** `resource:action`; none is a key that only says who calls. */
+  readonly scopes?: readonly string[]
+  /** Name of the service account that owns it; else the actor does. */
+  readonly serviceAccount?: string
+  /** The user that owns it: for administrators of the database. */
+  readonly owner?: string
+  /** The actor's own by default. */
+  readonly tier?: Tier
+  /** Which service it is used by. */
+  readonly serviceName?: string
+  readonly expiresAt?: Date
+  /** Part of the key's form, such as `test`. */
+  readonly environment?: string
+}
+
+const columns = `id, name, key_prefix as prefix, service_name as "serviceName", tier, permissions as scopes,
+  user_id as "userId", service_account_id as "serviceAccountId", replaces, expires_at as "expiresAt",
+  last_used_at as "lastUsedAt", is_active as "isActive", created_at as "createdAt"`
+
+/** Most keys that one list shows. */
+const MAX_LISTED = 1_000
+
+/** The actor's own keys; everybody's for whoever has api_keys:read. Newest first. */
+export async function listApiKeys(database: Database, actor: Actor): Promise<ApiKey[]> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<ApiKey>(`select ${columns} from auth.api_keys order by created_at desc, id limit $1`, [
+        MAX_LISTED,
+      ]),
+    { readOnly: true },
+  )
+  return rows
+}
+
+/**
+ * Makes a key. Its scopes are within what the owner and the actor have.
+ *
+ * @throws AkashiError forbidden, not_found, invalid_input for a life that policy does not allow
+ */
+export async function createApiKey(
+  database: Database,
+  actor: Actor,
+  request: ApiKeyRequest,
+): Promise<IssuedKey> {
+  const { key, prefix, hash } = makeApiKey(request.environment)
+  const id = await call<string>(
+    database,
+    actor,
+    `auth.create_api_key(name => $1, key_hash => $2, key_prefix => $3, scopes => $4, service_account => $5,
+       owner => $6, tier => $7, service_name => $8, expires_at => $9)`,
+    [
+      request.name,
+      hash,
+      prefix,
+      request.scopes ?? [],
+      request.serviceAccount ?? null,
+      request.owner ?? null,
+      request.tier ?? null,
+      request.serviceName ?? null,
+      request.expiresAt ?? null,
+    ],
+  )
+  return { id, prefix, key }
+}
+
+export interface Rotation {
+  /** Seconds that the old key still works; the policy's by default. */
+  readonly overlapSeconds?: number
+  readonly environment?: string
+}
+
+/**
+ * Makes the successor of a key: same owner, scopes and length of life.
+ *
+ * @throws AkashiError forbidden, not_found, conflict for a key that ended or was rotated before
+ */
+export async function rotateApiKey(
+  database: Database,
+  actor: Actor,
+  keyId: string,
+  { overlapSeconds, environment }: Rotation = {},
+): Promise<IssuedKey> {
+  const { key, prefix, hash } = makeApiKey(environment)
+  const id = await call<string>(
+    database,
+    actor,
+    'auth.rotate_api_key($1, $2, $3, make_interval(secs => $4))',
+    [keyId, hash, prefix, overlapSeconds ?? null],
+  )
+  return { id, prefix, key }
+}
+
+/** Ends a key at once; false when it had ended. */
+export async function revokeApiKey(
+  database: Database,
+  actor: Actor,
+  keyId: string,
+  reason?: string,
+): Promise<boolean> {
+  return await call<boolean>(database, actor, 'auth.revoke_api_key($1, $2)', [keyId, reason ?? null])
+}

@@ -1,0 +1,82 @@
+/**
+ * Looks keys up by their hashes. Callers that come while a read is under way share the next one: a process
+ * under load asks the database once for many, and a single caller waits for nobody.
+ */
+import { AkashiError } from '../../foundation/index.ts'
+import { anonymous, type Database } from '../../postgres/index.ts'
+import type { Tier } from '../roles/index.ts'
+
+/** Callers that may wait for their turn; more are refused, so that a slow database is not made slower. */
+const MAX_WAITING = 10_000
+/** Hashes of one read. */
+const MAX_BATCH = 500
+
+export interface StoredKey {
+  readonly key_hash: string
+  readonly id: string
+  readonly name: string
+  readonly service_name: string
+  readonly tier: Tier
+  readonly permissions: readonly string[]
+  readonly user_id: string | null
+  readonly service_account_id: string | null
+  readonly expires_at: string | null
+  readonly state: 'valid' | 'revoked' | 'expired' | 'owner_inactive'
+}
+
+interface Waiting {
+  readonly hash: string
+  readonly resolve: (key: StoredKey | undefined) => void
+  readonly reject: (reason: unknown) => void
+}
+
+export class KeyReader {
+  readonly #database: Database
+  #waiting: Waiting[] = []
+  #reading = false
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  /** Undefined where no key has the hash. */
+  async find(hash: string): Promise<StoredKey | undefined> {
+    if (this.#waiting.length >= MAX_WAITING) {
+      throw new AkashiError('rate_limited', 'too many keys wait to be looked up', { hint: 'try again' })
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<StoredKey | undefined>()
+    this.#waiting.push({ hash, resolve, reject })
+    if (!this.#reading) this.#drain().catch(ignore)
+    return await promise
+  }
+
+  async #drain(): Promise<void> {
+    this.#reading = true
+    try {
+      while (this.#waiting.length > 0) {
+        await this.#read(this.#waiting.splice(0, MAX_BATCH))
+      }
+    } finally {
+      this.#reading = false
+    }
+  }
+
+  async #read(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const hashes = [...new Set(batch.map(({ hash }) => hash))]
+      const { rows } = await this.#database.transaction(
+        anonymous,
+        (session) => session.query<StoredKey>('select * from auth.verify_api_keys($1)', [hashes]),
+        { readOnly: true },
+      )
+      const found = new Map(rows.map((row) => [row.key_hash, row]))
+      for (const { hash, resolve } of batch) resolve(found.get(hash))
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    }
+  }
+}
+
+function ignore(): void {
+  // Each caller has the error of the read that was theirs.
+}

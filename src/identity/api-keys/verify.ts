@@ -1,0 +1,116 @@
+/** Who presents this key? One read, nothing written; a key that ought not be used is a security event. */
+import type { Actor, Database } from '../../postgres/index.ts'
+import { recordEventAlone } from '../../security/index.ts'
+import type { Tier } from '../roles/index.ts'
+import { type KeyIdentity, parseApiKey } from './format.ts'
+import { KeyReader, type StoredKey } from './reader.ts'
+import { UseLog } from './use-log.ts'
+
+export interface ApiKeyCaller {
+  readonly keyId: string
+  readonly name: string
+  readonly serviceName: string
+  readonly tier: Tier
+  /** `resource:action`; what counts is what the owner has of them when it is asked. */
+  readonly scopes: readonly string[]
+  /** Exactly one of the two owners is there. */
+  readonly userId: string | null
+  readonly serviceAccountId: string | null
+  /** RFC 3339 */
+  readonly expiresAt: string | null
+  /** For the transactions of this caller: the key is what they showed, in place of a session. */
+  readonly actor: Pick<Actor, 'userId' | 'sessionId' | 'subject'>
+}
+
+/** One event for a key and reason in so long, however often it is tried. */
+const MISUSE_REPEAT_MS = 60_000
+/** Keys whose misuse is remembered; the oldest are forgotten first. */
+const MAX_REMEMBERED = 1_000
+
+interface Verifier {
+  readonly reader: KeyReader
+  readonly uses: UseLog
+  readonly misused: Map<string, number>
+}
+
+const verifiers = new WeakMap<Database, Verifier>()
+
+function verifierOf(database: Database): Verifier {
+  const known = verifiers.get(database)
+  if (known !== undefined) return known
+  const made = { reader: new KeyReader(database), uses: new UseLog(database), misused: new Map() }
+  verifiers.set(database, made)
+  return made
+}
+
+/**
+ * The caller of a key, null when it is none that may be used. `database` is of the role app; `from` says
+ * where the request came from, for the event of a misuse.
+ */
+export async function verifyApiKey(
+  database: Database,
+  presented: string,
+  from: Actor = {},
+): Promise<ApiKeyCaller | null> {
+  const identity = parseApiKey(presented)
+  if (identity === undefined) return null
+  const { reader, uses, misused } = verifierOf(database)
+  const stored = await reader.find(identity.hash)
+  if (stored?.state === 'valid') {
+    uses.note(stored.id)
+    return callerOf(stored)
+  }
+  if (firstInAWhile(misused, `${identity.hash} ${stored?.state}`)) {
+    await recordMisuse(database, from, identity, stored)
+  }
+  return null
+}
+
+/** Writes when keys were last used, now rather than within half a minute: before the pool is closed. */
+export async function flushApiKeyUses(database: Database): Promise<void> {
+  await verifiers.get(database)?.uses.flush()
+}
+
+function callerOf(stored: StoredKey): ApiKeyCaller {
+  const { id, user_id, service_account_id, service_name } = stored
+  return {
+    keyId: id,
+    name: stored.name,
+    serviceName: service_name,
+    tier: stored.tier,
+    scopes: stored.permissions,
+    userId: user_id,
+    serviceAccountId: service_account_id,
+    expiresAt: stored.expires_at,
+    actor:
+      user_id === null
+        ? { sessionId: id, subject: `service:${service_name}` }
+        : { userId: user_id, sessionId: id },
+  }
+}
+
+function firstInAWhile(misused: Map<string, number>, what: string): boolean {
+  const now = Date.now()
+  const before = misused.get(what)
+  if (before !== undefined && now - before < MISUSE_REPEAT_MS) return false
+  misused.delete(what)
+  misused.set(what, now)
+  const [oldest] = misused.keys()
+  if (misused.size > MAX_REMEMBERED && oldest !== undefined) misused.delete(oldest)
+  return true
+}
+
+async function recordMisuse(
+  database: Database,
+  { userId: _, sessionId: __, ...from }: Actor,
+  { prefix }: KeyIdentity,
+  stored: StoredKey | undefined,
+): Promise<void> {
+  await recordEventAlone(database, from, {
+    event_type: 'api_key_misuse',
+    resource_type: 'api_key',
+    action_performed: 'authenticate',
+    resource_id: stored?.id ?? null,
+    event_details: { reason: stored?.state ?? 'unknown', prefix },
+  })
+}

@@ -1,0 +1,53 @@
+import type { Actor, Session } from '../../postgres/index.ts'
+
+/** One decision of a person; a later one for the same purpose takes its place and erases nothing. */
+export interface Consent {
+  readonly id: string
+  readonly purpose: string
+  readonly decision: 'granted' | 'withdrawn'
+  /** Version of the text that was decided on. */
+  readonly documentVersion: string
+  readonly regulation: 'gdpr' | 'appi' | 'other'
+  readonly createdAt: string
+}
+
+/** Decisions that one page shows, at most. */
+const MAX_LISTED = 500
+
+const columns = `id, purpose, decision, document_version as "documentVersion", regulation, created_at as "createdAt"`
+
+/** The latest decision for each purpose, and all of them, newest first. */
+export async function readConsents(
+  session: Session,
+  userId: string,
+): Promise<{ readonly current: readonly Consent[]; readonly history: readonly Consent[] }> {
+  const current = await session.query<Consent>(
+    `select ${columns} from auth.current_consents where user_id = $1 order by purpose`,
+    [userId],
+  )
+  const history = await session.query<Consent>(
+    `select ${columns} from auth.privacy_consents where user_id = $1 order by created_at desc, id limit $2`,
+    [userId, MAX_LISTED],
+  )
+  return { current: current.rows, history: history.rows }
+}
+
+export async function decideConsent(
+  session: Session,
+  actor: Actor & { readonly userId: string },
+  consent: Pick<Consent, 'purpose' | 'decision' | 'documentVersion' | 'regulation'>,
+): Promise<void> {
+  await session.query(
+    `insert into auth.privacy_consents (user_id, purpose, decision, document_version, regulation, ip_address, user_agent)
+     values ($1, $2, $3, $4, $5, $6, $7)`,
+    [
+      actor.userId,
+      consent.purpose,
+      consent.decision,
+      consent.documentVersion,
+      consent.regulation,
+      actor.clientIp ?? null,
+      actor.userAgent ?? null,
+    ],
+  )
+}

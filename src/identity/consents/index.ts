@@ -1,0 +1,1 @@
+export { type Consent, decideConsent, readConsents } from './consents.ts'

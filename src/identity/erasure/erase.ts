@@ -1,0 +1,144 @@
+/**
+ * Erasing a person: the account ends and its plain values go in one transaction, then the person's key is
+ * destroyed, then the salts of digests, and a signed certificate says what became of what. Each step is
+ * committed before the next and does nothing the second time: a run that was cut short is run again.
+ */
+import { AkashiError } from '../../foundation/index.ts'
+import { type Keyring, personKeyId } from '../../keys/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
+import { COPIES, placesSchema, signCertificate } from './certificate.ts'
+
+/** Milliseconds for counting a person's rows in the trail, which has no index for it. */
+const COUNT_TIMEOUT_MS = 3_600_000
+
+export interface ErasureParts {
+  /** Of the role `app` with the actor's context, or of an administrator of the database. */
+  readonly database: Database
+  readonly keyring: Keyring
+}
+
+export interface Erasure {
+  readonly userId: string
+  readonly requestedAt: string
+  readonly requestedBy: string
+  readonly reason: string
+  /** null while it is not completed. */
+  readonly completedAt: string | null
+  /** A signed note; null while the erasure is not completed. */
+  readonly certificate: string | null
+}
+
+/**
+ * @param userId `auth.users.id`
+ * @param options confirm: the username or the id, typed once more; reason: up to 1,000 characters, recorded
+ * @throws AkashiError forbidden without keys:admin, for oneself and for somebody of a higher tier; conflict
+ *   for the last administrator and under legal hold; not_found
+ */
+export async function eraseUser(
+  parts: ErasureParts,
+  actor: Actor,
+  userId: string,
+  options: { readonly confirm: string; readonly reason: string; readonly signal?: AbortSignal },
+): Promise<Erasure> {
+  const { database, keyring } = parts
+  const { confirm, reason, signal } = options
+  const cancel = signal === undefined ? {} : { signal }
+  const keyId = personKeyId(userId)
+  await database.transaction(
+    actor,
+    async (session) => {
+      await requireConfirmation(session, userId, confirm)
+      await session.query('select keys.begin_erasure($1, $2, $3)', [userId, keyId, reason])
+    },
+    cancel,
+  )
+  await keyring.destroy(keyId)
+  await database.transaction(
+    actor,
+    (session) => session.query('select keys.erase_salts($1)', [userId]),
+    cancel,
+  )
+  const trailRows = await database.transaction(actor, (session) => countTrail(session, userId), {
+    ...cancel,
+    timeoutMs: COUNT_TIMEOUT_MS,
+  })
+  const begun = await database.transaction(actor, (session) => readRow(session, userId), cancel)
+  if (begun === null) throw new AkashiError('internal', 'the erasure that was begun is not there')
+  if (begun.certificate === null) {
+    const places = placesSchema.parse(begun.columns)
+    const note = await signCertificate(keyring, {
+      person: userId,
+      key: keyId,
+      requestedBy: begun.requested_by,
+      requestedAt: begun.requested_at,
+      destroyedAt: new Date().toISOString(),
+      reason: begun.reason,
+      unreadable: places.filter(({ form }) => form === 'encrypted'),
+      removed: places.filter(({ form, atErasure }) => form !== 'encrypted' && atErasure !== 'kept'),
+      remains: places.filter(({ atErasure }) => atErasure === 'kept'),
+      trail: { rows: trailRows, salts: begun.salts },
+      copies: COPIES,
+    })
+    await database.transaction(
+      actor,
+      (session) => session.query('select keys.finish_erasure($1, $2)', [userId, note]),
+      cancel,
+    )
+  }
+  const ended = await readErasure(parts, actor, userId)
+  if (ended === null) throw new AkashiError('internal', 'the erasure that was ended is not there')
+  return ended
+}
+
+/** null when nobody asked for it, or when the actor may not see it. */
+export async function readErasure(
+  { database }: Pick<ErasureParts, 'database'>,
+  actor: Actor,
+  userId: string,
+): Promise<Erasure | null> {
+  const row = await database.transaction(actor, (session) => readRow(session, userId))
+  if (row === null) return null
+  return {
+    userId,
+    requestedAt: row.requested_at,
+    requestedBy: row.requested_by,
+    reason: row.reason,
+    completedAt: row.completed_at,
+    certificate: row.certificate,
+  }
+}
+
+interface ErasureRow {
+  readonly requested_at: string
+  readonly requested_by: string
+  readonly reason: string
+  readonly columns: unknown
+  readonly salts: number
+  readonly completed_at: string | null
+  readonly certificate: string | null
+}
+
+async function readRow(session: Session, userId: string): Promise<ErasureRow | null> {
+  const { rows } = await session.query<ErasureRow>(
+    `select requested_at, requested_by, reason, columns, salts, completed_at, certificate
+     from keys.erasures where user_id = $1`,
+    [userId],
+  )
+  return rows[0] ?? null
+}
+
+async function requireConfirmation(session: Session, userId: string, confirm: string): Promise<void> {
+  const { rows } = await session.query<{ username: string }>(
+    'select username from auth.users where id = $1',
+    [userId],
+  )
+  if (confirm === userId || confirm === rows[0]?.username) return
+  throw new AkashiError('invalid_input', 'the confirmation does not name the person', {
+    hint: 'an erasure cannot be taken back: repeat the username or the id',
+  })
+}
+
+async function countTrail(session: Session, userId: string): Promise<number> {
+  const { rows } = await session.query<{ rows: bigint }>('select keys.count_trail($1) as rows', [userId])
+  return Number(rows[0]?.rows ?? 0n)
+}

@@ -1,0 +1,24 @@
+export * from './api-keys/index.ts'
+export * from './consents/index.ts'
+export * from './erasure/index.ts'
+export * from './login/index.ts'
+export {
+  confirmFactor,
+  enrolFactor,
+  type Factor,
+  listFactors,
+  removeFactor,
+  replaceRecoveryCodes,
+} from './mfa/index.ts'
+export * from './oidc/index.ts'
+export {
+  MAX_PASSWORD_CHARACTERS,
+  openBreachedPasswords,
+  openPasswords,
+  type Passwords,
+} from './passwords/index.ts'
+export * from './policies/index.ts'
+export * from './roles/index.ts'
+export * from './service-accounts/index.ts'
+export * from './sessions/index.ts'
+export * from './users/index.ts'

@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto'
+import { AkashiError } from '../../foundation/index.ts'
+import { anonymous, type Session } from '../../postgres/index.ts'
+import { generatePassword } from '../passwords/index.ts'
+import { createUser } from '../users/index.ts'
+import type { LoginParts } from './parts.ts'
+import { setPassword } from './password-change.ts'
+
+const USERNAME = 'admin'
+const SUFFIX_BYTES = 3
+
+export interface FirstAdministrator {
+  readonly username: string
+  /** Shown once; to be changed at the first sign-in. */
+  readonly password: string
+}
+
+/** Makes the first administrator of a database that has none; null when there is one, whoever made them. */
+export async function createFirstAdministrator(
+  parts: Pick<LoginParts, 'accounts' | 'vault' | 'passwords'>,
+): Promise<FirstAdministrator | null> {
+  const { accounts, vault, passwords } = parts
+  const present = await accounts.transaction(anonymous, async (session) => {
+    const { rows } = await session.query<{ present: boolean }>('select auth.has_administrator() as present')
+    return rows[0]?.present === true
+  })
+  if (present) return null
+  const password = generatePassword()
+  const hash = await passwords.hash(password)
+  try {
+    return await accounts.transaction(anonymous, async (session) => {
+      const username = await freeName(session)
+      const id = await createUser(session, vault, { username, email: `${username}@akashi.invalid` })
+      const { rows } = await session.query<{ made: boolean }>(
+        'select auth.make_first_administrator($1) as made',
+        [id],
+      )
+      if (rows[0]?.made !== true) throw new AkashiError('already_exists', 'there is an administrator')
+      await setPassword(session, id, hash, true)
+      return { username, password }
+    })
+  } catch (error) {
+    // Another server was faster: its administrator is the first, and its line has the password.
+    if (error instanceof AkashiError && error.code === 'already_exists') return null
+    throw error
+  }
+}
+
+/** Somebody who has the name already must not wake up as an administrator. */
+async function freeName(session: Session): Promise<string> {
+  const { rows } = await session.query('select from auth.users where username = $1', [USERNAME])
+  return rows.length === 0 ? USERNAME : `${USERNAME}-${randomBytes(SUFFIX_BYTES).toString('hex')}`
+}

@@ -1,0 +1,126 @@
+/** One guess at somebody's credentials: counted by the database before it is looked at, and settled after. */
+import { AkashiError } from '../../foundation/index.ts'
+import type { Actor, Session } from '../../postgres/index.ts'
+import { LOCAL_ISSUER } from '../users/index.ts'
+import { emailIndex } from '../users/personal.ts'
+import type { LoginParts } from './parts.ts'
+
+export type LoginMethod = 'password' | 'totp' | 'recovery_code' | 'oidc'
+
+/** See auth.settle_login of migration 000024. */
+type Outcome = 'success' | 'partial' | 'failure' | 'denied' | 'locked'
+
+export interface Account {
+  /** Null where nobody has the name that was typed. */
+  readonly userId: string | null
+  /** Keyed digest of the name; null where a user is known already. */
+  readonly identifierHash: Uint8Array | null
+  readonly issuer: string
+}
+
+/** What it takes to check an attempt; all of it stands for nobody when the user is not there. */
+export interface Attempt {
+  readonly account: Account
+  readonly method: LoginMethod
+  readonly passwordHash: string | null
+  readonly passwordChangedAt: string | null
+  readonly mustChange: boolean
+  readonly passwordExpired: boolean
+  readonly active: boolean
+  readonly hasFactor: boolean
+}
+
+/** The account of what somebody typed. The same work whether there is one or not: nothing is decrypted. */
+export async function accountOf(session: Session, parts: LoginParts, login: string): Promise<Account> {
+  const { rows } = await session.query<{ id: string }>(
+    `select id from auth.users where issuer = $1 and (username = $2 or email_index = $3)
+     order by email_index = $3 desc limit 1`,
+    [LOCAL_ISSUER, login, await emailIndex(parts.vault, login)],
+  )
+  return {
+    userId: rows[0]?.id ?? null,
+    identifierHash: await parts.vault.blindIndex(
+      'auth.login_attempts.identifier',
+      login.trim().toLowerCase(),
+    ),
+    issuer: LOCAL_ISSUER,
+  }
+}
+
+/** @throws AkashiError rate_limited when too many attempts failed: nothing may be checked then */
+export async function beginAttempt(
+  parts: LoginParts,
+  actor: Actor,
+  method: LoginMethod,
+  find: (session: Session) => Promise<Account>,
+  signal?: AbortSignal,
+): Promise<Attempt> {
+  const { attempt, waitSeconds } = await parts.accounts.transaction(
+    actor,
+    async (session) => {
+      const account = await find(session)
+      const { rows } = await session.query<{
+        wait_seconds: number
+        password_hash: string | null
+        password_changed_at: string | null
+        must_change: boolean | null
+        password_expired: boolean | null
+        account_active: boolean | null
+        has_factor: boolean | null
+      }>('select * from auth.begin_login($1, $2)', [account.userId, account.identifierHash])
+      const [row] = rows
+      if (row === undefined) throw new AkashiError('internal', 'an attempt was not counted')
+      if (row.wait_seconds > 0) await settle(session, { account, method }, 'locked', 'too_many_attempts')
+      const attempt: Attempt = {
+        account,
+        method,
+        passwordHash: row.password_hash,
+        passwordChangedAt: row.password_changed_at,
+        mustChange: row.must_change ?? false,
+        passwordExpired: row.password_expired ?? false,
+        active: row.account_active ?? false,
+        hasFactor: row.has_factor ?? false,
+      }
+      return { attempt, waitSeconds: row.wait_seconds }
+    },
+    signal === undefined ? {} : { signal },
+  )
+  if (waitSeconds > 0) {
+    throw new AkashiError('rate_limited', 'too many attempts to sign in failed', {
+      hint: `wait ${waitSeconds} s`,
+      detail: { retryAfterSeconds: waitSeconds },
+    })
+  }
+  return attempt
+}
+
+/** Records how an attempt ended; never with a signal, since a guess that was looked at must count. */
+export async function settleAttempt(
+  parts: LoginParts,
+  actor: Actor,
+  attempt: Pick<Attempt, 'account' | 'method'>,
+  outcome: Outcome,
+  more: { readonly reason?: string; readonly sessionId?: string } = {},
+): Promise<void> {
+  await parts.accounts.transaction(actor, (session) =>
+    settle(session, attempt, outcome, more.reason, more.sessionId),
+  )
+}
+
+async function settle(
+  session: Session,
+  { account, method }: Pick<Attempt, 'account' | 'method'>,
+  outcome: Outcome,
+  reason?: string,
+  sessionId?: string,
+): Promise<void> {
+  await session.query('select auth.settle_login($1, $2, $3, $4, $5, $6, $7)', [
+    method,
+    outcome,
+    account.userId,
+    account.identifierHash,
+    account.issuer,
+    reason ?? null,
+    sessionId ?? null,
+  ])
+}

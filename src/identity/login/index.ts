@@ -1,0 +1,21 @@
+export { createFirstAdministrator, type FirstAdministrator } from './administrator.ts'
+export {
+  createLocalUser,
+  endSessions,
+  findUserByName,
+  reactivateUser,
+  resetFactors,
+  suspendUser,
+} from './manage.ts'
+export type { LoginParts } from './parts.ts'
+export { changePassword, resetPassword } from './password-change.ts'
+export { findProviderUser, type ProviderUser, providerUser } from './provider-user.ts'
+export { type LoginRules, readLoginRules } from './rules.ts'
+export {
+  type FactorProof,
+  type SignedIn,
+  signInWithFactor,
+  signInWithPassword,
+  signInWithProvider,
+} from './sign-in.ts'
+export { type SessionActor, type StepUpProof, stepUp } from './step-up.ts'

@@ -1,0 +1,74 @@
+/** What administrators do with accounts; signing in is the users' own. */
+import { AkashiError } from '../../foundation/index.ts'
+import type { Actor, Session } from '../../postgres/index.ts'
+import { recordEvent } from '../../security/index.ts'
+import { revokeSessions } from '../sessions/index.ts'
+import { createUser, type NewUser, readUser, setAccountStatus, type User } from '../users/index.ts'
+import type { LoginParts } from './parts.ts'
+import { resetPassword } from './password-change.ts'
+
+/** `accounts` is of somebody who administers the database, or names an actor who may. */
+type Parts = Pick<LoginParts, 'accounts' | 'vault' | 'passwords'>
+
+/** A local user with a one-time password, which is shown once and changed at the first sign-in. */
+export async function createLocalUser(
+  parts: Parts,
+  actor: Actor,
+  user: Pick<NewUser, 'username' | 'email' | 'displayName'>,
+): Promise<{ readonly id: string; readonly password: string }> {
+  const id = await parts.accounts.transaction(actor, (session) => createUser(session, parts.vault, user))
+  return { id, password: await resetPassword(parts, actor, id) }
+}
+
+/** By username, which is one person's whatever the provider. `not_found` where there is none. */
+export async function findUserByName(parts: Parts, actor: Actor, username: string): Promise<User> {
+  const user = await parts.accounts.transaction(actor, async (session) => {
+    const { rows } = await session.query<{ id: string }>('select id from auth.users where username = $1', [
+      username,
+    ])
+    return rows[0] === undefined ? null : readUser(session, parts.vault, rows[0].id)
+  })
+  if (user === null) {
+    throw new AkashiError('not_found', `there is no user ${username}`, {
+      hint: 'akashi users list shows them',
+    })
+  }
+  return user
+}
+
+/** Shuts a user out, and every session with them; answers how many ended. */
+export async function suspendUser(parts: Parts, actor: Actor, userId: string): Promise<number> {
+  return parts.accounts.transaction(actor, async (session) => {
+    await setAccountStatus(session, userId, 'suspended')
+    return revokeAll(session, userId, 'suspended')
+  })
+}
+
+export async function reactivateUser(parts: Parts, actor: Actor, userId: string): Promise<void> {
+  await parts.accounts.transaction(actor, (session) => setAccountStatus(session, userId, 'active'))
+}
+
+/** Ends every session of a user; answers how many. */
+export async function endSessions(parts: Parts, actor: Actor, userId: string): Promise<number> {
+  return parts.accounts.transaction(actor, (session) => revokeAll(session, userId, 'administrator'))
+}
+
+/** For whoever has lost authenticator and recovery codes. */
+export async function resetFactors(parts: Parts, actor: Actor, userId: string): Promise<void> {
+  await parts.accounts.transaction(actor, (session) =>
+    session.query('select auth.remove_factors($1)', [userId]),
+  )
+}
+
+async function revokeAll(session: Session, userId: string, reason: string): Promise<number> {
+  const ended = await revokeSessions(session, userId)
+  if (ended > 0) {
+    await recordEvent(session, {
+      event_type: 'session_revoked',
+      resource_type: 'user',
+      resource_id: userId,
+      event_details: { sessions: ended, reason },
+    })
+  }
+  return ended
+}

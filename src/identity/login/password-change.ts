@@ -1,0 +1,110 @@
+import { AkashiError } from '../../foundation/index.ts'
+import type { Actor, Session } from '../../postgres/index.ts'
+import { generatePassword, type PasswordFault, passwordFaults } from '../passwords/index.ts'
+import { renewSession, revokeSessions } from '../sessions/index.ts'
+import { LOCAL_ISSUER, readUser } from '../users/index.ts'
+import { type Account, beginAttempt, settleAttempt } from './attempt.ts'
+import type { LoginParts } from './parts.ts'
+import { readLoginRules } from './rules.ts'
+import { checkPassword } from './sign-in.ts'
+import type { SessionActor } from './step-up.ts'
+
+/** Words of ours that everybody would try first. */
+const PRODUCT_WORDS = ['akashi']
+
+const faultTexts: Readonly<Record<PasswordFault, string>> = {
+  too_short: 'it is too short',
+  too_long: 'it is too long',
+  needs_letters_digits_and_signs: 'it needs letters of both cases, digits and signs',
+  contains_name: 'it holds your name',
+  breached: 'it is one of the passwords that attackers try first',
+  used_before: 'it was used before',
+}
+
+/**
+ * Changes the password of the actor's own account, ends all other sessions and renews this one's token,
+ * which it answers.
+ *
+ * @throws AkashiError unauthenticated when the current one is wrong, invalid_input with every fault of the new one
+ */
+export async function changePassword(
+  parts: LoginParts,
+  actor: SessionActor,
+  given: { readonly current: string; readonly next: string },
+  signal?: AbortSignal,
+): Promise<string> {
+  const account: Account = { userId: actor.userId, identifierHash: null, issuer: LOCAL_ISSUER }
+  const attempt = await beginAttempt(parts, actor, 'password', async () => account, signal)
+  await checkPassword(parts, actor, attempt, given.current, signal)
+  await settleAttempt(parts, actor, attempt, 'success', { sessionId: actor.sessionId })
+  await refuseFaults(parts, actor, given.next, signal)
+  const hash = await parts.passwords.hash(given.next, signal)
+  await parts.accounts.transaction(actor, async (session) => {
+    await setPassword(session, actor.userId, hash, false)
+    await revokeSessions(session, actor.userId, actor.sessionId)
+  })
+  return parts.app.transaction(actor, (session) =>
+    renewSession(session, { methods: ['pwd'], secondFactor: false }),
+  )
+}
+
+/** A one-time password for an account: shown once, good for one sign-in, to be changed there. Ends its sessions. */
+export async function resetPassword(
+  parts: Pick<LoginParts, 'accounts' | 'passwords'>,
+  actor: Actor,
+  userId: string,
+): Promise<string> {
+  const password = generatePassword()
+  const hash = await parts.passwords.hash(password)
+  await parts.accounts.transaction(actor, async (session) => {
+    await setPassword(session, userId, hash, true)
+    await revokeSessions(session, userId)
+  })
+  return password
+}
+
+export async function setPassword(
+  session: Session,
+  userId: string,
+  hash: string,
+  oneTime: boolean,
+): Promise<void> {
+  await session.query('select auth.set_password($1, $2, $3)', [userId, hash, oneTime])
+}
+
+async function refuseFaults(
+  parts: LoginParts,
+  actor: SessionActor,
+  password: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { rules, names, history } = await parts.accounts.transaction(actor, async (session) => {
+    const user = await readUser(session, parts.vault, actor.userId)
+    const hashes = await session.query<{ password_hash: string }>('select * from auth.password_hashes($1)', [
+      actor.userId,
+    ])
+    return {
+      rules: await readLoginRules(session),
+      names: [user?.username, user?.email?.split('@')[0], user?.displayName].filter(
+        (name) => typeof name === 'string',
+      ),
+      history: hashes.rows.map((row) => row.password_hash),
+    }
+  })
+  const faults = await passwordFaults(
+    { password, names: [...names, ...PRODUCT_WORDS], history },
+    rules.password,
+    { breached: parts.breached, passwords: parts.passwords, ...(signal === undefined ? {} : { signal }) },
+  )
+  if (faults.length === 0) return
+  throw new AkashiError(
+    'invalid_input',
+    `this password will not do: ${faults.map((f) => faultTexts[f]).join(', ')}`,
+    {
+      hint: `${rules.password.minLength} characters or more, such as four words that do not belong together`,
+      detail: {
+        errors: faults.map((fault) => ({ in: 'body', pointer: '/next', detail: faultTexts[fault], fault })),
+      },
+    },
+  )
+}

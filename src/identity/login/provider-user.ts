@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto'
+import { AkashiError, type OidcIssuer } from '../../foundation/index.ts'
+import type { Actor, Session } from '../../postgres/index.ts'
+import type { OidcIdentity } from '../oidc/index.ts'
+import { createUser, type User } from '../users/index.ts'
+import { subjectIndex } from '../users/personal.ts'
+import type { LoginParts } from './parts.ts'
+
+/** What signing in needs to know of a provider's user. */
+export interface ProviderUser {
+  readonly id: string
+  readonly issuer: string
+  readonly active: boolean
+  readonly hasFactor: boolean
+}
+
+/** Tries with another username, when the one the provider proposes is taken. */
+const ATTEMPTS = 3
+
+/**
+ * The user of (issuer, subject), made at the first sign-in where the issuer's settings allow it. Neither
+ * e-mail nor username ever finds a user of another issuer.
+ *
+ * @throws AkashiError forbidden when there is no such user and none may be made
+ */
+export async function providerUser(
+  parts: LoginParts,
+  actor: Actor,
+  settings: OidcIssuer,
+  identity: OidcIdentity,
+): Promise<ProviderUser> {
+  const find = (session: Session) => findProviderUser(session, parts, identity.issuer, identity.subject)
+  const known = await parts.accounts.transaction(actor, find)
+  if (known !== null) return known
+  if (!settings.createUsers) {
+    throw new AkashiError('forbidden', 'nobody here has this account', {
+      hint: 'ask an administrator for one',
+    })
+  }
+  let taken: unknown
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    try {
+      await parts.accounts.transaction(actor, (session) =>
+        createUser(session, parts.vault, {
+          issuer: identity.issuer,
+          subject: identity.subject,
+          username: usernameOf(identity, attempt),
+          displayName: identity.displayName?.slice(0, 100) ?? null,
+          email: emailOf(identity, attempt),
+          avatarUrl: identity.avatarUrl,
+        }),
+      )
+    } catch (error) {
+      if (!(error instanceof AkashiError) || error.code !== 'already_exists') throw error
+      taken = error
+    }
+    // Made now, or by a sign-in at the same time.
+    const made = await parts.accounts.transaction(actor, find)
+    if (made !== null) return made
+  }
+  throw taken
+}
+
+/** Null when nobody has this identity; of any state. */
+export async function findProviderUser(
+  session: Session,
+  parts: Pick<LoginParts, 'vault'>,
+  issuer: string,
+  subject: string,
+): Promise<(ProviderUser & Pick<User, 'tenantId'>) | null> {
+  const { rows } = await session.query<{
+    id: string
+    active: boolean
+    has_factor: boolean
+    tenant_id: string | null
+  }>(
+    `select u.id, u.is_active as active, auth.has_factor(u.id) as has_factor, u.tenant_id
+     from auth.users u where u.issuer = $1 and u.subject_index = $2`,
+    [issuer, await subjectIndex(parts.vault, subject)],
+  )
+  const [row] = rows
+  if (row === undefined) return null
+  return { id: row.id, issuer, active: row.active, hasFactor: row.has_factor, tenantId: row.tenant_id }
+}
+
+const suffixOf = ({ issuer, subject }: OidcIdentity) =>
+  createHash('sha256')
+    .update(JSON.stringify([issuer, subject]))
+    .digest('hex')
+    .slice(0, 32)
+
+function usernameOf(identity: OidcIdentity, attempt: number): string {
+  const proposed = (identity.username ?? identity.email?.split('@')[0] ?? '').trim().slice(0, 40)
+  const suffix = suffixOf(identity).slice(0, 8)
+  if (proposed.length < 3) return `user-${suffix}`
+  return attempt === 0 ? proposed : `${proposed}-${suffix}`
+}
+
+/** An address is needed and unique: where the provider vouches for none, one that nobody can have. */
+function emailOf(identity: OidcIdentity, attempt: number): string {
+  return identity.email !== null && attempt < 2 ? identity.email : `${suffixOf(identity)}@unverified.invalid`
+}

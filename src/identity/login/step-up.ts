@@ -1,0 +1,39 @@
+/** Showing credentials again inside a session: before what is dangerous (ASVS 5.0 7.5.3). */
+import { AkashiError } from '../../foundation/index.ts'
+import type { Actor } from '../../postgres/index.ts'
+import { renewSession } from '../sessions/index.ts'
+import { LOCAL_ISSUER } from '../users/index.ts'
+import { type Account, beginAttempt, settleAttempt } from './attempt.ts'
+import type { LoginParts } from './parts.ts'
+import { checkFactor, checkPassword, type FactorProof, methodOf } from './sign-in.ts'
+
+/** Whom a session belongs to. */
+export type SessionActor = Actor & { readonly userId: string; readonly sessionId: string }
+
+export type StepUpProof = FactorProof | { readonly password: string }
+
+/** Answers the new token of the session; the old one ends. Whoever has a second factor shows that. */
+export async function stepUp(
+  parts: LoginParts,
+  actor: SessionActor,
+  proof: StepUpProof,
+  signal?: AbortSignal,
+): Promise<string> {
+  const account: Account = { userId: actor.userId, identifierHash: null, issuer: LOCAL_ISSUER }
+  const method = 'password' in proof ? 'password' : methodOf(proof)
+  const attempt = await beginAttempt(parts, actor, method, async () => account, signal)
+  if ('password' in proof) {
+    if (attempt.hasFactor) {
+      await settleAttempt(parts, actor, attempt, 'denied', { reason: 'needs_second_factor' })
+      throw new AkashiError('invalid_input', 'this account has a second factor', { hint: 'send its code' })
+    }
+    await checkPassword(parts, actor, attempt, proof.password, signal)
+  } else {
+    await checkFactor(parts, actor, attempt, proof)
+  }
+  const how =
+    'password' in proof ? { methods: ['pwd'], secondFactor: false } : { methods: ['otp'], secondFactor: true }
+  const token = await parts.app.transaction(actor, (session) => renewSession(session, how))
+  await settleAttempt(parts, actor, attempt, 'success', { sessionId: actor.sessionId })
+  return token
+}

@@ -1,0 +1,126 @@
+/**
+ * Signing in at an OpenID provider: authorization code with PKCE, state and nonce. What must come back
+ * unchanged travels in a sealed cookie of the browser that began, so any node can finish and nobody else's
+ * browser can (login CSRF).
+ */
+import {
+  authorizationCodeGrant,
+  buildAuthorizationUrl,
+  ClientError,
+  calculatePKCECodeChallenge,
+  randomNonce,
+  randomPKCECodeVerifier,
+  randomState,
+} from 'openid-client'
+import { z } from 'zod'
+import { AkashiError } from '../../foundation/index.ts'
+import { type Issuer, notUsable } from './issuer.ts'
+
+/** What is kept between start and callback; sealed, since the verifier is a secret. */
+export const flowSchema = z.strictObject({
+  issuer: z.string(),
+  state: z.string(),
+  nonce: z.string(),
+  verifier: z.string(),
+  redirectUri: z.string(),
+  returnTo: z.string(),
+})
+
+export type Flow = Readonly<z.output<typeof flowSchema>>
+
+/** Who came back. Users are keyed by issuer and subject; the rest are proposals. */
+export interface OidcIdentity {
+  readonly issuer: string
+  readonly subject: string
+  readonly email: string | null
+  readonly username: string | null
+  readonly displayName: string | null
+  readonly avatarUrl: string | null
+  /** The provider asked for a second factor, as far as it says so (RFC 8176). */
+  readonly multiFactor: boolean
+}
+
+const text = z.string().min(1).optional().catch(undefined)
+const claimsSchema = z.looseObject({
+  sub: z.string().min(1).max(255),
+  email: text,
+  email_verified: z
+    .union([z.boolean(), z.string().transform((value) => value === 'true')])
+    .optional()
+    .catch(undefined),
+  preferred_username: text,
+  'cognito:username': text,
+  name: text,
+  picture: text,
+  amr: z.array(z.string()).optional().catch(undefined),
+})
+
+const secondFactors = new Set(['mfa', 'otp', 'hwk', 'swk', 'sc', 'fpt', 'face', 'iris', 'retina', 'vbm'])
+
+export async function startFlow(
+  issuer: Issuer,
+  places: { readonly redirectUri: string; readonly returnTo: string; readonly reauthenticate?: boolean },
+): Promise<{ readonly url: URL; readonly flow: Flow }> {
+  const configuration = await issuer.configuration()
+  const verifier = randomPKCECodeVerifier()
+  const flow: Flow = {
+    issuer: issuer.settings.name,
+    state: randomState(),
+    nonce: randomNonce(),
+    verifier,
+    redirectUri: places.redirectUri,
+    returnTo: places.returnTo,
+  }
+  const url = buildAuthorizationUrl(configuration, {
+    redirect_uri: flow.redirectUri,
+    scope: issuer.settings.scopes.join(' '),
+    state: flow.state,
+    nonce: flow.nonce,
+    code_challenge: await calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+    ...(places.reauthenticate === true ? { prompt: 'login' } : {}),
+  })
+  return { url, flow }
+}
+
+/**
+ * @param query of the callback, with its question mark
+ * @throws AkashiError unauthenticated when the provider refused or anything does not fit, unavailable when it does not answer
+ */
+export async function finishFlow(issuer: Issuer, flow: Flow, query: string): Promise<OidcIdentity> {
+  const configuration = await issuer.configuration()
+  const current = new URL(flow.redirectUri)
+  current.search = query
+  try {
+    const tokens = await authorizationCodeGrant(configuration, current, {
+      pkceCodeVerifier: flow.verifier,
+      expectedState: flow.state,
+      expectedNonce: flow.nonce,
+      idTokenExpected: true,
+    })
+    return identityOf(issuer, tokens.claims())
+  } catch (cause) {
+    if (cause instanceof AkashiError) throw cause
+    if (cause instanceof TypeError || (cause instanceof ClientError && cause.code === 'OAUTH_TIMEOUT')) {
+      throw notUsable(issuer.settings, 'it does not answer', cause)
+    }
+    throw new AkashiError('unauthenticated', 'the sign-in at the identity provider did not succeed', {
+      hint: 'begin again',
+      cause,
+    })
+  }
+}
+
+function identityOf(issuer: Issuer, payload: unknown): OidcIdentity {
+  const claims = claimsSchema.parse(payload)
+  return {
+    issuer: issuer.settings.issuer,
+    subject: claims.sub,
+    // An address that the provider has not checked could be somebody else's.
+    email: claims.email_verified === true ? (claims.email ?? null) : null,
+    username: claims.preferred_username ?? claims['cognito:username'] ?? null,
+    displayName: claims.name ?? null,
+    avatarUrl: claims.picture?.startsWith('https://') === true ? claims.picture : null,
+    multiFactor: claims.amr?.some((method) => secondFactors.has(method)) ?? false,
+  }
+}

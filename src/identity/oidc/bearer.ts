@@ -1,0 +1,117 @@
+/**
+ * Access tokens that services present (RFC 9068, and how Cognito and Keycloak write theirs). Issuer,
+ * signature, algorithm, type, audience and expiry are checked (ASVS 5.0 9.1.1–9.2.3); nothing is fetched
+ * per request.
+ */
+import { decodeJwt, errors, jwtVerify } from 'jose'
+import { z } from 'zod'
+import { AkashiError, type OidcIssuer } from '../../foundation/index.ts'
+import type { Issuer } from './issuer.ts'
+
+/** Seconds that clocks may differ. */
+const CLOCK_TOLERANCE_S = 30
+/** Characters; a longer token is refused unread. */
+const MAX_TOKEN_CHARACTERS = 8_192
+
+export interface BearerIdentity {
+  readonly issuer: string
+  readonly subject: string
+  /** Which client the token was issued to; null where the token does not say. */
+  readonly clientId: string | null
+  /** Groups or roles that the provider says the subject has. */
+  readonly groups: readonly string[]
+  readonly expiresAt: Date
+}
+
+const strings = z.array(z.string()).catch([])
+const text = z.string().min(1)
+
+const common = z.looseObject({ sub: text, exp: z.number(), jti: text.optional() })
+const standardClaims = common.extend({
+  client_id: text.optional(),
+  groups: strings.optional(),
+  roles: strings.optional(),
+})
+const cognitoClaims = common.extend({
+  token_use: z.literal('access'),
+  client_id: text,
+  'cognito:groups': strings.optional(),
+})
+const keycloakClaims = common.extend({
+  typ: z.literal('Bearer'),
+  azp: text.optional(),
+  realm_access: z.looseObject({ roles: strings }).optional(),
+})
+
+/** Whether a presented bearer token has the form of a JWT at all. */
+export function looksLikeJwt(token: string): boolean {
+  return token.length <= MAX_TOKEN_CHARACTERS && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)
+}
+
+/** Who a token speaks for; null for every token that must not be trusted. `unavailable` when keys cannot be had. */
+export async function verifyBearer(
+  issuers: readonly Issuer[],
+  token: string,
+): Promise<BearerIdentity | null> {
+  if (!looksLikeJwt(token)) return null
+  const issuer = issuerOf(issuers, token)
+  if (issuer === undefined || issuer.settings.audiences.length === 0) return null
+  const { settings } = issuer
+  try {
+    const { payload, protectedHeader } = await jwtVerify(token, issuer.key, {
+      issuer: settings.issuer,
+      algorithms: [...settings.algorithms],
+      requiredClaims: ['exp', 'sub'],
+      clockTolerance: CLOCK_TOLERANCE_S,
+      // Cognito's access tokens have no audience: their client_id is compared instead.
+      ...(settings.form === 'cognito' ? {} : { audience: [...settings.audiences] }),
+    })
+    return identityOf(settings, payload, protectedHeader.typ)
+  } catch (error) {
+    if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout)) return null
+    if (error instanceof AkashiError) throw error
+    throw new AkashiError('unavailable', `the keys of ${settings.name} cannot be read`, { cause: error })
+  }
+}
+
+/** The claim is not trusted yet: it only picks whose keys must have signed. */
+function issuerOf(issuers: readonly Issuer[], token: string): Issuer | undefined {
+  try {
+    const { iss } = decodeJwt(token)
+    return issuers.find(({ settings }) => settings.issuer === iss)
+  } catch {
+    return undefined
+  }
+}
+
+/** An ID token or a token for logging out has the same signature: its type is what tells it apart. */
+function identityOf(settings: OidcIssuer, payload: unknown, typ: string | undefined): BearerIdentity | null {
+  const from = (
+    clientId: string | undefined,
+    groups: readonly string[],
+    claims: z.output<typeof common>,
+  ) => ({
+    issuer: settings.issuer,
+    subject: claims.sub,
+    clientId: clientId ?? null,
+    groups,
+    expiresAt: new Date(claims.exp * 1_000),
+  })
+  switch (settings.form) {
+    case 'cognito': {
+      const { data } = cognitoClaims.safeParse(payload)
+      if (data === undefined || !settings.audiences.includes(data.client_id)) return null
+      return from(data.client_id, data['cognito:groups'] ?? [], data)
+    }
+    case 'keycloak': {
+      const { data } = keycloakClaims.safeParse(payload)
+      return data === undefined ? null : from(data.azp, data.realm_access?.roles ?? [], data)
+    }
+    case 'standard': {
+      const { data } = standardClaims.safeParse(payload)
+      const isAccessToken = /^(application\/)?at\+jwt$/i.test(typ ?? '')
+      if (data === undefined || !isAccessToken) return null
+      return from(data.client_id, data.groups ?? data.roles ?? [], data)
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * How many password hashes a process computes at once. One takes 19 MiB and some 10 ms of a thread of
+ * Node's pool, which files and name resolution share: without a gate, a burst of logins would take all
+ * memory and every thread.
+ */
+import { availableParallelism } from 'node:os'
+import { AkashiError } from '../../foundation/index.ts'
+
+/** Half of the four threads of Node's pool, and no more than there are processors. */
+const CONCURRENT_HASHES = Math.max(1, Math.min(2, availableParallelism()))
+/** Waiting calls; at some 60 hashes a second, the last of them waits about 4 s. */
+const WAITING_HASHES = 256
+
+export interface Gate {
+  /** Runs `work` when a place is free. `unavailable` when too many wait; the reason of `signal` when it aborts first. */
+  run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>
+}
+
+export function openGate(concurrent: number = CONCURRENT_HASHES, waiting: number = WAITING_HASHES): Gate {
+  const queue = new Set<() => void>()
+  let running = 0
+
+  async function place(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted()
+    if (running < concurrent) {
+      running += 1
+      return
+    }
+    if (queue.size >= waiting) {
+      throw new AkashiError('unavailable', 'too many passwords are being checked', {
+        hint: 'try again in some seconds',
+      })
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onAbort = () => {
+      queue.delete(resolve)
+      reject(signal?.reason)
+    }
+    queue.add(resolve)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      await promise
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  return {
+    run: async (work, signal) => {
+      await place(signal)
+      try {
+        return await work()
+      } finally {
+        const [next] = queue
+        if (next === undefined) {
+          running -= 1
+        } else {
+          // The place goes to the next call, so that a newcomer cannot take it in between.
+          queue.delete(next)
+          next()
+        }
+      }
+    },
+  }
+}

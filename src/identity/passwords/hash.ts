@@ -1,0 +1,92 @@
+/**
+ * Password hashes as PHC strings. New ones are argon2id with 19 MiB and two passes (ASVS 5.0 11.4.2,
+ * OWASP's first choice); bcrypt of older systems is verified, and to be replaced at the next login.
+ */
+import { hash, parseOptions, verify } from '@node-rs/argon2'
+import { verify as verifyBcrypt } from '@node-rs/bcrypt'
+import { AkashiError } from '../../foundation/index.ts'
+import { type Gate, openGate } from './gate.ts'
+
+const MEMORY_KIB = 19_456
+const PASSES = 2
+const LANES = 1
+/** Argon2id; the package's own name for it exists at compile time only. */
+const ARGON2ID = 2
+
+/** Characters beyond which nobody types a password; a longer one would only cost time. */
+export const MAX_PASSWORD_CHARACTERS = 1_024
+
+/** Of a random password that nobody knows: what stands in for a user that is not there. */
+const DUMMY =
+  '$argon2id$v=19$m=19456,t=2,p=1$G8CBOuxtv8D9CZpdu3QNhQ$t4wz2FXtwRvW5EWXFhdXwaoEDsGh65oyaHjjSMeU4uU'
+
+const bcryptHash = /^\$2[abxy]\$/
+
+export interface Verdict {
+  readonly matches: boolean
+  /** The stored hash is weaker than a new one would be. */
+  readonly outdated: boolean
+}
+
+export interface Passwords {
+  /** A PHC string for a new password. */
+  hash(password: string, signal?: AbortSignal): Promise<string>
+  /** Compares with a stored hash. Null stands for a user that is not there: the same work, and never a match. */
+  verify(stored: string | null, password: string, signal?: AbortSignal): Promise<Verdict>
+  /** How many hashes were computed so far. */
+  readonly evaluated: number
+}
+
+export function openPasswords(gate: Gate = openGate()): Passwords {
+  let evaluated = 0
+
+  const compute = <T>(work: () => Promise<T>, signal: AbortSignal | undefined) =>
+    gate.run(() => {
+      evaluated += 1
+      return work()
+    }, signal)
+
+  const create = (password: string) =>
+    hash(password, {
+      algorithm: ARGON2ID,
+      memoryCost: MEMORY_KIB,
+      timeCost: PASSES,
+      parallelism: LANES,
+    })
+
+  async function matches(stored: string, password: string): Promise<boolean> {
+    if (bcryptHash.test(stored)) return verifyBcrypt(password, stored)
+    try {
+      return await verify(stored, password)
+    } catch (cause) {
+      throw new AkashiError('internal', 'a stored password hash cannot be read', { cause })
+    }
+  }
+
+  return {
+    hash: async (password, signal) => {
+      refuseOverlong(password)
+      return compute(() => create(password), signal)
+    },
+    verify: async (stored, password, signal) => {
+      if (password.length > MAX_PASSWORD_CHARACTERS) return { matches: false, outdated: false }
+      const same = await compute(() => matches(stored ?? DUMMY, password), signal)
+      return { matches: same && stored !== null, outdated: stored !== null && isOutdated(stored) }
+    },
+    get evaluated() {
+      return evaluated
+    },
+  }
+}
+
+function refuseOverlong(password: string): void {
+  if (password.length > MAX_PASSWORD_CHARACTERS) {
+    throw new AkashiError('invalid_input', `a password has at most ${MAX_PASSWORD_CHARACTERS} characters`)
+  }
+}
+
+function isOutdated(stored: string): boolean {
+  if (!stored.startsWith('$argon2id$')) return true
+  const { memoryCost, timeCost } = parseOptions(stored)
+  return memoryCost < MEMORY_KIB || timeCost < PASSES
+}

@@ -1,0 +1,78 @@
+/**
+ * What a new password must be, as `auth.security_policies` says. Length and known lists decide; composition
+ * and forced rotation are there for whoever must have them, and off (ASVS 5.0 6.2.5, 6.2.10).
+ */
+import type { BreachedPasswords } from './breached.ts'
+import type { Passwords } from './hash.ts'
+
+/** Characters of a name that must not be in a password; shorter ones would forbid too much. */
+const MIN_NAME_CHARACTERS = 4
+
+export interface PasswordPolicy {
+  /** Characters, not bytes. */
+  readonly minLength: number
+  readonly maxLength: number
+  /** Letters of both cases, digits and signs are demanded. */
+  readonly requireComposition: boolean
+  readonly checkBreached: boolean
+  /** Former passwords that may not come back, beside the present one. */
+  readonly history: number
+}
+
+const composition = [/\p{Lu}/u, /\p{Ll}/u, /\p{Nd}/u, /[\p{P}\p{S}]/u]
+
+export type PasswordFault =
+  | 'too_short'
+  | 'too_long'
+  | 'needs_letters_digits_and_signs'
+  | 'contains_name'
+  | 'breached'
+  | 'used_before'
+
+export interface Candidate {
+  readonly password: string
+  /** What is known of the person: username, the local part of the e-mail, the name of the product. */
+  readonly names: readonly string[]
+  /** Hashes of the present password and of former ones, newest first. */
+  readonly history: readonly string[]
+}
+
+/** Everything that is wrong with a new password; empty when it may be used. */
+export async function passwordFaults(
+  candidate: Candidate,
+  policy: PasswordPolicy,
+  tools: {
+    readonly breached: BreachedPasswords
+    readonly passwords: Passwords
+    readonly signal?: AbortSignal
+  },
+): Promise<PasswordFault[]> {
+  const { password, names, history } = candidate
+  const characters = [...password].length
+  const lower = password.toLowerCase()
+  const faults: PasswordFault[] = []
+  const refuse = (fault: PasswordFault, when: boolean) => {
+    if (when) faults.push(fault)
+  }
+  refuse('too_short', characters < policy.minLength)
+  refuse('too_long', characters > policy.maxLength)
+  refuse(
+    'needs_letters_digits_and_signs',
+    policy.requireComposition && !composition.every((kind) => kind.test(password)),
+  )
+  refuse(
+    'contains_name',
+    names.some((name) => name.length >= MIN_NAME_CHARACTERS && lower.includes(name.toLowerCase())),
+  )
+  if (faults.length === 0 && policy.checkBreached) {
+    refuse('breached', await tools.breached.has(password))
+  }
+  // The costly question last, and only for a password that would do otherwise.
+  if (faults.length === 0) {
+    for (const former of history.slice(0, policy.history + 1)) {
+      const { matches } = await tools.passwords.verify(former, password, tools.signal)
+      if (matches) return ['used_before']
+    }
+  }
+  return faults
+}

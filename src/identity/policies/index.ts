@@ -1,0 +1,1 @@
+export { listPolicies, type Policy, type PolicyValue, setPolicy } from './policies.ts'

@@ -1,0 +1,76 @@
+/** Security policies: what is demanded of passwords, sessions, factors and keys. Rows, changed while it runs. */
+import { AkashiError } from '../../foundation/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
+
+export type PolicyValue = boolean | number | string | readonly string[]
+
+export interface Policy {
+  /** `category.rule`, e.g. `password.min_length`. */
+  readonly key: string
+  readonly category: string
+  readonly value: PolicyValue
+  readonly defaultValue: PolicyValue
+  readonly valueType: 'boolean' | 'integer' | 'text' | 'text[]'
+  readonly minimum: number | null
+  readonly maximum: number | null
+  readonly allowed: readonly string[] | null
+  readonly unit: string | null
+  readonly description: string
+  /** RFC 3339 */
+  readonly updatedAt: string
+  readonly lastModifiedBy: string | null
+}
+
+export async function listPolicies(database: Database, actor: Actor): Promise<Policy[]> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<Policy>(
+        `select key, category, value, default_value as "defaultValue", value_type as "valueType",
+           minimum::float8, maximum::float8, allowed, unit, description, updated_at as "updatedAt",
+           last_modified_by as "lastModifiedBy"
+         from auth.security_policies order by key`,
+      ),
+    { readOnly: true },
+  )
+  return rows
+}
+
+/**
+ * Changes a policy; without a value it goes back to its default. The change is in the trail and a security
+ * event.
+ *
+ * @throws AkashiError forbidden without auth_config:write, not_found, invalid_input for a value out of range
+ */
+export async function setPolicy(
+  database: Database,
+  actor: Actor,
+  key: string,
+  value?: PolicyValue,
+): Promise<Policy> {
+  const known = (await listPolicies(database, actor)).find((policy) => policy.key === key)
+  if (known === undefined) {
+    throw new AkashiError('not_found', `there is no policy ${key}`)
+  }
+  try {
+    await database.transaction(actor, (session) =>
+      session.query('select auth.set_policy($1, $2)', [key, JSON.stringify(value ?? known.defaultValue)]),
+    )
+  } catch (error) {
+    if (error instanceof AkashiError && error.detail['constraint'] === 'security_policies_value_check') {
+      throw new AkashiError('invalid_input', `the policy ${key} cannot have this value`, {
+        hint: rangeOf(known),
+        cause: error,
+      })
+    }
+    throw error
+  }
+  const changed = (await listPolicies(database, actor)).find((policy) => policy.key === key)
+  return changed ?? known
+}
+
+function rangeOf({ valueType, minimum, maximum, allowed, unit }: Policy): string {
+  if (valueType === 'integer') return `a whole number of ${unit ?? 'units'} from ${minimum} to ${maximum}`
+  if (valueType === 'boolean') return 'true or false'
+  return allowed === null ? 'a text' : `of ${allowed.join(', ')}`
+}

@@ -1,0 +1,72 @@
+/**
+ * May the caller do it? The database answers (`auth.has_permission`): from the roles in force of the user
+ * in the signed context, narrowed to the scopes of an API key. Nothing here decides or remembers an answer.
+ */
+import { AkashiError } from '../../foundation/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
+import { recordEvent } from '../../security/index.ts'
+import type { PermissionName } from './permission.ts'
+
+/** Whether the caller of this transaction has a permission. */
+export async function hasPermission(session: Session, permission: PermissionName): Promise<boolean> {
+  const { rows } = await session.query<{ allowed: boolean }>('select auth.has_permission($1) as allowed', [
+    permission,
+  ])
+  return rows[0]?.allowed === true
+}
+
+/** What the caller of this transaction may do, as `resource:action`. */
+export async function currentPermissions(session: Session): Promise<string[]> {
+  const { rows } = await session.query<{ name: string }>('select auth.current_permissions() as name')
+  return rows.map(({ name }) => name)
+}
+
+/**
+ * Resolves when `actor` has the permission. A refusal is recorded before it is answered: an action of the
+ * trail and a security event.
+ *
+ * @throws AkashiError forbidden; unauthenticated when the actor is nobody
+ */
+export async function requirePermission(
+  database: Database,
+  actor: Actor,
+  permission: PermissionName,
+): Promise<void> {
+  const allowed = await database.transaction(actor, async (session) => {
+    if (await hasPermission(session, permission)) return true
+    await writeDenial(session, actor, permission)
+    return false
+  })
+  if (allowed) return
+  if (actor.userId === undefined && actor.sessionId === undefined) {
+    throw new AkashiError('unauthenticated', 'this needs somebody who is signed in', {
+      hint: 'sign in, or send an API key',
+    })
+  }
+  throw new AkashiError('forbidden', `the permission ${permission} is needed`, {
+    hint: 'ask somebody who may grant roles',
+    detail: { permission },
+  })
+}
+
+/** Records a refusal that was decided elsewhere, such as by a function of the database. */
+export async function recordDenial(
+  database: Database,
+  actor: Actor,
+  permission: PermissionName,
+): Promise<void> {
+  await database.transaction(actor, (session) => writeDenial(session, actor, permission))
+}
+
+async function writeDenial(session: Session, actor: Actor, permission: PermissionName): Promise<void> {
+  await session.query(
+    `select audit.record_action('permission_denied', 'deny', 'permission', $1, 'FAILURE', $2, error_code => 'forbidden')`,
+    [permission, JSON.stringify({ endpoint: actor.apiEndpoint ?? null })],
+  )
+  await recordEvent(session, {
+    event_type: 'permission_denied',
+    resource_type: 'permission',
+    resource_id: permission,
+    action_performed: actor.apiEndpoint ?? null,
+  })
+}

@@ -1,0 +1,77 @@
+/**
+ * Giving and taking roles and permissions. The functions of the database decide (migration 000023): nobody
+ * gives what is above their tier, what they do not have, or anything to themselves. An `owner` database with
+ * an anonymous actor is whoever administers the database, and may do all of it.
+ */
+import type { Actor, Database } from '../../postgres/index.ts'
+import { call } from '../call.ts'
+import type { PermissionName, Tier } from './permission.ts'
+
+export interface RoleGrant {
+  readonly userId: string
+  /** Name of the role. */
+  readonly role: string
+  readonly expiresAt?: Date
+}
+
+/**
+ * Gives a user a role, or changes when it ends. Answers the grant's id.
+ *
+ * @throws AkashiError forbidden, not_found
+ */
+export function grantRole(database: Database, actor: Actor, grant: RoleGrant): Promise<string> {
+  return call(database, actor, 'auth.grant_role($1, $2, $3)', [
+    grant.userId,
+    grant.role,
+    grant.expiresAt ?? null,
+  ])
+}
+
+/**
+ * False when the user did not have the role.
+ *
+ * @throws AkashiError forbidden, not_found, conflict for the last administrator
+ */
+export function revokeRole(
+  database: Database,
+  actor: Actor,
+  grant: { readonly userId: string; readonly role: string },
+): Promise<boolean> {
+  return call(database, actor, 'auth.revoke_role($1, $2)', [grant.userId, grant.role])
+}
+
+/** Answers the new role's id. */
+export function createRole(
+  database: Database,
+  actor: Actor,
+  role: { readonly name: string; readonly tier: Tier; readonly description?: string },
+): Promise<string> {
+  return call(database, actor, 'auth.create_role($1, $2, $3)', [
+    role.name,
+    role.tier,
+    role.description ?? null,
+  ])
+}
+
+/** Deletes a role and every grant of it; false when there was none. */
+export function deleteRole(database: Database, actor: Actor, name: string): Promise<boolean> {
+  return call(database, actor, 'auth.delete_role($1)', [name])
+}
+
+/** Puts a permission into a role. */
+export async function grantPermission(
+  database: Database,
+  actor: Actor,
+  grant: { readonly role: string; readonly permission: PermissionName },
+): Promise<void> {
+  await call(database, actor, 'auth.grant_permission($1, $2)', [grant.role, grant.permission])
+}
+
+/** False when the role did not hold it. */
+export function revokePermission(
+  database: Database,
+  actor: Actor,
+  grant: { readonly role: string; readonly permission: PermissionName },
+): Promise<boolean> {
+  return call(database, actor, 'auth.revoke_permission($1, $2)', [grant.role, grant.permission])
+}

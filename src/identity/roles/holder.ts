@@ -1,0 +1,24 @@
+import { AkashiError } from '../../foundation/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
+
+/**
+ * The id of a user who is named by username or id, for whoever may see them.
+ *
+ * @throws AkashiError not_found
+ */
+export async function userIdOf(database: Database, actor: Actor, nameOrId: string): Promise<string> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<{ id: string }>(
+        'select id from auth.users where username = $1 or id = auth.try_uuid($1) order by username = $1 desc limit 1',
+        [nameOrId],
+      ),
+    { readOnly: true },
+  )
+  const [user] = rows
+  if (user === undefined) {
+    throw new AkashiError('not_found', `there is no user ${nameOrId}`, { hint: 'give a username or an id' })
+  }
+  return user.id
+}

@@ -1,0 +1,82 @@
+/** What roles and permissions there are, and who has which. Row-level security decides what is seen. */
+import type { Actor, Database } from '../../postgres/index.ts'
+import type { Action, Tier } from './permission.ts'
+
+export interface Role {
+  readonly id: string
+  readonly name: string
+  readonly tier: Tier
+  readonly description: string | null
+  /** `resource:action`, sorted. */
+  readonly permissions: readonly string[]
+}
+
+export interface Permission {
+  readonly id: string
+  readonly resource: string
+  readonly action: Action
+  /** The lowest tier of a role that may hold it. */
+  readonly tier: Tier
+  readonly description: string | null
+}
+
+/** One role that somebody has. */
+export interface Grant {
+  readonly role: string
+  readonly tier: Tier
+  readonly assignedBy: string | null
+  /** RFC 3339, as all times here. */
+  readonly assignedAt: string
+  /** Null is for good. */
+  readonly expiresAt: string | null
+  readonly inForce: boolean
+}
+
+const tierOrder = 'auth.tier_rank(r.tier) desc, r.name'
+
+/** Every role with its permissions, the highest tier first. */
+export async function listRoles(database: Database, actor: Actor): Promise<Role[]> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<Role>(
+        `select r.id, r.name, r.tier, r.description,
+           array(select p.resource || ':' || p.action
+                 from auth.role_permissions rp join auth.permissions p on p.id = rp.permission_id
+                 where rp.role_id = r.id order by 1) as permissions
+         from auth.roles r order by ${tierOrder}`,
+      ),
+    { readOnly: true },
+  )
+  return rows
+}
+
+export async function listPermissions(database: Database, actor: Actor): Promise<Permission[]> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<Permission>(
+        `select id, resource, action, tier, description from auth.permissions
+         order by resource, array_position(array['read', 'write', 'delete', 'admin'], action::text)`,
+      ),
+    { readOnly: true },
+  )
+  return rows
+}
+
+/** The roles of one user, also those that have expired. */
+export async function rolesOfUser(database: Database, actor: Actor, userId: string): Promise<Grant[]> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<Grant>(
+        `select r.name as role, r.tier, ur.assigned_by as "assignedBy", ur.assigned_at as "assignedAt",
+           ur.expires_at as "expiresAt", coalesce(ur.expires_at > now(), true) as "inForce"
+         from auth.user_roles ur join auth.roles r on r.id = ur.role_id
+         where ur.user_id = $1 order by ${tierOrder}`,
+        [userId],
+      ),
+    { readOnly: true },
+  )
+  return rows
+}

@@ -1,0 +1,76 @@
+/** Callers that are no person: they have roles and API keys, and no password or session. */
+import type { Actor, Database } from '../../postgres/index.ts'
+import { call } from '../call.ts'
+import type { Tier } from '../roles/index.ts'
+
+export interface ServiceAccount {
+  readonly id: string
+  readonly name: string
+  /** The highest tier of a role that it may have. */
+  readonly tier: Tier
+  readonly description: string | null
+  readonly isActive: boolean
+  /** Names of its roles in force. */
+  readonly roles: readonly string[]
+}
+
+export async function listServiceAccounts(database: Database, actor: Actor): Promise<ServiceAccount[]> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<ServiceAccount>(
+        `select a.id, a.name, a.tier, a.description, a.is_active as "isActive",
+           array(select r.name::text from auth.service_account_roles sr join auth.roles r on r.id = sr.role_id
+                 where sr.service_account_id = a.id and coalesce(sr.expires_at > now(), true) order by 1) as roles
+         from auth.service_accounts a order by a.name`,
+      ),
+    { readOnly: true },
+  )
+  return rows
+}
+
+/** Answers the account's id. Needs api_keys:write, and a tier that the caller has. */
+export async function createServiceAccount(
+  database: Database,
+  actor: Actor,
+  account: { readonly name: string; readonly tier?: Tier; readonly description?: string },
+): Promise<string> {
+  const { name, tier = 'service', description = null } = account
+  return await call(database, actor, 'auth.create_service_account($1, $2, $3)', [name, tier, description])
+}
+
+/** An account that is not active may do nothing, at once, with any of its keys. */
+export async function setServiceAccountActive(
+  database: Database,
+  actor: Actor,
+  name: string,
+  active: boolean,
+): Promise<void> {
+  await database.transaction(actor, (session) =>
+    session.query('select auth.set_service_account_active($1, $2)', [name, active]),
+  )
+}
+
+/** Gives an account a role; the rules of `grantRole` hold, and the role is of the account's tier or below it. */
+export async function grantServiceRole(
+  database: Database,
+  actor: Actor,
+  grant: { readonly account: string; readonly role: string; readonly expiresAt?: Date },
+): Promise<void> {
+  await database.transaction(actor, (session) =>
+    session.query('select auth.grant_service_role($1, $2, $3)', [
+      grant.account,
+      grant.role,
+      grant.expiresAt ?? null,
+    ]),
+  )
+}
+
+/** False when the account did not have the role. */
+export async function revokeServiceRole(
+  database: Database,
+  actor: Actor,
+  grant: { readonly account: string; readonly role: string },
+): Promise<boolean> {
+  return await call(database, actor, 'auth.revoke_service_role($1, $2)', [grant.account, grant.role])
+}

@@ -1,0 +1,8 @@
+export {
+  createServiceAccount,
+  grantServiceRole,
+  listServiceAccounts,
+  revokeServiceRole,
+  type ServiceAccount,
+  setServiceAccountActive,
+} from './accounts.ts'

@@ -1,0 +1,12 @@
+export { openSealer, type Sealer } from './sealed.ts'
+export {
+  type AuthenticatedSession,
+  authenticateSession,
+  beginSession,
+  listSessions,
+  type NewSession,
+  renewSession,
+  revokeSession,
+  revokeSessions,
+  type SessionInfo,
+} from './session.ts'

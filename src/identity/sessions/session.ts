@@ -1,0 +1,184 @@
+/** Sessions in PostgreSQL: what is revoked there is refused by every server at its next request. */
+import { randomUUID } from 'node:crypto'
+import { AkashiError } from '../../foundation/index.ts'
+import { type Actor, anonymous, type Database, type Session } from '../../postgres/index.ts'
+import { newSessionToken, sessionTokenHash } from './token.ts'
+
+/** A session as its owner sees it. Times are RFC 3339. */
+export interface SessionInfo {
+  readonly id: string
+  readonly deviceType: string | null
+  readonly userAgent: string | null
+  readonly ipAddress: string | null
+  readonly status: 'online' | 'away' | 'offline'
+  readonly createdAt: string
+  readonly lastActivity: string
+  readonly expiresAt: string
+  /** How the user showed who they are, by the names of RFC 8176. */
+  readonly methods: readonly string[]
+  readonly secondFactor: boolean
+}
+
+/** Who a presented token stands for. */
+export interface AuthenticatedSession {
+  readonly sessionId: string
+  readonly userId: string
+  readonly tenantId: string | null
+  /** The password must be changed before anything else. */
+  readonly mustChangePassword: boolean
+  /** A role of the user asks for a second factor, and none was shown. */
+  readonly needsFactor: boolean
+  readonly secondFactor: boolean
+  readonly authenticatedAt: Date
+  readonly expiresAt: Date
+}
+
+export interface NewSession {
+  readonly token: string
+  readonly sessionId: string
+  readonly expiresAt: Date
+}
+
+/** Who a token stands for now; null when it is none, has ended or was revoked. One read of the database. */
+export async function authenticateSession(
+  accounts: Database,
+  token: string,
+): Promise<AuthenticatedSession | null> {
+  const hash = sessionTokenHash(token)
+  if (hash === null) return null
+  const { rows } = await accounts.transaction(anonymous, (session) =>
+    session.query<{
+      session_id: string
+      user_id: string
+      tenant_id: string | null
+      must_change: boolean
+      needs_factor: boolean
+      second_factor: boolean
+      authenticated_at: string
+      expires_at: string
+    }>('select * from auth.authenticate_session($1)', [hash]),
+  )
+  const [row] = rows
+  if (row === undefined) return null
+  return {
+    sessionId: row.session_id,
+    userId: row.user_id,
+    tenantId: row.tenant_id,
+    mustChangePassword: row.must_change,
+    needsFactor: row.needs_factor,
+    secondFactor: row.second_factor,
+    authenticatedAt: new Date(row.authenticated_at),
+    expiresAt: new Date(row.expires_at),
+  }
+}
+
+/** Begins a session for the actor's user, always under a new token, and ends the oldest beyond what policy allows. */
+export async function beginSession(
+  session: Session,
+  actor: Actor & { readonly userId: string },
+  how: { readonly methods: readonly string[]; readonly secondFactor: boolean },
+): Promise<NewSession> {
+  const { token, hash } = newSessionToken()
+  const sessionId = randomUUID()
+  const { rows } = await session.query<{ expires_at: string }>(
+    `insert into auth.user_sessions (id, user_id, session_token_hash, device_type, user_agent, ip_address, expires_at,
+       security_validated, authentication_methods)
+     values ($1, $2, $3, $4, $5, $6,
+       now() + make_interval(hours => (auth.policy('session.absolute_hours'))::integer), $7, $8)
+     returning expires_at`,
+    [
+      sessionId,
+      actor.userId,
+      hash,
+      deviceType(actor.userAgent),
+      actor.userAgent ?? null,
+      actor.clientIp ?? null,
+      how.secondFactor,
+      how.methods,
+    ],
+  )
+  await session.query(
+    `update auth.user_sessions set revoked_at = now(), status = 'offline' where id in (
+       select id from auth.user_sessions where user_id = $1 and revoked_at is null and expires_at > now() and id <> $2
+       order by last_activity desc offset (auth.policy('session.max_per_user'))::integer - 1)`,
+    [actor.userId, sessionId],
+  )
+  return { token, sessionId, expiresAt: new Date(rows[0]?.expires_at ?? Number.NaN) }
+}
+
+/** Gives the actor's session a new token after credentials were shown again; the old token ends. */
+export async function renewSession(
+  session: Session,
+  how: { readonly methods: readonly string[]; readonly secondFactor: boolean },
+): Promise<string> {
+  const { token, hash } = newSessionToken()
+  const { rows } = await session.query<{ renewed: boolean }>(
+    'select auth.renew_session($1, $2, $3) as renewed',
+    [hash, how.methods, how.secondFactor],
+  )
+  if (rows[0]?.renewed !== true) throw new AkashiError('unauthenticated', 'the session has ended')
+  return token
+}
+
+/** The living sessions of a user, the one used last first. */
+export async function listSessions(session: Session, userId: string): Promise<SessionInfo[]> {
+  const { rows } = await session.query<{
+    id: string
+    device_type: string | null
+    user_agent: string | null
+    ip_address: string | null
+    status: SessionInfo['status']
+    created_at: string
+    last_activity: string
+    expires_at: string
+    authentication_methods: string[]
+    security_validated: boolean
+  }>(
+    `select id, device_type, user_agent, host(ip_address) as ip_address, status, created_at, last_activity,
+       least(expires_at, last_activity + make_interval(mins => (auth.policy('session.idle_minutes'))::integer)) as expires_at,
+       authentication_methods, security_validated
+     from auth.user_sessions
+     where user_id = $1 and revoked_at is null and expires_at > now()
+       and last_activity > now() - make_interval(mins => (auth.policy('session.idle_minutes'))::integer)
+     order by last_activity desc, id`,
+    [userId],
+  )
+  return rows.map((row) => ({
+    id: row.id,
+    deviceType: row.device_type,
+    userAgent: row.user_agent,
+    ipAddress: row.ip_address,
+    status: row.status,
+    createdAt: row.created_at,
+    lastActivity: row.last_activity,
+    expiresAt: row.expires_at,
+    methods: row.authentication_methods,
+    secondFactor: row.security_validated,
+  }))
+}
+
+/** Ends one session of a user; `not_found` when they have no such session that lives. */
+export async function revokeSession(session: Session, userId: string, sessionId: string): Promise<void> {
+  const { rowCount } = await session.query(
+    `update auth.user_sessions set revoked_at = now(), status = 'offline'
+     where id = $1 and user_id = $2 and revoked_at is null`,
+    [sessionId, userId],
+  )
+  if (rowCount === 0) throw new AkashiError('not_found', 'there is no such session')
+}
+
+/** Ends all sessions of a user, but for `kept`; answers how many. Needs the rights of the accounts' role. */
+export async function revokeSessions(session: Session, userId: string, kept?: string): Promise<number> {
+  const { rows } = await session.query<{ ended: number }>('select auth.revoke_sessions($1, $2) as ended', [
+    userId,
+    kept ?? null,
+  ])
+  return rows[0]?.ended ?? 0
+}
+
+function deviceType(userAgent: string | undefined): string {
+  if (userAgent === undefined) return 'other'
+  if (/ipad|tablet/i.test(userAgent)) return 'tablet'
+  if (/mobile|android|iphone/i.test(userAgent)) return 'mobile'
+  return userAgent.startsWith('Mozilla/') ? 'desktop' : 'other'
+}

@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto'
+import { AkashiError } from '../../foundation/index.ts'
+import type { PersonVault } from '../../keys/index.ts'
+import type { Session } from '../../postgres/index.ts'
+import { sealEmail, sealSubject } from './personal.ts'
+import { LOCAL_ISSUER, type NewUser, newUserSchema, parseUser } from './user.ts'
+
+/**
+ * Makes a user, with the role that policy gives to everybody, and answers the id. The person's key is made
+ * first, so a failed insert may leave a key that nothing was ever encrypted with.
+ *
+ * @throws AkashiError invalid_input; forbidden unless the caller has users:write or the session is the
+ *   worker's, which signs people in; already_exists when the username, the subject or the e-mail address
+ *   of the issuer is taken
+ */
+export async function createUser(session: Session, vault: PersonVault, input: NewUser): Promise<string> {
+  const user = parseUser(newUserSchema, input)
+  const id = randomUUID()
+  if (user.subject === undefined && user.issuer !== LOCAL_ISSUER) {
+    throw new AkashiError('invalid_input', 'a user of an identity provider needs the subject it is known by')
+  }
+  const subject = await sealSubject(vault, id, user.subject ?? id)
+  const email = await sealEmail(vault, id, user.email)
+  await session.query(
+    'select auth.create_user($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
+    [
+      id,
+      user.issuer,
+      subject.subject_encrypted,
+      subject.subject_index,
+      user.username,
+      user.displayName,
+      email.email_encrypted,
+      email.email_index,
+      email.email_masked,
+      user.avatarUrl,
+      user.status,
+      user.classification,
+      user.tenantId,
+      user.complianceTags,
+    ],
+  )
+  return id
+}

@@ -1,0 +1,73 @@
+import { AkashiError } from '../../foundation/index.ts'
+import type { PersonVault } from '../../keys/index.ts'
+import type { Session } from '../../postgres/index.ts'
+import { emailIndex, openRow, subjectIndex, type UserRow, userColumns } from './personal.ts'
+import { LOCAL_ISSUER, type User } from './user.ts'
+
+const uuidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** null when there is none, or when the session may not see them. */
+export function readUser(session: Session, vault: PersonVault, id: string): Promise<User | null> {
+  return one(session, vault, 'id = $1', [id])
+}
+
+/** S3's query pattern “user by keycloak_sub”; of any state. */
+export async function findUserByIdentity(
+  session: Session,
+  vault: PersonVault,
+  issuer: string,
+  subject: string,
+): Promise<User | null> {
+  return await one(session, vault, 'issuer = $1 and subject_index = $2', [
+    issuer,
+    await subjectIndex(vault, subject),
+  ])
+}
+
+/** A local account by what its owner types; of any state. An address wins over a username that looks like one. */
+export async function findUserByLogin(
+  session: Session,
+  vault: PersonVault,
+  usernameOrEmail: string,
+): Promise<User | null> {
+  return await one(
+    session,
+    vault,
+    'issuer = $1 and (username = $2 or email_index = $3) order by email_index = $3 desc limit 1',
+    [LOCAL_ISSUER, usernameOrEmail, await emailIndex(vault, usernameOrEmail)],
+  )
+}
+
+async function one(
+  session: Session,
+  vault: PersonVault,
+  condition: string,
+  values: readonly unknown[],
+): Promise<User | null> {
+  const { rows } = await session.query<UserRow>(
+    `select ${userColumns} from auth.users where ${condition}`,
+    values,
+  )
+  return rows[0] === undefined ? null : await openRow(vault, rows[0])
+}
+
+/**
+ * The id of whom an administrator names by id, username or e-mail; of any state and issuer. An erased person
+ * is found by id only, also when the account is gone.
+ *
+ * @throws AkashiError not_found; conflict when several users have the e-mail
+ */
+export async function resolveUserId(session: Session, vault: PersonVault, named: string): Promise<string> {
+  if (uuidPattern.test(named)) return named.toLowerCase()
+  const { rows } = await session.query<{ id: string }>(
+    `select id from auth.users where username = $1
+     union all select id from auth.users where email_index = $2 and not exists (select from auth.users where username = $1)`,
+    [named, await emailIndex(vault, named)],
+  )
+  const [found, another] = rows
+  if (found === undefined) throw new AkashiError('not_found', 'there is no such user')
+  if (another === undefined) return found.id
+  throw new AkashiError('conflict', 'users of several issuers have this e-mail', {
+    hint: 'name the user by username or id',
+  })
+}

@@ -1,0 +1,60 @@
+import { AkashiError } from '../../foundation/index.ts'
+import type { PersonVault } from '../../keys/index.ts'
+import type { Session } from '../../postgres/index.ts'
+import { openRow, type UserRow, userColumns } from './personal.ts'
+import type { AccountStatus, User } from './user.ts'
+
+/** Rows of a page, at most. */
+export const USERS_PAGE_LIMIT = 200
+const DEFAULT_LIMIT = 50
+
+export interface UserFilter {
+  readonly status?: AccountStatus | undefined
+  readonly issuer?: string | undefined
+  readonly tenantId?: string | undefined
+  /** Beginning of the username. Personal columns are encrypted: an address is looked up whole. */
+  readonly usernamePrefix?: string | undefined
+  readonly limit?: number | undefined
+  /** `next` of the page before. */
+  readonly cursor?: string | undefined
+}
+
+export interface UserPage {
+  readonly users: readonly User[]
+  /** null when this is the last page. */
+  readonly next: string | null
+}
+
+/** Users by username. */
+export async function listUsers(
+  session: Session,
+  vault: PersonVault,
+  filter: UserFilter = {},
+): Promise<UserPage> {
+  const limit = filter.limit ?? DEFAULT_LIMIT
+  if (!Number.isInteger(limit) || limit < 1 || limit > USERS_PAGE_LIMIT) {
+    throw new AkashiError('invalid_input', `a page has 1 to ${USERS_PAGE_LIMIT} users`)
+  }
+  const after = filter.cursor === undefined ? null : Buffer.from(filter.cursor, 'base64url').toString('utf8')
+  const { rows } = await session.query<UserRow>(
+    `select ${userColumns} from auth.users
+     where ($1::text is null or username > $1) and ($2::text is null or account_status = $2)
+       and ($3::text is null or issuer = $3) and ($4::text is null or tenant_id = $4)
+       and ($5::text is null or starts_with(username, $5))
+     order by username limit $6`,
+    [
+      after,
+      filter.status ?? null,
+      filter.issuer ?? null,
+      filter.tenantId ?? null,
+      filter.usernamePrefix ?? null,
+      limit + 1,
+    ],
+  )
+  const page = rows.slice(0, limit)
+  const last = page.at(-1)
+  return {
+    users: await Promise.all(page.map((row) => openRow(vault, row))),
+    next: rows.length > limit && last !== undefined ? Buffer.from(last.username).toString('base64url') : null,
+  }
+}

@@ -1,0 +1,56 @@
+import type { PersonVault } from '../../keys/index.ts'
+import type { Session } from '../../postgres/index.ts'
+import { sealEmail } from './personal.ts'
+import {
+  type AccountStatus,
+  type Classification,
+  parseUser,
+  type UserChange,
+  userChangeSchema,
+} from './user.ts'
+
+/**
+ * Names are changed by the user themselves or with users:write; their own e-mail only in a session of the
+ * worker's login, whose caller has verified it.
+ *
+ * @throws AkashiError invalid_input, forbidden, already_exists; not_found also when the person was erased
+ */
+export async function updateUser(
+  session: Session,
+  vault: PersonVault,
+  id: string,
+  change: UserChange,
+): Promise<void> {
+  const { username, displayName, email, avatarUrl } = parseUser(userChangeSchema, change)
+  const names = {
+    ...(username === undefined ? {} : { username }),
+    ...(displayName === undefined ? {} : { display_name: displayName }),
+    ...(avatarUrl === undefined ? {} : { avatar_url: avatarUrl }),
+  }
+  const sealed = email === undefined ? undefined : await sealEmail(vault, id, email)
+  await session.query('select auth.change_user($1, $2, $3, $4, $5)', [
+    id,
+    names,
+    sealed?.email_encrypted ?? null,
+    sealed?.email_index ?? null,
+    sealed?.email_masked ?? null,
+  ])
+}
+
+/** With users:write, of somebody of no higher tier. Erasing a person is `eraseUser`: it cannot be taken back. */
+export async function setAccountStatus(
+  session: Session,
+  id: string,
+  status: Exclude<AccountStatus, 'deleted'>,
+): Promise<void> {
+  await session.query('select auth.set_account_status($1, $2)', [id, status])
+}
+
+/** With users:admin, of somebody of no higher tier; nobody's own. */
+export async function setClassification(
+  session: Session,
+  id: string,
+  classification: Classification,
+): Promise<void> {
+  await session.query('select auth.set_classification($1, $2)', [id, classification])
+}

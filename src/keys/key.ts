@@ -1,0 +1,26 @@
+/** What a key is. */
+import type { KeyInfo, KeyPurpose } from './types.ts'
+
+/** Ed25519 seeds, HMAC-SHA-256 keys and AES-256 keys are all of this length. */
+export const SECRET_BYTES = 32
+
+export const algorithmOf = {
+  checkpoint: 'ed25519',
+  context: 'hmac-sha256',
+  wrapping: 'aes-256-gcm',
+  person: 'aes-256-gcm',
+  'blind-index': 'hmac-sha256',
+  report: 'ed25519',
+  witness: 'ed25519',
+  backup: 'x25519',
+} as const satisfies Record<KeyPurpose, KeyInfo['algorithm']>
+
+export const ID =
+  /^(checkpoint|context|wrapping|person|blind-index|report|witness|backup)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+export function isKeyId(id: string): boolean {
+  return ID.test(id)
+}
+
+/** A key never changes after it was made; whether it is active is told by its slot. */
+export type Key = Omit<KeyInfo, 'state'> & { readonly secret: Buffer }

@@ -1,0 +1,124 @@
+/**
+ * The file of one person: the key, or that it was destroyed. A person has one key ever: its id and place
+ * follow from the person, so that a destroyed one cannot be made again by mistake.
+ */
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { AkashiError } from '../foundation/index.ts'
+import { type Key, SECRET_BYTES } from './key.ts'
+import { damagedKey } from './key-file.ts'
+import { unwrapSecret, wrapSecret } from './secret-wrapping.ts'
+
+const MAX_SUBJECT_BYTES = 255
+const PREFIX = 'person-'
+const UUID_BYTES = 16
+
+export function isPersonKeyId(id: string): boolean {
+  return id.startsWith(PREFIX)
+}
+
+/** `person-` and a UUID version 8: the first bits of a digest of who it is. */
+export function personKeyId(subject: string | undefined): string {
+  if (subject === undefined || subject === '' || Buffer.byteLength(subject) > MAX_SUBJECT_BYTES) {
+    throw new AkashiError('invalid_input', 'a person key belongs to one person', {
+      hint: `name the person in 1 to ${MAX_SUBJECT_BYTES} bytes; a person's key is destroyed, never rotated`,
+    })
+  }
+  const bytes = createHash('sha256')
+    .update(`akashi person key 1\n${subject}`)
+    .digest()
+    .subarray(0, UUID_BYTES)
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  const hex = bytes.toString('hex')
+  return `${PREFIX}${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+/** 256 folders: 100,000 persons are 400 files in each. */
+export function shardOf(id: string): string {
+  return id.slice(PREFIX.length, PREFIX.length + 2)
+}
+
+const keyFile = z.strictObject({
+  version: z.literal(1),
+  id: z.string(),
+  subject: z.string(),
+  createdAt: z.iso.datetime(),
+  wrappedBy: z.string(),
+  secret: z.base64(),
+})
+const destroyedFile = z.strictObject({
+  version: z.literal(1),
+  id: z.string(),
+  destroyedAt: z.iso.datetime(),
+})
+const personFile = z.union([keyFile, destroyedFile])
+
+export type PersonFile = WrappedPersonKey | { readonly kind: 'destroyed'; readonly destroyedAt: Date }
+
+export interface WrappedPersonKey {
+  readonly kind: 'key'
+  readonly id: string
+  readonly subject: string
+  readonly createdAt: Date
+  /** Id of the wrapping key. */
+  readonly wrappedBy: string
+  readonly wrapped: Buffer
+}
+
+/** `integrity` when the file is not that of its name. */
+export function parsePersonFile(id: string, text: string): PersonFile {
+  const parsed = personFile.safeParse(jsonOrNull(text))
+  if (!parsed.success || parsed.data.id !== id) throw damagedKey(id)
+  const file = parsed.data
+  if ('destroyedAt' in file) return { kind: 'destroyed', destroyedAt: new Date(file.destroyedAt) }
+  const { subject, wrappedBy } = file
+  return {
+    kind: 'key',
+    id,
+    subject,
+    createdAt: new Date(file.createdAt),
+    wrappedBy,
+    wrapped: Buffer.from(file.secret, 'base64'),
+  }
+}
+
+type PersonFacts = Pick<WrappedPersonKey, 'id' | 'subject' | 'createdAt'>
+
+export function encodePersonKey(person: PersonFacts, secret: Uint8Array, wrapping: Key): string {
+  const { id, subject } = person
+  const stored = wrapSecret(wrapping.secret, secret, associated(person, wrapping.id)).toString('base64')
+  const createdAt = person.createdAt.toISOString()
+  return line({ version: 1, id, subject, createdAt, wrappedBy: wrapping.id, secret: stored })
+}
+
+export function encodeDestroyed(id: string, at: Date): string {
+  return line({ version: 1, id, destroyedAt: at.toISOString() })
+}
+
+/** `integrity` when the file was changed, or holds the key of another person. */
+export function unwrapPersonKey(file: WrappedPersonKey, wrapping: Key): Buffer {
+  try {
+    const secret = unwrapSecret(wrapping.secret, file.wrapped, associated(file, wrapping.id))
+    if (secret.length === SECRET_BYTES && personKeyId(file.subject) === file.id) return secret
+  } catch {
+    // Authentication failed: told below, without a cause that says nothing more.
+  }
+  throw damagedKey(file.id)
+}
+
+function associated({ id, subject, createdAt }: PersonFacts, wrappedBy: string): Buffer {
+  return Buffer.from(JSON.stringify(['akashi person key 1', id, subject, createdAt.toISOString(), wrappedBy]))
+}
+
+function line(value: object): string {
+  return `${JSON.stringify(value)}\n`
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}

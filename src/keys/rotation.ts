@@ -1,0 +1,98 @@
+/**
+ * Rotation of the wrapping key while everything goes on: a new one wraps from now on, then every person's
+ * key is wrapped anew, a batch at a time. The old one is retired and stays, since a copy of the folder may
+ * still need it.
+ *
+ * `rotation.json` says that a rotation is under way. A run that was killed is gone on with by the next one,
+ * which finds what is left by looking: a key names what wraps it.
+ */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { AkashiError } from '../foundation/index.ts'
+import { damagedKeyring } from './keyring-file.ts'
+import type { PersonKeys } from './person-keys.ts'
+import { readPrivateFile, writeIfAbsent } from './private-files.ts'
+import type { ServiceKeys } from './service-keys.ts'
+import type { PersonKeyCounts, RotationOptions, RotationResult } from './types.ts'
+
+/** Keys that are wrapped under one hold of the lock: an erasure waits for no more. */
+const BATCH_KEYS = 32
+const MARK = 'rotation.json'
+
+const mark = z.strictObject({ version: z.literal(1), to: z.string() })
+
+export async function rotateWrapping(
+  root: string,
+  own: ServiceKeys,
+  persons: PersonKeys,
+  { signal, onProgress }: RotationOptions,
+): Promise<RotationResult> {
+  const path = join(root, MARK)
+  const resumed = await readMark(path)
+  const to = resumed ?? (await own.rotate('wrapping')).id
+  if (resumed === null)
+    await writeIfAbsent(join(root, 'temp'), path, `${JSON.stringify({ version: 1, to })}\n`)
+  let keys = 0
+  let rewrapped = 0
+  // A key that was made while the first pass went on may have the old wrapping: until a pass finds none.
+  for (let found = -1; found !== 0; ) {
+    const ids = await allIds(persons)
+    keys = ids.length
+    found = 0
+    for (let at = 0; at < ids.length; at += BATCH_KEYS) {
+      throwIfAborted(signal)
+      const wrapping = await own.ensure('wrapping')
+      const batch = ids.slice(at, at + BATCH_KEYS)
+      const done = await persons.rewrap(batch, wrapping)
+      found += done
+      rewrapped += done
+      onProgress?.({ done: at + batch.length, total: ids.length })
+    }
+  }
+  await rm(path, { force: true })
+  return { keyId: to, resumed: resumed !== null, keys, rewrapped }
+}
+
+export async function countPersonKeys(
+  root: string,
+  persons: PersonKeys,
+  { signal }: Pick<RotationOptions, 'signal'>,
+): Promise<PersonKeyCounts> {
+  const wrappedBy = new Map<string, number>()
+  let keys = 0
+  let destroyed = 0
+  for await (const { file } of persons.all()) {
+    throwIfAborted(signal)
+    if (file.kind === 'destroyed') destroyed += 1
+    else {
+      keys += 1
+      wrappedBy.set(file.wrappedBy, (wrappedBy.get(file.wrappedBy) ?? 0) + 1)
+    }
+  }
+  return { keys, destroyed, wrappedBy, rotating: (await readMark(join(root, MARK))) !== null }
+}
+
+async function allIds(persons: PersonKeys): Promise<readonly string[]> {
+  const ids: string[] = []
+  for await (const shard of persons.shards()) ids.push(...shard)
+  return ids
+}
+
+/** The id of the wrapping key of the rotation under way; null when there is none. */
+async function readMark(path: string): Promise<string | null> {
+  const text = await readPrivateFile(path)
+  if (text === null) return null
+  try {
+    return mark.parse(JSON.parse(text)).to
+  } catch (cause) {
+    throw damagedKeyring(cause)
+  }
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return
+  throw new AkashiError('cancelled', 'the rotation was stopped', {
+    hint: 'run it again: it goes on where it stopped',
+  })
+}

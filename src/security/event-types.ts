@@ -1,0 +1,61 @@
+/**
+ * Every type of event that Akashi itself makes: its category, how urgent it is unless the caller says
+ * otherwise, and its class in the Open Cybersecurity Schema Framework (schema.ocsf.io 1.x).
+ */
+import type { EventCategory, EventResult, Severity } from './event.ts'
+
+/** Classes of OCSF 1.x that Akashi's own events belong to. */
+export const OCSF = {
+  detectionFinding: 2004,
+  accountChange: 3001,
+  authentication: 3002,
+  entityManagement: 3004,
+  userAccess: 3005,
+  apiActivity: 6003,
+} as const
+
+export interface EventTypeFacts {
+  readonly category: EventCategory
+  readonly severity: Severity
+  readonly ocsf: (typeof OCSF)[keyof typeof OCSF]
+  readonly result: EventResult
+}
+
+export const akashiEventTypes = {
+  authentication_success: facts('authentication', 'info', OCSF.authentication, 'success'),
+  authentication_failure: facts('authentication', 'low', OCSF.authentication, 'failure'),
+  account_locked: facts('authentication', 'medium', OCSF.accountChange, 'success'),
+  session_revoked: facts('authentication', 'info', OCSF.authentication, 'success'),
+  password_changed: facts('authentication', 'info', OCSF.accountChange, 'success'),
+  mfa_enrolled: facts('authentication', 'info', OCSF.accountChange, 'success'),
+  mfa_removed: facts('authentication', 'medium', OCSF.accountChange, 'success'),
+  api_key_misuse: facts('authentication', 'medium', OCSF.detectionFinding, 'failure'),
+  role_granted: facts('authorization', 'medium', OCSF.userAccess, 'success'),
+  role_revoked: facts('authorization', 'low', OCSF.userAccess, 'success'),
+  permission_denied: facts('authorization', 'medium', OCSF.apiActivity, 'failure'),
+  key_shredded: facts('configuration', 'high', OCSF.entityManagement, 'success'),
+  /** Written by the trigger on auth.users (S1 4.1). */
+  data_modification: facts('configuration', 'medium', OCSF.accountChange, 'success'),
+  /** Written by audit.alert_audit_log_tampering() (S5). */
+  audit_log_tampering: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
+  /** A file that somebody uploaded and ClamAV refused. */
+  malware_detected: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
+  /** Findings of S1's detectors. */
+  brute_force_detected: facts('authentication', 'high', OCSF.detectionFinding, 'failure'),
+  unusual_access_pattern: facts('data_access', 'medium', OCSF.detectionFinding, 'failure'),
+} as const satisfies Record<string, EventTypeFacts>
+
+export type AkashiEventType = keyof typeof akashiEventTypes
+
+export function isAkashiEventType(type: string): type is AkashiEventType {
+  return Object.hasOwn(akashiEventTypes, type)
+}
+
+function facts(
+  category: EventCategory,
+  severity: Severity,
+  ocsf: EventTypeFacts['ocsf'],
+  result: EventResult,
+): EventTypeFacts {
+  return { category, severity, ocsf, result }
+}

@@ -1,0 +1,81 @@
+/** What is done about an event: kept beside it, with every change in the audit trail. */
+import { z } from 'zod'
+import { AkashiError, parseQuery } from '../foundation/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
+
+/** S1 3.7. An event that nobody has touched is open. */
+export const remediationStates = ['open', 'in_progress', 'resolved', 'suppressed'] as const
+export type RemediationState = (typeof remediationStates)[number]
+
+const NOTES_CHARACTERS = 8_192
+
+/** What is left out stays as it is; null removes. */
+export const remediationChange = z
+  .strictObject({
+    status: z.enum(remediationStates).optional(),
+    notes: z
+      .string()
+      .max(NOTES_CHARACTERS, `is over ${NOTES_CHARACTERS} characters`)
+      .refine(
+        (notes) => notes.isWellFormed() && !notes.includes('\0'),
+        'holds a character that no text holds',
+      )
+      .nullable()
+      .optional(),
+    /** `auth.users.id` */
+    assignee: z.guid('is no uuid').nullable().optional(),
+  })
+  .refine((change) => Object.keys(change).length > 0, 'says nothing: give status, notes or assignee')
+
+export type RemediationChange = z.input<typeof remediationChange>
+
+export interface Remediation {
+  readonly eventId: string
+  readonly status: RemediationState
+  readonly notes: string | null
+  readonly assignee: string | null
+  readonly resolvedAt: string | null
+  readonly updatedAt: string
+}
+
+const changeable = [
+  ['status', 'remediation_status'],
+  ['notes', 'remediation_notes'],
+  ['assignee', 'assignee'],
+] as const
+
+/**
+ * Changes what is known of an event's remediation, from the actor of the context.
+ *
+ * @throws AkashiError not_found when there is no such event, invalid_input naming every mistake
+ */
+export async function remediate(
+  database: Database,
+  actor: Actor,
+  eventId: string,
+  change: RemediationChange,
+): Promise<Remediation> {
+  const id = parseQuery(z.guid('is no uuid'), eventId)
+  const wanted = parseQuery(remediationChange, change)
+  const given = changeable.filter(([key]) => wanted[key] !== undefined)
+  const columns = given.map(([, column]) => column)
+  return await database.transaction(actor, async (session) => {
+    const { rows } = await session.query<Remediation>(
+      // An event that has left for the archive keeps its remediation.
+      `insert into security.remediations as r (event_id, event_created_at, ${columns.join(', ')})
+       select found.id, found.created_at, ${given.map((_, at) => `$${at + 2}`).join(', ')} from (
+         select id, created_at from security.security_events where id = $1
+         union
+         select event_id, event_created_at from security.remediations where event_id = $1
+       ) found
+       on conflict (event_id, event_created_at) do update
+         set ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}
+       returning r.event_id as "eventId", r.remediation_status as status, r.remediation_notes as notes, r.assignee,
+         r.resolved_at as "resolvedAt", r.updated_at as "updatedAt"`,
+      [id, ...given.map(([key]) => wanted[key])],
+    )
+    const [row] = rows
+    if (row === undefined) throw new AkashiError('not_found', `there is no event ${id}`)
+    return row
+  })
+}

@@ -1,0 +1,129 @@
+/** What may be asked of the events, checked in one place with every mistake reported at once. */
+import { z } from 'zod'
+import { eventCategories, eventResults, severities } from '../event.ts'
+import { remediationStates } from '../remediation.ts'
+
+/** Rows of one page unless the caller says otherwise, and at most. */
+const DEFAULT_PAGE_ROWS = 50
+const MAX_PAGE_ROWS = 500
+/** Longest value that is compared, in characters. */
+const MAX_VALUE_LENGTH = 1_000
+/** Longest text that is looked for, in characters. */
+const MAX_TEXT_LENGTH = 200
+
+/** PostgreSQL holds neither U+0000 nor half of a surrogate pair. */
+const storable = (value: string): boolean => value.isWellFormed() && !value.includes('\u0000')
+
+const value = z
+  .string()
+  .min(1, 'is empty')
+  .max(MAX_VALUE_LENGTH, `is over ${MAX_VALUE_LENGTH} characters`)
+  .refine(storable, 'holds a character that no value holds')
+
+const uuid = z.guid('is no uuid')
+export const time = z.iso.datetime({ offset: true, error: 'is no ISO 8601 time with an offset' })
+
+/** An address, or all of a network: `2001:db8::/32`. */
+const address = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'is neither an address nor a network')
+
+/** What every question about events can be narrowed by. */
+export const eventConditions = {
+  /** Events at or after. */
+  from: time.optional(),
+  /** Events before. */
+  to: time.optional(),
+  type: value.optional(),
+  category: z.enum(eventCategories).optional(),
+  severity: z.enum(severities).optional(),
+  /** This severity and every more urgent one. */
+  minSeverity: z.enum(severities).optional(),
+  service: value.optional(),
+  result: z.enum(eventResults).optional(),
+  userId: uuid.optional(),
+  userName: value.optional(),
+  externalUserId: value.optional(),
+  sessionId: uuid.optional(),
+  address: address.optional(),
+  resourceType: value.optional(),
+  resourceId: value.optional(),
+  tenantId: value.optional(),
+  clientId: value.optional(),
+  requestId: value.optional(),
+  traceId: value.optional(),
+  status: z.enum(remediationStates).optional(),
+  assignee: uuid.optional(),
+}
+
+const conditions = z.strictObject(eventConditions)
+export type EventConditions = z.output<typeof conditions>
+
+export const eventFilter = z
+  .strictObject({
+    ...eventConditions,
+    /** Looked for in the description and the details, without regard to case. */
+    text: value.max(MAX_TEXT_LENGTH, `is over ${MAX_TEXT_LENGTH} characters`).optional(),
+    cursor: z.string().optional(),
+    limit: z
+      .int('is no whole number')
+      .min(1, 'is below 1')
+      .max(MAX_PAGE_ROWS, `is over ${MAX_PAGE_ROWS}`)
+      .default(DEFAULT_PAGE_ROWS),
+  })
+  .check(
+    z.refine(({ text, from }) => text === undefined || from !== undefined, {
+      path: ['text'],
+      error: 'needs a time range (from) beside it',
+    }),
+    z.refine(inOrder, { path: ['to'], error: 'is not after from' }),
+  )
+
+/** See {@link eventFilter}; whatever is left out does not narrow the search. */
+export type EventFilter = z.input<typeof eventFilter>
+
+export function inOrder(filter: {
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+}): boolean {
+  const { from, to } = filter
+  return from === undefined || to === undefined || Date.parse(from) < Date.parse(to)
+}
+
+const equalities: readonly (readonly [key: keyof EventConditions, column: string])[] = [
+  ['type', 'event_type'],
+  ['category', 'event_category'],
+  ['severity', 'severity'],
+  ['service', 'source_service'],
+  ['result', 'result'],
+  ['userId', 'user_id'],
+  ['userName', 'user_name'],
+  ['externalUserId', 'external_user_id'],
+  ['sessionId', 'session_id'],
+  ['resourceType', 'resource_type'],
+  ['resourceId', 'resource_id'],
+  ['tenantId', 'tenant_id'],
+  ['clientId', 'client_id'],
+  ['requestId', 'request_id'],
+  ['traceId', 'trace_id'],
+  ['status', 'remediation_status'],
+  ['assignee', 'assignee'],
+]
+
+/** SQL conditions over `security.v_security_events e`, each value handed to `parameter`. */
+export function conditionsOf(filter: EventConditions, parameter: (value: unknown) => string): string[] {
+  const found: string[] = []
+  for (const [key, column] of equalities) {
+    if (filter[key] !== undefined) found.push(`e.${column} = ${parameter(filter[key])}`)
+  }
+  const { from, to, minSeverity, address: within } = filter
+  if (from !== undefined) found.push(`e.created_at >= ${parameter(from)}::timestamptz`)
+  if (to !== undefined) found.push(`e.created_at < ${parameter(to)}::timestamptz`)
+  if (minSeverity !== undefined) {
+    const urgent = severities.slice(severities.indexOf(minSeverity))
+    found.push(`e.severity = any (${parameter(urgent)}::text[])`)
+  }
+  // Equality uses the index on addresses, containment does not.
+  if (within !== undefined) {
+    found.push(`e.source_ip ${within.includes('/') ? '<<=' : '='} ${parameter(within)}::inet`)
+  }
+  return found
+}

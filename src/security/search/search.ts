@@ -1,0 +1,119 @@
+/**
+ * Search in the events: newest first, a page at a time, with the rights of the database it is given. It reads
+ * remediation too, so it is for security administrators and the worker.
+ */
+import { z } from 'zod'
+import { AkashiError, decodeCursor, encodeCursor, exactTime, parseQuery } from '../../foundation/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
+import { conditionsOf, type EventFilter, eventFilter } from './filter.ts'
+import { type EventRow, eventColumns } from './row.ts'
+
+/**
+ * Events that one page looks into for `text`. A page that ends there may hold fewer rows than its limit, even
+ * none, and still have a `next`.
+ */
+export const TEXT_SCAN_EVENTS = 20_000
+
+export interface EventPage {
+  readonly rows: readonly EventRow[]
+  /** Cursor of the page after this one; null when this is the last. */
+  readonly next: string | null
+}
+
+const place = z.tuple([exactTime, z.guid()])
+
+/** The columns of the event are null in the one row that tells how far an empty page looked. */
+type Found = EventRow & {
+  readonly found: boolean
+  /** Set when events remain behind the last one that was looked into. */
+  readonly lastAt: string | null
+  readonly lastId: string | null
+}
+
+/**
+ * One page of events that fit every field of the filter.
+ *
+ * @throws AkashiError invalid_input naming every mistake of the filter, or for a cursor that was not given
+ */
+export async function searchEvents(
+  database: Database,
+  actor: Actor,
+  filter: EventFilter,
+): Promise<EventPage> {
+  const parsed = parseQuery(eventFilter, filter)
+  const values: unknown[] = []
+  const parameter = (value: unknown) => `$${values.push(value)}`
+  const conditions = conditionsOf(parsed, parameter)
+  if (parsed.cursor !== undefined) {
+    const [at, id] = decodeCursor(parsed.cursor, place).map(parameter)
+    // A comparison of rows prunes no partition; the first condition does.
+    conditions.push(
+      `e.created_at <= ${at}::timestamptz and (e.created_at, e.id) < (${at}::timestamptz, ${id}::uuid)`,
+    )
+  }
+  const { text: wanted, limit } = parsed
+  const scan = parameter(wanted === undefined ? limit + 1 : TEXT_SCAN_EVENTS)
+  const matches = wanted === undefined ? 'true' : textMatches(wanted, parameter)
+  const text = `
+    with scanned as materialized (
+      select e.* from security.v_security_events e
+      ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`}
+      order by e.created_at desc, e.id desc limit ${scan}
+    ), matched as (
+      select s.* from scanned s where ${matches} order by s.created_at desc, s.id desc limit ${parameter(limit + 1)}
+    ), behind as (
+      select created_at, id from scanned
+      where (select count(*) from scanned) = ${scan} order by created_at, id limit 1
+    )
+    select m.id is not null as found, b.created_at as "lastAt", b.id as "lastId", ${eventColumns('m')}
+    from (values (1)) as one left join behind b on true left join matched m on true
+    order by m.created_at desc, m.id desc`
+  const { rows } = await database.transaction(actor, (session) => session.query<Found>(text, values), {
+    readOnly: true,
+  })
+  return toPage(limit, rows)
+}
+
+/**
+ * One event.
+ *
+ * @throws AkashiError not_found when it is not there, or no longer: archived events have left PostgreSQL
+ */
+export async function readEvent(database: Database, actor: Actor, eventId: string): Promise<EventRow> {
+  const id = parseQuery(z.guid('is no uuid'), eventId)
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<EventRow>(
+        `select ${eventColumns('e')} from security.v_security_events e where e.id = $1`,
+        [id],
+      ),
+    { readOnly: true },
+  )
+  const [row] = rows
+  if (row === undefined) throw new AkashiError('not_found', `there is no event ${id}`)
+  return row
+}
+
+function toPage(limit: number, found: readonly Found[]): EventPage {
+  const [first] = found
+  const rows = found.filter((row) => row.found).map(({ found: _, lastAt, lastId, ...row }) => row)
+  const shown = rows.slice(0, limit)
+  const last = shown.at(-1)
+  if (rows.length > limit && last !== undefined) {
+    return { rows: shown, next: encodeCursor([last.createdAt, last.id]) }
+  }
+  const { lastAt = null, lastId = null } = first ?? {}
+  return { rows: shown, next: lastAt === null || lastId === null ? null : encodeCursor([lastAt, lastId]) }
+}
+
+function textMatches(wanted: string, parameter: (value: unknown) => string): string {
+  const plain = parameter(`%${escapeLike(wanted)}%`)
+  // As JSON spells it, for both sides escape quotes, backslashes and control characters alike.
+  const json = parameter(`%${escapeLike(JSON.stringify(wanted).slice(1, -1))}%`)
+  return `(s.description ilike ${plain} or s.event_details::text ilike ${json})`
+}
+
+function escapeLike(text: string): string {
+  return text.replace(/[\\%_]/g, '\\$&')
+}

@@ -1,0 +1,81 @@
+/** How many events there were in each interval of a time, none left out. */
+import { z } from 'zod'
+import { parseQuery } from '../../foundation/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
+import { type Severity, severities } from '../event.ts'
+import { conditionsOf, eventConditions, inOrder, time } from './filter.ts'
+
+/** Minutes of each interval that may be asked for. */
+const intervals = { '1m': 1, '5m': 5, '15m': 15, '1h': 60, '6h': 360, '1d': 1_440, '7d': 10_080 } as const
+type Interval = keyof typeof intervals
+export const timelineIntervals = Object.keys(intervals) as readonly Interval[]
+
+const MILLISECONDS_A_MINUTE = 60_000
+/** Buckets of one timeline. */
+export const MAX_BUCKETS = 1_500
+
+export const timelineQuery = z
+  .strictObject({ ...eventConditions, from: time, to: time, interval: z.enum(timelineIntervals) })
+  .check(
+    z.refine(inOrder, { path: ['to'], error: 'is not after from' }),
+    z.refine(({ from, to, interval }) => bucketsOf(from, to, interval) <= MAX_BUCKETS, {
+      path: ['interval'],
+      error: `makes more than ${MAX_BUCKETS} buckets`,
+    }),
+  )
+
+export type TimelineQuery = z.input<typeof timelineQuery>
+
+export interface Bucket {
+  /** Begin of the interval, ISO 8601 in UTC; the first begins at `from`. */
+  readonly at: string
+  readonly count: number
+  readonly severities: Readonly<Record<Severity, number>>
+}
+
+export interface Timeline {
+  readonly interval: Interval
+  readonly total: number
+  readonly buckets: readonly Bucket[]
+}
+
+/**
+ * Counts per interval from `from` until before `to`, also where there was nothing. Buckets follow `from`, so
+ * days of a time zone come from its midnight.
+ *
+ * @throws AkashiError invalid_input naming every mistake of the query
+ */
+export async function eventTimeline(
+  database: Database,
+  actor: Actor,
+  query: TimelineQuery,
+): Promise<Timeline> {
+  const parsed = parseQuery(timelineQuery, query)
+  const { interval, from, to } = parsed
+  const values: unknown[] = [from, to, `${intervals[interval]} minutes`]
+  const conditions = conditionsOf(parsed, (value) => `$${values.push(value)}`)
+  const counts = severities.map(
+    (severity) => `count(*) filter (where e.severity = '${severity}')::integer as ${severity}`,
+  )
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<{ at: string; count: number } & Record<Severity, number>>(
+        `with counted as (
+           select date_bin($3::interval, e.created_at, $1::timestamptz) as at, count(*)::integer as count, ${counts.join(', ')}
+           from security.v_security_events e where ${conditions.join(' and ')} group by 1
+         )
+         select b.at, coalesce(c.count, 0) as count, ${severities.map((severity) => `coalesce(c.${severity}, 0) as ${severity}`).join(', ')}
+         from generate_series($1::timestamptz, $2::timestamptz - interval '1 microsecond', $3::interval) b (at)
+         left join counted c using (at) order by b.at`,
+        values,
+      ),
+    { readOnly: true },
+  )
+  const buckets = rows.map(({ at, count, ...bySeverity }) => ({ at, count, severities: bySeverity }))
+  return { interval, total: buckets.reduce((total, { count }) => total + count, 0), buckets }
+}
+
+function bucketsOf(from: string, to: string, interval: Interval): number {
+  return Math.ceil((Date.parse(to) - Date.parse(from)) / (intervals[interval] * MILLISECONDS_A_MINUTE))
+}

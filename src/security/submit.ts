@@ -1,0 +1,80 @@
+/** Events that services send, a portion at a time: checked one by one, stored in one transaction, each once. */
+import type { Actor, Database } from '../postgres/index.ts'
+import type { IngestFormat, ParsedEvent, Rejection } from './ingest/format.ts'
+import { createEventParser } from './ingest/parse.ts'
+import { whilePartitionsAreMade } from './ingest/partitions.ts'
+
+/** Formats that a service can send; syslog is read from files, whose year and zone somebody knows. */
+export const submitFormats = ['json', 'ocsf', 'cloudtrail'] as const satisfies readonly IngestFormat[]
+export type SubmitFormat = (typeof submitFormats)[number]
+
+export interface Submission {
+  /** Lines, or records of a document. */
+  readonly read: number
+  /** Lines that became at least one event, also when it was there already. */
+  readonly accepted: number
+  /** Events that were not there before. */
+  readonly stored: number
+  readonly known: number
+  readonly rejected: readonly Rejection[]
+}
+
+/**
+ * Takes in a document (one event, an array, `{"Records": […]}`) or JSON lines. When the promise resolves, what
+ * was accepted is committed. Sending the same again adds nothing: an event has the id that it brings, or one
+ * that follows from its content. Events happened from 7 days ago to 5 minutes ahead, by the database's clock;
+ * others are rejected one by one. The sender is taken from the signed context, into `event_details.ingest`.
+ *
+ * @throws AkashiError forbidden without a signed context
+ */
+export async function submitEvents(
+  database: Database,
+  actor: Actor,
+  body: Uint8Array,
+  options: { readonly format: SubmitFormat; readonly signal?: AbortSignal },
+): Promise<Submission> {
+  const { format, signal } = options
+  const parser = createEventParser({ format, asOf: new Date() })
+  const batches = [parser.push(body), parser.end()]
+  const events = batches.flatMap((batch) => batch.events)
+  const states = await store(database, actor, events, signal)
+  const refused = new Map<number, string>()
+  events.forEach(({ line }, at) => {
+    const state = states[at] ?? ''
+    if (state !== 'stored' && state !== 'known') refused.set(line, state)
+  })
+  const rejected = [
+    ...batches.flatMap((batch) => batch.rejected),
+    ...[...refused].map(([line, reason]) => ({ line, reason })),
+  ].sort((a, b) => a.line - b.line)
+  const read = batches.reduce((lines, batch) => lines + batch.read, 0)
+  return {
+    read,
+    accepted: read - rejected.length,
+    stored: states.filter((state) => state === 'stored').length,
+    known: states.filter((state) => state === 'known').length,
+    rejected,
+  }
+}
+
+/** `stored`, `known`, or why an event is not taken, in the order of the events. */
+async function store(
+  database: Database,
+  actor: Actor,
+  events: readonly ParsedEvent[],
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  if (events.length === 0) return []
+  const json = JSON.stringify(events.map(({ event }) => event))
+  const { rows } = await whilePartitionsAreMade(() =>
+    database.transaction(
+      actor,
+      (session) =>
+        session.query<{ state: string }>('select state from security.submit_events($1) order by place', [
+          json,
+        ]),
+      signal === undefined ? {} : { signal },
+    ),
+  )
+  return rows.map(({ state }) => state)
+}

@@ -1,0 +1,126 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import * as chat from '../../src/chat/index.ts'
+import { testDatabase } from '../support/index.ts'
+import { makePerson, type Person } from './people.ts'
+
+const database = testDatabase()
+const app = database.open('app')
+let aoi: Person
+let ken: Person
+let mine: chat.Room
+let closed: chat.Room
+
+const alphabet = [...'東京大阪会議資料確認のですますサーバーｻｰﾊﾞｰ鍵Ａb C証']
+/** A small generator with a seed of its own, so that a failure repeats. */
+let seed = 20_261_121
+const pick = (limit: number) => {
+  seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648
+  return Math.floor((seed / 2_147_483_648) * limit)
+}
+const words = (longest: number) => {
+  const text = Array.from({ length: 1 + pick(longest) }, () => alphabet[pick(alphabet.length)])
+    .join('')
+    .trim()
+  return text === '' ? '証' : text
+}
+
+const find = async (person: Person, query: Record<string, unknown>) =>
+  await chat.searchMessages(app, person.actor, chat.searchQuery.parse(query))
+const contents = ({ messages }: chat.Found) => messages.map(({ content }) => content)
+
+beforeAll(async () => {
+  aoi = await makePerson(database, app, 'aoi')
+  ken = await makePerson(database, app, 'ken')
+  mine = await chat.createRoom(app, aoi.actor, { name: 'mine' })
+  closed = await chat.createRoom(app, ken.actor, { name: 'closed', type: 'private' })
+})
+
+describe('search', () => {
+  it('finds all that a scan finds, for words of one character and more, newest first', async () => {
+    const room = await chat.createRoom(app, aoi.actor, { name: 'random' })
+    for (let at = 0; at < 300; at += 1)
+      await chat.postMessage(app, aoi.actor, room.id, { content: words(12) })
+    // Two thirds go to another month.
+    await database.asSuperuser(async (session) => {
+      await session.query(`select lifecycle.create_partition('chat.messages', now() - interval '2 months')`)
+      await session.query('alter table chat.messages disable trigger all')
+      await session.query(
+        `update chat.messages set id = chat.message_id(created_at - interval '2 months'), created_at = created_at - interval '2 months'
+         where room_id = $1 and sequence % 3 <> 0`,
+        [room.id],
+      )
+      await session.query('alter table chat.messages enable trigger all')
+    })
+    let found = 0
+    for (let at = 0; at < 120; at += 1) {
+      const q = words(4)
+      const expected = await database.asSuperuser(async (session) =>
+        (
+          await session.query<{ id: string }>(
+            `select id from chat.messages m where m.room_id = $1 and not exists (
+                 select from regexp_split_to_table(lower(normalize($2, nfkc)), '\\s+') as w
+                 where w <> '' and strpos(lower(normalize(m.content, nfkc)), w) = 0)
+               order by created_at desc limit 100`,
+            [room.id, q],
+          )
+        ).rows.map(({ id }) => id),
+      )
+      const { messages } = await find(aoi, { q, roomId: room.id, limit: '100' })
+      expect(
+        messages.map(({ id }) => id),
+        q,
+      ).toEqual(expected)
+      found += expected.length
+    }
+    expect(found).toBeGreaterThan(500)
+  })
+
+  it('folds width and case', async () => {
+    await chat.postMessage(app, aoi.actor, mine.id, { content: 'ｻｰﾊﾞｰのＡＰＩ Key' })
+    expect(contents(await find(aoi, { q: 'サーバー' }))).toContain('ｻｰﾊﾞｰのＡＰＩ Key')
+    expect(contents(await find(aoi, { q: 'api key' }))).toContain('ｻｰﾊﾞｰのＡＰＩ Key')
+    expect(contents(await find(aoi, { q: 'ｋ' }))).toContain('ｻｰﾊﾞｰのＡＰＩ Key')
+  })
+
+  it('looks only where the caller may look', async () => {
+    await chat.postMessage(app, ken.actor, closed.id, { content: '極秘の合併' })
+    expect(contents(await find(ken, { q: '極秘' }))).toEqual(['極秘の合併'])
+    expect(contents(await find(aoi, { q: '極秘' }))).toEqual([])
+    expect(contents(await find(aoi, { q: '極秘', roomId: closed.id }))).toEqual([])
+    await expect(chat.searchMessages(app, {}, chat.searchQuery.parse({ q: '極秘' }))).rejects.toMatchObject({
+      code: 'forbidden',
+    })
+  })
+
+  it('finds no deleted words, nor the former ones of an edit', async () => {
+    const gone = await chat.postMessage(app, aoi.actor, mine.id, { content: '消える言葉' })
+    const edited = await chat.postMessage(app, aoi.actor, mine.id, { content: '古い言葉' })
+    await chat.deleteMessage(app, aoi.actor, gone.id)
+    await chat.editMessage(app, aoi.actor, edited.id, { content: '新しい言葉' })
+    expect(contents(await find(aoi, { q: '言葉' }))).toEqual(['新しい言葉'])
+  })
+
+  it('narrows by sender and time, and goes on page by page', async () => {
+    const room = await chat.createRoom(app, aoi.actor, { name: 'narrow' })
+    await chat.joinRoom(app, ken.actor, room.id)
+    const sent: chat.Message[] = []
+    for (let at = 0; at < 5; at += 1) {
+      sent.push(
+        await chat.postMessage(app, at % 2 === 0 ? aoi.actor : ken.actor, room.id, { content: `番号 ${at}` }),
+      )
+    }
+    expect(contents(await find(aoi, { q: '番号', senderId: ken.id }))).toEqual(['番号 3', '番号 1'])
+    expect(contents(await find(aoi, { q: '番号', to: sent[2]?.createdAt }))).toEqual(['番号 1', '番号 0'])
+    expect(contents(await find(aoi, { q: '番号', from: sent[3]?.createdAt }))).toEqual(['番号 4', '番号 3'])
+    const first = await find(aoi, { q: '番号', limit: '2' })
+    expect(contents(first)).toEqual(['番号 4', '番号 3'])
+    const second = await find(aoi, { q: '番号', limit: '3', before: first.next })
+    expect(contents(second)).toEqual(['番号 2', '番号 1', '番号 0'])
+    expect(second.next).toBeNull()
+  })
+
+  it('refuses what is no query', async () => {
+    expect(chat.searchQuery.safeParse({ q: '   ' }).success).toBe(false)
+    await expect(find(aoi, { q: '1 2 3 4 5 6 7 8 9 10 11' })).rejects.toMatchObject({ code: 'invalid_input' })
+  })
+})

@@ -1,0 +1,226 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import * as chat from '../../src/chat/index.ts'
+import { type Browser, testServer } from '../identity/server.ts'
+import { testDatabase } from '../support/index.ts'
+
+const database = testDatabase()
+const server = testServer(database)
+const app = database.open('app')
+const worker = database.open('worker')
+const log = pino({ level: 'silent' })
+
+interface Node {
+  readonly http: ReturnType<typeof server.app>
+  readonly host: string
+  close(): Promise<void>
+}
+
+async function node(): Promise<Node> {
+  const bus = chat.localBus()
+  const feed = chat.openFeed({ app, worker, bus, log })
+  const http = server.app({}, { chat: { bus, feed } })
+  await http.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = http.server.address() as AddressInfo
+  return {
+    http,
+    host: `127.0.0.1:${port}`,
+    close: async () => {
+      await http.close()
+      await feed.close()
+    },
+  }
+}
+
+type Frame = Record<string, unknown> & { readonly type: string }
+
+/** A client that keeps what it hears. */
+class Client {
+  readonly frames: Frame[] = []
+  closed: number | undefined
+  readonly #socket: WebSocket
+  #requests = 0
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket
+    socket.on('message', (data) => void this.frames.push(JSON.parse(String(data))))
+    socket.on('close', (code) => {
+      this.closed = code
+    })
+  }
+
+  static async open(at: Node, browser: Browser, headers: Record<string, string> = {}): Promise<Client> {
+    const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const socket = new WebSocket(`ws://${at.host}/v1/chat/socket`, { headers: { cookie, ...headers } })
+    const client = new Client(socket)
+    await once(socket, 'open')
+    return client
+  }
+
+  async ask(frame: Record<string, unknown>): Promise<Frame> {
+    this.#requests += 1
+    const id = String(this.#requests)
+    this.#socket.send(JSON.stringify({ ...frame, id }))
+    return await vi.waitFor(() => {
+      const answer = this.frames.find((heard) => heard['id'] === id)
+      if (answer === undefined) throw new Error('no answer yet')
+      return answer
+    }, 5_000)
+  }
+
+  raw(text: string): void {
+    this.#socket.send(text)
+  }
+
+  events(): chat.RoomEvent[] {
+    return this.frames.filter(({ type }) => type === 'event').map(({ event }) => event as chat.RoomEvent)
+  }
+
+  close(): void {
+    this.#socket.close()
+  }
+}
+
+let one: Node
+let two: Node
+let aoi: Browser
+let ken: Browser
+let kenId: string
+
+beforeAll(async () => {
+  one = await node()
+  two = await node()
+  await server.user('aoi')
+  kenId = await server.user('ken')
+  aoi = server.browser(one.http)
+  ken = server.browser(two.http)
+  await aoi.signIn('aoi')
+  await ken.signIn('ken')
+})
+afterAll(async () => {
+  await one.close()
+  await two.close()
+})
+
+async function roomOfBoth(): Promise<string> {
+  const { id } = (await aoi.send('POST', '/v1/chat/rooms', { name: 'both' })).json()
+  expect((await ken.send('POST', `/v1/chat/rooms/${id}/join`)).statusCode).toBe(204)
+  return id
+}
+
+describe('the socket', () => {
+  it('carries a conversation between two nodes, whose HTTP does the same', async () => {
+    const room = await roomOfBoth()
+    const her = await Client.open(one, aoi)
+    const his = await Client.open(two, ken)
+    for (const client of [her, his]) {
+      expect(await client.ask({ type: 'subscribe', roomId: room })).toMatchObject({ type: 'answer' })
+      expect(client.frames).toContainEqual({ type: 'subscribed', roomId: room, sequence: 2, gap: false })
+    }
+    const sent = await her.ask({ type: 'send', roomId: room, message: { content: 'こんにちは' } })
+    expect(sent['result']).toMatchObject({ content: 'こんにちは', sequence: 3 })
+    const answer = await ken.send('POST', `/v1/chat/rooms/${room}/messages`, { content: 'hello' })
+    expect(answer.statusCode).toBe(201)
+    for (const client of [her, his]) {
+      await vi.waitFor(
+        () => expect(client.events().map(({ message }) => message?.content)).toEqual(['こんにちは', 'hello']),
+        5_000,
+      )
+    }
+    her.close()
+    his.close()
+  })
+
+  it('resumes where it was', async () => {
+    const room = await roomOfBoth()
+    for (const content of ['1', '2', '3'])
+      await aoi.send('POST', `/v1/chat/rooms/${room}/messages`, { content })
+    const client = await Client.open(two, ken)
+    await client.ask({ type: 'subscribe', roomId: room, after: 3 })
+    expect(client.events().map(({ sequence }) => sequence)).toEqual([4, 5])
+    client.close()
+  })
+
+  it('refuses what is wrong, and goes on', async () => {
+    const room = (await aoi.send('POST', '/v1/chat/rooms', { name: 'hers', type: 'private' })).json().id
+    const client = await Client.open(two, ken)
+    expect(await client.ask({ type: 'subscribe', roomId: room })).toMatchObject({
+      type: 'refused',
+      problem: { status: 404 },
+    })
+    expect(await client.ask({ type: 'send', roomId: room, message: { content: 'x' } })).toMatchObject({
+      problem: { status: 404 },
+    })
+    expect(await client.ask({ type: 'nonsense' })).toMatchObject({
+      type: 'refused',
+      problem: { status: 400 },
+    })
+    client.raw('no json')
+    await vi.waitFor(() => expect(client.frames.at(-1)).toMatchObject({ type: 'refused', id: null }))
+    expect(client.closed).toBeUndefined()
+    client.close()
+  })
+
+  it('is for signed-in people of this server’s own pages', async () => {
+    const stranger = server.browser(one.http)
+    await expect(Client.open(one, stranger)).rejects.toThrow('401')
+    await expect(Client.open(one, aoi, { origin: 'https://elsewhere.example' })).rejects.toThrow('403')
+    const own = await Client.open(one, aoi, { origin: `http://${one.host}` })
+    own.close()
+  })
+
+  it('ends within a second of the session, wherever it was revoked', async () => {
+    const other = server.browser(two.http)
+    await other.signIn('ken')
+    const client = await Client.open(two, other)
+    const sessions: { id: string; current: boolean }[] = (await other.send('GET', '/v1/me/sessions')).json()
+      .sessions
+    const mine = sessions.find(({ current }) => current)
+    expect((await ken.send('DELETE', `/v1/me/sessions/${mine?.id}`)).statusCode).toBe(204)
+    await vi.waitFor(() => expect(client.closed).toBe(4001), 2_000)
+  })
+
+  it('says when somebody is removed, and nothing after', async () => {
+    const room = await roomOfBoth()
+    const client = await Client.open(two, ken)
+    await client.ask({ type: 'subscribe', roomId: room })
+    await aoi.send('DELETE', `/v1/chat/rooms/${room}/members/${kenId}`)
+    await aoi.send('POST', `/v1/chat/rooms/${room}/messages`, { content: 'without ken' })
+    await vi.waitFor(() => expect(client.frames).toContainEqual({ type: 'ended', roomId: room }), 5_000)
+    expect(JSON.stringify(client.frames)).not.toContain('without ken')
+    client.close()
+  })
+
+  it('spreads presence to those who share a room, and typing', async () => {
+    const room = await roomOfBoth()
+    const her = await Client.open(one, aoi)
+    await her.ask({ type: 'subscribe', roomId: room })
+    const his = await Client.open(one, ken)
+    await vi.waitFor(() =>
+      expect(her.frames).toContainEqual({ type: 'presence', userId: kenId, status: 'online' }),
+    )
+    await his.ask({ type: 'subscribe', roomId: room })
+    his.raw(JSON.stringify({ type: 'typing', roomId: room }))
+    await vi.waitFor(() => expect(her.frames).toContainEqual({ type: 'typing', roomId: room, userId: kenId }))
+    his.raw(JSON.stringify({ type: 'presence', status: 'away' }))
+    await vi.waitFor(() =>
+      expect(her.frames).toContainEqual({ type: 'presence', userId: kenId, status: 'away' }),
+    )
+    const listed = (await aoi.send('GET', `/v1/chat/presence?userId=${kenId}`)).json()
+    expect(listed.presence).toEqual([{ userId: kenId, status: 'away' }])
+    his.close()
+    await vi.waitFor(() =>
+      expect(her.frames).toContainEqual({ type: 'presence', userId: kenId, status: 'offline' }),
+    )
+    her.close()
+  })
+
+  it('sends away who floods it', async () => {
+    const client = await Client.open(one, aoi)
+    for (let at = 0; at < 150; at += 1) client.raw('{}')
+    await vi.waitFor(() => expect(client.closed).toBe(4029))
+  })
+})

@@ -1,0 +1,187 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { afterAll, beforeAll } from 'vitest'
+import { localBus } from '../../src/chat/index.ts'
+import { fixedClock } from '../../src/foundation/index.ts'
+import { buildApp, type HttpLimits, httpLimits, type Identity, type Services } from '../../src/http/index.ts'
+import {
+  createUser,
+  openBreachedPasswords,
+  openPasswords,
+  openSealer,
+  readLoginRules,
+} from '../../src/identity/index.ts'
+import { setPassword } from '../../src/identity/login/password-change.ts'
+import { totpCode } from '../../src/identity/mfa/index.ts'
+import { type Keyring, openKeyring, openPersonVault, type PersonVault } from '../../src/keys/index.ts'
+import type { Actor, Database } from '../../src/postgres/index.ts'
+import { noFeed, noStore } from '../http/support.ts'
+import type { TestDatabase } from '../support/index.ts'
+
+export const PASSWORD = 'kettle violet tram 9'
+
+/** HTTP over a database of a test, with a keyring of its own. */
+export interface TestServer {
+  readonly identity: () => Identity
+  readonly vault: () => PersonVault
+  readonly clock: ReturnType<typeof fixedClock>
+  app(
+    changes?: Partial<Identity>,
+    services?: Partial<Services>,
+    limits?: HttpLimits,
+  ): ReturnType<typeof buildApp>
+  /** A local user with {@link PASSWORD}; answers the id. */
+  user(username: string, options?: { readonly oneTime?: boolean; readonly role?: string }): Promise<string>
+  browser(app: ReturnType<typeof buildApp>, address?: string): Browser
+}
+
+/** Call it at the top of a test file. */
+export function testServer(database: TestDatabase): TestServer {
+  const app = database.open('app')
+  const accounts = database.open('worker')
+  const trail = database.open('security_admin')
+  const clock = fixedClock(new Date())
+  let folder = ''
+  let opened: PersonVault | undefined
+  let keyring: Keyring | undefined
+  const vault = () => {
+    if (opened === undefined) throw new Error('the keyring is opened before the tests')
+    return opened
+  }
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'akashi-identity-'))
+    keyring = await openKeyring(pathToFileURL(folder).href)
+    opened = openPersonVault(keyring)
+  })
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+  const passwords = openPasswords()
+  const identity = (): Identity => ({
+    login: {
+      app,
+      accounts,
+      vault: vault(),
+      passwords,
+      breached: openBreachedPasswords(),
+      sealer: openSealer(vault()),
+      clock,
+    },
+    issuers: [],
+    publicUrl: undefined,
+    rules: () => accounts.transaction({}, readLoginRules),
+  })
+  return {
+    identity,
+    vault,
+    clock,
+    app: (changes = {}, services = {}, limits = httpLimits) =>
+      buildApp(servicesOf({ ...identity(), ...changes }, trail, keyring, services), limits),
+    user: async (username, { oneTime = false, role } = {}) => {
+      const hash = await passwords.hash(PASSWORD)
+      const id = await accounts.transaction({}, async (session) => {
+        const made = await createUser(session, vault(), { username, email: `${username}@example.com` })
+        await setPassword(session, made, hash, oneTime)
+        return made
+      })
+      if (role !== undefined) {
+        await database.asSuperuser((session) =>
+          session.query(
+            'insert into auth.user_roles (user_id, role_id) select $1, id from auth.roles where name = $2',
+            [id, role],
+          ),
+        )
+      }
+      return id
+    },
+    browser: (served, address) => new Browser(served, address),
+  }
+}
+
+function servicesOf(
+  identity: Identity,
+  trail: Database,
+  keyring: Keyring | undefined,
+  changes: Partial<Services>,
+): Services {
+  if (keyring === undefined) throw new Error('the keyring is opened before the tests')
+  return {
+    version: '0.0.0-test',
+    log: pino({ level: 'silent' }),
+    readiness: async () => [],
+    threadState: () => Promise.reject(new Error('not asked here')),
+    trail,
+    app: identity.login.app,
+    worker: identity.login.accounts,
+    store: noStore,
+    chat: { bus: localBus(), feed: noFeed },
+    vault: identity.login.vault,
+    keyring,
+    metrics: new Registry(),
+    identity,
+    trustedProxies: [],
+    ...changes,
+  }
+}
+
+type Inject = ReturnType<typeof buildApp>
+
+/** Keeps cookies as a browser does, and says of its requests what one says. */
+export class Browser {
+  readonly cookies = new Map<string, string>()
+  readonly #app: Inject
+  readonly #address: string
+
+  constructor(app: Inject, address = '127.0.0.1') {
+    this.#app = app
+    this.#address = address
+  }
+
+  async send(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    url: string,
+    payload?: object,
+    headers: Record<string, string> = {},
+  ) {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const answer = await this.#app.inject({
+      method,
+      url,
+      remoteAddress: this.#address,
+      headers: {
+        host: 'localhost:4180',
+        'x-akashi-request': '1',
+        ...(cookie === '' ? {} : { cookie }),
+        ...headers,
+      },
+      ...(payload === undefined ? {} : { payload }),
+    })
+    for (const { name, value, expires } of answer.cookies) {
+      if (expires !== undefined && expires.getTime() <= 0) this.cookies.delete(name)
+      else this.cookies.set(name, value)
+    }
+    return answer
+  }
+
+  signIn(login: string, password = PASSWORD) {
+    return this.send('POST', '/v1/session', { login, password })
+  }
+}
+
+/** Enrols an authenticator for whoever is signed in; answers its secret and the recovery codes. */
+export async function enrol(
+  browser: Browser,
+  now: Date,
+): Promise<{ readonly id: string; readonly secret: string; readonly codes: readonly string[] }> {
+  const { id, secret } = (await browser.send('POST', '/v1/me/mfa', { label: 'phone' })).json()
+  const confirmed = await browser.send('POST', `/v1/me/mfa/${id}/confirm`, { code: totpCode(secret, now) })
+  return { id, secret, codes: confirmed.json().recoveryCodes }
+}
+
+/** An actor of a request from somewhere. */
+export function from(clientIp: string, userId?: string): Actor {
+  return { clientIp, requestId: randomBytes(4).toString('hex'), ...(userId === undefined ? {} : { userId }) }
+}

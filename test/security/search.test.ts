@@ -1,0 +1,222 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { anonymous } from '../../src/postgres/index.ts'
+import { eventTimeline, readEvent, remediate, searchEvents } from '../../src/security/index.ts'
+import { testDatabase } from '../support/index.ts'
+
+const database = testDatabase()
+const worker = database.open('worker')
+const admin = database.open('security_admin')
+
+const EVENTS = 240
+const severities = ['info', 'low', 'medium', 'high', 'critical'] as const
+/** One a minute from midnight on, by one of four users from one of three addresses; the last two of one moment. */
+const day = '2026-03-01T00:00:00.000Z'
+const at = (minute: number) => new Date(Date.parse(day) + minute * 60_000).toISOString()
+
+interface Made {
+  readonly id: string
+  readonly minute: number
+}
+const made: Made[] = []
+
+beforeAll(async () => {
+  await worker.transaction(anonymous, async (session) => {
+    await session.query(
+      `select lifecycle.create_partitions('security.security_events', $1::timestamptz, $2::timestamptz)`,
+      [day, at(60 * 24 * 3)],
+    )
+    for (let n = 0; n < EVENTS; n += 1) {
+      const minute = n === EVENTS - 1 ? n - 1 : n
+      const { rows } = await session.query<{ id: string }>(
+        `insert into security.security_events (created_at, event_type, event_category, severity, source_service, user_name, source_ip,
+           tenant_id, result, description, event_details)
+         values ($1, $2, 'authentication', $3, 'sshd', $4, $5, $6, $7, $8, $9) returning id`,
+        [
+          at(minute),
+          n % 3 === 0 ? 'authentication_failure' : 'authentication_success',
+          severities[n % 5],
+          `user-${n % 4}`,
+          n % 2 === 0 ? `192.0.2.${n % 6}` : '2001:db8::7',
+          n % 10 === 0 ? 'tenant-a' : null,
+          n % 3 === 0 ? 'failure' : 'success',
+          n === 17 ? 'A strange 50%_\\ thing' : null,
+          n === 18 ? JSON.stringify({ note: 'quoted "word" 日本' }) : '{}',
+        ],
+      )
+      made.push({ id: rows[0]?.id ?? '', minute })
+    }
+  })
+})
+
+const range = { from: day, to: at(60 * 24) }
+
+describe('searchEvents', () => {
+  it('gives every event once, newest first, whatever the size of a page', async () => {
+    for (const limit of [1, 7, 100, 500]) {
+      const seen: { id: string; createdAt: string }[] = []
+      let cursor: string | null = null
+      let pages = 0
+      do {
+        const page = await searchEvents(
+          admin,
+          {},
+          { ...range, limit, ...(cursor === null ? {} : { cursor }) },
+        )
+        seen.push(...page.rows)
+        cursor = page.next
+        pages += 1
+      } while (cursor !== null && pages <= EVENTS)
+      expect(new Set(seen.map(({ id }) => id)).size).toBe(EVENTS)
+      expect(seen).toHaveLength(EVENTS)
+      const keys = seen.map(({ id, createdAt }) => `${createdAt} ${id}`)
+      expect(keys).toEqual(keys.toSorted().toReversed())
+      if (limit === 1) expect(pages).toBe(EVENTS)
+    }
+  })
+
+  it.each([
+    ['type', { type: 'authentication_failure' }, (n: number) => n % 3 === 0],
+    ['severity', { severity: 'high' as const }, (n: number) => n % 5 === 3],
+    ['least severity', { minSeverity: 'high' as const }, (n: number) => n % 5 >= 3],
+    ['user name', { userName: 'user-2' }, (n: number) => n % 4 === 2],
+    ['address', { address: '192.0.2.4' }, (n: number) => n % 6 === 4],
+    ['network', { address: '2001:db8::/32' }, (n: number) => n % 2 === 1],
+    ['tenant', { tenantId: 'tenant-a' }, (n: number) => n % 10 === 0],
+    ['result and service', { result: 'success' as const, service: 'sshd' }, (n: number) => n % 3 !== 0],
+    ['time', { from: at(10), to: at(20) }, (n: number) => n >= 10 && n < 20],
+    ['another service', { service: 'nobody' }, () => false],
+  ])('narrows by %s', async (_, filter, fits) => {
+    const { rows } = await searchEvents(admin, {}, { ...range, ...filter, limit: 500 })
+    const expected = made.filter((_, n) => fits(n)).map(({ id }) => id)
+    expect(rows.map(({ id }) => id).toSorted()).toEqual(expected.toSorted())
+  })
+
+  it.each([
+    ['50%_\\ TH', 17],
+    ['"word" 日', 18],
+  ])('finds the text %s', async (text, n) => {
+    const { rows } = await searchEvents(admin, {}, { ...range, text })
+    expect(rows.map(({ id }) => id)).toEqual([made[n]?.id])
+  })
+
+  it('names every mistake of a filter', async () => {
+    const wrong = searchEvents(
+      admin,
+      {},
+      { from: 'yesterday', address: 'host.example', limit: 0, text: 'x'.repeat(300), userId: 'nobody' },
+    )
+    await expect(wrong).rejects.toMatchObject({
+      code: 'invalid_input',
+      message: expect.stringMatching(/from .*userId .*address .*text .*limit/),
+    })
+    await expect(searchEvents(admin, {}, { text: 'x' })).rejects.toThrow('needs a time range')
+    await expect(searchEvents(admin, {}, { cursor: 'eA' })).rejects.toThrow('cursor')
+  })
+
+  it('is refused to the application', async () => {
+    await expect(searchEvents(database.open('app'), {}, {})).rejects.toMatchObject({ code: 'forbidden' })
+  })
+})
+
+describe('eventTimeline', () => {
+  it('counts what a plain count counts, and shows empty intervals', async () => {
+    const timeline = await eventTimeline(admin, {}, { from: day, to: at(300), interval: '1h' })
+    expect(timeline.buckets.map(({ at: begin, count }) => [begin, count])).toEqual([
+      ['2026-03-01T00:00:00.000000Z', 60],
+      ['2026-03-01T01:00:00.000000Z', 60],
+      ['2026-03-01T02:00:00.000000Z', 60],
+      ['2026-03-01T03:00:00.000000Z', 60],
+      ['2026-03-01T04:00:00.000000Z', 0],
+    ])
+    expect(timeline.total).toBe(EVENTS)
+    expect(timeline.buckets[0]?.severities).toEqual({ info: 12, low: 12, medium: 12, high: 12, critical: 12 })
+  })
+
+  it('follows its begin, so that days are those of a time zone, and takes filters', async () => {
+    const timeline = await eventTimeline(
+      admin,
+      {},
+      {
+        from: '2026-03-01T00:00:00+09:00',
+        to: '2026-03-03T00:00:00+09:00',
+        interval: '1d',
+        minSeverity: 'critical',
+      },
+    )
+    expect(timeline.buckets.map(({ at: begin, count }) => [begin, count])).toEqual([
+      ['2026-02-28T15:00:00.000000Z', 48],
+      ['2026-03-01T15:00:00.000000Z', 0],
+    ])
+  })
+
+  it('gives its last interval also where the time ends within it', async () => {
+    const timeline = await eventTimeline(admin, {}, { from: at(0), to: at(61), interval: '1h' })
+    expect(timeline.buckets.map(({ count }) => count)).toEqual([60, 1])
+  })
+
+  it('refuses more buckets than it gives', async () => {
+    const many = eventTimeline(admin, {}, { from: day, to: '2027-03-01T00:00:00Z', interval: '1m' })
+    await expect(many).rejects.toThrow('buckets')
+  })
+})
+
+describe('remediation', () => {
+  const id = () => made[3]?.id ?? ''
+
+  it('is kept beside the event, under the names of the sources, with its history in the trail', async () => {
+    const before = await readEvent(admin, {}, id())
+    expect(before).toMatchObject({ status: 'open', notes: null, resolvedAt: null, retentionDays: 2555 })
+    const actor = { userId: '0199d3a0-0000-7000-8000-00000000000a' }
+    await remediate(admin, actor, id(), { status: 'in_progress', notes: 'looking' })
+    const resolved = await remediate(admin, actor, id(), { status: 'resolved' })
+    expect(resolved).toMatchObject({ status: 'resolved', notes: 'looking', resolvedAt: expect.any(String) })
+    const noted = await remediate(admin, actor, id(), { notes: 'a scanner' })
+    expect(noted.resolvedAt).toBe(resolved.resolvedAt)
+    const { status, notes, resolvedAt, ...rest } = await readEvent(admin, {}, id())
+    expect({ status, notes, resolvedAt }).toEqual({
+      status: 'resolved',
+      notes: 'a scanner',
+      resolvedAt: resolved.resolvedAt,
+    })
+    expect({ ...before, status, notes, resolvedAt }).toEqual({ ...rest, status, notes, resolvedAt })
+    const again = await remediate(admin, actor, id(), { status: 'open', notes: null })
+    expect(again).toMatchObject({ status: 'open', notes: null, resolvedAt: null })
+    const { rows } = await admin.transaction(anonymous, (session) =>
+      session.query(
+        `select operation, user_id, new_values ->> 'remediation_status' as status from audit.audit_logs
+         where table_name = 'remediations' order by seq`,
+      ),
+    )
+    expect(rows).toEqual(
+      [
+        ['INSERT', 'in_progress'],
+        ['UPDATE', 'resolved'],
+        ['UPDATE', 'resolved'],
+        ['UPDATE', 'open'],
+      ].map(([operation, state]) => ({ operation, user_id: actor.userId, status: state })),
+    )
+  })
+
+  it('is what events can be searched and counted by', async () => {
+    await remediate(admin, {}, made[5]?.id ?? '', { status: 'suppressed' })
+    const suppressed = await searchEvents(admin, {}, { ...range, status: 'suppressed' })
+    expect(suppressed.rows.map((row) => row.id)).toEqual([made[5]?.id])
+    const open = await eventTimeline(admin, {}, { ...range, interval: '1d', status: 'open' })
+    expect(open.total).toBe(EVENTS - 1)
+  })
+
+  it('needs an event, a change and a known state', async () => {
+    const nobody = '0199d3a0-0000-7000-8000-00000000dead'
+    await expect(remediate(admin, {}, nobody, { status: 'open' })).rejects.toMatchObject({
+      code: 'not_found',
+    })
+    await expect(readEvent(admin, {}, nobody)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(remediate(admin, {}, id(), {})).rejects.toMatchObject({ code: 'invalid_input' })
+    const forged = admin.transaction(anonymous, (session) =>
+      session.query('insert into security.remediations (event_id, event_created_at) values ($1, now())', [
+        nobody,
+      ]),
+    )
+    await expect(forged).rejects.toMatchObject({ code: 'not_found' })
+  })
+})
