@@ -4,7 +4,7 @@
 
 create role akashi_app login;
 
-create role akashi_backup login;
+create role akashi_backup login replication;
 
 create role akashi_owner nologin;
 

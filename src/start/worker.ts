@@ -1,7 +1,15 @@
 import type { Logger } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { archiveTasks, ledgerTasks, lifecycleTasks, sealLoop, startWorker } from '../operations/index.ts'
+import {
+  archiveTasks,
+  backupLoop,
+  backupTasks,
+  ledgerTasks,
+  lifecycleTasks,
+  sealLoop,
+  startWorker,
+} from '../operations/index.ts'
 import type { Database } from '../postgres/index.ts'
 import type { Connections } from './connections.ts'
 
@@ -19,13 +27,25 @@ export interface WorkerParts {
 /** The background of Akashi in this process: the sealer and the timetable. Any number of processes may run it. */
 export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Promise<void> }> {
   const { connections, database, keyring, store, log, signal } = parts
+  const source = {
+    url: connections.directUrl('backup'),
+    database: connections.open('backup', { poolSize: 1 }),
+  }
   const worker = await startWorker({
     database,
     directUrl: connections.directUrl('worker'),
-    tasks: { ...lifecycleTasks, ...ledgerTasks({ keyring, store }), ...archiveTasks(store) },
+    tasks: {
+      ...lifecycleTasks,
+      ...ledgerTasks({ keyring, store }),
+      ...archiveTasks(store),
+      ...backupTasks({ keyring, store, source }),
+    },
     log,
     signal,
   })
   const sealer = sealLoop({ database, keyring, log, signal })
-  return { done: Promise.all([worker.done, sealer.done]).then(() => undefined) }
+  const backup = backupLoop({ keyring, store, source, database, log, signal })
+  return {
+    done: Promise.all([worker.done, sealer.done, backup.done]).then(() => source.database.close()),
+  }
 }
