@@ -14,6 +14,7 @@ import { partitions } from './partitions.ts'
 import { protect, unprotect } from './protect.ts'
 import { restore } from './restore.ts'
 import { roles } from './roles.ts'
+import { sample } from './sample.ts'
 import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
@@ -45,6 +46,7 @@ export const commands: readonly Register[] = [
   restore,
   walFetch,
   jobs,
+  sample,
   users,
   roles,
   apikeys,
