@@ -2826,9 +2826,10 @@ CREATE OR REPLACE FUNCTION audit.alert_ledger_epoch(report jsonb)
  SET search_path TO ''
 AS $function$
 begin
-  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result, event_details)
+  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result,
+    ocsf_class_uid, event_details)
   values ('ledger_epoch_opened', 'integrity', case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end,
-          'akashi', 'open_epoch', 'success', report);
+          'akashi', 'open_epoch', 'success', 2004, report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'a log of the audit ledger goes on in a new epoch', 'timestamp', now())::text);
 end
@@ -3626,8 +3627,8 @@ begin
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation'], error_code => loss.sqlstate,
       error_message => loss.message);
     insert into security.security_events (event_type, event_category, severity, source_service, description, action_performed,
-      result, resource_type, resource_id, request_id, event_details)
-    values ('audit_loss', 'integrity', 'critical', 'akashi', 'changes were made and not recorded', 'record', 'failure', 'table',
+      result, ocsf_class_uid, resource_type, resource_id, request_id, event_details)
+    values ('audit_loss', 'integrity', 'critical', 'akashi', 'changes were made and not recorded', 'record', 'failure', 2004, 'table',
       left(loss.schema_name || '.' || loss.table_name, 255), loss.request_id,
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
     update audit.losses set reported_at = clock_timestamp() where id = loss.id;
@@ -3723,7 +3724,9 @@ AS $function$
            'audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
     from lifecycle.policies p
     cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
-    where p.append_only and p.table_name = log
+    -- With the trail go the append-only tables that have no log of their own.
+    where p.append_only and (p.table_name = trigger_problems.log
+      or (trigger_problems.log = 'audit_logs' and p.table_name not in ('security_events', 'login_attempts')))
     union all
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
     from (values ('audit.ledger_entries', 'refuse_change', 'audit.refuse_change'),
@@ -3869,8 +3872,8 @@ begin
     returning subject, detail
   ), events as (
     insert into security.security_events (event_type, event_category, severity, source_service, resource_type, resource_id,
-      action_performed, result, event_details)
-    select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure',
+      action_performed, result, ocsf_class_uid, event_details)
+    select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure', 2004,
       jsonb_build_object('subject', r.subject, 'detail', r.detail) from raised r
   )
   select count(*) into begun from raised;
