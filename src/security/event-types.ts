@@ -33,6 +33,7 @@ export const akashiEventTypes = {
   role_granted: facts('authorization', 'medium', OCSF.userAccess, 'success'),
   role_revoked: facts('authorization', 'low', OCSF.userAccess, 'success'),
   permission_denied: facts('authorization', 'medium', OCSF.apiActivity, 'failure'),
+  policy_changed: facts('configuration', 'medium', OCSF.entityManagement, 'success'),
   key_shredded: facts('configuration', 'high', OCSF.entityManagement, 'success'),
   /** Written by the trigger on auth.users (S1 4.1). */
   data_modification: facts('configuration', 'medium', OCSF.accountChange, 'success'),
