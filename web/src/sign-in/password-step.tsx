@@ -62,7 +62,7 @@ export function PasswordStep({ onAnswer }: PasswordStepProps) {
           required
           withAsterisk={false}
         />
-        <Button type="submit" size="md" loading={busy} disabled={login === '' || password === ''} fullWidth>
+        <Button type="submit" size="md" loading={busy} fullWidth>
           {t('signIn.submit')}
         </Button>
       </Stack>
