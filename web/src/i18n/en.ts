@@ -103,6 +103,7 @@ export const en = {
     factorDetail: 'Your role needs it: whoever learns your password still cannot sign in.',
   },
   password: {
+    show: 'Show what is typed',
     current: 'Current password',
     currentOneTime: 'One-time password that you were given',
     next: 'New password',

@@ -103,6 +103,7 @@ export const ja: Translated<typeof en> = {
     factorDetail: 'あなたの役割では必須です。パスワードを知られてもサインインされません。',
   },
   password: {
+    show: '入力内容を表示',
     current: '現在のパスワード',
     currentOneTime: '受け取った一時パスワード',
     next: '新しいパスワード',
