@@ -1,4 +1,4 @@
-import { Alert, Button, Code, Group, Loader, Stack, Text } from '@mantine/core'
+import { Alert, Button, Group, Loader, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { QRCodeSVG } from 'qrcode.react'
 import { type FormEvent, useState } from 'react'
@@ -71,7 +71,7 @@ export function EnrolFactor({ label = null, onDone }: EnrolFactorProps) {
         </div>
         <div className={classes['qr']}>
           {enrolment === undefined ? (
-            <Loader aria-label={t('common.loading')} />
+            <Loader role="status" aria-label={t('common.loading')} />
           ) : (
             <QRCodeSVG value={enrolment.uri} size={QR_PIXELS} role="img" title={t('factor.qr')} />
           )}
@@ -80,9 +80,9 @@ export function EnrolFactor({ label = null, onDone }: EnrolFactorProps) {
           <Text size="sm" c="dimmed">
             {t('factor.cannotScan')}
           </Text>
-          <Code className={classes['secret'] ?? ''} aria-label={t('factor.secret')}>
+          <output className={classes['secret']} aria-label={t('factor.secret')}>
             {grouped(enrolment?.secret ?? '')}
-          </Code>
+          </output>
         </div>
         <DigitsField
           label={t('factor.confirm')}

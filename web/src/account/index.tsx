@@ -5,8 +5,9 @@ import {
   IconShieldLock,
   IconUserCircle,
 } from '@tabler/icons-react'
+import { useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Navigate, NavLink, Route, Routes } from 'react-router'
+import { Navigate, NavLink, Route, Routes, useLocation } from 'react-router'
 import { NotFound } from '../shell/index.ts'
 import classes from './account.module.css'
 import { PrivacyPage } from './privacy.tsx'
@@ -26,9 +27,17 @@ const sections = [
 /** What people see and change of themselves. */
 export default function Account() {
   const { t } = useTranslation()
+  const { pathname } = useLocation()
+  const nav = useRef<HTMLElement>(null)
+  useEffect(() => {
+    // On a phone the sections are one row, wider than the screen.
+    nav.current
+      ?.querySelector('[aria-current="page"]')
+      ?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [pathname])
   return (
     <div className={classes['account']}>
-      <nav aria-label={t('account.sections')} className={classes['sections']}>
+      <nav ref={nav} aria-label={t('account.sections')} className={classes['sections']}>
         {sections.map(([section, Icon]) => (
           <NavLink key={section} to={`/account/${section}`} className={classes['section'] ?? ''}>
             <Icon size={18} aria-hidden />

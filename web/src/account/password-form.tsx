@@ -1,4 +1,4 @@
-import { Alert, Button, Stack, VisuallyHidden } from '@mantine/core'
+import { Alert, Button, Group, Stack, VisuallyHidden } from '@mantine/core'
 import type { TFunction } from 'i18next'
 import { type FormEvent, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -89,15 +89,16 @@ export function PasswordForm({ username, oneTime = false, onDone }: PasswordForm
           onChange={(event) => setRepeated(event.currentTarget.value)}
           error={differs && t('password.differs')}
         />
-        <Button
-          type="submit"
-          loading={busy}
-          disabled={current === '' || next === '' || repeated !== next}
-          size={oneTime ? 'md' : 'sm'}
-          fullWidth={oneTime}
-        >
-          {t('password.change')}
-        </Button>
+        <Group justify="flex-end" grow={oneTime}>
+          <Button
+            type="submit"
+            loading={busy}
+            disabled={current === '' || next === '' || repeated !== next}
+            size={oneTime ? 'md' : 'sm'}
+          >
+            {t('password.change')}
+          </Button>
+        </Group>
       </Stack>
     </form>
   )

@@ -255,6 +255,7 @@ export const en = {
       auth_user_sessions: 'Session',
       auth_users: 'Account',
       auth_local_credentials: 'Password',
+      auth_password_history: 'Former password',
       auth_mfa_factors: 'Authenticator app',
       auth_recovery_codes: 'Recovery codes',
       auth_privacy_consents: 'Consent',

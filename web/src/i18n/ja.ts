@@ -252,6 +252,7 @@ export const ja: Translated<typeof en> = {
       auth_user_sessions: 'セッション',
       auth_users: 'アカウント',
       auth_local_credentials: 'パスワード',
+      auth_password_history: '以前のパスワード',
       auth_mfa_factors: '認証アプリ',
       auth_recovery_codes: 'リカバリーコード',
       auth_privacy_consents: '同意',
