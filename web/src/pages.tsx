@@ -3,6 +3,7 @@ import { Navigate, Route, Routes, useSearchParams } from 'react-router'
 import { Gate, Layout, NotFound } from './shell/index.ts'
 
 const SignIn = lazy(() => import('./sign-in/index.tsx'))
+const Pending = lazy(() => import('./sign-in/pending.tsx'))
 const Account = lazy(() => import('./account/index.tsx'))
 const Chat = lazy(() => import('./chat/index.tsx'))
 
@@ -18,7 +19,7 @@ export function Pages() {
           </Layout>
         }
       />
-      <Route element={<Gate />}>
+      <Route element={<Gate pending={(session) => <Pending session={session} />} />}>
         <Route path="/chat/*" element={<Chat />} />
         <Route path="/account/*" element={<Account />} />
         <Route path="*" element={<NotFound />} />

@@ -29,6 +29,7 @@ export default function Account() {
   const { t } = useTranslation()
   const { pathname } = useLocation()
   const nav = useRef<HTMLElement>(null)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: which section is current follows the address
   useEffect(() => {
     // On a phone the sections are one row, wider than the screen.
     nav.current

@@ -16,6 +16,8 @@ export interface Contract {
       readonly protectedTables: readonly string[]
       readonly logs: readonly {
         readonly log: string
+        /** rises when the log goes on after a restore */
+        readonly epoch: number
         /** sealed positions */
         readonly size: number | string
         /** root hash of the tree of that size */
@@ -31,6 +33,12 @@ export interface Contract {
         /** rows or checkpoints found wrong */
         readonly problems: number | string
       } | null
+      /** seconds since the part of the ledger that was hashed longest ago was hashed */
+      readonly oldestUncheckedSeconds: number
+      /** seconds for which an open transaction has kept rows from being sealed */
+      readonly frontierHeldSeconds: number
+      /** statements whose changes were made and not recorded, not settled */
+      readonly losses: number | string
       readonly partitions: readonly {
         readonly table: string
         /** end of the last partition made ahead */
@@ -1058,6 +1066,80 @@ export interface Contract {
       readonly updatedAt: string
     }
   }
+  /** What was archived, and where it stands */
+  readonly 'GET /v1/archive': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly exports: readonly {
+        readonly schema: string
+        readonly table: string
+        readonly partition: string
+        readonly from: string
+        readonly to: string
+        /** 0 when the partition closed, later ones for rows that came afterwards */
+        readonly generation: number
+        readonly state: 'exporting' | 'verified' | 'detached' | 'dropped'
+        /** key in the object store */
+        readonly manifest: string
+        readonly fingerprint: string | null
+        readonly rows: number | null
+        readonly objects: number | null
+        readonly bytes: number | null
+        readonly verifiedAt: string | null
+        readonly droppedAt: string | null
+        readonly restoredAt: string | null
+        readonly keepUntil: string | null
+        /** why the last attempt failed */
+        readonly message: string | null
+      }[]
+    }
+  }
+  /** What a run would do */
+  readonly 'GET /v1/archive/plan': {
+    readonly params: undefined
+    readonly query: {
+      readonly asOf?: string
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly tables: readonly {
+        readonly table: string
+        readonly partition: string
+        readonly action: 'export' | 'drop' | 'exported' | 'dropped' | 'held' | 'busy' | 'failed'
+        readonly rows: number
+        readonly exported: boolean
+        readonly dropped: boolean
+        readonly object: string | null
+        readonly message: string
+      }[]
+    }
+  }
+  /** Ask the workers to export and drop what is due */
+  readonly 'POST /v1/archive/runs': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly requestedAt: string
+    }
+  }
+  /** Put a table under legal hold, or end it */
+  readonly 'PUT /v1/archive/holds/{table}': {
+    readonly params: {
+      readonly table: string
+    }
+    readonly query: undefined
+    readonly body: {
+      readonly held: boolean
+      readonly reason?: string
+    }
+    readonly answer: {
+      readonly table: string
+      readonly held: boolean
+    }
+  }
   /** My rooms, the newest message first */
   readonly 'GET /v1/chat/rooms': {
     readonly params: undefined
@@ -1366,6 +1448,46 @@ export interface Contract {
     readonly body: {
       readonly level: 'all' | 'mentions' | 'none'
     }
+    readonly answer: undefined
+  }
+  /** What is known of a file */
+  readonly 'GET /v1/chat/files/{fileId}': {
+    readonly params: {
+      readonly fileId: string
+    }
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly id: string
+      readonly roomId: string
+      readonly messageId: string | null
+      readonly name: string
+      /** bytes */
+      readonly size: number
+      readonly mimeType: string
+      readonly status: 'processing' | 'completed' | 'failed'
+      readonly failureReason: string | null
+      readonly hasThumbnail: boolean
+      readonly width: number | null
+      readonly height: number | null
+    }
+  }
+  /** The bytes of a file, or a range of them */
+  readonly 'GET /v1/chat/files/{fileId}/content': {
+    readonly params: {
+      readonly fileId: string
+    }
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: undefined
+  }
+  /** A small picture of an image */
+  readonly 'GET /v1/chat/files/{fileId}/thumbnail': {
+    readonly params: {
+      readonly fileId: string
+    }
+    readonly query: undefined
+    readonly body: undefined
     readonly answer: undefined
   }
   /** Members of a room */
@@ -2095,6 +2217,30 @@ export interface Contract {
         readonly updatedAt: string
       }[]
       readonly next: string | null
+    }
+  }
+  /** Upload a file as the body of the request; send it with a message once it has an id */
+  readonly 'POST /v1/chat/rooms/{roomId}/files': {
+    readonly params: {
+      readonly roomId: string
+    }
+    readonly query: {
+      readonly name: string
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly id: string
+      readonly roomId: string
+      readonly messageId: string | null
+      readonly name: string
+      /** bytes */
+      readonly size: number
+      readonly mimeType: string
+      readonly status: 'processing' | 'completed' | 'failed'
+      readonly failureReason: string | null
+      readonly hasThumbnail: boolean
+      readonly width: number | null
+      readonly height: number | null
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { en } from './en.ts'
-import type { Translated } from './index.ts'
+import type { Translated } from './translated.ts'
 
 export const ja: Translated<typeof en> = {
   brand: { tagline: '何が起きたか、そして記録が書き換えられていないことを証す。' },

@@ -1,15 +1,18 @@
-import { lazy } from 'react'
+import type { ReactNode } from 'react'
 import { Navigate, Outlet, useLocation } from 'react-router'
-import { lastEnding, useSessionState } from '../api/index.ts'
+import { lastEnding, type Session, useSessionState } from '../api/index.ts'
 import { Failure } from './failure.tsx'
 import { Layout } from './layout.tsx'
 import { StepUpDialog } from './step-up-dialog.tsx'
 import { Waiting } from './waiting.tsx'
 
-const Pending = lazy(() => import('../sign-in/pending.tsx'))
+interface GateProps {
+  /** What is shown to a session that still lacks something. */
+  readonly pending: (session: Session) => ReactNode
+}
 
 /** Lets nobody in who is not signed in or whose session still lacks something; they come back here afterwards. */
-export function Gate() {
+export function Gate({ pending }: GateProps) {
   const { data: session, error, refetch } = useSessionState()
   const { pathname, search } = useLocation()
   if (session === undefined) {
@@ -23,7 +26,7 @@ export function Gate() {
   if (session.pending !== null) {
     return (
       <Layout bare>
-        <Pending session={session} />
+        {pending(session)}
         <StepUpDialog />
       </Layout>
     )
