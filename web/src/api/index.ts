@@ -1,5 +1,5 @@
 /** The server, as the pages see it. */
-export { type Answer, addressOf, type Body, call, type Given, type Operation } from './client.ts'
+export { type Answer, addressOf, type Body, call } from './client.ts'
 export { Problem } from './problem.ts'
 export {
   lastEnding,

@@ -7,6 +7,8 @@ import { initReactI18next } from 'react-i18next'
 import { en } from './en.ts'
 import { ja } from './ja.ts'
 
+export type { Translated } from './translated.ts'
+
 export interface Texts {
   readonly shell: typeof en
 }
