@@ -56,9 +56,9 @@ describe('routes', () => {
     expect((await testApp({ threadState: async () => wrong }).inject('/v1/status')).statusCode).toBe(500)
   })
 
-  it('serves the page to be asked for again each time', async () => {
+  it('serves the page of the state to be asked for again each time', async () => {
     const app = testApp()
-    for (const path of ['/', '/app.js', '/app.css']) {
+    for (const path of ['/status/', '/status/app.js', '/status/app.css']) {
       const answer = await app.inject(path)
       expect(answer.statusCode, path).toBe(200)
       expect(answer.headers['cache-control']).toBe('no-cache')

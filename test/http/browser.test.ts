@@ -51,8 +51,8 @@ async function dump(path: string, language: string): Promise<{ dom: string; cons
 }
 
 describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
-  it('shows every field of the state, names as text', async () => {
-    const { dom, console } = await dump('/', 'en')
+  it('shows every field of the state of the record, names as text', async () => {
+    const { dom, console } = await dump('/status/', 'en')
     expect(console).not.toContain('Content Security Policy')
     expect(dom).toContain('<title>Akashi 証</title>')
     expect(dom).toContain('&lt;img src=x')
@@ -73,7 +73,7 @@ describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
   })
 
   it('speaks Japanese', async () => {
-    const { dom } = await dump('/', 'ja')
+    const { dom } = await dump('/status/', 'ja')
     expect(dom).toContain('<html lang="ja">')
     expect(dom).toContain('検証済み')
   })
