@@ -190,12 +190,6 @@ export class ChatClient {
     this.#outbox.discard(clientId)
   }
 
-  /** Applies the answer of a request about a message at once; its event follows and says the same. */
-  apply(message: Message): void {
-    this.meet(message.author === null ? [] : [message.author])
-    this.#timelines.get(message.roomId)?.hear(message, false)
-  }
-
   /** The newest loaded message was seen. */
   read(roomId: string): void {
     const message = this.#timelines.get(roomId)?.view.messages.at(-1)
@@ -368,6 +362,8 @@ export class ChatClient {
   }
 
   #sent(message: Message): void {
+    // An answer may come behind later events about its message; it tells nothing new then.
+    if ((this.#cursors.get(message.roomId) ?? 0) >= message.sequence) return
     this.#timelines.get(message.roomId)?.hear(message, true)
   }
 
