@@ -14,6 +14,8 @@ const TEST_REPORT = '.test/vitest.json'
 const gates: readonly Gate[] = [
   { name: 'format and lint', command: ['biome', 'ci', '--error-on-warnings', '.'] },
   { name: 'types', command: ['tsc', '-p', '.'] },
+  { name: 'types of the pages', command: ['tsc', '-p', 'web'] },
+  { name: 'pages', command: ['node', 'web/build.ts'] },
   {
     name: 'dependency rules',
     command: [

@@ -5,7 +5,10 @@ const HSTS_S = 365 * 24 * 60 * 60
 const self = ["'self'"]
 const none = ["'none'"]
 
-/** Nothing inline, nothing from elsewhere, no frames. `data:` images are the icons in Swagger UI's style sheet. */
+/**
+ * Nothing inline, nothing from elsewhere, no frames. `data:` images are the icons in Swagger UI's style sheet,
+ * `blob:` ones those that somebody is about to send.
+ */
 export function setSecurityHeaders(app: App): void {
   app.register(helmet, {
     contentSecurityPolicy: {
@@ -14,7 +17,7 @@ export function setSecurityHeaders(app: App): void {
         defaultSrc: none,
         scriptSrc: self,
         styleSrc: self,
-        imgSrc: [...self, 'data:'],
+        imgSrc: [...self, 'data:', 'blob:'],
         fontSrc: self,
         connectSrc: self,
         baseUri: none,

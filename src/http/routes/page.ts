@@ -1,18 +1,59 @@
+import { existsSync } from 'node:fs'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import files from '@fastify/static'
+import files, { type FastifyStaticOptions } from '@fastify/static'
+import { AkashiError } from '../../foundation/index.ts'
 import type { App } from '../schema.ts'
 
-const WEB = fileURLToPath(new URL('../../../web/public/', import.meta.url))
+/** What `npm run build` makes of the sources in web/. */
+const BUILT = fileURLToPath(new URL('../../../web/dist/', import.meta.url))
+/** The state of the record: a page without a build, for whoever runs this server. */
+const STATUS = fileURLToPath(new URL('../../../web/status/', import.meta.url))
+/** Addresses below which the script in the page decides what is shown. */
+const pages = ['/', '/sign-in', '/account', '/account/*', '/chat', '/chat/*']
+const ASK_EACH_TIME = 'no-cache'
+/** Names of assets carry a hash of what is in them. */
+const FOR_EVER = 'public, max-age=31536000, immutable'
 
-/** One route for each file of the page. The names carry no hash, so a browser asks each time and gets 304. */
+/** The pages that people see. */
 export function pageRoutes(app: App): void {
   app.register(files, {
-    root: WEB,
+    ...served(ASK_EACH_TIME),
+    root: STATUS,
+    prefix: '/status/',
+    redirect: true,
     wildcard: false,
+    decorateReply: false,
+  })
+  app.register(files, { ...served(ASK_EACH_TIME), root: BUILT, serve: false, preCompressed: true })
+  if (existsSync(BUILT)) {
+    app.register(files, {
+      ...served(FOR_EVER),
+      root: `${BUILT}assets/`,
+      prefix: '/assets/',
+      preCompressed: true,
+      decorateReply: false,
+    })
+  }
+  for (const url of [...pages, '/seal.svg', '/scheme.js']) {
+    app.get(url, { schema: { hide: true } }, (_request, reply) => {
+      if (!existsSync(BUILT)) {
+        throw new AkashiError('unavailable', 'the pages have not been built', { hint: 'npm run build' })
+      }
+      return reply.sendFile(pages.includes(url) ? 'index.html' : basename(url))
+    })
+  }
+}
+
+function served(
+  cacheControl: string,
+): Pick<FastifyStaticOptions, 'schemaHide' | 'cacheControl' | 'setHeaders'> {
+  return {
     schemaHide: true,
     cacheControl: false,
     setHeaders: (reply) => {
-      reply.header('cache-control', 'no-cache')
+      reply.header('cache-control', cacheControl)
+      reply.header('vary', 'accept-encoding')
     },
-  })
+  }
 }

@@ -1,0 +1,78 @@
+/**
+ * Builds the pages into web/dist, where the server finds them; `npm install` and `npm start` call it. Does nothing
+ * when the sources are those of the last build. `--force` builds all the same.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { extname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
+
+const WEB = fileURLToPath(new URL('.', import.meta.url))
+const DIST = join(WEB, 'dist')
+const STAMP = 'built-from.txt'
+const sources = ['src', 'public', 'index.html', 'package.json', 'vite.config.ts', 'build.ts']
+const compressible = new Set(['.js', '.css', '.svg', '.html'])
+/** Below this many bytes a compressed copy saves nothing. */
+const MIN_COMPRESSED_BYTES = 1_024
+
+const started = performance.now()
+const stamp = await digestOfSources()
+const built = await readFile(join(DIST, STAMP), 'utf8').catch(() => '')
+if (built !== stamp || process.argv.includes('--force')) await build()
+
+async function build(): Promise<void> {
+  const vite = await import('vite').catch(() => null)
+  if (vite === null) {
+    console.error('web: vite is not installed, so the pages are not built; npm install brings it')
+    return
+  }
+  console.log('web: building the pages')
+  // In a folder of its own and then renamed, so that nobody is served half of it.
+  const fresh = await mkdtemp(join(WEB, '.build-'))
+  try {
+    await vite.build({ root: WEB, logLevel: 'warn', build: { outDir: fresh, emptyOutDir: true } })
+    await compress(fresh)
+    await writeFile(join(fresh, STAMP), stamp)
+    await rm(DIST, { recursive: true, force: true })
+    await rename(fresh, DIST)
+    console.log(`web: built in ${((performance.now() - started) / 1_000).toFixed(1)} s`)
+  } finally {
+    await rm(fresh, { recursive: true, force: true })
+  }
+}
+
+async function compress(folder: string): Promise<void> {
+  for (const path of await filesOf(folder)) {
+    if (!compressible.has(extname(path))) continue
+    const bytes = await readFile(path)
+    if (bytes.length < MIN_COMPRESSED_BYTES) continue
+    await writeFile(`${path}.gz`, await promisify(gzip)(bytes, { level: constants.Z_BEST_COMPRESSION }))
+    await writeFile(`${path}.br`, await promisify(brotliCompress)(bytes))
+  }
+}
+
+async function digestOfSources(): Promise<string> {
+  const hash = createHash('sha256')
+  for (const source of sources) {
+    for (const path of await filesOf(join(WEB, source))) {
+      hash.update(`${relative(WEB, path)}\0`).update(await readFile(path))
+    }
+  }
+  // Versions of packages change what is built, too.
+  const lock = join(WEB, '../package-lock.json')
+  if (existsSync(lock)) hash.update(await readFile(lock))
+  return hash.digest('hex')
+}
+
+/** The file itself, or every file below the folder, sorted. */
+async function filesOf(path: string): Promise<string[]> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(() => null)
+  if (entries === null) return existsSync(path) ? [path] : []
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+}

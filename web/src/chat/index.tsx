@@ -1,0 +1,4 @@
+/** The chat, at /chat and below. */
+export default function Chat() {
+  return null
+}

@@ -1,0 +1,72 @@
+/**
+ * The two languages. A part of the pages that loads later brings its own texts: it adds them with
+ * {@link addTexts} and declares them by augmenting {@link Texts}, so that their keys are checked too.
+ */
+import i18next, { type ResourceLanguage } from 'i18next'
+import { initReactI18next } from 'react-i18next'
+import { en } from './en.ts'
+import { ja } from './ja.ts'
+
+export interface Texts {
+  readonly shell: typeof en
+}
+
+declare module 'i18next' {
+  interface CustomTypeOptions {
+    defaultNS: 'shell'
+    resources: Texts
+  }
+}
+
+/** The same keys with other words; a plural may have fewer forms. */
+export type Translated<T> = {
+  readonly [K in keyof T as K extends `${string}_one` ? never : K]: T[K] extends string
+    ? string
+    : Translated<T[K]>
+}
+
+export const languages = ['ja', 'en'] as const
+export type Language = (typeof languages)[number]
+
+const STORED_AS = 'akashi.language'
+
+export function isLanguage(value: unknown): value is Language {
+  return value === 'ja' || value === 'en'
+}
+
+/** The language that was chosen on this device; null when none was. */
+export function chosenLanguage(): Language | null {
+  const chosen = localStorage.getItem(STORED_AS)
+  return isLanguage(chosen) ? chosen : null
+}
+
+export function currentLanguage(): Language {
+  return isLanguage(i18next.language) ? i18next.language : 'en'
+}
+
+export async function startTexts(): Promise<void> {
+  const preferred = navigator.languages.map((tag) => tag.slice(0, 2)).find(isLanguage)
+  i18next.on('languageChanged', (language) => {
+    document.documentElement.lang = language
+  })
+  await i18next.use(initReactI18next).init({
+    lng: chosenLanguage() ?? preferred ?? 'en',
+    fallbackLng: 'en',
+    ns: ['shell'],
+    defaultNS: 'shell',
+    resources: { en: { shell: en }, ja: { shell: ja } },
+    // React escapes what it renders.
+    interpolation: { escapeValue: false },
+    initAsync: false,
+  })
+}
+
+/** Changes the language of everything at once, and remembers it on this device. */
+export function setLanguage(language: Language): void {
+  localStorage.setItem(STORED_AS, language)
+  void i18next.changeLanguage(language)
+}
+
+export function addTexts(namespace: string, texts: Readonly<Record<Language, ResourceLanguage>>): void {
+  for (const language of languages) i18next.addResourceBundle(language, namespace, texts[language])
+}

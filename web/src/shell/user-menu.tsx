@@ -1,0 +1,48 @@
+import { Menu, UnstyledButton } from '@mantine/core'
+import { IconActivity, IconLogout, IconUserCircle } from '@tabler/icons-react'
+import { useTranslation } from 'react-i18next'
+import { Link, useNavigate } from 'react-router'
+import { signOut, useSession } from '../api/index.ts'
+import { Person, tellProblem } from '../ui/index.ts'
+import classes from './user-menu.module.css'
+
+/** Who is signed in, and the way out. */
+export function UserMenu() {
+  const { t } = useTranslation()
+  const { displayName, username } = useSession()
+  const navigate = useNavigate()
+  const leave = async () => {
+    try {
+      await signOut()
+      await navigate('/sign-in?signed-out')
+    } catch (error) {
+      tellProblem(error)
+    }
+  }
+  return (
+    <Menu position="bottom-end" withinPortal width={240}>
+      <Menu.Target>
+        <UnstyledButton className={classes['target']} aria-label={t('nav.menu', { name: displayName })}>
+          <Person name={displayName} size={30} />
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <div className={classes['who']}>
+          <div className={classes['name']}>{displayName}</div>
+          {displayName !== username && <div className={classes['username']}>{username}</div>}
+        </div>
+        <Menu.Divider />
+        <Menu.Item component={Link} to="/account" leftSection={<IconUserCircle size={16} aria-hidden />}>
+          {t('nav.account')}
+        </Menu.Item>
+        <Menu.Item component="a" href="/status/" leftSection={<IconActivity size={16} aria-hidden />}>
+          {t('nav.record')}
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Item onClick={() => void leave()} leftSection={<IconLogout size={16} aria-hidden />}>
+          {t('nav.signOut')}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}

@@ -1,0 +1,1 @@
+export { adoptTheme, schemeManager, theme } from './theme.ts'

@@ -1,0 +1,82 @@
+import { Anchor, Stack, TextInput } from '@mantine/core'
+import { useTranslation } from 'react-i18next'
+
+const CODE_DIGITS = 6
+
+interface CodeFieldProps {
+  readonly recovery: boolean
+  readonly onRecovery: (recovery: boolean) => void
+  readonly value: string
+  readonly onChange: (value: string) => void
+  readonly error: string | null
+  /** Called once six digits stand there. */
+  readonly onComplete?: (code: string) => void
+}
+
+/** A code of the authenticator app, or a recovery code in its place. */
+export function CodeField({ recovery, onRecovery, value, onChange, error, onComplete }: CodeFieldProps) {
+  const { t } = useTranslation()
+  return (
+    <Stack gap="xs">
+      {recovery ? (
+        <TextInput
+          key="recovery"
+          label={t('signIn.recovery')}
+          description={t('signIn.recoveryDetail')}
+          autoComplete="off"
+          autoCapitalize="off"
+          spellCheck={false}
+          value={value}
+          onChange={(event) => onChange(event.currentTarget.value)}
+          error={error}
+          data-autofocus
+          autoFocus
+        />
+      ) : (
+        <DigitsField
+          label={t('signIn.code')}
+          description={t('signIn.codeDetail')}
+          value={value}
+          onChange={onChange}
+          error={error}
+          {...(onComplete === undefined ? {} : { onComplete })}
+        />
+      )}
+      <Anchor component="button" type="button" size="sm" ta="start" onClick={() => onRecovery(!recovery)}>
+        {recovery ? t('signIn.useCode') : t('signIn.useRecovery')}
+      </Anchor>
+    </Stack>
+  )
+}
+
+interface DigitsFieldProps {
+  readonly label: string
+  readonly description?: string
+  readonly value: string
+  readonly onChange: (value: string) => void
+  readonly error: string | null
+  readonly onComplete?: (code: string) => void
+}
+
+/** Six digits, also typed full-width or pasted with a space in between. */
+export function DigitsField({ label, description, value, onChange, error, onComplete }: DigitsFieldProps) {
+  return (
+    <TextInput
+      label={label}
+      {...(description === undefined ? {} : { description })}
+      inputMode="numeric"
+      autoComplete="one-time-code"
+      size="md"
+      styles={{ input: { letterSpacing: '0.35em', fontVariantNumeric: 'tabular-nums' } }}
+      value={value}
+      onChange={(event) => {
+        const digits = event.currentTarget.value.normalize('NFKC').replaceAll(/\D/g, '').slice(0, CODE_DIGITS)
+        onChange(digits)
+        if (digits.length === CODE_DIGITS && digits !== value) onComplete?.(digits)
+      }}
+      error={error}
+      data-autofocus
+      autoFocus
+    />
+  )
+}
