@@ -152,8 +152,11 @@ export async function checkPassword(
     const reason = attempt.active ? 'password_expired' : 'account_not_active'
     await settleAttempt(parts, actor, attempt, 'denied', { reason })
     throw attempt.active
-      ? new AkashiError('unauthenticated', 'this one-time password has expired', { hint: 'ask for another' })
-      : new AkashiError('unauthenticated', 'this account is not active')
+      ? new AkashiError('unauthenticated', 'this one-time password has expired', {
+          hint: 'ask for another',
+          detail: { reason },
+        })
+      : new AkashiError('unauthenticated', 'this account is not active', { detail: { reason } })
   }
   if (verdict.outdated && attempt.passwordHash !== null) {
     const better = await passwords.hash(password)
@@ -178,6 +181,7 @@ export async function checkFactor(
     await settleAttempt(parts, actor, attempt, 'failure', { reason: 'wrong_code' })
     throw new AkashiError('unauthenticated', 'the code is not right, or was used already', {
       hint: 'wait for the next code',
+      detail: { reason: 'wrong_code' },
     })
   }
 }
@@ -213,5 +217,8 @@ function wrongCredentials(): AkashiError {
 }
 
 function beginAgain(): AkashiError {
-  return new AkashiError('unauthenticated', 'this sign-in is over', { hint: 'begin again' })
+  return new AkashiError('unauthenticated', 'this sign-in is over', {
+    hint: 'begin again',
+    detail: { reason: 'sign_in_over' },
+  })
 }

@@ -19,8 +19,9 @@ export type Given<O extends Operation> = Part<O, 'params'> &
 /** Milliseconds after which an answer is no longer waited for. */
 const TIMEOUT_MS = 30_000
 
-/** Where 401 is about the credentials that were just typed, not about the session. */
+/** Where 401 is about the credentials that were just typed, or is asked for, and not the end of a session. */
 const credentialOperations: ReadonlySet<string> = new Set<Operation>([
+  'GET /v1/session',
   'POST /v1/session',
   'POST /v1/session/step-up',
   'PUT /v1/me/password',

@@ -2,6 +2,7 @@
 export { type Answer, addressOf, type Body, call, type Given, type Operation } from './client.ts'
 export { Problem } from './problem.ts'
 export {
+  lastEnding,
   queryClient,
   refreshSession,
   type Session,

@@ -28,8 +28,9 @@ export const sessionQuery = queryOptions({
     try {
       return await call('GET /v1/session', { signal })
     } catch (error) {
-      if (error instanceof Problem && error.status === 401) return null
-      throw error
+      if (!(error instanceof Problem) || error.status !== 401) throw error
+      if (queryClient.getQueryData<Session | null>(['session'])) ending = 'by_server'
+      return null
     }
   },
   refetchInterval: LOOK_MS,
@@ -52,15 +53,24 @@ export function refreshSession(): Promise<void> {
   return queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey })
 }
 
+/** How the last session of this page went: null where there was none. */
+export type Ending = 'by_person' | 'by_server' | null
+let ending: Ending = null
+
+export function lastEnding(): Ending {
+  return ending
+}
+
 /** The server no longer knows the session: whatever was read for it goes away with it. */
-export function sessionEnded(): void {
+export function sessionEnded(how: Exclude<Ending, null> = 'by_server'): void {
+  if (queryClient.getQueryData(sessionQuery.queryKey) !== null) ending = how
   queryClient.setQueryData(sessionQuery.queryKey, null)
   queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionQuery.queryKey[0] })
 }
 
 export async function signOut(): Promise<void> {
   await call('DELETE /v1/session')
-  sessionEnded()
+  sessionEnded('by_person')
 }
 
-onUnauthenticated(sessionEnded)
+onUnauthenticated(() => sessionEnded())

@@ -37,7 +37,7 @@ export const en = {
     toAccount: 'Go to your account',
     scheme: 'Light or dark',
     general: 'Everywhere',
-    then: 'then',
+    followedBy: 'then',
   },
   errors: {
     title: 'Something went wrong',

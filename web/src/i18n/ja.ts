@@ -40,7 +40,7 @@ export const ja: Translated<typeof en> = {
     toAccount: 'アカウントへ移動',
     scheme: 'ライトとダークの切り替え',
     general: '全体',
-    then: '続けて',
+    followedBy: '続けて',
   },
   errors: {
     title: '問題が発生しました',

@@ -1,6 +1,6 @@
 import { lazy } from 'react'
 import { Navigate, Outlet, useLocation } from 'react-router'
-import { useSessionState } from '../api/index.ts'
+import { lastEnding, useSessionState } from '../api/index.ts'
 import { Failure } from './failure.tsx'
 import { Layout } from './layout.tsx'
 import { StepUpDialog } from './step-up-dialog.tsx'
@@ -16,7 +16,9 @@ export function Gate() {
     return error === null ? <Waiting /> : <Failure error={error} onRetry={() => void refetch()} />
   }
   if (session === null) {
-    return <Navigate replace to={`/sign-in?next=${encodeURIComponent(pathname + search)}`} />
+    if (lastEnding() === 'by_person') return <Navigate replace to="/sign-in?signed-out" />
+    const ended = lastEnding() === 'by_server' ? '&ended' : ''
+    return <Navigate replace to={`/sign-in?next=${encodeURIComponent(pathname + search)}${ended}`} />
   }
   if (session.pending !== null) {
     return (

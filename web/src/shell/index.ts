@@ -1,4 +1,5 @@
 /** The frame around every page. */
+export { chooseLanguage } from './choose-language.ts'
 export { ErrorBoundary } from './error-boundary.tsx'
 export { Gate } from './gate.tsx'
 export { Layout } from './layout.tsx'

@@ -1,9 +1,14 @@
 import { ActionIcon, Menu } from '@mantine/core'
 import { IconCheck, IconLanguage } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
-import { languages, setLanguage } from '../i18n/index.ts'
+import { languages } from '../i18n/index.ts'
+import { chooseLanguage } from './choose-language.ts'
 
-export function LanguageMenu() {
+interface LanguageMenuProps {
+  readonly signedIn: boolean
+}
+
+export function LanguageMenu({ signedIn }: LanguageMenuProps) {
   const { t, i18n } = useTranslation()
   return (
     <Menu position="bottom-end" withinPortal width={180}>
@@ -19,7 +24,7 @@ export function LanguageMenu() {
             lang={language}
             role="menuitemradio"
             aria-checked={i18n.language === language}
-            onClick={() => setLanguage(language)}
+            onClick={() => chooseLanguage(language, signedIn)}
             rightSection={i18n.language === language && <IconCheck size={16} aria-hidden />}
           >
             {t(`language.${language}`)}

@@ -60,7 +60,7 @@ export function Layout({ children, bare = false }: LayoutProps) {
               </ActionIcon>
             </Tooltip>
           )}
-          <LanguageMenu />
+          <LanguageMenu signedIn={!bare} />
           <SchemeMenu />
           {!bare && <UserMenu />}
         </div>

@@ -51,7 +51,7 @@ function Keys({ keys }: { readonly keys: string }) {
   const { t } = useTranslation()
   return keys.split(' ').map((together, index) => (
     <Fragment key={together}>
-      {index > 0 && <span className={classes['then']}>{t('shortcuts.then')}</span>}
+      {index > 0 && <span className={classes['then']}>{t('shortcuts.followedBy')}</span>}
       {together.split('+').map((key) => (
         <Kbd key={key}>{names[key] ?? (key.length === 1 ? key.toUpperCase() : key)}</Kbd>
       ))}

@@ -1,7 +1,7 @@
 import { Menu, UnstyledButton } from '@mantine/core'
 import { IconActivity, IconLogout, IconUserCircle } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
-import { Link, useNavigate } from 'react-router'
+import { Link } from 'react-router'
 import { signOut, useSession } from '../api/index.ts'
 import { Person, tellProblem } from '../ui/index.ts'
 import classes from './user-menu.module.css'
@@ -10,15 +10,6 @@ import classes from './user-menu.module.css'
 export function UserMenu() {
   const { t } = useTranslation()
   const { displayName, username } = useSession()
-  const navigate = useNavigate()
-  const leave = async () => {
-    try {
-      await signOut()
-      await navigate('/sign-in?signed-out')
-    } catch (error) {
-      tellProblem(error)
-    }
-  }
   return (
     <Menu position="bottom-end" withinPortal width={240}>
       <Menu.Target>
@@ -39,7 +30,10 @@ export function UserMenu() {
           {t('nav.record')}
         </Menu.Item>
         <Menu.Divider />
-        <Menu.Item onClick={() => void leave()} leftSection={<IconLogout size={16} aria-hidden />}>
+        <Menu.Item
+          onClick={() => void signOut().catch(tellProblem)}
+          leftSection={<IconLogout size={16} aria-hidden />}
+        >
           {t('nav.signOut')}
         </Menu.Item>
       </Menu.Dropdown>

@@ -1,3 +1,117 @@
+import { Alert, Button, Divider, Stack, Text, Title } from '@mantine/core'
+import { IconInfoCircle } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Navigate, useSearchParams } from 'react-router'
+import { type Answer, call, refreshSession, useSessionState } from '../api/index.ts'
+import { usePageTitle } from '../shell/index.ts'
+import { Mark } from '../ui/index.ts'
+import { Card } from './card.tsx'
+import { FactorStep } from './factor-step.tsx'
+import { PasswordStep } from './password-step.tsx'
+
+/** Where a provider's redirect says that a second factor is asked for; the challenge is in a cookie then. */
+const FACTOR_STEP = 'second_factor'
+
 export default function SignIn() {
+  const { t } = useTranslation()
+  const [search] = useSearchParams()
+  const step = search.get('step')
+  const next = localPath(search.get('next'))
+  const [challenge, setChallenge] = useState<string | null | undefined>(
+    step === FACTOR_STEP ? null : undefined,
+  )
+  const { data: ways } = useQuery({
+    queryKey: ['ways'],
+    queryFn: ({ signal }) => call('GET /v1/oidc', { signal }),
+  })
+  usePageTitle(t('signIn.title'))
+  const go = async (answer: Answer<'POST /v1/session'>) => {
+    if (answer.step === 'second_factor') return setChallenge(answer.challenge)
+    await refreshSession()
+  }
+  const { data: session } = useSessionState()
+  if (session) return <Navigate replace to={next} />
+  if (challenge !== undefined) {
+    return (
+      <Card>
+        <Heading title={t('signIn.codeTitle')} />
+        <FactorStep challenge={challenge} onAnswer={go} onStartOver={() => setChallenge(undefined)} />
+      </Card>
+    )
+  }
+  const providers = ways?.providers ?? []
+  return (
+    <Card footer={<Text c="dimmed">{t('brand.tagline')}</Text>}>
+      <Heading title={t('signIn.title')} />
+      <Notice search={search} />
+      {ways !== undefined && (
+        <Stack gap="md">
+          {ways.password ? (
+            <PasswordStep onAnswer={go} />
+          ) : (
+            <Text size="sm" c="dimmed">
+              {t('signIn.providersOnly')}
+            </Text>
+          )}
+          {providers.length > 0 && ways.password && <Divider label={t('signIn.or')} />}
+          {providers.map(({ name, label, start }) => (
+            <Button
+              key={name}
+              component="a"
+              href={`${start}?returnTo=${encodeURIComponent(next)}`}
+              variant="default"
+              size="md"
+              fullWidth
+            >
+              {t('signIn.provider', { name: label })}
+            </Button>
+          ))}
+          {ways.password && (
+            <Text size="xs" c="dimmed">
+              {t('signIn.help')}
+            </Text>
+          )}
+        </Stack>
+      )}
+    </Card>
+  )
+}
+
+function Heading({ title }: { readonly title: string }) {
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    // For those who hear the page: the step has changed. What is focused inside, such as a field, goes first.
+    if (document.activeElement === document.body) heading.current?.focus()
+  }, [])
+  return (
+    <Stack gap="sm" align="start">
+      <Mark size={44} />
+      <Title order={1} size="h2" ref={heading} tabIndex={-1}>
+        {title}
+      </Title>
+    </Stack>
+  )
+}
+
+/** Why somebody is here who was inside before, or whom a provider sent back. */
+function Notice({ search }: { readonly search: URLSearchParams }) {
+  const { t } = useTranslation()
+  const step = search.get('step')
+  if (step !== null && step !== FACTOR_STEP) {
+    return (
+      <Alert color="red" role="alert" icon={<IconInfoCircle />}>
+        {step === 'forbidden' ? t('signIn.inactive') : t('signIn.providerFailed')}
+      </Alert>
+    )
+  }
+  if (search.has('signed-out')) return <Alert icon={<IconInfoCircle />}>{t('signIn.signedOut')}</Alert>
+  if (search.has('ended')) return <Alert icon={<IconInfoCircle />}>{t('signIn.ended')}</Alert>
   return null
+}
+
+/** A path of ours: `//host` and `/\host` would lead elsewhere. */
+function localPath(path: string | null): string {
+  return path !== null && /^\/(?![/\\])/.test(path) && !path.startsWith('/sign-in') ? path : '/chat'
 }

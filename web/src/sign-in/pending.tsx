@@ -1,5 +1,51 @@
-import type { Session } from '../api/index.ts'
+import { Anchor, Stack, Text, Title } from '@mantine/core'
+import { useTranslation } from 'react-i18next'
+import { EnrolFactor } from '../account/enrol-factor.tsx'
+import { PasswordForm } from '../account/password-form.tsx'
+import { refreshSession, type Session, signOut } from '../api/index.ts'
+import { usePageTitle } from '../shell/index.ts'
+import { Mark, tellProblem } from '../ui/index.ts'
+import { Card } from './card.tsx'
 
-export default function Pending({ session }: { readonly session: Session }) {
-  return session.pending
+interface PendingProps {
+  readonly session: Session
+}
+
+/** What stands between a session and everything else: a password of one's own, a second factor. */
+export default function Pending({ session }: PendingProps) {
+  const { t } = useTranslation()
+  usePageTitle(t('pending.steps'))
+  const isPassword = session.pending === 'password_change'
+  return (
+    <Card>
+      <Stack gap="sm" align="start">
+        <Mark size={44} />
+        <div>
+          <Text size="sm" c="dimmed">
+            {t('pending.steps')}
+          </Text>
+          <Title order={1} size="h2" mt={2}>
+            {isPassword ? t('pending.passwordTitle') : t('pending.factorTitle')}
+          </Title>
+        </div>
+        <Text c="dimmed" size="sm">
+          {isPassword ? t('pending.passwordDetail') : t('pending.factorDetail')}
+        </Text>
+      </Stack>
+      {isPassword ? (
+        <PasswordForm username={session.username} oneTime onDone={() => void refreshSession()} />
+      ) : (
+        <EnrolFactor onDone={() => void refreshSession()} />
+      )}
+      <Anchor
+        component="button"
+        type="button"
+        size="sm"
+        ta="center"
+        onClick={() => void signOut().catch(tellProblem)}
+      >
+        {t('nav.signOut')}
+      </Anchor>
+    </Card>
+  )
 }

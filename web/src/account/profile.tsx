@@ -1,0 +1,199 @@
+import {
+  Button,
+  Group,
+  SegmentedControl,
+  Skeleton,
+  Stack,
+  Text,
+  TextInput,
+  useMantineColorScheme,
+} from '@mantine/core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { type FormEvent, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { type Answer, type Body, call, Problem, refreshSession } from '../api/index.ts'
+import { isLanguage, languages } from '../i18n/index.ts'
+import { day } from '../i18n/when.ts'
+import { chooseLanguage } from '../shell/index.ts'
+import { Person, problemText, tell } from '../ui/index.ts'
+import { Heading, Part, PartBody } from './part.tsx'
+import classes from './profile.module.css'
+import { profileQuery } from './queries.ts'
+
+type Profile = Answer<'GET /v1/me'>
+
+export function ProfilePage() {
+  const { t } = useTranslation()
+  const { data: profile } = useQuery(profileQuery)
+  return (
+    <>
+      <Heading title={t('account.profile')} lead={t('profile.lead')} />
+      <Part>
+        <PartBody>{profile === undefined ? <FormSkeleton /> : <ProfileForm profile={profile} />}</PartBody>
+      </Part>
+      <Part title={t('profile.appearance')} lead={t('profile.appearanceLead')}>
+        <PartBody>
+          <Appearance />
+        </PartBody>
+      </Part>
+    </>
+  )
+}
+
+function ProfileForm({ profile }: { readonly profile: Profile }) {
+  const { t } = useTranslation()
+  const client = useQueryClient()
+  const [displayName, setDisplayName] = useState(profile.displayName ?? '')
+  const [username, setUsername] = useState(profile.username)
+  const [email, setEmail] = useState(profile.email ?? '')
+  const [avatarUrl, setAvatarUrl] = useState(profile.avatarUrl ?? '')
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const local = profile.issuer === 'local'
+  const changes: Body<'PATCH /v1/me'> = {
+    ...(displayName.trim() === (profile.displayName ?? '')
+      ? {}
+      : { displayName: displayName.trim() || null }),
+    ...(username.trim() === profile.username ? {} : { username: username.trim() }),
+    ...(email.trim() === (profile.email ?? '') ? {} : { email: email.trim() }),
+    ...(avatarUrl.trim() === (profile.avatarUrl ?? '') ? {} : { avatarUrl: avatarUrl.trim() || null }),
+  }
+  const changed = Object.keys(changes).length > 0
+  const save = async (event: FormEvent) => {
+    event.preventDefault()
+    setBusy(true)
+    setError(null)
+    try {
+      await call('PATCH /v1/me', { body: changes })
+      await Promise.all([client.invalidateQueries({ queryKey: ['me'] }), refreshSession()])
+      tell(t('common.saved'))
+    } catch (failure) {
+      setError(failure)
+    } finally {
+      setBusy(false)
+    }
+  }
+  const at = (field: string) =>
+    error instanceof Problem && error.errors.some(({ pointer }) => pointer === `/${field}`)
+  const taken = error instanceof Problem && error.status === 409
+  const elsewhere = error !== null && !taken && !['displayName', 'username', 'email', 'avatarUrl'].some(at)
+  return (
+    <form onSubmit={(event) => void save(event)}>
+      <Stack gap="lg">
+        <div className={classes['who']}>
+          <Person name={displayName.trim() || username} url={avatarUrl} size={64} />
+          <div className={classes['whoText']}>
+            <Text fw={650} size="lg">
+              {displayName.trim() || username}
+            </Text>
+            <Text size="sm" c="dimmed">
+              {t('profile.member', { when: day(profile.createdAt) })}
+            </Text>
+          </div>
+        </div>
+        <TextInput
+          label={t('profile.displayName')}
+          description={t('profile.displayNameDetail')}
+          maxLength={100}
+          autoComplete="name"
+          value={displayName}
+          onChange={(event) => setDisplayName(event.currentTarget.value)}
+          error={at('displayName') && t('errors.invalid_input')}
+        />
+        <div className={classes['pair']}>
+          <TextInput
+            label={t('profile.username')}
+            minLength={3}
+            maxLength={50}
+            autoComplete="username"
+            autoCapitalize="off"
+            spellCheck={false}
+            value={username}
+            onChange={(event) => setUsername(event.currentTarget.value)}
+            error={(taken && t('profile.usernameTaken')) || (at('username') && t('errors.invalid_input'))}
+          />
+          <TextInput
+            label={t('profile.email')}
+            type="email"
+            maxLength={255}
+            autoComplete="email"
+            value={email}
+            onChange={(event) => setEmail(event.currentTarget.value)}
+            readOnly={!local}
+            {...(local ? {} : { description: t('profile.emailProvider') })}
+            error={at('email') && t('errors.invalid_input')}
+          />
+        </div>
+        <TextInput
+          label={t('profile.avatar')}
+          description={t('profile.avatarDetail')}
+          type="url"
+          maxLength={2_048}
+          autoComplete="off"
+          value={avatarUrl}
+          onChange={(event) => setAvatarUrl(event.currentTarget.value)}
+          error={at('avatarUrl') && t('profile.avatarWrong')}
+        />
+        {elsewhere && (
+          <Text c="red" size="sm" role="alert">
+            {problemText(t, error)}
+          </Text>
+        )}
+        <Group justify="flex-end">
+          <Button type="submit" loading={busy} disabled={!changed}>
+            {t('common.save')}
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  )
+}
+
+/** As high as the form. */
+function FormSkeleton() {
+  return (
+    <Stack gap="lg" h={430}>
+      <Skeleton circle height={64} />
+      <Skeleton height={52} />
+      <Skeleton height={52} />
+      <Skeleton height={52} />
+    </Stack>
+  )
+}
+
+const schemes = ['auto', 'light', 'dark'] as const
+
+function Appearance() {
+  const { t, i18n } = useTranslation()
+  const { colorScheme, setColorScheme } = useMantineColorScheme()
+  return (
+    <div className={classes['pair']}>
+      <div>
+        <Text id="language-label" size="sm" fw={500} mb={6}>
+          {t('language.label')}
+        </Text>
+        <SegmentedControl
+          fullWidth
+          aria-labelledby="language-label"
+          value={i18n.language}
+          onChange={(value) => {
+            if (isLanguage(value)) chooseLanguage(value, true)
+          }}
+          data={languages.map((value) => ({ value, label: t(`language.${value}`) }))}
+        />
+      </div>
+      <div>
+        <Text id="scheme-label" size="sm" fw={500} mb={6}>
+          {t('scheme.label')}
+        </Text>
+        <SegmentedControl
+          fullWidth
+          aria-labelledby="scheme-label"
+          value={colorScheme}
+          onChange={(value) => setColorScheme(schemes.find((each) => each === value) ?? 'auto')}
+          data={schemes.map((value) => ({ value, label: t(`scheme.${value}`) }))}
+        />
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,22 @@
+import { queryOptions } from '@tanstack/react-query'
+import { call } from '../api/index.ts'
+
+export const profileQuery = queryOptions({
+  queryKey: ['me'],
+  queryFn: ({ signal }) => call('GET /v1/me', { signal }),
+})
+
+export const factorsQuery = queryOptions({
+  queryKey: ['me', 'mfa'],
+  queryFn: ({ signal }) => call('GET /v1/me/mfa', { signal }),
+})
+
+export const sessionsQuery = queryOptions({
+  queryKey: ['me', 'sessions'],
+  queryFn: ({ signal }) => call('GET /v1/me/sessions', { signal }),
+})
+
+export const consentsQuery = queryOptions({
+  queryKey: ['me', 'consents'],
+  queryFn: ({ signal }) => call('GET /v1/me/consents', { signal }),
+})

@@ -1,0 +1,230 @@
+import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core'
+import { IconDeviceMobile, IconKey, IconShieldPlus } from '@tabler/icons-react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { type FormEvent, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { type Answer, call, refreshSession } from '../api/index.ts'
+import { ago } from '../i18n/when.ts'
+import { tell, tellProblem } from '../ui/index.ts'
+import { Confirm } from './confirm.tsx'
+import { EnrolFactor } from './enrol-factor.tsx'
+import { Heading, Part, PartBody, Row, Rows, RowsSkeleton } from './part.tsx'
+import { PasswordForm } from './password-form.tsx'
+import { factorsQuery, profileQuery } from './queries.ts'
+import { RecoveryCodes } from './recovery-codes.tsx'
+
+type Factor = Answer<'GET /v1/me/mfa'>['factors'][number]
+
+export function SecurityPage() {
+  const { t } = useTranslation()
+  return (
+    <>
+      <Heading title={t('account.security')} />
+      <Factors />
+      <Password />
+    </>
+  )
+}
+
+function Password() {
+  const { t } = useTranslation()
+  const client = useQueryClient()
+  const { data: profile } = useQuery(profileQuery)
+  const local = profile === undefined || profile.issuer === 'local'
+  const changed = () => {
+    tell(t('password.changed'))
+    void refreshSession()
+    void client.invalidateQueries({ queryKey: ['me', 'sessions'] })
+  }
+  return (
+    <Part title={t('security.password')} lead={t('security.passwordLead')}>
+      <PartBody>
+        {local ? (
+          <PasswordForm username={profile?.username ?? ''} onDone={changed} />
+        ) : (
+          <Text c="dimmed">{t('security.passwordProvider', { issuer: profile.issuer })}</Text>
+        )}
+      </PartBody>
+    </Part>
+  )
+}
+
+function Factors() {
+  const { t } = useTranslation()
+  const client = useQueryClient()
+  const { data } = useQuery(factorsQuery)
+  const [adding, setAdding] = useState(false)
+  const [removing, setRemoving] = useState<Factor | null>(null)
+  const factors = data?.factors.filter(({ confirmedAt }) => confirmedAt !== null) ?? []
+  const refresh = () => client.invalidateQueries({ queryKey: ['me', 'mfa'] })
+  const nameOf = (factor: Factor | null) => factor?.label ?? t('security.unnamed')
+  return (
+    <Part
+      title={t('security.factors')}
+      lead={t('security.factorsLead')}
+      action={
+        <Button
+          variant={factors.length === 0 ? 'filled' : 'default'}
+          leftSection={<IconShieldPlus size={17} aria-hidden />}
+          onClick={() => setAdding(true)}
+        >
+          {t('security.add')}
+        </Button>
+      }
+    >
+      {data === undefined ? (
+        <RowsSkeleton rows={1} />
+      ) : (
+        <Rows>
+          {factors.length === 0 && (
+            <Row icon={<IconDeviceMobile size={22} aria-hidden />}>
+              <Text fw={550}>{t('security.none')}</Text>
+              <Text size="sm" c="dimmed">
+                {t('security.noneDetail')}
+              </Text>
+            </Row>
+          )}
+          {factors.map((factor) => (
+            <Row
+              key={factor.id}
+              icon={<IconDeviceMobile size={22} aria-hidden />}
+              action={
+                <Button variant="subtle" color="red" size="xs" onClick={() => setRemoving(factor)}>
+                  {t('security.remove')}
+                </Button>
+              }
+            >
+              <Text fw={550}>{nameOf(factor)}</Text>
+              <Text size="sm" c="dimmed">
+                {factor.lastUsedAt === null
+                  ? t('security.neverUsed')
+                  : t('security.usedAt', { when: ago(factor.lastUsedAt) })}
+              </Text>
+            </Row>
+          ))}
+          {factors.length > 0 && <Codes left={data.recoveryCodesLeft} />}
+        </Rows>
+      )}
+      <AddFactor
+        opened={adding}
+        onClose={() => {
+          setAdding(false)
+          void refresh()
+          void refreshSession()
+        }}
+      />
+      <Confirm
+        opened={removing !== null}
+        title={t('security.removeTitle', { name: nameOf(removing) })}
+        detail={t('security.removeDetail')}
+        action={t('security.remove')}
+        onClose={() => setRemoving(null)}
+        onConfirm={async () => {
+          if (removing === null) return
+          await call('DELETE /v1/me/mfa/{id}', { params: { id: removing.id } })
+          await Promise.all([refresh(), refreshSession()])
+          tell(t('security.removed'))
+        }}
+      />
+    </Part>
+  )
+}
+
+interface AddFactorProps {
+  readonly opened: boolean
+  readonly onClose: () => void
+}
+
+function AddFactor({ opened, onClose }: AddFactorProps) {
+  const { t } = useTranslation()
+  const [label, setLabel] = useState('')
+  const [named, setNamed] = useState(false)
+  const close = () => {
+    setNamed(false)
+    setLabel('')
+    onClose()
+  }
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    setNamed(true)
+  }
+  return (
+    <Modal
+      opened={opened}
+      onClose={close}
+      title={t('security.add')}
+      closeButtonProps={{ 'aria-label': t('common.close') }}
+    >
+      {named ? (
+        <EnrolFactor
+          label={label.trim() || null}
+          onDone={() => {
+            tell(t('security.added'))
+            close()
+          }}
+        />
+      ) : (
+        <form onSubmit={submit}>
+          <Stack>
+            <TextInput
+              label={`${t('factor.label')} (${t('common.optional')})`}
+              description={t('factor.labelDetail')}
+              maxLength={100}
+              value={label}
+              onChange={(event) => setLabel(event.currentTarget.value)}
+              data-autofocus
+            />
+            <Group justify="flex-end">
+              <Button variant="default" onClick={close}>
+                {t('common.cancel')}
+              </Button>
+              <Button type="submit">{t('common.next')}</Button>
+            </Group>
+          </Stack>
+        </form>
+      )}
+    </Modal>
+  )
+}
+
+function Codes({ left }: { readonly left: number }) {
+  const { t } = useTranslation()
+  const client = useQueryClient()
+  const [asking, setAsking] = useState(false)
+  const [codes, setCodes] = useState<readonly string[] | null>(null)
+  const done = () => {
+    setCodes(null)
+    client.invalidateQueries({ queryKey: ['me', 'mfa'] }).catch(tellProblem)
+  }
+  return (
+    <Row
+      icon={<IconKey size={22} aria-hidden />}
+      action={
+        <Button variant="default" size="xs" onClick={() => setAsking(true)}>
+          {t('security.renew')}
+        </Button>
+      }
+    >
+      <Text fw={550}>{t('security.codes')}</Text>
+      <Text size="sm" c="dimmed">
+        {t('security.codesLeft', { count: left })}
+      </Text>
+      <Confirm
+        opened={asking}
+        title={t('security.renewTitle')}
+        detail={t('security.renewDetail')}
+        action={t('security.renew')}
+        onClose={() => setAsking(false)}
+        onConfirm={async () => setCodes((await call('POST /v1/me/mfa/recovery-codes')).recoveryCodes)}
+      />
+      <Modal
+        opened={codes !== null}
+        onClose={done}
+        title={t('security.codes')}
+        closeButtonProps={{ 'aria-label': t('common.close') }}
+      >
+        <RecoveryCodes codes={codes ?? []} onDone={done} />
+      </Modal>
+    </Row>
+  )
+}

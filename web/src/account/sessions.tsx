@@ -1,0 +1,124 @@
+import { Badge, Button, Group, Text } from '@mantine/core'
+import { IconDeviceDesktop, IconDeviceMobile } from '@tabler/icons-react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { type Answer, call } from '../api/index.ts'
+import { ago, moment } from '../i18n/when.ts'
+import { tell, tellProblem } from '../ui/index.ts'
+import { Confirm } from './confirm.tsx'
+import { Heading, Part, Row, Rows, RowsSkeleton } from './part.tsx'
+import { sessionsQuery } from './queries.ts'
+import { deviceOf } from './user-agent.ts'
+
+type OwnSession = Answer<'GET /v1/me/sessions'>['sessions'][number]
+
+export function SessionsPage() {
+  const { t } = useTranslation()
+  const client = useQueryClient()
+  const { data } = useQuery({ ...sessionsQuery, refetchOnMount: 'always' })
+  const [asking, setAsking] = useState(false)
+  const sessions = data?.sessions.toSorted((a, b) => Number(b.current) - Number(a.current))
+  const refresh = () => client.invalidateQueries({ queryKey: ['me', 'sessions'] })
+  const revoke = async (id: string) => {
+    try {
+      await call('DELETE /v1/me/sessions/{id}', { params: { id } })
+      tell(t('sessions.revoked'))
+    } catch (error) {
+      tellProblem(error)
+    }
+    await refresh()
+  }
+  return (
+    <>
+      <Heading title={t('account.sessions')} lead={t('sessions.lead')} />
+      <Part>
+        {sessions === undefined ? (
+          <RowsSkeleton rows={2} />
+        ) : (
+          <Rows>
+            {sessions.map((session) => (
+              <SessionRow key={session.id} session={session} onRevoke={() => revoke(session.id)} />
+            ))}
+          </Rows>
+        )}
+      </Part>
+      {sessions?.length === 1 && <Text c="dimmed">{t('sessions.alone')}</Text>}
+      {sessions !== undefined && sessions.length > 1 && (
+        <Group>
+          <Button variant="default" onClick={() => setAsking(true)}>
+            {t('sessions.revokeOthers')}
+          </Button>
+        </Group>
+      )}
+      <Confirm
+        opened={asking}
+        title={t('sessions.othersTitle')}
+        detail={t('sessions.othersDetail')}
+        action={t('sessions.revokeOthers')}
+        onClose={() => setAsking(false)}
+        onConfirm={async () => {
+          const { ended } = await call('DELETE /v1/me/sessions')
+          tell(t('sessions.othersDone', { count: ended }))
+          await refresh()
+        }}
+      />
+    </>
+  )
+}
+
+interface SessionRowProps {
+  readonly session: OwnSession
+  readonly onRevoke: () => Promise<void>
+}
+
+function SessionRow({ session, onRevoke }: SessionRowProps) {
+  const { t } = useTranslation()
+  const [busy, setBusy] = useState(false)
+  const device = deviceOf(session.userAgent)
+  const Icon = device?.mobile === true ? IconDeviceMobile : IconDeviceDesktop
+  const name =
+    device === null
+      ? t('sessions.unknown')
+      : t('sessions.on', { browser: device.browser, system: device.system })
+  const revoke = async () => {
+    setBusy(true)
+    await onRevoke()
+    setBusy(false)
+  }
+  return (
+    <Row
+      icon={<Icon size={24} stroke={1.6} aria-hidden />}
+      action={
+        session.current ? (
+          <Badge variant="light" tt="none">
+            {t('sessions.current')}
+          </Badge>
+        ) : (
+          <Button
+            variant="subtle"
+            color="red"
+            size="xs"
+            loading={busy}
+            aria-label={t('sessions.revokeLabel', { device: name })}
+            onClick={() => void revoke()}
+          >
+            {t('sessions.revoke')}
+          </Button>
+        )
+      }
+    >
+      <Text fw={550}>{name}</Text>
+      <Text size="sm" c="dimmed">
+        {[
+          session.ipAddress,
+          t('sessions.signedIn', { when: moment(session.createdAt) }),
+          !session.current && t('sessions.active', { when: ago(session.lastActivity) }),
+          session.secondFactor && t('sessions.twoSteps'),
+        ]
+          .filter(Boolean)
+          .join(' · ')}
+      </Text>
+    </Row>
+  )
+}

@@ -1,0 +1,70 @@
+import { Alert, Anchor, Button, Stack } from '@mantine/core'
+import { type FormEvent, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { type Answer, call, Problem } from '../api/index.ts'
+import { CodeField } from '../ui/index.ts'
+import { refusal } from './password-step.tsx'
+
+interface FactorStepProps {
+  /** Null: it is in a cookie, after a provider's redirect. */
+  readonly challenge: string | null
+  readonly onAnswer: (answer: Answer<'POST /v1/session'>) => Promise<void> | void
+  readonly onStartOver: () => void
+}
+
+export function FactorStep({ challenge, onAnswer, onStartOver }: FactorStepProps) {
+  const { t } = useTranslation()
+  const [value, setValue] = useState('')
+  const [recovery, setRecovery] = useState(false)
+  const [error, setError] = useState<unknown>(null)
+  const [busy, setBusy] = useState(false)
+  const verify = async (typed: string) => {
+    setBusy(true)
+    setError(null)
+    try {
+      const proof = recovery ? { recoveryCode: typed.trim() } : { code: typed }
+      await onAnswer(
+        await call('POST /v1/session', { body: { ...proof, ...(challenge === null ? {} : { challenge }) } }),
+      )
+    } catch (failure) {
+      setError(failure)
+      setValue('')
+    } finally {
+      setBusy(false)
+    }
+  }
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    void verify(value)
+  }
+  const over = error instanceof Problem && error.reason === 'sign_in_over'
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="md">
+        {over && (
+          <Alert color="red" role="alert">
+            {refusal(t, error)}
+          </Alert>
+        )}
+        <CodeField
+          recovery={recovery}
+          onRecovery={(next) => {
+            setRecovery(next)
+            setValue('')
+            setError(null)
+          }}
+          value={value}
+          onChange={setValue}
+          error={error === null || over ? null : refusal(t, error)}
+          onComplete={(code) => void verify(code)}
+        />
+        <Button type="submit" size="md" loading={busy} disabled={value === '' || over} fullWidth>
+          {t('signIn.verify')}
+        </Button>
+        <Anchor component="button" type="button" size="sm" ta="center" onClick={onStartOver}>
+          {t('signIn.startOver')}
+        </Anchor>
+      </Stack>
+    </form>
+  )
+}
