@@ -3,7 +3,8 @@
  * words. Everything stays text; a link is one only when its address is http or https and names no account.
  */
 export type Token =
-  | { readonly kind: 'text' | 'mark'; readonly text: string }
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'mark'; readonly text: string }
   | { readonly kind: 'link'; readonly text: string; readonly href: string }
   | { readonly kind: 'mention'; readonly text: string; readonly userId: string }
 

@@ -130,7 +130,6 @@ export function History({ room, name, onReply }: HistoryProps) {
   const count = view?.messages.length ?? 0
   return (
     <div className={classes['place']}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <section
         ref={scroller}
         className={classes['scroller']}

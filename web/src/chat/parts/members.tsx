@@ -73,7 +73,7 @@ function MemberLine({ room, member, onLeave }: MemberLineProps) {
     !isMe &&
     room.type !== 'direct' &&
     (room.role === 'owner' || (room.role === 'admin' && member.role === 'member'))
-  const roles = [
+  const roles: { value: Member['role']; label: string }[] = [
     { value: 'owner', label: t('details.owner') },
     { value: 'admin', label: t('details.admin') },
     { value: 'member', label: t('details.member') },

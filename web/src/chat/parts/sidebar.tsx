@@ -78,7 +78,7 @@ function Place({ to, icon, label, badge }: PlaceProps) {
     <li>
       <NavLink to={to} className={classes['place'] ?? ''}>
         {icon}
-        <span>{label}</span>
+        <span className={classes['label']}>{label}</span>
         {badge}
       </NavLink>
     </li>
