@@ -11,7 +11,10 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   ingest: async () => (await import('./ingest.ts')).ingest,
   login: async () => (await import('./login.ts')).login,
   apikey: async () => (await import('./apikey.ts')).apikey,
+  archive: async () => (await import('./archive.ts')).archive,
   start: async () => (await import('./start.ts')).start,
+  backup: async () => (await import('./backup.ts')).backup,
+  restore: async () => (await import('./restore.ts')).restore,
 }
 
 const { values, positionals } = parseArgs({
