@@ -166,6 +166,7 @@ export class ChatClient {
       ...(file === null ? {} : { fileId: file.id }),
       ...(replyTo === null ? {} : { replyToId: replyTo.id }),
     }
+    if (this.#timelines.get(roomId)?.view.hasNewer === true) void this.toEnd(roomId).catch(() => undefined)
     this.#outbox.add({
       clientId: (this.#options.newId ?? (() => crypto.randomUUID()))(),
       roomId,

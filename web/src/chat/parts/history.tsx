@@ -10,6 +10,7 @@ import { dayOf, longDay, nameOf } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import type { Message, Room } from '../model/contract.ts'
 import { type Row, rowsOf } from '../model/rows.ts'
+import type { TimelineView } from '../model/timeline.ts'
 import classes from './history.module.css'
 import { MessageRow } from './message-row.tsx'
 import { Empty } from './page-head.tsx'
@@ -31,7 +32,6 @@ interface HistoryProps {
 
 export function History({ room, name, onReply }: HistoryProps) {
   const t = useTexts()
-  const { t: common, i18n } = useTranslation()
   const chat = useChat()
   const view = useObserved(chat.timelines).get(room.id)
   const pending = useObserved(chat.pending)
@@ -107,6 +107,13 @@ export function History({ room, name, onReply }: HistoryProps) {
     else if (view.hasNewer && last > rows.length - AHEAD_ROWS) void chat.loadNewer(room.id).catch(tellProblem)
   }, [chat, room.id, first, last, loading, rows.length, view])
 
+  // Whoever writes wants to see it, wherever they were reading.
+  const written = useRef(mine.length)
+  useEffect(() => {
+    if (mine.length > written.current) virtualizer.scrollToEnd()
+    written.current = mine.length
+  }, [mine.length, virtualizer])
+
   const newest = view?.messages.at(-1)?.id
   const seesEnd = atEnd && view?.hasNewer === false
   useEffect(() => {
@@ -143,27 +150,10 @@ export function History({ room, name, onReply }: HistoryProps) {
         onKeyDown={(event) => walk(event)}
         onMouseLeave={() => setActive(null)}
       >
-        {view === undefined || (loading === 'all' && count === 0) ? (
-          <Loader className={classes['wait'] ?? ''} aria-label={common('common.loading')} role="status" />
-        ) : view.failed && count === 0 ? (
-          <div className={classes['failed']} role="alert">
-            {t('room.loadFailed')}
-            <Button size="xs" variant="light" onClick={() => void chat.toEnd(room.id).catch(tellProblem)}>
-              {common('common.retry')}
-            </Button>
-          </div>
-        ) : rows.length === 0 ? (
-          <Empty
-            icon={<IconFeather size={28} aria-hidden />}
-            title={t('room.empty')}
-            detail={room.type === 'direct' ? t('room.emptyDirect', { name }) : t('room.emptyDetail')}
-          />
+        {rows.length === 0 ? (
+          <Nothing room={room} name={name} view={view} />
         ) : (
-          <div
-            className={classes['rows']}
-            style={{ height: virtualizer.getTotalSize() }}
-            lang={i18n.language}
-          >
+          <div className={classes['rows']} style={{ height: virtualizer.getTotalSize() }}>
             <div className={classes['window']} style={{ transform: `translateY(${items[0]?.start ?? 0}px)` }}>
               {items.map(({ index, key }) => {
                 const row = rows[index]
@@ -202,6 +192,39 @@ export function History({ room, name, onReply }: HistoryProps) {
       )}
       <Announcer message={view?.hasNewer === false ? view.messages.at(-1) : undefined} me={chat.me.id} />
     </div>
+  )
+}
+
+interface NothingProps {
+  readonly room: Room
+  readonly name: string
+  readonly view: TimelineView | undefined
+}
+
+/** Where no message is: not yet, not any more, or not at all. */
+function Nothing({ room, name, view }: NothingProps) {
+  const t = useTexts()
+  const common = useTranslation().t
+  const chat = useChat()
+  if (view?.failed === true) {
+    return (
+      <div className={classes['failed']} role="alert">
+        {t('room.loadFailed')}
+        <Button size="xs" variant="light" onClick={() => void chat.toEnd(room.id).catch(tellProblem)}>
+          {common('common.retry')}
+        </Button>
+      </div>
+    )
+  }
+  if (view === undefined || view.loading !== null) {
+    return <Loader className={classes['wait'] ?? ''} aria-label={common('common.loading')} role="status" />
+  }
+  return (
+    <Empty
+      icon={<IconFeather size={28} aria-hidden />}
+      title={t('room.empty')}
+      detail={room.type === 'direct' ? t('room.emptyDirect', { name }) : t('room.emptyDetail')}
+    />
   )
 }
 
