@@ -42,14 +42,14 @@ export function notFoundHandler(app: App): NotFoundHandler {
     const [path = '/'] = request.url.split('?')
     const methods = allowed.of(path)
     const body =
-      methods.length === 0
+      methods.length === 0 || methods.includes(request.method)
         ? problem('not_found', request.id, { detail: 'no resource has this path', hint: 'see /docs' })
         : problem('unsupported', request.id, {
             detail: `${request.method} is not a method of this resource`,
             hint: `use ${methods.join(', ')}`,
             status: METHOD_NOT_ALLOWED,
           })
-    if (methods.length > 0) {
+    if (body.status === METHOD_NOT_ALLOWED) {
       reply.header('allow', methods.join(', '))
     }
     reply.code(body.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(body))

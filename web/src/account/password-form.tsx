@@ -1,9 +1,9 @@
-import { Alert, Button, PasswordInput, Stack, VisuallyHidden } from '@mantine/core'
+import { Alert, Button, Stack, VisuallyHidden } from '@mantine/core'
 import type { TFunction } from 'i18next'
 import { type FormEvent, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { call, Problem } from '../api/index.ts'
-import { problemText } from '../ui/index.ts'
+import { PasswordField, problemText } from '../ui/index.ts'
 
 /** Advice only: what policy asks for is said by the server where it is not met. */
 const ADVISED_CHARACTERS = 12
@@ -65,17 +65,15 @@ export function PasswordForm({ username, oneTime = false, onDone }: PasswordForm
             aria-hidden
           />
         </VisuallyHidden>
-        <PasswordInput
+        <PasswordField
           ref={currentField}
           label={oneTime ? t('password.currentOneTime') : t('password.current')}
           autoComplete="current-password"
           value={current}
           onChange={(event) => setCurrent(event.currentTarget.value)}
           error={isWrongCurrent(error) && t('password.wrong')}
-          required
-          withAsterisk={false}
         />
-        <PasswordInput
+        <PasswordField
           ref={nextField}
           label={t('password.next')}
           description={t('password.advice', { count: ADVISED_CHARACTERS })}
@@ -83,17 +81,13 @@ export function PasswordForm({ username, oneTime = false, onDone }: PasswordForm
           value={next}
           onChange={(event) => setNext(event.currentTarget.value)}
           error={faults}
-          required
-          withAsterisk={false}
         />
-        <PasswordInput
+        <PasswordField
           label={t('password.repeat')}
           autoComplete="new-password"
           value={repeated}
           onChange={(event) => setRepeated(event.currentTarget.value)}
           error={differs && t('password.differs')}
-          required
-          withAsterisk={false}
         />
         <Button
           type="submit"

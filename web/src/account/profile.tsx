@@ -169,7 +169,7 @@ function Appearance() {
   return (
     <div className={classes['pair']}>
       <div>
-        <Text id="language-label" size="sm" fw={500} mb={6}>
+        <Text id="language-label" size="sm" fw={600} mb={6}>
           {t('language.label')}
         </Text>
         <SegmentedControl
@@ -183,7 +183,7 @@ function Appearance() {
         />
       </div>
       <div>
-        <Text id="scheme-label" size="sm" fw={500} mb={6}>
+        <Text id="scheme-label" size="sm" fw={600} mb={6}>
           {t('scheme.label')}
         </Text>
         <SegmentedControl

@@ -1,4 +1,4 @@
-import { Button, Collapse, Text, UnstyledButton } from '@mantine/core'
+import { Button, Text, UnstyledButton } from '@mantine/core'
 import { IconChevronRight } from '@tabler/icons-react'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useId, useState } from 'react'
@@ -7,7 +7,8 @@ import { call } from '../api/index.ts'
 import { moment } from '../i18n/when.ts'
 import { Heading, Part, PartBody, Rows, RowsSkeleton } from './part.tsx'
 import classes from './record.module.css'
-import { type TrailRow, trailRow } from './trail-row.ts'
+import { nameOfTable } from './table-names.ts'
+import { type TrailRow, together, trailRow } from './trail-row.ts'
 
 const PAGE_ROWS = 30
 
@@ -24,21 +25,21 @@ export function RecordPage() {
     getNextPageParam: ({ next }) => next,
     refetchOnMount: 'always',
   })
-  const rows = data?.pages.flatMap((page) => page.rows.map(trailRow))
+  const entries = data && together(data.pages.flatMap((page) => page.rows.map(trailRow)))
   return (
     <>
       <Heading title={t('account.record')} lead={t('record.lead')} />
       <Part>
-        {rows === undefined ? (
+        {entries === undefined ? (
           <RowsSkeleton rows={8} />
-        ) : rows.length === 0 ? (
+        ) : entries.length === 0 ? (
           <PartBody>
             <Text c="dimmed">{t('record.empty')}</Text>
           </PartBody>
         ) : (
           <Rows>
-            {rows.map((row) => (
-              <Entry key={row.id} row={row} />
+            {entries.map((rows) => (
+              <Entry key={rows[0].id} rows={rows} />
             ))}
           </Rows>
         )}
@@ -52,32 +53,34 @@ export function RecordPage() {
   )
 }
 
-function Entry({ row }: { readonly row: TrailRow }) {
+type Together = readonly [TrailRow, ...TrailRow[]]
+
+function Entry({ rows }: { readonly rows: Together }) {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   const detail = useId()
-  const what =
-    row.operation === null
-      ? row.action
-      : `${row.schema ?? ''}.${row.table ?? ''} ${t(`record.${row.operation}`)}`
+  const [row] = rows
+  const what = row.operation === null ? row.action : `${nameOfTable(t, row)} ${t(`record.${row.operation}`)}`
   return (
     <li className={classes['entry']}>
       <UnstyledButton
-        className={classes['summary']}
+        className={classes['summary'] ?? ''}
         aria-expanded={open}
         aria-controls={detail}
         onClick={() => setOpen(!open)}
       >
-        <IconChevronRight size={16} aria-hidden className={classes['chevron']} />
+        <IconChevronRight size={16} aria-hidden className={classes['chevron'] ?? ''} />
         <span className={classes['what']}>
           {what}
-          {row.fields.length > 0 && <span className={classes['fields']}>{row.fields.join(', ')}</span>}
+          {rows.length > 1 && (
+            <span className={classes['fields']}>{t('record.several', { count: rows.length })}</span>
+          )}
         </span>
         <span className={classes['when']}>{moment(row.createdAt)}</span>
       </UnstyledButton>
-      <Collapse expanded={open} id={detail}>
-        {open && <Detail row={row} />}
-      </Collapse>
+      <div id={detail} hidden={!open}>
+        {open && rows.map((each) => <Detail key={each.id} row={each} />)}
+      </div>
     </li>
   )
 }
@@ -107,6 +110,7 @@ function Detail({ row }: { readonly row: TrailRow }) {
         </table>
       )}
       <dl className={classes['facts']}>
+        {row.table !== null && <Fact term={t('record.table')} value={`${row.schema}.${row.table}`} />}
         {row.ipAddress !== null && <Fact term={t('record.where')} value={row.ipAddress} />}
         {row.requestId !== null && <Fact term={t('record.request')} value={row.requestId} />}
         <Fact term={t('record.id')} value={row.id} />

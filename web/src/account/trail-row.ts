@@ -16,8 +16,6 @@ export interface TrailRow {
   readonly table: string | null
   readonly ipAddress: string | null
   readonly requestId: string | null
-  /** The columns that an UPDATE changed. */
-  readonly fields: readonly string[]
   readonly changes: readonly Change[]
 }
 
@@ -42,9 +40,30 @@ export function trailRow(row: Values): TrailRow {
     table: textOf(row['table']),
     ipAddress: textOf(row['ipAddress']),
     requestId: textOf(row['requestId']),
-    fields: operation === 'UPDATE' ? changed : [],
     changes: fields.map((field) => ({ field, before: shown(before[field]), after: shown(after[field]) })),
   }
+}
+
+/** Rows beside each other that one request wrote to one table in one way, such as ten recovery codes. */
+export function together(rows: readonly TrailRow[]): readonly (readonly [TrailRow, ...TrailRow[]])[] {
+  const groups: [TrailRow, ...TrailRow[]][] = []
+  for (const row of rows) {
+    const last = groups.at(-1)
+    if (last !== undefined && isAlike(last[0], row)) last.push(row)
+    else groups.push([row])
+  }
+  return groups
+}
+
+function isAlike(one: TrailRow, other: TrailRow): boolean {
+  return (
+    one.requestId !== null &&
+    one.requestId === other.requestId &&
+    one.schema === other.schema &&
+    one.table === other.table &&
+    one.operation === other.operation &&
+    one.action === other.action
+  )
 }
 
 function valuesOf(value: unknown): Values {

@@ -1,7 +1,7 @@
 import { ActionIcon, Menu } from '@mantine/core'
-import { IconCheck, IconLanguage } from '@tabler/icons-react'
+import { IconLanguage } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
-import { languages } from '../i18n/index.ts'
+import { isLanguage, languages } from '../i18n/index.ts'
 import { chooseLanguage } from './choose-language.ts'
 
 interface LanguageMenuProps {
@@ -18,18 +18,18 @@ export function LanguageMenu({ signedIn }: LanguageMenuProps) {
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
-        {languages.map((language) => (
-          <Menu.Item
-            key={language}
-            lang={language}
-            role="menuitemradio"
-            aria-checked={i18n.language === language}
-            onClick={() => chooseLanguage(language, signedIn)}
-            rightSection={i18n.language === language && <IconCheck size={16} aria-hidden />}
-          >
-            {t(`language.${language}`)}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup
+          value={i18n.language}
+          onChange={(value) => {
+            if (isLanguage(value)) chooseLanguage(value, signedIn)
+          }}
+        >
+          {languages.map((language) => (
+            <Menu.RadioItem key={language} value={language} lang={language} closeMenuOnClick>
+              {t(`language.${language}`)}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
       </Menu.Dropdown>
     </Menu>
   )

@@ -1,9 +1,9 @@
-import { Button, Group, Modal, PasswordInput, Stack, Text } from '@mantine/core'
+import { Button, Group, Modal, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Body, call, onStepUp, Problem, refreshSession } from '../api/index.ts'
-import { CodeField, problemText } from '../ui/index.ts'
+import { CodeField, PasswordField, problemText } from '../ui/index.ts'
 
 /** Asks for credentials again when the server wants them; the request that needed them then goes on. */
 export function StepUpDialog() {
@@ -79,15 +79,13 @@ function Proof({ onDone, onCancel }: ProofProps) {
           {t('stepUp.detail')}
         </Text>
         {way === 'password' ? (
-          <PasswordInput
+          <PasswordField
             label={t('signIn.password')}
             autoComplete="current-password"
             value={value}
             onChange={(event) => setValue(event.currentTarget.value)}
             error={error}
             data-autofocus
-            required
-            withAsterisk={false}
           />
         ) : (
           <CodeField

@@ -1,9 +1,9 @@
-import { Alert, Button, PasswordInput, Stack, TextInput } from '@mantine/core'
+import { Alert, Button, Stack, TextInput } from '@mantine/core'
 import type { TFunction } from 'i18next'
 import { type FormEvent, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Answer, call, Problem } from '../api/index.ts'
-import { problemText } from '../ui/index.ts'
+import { PasswordField, problemText } from '../ui/index.ts'
 
 interface PasswordStepProps {
   readonly onAnswer: (answer: Answer<'POST /v1/session'>) => Promise<void> | void
@@ -51,7 +51,7 @@ export function PasswordStep({ onAnswer }: PasswordStepProps) {
           withAsterisk={false}
           autoFocus
         />
-        <PasswordInput
+        <PasswordField
           ref={field}
           label={t('signIn.password')}
           name="password"
@@ -59,10 +59,8 @@ export function PasswordStep({ onAnswer }: PasswordStepProps) {
           size="md"
           value={password}
           onChange={(event) => setPassword(event.currentTarget.value)}
-          required
-          withAsterisk={false}
         />
-        <Button type="submit" size="md" loading={busy} disabled={login === '' || password === ''} fullWidth>
+        <Button type="submit" size="md" loading={busy} fullWidth>
           {t('signIn.submit')}
         </Button>
       </Stack>

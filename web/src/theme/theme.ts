@@ -38,6 +38,7 @@ export const theme = createTheme({
   fontFamily: sans,
   fontFamilyMonospace: 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace',
   headings: { fontFamily: sans, fontWeight: '650' },
+  fontSizes: { xs: '0.75rem', sm: '0.84375rem', md: '0.9375rem' },
   defaultRadius: 'md',
   cursorType: 'pointer',
   respectReducedMotion: true,

@@ -39,6 +39,7 @@ export function CodeField({ recovery, onRecovery, value, onChange, error, onComp
           value={value}
           onChange={onChange}
           error={error}
+          focused
           {...(onComplete === undefined ? {} : { onComplete })}
         />
       )}
@@ -56,10 +57,20 @@ interface DigitsFieldProps {
   readonly onChange: (value: string) => void
   readonly error: string | null
   readonly onComplete?: (code: string) => void
+  /** Whether one can type at once. */
+  readonly focused?: boolean
 }
 
 /** Six digits, also typed full-width or pasted with a space in between. */
-export function DigitsField({ label, description, value, onChange, error, onComplete }: DigitsFieldProps) {
+export function DigitsField({
+  label,
+  description,
+  value,
+  onChange,
+  error,
+  onComplete,
+  focused = false,
+}: DigitsFieldProps) {
   return (
     <TextInput
       label={label}
@@ -75,8 +86,7 @@ export function DigitsField({ label, description, value, onChange, error, onComp
         if (digits.length === CODE_DIGITS && digits !== value) onComplete?.(digits)
       }}
       error={error}
-      data-autofocus
-      autoFocus
+      {...(focused ? { 'data-autofocus': true, autoFocus: true } : {})}
     />
   )
 }

@@ -1,0 +1,15 @@
+import { PasswordInput, type PasswordInputProps } from '@mantine/core'
+import { useTranslation } from 'react-i18next'
+
+/** A password, which the eye beside it shows. */
+export function PasswordField(props: PasswordInputProps) {
+  const { t } = useTranslation()
+  return (
+    <PasswordInput
+      visibilityToggleButtonProps={{ 'aria-label': t('password.show') }}
+      required
+      withAsterisk={false}
+      {...props}
+    />
+  )
+}
