@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import * as chat from '../../../src/chat/index.ts'
-import { findings, hasChromium, testSite } from './site.ts'
+import { expectAccessible, hasChromium } from '../support.ts'
+import { testSite } from './site.ts'
 
 const site = testSite()
 const OUT = '/tmp/shots'
@@ -55,14 +56,14 @@ describe.skipIf(!hasChromium)('pictures', () => {
     for (const phone of [false, true])
       for (const scheme of ['light', 'dark'] as const)
         it(`${locale} ${phone} ${scheme}`, async () => {
-          const { page, complaints, context } = await site.visit('aoi', { locale, phone, scheme })
+          const page = await site.visit('aoi', { locale, phone, scheme })
           const name = `${OUT}/${locale}-${phone ? 'phone' : 'desktop'}-${scheme}`
           await page.waitForSelector('nav a[href*="rooms"]')
           await page.waitForTimeout(300)
           await page.screenshot({ path: `${name}-list.png` })
           const wrong: string[] = []
           const check = async (where: string) => {
-            for (const one of await findings(page)) wrong.push(`${where} ${one}`)
+            await expectAccessible(page).catch((error: unknown) => wrong.push(`${where} ${error}`))
           }
           await check('list')
           await page.goto(`${site.origin()}/chat/rooms/${roomId}`)
@@ -89,8 +90,8 @@ describe.skipIf(!hasChromium)('pictures', () => {
           await page.waitForTimeout(400)
           await page.screenshot({ path: `${name}-members.png` })
           await check('members')
-          await context.close()
-          expect(complaints).toEqual([])
+          await page.context().close()
+          expect(site.faults).toEqual([])
           expect(wrong).toEqual([])
         })
 })

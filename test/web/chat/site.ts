@@ -1,31 +1,20 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdtemp, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { pino } from 'pino'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll } from 'vitest'
 import * as chat from '../../../src/chat/index.ts'
 import { httpLimits } from '../../../src/http/index.ts'
+import { type ObjectStore, openObjectStore } from '../../../src/object-store/index.ts'
 import { PASSWORD, testServer } from '../../identity/server.ts'
 import { testDatabase } from '../../support/index.ts'
+import { builtPages, openChromium } from '../support.ts'
 
-const CHROMIUM = '/usr/bin/chromium'
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-/** Everybody comes from one address here, which is not what the limits are for. */
-const MANY_A_MINUTE = 100_000
-
-export const hasChromium = existsSync(CHROMIUM)
-
-export interface Visitor {
-  readonly page: Page
-  readonly context: BrowserContext
-  readonly userId: string
-  /** What the page's console and its scripts complained of. */
-  readonly complaints: string[]
-}
+/** Everybody comes from one address here, which is not what the limit is for. */
+const MANY_REQUESTS = 100_000
 
 export interface VisitOptions {
   readonly locale?: 'ja' | 'en'
@@ -35,6 +24,8 @@ export interface VisitOptions {
 
 /** A server with its database and pages, and browsers that look at it. Call it at the top of a test file. */
 export function testSite() {
+  builtPages()
+  const chromium = openChromium()
   const database = testDatabase()
   const server = testServer(database)
   const app = database.open('app')
@@ -42,49 +33,57 @@ export function testSite() {
   const log = pino({ level: 'silent' })
   const bus = chat.localBus()
   const feed = chat.openFeed({ app, worker, bus, log })
-  let http: ReturnType<typeof server.app> | undefined
-  let browser: Browser | undefined
-  let origin = ''
   const ids = new Map<string, string>()
+  let http: ReturnType<typeof server.app> | undefined
+  let store: ObjectStore | undefined
+  let folder = ''
+  let origin = ''
 
   beforeAll(async () => {
-    execFileSync(process.execPath, ['web/build.ts'], { cwd: ROOT, stdio: 'inherit' })
-    http = server.app({}, { chat: { bus, feed } }, { ...httpLimits, rateMax: MANY_A_MINUTE })
+    folder = await mkdtemp(join(tmpdir(), 'akashi-chat-'))
+    store = await openObjectStore(pathToFileURL(folder).href)
+    http = server.app({}, { chat: { bus, feed }, store }, { ...httpLimits, rateMax: MANY_REQUESTS })
     await http.listen({ host: '127.0.0.1', port: 0 })
     origin = `http://127.0.0.1:${(http.server.address() as AddressInfo).port}`
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage'],
-    })
   })
   afterAll(async () => {
-    await browser?.close()
     await http?.close()
     await feed.close()
+    await rm(folder, { recursive: true, force: true })
   })
 
-  async function userId(username: string): Promise<string> {
-    const known = ids.get(username)
-    if (known !== undefined) return known
-    const id = await server.user(username)
-    ids.set(username, id)
-    return id
+  async function actor(username: string): Promise<{ readonly userId: string }> {
+    const userId = ids.get(username) ?? (await server.user(username))
+    ids.set(username, userId)
+    return { userId }
   }
 
   return {
-    database,
     app,
     bus,
-    userId,
+    actor,
+    faults: chromium.faults,
     origin: () => origin,
-    actor: async (username: string) => ({ userId: await userId(username) }),
+    /** What the worker does: decides about the files that were uploaded. */
+    async inspect(): Promise<void> {
+      if (store === undefined) throw new Error('the site is opened before the tests')
+      await chat.inspectUploads({ worker, store, log, signal: new AbortController().signal })
+    },
+    /** Messages `message 1` to `message <count>` of a room with one member, without a request for each. */
+    many: (roomId: string, userId: string, count: number) =>
+      app.transaction({ userId }, (session) =>
+        session.query(`select chat.post_message($1, 'message ' || i) from generate_series(1, $2::int) i`, [
+          roomId,
+          count,
+        ]),
+      ),
+    /** Somebody who is signed in, at the chat. */
     async visit(
       username: string,
       { locale = 'en', scheme = 'light', phone = false }: VisitOptions = {},
-    ): Promise<Visitor> {
-      const id = await userId(username)
-      if (browser === undefined || http === undefined) throw new Error('the site is opened before the tests')
-      const context = await browser.newContext({
+    ): Promise<Page> {
+      await actor(username)
+      const page = await chromium.page({
         locale: locale === 'ja' ? 'ja-JP' : 'en-GB',
         colorScheme: scheme,
         timezoneId: 'Asia/Tokyo',
@@ -92,20 +91,6 @@ export function testSite() {
         hasTouch: phone,
         isMobile: phone,
         reducedMotion: 'reduce',
-      })
-      const page = await context.newPage()
-      const complaints: string[] = []
-      page.on('pageerror', (error) => complaints.push(error.message))
-      page.on('console', (message) => {
-        if (
-          message.type() === 'error' &&
-          !/Failed to load resource|WebSocket connection/.test(message.text())
-        )
-          complaints.push(message.text())
-      })
-      page.on('dialog', (dialog) => {
-        complaints.push(`a dialog: ${dialog.message()}`)
-        void dialog.dismiss()
       })
       await page.goto(`${origin}/sign-in`)
       await page.evaluate(
@@ -119,25 +104,8 @@ export function testSite() {
         { login: username, password: PASSWORD },
       )
       await page.goto(`${origin}/chat`)
-      return { page, context, userId: id, complaints }
+      await page.locator('h2').first().waitFor()
+      return page
     },
   }
-}
-
-/** Serious and critical findings, one line each. */
-export async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
-  return await page.evaluate(async () => {
-    const { axe: runner } = globalThis as unknown as {
-      axe: {
-        run(): Promise<{
-          violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[]
-        }>
-      }
-    }
-    const { violations } = await runner.run()
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`))
-  })
 }

@@ -104,7 +104,7 @@ export function Quote({ quoted, onJump }: QuoteProps) {
     <button
       type="button"
       className={classes['quote']}
-      aria-label={`${t('message.replyTo', { name })}: ${previewOf(t, quoted)}`}
+      title={t('message.replyTo', { name })}
       onClick={() => onJump(quoted.id)}
     >
       {content}

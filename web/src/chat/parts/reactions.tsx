@@ -22,7 +22,10 @@ export function Reactions({ message }: { readonly message: Message }) {
           .slice(0, NAMES)
           .map((id) => nameOf(t, people.get(id)))
           .join(', ')
-        const label = t('message.reaction', { emoji, names: userIds.length > NAMES ? `${names} …` : names })
+        const label = t('message.reaction', {
+          emoji: `${emoji} ${userIds.length}`,
+          names: userIds.length > NAMES ? `${names} …` : names,
+        })
         return (
           <Tooltip key={emoji} label={label} multiline maw={260}>
             <button
@@ -32,8 +35,7 @@ export function Reactions({ message }: { readonly message: Message }) {
               aria-label={label}
               onClick={() => void react(message.id, emoji, !mine)}
             >
-              <span aria-hidden>{emoji}</span>
-              <span aria-hidden>{userIds.length}</span>
+              {emoji} {userIds.length}
             </button>
           </Tooltip>
         )
