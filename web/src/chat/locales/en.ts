@@ -112,6 +112,7 @@ export const en = {
     tooLarge: '“{{name}}” is larger than 100 MB.',
     empty: '“{{name}}” is empty.',
     checking: 'is being checked …',
+    hidden: 'A file that is still being checked …',
     refused: 'refused: {{reason}}',
     refusedPlain: 'refused by the check',
     download: 'Download {{name}}',

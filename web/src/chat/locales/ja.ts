@@ -110,6 +110,7 @@ export const ja: Translated<typeof en> = {
     tooLarge: '「{{name}}」は 100 MB を超えています。',
     empty: '「{{name}}」は空のファイルです。',
     checking: '検査中…',
+    hidden: '検査中のファイル…',
     refused: '拒否されました: {{reason}}',
     refusedPlain: '検査で拒否されました',
     download: '{{name}} をダウンロード',

@@ -12,7 +12,17 @@ import classes from './message-file.module.css'
 const MOST_WIDTH = 360
 const MOST_HEIGHT = 260
 
-export function MessageFile({ file }: { readonly file: ChatFile }) {
+/** `file` is null for others than its sender until it was checked. */
+export function MessageFile({ file }: { readonly file: ChatFile | null }) {
+  const t = useTexts()
+  if (file === null) {
+    return (
+      <div className={classes['card']}>
+        <Loader size={20} type="oval" aria-hidden />
+        <span className={classes['detail']}>{t('file.hidden')}</span>
+      </div>
+    )
+  }
   return file.status === 'completed' && file.hasThumbnail ? <Picture file={file} /> : <Card file={file} />
 }
 

@@ -71,7 +71,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
         ) : (
           message.content !== '' && <MessageText text={message.content} mentions={message.mentions} />
         )}
-        {message.file !== null && !message.isDeleted && <MessageFile file={message.file} />}
+        {message.type !== 'text' && !message.isDeleted && <MessageFile file={message.file} />}
         {message.isEdited && !message.isDeleted && !editing && (
           <span className={classes['edited']}>{t('message.edited')}</span>
         )}
