@@ -1,0 +1,242 @@
+import type { Page } from 'playwright-core'
+import sharp from 'sharp'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import * as chat from '../../../src/chat/index.ts'
+import { expectAccessible, hasChromium } from '../support.ts'
+import { testSite } from './site.ts'
+
+const site = testSite()
+let aoi: Page
+let ken: Page
+let roomId = ''
+
+const composer = (page: Page) => page.locator('form textarea').last()
+const said = (page: Page, text: string) => page.locator('article', { hasText: text }).first()
+
+async function write(page: Page, text: string): Promise<void> {
+  await composer(page).fill(text)
+  await composer(page).press('Enter')
+}
+
+async function act(page: Page, text: string, action: string): Promise<void> {
+  await said(page, text).hover()
+  await said(page, text).getByRole('button', { name: action, exact: true }).click()
+}
+
+/** What people wrote, from the top; what is still on its way included. */
+const texts = (page: Page) =>
+  page
+    .locator('article')
+    .evaluateAll((all) => all.flatMap((one) => one.querySelector('[dir="auto"]')?.textContent ?? []))
+
+describe.skipIf(!hasChromium)('two people in two browsers', () => {
+  beforeAll(async () => {
+    await site.actor('ken')
+    aoi = await site.visit('aoi', { locale: 'ja' })
+    ken = await site.visit('ken', { locale: 'en' })
+  })
+  afterEach(() => expect(site.faults).toEqual([]))
+
+  it('make a room, invite, and come in', async () => {
+    await expectAccessible(aoi)
+    await aoi.getByRole('button', { name: '新しいルーム' }).click()
+    await aoi.getByLabel('名前').fill('開発チーム')
+    await aoi.getByRole('radio', { name: '非公開', exact: false }).check()
+    await expectAccessible(aoi)
+    await aoi.getByRole('button', { name: 'ルームを作る' }).click()
+    await aoi.getByText('まだ何も書かれていません').waitFor()
+    roomId = new URL(aoi.url()).pathname.split('/').at(-1) ?? ''
+    await aoi.getByRole('button', { name: 'ルームの詳細' }).click()
+    await aoi.getByRole('tab', { name: 'メンバー' }).click()
+    await aoi.getByRole('button', { name: '招待する' }).click()
+    await aoi.getByPlaceholder('名前で探す').fill('ken')
+    await aoi.getByRole('button', { name: 'ken' }).click()
+    await aoi.getByText('招待中').waitFor()
+    await aoi.keyboard.press('Escape')
+
+    await ken.getByRole('link', { name: /Notifications/ }).click()
+    await ken.getByText('aoi invites you to 開発チーム').waitFor()
+    await expectAccessible(ken)
+    await ken.getByRole('button', { name: 'Join' }).click()
+    await ken.getByText('Nothing has been said here yet').waitFor()
+  })
+
+  it('talk both ways, in both languages', async () => {
+    await write(aoi, 'こんにちは、@ken さん。https://example.com/資料')
+    await said(ken, 'こんにちは').waitFor()
+    await write(ken, 'Hello!\nGood to be here.')
+    await said(aoi, 'Good to be here.').waitFor()
+    expect(await texts(aoi)).toEqual([
+      'こんにちは、@ken さん。https://example.com/資料',
+      'Hello!\nGood to be here.',
+    ])
+    expect(await said(ken, 'こんにちは').locator('a').getAttribute('href')).toBe('https://example.com/')
+  })
+
+  it('send nothing while an input method converts', async () => {
+    await composer(aoi).fill('へんかんちゅう')
+    for (const taken of ['isComposing: true', 'keyCode: 229']) {
+      await composer(aoi).evaluate(
+        `(field) => field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', ${taken}, bubbles: true, cancelable: true }))`,
+      )
+    }
+    await composer(aoi).press('Shift+Enter')
+    expect(await composer(aoi).inputValue()).toBe('へんかんちゅう\n')
+    await composer(aoi).fill('')
+  })
+
+  it('react, reply, edit and delete', async () => {
+    await act(ken, 'こんにちは', 'React')
+    await ken.getByRole('button', { name: '🎉', exact: true }).click()
+    await aoi.getByRole('button', { name: /🎉/ }).waitFor()
+    await act(ken, 'こんにちは', 'Reply')
+    await write(ken, 'A reply')
+    await said(aoi, 'A reply')
+      .getByRole('button', { name: /こんにちは/ })
+      .waitFor()
+    await act(ken, 'A reply', 'More')
+    await ken.getByRole('menuitem', { name: 'Edit' }).click()
+    await ken.getByLabel('Edit message').fill('A better reply')
+    await ken.getByLabel('Edit message').press('Enter')
+    await said(aoi, 'A better reply').getByText('編集済み').waitFor()
+    await act(aoi, 'A better reply', 'その他')
+    await aoi.getByRole('menuitem', { name: '詳細' }).click()
+    await aoi.getByRole('dialog').getByText('A reply', { exact: true }).waitFor()
+    await aoi.keyboard.press('Escape')
+    await write(ken, 'wrong room')
+    await act(ken, 'wrong room', 'More')
+    await ken.getByRole('menuitem', { name: 'Delete' }).click()
+    await ken.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    await said(aoi, 'このメッセージは削除されました').waitFor()
+    await expectAccessible(aoi)
+    await expectAccessible(ken)
+  })
+
+  it('send a picture, which is shown once it was checked', async () => {
+    const png = await sharp({ create: { width: 320, height: 200, channels: 3, background: '#3567b0' } })
+      .png()
+      .toBuffer()
+    const name = '<img src=x onerror=alert(1)>.png'
+    await ken.locator('input[type=file]').setInputFiles({ name, mimeType: 'image/png', buffer: png })
+    await ken.getByRole('button', { name: 'Send', exact: true }).click()
+    await expect.poll(() => ken.locator('article').last().innerHTML()).toContain('is being checked')
+    await aoi.getByText('検査中のファイル…').waitFor()
+    await site.inspect()
+    site.bus.announce({ about: 'room', roomId })
+    await aoi.locator('article img').waitFor()
+    expect(await aoi.locator('article img').getAttribute('alt')).toContain('onerror')
+    await expect
+      .poll(() => aoi.locator('article img').evaluate('(image) => image.naturalWidth'))
+      .toBeGreaterThan(0)
+  })
+
+  it('find what was said, in Japanese, and go there', async () => {
+    await aoi.keyboard.press('Control+k')
+    await aoi.getByLabel('検索する言葉').fill('にち')
+    await aoi.locator('mark', { hasText: 'にち' }).waitFor()
+    await expectAccessible(aoi)
+    await aoi.getByRole('link', { name: /メッセージへ移動/ }).click()
+    await said(aoi, 'こんにちは').waitFor()
+  })
+
+  it('lose the network and regain it, with messages in between', async () => {
+    const before = await texts(aoi)
+    await aoi.context().setOffline(true)
+    await aoi.getByText('オフラインです').waitFor()
+    await write(aoi, '圏外から 1')
+    await write(aoi, '圏外から 2')
+    await said(aoi, '圏外から 2').getByText('接続を待っています').waitFor()
+    await write(ken, 'while you were away')
+    await said(ken, 'while you were away').waitFor()
+    await aoi.context().setOffline(false)
+    for (const page of [aoi, ken]) {
+      await said(page, '圏外から 2').waitFor()
+      await said(page, 'while you were away').waitFor()
+    }
+    await expect.poll(() => aoi.getByText('接続を待っています').count()).toBe(0)
+    await expect
+      .poll(() => texts(aoi))
+      .toEqual([...before, 'while you were away', '圏外から 1', '圏外から 2'])
+    await expect.poll(() => texts(ken)).toEqual(await texts(aoi))
+  })
+
+  it('are thrown out with their session', async () => {
+    const current = await ken.evaluate<string>(
+      `fetch('/v1/me/sessions').then((answer) => answer.json()).then(({ sessions }) => sessions.find((one) => one.current).id)`,
+    )
+    const elsewhere = await site.visit('ken')
+    await elsewhere.evaluate(async (id) => {
+      await fetch(`/v1/me/sessions/${id}`, { method: 'DELETE', headers: { 'x-akashi-request': '1' } })
+    }, current)
+    await ken.waitForURL(/sign-in/)
+    await elsewhere.close()
+  })
+})
+
+const corpus = [
+  '<script>alert(1)</script>',
+  '<img src=x onerror=alert(1)>',
+  '"><svg onload=alert(1)>',
+  'javascript:alert(1) [a](javascript:alert(1)) data:text/html,<script>alert(1)</script>',
+  '</textarea><iframe srcdoc="<script>alert(1)</script>">',
+  '{{constructor.constructor("alert(1)")()}} #{alert(1)}',
+  'https://example.com/"onmouseover="alert(1)',
+  '<a href="javascript:alert(1)">a</a><style>*{display:none}</style>',
+  '\u202Emoc.elpmaxe\u202C <b>bold</b> &lt;i&gt;',
+]
+
+describe.skipIf(!hasChromium)('whatever people write', () => {
+  it('is text in names, descriptions, messages, quotes, notifications and search', async () => {
+    const eve = await site.actor('eve')
+    const mia = await site.actor('mia')
+    const page = await site.visit('mia')
+    const dialogs: string[] = []
+    page.on('dialog', (dialog) => {
+      dialogs.push(dialog.message())
+      void dialog.dismiss()
+    })
+    for (const text of corpus) {
+      const name = [...text].slice(0, 100).join('')
+      const room = await chat.createRoom(site.app, eve, { name, description: text })
+      await chat.joinRoom(site.app, mia, room.id)
+      const first = await chat.postMessage(site.app, eve, room.id, { content: text, mentions: [mia.userId] })
+      await chat.postMessage(site.app, eve, room.id, { content: text, replyToId: first.id })
+      await page.goto(`${site.origin()}/chat/rooms/${room.id}`)
+      await page.locator('article').nth(1).waitFor()
+      expect(await texts(page)).toEqual([text, text])
+      expect(await page.locator('h1').textContent()).toBe(name)
+    }
+    for (const path of ['directory', 'notifications', `search?q=${encodeURIComponent('alert(1)')}`]) {
+      await page.goto(`${site.origin()}/chat/${path}`)
+      await page.getByText('onerror=alert(1)').first().waitFor()
+    }
+    const made = await page
+      .locator('main script, main iframe, main svg[onload], img[onerror], [href^="javascript:"]')
+      .count()
+    expect(made).toBe(0)
+    expect(dialogs).toEqual([])
+    expect(site.faults).toEqual([])
+  })
+})
+
+describe.skipIf(!hasChromium)('a room of 10,000 messages', () => {
+  it('is scrolled through with few elements', { timeout: 120_000 }, async () => {
+    const liz = await site.actor('liz')
+    const room = await chat.createRoom(site.app, liz, { name: 'long' })
+    await site.many(room.id, liz.userId, 10_000)
+    const page = await site.visit('liz')
+    await page.goto(`${site.origin()}/chat/rooms/${room.id}`)
+    await said(page, 'message 10000').waitFor()
+    const scroller = page.locator('section[tabindex="0"]')
+    for (let turns = 0; turns < 12; turns += 1) {
+      await scroller.evaluate((element) => element.scrollBy(0, -4_000))
+      await page.waitForTimeout(120)
+    }
+    expect(await page.locator('article').count()).toBeLessThan(80)
+    await chat.postMessage(site.app, liz, room.id, { content: 'meanwhile' })
+    site.bus.announce({ about: 'room', roomId: room.id })
+    await page.getByRole('button', { name: 'To the newest message' }).click()
+    await said(page, 'meanwhile').waitFor()
+    expect(site.faults).toEqual([])
+  })
+})

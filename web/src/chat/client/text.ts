@@ -1,0 +1,69 @@
+/** Short texts that several parts of the chat show. */
+import { currentLanguage } from '../../i18n/index.ts'
+import type { ChatTexts } from '../locales/index.ts'
+import type { Message, Person, Room } from '../model/contract.ts'
+
+export function nameOf(t: ChatTexts, person: Person | null | undefined): string {
+  return person?.displayName ?? t('nobody')
+}
+
+export function roomName(t: ChatTexts, room: Room): string {
+  return room.type === 'direct' ? nameOf(t, room.peer) : room.name
+}
+
+/** One line about a message, where the message itself has no place. */
+export function previewOf(
+  t: ChatTexts,
+  message: Pick<Message, 'content' | 'isDeleted'> & { readonly type: string },
+): string {
+  if (message.isDeleted) return t('deletedText')
+  if (message.content !== '') return message.content
+  return message.type === 'image' ? t('imageText') : t('fileText')
+}
+
+/** 12:05 */
+export function clock(time: string): string {
+  return new Intl.DateTimeFormat(currentLanguage(), { timeStyle: 'short' }).format(new Date(time))
+}
+
+/** The clock today, else the day. */
+export function clockOrDay(time: string): string {
+  const date = new Date(time)
+  if (dayOf(time) === dayOf(new Date().toISOString())) return clock(time)
+  const sameYear = date.getFullYear() === new Date().getFullYear()
+  return new Intl.DateTimeFormat(currentLanguage(), {
+    month: 'short',
+    day: 'numeric',
+    ...(sameYear ? {} : { year: 'numeric' }),
+  }).format(date)
+}
+
+/** Saturday, November 21 */
+export function longDay(time: string): string {
+  const date = new Date(time)
+  const sameYear = date.getFullYear() === new Date().getFullYear()
+  return new Intl.DateTimeFormat(currentLanguage(), {
+    weekday: 'long',
+    month: 'long',
+    day: 'numeric',
+    ...(sameYear ? {} : { year: 'numeric' }),
+  }).format(date)
+}
+
+/** The day in the reader's own zone. */
+export function dayOf(time: string): string {
+  const date = new Date(time)
+  return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`
+}
+
+const steps = ['byte', 'kilobyte', 'megabyte'] as const
+
+export function bytes(size: number): string {
+  const step = size < 1_000 ? 0 : size < 1_000_000 ? 1 : 2
+  return new Intl.NumberFormat(currentLanguage(), {
+    style: 'unit',
+    unit: steps[step] ?? 'byte',
+    unitDisplay: 'short',
+    maximumFractionDigits: step === 2 ? 1 : 0,
+  }).format(size / 1_000 ** step)
+}

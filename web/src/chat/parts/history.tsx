@@ -1,0 +1,295 @@
+import { ActionIcon, Button, Loader } from '@mantine/core'
+import { IconArrowDown, IconFeather } from '@tabler/icons-react'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useSearchParams } from 'react-router'
+import { tellProblem } from '../../ui/index.ts'
+import { useChat, useObserved } from '../client/context.tsx'
+import { dayOf, longDay, nameOf } from '../client/text.ts'
+import { useTexts } from '../locales/index.ts'
+import type { Message, Room } from '../model/contract.ts'
+import { type Row, rowsOf } from '../model/rows.ts'
+import type { TimelineView } from '../model/timeline.ts'
+import classes from './history.module.css'
+import { MessageRow } from './message-row.tsx'
+import { Empty } from './page-head.tsx'
+import { PendingRow } from './pending-row.tsx'
+
+/** Pixels from the end within which the reader counts as being there. */
+const AT_END_PX = 60
+/** Rows before the edge at which the next page is fetched. */
+const AHEAD_ROWS = 12
+const OVERSCAN_ROWS = 8
+/** Milliseconds for which a message that was jumped to stands out. */
+const MARKED_MS = 2_500
+
+interface HistoryProps {
+  readonly room: Room
+  readonly name: string
+  readonly onReply: (message: Message) => void
+}
+
+export function History({ room, name, onReply }: HistoryProps) {
+  const t = useTexts()
+  const chat = useChat()
+  const view = useObserved(chat.timelines).get(room.id)
+  const pending = useObserved(chat.pending)
+  const [search, setSearch] = useSearchParams()
+  const wanted = search.get('message')
+  const [readTo] = useState(room.unread > 0 ? (room.readTo ?? room.createdAt) : null)
+  const [atEnd, setAtEnd] = useState(true)
+  const [active, setActive] = useState<string | null>(null)
+  const [marked, setMarked] = useState<string | null>(null)
+  const scroller = useRef<HTMLElement>(null)
+  const placed = useRef(false)
+  const mine = useMemo(
+    () => (view === undefined || view.hasNewer ? [] : pending.filter(({ roomId }) => roomId === room.id)),
+    [pending, room.id, view],
+  )
+  const messages = view?.messages
+  const rows = useMemo(
+    () => rowsOf(messages ?? [], mine, { me: chat.me.id, readTo, dayOf }),
+    [messages, mine, chat.me.id, readTo],
+  )
+  const getItemKey = useCallback((index: number) => rows[index]?.key ?? index, [rows])
+
+  const virtualizer = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: (index) => estimate(rows[index]),
+    getItemKey,
+    overscan: OVERSCAN_ROWS,
+    anchorTo: 'end',
+    followOnAppend: true,
+    scrollEndThreshold: AT_END_PX,
+    paddingStart: 12,
+    paddingEnd: 6,
+  })
+
+  useEffect(() => {
+    if (wanted === null) void chat.open(room.id).catch(() => undefined)
+    else void chat.jump(room.id, wanted).catch(tellProblem)
+  }, [chat, room.id, wanted])
+
+  // Where to begin: at the message that was asked for, at the first unread one, or at the end.
+  useLayoutEffect(() => {
+    if (rows.length === 0) return
+    if (wanted !== null) {
+      const index = rows.findIndex((row) => row.kind === 'message' && row.message.id === wanted)
+      if (index < 0) return
+      placed.current = true
+      virtualizer.scrollToIndex(index, { align: 'center' })
+      setMarked(wanted)
+      setSearch({}, { replace: true })
+      return
+    }
+    if (placed.current) return
+    placed.current = true
+    const unread = rows.findIndex(({ kind }) => kind === 'unread')
+    if (unread >= 0) virtualizer.scrollToIndex(unread, { align: 'start' })
+    else virtualizer.scrollToEnd()
+  }, [rows, wanted, virtualizer, setSearch])
+
+  useEffect(() => {
+    if (marked === null) return
+    const timer = setTimeout(() => setMarked(null), MARKED_MS)
+    return () => clearTimeout(timer)
+  }, [marked])
+
+  const items = virtualizer.getVirtualItems()
+  const first = items[0]?.index ?? 0
+  const last = items.at(-1)?.index ?? 0
+  const loading = view?.loading ?? null
+  useEffect(() => {
+    if (!placed.current || loading !== null || view === undefined || view.failed) return
+    if (view.hasOlder && first < AHEAD_ROWS) void chat.loadOlder(room.id).catch(tellProblem)
+    else if (view.hasNewer && last > rows.length - AHEAD_ROWS) void chat.loadNewer(room.id).catch(tellProblem)
+  }, [chat, room.id, first, last, loading, rows.length, view])
+
+  // Whoever writes wants to see it, wherever they were reading.
+  const written = useRef(mine.length)
+  useEffect(() => {
+    if (mine.length > written.current) virtualizer.scrollToEnd()
+    written.current = mine.length
+  }, [mine.length, virtualizer])
+
+  const newest = view?.messages.at(-1)?.id
+  const seesEnd = atEnd && view?.hasNewer === false
+  useEffect(() => {
+    if (!seesEnd || newest === undefined) return
+    const look = () => {
+      if (document.visibilityState === 'visible' && document.hasFocus()) chat.read(room.id)
+    }
+    look()
+    window.addEventListener('focus', look)
+    return () => window.removeEventListener('focus', look)
+  }, [chat, room.id, seesEnd, newest])
+
+  const jump = useCallback((id: string) => setSearch({ message: id }), [setSearch])
+  const toEnd = () => {
+    if (view?.hasNewer === false) virtualizer.scrollToEnd()
+    else {
+      placed.current = false
+      void chat.toEnd(room.id).catch(tellProblem)
+    }
+  }
+  const count = view?.messages.length ?? 0
+  return (
+    <div className={classes['place']}>
+      <section
+        ref={scroller}
+        className={classes['scroller']}
+        aria-label={t('room.history', { name })}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        tabIndex={0}
+        onScroll={(event) => {
+          const { scrollTop, scrollHeight, clientHeight } = event.currentTarget
+          setAtEnd(scrollHeight - scrollTop - clientHeight < AT_END_PX)
+        }}
+        onKeyDown={(event) => walk(event)}
+        onMouseLeave={() => setActive(null)}
+      >
+        {rows.length === 0 ? (
+          <Nothing room={room} name={name} view={view} />
+        ) : (
+          <div className={classes['rows']} style={{ height: virtualizer.getTotalSize() }}>
+            <div className={classes['window']} style={{ transform: `translateY(${items[0]?.start ?? 0}px)` }}>
+              {items.map(({ index, key }) => {
+                const row = rows[index]
+                return (
+                  row !== undefined && (
+                    <div key={key} data-index={index} ref={virtualizer.measureElement}>
+                      <RowView
+                        row={row}
+                        room={room}
+                        active={active === row.key}
+                        marked={row.kind === 'message' && marked === row.message.id}
+                        onActive={setActive}
+                        onReply={onReply}
+                        onJump={jump}
+                      />
+                    </div>
+                  )
+                )
+              })}
+            </div>
+          </div>
+        )}
+      </section>
+      {count > 0 && !seesEnd && (
+        <ActionIcon
+          className={classes['toEnd'] ?? ''}
+          variant="default"
+          size={40}
+          radius="xl"
+          aria-label={t('room.toEnd')}
+          onClick={toEnd}
+        >
+          <IconArrowDown size={20} />
+          {room.unread > 0 && <span className={classes['new']}>{Math.min(room.unread, 99)}</span>}
+        </ActionIcon>
+      )}
+      <Announcer message={view?.hasNewer === false ? view.messages.at(-1) : undefined} me={chat.me.id} />
+    </div>
+  )
+}
+
+interface NothingProps {
+  readonly room: Room
+  readonly name: string
+  readonly view: TimelineView | undefined
+}
+
+/** Where no message is: not yet, not any more, or not at all. */
+function Nothing({ room, name, view }: NothingProps) {
+  const t = useTexts()
+  const common = useTranslation().t
+  const chat = useChat()
+  if (view?.failed === true) {
+    return (
+      <div className={classes['failed']} role="alert">
+        {t('room.loadFailed')}
+        <Button size="xs" variant="light" onClick={() => void chat.toEnd(room.id).catch(tellProblem)}>
+          {common('common.retry')}
+        </Button>
+      </div>
+    )
+  }
+  if (view === undefined || view.loading !== null) {
+    return <Loader className={classes['wait'] ?? ''} aria-label={common('common.loading')} role="status" />
+  }
+  return (
+    <Empty
+      icon={<IconFeather size={28} aria-hidden />}
+      title={t('room.empty')}
+      detail={room.type === 'direct' ? t('room.emptyDirect', { name }) : t('room.emptyDetail')}
+    />
+  )
+}
+
+interface RowViewProps {
+  readonly row: Row
+  readonly room: Room
+  readonly active: boolean
+  readonly marked: boolean
+  readonly onActive: (key: string | null) => void
+  readonly onReply: (message: Message) => void
+  readonly onJump: (messageId: string) => void
+}
+
+function RowView({ row, ...rest }: RowViewProps) {
+  const t = useTexts()
+  switch (row.kind) {
+    case 'day':
+      return (
+        <h2 className={classes['day']}>
+          <time dateTime={row.time}>{longDay(row.time)}</time>
+        </h2>
+      )
+    case 'unread':
+      return <div className={classes['unread']}>{t('room.newMessages')}</div>
+    case 'pending':
+      return <PendingRow pending={row.pending} continued={row.continued} />
+    default:
+      return <MessageRow rowKey={row.key} message={row.message} continued={row.continued} {...rest} />
+  }
+}
+
+/** What is new is said to those who do not see it. */
+function Announcer({ message, me }: { readonly message: Message | undefined; readonly me: string }) {
+  const t = useTexts()
+  const [since] = useState(() => new Date().toISOString())
+  const said =
+    message === undefined || message.author?.id === me || message.createdAt < since || message.isDeleted
+      ? ''
+      : t('said', { name: nameOf(t, message.author), text: message.content })
+  return (
+    <div className={classes['hidden']} aria-live="polite">
+      {said}
+    </div>
+  )
+}
+
+/** Pixels, before a row was measured. */
+function estimate(row: Row | undefined): number {
+  if (row === undefined || row.kind === 'unread') return 32
+  if (row.kind === 'day') return 48
+  const message = row.kind === 'message' ? row.message : null
+  const length = (message?.content ?? '').length
+  const base = row.continued ? 26 : 56
+  return base + Math.floor(length / 70) * 22 + (message?.type === 'image' ? 240 : message?.file ? 70 : 0)
+}
+
+/** Arrow keys go from message to message. */
+function walk(event: React.KeyboardEvent<HTMLElement>): void {
+  if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') return
+  if (event.target instanceof HTMLElement && event.target.matches('input, textarea')) return
+  const articles = [...event.currentTarget.querySelectorAll('article')]
+  const at = articles.findIndex((article) => article.contains(document.activeElement))
+  const next = at < 0 ? articles.at(-1) : articles[at + (event.key === 'ArrowUp' ? -1 : 1)]
+  if (next === undefined) return
+  event.preventDefault()
+  next.focus({ preventScroll: true })
+  next.scrollIntoView({ block: 'nearest' })
+}

@@ -1,0 +1,110 @@
+import { ActionIcon, Menu, Popover } from '@mantine/core'
+import {
+  IconCopy,
+  IconCornerUpLeft,
+  IconDots,
+  IconInfoCircle,
+  IconMoodSmile,
+  IconPencil,
+  IconTrash,
+} from '@tabler/icons-react'
+import { useState } from 'react'
+import { useChat } from '../client/context.tsx'
+import { useTexts } from '../locales/index.ts'
+import type { Message, Room } from '../model/contract.ts'
+import { EmojiPicker } from './emoji-picker.tsx'
+import classes from './message-actions.module.css'
+import { DeleteMessage, MessageDetails } from './message-dialogs.tsx'
+import { react } from './reactions.tsx'
+
+interface MessageActionsProps {
+  readonly message: Message
+  readonly room: Room
+  readonly onReply: (message: Message) => void
+  readonly onEdit: () => void
+}
+
+const QUICK = '👍'
+
+/** What can be done with a message. */
+export function MessageActions({ message, room, onReply, onEdit }: MessageActionsProps) {
+  const t = useTexts()
+  const { me } = useChat()
+  const [picking, setPicking] = useState(false)
+  const [dialog, setDialog] = useState<'details' | 'delete' | null>(null)
+  const mine = message.author?.id === me.id
+  const mayDelete = mine || room.role === 'owner' || room.role === 'admin'
+  const wants = (emoji: string) =>
+    !message.reactions.some((reaction) => reaction.emoji === emoji && reaction.userIds.includes(me.id))
+  const button = { variant: 'subtle', color: 'gray', size: 'md' } as const
+  return (
+    <div className={classes['actions']} role="toolbar" aria-label={t('message.actions')}>
+      {room.isActive && (
+        <>
+          <ActionIcon
+            {...button}
+            className={classes['quick'] ?? ''}
+            aria-label={`${t('message.react')} ${QUICK}`}
+            onClick={() => void react(message.id, QUICK, wants(QUICK))}
+          >
+            <span aria-hidden>{QUICK}</span>
+          </ActionIcon>
+          <Popover opened={picking} onChange={setPicking} position="bottom-end" trapFocus withinPortal>
+            <Popover.Target>
+              <ActionIcon
+                {...button}
+                aria-label={t('message.react')}
+                onClick={() => setPicking((now) => !now)}
+              >
+                <IconMoodSmile size={18} />
+              </ActionIcon>
+            </Popover.Target>
+            <Popover.Dropdown p="xs" aria-label={t('emoji.label')}>
+              <EmojiPicker
+                onPick={(emoji) => {
+                  setPicking(false)
+                  void react(message.id, emoji, wants(emoji))
+                }}
+              />
+            </Popover.Dropdown>
+          </Popover>
+          <ActionIcon {...button} aria-label={t('message.reply')} onClick={() => onReply(message)}>
+            <IconCornerUpLeft size={18} />
+          </ActionIcon>
+        </>
+      )}
+      <Menu position="bottom-end" withinPortal width={190}>
+        <Menu.Target>
+          <ActionIcon {...button} aria-label={t('message.more')}>
+            <IconDots size={18} />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {mine && room.isActive && (
+            <Menu.Item leftSection={<IconPencil size={16} />} onClick={onEdit}>
+              {t('message.edit')}
+            </Menu.Item>
+          )}
+          {message.content !== '' && (
+            <Menu.Item
+              leftSection={<IconCopy size={16} />}
+              onClick={() => void navigator.clipboard.writeText(message.content).catch(() => undefined)}
+            >
+              {t('message.copy')}
+            </Menu.Item>
+          )}
+          <Menu.Item leftSection={<IconInfoCircle size={16} />} onClick={() => setDialog('details')}>
+            {t('message.details')}
+          </Menu.Item>
+          {mayDelete && room.isActive && (
+            <Menu.Item leftSection={<IconTrash size={16} />} color="red" onClick={() => setDialog('delete')}>
+              {t('message.delete')}
+            </Menu.Item>
+          )}
+        </Menu.Dropdown>
+      </Menu>
+      <MessageDetails message={message} opened={dialog === 'details'} onClose={() => setDialog(null)} />
+      <DeleteMessage message={message} opened={dialog === 'delete'} onClose={() => setDialog(null)} />
+    </div>
+  )
+}

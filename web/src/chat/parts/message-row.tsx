@@ -1,0 +1,113 @@
+import { memo, useState } from 'react'
+import { moment } from '../../i18n/when.ts'
+import { useChat } from '../client/context.tsx'
+import { clock, nameOf, previewOf } from '../client/text.ts'
+import { useTexts } from '../locales/index.ts'
+import type { Message, Room } from '../model/contract.ts'
+import { Face } from './face.tsx'
+import { MessageActions } from './message-actions.tsx'
+import { MessageEditor } from './message-editor.tsx'
+import { MessageFile } from './message-file.tsx'
+import classes from './message-row.module.css'
+import { MessageText } from './message-text.tsx'
+import { Reactions } from './reactions.tsx'
+
+interface MessageRowProps {
+  readonly rowKey: string
+  readonly message: Message
+  readonly room: Room
+  readonly continued: boolean
+  /** The pointer or the focus is on it, so that its tools are shown. */
+  readonly active: boolean
+  readonly marked: boolean
+  readonly onActive: (key: string | null) => void
+  readonly onReply: (message: Message) => void
+  readonly onJump: (messageId: string) => void
+}
+
+export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
+  const { rowKey, message, room, continued, active, marked, onActive, onReply, onJump } = props
+  const t = useTexts()
+  const { me } = useChat()
+  const [editing, setEditing] = useState(false)
+  const author = nameOf(t, message.author)
+  const forMe = message.mentions.includes(me.id) || message.replyTo?.author?.id === me.id
+  return (
+    <article
+      className={classes['row']}
+      data-continued={continued}
+      data-active={active}
+      data-marked={marked}
+      data-for-me={forMe}
+      data-message={message.id}
+      tabIndex={-1}
+      aria-label={t('message.label', { name: author, time: clock(message.createdAt) })}
+      onMouseEnter={() => onActive(rowKey)}
+      onFocus={() => onActive(rowKey)}
+    >
+      <div className={classes['side']}>
+        {continued ? (
+          <time className={classes['quietTime']} dateTime={message.createdAt}>
+            {clock(message.createdAt)}
+          </time>
+        ) : (
+          <Face person={message.author} size={36} />
+        )}
+      </div>
+      <div className={classes['body']}>
+        {!continued && (
+          <div className={classes['head']}>
+            <bdi className={classes['author']}>{author}</bdi>
+            <time dateTime={message.createdAt} title={moment(message.createdAt)}>
+              {clock(message.createdAt)}
+            </time>
+          </div>
+        )}
+        {message.replyTo !== null && <Quote quoted={message.replyTo} onJump={onJump} />}
+        {editing ? (
+          <MessageEditor message={message} onDone={() => setEditing(false)} />
+        ) : message.isDeleted ? (
+          <p className={classes['deleted']}>{t('deletedText')}</p>
+        ) : (
+          message.content !== '' && <MessageText text={message.content} mentions={message.mentions} />
+        )}
+        {message.type !== 'text' && !message.isDeleted && <MessageFile file={message.file} />}
+        {message.isEdited && !message.isDeleted && !editing && (
+          <span className={classes['edited']}>{t('message.edited')}</span>
+        )}
+        {message.reactions.length > 0 && <Reactions message={message} />}
+      </div>
+      {active && !editing && !message.isDeleted && (
+        <MessageActions message={message} room={room} onReply={onReply} onEdit={() => setEditing(true)} />
+      )}
+    </article>
+  )
+})
+
+interface QuoteProps {
+  readonly quoted: NonNullable<Message['replyTo']>
+  readonly onJump?: (messageId: string) => void
+}
+
+export function Quote({ quoted, onJump }: QuoteProps) {
+  const t = useTexts()
+  const name = nameOf(t, quoted.author)
+  const content = (
+    <>
+      <bdi className={classes['quotedAuthor']}>{name}</bdi>
+      <bdi className={classes['quotedText']}>{previewOf(t, quoted)}</bdi>
+    </>
+  )
+  return onJump === undefined ? (
+    <div className={classes['quote']}>{content}</div>
+  ) : (
+    <button
+      type="button"
+      className={classes['quote']}
+      title={t('message.replyTo', { name })}
+      onClick={() => onJump(quoted.id)}
+    >
+      {content}
+    </button>
+  )
+}

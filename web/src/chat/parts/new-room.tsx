@@ -1,0 +1,104 @@
+import { Button, Group, Modal, Radio, Stack, Textarea, TextInput } from '@mantine/core'
+import { useMutation } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useNavigate } from 'react-router'
+import { call } from '../../api/index.ts'
+import { tellProblem } from '../../ui/index.ts'
+import { useChat } from '../client/context.tsx'
+import { useTexts } from '../locales/index.ts'
+import { limits } from '../model/contract.ts'
+
+interface NewRoomProps {
+  readonly opened: boolean
+  readonly onClose: () => void
+}
+
+export function NewRoom({ opened, onClose }: NewRoomProps) {
+  const t = useTexts()
+  const common = useTranslation().t
+  return (
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      title={t('newRoomForm.title')}
+      closeButtonProps={{ 'aria-label': common('common.close') }}
+    >
+      <Form onDone={onClose} />
+    </Modal>
+  )
+}
+
+function Form({ onDone }: { readonly onDone: () => void }) {
+  const t = useTexts()
+  const chat = useChat()
+  const navigate = useNavigate()
+  const [name, setName] = useState('')
+  const [description, setDescription] = useState('')
+  const [type, setType] = useState<'public' | 'private'>('public')
+  const create = useMutation({
+    mutationFn: async () => {
+      const body = { name: name.trim(), type, ...(description.trim() === '' ? {} : { description }) }
+      const room = await call('POST /v1/chat/rooms', { body })
+      await chat.refresh()
+      return room
+    },
+    onSuccess: (room) => {
+      onDone()
+      void navigate(`/chat/rooms/${room.id}`)
+    },
+    onError: tellProblem,
+  })
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault()
+        if (name.trim() !== '') create.mutate()
+      }}
+    >
+      <Stack>
+        <TextInput
+          label={t('newRoomForm.name')}
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+          maxLength={limits.roomName}
+          required
+          data-autofocus
+        />
+        <Textarea
+          label={t('newRoomForm.description')}
+          description={t('newRoomForm.descriptionDetail')}
+          value={description}
+          onChange={(event) => setDescription(event.currentTarget.value)}
+          maxLength={limits.description}
+          autosize
+          minRows={2}
+          maxRows={6}
+        />
+        <Radio.Group
+          label={t('newRoomForm.type')}
+          value={type}
+          onChange={(value) => setType(value === 'private' ? 'private' : 'public')}
+        >
+          <Stack gap="xs" mt="xs">
+            <Radio
+              value="public"
+              label={t('newRoomForm.public')}
+              description={t('newRoomForm.publicDetail')}
+            />
+            <Radio
+              value="private"
+              label={t('newRoomForm.private')}
+              description={t('newRoomForm.privateDetail')}
+            />
+          </Stack>
+        </Radio.Group>
+        <Group justify="flex-end">
+          <Button type="submit" loading={create.isPending} disabled={name.trim() === ''}>
+            {t('newRoomForm.create')}
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  )
+}

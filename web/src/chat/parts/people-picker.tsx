@@ -1,0 +1,57 @@
+import { Loader, TextInput, UnstyledButton } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { IconSearch } from '@tabler/icons-react'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useTexts } from '../locales/index.ts'
+import type { Person } from '../model/contract.ts'
+import { Face } from './face.tsx'
+import { peopleQuery } from './inbox-queries.ts'
+import classes from './people-picker.module.css'
+
+const TYPING_MS = 200
+
+interface PeoplePickerProps {
+  readonly label: string
+  readonly except: ReadonlySet<string>
+  readonly busy: boolean
+  readonly onPick: (person: Person) => void
+}
+
+/** Finds one person by name. */
+export function PeoplePicker({ label, except, busy, onPick }: PeoplePickerProps) {
+  const t = useTexts()
+  const [words, setWords] = useState('')
+  const [asked] = useDebouncedValue(words.trim(), TYPING_MS)
+  const { data: people, isFetching } = useQuery({ ...peopleQuery(asked), placeholderData: keepPreviousData })
+  const offered = people?.filter(({ id }) => !except.has(id)) ?? []
+  return (
+    <div>
+      <TextInput
+        label={label}
+        placeholder={t('people.find')}
+        value={words}
+        onChange={(event) => setWords(event.currentTarget.value)}
+        leftSection={isFetching ? <Loader size={14} /> : <IconSearch size={16} aria-hidden />}
+        autoComplete="off"
+        data-autofocus
+      />
+      <ul className={classes['list']} aria-label={label}>
+        {offered.map((person) => (
+          <li key={person.id}>
+            <UnstyledButton className={classes['one'] ?? ''} disabled={busy} onClick={() => onPick(person)}>
+              <Face person={person} size={34} />
+              <span className={classes['texts']}>
+                <bdi>{person.displayName}</bdi>
+                <bdi className={classes['username']}>@{person.username}</bdi>
+              </span>
+            </UnstyledButton>
+          </li>
+        ))}
+        {people !== undefined && offered.length === 0 && (
+          <li className={classes['none']}>{t('people.none')}</li>
+        )}
+      </ul>
+    </div>
+  )
+}

@@ -1,0 +1,223 @@
+import { Button, Drawer, NumberInput, Select, Stack, Tabs, Text, Textarea, TextInput } from '@mantine/core'
+import { useMutation } from '@tanstack/react-query'
+import { type ReactNode, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useNavigate } from 'react-router'
+import { call } from '../../api/index.ts'
+import { day } from '../../i18n/when.ts'
+import { tell, tellProblem } from '../../ui/index.ts'
+import { useChat } from '../client/context.tsx'
+import { useTexts } from '../locales/index.ts'
+import { limits, type Room } from '../model/contract.ts'
+import { Confirm } from './confirm.tsx'
+import { Members } from './members.tsx'
+import { MessageText } from './message-text.tsx'
+
+interface RoomDetailsProps {
+  readonly room: Room
+  readonly name: string
+  readonly opened: boolean
+  readonly onClose: () => void
+}
+
+export function RoomDetails({ room, name, opened, onClose }: RoomDetailsProps) {
+  const t = useTexts()
+  const common = useTranslation().t
+  return (
+    <Drawer
+      opened={opened}
+      onClose={onClose}
+      position="right"
+      size={400}
+      title={<bdi>{name}</bdi>}
+      closeButtonProps={{ 'aria-label': common('common.close') }}
+    >
+      <Tabs defaultValue="about" keepMounted={false}>
+        <Tabs.List grow>
+          <Tabs.Tab value="about">{t('details.about')}</Tabs.Tab>
+          <Tabs.Tab value="members">{t('details.members')}</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="about" pt="md">
+          <About room={room} name={name} />
+        </Tabs.Panel>
+        <Tabs.Panel value="members" pt="md">
+          <Members room={room} onLeave={onClose} />
+        </Tabs.Panel>
+      </Tabs>
+    </Drawer>
+  )
+}
+
+function About({ room, name }: { readonly room: Room; readonly name: string }) {
+  const t = useTexts()
+  const isDirect = room.type === 'direct'
+  const manages = !isDirect && room.isActive && (room.role === 'owner' || room.role === 'admin')
+  return (
+    <Stack>
+      <NotifyLevel room={room} />
+      {manages ? <Settings room={room} /> : !isDirect && <Description text={room.description} />}
+      <Text size="xs" c="dimmed">
+        {t('details.created', { when: day(room.createdAt) })}
+      </Text>
+      {!isDirect && <Ends room={room} name={name} />}
+    </Stack>
+  )
+}
+
+function Description({ text }: { readonly text: string | null }) {
+  const t = useTexts()
+  return text === null ? (
+    <Text size="sm" c="dimmed">
+      {t('details.noDescription')}
+    </Text>
+  ) : (
+    <MessageText text={text} mentions={[]} />
+  )
+}
+
+function NotifyLevel({ room }: { readonly room: Room }) {
+  const t = useTexts()
+  const chat = useChat()
+  const set = useMutation({
+    mutationFn: async (level: 'all' | 'mentions' | 'none') => {
+      await call('PUT /v1/chat/rooms/{roomId}/notification-level', {
+        params: { roomId: room.id },
+        body: { level },
+      })
+      await chat.refresh()
+    },
+    onError: tellProblem,
+  })
+  return (
+    <Select
+      label={t('details.notify')}
+      value={set.variables ?? room.notificationLevel}
+      allowDeselect={false}
+      data={[
+        { value: 'all', label: t('details.notifyAll') },
+        { value: 'mentions', label: t('details.notifyMentions') },
+        { value: 'none', label: t('details.notifyNone') },
+      ]}
+      onChange={(level) => level !== null && set.mutate(level)}
+    />
+  )
+}
+
+function Settings({ room }: { readonly room: Room }) {
+  const t = useTexts()
+  const common = useTranslation().t
+  const [name, setName] = useState(room.name)
+  const [description, setDescription] = useState(room.description ?? '')
+  const [type, setType] = useState(room.type === 'private' ? 'private' : 'public')
+  const [maxMembers, setMaxMembers] = useState<number | string>(room.maxMembers)
+  const owns = room.role === 'owner'
+  const most = Number(maxMembers)
+  const changes = {
+    ...(name.trim() === room.name || name.trim() === '' ? {} : { name: name.trim() }),
+    ...(description.trim() === (room.description ?? '') ? {} : { description: description.trim() }),
+    ...(!owns || type === room.type
+      ? {}
+      : { type: type === 'private' ? ('private' as const) : ('public' as const) }),
+    ...(!owns || most === room.maxMembers || !Number.isInteger(most) ? {} : { maxMembers: most }),
+  }
+  const save = useMutation({
+    mutationFn: () => call('PATCH /v1/chat/rooms/{roomId}', { params: { roomId: room.id }, body: changes }),
+    onSuccess: () => tell(common('common.saved')),
+    onError: tellProblem,
+  })
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault()
+        save.mutate()
+      }}
+    >
+      <Stack>
+        <TextInput
+          label={t('details.name')}
+          value={name}
+          maxLength={limits.roomName}
+          required
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <Textarea
+          label={t('details.description')}
+          value={description}
+          maxLength={limits.description}
+          autosize
+          minRows={2}
+          maxRows={8}
+          onChange={(event) => setDescription(event.currentTarget.value)}
+        />
+        {owns && (
+          <>
+            <Select
+              label={t('newRoomForm.type')}
+              value={type}
+              allowDeselect={false}
+              data={[
+                { value: 'public', label: t('newRoomForm.public') },
+                { value: 'private', label: t('newRoomForm.private') },
+              ]}
+              onChange={(value) => setType(value ?? type)}
+            />
+            <NumberInput
+              label={t('details.maxMembers')}
+              value={maxMembers}
+              min={room.memberCount}
+              max={limits.roomMembers}
+              allowDecimal={false}
+              onChange={setMaxMembers}
+            />
+          </>
+        )}
+        <Button type="submit" loading={save.isPending} disabled={Object.keys(changes).length === 0}>
+          {t('details.save')}
+        </Button>
+      </Stack>
+    </form>
+  )
+}
+
+/** The ways out: of the room, and for an owner of having it at all. */
+function Ends({ room, name }: { readonly room: Room; readonly name: string }) {
+  const t = useTexts()
+  const chat = useChat()
+  const navigate = useNavigate()
+  const params = { roomId: room.id }
+  const gone = async () => {
+    await navigate('/chat')
+    await chat.refresh()
+  }
+  const act = (
+    text: string,
+    ask: { readonly title: string; readonly detail: string },
+    does: () => Promise<unknown>,
+  ): ReactNode => (
+    <Confirm label={text} title={ask.title} detail={ask.detail} onConfirm={() => does().catch(tellProblem)} />
+  )
+  return (
+    <Stack gap="xs" align="flex-start">
+      {act(
+        t('details.leave'),
+        { title: t('details.leaveTitle', { name }), detail: t('details.leaveDetail') },
+        () => call('POST /v1/chat/rooms/{roomId}/leave', { params }).then(gone),
+      )}
+      {room.role === 'owner' &&
+        act(
+          room.isActive ? t('details.archive') : t('details.unarchive'),
+          {
+            title: room.isActive ? t('details.archive') : t('details.unarchive'),
+            detail: room.isActive ? t('details.archiveDetail') : '',
+          },
+          () => call('PATCH /v1/chat/rooms/{roomId}', { params, body: { isActive: !room.isActive } }),
+        )}
+      {room.role === 'owner' &&
+        act(
+          t('details.delete'),
+          { title: t('details.deleteTitle', { name }), detail: t('details.deleteDetail') },
+          () => call('DELETE /v1/chat/rooms/{roomId}', { params }).then(gone),
+        )}
+    </Stack>
+  )
+}

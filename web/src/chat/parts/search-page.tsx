@@ -1,0 +1,150 @@
+import { Button, Loader, Select, Switch, TextInput } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { IconSearch, IconZoomQuestion } from '@tabler/icons-react'
+import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+import { Link, useSearchParams } from 'react-router'
+import { call } from '../../api/index.ts'
+import { moment } from '../../i18n/when.ts'
+import { useChat, useObserved } from '../client/context.tsx'
+import { clockOrDay, nameOf, roomName } from '../client/text.ts'
+import { useTexts } from '../locales/index.ts'
+import type { Message } from '../model/contract.ts'
+import { byNewest } from '../model/rooms.ts'
+import { wordsOf } from '../model/tokens.ts'
+import { Face } from './face.tsx'
+import { MessageText } from './message-text.tsx'
+import { Empty, PageHead } from './page-head.tsx'
+import classes from './pages.module.css'
+
+const TYPING_MS = 250
+
+/** The search stands in the address, so that the way back from a message leads to what was found. */
+export function SearchPage() {
+  const t = useTexts()
+  const rooms = useObserved(useChat().rooms)
+  const [search, setSearch] = useSearchParams()
+  const [words, setWords] = useState(search.get('q') ?? '')
+  const [q] = useDebouncedValue(words.trim(), TYPING_MS)
+  const roomId = search.get('room')
+  const hasFile = search.get('files') === 'true'
+  const put = (name: string, value: string | null) =>
+    setSearch(
+      (now) => {
+        const next = new URLSearchParams(now)
+        if (value === null || value === '') next.delete(name)
+        else next.set(name, value)
+        return next
+      },
+      { replace: true },
+    )
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only the words lead to a new address
+  useEffect(() => put('q', q), [q])
+  const { data, isFetching, fetchNextPage, hasNextPage } = useInfiniteQuery({
+    queryKey: ['chat', 'search', q, roomId, hasFile],
+    queryFn: ({ signal, pageParam }) =>
+      call('GET /v1/chat/search', {
+        query: {
+          q,
+          ...(roomId === null ? {} : { roomId }),
+          ...(hasFile ? { hasFile: 'true' } : {}),
+          ...(pageParam === null ? {} : { before: pageParam }),
+        },
+        signal,
+      }),
+    initialPageParam: null as string | null,
+    getNextPageParam: ({ next }) => next,
+    enabled: q !== '',
+    placeholderData: keepPreviousData,
+  })
+  const found = q === '' ? undefined : data?.pages.flatMap(({ messages }) => messages)
+  return (
+    <>
+      <PageHead title={t('searchPage.title')} icon={<IconSearch size={20} aria-hidden />} />
+      <div className={classes['page']}>
+        <TextInput
+          type="search"
+          aria-label={t('searchPage.label')}
+          placeholder={t('searchPage.placeholder')}
+          value={words}
+          maxLength={200}
+          autoFocus
+          onChange={(event) => setWords(event.currentTarget.value)}
+          leftSection={isFetching ? <Loader size={14} /> : <IconSearch size={16} aria-hidden />}
+        />
+        <div className={classes['filters']}>
+          <Select
+            aria-label={t('searchPage.room')}
+            size="xs"
+            searchable
+            clearable
+            placeholder={t('searchPage.everywhere')}
+            value={roomId}
+            data={byNewest(rooms?.values() ?? []).map((room) => ({
+              value: room.id,
+              label: roomName(t, room),
+            }))}
+            onChange={(value) => put('room', value)}
+          />
+          <Switch
+            size="xs"
+            label={t('searchPage.onlyFiles')}
+            checked={hasFile}
+            onChange={(event) => put('files', event.currentTarget.checked ? 'true' : null)}
+          />
+        </div>
+        {found === undefined ? (
+          <p className={classes['hint']}>{t('searchPage.hint')}</p>
+        ) : found.length === 0 ? (
+          <Empty
+            icon={<IconZoomQuestion size={28} aria-hidden />}
+            title={t('searchPage.none', { query: q })}
+            detail={t('searchPage.noneDetail')}
+          />
+        ) : (
+          <>
+            <p className={classes['hint']} role="status">
+              {t(hasNextPage ? 'searchPage.moreThan' : 'searchPage.found', { count: found.length })}
+            </p>
+            <ul className={classes['list']}>
+              {found.map((message) => (
+                <Found key={message.id} message={message} words={wordsOf(q)} />
+              ))}
+            </ul>
+            {hasNextPage && (
+              <Button variant="default" loading={isFetching} onClick={() => void fetchNextPage()}>
+                {t('searchPage.more')}
+              </Button>
+            )}
+          </>
+        )}
+      </div>
+    </>
+  )
+}
+
+function Found({ message, words }: { readonly message: Message; readonly words: readonly string[] }) {
+  const t = useTexts()
+  const room = useObserved(useChat().rooms)?.get(message.roomId)
+  const name = nameOf(t, message.author)
+  return (
+    <li className={classes['found']}>
+      <Face person={message.author} size={34} />
+      <div className={classes['texts']}>
+        <p className={classes['line']}>
+          <bdi className={classes['strong']}>{name}</bdi>
+          {room !== undefined && <bdi>{roomName(t, room)}</bdi>}
+          <Link
+            to={`/chat/rooms/${message.roomId}?message=${message.id}`}
+            className={classes['cover']}
+            aria-label={t('searchPage.jump', { name, time: moment(message.createdAt) })}
+          >
+            {clockOrDay(message.createdAt)}
+          </Link>
+        </p>
+        <MessageText text={message.content} mentions={[]} words={words} />
+        {message.file !== null && <bdi className={classes['count']}>{message.file.name}</bdi>}
+      </div>
+    </li>
+  )
+}

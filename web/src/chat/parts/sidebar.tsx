@@ -1,0 +1,200 @@
+import { ActionIcon, Loader, Tooltip } from '@mantine/core'
+import { IconBell, IconCompass, IconHash, IconLock, IconPlus, IconSearch } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { type ReactNode, useEffect, useState } from 'react'
+import { NavLink } from 'react-router'
+import { useChat, useObserved } from '../client/context.tsx'
+import { clockOrDay, nameOf, previewOf, roomName } from '../client/text.ts'
+import { useTexts } from '../locales/index.ts'
+import type { Room } from '../model/contract.ts'
+import { limits } from '../model/contract.ts'
+import { byNewest } from '../model/rooms.ts'
+import { Face } from './face.tsx'
+import { inboxQuery, invitationsQuery } from './inbox-queries.ts'
+import { NewDirect } from './new-direct.tsx'
+import classes from './sidebar.module.css'
+
+export function Sidebar({ onNewRoom }: { readonly onNewRoom: () => void }) {
+  const t = useTexts()
+  const chat = useChat()
+  const [writing, setWriting] = useState(false)
+  const rooms = useObserved(chat.rooms)
+  const link = useObserved(chat.link)
+  const sorted = byNewest(rooms?.values() ?? [])
+  const direct = sorted.filter(({ type }) => type === 'direct')
+  const shared = sorted.filter(({ type }) => type !== 'direct')
+  const peers = direct.flatMap(({ peer }) => (peer === null ? [] : [peer.id])).join(' ')
+  useEffect(() => {
+    if (link === 'open' && peers !== '') void chat.watch(peers.split(' ')).catch(() => undefined)
+  }, [chat, link, peers])
+
+  return (
+    <nav className={classes['side']} aria-label={t('list')}>
+      <ul className={classes['places']}>
+        <Place to="/chat/search" icon={<IconSearch size={18} aria-hidden />} label={t('search')} />
+        <Place to="/chat/directory" icon={<IconCompass size={18} aria-hidden />} label={t('directory')} />
+        <Place
+          to="/chat/notifications"
+          icon={<IconBell size={18} aria-hidden />}
+          label={t('notifications')}
+          badge={<InboxBadge />}
+        />
+      </ul>
+      <div className={classes['rooms']}>
+        <Group title={t('rooms')} add={t('newRoom')} onAdd={onNewRoom}>
+          {rooms === null && <Loader size="sm" className={classes['wait'] ?? ''} />}
+          {shared.map((room) => (
+            <RoomLink key={room.id} room={room} />
+          ))}
+          {rooms !== null && shared.length === 0 && (
+            <li className={classes['empty']}>
+              <strong>{t('noRooms')}</strong>
+              <br />
+              {t('noRoomsDetail')}
+            </li>
+          )}
+        </Group>
+        <Group title={t('direct')} add={t('newDirect')} onAdd={() => setWriting(true)}>
+          {direct.map((room) => (
+            <RoomLink key={room.id} room={room} />
+          ))}
+          {rooms !== null && direct.length === 0 && <li className={classes['empty']}>{t('noDirect')}</li>}
+        </Group>
+      </div>
+      <NewDirect opened={writing} onClose={() => setWriting(false)} />
+    </nav>
+  )
+}
+
+interface PlaceProps {
+  readonly to: string
+  readonly icon: ReactNode
+  readonly label: string
+  readonly badge?: ReactNode
+}
+
+function Place({ to, icon, label, badge }: PlaceProps) {
+  return (
+    <li>
+      <NavLink to={to} className={classes['place'] ?? ''}>
+        {icon}
+        <span className={classes['label']}>{label}</span>
+        {badge}
+      </NavLink>
+    </li>
+  )
+}
+
+function InboxBadge() {
+  const t = useTexts()
+  const { data: told } = useQuery(inboxQuery)
+  const { data: invitations } = useQuery(invitationsQuery)
+  const count = Math.max(told?.unread ?? 0, invitations?.length ?? 0)
+  if (count === 0) return null
+  return (
+    <span className={classes['badge']} data-mention>
+      <span aria-hidden>{capped(count)}</span>
+      <span className={classes['hidden']}>{t('unread', { count })}</span>
+    </span>
+  )
+}
+
+interface GroupProps {
+  readonly title: string
+  readonly add: string
+  readonly onAdd: () => void
+  readonly children: ReactNode
+}
+
+function Group({ title, add, onAdd, children }: GroupProps) {
+  return (
+    <section>
+      <div className={classes['head']}>
+        <h2>{title}</h2>
+        <Tooltip label={add}>
+          <ActionIcon variant="subtle" color="gray" aria-label={add} onClick={onAdd}>
+            <IconPlus size={17} />
+          </ActionIcon>
+        </Tooltip>
+      </div>
+      <ul>{children}</ul>
+    </section>
+  )
+}
+
+function RoomLink({ room }: { readonly room: Room }) {
+  const t = useTexts()
+  const { me, presence } = useChat()
+  const online = useObserved(presence)
+  const { lastMessage, unread, unreadMentions } = room
+  const name = roomName(t, room)
+  const said = lastMessage === null ? '' : previewOf(t, lastMessage)
+  const preview =
+    lastMessage === null
+      ? (room.description ?? '')
+      : lastMessage.author?.id === me.id
+        ? t('you', { text: said })
+        : room.type === 'direct'
+          ? said
+          : t('said', { name: nameOf(t, lastMessage.author), text: said })
+  return (
+    <li>
+      <NavLink
+        to={`/chat/rooms/${room.id}`}
+        className={classes['room'] ?? ''}
+        data-unread={unread > 0}
+        data-quiet={!room.isActive || room.notificationLevel === 'none'}
+      >
+        <RoomIcon room={room} status={room.peer === null ? undefined : online.get(room.peer.id)} />
+        <span className={classes['texts']}>
+          <span className={classes['line']}>
+            <bdi className={classes['name']}>{name}</bdi>
+            {lastMessage !== null && (
+              <time className={classes['time']} dateTime={lastMessage.createdAt}>
+                {clockOrDay(lastMessage.createdAt)}
+              </time>
+            )}
+          </span>
+          <span className={classes['line']}>
+            <bdi className={classes['preview']}>{preview}</bdi>
+            {unread > 0 && (
+              <span className={classes['badge']} data-mention={unreadMentions > 0 || room.type === 'direct'}>
+                <span aria-hidden>
+                  {unreadMentions > 0 && '@'}
+                  {capped(unread)}
+                </span>
+                <span className={classes['hidden']}>
+                  {t('unread', { count: unread })}
+                  {unreadMentions > 0 && `, ${t('mentions', { count: unreadMentions })}`}
+                </span>
+              </span>
+            )}
+          </span>
+        </span>
+      </NavLink>
+    </li>
+  )
+}
+
+function RoomIcon({
+  room,
+  status,
+}: {
+  readonly room: Room
+  readonly status: 'online' | 'away' | 'offline' | undefined
+}) {
+  const t = useTexts()
+  if (room.type === 'direct') {
+    return <Face person={room.peer} size={36} {...(status === undefined ? {} : { status })} />
+  }
+  const Icon = room.type === 'private' ? IconLock : IconHash
+  return (
+    <span className={classes['icon']}>
+      <Icon size={18} aria-label={t(room.type)} role="img" />
+    </span>
+  )
+}
+
+function capped(count: number): string {
+  return count >= limits.unreadCounted ? `${limits.unreadCounted - 1}+` : String(count)
+}
