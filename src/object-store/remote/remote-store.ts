@@ -76,9 +76,10 @@ export class RemoteStore implements ObjectStore {
     for (let tries = 1; ; tries++) {
       try {
         const { object, stream } = await open(start, undefined)
-        const last = Math.min(end ?? object.size, object.size)
         try {
           const { sha256 } = identified(key, object)
+          const last =
+            options.range === undefined ? object.size : resolveRange(key, object.size, options.range).end
           return new RemoteReader(stream, {
             key,
             start,

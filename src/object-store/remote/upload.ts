@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { AkashiError } from '../../foundation/index.ts'
-import { wrongDigest } from '../errors.ts'
+import { taken, wrongDigest } from '../errors.ts'
 import type { Remote, Upload, WriteConditions } from './remote.ts'
-import { type RetryLimits, retrying } from './retry.ts'
+import { RemoteFailure, type RetryLimits, retrying } from './retry.ts'
 
 /** One put on its way. */
 export interface Making {
@@ -33,7 +33,11 @@ export async function uploadParts(
   const signal = making.signal === undefined ? stop.signal : AbortSignal.any([making.signal, stop.signal])
   const upload = await retrying(remote, limits, key, making.signal, (attempt) =>
     remote.begin(name, { sha256, nonce }, conditions, attempt),
-  )
+  ).catch((error: unknown) => {
+    // Nothing of ours is published yet, so whatever is there is somebody else's.
+    const exists = error instanceof RemoteFailure && error.explanation.failure === 'precondition'
+    throw exists && conditions.ifAbsent ? taken(key) : error
+  })
   const sending = new Set<Promise<void>>()
   let failed: { readonly error: unknown } | undefined
   try {
@@ -60,10 +64,12 @@ export async function uploadParts(
     await making.commit((attempt) => upload.commit({ sha256: digest, nonce }, attempt))
     return { sha256: digest, size }
   } catch (error) {
-    stop.abort(error)
+    // A part that failed is why the source was stopped; parts that are stopped now are not why.
+    const cause = failed === undefined ? error : failed.error
+    stop.abort(cause)
     await Promise.all(sending)
     await abandon(upload)
-    throw failed?.error ?? error
+    throw cause
   }
 
   function sendPart(upload: Upload, index: number, part: Uint8Array): Promise<void> {
