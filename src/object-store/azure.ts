@@ -6,10 +6,10 @@
  */
 import { Readable } from 'node:stream'
 import {
-  type BlobGetPropertiesResponse,
-  BlobServiceClient,
   type BlobDownloadResponseParsed,
+  type BlobGetPropertiesResponse,
   type BlobItem,
+  BlobServiceClient,
   type ContainerClient,
   RestError,
 } from '@azure/storage-blob'
@@ -126,7 +126,8 @@ class Azure implements Remote {
   ): Promise<Upload> {
     const blob = this.#container.getBlockBlobClient(name)
     // All ids of a blob have one length; the nonce keeps those of racing writers apart.
-    const idOf = (index: number) => Buffer.from(`${nonce}-${String(index).padStart(6, '0')}`).toString('base64')
+    const idOf = (index: number) =>
+      Buffer.from(`${nonce}-${String(index).padStart(6, '0')}`).toString('base64')
     let blocks = 0
     return {
       part: async (index, bytes, abortSignal) => {

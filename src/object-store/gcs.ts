@@ -86,7 +86,12 @@ class Gcs implements Remote {
     this.location = location
   }
 
-  async putWhole(name: string, bytes: Uint8Array, labels: Labels, conditions: WriteConditions): Promise<void> {
+  async putWhole(
+    name: string,
+    bytes: Uint8Array,
+    labels: Labels,
+    conditions: WriteConditions,
+  ): Promise<void> {
     const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     const options = { ...this.#written(labels, conditions), resumable: false }
     await inBucket(this.#bucket.file(name).save(body, options))
@@ -108,18 +113,23 @@ class Gcs implements Remote {
       failed ??= error
     })
     const check = () => {
-      if (failed !== undefined) throw failed
+      if (failed !== undefined) throw new UploadBroken(failed)
     }
+    let given = 0
     return {
-      // The stream itself remembers what it was given: another attempt at the same part must not add to it.
-      part: async (_index, bytes, signal) => {
+      part: async (index, bytes, signal) => {
         check()
-        if (!stream.write(bytes)) await once(stream, 'drain', { signal })
+        // The stream keeps what it was given: another attempt at a part only waits for it once more.
+        if (index === given) {
+          given++
+          stream.write(bytes)
+        }
+        if (stream.writableNeedDrain) await once(stream, 'drain', { signal })
         check()
       },
       commit: async (_labels, signal) => {
         check()
-        stream.end()
+        if (!stream.writableEnded) stream.end()
         if (!stream.writableFinished) await once(stream, 'finish', { signal })
       },
       abort: async (signal) => {
@@ -188,6 +198,11 @@ class Gcs implements Remote {
 
   explain(error: unknown): Explanation {
     if (error instanceof Overtaken) return { failure: 'precondition', reason: 'conditionNotMet' }
+    if (error instanceof UploadBroken) {
+      const { failure, reason } = this.explain(error.cause)
+      const spent = failure === 'passing' || failure === 'throttled'
+      return { failure: spent ? 'other' : failure, reason }
+    }
     if (error instanceof MissingBucket) return { failure: 'misconfigured', reason: 'notFound' }
     if (error instanceof OutOfRange) return { failure: 'range', reason: 'requestedRangeNotSatisfiable' }
     const status = statusOf(error)
@@ -220,6 +235,13 @@ class Gcs implements Remote {
 class Overtaken extends Error {}
 class OutOfRange extends Error {}
 class MissingBucket extends Error {}
+
+/** The client has given the upload up after its own retries: no attempt at a part can mend it. */
+class UploadBroken extends Error {
+  constructor(cause: Error) {
+    super('the upload broke', { cause })
+  }
+}
 
 class UnexpectedStatus extends Error {
   readonly status: number

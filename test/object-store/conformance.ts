@@ -49,7 +49,9 @@ export function sha256(bytes: Uint8Array): string {
 export function inChunks(bytes: Buffer): Readable {
   const chunk = 700_001
   return Readable.from(
-    Array.from({ length: Math.ceil(bytes.length / chunk) }, (_, n) => bytes.subarray(n * chunk, (n + 1) * chunk)),
+    Array.from({ length: Math.ceil(bytes.length / chunk) }, (_, n) =>
+      bytes.subarray(n * chunk, (n + 1) * chunk),
+    ),
   )
 }
 

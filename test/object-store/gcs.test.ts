@@ -117,7 +117,11 @@ describe('Google Cloud Storage driver', () => {
     await expect(store.delete('a')).rejects.toMatchObject({ code: 'forbidden' })
     const down = await openGcsStore('gs://bucket?endpoint=http://127.0.0.1:1', HASTY)
     await expect(down.put('a', Buffer.from('x'))).rejects.toMatchObject({ code: 'unavailable' })
-    for (const url of ['gs://K:SECRET-WORD@bucket', 'gs://bucket?token=SECRET-WORD', 'gs://bucket?region=x']) {
+    for (const url of [
+      'gs://K:SECRET-WORD@bucket',
+      'gs://bucket?token=SECRET-WORD',
+      'gs://bucket?region=x',
+    ]) {
       const error = await openObjectStore(url).catch((reason: unknown) => reason)
       expect(error).toMatchObject({ code: 'invalid_config' })
       if (error instanceof AkashiError) expect(`${error.message} ${error.hint}`).not.toContain('SECRET-WORD')

@@ -114,9 +114,9 @@ describe('S3 driver', () => {
     await store.put('parts', inChunks(bytes), { sha256: sha256(bytes) })
     expect((await read('parts')).equals(bytes)).toBe(true)
     server.faults.push({ kind: 'status', operation: 'UploadPart', status: 403, code: 'AccessDenied' })
-    await expect(
-      store.put('denied', inChunks(bytes), { sha256: sha256(bytes) }),
-    ).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(store.put('denied', inChunks(bytes), { sha256: sha256(bytes) })).rejects.toMatchObject({
+      code: 'forbidden',
+    })
     expect(server.uploads.size).toBe(0)
     expect(await store.head('denied')).toBeNull()
   })
@@ -163,7 +163,11 @@ describe('S3 driver', () => {
   })
 
   test('waiting for another attempt ends when the caller cancels', async () => {
-    const patient = await openS3Store(urlOf(server), { ...RETRY_LIMITS, pauseMs: 60_000, longestPauseMs: 60_000 })
+    const patient = await openS3Store(urlOf(server), {
+      ...RETRY_LIMITS,
+      pauseMs: 60_000,
+      longestPauseMs: 60_000,
+    })
     server.faults.push({ kind: 'status' })
     const control = new AbortController()
     const put = patient.put('waiting', Buffer.from('x'), { signal: control.signal })

@@ -80,7 +80,8 @@ export async function startGcs(bucket: string): Promise<GcsServer> {
   const existing = (name: string, query: URLSearchParams): GcsObject => {
     const object = objects.get(name)
     const wanted = query.get('generation')
-    if (object === undefined || (wanted !== null && Number(wanted) !== object.generation)) throw new GcsFailure(404)
+    if (object === undefined || (wanted !== null && Number(wanted) !== object.generation))
+      throw new GcsFailure(404)
     return object
   }
   const store = (name: string, bytes: Buffer, fields: Record<string, unknown>, query: URLSearchParams) => {
@@ -198,7 +199,9 @@ export async function startGcs(bucket: string): Promise<GcsServer> {
     } catch (error) {
       const { status, message } = error instanceof GcsFailure ? error : new GcsFailure(500)
       response.writeHead(status, { 'content-type': 'application/json' })
-      response.end(JSON.stringify({ error: { code: status, message, errors: [{ reason: message, message }] } }))
+      response.end(
+        JSON.stringify({ error: { code: status, message, errors: [{ reason: message, message }] } }),
+      )
     }
   }
 

@@ -2,6 +2,7 @@
 import type { Register } from '../invocation.ts'
 import { apikeys } from './apikeys.ts'
 import { audit } from './audit.ts'
+import { ddl } from './ddl.ts'
 import { doctor } from './doctor.ts'
 import { events } from './events.ts'
 import { ingest } from './ingest.ts'
@@ -37,6 +38,7 @@ export const commands: readonly Register[] = [
   keys,
   partitions,
   jobs,
+  ddl,
   users,
   roles,
   apikeys,

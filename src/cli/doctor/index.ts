@@ -1,14 +1,15 @@
 import type { Config } from '../../foundation/index.ts'
 import { type Check, type CheckResult, resultOf, runChecks } from './check.ts'
 import { capabilities, database, migrations, pooler } from './database.ts'
-import { dataFolder, keyringFolder, objectStoreFolder } from './folders.ts'
+import { dataFolder, keyringFolder } from './folders.ts'
 import { nodeVersion } from './node-version.ts'
+import { objectStore } from './object-store.ts'
 
 /** What needs the configuration, in the order it is shown. */
 const checks: readonly Check[] = [
   dataFolder,
   keyringFolder,
-  objectStoreFolder,
+  objectStore,
   database,
   pooler,
   migrations,

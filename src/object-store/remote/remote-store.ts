@@ -9,7 +9,7 @@ import { remoteError } from './failure.ts'
 import { partsOf } from './parts.ts'
 import { RemoteReader } from './reader.ts'
 import type { Failure, Remote, StoredObject } from './remote.ts'
-import { RemoteFailure, RETRY_LIMITS, type RetryLimits, retrying } from './retry.ts'
+import { RETRY_LIMITS, RemoteFailure, type RetryLimits, retrying } from './retry.ts'
 import { spool } from './spool.ts'
 import { type Making, uploadParts } from './upload.ts'
 

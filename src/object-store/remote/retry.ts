@@ -61,7 +61,8 @@ export async function retrying<T>(
         : remote.explain(error)
       const hopeless = explanation.failure !== 'passing' && explanation.failure !== 'throttled'
       if (hopeless) throw new RemoteFailure(explanation)
-      if (made >= limits.attempts || total.aborted) throw late ? tooSlow(remote, key) : remoteError(remote, explanation, key)
+      if (made >= limits.attempts || total.aborted)
+        throw late ? tooSlow(remote, key) : remoteError(remote, explanation, key)
     }
     const pause = Math.min(limits.longestPauseMs, limits.pauseMs * 2 ** (made - 1)) * Math.random()
     await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch(() => {
