@@ -6,6 +6,7 @@
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { ApiError, type Bucket, type File, IdempotencyStrategy, Storage } from '@google-cloud/storage'
+import { AkashiError } from '../foundation/index.ts'
 import { explainByStatus, reasonOf, systemCode } from './remote/failure.ts'
 import {
   type Explanation,
@@ -60,11 +61,20 @@ export async function openGcsStore(url: string, limits: RetryLimits = RETRY_LIMI
         idempotencyStrategy: IdempotencyStrategy.RetryAlways,
       },
     }).bucket(parsed.bucket, kmsKey === undefined ? {} : { kmsKeyName: kmsKey })
-  return new RemoteStore(
-    new Gcs(connect(false), connect(true), parsed.location, storageClass),
-    parsed.prefix,
-    limits,
-  )
+  const bucket = connect(false)
+  if (endpoint === undefined) await assertCredentials(bucket)
+  return new RemoteStore(new Gcs(bucket, connect(true), parsed.location, storageClass), parsed.prefix, limits)
+}
+
+/** Later the client would hide behind a broken stream that there are none. */
+async function assertCredentials(bucket: Bucket): Promise<void> {
+  try {
+    await bucket.storage.authClient.getClient()
+  } catch {
+    throw new AkashiError('forbidden', 'there are no usable credentials of Google Cloud', {
+      hint: 'set GOOGLE_APPLICATION_CREDENTIALS to their file, or run with a service account attached',
+    })
+  }
 }
 
 class Gcs implements Remote {

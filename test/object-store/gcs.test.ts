@@ -133,4 +133,15 @@ describe('Google Cloud Storage driver', () => {
     await cold.put('cold', Buffer.from('x'))
     expect(server.objects.get('some/prefix/cold')?.fields).toMatchObject({ storageClass: 'COLDLINE' })
   })
+
+  test('says at once that there are no credentials', async () => {
+    const kept = process.env['GOOGLE_APPLICATION_CREDENTIALS']
+    process.env['GOOGLE_APPLICATION_CREDENTIALS'] = '/nowhere/credentials.json'
+    try {
+      await expect(openGcsStore('gs://bucket', HASTY)).rejects.toMatchObject({ code: 'forbidden' })
+    } finally {
+      if (kept === undefined) delete process.env['GOOGLE_APPLICATION_CREDENTIALS']
+      else process.env['GOOGLE_APPLICATION_CREDENTIALS'] = kept
+    }
+  })
 })

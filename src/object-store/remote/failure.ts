@@ -27,6 +27,7 @@ export function explainByStatus(error: unknown, status: number | undefined, reas
   if (status === undefined) return { failure: 'other', reason }
   if (THROTTLED_STATUS.includes(status)) return { failure: 'throttled', reason }
   if (status === 401 || status === 403) return { failure: 'forbidden', reason }
+  if (status === 301 || status === 307) return { failure: 'misconfigured', reason }
   if (status === 404) return { failure: 'absent', reason }
   if (status === 408) return { failure: 'passing', reason }
   if (status === 412) return { failure: 'precondition', reason }

@@ -54,28 +54,41 @@ export async function retrying<T>(
       return await abortable(attempt(stop), stop)
     } catch (error) {
       if (signal?.aborted) throw cancelled(key)
-      if (error instanceof AkashiError) throw error
-      const late = own.aborted || total.aborted
-      const explanation: Explanation = late
-        ? { failure: 'passing', reason: 'timeout' }
-        : remote.explain(error)
-      const hopeless = explanation.failure !== 'passing' && explanation.failure !== 'throttled'
-      if (hopeless) throw new RemoteFailure(explanation)
-      if (made >= limits.attempts || total.aborted)
-        throw late ? tooSlow(remote, key) : remoteError(remote, explanation, key)
+      const failed = judge(remote, key, error, own.aborted || total.aborted)
+      if (!failed.mayPass || made >= limits.attempts || total.aborted) throw failed.error
     }
-    const pause = Math.min(limits.longestPauseMs, limits.pauseMs * 2 ** (made - 1)) * Math.random()
-    await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch(() => {
+    await pause(limits, made, signal).catch(() => {
       throw cancelled(key)
     })
   }
 }
 
+/** The error that ends the attempts, and whether another attempt may do. */
+function judge(
+  remote: Remote,
+  key: string,
+  error: unknown,
+  late: boolean,
+): { readonly error: Error; readonly mayPass: boolean } {
+  if (error instanceof AkashiError) return { error, mayPass: false }
+  if (late) return { error: tooSlow(remote, key), mayPass: true }
+  const explanation = remote.explain(error)
+  if (explanation.failure !== 'passing' && explanation.failure !== 'throttled') {
+    return { error: new RemoteFailure(explanation), mayPass: false }
+  }
+  return { error: remoteError(remote, explanation, key), mayPass: true }
+}
+
+function pause(limits: RetryLimits, made: number, signal: AbortSignal | undefined): Promise<void> {
+  const longest = Math.min(limits.longestPauseMs, limits.pauseMs * 2 ** (made - 1))
+  return sleep(longest * Math.random(), undefined, signal === undefined ? {} : { signal })
+}
+
 /** A client that does not heed the signal is left behind, never waited for. */
 async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
   const { promise, reject } = Promise.withResolvers<never>()
   const stop = () => reject(signal.reason)
+  if (signal.aborted) stop()
   signal.addEventListener('abort', stop, { once: true })
   try {
     return await Promise.race([work, promise])
