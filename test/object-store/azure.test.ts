@@ -12,7 +12,7 @@ import { describeObjectStore, inChunks, keysOf } from './conformance.ts'
 
 const MEBIBYTE = 1024 * 1024
 const URL = 'azblob://bucket/some/prefix'
-const HASTY = { ...RETRY_LIMITS, pauseMs: 5, attemptMs: 1_000, totalMs: 10_000 }
+const HASTY = { ...RETRY_LIMITS, pauseMs: 5, attemptMs: 3_000, totalMs: 20_000 }
 
 function connection(azurite: Azurite, endpoint = azurite.url, key = azurite.key): string {
   return `DefaultEndpointsProtocol=http;AccountName=${azurite.account};AccountKey=${key};BlobEndpoint=${endpoint};`

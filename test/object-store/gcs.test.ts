@@ -9,7 +9,7 @@ import { type GcsServer, startGcs } from '../support/gcs-server.ts'
 import { describeObjectStore, inChunks, keysOf, sha256 } from './conformance.ts'
 
 const MEBIBYTE = 1024 * 1024
-const HASTY = { ...RETRY_LIMITS, pauseMs: 5, attemptMs: 1_000, totalMs: 10_000 }
+const HASTY = { ...RETRY_LIMITS, pauseMs: 5, attemptMs: 3_000, totalMs: 20_000 }
 
 function urlOf(server: GcsServer, rest = ''): string {
   return `gs://bucket/some/prefix?endpoint=${encodeURIComponent(server.endpoint)}${rest}`
