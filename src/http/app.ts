@@ -13,6 +13,7 @@ import { echoRequestId, requestIdOf } from './plugins/request-id.ts'
 import { observeRequests } from './plugins/request-metrics.ts'
 import { setSecurityHeaders } from './plugins/security-headers.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
+import { archiveRoutes } from './routes/archive.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { chatRoutes } from './routes/chat/index.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -102,6 +103,15 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
           request.method === 'GET' ? read(request) : write(request),
         )
         eventRoutes(guarded, services)
+        ready()
+      })
+      v1.register((guarded: App, __, ready) => {
+        const read = requirePermission(database, 'archive:read')
+        const write = requirePermission(database, 'archive:write')
+        guarded.addHook('preHandler', (request) =>
+          request.method === 'GET' ? read(request) : write(request),
+        )
+        archiveRoutes(guarded, services)
         ready()
       })
       sessionRoutes(v1, services)

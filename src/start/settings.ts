@@ -13,6 +13,7 @@ export type Settings = Pick<
   | 'keysUrl'
   | 'keysPassphrase'
   | 'redisUrl'
+  | 'clamdUrl'
   | 'poolSize'
   | 'statementTimeoutMs'
   | 'publicUrl'

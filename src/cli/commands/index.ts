@@ -1,7 +1,9 @@
 /** Every verb. A verb is one file that registers itself and imports what is heavy when it runs. */
 import type { Register } from '../invocation.ts'
 import { apikeys } from './apikeys.ts'
+import { archive } from './archive.ts'
 import { audit } from './audit.ts'
+import { backup } from './backup.ts'
 import { ddl } from './ddl.ts'
 import { doctor } from './doctor.ts'
 import { events } from './events.ts'
@@ -11,12 +13,15 @@ import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
 import { partitions } from './partitions.ts'
 import { protect, unprotect } from './protect.ts'
+import { restore } from './restore.ts'
 import { roles } from './roles.ts'
+import { sample } from './sample.ts'
 import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
 import { users } from './users.ts'
 import { verify } from './verify.ts'
+import { walFetch } from './wal-fetch.ts'
 import { witness } from './witness.ts'
 
 /** In the order in which `--help` lists them. */
@@ -37,8 +42,13 @@ export const commands: readonly Register[] = [
   witness,
   keys,
   partitions,
+  archive,
+  backup,
+  restore,
+  walFetch,
   jobs,
   ddl,
+  sample,
   users,
   roles,
   apikeys,
