@@ -10,6 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ObjectHead, ObjectStore } from '../../src/object-store/index.ts'
 
 const MEBIBYTE = 1024 * 1024
+/** Where many megabytes or processes meet a busy machine. */
+const HEAVY = { timeout: 120_000 }
 /** Several parts of every driver, and a piece. */
 const LARGE_BYTES = 20 * MEBIBYTE + 12_345
 const CHILD = fileURLToPath(new URL('child.ts', import.meta.url))
@@ -103,7 +105,7 @@ export function describeObjectStore(name: string, create: () => Promise<StoreUnd
       expect((await read('basic/stream')).equals(whole)).toBe(true)
     })
 
-    test('reads a stream no faster than it stores it', async () => {
+    test('reads a stream no faster than it stores it', HEAVY, async () => {
       let largest = 0
       let sent = 0
       const body = new Readable({
@@ -280,7 +282,7 @@ export function describeObjectStore(name: string, create: () => Promise<StoreUnd
       await expect(keysOf(store.list('', { signal: early }))).rejects.toMatchObject({ code: 'cancelled' })
     })
 
-    test('takes large bodies, of a digest known before or not, as stream or as bytes', async () => {
+    test('takes large bodies, of a digest known before or not, as stream or as bytes', HEAVY, async () => {
       const bytes = randomBytes(LARGE_BYTES)
       const digest = sha256(bytes)
       const bodies: [string, Readable | Uint8Array, string | undefined][] = [
@@ -301,7 +303,7 @@ export function describeObjectStore(name: string, create: () => Promise<StoreUnd
       expect(middle.equals(bytes.subarray(9 * MEBIBYTE, 17 * MEBIBYTE))).toBe(true)
     })
 
-    test('a large body that ends badly in the middle leaves nothing', async () => {
+    test('a large body that ends badly in the middle leaves nothing', HEAVY, async () => {
       const bytes = randomBytes(LARGE_BYTES)
       for (const known of [{ sha256: sha256(bytes) }, {}]) {
         const control = new AbortController()
@@ -329,7 +331,7 @@ export function describeObjectStore(name: string, create: () => Promise<StoreUnd
       expect(under.unfinished?.() ?? 0).toBe(0)
     })
 
-    test('writers of large bodies race for a key: one wins, and its bytes are there', async () => {
+    test('writers of large bodies race for a key: one wins, and its bytes are there', HEAVY, async () => {
       const bodies = Array.from({ length: 4 }, () => randomBytes(LARGE_BYTES))
       const outcomes = await Promise.allSettled(
         bodies.map((bytes) => store.put('race/big', inChunks(bytes), { ifAbsent: true })),
@@ -386,7 +388,7 @@ export function describeObjectStore(name: string, create: () => Promise<StoreUnd
       }
     })
 
-    test('fifty writers in five processes race for a key: one wins', async () => {
+    test('fifty writers in five processes race for a key: one wins', HEAVY, async () => {
       for (const key of ['race/one', 'race/deep/two']) {
         const children = Array.from({ length: 5 }, () => startChild('race', under.url, key, '10'))
         const lines = children.map((child) => createInterface(child.stdout)[Symbol.asyncIterator]())
@@ -412,24 +414,28 @@ export function describeObjectStore(name: string, create: () => Promise<StoreUnd
       expect((await read('killed/a')).toString()).toBe('again')
     })
 
-    test('a process killed at any moment leaves only whole objects, and all that it was promised', async () => {
-      for (let round = 0; round < 6; round++) {
-        const folder = `crash/${round}`
-        const child = startChild('loop', under.url, folder)
-        const begun = new Map<string, Set<string>>()
-        const promised = new Set<string>()
-        let puts = 0
-        for await (const line of createInterface(child.stdout)) {
-          const [word, key = '', digest = ''] = line.split(' ')
-          if (word === 'begin') begun.set(key, (begun.get(key) ?? new Set()).add(digest))
-          else promised.add(key)
-          if (word === 'end' && puts++ === 2 + round) child.kill('SIGKILL')
+    test(
+      'a process killed at any moment leaves only whole objects, and all that it was promised',
+      HEAVY,
+      async () => {
+        for (let round = 0; round < 6; round++) {
+          const folder = `crash/${round}`
+          const child = startChild('loop', under.url, folder)
+          const begun = new Map<string, Set<string>>()
+          const promised = new Set<string>()
+          let puts = 0
+          for await (const line of createInterface(child.stdout)) {
+            const [word, key = '', digest = ''] = line.split(' ')
+            if (word === 'begin') begun.set(key, (begun.get(key) ?? new Set()).add(digest))
+            else promised.add(key)
+            if (word === 'end' && puts++ === 2 + round) child.kill('SIGKILL')
+          }
+          const visible = await keysOf(store.list(`${folder}/`))
+          for (const key of promised) expect(visible).toContain(key)
+          for (const key of visible) expect(begun.get(key)).toContain(sha256(await read(key)))
         }
-        const visible = await keysOf(store.list(`${folder}/`))
-        for (const key of promised) expect(visible).toContain(key)
-        for (const key of visible) expect(begun.get(key)).toContain(sha256(await read(key)))
-      }
-    })
+      },
+    )
 
     test('lists many keys in order, and from the middle', { timeout: 300_000 }, async () => {
       const count = under.manyKeys ?? 100_000
