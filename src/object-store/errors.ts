@@ -25,6 +25,19 @@ export function damaged(key: string, what: string): AkashiError {
   })
 }
 
+export function wrongDigest(key: string, expected: string, actual: string): AkashiError {
+  return new AkashiError('integrity', 'the bytes to put do not match the SHA-256 given for them', {
+    hint: 'nothing was stored; read the source again',
+    detail: { key, expected, actual },
+  })
+}
+
+export function cannotRetain(location: string): AkashiError {
+  return new AkashiError('unsupported', `${location} cannot keep an object from being deleted`, {
+    hint: 'in a bucket of S3 with object lock, add objectLock=governance or objectLock=compliance to the URL',
+  })
+}
+
 /** Turns a failed system call into an error of the catalogue; leaves every other error as it is. */
 export function asStoreError(error: unknown, key?: string): Error {
   const code = errno(error)

@@ -3,7 +3,7 @@ import { type FileHandle, lstat, mkdir, open, readlink, rename, symlink, unlink 
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { AkashiError, errno, folderOfFileUrl, syncFolder } from '../foundation/index.ts'
-import { asStoreError, damaged, isFolder, taken, throwIfCancelled } from './errors.ts'
+import { asStoreError, cannotRetain, damaged, isFolder, taken, throwIfCancelled } from './errors.ts'
 import {
   folderOf,
   Layout,
@@ -55,6 +55,7 @@ class FilesystemStore implements ObjectStore {
     try {
       assertKey(key)
       throwIfCancelled(options.signal, key)
+      if (options.retainUntil !== undefined) throw cannotRetain(this.location)
       if (options.ifAbsent) await this.#assertAbsent(key)
       const received = await receive(temp, key, body, options)
       const version = newVersion(received.sha256, received.size, nonce)

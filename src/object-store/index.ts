@@ -1,2 +1,4 @@
-export { openObjectStore, sweepObjectStore } from './open.ts'
+export { openObjectStore, type StoreCredentials, sweepObjectStore } from './open.ts'
+export { probeObjectStore } from './probe.ts'
+export { lateMonths, type MonthFolder, type S3Lifecycle, s3Lifecycle, s3PrefixOf } from './s3-lifecycle.ts'
 export * from './types.ts'

@@ -26,6 +26,10 @@ export function assertKey(key: string): void {
   }
 }
 
+export function isKey(text: string): boolean {
+  return reasonAgainst(text) === undefined
+}
+
 /** A prefix is any beginning of a key; `table/` and `table/ye` both are. */
 export function assertPrefix(prefix: string): void {
   const reason = reasonAgainstPrefix(prefix)

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { AkashiError } from '../foundation/index.ts'
-import { asStoreError, cancelled, throwIfCancelled } from './errors.ts'
+import { asStoreError, cancelled, throwIfCancelled, wrongDigest } from './errors.ts'
 import type { PutOptions } from './types.ts'
 
 const FILE_MODE = 0o600
@@ -54,10 +54,7 @@ export async function receive(
     await flush()
     const sha256 = hash.digest('hex')
     if (options.sha256 !== undefined && options.sha256 !== sha256) {
-      throw new AkashiError('integrity', 'the bytes to put do not match the SHA-256 given for them', {
-        hint: 'nothing was stored; read the source again',
-        detail: { key, expected: options.sha256, actual: sha256 },
-      })
+      throw wrongDigest(key, options.sha256, sha256)
     }
     await file.sync().catch((error: unknown) => {
       throw asStoreError(error, key)

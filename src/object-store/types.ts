@@ -15,6 +15,8 @@ export interface ObjectHead {
   /** Lowercase hex of the SHA-256 over the bytes, as computed while they were put. */
   readonly sha256: string
   readonly lastModified: Date
+  /** In an archive tier: a get fails with `unavailable` until it is thawed. */
+  readonly frozen?: true
 }
 
 export interface PutOptions {
@@ -22,6 +24,8 @@ export interface PutOptions {
   readonly ifAbsent?: boolean
   /** Refuse (`integrity`) and store nothing when the bytes hash to anything else. */
   readonly sha256?: string
+  /** Nobody can delete or replace these bytes before then. `unsupported` in a store without object lock. */
+  readonly retainUntil?: Date
   readonly signal?: AbortSignal
 }
 
@@ -40,12 +44,15 @@ export interface ListOptions {
   readonly signal?: AbortSignal
 }
 
+/** `thawing` takes minutes to days; asking again is how one waits for `readable`. */
+export type Thaw = 'readable' | 'thawing'
+
 export interface ObjectStore {
   /** Where this store is, without credentials, e.g. `file:/var/lib/akashi/objects`. */
   readonly location: string
   /** Durable when it resolves; readers never see a part of an object. */
   put(key: string, body: Readable | Uint8Array, options?: PutOptions): Promise<ObjectHead>
-  /** `not_found` when there is none. A whole get fails with `integrity` at its end when the bytes do not match their SHA-256. */
+  /** `not_found` when there is none, `unavailable` with `detail.frozen` when it is frozen. A whole get fails with `integrity` at its end when the bytes do not match their SHA-256. */
   get(key: string, options?: GetOptions): Promise<Readable>
   /** null when there is none. */
   head(key: string): Promise<ObjectHead | null>
@@ -53,4 +60,9 @@ export interface ObjectStore {
   list(prefix: string, options?: ListOptions): AsyncIterable<ObjectHead>
   /** Idempotent: deleting what is not there is no error. */
   delete(key: string): Promise<void>
+  /**
+   * Has a frozen object made readable, for a week where the store gives it back for a time only.
+   * Idempotent. Missing in a driver whose objects never freeze.
+   */
+  thaw?(key: string, options?: { readonly signal?: AbortSignal }): Promise<Thaw>
 }

@@ -19,6 +19,12 @@ export function openKeys(settings: Pick<Settings, 'data' | 'keysUrl' | 'keysPass
   return openKeyring(keysUrl(settings), passphrase === undefined ? {} : { passphrase })
 }
 
-export function openObjects(settings: Pick<Settings, 'data' | 'objectStoreUrl'>): Promise<ObjectStore> {
-  return openObjectStore(objectStoreUrl(settings))
+export function openObjects(
+  settings: Pick<Settings, 'data' | 'objectStoreUrl' | 'azureConnectionString'>,
+): Promise<ObjectStore> {
+  const { azureConnectionString } = settings
+  return openObjectStore(
+    objectStoreUrl(settings),
+    azureConnectionString === undefined ? {} : { azureConnectionString },
+  )
 }

@@ -9,6 +9,7 @@ export type Settings = Pick<
   | 'databaseUrl'
   | 'databaseDirectUrl'
   | 'objectStoreUrl'
+  | 'azureConnectionString'
   | 'keysUrl'
   | 'keysPassphrase'
   | 'redisUrl'

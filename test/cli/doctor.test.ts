@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
+import { startS3 } from '../support/s3-server.ts'
 import { akashi } from './world.ts'
 
 const Examination = z.object({
@@ -75,4 +76,31 @@ test('people get a table and hints', async () => {
   expect(stdout).toMatch(/^ok +node +Node\.js \d+/m)
   expect(stdout).toMatch(/^WRONG +data folder +/m)
   expect(stdout).toMatch(/^hint: data folder: /m)
+})
+
+test('a bucket is tried, and what it refuses is told without the credentials', async () => {
+  const signer = { accessKeyId: 'AKIADOCTOR', secretAccessKey: 'doctor-secret', region: 'us-east-1' }
+  const server = await startS3('bucket', signer)
+  const kept = { ...process.env }
+  try {
+    const endpoint = encodeURIComponent(server.endpoint)
+    const environment = { OBJECT_STORE_URL: `s3://bucket/a?endpoint=${endpoint}&pathStyle=true` }
+    process.env['AWS_ACCESS_KEY_ID'] = signer.accessKeyId
+    process.env['AWS_SECRET_ACCESS_KEY'] = signer.secretAccessKey
+    const found = await examine(environment)
+    expect(found).toMatchObject({ status: 0, wrong: [] })
+    expect(found.checks.find(({ name }) => name === 'object store')?.detail).toMatch(/^s3:\/\/bucket\/a: put/)
+    expect(server.objects.size).toBe(0)
+    process.env['AWS_SECRET_ACCESS_KEY'] = 'wrong-secret'
+    const refused = await examine(environment)
+    expect(refused).toMatchObject({ status: 1, wrong: ['object store'] })
+    expect(JSON.stringify(refused)).toContain('SignatureDoesNotMatch')
+    expect(JSON.stringify(refused)).not.toMatch(/wrong-secret|doctor-secret/)
+  } finally {
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) {
+      if (kept[name] === undefined) delete process.env[name]
+      else process.env[name] = kept[name]
+    }
+    await server.stop()
+  }
 })

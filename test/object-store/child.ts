@@ -2,13 +2,17 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
-import { AkashiError } from '../../src/foundation/index.ts'
+import { AkashiError, Secret } from '../../src/foundation/index.ts'
 import { openObjectStore } from '../../src/object-store/index.ts'
 
 const MEBIBYTE = 1024 * 1024
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const [mode = '', url = '', key = '', count = '1'] = process.argv.slice(2)
-const store = await openObjectStore(url)
+const azure = process.env['AZURE_STORAGE_CONNECTION_STRING']
+const store = await openObjectStore(
+  url,
+  azure === undefined ? {} : { azureConnectionString: new Secret(azure) },
+)
 
 async function attempt(writer: number): Promise<string> {
   const body = Buffer.from(`${process.pid}:${writer}`)

@@ -10,6 +10,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ObjectHead, ObjectStore } from '../../src/object-store/index.ts'
 
 const MEBIBYTE = 1024 * 1024
+/** Where many megabytes or processes meet a busy machine. */
+const HEAVY = { timeout: 120_000 }
+/** Several parts of every driver, and a piece. */
+const LARGE_BYTES = 20 * MEBIBYTE + 12_345
 const CHILD = fileURLToPath(new URL('child.ts', import.meta.url))
 
 export interface StoreUnderTest {
@@ -20,6 +24,10 @@ export interface StoreUnderTest {
   corrupt(key: string): Promise<void>
   /** Puts a small object under each key, by a shortcut where putting one by one would take minutes. */
   fill(keys: readonly string[]): Promise<void>
+  /** How many keys the long listing has; fewer where each costs a request. */
+  readonly manyKeys?: number
+  /** Uploads that were begun and neither published nor taken away, where the store can tell. */
+  unfinished?(): number
   dispose(): Promise<void>
 }
 
@@ -37,6 +45,16 @@ export async function killAndWait(child: Child): Promise<void> {
 
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** The bytes in chunks of a size that fits no part. */
+export function inChunks(bytes: Buffer): Readable {
+  const chunk = 700_001
+  return Readable.from(
+    Array.from({ length: Math.ceil(bytes.length / chunk) }, (_, n) =>
+      bytes.subarray(n * chunk, (n + 1) * chunk),
+    ),
+  )
 }
 
 export async function keysOf(heads: AsyncIterable<ObjectHead>): Promise<string[]> {
@@ -87,7 +105,7 @@ export function describeObjectStore(name: string, create: () => Promise<StoreUnd
       expect((await read('basic/stream')).equals(whole)).toBe(true)
     })
 
-    test('reads a stream no faster than it stores it', async () => {
+    test('reads a stream no faster than it stores it', HEAVY, async () => {
       let largest = 0
       let sent = 0
       const body = new Readable({
@@ -264,6 +282,76 @@ export function describeObjectStore(name: string, create: () => Promise<StoreUnd
       await expect(keysOf(store.list('', { signal: early }))).rejects.toMatchObject({ code: 'cancelled' })
     })
 
+    test('takes large bodies, of a digest known before or not, as stream or as bytes', HEAVY, async () => {
+      const bytes = randomBytes(LARGE_BYTES)
+      const digest = sha256(bytes)
+      const bodies: [string, Readable | Uint8Array, string | undefined][] = [
+        ['stream', inChunks(bytes), undefined],
+        ['stream-digest', inChunks(bytes), digest],
+        ['bytes', bytes, undefined],
+        ['exact', bytes.subarray(0, 16 * MEBIBYTE), undefined],
+      ]
+      for (const [name, body, known] of bodies) {
+        const key = `big/${name}`
+        const size = name === 'exact' ? 16 * MEBIBYTE : LARGE_BYTES
+        const head = await store.put(key, body, known === undefined ? {} : { sha256: known })
+        expect(head, name).toMatchObject({ size, sha256: sha256(bytes.subarray(0, size)) })
+        expect(await store.head(key), name).toEqual(head)
+        expect(sha256(await read(key)), name).toBe(head.sha256)
+      }
+      const middle = await read('big/stream', { start: 9 * MEBIBYTE, end: 17 * MEBIBYTE })
+      expect(middle.equals(bytes.subarray(9 * MEBIBYTE, 17 * MEBIBYTE))).toBe(true)
+    })
+
+    test('a large body that ends badly in the middle leaves nothing', HEAVY, async () => {
+      const bytes = randomBytes(LARGE_BYTES)
+      for (const known of [{ sha256: sha256(bytes) }, {}]) {
+        const control = new AbortController()
+        let sent = 0
+        const stalling = new Readable({
+          read() {
+            if (sent++ < 20) this.push(bytes.subarray(0, MEBIBYTE))
+            else setImmediate(() => control.abort())
+          },
+        })
+        const put = store.put('middle', stalling, { ...known, signal: control.signal })
+        await expect(put).rejects.toMatchObject({ code: 'cancelled' })
+        const failing = Readable.from(
+          (async function* () {
+            yield* inChunks(bytes)
+            throw new Error('the source broke')
+          })(),
+        )
+        await expect(store.put('middle', failing, known)).rejects.toThrow('the source broke')
+      }
+      const wrong = { sha256: sha256(Buffer.from('wrong')) }
+      await expect(store.put('middle', inChunks(bytes), wrong)).rejects.toMatchObject({ code: 'integrity' })
+      await expect(store.put('middle', bytes, wrong)).rejects.toMatchObject({ code: 'integrity' })
+      expect(await store.head('middle')).toBeNull()
+      expect(under.unfinished?.() ?? 0).toBe(0)
+    })
+
+    test('writers of large bodies race for a key: one wins, and its bytes are there', HEAVY, async () => {
+      const bodies = Array.from({ length: 4 }, () => randomBytes(LARGE_BYTES))
+      const outcomes = await Promise.allSettled(
+        bodies.map((bytes) => store.put('race/big', inChunks(bytes), { ifAbsent: true })),
+      )
+      const winners = outcomes.filter((outcome) => outcome.status === 'fulfilled')
+      const losers = outcomes.filter((outcome) => outcome.status === 'rejected')
+      expect(winners.length).toBe(1)
+      for (const { reason } of losers) expect(reason).toMatchObject({ code: 'already_exists' })
+      expect(sha256(await read('race/big'))).toBe(winners[0]?.value.sha256)
+      expect(under.unfinished?.() ?? 0).toBe(0)
+    })
+
+    test('refuses to keep what it cannot promise to keep', async () => {
+      const retainUntil = new Date(Date.now() + 60_000)
+      await expect(store.put('kept', Buffer.from('x'), { retainUntil })).rejects.toMatchObject({
+        code: 'unsupported',
+      })
+      expect(await store.head('kept')).toBeNull()
+    })
+
     test('finds a corrupted object by reading it whole', async () => {
       await store.put('corrupt', randomBytes(MEBIBYTE))
       await under.corrupt('corrupt')
@@ -300,7 +388,7 @@ export function describeObjectStore(name: string, create: () => Promise<StoreUnd
       }
     })
 
-    test('fifty writers in five processes race for a key: one wins', async () => {
+    test('fifty writers in five processes race for a key: one wins', HEAVY, async () => {
       for (const key of ['race/one', 'race/deep/two']) {
         const children = Array.from({ length: 5 }, () => startChild('race', under.url, key, '10'))
         const lines = children.map((child) => createInterface(child.stdout)[Symbol.asyncIterator]())
@@ -326,37 +414,42 @@ export function describeObjectStore(name: string, create: () => Promise<StoreUnd
       expect((await read('killed/a')).toString()).toBe('again')
     })
 
-    test('a process killed at any moment leaves only whole objects, and all that it was promised', async () => {
-      for (let round = 0; round < 6; round++) {
-        const folder = `crash/${round}`
-        const child = startChild('loop', under.url, folder)
-        const begun = new Map<string, Set<string>>()
-        const promised = new Set<string>()
-        let puts = 0
-        for await (const line of createInterface(child.stdout)) {
-          const [word, key = '', digest = ''] = line.split(' ')
-          if (word === 'begin') begun.set(key, (begun.get(key) ?? new Set()).add(digest))
-          else promised.add(key)
-          if (word === 'end' && puts++ === 2 + round) child.kill('SIGKILL')
+    test(
+      'a process killed at any moment leaves only whole objects, and all that it was promised',
+      HEAVY,
+      async () => {
+        for (let round = 0; round < 6; round++) {
+          const folder = `crash/${round}`
+          const child = startChild('loop', under.url, folder)
+          const begun = new Map<string, Set<string>>()
+          const promised = new Set<string>()
+          let puts = 0
+          for await (const line of createInterface(child.stdout)) {
+            const [word, key = '', digest = ''] = line.split(' ')
+            if (word === 'begin') begun.set(key, (begun.get(key) ?? new Set()).add(digest))
+            else promised.add(key)
+            if (word === 'end' && puts++ === 2 + round) child.kill('SIGKILL')
+          }
+          const visible = await keysOf(store.list(`${folder}/`))
+          for (const key of promised) expect(visible).toContain(key)
+          for (const key of visible) expect(begun.get(key)).toContain(sha256(await read(key)))
         }
-        const visible = await keysOf(store.list(`${folder}/`))
-        for (const key of promised) expect(visible).toContain(key)
-        for (const key of visible) expect(begun.get(key)).toContain(sha256(await read(key)))
-      }
-    })
+      },
+    )
 
-    test('lists 100,000 keys in order, and from the middle', { timeout: 300_000 }, async () => {
-      const keys = Array.from({ length: 100_000 }, (_, n) => `many/${n % 7}/${n.toString(36)}`)
+    test('lists many keys in order, and from the middle', { timeout: 300_000 }, async () => {
+      const count = under.manyKeys ?? 100_000
+      const keys = Array.from({ length: count }, (_, n) => `many/${n % 7}/${n.toString(36)}`)
       await under.fill(keys)
       const sorted = [...keys].sort()
       expect(await keysOf(store.list('many/'))).toEqual(sorted)
-      const after = sorted[60_000] ?? ''
+      const middle = Math.floor(count * 0.6)
       const next: string[] = []
-      for await (const head of store.list('many/', { after })) {
+      for await (const head of store.list('many/', { after: sorted[middle] ?? '' })) {
         next.push(head.key)
         if (next.length === 10) break
       }
-      expect(next).toEqual(sorted.slice(60_001, 60_011))
+      expect(next).toEqual(sorted.slice(middle + 1, middle + 11))
     })
   })
 }

@@ -4,6 +4,7 @@ import { apikeys } from './apikeys.ts'
 import { archive } from './archive.ts'
 import { audit } from './audit.ts'
 import { backup } from './backup.ts'
+import { ddl } from './ddl.ts'
 import { doctor } from './doctor.ts'
 import { events } from './events.ts'
 import { ingest } from './ingest.ts'
@@ -46,6 +47,7 @@ export const commands: readonly Register[] = [
   restore,
   walFetch,
   jobs,
+  ddl,
   sample,
   users,
   roles,

@@ -8,7 +8,7 @@ export interface Finding {
   readonly hint?: string
 }
 
-/** One thing that can be wrong. A check changes nothing; what it throws is its finding. */
+/** One thing that can be wrong. A check leaves nothing changed; what it throws is its finding. */
 export interface Check {
   readonly name: string
   run(context: CheckContext): Promise<Finding> | Finding

@@ -1,6 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises'
 import { errno, folderOfFileUrl } from '../../foundation/index.ts'
-import { keysUrl, objectStoreUrl } from '../../start/index.ts'
+import { keysUrl } from '../../start/index.ts'
 import type { Check, Finding } from './check.ts'
 
 /** Permission bits of group and others. */
@@ -16,18 +16,13 @@ export const keyringFolder: Check = {
   run: ({ config }) => locationFinding(keysUrl(config), { onlyOwner: true }),
 }
 
-export const objectStoreFolder: Check = {
-  name: 'object store',
-  run: ({ config }) => locationFinding(objectStoreUrl(config), { onlyOwner: false }),
-}
-
 interface FolderDemands {
   /** Whether nobody but its owner may look in. */
   readonly onlyOwner: boolean
 }
 
 /** A location of another scheme is reached over the network, by its own check. */
-function locationFinding(url: string, demands: FolderDemands): Promise<Finding> | Finding {
+export function locationFinding(url: string, demands: FolderDemands): Promise<Finding> | Finding {
   if (URL.parse(url)?.protocol !== 'file:') return { ok: true, detail: 'not a folder of this machine' }
   return folderFinding(folderOfFileUrl(url), demands)
 }

@@ -1,15 +1,16 @@
 import type { Config } from '../../foundation/index.ts'
 import { type Check, type CheckResult, resultOf, runChecks } from './check.ts'
 import { capabilities, database, losses, migrations, pooler } from './database.ts'
-import { dataFolder, keyringFolder, objectStoreFolder } from './folders.ts'
+import { dataFolder, keyringFolder } from './folders.ts'
 import { frontier } from './frontier.ts'
 import { nodeVersion } from './node-version.ts'
+import { objectStore } from './object-store.ts'
 
 /** What needs the configuration, in the order it is shown. */
 const checks: readonly Check[] = [
   dataFolder,
   keyringFolder,
-  objectStoreFolder,
+  objectStore,
   database,
   pooler,
   migrations,

@@ -120,7 +120,18 @@ export const configSchema = z.strictObject({
     ...url('file', 's3', 'gs', 'azblob'),
     env: 'OBJECT_STORE_URL',
     meaning:
-      'Where objects are kept: checkpoints, archives, backups. Without it, a folder of the data folder.',
+      'Where objects are kept: checkpoints, archives, backups (docs/object-stores.md). Without it, a folder of the data folder.',
+  }),
+  azureConnectionString: setting({
+    schema: z
+      .string()
+      .min(1)
+      .transform((text) => new Secret(text))
+      .optional(),
+    env: 'AZURE_STORAGE_CONNECTION_STRING',
+    accepts: 'a connection string of an Azure storage account',
+    meaning: 'Account and credentials of an `azblob:` object store.',
+    secret: true,
   }),
   keysUrl: setting({
     ...url('file', 'awskms'),

@@ -1,0 +1,16 @@
+import { probeObjectStore } from '../../object-store/index.ts'
+import { objectStoreUrl, openObjects } from '../../start/index.ts'
+import type { Check } from './check.ts'
+import { locationFinding } from './folders.ts'
+
+/** A folder is looked at; a bucket is tried with an object that is deleted again. */
+export const objectStore: Check = {
+  name: 'object store',
+  run: async ({ config, signal }) => {
+    const url = objectStoreUrl(config)
+    if (URL.parse(url)?.protocol === 'file:') return locationFinding(url, { onlyOwner: false })
+    const store = await openObjects(config)
+    await probeObjectStore(store, signal)
+    return { ok: true, detail: `${store.location}: put, put only if absent, get and delete work` }
+  },
+}

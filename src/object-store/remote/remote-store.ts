@@ -1,0 +1,322 @@
+/** The object store over a {@link Remote}: what every driver of a store over the network promises, once. */
+import { createHash, randomBytes } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { AkashiError } from '../../foundation/index.ts'
+import { cannotRetain, taken, throwIfCancelled, wrongDigest } from '../errors.ts'
+import { assertKey, assertPrefix, isKey, resolveRange } from '../key.ts'
+import type { GetOptions, ListOptions, ObjectHead, ObjectStore, PutOptions, Thaw } from '../types.ts'
+import { remoteError } from './failure.ts'
+import { partsOf } from './parts.ts'
+import { RemoteReader } from './reader.ts'
+import type { Failure, Remote, StoredObject } from './remote.ts'
+import { RETRY_LIMITS, RemoteFailure, type RetryLimits, retrying } from './retry.ts'
+import { spool } from './spool.ts'
+import { type Making, uploadParts } from './upload.ts'
+
+const NONCE_BYTES = 16
+/** An object up to this size is one request; a larger one is sent in parts of this size. */
+export const PART_BYTES = 8 * 1024 * 1024
+/** How many objects `list` asks for their heads at a time. */
+const LIST_BATCH = 32
+/** How often a put meets another writer in the act before it gives up. */
+const CONTENDED_TRIES = 5
+/** How often a get begins anew when the object is overwritten between two requests. */
+const OVERTAKEN_TRIES = 10
+
+export class RemoteStore implements ObjectStore {
+  readonly location: string
+  readonly thaw?: (key: string, options?: { readonly signal?: AbortSignal }) => Promise<Thaw>
+  readonly #remote: Remote
+  /** `''` or ends with a slash. */
+  readonly #prefix: string
+  readonly #limits: RetryLimits
+
+  constructor(remote: Remote, prefix: string, limits: RetryLimits = RETRY_LIMITS) {
+    this.#remote = remote
+    this.#prefix = prefix
+    this.#limits = limits
+    this.location = remote.location
+    if (remote.thaw !== undefined) this.thaw = (key, options) => this.#thaw(key, options?.signal)
+  }
+
+  async put(key: string, body: Readable | Uint8Array, options: PutOptions = {}): Promise<ObjectHead> {
+    try {
+      const name = this.#name(key)
+      throwIfCancelled(options.signal, key)
+      if (options.retainUntil !== undefined && !this.#remote.canRetain) throw cannotRetain(this.location)
+      const making: Making = {
+        key,
+        name,
+        nonce: randomBytes(NONCE_BYTES).toString('hex'),
+        conditions: { ifAbsent: options.ifAbsent ?? false, retainUntil: options.retainUntil },
+        signal: options.signal,
+        commit: (attempt) => this.#commit(making, attempt),
+      }
+      const stored = await this.#send(making, body, options)
+      return await this.#confirm(making, stored)
+    } catch (error) {
+      if (body instanceof Readable) body.destroy()
+      throwIfCancelled(options.signal, key)
+      throw this.#asError(error, key)
+    }
+  }
+
+  async get(key: string, options: GetOptions = {}): Promise<Readable> {
+    const name = this.#name(key)
+    throwIfCancelled(options.signal, key)
+    const { signal } = options
+    const { start, end } =
+      options.range === undefined
+        ? { start: 0, end: undefined }
+        : resolveRange(key, Number.MAX_SAFE_INTEGER, options.range)
+    const open = (from: number, version: string | undefined) =>
+      retrying(this.#remote, this.#limits, key, signal, (stop) =>
+        this.#remote.open(name, { start: from, end }, version, stop),
+      )
+    for (let tries = 1; ; tries++) {
+      try {
+        const { object, stream } = await open(start, undefined)
+        try {
+          const { sha256 } = identified(key, object)
+          const last =
+            options.range === undefined ? object.size : resolveRange(key, object.size, options.range).end
+          return new RemoteReader(stream, {
+            key,
+            start,
+            end: last,
+            sha256: options.range === undefined ? sha256 : undefined,
+            signal,
+            idleMs: this.#limits.attemptMs,
+            reopen: async (from) => {
+              try {
+                return (await open(from, object.version)).stream
+              } catch (error) {
+                throw this.#asError(error, key)
+              }
+            },
+          })
+        } catch (error) {
+          stream.on('error', () => {})
+          stream.destroy()
+          throw error
+        }
+      } catch (error) {
+        if (failureOf(error) === 'precondition' && tries < OVERTAKEN_TRIES) continue
+        throw this.#asError(error, key)
+      }
+    }
+  }
+
+  async head(key: string): Promise<ObjectHead | null> {
+    const found = await this.#find(key, this.#name(key), undefined)
+    return found === null ? null : headOf(key, found)
+  }
+
+  async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ObjectHead> {
+    assertPrefix(prefix)
+    const { after = '', signal } = options
+    let token: string | undefined
+    let last = after
+    do {
+      throwIfCancelled(signal, prefix)
+      const page = await retrying(this.#remote, this.#limits, prefix, signal, (stop) =>
+        this.#remote.page(this.#prefix + prefix, after === '' ? '' : this.#prefix + after, token, stop),
+      ).catch((error: unknown) => {
+        throw this.#asError(error, prefix)
+      })
+      const entries = page.entries.flatMap(({ name, object }) => {
+        const key = name.slice(this.#prefix.length)
+        // What can be no key, such as the markers of folders that consoles make, was not put here.
+        return isKey(key) && key > after ? [{ key, object }] : []
+      })
+      for (const { key } of entries) {
+        if (key <= last) throw unordered(this.location)
+        last = key
+      }
+      for (let at = 0; at < entries.length; at += LIST_BATCH) {
+        const batch = entries.slice(at, at + LIST_BATCH)
+        const heads = await Promise.all(
+          batch.map(async ({ key, object }) => object ?? (await this.#find(key, this.#name(key), signal))),
+        )
+        for (const [index, { key }] of batch.entries()) {
+          const found = heads[index]
+          if (found !== null && found !== undefined) yield headOf(key, found)
+        }
+      }
+      token = page.next
+    } while (token !== undefined)
+  }
+
+  async delete(key: string): Promise<void> {
+    const name = this.#name(key)
+    try {
+      await retrying(this.#remote, this.#limits, key, undefined, (stop) => this.#remote.delete(name, stop))
+    } catch (error) {
+      if (failureOf(error) !== 'absent') throw this.#asError(error, key)
+    }
+  }
+
+  async #thaw(key: string, signal: AbortSignal | undefined): Promise<Thaw> {
+    const name = this.#name(key)
+    const found = await this.#find(key, name, signal)
+    if (found === null) throw remoteError(this.#remote, { failure: 'absent', reason: 'NotFound' }, key)
+    if (!found.frozen) return 'readable'
+    try {
+      await retrying(this.#remote, this.#limits, key, signal, async (stop) => this.#remote.thaw?.(name, stop))
+    } catch (error) {
+      throw this.#asError(error, key)
+    }
+    return 'thawing'
+  }
+
+  async #send(making: Making, body: Readable | Uint8Array, options: PutOptions): Promise<Sent> {
+    const { key, signal } = making
+    if (body instanceof Readable) {
+      const stop = new AbortController()
+      const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
+      const parts = partsOf(body, PART_BYTES, key, either)
+      const first = await parts.next()
+      const second = first.done ? first : await parts.next()
+      if (second.done) return this.#sendWhole(making, first.value ?? new Uint8Array(), options)
+      if (making.conditions.ifAbsent) await this.#assertAbsent(making)
+      const all = chain([first.value ?? new Uint8Array(), second.value], parts)
+      if (options.sha256 !== undefined || this.#remote.labelsAtCommit) {
+        return uploadParts(this.#remote, this.#limits, making, all, options.sha256, stop)
+      }
+      await using spooled = await spool(all, key)
+      return await uploadParts(
+        this.#remote,
+        this.#limits,
+        making,
+        spooled.parts(PART_BYTES),
+        spooled.sha256,
+        stop,
+      )
+    }
+    if (body.length <= PART_BYTES) return this.#sendWhole(making, body, options)
+    const digest = sha256Of(body)
+    assertDigest(key, options.sha256, digest)
+    if (making.conditions.ifAbsent) await this.#assertAbsent(making)
+    const stop = new AbortController()
+    const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
+    const parts = partsOf(body, PART_BYTES, key, either)
+    return uploadParts(this.#remote, this.#limits, making, parts, digest, stop)
+  }
+
+  async #sendWhole(making: Making, bytes: Uint8Array, options: PutOptions): Promise<Sent> {
+    const sha256 = sha256Of(bytes)
+    assertDigest(making.key, options.sha256, sha256)
+    await making.commit((stop) =>
+      this.#remote.putWhole(making.name, bytes, { sha256, nonce: making.nonce }, making.conditions, stop),
+    )
+    return { sha256, size: bytes.length }
+  }
+
+  /** Spares the work of sending a body that cannot be stored; the decision itself is the store's. */
+  async #assertAbsent({ key, name, signal }: Making): Promise<void> {
+    if ((await this.#find(key, name, signal)) !== null) throw taken(key)
+  }
+
+  /**
+   * The request that publishes an object. When the store says that somebody was first, the nonce tells
+   * whether that was an earlier attempt of ours whose answer was lost.
+   */
+  async #commit(making: Making, attempt: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { key, name, nonce, conditions, signal } = making
+    for (let tries = 1; ; tries++) {
+      try {
+        await retrying(this.#remote, this.#limits, key, signal, attempt)
+        return
+      } catch (error) {
+        const failure = failureOf(error)
+        if (failure !== 'precondition' && failure !== 'contended' && failure !== 'absent') throw error
+        const found = await this.#find(key, name, signal)
+        if (found?.nonce === nonce) return
+        if (found !== null && conditions.ifAbsent) throw taken(key)
+        if (failure !== 'contended' || tries === CONTENDED_TRIES) throw error
+      }
+    }
+  }
+
+  /** A put is done when the store shows the object as it was sent; a store that drops metadata is found here. */
+  async #confirm({ key, name, nonce, signal }: Making, { sha256, size }: Sent): Promise<ObjectHead> {
+    const found = await this.#find(key, name, signal)
+    if (found?.nonce !== nonce && found?.nonce !== undefined) {
+      return { key, size, sha256, lastModified: found.lastModified }
+    }
+    if (found === null) return { key, size, sha256, lastModified: new Date() }
+    if (found.sha256 !== sha256 || found.size !== size) {
+      throw new AkashiError('integrity', 'the object store did not keep what it was given', {
+        hint: 'use a store that keeps the metadata of objects',
+        detail: { key },
+      })
+    }
+    return headOf(key, found)
+  }
+
+  async #find(key: string, name: string, signal: AbortSignal | undefined): Promise<StoredObject | null> {
+    try {
+      return await retrying(this.#remote, this.#limits, key, signal, (stop) => this.#remote.head(name, stop))
+    } catch (error) {
+      if (failureOf(error) === 'absent') return null
+      throw this.#asError(error, key)
+    }
+  }
+
+  #name(key: string): string {
+    assertKey(key)
+    const name = this.#prefix + key
+    assertKey(name)
+    return name
+  }
+
+  #asError(error: unknown, key: string): unknown {
+    return error instanceof RemoteFailure ? remoteError(this.#remote, error.explanation, key) : error
+  }
+}
+
+/** What was sent: `sha256` in hex, `size` in bytes. */
+interface Sent {
+  readonly sha256: string
+  readonly size: number
+}
+
+async function* chain(
+  first: readonly Uint8Array[],
+  rest: AsyncGenerator<Uint8Array, undefined>,
+): AsyncGenerator<Uint8Array, undefined> {
+  yield* first
+  yield* rest
+}
+
+function failureOf(error: unknown): Failure | undefined {
+  return error instanceof RemoteFailure ? error.explanation.failure : undefined
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+function identified(key: string, object: StoredObject): { readonly sha256: string } {
+  if (object.sha256 !== undefined) return { sha256: object.sha256 }
+  throw new AkashiError('integrity', 'an object was not put there by this store', {
+    hint: 'give Akashi a bucket or a prefix of its own, or copy objects together with their metadata',
+    detail: { key },
+  })
+}
+
+function headOf(key: string, object: StoredObject): ObjectHead {
+  const { sha256 } = identified(key, object)
+  const { size, lastModified } = object
+  return { key, size, sha256, lastModified, ...(object.frozen ? { frozen: true } : {}) }
+}
+
+function assertDigest(key: string, expected: string | undefined, actual: string): void {
+  if (expected !== undefined && expected !== actual) throw wrongDigest(key, expected, actual)
+}
+
+function unordered(location: string): AkashiError {
+  return new AkashiError('unsupported', `${location} does not list in the byte order of its keys`, {
+    hint: 'use a general purpose bucket',
+  })
+}

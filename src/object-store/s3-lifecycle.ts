@@ -1,0 +1,123 @@
+/**
+ * The rules of an S3 bucket that move archived objects to cheaper tiers by the age of their events: Standard,
+ * infrequent access from 180 days, deep archive from 365. They delete nothing: what reaches the end of its
+ * retention is deleted by Akashi, with a signed record and never under a legal hold.
+ *
+ * Rules that count days begin when an object is put. A partition is exported when it closes, so that is the
+ * age of its events. Months that were exported late get rules of their own, with dates.
+ */
+import { AkashiError } from '../foundation/index.ts'
+import type { ObjectStore } from './types.ts'
+
+const INFREQUENT_ACCESS_DAYS = 180
+const DEEP_ARCHIVE_DAYS = 365
+/** Smaller objects, manifests among them, cost more to move than they save. */
+const MIN_MOVED_BYTES = 128 * 1024
+/** Longer than any put takes. */
+const UNFINISHED_UPLOAD_DAYS = 2
+/** A month is late when an object of it was put so long after it ended. */
+const LATE_DAYS = 31
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html */
+const MAX_RULES = 1_000
+const DAY_MS = 24 * 60 * 60 * 1000
+const ARCHIVE = 'archive/'
+const MONTH = /^(archive\/.+\/year=(\d{4})\/month=(\d{2})\/)/
+
+/** A month of a table as a folder of keys, `archive/security/security_events/year=2016/month=12/`. */
+export interface MonthFolder {
+  readonly folder: string
+  /** When the month ends, UTC. */
+  readonly end: Date
+}
+
+type Transition =
+  | { readonly Days: number; readonly StorageClass: string }
+  | { readonly Date: string; readonly StorageClass: string }
+
+interface Rule {
+  readonly ID: string
+  readonly Status: 'Enabled'
+  readonly Filter:
+    | { readonly Prefix: string }
+    | { readonly And: { readonly Prefix: string; readonly ObjectSizeGreaterThan: number } }
+  readonly Transitions?: readonly Transition[]
+  readonly AbortIncompleteMultipartUpload?: { readonly DaysAfterInitiation: number }
+}
+
+/** As `aws s3api put-bucket-lifecycle-configuration` takes it. */
+export interface S3Lifecycle {
+  readonly Rules: readonly Rule[]
+}
+
+/**
+ * @param prefix of the store's URL, `''` or ending with a slash
+ * @param late months whose objects were put long after their events
+ */
+export function s3Lifecycle(prefix: string, late: readonly MonthFolder[]): S3Lifecycle {
+  const rules: Rule[] = [
+    {
+      ID: 'akashi-unfinished-uploads',
+      Status: 'Enabled',
+      Filter: { Prefix: prefix },
+      AbortIncompleteMultipartUpload: { DaysAfterInitiation: UNFINISHED_UPLOAD_DAYS },
+    },
+    {
+      ID: 'akashi-archive',
+      Status: 'Enabled',
+      Filter: moved(prefix + ARCHIVE),
+      Transitions: [
+        { Days: INFREQUENT_ACCESS_DAYS, StorageClass: 'STANDARD_IA' },
+        { Days: DEEP_ARCHIVE_DAYS, StorageClass: 'DEEP_ARCHIVE' },
+      ],
+    },
+    ...late.map(({ folder, end }, index): Rule => {
+      return {
+        ID: `akashi-archive-late-${index + 1}`,
+        Status: 'Enabled',
+        Filter: moved(prefix + folder),
+        Transitions: [
+          { Date: daysAfter(end, INFREQUENT_ACCESS_DAYS), StorageClass: 'STANDARD_IA' },
+          { Date: daysAfter(end, DEEP_ARCHIVE_DAYS), StorageClass: 'DEEP_ARCHIVE' },
+        ],
+      }
+    }),
+  ]
+  if (rules.length > MAX_RULES) {
+    throw new AkashiError('too_large', `a bucket of S3 takes at most ${MAX_RULES} rules`, {
+      hint: 'leave the late months to the rule that counts days: they become cheap up to a year later',
+    })
+  }
+  return { Rules: rules }
+}
+
+/** The prefix that an `s3:` URL gives to every key. Any other store is `unsupported`. */
+export function s3PrefixOf(url: string): string {
+  const parsed = URL.parse(url)
+  if (parsed?.protocol !== 's3:') {
+    throw new AkashiError('unsupported', 'the object store is no bucket of S3', {
+      hint: 'set OBJECT_STORE_URL to s3://bucket/prefix',
+    })
+  }
+  return parsed.pathname.replace(/^\//, '').replace(/([^/])$/, '$1/')
+}
+
+/** Months of the archive with an object that was put long after them, oldest first. Asks for every object's head. */
+export async function lateMonths(store: ObjectStore, signal: AbortSignal): Promise<MonthFolder[]> {
+  const months = new Map<string, MonthFolder>()
+  for await (const { key, lastModified } of store.list(ARCHIVE, { signal })) {
+    const [, folder, year, month] = MONTH.exec(key) ?? []
+    if (folder === undefined || months.has(folder)) continue
+    const end = new Date(Date.UTC(Number(year), Number(month)))
+    if (lastModified.getTime() > end.getTime() + LATE_DAYS * DAY_MS) months.set(folder, { folder, end })
+  }
+  return [...months.values()].sort((a, b) => a.end.getTime() - b.end.getTime())
+}
+
+function moved(Prefix: string): Rule['Filter'] {
+  return { And: { Prefix, ObjectSizeGreaterThan: MIN_MOVED_BYTES } }
+}
+
+/** Midnight UTC, which S3 asks for. */
+function daysAfter(time: Date, days: number): string {
+  return new Date(time.getTime() + days * DAY_MS).toISOString()
+}
