@@ -11,6 +11,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   ingest: async () => (await import('./ingest.ts')).ingest,
   login: async () => (await import('./login.ts')).login,
   apikey: async () => (await import('./apikey.ts')).apikey,
+  archive: async () => (await import('./archive.ts')).archive,
   start: async () => (await import('./start.ts')).start,
 }
 

@@ -21,6 +21,8 @@ grant akashi_app to akashi_worker;
 
 create schema archive authorization akashi_owner;
 comment on schema archive is 'Detached partitions that wait for the end of their time in PostgreSQL.';
+grant usage on schema archive to akashi_reader;
+grant usage on schema archive to akashi_security_admin;
 grant usage on schema archive to akashi_worker;
 
 create schema audit authorization akashi_owner;
@@ -217,6 +219,7 @@ create table audit.ledger_entries (
   constraint ledger_entries_position_check CHECK (("position" >= 0))
 );
 alter table audit.ledger_entries owner to akashi_owner;
+CREATE INDEX ledger_entries_created_at_idx ON audit.ledger_entries USING brin (created_at) WITH (pages_per_range='32', autosummarize='on');
 CREATE INDEX ledger_entries_row_idx ON audit.ledger_entries USING btree (row_id);
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
 alter table audit.ledger_entries enable always trigger refuse_change;
@@ -1817,6 +1820,86 @@ alter table keys.personal_columns enable row level security;
 alter table keys.personal_columns force row level security;
 create policy personal_columns_owner on keys.personal_columns for all to akashi_owner using (true) with check (true);
 
+create table lifecycle.exports (
+  id uuid default audit.uuid_v7() not null,
+  schema_name text not null,
+  table_name text not null,
+  partition_name text not null,
+  lower_bound timestamp with time zone not null,
+  upper_bound timestamp with time zone not null,
+  generation integer not null,
+  state text default 'exporting'::text not null,
+  folder text not null,
+  manifest text not null,
+  manifest_sha256 text,
+  fingerprint text,
+  row_count bigint,
+  objects integer,
+  bytes bigint,
+  after_key text[],
+  upto_key text[],
+  first_position bigint,
+  last_position bigint,
+  keep_until timestamp with time zone,
+  message text,
+  verified_at timestamp with time zone,
+  detached_at timestamp with time zone,
+  dropped_at timestamp with time zone,
+  restored_at timestamp with time zone,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  updated_at timestamp with time zone default clock_timestamp() not null,
+  created_by text default SESSION_USER,
+  last_modified_by text,
+  constraint exports_bytes_check CHECK ((bytes >= 0)),
+  constraint exports_check CHECK ((lower_bound < upper_bound)),
+  constraint exports_check1 CHECK (((state = 'exporting'::text) OR ((manifest_sha256 IS NOT NULL) AND (fingerprint IS NOT NULL) AND (row_count IS NOT NULL) AND (objects IS NOT NULL) AND (bytes IS NOT NULL) AND (verified_at IS NOT NULL)))),
+  constraint exports_fingerprint_check CHECK ((fingerprint ~ '^[0-9a-f]{64}$'::text)),
+  constraint exports_generation_check CHECK ((generation >= 0)),
+  constraint exports_manifest_sha256_check CHECK ((manifest_sha256 ~ '^[0-9a-f]{64}$'::text)),
+  constraint exports_objects_check CHECK ((objects >= 0)),
+  constraint exports_pkey PRIMARY KEY (id),
+  constraint exports_row_count_check CHECK ((row_count >= 0)),
+  constraint exports_schema_name_table_name_lower_bound_upper_bound_gene_key UNIQUE (schema_name, table_name, lower_bound, upper_bound, generation),
+  constraint exports_state_check CHECK ((state = ANY (ARRAY['exporting'::text, 'verified'::text, 'detached'::text, 'dropped'::text])))
+);
+alter table lifecycle.exports owner to akashi_owner;
+comment on table lifecycle.exports is 'One row per export of a partition: generation 0 when it closed, later ones for rows that came afterwards.';
+comment on column lifecycle.exports.state is 'exporting; verified: read back and compared, manifest published; detached: in schema archive; dropped: only in the store.';
+comment on column lifecycle.exports.fingerprint is 'SHA-256 of COPY … TO STDOUT (FORMAT csv, FORCE_QUOTE *) of the rows in order.';
+comment on column lifecycle.exports.after_key is 'The export holds rows behind this key of its order; null for the first.';
+comment on column lifecycle.exports.upto_key is 'Up to this key: the sealed frontier of the moment; null where the table has no log.';
+comment on column lifecycle.exports.keep_until is 'A restored partition is not detached again before this time.';
+comment on column lifecycle.exports.message is 'Why the last attempt failed; null when it did not.';
+CREATE TRIGGER keep_export BEFORE UPDATE ON lifecycle.exports FOR EACH ROW EXECUTE FUNCTION lifecycle.keep_export();
+alter table lifecycle.exports enable always trigger keep_export;
+alter table lifecycle.exports enable row level security;
+alter table lifecycle.exports force row level security;
+create policy exports_owner on lifecycle.exports for all to akashi_owner using (true) with check (true);
+create policy exports_read on lifecycle.exports for select to akashi_reader, akashi_security_admin using (true);
+create policy exports_worker on lifecycle.exports for all to akashi_worker using (true) with check (true);
+grant select on lifecycle.exports to akashi_reader;
+grant select on lifecycle.exports to akashi_security_admin;
+grant select on lifecycle.exports to akashi_worker;
+grant insert (schema_name) on lifecycle.exports to akashi_worker;
+grant insert (table_name) on lifecycle.exports to akashi_worker;
+grant insert, update (partition_name) on lifecycle.exports to akashi_worker;
+grant insert (lower_bound) on lifecycle.exports to akashi_worker;
+grant insert (upper_bound) on lifecycle.exports to akashi_worker;
+grant insert (generation) on lifecycle.exports to akashi_worker;
+grant update (state) on lifecycle.exports to akashi_worker;
+grant insert (folder) on lifecycle.exports to akashi_worker;
+grant insert (manifest) on lifecycle.exports to akashi_worker;
+grant update (manifest_sha256) on lifecycle.exports to akashi_worker;
+grant update (fingerprint) on lifecycle.exports to akashi_worker;
+grant update (row_count) on lifecycle.exports to akashi_worker;
+grant update (objects) on lifecycle.exports to akashi_worker;
+grant update (bytes) on lifecycle.exports to akashi_worker;
+grant insert (after_key) on lifecycle.exports to akashi_worker;
+grant update (upto_key) on lifecycle.exports to akashi_worker;
+grant update (first_position) on lifecycle.exports to akashi_worker;
+grant update (last_position) on lifecycle.exports to akashi_worker;
+grant update (message) on lifecycle.exports to akashi_worker;
+
 create table lifecycle.job_runs (
   id uuid default audit.uuid_v7() not null,
   job text not null,
@@ -1902,10 +1985,14 @@ create table lifecycle.policies (
   updated_at timestamp with time zone default now() not null,
   created_by text,
   last_modified_by text,
+  lateness interval default 'P1D'::interval not null,
+  format text default 'parquet'::text not null,
   constraint policies_at_expiry_check CHECK ((at_expiry = ANY (ARRAY['archive'::text, 'retire'::text, 'keep'::text]))),
   constraint policies_check CHECK ((total_retention >= hot_retention)),
+  constraint policies_format_check CHECK ((format = ANY (ARRAY['parquet'::text, 'parquet+csv'::text]))),
   constraint policies_hot_retention_check CHECK ((hot_retention > 'PT0S'::interval)),
   constraint policies_interval_check CHECK (("interval" = ANY (ARRAY['day'::text, 'month'::text]))),
+  constraint policies_lateness_check CHECK ((lateness >= 'PT0S'::interval)),
   constraint policies_pkey PRIMARY KEY (schema_name, table_name),
   constraint policies_premake_check CHECK (((premake >= 1) AND (premake <= 1200)))
 );
@@ -1913,6 +2000,8 @@ alter table lifecycle.policies owner to akashi_owner;
 comment on table lifecycle.policies is 'One row per partitioned table: how it is cut, how far ahead, how long hot, what then, how long in all.';
 comment on column lifecycle.policies.premake is 'Partitions that exist ahead of the current one.';
 comment on column lifecycle.policies.at_expiry is 'archive: exported, verified, dropped; retire: dropped with a signed retention record; keep: stays.';
+comment on column lifecycle.policies.lateness is 'How long after its end a partition still takes rows that are in time; then it is exported.';
+comment on column lifecycle.policies.format is 'parquet, or parquet+csv for a CSV copy beside it.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON lifecycle.policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
 alter table lifecycle.policies enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON lifecycle.policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
@@ -2398,6 +2487,88 @@ grant select on security.v_security_events_masked to akashi_security_admin;
 grant select on security.v_security_events_masked to akashi_worker;
 
 -- Functions
+
+CREATE OR REPLACE FUNCTION archive.get_archive_status()
+ RETURNS TABLE(table_name text, partition_name text, state text, row_count bigint, size text, size_bytes bigint, object text, exported_at timestamp with time zone, dropped_at timestamp with time zone, message text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select format('%s.%s', e.schema_name, e.table_name), e.partition_name, e.state, e.row_count,
+         pg_size_pretty(own.bytes), own.bytes, e.manifest, e.verified_at, e.dropped_at, e.message
+  from lifecycle.exports e
+  cross join lateral (
+    select coalesce(pg_total_relation_size(case e.state
+      when 'detached' then to_regclass(format('archive.%I', e.partition_name))
+      when 'dropped' then null
+      else to_regclass(format('%I.%I', e.schema_name, e.partition_name)) end), 0) as bytes
+  ) own
+  order by e.schema_name, e.table_name, e.lower_bound, e.generation
+$function$;
+alter function archive.get_archive_status() owner to akashi_owner;
+comment on function archive.get_archive_status() is 'Every export with its state, rows, size in PostgreSQL and manifest in the store.';
+grant execute on function archive.get_archive_status() to akashi_security_admin;
+grant execute on function archive.get_archive_status() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION archive.get_config(key text, fallback text DEFAULT NULL::text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select coalesce((select s.value #>> '{}' from lifecycle.settings s where s.key = 'archive.' || get_config.key), fallback)
+$function$;
+alter function archive.get_config(key text, fallback text) owner to akashi_owner;
+comment on function archive.get_config(key text, fallback text) is 'The setting archive.<key> of lifecycle.settings, or the fallback.';
+grant execute on function archive.get_config(key text, fallback text) to akashi_security_admin;
+grant execute on function archive.get_config(key text, fallback text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION archive.process_archived_partitions(p_dry_run boolean DEFAULT false)
+ RETURNS TABLE(table_name text, row_count bigint, exported boolean, dropped boolean, message text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if not p_dry_run then
+    perform lifecycle.request_job('archive-export');
+    perform lifecycle.request_job('archive-expire');
+  end if;
+  return query
+    with part as (
+      select p.schema_name, p.table_name as parent, c.relname::text as name, b.lower, b.upper, greatest(c.reltuples, 0)::bigint as estimate,
+             p.hot_retention, p.legal_hold, p.lateness
+      from lifecycle.policies p
+      join pg_catalog.pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
+      join pg_catalog.pg_class c on c.oid = i.inhrelid
+      cross join lateral lifecycle.partition_bounds(c.oid::regclass) b
+      where p.at_expiry = 'archive' and isfinite(b.lower) and isfinite(b.upper)
+      union all
+      select distinct e.schema_name, e.table_name, e.partition_name, e.lower_bound, e.upper_bound, 0::bigint,
+             p.hot_retention, p.legal_hold, p.lateness
+      from lifecycle.exports e join lifecycle.policies p using (schema_name, table_name) where e.state = 'detached'
+    ), due as (
+      select part.*, last.*
+      from part left join lateral (
+        select sum(e.row_count)::bigint as known, bool_and(e.state in ('verified', 'detached')) as done, max(e.keep_until) as keep_until
+        from lifecycle.exports e
+        where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound) = (part.schema_name, part.parent, part.lower, part.upper)
+          and e.state <> 'dropped'
+      ) last on true
+      where part.upper + part.lateness <= now()
+        and (not coalesce(last.done, false) or part.upper + part.hot_retention <= now())
+    )
+    select due.name, coalesce(due.known, due.estimate), coalesce(due.done, false), false,
+           format('%s: %s.%s (%s%s rows)',
+             case when due.legal_hold or due.keep_until > now() then 'Would keep' when p_dry_run then 'Would process' else 'Queued' end,
+             due.schema_name, due.name, case when due.known is null then 'about ' else '' end, coalesce(due.known, due.estimate))
+    from due order by due.schema_name, due.parent, due.lower;
+end
+$function$;
+alter function archive.process_archived_partitions(p_dry_run boolean) owner to akashi_owner;
+comment on function archive.process_archived_partitions(p_dry_run boolean) is 'Asks the worker to export and drop what is due, and answers what that is; with true it only answers.';
+grant execute on function archive.process_archived_partitions(p_dry_run boolean) to akashi_security_admin;
+grant execute on function archive.process_archived_partitions(p_dry_run boolean) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION audit.alert_audit_log_tampering(report jsonb)
  RETURNS void
@@ -6017,6 +6188,45 @@ $function$;
 alter function lifecycle.apply_partitions(as_of timestamp with time zone) owner to akashi_owner;
 grant execute on function lifecycle.apply_partitions(as_of timestamp with time zone) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION lifecycle.assert_expired(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, as_of timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  policy lifecycle.policies;
+  undone integer;
+  done integer;
+  held timestamptz;
+begin
+  select * into policy from lifecycle.policies p
+  where (p.schema_name, p.table_name) = (assert_expired.schema_name, assert_expired.table_name);
+  if not found or policy.at_expiry <> 'archive' then
+    raise exception 'the policy of %.% does not archive', schema_name, table_name using errcode = 'AK003';
+  end if;
+  if policy.legal_hold then
+    raise exception '%.% is under legal hold', schema_name, table_name using errcode = 'AK003',
+      hint = 'akashi archive hold --release ends it';
+  end if;
+  if upper_bound + policy.hot_retention > as_of then
+    raise exception 'the partition is kept in PostgreSQL until %', upper_bound + policy.hot_retention using errcode = 'AK003';
+  end if;
+  select count(*) filter (where e.state = 'exporting'), count(*) filter (where e.state in ('verified', 'detached')), max(e.keep_until)
+  into undone, done, held
+  from lifecycle.exports e
+  where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
+      = (assert_expired.schema_name, assert_expired.table_name, assert_expired.lower_bound, assert_expired.upper_bound);
+  if done = 0 or undone > 0 then
+    raise exception 'the partition has no verified export of all its rows' using errcode = 'AK003';
+  end if;
+  if held > as_of then
+    raise exception 'the partition was restored and is kept until %', held using errcode = 'AK003';
+  end if;
+end
+$function$;
+alter function lifecycle.assert_expired(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, as_of timestamp with time zone) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION lifecycle.begin_run(job text, worker text, due timestamp with time zone)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -6163,6 +6373,89 @@ $function$;
 alter function lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) owner to akashi_owner;
 grant execute on function lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone DEFAULT now())
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
+  child constant regclass := format('%I.%I', schema_name, partition_name)::regclass;
+  bounds record;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
+    raise exception '%.% is no partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
+  end if;
+  select * into bounds from lifecycle.partition_bounds(child);
+  perform lifecycle.assert_expired(schema_name, table_name, bounds.lower, bounds.upper, as_of);
+  execute format('alter table %s detach partition %s', parent, child);
+  execute format('alter table %s set schema archive', child);
+  execute format('revoke all on archive.%I from public, akashi_app, akashi_worker, akashi_reader, akashi_security_admin', partition_name);
+  execute format('create policy archived_read on archive.%I for select to akashi_worker using (true)', partition_name);
+  execute format('grant select on archive.%I to akashi_worker', partition_name);
+  perform audit.guard(format('archive.%I', partition_name)::regclass);
+  execute format('create or replace trigger refuse_insert before insert on archive.%I
+    for each statement execute function audit.refuse_change()', partition_name);
+  execute format('alter table archive.%I enable always trigger refuse_insert', partition_name);
+  execute format('comment on table archive.%I is %L', partition_name,
+    format('detached from %s, rows from %s to %s', parent, bounds.lower, bounds.upper));
+  update lifecycle.exports e set state = 'detached', detached_at = clock_timestamp()
+  where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
+      = (detach_partition.schema_name, detach_partition.table_name, bounds.lower, bounds.upper) and e.state = 'verified';
+end
+$function$;
+alter function lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone) owner to akashi_owner;
+comment on function lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone) is 'Moves an expired partition with verified exports into schema archive; read-only there.';
+grant execute on function lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, fingerprints text[], as_of timestamp with time zone DEFAULT now())
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  expected text[];
+begin
+  perform lifecycle.assert_expired(schema_name, table_name, lower_bound, upper_bound, as_of);
+  select array_agg(e.fingerprint order by e.generation) into expected from lifecycle.exports e
+  where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
+      = (drop_detached.schema_name, drop_detached.table_name, drop_detached.lower_bound, drop_detached.upper_bound)
+    and e.state = 'detached';
+  if expected is null or expected is distinct from fingerprints then
+    raise exception 'archive.% is not what was exported', partition_name using errcode = 'AK002',
+      hint = 'the table is kept; compare it with its Parquet files';
+  end if;
+  execute format('drop table archive.%I', partition_name);
+  update lifecycle.exports e set state = 'dropped', dropped_at = clock_timestamp(), message = null
+  where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
+      = (drop_detached.schema_name, drop_detached.table_name, drop_detached.lower_bound, drop_detached.upper_bound)
+    and e.state = 'detached';
+  perform audit.record_action('archive', 'drop', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
+    jsonb_build_object('from', lower_bound, 'to', upper_bound, 'fingerprints', to_jsonb(fingerprints)));
+end
+$function$;
+alter function lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, fingerprints text[], as_of timestamp with time zone) owner to akashi_owner;
+grant execute on function lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, fingerprints text[], as_of timestamp with time zone) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.fence_partition(schema_name text, table_name text, partition_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  execute format('lock table only %I.%I in access exclusive mode', schema_name, table_name);
+  execute format('lock table only %I.%I in access exclusive mode', schema_name, partition_name);
+end
+$function$;
+alter function lifecycle.fence_partition(schema_name text, table_name text, partition_name text) owner to akashi_owner;
+grant execute on function lifecycle.fence_partition(schema_name text, table_name text, partition_name text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -6178,6 +6471,87 @@ end
 $function$;
 alter function lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) owner to akashi_owner;
 grant execute on function lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.freeze_detached(partition_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  execute format('lock table archive.%I in share mode', partition_name);
+end
+$function$;
+alter function lifecycle.freeze_detached(partition_name text) owner to akashi_owner;
+grant execute on function lifecycle.freeze_detached(partition_name text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.hold(schema_name text, table_name text, held boolean, reason text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update lifecycle.policies p set legal_hold = held
+  where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name);
+  if not found then
+    raise exception '%.% has no lifecycle policy', schema_name, table_name using errcode = 'undefined_object';
+  end if;
+  perform audit.record_action('archive', case when held then 'hold' else 'release' end, format('%I.%I', schema_name, table_name),
+    null, 'SUCCESS', jsonb_strip_nulls(jsonb_build_object('reason', reason)));
+end
+$function$;
+alter function lifecycle.hold(schema_name text, table_name text, held boolean, reason text) owner to akashi_owner;
+comment on function lifecycle.hold(schema_name text, table_name text, held boolean, reason text) is 'Puts a table under legal hold, or ends it: while it lasts nothing of the table is dropped, retired or deleted.';
+grant execute on function lifecycle.hold(schema_name text, table_name text, held boolean, reason text) to akashi_security_admin;
+grant execute on function lifecycle.hold(schema_name text, table_name text, held boolean, reason text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.keep_export()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  new.updated_at := clock_timestamp();
+  new.last_modified_by := session_user;
+  if (new.schema_name, new.table_name, new.lower_bound, new.upper_bound, new.generation, new.folder, new.manifest)
+     is distinct from (old.schema_name, old.table_name, old.lower_bound, old.upper_bound, old.generation, old.folder, old.manifest) then
+    raise exception 'an export keeps what it is of' using errcode = 'AK001';
+  end if;
+  if old.state <> 'exporting' and (
+    (new.manifest_sha256, new.fingerprint, new.row_count, new.objects, new.bytes, new.after_key, new.upto_key)
+     is distinct from (old.manifest_sha256, old.fingerprint, old.row_count, old.objects, old.bytes, old.after_key, old.upto_key)
+    or new.state = 'exporting') then
+    raise exception 'an export that was compared keeps what was compared' using errcode = 'AK001';
+  end if;
+  if new.state <> old.state and current_user <> 'akashi_owner' and (old.state, new.state) <> ('exporting', 'verified') then
+    raise exception 'an export does not go from % to %', old.state, new.state using errcode = 'AK003';
+  end if;
+  if new.state = 'verified' and old.state = 'exporting' then
+    new.verified_at := clock_timestamp();
+  end if;
+  return new;
+end
+$function$;
+alter function lifecycle.keep_export() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+begin
+  update lifecycle.exports e
+  set state = 'verified', restored_at = clock_timestamp(), keep_until = mark_restored.keep_until, message = null
+  where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
+      = (mark_restored.schema_name, mark_restored.table_name, mark_restored.lower_bound, mark_restored.upper_bound)
+    and e.state = 'dropped';
+  perform audit.record_action('archive', 'restore', format('%I.%I', schema_name, table_name), null, 'SUCCESS',
+    jsonb_build_object('from', lower_bound, 'to', upper_bound, 'keep_until', keep_until));
+end
+$function$;
+alter function lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone)
  RETURNS record

@@ -13,6 +13,7 @@ import { echoRequestId, requestIdOf } from './plugins/request-id.ts'
 import { observeRequests } from './plugins/request-metrics.ts'
 import { setSecurityHeaders } from './plugins/security-headers.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
+import { archiveRoutes } from './routes/archive.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { chatRoutes } from './routes/chat/index.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -113,6 +114,15 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       serviceAccountRoutes(v1, services)
       policyRoutes(v1, services)
       userRoutes(v1, { ...services, beforeErasure: requireStepUp(services.identity) })
+      v1.register((guarded: App, __, ready) => {
+        const read = requirePermission(database, 'archive:read')
+        const write = requirePermission(database, 'archive:admin')
+        guarded.addHook('preHandler', (request) =>
+          request.method === 'GET' ? read(request) : write(request),
+        )
+        archiveRoutes(guarded, services)
+        ready()
+      })
       chatRoutes(v1, services)
       done()
     },

@@ -1,3 +1,9 @@
+export { archivedRows } from './archive/archived-rows.ts'
+export type { ExportRecord } from './archive/records.ts'
+export { type Restored, type RestoreOptions, restorePartition } from './archive/restore.ts'
+export { type ArchiveOptions, type ArchiveRow, planArchive, runArchive } from './archive/run.ts'
+export { type ArchiveCheck, type ArchiveFilter, archiveStatus, verifyArchive } from './archive/status.ts'
+export { type Hold, holdTable } from './hold.ts'
 export {
   applyPartitions,
   DAILY_HEADROOM_DAYS,

@@ -1,3 +1,4 @@
+export { archiveTasks } from './archive-tasks.ts'
 export { ledgerTasks, sealLoop, verifyAndRecord } from './ledger-tasks.ts'
 export type { Logger } from './log.ts'
 export { type Loop, type LoopContext, type LoopOptions, runLoop } from './loops.ts'

@@ -14,6 +14,7 @@ import {
 } from '../audit/index.ts'
 import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
+import { archivedRows } from '../lifecycle/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import type { Database } from '../postgres/index.ts'
 import type { Logger } from './log.ts'
@@ -42,6 +43,7 @@ export async function verifyAndRecord(
   const report = await verify(database, {
     verifierKeys: verifierKeys(keyring),
     published: (log) => elsewhere(database, store, log, onAway),
+    archived: archivedRows(database, store),
     ...(signal === undefined ? {} : { signal }),
   })
   await recordVerification(database, startedAt, report)

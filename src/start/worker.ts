@@ -1,7 +1,7 @@
 import type { Logger } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { ledgerTasks, lifecycleTasks, sealLoop, startWorker } from '../operations/index.ts'
+import { archiveTasks, ledgerTasks, lifecycleTasks, sealLoop, startWorker } from '../operations/index.ts'
 import type { Database } from '../postgres/index.ts'
 import type { Connections } from './connections.ts'
 
@@ -22,7 +22,7 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
   const worker = await startWorker({
     database,
     directUrl: connections.directUrl('worker'),
-    tasks: { ...lifecycleTasks, ...ledgerTasks({ keyring, store }) },
+    tasks: { ...lifecycleTasks, ...ledgerTasks({ keyring, store }), ...archiveTasks(store) },
     log,
     signal,
   })

@@ -85,6 +85,8 @@ async function backdate(name: string, ago: string): Promise<void> {
 test('the timetable of the migrations is there', async () => {
   const jobs = await listJobs(worker)
   expect(Object.fromEntries(jobs.map((job) => [job.name, [job.schedule, job.task]]))).toEqual({
+    'archive-expire': ['0 3 * * *', 'archive.expire'],
+    'archive-export': ['0 2 * * *', 'archive.export'],
     'partition-headroom': ['15 * * * *', 'partitions.check'],
     partitions: ['0 1 * * *', 'partitions.apply'],
     verify: ['0 7 * * *', 'ledger.verify'],

@@ -1,6 +1,7 @@
 /** Every verb. A verb is one file that registers itself and imports what is heavy when it runs. */
 import type { Register } from '../invocation.ts'
 import { apikeys } from './apikeys.ts'
+import { archive } from './archive.ts'
 import { audit } from './audit.ts'
 import { doctor } from './doctor.ts'
 import { events } from './events.ts'
@@ -36,6 +37,7 @@ export const commands: readonly Register[] = [
   witness,
   keys,
   partitions,
+  archive,
   jobs,
   users,
   roles,

@@ -2,11 +2,13 @@
 import { AkashiError } from '../../../foundation/index.ts'
 import { type VerifierKey, verifyNote } from '../../../keys/index.ts'
 import { anonymous, type Database, type Session } from '../../../postgres/index.ts'
+import type { ArchivedRows } from '../archived.ts'
 import { type Checkpoint, parseCheckpoint } from '../checkpoint.ts'
 import { type LogDefinition, logs } from '../logs.ts'
 import { emptyRoot } from '../merkle.ts'
 import { type Head, readHead } from '../store.ts'
-import { type LogReport, ProblemList, type VerifyReport } from './problems.ts'
+import { verifyArchived } from './archived-rows.ts'
+import { type LogReport, ProblemList, type UnreadObject, type VerifyReport } from './problems.ts'
 import { verifyRows } from './rows.ts'
 import { verifyTree } from './tree.ts'
 
@@ -18,6 +20,8 @@ export interface VerifyOptions {
   readonly verifierKeys: (origin: string) => Promise<readonly VerifierKey[]>
   /** Signed notes of checkpoints that were published outside the database, by log. */
   readonly published?: (log: string) => AsyncIterable<string>
+  /** Rows that left the database; without it an entry whose row is not there is one that was removed. */
+  readonly archived?: ArchivedRows
   readonly signal?: AbortSignal
   /** Called after each log. */
   readonly onLog?: (report: LogReport) => void
@@ -56,17 +60,35 @@ async function verifyLog(session: Session, log: LogDefinition, options: VerifyOp
   }
   await verifyHead(head, options, problems)
   await verifyTree(session, head, await publishedCheckpoints(head, options, problems), problems)
-  const checked = await verifyRows(session, log, head, problems)
+  const archived = await verifyArchived(session, log, options.archived, 0n, problems, options.signal)
+  const rows = await verifyRows(
+    session,
+    log,
+    head,
+    {
+      archived: (position) => archived.positions.has(position) || isUnread(archived.unread, position),
+      retired: () => false,
+    },
+    problems,
+  )
   await verifyTriggers(session, log, problems)
   return {
     log: log.log,
     size: head.size.toString(),
     root: head.root.toString('base64'),
-    checked,
-    retired: 0,
+    checked: rows.checked + archived.checked,
+    retired: rows.retired,
+    unread: archived.unread,
     problems: problems.listed,
     unlisted: problems.unlisted,
   }
+}
+
+function isUnread(unread: readonly UnreadObject[], position: bigint): boolean {
+  return unread.some(
+    ({ firstPosition, lastPosition }) =>
+      position >= BigInt(firstPosition) && position <= BigInt(lastPosition),
+  )
 }
 
 /** The head must be the checkpoint that was signed. */

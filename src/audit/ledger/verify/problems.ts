@@ -1,7 +1,8 @@
 /**
  * What verification can find.
  *
- * changed: a row no longer hashes to its entry. removed: an entry's row, or an entry, is gone. added: a
+ * changed: a row no longer hashes to its entry. removed: an entry, or a row that is neither
+ * in the database nor archived nor retired, is gone. added: a
  * row below the frontier has no entry. reordered: entries stand at each other's positions. unsealed: a
  * row that the sealer should have taken long ago. checkpoint: the tree, its head or a published
  * checkpoint disagree. trigger: a trigger that records or guards is missing or disabled.
@@ -24,6 +25,15 @@ export interface Problem {
   readonly detail: string
 }
 
+/** An archived object that could not be read for now, e.g. because its storage is frozen. */
+export interface UnreadObject {
+  readonly object: string
+  /** Positions as decimals. */
+  readonly firstPosition: string
+  readonly lastPosition: string
+  readonly reason: string
+}
+
 export interface LogReport {
   readonly log: string
   readonly size: string
@@ -33,6 +43,8 @@ export interface LogReport {
   readonly checked: number
   /** Entries whose rows retention removed, each covered by a signed record. */
   readonly retired: number
+  /** Archived objects whose rows were neither checked nor missed. */
+  readonly unread: readonly UnreadObject[]
   readonly problems: readonly Problem[]
   /** Problems beyond MAX_PROBLEMS, counted and not listed. */
   readonly unlisted: number

@@ -23,13 +23,25 @@ interface Finding {
   readonly at: string
 }
 
-/** Compares every row of a log's table with its entry, inside the server. Answers how many rows were hashed. */
+/** What covers an entry whose row is not in the database. */
+export interface Elsewhere {
+  /** Whether the row is kept, or could not be looked for. */
+  readonly archived: (position: bigint) => boolean
+  /** Whether retention removed the row by a signed record. */
+  readonly retired: (position: bigint) => boolean
+}
+
+/**
+ * Compares every row of a log's table with its entry, inside the server, and accounts for every entry.
+ * Answers how many rows were hashed, and how many entries are retired.
+ */
 export async function verifyRows(
   session: Session,
   log: LogDefinition,
   head: Head,
+  elsewhere: Elsewhere,
   problems: ProblemList,
-): Promise<number> {
+): Promise<{ checked: number; retired: number }> {
   const values = [log.log, head.lastXid, head.lastSeq, UNSEALED_AFTER_S]
   const { rows } = await session.query<Counts>(
     `${rowsSql(log)}
@@ -50,17 +62,37 @@ export async function verifyRows(
     )
     report(log, found.rows, counts.wrong, problems)
   }
-  if (counts.wrong > 0 || counts.matched !== counts.entries) {
-    const removed = await session.query<Finding & { readonly total: number }>(
-      `select 'removed' as kind, e.position::text, e.row_id::text as id, e.created_at::text as at, count(*) over ()::float8 as total
-       from audit.ledger_entries e
-       where e.log = $1 and not exists (select from ${log.schema}.${log.table} r where r.id = e.row_id)
-       order by e.position limit ${MAX_PROBLEMS}`,
-      [log.log],
-    )
-    report(log, removed.rows, removed.rows[0]?.total ?? 0, problems)
+  const retired =
+    counts.wrong > 0 || counts.matched !== counts.entries
+      ? await verifyAbsent(session, log, elsewhere, problems)
+      : 0
+  return { checked: counts.rows, retired }
+}
+
+/** Accounts for every entry whose row is not in the database; answers how many of them are retired. */
+async function verifyAbsent(
+  session: Session,
+  log: LogDefinition,
+  elsewhere: Elsewhere,
+  problems: ProblemList,
+): Promise<number> {
+  let retired = 0
+  const absent = session.stream<{ position: string; id: string; at: string }>(
+    `select e.position::text, e.row_id::text as id, e.created_at::text as at
+     from audit.ledger_entries e
+     where e.log = $1 and not exists (select from ${log.schema}.${log.table} r where r.id = e.row_id)
+     order by e.position`,
+    [log.log],
+  )
+  for await (const batch of absent) {
+    for (const entry of batch) {
+      const position = BigInt(entry.position)
+      if (elsewhere.archived(position)) continue
+      if (elsewhere.retired(position)) retired += 1
+      else problems.add('removed', position, entry.id, describe(log, { kind: 'removed', ...entry }))
+    }
   }
-  return counts.rows
+  return retired
 }
 
 function report(log: LogDefinition, found: readonly Finding[], total: number, problems: ProblemList): void {

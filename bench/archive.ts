@@ -1,0 +1,122 @@
+/** What it costs to archive: export, read back and compare, against a plain COPY of the same rows as CSV. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { seal, securityEvents } from '../src/audit/index.ts'
+import { archiveStatus, runArchive } from '../src/lifecycle/index.ts'
+import { openObjectStore } from '../src/object-store/index.ts'
+import { type BenchCluster, benchCluster } from './cluster.ts'
+import { atMost, type Benchmark, figure, median } from './harness.ts'
+
+const ROWS = 1_000_000
+/** Memory must not grow with the partition: the largest is this many times the smallest. */
+const GROWTH = 10
+const MEMORY_SAMPLE_MS = 50
+const BYTES_A_MEBIBYTE = 1024 * 1024
+const EVENTS = { schema: 'security', table: 'security_events' } as const
+
+export const archive: Benchmark = {
+  name: 'archive',
+  description:
+    'export, read back and compare one day of events, against COPY … TO STDOUT of the same rows as CSV',
+  async run(options) {
+    const folder = await mkdtemp(join(tmpdir(), 'akashi-bench-archive-'))
+    const cluster = await benchCluster()
+    try {
+      const store = await openObjectStore(`file:${join(folder, 'objects')}`)
+      const rows = Math.round(ROWS * options.scale)
+      const ratios: number[] = []
+      const sizes: number[] = []
+      const seconds: number[] = []
+      let peak = 0
+      for (let round = 0; round < options.rounds; round += 1) {
+        const day = new Date(Date.UTC(2016, 0, 1 + round))
+        await addEvents(cluster, day, rows)
+        const first = await copyOut(cluster, day)
+        const run = await measured(() => runArchive(cluster.worker, store, { table: EVENTS, only: 'export' }))
+        const second = await copyOut(cluster, day)
+        const copySeconds = (first.seconds + second.seconds) / 2
+        const exported = (await archiveStatus(cluster.worker)).find(({ from }) =>
+          from.startsWith(isoDay(day)),
+        )
+        ratios.push(run.seconds / copySeconds)
+        sizes.push((exported?.bytes ?? Number.NaN) / first.bytes)
+        seconds.push(run.seconds)
+        peak = Math.max(peak, run.peakBytes)
+        options.progress(
+          `round ${round + 1}: archive ${run.seconds.toFixed(1)} s, copy ${copySeconds.toFixed(1)} s`,
+        )
+      }
+      const day = new Date(Date.UTC(2017, 0, 1))
+      await addEvents(cluster, day, rows * GROWTH)
+      const large = await measured(() => runArchive(cluster.worker, store, { table: EVENTS, only: 'export' }))
+      return [
+        atMost('export + read back + compare ÷ COPY as CSV', median(ratios), '×', 2),
+        atMost('size ÷ CSV', median(sizes), '', 1 / 6),
+        figure('rows archived per second', rows / median(seconds), 'rows/s'),
+        atMost(`peak memory of Node, ${rows} rows`, peak / BYTES_A_MEBIBYTE, 'MiB', 400),
+        atMost(`peak memory of Node, ${rows * GROWTH} rows`, large.peakBytes / BYTES_A_MEBIBYTE, 'MiB', 400),
+        figure(`rows archived per second, ${rows * GROWTH} rows`, (rows * GROWTH) / large.seconds, 'rows/s'),
+      ]
+    } finally {
+      await cluster.close()
+      await rm(folder, { recursive: true, force: true })
+    }
+  },
+}
+
+function isoDay(day: Date): string {
+  return day.toISOString().slice(0, 10)
+}
+
+async function addEvents(cluster: BenchCluster, day: Date, rows: number): Promise<void> {
+  const date = isoDay(day)
+  await cluster.asAdministrator(async (session) => {
+    await session.query(
+      `select lifecycle.create_partitions('security.security_events', '${date}T00:00Z', '${date}T00:00Z')`,
+    )
+    await session.query(
+      `insert into security.security_events (created_at, event_type, event_category, severity, source_service, description,
+         user_id, user_name, source_ip, user_agent, resource_type, resource_id, action_performed, result, tenant_id,
+         request_id, trace_id, event_details)
+       select timestamptz '${date}T00:00Z' + i * interval '86400 seconds' / ${rows + 1},
+         (array['login_success', 'login_failure', 'token_issued', 'password_change', 'logout'])[1 + i * 31 % 5],
+         'authentication', (array['info', 'low', 'medium', 'high'])[1 + i * 17 % 4], 'idp',
+         'user ' || i * 7919 % 100000 || ' signed in from the web client', md5((i * 7919 % 100000)::text)::uuid,
+         'user' || i * 7919 % 100000, ('10.' || i * 31 % 200 || '.' || i * 17 % 250 || '.' || i * 7919 % 250)::inet,
+         case i % 2 when 0 then 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36'
+                    else 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148' end,
+         'session', 's-' || i, 'login', case when i % 7 = 0 then 'failure' else 'success' end, 'tenant-' || i % 40,
+         'req-' || md5(i::text), md5((i * 3)::text),
+         jsonb_build_object('port', 1024 + i % 60000, 'method', 'password', 'attempt', i % 5, 'country', 'JP')
+       from generate_series(1::bigint, ${rows}::bigint) i`,
+    )
+  })
+  await seal(cluster.worker, cluster.keyring, securityEvents)
+  await cluster.asAdministrator((session) => session.query('vacuum analyze security.security_events'))
+}
+
+/** The baseline: every row as CSV, counted and thrown away. */
+async function copyOut(cluster: BenchCluster, day: Date): Promise<{ seconds: number; bytes: number }> {
+  return await cluster.asAdministrator(async (session) => {
+    const begun = performance.now()
+    let bytes = 0
+    const name = `security.security_events_p${isoDay(day).replaceAll('-', '')}`
+    for await (const chunk of session.copyTo(`copy ${name} to stdout (format csv)`)) {
+      bytes += (chunk as Uint8Array).length
+    }
+    return { seconds: (performance.now() - begun) / 1000, bytes }
+  })
+}
+
+async function measured(work: () => Promise<unknown>): Promise<{ seconds: number; peakBytes: number }> {
+  let peakBytes = process.memoryUsage.rss()
+  const sampling = setInterval(() => {
+    peakBytes = Math.max(peakBytes, process.memoryUsage.rss())
+  }, MEMORY_SAMPLE_MS)
+  const begun = performance.now()
+  await work()
+  const seconds = (performance.now() - begun) / 1000
+  clearInterval(sampling)
+  return { seconds, peakBytes }
+}

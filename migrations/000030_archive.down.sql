@@ -1,0 +1,13 @@
+set local role akashi_owner;
+drop function lifecycle.hold(text, text, boolean, text);
+drop function lifecycle.mark_restored(text, text, timestamptz, timestamptz, timestamptz);
+drop function lifecycle.drop_detached(text, text, text, timestamptz, timestamptz, text[], timestamptz);
+drop function lifecycle.freeze_detached(text);
+drop function lifecycle.detach_partition(text, text, text, timestamptz);
+drop function lifecycle.fence_partition(text, text, text);
+drop function lifecycle.assert_expired(text, text, timestamptz, timestamptz, timestamptz);
+drop table lifecycle.exports;
+drop function lifecycle.keep_export();
+drop index audit.ledger_entries_created_at_idx;
+delete from audit.exempt_tables where (schema_name, table_name) = ('lifecycle', 'exports');
+alter table lifecycle.policies drop column lateness, drop column format;

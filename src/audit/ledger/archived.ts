@@ -1,0 +1,33 @@
+/**
+ * Rows that left the database. Whoever archives rows implements this, so that verification and the scrub can
+ * go on checking them; the ledger's entries stay in the database.
+ */
+
+/** One immutable object with rows of one partition. */
+export interface ArchivedObject {
+  readonly name: string
+  readonly partition: string
+  readonly rows: bigint
+  readonly firstPosition: bigint
+  readonly lastPosition: bigint
+}
+
+export interface ArchivedEntry {
+  readonly position: bigint
+  readonly rowId: string
+  readonly createdAt: Date
+  /** 32 bytes: the canonical encoding of the row as the object holds it, hashed. */
+  readonly entryHash: Uint8Array
+}
+
+/** Rows that left the database. Positions within an object ascend but need not be contiguous. */
+export interface ArchivedRows {
+  objects(log: string, signal?: AbortSignal): Promise<readonly ArchivedObject[]>
+  /**
+   * Hashes recomputed from the object's bytes, in ascending position.
+   *
+   * @throws AkashiError not_found or integrity when the object is gone or not what was stored (verification
+   *   reports it); unavailable while it is frozen or its store is away (verification names it as unread)
+   */
+  entries(object: ArchivedObject, signal?: AbortSignal): AsyncIterable<readonly ArchivedEntry[]>
+}

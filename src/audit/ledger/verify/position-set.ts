@@ -1,0 +1,23 @@
+/** Positions in one chunk: 8 KiB of bits. */
+const CHUNK_BITS = 65_536n
+
+/** A set of positions as bits: 12.5 MB for 100 million of them that lie together. */
+export class PositionSet {
+  readonly #chunks = new Map<bigint, Uint8Array>()
+
+  add(position: bigint): void {
+    const index = position / CHUNK_BITS
+    let chunk = this.#chunks.get(index)
+    if (chunk === undefined) {
+      chunk = new Uint8Array(Number(CHUNK_BITS) / 8)
+      this.#chunks.set(index, chunk)
+    }
+    const bit = Number(position % CHUNK_BITS)
+    chunk[bit >> 3] = (chunk[bit >> 3] ?? 0) | (1 << (bit & 7))
+  }
+
+  has(position: bigint): boolean {
+    const bit = Number(position % CHUNK_BITS)
+    return (((this.#chunks.get(position / CHUNK_BITS)?.[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 1
+  }
+}

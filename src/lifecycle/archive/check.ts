@@ -1,0 +1,53 @@
+/** Checks an export in the store against its manifest, byte by byte and row by row. */
+import { createHash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AkashiError } from '../../foundation/index.ts'
+import type { ObjectStore } from '../../object-store/index.ts'
+import type { Engine } from './engine.ts'
+import type { Manifest } from './manifest.ts'
+import { fetchObject, readParquet } from './parts.ts'
+
+export interface CheckParts {
+  readonly store: ObjectStore
+  readonly engine: Engine
+  readonly folder: string
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Reads every object of an export back.
+ *
+ * @throws AkashiError not_found or integrity, saying which object is not what the manifest says
+ */
+export async function checkExport(parts: CheckParts, manifest: Manifest): Promise<void> {
+  const { store, engine, folder, signal } = parts
+  const hash = createHash('sha256')
+  const parquet = join(folder, 'check.parquet')
+  let rows = 0
+  for (const part of manifest.parts) {
+    await fetchObject(store, part, parquet, signal)
+    const found = await readParquet(
+      engine,
+      manifest.columns,
+      parquet,
+      join(folder, 'check.csv'),
+      hash,
+      signal,
+    )
+    await rm(parquet, { force: true })
+    rows += found.rows
+    const nulls = manifest.columns.every(
+      ({ name }) => found.columns[name]?.nulls === part.columns[name]?.nulls,
+    )
+    const positions = found.firstPosition === part.firstPosition && found.lastPosition === part.lastPosition
+    if (found.rows !== part.rows || !nulls || !positions || hash.copy().digest('hex') !== part.fingerprint) {
+      throw new AkashiError('integrity', `${part.key} does not hold the rows of its manifest`, {
+        detail: { key: part.key },
+      })
+    }
+  }
+  if (rows !== manifest.rows || hash.digest('hex') !== manifest.fingerprint) {
+    throw new AkashiError('integrity', `the objects of ${manifest.partition} are not what its manifest says`)
+  }
+}

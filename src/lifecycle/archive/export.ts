@@ -1,0 +1,397 @@
+/**
+ * Exports one partition: COPY in ledger order with the fingerprint in the same pass, Parquet, into the store,
+ * read back, compared, and only then the manifest. While one part is converted and read back, the next one
+ * leaves PostgreSQL. A run that dies leaves objects that no manifest names; the next one removes them.
+ */
+import { createHash, type Hash, randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AkashiError } from '../../foundation/index.ts'
+import type { ObjectStore } from '../../object-store/index.ts'
+import { anonymous, type DirectSession, type Session } from '../../postgres/index.ts'
+import { checkExport } from './check.ts'
+import type { ArchivedColumn } from './columns.ts'
+import type { Engine } from './engine.ts'
+import { COPY_TIMEOUT_MS, PART_ROWS } from './limits.ts'
+import { type Manifest, type ManifestPart, publishManifest, readManifest } from './manifest.ts'
+import { fetchObject, readParquet, writeHashed, writeParquet } from './parts.ts'
+import { csvKey, manifestKey, partitionFolder, partKey, partPrefix } from './path.ts'
+import { type ExportRecord, insertExport, readExports, recordVerified } from './records.ts'
+import {
+  copySql,
+  countRows,
+  keyAt,
+  type LedgerRange,
+  type LedgerState,
+  ledgerRange,
+  openSource,
+  positionsSql,
+  readLedger,
+  type Source,
+  type Target,
+  type Window,
+} from './source.ts'
+
+/** Moments at which a run may be stopped and go on later, in their order. */
+export type ArchiveStep =
+  | 'planned'
+  | 'copied'
+  | 'stored'
+  | 'compared'
+  | 'published'
+  | 'recorded'
+  | 'checked'
+  | 'detached'
+  | 'matched'
+  | 'dropped'
+
+export interface Workshop {
+  /** Connection that holds the lock of the partition. */
+  readonly session: DirectSession
+  readonly store: ObjectStore
+  readonly engine: Engine
+  /** Folder for temporary files, this run's own. */
+  readonly folder: string
+  readonly signal?: AbortSignal
+  readonly onStep?: (step: ArchiveStep, target: Target) => void | Promise<void>
+  /** Rows of one object; default PART_ROWS. */
+  readonly partRows?: number
+}
+
+/**
+ * Exports the rows of a partition that no export holds yet.
+ *
+ * @param options.csv keeps a CSV copy of each part as well
+ * @param options.anew exports every row again, of a table whose rows may change
+ * @returns the export, verified; undefined when every row is exported already
+ */
+export async function exportPartition(
+  shop: Workshop,
+  target: Target,
+  options: { readonly csv: boolean; readonly anew?: boolean },
+): Promise<ExportRecord | undefined> {
+  const { session, store } = shop
+  const earlier = await session.transaction(anonymous, (inner) => readExports(inner, target))
+  const unfinished = earlier.find(({ state }) => state === 'exporting')
+  const done = earlier.filter(({ state }) => state !== 'exporting')
+  if (unfinished !== undefined) {
+    const published = await readManifest(store, unfinished.manifest)
+    if (published !== undefined) {
+      // Published and not recorded: the run was killed between the two.
+      await checkExport(shop, published.manifest)
+      await record(shop, target, unfinished.id, published.manifest, published.sha256)
+      return await exported(session, target, unfinished.generation)
+    }
+  }
+  const window = options.anew === true ? { after: null } : await newRows(shop, target, done)
+  if (window === undefined) return undefined
+  const generation = unfinished?.generation ?? done.length
+  const folder = partitionFolder(target.schema, target.table, target.from)
+  const own =
+    unfinished ??
+    (await session.transaction(anonymous, (inner) =>
+      insertExport(inner, target, {
+        generation,
+        folder,
+        manifest: manifestKey(folder, target.partition, generation),
+        after: window.after,
+      }),
+    ))
+  await shop.onStep?.('planned', target)
+  const prefix = partPrefix(own.folder, own.partition, generation)
+  await removeObjects(store, prefix)
+  const manifest = await exportRows(shop, target, { csv: options.csv, generation, prefix, after: own.after })
+  const published = await publishManifest(store, own.manifest, manifest)
+  await shop.onStep?.('published', target)
+  if (!published.won) {
+    await removeParts(store, manifest.parts)
+    await checkExport(shop, published.manifest)
+  }
+  await record(shop, target, own.id, published.manifest, published.sha256)
+  return await exported(session, target, generation)
+}
+
+async function exported(
+  session: DirectSession,
+  target: Target,
+  generation: number,
+): Promise<ExportRecord | undefined> {
+  const records = await session.transaction(anonymous, (inner) => readExports(inner, target))
+  return records.find((each) => each.generation === generation)
+}
+
+async function record(
+  shop: Workshop,
+  target: Target,
+  id: string,
+  manifest: Manifest,
+  sha256: string,
+): Promise<void> {
+  await shop.session.transaction(anonymous, (inner) =>
+    recordVerified(inner, id, manifest, sha256, manifest.upto),
+  )
+  await shop.onStep?.('recorded', target)
+}
+
+/**
+ * Which rows no export holds: everything before the first, then what came behind the last. A table without a
+ * log cannot say which rows are new.
+ */
+async function newRows(
+  shop: Workshop,
+  target: Target,
+  done: readonly ExportRecord[],
+): Promise<{ readonly after: readonly string[] | null } | undefined> {
+  const last = done.at(-1)
+  if (last === undefined) return { after: null }
+  return await shop.session.transaction(
+    anonymous,
+    async (session) => {
+      const source = await openSource(session, target, false)
+      if (source.log === null) return last.state === 'dropped' ? { after: null } : undefined
+      const ledger = await readLedger(session, source.log)
+      const window = { after: last.upto, upto: ledger?.frontier ?? null }
+      // A partition that was made again for a period that is gone is exported even when nothing is in it.
+      if (last.state === 'dropped') return { after: last.upto }
+      return (await keyAt(session, source, window, 1)) === undefined ? undefined : { after: last.upto }
+    },
+    { readOnly: true },
+  )
+}
+
+interface ExportPlan {
+  readonly csv: boolean
+  readonly generation: number
+  readonly prefix: string
+  readonly after: readonly string[] | null
+}
+
+async function exportRows(shop: Workshop, target: Target, plan: ExportPlan): Promise<Manifest> {
+  const { session, signal } = shop
+  return await session.transaction(
+    anonymous,
+    async (snapshot) => {
+      const source = await openSource(snapshot, target, false)
+      const ledger = await readLedger(snapshot, source.log)
+      const window: Window = { after: plan.after, upto: ledger?.frontier ?? null }
+      const rows = await countRows(snapshot, source, window)
+      const range =
+        ledger === null
+          ? null
+          : await ledgerRange(snapshot, target, ledger, await lastPosition(snapshot, target))
+      if (range !== null && range.rows !== rows) {
+        throw new AkashiError(
+          'integrity',
+          `the ledger knows ${range.rows} rows of ${target.partition}, the table has ${rows}`,
+          { hint: 'run akashi verify: it names what was removed or added' },
+        )
+      }
+      const parts = await exportParts(shop, snapshot, { source, window, rows, range, ledger, plan })
+      const last = parts.at(-1)
+      return {
+        format: 'akashi-archive/1',
+        schema: target.schema,
+        table: target.table,
+        partition: target.partition,
+        from: target.from,
+        to: target.to,
+        generation: plan.generation,
+        replaces: source.log === null && plan.generation > 0,
+        rows,
+        columns: [...source.columns],
+        order: [...source.order],
+        after: window.after === null ? null : [...window.after],
+        upto: window.upto === null ? null : [...window.upto],
+        fingerprint: last?.fingerprint ?? createHash('sha256').digest('hex'),
+        ledger:
+          ledger === null || range === null
+            ? null
+            : {
+                log: ledger.log,
+                firstPosition: range.first,
+                lastPosition: range.last,
+                size: ledger.size.toString(),
+                checkpoint: ledger.checkpoint,
+              },
+        parts,
+        exportedAt: new Date().toISOString(),
+      }
+    },
+    {
+      isolation: 'repeatable read',
+      readOnly: true,
+      timeoutMs: COPY_TIMEOUT_MS,
+      ...(signal === undefined ? {} : { signal }),
+    },
+  )
+}
+
+/** Position up to which earlier exports of a partition reach. */
+async function lastPosition(session: Session, target: Target): Promise<string | null> {
+  const records = await readExports(session, target)
+  const positions = records.flatMap(({ lastPosition: last }) => (last === null ? [] : [BigInt(last)]))
+  return (
+    positions
+      .sort((a, b) => (a < b ? -1 : 1))
+      .at(-1)
+      ?.toString() ?? null
+  )
+}
+
+interface PartsPlan {
+  readonly source: Source
+  readonly window: Window
+  readonly rows: number
+  readonly range: LedgerRange | null
+  readonly ledger: LedgerState | null
+  readonly plan: ExportPlan
+}
+
+interface CopiedPart {
+  readonly number: number
+  readonly rows: number
+  readonly csv: string
+  readonly positions: string | null
+  /** Fingerprint of everything copied so far. */
+  readonly fingerprint: string
+}
+
+async function exportParts(shop: Workshop, snapshot: Session, all: PartsPlan): Promise<ManifestPart[]> {
+  const attempt = randomBytes(6).toString('hex')
+  const parts: ManifestPart[] = []
+  const compared = createHash('sha256')
+  // One part is converted while the next is copied, never more: the disk holds two.
+  let converting: Promise<void> = Promise.resolve()
+  try {
+    for await (const copied of copyParts(shop, snapshot, all)) {
+      await shop.onStep?.('copied', all.source)
+      await converting
+      converting = convertPart(shop, all, copied, attempt, compared).then((part) => void parts.push(part))
+      converting.catch(() => undefined)
+    }
+  } finally {
+    await Promise.allSettled([converting])
+  }
+  await converting
+  return parts
+}
+
+async function* copyParts(shop: Workshop, snapshot: Session, all: PartsPlan): AsyncGenerator<CopiedPart> {
+  const { source, window, range, ledger } = all
+  const size = shop.partRows ?? PART_ROWS
+  const hash = createHash('sha256')
+  let left = all.rows
+  let after = window.after
+  let position = range?.first ?? null
+  for (let number = 0; left > 0; number += 1) {
+    const rows = Math.min(left, size)
+    const upto = rows < left ? await keyAt(snapshot, source, { after, upto: window.upto }, rows) : window.upto
+    const csv = join(shop.folder, `${number}.rows.csv`)
+    await writeHashed(snapshot.copyTo(copySql(source, { after, upto: upto ?? null })), csv, hash)
+    let positions: string | null = null
+    if (ledger !== null && range?.last != null && position !== null) {
+      positions = join(shop.folder, `${number}.positions.csv`)
+      const sql = positionsSql(source, ledger.log, { first: position, last: range.last }, rows)
+      await writeHashed(snapshot.copyTo(sql), positions, createHash('sha256'))
+      position = rows < left ? await positionBehind(snapshot, source, ledger, position, rows) : null
+    }
+    yield { number, rows, csv, positions, fingerprint: hash.copy().digest('hex') }
+    left -= rows
+    after = upto ?? null
+  }
+}
+
+async function positionBehind(
+  session: Session,
+  target: Target,
+  ledger: LedgerState,
+  first: string,
+  rows: number,
+): Promise<string | null> {
+  const { rows: found } = await session.query<{ position: string }>(
+    `select e.position::text from audit.ledger_entries e
+     where e.log = $1 and e.position >= $2::bigint and e.created_at >= $3 and e.created_at < $4
+     order by e.position offset $5 limit 1`,
+    [ledger.log, first, target.from, target.to, rows],
+  )
+  return found[0]?.position ?? null
+}
+
+async function convertPart(
+  shop: Workshop,
+  { source, plan }: PartsPlan,
+  copied: CopiedPart,
+  attempt: string,
+  compared: Hash,
+): Promise<ManifestPart> {
+  const { engine, store, folder, signal } = shop
+  const key = partKey(plan.prefix, attempt, copied.number)
+  const parquet = join(folder, `${copied.number}.parquet`)
+  await writeParquet(
+    engine,
+    source.columns,
+    { rows: copied.csv, positions: copied.positions, parquet },
+    signal,
+  )
+  engine.rest()
+  const put = await store.put(key, createReadStream(parquet), {
+    ifAbsent: true,
+    ...(signal === undefined ? {} : { signal }),
+  })
+  const csv = plan.csv ? await putCsv(shop, csvKey(key), copied.csv) : null
+  await rm(copied.csv, { force: true })
+  if (copied.positions !== null) await rm(copied.positions, { force: true })
+  await rm(parquet, { force: true })
+  await shop.onStep?.('stored', source)
+  const stored = { key, bytes: put.size, sha256: put.sha256 }
+  await fetchObject(store, stored, parquet, signal)
+  const found = await readParquet(engine, source.columns, parquet, join(folder, 'back.csv'), compared, signal)
+  engine.rest()
+  await rm(parquet, { force: true })
+  if (found.rows !== copied.rows || compared.copy().digest('hex') !== copied.fingerprint) {
+    throw notTheSame(key, source.columns, source.partition)
+  }
+  await shop.onStep?.('compared', source)
+  return {
+    ...stored,
+    rows: found.rows,
+    fingerprint: copied.fingerprint,
+    firstPosition: found.firstPosition,
+    lastPosition: found.lastPosition,
+    columns: found.columns,
+    csv,
+  }
+}
+
+async function putCsv(shop: Workshop, key: string, file: string): Promise<ManifestPart['csv']> {
+  const { signal, store } = shop
+  const put = await store.put(key, createReadStream(file), {
+    ifAbsent: true,
+    ...(signal === undefined ? {} : { signal }),
+  })
+  return { key, bytes: put.size, sha256: put.sha256 }
+}
+
+function notTheSame(key: string, columns: readonly ArchivedColumn[], partition: string): AkashiError {
+  return new AkashiError('integrity', `what was read back from the store is not what ${partition} holds`, {
+    hint: 'a value that Parquet cannot hold, or a store that does not keep what it is given; nothing was published',
+    detail: { key, columns: columns.length },
+  })
+}
+
+/** Removes what an attempt left that was stopped before its manifest. */
+async function removeObjects(store: ObjectStore, prefix: string): Promise<void> {
+  for (const start of [prefix, csvKey(`${prefix}parquet`).replace(/csv$/, '')]) {
+    const keys: string[] = []
+    for await (const { key } of store.list(start)) keys.push(key)
+    for (const key of keys) await store.delete(key)
+  }
+}
+
+async function removeParts(store: ObjectStore, parts: readonly ManifestPart[]): Promise<void> {
+  for (const { key, csv } of parts) {
+    await store.delete(key)
+    if (csv !== null) await store.delete(csv.key)
+  }
+}

@@ -1,0 +1,128 @@
+/** The manifest of one export: what was archived, and how anybody can check it. Written once, after comparison. */
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { AkashiError } from '../../foundation/index.ts'
+import type { ObjectStore } from '../../object-store/index.ts'
+import { MAX_MANIFEST_BYTES } from './limits.ts'
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+/** A 64-bit number as a decimal. */
+const count = z.string().regex(/^\d+$/)
+
+const column = z.object({
+  name: z.string(),
+  /** PostgreSQL's type. */
+  type: z.string(),
+  /** DuckDB's type in the file; VARCHAR holds PostgreSQL's text. */
+  parquet: z.string(),
+})
+
+const part = z.object({
+  key: z.string(),
+  bytes: z.number().int(),
+  sha256,
+  rows: z.number().int().positive(),
+  /** SHA-256 of the rows' CSV from the beginning of the export to the end of this part. */
+  fingerprint: sha256,
+  /** First and last position in the log; null where the table has none. */
+  firstPosition: count.nullable(),
+  lastPosition: count.nullable(),
+  columns: z.record(
+    z.string(),
+    z.object({ nulls: z.number().int(), min: z.string().nullable(), max: z.string().nullable() }),
+  ),
+  csv: z.object({ key: z.string(), bytes: z.number().int(), sha256 }).nullable(),
+})
+
+export const manifestSchema = z.object({
+  format: z.literal('akashi-archive/1'),
+  schema: z.string(),
+  table: z.string(),
+  partition: z.string(),
+  /** Bounds in UTC, the upper one exclusive. */
+  from: z.string(),
+  to: z.string(),
+  generation: z.number().int(),
+  /** True when the export holds every row again, since the table has no log that says which are new. */
+  replaces: z.boolean(),
+  rows: z.number().int(),
+  columns: z.array(column),
+  /** The export holds the rows behind `after`, up to and with `upto`, by the columns of `order`. */
+  after: z.array(z.string()).nullable(),
+  upto: z.array(z.string()).nullable(),
+  /** Columns by which the rows are ordered. */
+  order: z.array(z.string()),
+  /** SHA-256 of COPY (SELECT columns … ORDER BY order) TO STDOUT (FORMAT csv, FORCE_QUOTE *) in UTC, ISO, hex. */
+  fingerprint: sha256,
+  ledger: z
+    .object({
+      log: z.string(),
+      firstPosition: count.nullable(),
+      lastPosition: count.nullable(),
+      /** Entries of the log at the moment of the export, and the signed checkpoint of that size. */
+      size: count,
+      checkpoint: z.string().nullable(),
+    })
+    .nullable(),
+  parts: z.array(part),
+  exportedAt: z.string(),
+})
+
+export type Manifest = z.infer<typeof manifestSchema>
+export type ManifestPart = Manifest['parts'][number]
+
+export interface StoredManifest {
+  readonly manifest: Manifest
+  /** Of the bytes in the store. */
+  readonly sha256: string
+}
+
+/** Reads a manifest; undefined when there is none, `integrity` when it is not one or not the one expected. */
+export async function readManifest(
+  store: ObjectStore,
+  key: string,
+  expected?: string | null,
+  signal?: AbortSignal,
+): Promise<StoredManifest | undefined> {
+  const head = await store.head(key)
+  if (head === null) return undefined
+  if (head.size > MAX_MANIFEST_BYTES) throw damaged(key, 'is too large for a manifest')
+  const chunks: Buffer[] = []
+  for await (const chunk of await store.get(key, signal === undefined ? {} : { signal })) {
+    chunks.push(Buffer.from(chunk as Uint8Array))
+  }
+  const bytes = Buffer.concat(chunks)
+  const digest = createHash('sha256').update(bytes).digest('hex')
+  if (expected !== undefined && expected !== null && expected !== digest) {
+    throw damaged(key, 'is not the manifest that was published')
+  }
+  try {
+    return { manifest: manifestSchema.parse(JSON.parse(bytes.toString('utf8'))), sha256: digest }
+  } catch (cause) {
+    throw damaged(key, 'is not a manifest', cause)
+  }
+}
+
+/**
+ * Publishes a manifest unless there is one. Exactly one of many writers wins; the answer is what is there.
+ */
+export async function publishManifest(
+  store: ObjectStore,
+  key: string,
+  manifest: Manifest,
+): Promise<StoredManifest & { readonly won: boolean }> {
+  const bytes = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`)
+  try {
+    const { sha256: digest } = await store.put(key, bytes, { ifAbsent: true })
+    return { manifest, sha256: digest, won: true }
+  } catch (error) {
+    if (!(error instanceof AkashiError && error.code === 'already_exists')) throw error
+    const there = await readManifest(store, key)
+    if (there === undefined) throw error
+    return { ...there, won: false }
+  }
+}
+
+function damaged(key: string, what: string, cause?: unknown): AkashiError {
+  return new AkashiError('integrity', `${key} ${what}`, { detail: { key }, cause })
+}

@@ -1,0 +1,210 @@
+/** One part of an export: CSV → Parquet, and Parquet → the same CSV, byte for byte. */
+import { createHash, type Hash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { rm, stat } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { AkashiError, errno } from '../../foundation/index.ts'
+import type { ObjectStore } from '../../object-store/index.ts'
+import { type ArchivedColumn, POSITION_COLUMN, readExpression, writeExpression } from './columns.ts'
+import { ENTRIES_DIFFER, type Engine, type Row } from './engine.ts'
+import {
+  BUFFER_LINES,
+  ENGINE_MEMORY,
+  LINE_BYTES,
+  LONG_LINE_BYTES,
+  LONG_LINE_MEMORY,
+  ROW_GROUP_ROWS,
+} from './limits.ts'
+import type { ManifestPart } from './manifest.ts'
+import { identifier, literal } from './quote.ts'
+import { hashStream } from './source.ts'
+
+const READ_BYTES = 1024 * 1024
+
+/** Writes a stream to a file and hashes it on the way. */
+export async function writeHashed(stream: Readable, file: string, hash: Hash): Promise<void> {
+  const tap = async function* (chunks: AsyncIterable<Uint8Array>) {
+    for await (const chunk of chunks) {
+      hash.update(chunk)
+      yield chunk
+    }
+  }
+  try {
+    await pipeline(stream, tap, createWriteStream(file, { highWaterMark: READ_BYTES }))
+  } catch (error) {
+    throw fileError(error)
+  }
+}
+
+function fileError(error: unknown): unknown {
+  const code = errno(error)
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error
+  return new AkashiError('unavailable', 'the disk for temporary files is full', {
+    hint: 'free space, or point TMPDIR at a larger disk',
+    cause: error,
+  })
+}
+
+export async function hashFile(file: string, hash: Hash): Promise<void> {
+  await hashStream(createReadStream(file, { highWaterMark: READ_BYTES }), hash)
+}
+
+/** Every value as the text that PostgreSQL gave, in columns t0, t1, …: names of CSV columns are DuckDB's own matter. */
+function csvSql(file: string, count: number, lineBytes: number): string {
+  const columns = Array.from({ length: count }, (_, i) => `'t${i}': 'VARCHAR'`).join(', ')
+  return `read_csv(${literal(file)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"',
+    nullstr = '', allow_quoted_nulls = false, new_line = '\\n', strict_mode = true, parallel = false,
+    max_line_size = ${lineBytes}, buffer_size = ${BUFFER_LINES * lineBytes}, columns = {${columns}})`
+}
+
+/**
+ * Writes the Parquet file of a part.
+ *
+ * @param positions CSV of position and row id, in the order of the rows; null where the table has no log
+ */
+export async function writeParquet(
+  engine: Engine,
+  columns: readonly ArchivedColumn[],
+  files: PartFiles,
+  signal?: AbortSignal,
+): Promise<void> {
+  try {
+    await engine.run(parquetSql(columns, files, LINE_BYTES), signal)
+  } catch (error) {
+    if (!isLongLine(error)) throw error
+    await engine.run(`set memory_limit = '${LONG_LINE_MEMORY}'`)
+    await engine.run(parquetSql(columns, files, LONG_LINE_BYTES), signal)
+    await engine.run(`set memory_limit = '${ENGINE_MEMORY}'`)
+  }
+}
+
+function isLongLine(error: unknown): boolean {
+  return (
+    error instanceof Error && error.cause instanceof Error && /maximum line size/i.test(error.cause.message)
+  )
+}
+
+interface PartFiles {
+  readonly rows: string
+  readonly positions: string | null
+  readonly parquet: string
+}
+
+function parquetSql(columns: readonly ArchivedColumn[], files: PartFiles, lineBytes: number): string {
+  const list = columns.map(
+    (column, i) => `${readExpression(column, `r.t${i}`)} as ${identifier(column.name)}`,
+  )
+  let from = `${csvSql(files.rows, columns.length, lineBytes)} r`
+  if (files.positions !== null) {
+    const id = columns.findIndex(({ name }) => name === 'id')
+    from += ` positional join ${csvSql(files.positions, 2, LINE_BYTES).replaceAll("'t", "'p")} p`
+    // Both are in the ledger's order, so they belong together line by line or not at all.
+    list.unshift(
+      `case when p.p1 = r.t${id} then p.p0::BIGINT else error(${literal(ENTRIES_DIFFER)}) end as ${identifier(POSITION_COLUMN)}`,
+    )
+  }
+  return `copy (select ${list.join(', ')} from ${from}) to ${literal(files.parquet)}
+    (format parquet, parquet_version v2, compression zstd, row_group_size ${ROW_GROUP_ROWS})`
+}
+
+/** Fetches an object whole into a file; `integrity` when the bytes are not those that were put. */
+export async function fetchObject(
+  store: ObjectStore,
+  { key, bytes, sha256 }: Pick<ManifestPart, 'key' | 'bytes' | 'sha256'>,
+  file: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const hash = createHash('sha256')
+  await writeHashed(await store.get(key, signal === undefined ? {} : { signal }), file, hash)
+  const { size } = await stat(file)
+  if (size !== bytes || hash.digest('hex') !== sha256) {
+    throw new AkashiError('integrity', `${key} is not what was put there`, { detail: { key } })
+  }
+}
+
+export interface ReadBack {
+  readonly rows: number
+  readonly firstPosition: string | null
+  readonly lastPosition: string | null
+  readonly columns: ManifestPart['columns']
+}
+
+/**
+ * Reads a Parquet file whole: adds the rows' CSV to the fingerprint and answers what the file holds.
+ *
+ * @param scratch a file that may be written and is removed
+ */
+export async function readParquet(
+  engine: Engine,
+  columns: readonly ArchivedColumn[],
+  parquet: string,
+  scratch: string,
+  hash: Hash,
+  signal?: AbortSignal,
+): Promise<ReadBack> {
+  const source = `read_parquet(${literal(parquet)})`
+  await renderCsv(engine, columns, source, scratch, signal)
+  await hashFile(scratch, hash)
+  await rm(scratch, { force: true })
+  return await describeParquet(engine, columns, source, signal)
+}
+
+/** Writes the rows of a Parquet file as PostgreSQL's CSV. */
+export async function renderCsv(
+  engine: Engine,
+  columns: readonly ArchivedColumn[],
+  source: string,
+  file: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const list = columns.map((column, i) => `${writeExpression(column)} as t${i}`).join(', ')
+  await engine.run(
+    `copy (select ${list} from ${source}) to ${literal(file)} (format csv, header false, force_quote *, nullstr '')`,
+    signal,
+  )
+}
+
+/** Characters of a minimum or maximum that a manifest shows. */
+const SHOWN_CHARACTERS = 64
+
+async function describeParquet(
+  engine: Engine,
+  columns: readonly ArchivedColumn[],
+  source: string,
+  signal?: AbortSignal,
+): Promise<ReadBack> {
+  const ordered = columns.map(({ parquet }) =>
+    /^(BIGINT|INTEGER|SMALLINT|TIMESTAMP|DATE|DECIMAL)/.test(parquet),
+  )
+  const list = columns.flatMap(({ name }, i) => {
+    const column = identifier(name)
+    const range =
+      ordered[i] === true ? [`min(${column})::VARCHAR as l${i}`, `max(${column})::VARCHAR as h${i}`] : []
+    return [`count(${column}) as c${i}`, ...range]
+  })
+  const described = await engine.run(`describe select * from ${source}`, signal)
+  const positioned = described.some((row) => row['column_name'] === POSITION_COLUMN)
+  const position = positioned ? [`min(${POSITION_COLUMN}) as first`, `max(${POSITION_COLUMN}) as last`] : []
+  const [row] = await engine.run(
+    `select count(*) as rows, ${[...list, ...position].join(', ')} from ${source}`,
+    signal,
+  )
+  const found: Row = row ?? {}
+  const rows = Number(found['rows'])
+  return {
+    rows,
+    firstPosition: shown(found['first']),
+    lastPosition: shown(found['last']),
+    columns: Object.fromEntries(
+      columns.map(({ name }, i) => [
+        name,
+        { nulls: rows - Number(found[`c${i}`]), min: shown(found[`l${i}`]), max: shown(found[`h${i}`]) },
+      ]),
+    ),
+  }
+}
+
+function shown(value: Row[string] | undefined): string | null {
+  return value === null || value === undefined ? null : String(value).slice(0, SHOWN_CHARACTERS)
+}

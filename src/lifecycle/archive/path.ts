@@ -1,0 +1,46 @@
+/** Where archived objects stand in the store. */
+
+/** Everything archived is below this folder. */
+export const ARCHIVE_ROOT = 'archive'
+
+/** Name as a segment of a key: what a key cannot hold becomes `+` and two hexadecimal digits for each byte. */
+function segment(name: string): string {
+  return Buffer.from(name, 'utf8')
+    .toString('latin1')
+    .replaceAll(/[^A-Za-z0-9_-]/g, (byte) => `+${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}
+
+/**
+ * The folder of one partition: `archive/security/security_events/year=2025/month=09/day=05/`, from the day of
+ * its lower bound in UTC (S4 3.2), as Hive and Athena lay partitions out.
+ *
+ * @param lower ISO 8601 in UTC
+ */
+export function partitionFolder(schema: string, table: string, lower: string): string {
+  const match = /^(\d+)-(\d\d)-(\d\d)T/.exec(lower)
+  const [, year = '', month = '', day = ''] = match ?? []
+  return `${tableFolder(schema, table)}year=${year}/month=${month}/day=${day}/`
+}
+
+export function tableFolder(schema: string, table: string): string {
+  return `${ARCHIVE_ROOT}/${segment(schema)}/${segment(table)}/`
+}
+
+/** Readers of the folder skip names that begin with `_`. */
+export function manifestKey(folder: string, partition: string, generation: number): string {
+  return `${folder}_${segment(partition)}.${generation}.json`
+}
+
+/** Objects of one export begin so; an attempt's own name keeps what a killed one left apart. */
+export function partPrefix(folder: string, partition: string, generation: number): string {
+  return `${folder}${segment(partition)}.${generation}.`
+}
+
+export function partKey(prefix: string, attempt: string, part: number): string {
+  return `${prefix}${attempt}.${part.toString().padStart(5, '0')}.parquet`
+}
+
+/** The CSV copy stands beside the Parquet tree, where no reader of Parquet meets it. */
+export function csvKey(parquetKey: string): string {
+  return `${ARCHIVE_ROOT}-csv${parquetKey.slice(ARCHIVE_ROOT.length).replace(/\.parquet$/, '.csv')}`
+}

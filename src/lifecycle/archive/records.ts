@@ -1,0 +1,120 @@
+/** Rows of lifecycle.exports. */
+import type { Session } from '../../postgres/index.ts'
+import type { Manifest } from './manifest.ts'
+import type { Target } from './source.ts'
+
+export interface ExportRecord extends Target {
+  readonly id: string
+  readonly generation: number
+  readonly state: 'exporting' | 'verified' | 'detached' | 'dropped'
+  readonly folder: string
+  readonly manifest: string
+  readonly manifestSha256: string | null
+  readonly fingerprint: string | null
+  readonly rows: number | null
+  readonly objects: number | null
+  readonly bytes: number | null
+  readonly after: readonly string[] | null
+  readonly upto: readonly string[] | null
+  readonly firstPosition: string | null
+  readonly lastPosition: string | null
+  readonly verifiedAt: string | null
+  readonly detachedAt: string | null
+  readonly droppedAt: string | null
+  readonly restoredAt: string | null
+  readonly keepUntil: string | null
+  readonly message: string | null
+}
+
+const columns = `
+  id, schema_name as schema, table_name as "table", partition_name as partition, lower_bound as "from", upper_bound as "to",
+  generation, state, folder, manifest, manifest_sha256 as "manifestSha256", fingerprint, row_count::float8 as rows, objects,
+  bytes::float8 as bytes, after_key as after, upto_key as upto, first_position::text as "firstPosition",
+  last_position::text as "lastPosition", verified_at as "verifiedAt", detached_at as "detachedAt",
+  dropped_at as "droppedAt", restored_at as "restoredAt", keep_until as "keepUntil", message`
+
+/** Every export of a partition, by generation. */
+export async function readExports(session: Session, target: Target): Promise<ExportRecord[]> {
+  const { rows } = await session.query<ExportRecord>(
+    `select ${columns} from lifecycle.exports
+     where (schema_name, table_name, lower_bound, upper_bound) = ($1, $2, $3, $4) order by generation`,
+    [target.schema, target.table, target.from, target.to],
+  )
+  return rows
+}
+
+/** Exports of one table or of all, in the order of their bounds. */
+export async function listExports(
+  session: Session,
+  table: { readonly schema: string; readonly table: string } | null,
+): Promise<ExportRecord[]> {
+  const { rows } = await session.query<ExportRecord>(
+    `select ${columns} from lifecycle.exports
+     where $1::text is null or (schema_name, table_name) = ($1, $2)
+     order by schema_name, table_name, lower_bound, generation`,
+    [table?.schema ?? null, table?.table ?? null],
+  )
+  return rows
+}
+
+export async function insertExport(
+  session: Session,
+  target: Target,
+  values: Pick<ExportRecord, 'generation' | 'folder' | 'manifest' | 'after'>,
+): Promise<ExportRecord> {
+  const { rows } = await session.query<ExportRecord>(
+    `insert into lifecycle.exports (schema_name, table_name, partition_name, lower_bound, upper_bound, generation, folder, manifest, after_key)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     returning ${columns}`,
+    [
+      target.schema,
+      target.table,
+      target.partition,
+      target.from,
+      target.to,
+      values.generation,
+      values.folder,
+      values.manifest,
+      values.after,
+    ],
+  )
+  const [record] = rows
+  if (record === undefined) throw new Error('the export was not recorded')
+  return record
+}
+
+/** Records that a manifest was published. */
+export async function recordVerified(
+  session: Session,
+  id: string,
+  manifest: Manifest,
+  sha256: string,
+  upto: readonly string[] | null,
+): Promise<void> {
+  await session.query(
+    `update lifecycle.exports
+     set state = 'verified', manifest_sha256 = $2, fingerprint = $3, row_count = $4, objects = $5, bytes = $6, upto_key = $7,
+         first_position = $8, last_position = $9, message = null
+     where id = $1 and state = 'exporting'`,
+    [
+      id,
+      sha256,
+      manifest.fingerprint,
+      manifest.rows,
+      manifest.parts.length,
+      manifest.parts.reduce((sum, { bytes }) => sum + bytes, 0),
+      upto,
+      manifest.ledger?.firstPosition ?? null,
+      manifest.ledger?.lastPosition ?? null,
+    ],
+  )
+}
+
+/** Keeps why the last attempt on a partition failed. */
+export async function recordFailure(session: Session, target: Target, message: string): Promise<void> {
+  await session.query(
+    `update lifecycle.exports set message = $5
+     where (schema_name, table_name, lower_bound, upper_bound) = ($1, $2, $3, $4) and state <> 'dropped'`,
+    [target.schema, target.table, target.from, target.to, message],
+  )
+}

@@ -1,0 +1,169 @@
+/**
+ * Brings archived partitions back: the partition is attached again, its rows come from the store, and in the
+ * same transaction they are compared with the fingerprint of the export. It needs the owner's rights, since
+ * nobody else may write rows as they once were.
+ */
+import { createReadStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { AkashiError } from '../../foundation/index.ts'
+import type { ObjectStore } from '../../object-store/index.ts'
+import { anonymous, type Database, type Session } from '../../postgres/index.ts'
+import { restoreExpression } from './columns.ts'
+import { type Engine, openEngine } from './engine.ts'
+import { COPY_TIMEOUT_MS, RESTORED_DAYS } from './limits.ts'
+import { type Manifest, readManifest } from './manifest.ts'
+import { fetchObject, renderCsv } from './parts.ts'
+import { identifier, literal } from './quote.ts'
+import { type ExportRecord, listExports } from './records.ts'
+import { countRows, fingerprintRows, openSource } from './source.ts'
+
+const DAY_MS = 86_400_000
+
+export interface RestoreOptions {
+  readonly schema: string
+  readonly table: string
+  /** Name of the partition. */
+  readonly partition: string
+  /** Until when it stays; default {@link RESTORED_DAYS} from now. */
+  readonly keepUntil?: Date
+  readonly signal?: AbortSignal
+}
+
+export interface Restored {
+  /** `schema.table` */
+  readonly table: string
+  readonly partition: string
+  readonly rows: number
+  /** Equal to those of the exports. */
+  readonly fingerprints: readonly string[]
+  readonly keepUntil: string
+}
+
+/**
+ * Restores what was dropped of one partition.
+ *
+ * @param owner a database of the role owner
+ * @throws AkashiError not_found when nothing of that name was dropped, integrity when the store holds other rows
+ */
+export async function restorePartition(
+  owner: Database,
+  store: ObjectStore,
+  options: RestoreOptions,
+): Promise<Restored> {
+  const { schema, table, partition, signal } = options
+  const keepUntil = options.keepUntil ?? new Date(Date.now() + RESTORED_DAYS * DAY_MS)
+  const folder = await mkdtemp(join(tmpdir(), 'akashi-restore-'))
+  const engine = openEngine(join(folder, 'engine'))
+  try {
+    return await owner.transaction(
+      anonymous,
+      async (session) => {
+        const all = await listExports(session, { schema, table })
+        const records = all.filter((each) => each.partition === partition && each.state === 'dropped')
+        const [first] = records
+        if (first === undefined) {
+          throw new AkashiError(
+            'not_found',
+            `there is no archived partition ${partition} of ${schema}.${table}`,
+            {
+              hint: 'akashi archive status lists them',
+            },
+          )
+        }
+        await prepare(session, first)
+        const fingerprints: string[] = []
+        for (const record of records) {
+          if (records.some(({ generation, upto }) => upto === null && generation > record.generation))
+            continue
+          const stored = await readManifest(store, record.manifest, record.manifestSha256, signal)
+          if (stored === undefined)
+            throw new AkashiError('not_found', `the manifest ${record.manifest} is gone from the store`)
+          await fill(
+            session,
+            { store, engine, folder, ...(signal === undefined ? {} : { signal }) },
+            stored.manifest,
+          )
+          await compare(session, record, stored.manifest)
+          fingerprints.push(stored.manifest.fingerprint)
+        }
+        await session.query(`drop policy akashi_restore on ${parentOf(first)}`)
+        await session.query('select lifecycle.mark_restored($1, $2, $3, $4, $5)', [
+          schema,
+          table,
+          first.from,
+          first.to,
+          keepUntil.toISOString(),
+        ])
+        return {
+          table: `${schema}.${table}`,
+          partition,
+          rows: records.reduce((sum, { rows }) => sum + (rows ?? 0), 0),
+          fingerprints,
+          keepUntil: keepUntil.toISOString(),
+        }
+      },
+      { timeoutMs: COPY_TIMEOUT_MS, retries: 0, ...(signal === undefined ? {} : { signal }) },
+    )
+  } finally {
+    engine.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function parentOf({ schema, table }: { readonly schema: string; readonly table: string }): string {
+  return `${identifier(schema)}.${identifier(table)}`
+}
+
+/** The partition of the period, and a policy under which the owner sees what it writes, within this transaction. */
+async function prepare(session: Session, record: ExportRecord): Promise<void> {
+  await session.query('select lifecycle.create_partition($1::regclass, $2)', [parentOf(record), record.from])
+  await session.query(
+    `create policy akashi_restore on ${parentOf(record)} to akashi_owner using (true) with check (true)`,
+  )
+}
+
+interface Parts {
+  readonly store: ObjectStore
+  readonly engine: Engine
+  readonly folder: string
+  readonly signal?: AbortSignal
+}
+
+/** Text goes into a table of text, and from there each value becomes what it was. */
+async function fill(session: Session, parts: Parts, manifest: Manifest): Promise<void> {
+  const { store, engine, folder, signal } = parts
+  const parquet = join(folder, 'object.parquet')
+  const csv = join(folder, 'rows.csv')
+  const incoming = manifest.columns.map(({ name }) => `${identifier(name)} text`).join(', ')
+  const names = manifest.columns.map(({ name }) => identifier(name)).join(', ')
+  for (const part of manifest.parts) {
+    await fetchObject(store, part, parquet, signal)
+    await renderCsv(engine, manifest.columns, `read_parquet(${literal(parquet)})`, csv, signal)
+    await session.query('drop table if exists pg_temp.akashi_incoming')
+    await session.query(`create temporary table akashi_incoming (${incoming}) on commit drop`)
+    await pipeline(
+      createReadStream(csv),
+      session.copyFrom('copy pg_temp.akashi_incoming from stdin (format csv)'),
+    )
+    await session.query(
+      `insert into ${parentOf(manifest)} (${names})
+       select ${manifest.columns.map((column) => restoreExpression(column)).join(', ')} from pg_temp.akashi_incoming`,
+    )
+    await rm(csv, { force: true })
+    await rm(parquet, { force: true })
+  }
+}
+
+async function compare(session: Session, record: ExportRecord, manifest: Manifest): Promise<void> {
+  const source = await openSource(session, record, false)
+  const window = { after: manifest.after, upto: manifest.upto }
+  const rows = await countRows(session, source, window)
+  if (rows !== manifest.rows || (await fingerprintRows(session, source, window)) !== manifest.fingerprint) {
+    throw new AkashiError('integrity', `the rows of ${manifest.partition} are not those that were exported`, {
+      hint: 'nothing was restored; akashi archive verify says what the store holds',
+    })
+  }
+}

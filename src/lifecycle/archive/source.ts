@@ -1,0 +1,185 @@
+/** The PostgreSQL side of an archive: which rows, in which order, and their fingerprint. */
+import { createHash, type Hash } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import { type LogDefinition, logs, readHead } from '../../audit/index.ts'
+import { AkashiError } from '../../foundation/index.ts'
+import type { Session } from '../../postgres/index.ts'
+import { type ArchivedColumn, copyExpression, readColumns } from './columns.ts'
+import { identifier, literal } from './quote.ts'
+
+/** A partition, whether it is attached, or detached into schema archive. */
+export interface Target {
+  readonly schema: string
+  readonly table: string
+  readonly partition: string
+  /** Bounds in UTC as PostgreSQL's text in ISO 8601, the upper one exclusive. */
+  readonly from: string
+  readonly to: string
+}
+
+/** A range of rows in the order of the archive: behind `after`, up to and with `upto`. */
+export interface Window {
+  readonly after: readonly string[] | null
+  readonly upto: readonly string[] | null
+}
+
+export interface Source extends Target {
+  /** The relation that is read, quoted: the table itself, or the detached partition. */
+  readonly relation: string
+  readonly detached: boolean
+  readonly columns: readonly ArchivedColumn[]
+  readonly order: readonly string[]
+  readonly log: LogDefinition | null
+}
+
+/** The log that covers a table. */
+export function logOf(schema: string, table: string): LogDefinition | null {
+  return logs.find((log) => log.schema === schema && log.table === table) ?? null
+}
+
+/** Reads what there is to know of a partition; refuses when row security could hide rows from this login. */
+export async function openSource(session: Session, target: Target, detached: boolean): Promise<Source> {
+  const relation = detached
+    ? `archive.${identifier(target.partition)}`
+    : `${identifier(target.schema)}.${identifier(target.table)}`
+  await session.query(
+    "select audit.assert_unfiltered($1::regclass), set_config('extra_float_digits', '1', true)",
+    [relation],
+  )
+  const log = logOf(target.schema, target.table)
+  const order = log === null ? await keyColumns(session, relation) : ['xid', 'seq']
+  return { ...target, relation, detached, columns: await readColumns(session, relation), order, log }
+}
+
+async function keyColumns(session: Session, relation: string): Promise<string[]> {
+  const { rows } = await session.query<{ name: string }>(
+    `select a.attname as name
+     from pg_catalog.pg_index i
+     cross join lateral unnest(i.indkey::smallint[]) with ordinality as k (attnum, place)
+     join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+     where i.indrelid = $1::regclass and i.indisprimary and k.place <= i.indnkeyatts order by k.place`,
+    [relation],
+  )
+  if (rows.length === 0) {
+    throw new AkashiError('unsupported', `${relation} has no primary key`, {
+      hint: 'give it one: without it its rows have no order to compare them in',
+    })
+  }
+  return rows.map(({ name }) => name)
+}
+
+function row(keys: readonly string[]): string {
+  return `(${keys.join(', ')})`
+}
+
+/** The rows of a window, as the part of a statement behind SELECT … */
+export function fromSql(source: Source, window: Window): string {
+  const key = row(source.order.map((name) => `r.${identifier(name)}`))
+  const conditions = [
+    // The detached table holds nothing else, and must not hide what was put there since.
+    ...(source.detached
+      ? []
+      : [`r.created_at >= ${literal(source.from)}`, `r.created_at < ${literal(source.to)}`]),
+    ...(window.after === null ? [] : [`${key} > ${row(window.after.map(literal))}`]),
+    ...(window.upto === null ? [] : [`${key} <= ${row(window.upto.map(literal))}`]),
+  ]
+  return `from ${source.relation} r where ${conditions.length === 0 ? 'true' : conditions.join(' and ')}`
+}
+
+function orderSql(source: Source): string {
+  return `order by ${source.order.map((name) => `r.${identifier(name)}`).join(', ')}`
+}
+
+/** The rows of a window in order: the text whose SHA-256 is the fingerprint. */
+export function copySql(source: Source, window: Window): string {
+  const list = source.columns.map((column) => copyExpression(column)).join(', ')
+  return `copy (select ${list} ${fromSql(source, window)} ${orderSql(source)}) to stdout (format csv, force_quote *)`
+}
+
+export async function countRows(session: Session, source: Source, window: Window): Promise<number> {
+  const { rows } = await session.query<{ count: number }>(
+    `select count(*)::float8 as count ${fromSql(source, window)}`,
+  )
+  return rows[0]?.count ?? 0
+}
+
+/** Key of the row that is `place` rows behind the window's beginning, from 1; undefined when there are fewer. */
+export async function keyAt(
+  session: Session,
+  source: Source,
+  window: Window,
+  place: number,
+): Promise<string[] | undefined> {
+  const list = source.order.map((name) => `r.${identifier(name)}::text`).join(', ')
+  const { rows } = await session.query<{ key: string[] }>(
+    `select array[${list}] as key ${fromSql(source, window)} ${orderSql(source)} offset ${place - 1} limit 1`,
+  )
+  return rows[0]?.key
+}
+
+/** Hashes a stream to its end. */
+export async function hashStream(stream: Readable, hash: Hash): Promise<void> {
+  for await (const chunk of stream) hash.update(chunk as Uint8Array)
+}
+
+/** What the rows of a window hash to now. */
+export async function fingerprintRows(session: Session, source: Source, window: Window): Promise<string> {
+  const hash = createHash('sha256')
+  await hashStream(session.copyTo(copySql(source, window)), hash)
+  return hash.digest('hex')
+}
+
+export interface LedgerState {
+  readonly log: string
+  readonly size: bigint
+  /** (xid, seq) up to which every row is in the ledger. */
+  readonly frontier: readonly string[]
+  readonly checkpoint: string | null
+}
+
+/** How far the log of a table is sealed; null where it has none. */
+export async function readLedger(session: Session, log: LogDefinition | null): Promise<LedgerState | null> {
+  if (log === null) return null
+  const head = await readHead(session, log.log)
+  return {
+    log: log.log,
+    size: head?.size ?? 0n,
+    frontier: [head?.lastXid ?? '0', head?.lastSeq ?? '0'],
+    checkpoint: head?.note ?? null,
+  }
+}
+
+export interface LedgerRange {
+  readonly rows: number
+  readonly first: string | null
+  readonly last: string | null
+}
+
+/** What the ledger knows of a partition behind one position: how many rows there must be. */
+export async function ledgerRange(
+  session: Session,
+  target: Target,
+  ledger: LedgerState,
+  after: string | null,
+): Promise<LedgerRange> {
+  const { rows } = await session.query<LedgerRange>(
+    `select count(*)::float8 as rows, min(position)::text as first, max(position)::text as last
+     from audit.ledger_entries
+     where log = $1 and created_at >= $2 and created_at < $3 and position > $4::bigint and position < $5::bigint`,
+    [ledger.log, target.from, target.to, after ?? '-1', ledger.size.toString()],
+  )
+  return rows[0] ?? { rows: 0, first: null, last: null }
+}
+
+/** Positions and ids of the entries of a partition in ascending position, as COPY. */
+export function positionsSql(
+  target: Target,
+  log: string,
+  range: { first: string; last: string },
+  limit: number,
+): string {
+  return `copy (select position, row_id from audit.ledger_entries
+    where log = ${literal(log)} and position between ${range.first}::bigint and ${range.last}::bigint
+      and created_at >= ${literal(target.from)} and created_at < ${literal(target.to)}
+    order by position limit ${limit}) to stdout (format csv)`
+}

@@ -1,0 +1,26 @@
+import { type Actor, anonymous, type Database } from '../postgres/index.ts'
+
+export interface Hold {
+  readonly schema: string
+  readonly table: string
+  /** False ends the hold. */
+  readonly held: boolean
+  /** Kept in the trail. */
+  readonly reason?: string
+}
+
+/**
+ * Puts a table under legal hold or ends it: while it lasts nothing of the table is dropped, retired or deleted.
+ *
+ * @throws AkashiError not_found when the table has no policy
+ */
+export async function holdTable(database: Database, hold: Hold, actor: Actor = anonymous): Promise<void> {
+  await database.transaction(actor, (session) =>
+    session.query('select lifecycle.hold($1, $2, $3, $4)', [
+      hold.schema,
+      hold.table,
+      hold.held,
+      hold.reason ?? null,
+    ]),
+  )
+}

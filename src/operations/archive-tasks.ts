@@ -1,0 +1,37 @@
+import { AkashiError } from '../foundation/index.ts'
+import { type ArchiveOptions, type ArchiveRow, runArchive } from '../lifecycle/index.ts'
+import type { ObjectStore } from '../object-store/index.ts'
+import type { Task } from './schedule/index.ts'
+
+/**
+ * Milliseconds between the export of a partition and its leaving, so that whoever still loads old data into it
+ * is not cut off.
+ */
+const SETTLE_MS = 86_400_000
+
+/** The archive's jobs of the timetable. */
+export function archiveTasks(store: ObjectStore): Readonly<Record<string, Task>> {
+  const run =
+    (options: ArchiveOptions): Task =>
+    async ({ database, signal }) =>
+      summarize(await runArchive(database, store, { ...options, signal }))
+  return {
+    'archive.export': run({ only: 'export' }),
+    'archive.expire': run({ only: 'expire', settleMs: SETTLE_MS }),
+  }
+}
+
+/** The partitions that worked are done whatever became of the others; the run fails so that somebody looks. */
+function summarize(rows: readonly ArchiveRow[]): Readonly<Record<string, unknown>> {
+  const failed = rows.filter(({ action }) => action === 'failed')
+  if (failed.length > 0) {
+    const reasons = failed.map(({ partition, message }) => `${partition}: ${message}`)
+    throw new AkashiError('conflict', `partitions could not be archived: ${reasons.join('; ')}`, {
+      hint: 'see akashi archive status; their tables are kept',
+    })
+  }
+  return {
+    exported: rows.filter(({ exported }) => exported).length,
+    dropped: rows.filter(({ dropped }) => dropped).length,
+  }
+}
