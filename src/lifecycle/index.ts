@@ -3,6 +3,19 @@ export type { ExportRecord } from './archive/records.ts'
 export { type Restored, type RestoreOptions, restorePartition } from './archive/restore.ts'
 export { type ArchiveOptions, type ArchiveRow, planArchive, runArchive } from './archive/run.ts'
 export { type ArchiveCheck, type ArchiveFilter, archiveStatus, verifyArchive } from './archive/status.ts'
+export {
+  type Assumptions,
+  assumptionsSchema,
+  chartSvg,
+  dollars,
+  type Forecast,
+  forecast,
+  type Prices,
+  parseTiers,
+  presets as costPresets,
+  pricesSchema,
+  tokyo,
+} from './cost/index.ts'
 export { type Hold, holdTable } from './hold.ts'
 export {
   applyPartitions,

@@ -3,6 +3,7 @@ import type { Register } from '../invocation.ts'
 import { apikeys } from './apikeys.ts'
 import { archive } from './archive.ts'
 import { audit } from './audit.ts'
+import { cost } from './cost.ts'
 import { doctor } from './doctor.ts'
 import { events } from './events.ts'
 import { ingest } from './ingest.ts'
@@ -38,6 +39,7 @@ export const commands: readonly Register[] = [
   keys,
   partitions,
   archive,
+  cost,
   jobs,
   users,
   roles,
