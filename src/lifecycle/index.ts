@@ -26,3 +26,4 @@ export {
   partitionStatus,
   planPartitions,
 } from './partitions.ts'
+export * from './query/index.ts'

@@ -1,0 +1,9 @@
+export { MAX_AT_ONCE, MAX_ROWS, MAX_SQL_CHARACTERS, MAX_TIMEOUT_MS } from './limits.ts'
+export {
+  openQueries,
+  type Queries,
+  type QueriesOptions,
+  type QueryAnswer,
+  type QueryProgress,
+  type QueryRequest,
+} from './run.ts'
