@@ -12,6 +12,7 @@ import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
 import { partitions } from './partitions.ts'
 import { protect, unprotect } from './protect.ts'
+import { query } from './query.ts'
 import { roles } from './roles.ts'
 import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
@@ -39,6 +40,7 @@ export const commands: readonly Register[] = [
   keys,
   partitions,
   archive,
+  query,
   cost,
   jobs,
   users,

@@ -62,9 +62,17 @@ export async function spansOf(
 
 function cover(a: Span, b: Span): Span {
   return {
-    from: a.from === undefined || b.from === undefined ? undefined : a.from < b.from ? a.from : b.from,
-    to: a.to === undefined || b.to === undefined ? undefined : a.to > b.to ? a.to : b.to,
+    from: a.from === undefined || b.from === undefined ? undefined : least(a.from, b.from),
+    to: a.to === undefined || b.to === undefined ? undefined : greatest(a.to, b.to),
   }
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}
+
+function greatest(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
 }
 
 function meet(a: Span, b: Span): Span {

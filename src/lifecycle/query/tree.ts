@@ -88,45 +88,58 @@ class Walk {
   }
 
   #note(node: Node): void {
-    const type = textOf(node, 'type')
-    if (type === 'BASE_TABLE') {
-      const [schema, name, alias] = ['schema_name', 'table_name', 'alias'].map((key) =>
-        textOf(node, key).toLowerCase(),
-      )
-      this.#tables.push({
-        schema: schema ?? '',
-        name: name ?? '',
-        alias: alias === undefined || alias === '' ? (name ?? '') : alias,
-      })
-      if (textOf(node, 'catalog_name') !== '') {
-        throw new AkashiError('invalid_input', 'a table is named with its schema at most')
+    switch (textOf(node, 'type')) {
+      case 'BASE_TABLE':
+        this.#noteTable(node)
+        break
+      case 'SELECT_NODE': {
+        const { from_table: from, where_clause: where } = node
+        if (!isNode(from)) break
+        this.#blocks.push({ from, where: isNode(where) ? where : undefined, sampled: isNode(node['sample']) })
+        break
       }
-      if (Array.isArray(node['column_name_alias']) && node['column_name_alias'].length > 0)
+      case 'JOIN':
+        if (textOf(node, 'ref_type') === 'NATURAL') this.#anyColumn = true
+        for (const name of namesIn(node['using_columns'])) this.#columns.add(name)
+        break
+      case 'RECURSIVE_CTE_NODE':
+      case 'CTE_NODE':
+        this.#local.add(textOf(node, 'cte_name').toLowerCase())
+        break
+      case 'SHOW_REF':
+      case 'PIVOT':
         this.#anyColumn = true
-    } else if (type === 'SELECT_NODE' && isNode(node['from_table'])) {
-      const { from_table: from, where_clause: where } = node
-      this.#blocks.push({ from, where: isNode(where) ? where : undefined, sampled: isNode(node['sample']) })
-    } else if (type === 'JOIN') {
-      if (textOf(node, 'ref_type') === 'NATURAL') this.#anyColumn = true
-      for (const name of Array.isArray(node['using_columns']) ? node['using_columns'] : [])
-        this.#columns.add(String(name).toLowerCase())
-    } else if (type === 'RECURSIVE_CTE_NODE' || type === 'CTE_NODE') {
-      this.#local.add(textOf(node, 'cte_name').toLowerCase())
-    } else if (type === 'SHOW_REF' || type === 'PIVOT') {
-      this.#anyColumn = true
+        break
+      default:
+        this.#noteColumns(node)
     }
     const { cte_map: map } = node
-    if (isNode(map) && Array.isArray(map['map'])) {
-      for (const entry of map['map']) if (isNode(entry)) this.#local.add(textOf(entry, 'key').toLowerCase())
+    if (!isNode(map) || !Array.isArray(map['map'])) return
+    for (const entry of map['map']) if (isNode(entry)) this.#local.add(textOf(entry, 'key').toLowerCase())
+  }
+
+  #noteTable(node: Node): void {
+    if (textOf(node, 'catalog_name') !== '') {
+      throw new AkashiError('invalid_input', 'a table is named with its schema at most')
     }
+    const name = textOf(node, 'table_name').toLowerCase()
+    const alias = textOf(node, 'alias').toLowerCase()
+    this.#tables.push({
+      schema: textOf(node, 'schema_name').toLowerCase(),
+      name,
+      alias: alias === '' ? name : alias,
+    })
+    if (namesIn(node['column_name_alias']).length > 0) this.#anyColumn = true
+  }
+
+  #noteColumns(node: Node): void {
     const kind = textOf(node, 'class')
     if (kind === 'STAR' || kind === 'POSITIONAL_REFERENCE') this.#anyColumn = true
-    if (kind === 'COLUMN_REF' && Array.isArray(node['column_names'])) {
-      // A field of a column that holds a struct looks like a column of a table.
-      const names = node['column_names'].map((name) => String(name).toLowerCase())
-      for (const name of names) this.#columns.add(name)
-      this.#values.add(names.at(-1) ?? '')
-    }
+    if (kind !== 'COLUMN_REF') return
+    // A field of a column that holds a struct looks like a column of a table.
+    const names = namesIn(node['column_names'])
+    for (const name of names) this.#columns.add(name)
+    this.#values.add(names.at(-1) ?? '')
   }
 
   result(): Statement {
@@ -139,4 +152,8 @@ class Walk {
       columns: this.#anyColumn || whole ? undefined : this.#columns,
     }
   }
+}
+
+function namesIn(value: unknown): string[] {
+  return Array.isArray(value) ? value.map((name) => String(name).toLowerCase()) : []
 }
