@@ -61,7 +61,7 @@ export function queryRoutes(app: App, { trail, store }: Services): void {
         tags: ['query'],
         body,
         response: {
-          200: answer,
+          200: answer.or(z.unknown().describe('CSV or Parquet')),
           400: problemResponse,
           401: problemResponse,
           403: problemResponse,
