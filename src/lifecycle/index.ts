@@ -16,7 +16,9 @@ export {
   pricesSchema,
   tokyo,
 } from './cost/index.ts'
+export { athenaDdl, glueTable, type OuterTable, type OuterTableOptions, outerTable } from './ddl/index.ts'
 export { type Hold, holdTable } from './hold.ts'
+export { type Lineage, lineageOf } from './lineage/index.ts'
 export {
   applyPartitions,
   DAILY_HEADROOM_DAYS,

@@ -63,7 +63,7 @@ const condition = fc.oneof(
     "user_name in ('user1', 'user2')",
     'description is null',
     "description = ''",
-    "event_details ->> 'i' = '7'",
+    "(event_details ->> 'i') = '7'",
     "description like '%行%'",
   ),
 )

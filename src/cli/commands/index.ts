@@ -4,6 +4,7 @@ import { apikeys } from './apikeys.ts'
 import { archive } from './archive.ts'
 import { audit } from './audit.ts'
 import { cost } from './cost.ts'
+import { ddl } from './ddl.ts'
 import { doctor } from './doctor.ts'
 import { events } from './events.ts'
 import { ingest } from './ingest.ts'
@@ -41,6 +42,7 @@ export const commands: readonly Register[] = [
   partitions,
   archive,
   query,
+  ddl,
   cost,
   jobs,
   users,
