@@ -21,8 +21,8 @@ const questions = {
   'one-day aggregate': `select event_type, severity, count(*) as n from security_events
     where created_at >= timestamptz '2016-01-05' and created_at < timestamptz '2016-01-06' group by all order by all`,
   'actor lookup': `select id, created_at, event_type, result from security_events
-    where user_name = 'user777' order by created_at desc limit 100`,
-  'text match': `select count(*) as n, min(created_at) as first from security_events where description like '%user 777 %'`,
+    where user_name = 'user7919' order by created_at desc limit 100`,
+  'text match': `select count(*) as n, min(created_at) as first from security_events where description like '%user 7919 %'`,
 } as const
 
 export const query: Benchmark = {

@@ -1,6 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { readdir, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AkashiError } from '../../src/foundation/index.ts'
 import {
   openQueries,
   type Queries,
@@ -8,6 +12,7 @@ import {
   type QueryRequest,
   runArchive,
 } from '../../src/lifecycle/index.ts'
+import type { ObjectStore } from '../../src/object-store/index.ts'
 import { testDatabase } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { insertEvents, testStore } from './support/archive.ts'
@@ -253,28 +258,94 @@ test('a read is recorded, with the statement and the reason, before it is done',
   ])
 })
 
-test('objects are kept between queries, and one that was damaged on the way is refused', async () => {
-  expect((await readdir(`${cold.folder}-cache`)).filter((name) => name.endsWith('.parquet'))).toHaveLength(3)
-  const { get } = cold.store
-  const other = openQueries({
-    database: database.open('security_admin'),
-    store: {
-      ...cold.store,
-      location: cold.store.location,
-      head: (key) => cold.store.head(key),
-      list: (prefix, options) => cold.store.list(prefix, options),
-      put: (key, body, options) => cold.store.put(key, body, options),
-      delete: (key) => cold.store.delete(key),
-      get: (key, options) =>
-        key.endsWith('.parquet')
-          ? get.call(cold.store, key.replace(/(day=\d\d).*/, '$1/nothing'), options)
-          : cold.store.get(key, options),
+/** The store, but for how it gives objects back. */
+function storeWith(
+  get: ObjectStore['get'],
+  thaw?: (key: string) => Promise<'readable' | 'thawing'>,
+): ObjectStore {
+  const { store } = cold
+  return {
+    location: store.location,
+    head: (key) => store.head(key),
+    list: (prefix, options) => store.list(prefix, options),
+    put: (key, body, options) => store.put(key, body, options),
+    delete: (key) => store.delete(key),
+    get,
+    ...(thaw === undefined ? {} : { thaw }),
+  }
+}
+
+async function withQueries<T>(store: ObjectStore, work: (other: Queries) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'akashi-query-test-'))
+  const other = openQueries({ database: database.open('security_admin'), store, folder })
+  try {
+    return await work(other)
+  } finally {
+    other.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const count = { sql: 'select count(*) from security_events' }
+
+test('objects are fetched once', async () => {
+  let fetched = 0
+  const store = storeWith((key, options) => {
+    if (key.endsWith('.parquet')) fetched += 1
+    return cold.store.get(key, options)
+  })
+  await withQueries(store, async (other) => {
+    await Promise.all([other.run({}, count), other.run({}, count)])
+    await other.run({}, { sql: "select count(*) from security_events where year = '2025'" })
+  })
+  expect(fetched).toBe(FILES.length)
+})
+
+test('an object that is not what was put is refused', async () => {
+  const store = storeWith(async (key, options) =>
+    key.endsWith('.parquet')
+      ? Readable.from([Buffer.from('PAR1 something else PAR1')])
+      : cold.store.get(key, options),
+  )
+  await withQueries(store, (other) =>
+    expect(other.run({}, count)).rejects.toMatchObject({ code: 'integrity' }),
+  )
+})
+
+test('frozen objects are named; once they are thawed the query goes on', async () => {
+  const frozen = new Set<string>()
+  let fetched = 0
+  const store = storeWith(
+    async (key, options) => {
+      if (frozen.has(key) || (key.includes('year=2024') && key.endsWith('.parquet') && frozen.size === 0)) {
+        frozen.add(key)
+        throw new AkashiError('unavailable', `${key} is frozen`, { detail: { frozen: true } })
+      }
+      if (key.endsWith('.parquet')) fetched += 1
+      return await cold.store.get(key, options)
     },
-    folder: `${cold.folder}-cache-2`,
+    async (key) => {
+      frozen.delete(key)
+      return 'thawing'
+    },
+  )
+  await withQueries(store, async (other) => {
+    const error = await other.run({}, count).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'conflict', detail: { frozen: [...frozen] } })
+    expect(fetched).toBe(FILES.length - 1)
+    const [key = ''] = frozen
+    frozen.add('kept frozen')
+    expect(await other.thaw([key])).toEqual([key])
+    expect((await other.run({}, count)).rows).toEqual([[1_565]])
+    expect(fetched).toBe(FILES.length)
   })
-  await expect(other.run({}, { sql: 'select count(*) from security_events' })).rejects.toMatchObject({
-    code: 'not_found',
-  })
-  other.close()
-  await rm(`${cold.folder}-cache-2`, { recursive: true, force: true })
+})
+
+test('files from before a column was added have NULL in it', async () => {
+  await database.asSuperuser((session) =>
+    session.query('alter table security.security_events add column region text'),
+  )
+  expect((await query('select count(*), count(region) from security_events')).rows).toEqual([[1_565, 0]])
+  const found = await query("select region, day from security_events where year = '2025' limit 1")
+  expect(found.rows).toEqual([[null, '02']])
 })

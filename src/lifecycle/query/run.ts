@@ -149,10 +149,9 @@ export function openQueries({ database, store, folder }: QueriesOptions): Querie
       }
     },
     thaw: async (objects) => {
-      const { thaw } = store as ObjectStore & Thawing
-      if (thaw === undefined) return []
+      if (!canThaw(store)) return []
       const waiting: string[] = []
-      for (const key of objects) if ((await thaw.call(store, key)) === 'thawing') waiting.push(key)
+      for (const key of objects) if ((await store.thaw(key)) === 'thawing') waiting.push(key)
       return waiting
     },
     close: () => engines.close(),
@@ -161,7 +160,11 @@ export function openQueries({ database, store, folder }: QueriesOptions): Querie
 
 /** What a store has whose objects freeze. */
 interface Thawing {
-  thaw?(key: string): Promise<'readable' | 'thawing'>
+  thaw(key: string): Promise<'readable' | 'thawing'>
+}
+
+function canThaw(store: ObjectStore): store is ObjectStore & Thawing {
+  return 'thaw' in store && typeof store.thaw === 'function'
 }
 
 function checkRequest({ sql, rows, timeoutMs, memory }: QueryRequest): void {
