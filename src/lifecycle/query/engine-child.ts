@@ -15,7 +15,8 @@ interface Opened {
   readonly connection: DuckDBConnection
 }
 
-let current: Opened | undefined
+/** One for the syntax of statements, with no tables, and one for the last dataset. */
+const opened: { syntax?: Opened | undefined; data?: Opened | undefined } = {}
 
 const empty: Dataset = { key: '', files: [], views: [] }
 
@@ -28,10 +29,10 @@ function identifier(name: string): string {
 }
 
 /** The same dataset again keeps the files' footers that were read; nothing that ran on it could change it. */
-async function open(dataset: Dataset, limits: Limits): Promise<DuckDBConnection> {
+async function open(place: keyof typeof opened, dataset: Dataset, limits: Limits): Promise<DuckDBConnection> {
   const key = JSON.stringify([dataset.key, limits.memory, limits.threads])
-  if (current?.key === key) return current.connection
-  close()
+  if (opened[place]?.key === key) return opened[place].connection
+  close(place)
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(limits.threads),
     memory_limit: limits.memory,
@@ -42,7 +43,7 @@ async function open(dataset: Dataset, limits: Limits): Promise<DuckDBConnection>
     allow_unsigned_extensions: 'false',
   })
   const connection = await instance.connect()
-  current = { key, instance, connection }
+  opened[place] = { key, instance, connection }
   await connection.run(
     "set timezone = 'UTC'; set enable_progress_bar = true; set enable_progress_bar_print = false",
   )
@@ -58,20 +59,20 @@ async function open(dataset: Dataset, limits: Limits): Promise<DuckDBConnection>
   return connection
 }
 
-function close(): void {
-  current?.connection.closeSync()
-  current?.instance.closeSync()
-  current = undefined
+function close(place: keyof typeof opened): void {
+  opened[place]?.connection.closeSync()
+  opened[place]?.instance.closeSync()
+  opened[place] = undefined
 }
 
 async function parse(sql: string, limits: Limits): Promise<void> {
-  const connection = await open(empty, limits)
+  const connection = await open('syntax', empty, limits)
   const reader = await connection.runAndReadAll(`select json_serialize_sql(${quote(sql)})::varchar`)
   await send({ kind: 'tree', tree: String(reader.getRowsJson()[0]?.[0]) })
 }
 
 async function times(expressions: readonly unknown[], limits: Limits): Promise<void> {
-  const connection = await open(empty, limits)
+  const connection = await open('syntax', empty, limits)
   const micros: (string | null)[] = []
   for (const expression of expressions) micros.push(await timeOf(connection, expression))
   await send({ kind: 'times', micros })
@@ -109,7 +110,7 @@ function placeless(key: string, value: unknown): unknown {
 async function run(sql: string, dataset: Dataset, limits: Limits): Promise<void> {
   let connection: DuckDBConnection
   try {
-    connection = await open(dataset, limits)
+    connection = await open('data', dataset, limits)
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
     throw /maximum line size/i.test(text) ? new Refusal('line', text) : new Refusal('internal', text)
@@ -184,7 +185,7 @@ async function answer(request: Request): Promise<void> {
     else if (request.kind === 'times') await times(request.expressions, request.limits)
     else await run(request.sql, request.dataset, request.limits)
   } catch (error) {
-    if (request.kind === 'run' && !(error instanceof Refusal)) close()
+    if (request.kind === 'run' && !(error instanceof Refusal)) close('data')
     const message = error instanceof Error ? error.message : String(error)
     await send({ kind: 'error', error: kindOf(error), message })
   }
