@@ -7,6 +7,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'audit-bulk': async () => (await import('./audit-bulk.ts')).auditBulk,
   seal: async () => (await import('./seal.ts')).seal,
   verify: async () => (await import('./verify.ts')).verify,
+  chat: async () => (await import('./chat.ts')).chat,
+  rls: async () => (await import('./rls.ts')).rls,
   search: async () => (await import('./search.ts')).search,
   ingest: async () => (await import('./ingest.ts')).ingest,
   login: async () => (await import('./login.ts')).login,
@@ -14,6 +16,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   archive: async () => (await import('./archive.ts')).archive,
   query: async () => (await import('./query.ts')).query,
   start: async () => (await import('./start.ts')).start,
+  backup: async () => (await import('./backup.ts')).backup,
+  restore: async () => (await import('./restore.ts')).restore,
 }
 
 const { values, positionals } = parseArgs({

@@ -4,7 +4,7 @@
 
 create role akashi_app login;
 
-create role akashi_backup login;
+create role akashi_backup login replication;
 
 create role akashi_owner nologin;
 
@@ -13,9 +13,11 @@ create role akashi_policy nologin;
 create role akashi_reader login;
 
 create role akashi_security_admin login;
+grant pg_read_all_stats to akashi_security_admin;
 
 create role akashi_worker login;
 grant akashi_app to akashi_worker;
+grant pg_read_all_stats to akashi_worker;
 
 -- Schemas
 
@@ -77,6 +79,9 @@ alter default privileges for role akashi_policy grant execute on functions to ak
 
 -- Types
 
+create type audit.bulk_batch as (skip integer, id_prefix bytea, first_seqs bigint[], salts bytea, db_user text, db_address inet, application text);
+alter type audit.bulk_batch owner to akashi_owner;
+
 create type audit.request_context as (verified boolean, user_id uuid, session_id uuid, subject text, ip_address inet, user_agent text, api_endpoint text, request_id text, trace_id text, correlation_id text, application_version text, tenant_id text);
 alter type audit.request_context owner to akashi_owner;
 
@@ -85,7 +90,7 @@ alter type lifecycle.partition_action owner to akashi_owner;
 
 -- Sequences
 
-create sequence audit.audit_logs_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
+create sequence audit.audit_logs_seq as bigint increment 65536 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 alter sequence audit.audit_logs_seq owner to akashi_owner;
 
 create sequence auth.login_attempts_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
@@ -208,6 +213,30 @@ grant select on audit.ledger_checkpoints to akashi_reader;
 grant select on audit.ledger_checkpoints to akashi_security_admin;
 grant insert, select on audit.ledger_checkpoints to akashi_worker;
 
+create table audit.ledger_cosignatures (
+  log text not null,
+  epoch integer not null,
+  size bigint not null,
+  witness text not null,
+  note text not null,
+  cosigned_at timestamp with time zone not null,
+  constraint ledger_cosignatures_pkey PRIMARY KEY (log, epoch, size, witness),
+  constraint ledger_cosignatures_size_check CHECK ((size >= 0))
+);
+alter table audit.ledger_cosignatures owner to akashi_owner;
+comment on column audit.ledger_cosignatures.note is 'The checkpoint with the signature lines of the log and of this witness.';
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.ledger_cosignatures FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.ledger_cosignatures enable always trigger refuse_change;
+alter table audit.ledger_cosignatures enable row level security;
+alter table audit.ledger_cosignatures force row level security;
+create policy ledger_cosignatures_owner on audit.ledger_cosignatures for all to akashi_owner using (true) with check (true);
+create policy ledger_cosignatures_read on audit.ledger_cosignatures for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_cosignatures_worker on audit.ledger_cosignatures for all to akashi_worker using (true) with check (true);
+grant select on audit.ledger_cosignatures to akashi_app;
+grant select on audit.ledger_cosignatures to akashi_reader;
+grant select on audit.ledger_cosignatures to akashi_security_admin;
+grant insert, select on audit.ledger_cosignatures to akashi_worker;
+
 create table audit.ledger_entries (
   log text not null,
   "position" bigint not null,
@@ -233,6 +262,47 @@ grant select on audit.ledger_entries to akashi_reader;
 grant select on audit.ledger_entries to akashi_security_admin;
 grant insert, select on audit.ledger_entries to akashi_worker;
 
+create table audit.ledger_epochs (
+  log text not null,
+  epoch integer not null,
+  origin text not null,
+  cause text not null,
+  reason text not null,
+  previous_origin text not null,
+  previous_size bigint not null,
+  previous_root bytea not null,
+  common_size bigint not null,
+  given_up text[] not null,
+  size bigint not null,
+  root bytea not null,
+  note text not null,
+  opened_at timestamp with time zone default now() not null,
+  constraint ledger_epochs_cause_check CHECK ((cause = ANY (ARRAY['ordered'::text, 'conflict'::text, 'older'::text, 'moved'::text]))),
+  constraint ledger_epochs_check CHECK ((size >= common_size)),
+  constraint ledger_epochs_common_size_check CHECK ((common_size >= 0)),
+  constraint ledger_epochs_epoch_check CHECK ((epoch > 1)),
+  constraint ledger_epochs_origin_key UNIQUE (origin),
+  constraint ledger_epochs_pkey PRIMARY KEY (log, epoch),
+  constraint ledger_epochs_previous_root_check CHECK ((octet_length(previous_root) = 32)),
+  constraint ledger_epochs_previous_size_check CHECK ((previous_size >= 0)),
+  constraint ledger_epochs_root_check CHECK ((octet_length(root) = 32))
+);
+alter table audit.ledger_epochs owner to akashi_owner;
+comment on column audit.ledger_epochs.cause is 'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline.';
+comment on column audit.ledger_epochs.common_size is 'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
+comment on column audit.ledger_epochs.given_up is 'Origins of epochs that were published by a database that is no longer: this one was copied before them.';
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.ledger_epochs FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.ledger_epochs enable always trigger refuse_change;
+alter table audit.ledger_epochs enable row level security;
+alter table audit.ledger_epochs force row level security;
+create policy ledger_epochs_owner on audit.ledger_epochs for all to akashi_owner using (true) with check (true);
+create policy ledger_epochs_read on audit.ledger_epochs for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_epochs_worker on audit.ledger_epochs for all to akashi_worker using (true) with check (true);
+grant select on audit.ledger_epochs to akashi_app;
+grant select on audit.ledger_epochs to akashi_reader;
+grant select on audit.ledger_epochs to akashi_security_admin;
+grant insert, select on audit.ledger_epochs to akashi_worker;
+
 create table audit.ledger_heads (
   log text not null,
   epoch integer default 1 not null,
@@ -243,6 +313,9 @@ create table audit.ledger_heads (
   last_xid xid8 default '0'::xid8 not null,
   last_seq bigint default 0 not null,
   sealed_at timestamp with time zone,
+  seq_floor bigint default 0 not null,
+  system_identifier bigint,
+  timeline integer,
   constraint ledger_heads_epoch_check CHECK ((epoch > 0)),
   constraint ledger_heads_log_check CHECK ((log ~ '^[a-z_]+$'::text)),
   constraint ledger_heads_pkey PRIMARY KEY (log),
@@ -251,6 +324,8 @@ create table audit.ledger_heads (
 );
 alter table audit.ledger_heads owner to akashi_owner;
 comment on column audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
+comment on column audit.ledger_heads.seq_floor is 'Rows up to this seq were written before the epoch: all that had to be are in the tree, whatever their xid says here.';
+comment on column audit.ledger_heads.system_identifier is 'The cluster that the epoch was opened in; in another one its xids mean nothing.';
 CREATE TRIGGER keep_head BEFORE UPDATE ON audit.ledger_heads FOR EACH ROW EXECUTE FUNCTION audit.keep_head();
 alter table audit.ledger_heads enable always trigger keep_head;
 alter table audit.ledger_heads enable row level security;
@@ -262,6 +337,25 @@ grant select on audit.ledger_heads to akashi_app;
 grant select on audit.ledger_heads to akashi_reader;
 grant select on audit.ledger_heads to akashi_security_admin;
 grant insert, select, update on audit.ledger_heads to akashi_worker;
+
+create table audit.ledger_scrubs (
+  log text not null,
+  unit text not null,
+  checked_at timestamp with time zone not null,
+  constraint ledger_scrubs_pkey PRIMARY KEY (log, unit),
+  constraint ledger_scrubs_unit_check CHECK ((unit ~ '^(slice|object)/'::text))
+);
+alter table audit.ledger_scrubs owner to akashi_owner;
+comment on column audit.ledger_scrubs.unit is 'slice/<n, twelve digits>: positions n·65536 to n·65536 + 65535; object/<name>: an archived object.';
+alter table audit.ledger_scrubs enable row level security;
+alter table audit.ledger_scrubs force row level security;
+create policy ledger_scrubs_owner on audit.ledger_scrubs for all to akashi_owner using (true) with check (true);
+create policy ledger_scrubs_read on audit.ledger_scrubs for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_scrubs_worker on audit.ledger_scrubs for all to akashi_worker using (true) with check (true);
+grant select on audit.ledger_scrubs to akashi_app;
+grant select on audit.ledger_scrubs to akashi_reader;
+grant select on audit.ledger_scrubs to akashi_security_admin;
+grant delete, insert, select, update on audit.ledger_scrubs to akashi_worker;
 
 create table audit.ledger_tiles (
   log text not null,
@@ -286,6 +380,45 @@ grant select on audit.ledger_tiles to akashi_reader;
 grant select on audit.ledger_tiles to akashi_security_admin;
 grant insert, select, update on audit.ledger_tiles to akashi_worker;
 
+create table audit.losses (
+  id uuid default audit.uuid_v7() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  schema_name text not null,
+  table_name text not null,
+  operation text not null,
+  row_count bigint,
+  sqlstate text not null,
+  message text not null,
+  xid xid8 default pg_current_xact_id() not null,
+  claimed_user_id text default NULLIF(current_setting('app.current_user_id'::text, true), ''::text),
+  request_id text default NULLIF(current_setting('app.request_id'::text, true), ''::text),
+  db_user text default SESSION_USER not null,
+  db_address inet default inet_client_addr(),
+  application_name text default NULLIF(current_setting('application_name'::text), ''::text),
+  reported_at timestamp with time zone,
+  settled_at timestamp with time zone,
+  settled_by text,
+  explanation text,
+  constraint losses_check CHECK ((((settled_at IS NULL) = (explanation IS NULL)) AND ((settled_at IS NULL) = (settled_by IS NULL)))),
+  constraint losses_pkey PRIMARY KEY (id)
+);
+alter table audit.losses owner to akashi_owner;
+comment on table audit.losses is 'Statements on tables protected with on_failure => record_loss whose changes could not be recorded.';
+comment on column audit.losses.row_count is 'Rows that the statement changed; null for TRUNCATE.';
+comment on column audit.losses.claimed_user_id is 'What the connection said, unchecked.';
+comment on column audit.losses.reported_at is 'When the loss itself was put into the trail and raised as an event.';
+comment on column audit.losses.settled_at is 'When somebody explained it; until then verify, doctor and the metrics name it.';
+CREATE TRIGGER keep_loss BEFORE UPDATE ON audit.losses FOR EACH ROW EXECUTE FUNCTION audit.keep_loss();
+alter table audit.losses enable always trigger keep_loss;
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON audit.losses FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.losses enable always trigger refuse_change;
+alter table audit.losses enable row level security;
+alter table audit.losses force row level security;
+create policy losses_owner on audit.losses for all to akashi_owner using (true) with check (true);
+create policy losses_read on audit.losses for select to akashi_security_admin, akashi_worker using (true);
+grant select on audit.losses to akashi_security_admin;
+grant select on audit.losses to akashi_worker;
+
 create table audit.protected_tables (
   schema_name text not null,
   table_name text not null,
@@ -299,11 +432,14 @@ create table audit.protected_tables (
   updated_at timestamp with time zone default now() not null,
   created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
+  on_failure text default 'fail'::text not null,
   constraint protected_tables_classification_check CHECK ((classification = ANY (ARRAY['public'::text, 'internal'::text, 'confidential'::text, 'restricted'::text]))),
   constraint protected_tables_key_columns_check CHECK ((cardinality(key_columns) > 0)),
+  constraint protected_tables_on_failure_check CHECK ((on_failure = ANY (ARRAY['fail'::text, 'record_loss'::text]))),
   constraint protected_tables_pkey PRIMARY KEY (schema_name, table_name)
 );
 alter table audit.protected_tables owner to akashi_owner;
+comment on column audit.protected_tables.on_failure is 'When a change cannot be recorded: fail, and it is not made; record_loss, and it is made and counted in audit.losses.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON audit.protected_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
 alter table audit.protected_tables enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON audit.protected_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
@@ -321,12 +457,64 @@ grant select on audit.protected_tables to akashi_app;
 grant select on audit.protected_tables to akashi_security_admin;
 grant select on audit.protected_tables to akashi_worker;
 
+create table audit.retention_records (
+  id uuid default audit.uuid_v7() not null,
+  log text not null,
+  partition_name text not null,
+  lower_bound timestamp with time zone not null,
+  upper_bound timestamp with time zone not null,
+  first_position bigint not null,
+  last_position bigint not null,
+  row_count bigint not null,
+  digest bytea not null,
+  policy text not null,
+  note text not null,
+  retired_at timestamp with time zone default now() not null,
+  constraint retention_records_check CHECK ((lower_bound < upper_bound)),
+  constraint retention_records_check1 CHECK (((first_position >= 0) AND (first_position <= last_position))),
+  constraint retention_records_digest_check CHECK ((octet_length(digest) = 32)),
+  constraint retention_records_pkey PRIMARY KEY (id),
+  constraint retention_records_row_count_check CHECK ((row_count > 0))
+);
+alter table audit.retention_records owner to akashi_owner;
+comment on column audit.retention_records.digest is 'SHA-256 over position (8 bytes, most significant first) and entry hash of each retired entry, in ascending position.';
+CREATE UNIQUE INDEX retention_records_first_idx ON audit.retention_records USING btree (log, partition_name, first_position);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.retention_records FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.retention_records enable always trigger refuse_change;
+alter table audit.retention_records enable row level security;
+alter table audit.retention_records force row level security;
+create policy retention_records_owner on audit.retention_records for all to akashi_owner using (true) with check (true);
+create policy retention_records_read on audit.retention_records for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy retention_records_worker on audit.retention_records for all to akashi_worker using (true) with check (true);
+grant select on audit.retention_records to akashi_app;
+grant select on audit.retention_records to akashi_reader;
+grant select on audit.retention_records to akashi_security_admin;
+grant select on audit.retention_records to akashi_worker;
+
+create table audit.standing_alarms (
+  kind text not null,
+  subject text not null,
+  detail text not null,
+  raised_at timestamp with time zone default now() not null,
+  constraint standing_alarms_pkey PRIMARY KEY (kind, subject, detail)
+);
+alter table audit.standing_alarms owner to akashi_owner;
+alter table audit.standing_alarms enable row level security;
+alter table audit.standing_alarms force row level security;
+create policy standing_alarms_owner on audit.standing_alarms for all to akashi_owner using (true) with check (true);
+create policy standing_alarms_read on audit.standing_alarms for select to akashi_app, akashi_security_admin, akashi_worker using (true);
+grant select on audit.standing_alarms to akashi_app;
+grant select on audit.standing_alarms to akashi_security_admin;
+grant select on audit.standing_alarms to akashi_worker;
+
 create table audit.verifications (
   id uuid default audit.uuid_v7() not null,
   started_at timestamp with time zone not null,
   finished_at timestamp with time zone default clock_timestamp() not null,
   ok boolean not null,
   report jsonb not null,
+  mode text default 'full'::text not null,
+  constraint verifications_mode_check CHECK ((mode = ANY (ARRAY['full'::text, 'incremental'::text, 'scrub'::text]))),
   constraint verifications_pkey PRIMARY KEY (id)
 );
 alter table audit.verifications owner to akashi_owner;
@@ -340,6 +528,30 @@ create policy verifications_worker on audit.verifications for insert to akashi_w
 grant select on audit.verifications to akashi_app;
 grant select on audit.verifications to akashi_security_admin;
 grant insert, select on audit.verifications to akashi_worker;
+
+create table audit.verified_heads (
+  log text not null,
+  epoch integer not null,
+  size bigint not null,
+  note text not null,
+  last_xid xid8 not null,
+  last_seq bigint not null,
+  verified_at timestamp with time zone not null,
+  scrub_xid xid8 default '0'::xid8 not null,
+  scrub_seq bigint default 0 not null,
+  constraint verified_heads_pkey PRIMARY KEY (log),
+  constraint verified_heads_size_check CHECK ((size >= 0))
+);
+alter table audit.verified_heads owner to akashi_owner;
+alter table audit.verified_heads enable row level security;
+alter table audit.verified_heads force row level security;
+create policy verified_heads_owner on audit.verified_heads for all to akashi_owner using (true) with check (true);
+create policy verified_heads_read on audit.verified_heads for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy verified_heads_worker on audit.verified_heads for all to akashi_worker using (true) with check (true);
+grant select on audit.verified_heads to akashi_app;
+grant select on audit.verified_heads to akashi_reader;
+grant select on audit.verified_heads to akashi_security_admin;
+grant insert, select, update on audit.verified_heads to akashi_worker;
 
 create table audit.witnesses (
   name text not null,
@@ -1301,6 +1513,7 @@ create table chat.file_uploads (
   virus_scanned boolean default false not null,
   failure_reason character varying(100),
   is_deleted boolean default false not null,
+  removed_at timestamp with time zone,
   security_classification character varying(50) default 'internal'::character varying not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
@@ -1324,7 +1537,9 @@ comment on table chat.file_uploads is 'Files of rooms; the bytes are in the obje
 comment on column chat.file_uploads.message_id is 'The message that shows it; without one only its uploader sees it.';
 comment on column chat.file_uploads.file_name is 'The name it is stored under; original_name is only ever shown.';
 comment on column chat.file_uploads.received_at is 'When all bytes were stored; from then on it waits to be scanned.';
+comment on column chat.file_uploads.removed_at is 'When the bytes of a deleted file left the object store.';
 CREATE INDEX file_uploads_created_idx ON chat.file_uploads USING btree (created_at);
+CREATE INDEX file_uploads_deleted_idx ON chat.file_uploads USING btree (updated_at) WHERE (is_deleted AND (removed_at IS NULL));
 CREATE INDEX file_uploads_mime_idx ON chat.file_uploads USING btree (mime_type);
 CREATE INDEX file_uploads_status_idx ON chat.file_uploads USING btree (upload_status, created_at);
 CREATE INDEX file_uploads_user_idx ON chat.file_uploads USING btree (user_id, created_at DESC);
@@ -1778,6 +1993,7 @@ CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON keys.erasures FOR EACH ST
 alter table keys.erasures enable always trigger akashi_audit_truncate;
 CREATE TRIGGER akashi_audit_update AFTER UPDATE ON keys.erasures REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
 alter table keys.erasures enable always trigger akashi_audit_update;
+CREATE TRIGGER erase_chat AFTER INSERT ON keys.erasures FOR EACH ROW EXECUTE FUNCTION chat.erase_with_person();
 alter table keys.erasures enable row level security;
 alter table keys.erasures force row level security;
 create policy erasures_app on keys.erasures for select to akashi_app using (( SELECT auth.has_permission('keys:read'::text) AS has_permission));
@@ -1796,7 +2012,7 @@ create table keys.personal_columns (
   at_erasure text not null,
   until text,
   created_at timestamp with time zone default now() not null,
-  constraint personal_columns_at_erasure_check CHECK ((at_erasure = ANY (ARRAY['shredded'::text, 'cleared'::text, 'deleted'::text, 'kept'::text]))),
+  constraint personal_columns_at_erasure_check CHECK ((at_erasure = ANY (ARRAY['shredded'::text, 'cleared'::text, 'deleted'::text, 'replaced'::text, 'kept'::text]))),
   constraint personal_columns_check CHECK (((at_erasure = 'kept'::text) = (until IS NOT NULL))),
   constraint personal_columns_check1 CHECK (((at_erasure <> 'shredded'::text) OR (form = 'encrypted'::text))),
   constraint personal_columns_form_check CHECK ((form = ANY (ARRAY['encrypted'::text, 'index'::text, 'masked'::text, 'plain'::text]))),
@@ -1806,7 +2022,7 @@ create table keys.personal_columns (
 alter table keys.personal_columns owner to akashi_owner;
 comment on table keys.personal_columns is 'Which columns hold values of persons; the certificate of an erasure is made from it.';
 comment on column keys.personal_columns.person_column is 'The column that says whose: the id of a user.';
-comment on column keys.personal_columns.at_erasure is 'shredded: stays as bytes that nobody can open; cleared: set to null; deleted: the row goes; kept: stays plain.';
+comment on column keys.personal_columns.at_erasure is 'shredded: stays as bytes that nobody can open; cleared: set to null; deleted: the row goes; replaced: emptied by a function of its schema; kept: stays plain.';
 comment on column keys.personal_columns.until is 'When and why a kept value goes.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON keys.personal_columns REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
 alter table keys.personal_columns enable always trigger akashi_audit_delete;
@@ -2293,6 +2509,22 @@ grant insert (event_details) on security.security_events to akashi_worker;
 
 -- Views
 
+create view audit.audit_log_chain with (security_invoker=true) as
+ SELECT e.log,
+    e."position",
+    e.row_id AS id,
+    e.created_at AS recorded_at,
+    encode(e.entry_hash, 'hex'::text) AS hash,
+    encode(p.entry_hash, 'hex'::text) AS previous_hash
+   FROM (audit.ledger_entries e
+     LEFT JOIN audit.ledger_entries p ON (((p.log = e.log) AND (p."position" = (e."position" - 1)))));
+alter view audit.audit_log_chain owner to akashi_owner;
+comment on view audit.audit_log_chain is 'hash and previous_hash of S5 over the ledger; previous_hash is null for the first entry.';
+grant select on audit.audit_log_chain to akashi_app;
+grant select on audit.audit_log_chain to akashi_reader;
+grant select on audit.audit_log_chain to akashi_security_admin;
+grant select on audit.audit_log_chain to akashi_worker;
+
 create view audit.coverage with (security_invoker=true) as
  SELECT n.nspname AS schema_name,
     c.relname AS table_name,
@@ -2387,6 +2619,53 @@ grant select on auth.profiles to akashi_reader;
 grant select on auth.profiles to akashi_security_admin;
 grant select on auth.profiles to akashi_worker;
 
+create view lifecycle.data_lineage with (security_invoker=true) as
+ SELECT l.schema_name,
+    l.table_name,
+    n.row_id,
+    n.created_at,
+    n.log,
+    n."position",
+    n.entry_hash,
+        CASE e.state
+            WHEN 'verified'::text THEN 'database and store'::text
+            WHEN 'detached'::text THEN 'archive schema and store'::text
+            WHEN 'dropped'::text THEN 'store'::text
+            ELSE 'database'::text
+        END AS lives_in,
+    COALESCE(e.partition_name, lifecycle.partition_name(l.table_name, n.created_at, p."interval")) AS partition_name,
+    e.id AS export_id,
+    e.generation,
+    e.state AS export_state,
+    e.folder,
+    e.manifest,
+    e.manifest_sha256,
+    e.verified_at AS exported_at,
+    e.detached_at,
+    e.dropped_at,
+    e.restored_at,
+    ( SELECT jsonb_agg(jsonb_build_object('restored_at', r.restored_at, 'keep_until', r.keep_until, 'by', r.restored_by) ORDER BY r.restored_at) AS jsonb_agg
+           FROM lifecycle.partition_restores r
+          WHERE (((r.schema_name = l.schema_name) AND (r.table_name = l.table_name)) AND (r.lower_bound <= n.created_at) AND (n.created_at < r.upper_bound))) AS restores,
+    c.size AS checkpoint_size,
+    c.epoch AS checkpoint_epoch,
+    c.published_at AS checkpoint_published_at
+   FROM ((((audit.ledger_entries n
+     JOIN ( VALUES ('audit_logs'::text,'audit'::text,'audit_logs'::text), ('security_events'::text,'security'::text,'security_events'::text), ('login_attempts'::text,'auth'::text,'login_attempts'::text)) l(log, schema_name, table_name) ON ((l.log = n.log)))
+     JOIN lifecycle.policies p ON (((p.schema_name = l.schema_name) AND (p.table_name = l.table_name))))
+     LEFT JOIN lifecycle.exports e ON ((((e.schema_name = l.schema_name) AND (e.table_name = l.table_name)) AND (e.state <> 'exporting'::text) AND (e.lower_bound <= n.created_at) AND (n.created_at < e.upper_bound) AND ((n."position" >= e.first_position) AND (n."position" <= e.last_position)))))
+     LEFT JOIN LATERAL ( SELECT k.size,
+            k.epoch,
+            k.published_at
+           FROM audit.ledger_checkpoints k
+          WHERE ((k.log = n.log) AND (k.size > n."position"))
+          ORDER BY k.epoch DESC, k.size
+         LIMIT 1) c ON (true));
+alter view lifecycle.data_lineage owner to akashi_owner;
+comment on view lifecycle.data_lineage is 'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, and every restore. Ask for a row_id.';
+grant select on lifecycle.data_lineage to akashi_security_admin;
+grant select on lifecycle.data_lineage to akashi_worker;
+
 create view lifecycle.partition_headroom with (security_invoker=true) as
  SELECT p.schema_name,
     p.table_name,
@@ -2403,6 +2682,21 @@ alter view lifecycle.partition_headroom owner to akashi_owner;
 grant select on lifecycle.partition_headroom to akashi_reader;
 grant select on lifecycle.partition_headroom to akashi_security_admin;
 grant select on lifecycle.partition_headroom to akashi_worker;
+
+create view lifecycle.partition_restores with (security_invoker=true) as
+ SELECT split_part(resource, '.'::text, 1) AS schema_name,
+    split_part(resource, '.'::text, 2) AS table_name,
+    ((detail ->> 'from'::text))::timestamp with time zone AS lower_bound,
+    ((detail ->> 'to'::text))::timestamp with time zone AS upper_bound,
+    created_at AS restored_at,
+    ((detail ->> 'keep_until'::text))::timestamp with time zone AS keep_until,
+    db_user AS restored_by
+   FROM audit.audit_logs a
+  WHERE ((event_type = 'archive'::text) AND (action = 'restore'::text) AND (result = 'SUCCESS'::text));
+alter view lifecycle.partition_restores owner to akashi_owner;
+comment on view lifecycle.partition_restores is 'Periods that were brought back from the archive, each time.';
+grant select on lifecycle.partition_restores to akashi_security_admin;
+grant select on lifecycle.partition_restores to akashi_worker;
 
 create view security.v_security_events with (security_invoker=true) as
  SELECT e.id,
@@ -2587,6 +2881,24 @@ $function$;
 alter function audit.alert_audit_log_tampering(report jsonb) owner to akashi_owner;
 grant execute on function audit.alert_audit_log_tampering(report jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION audit.alert_ledger_epoch(report jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result,
+    ocsf_class_uid, event_details)
+  values ('ledger_epoch_opened', 'integrity', case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end,
+          'akashi', 'open_epoch', 'success', 2004, report);
+  perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
+    'message', 'a log of the audit ledger goes on in a new epoch', 'timestamp', now())::text);
+end
+$function$;
+alter function audit.alert_ledger_epoch(report jsonb) owner to akashi_owner;
+grant execute on function audit.alert_ledger_epoch(report jsonb) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION audit.assert_unfiltered(target regclass)
  RETURNS void
  LANGUAGE plpgsql
@@ -2622,8 +2934,9 @@ CREATE OR REPLACE FUNCTION audit.attach_triggers(target regclass, policy audit.p
  SET search_path TO ''
 AS $function$
 declare
-  arguments constant text := format('(%L, %L, %L, %L, %L, %L)', policy.classification, policy.key_columns,
-    coalesce(policy.subject_column, ''), policy.ignored_columns, policy.digest_columns, policy.omitted_columns);
+  call constant text := format('audit.%s(%L, %L, %L, %L, %L, %L)',
+    case policy.on_failure when 'record_loss' then 'log_changes_or_loss' else 'log_changes' end, policy.classification,
+    policy.key_columns, coalesce(policy.subject_column, ''), policy.ignored_columns, policy.digest_columns, policy.omitted_columns);
   event record;
 begin
   for event in
@@ -2634,13 +2947,77 @@ begin
       ('truncate', '')
     ) as events (name, referencing)
   loop
-    execute format('create or replace trigger akashi_audit_%s after %s on %s %s for each statement execute function audit.log_changes%s',
-      event.name, event.name, target, event.referencing, arguments);
+    execute format('create or replace trigger akashi_audit_%s after %s on %s %s for each statement execute function %s',
+      event.name, event.name, target, event.referencing, call);
     execute format('alter table %s enable always trigger akashi_audit_%s', target, event.name);
   end loop;
 end
 $function$;
 alter function audit.attach_triggers(target regclass, policy audit.protected_tables) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.bulk_statement(relation oid, operation text, redacted boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  columns constant text := 'insert into audit.audit_logs (id, created_at, seq, xid, salt, db_user, db_address, application_name,
+    user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id, trace_id, correlation_id,
+    application_version, tenant_id, data_classification, schema_name, table_name, action, operation, record_id, data_subject';
+  place constant text := 'row_number() over () - 1 as place';
+  shared constant text := format($sql$
+    select encode(($1).id_prefix || int4send(place::integer), 'hex')::uuid, clock_timestamp(),
+           (($1).first_seqs)[1 + (place >> 16)] + (place & 65535), pg_current_xact_id(),
+           substring(($1).salts from 16 * place::integer + 1 for 16), ($1).db_user, ($1).db_address, ($1).application,
+           ($2).user_id, ($2).session_id, ($2).subject, ($2).ip_address, ($2).user_agent, ($2).verified, ($2).api_endpoint,
+           ($2).request_id, ($2).trace_id, ($2).correlation_id, ($2).application_version, ($2).tenant_id, $3, $4, $5, %L, %L,
+           case when $12 is not null and not row_values ?& $12 then audit.refuse_stale_protection($13)
+                else coalesce(row_values ->> $11, audit.composite_key(row_values, $6)) end$sql$, lower(operation), operation);
+  befores text;
+  afters text;
+  fields text;
+  old_values text;
+begin
+  if operation <> 'UPDATE' then
+    return format($sql$%s, %s)%s, row_values ->> $7, %s
+      from (select %s, to_jsonb(r.*) as row_values from %s r) rows
+      where place >= ($1).skip$sql$, columns,
+      case operation when 'INSERT' then 'new_values' else 'old_values' end, shared,
+      case when redacted then 'audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
+      place, case operation when 'INSERT' then 'new_rows' else 'old_rows' end);
+  end if;
+  select string_agg(format('r.%I as o%s', c.attname, c.attnum), ', '),
+         string_agg(format('r.%I as n%s', c.attname, c.attnum), ', '),
+         string_agg(format('case when %s then %L end', c.differs, c.attname), ', ' order by c.attname collate "C"),
+         string_agg(format('case when %s then jsonb_build_object(%L, o%s) else ''{}'' end', c.differs, c.attname, c.attnum), ' || ')
+  into befores, afters, fields, old_values
+  from (
+    select a.attname, a.attnum, format(case
+      when a.atttypid in ('boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'numeric'::regtype,
+                          'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+        then 'o%1$s is distinct from n%1$s'
+      when a.atttypid in ('text'::regtype, 'varchar'::regtype) then 'o%1$s collate "C" is distinct from n%1$s collate "C"'
+      else 'coalesce(to_jsonb(o%1$s), ''null'') is distinct from coalesce(to_jsonb(n%1$s), ''null'')' end, a.attnum) as differs
+    from pg_catalog.pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+  ) c;
+  return format($sql$%s, old_values, new_values, changed_fields, detail)%s,
+      coalesce(row_values ->> $7, old_values ->> $7), %s, %s, fields,
+      case when fields && $6 then jsonb_build_object('previous_record_id',
+        coalesce((row_values || old_values) ->> $11, audit.composite_key(row_values || old_values, $6))) end
+    from (
+      select place, row_values, array_remove(array[%s], null) as fields, %s as old_values
+      from (select %s, %s from old_rows r) before
+      join (select %s, to_jsonb(r.*) as row_values, %s from new_rows r) after using (place)
+      offset 0
+    ) rows
+    where place >= ($1).skip and not fields <@ $8$sql$, columns, shared,
+    case when redacted then 'audit.redact(old_values, (row_values || old_values) ->> $7, $9, $10)' else 'old_values' end,
+    case when redacted then 'audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
+    fields, old_values, place, befores, place, afters);
+end
+$function$;
+alter function audit.bulk_statement(relation oid, operation text, redacted boolean) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION audit.composite_key(record jsonb, key_columns text[])
  RETURNS text
@@ -2649,6 +3026,10 @@ CREATE OR REPLACE FUNCTION audit.composite_key(record jsonb, key_columns text[])
  SET search_path TO ''
 AS $function$
 begin
+  if not record ?& key_columns then
+    raise exception 'the key that the audit of this table names (%) is not its key any more', array_to_string(key_columns, ', ')
+      using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
+  end if;
   return (select jsonb_agg(record -> key order by place) from unnest(key_columns) with ordinality as k (key, place));
 end
 $function$;
@@ -2669,6 +3050,25 @@ $function$;
 alter function audit.exempt(target regclass, reason text) owner to akashi_owner;
 comment on function audit.exempt(target regclass, reason text) is 'Says why a table needs no audit.';
 
+CREATE OR REPLACE FUNCTION audit.frontier_holders()
+ RETURNS TABLE(pid integer, database text, login text, application_name text, state text, prepared text, age_seconds double precision)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with frontier as materialized (select pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::xid as xid)
+  select a.pid, a.datname::text, a.usename::text, a.application_name, a.state, null::text,
+         extract(epoch from clock_timestamp() - a.xact_start)::float8
+  from pg_catalog.pg_stat_activity a join frontier f on a.backend_xid = f.xid
+  where a.pid <> pg_catalog.pg_backend_pid()
+  union all
+  select null, p.database::text, p.owner::text, null, 'prepared', p.gid, extract(epoch from clock_timestamp() - p.prepared)::float8
+  from pg_catalog.pg_prepared_xacts p join frontier f on p.transaction = f.xid
+$function$;
+alter function audit.frontier_holders() owner to akashi_owner;
+grant execute on function audit.frontier_holders() to akashi_security_admin;
+grant execute on function audit.frontier_holders() to akashi_worker;
+
 CREATE OR REPLACE FUNCTION audit.guard(target regclass)
  RETURNS void
  LANGUAGE plpgsql
@@ -2682,6 +3082,66 @@ end
 $function$;
 alter function audit.guard(target regclass) owner to akashi_owner;
 comment on function audit.guard(target regclass) is 'Makes a table append-only: UPDATE, DELETE and TRUNCATE are refused, also for its owner.';
+
+CREATE OR REPLACE FUNCTION audit.hold_log(log text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET lock_timeout TO '10s'
+AS $function$
+declare
+  target record;
+  last bigint;
+begin
+  select p.schema_name, p.table_name into strict target from lifecycle.policies p where p.append_only and p.table_name = log;
+  execute format('lock table %I.%I in share mode', target.schema_name, target.table_name);
+  execute format('select last_value from %I.%I', target.schema_name, target.table_name || '_seq') into last;
+  return last;
+end
+$function$;
+alter function audit.hold_log(log text) owner to akashi_owner;
+grant execute on function audit.hold_log(log text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION audit.index_closed_partition(as_of timestamp with time zone DEFAULT now())
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET lock_timeout TO '100ms'
+AS $function$
+declare
+  -- A transaction that began before midnight may still be writing rows of the day before.
+  settling constant interval := '1 hour';
+  part record;
+begin
+  for part in
+    select n.nspname, c.relname, wanted.suffix, wanted.definition
+    from pg_catalog.pg_inherits i
+    join pg_catalog.pg_class c on c.oid = i.inhrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    cross join lateral lifecycle.partition_bounds(c.oid::regclass) b
+    cross join (values
+      ('user',    '(user_id, created_at) where user_id is not null'),
+      ('trace',   '(trace_id) where trace_id is not null'),
+      ('request', '(request_id) where request_id is not null'),
+      ('table',   '(table_name, schema_name, created_at) where table_name is not null')
+    ) as wanted (suffix, definition)
+    where i.inhparent = 'audit.audit_logs'::regclass and b.upper <= as_of - settling
+      and not exists (
+        select from pg_catalog.pg_class x
+        where x.relnamespace = c.relnamespace and x.relname = c.relname || '_closed_' || wanted.suffix)
+    order by b.lower, wanted.suffix limit 1
+  loop
+    execute format('create index %I on %I.%I %s', part.relname || '_closed_' || part.suffix, part.nspname, part.relname, part.definition);
+    return part.relname || '_closed_' || part.suffix;
+  end loop;
+  return null;
+end
+$function$;
+alter function audit.index_closed_partition(as_of timestamp with time zone) owner to akashi_owner;
+comment on function audit.index_closed_partition(as_of timestamp with time zone) is 'Makes one index that a closed partition of the trail lacks, and answers its name; null when none is lacking.';
+grant execute on function audit.index_closed_partition(as_of timestamp with time zone) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION audit.keep_head()
  RETURNS trigger
@@ -2698,6 +3158,25 @@ begin
 end
 $function$;
 alter function audit.keep_head() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.keep_loss()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if (to_jsonb(old) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
+     is distinct from (to_jsonb(new) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
+     or (old.reported_at is not null and new.reported_at is distinct from old.reported_at)
+     or (old.settled_at is not null and (new.settled_at, new.settled_by, new.explanation)
+         is distinct from (old.settled_at, old.settled_by, old.explanation)) then
+    raise exception 'a loss can be reported and settled, once each, and not be changed'
+      using errcode = 'AK001', hint = 'the record is append-only';
+  end if;
+  return new;
+end
+$function$;
+alter function audit.keep_loss() owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION audit.keep_tile()
  RETURNS trigger
@@ -2728,6 +3207,7 @@ CREATE OR REPLACE FUNCTION audit.log_changes()
  SET lc_monetary TO 'C'
 AS $function$
 declare
+  bulk_rows      constant integer := 50;
   who            constant audit.request_context := audit.request_context();
   classification constant text := tg_argv[0];
   key_columns    constant text[] := tg_argv[1];
@@ -2737,6 +3217,13 @@ declare
   digested       constant text[] := tg_argv[4];
   omitted        constant text[] := tg_argv[5];
   redacted       constant boolean := cardinality(digested) + cardinality(omitted) > 0;
+  -- A stale key column shows as a key without a value; the others have to be looked for.
+  named          constant text[] := case when redacted or subject_column is not null
+    then array_remove(key_columns || digested || omitted || subject_column, null) end;
+  done           bigint;
+  rows           bigint;
+  batch          audit.bulk_batch;
+  joins          text;
 begin
   if tg_op = 'INSERT' then
     insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
@@ -2744,24 +3231,28 @@ begin
       action, operation, record_id, data_subject, new_values)
     select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'insert', 'INSERT', coalesce(n ->> key_column, audit.composite_key(n, key_columns)), n ->> subject_column,
-      case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end
-    from (select to_jsonb(r.*) as n from new_rows r) rows;
+      'insert', 'INSERT',
+      case when named is not null and not n ?& named then audit.refuse_stale_protection(tg_relid)
+           else coalesce(n ->> key_column, audit.composite_key(n, key_columns)) end,
+      n ->> subject_column, case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end
+    from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
   elsif tg_op = 'UPDATE' then
     insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values, new_values, changed_fields, detail)
     select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'update', 'UPDATE', coalesce(n ->> key_column, audit.composite_key(n, key_columns)),
+      'update', 'UPDATE',
+      case when named is not null and not n ?& named then audit.refuse_stale_protection(tg_relid)
+           else coalesce(n ->> key_column, audit.composite_key(n, key_columns)) end,
       coalesce(n ->> subject_column, o ->> subject_column),
       case when redacted then audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
       case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end,
       diff.fields,
       case when diff.fields && key_columns
         then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, audit.composite_key(o, key_columns))) end
-    from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r) before
-    join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r) after using (place)
+    from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
+    join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
     cross join lateral (
       select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
       from jsonb_each(n) field
@@ -2774,9 +3265,11 @@ begin
       action, operation, record_id, data_subject, old_values)
     select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'delete', 'DELETE', coalesce(o ->> key_column, audit.composite_key(o, key_columns)), o ->> subject_column,
-      case when redacted then audit.redact(o, o ->> subject_column, digested, omitted) else o end
-    from (select to_jsonb(r.*) as o from old_rows r) rows;
+      'delete', 'DELETE',
+      case when named is not null and not o ?& named then audit.refuse_stale_protection(tg_relid)
+           else coalesce(o ->> key_column, audit.composite_key(o, key_columns)) end,
+      o ->> subject_column, case when redacted then audit.redact(o, o ->> subject_column, digested, omitted) else o end
+    from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
   else
     insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
@@ -2784,13 +3277,183 @@ begin
     values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'truncate', 'TRUNCATE');
+    return null;
+  end if;
+  get diagnostics done = row_count;
+  if tg_op = 'UPDATE' then
+    done := case when exists (select from old_rows offset bulk_rows) then bulk_rows else 0 end;
+  end if;
+  if done = bulk_rows then
+    if tg_op = 'INSERT' then
+      select count(*) into rows from new_rows;
+    else
+      select count(*) into rows from old_rows;
+    end if;
+    batch := (bulk_rows, substring(uuid_send(audit.uuid_v7()) for 12),
+      array(select nextval('audit.audit_logs_seq') from generate_series(0, (rows - 1) / 65536)), audit.random_salts(rows),
+      session_user, inet_client_addr(), nullif(current_setting('application_name'), ''));
+    -- Hashing pairs the rows in one pass; sorting them would spill to disk, and compiling costs more than it saves.
+    joins := current_setting('enable_mergejoin') || ',' || current_setting('enable_nestloop') || ',' || current_setting('jit');
+    perform set_config('enable_mergejoin', 'off', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true);
+    execute audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
+      tg_table_name::text, key_columns, subject_column, ignored, digested, omitted, key_column, named, tg_relid;
+    perform set_config('enable_mergejoin', split_part(joins, ',', 1), true),
+            set_config('enable_nestloop', split_part(joins, ',', 2), true), set_config('jit', split_part(joins, ',', 3), true);
   end if;
   return null;
 end
 $function$;
 alter function audit.log_changes() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.protect(target regclass, classification text DEFAULT 'internal'::text, subject text DEFAULT NULL::text, columns jsonb DEFAULT '{}'::jsonb, ignore text[] DEFAULT '{}'::text[])
+CREATE OR REPLACE FUNCTION audit.log_changes_or_loss()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+ SET "DateStyle" TO 'ISO, YMD'
+ SET "IntervalStyle" TO 'iso_8601'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C'
+AS $function$
+begin
+declare
+  bulk_rows      constant integer := 50;
+  who            constant audit.request_context := audit.request_context();
+  classification constant text := tg_argv[0];
+  key_columns    constant text[] := tg_argv[1];
+  key_column     constant text := case when cardinality(key_columns) = 1 then key_columns[1] end;
+  subject_column constant text := nullif(tg_argv[2], '');
+  ignored        constant text[] := tg_argv[3];
+  digested       constant text[] := tg_argv[4];
+  omitted        constant text[] := tg_argv[5];
+  redacted       constant boolean := cardinality(digested) + cardinality(omitted) > 0;
+  -- A stale key column shows as a key without a value; the others have to be looked for.
+  named          constant text[] := case when redacted or subject_column is not null
+    then array_remove(key_columns || digested || omitted || subject_column, null) end;
+  done           bigint;
+  rows           bigint;
+  batch          audit.bulk_batch;
+  joins          text;
+begin
+  if tg_op = 'INSERT' then
+    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation, record_id, data_subject, new_values)
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'insert', 'INSERT',
+      case when named is not null and not n ?& named then audit.refuse_stale_protection(tg_relid)
+           else coalesce(n ->> key_column, audit.composite_key(n, key_columns)) end,
+      n ->> subject_column, case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end
+    from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
+  elsif tg_op = 'UPDATE' then
+    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation, record_id, data_subject, old_values, new_values, changed_fields, detail)
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'update', 'UPDATE',
+      case when named is not null and not n ?& named then audit.refuse_stale_protection(tg_relid)
+           else coalesce(n ->> key_column, audit.composite_key(n, key_columns)) end,
+      coalesce(n ->> subject_column, o ->> subject_column),
+      case when redacted then audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
+      case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end,
+      diff.fields,
+      case when diff.fields && key_columns
+        then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, audit.composite_key(o, key_columns))) end
+    from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
+    join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
+    cross join lateral (
+      select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
+      from jsonb_each(n) field
+      where field.value is distinct from o -> key
+    ) diff
+    where not diff.fields <@ ignored;
+  elsif tg_op = 'DELETE' then
+    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation, record_id, data_subject, old_values)
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'delete', 'DELETE',
+      case when named is not null and not o ?& named then audit.refuse_stale_protection(tg_relid)
+           else coalesce(o ->> key_column, audit.composite_key(o, key_columns)) end,
+      o ->> subject_column, case when redacted then audit.redact(o, o ->> subject_column, digested, omitted) else o end
+    from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
+  else
+    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation)
+    values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'truncate', 'TRUNCATE');
+    return null;
+  end if;
+  get diagnostics done = row_count;
+  if tg_op = 'UPDATE' then
+    done := case when exists (select from old_rows offset bulk_rows) then bulk_rows else 0 end;
+  end if;
+  if done = bulk_rows then
+    if tg_op = 'INSERT' then
+      select count(*) into rows from new_rows;
+    else
+      select count(*) into rows from old_rows;
+    end if;
+    batch := (bulk_rows, substring(uuid_send(audit.uuid_v7()) for 12),
+      array(select nextval('audit.audit_logs_seq') from generate_series(0, (rows - 1) / 65536)), audit.random_salts(rows),
+      session_user, inet_client_addr(), nullif(current_setting('application_name'), ''));
+    -- Hashing pairs the rows in one pass; sorting them would spill to disk, and compiling costs more than it saves.
+    joins := current_setting('enable_mergejoin') || ',' || current_setting('enable_nestloop') || ',' || current_setting('jit');
+    perform set_config('enable_mergejoin', 'off', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true);
+    execute audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
+      tg_table_name::text, key_columns, subject_column, ignored, digested, omitted, key_column, named, tg_relid;
+    perform set_config('enable_mergejoin', split_part(joins, ',', 1), true),
+            set_config('enable_nestloop', split_part(joins, ',', 2), true), set_config('jit', split_part(joins, ',', 3), true);
+  end if;
+  return null;
+end;
+exception
+  when transaction_rollback then
+    raise;
+  when others then
+    declare
+      lost  bigint;
+      state text;
+      cause text;
+    begin
+      get stacked diagnostics state = returned_sqlstate, cause = message_text;
+      if tg_op = 'INSERT' then
+        select count(*) into lost from new_rows;
+      elsif tg_op in ('UPDATE', 'DELETE') then
+        select count(*) into lost from old_rows;
+      end if;
+      insert into audit.losses (schema_name, table_name, operation, row_count, sqlstate, message)
+      values (tg_table_schema, tg_table_name, tg_op, lost, state, left(cause, 1000));
+      raise warning '% of %.% was made and not recorded: %', tg_op, tg_table_schema, tg_table_name, cause
+        using hint = 'see audit.losses and akashi doctor';
+    end;
+  return null;
+end
+$function$;
+alter function audit.log_changes_or_loss() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.primary_key(target oid)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select array_agg(a.attname::text order by k.place)
+  from pg_catalog.pg_index i
+  cross join lateral unnest(i.indkey::smallint[]) with ordinality as k (attnum, place)
+  join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+  where i.indrelid = target and i.indisprimary and k.place <= i.indnkeyatts
+$function$;
+alter function audit.primary_key(target oid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.protect(target regclass, classification text DEFAULT 'internal'::text, subject text DEFAULT NULL::text, columns jsonb DEFAULT '{}'::jsonb, ignore text[] DEFAULT '{}'::text[], on_failure text DEFAULT 'fail'::text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2811,11 +3474,7 @@ begin
     raise exception '% cannot be put under audit', target using errcode = 'wrong_object_type',
       hint = 'the trail, the ledger and the catalogs watch themselves by other means';
   end if;
-  select array_agg(a.attname::text order by k.place) into policy.key_columns
-  from pg_catalog.pg_index i
-  cross join lateral unnest(i.indkey::smallint[]) with ordinality as k (attnum, place)
-  join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-  where i.indrelid = target and i.indisprimary and k.place <= i.indnkeyatts;
+  policy.key_columns := audit.primary_key(target);
   if policy.key_columns is null then
     raise exception '% has no primary key', target using errcode = 'invalid_table_definition',
       hint = 'give it a primary key first: without one a record cannot be followed';
@@ -2837,28 +3496,50 @@ begin
     raise exception 'the key of % cannot be digested or omitted', target using errcode = 'invalid_parameter_value',
       hint = 'the trail finds a record by its key';
   end if;
+  if on_failure is null or on_failure not in ('fail', 'record_loss') then
+    raise exception 'on failure a change may fail or record_loss: %', coalesce(on_failure, 'null') using errcode = 'invalid_parameter_value';
+  end if;
   policy.classification := protect.classification;
   policy.subject_column := protect.subject;
   policy.ignored_columns := protect.ignore;
   policy.digest_columns := array(select key from jsonb_each_text(columns) where value = 'digest' order by key);
-  policy.omitted_columns := array(select key from jsonb_each_text(columns) where value = 'omit' order by key);
+  -- A column that is computed when it is read has no value in a trigger.
+  policy.omitted_columns := array(
+    select key from jsonb_each_text(columns) where value = 'omit'
+    union select a.attname from pg_catalog.pg_attribute a where a.attrelid = target and a.attgenerated = 'v' and not a.attisdropped
+    order by 1);
+  policy.on_failure := protect.on_failure;
   delete from audit.exempt_tables e where (e.schema_name, e.table_name) = (policy.schema_name, policy.table_name);
   insert into audit.protected_tables as p (schema_name, table_name, classification, key_columns, subject_column,
-    ignored_columns, digest_columns, omitted_columns)
+    ignored_columns, digest_columns, omitted_columns, on_failure)
   values (policy.schema_name, policy.table_name, policy.classification, policy.key_columns, policy.subject_column,
-    policy.ignored_columns, policy.digest_columns, policy.omitted_columns)
+    policy.ignored_columns, policy.digest_columns, policy.omitted_columns, policy.on_failure)
   on conflict (schema_name, table_name) do update
     set classification = excluded.classification, key_columns = excluded.key_columns,
         subject_column = excluded.subject_column, ignored_columns = excluded.ignored_columns,
-        digest_columns = excluded.digest_columns, omitted_columns = excluded.omitted_columns;
+        digest_columns = excluded.digest_columns, omitted_columns = excluded.omitted_columns,
+        on_failure = excluded.on_failure;
   -- Statement triggers fire on the table that a statement names, so every partition has its own.
   for part in select relid from pg_catalog.pg_partition_tree(target) union select target loop
     perform audit.attach_triggers(part, policy);
   end loop;
 end
 $function$;
-alter function audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[]) owner to akashi_owner;
-comment on function audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[]) is 'Puts a table under audit: every change writes a row of audit.audit_logs in its own transaction. The caller must own the table.';
+alter function audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[], on_failure text) owner to akashi_owner;
+comment on function audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[], on_failure text) is 'Puts a table under audit: every change writes a row of audit.audit_logs in its own transaction. The caller must own the table.';
+
+CREATE OR REPLACE FUNCTION audit.random_salts(rows bigint)
+ RETURNS bytea
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  seed constant bytea := uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
+begin
+  return (select string_agg(sha512(seed || int8send(n)), '') from generate_series(0, (rows - 1) / 4) n);
+end
+$function$;
+alter function audit.random_salts(rows bigint) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION audit.record_access(resource text, resource_ids text[], reason text DEFAULT NULL::text, data_classification text DEFAULT 'confidential'::text)
  RETURNS uuid
@@ -2910,6 +3591,37 @@ grant execute on function audit.record_action(event_type text, action text, reso
 grant execute on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_security_admin;
 grant execute on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  record_id uuid;
+  counted bigint;
+begin
+  if exists (select from lifecycle.policies p where p.table_name = record_retention.log and p.legal_hold) then
+    raise exception 'rows of log % are under legal hold', log
+      using errcode = 'AK003', hint = 'the hold ends in lifecycle.policies';
+  end if;
+  select count(*) into counted from audit.ledger_entries e
+  where e.log = record_retention.log and e.position between first_position and last_position
+    and e.created_at >= lower_bound and e.created_at < upper_bound;
+  if counted <> row_count then
+    raise exception 'the range holds % entries of log %, not %', counted, log, row_count
+      using errcode = 'AK003', hint = 'count again: rows were sealed meanwhile';
+  end if;
+  insert into audit.retention_records (log, partition_name, lower_bound, upper_bound, first_position, last_position,
+    row_count, digest, policy, note)
+  values (log, partition_name, lower_bound, upper_bound, first_position, last_position, row_count, digest, policy, note)
+  returning id into record_id;
+  return record_id;
+end
+$function$;
+alter function audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) owner to akashi_owner;
+grant execute on function audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[])
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2949,6 +3661,47 @@ end
 $function$;
 alter function audit.refuse_change() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION audit.refuse_stale_protection(relation oid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  raise exception 'columns that the audit of % names are not there any more', relation::regclass
+    using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
+end
+$function$;
+alter function audit.refuse_stale_protection(relation oid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION audit.report_losses()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  loss audit.losses;
+  reported integer := 0;
+begin
+  for loss in select * from audit.losses where reported_at is null order by created_at for update loop
+    perform audit.record_action('audit_loss', 'lose', loss.schema_name || '.' || loss.table_name, loss.id::text, 'FAILURE',
+      to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation'], error_code => loss.sqlstate,
+      error_message => loss.message);
+    insert into security.security_events (event_type, event_category, severity, source_service, description, action_performed,
+      result, ocsf_class_uid, resource_type, resource_id, request_id, event_details)
+    values ('audit_loss', 'integrity', 'critical', 'akashi', 'changes were made and not recorded', 'record', 'failure', 2004, 'table',
+      left(loss.schema_name || '.' || loss.table_name, 255), loss.request_id,
+      to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
+    update audit.losses set reported_at = clock_timestamp() where id = loss.id;
+    reported := reported + 1;
+  end loop;
+  return reported;
+end
+$function$;
+alter function audit.report_losses() owner to akashi_owner;
+grant execute on function audit.report_losses() to akashi_worker;
+
 CREATE OR REPLACE FUNCTION audit.request_context()
  RETURNS audit.request_context
  LANGUAGE plpgsql
@@ -2981,6 +3734,47 @@ end
 $function$;
 alter function audit.request_context() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION audit.settle_losses(explanation text, until timestamp with time zone DEFAULT clock_timestamp())
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  settled integer;
+  by_whom constant text := coalesce(auth.current_user_id()::text, session_user);
+begin
+  if coalesce(explanation, '') = '' then
+    raise exception 'a loss is settled by an explanation' using errcode = 'invalid_parameter_value';
+  end if;
+  update audit.losses l set settled_at = clock_timestamp(), settled_by = by_whom, explanation = settle_losses.explanation
+  where l.settled_at is null and l.created_at <= until;
+  get diagnostics settled = row_count;
+  if settled > 0 then
+    perform audit.record_action('audit_losses_settled', 'settle', 'audit.losses', null, 'SUCCESS',
+      jsonb_build_object('losses', settled, 'until', until, 'explanation', explanation));
+  end if;
+  return settled;
+end
+$function$;
+alter function audit.settle_losses(explanation text, until timestamp with time zone) owner to akashi_owner;
+grant execute on function audit.settle_losses(explanation text, until timestamp with time zone) to akashi_security_admin;
+
+CREATE OR REPLACE FUNCTION audit.system_identity(OUT system_identifier bigint, OUT timeline integer)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select s.system_identifier,
+         case when not pg_catalog.pg_is_in_recovery()
+           then ('x' || substring(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) for 8))::bit(32)::integer end
+  from pg_catalog.pg_control_system() s
+$function$;
+alter function audit.system_identity(OUT system_identifier bigint, OUT timeline integer) owner to akashi_owner;
+grant execute on function audit.system_identity(OUT system_identifier bigint, OUT timeline integer) to akashi_security_admin;
+grant execute on function audit.system_identity(OUT system_identifier bigint, OUT timeline integer) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION audit.trigger_problems(log text)
  RETURNS TABLE("table" text, problem text)
  LANGUAGE sql
@@ -2992,15 +3786,24 @@ AS $function$
            'audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
     from lifecycle.policies p
     cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
-    where p.append_only and p.table_name = log
+    -- With the trail go the append-only tables that have no log of their own.
+    where p.append_only and (p.table_name = trigger_problems.log
+      or (trigger_problems.log = 'audit_logs' and p.table_name not in ('security_events', 'login_attempts')))
     union all
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
     from (values ('audit.ledger_entries', 'refuse_change', 'audit.refuse_change'),
                  ('audit.ledger_checkpoints', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.ledger_epochs', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.ledger_cosignatures', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.retention_records', 'refuse_change', 'audit.refuse_change'),
+                 ('audit.verifications', 'refuse_change', 'audit.refuse_change'),
                  ('audit.ledger_tiles', 'keep_tile', 'audit.keep_tile'),
-                 ('audit.ledger_heads', 'keep_head', 'audit.keep_head')) as own (name, trigger_name, function)
+                 ('audit.ledger_heads', 'keep_head', 'audit.keep_head'),
+                 ('audit.losses', 'keep_loss', 'audit.keep_loss'),
+                 ('audit.losses', 'refuse_change', 'audit.refuse_change')) as own (name, trigger_name, function)
   ), recorded as (
-    select part.relid::oid, format('%I.%I', p.schema_name, p.table_name), 'akashi_audit_' || event, 'audit.log_changes'::regproc,
+    select part.relid::oid, format('%I.%I', p.schema_name, p.table_name), 'akashi_audit_' || event,
+           case p.on_failure when 'record_loss' then 'audit.log_changes_or_loss' else 'audit.log_changes' end::regproc,
            (select string_agg(convert_to(argument, 'UTF8') || '\x00'::bytea, ''::bytea order by place)
             from unnest(array[p.classification, p.key_columns::text, coalesce(p.subject_column, ''), p.ignored_columns::text,
                               p.digest_columns::text, p.omitted_columns::text]) with ordinality as a (argument, place))
@@ -3027,6 +3830,27 @@ AS $function$
   left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   left join pg_catalog.pg_trigger t on t.tgrelid = e.relid and t.tgname = e.trigger_name and not t.tgisinternal
   where t.oid is null or t.tgenabled <> 'A' or t.tgfoid <> e.function or t.tgargs <> e.arguments
+  union all
+  select p.schema_name || '.' || p.table_name,
+         case when stale.gone is not null then format('the protection names columns that are gone: %s', stale.gone)
+              else format('its primary key is not (%s) any more', array_to_string(p.key_columns, ', ')) end
+  from audit.protected_tables p
+  join pg_catalog.pg_namespace n on n.nspname = p.schema_name
+  join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
+  cross join lateral (
+    select string_agg(name, ', ') as gone
+    from unnest(p.key_columns || p.digest_columns || p.omitted_columns || p.subject_column) name
+    where name is not null and not exists (
+      select from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attname = name and a.attnum > 0 and not a.attisdropped)
+  ) stale
+  where trigger_problems.log = 'audit_logs' and (stale.gone is not null or p.key_columns is distinct from audit.primary_key(c.oid))
+  union all
+  select schema_name || '.' || table_name,
+         format('%s statements (%s rows) were made and not recorded, the last at %s: %s', count(*), coalesce(sum(row_count), 0),
+                to_char(max(created_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"'), (array_agg(message order by created_at desc))[1])
+  from audit.losses
+  where trigger_problems.log = 'audit_logs' and settled_at is null
+  group by schema_name, table_name
 $function$;
 alter function audit.trigger_problems(log text) owner to akashi_owner;
 grant execute on function audit.trigger_problems(log text) to akashi_security_admin;
@@ -3056,6 +3880,26 @@ $function$;
 alter function audit.unprotect(target regclass) owner to akashi_owner;
 comment on function audit.unprotect(target regclass) is 'Removes the triggers of audit.protect and keeps the trail.';
 
+CREATE OR REPLACE FUNCTION audit.unprotect_missing(schema_name text, table_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+             where (n.nspname, c.relname) = (unprotect_missing.schema_name, unprotect_missing.table_name)) then
+    raise exception '%.% is there', schema_name, table_name using errcode = 'AK003', hint = 'use audit.unprotect';
+  end if;
+  delete from audit.protected_tables p
+  where (p.schema_name, p.table_name) = (unprotect_missing.schema_name, unprotect_missing.table_name);
+  if not found then
+    raise exception '%.% is not under audit', schema_name, table_name using errcode = 'undefined_object';
+  end if;
+end
+$function$;
+alter function audit.unprotect_missing(schema_name text, table_name text) owner to akashi_owner;
+comment on function audit.unprotect_missing(schema_name text, table_name text) is 'Forgets the protection of a table that was dropped or renamed; its trail stays.';
+
 CREATE OR REPLACE FUNCTION audit.uuid_v7()
  RETURNS uuid
  LANGUAGE sql
@@ -3069,6 +3913,40 @@ AS $function$
 $function$;
 alter function audit.uuid_v7() owner to akashi_owner;
 grant execute on function audit.uuid_v7() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION audit.watch_alarms(kind text, severity text, problems jsonb)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  begun integer;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('akashi.alarms/' || kind, 0));
+  delete from audit.standing_alarms a
+  where a.kind = watch_alarms.kind and not exists (
+    select from jsonb_to_recordset(problems) as f (subject text, detail text) where f.subject = a.subject and f.detail = a.detail);
+  with raised as (
+    insert into audit.standing_alarms (kind, subject, detail)
+    select distinct watch_alarms.kind, f.subject, f.detail from jsonb_to_recordset(problems) as f (subject text, detail text)
+    on conflict do nothing
+    returning subject, detail
+  ), events as (
+    insert into security.security_events (event_type, event_category, severity, source_service, resource_type, resource_id,
+      action_performed, result, ocsf_class_uid, event_details)
+    select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure', 2004,
+      jsonb_build_object('subject', r.subject, 'detail', r.detail) from raised r
+  )
+  select count(*) into begun from raised;
+  if begun > 0 then
+    perform pg_notify('audit_tampering_detected', json_build_object('severity', severity, 'message', kind, 'timestamp', now())::text);
+  end if;
+  return begun;
+end
+$function$;
+alter function audit.watch_alarms(kind text, severity text, problems jsonb) owner to akashi_owner;
+grant execute on function audit.watch_alarms(kind text, severity text, problems jsonb) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION auth.add_context_key(key_id text, secret bytea)
  RETURNS void
@@ -4894,7 +5772,7 @@ begin
   upload.id := gen_random_uuid();
   insert into chat.file_uploads (id, user_id, room_id, original_name, file_name, file_size, mime_type, file_path, security_classification)
   values (upload.id, (held.mine).user_id, room, begin_upload.original_name, upload.id::text, begin_upload.file_size,
-    begin_upload.mime_type, format('chat/%s/%s', room, upload.id), (held.target).security_classification)
+    begin_upload.mime_type, format('chat/%s/%s/received', room, upload.id), (held.target).security_classification)
   returning * into upload;
   return upload;
 end
@@ -5044,6 +5922,32 @@ alter function chat.erase_person(person uuid, batch integer) owner to akashi_own
 comment on function chat.erase_person(person uuid, batch integer) is 'Messages erased in this piece; repeat until fewer than the batch.';
 grant execute on function chat.erase_person(person uuid, batch integer) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION chat.erase_with_person()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  while chat.erase_person(new.user_id, 5000) = 5000 loop
+    null;
+  end loop;
+  return null;
+end
+$function$;
+alter function chat.erase_with_person() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.file_removed(upload uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update chat.file_uploads f set removed_at = now() where f.id = upload and f.is_deleted and f.removed_at is null
+$function$;
+alter function chat.file_removed(upload uuid) owner to akashi_owner;
+grant execute on function chat.file_removed(upload uuid) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION chat.finish_upload(upload uuid, outcome jsonb)
  RETURNS chat.file_uploads
  LANGUAGE plpgsql
@@ -5057,6 +5961,7 @@ begin
     upload_status = outcome ->> 'upload_status',
     virus_scanned = coalesce((outcome ->> 'virus_scanned')::boolean, false),
     failure_reason = outcome ->> 'failure_reason',
+    file_path = coalesce(outcome ->> 'file_path', f.file_path),
     mime_type = coalesce(outcome ->> 'mime_type', f.mime_type),
     file_size = coalesce((outcome ->> 'file_size')::bigint, f.file_size),
     sha256 = coalesce(outcome ->> 'sha256', f.sha256),
@@ -5076,7 +5981,7 @@ begin
 end
 $function$;
 alter function chat.finish_upload(upload uuid, outcome jsonb) owner to akashi_owner;
-comment on function chat.finish_upload(upload uuid, outcome jsonb) is 'outcome: upload_status (completed or failed), virus_scanned, failure_reason, mime_type, file_size, sha256, thumbnail_path, width, height.';
+comment on function chat.finish_upload(upload uuid, outcome jsonb) is 'outcome: upload_status (completed or failed), virus_scanned, failure_reason, file_path, mime_type, file_size, sha256, thumbnail_path, width, height.';
 grant execute on function chat.finish_upload(upload uuid, outcome jsonb) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION chat.fold(content text)
@@ -6290,6 +7195,7 @@ CREATE OR REPLACE FUNCTION lifecycle.create_partition(parent regclass, at timest
 AS $function$
 declare
   policy lifecycle.policies;
+  protection audit.protected_tables;
   parent_schema text;
   parent_name text;
   child_name text;
@@ -6325,6 +7231,10 @@ begin
   execute format('revoke all on %s from public', child);
   if policy.append_only then
     perform audit.guard(child::regclass);
+  end if;
+  select * into protection from audit.protected_tables p where p.schema_name = parent_schema and p.table_name = parent_name;
+  if found then
+    perform audit.attach_triggers(child::regclass, protection);
   end if;
   execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
   execute format('alter table %s drop constraint bounds', child);

@@ -1,23 +1,47 @@
 export type { ArchivedEntry, ArchivedObject, ArchivedRows } from './ledger/archived.ts'
 export { checkProof, type Proven } from './ledger/check-proof.ts'
 export { duckdbEntrySql, encodeRow, entryHash, postgresEntrySql, type RowText } from './ledger/encoding.ts'
+export type { Epoch, EpochCause } from './ledger/epoch/link.ts'
+export { openEpoch, openEpochsWhereNeeded } from './ledger/epoch/open.ts'
 export { auditLogs, type LogDefinition, logNamed, logs, securityEvents } from './ledger/logs.ts'
 export { emptyRoot } from './ledger/merkle.ts'
 export { countPending } from './ledger/pending.ts'
 export { type ConsistencyProof, proveConsistency, proveRow } from './ledger/proof.ts'
 export type { ProofBundle } from './ledger/proof-bundle.ts'
-export { type Published, publishCheckpoints, publishedNotes } from './ledger/publish.ts'
+export { type Published, publishCheckpoints } from './ledger/publish.ts'
+export { publishedNotes } from './ledger/published.ts'
+export { type RetentionRecord, type Retirement, retire } from './ledger/retention.ts'
 export { type Sealed, seal } from './ledger/sealer.ts'
 export { type StaticResource, staticResource } from './ledger/static-paths.ts'
 export { type Head, readHead, readHeads, readLogHeads } from './ledger/store.ts'
 export { verifierKeys } from './ledger/verifier-keys.ts'
-export { type VerifyOptions, verify } from './ledger/verify/index.ts'
-export type { LogReport, Problem, ProblemKind, UnreadObject, VerifyReport } from './ledger/verify/problems.ts'
+export { verify } from './ledger/verify/index.ts'
+export { oldestUncheckedSeconds } from './ledger/verify/marks.ts'
+export type { VerifyOptions } from './ledger/verify/options.ts'
+export type {
+  LogReport,
+  Problem,
+  ProblemKind,
+  UnreadObject,
+  VerifyMode,
+  VerifyReport,
+} from './ledger/verify/problems.ts'
 export { type LastVerification, lastVerification, recordVerification } from './ledger/verify/record.ts'
+export { scrub } from './ledger/verify/scrub.ts'
+export {
+  type Alarms,
+  describeHolder,
+  FRONTIER_HELD_ALARM_S,
+  type FrontierHolder,
+  frontierHolders,
+  watchLedger,
+} from './ledger/watch.ts'
 export * from './ledger/witness/index.ts'
 export { type RecordAsOf, recordAsOf } from './trail/as-of.ts'
+export { indexClosedPartition } from './trail/closed-partitions.ts'
 export type { RecordAsOfQuery, RecordQuery, TrailFilter } from './trail/filter.ts'
 export { type FieldChange, type HistoryPage, type RecordVersion, recordHistory } from './trail/history.ts'
+export { type Loss, reportLosses, settleLosses, unsettledLosses } from './trail/losses.ts'
 export {
   type ColumnTreatment,
   type Coverage,

@@ -13,5 +13,5 @@ export interface World {
   readonly signal: AbortSignal
 }
 
-/** Exit statuses: done, found a problem, wrong use or bad input, cannot reach a dependency. */
-export type ExitStatus = 0 | 1 | 2 | 3
+/** Exit statuses: done, found a problem, wrong use or bad input, cannot reach a dependency; 200 tells PostgreSQL not to go on. */
+export type ExitStatus = 0 | 1 | 2 | 3 | 200

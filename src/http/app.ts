@@ -107,6 +107,15 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
         ready()
       })
       v1.register((guarded: App, __, ready) => {
+        const read = requirePermission(database, 'archive:read')
+        const write = requirePermission(database, 'archive:write')
+        guarded.addHook('preHandler', (request) =>
+          request.method === 'GET' ? read(request) : write(request),
+        )
+        archiveRoutes(guarded, services)
+        ready()
+      })
+      v1.register((guarded: App, __, ready) => {
         guarded.addHook('preHandler', requirePermission(database, 'query:read'))
         queryRoutes(guarded, services)
         ready()
@@ -120,15 +129,6 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       serviceAccountRoutes(v1, services)
       policyRoutes(v1, services)
       userRoutes(v1, { ...services, beforeErasure: requireStepUp(services.identity) })
-      v1.register((guarded: App, __, ready) => {
-        const read = requirePermission(database, 'archive:read')
-        const write = requirePermission(database, 'archive:admin')
-        guarded.addHook('preHandler', (request) =>
-          request.method === 'GET' ? read(request) : write(request),
-        )
-        archiveRoutes(guarded, services)
-        ready()
-      })
       chatRoutes(v1, services)
       done()
     },

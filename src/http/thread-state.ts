@@ -16,6 +16,7 @@ export const threadState = z.object({
     .array(
       z.object({
         log: z.string(),
+        epoch: z.int().positive().describe('rises when the log goes on after a restore'),
         size: count.describe('sealed positions'),
         root: z.string().describe('root hash of the tree of that size'),
         sealedAt: time.nullable().describe('time of the last checkpoint; null when nothing is sealed'),
@@ -26,6 +27,15 @@ export const threadState = z.object({
   lastVerification: z
     .object({ at: time, ok: z.boolean(), problems: count.describe('rows or checkpoints found wrong') })
     .nullable(),
+  oldestUncheckedSeconds: z
+    .number()
+    .nonnegative()
+    .describe('seconds since the part of the ledger that was hashed longest ago was hashed'),
+  frontierHeldSeconds: z
+    .number()
+    .nonnegative()
+    .describe('seconds for which an open transaction has kept rows from being sealed'),
+  losses: count.describe('statements whose changes were made and not recorded, not settled'),
   partitions: z
     .array(
       z.object({

@@ -12,10 +12,11 @@ export const algorithmOf = {
   'blind-index': 'hmac-sha256',
   report: 'ed25519',
   witness: 'ed25519',
+  backup: 'x25519',
 } as const satisfies Record<KeyPurpose, KeyInfo['algorithm']>
 
 export const ID =
-  /^(checkpoint|context|wrapping|person|blind-index|report|witness)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+  /^(checkpoint|context|wrapping|person|blind-index|report|witness|backup)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export function isKeyId(id: string): boolean {
   return ID.test(id)

@@ -12,6 +12,8 @@ export type KeyPurpose =
   | 'blind-index'
   | 'report'
   | 'witness'
+  /** Opens the data keys of backups. */
+  | 'backup'
 
 export interface KeyInfo {
   /**
@@ -20,7 +22,7 @@ export interface KeyInfo {
    */
   readonly id: string
   readonly purpose: KeyPurpose
-  readonly algorithm: 'ed25519' | 'hmac-sha256' | 'aes-256-gcm'
+  readonly algorithm: 'ed25519' | 'hmac-sha256' | 'aes-256-gcm' | 'x25519'
   readonly createdAt: Date
   /** For a person key: whose. */
   readonly subject: string | null
@@ -43,7 +45,7 @@ export interface Keyring {
   /** Raw Ed25519 public key, 32 bytes. */
   publicKey(keyId: string): Promise<Uint8Array>
   /**
-   * The raw 32 bytes of a symmetric key, for in-process HMAC and AES. Refused for signing keys. `not_found`
+   * The raw 32 bytes of a symmetric key, for in-process HMAC, AES, X25519. Refused for signing keys. `not_found`
    * with `destroyed: true` in its detail for a person who was erased. A person's key that another process
    * destroyed is forgotten within a second.
    */

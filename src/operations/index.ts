@@ -1,4 +1,13 @@
 export { archiveTasks } from './archive-tasks.ts'
+export {
+  type BackupParts,
+  backupLoop,
+  backupObstacle,
+  backupTasks,
+  openClusterVault,
+  readBackupSettings,
+} from './backup-tasks.ts'
+export { chatTasks, inspectionLoop } from './chat-tasks.ts'
 export { ledgerTasks, sealLoop, verifyAndRecord } from './ledger-tasks.ts'
 export type { Logger } from './log.ts'
 export { type Loop, type LoopContext, type LoopOptions, runLoop } from './loops.ts'

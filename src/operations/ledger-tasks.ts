@@ -1,13 +1,19 @@
 import {
+  describeHolder,
+  type LogReport,
   logs,
+  openEpochsWhereNeeded,
   publishCheckpoints,
   publishedNotes,
   recordVerification,
+  scrub,
   seal,
   trustedWitnesses,
+  type VerifyMode,
   type VerifyReport,
   verifierKeys,
   verify,
+  watchLedger,
   witnessAddress,
   witnessedNotes,
   witnessHeads,
@@ -34,19 +40,24 @@ export async function verifyAndRecord(
   database: Database,
   { keyring, store }: LedgerParts,
   options: {
+    /** Default full. */
+    readonly mode?: VerifyMode
     readonly signal?: AbortSignal
     readonly onAway?: (witness: string, error: AkashiError) => void
   } = {},
 ): Promise<VerifyReport> {
-  const { signal, onAway = () => undefined } = options
+  const { mode = 'full', signal, onAway = () => undefined } = options
   const startedAt = new Date()
-  const report = await verify(database, {
+  const objects = new Map<string, string[]>()
+  const parts = {
     verifierKeys: verifierKeys(keyring),
-    published: (log) => elsewhere(database, store, log, onAway),
+    published: (log: string, from: bigint) => elsewhere(database, store, log, from, onAway),
+    onObject: (log: string, object: string) => objects.set(log, [...(objects.get(log) ?? []), object]),
     archived: archivedRows(database, store),
     ...(signal === undefined ? {} : { signal }),
-  })
-  await recordVerification(database, startedAt, report)
+  }
+  const report = mode === 'scrub' ? await scrub(database, parts) : await verify(database, { ...parts, mode })
+  await recordVerification(database, startedAt, report, objects)
   return report
 }
 
@@ -55,9 +66,10 @@ async function* elsewhere(
   database: Database,
   store: ObjectStore,
   log: string,
+  from: bigint,
   onAway: (witness: string, error: AkashiError) => void,
 ): AsyncIterable<string> {
-  yield* publishedNotes(store, log)
+  yield* publishedNotes(store, log, from)
   yield* witnessedNotes(database, log, onAway)
 }
 
@@ -75,27 +87,57 @@ async function submitToWitnesses(database: Database, log: Logger, signal: AbortS
   return outcomes.filter(({ cosigned }) => cosigned !== null).length
 }
 
+/** Fails when something was found, so that the run says so. */
+function verification(parts: LedgerParts, mode: VerifyMode): Task {
+  return async ({ database, signal }) => {
+    const report = await verifyAndRecord(database, parts, { mode, signal })
+    if (!report.ok) {
+      const problems = report.logs.flatMap((log) => log.problems)
+      throw new AkashiError(
+        'integrity',
+        `verification found ${problems.length} problems, first: ${problems[0]?.detail}`,
+        { hint: 'run akashi verify' },
+      )
+    }
+    const sum = (count: (log: LogReport) => number) => report.logs.reduce((all, log) => all + count(log), 0)
+    return {
+      checked: sum(({ checked }) => checked),
+      retired: sum(({ retired }) => retired),
+      unread: sum(({ unread }) => unread.length),
+    }
+  }
+}
+
 /** The ledger's jobs of the timetable. */
 export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> {
   return {
-    'ledger.verify': async ({ database, signal }) => {
-      const report = await verifyAndRecord(database, parts, { signal })
-      const problems = report.logs.flatMap((log) => log.problems)
-      if (!report.ok) {
-        throw new AkashiError(
-          'integrity',
-          `verification found ${problems.length} problems, first: ${problems[0]?.detail}`,
-          {
-            hint: 'run akashi verify',
-          },
-        )
+    'ledger.verify': verification(parts, 'full'),
+    'ledger.verify_incremental': verification(parts, 'incremental'),
+    'ledger.scrub': verification(parts, 'scrub'),
+    'ledger.watch': async ({ database }) => {
+      const { triggers, holders } = await watchLedger(database)
+      const wrong = [
+        ...triggers.map(({ table, problem }) => `${table}: ${problem}`),
+        ...holders.map(describeHolder),
+      ]
+      if (wrong.length > 0) {
+        throw new AkashiError('conflict', wrong.join('; '), {
+          hint: 'enable the trigger again, or end the transaction that holds the sealer up',
+        })
       }
-      return { checked: report.logs.reduce((sum, log) => sum + log.checked, 0) }
+      return {}
     },
-    'ledger.publish': async ({ database, log, signal }) => ({
-      published: await publishCheckpoints(database, parts.store),
-      cosigned: await submitToWitnesses(database, log, signal),
-    }),
+    'ledger.publish': async ({ database, log, signal }) => {
+      const opened = await openEpochsWhereNeeded(database, parts.keyring, parts.store)
+      for (const { log: name, epoch, cause, reason } of opened) {
+        log.error({ log: name, epoch, cause, reason }, 'the log goes on in a new epoch')
+      }
+      return {
+        opened: opened.map(({ log: name, epoch, cause }) => ({ log: name, epoch, cause })),
+        published: await publishCheckpoints(database, parts.store),
+        cosigned: await submitToWitnesses(database, log, signal),
+      }
+    },
   }
 }
 

@@ -55,6 +55,27 @@ export function openMetrics(readState: () => Promise<ThreadState>): Registry {
     },
   )
   gauge(
+    'verify_oldest_unchecked_seconds',
+    'seconds since the part of the ledger that was hashed longest ago was hashed',
+    [],
+    (own, { oldestUncheckedSeconds }) => own.set(oldestUncheckedSeconds),
+  )
+  gauge(
+    'ledger_frontier_held_seconds',
+    'seconds for which an open transaction has kept rows from being sealed',
+    [],
+    (own, { frontierHeldSeconds }) => own.set(frontierHeldSeconds),
+  )
+  gauge('ledger_epoch', 'epoch of the log; it rises after a restore', ['log'], (own, { logs }) => {
+    for (const { log, epoch } of logs) own.set({ log }, epoch)
+  })
+  gauge(
+    'audit_losses',
+    'statements whose changes were made and not recorded, not settled',
+    [],
+    (own, { losses }) => own.set(losses),
+  )
+  gauge(
     'partition_covered_until_seconds',
     'UNIX time up to which partitions exist',
     ['table'],

@@ -1,3 +1,4 @@
+import { indexClosedPartition, reportLosses, unsettledLosses } from '../audit/index.ts'
 import { AkashiError } from '../foundation/index.ts'
 import { applyPartitions, partitionStatus } from '../lifecycle/index.ts'
 import { pruneJobRuns, type Task } from './schedule/index.ts'
@@ -27,6 +28,26 @@ export const lifecycleTasks: Readonly<Record<string, Task>> = {
       })
     }
     return { tables: tables.length }
+  },
+  'audit.losses': async ({ database }) => {
+    const reported = await reportLosses(database)
+    const losses = await unsettledLosses(database)
+    if (losses.length > 0) {
+      const tables = losses.map((loss) => `${loss.table} (${loss.statements} statements, ${loss.message})`)
+      throw new AkashiError('integrity', `changes were made and not recorded: ${tables.join('; ')}`, {
+        hint: 'mend the cause, then settle them: akashi audit losses --settle EXPLANATION',
+      })
+    }
+    return { reported }
+  },
+  'audit.index_closed': async ({ database, signal }) => {
+    const made: string[] = []
+    for (;;) {
+      signal.throwIfAborted()
+      const index = await indexClosedPartition(database, signal)
+      if (index === null) return { indexes: made }
+      made.push(index)
+    }
   },
   'jobs.prune': async ({ database }) => ({ removed: await pruneJobRuns(database) }),
 }

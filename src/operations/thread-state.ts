@@ -1,4 +1,13 @@
-import { countPending, emptyRoot, lastVerification, logs, readHead } from '../audit/index.ts'
+import {
+  countPending,
+  emptyRoot,
+  frontierHolders,
+  lastVerification,
+  logs,
+  oldestUncheckedSeconds,
+  readHead,
+  unsettledLosses,
+} from '../audit/index.ts'
 import { partitionStatus } from '../lifecycle/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
 
@@ -12,6 +21,7 @@ export interface ThreadState {
   readonly protectedTables: readonly string[]
   readonly logs: readonly {
     readonly log: string
+    readonly epoch: number
     /** Entries, as a decimal. */
     readonly size: string
     /** Base64. */
@@ -22,6 +32,12 @@ export interface ThreadState {
     readonly pending: number
   }[]
   readonly lastVerification: { readonly at: string; readonly ok: boolean; readonly problems: number } | null
+  /** Seconds since the part of the ledger that was hashed longest ago was hashed. */
+  readonly oldestUncheckedSeconds: number
+  /** Seconds for which the oldest open transaction has kept rows from being sealed; 0 while none does. */
+  readonly frontierHeldSeconds: number
+  /** Statements whose changes were made and not recorded, and which nobody settled. */
+  readonly losses: number
   readonly partitions: readonly {
     readonly table: string
     readonly coveredUntil: string | null
@@ -41,6 +57,7 @@ export async function threadState(database: Database, signal?: AbortSignal): Pro
         const pending = await countPending(session, log, head)
         found.push({
           log: log.log,
+          epoch: head?.epoch ?? 1,
           size: (head?.size ?? 0n).toString(),
           root: (head?.root ?? emptyRoot).toString('base64'),
           sealedAt: head?.sealedAt ?? null,
@@ -64,6 +81,12 @@ export async function threadState(database: Database, signal?: AbortSignal): Pro
     protectedTables: tables,
     logs: states,
     lastVerification: await lastVerification(database),
+    oldestUncheckedSeconds: await oldestUncheckedSeconds(database),
+    frontierHeldSeconds: Math.max(
+      0,
+      ...(await frontierHolders(database)).map(({ ageSeconds }) => ageSeconds ?? 0),
+    ),
+    losses: (await unsettledLosses(database)).reduce((sum, { statements }) => sum + statements, 0),
     partitions: (await partitionStatus(database, undefined, options)).map(
       ({ table, coveredUntil, alarm }) => ({
         table,

@@ -23,6 +23,15 @@ export async function prepareCluster(options: {
     keyring,
     ...(signal === undefined ? {} : { signal }),
   })
+  await setRolePasswords(connections, server)
+  return connections
+}
+
+/** Gives every login role the password that follows from the superuser's. */
+export async function setRolePasswords(
+  connections: Connections,
+  { superuser }: Pick<EmbeddedServer, 'superuser'>,
+): Promise<void> {
   const admin = openDatabase({ url: connections.adminUrl, role: 'owner', poolSize: 1 })
   try {
     await admin.direct(async (session) => {
@@ -32,7 +41,7 @@ export async function prepareCluster(options: {
         const name = `akashi_${role}`
         const { rows } = await session.query<{ statement: string }>(
           `select format('alter role %I password %L', $1::text, $2::text) as statement`,
-          [name, rolePassword(server.superuser.password, name)],
+          [name, rolePassword(superuser.password, name)],
         )
         await session.query(rows[0]?.statement ?? '')
       }
@@ -40,7 +49,6 @@ export async function prepareCluster(options: {
   } finally {
     await admin.close()
   }
-  return connections
 }
 
 async function createDatabase(server: EmbeddedServer): Promise<void> {

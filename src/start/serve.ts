@@ -52,7 +52,15 @@ export async function work(options: ProcessOptions & { readonly onReady: () => v
     const connections = await findConnections(settings)
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
-    const worker = await runWorker({ connections, database, keyring, store, log, signal })
+    const worker = await runWorker({
+      connections,
+      database,
+      keyring,
+      store,
+      clamdUrl: settings.clamdUrl,
+      log,
+      signal,
+    })
     onReady()
     await worker.done
   } finally {

@@ -49,6 +49,7 @@ export async function up(options: UpOptions): Promise<void> {
       database,
       keyring,
       store,
+      clamdUrl: settings.clamdUrl,
       log,
       signal: AbortSignal.any([signal, stopping.signal]),
     })

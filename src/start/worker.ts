@@ -1,7 +1,18 @@
+import { openScanner } from '../chat/index.ts'
 import type { Logger } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { archiveTasks, ledgerTasks, lifecycleTasks, sealLoop, startWorker } from '../operations/index.ts'
+import {
+  archiveTasks,
+  backupLoop,
+  backupTasks,
+  chatTasks,
+  inspectionLoop,
+  ledgerTasks,
+  lifecycleTasks,
+  sealLoop,
+  startWorker,
+} from '../operations/index.ts'
 import type { Database } from '../postgres/index.ts'
 import type { Connections } from './connections.ts'
 
@@ -11,6 +22,8 @@ export interface WorkerParts {
   readonly database: Database
   readonly keyring: Keyring
   readonly store: ObjectStore
+  /** Undefined: nothing scans, and uploaded files wait. */
+  readonly clamdUrl: string | undefined
   readonly log: Logger
   /** Stops everything; running jobs may finish for some seconds. */
   readonly signal: AbortSignal
@@ -18,14 +31,31 @@ export interface WorkerParts {
 
 /** The background of Akashi in this process: the sealer and the timetable. Any number of processes may run it. */
 export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Promise<void> }> {
-  const { connections, database, keyring, store, log, signal } = parts
+  const { connections, database, keyring, store, clamdUrl, log, signal } = parts
+  const source = {
+    url: connections.directUrl('backup'),
+    database: connections.open('backup', { poolSize: 1 }),
+  }
   const worker = await startWorker({
     database,
     directUrl: connections.directUrl('worker'),
-    tasks: { ...lifecycleTasks, ...ledgerTasks({ keyring, store }), ...archiveTasks(store) },
+    tasks: {
+      ...lifecycleTasks,
+      ...ledgerTasks({ keyring, store }),
+      ...archiveTasks(store),
+      ...chatTasks(store),
+      ...backupTasks({ keyring, store, source }),
+    },
     log,
     signal,
   })
   const sealer = sealLoop({ database, keyring, log, signal })
-  return { done: Promise.all([worker.done, sealer.done]).then(() => undefined) }
+  const scanner = clamdUrl === undefined ? undefined : openScanner(new URL(clamdUrl))
+  const inspection = inspectionLoop({ database, store, scanner, log, signal })
+  const backup = backupLoop({ keyring, store, source, database, log, signal })
+  return {
+    done: Promise.all([worker.done, sealer.done, inspection.done, backup.done]).then(() =>
+      source.database.close(),
+    ),
+  }
 }

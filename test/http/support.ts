@@ -18,10 +18,20 @@ export const thread: ThreadState = {
   auditRows: '12',
   protectedTables: ['public.orders'],
   logs: [
-    { log: 'audit_logs', size: 12, root: 'ab'.repeat(32), sealedAt: '2026-01-02T03:04:05.000Z', pending: 0 },
-    { log: 'security_events', size: 500, root: 'cd'.repeat(32), sealedAt: null, pending: 19 },
+    {
+      log: 'audit_logs',
+      epoch: 1,
+      size: 12,
+      root: 'ab'.repeat(32),
+      sealedAt: '2026-01-02T03:04:05.000Z',
+      pending: 0,
+    },
+    { log: 'security_events', epoch: 1, size: 500, root: 'cd'.repeat(32), sealedAt: null, pending: 19 },
   ],
   lastVerification: { at: '2026-01-02T03:04:00.000Z', ok: true, problems: 0 },
+  oldestUncheckedSeconds: 3600,
+  frontierHeldSeconds: 0,
+  losses: 0,
   partitions: [{ table: 'security.security_events', coveredUntil: '2026-02-02T00:00:00.000Z', alarm: false }],
   checkedAt: '2026-01-02T03:04:06.000Z',
 }

@@ -292,7 +292,7 @@ test('a long reader and writers see no failure and no missing row while a partit
   const failures: unknown[] = []
   const seen = new Set<number>()
   let stored = 0
-  const application = database.open('app')
+  const application = database.open('worker')
   const writer = (async () => {
     while (running) {
       await application

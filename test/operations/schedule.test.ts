@@ -87,9 +87,18 @@ test('the timetable of the migrations is there', async () => {
   expect(Object.fromEntries(jobs.map((job) => [job.name, [job.schedule, job.task]]))).toEqual({
     'archive-expire': ['0 3 * * *', 'archive.expire'],
     'archive-export': ['0 2 * * *', 'archive.export'],
+    'chat-purge': ['10 4 * * *', 'chat.purge'],
+    'backup-full': ['0 5 * * *', 'backup.full'],
+    'backup-incremental': ['30 * * * *', 'backup.incremental'],
+    'backup-prune': ['20 4 * * *', 'backup.prune'],
     'partition-headroom': ['15 * * * *', 'partitions.check'],
     partitions: ['0 1 * * *', 'partitions.apply'],
-    verify: ['0 7 * * *', 'ledger.verify'],
+    verify: ['0 7 * * 0', 'ledger.verify'],
+    'verify-incremental': ['0 7 * * 1,2,3,4,5,6', 'ledger.verify_incremental'],
+    'verify-scrub': ['25 * * * *', 'ledger.scrub'],
+    'watch-ledger': ['* * * * *', 'ledger.watch'],
+    'audit-losses': ['*/5 * * * *', 'audit.losses'],
+    'index-closed-partitions': ['30 1 * * *', 'audit.index_closed'],
     'prune-job-runs': ['30 4 * * *', 'jobs.prune'],
     'publish-checkpoints': ['* * * * *', 'ledger.publish'],
   })
@@ -267,7 +276,7 @@ test('a schedule without meaning and a task that is not here are said once and s
   await runNow(worker, 'fine')
   await finished('fine')
   expect(log.lines.filter((line) => line.includes('meaningless'))).toHaveLength(1)
-  expect(log.lines.filter((line) => line.includes('ledger.verify'))).toHaveLength(1)
+  expect(log.lines.filter((line) => line.includes('ledger.publish'))).toHaveLength(1)
 })
 
 test('the tasks of the timetable run', async () => {

@@ -32,7 +32,7 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
 export type NodeReader = (level: number, index: bigint) => Promise<Buffer>
 
 /** The complete subtrees that make up leaves from … to, widest first: (level, index) pairs. */
-function subtrees(from: bigint, to: bigint): { level: number; index: bigint }[] {
+export function subtrees(from: bigint, to: bigint): { level: number; index: bigint }[] {
   const nodes: { level: number; index: bigint }[] = []
   let at = from
   while (at < to) {

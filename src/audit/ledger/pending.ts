@@ -13,8 +13,8 @@ export async function countPending(
 ): Promise<number> {
   const { rows } = await session.query<{ pending: number }>(
     `select count(*)::integer as pending from (
-       select from ${log.schema}.${log.table} r where (r.xid, r.seq) > ($1::xid8, $2::bigint) limit $3) waiting`,
-    [head?.lastXid ?? '0', head?.lastSeq ?? '0', MAX_PENDING_COUNTED],
+       select from ${log.schema}.${log.table} r where (r.xid, r.seq) > ($1::xid8, $2::bigint) and r.seq > $4::bigint limit $3) waiting`,
+    [head?.lastXid ?? '0', head?.lastSeq ?? '0', MAX_PENDING_COUNTED, head?.seqFloor ?? '0'],
   )
   return rows[0]?.pending ?? 0
 }

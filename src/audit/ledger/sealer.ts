@@ -4,6 +4,7 @@
  * is doubled, whatever order transactions commit in. A transaction that stays open holds the frontier;
  * it never loses a row.
  */
+import { AkashiError } from '../../foundation/index.ts'
 import type { Keyring } from '../../keys/index.ts'
 import { signNote } from '../../keys/index.ts'
 import { anonymous, type Database, type Session } from '../../postgres/index.ts'
@@ -64,8 +65,25 @@ async function sealBatch(
   const seen = await readHead(session, log.log)
   if (seen !== undefined && !(await hasRowsBelowFrontier(session, log, seen)))
     return { rows: 0, size: seen.size }
-  const head = await lockHead(session, log.log, emptyRoot)
-  const batch = await takeEntries(session, log, head)
+  return await sealRows(session, keyring, log, await lockHead(session, log.log, emptyRoot), 'ended')
+}
+
+/**
+ * Which rows wait. ended: those past the frontier whose transactions had all ended. all: whatever is past it, which
+ * is right only while nobody can write. moved: what another cluster wrote after the floor without an entry; its
+ * transactions count anew, and so lie before the frontier.
+ */
+type Waiting = 'ended' | 'all' | 'moved'
+
+/** Takes one batch into the tree of a locked head. */
+export async function sealRows(
+  session: Session,
+  keyring: Keyring,
+  log: LogDefinition,
+  head: Head,
+  which: Waiting,
+): Promise<{ rows: number; size: bigint }> {
+  const batch = await takeEntries(session, log, head, which)
   if (batch === undefined) return { rows: 0, size: head.size }
   const tree = new TiledTree(head.size, tileReader(session, log.log))
   await tree.append(splitHashes(batch.hashes).map(leafHash))
@@ -80,47 +98,82 @@ async function sealBatch(
   )
   await session.query(
     `update audit.ledger_heads
-     set size = $2, root = $3, note = $4, last_xid = $5, last_seq = $6, sealed_at = clock_timestamp()
+     set size = $2, root = $3, note = $4, last_xid = $5, last_seq = $6, sealed_at = clock_timestamp(),
+         system_identifier = case when ledger_heads.size > 0 then coalesce(ledger_heads.system_identifier, own.system_identifier)
+                                  else own.system_identifier end,
+         timeline = coalesce(ledger_heads.timeline, own.timeline)
+     from audit.system_identity() own
      where log = $1`,
-    [log.log, tree.size.toString(), root, note, batch.lastXid, batch.lastSeq],
+    [
+      log.log,
+      tree.size.toString(),
+      root,
+      note,
+      which === 'moved' ? head.lastXid : batch.lastXid,
+      which === 'moved' ? head.lastSeq : batch.lastSeq,
+    ],
   )
   return { rows: batch.count, size: tree.size }
 }
 
+/** Fails in a cluster that is not the head's: its numbers of transactions mean nothing there. */
 async function hasRowsBelowFrontier(session: Session, log: LogDefinition, head: Head): Promise<boolean> {
-  const { rows } = await session.query<{ found: boolean }>(
-    `select exists (${waitingRowsSql(log, '$1', '$2')}) as found`,
-    [head.lastXid, head.lastSeq],
+  const { rows } = await session.query<{ found: boolean; cluster: string }>(
+    `select exists (${waitingRowsSql(log, '$1', '$2', '$3', 'ended')}) as found, own.system_identifier::text as cluster
+     from audit.system_identity() own`,
+    [head.lastXid, head.lastSeq, head.seqFloor],
   )
-  return rows[0]?.found === true
+  const [row] = rows
+  if (head.size > 0n && head.systemIdentifier !== null && row?.cluster !== head.systemIdentifier) {
+    throw new AkashiError(
+      'conflict',
+      `log ${log.log} was sealed in another cluster: it needs a new epoch here`,
+      {
+        hint: 'the worker opens one when it publishes, within a minute; or run akashi audit epoch',
+      },
+    )
+  }
+  return row?.found === true
 }
 
-/** Rows behind (xid, seq) whose transactions have all ended. */
-function waitingRowsSql(log: LogDefinition, xid: string, seq: string): string {
+/** Rows behind (xid, seq) that were written in this epoch. */
+function waitingRowsSql(log: LogDefinition, xid: string, seq: string, floor: string, which: Waiting): string {
+  if (which === 'moved') {
+    return `
+      select r.* from ${log.schema}.${log.table} r
+      where (r.xid, r.seq) <= (${xid}::xid8, ${seq}::bigint) and r.seq > ${floor}::bigint
+        and not exists (select from audit.ledger_entries e where e.log = '${log.log}' and e.row_id = r.id)`
+  }
   return `
       select r.* from ${log.schema}.${log.table} r
-      where (r.xid, r.seq) > (${xid}::xid8, ${seq}::bigint)
-        and r.xid < (select pg_snapshot_xmin(pg_current_snapshot()))`
+      where (r.xid, r.seq) > (${xid}::xid8, ${seq}::bigint) and r.seq > ${floor}::bigint
+        ${which === 'all' ? '' : 'and r.xid < (select pg_snapshot_xmin(pg_current_snapshot()))'}`
 }
 
-async function takeEntries(session: Session, log: LogDefinition, head: Head): Promise<Batch | undefined> {
-  const { rows } = await session.query<Batch>(takeEntriesSql(log), [
+async function takeEntries(
+  session: Session,
+  log: LogDefinition,
+  head: Head,
+  which: Waiting,
+): Promise<Batch | undefined> {
+  const { rows } = await session.query<Batch>(takeEntriesSql(log, which), [
     log.log,
     head.lastXid,
     head.lastSeq,
     head.size.toString(),
     SEAL_BATCH_ROWS,
+    head.seqFloor,
   ])
   const batch = rows[0]
   return batch === undefined || batch.count === 0 ? undefined : batch
 }
 
 /** Snapshot and rows come from one statement, so xmin and what is visible are of one moment. */
-function takeEntriesSql(log: LogDefinition): string {
+function takeEntriesSql(log: LogDefinition, which: Waiting): string {
   const entry = postgresEntrySql(log)
   return `
     with batch as (
-${waitingRowsSql(log, '$2', '$3')}
+${waitingRowsSql(log, '$2', '$3', '$6', which)}
       order by r.xid, r.seq
       limit $5
     ), hashed as materialized (

@@ -14,12 +14,18 @@ export interface Head {
   /** The frontier: all rows at or before (lastXid, lastSeq) are in the tree. */
   readonly lastXid: string
   readonly lastSeq: string
+  /** Rows up to this seq were written before the epoch; decimal. */
+  readonly seqFloor: string
+  /** The cluster that the epoch was opened in, and its timeline; null in a log that was made before they were kept. */
+  readonly systemIdentifier: string | null
+  readonly timeline: number | null
   /** ISO 8601 in UTC. */
   readonly sealedAt: string | null
 }
 
 const headColumns = `log, epoch, origin, size::text, root, note, last_xid::text as "lastXid",
-  last_seq::text as "lastSeq", sealed_at as "sealedAt"`
+  last_seq::text as "lastSeq", seq_floor::text as "seqFloor", system_identifier::text as "systemIdentifier", timeline,
+  sealed_at as "sealedAt"`
 
 type HeadRow = Omit<Head, 'size'> & { readonly size: string }
 
@@ -43,8 +49,9 @@ export async function readHeads(session: Session): Promise<Head[]> {
 /** The head of a log, locked until the transaction ends and made where there is none. */
 export async function lockHead(session: Session, log: string, emptyRoot: Buffer): Promise<Head> {
   await session.query(
-    `insert into audit.ledger_heads (log, origin, root)
-     select $1, (value #>> '{}') || '/' || $1, $2 from lifecycle.settings where key = 'ledger.origin'
+    `insert into audit.ledger_heads (log, origin, root, system_identifier, timeline)
+     select $1, (value #>> '{}') || '/' || $1, $2, own.system_identifier, own.timeline
+     from lifecycle.settings, audit.system_identity() own where key = 'ledger.origin'
      on conflict (log) do nothing`,
     [log, emptyRoot],
   )

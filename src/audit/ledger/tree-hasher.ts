@@ -1,10 +1,19 @@
-import { emptyRoot, nodeHash } from './merkle.ts'
+import { emptyRoot, type NodeReader, nodeHash, subtrees } from './merkle.ts'
 
 /** Computes roots of a growing tree while keeping only its right edge: one hash per level. */
 export class TreeHasher {
   #size = 0n
   /** Roots of complete subtrees from the widest to the narrowest. */
   readonly #edge: { level: number; hash: Buffer }[] = []
+
+  /** The tree of the first `size` leaves, whose complete subtrees are read. */
+  static async from(size: bigint, read: NodeReader): Promise<TreeHasher> {
+    const hasher = new TreeHasher()
+    for (const { level, index } of subtrees(0n, size))
+      hasher.#edge.push({ level, hash: await read(level, index) })
+    hasher.#size = size
+    return hasher
+  }
 
   get size(): bigint {
     return this.#size

@@ -13,6 +13,8 @@ export interface Protection {
   readonly columns?: Readonly<Record<string, ColumnTreatment>>
   /** Columns whose change alone is not recorded. */
   readonly ignore?: readonly string[]
+  /** When a change cannot be recorded: `fail` (default), it is not made; `record_loss`, it is made and counted. */
+  readonly onFailure?: 'fail' | 'record_loss'
 }
 
 /**
@@ -20,22 +22,31 @@ export interface Protection {
  * statement runs under that login and not as akashi_owner, whom the application's tables do not belong to.
  */
 export async function protect(owner: Database, protection: Protection): Promise<void> {
-  const { table, classification = 'internal', subject = null, columns = {}, ignore = [] } = protection
+  const {
+    table,
+    classification = 'internal',
+    subject = null,
+    columns = {},
+    ignore = [],
+    onFailure = 'fail',
+  } = protection
   await owner.direct(async (session) => {
     await requireTable(session, table)
-    await session.query('select audit.protect($1::regclass, $2, $3, $4, $5)', [
+    await session.query('select audit.protect($1::regclass, $2, $3, $4, $5, $6)', [
       table,
       classification,
       subject,
       JSON.stringify(columns),
       ignore,
+      onFailure,
     ])
   })
 }
 
-/** Ends the audit of a table; its trail stays. */
+/** Ends the audit of a table, also of one that was dropped or renamed; its trail stays. */
 export async function unprotect(owner: Database, table: string): Promise<void> {
   await owner.direct(async (session) => {
+    if (await forgetMissing(session, table)) return
     await requireTable(session, table)
     await session.query('select audit.unprotect($1::regclass)', [table])
   })
@@ -47,6 +58,17 @@ export async function exempt(owner: Database, table: string, reason: string): Pr
     await requireTable(session, table)
     await session.query('select audit.exempt($1::regclass, $2)', [table, reason])
   })
+}
+
+/** Whether a table that is not there was under audit; then it is no more. */
+async function forgetMissing(session: Session, table: string): Promise<boolean> {
+  const { rows } = await session.query<{ forgotten: boolean }>(
+    `select audit.unprotect_missing(p.schema_name, p.table_name) is not null as forgotten
+     from audit.protected_tables p
+     where to_regclass($1) is null and parse_ident($1) = array[p.schema_name, p.table_name]`,
+    [table],
+  )
+  return rows.length > 0
 }
 
 async function requireTable(session: Session, table: string): Promise<void> {

@@ -199,6 +199,45 @@ function check(group: Command, perform: Parameters<Register>[1]): void {
     )
 }
 
+function losses(group: Command, perform: Parameters<Register>[1]): void {
+  group
+    .command('losses')
+    .description(
+      'list changes that were made and not recorded (tables protected with --on-failure record_loss)',
+    )
+    .option('--settle <explanation>', 'say what became of those there are; they stay on record')
+    .action(() =>
+      perform(async (cli) => {
+        const { settleLosses, unsettledLosses } = await import('../../audit/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        return await withConnections(cli, async ({ pool }) => {
+          const owner = pool('owner')
+          const { settle } = cli.flags
+          const settled = typeof settle === 'string' ? await settleLosses(owner, settle) : 0
+          const found = await unsettledLosses(owner)
+          cli.print(
+            { settled, losses: found },
+            found.length === 0
+              ? 'no loss that is not settled'
+              : table(
+                  ['table', 'operation', 'statements', 'rows', 'last', 'cause'],
+                  found.map((loss) => [
+                    loss.table,
+                    loss.operation,
+                    String(loss.statements),
+                    String(loss.rows),
+                    loss.lastAt,
+                    `${loss.sqlstate} ${loss.message}`,
+                  ]),
+                ),
+          )
+          return found.length === 0 ? 0 : 1
+        })
+      }),
+    )
+}
+
 async function readBundle(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, 'utf8'))
@@ -219,10 +258,48 @@ function camelCase(option: string): string {
   return option.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
+function epoch(group: Command, perform: Parameters<Register>[1]): void {
+  group
+    .command('epoch')
+    .requiredOption('--reason <text>', 'why, one line; it is signed')
+    .description('open a new epoch of every log: after a restore, or to accept what was given up')
+    .action(() =>
+      perform(async (cli) => {
+        const { openEpoch } = await import('../../audit/index.ts')
+        const { openKeys, openObjects } = await import('../../start/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const config = await cli.config()
+        const keyring = await openKeys(config)
+        try {
+          const store = await openObjects(config)
+          const opened = await withConnections(cli, ({ pool }) =>
+            openEpoch(pool('worker'), keyring, store, String(cli.flags['reason'])),
+          )
+          const epochs = opened.map(({ root, previousRoot, ...rest }) => ({
+            ...rest,
+            root: root.toString('base64'),
+            previousRoot: previousRoot.toString('base64'),
+          }))
+          cli.print(
+            { epochs },
+            opened.length === 0
+              ? 'no log has an entry yet'
+              : opened.map(({ log, epoch: n, size }) => `${log}: epoch ${n} from size ${size} on`).join('\n'),
+          )
+          return 0
+        } finally {
+          await keyring.close()
+        }
+      }),
+    )
+}
+
 export const audit: Register = (program, perform) => {
   const group = program.command('audit').description('search the record, follow a record, prove a row')
   search(group, perform)
   history(group, perform)
   prove(group, perform)
   check(group, perform)
+  epoch(group, perform)
+  losses(group, perform)
 }

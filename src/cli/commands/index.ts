@@ -3,6 +3,7 @@ import type { Register } from '../invocation.ts'
 import { apikeys } from './apikeys.ts'
 import { archive } from './archive.ts'
 import { audit } from './audit.ts'
+import { backup } from './backup.ts'
 import { cost } from './cost.ts'
 import { ddl } from './ddl.ts'
 import { doctor } from './doctor.ts'
@@ -14,12 +15,15 @@ import { migrate } from './migrate.ts'
 import { partitions } from './partitions.ts'
 import { protect, unprotect } from './protect.ts'
 import { query } from './query.ts'
+import { restore } from './restore.ts'
 import { roles } from './roles.ts'
+import { sample } from './sample.ts'
 import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
 import { users } from './users.ts'
 import { verify } from './verify.ts'
+import { walFetch } from './wal-fetch.ts'
 import { witness } from './witness.ts'
 
 /** In the order in which `--help` lists them. */
@@ -44,7 +48,11 @@ export const commands: readonly Register[] = [
   query,
   ddl,
   cost,
+  backup,
+  restore,
+  walFetch,
   jobs,
+  sample,
   users,
   roles,
   apikeys,

@@ -2,6 +2,7 @@ import { AkashiError } from '../../foundation/index.ts'
 import type { Register } from '../invocation.ts'
 
 const classifications = ['public', 'internal', 'confidential', 'restricted'] as const
+const stances = ['fail', 'record_loss'] as const
 const treatments = ['plain', 'digest', 'omit'] as const
 
 function list(value: unknown): string[] {
@@ -23,6 +24,11 @@ export const protect: Register = (program, perform) => {
     .option('--digest <columns>', 'columns kept as salted digests, separated by commas')
     .option('--omit <columns>', 'columns never kept, separated by commas')
     .option('--ignore <columns>', 'columns whose change alone is not recorded, separated by commas')
+    .option(
+      '--on-failure <stance>',
+      'when a change cannot be recorded: fail, it is not made; record_loss, it is made and counted',
+      'fail',
+    )
     .option('--exempt <reason>', 'instead, say why the table needs no audit')
     .action((name: string | undefined) =>
       perform(async (cli) => {
@@ -54,6 +60,12 @@ export const protect: Register = (program, perform) => {
               hint: `one of ${classifications.join(', ')}`,
             })
           }
+          const onFailure = stances.find((candidate) => candidate === cli.flags['onFailure'])
+          if (onFailure === undefined) {
+            throw new AkashiError('invalid_input', `${String(cli.flags['onFailure'])} is no stance`, {
+              hint: `one of ${stances.join(', ')}`,
+            })
+          }
           const columns = Object.fromEntries([
             ...list(digest).map((column) => [column, treatments[1]] as const),
             ...list(omit).map((column) => [column, treatments[2]] as const),
@@ -63,6 +75,7 @@ export const protect: Register = (program, perform) => {
             classification: level,
             columns,
             ignore: list(ignore),
+            onFailure,
             ...(typeof subject === 'string' ? { subject } : {}),
           })
           cli.print({ table: name, state: 'protected' }, `${name} is under audit`)

@@ -1,5 +1,6 @@
-import type { VerifyReport } from '../../audit/index.ts'
-import type { Register } from '../invocation.ts'
+import type { VerifyMode, VerifyReport } from '../../audit/index.ts'
+import { AkashiError } from '../../foundation/index.ts'
+import type { Invocation, Register } from '../invocation.ts'
 
 /** Problems of one log that are shown as text; --json has all that were listed. */
 const SHOWN_PROBLEMS = 50
@@ -10,15 +11,26 @@ function describe({ logs }: VerifyReport): string {
       const problems = log.problems.length + log.unlisted
       const shown = log.problems.slice(0, SHOWN_PROBLEMS)
       return [
-        `${log.log}: ${log.size} entries, ${log.checked} rows checked, ${problems === 0 ? 'no problem' : problems === 1 ? '1 problem' : `${problems} problems`}`,
+        `${log.log}: ${log.size} entries, ${log.checked} rows checked${log.from === '0' ? '' : ` from entry ${log.from} on`}${log.retired === 0 ? '' : `, ${log.retired} retired`}, ${problems === 0 ? 'no problem' : problems === 1 ? '1 problem' : `${problems} problems`}`,
         ...shown.map(
           ({ kind, position, id, detail }) =>
             `  ${kind}${position === null ? '' : ` at ${position}`}${kind === 'trigger' && id !== null ? ` of ${id}` : ''}: ${detail}`,
         ),
+        ...log.unread.map(({ object, reason }) => `  not read: archived object ${object}: ${reason}`),
         ...(problems > shown.length ? [`  and ${problems - shown.length} more`] : []),
       ]
     })
     .join('\n')
+}
+
+function modeOf(flags: Invocation['flags']): VerifyMode {
+  const modes = (['incremental', 'scrub'] as const).filter((mode) => flags[mode] === true)
+  if (modes.length > 1) {
+    throw new AkashiError('invalid_input', '--incremental and --scrub are two ways to verify', {
+      hint: 'give one of them, or none to verify everything',
+    })
+  }
+  return modes[0] ?? 'full'
 }
 
 export const verify: Register = (program, perform) => {
@@ -27,11 +39,14 @@ export const verify: Register = (program, perform) => {
     .description(
       'check every row, entry, signature and trigger of the record; exits 1 when something was altered',
     )
+    .option('--incremental', 'only what was sealed since the last verification without a problem')
+    .option('--scrub', 'only a part: what was hashed longest ago')
     .action(() =>
       perform(async (cli) => {
         const { verifyAndRecord } = await import('../../operations/index.ts')
         const { openKeys, openObjects } = await import('../../start/index.ts')
         const { withConnections } = await import('../databases.ts')
+        const mode = modeOf(cli.flags)
         const config = await cli.config()
         const keyring = await openKeys(config)
         try {
@@ -41,6 +56,7 @@ export const verify: Register = (program, perform) => {
               pool('worker'),
               { keyring, store },
               {
+                mode,
                 signal: cli.signal,
                 onAway: (witness, error) =>
                   cli.note(`the witness ${witness} was not asked: ${error.message}`),

@@ -1,5 +1,6 @@
+import { unsettledLosses } from '../../audit/index.ts'
 import { AkashiError, type Config } from '../../foundation/index.ts'
-import { type Capabilities, migrationStatus, readCapabilities } from '../../postgres/index.ts'
+import { type Capabilities, migrationStatus, openDatabase, readCapabilities } from '../../postgres/index.ts'
 import { findConnections, migrationsDirectory } from '../../start/index.ts'
 import type { Check, Finding } from './check.ts'
 
@@ -67,6 +68,31 @@ export const migrations: Check = {
       return pending.length === 0
         ? { ok: true, detail }
         : { ok: false, detail, hint: 'run akashi migrate up' }
+    }),
+}
+
+export const losses: Check = {
+  name: 'audit losses',
+  run: ({ config }) =>
+    withDatabase(config, async (url) => {
+      const { pending } = await migrationStatus({ url, directory: migrationsDirectory })
+      if (pending.length > 0) return { ok: true, detail: 'not looked for before the migrations are applied' }
+      const administrator = openDatabase({ url, role: 'owner' })
+      try {
+        const found = await unsettledLosses(administrator)
+        if (found.length === 0) return { ok: true, detail: 'none' }
+        const tables = found.map(
+          ({ table, operation, statements, lastAt, message }) =>
+            `${statements} ${operation} on ${table}, last ${lastAt}: ${message}`,
+        )
+        return {
+          ok: false,
+          detail: `changes were made and not recorded: ${tables.join('; ')}`,
+          hint: 'mend the cause, then settle them: akashi audit losses --settle EXPLANATION',
+        }
+      } finally {
+        await administrator.close()
+      }
     }),
 }
 

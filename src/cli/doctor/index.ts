@@ -1,7 +1,8 @@
 import type { Config } from '../../foundation/index.ts'
 import { type Check, type CheckResult, resultOf, runChecks } from './check.ts'
-import { capabilities, database, migrations, pooler } from './database.ts'
+import { capabilities, database, losses, migrations, pooler } from './database.ts'
 import { dataFolder, keyringFolder, objectStoreFolder } from './folders.ts'
+import { frontier } from './frontier.ts'
 import { nodeVersion } from './node-version.ts'
 
 /** What needs the configuration, in the order it is shown. */
@@ -12,7 +13,9 @@ const checks: readonly Check[] = [
   database,
   pooler,
   migrations,
+  losses,
   capabilities,
+  frontier,
 ]
 
 /** Examines this installation. With a configuration that is wrong, nothing that depends on it is examined. */

@@ -1,5 +1,5 @@
 /** One socket: what its client asks, what it is sent, and when it is sent away. */
-import type { WebSocket } from 'ws'
+import type { WebSocket } from '@fastify/websocket'
 import {
   type Bus,
   type Feed,

@@ -1,3 +1,4 @@
+export { openRestoreFolder, type RecoveredServer, type RestoreFolder } from './recovery.ts'
 export { removeCluster } from './remove.ts'
 export { startEmbedded } from './start.ts'
 export { clusterStatus } from './status.ts'

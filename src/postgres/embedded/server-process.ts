@@ -12,6 +12,8 @@ export interface ServerProcess {
   readonly pid: number
   readonly exited: Promise<ServerExit>
   kill(signal: NodeJS.Signals): void
+  /** Lets it outlive this process. */
+  detach(): void
 }
 
 /** Long enough for the recovery of many gigabytes of WAL after a crash; a hang still ends. */
@@ -30,6 +32,7 @@ export async function launch(
   program: string,
   args: readonly string[],
   signal: AbortSignal | undefined,
+  timeoutMs = START_TIMEOUT_MS,
 ): Promise<ServerProcess> {
   throwIfCancelled(signal)
   const oldLogs = await logNames(home.logDir)
@@ -55,20 +58,25 @@ export async function launch(
       resolve({ code: null, signal: null })
     })
   }).finally(() => process.off('exit', endWithUs))
-  const server = { pid: child.pid ?? 0, exited, kill: (name: NodeJS.Signals) => void child.kill(name) }
-  const outcome = await untilReady(child, home.clusterDir, exited, signal)
+  const server = {
+    pid: child.pid ?? 0,
+    exited,
+    kill: (name: NodeJS.Signals) => void child.kill(name),
+    detach: () => {
+      process.off('exit', endWithUs)
+      child.unref()
+      child.stderr.destroy()
+    },
+  }
+  const outcome = await untilReady(child, home.clusterDir, exited, signal, timeoutMs)
   if (outcome === 'ready') return server
   if (outcome === 'exited')
     throw startFailure(home, said + (await readNewLogs(home.logDir, oldLogs, SAID_CHARS)))
   await shutDown(server)
   if (outcome === 'cancelled') throw cancelled()
-  throw new AkashiError(
-    'timeout',
-    `the embedded postgresql was not ready after ${START_TIMEOUT_MS / 1000} s`,
-    {
-      hint: `see the log in ${home.logDir}`,
-    },
-  )
+  throw new AkashiError('timeout', `the embedded postgresql was not ready after ${timeoutMs / 1000} s`, {
+    hint: `see the log in ${home.logDir}`,
+  })
 }
 
 type Outcome = 'ready' | 'exited' | 'cancelled' | 'timeout'
@@ -79,6 +87,7 @@ async function untilReady(
   clusterDir: string,
   exited: Promise<ServerExit>,
   signal: AbortSignal | undefined,
+  timeoutMs: number,
 ): Promise<Outcome> {
   return await new Promise<Outcome>((resolve) => {
     const settle = (outcome: Outcome): void => {
@@ -97,7 +106,7 @@ async function untilReady(
     const abort = (): void => settle('cancelled')
     const watcher = watchFolder(clusterDir, check)
     const recheck = setInterval(check, READY_RECHECK_MS)
-    const deadline = setTimeout(() => settle('timeout'), START_TIMEOUT_MS)
+    const deadline = setTimeout(() => settle('timeout'), timeoutMs)
     void exited.then(() => settle('exited'))
     signal?.addEventListener('abort', abort)
     if (signal?.aborted === true) abort()

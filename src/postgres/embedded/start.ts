@@ -85,6 +85,11 @@ async function startLocked(options: EmbeddedOptions, lock: { release(): void }):
     exited,
     url: (database) =>
       `postgresql://${SUPERUSER}:${password}@${LOOPBACK}:${port}/${encodeURIComponent(database)}`,
+    detach: () => {
+      log.stop()
+      server.detach()
+      lock.release()
+    },
     stop: async () => {
       stopping ??= shutDown(server).then(async () => void (await exited))
       await stopping

@@ -21,6 +21,8 @@ export interface EmbeddedServer {
   url(database: string): string
   /** Fast shutdown; immediate, then kill, after bounded waits. Resolves when the process has ended. */
   stop(): Promise<void>
+  /** Lets the server outlive this process; the next start on the folder takes its place. Nothing else after it. */
+  detach(): void
   /** Resolves when the server process ends, for whatever reason. */
   readonly exited: Promise<ServerExit>
 }

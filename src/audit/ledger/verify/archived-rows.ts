@@ -3,6 +3,7 @@ import { AkashiError } from '../../../foundation/index.ts'
 import type { Session } from '../../../postgres/index.ts'
 import type { ArchivedEntry, ArchivedObject, ArchivedRows } from '../archived.ts'
 import type { LogDefinition } from '../logs.ts'
+import type { VerifyOptions } from './options.ts'
 import { PositionSet } from './position-set.ts'
 import type { ProblemList, UnreadObject } from './problems.ts'
 
@@ -20,15 +21,15 @@ export interface ArchivedFindings {
 export async function verifyArchived(
   session: Session,
   log: LogDefinition,
-  archived: ArchivedRows | undefined,
+  { archived, signal, onObject }: VerifyOptions,
   from: bigint,
   problems: ProblemList,
-  signal?: AbortSignal,
 ): Promise<ArchivedFindings> {
   const findings: ArchivedFindings = { checked: 0, positions: new PositionSet(), unread: [] }
   for (const object of (await archived?.objects(log.log, signal)) ?? []) {
     if (archived === undefined || object.lastPosition < from) continue
     await verifyObject(session, log, archived, object, findings, problems, signal)
+    if (findings.unread.at(-1)?.object !== object.name) onObject?.(log.log, object.name)
   }
   return findings
 }

@@ -1,155 +1,108 @@
-/** Verification of the whole ledger: signatures, tree, rows and triggers. */
-import { AkashiError } from '../../../foundation/index.ts'
-import { type VerifierKey, verifyNote } from '../../../keys/index.ts'
+/** Verification of the ledger, whole or from where the last one ended: signatures, tree, rows and triggers. */
 import { anonymous, type Database, type Session } from '../../../postgres/index.ts'
-import type { ArchivedRows } from '../archived.ts'
-import { type Checkpoint, parseCheckpoint } from '../checkpoint.ts'
 import { type LogDefinition, logs } from '../logs.ts'
-import { emptyRoot } from '../merkle.ts'
-import { type Head, readHead } from '../store.ts'
+import type { Head } from '../store.ts'
 import { verifyArchived } from './archived-rows.ts'
+import { verifyEpochs } from './epochs.ts'
+import { headToVerify, publishedCheckpoints, signedCheckpoint, verifyHead } from './head.ts'
+import { readVerifiedHead, type VerifiedHead } from './marks.ts'
+import { type VerifyOptions, verifyTransaction } from './options.ts'
 import { type LogReport, ProblemList, type UnreadObject, type VerifyReport } from './problems.ts'
+import { verifyRetired } from './retired-rows.ts'
 import { verifyRows } from './rows.ts'
 import { verifyTree } from './tree.ts'
-
-/** A full verification hashes everything; this bounds one of its statements, in milliseconds. */
-const VERIFY_TIMEOUT_MS = 4 * 60 * 60 * 1000
-
-export interface VerifyOptions {
-  /** Whose signatures count for the log of an origin. */
-  readonly verifierKeys: (origin: string) => Promise<readonly VerifierKey[]>
-  /** Signed notes of checkpoints that were published outside the database, by log. */
-  readonly published?: (log: string) => AsyncIterable<string>
-  /** Rows that left the database; without it an entry whose row is not there is one that was removed. */
-  readonly archived?: ArchivedRows
-  readonly signal?: AbortSignal
-  /** Called after each log. */
-  readonly onLog?: (report: LogReport) => void
-}
 
 /** Checks every log in one snapshot; finding problems is a result, not an error. */
 export async function verify(database: Database, options: VerifyOptions): Promise<VerifyReport> {
   const reports: LogReport[] = []
   for (const log of logs) {
-    const report = await database.transaction(anonymous, (session) => verifyLog(session, log, options), {
-      isolation: 'repeatable read',
-      readOnly: true,
-      timeoutMs: VERIFY_TIMEOUT_MS,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    })
+    const report = await database.transaction(
+      anonymous,
+      (session) => verifyLog(session, log, options),
+      verifyTransaction(options),
+    )
     reports.push(report)
     options.onLog?.(report)
   }
-  return { ok: reports.every((report) => report.problems.length === 0), logs: reports }
+  return {
+    mode: options.mode ?? 'full',
+    ok: reports.every((report) => report.problems.length === 0),
+    logs: reports,
+  }
 }
 
 async function verifyLog(session: Session, log: LogDefinition, options: VerifyOptions): Promise<LogReport> {
   const problems = new ProblemList()
-  await session.query('select audit.assert_unfiltered($1::regclass)', [`${log.schema}.${log.table}`])
-  const stored = await readHead(session, log.log)
-  const head: Head = stored ?? {
-    log: log.log,
-    epoch: 1,
-    origin: '',
-    size: 0n,
-    root: emptyRoot,
-    note: null,
-    lastXid: '0',
-    lastSeq: '0',
-    sealedAt: null,
-  }
+  const head = await headToVerify(session, log)
+  const since = options.mode === 'incremental' ? await goOnFrom(session, head, options, problems) : null
+  const from = since?.size ?? 0n
   await verifyHead(head, options, problems)
-  await verifyTree(session, head, await publishedCheckpoints(head, options, problems), problems)
-  const archived = await verifyArchived(session, log, options.archived, 0n, problems, options.signal)
-  const rows = await verifyRows(
-    session,
-    log,
-    head,
-    {
-      archived: (position) => archived.positions.has(position) || isUnread(archived.unread, position),
-      retired: () => false,
-    },
-    problems,
-  )
+  const epochs = await verifyEpochs(session, head, options, problems)
+  const published = await publishedCheckpoints(head, from, epochs, options, problems)
+  await verifyTree(session, head, published, problems, from, since?.root)
+  const archived = await verifyArchived(session, log, options, from, problems)
+  const retired = await verifyRetired(session, log.log, from, options.verifierKeys, problems)
+  const elsewhere = {
+    archived: (position: bigint) => archived.positions.has(position) || isUnread(archived.unread, position),
+    retired: (position: bigint) => retired.has(position),
+  }
+  const rows = await verifyRows(session, log, head, since, elsewhere, problems)
   await verifyTriggers(session, log, problems)
-  return {
-    log: log.log,
-    size: head.size.toString(),
-    root: head.root.toString('base64'),
+  return reportOf(head, from, problems, {
     checked: rows.checked + archived.checked,
     retired: rows.retired,
     unread: archived.unread,
+  })
+}
+
+/**
+ * Where an incremental verification begins; null when it must begin at the start, because there is no good one
+ * to go on from, or because it is not of this history.
+ */
+async function goOnFrom(
+  session: Session,
+  head: Head,
+  options: VerifyOptions,
+  problems: ProblemList,
+): Promise<VerifiedHead | null> {
+  const verified = await readVerifiedHead(session, head.log)
+  if (verified === null || verified.epoch !== head.epoch) return null
+  if (typeof (await signedCheckpoint(verified.note, head.origin, options)) === 'string') return null
+  if (verified.size <= head.size) return verified
+  problems.add(
+    'checkpoint',
+    verified.size,
+    head.origin,
+    `the ledger was verified when it had ${verified.size} entries, it has ${head.size}: its end was cut off`,
+  )
+  return null
+}
+
+export function reportOf(
+  head: Head,
+  from: bigint,
+  problems: ProblemList,
+  counts: Pick<LogReport, 'checked' | 'retired' | 'unread'>,
+): LogReport {
+  return {
+    log: head.log,
+    epoch: head.epoch,
+    size: head.size.toString(),
+    root: head.root.toString('base64'),
+    checkpoint: head.note,
+    frontier: { xid: head.lastXid, seq: head.lastSeq },
+    from: from.toString(),
+    ...counts,
     problems: problems.listed,
     unlisted: problems.unlisted,
   }
 }
 
-function isUnread(unread: readonly UnreadObject[], position: bigint): boolean {
+export function isUnread(unread: readonly UnreadObject[], position: bigint): boolean {
   return unread.some(
     ({ firstPosition, lastPosition }) =>
       position >= BigInt(firstPosition) && position <= BigInt(lastPosition),
   )
-}
-
-/** The head must be the checkpoint that was signed. */
-async function verifyHead(head: Head, options: VerifyOptions, problems: ProblemList): Promise<void> {
-  if (head.note === null) {
-    if (head.size !== 0n) problems.add('checkpoint', head.size, head.origin, 'the head carries no signature')
-    return
-  }
-  try {
-    const { text } = verifyNote(head.note, await options.verifierKeys(head.origin))
-    const signed = parseCheckpoint(text)
-    if (signed.origin !== head.origin || signed.size !== head.size || !signed.root.equals(head.root)) {
-      problems.add(
-        'checkpoint',
-        head.size,
-        head.origin,
-        `the head is not the checkpoint that was signed (size ${signed.size})`,
-      )
-    }
-  } catch (error) {
-    if (!(error instanceof AkashiError)) throw error
-    problems.add(
-      'checkpoint',
-      head.size,
-      head.origin,
-      `the signature of the head does not verify: ${error.message}`,
-    )
-  }
-}
-
-/** Published checkpoints in ascending size; one beyond the head shows that the log was cut off. */
-async function publishedCheckpoints(
-  head: Head,
-  options: VerifyOptions,
-  problems: ProblemList,
-): Promise<Checkpoint[]> {
-  const checkpoints: Checkpoint[] = []
-  if (options.published === undefined) return checkpoints
-  const keys = head.origin === '' ? [] : await options.verifierKeys(head.origin)
-  for await (const note of options.published(head.log)) {
-    try {
-      const checkpoint = parseCheckpoint(verifyNote(note, keys).text)
-      if (checkpoint.size > head.size) {
-        problems.add(
-          'checkpoint',
-          checkpoint.size,
-          checkpoint.origin,
-          `a checkpoint of size ${checkpoint.size} was published, the ledger has ${head.size} entries: its end was cut off`,
-        )
-      } else checkpoints.push(checkpoint)
-    } catch (error) {
-      if (!(error instanceof AkashiError)) throw error
-      problems.add(
-        'checkpoint',
-        null,
-        head.origin,
-        `a published checkpoint does not verify: ${error.message}`,
-      )
-    }
-  }
-  return checkpoints.sort((a, b) => Number(a.size - b.size))
 }
 
 async function verifyTriggers(session: Session, log: LogDefinition, problems: ProblemList): Promise<void> {

@@ -34,11 +34,24 @@ export interface UnreadObject {
   readonly reason: string
 }
 
+/**
+ * full: everything. incremental: what came since the last verification without a problem. scrub: a bounded
+ * part of what was hashed longest ago.
+ */
+export type VerifyMode = 'full' | 'incremental' | 'scrub'
+
 export interface LogReport {
   readonly log: string
+  readonly epoch: number
   readonly size: string
   /** Base64 of the root that the head claims. */
   readonly root: string
+  /** The signed note of the head; null before the first entry. */
+  readonly checkpoint: string | null
+  /** The last row, in the order of the ledger, that is in the tree. */
+  readonly frontier: { readonly xid: string; readonly seq: string }
+  /** The position from which entries were looked at; not 0 when the first ones were verified before. */
+  readonly from: string
   /** Rows whose hash was computed and compared. */
   readonly checked: number
   /** Entries whose rows retention removed, each covered by a signed record. */
@@ -51,6 +64,7 @@ export interface LogReport {
 }
 
 export interface VerifyReport {
+  readonly mode: VerifyMode
   readonly ok: boolean
   readonly logs: readonly LogReport[]
 }

@@ -16,11 +16,20 @@ interface Counts {
   readonly entries: number
 }
 
-interface Finding {
+export interface Finding {
   readonly kind: 'changed' | 'removed' | 'added' | 'unsealed'
   readonly position: string | null
   readonly id: string
   readonly at: string
+}
+
+/** Where an incremental verification goes on. */
+export interface Since {
+  /** Entries that were verified before. */
+  readonly size: bigint
+  /** The frontier then. */
+  readonly lastXid: string
+  readonly lastSeq: string
 }
 
 /** What covers an entry whose row is not in the database. */
@@ -32,21 +41,29 @@ export interface Elsewhere {
 }
 
 /**
- * Compares every row of a log's table with its entry, inside the server, and accounts for every entry.
+ * Compares every row of a log's table (or those past `since`) with its entry, inside the server, and accounts
+ * for every entry.
  * Answers how many rows were hashed, and how many entries are retired.
  */
 export async function verifyRows(
   session: Session,
   log: LogDefinition,
   head: Head,
+  since: Since | null,
   elsewhere: Elsewhere,
   problems: ProblemList,
 ): Promise<{ checked: number; retired: number }> {
-  const values = [log.log, head.lastXid, head.lastSeq, UNSEALED_AFTER_S]
+  const from = since?.size.toString() ?? '0'
+  const values = [log.log, head.lastXid, head.lastSeq, UNSEALED_AFTER_S, head.seqFloor]
+  if (since !== null) {
+    values.push(since.lastXid, since.lastSeq, from)
+    // The new rows are found by their index, whatever the statistics of a table that only grows say.
+    await session.query("select set_config('enable_seqscan', 'off', true)")
+  }
   const { rows } = await session.query<Counts>(
-    `${rowsSql(log)}
+    `${rowsSql(log, since !== null)}
      select count(*)::float8 as rows, count(position)::float8 as matched, count(kind)::float8 as wrong,
-            (select count(*) from audit.ledger_entries where log = $1)::float8 as entries
+            (select count(*) from audit.ledger_entries where log = $1 ${since === null ? '' : 'and position >= $8::bigint'})::float8 as entries
      from compared`,
     values,
   )
@@ -55,7 +72,7 @@ export async function verifyRows(
   // nothing is wrong and as many rows as entries matched, no entry lacks its row.
   if (counts.wrong > 0) {
     const found = await session.query<Finding>(
-      `${rowsSql(log)}
+      `${rowsSql(log, since !== null)}
        select kind, position::text, id::text, created_at::text as at from compared
        where kind is not null order by position nulls last, created_at limit ${MAX_PROBLEMS}`,
       values,
@@ -64,7 +81,7 @@ export async function verifyRows(
   }
   const retired =
     counts.wrong > 0 || counts.matched !== counts.entries
-      ? await verifyAbsent(session, log, elsewhere, problems)
+      ? await verifyAbsent(session, log, from, elsewhere, problems)
       : 0
   return { checked: counts.rows, retired }
 }
@@ -73,6 +90,7 @@ export async function verifyRows(
 async function verifyAbsent(
   session: Session,
   log: LogDefinition,
+  from: string,
   elsewhere: Elsewhere,
   problems: ProblemList,
 ): Promise<number> {
@@ -80,9 +98,10 @@ async function verifyAbsent(
   const absent = session.stream<{ position: string; id: string; at: string }>(
     `select e.position::text, e.row_id::text as id, e.created_at::text as at
      from audit.ledger_entries e
-     where e.log = $1 and not exists (select from ${log.schema}.${log.table} r where r.id = e.row_id)
+     where e.log = $1 and e.position >= $2::bigint
+       and not exists (select from ${log.schema}.${log.table} r where r.id = e.row_id)
      order by e.position`,
-    [log.log],
+    [log.log, from],
   )
   for await (const batch of absent) {
     for (const entry of batch) {
@@ -101,7 +120,7 @@ function report(log: LogDefinition, found: readonly Finding[], total: number, pr
   problems.unlisted += total - found.length
 }
 
-function describe(log: LogDefinition, { kind, id, at }: Finding): string {
+export function describe(log: LogDefinition, { kind, id, at }: Finding): string {
   const row = `row ${id} of ${log.schema}.${log.table}`
   switch (kind) {
     case 'changed':
@@ -120,7 +139,7 @@ function describe(log: LogDefinition, { kind, id, at }: Finding): string {
  * removal and an addition. A left join, not a full one, and no table of intermediate results, so that the
  * planner can share the work among processes.
  */
-function rowsSql(log: LogDefinition): string {
+function rowsSql(log: LogDefinition, tail: boolean): string {
   const entry = postgresEntrySql(log)
   const arrived = 'received_at' in log.columns ? 'received_at' : 'created_at'
   return `
@@ -131,15 +150,16 @@ function rowsSql(log: LogDefinition): string {
         case
           when e.entry_hash <> h.entry_hash then 'changed'
           when e.row_id is not null then null
-          when (h.xid, h.seq) <= ($2::xid8, $3::bigint) then 'added'
+          when h.seq <= $5::bigint or (h.xid, h.seq) <= ($2::xid8, $3::bigint) then 'added'
           when h.xid >= (select xmax from bounds)
             or (h.xid < (select xmin from bounds) and h.arrived < now() - make_interval(secs => $4::integer)) then 'unsealed'
         end as kind
       from (
         select id, created_at, arrived, xid, seq, ${entry.hash} as entry_hash
         from (select r.id, r.created_at, r.${arrived} as arrived, r.xid, r.seq, ${entry.texts}
-              from ${log.schema}.${log.table} r offset 0) t
+              from ${log.schema}.${log.table} r
+              ${tail ? 'where (r.xid, r.seq) > ($6::xid8, $7::bigint) and r.seq > $5::bigint' : ''} offset 0) t
       ) h
-      left join audit.ledger_entries e on e.log = $1 and e.row_id = h.id
+      left join audit.ledger_entries e on e.log = $1 and e.row_id = h.id ${tail ? 'and e.position >= $8::bigint' : ''}
     )`
 }

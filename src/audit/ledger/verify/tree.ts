@@ -1,8 +1,9 @@
+import { AkashiError } from '../../../foundation/index.ts'
 import type { Session } from '../../../postgres/index.ts'
 import type { Checkpoint } from '../checkpoint.ts'
-import { HASH_BYTES } from '../merkle.ts'
-import type { Head } from '../store.ts'
-import { TILE_WIDTH } from '../tiles.ts'
+import { emptyRoot, HASH_BYTES, type NodeReader, treeRoot } from '../merkle.ts'
+import { type Head, tileReader } from '../store.ts'
+import { TILE_WIDTH, TiledTree } from '../tiles.ts'
 import { TreeHasher } from '../tree-hasher.ts'
 import type { ProblemList } from './problems.ts'
 
@@ -12,7 +13,7 @@ const TILE_BATCH_ROWS = 64
 /** Positions that disagree with the tiles are kept for naming up to this many. */
 const MAX_MISMATCHES = 10_000
 
-interface EntryTile {
+export interface EntryTile {
   readonly tile: string
   /** Positions of the entries that are there, ascending. */
   readonly first: string
@@ -23,7 +24,7 @@ interface EntryTile {
   readonly stored: Buffer | null
 }
 
-interface Mismatch {
+export interface Mismatch {
   readonly position: bigint
   readonly leaf: string
   /** Empty where the stored tile has none. */
@@ -31,39 +32,50 @@ interface Mismatch {
 }
 
 /**
- * Rebuilds the tree from the entries and compares it with the stored leaf tiles, with the signed head
- * and with every checkpoint given (in ascending size). What differs is named by position.
+ * Rebuilds the tree from the entries, from position `from` on, and compares it with the stored leaf tiles,
+ * with the signed head and with every checkpoint given (in ascending size). What differs is named by position.
+ *
+ * @param verified root of the tree of size `from`, as it was verified before
  */
 export async function verifyTree(
   session: Session,
   head: Head,
   checkpoints: readonly Checkpoint[],
   problems: ProblemList,
+  from = 0n,
+  verified: Buffer = emptyRoot,
 ): Promise<void> {
-  const hasher = new TreeHasher()
-  const pending = checkpoints.filter((checkpoint) => checkpoint.size <= head.size)
+  const { node } = new TiledTree(head.size, tileReader(session, head.log))
+  if (!(await checkTiles(head, node, problems)) && from > 0n) return
+  const hasher = await TreeHasher.from(from, node)
+  if (!hasher.root().equals(verified)) {
+    problems.add(
+      'checkpoint',
+      from,
+      head.origin,
+      `the first ${from} entries are not those that were verified before: history was rewritten`,
+    )
+  }
+  const pending: Checkpoint[] = []
+  for (const checkpoint of checkpoints) {
+    if (checkpoint.size >= from) pending.push(checkpoint)
+    else checkRoot(await treeRoot(checkpoint.size, node), checkpoint, problems)
+  }
   const mismatches: Mismatch[] = []
   let whole = true
   checkRoots(hasher, pending, problems)
-  for await (const batch of session.stream<EntryTile>(
-    tilesSql,
-    [head.log, head.size.toString()],
-    TILE_BATCH_ROWS,
-  )) {
-    for (const tile of batch) {
-      const start = BigInt(tile.tile) * BigInt(TILE_WIDTH)
-      const expectedCount = Number(
-        head.size - start < BigInt(TILE_WIDTH) ? head.size - start : BigInt(TILE_WIDTH),
-      )
-      if (hasher.size !== start || tile.count !== expectedCount) {
-        whole = false
-      } else {
-        compareTile(start, tile, mismatches)
-        appendTile(hasher, tile.leaves, pending, problems)
-      }
+  for await (const tile of entryTiles(session, head.log, from, head.size)) {
+    const start = BigInt(tile.tile) * BigInt(TILE_WIDTH)
+    const first = start < from ? from : start
+    const end = start + BigInt(TILE_WIDTH)
+    if (hasher.size !== first || tile.count !== Number((end < head.size ? end : head.size) - first)) {
+      whole = false
+    } else {
+      compareTile(tile, first, Number(first - start), mismatches)
+      appendTile(hasher, tile.leaves, pending, problems)
     }
   }
-  if (!whole || hasher.size !== head.size) await nameGaps(session, head, problems)
+  if (!whole || hasher.size !== head.size) await nameGaps(session, head, from, problems)
   await nameStrays(session, head, problems)
   await nameMismatches(session, head, mismatches, problems)
   if (whole && hasher.size === head.size && !hasher.root().equals(head.root)) {
@@ -76,25 +88,59 @@ export async function verifyTree(
   }
 }
 
+/** The right edge of the stored tiles must lead to the signed root; O(log n). */
+export async function checkTiles(head: Head, node: NodeReader, problems: ProblemList): Promise<boolean> {
+  try {
+    if ((await treeRoot(head.size, node)).equals(head.root)) return true
+    problems.add('checkpoint', head.size, head.origin, 'the tiles do not lead to the root of the head')
+  } catch (error) {
+    if (!(error instanceof AkashiError && error.code === 'integrity')) throw error
+    problems.add('checkpoint', head.size, head.origin, error.message)
+  }
+  return false
+}
+
+/** The entries of positions from … to, a tile at a time, beside the tile that was stored. */
+export async function* entryTiles(
+  session: Session,
+  log: string,
+  from: bigint,
+  to: bigint,
+): AsyncIterable<EntryTile> {
+  const tiles = session.stream<EntryTile>(tilesSql, [log, from.toString(), to.toString()], TILE_BATCH_ROWS)
+  for await (const batch of tiles) yield* batch
+}
+
 /** Leaf hashes are computed in the server, a tile a row. */
 const tilesSql = `
   select e.tile::text, e.first::text, e.count, e.leaves, t.hashes as stored
   from (
     select position / ${TILE_WIDTH} as tile, min(position) as first, count(*)::integer as count,
            string_agg(sha256('\\x00'::bytea || entry_hash), ''::bytea order by position) as leaves
-    from audit.ledger_entries where log = $1 and position < $2::bigint
+    from audit.ledger_entries where log = $1 and position >= $2::bigint and position < $3::bigint
     group by position / ${TILE_WIDTH}
   ) e
   left join audit.ledger_tiles t on t.log = $1 and t.level = 0 and t.tile = e.tile
   order by e.tile`
 
-function compareTile(start: bigint, { leaves, stored }: EntryTile, mismatches: Mismatch[]): void {
-  if (stored?.subarray(0, leaves.length).equals(leaves)) return
+/** @param skip hashes of the stored tile before the first of these leaves, which is that of position `first` */
+export function compareTile(
+  { leaves, stored }: EntryTile,
+  first: bigint,
+  skip: number,
+  mismatches: Mismatch[],
+): void {
+  const known = (stored ?? Buffer.alloc(0)).subarray(skip * HASH_BYTES)
+  if (known.subarray(0, leaves.length).equals(leaves)) return
   for (let at = 0; at < leaves.length && mismatches.length < MAX_MISMATCHES; at += HASH_BYTES) {
     const leaf = leaves.subarray(at, at + HASH_BYTES).toString('hex')
-    const expected = (stored ?? Buffer.alloc(0)).subarray(at, at + HASH_BYTES).toString('hex')
-    if (leaf !== expected) mismatches.push({ position: start + BigInt(at / HASH_BYTES), leaf, expected })
+    const expected = known.subarray(at, at + HASH_BYTES).toString('hex')
+    if (leaf !== expected) mismatches.push({ position: first + BigInt(at / HASH_BYTES), leaf, expected })
   }
+}
+
+export function appendLeaves(hasher: TreeHasher, leaves: Buffer): void {
+  for (let at = 0; at < leaves.length; at += HASH_BYTES) hasher.append(leaves.subarray(at, at + HASH_BYTES))
 }
 
 /** Appends the leaves of one tile, stopping wherever a checkpoint has its size. */
@@ -108,26 +154,34 @@ function appendTile(hasher: TreeHasher, leaves: Buffer, pending: Checkpoint[], p
 /** Compares the root of the present size with every checkpoint of that size, and drops those. */
 function checkRoots(hasher: TreeHasher, pending: Checkpoint[], problems: ProblemList): void {
   for (let first = pending[0]; first !== undefined && first.size === hasher.size; first = pending[0]) {
-    if (!hasher.root().equals(first.root)) {
-      problems.add(
-        'checkpoint',
-        first.size,
-        first.origin,
-        `the published checkpoint of size ${first.size} has another root: history was rewritten`,
-      )
-    }
+    checkRoot(hasher.root(), first, problems)
     pending.shift()
   }
 }
 
-async function nameGaps(session: Session, head: Head, problems: ProblemList): Promise<void> {
+function checkRoot(root: Buffer, { size, origin, root: published }: Checkpoint, problems: ProblemList): void {
+  if (root.equals(published)) return
+  problems.add(
+    'checkpoint',
+    size,
+    origin,
+    `the published checkpoint of size ${size} has another root: history was rewritten`,
+  )
+}
+
+export async function nameGaps(
+  session: Session,
+  head: Pick<Head, 'log' | 'size'>,
+  from: bigint,
+  problems: ProblemList,
+): Promise<void> {
   const gaps = session.stream<{ from: string; to: string }>(
     `select (last + 1)::text as "from", (position - 1)::text as "to"
-     from (select position, coalesce(lag(position) over (order by position), -1) as last from (
-             select position from audit.ledger_entries where log = $1 and position < $2::bigint
+     from (select position, coalesce(lag(position) over (order by position), $3::bigint - 1) as last from (
+             select position from audit.ledger_entries where log = $1 and position >= $3::bigint and position < $2::bigint
              union all select $2::bigint) p) g
      where position > last + 1`,
-    [head.log, head.size.toString()],
+    [head.log, head.size.toString(), from.toString()],
   )
   for await (const batch of gaps) {
     for (const { from, to } of batch) {
@@ -151,9 +205,9 @@ async function nameStrays(session: Session, head: Head, problems: ProblemList): 
 }
 
 /** An entry whose expected leaf stands at another position changed places; any other one was changed. */
-async function nameMismatches(
+export async function nameMismatches(
   session: Session,
-  head: Head,
+  head: Pick<Head, 'log'>,
   mismatches: readonly Mismatch[],
   problems: ProblemList,
 ): Promise<void> {

@@ -1,7 +1,8 @@
 import { AkashiError } from '../../../foundation/index.ts'
 import { COSIGNATURE_TYPE, parseVerifierKey } from '../../../keys/index.ts'
 import { anonymous, type Database } from '../../../postgres/index.ts'
-import { readLogHeads } from '../store.ts'
+import { readEpochs } from '../epoch/link.ts'
+import { readHeads } from '../store.ts'
 import { type WitnessAddress, witnessedNote } from './submit.ts'
 
 export interface TrustedWitness {
@@ -58,12 +59,19 @@ export async function* witnessedNotes(
   log: string,
   onAway: (name: string, error: AkashiError) => void,
 ): AsyncIterable<string> {
-  const head = (await readLogHeads(database)).find((candidate) => candidate.log === log)
+  const { heads, epochs } = await database.transaction(anonymous, async (session) => ({
+    heads: await readHeads(session),
+    epochs: await readEpochs(session, log),
+  }))
+  const head = heads.find((candidate) => candidate.log === log)
   if (head === undefined) return
+  const origins = new Set([head.origin, ...epochs.map(({ previousOrigin }) => previousOrigin)])
   for (const witness of await trustedWitnesses(database)) {
     try {
-      const note = await witnessedNote(witnessAddress(witness), head.origin)
-      if (note !== null) yield note
+      for (const origin of origins) {
+        const note = await witnessedNote(witnessAddress(witness), origin)
+        if (note !== null) yield note
+      }
     } catch (error) {
       const away = error instanceof AkashiError && ['timeout', 'unavailable'].includes(error.code)
       if (!away) throw error

@@ -126,7 +126,7 @@ export async function witnessHeads(
   options: SubmitOptions = {},
 ): Promise<WitnessOutcome[]> {
   const heads = await database.transaction(anonymous, (session) => readHeads(session))
-  const submissions = heads.flatMap(({ log, size, note }) =>
+  const submissions = heads.flatMap(({ log, epoch, size, note }) =>
     witnesses.map(async (witness): Promise<WitnessOutcome[]> => {
       if (note === null) return []
       const outcome = { witness: witness.key.name, log, size: size.toString() }
@@ -135,7 +135,9 @@ export async function witnessHeads(
         return proof.map((hash) => Buffer.from(hash, 'base64'))
       }
       try {
-        return [{ ...outcome, cosigned: await submitToWitness(witness, note, prove, options), error: null }]
+        const cosigned = await submitToWitness(witness, note, prove, options)
+        await keepCosignature(database, { log, epoch, size, witness: witness.key.name, ...cosigned })
+        return [{ ...outcome, cosigned, error: null }]
       } catch (error) {
         if (error instanceof AkashiError) return [{ ...outcome, cosigned: null, error }]
         throw error
@@ -143,6 +145,20 @@ export async function witnessHeads(
     }),
   )
   return (await Promise.all(submissions)).flat()
+}
+
+/** Kept beside the checkpoint; what a witness signed first for a size stays. */
+async function keepCosignature(
+  database: Database,
+  own: { log: string; epoch: number; size: bigint; witness: string } & Cosigned,
+): Promise<void> {
+  await database.transaction(anonymous, (session) =>
+    session.query(
+      `insert into audit.ledger_cosignatures (log, epoch, size, witness, note, cosigned_at) values ($1, $2, $3, $4, $5, $6)
+       on conflict do nothing`,
+      [own.log, own.epoch, own.size.toString(), own.witness, own.note, own.at],
+    ),
+  )
 }
 
 function readCosignature({ key }: WitnessAddress, note: string, lines: string): Cosigned {

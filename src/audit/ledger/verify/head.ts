@@ -1,0 +1,117 @@
+/** The signed head of a log, and checkpoints that are kept elsewhere. */
+import { AkashiError } from '../../../foundation/index.ts'
+import { type VerifierKey, verifyNote } from '../../../keys/index.ts'
+import type { Session } from '../../../postgres/index.ts'
+import { type Checkpoint, parseCheckpoint } from '../checkpoint.ts'
+import { boundOf, type Epoch, isKnown } from '../epoch/link.ts'
+import type { LogDefinition } from '../logs.ts'
+import { emptyRoot } from '../merkle.ts'
+import { type Head, readHead } from '../store.ts'
+import type { VerifyOptions } from './options.ts'
+import type { ProblemList } from './problems.ts'
+
+/** The head as stored; that of an empty log where there is none. */
+export async function headToVerify(session: Session, log: LogDefinition): Promise<Head> {
+  await session.query('select audit.assert_unfiltered($1::regclass)', [`${log.schema}.${log.table}`])
+  return (
+    (await readHead(session, log.log)) ?? {
+      log: log.log,
+      epoch: 1,
+      origin: '',
+      size: 0n,
+      root: emptyRoot,
+      note: null,
+      lastXid: '0',
+      lastSeq: '0',
+      seqFloor: '0',
+      systemIdentifier: null,
+      timeline: null,
+      sealedAt: null,
+    }
+  )
+}
+
+/** The head must be the checkpoint that was signed. */
+export async function verifyHead(head: Head, options: VerifyOptions, problems: ProblemList): Promise<void> {
+  if (head.note === null) {
+    if (head.size !== 0n) problems.add('checkpoint', head.size, head.origin, 'the head carries no signature')
+    return
+  }
+  const signed = await signedCheckpoint(head.note, head.origin, options)
+  if (typeof signed === 'string') {
+    problems.add('checkpoint', head.size, head.origin, `the signature of the head does not verify: ${signed}`)
+  } else if (signed.origin !== head.origin || signed.size !== head.size || !signed.root.equals(head.root)) {
+    problems.add(
+      'checkpoint',
+      head.size,
+      head.origin,
+      `the head is not the checkpoint that was signed (size ${signed.size})`,
+    )
+  }
+}
+
+/** The checkpoint of a note that the log of `origin` signed, or why it is none. */
+export async function signedCheckpoint(
+  note: string,
+  origin: string,
+  { verifierKeys }: Pick<VerifyOptions, 'verifierKeys'>,
+): Promise<Checkpoint | string> {
+  try {
+    const keys: readonly VerifierKey[] = origin === '' ? [] : await verifierKeys(origin)
+    return parseCheckpoint(verifyNote(note, keys).text)
+  } catch (error) {
+    if (!(error instanceof AkashiError)) throw error
+    return error.message
+  }
+}
+
+/**
+ * Published checkpoints in ascending size, with the trees that epochs began with. One beyond the head shows that
+ * the log was cut off; what an epoch gave up no longer counts.
+ */
+export async function publishedCheckpoints(
+  head: Head,
+  from: bigint,
+  epochs: readonly Epoch[],
+  options: VerifyOptions,
+  problems: ProblemList,
+): Promise<Checkpoint[]> {
+  const checkpoints: Checkpoint[] = []
+  const take = (checkpoint: Checkpoint) => {
+    const { origin, size } = checkpoint
+    if (!isKnown(epochs, head, origin)) {
+      problems.add(
+        'checkpoint',
+        size,
+        origin,
+        'an epoch was published that this database does not know: it is older',
+      )
+      return
+    }
+    const bound = origin === head.origin ? null : boundOf(epochs, origin)
+    if (bound !== null && size > bound) return
+    if (size <= head.size) {
+      checkpoints.push(checkpoint)
+      return
+    }
+    problems.add(
+      'checkpoint',
+      size,
+      origin,
+      `a checkpoint of size ${size} was published, the ledger has ${head.size} entries: its end was cut off`,
+    )
+  }
+  for await (const note of options.published?.(head.log, from) ?? []) {
+    const origin = note.slice(0, note.indexOf('\n'))
+    const checkpoint = await signedCheckpoint(
+      note,
+      origin.endsWith(`/${head.log}`) ? origin : head.origin,
+      options,
+    )
+    if (typeof checkpoint === 'string') {
+      problems.add('checkpoint', null, head.origin, `a published checkpoint does not verify: ${checkpoint}`)
+    } else take(checkpoint)
+  }
+  for (const { origin, size, root } of epochs) take({ origin, size, root })
+  return checkpoints.sort((a, b) => Number(a.size - b.size))
+}

@@ -1,0 +1,122 @@
+/**
+ * The rolling scrub: each run hashes again the slices, and the archived object, that were hashed longest ago,
+ * and looks whether the next rows in the order of the ledger have entries. What a run reads is bounded.
+ */
+import { anonymous, type Database, type Session } from '../../../postgres/index.ts'
+import { type LogDefinition, logs } from '../logs.ts'
+import { type Head, tileReader } from '../store.ts'
+import { TiledTree } from '../tiles.ts'
+import { verifyObject } from './archived-rows.ts'
+import { headToVerify, verifyHead } from './head.ts'
+import { reportOf } from './index.ts'
+import {
+  forgetObjects,
+  markUnits,
+  objectUnit,
+  oldestSlices,
+  readMarks,
+  SLICE_ENTRIES,
+  sliceUnit,
+} from './marks.ts'
+import { type VerifyOptions, verifyTransaction } from './options.ts'
+import { PositionSet } from './position-set.ts'
+import { type LogReport, ProblemList, type VerifyReport } from './problems.ts'
+import { addedRows, type Cursor, moveCursor } from './scrub-rows.ts'
+import { verifySlice } from './slice.ts'
+import { checkTiles } from './tree.ts'
+
+/** Slices of 65,536 entries that one run hashes in each log. */
+export const SCRUB_SLICES = 8
+
+export interface ScrubOptions extends VerifyOptions {
+  /** Default {@link SCRUB_SLICES}. */
+  readonly slices?: number
+}
+
+/** One run over every log. Remembers what it hashed, whether or not it found something. */
+export async function scrub(database: Database, options: ScrubOptions): Promise<VerifyReport> {
+  const reports: LogReport[] = []
+  for (const log of logs) {
+    const at = new Date()
+    const { report, units, objects, cursor } = await database.transaction(
+      anonymous,
+      (session) => scrubLog(session, log, options),
+      verifyTransaction(options),
+    )
+    await database.transaction(anonymous, async (session) => {
+      await markUnits(session, log.log, units, at)
+      if (objects !== null) await forgetObjects(session, log.log, objects)
+      if (cursor !== null) await moveCursor(session, log.log, cursor)
+    })
+    reports.push(report)
+    options.onLog?.(report)
+  }
+  return { mode: 'scrub', ok: reports.every(({ problems }) => problems.length === 0), logs: reports }
+}
+
+interface Scrubbed {
+  readonly report: LogReport
+  /** What was hashed. */
+  readonly units: readonly string[]
+  /** Names of all objects of the archive; null where none is given. */
+  readonly objects: readonly string[] | null
+  readonly cursor: Cursor | null
+}
+
+async function scrubLog(session: Session, log: LogDefinition, options: ScrubOptions): Promise<Scrubbed> {
+  const { archived, signal, slices: limit = SCRUB_SLICES } = options
+  const problems = new ProblemList()
+  const head = await headToVerify(session, log)
+  await verifyHead(head, options, problems)
+  const tree = new TiledTree(head.size, tileReader(session, log.log))
+  const units: string[] = []
+  const counts = { checked: 0, retired: 0 }
+  const objects = (await archived?.objects(log.log, signal)) ?? null
+  if (await checkTiles(head, tree.node, problems)) {
+    for (const slice of await oldestSlices(session, head, limit)) {
+      signal?.throwIfAborted()
+      const found = await verifySlice(session, log, head, tree, slice, objects ?? [], options, problems)
+      counts.checked += found.checked
+      counts.retired += found.retired
+      units.push(sliceUnit(slice))
+    }
+  }
+  const findings = { checked: 0, positions: new PositionSet(), unread: [] }
+  const oldest = await oldestObject(session, log.log, objects ?? [])
+  if (archived !== undefined && oldest !== undefined) {
+    await verifyObject(session, log, archived, oldest, findings, problems, signal)
+    if (findings.unread.length === 0) units.push(objectUnit(oldest.name))
+  }
+  const cursor = await addedRows(session, log, head, Number(SLICE_ENTRIES) * limit, problems)
+  return {
+    report: reportOf(head, 0n, problems, {
+      checked: counts.checked + findings.checked,
+      retired: counts.retired,
+      unread: findings.unread,
+    }),
+    units,
+    objects: objects?.map(({ name }) => name) ?? null,
+    cursor: headIsEmpty(head) ? null : cursor,
+  }
+}
+
+function headIsEmpty(head: Head): boolean {
+  return head.size === 0n
+}
+
+async function oldestObject<T extends { readonly name: string }>(
+  session: Session,
+  log: string,
+  objects: readonly T[],
+): Promise<T | undefined> {
+  const marks = await readMarks(
+    session,
+    log,
+    objects.map(({ name }) => objectUnit(name)),
+  )
+  const at = (object: T) => marks.get(objectUnit(object.name)) ?? ''
+  return objects.reduce<T | undefined>(
+    (oldest, object) => (oldest === undefined || at(object) < at(oldest) ? object : oldest),
+    undefined,
+  )
+}

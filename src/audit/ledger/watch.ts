@@ -1,0 +1,80 @@
+/** What is looked at every minute: the triggers of the record, and who holds the sealer up. */
+import { anonymous, type Database } from '../../postgres/index.ts'
+import { logs } from './logs.ts'
+
+/** A transaction that holds the frontier this long is an alarm, in seconds: rows behind it wait to be sealed. */
+export const FRONTIER_HELD_ALARM_S = 60
+
+export interface FrontierHolder {
+  /** null for a prepared transaction, which has no process. */
+  readonly pid: number | null
+  readonly database: string
+  readonly login: string | null
+  readonly applicationName: string | null
+  readonly state: string | null
+  /** Name of a prepared transaction. */
+  readonly prepared: string | null
+  /** Seconds since its transaction began; null where the server does not tell. */
+  readonly ageSeconds: number | null
+}
+
+/** The transactions that the sealer waits for, in any database of the cluster: usually none or one. */
+export async function frontierHolders(database: Database): Promise<FrontierHolder[]> {
+  const { rows } = await database.transaction(
+    anonymous,
+    (session) =>
+      session.query<FrontierHolder>(
+        `select pid, database, login, application_name as "applicationName", state, prepared, age_seconds as "ageSeconds"
+         from audit.frontier_holders()`,
+      ),
+    { readOnly: true },
+  )
+  return rows
+}
+
+/** One line that says whom to ask. */
+export function describeHolder(holder: FrontierHolder): string {
+  const { pid, prepared, database, login, applicationName, state, ageSeconds } = holder
+  const who =
+    pid === null ? `prepared transaction ${prepared}` : `process ${pid} (${state ?? 'state unknown'})`
+  const application =
+    applicationName === null || applicationName === '' ? '' : `, application ${applicationName}`
+  const age = ageSeconds === null ? 'for an unknown time' : `for ${Math.floor(ageSeconds)} s`
+  return `${who} of ${login ?? 'an unknown login'} in database ${database}${application} holds the frontier ${age}`
+}
+
+export interface Alarms {
+  /** Triggers of the record that are not as they should be. */
+  readonly triggers: readonly { readonly table: string; readonly problem: string }[]
+  /** Transactions that hold the frontier for {@link FRONTIER_HELD_ALARM_S} or longer. */
+  readonly holders: readonly FrontierHolder[]
+}
+
+/** Looks, and raises an alarm (a security event and a notification) for what was not wrong a minute ago. */
+export async function watchLedger(database: Database, heldSeconds = FRONTIER_HELD_ALARM_S): Promise<Alarms> {
+  const holders = (await frontierHolders(database)).filter(
+    ({ ageSeconds }) => (ageSeconds ?? 0) >= heldSeconds,
+  )
+  return await database.transaction(anonymous, async (session) => {
+    const triggers: { table: string; problem: string }[] = []
+    for (const { log } of logs) {
+      const { rows } = await session.query<{ table: string; problem: string }>(
+        'select "table"::text, problem from audit.trigger_problems($1)',
+        [log],
+      )
+      triggers.push(...rows)
+    }
+    await session.query("select audit.watch_alarms('audit_trigger_disabled', 'critical', $1)", [
+      JSON.stringify(triggers.map(({ table, problem }) => ({ subject: table, detail: problem }))),
+    ])
+    await session.query("select audit.watch_alarms('ledger_frontier_held', 'high', $1)", [
+      JSON.stringify(holders.map((holder) => ({ subject: holderName(holder), detail: holder.login ?? '' }))),
+    ])
+    return { triggers, holders }
+  })
+}
+
+/** Who it is, without its age: the same one is one alarm. */
+function holderName({ pid, prepared, database, applicationName }: FrontierHolder): string {
+  return `${pid === null ? `prepared ${prepared}` : `process ${pid}`}, database ${database}, application ${applicationName ?? ''}`
+}

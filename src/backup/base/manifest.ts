@@ -1,0 +1,55 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { ObjectStore } from '../../object-store/index.ts'
+import { type BackupManifest, manifestSchema } from '../types.ts'
+import type { DataKey } from '../vault/data-keys.ts'
+import { manifestName } from '../vault/paths.ts'
+import { authenticate, damagedObject } from '../vault/sealing.ts'
+import { readObject } from '../vault/transfer.ts'
+import type { Vault } from '../vault/vault.ts'
+
+export function signManifest(key: DataKey, manifest: Omit<BackupManifest, 'mac'>): BackupManifest {
+  return { ...manifest, mac: authenticate(key.secret, canonical(manifest)) }
+}
+
+/** As it lies in the store: its members are not proven by anything yet. */
+export async function readManifest(
+  store: ObjectStore,
+  systemId: string,
+  id: string,
+  signal?: AbortSignal,
+): Promise<BackupManifest> {
+  const name = manifestName(systemId, id)
+  const bytes = await readObject(store, name, signal)
+  try {
+    const manifest = manifestSchema.parse(JSON.parse(bytes.toString()))
+    if (manifest.id !== id || manifest.systemId !== systemId) throw new Error('it is of another backup')
+    return manifest
+  } catch (cause) {
+    throw damagedObject(name, 'it is no manifest of this backup', cause)
+  }
+}
+
+/** @throws integrity when it is not as it was written */
+export async function checkManifest(
+  vault: Vault,
+  manifest: BackupManifest,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { mac, ...rest } = manifest
+  const name = manifestName(vault.systemId, manifest.id)
+  const key = await vault.keys.open(manifest.key, name, signal)
+  const expected = Buffer.from(authenticate(key.secret, canonical(rest)))
+  const found = Buffer.from(mac)
+  if (expected.length !== found.length || !timingSafeEqual(expected, found)) {
+    throw damagedObject(name, 'it was changed')
+  }
+}
+
+/** Members in the order of their names, so that the text does not depend on who wrote it. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  )
+}

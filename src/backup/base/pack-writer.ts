@@ -1,0 +1,163 @@
+import type { ObjectStore } from '../../object-store/index.ts'
+import type { DataKey } from '../vault/data-keys.ts'
+import { encodeHeader, newHeader } from '../vault/header.ts'
+import { packName } from '../vault/paths.ts'
+import { FRAME_BYTES, type ObjectCipher, objectCipher, sealFrame } from '../vault/sealing.ts'
+import { putWithRetries } from '../vault/transfer.ts'
+
+/** Bytes after which a pack is put and the next begun. */
+const PACK_BYTES = 16 * 1024 * 1024
+/** Frames that are compressed at the same time. */
+const FRAMES_IN_FLIGHT = 4
+/** Packs that are put at the same time; each is held in memory until then. */
+const PACKS_IN_FLIGHT = 1
+
+/** A pack, as the index knows it. */
+export interface PackEntry {
+  readonly name: string
+  /** Hex, as in the pack's header. */
+  readonly salt: string
+  readonly size: number
+  readonly sha256: string
+  /** Number of the first frame in the whole backup. */
+  readonly firstFrame: number
+  /** Where each frame starts in the pack; the last one ends with it. */
+  readonly offsets: readonly number[]
+}
+
+interface OpenPack {
+  readonly name: string
+  readonly salt: Buffer
+  readonly cipher: ObjectCipher
+  readonly firstFrame: number
+  readonly offsets: number[]
+  readonly parts: Buffer[]
+  size: number
+}
+
+/** Cuts a stream of bytes into frames, and frames into packs, without holding more than a few of them. */
+export class PackWriter {
+  readonly #store: ObjectStore
+  readonly #key: DataKey
+  readonly #place: { readonly systemId: string; readonly id: string }
+  readonly #signal: AbortSignal | undefined
+  #frame = Buffer.allocUnsafe(FRAME_BYTES)
+  /** Frames are used again: a new one for each would leave a backup's worth of garbage. */
+  readonly #spare: Buffer<ArrayBuffer>[] = []
+  #filled = 0
+  #frames = 0
+  #pack: OpenPack | undefined
+  readonly #sealing: { readonly pack: OpenPack; readonly sealed: Promise<Buffer> }[] = []
+  readonly #putting: Promise<void>[] = []
+  readonly #packs: PackEntry[] = []
+  #packNumber = 0
+  /** Bytes taken in so far. */
+  length = 0
+
+  constructor(
+    store: ObjectStore,
+    key: DataKey,
+    place: { readonly systemId: string; readonly id: string },
+    signal?: AbortSignal,
+  ) {
+    this.#store = store
+    this.#key = key
+    this.#place = place
+    this.#signal = signal
+  }
+
+  /** Resolves, or returns nothing at once, when there is room for more. The bytes are copied. */
+  write(data: Buffer): void | Promise<void> {
+    if (data.length > FRAME_BYTES - this.#filled) return this.#writeLong(data)
+    this.#take(data)
+    if (this.#filled === FRAME_BYTES) return this.#cut()
+  }
+
+  /** Puts what is left. */
+  async end(): Promise<PackEntry[]> {
+    if (this.#filled > 0) await this.#cut()
+    while (this.#sealing.length > 0) await this.#collect()
+    await this.#close()
+    await Promise.all(this.#putting)
+    return this.#packs.sort((a, b) => a.firstFrame - b.firstFrame)
+  }
+
+  async #writeLong(data: Buffer): Promise<void> {
+    for (let at = 0; at < data.length; ) {
+      const room = FRAME_BYTES - this.#filled
+      this.#take(data.subarray(at, at + room))
+      at += room
+      if (this.#filled === FRAME_BYTES) await this.#cut()
+    }
+  }
+
+  #take(data: Buffer): void {
+    data.copy(this.#frame, this.#filled)
+    this.#filled += data.length
+    this.length += data.length
+  }
+
+  async #cut(): Promise<void> {
+    const raw = this.#frame.subarray(0, this.#filled)
+    const frame = this.#frame
+    this.#frame = this.#spare.pop() ?? Buffer.allocUnsafe(FRAME_BYTES)
+    this.#filled = 0
+    const pack = this.#openPack()
+    const sealed = sealFrame(pack.cipher, this.#frames - pack.firstFrame, false, raw).finally(() =>
+      this.#spare.push(frame),
+    )
+    // Awaited in order below; until then a failure is nobody's.
+    sealed.catch(() => undefined)
+    this.#frames += 1
+    this.#sealing.push({ pack, sealed })
+    if (this.#sealing.length >= FRAMES_IN_FLIGHT) await this.#collect()
+  }
+
+  #openPack(): OpenPack {
+    if (this.#pack !== undefined) return this.#pack
+    this.#packNumber += 1
+    const name = packName(this.#place.systemId, this.#place.id, this.#packNumber)
+    const header = newHeader('pack', this.#key.id)
+    const bytes = encodeHeader(header)
+    this.#pack = {
+      name,
+      salt: header.salt,
+      cipher: objectCipher(this.#key.secret, header.salt, name),
+      firstFrame: this.#frames,
+      offsets: [],
+      parts: [bytes],
+      size: bytes.length,
+    }
+    return this.#pack
+  }
+
+  /** Takes the oldest sealed frame into its pack. */
+  async #collect(): Promise<void> {
+    const next = this.#sealing.shift()
+    if (next === undefined) return
+    const { pack } = next
+    const sealed = await next.sealed
+    pack.offsets.push(pack.size)
+    pack.parts.push(sealed)
+    pack.size += sealed.length
+    if (pack.size < PACK_BYTES || pack !== this.#pack) return
+    // Frames that are still being sealed belong to this pack too.
+    while (this.#sealing.length > 0) await this.#collect()
+    await this.#close()
+  }
+
+  async #close(): Promise<void> {
+    const pack = this.#pack
+    if (pack === undefined) return
+    this.#pack = undefined
+    while (this.#putting.length >= PACKS_IN_FLIGHT) await this.#putting.shift()
+    const put = this.#put(pack)
+    put.catch(() => undefined)
+    this.#putting.push(put)
+  }
+
+  async #put({ name, salt, firstFrame, offsets, parts }: OpenPack): Promise<void> {
+    const { size, sha256 } = await putWithRetries(this.#store, name, parts, this.#signal)
+    this.#packs.push({ name, salt: salt.toString('hex'), size, sha256, firstFrame, offsets })
+  }
+}

@@ -1,0 +1,52 @@
+import { AkashiError } from '../../foundation/index.ts'
+import { openReplication } from '../../postgres/index.ts'
+import { chainOf, readCatalog } from '../catalog/catalog.ts'
+import type { BackupKind, BackupManifest } from '../types.ts'
+import type { Vault } from '../vault/vault.ts'
+import { type BackupSource, type TakeOptions, takeBackup } from './take.ts'
+
+/** Which cluster a server is, and on which timeline. @throws forbidden, invalid_config, unavailable */
+export async function identify(
+  url: string,
+  signal?: AbortSignal,
+): Promise<{ readonly systemId: string; readonly timeline: number }> {
+  const replication = await openReplication(url, {
+    applicationName: 'akashi backup',
+    ...(signal === undefined ? {} : { signal }),
+  })
+  try {
+    const { systemId, timeline } = await replication.identify()
+    return { systemId, timeline }
+  } finally {
+    await replication.close()
+  }
+}
+
+/**
+ * Takes a backup; an incremental builds on the newest one of the server's timeline.
+ * @throws conflict when there is none to build on
+ */
+export async function runBackup(
+  vault: Vault,
+  source: BackupSource,
+  kind: BackupKind,
+  options: Pick<TakeOptions, 'signal' | 'onProgress'> = {},
+): Promise<BackupManifest> {
+  if (kind === 'full') return takeBackup(vault, source, { ...options, kind })
+  const parent = await parentFor(vault, source, options.signal)
+  return takeBackup(vault, source, { ...options, kind, parent })
+}
+
+async function parentFor(vault: Vault, source: BackupSource, signal?: AbortSignal): Promise<BackupManifest> {
+  const { timeline } = await identify(source.url, signal)
+  const { backups } = await readCatalog(vault, signal)
+  const newest = backups.filter((backup) => chainOf(backups, backup) !== undefined).at(-1)
+  if (newest !== undefined && newest.timeline === timeline) return newest
+  throw new AkashiError(
+    'conflict',
+    newest === undefined
+      ? 'there is no backup to build on'
+      : `the newest backup is of timeline ${newest.timeline}, the server is on ${timeline}`,
+    { hint: 'take a full backup first: akashi backup full' },
+  )
+}

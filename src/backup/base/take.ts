@@ -1,0 +1,250 @@
+import { randomBytes } from 'node:crypto'
+import { AkashiError } from '../../foundation/index.ts'
+import {
+  type BaseBackup,
+  type Database,
+  formatLsn,
+  openReplication,
+  parseLsn,
+  type Replication,
+} from '../../postgres/index.ts'
+import type { BackupKind, BackupManifest } from '../types.ts'
+import type { DataKey } from '../vault/data-keys.ts'
+import { indexName, manifestName } from '../vault/paths.ts'
+import { putSealed } from '../vault/sealed-object.ts'
+import { putWithRetries } from '../vault/transfer.ts'
+import type { Vault } from '../vault/vault.ts'
+import { type BackupFile, type BackupIndex, encodeIndex, MANIFEST_FILE } from './backup-index.ts'
+import { readLimitBlocks } from './limit-blocks.ts'
+import { signManifest } from './manifest.ts'
+import { PackWriter } from './pack-writer.ts'
+import { readFile, readIndex } from './read.ts'
+import { readRelations, readServerFacts, type ServerFacts } from './server-facts.ts'
+import { type TarEntry, TarReader } from './tar.ts'
+
+export interface BackupSource {
+  /** URL of a login with the REPLICATION attribute, straight to the server. */
+  readonly url: string
+  /** The same login, for what SQL tells. */
+  readonly database: Database
+}
+
+export interface TakeOptions {
+  readonly kind: BackupKind
+  /** What an incremental builds on. */
+  readonly parent?: BackupManifest
+  readonly signal?: AbortSignal
+  /** Bytes read, and how many there are by the server's estimate. */
+  readonly onProgress?: (done: number, total: number) => void
+}
+
+const ID_RANDOM_BYTES = 2
+
+/**
+ * Takes a base backup straight into the store. What it needs of WAL to be consistent is in it, so that it is
+ * restorable by itself. Its manifest is put last, after the server said that it is complete.
+ * @throws unsupported, conflict (an incremental is not possible now), unavailable, forbidden, cancelled
+ */
+export async function takeBackup(
+  vault: Vault,
+  source: BackupSource,
+  options: TakeOptions,
+): Promise<BackupManifest> {
+  const { kind, parent, signal } = options
+  const before = await readServerFacts(source.database, signal)
+  assertPossible(before, kind)
+  const id = newId(before.now, kind)
+  const connection = { applicationName: 'akashi backup', ...(signal === undefined ? {} : { signal }) }
+  const cleanup = new AsyncDisposableStack()
+  try {
+    const holder = await openReplication(source.url, connection)
+    cleanup.defer(() => holder.close())
+    // The stream acknowledges WAL that this backup is still to read: without a slot of its own, the next
+    // checkpoint could remove it.
+    await holder.createSlot(`akashi_${id.replaceAll(/[^a-z0-9]/g, '_')}`, { temporary: true })
+    const replication = await openReplication(source.url, connection)
+    cleanup.defer(() => replication.close())
+    if (parent !== undefined) await uploadParent(vault, replication, parent, signal)
+    const backup = await replication.baseBackup({
+      label: `akashi ${id}`,
+      wal: true,
+      incremental: parent !== undefined,
+    })
+    return await store(vault, source, backup, { ...options, id, before })
+  } finally {
+    await cleanup.disposeAsync()
+  }
+}
+
+async function store(
+  vault: Vault,
+  source: BackupSource,
+  backup: BaseBackup,
+  options: TakeOptions & { readonly id: string; readonly before: ServerFacts },
+): Promise<BackupManifest> {
+  const { id, kind, parent, before, signal } = options
+  const { systemId } = vault
+  const key = await vault.keys.create(signal)
+  const received = await receive(vault, backup, key, options)
+  const after = await readServerFacts(source.database, signal)
+  const index: BackupIndex = {
+    version: 1,
+    length: received.length,
+    files: received.files,
+    packs: received.packs,
+    limits:
+      parent === undefined
+        ? []
+        : await readLimitBlocks(
+            source.database,
+            { timeline: backup.timeline, from: parseLsn(parent.startLsn), to: backup.startLsn },
+            received.files.map(({ path }) => path),
+            signal,
+          ),
+    relations: await readRelations(source.database, signal),
+  }
+  const stored = await putSealed(
+    vault.store,
+    key,
+    { kind: 'index', name: indexName(systemId, id), data: encodeIndex(index) },
+    signal,
+  )
+  const objects = [...received.packs, { name: stored.key, size: stored.size, sha256: stored.sha256 }].map(
+    ({ name, size, sha256 }) => ({ name, size, sha256 }),
+  )
+  const manifest = signManifest(key, {
+    version: 1,
+    id,
+    kind,
+    parent: parent?.id ?? null,
+    systemId,
+    postgresVersion: before.version,
+    timeline: backup.timeline,
+    startLsn: formatLsn(backup.startLsn),
+    endLsn: formatLsn(received.endLsn),
+    startedAt: before.now.toISOString(),
+    stoppedAt: after.now.toISOString(),
+    nextXid: after.nextXid,
+    walSegmentBytes: before.walSegmentBytes,
+    dataChecksums: before.dataChecksums,
+    tablespaces: backup.tablespaces.flatMap(({ oid, location }) =>
+      oid === null || location === null ? [] : [{ oid, location }],
+    ),
+    files: index.files.filter((file) => file.kind === 'file').length,
+    bytes: index.files.reduce((sum, { size }) => sum + size, 0),
+    stored: objects.reduce((sum, { size }) => sum + size, 0),
+    key: key.id,
+    objects,
+  })
+  await putWithRetries(
+    vault.store,
+    manifestName(systemId, id),
+    Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`),
+    signal,
+  )
+  return manifest
+}
+
+async function receive(
+  vault: Vault,
+  backup: BaseBackup,
+  key: DataKey,
+  options: TakeOptions & { readonly id: string },
+) {
+  const { id, signal, onProgress = () => undefined } = options
+  const writer = new PackWriter(vault.store, key, { systemId: vault.systemId, id }, signal)
+  const files: BackupFile[] = []
+  const total = backup.tablespaces.reduce((sum, { bytes }) => sum + bytes, 0)
+  let folder = ''
+  let reader: TarReader | undefined
+  let manifestStart: number | undefined
+  let endLsn: bigint | undefined
+  const onEntry = (entry: TarEntry) => files.push(fileOf(entry, folder, writer.length))
+  const onData = (data: Buffer) => writer.write(data)
+  for await (const part of backup.parts) {
+    if (part.kind === 'data') {
+      if (manifestStart === undefined) await reader?.write(part.data)
+      else await writer.write(part.data)
+      onProgress(writer.length, total)
+    } else if (part.kind === 'archive') {
+      reader?.end()
+      folder = part.tablespace === null ? '' : `pg_tblspc/${part.tablespace}/`
+      reader = new TarReader(onEntry, onData)
+    } else if (part.kind === 'manifest') {
+      reader?.end()
+      manifestStart = writer.length
+    } else {
+      endLsn = part.lsn
+    }
+  }
+  if (endLsn === undefined || manifestStart === undefined) {
+    throw new AkashiError('unavailable', 'the server did not complete the base backup', {
+      hint: 'see the log of the server, then take it again',
+    })
+  }
+  const size = writer.length - manifestStart
+  files.push({ path: MANIFEST_FILE, kind: 'file', mode: 0o600, size, offset: manifestStart })
+  const packs = await writer.end()
+  return {
+    files,
+    packs: packs.map((pack) => ({ ...pack, offsets: [...pack.offsets] })),
+    length: writer.length,
+    endLsn,
+  }
+}
+
+function fileOf(entry: TarEntry, folder: string, offset: number): BackupFile {
+  const { path, kind, mode, size, target } = entry
+  const common = { path: `${folder}${path.replace(/^\.\//, '')}`, kind, mode, size, offset }
+  return kind === 'link' ? { ...common, target } : common
+}
+
+async function uploadParent(
+  vault: Vault,
+  replication: Replication,
+  parent: BackupManifest,
+  signal?: AbortSignal,
+): Promise<void> {
+  const index = await readIndex(vault, parent.id, signal)
+  const manifest = await readFile(vault, index, MANIFEST_FILE, signal)
+  await replication.uploadManifest(
+    (async function* chunks() {
+      for (let at = 0; at < manifest.length; at += UPLOAD_BYTES)
+        yield manifest.subarray(at, at + UPLOAD_BYTES)
+    })(),
+  )
+}
+
+const UPLOAD_BYTES = 64 * 1024
+
+const OLDEST_MAJOR = 15
+const INCREMENTAL_MAJOR = 17
+
+function assertPossible(facts: ServerFacts, kind: BackupKind): void {
+  if (facts.major < OLDEST_MAJOR) {
+    throw new AkashiError('unsupported', `PostgreSQL ${facts.version} is too old to be backed up`, {
+      hint: `${OLDEST_MAJOR} is the oldest version`,
+    })
+  }
+  if (kind === 'full') return
+  if (facts.major < INCREMENTAL_MAJOR) {
+    throw new AkashiError('unsupported', `PostgreSQL ${facts.version} has no incremental backups`, {
+      hint: `they came with ${INCREMENTAL_MAJOR}; take a full one: akashi backup full`,
+    })
+  }
+  if (facts.summarizeWal !== true) {
+    throw new AkashiError('unsupported', 'the server does not summarize its WAL', {
+      hint: 'alter system set summarize_wal = on, reload, then take a full backup first',
+    })
+  }
+  if (!facts.dataChecksums && !facts.walLogHints) {
+    throw new AkashiError('unsupported', 'hint bits change pages without WAL on this server', {
+      hint: 'enable data checksums or wal_log_hints, or take full backups only: akashi backup full',
+    })
+  }
+}
+
+function newId(now: Date, kind: BackupKind): string {
+  const stamp = now.toISOString().replaceAll(/[-:]|\.\d+/g, '')
+  return `${stamp}-${kind}-${randomBytes(ID_RANDOM_BYTES).toString('hex')}`
+}

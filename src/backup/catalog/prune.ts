@@ -1,0 +1,119 @@
+/** Which backups and which WAL a retention no longer needs. The decision is a pure function of the catalog. */
+import { type Lsn, parseLsn } from '../../postgres/index.ts'
+import type { BackupManifest } from '../types.ts'
+import { basePrefix, dataKeyName } from '../vault/paths.ts'
+import type { Vault } from '../vault/vault.ts'
+import { segmentStart, type WalPiece } from '../wal/names.ts'
+import { chainOf, readCatalog } from './catalog.ts'
+import { type CatalogView, stretchesOf } from './window.ts'
+
+const DAY_MS = 86_400_000
+/** Hours that a backup without a manifest may still be one that is being taken. */
+const INCOMPLETE_MS = 2 * DAY_MS
+
+export interface Retention {
+  /** Every moment back to then stays restorable. */
+  readonly cutoffMs: number
+  /** Legal hold: nothing goes. */
+  readonly hold: boolean
+}
+
+export interface PrunePlan {
+  readonly backups: readonly BackupManifest[]
+  readonly pieces: readonly WalPiece[]
+}
+
+/**
+ * Keeps every backup that a moment behind the cutoff needs: on the way to each timeline those taken since,
+ * and the newest earlier one, and whatever these build on. The newest backup stays in any case. Of WAL goes
+ * what lies before the oldest backup that stays.
+ */
+export function planPrune(
+  catalog: Pick<CatalogView, 'backups' | 'pieces' | 'histories'>,
+  { cutoffMs, hold }: Retention,
+): PrunePlan {
+  if (hold) return { backups: [], pieces: [] }
+  const stretches = stretchesOf(catalog)
+  const newest = stretches.at(-1)
+  const needed = newest === undefined ? [] : [newest]
+  for (const timeline of new Set(stretches.map((stretch) => stretch.timeline))) {
+    const own = stretches.filter((stretch) => stretch.timeline === timeline)
+    const atCutoff = own.findLast(({ fromMs, toMs }) => fromMs <= cutoffMs && toMs >= cutoffMs)
+    if (atCutoff !== undefined) needed.push(atCutoff)
+    needed.push(...own.filter(({ fromMs }) => fromMs > cutoffMs))
+  }
+  const kept = new Set(needed.flatMap(({ backup }) => chainOf(catalog.backups, backup) ?? []))
+  const backups = catalog.backups.filter((backup) => !kept.has(backup) && isOld(backup, cutoffMs))
+  const staying = catalog.backups.filter((backup) => !backups.includes(backup))
+  return { backups, pieces: catalog.pieces.filter((piece) => !isNeeded(piece, staying)) }
+}
+
+/** One whose chain is broken goes with its time. */
+function isOld(backup: BackupManifest, cutoffMs: number): boolean {
+  return Date.parse(backup.stoppedAt) <= cutoffMs
+}
+
+/**
+ * WAL is needed from the oldest backup of its own or an earlier timeline on. Without any backup it stays:
+ * the first one may be under way.
+ */
+function isNeeded(piece: WalPiece, backups: readonly BackupManifest[]): boolean {
+  let oldest: Lsn | undefined
+  for (const { startLsn, timeline, walSegmentBytes } of backups) {
+    if (timeline > piece.timeline) continue
+    const start = segmentStart(parseLsn(startLsn), walSegmentBytes)
+    if (oldest === undefined || start < oldest) oldest = start
+  }
+  if (oldest !== undefined) return piece.end > oldest
+  return backups.every(({ timeline }) => timeline <= piece.timeline)
+}
+
+export interface Pruned {
+  readonly backups: readonly string[]
+  readonly objects: readonly string[]
+}
+
+/** Removes what the plan names, manifests first, so that a kill leaves no backup that seems complete. */
+export async function pruneBackups(
+  vault: Vault,
+  options: {
+    readonly retentionDays: number
+    readonly hold: boolean
+    readonly dryRun?: boolean
+    readonly now?: Date
+    readonly signal?: AbortSignal
+  },
+): Promise<Pruned> {
+  const { retentionDays, hold, dryRun = false, now = new Date(), signal } = options
+  const catalog = await readCatalog(vault, signal)
+  const plan = planPrune(catalog, { cutoffMs: now.getTime() - retentionDays * DAY_MS, hold })
+  const objects: string[] = []
+  const remove = async (name: string) => {
+    signal?.throwIfAborted()
+    if (!dryRun) await vault.store.delete(name)
+    objects.push(name)
+  }
+  const incomplete = hold ? [] : await abandoned(vault, catalog.incomplete, now)
+  for (const id of [...plan.backups.map((backup) => backup.id), ...incomplete]) {
+    const names: string[] = []
+    for await (const { key } of vault.store.list(`${basePrefix(vault.systemId)}${id}/`)) names.push(key)
+    const manifestFirst = names.sort((a, b) => Number(b.endsWith('.json')) - Number(a.endsWith('.json')))
+    for (const name of manifestFirst) await remove(name)
+  }
+  for (const { name } of plan.pieces) await remove(name)
+  for (const { key } of plan.backups) await remove(dataKeyName(vault.systemId, key))
+  return { backups: plan.backups.map(({ id }) => id), objects }
+}
+
+/** Backups that were begun and never completed, long enough ago. */
+async function abandoned(vault: Vault, ids: readonly string[], now: Date): Promise<string[]> {
+  const found: string[] = []
+  for (const id of ids) {
+    let newest = 0
+    for await (const { lastModified } of vault.store.list(`${basePrefix(vault.systemId)}${id}/`)) {
+      newest = Math.max(newest, lastModified.getTime())
+    }
+    if (newest < now.getTime() - INCOMPLETE_MS) found.push(id)
+  }
+  return found
+}

@@ -1,0 +1,137 @@
+import { AkashiError } from '../../foundation/index.ts'
+import { checkFiles, openBackup } from '../restore/write-files.ts'
+import type { BackupManifest } from '../types.ts'
+import { dataKeyPrefix, historyName } from '../vault/paths.ts'
+import type { Vault } from '../vault/vault.ts'
+import { readHistory } from '../wal/history.ts'
+import type { WalPiece } from '../wal/names.ts'
+import { coverageOf, listPieces } from '../wal/pieces.ts'
+import { isMissing, readPiece } from '../wal/read.ts'
+import { chainOf, readCatalog } from './catalog.ts'
+
+export interface VerifyProblem {
+  /** Object of the store, or `wal <timeline>` for a stretch that is missing. */
+  readonly object: string
+  readonly detail: string
+}
+
+export interface BackupVerification {
+  readonly ok: boolean
+  readonly systemId: string
+  readonly backups: number
+  readonly walPieces: number
+  /** Bytes read from the store. */
+  readonly bytes: number
+  readonly problems: readonly VerifyProblem[]
+  /** Stretches of WAL that are not in the store: what lies in them cannot be restored. */
+  readonly gaps: readonly { readonly timeline: number; readonly from: string; readonly to: string }[]
+}
+
+interface Options {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (done: number, total: number) => void
+}
+
+/** Reads every object and checks it: keys, manifests, indexes, packs against the server's own checksums, WAL. */
+export async function verifyBackups(vault: Vault, options: Options = {}): Promise<BackupVerification> {
+  const { signal, onProgress = () => undefined } = options
+  const catalog = await readCatalog(vault, signal)
+  const problems: VerifyProblem[] = [...catalog.problems]
+  const walBytes = catalog.pieces.reduce((sum, { start, end }) => sum + Number(end - start), 0)
+  const total = walBytes + catalog.backups.reduce((sum, { bytes }) => sum + bytes, 0)
+  let done = 0
+  const count = (bytes: number) => {
+    done += bytes
+    onProgress(done, total)
+  }
+  const check = async (object: string, work: () => Promise<unknown>) => {
+    try {
+      await work()
+    } catch (error) {
+      problems.push(problemOf(object, error))
+    }
+  }
+  for await (const { key } of vault.store.list(dataKeyPrefix(vault.systemId))) {
+    await check(key, () => vault.keys.open(key.slice(key.lastIndexOf('/') + 1, -'.age'.length), key, signal))
+  }
+  for (const backup of catalog.backups) {
+    await check(backup.id, () => verifyBackup(vault, backup, catalog.backups, signal, count))
+  }
+  for (const timeline of catalog.histories.keys()) {
+    await check(historyName(vault.systemId, timeline), () => readHistory(vault, timeline, signal))
+  }
+  for (const piece of catalog.pieces) {
+    await check(piece.name, () => verifyPiece(vault, piece, signal))
+    count(Number(piece.end - piece.start))
+  }
+  const coverage = coverageOf(catalog.pieces)
+  return {
+    ok: problems.length === 0,
+    systemId: vault.systemId,
+    backups: catalog.backups.length,
+    walPieces: catalog.pieces.length,
+    bytes: done,
+    problems: dedupe(problems),
+    gaps: coverage.flatMap((stretch, i) => {
+      const next = coverage[i + 1]
+      return next === undefined || next.timeline !== stretch.timeline
+        ? []
+        : [{ timeline: stretch.timeline, from: stretch.end.toString(16), to: next.start.toString(16) }]
+    }),
+  }
+}
+
+/** One that a whole segment replaced while it was to be read is no loss. */
+async function verifyPiece(vault: Vault, piece: WalPiece, signal?: AbortSignal): Promise<void> {
+  try {
+    await readPiece(vault, piece, signal)
+  } catch (error) {
+    if (!isMissing(error)) throw error
+    const now = await listPieces(vault.store, vault.systemId, piece.timeline)
+    const replacement = now.find(({ start, end }) => start <= piece.start && end >= piece.end)
+    if (replacement === undefined || replacement.name === piece.name) throw error
+    await readPiece(vault, replacement, signal)
+  }
+}
+
+async function verifyBackup(
+  vault: Vault,
+  backup: BackupManifest,
+  backups: readonly BackupManifest[],
+  signal: AbortSignal | undefined,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  const opened = await openBackup(vault, backup, signal)
+  for (const { name, size } of backup.objects) {
+    const head = await vault.store.head(name)
+    if (head?.size !== size) {
+      throw new AkashiError(
+        'integrity',
+        `${name} is ${head === null ? 'missing' : 'not as long as it was'}`,
+        {
+          detail: { object: name },
+        },
+      )
+    }
+  }
+  await checkFiles(vault, opened, { onBytes, ...(signal === undefined ? {} : { signal }) })
+  if (chainOf(backups, backup) === undefined) {
+    throw new AkashiError('integrity', `${backup.id} builds on ${backup.parent}, which is not there`, {
+      detail: { object: backup.id },
+    })
+  }
+}
+
+function problemOf(object: string, error: unknown): VerifyProblem {
+  if (!(error instanceof AkashiError) || !['integrity', 'not_found', 'forbidden'].includes(error.code))
+    throw error
+  const { object: named, key } = error.detail
+  const name = typeof named === 'string' ? named : typeof key === 'string' ? key : object
+  return { object: name, detail: error.message }
+}
+
+/** A damaged key is met again with everything that it opens. */
+function dedupe(problems: readonly VerifyProblem[]): VerifyProblem[] {
+  const seen = new Map(problems.map((problem) => [`${problem.object} ${problem.detail}`, problem]))
+  return [...seen.values()]
+}

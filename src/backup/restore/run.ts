@@ -1,0 +1,204 @@
+import { mkdir, rm, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { AkashiError } from '../../foundation/index.ts'
+import { type Database, formatLsn, openDatabase, type RestoreFolder } from '../../postgres/index.ts'
+import { type Catalog, chainOf, readCatalog } from '../catalog/catalog.ts'
+import { type Stretch, stretchesOf } from '../catalog/window.ts'
+import type { BackupManifest } from '../types.ts'
+import type { Vault } from '../vault/vault.ts'
+import { parseHistory, putHistory } from '../wal/history.ts'
+import { RECOVERY_SETTINGS, writeRecoverySettings } from './settings.ts'
+import { stageWal } from './stage-wal.ts'
+import { candidates, type Target, targetText, unreachable } from './target.ts'
+import { bytesToWrite, type OpenedBackup, openBackup, writeFiles } from './write-files.ts'
+
+/** Milliseconds for the recovery itself: more WAL than a day has. */
+const RECOVERY_TIMEOUT_MS = 4 * 3_600_000
+
+export interface RestoreOptions {
+  readonly target: Target
+  /** The timeline to end on; default the one whose record goes on longest. */
+  readonly timeline?: number
+  /** Command that fetches a WAL file that is not staged. */
+  readonly walFetch: string
+  readonly signal?: AbortSignal
+  readonly onProgress?: (phase: 'wal' | 'files' | 'recovery', done: number, total: number) => void
+}
+
+export interface Restored {
+  /** As asked for. */
+  readonly target: string
+  /** Time of the last transaction that was brought back (ISO 8601), null when there was none since the backup. */
+  readonly reachedTime: string | null
+  readonly reachedLsn: string
+  /** The new timeline that begins there. */
+  readonly timeline: number
+  /** Ids of the backups that were used, the full one first. */
+  readonly chain: readonly string[]
+  readonly walBytes: number
+  readonly bytes: number
+}
+
+/**
+ * Puts the cluster as it was at the target into a folder. Every object is read and checked before PostgreSQL
+ * starts; the folder has a stopped cluster afterwards, that runs on a timeline of its own.
+ * @throws conflict, not_found (the target cannot be reached: nothing was started), integrity naming the
+ * object, unavailable with what PostgreSQL said
+ */
+export async function restoreCluster(
+  vault: Vault,
+  folder: RestoreFolder,
+  options: RestoreOptions,
+): Promise<Restored> {
+  const { signal, onProgress = () => undefined } = options
+  const catalog = await readCatalog(vault, signal)
+  const plan = await chooseStretch(vault, catalog, folder, options)
+  const { stretch, target } = plan
+  assertRuns(stretch.backup, folder)
+  const chain = chainOf(catalog.backups, stretch.backup) ?? []
+  const opened: OpenedBackup[] = []
+  for (const manifest of chain) opened.push(await openBackup(vault, manifest, signal))
+  await linkTablespaces(stretch.backup, folder)
+  const total = bytesToWrite(opened)
+  let done = 0
+  await writeFiles(vault, opened, folder.draft, {
+    ...(signal === undefined ? {} : { signal }),
+    onBytes: (bytes) => {
+      done += bytes
+      onProgress('files', done, total)
+    },
+  })
+  await writeRecoverySettings(folder.draft, {
+    target,
+    timeline: stretch.timeline,
+    walFolder: folder.walFolder,
+    walFetch: options.walFetch,
+  })
+  await folder.complete()
+  onProgress('recovery', 0, 1)
+  const reached = await recover(vault, folder, signal)
+  onProgress('recovery', 1, 1)
+  return {
+    target: targetText(options.target),
+    ...reached,
+    chain: chain.map(({ id }) => id),
+    walBytes: plan.bytes,
+    bytes: total,
+  }
+}
+
+interface Plan {
+  readonly stretch: Stretch
+  /** What PostgreSQL is told: the end of the WAL where nothing later than the target was committed. */
+  readonly target: Target
+  readonly bytes: number
+}
+
+/** Fetches and checks the WAL of the best stretch that has a record to stop at. */
+async function chooseStretch(
+  vault: Vault,
+  catalog: Catalog,
+  folder: RestoreFolder,
+  options: RestoreOptions,
+): Promise<Plan> {
+  const { target, timeline, signal, onProgress = () => undefined } = options
+  const stretches = stretchesOf(catalog)
+  const possible = candidates(stretches, target, timeline)
+  for (const stretch of possible) {
+    const total = stretch.wal.reduce((sum, { start, end }) => sum + Number(end - start), 0)
+    let done = 0
+    const staged = await stageWal(vault, stretch, catalog.pieces, target, folder.walFolder, {
+      ...(signal === undefined ? {} : { signal }),
+      onBytes: (bytes) => {
+        done += bytes
+        onProgress('wal', done, total)
+      },
+    })
+    if (staged.found) return { stretch, target, bytes: staged.bytes }
+    if (target.kind === 'time' && target.us <= BigInt(stretch.toMs) * 1000n) {
+      return { stretch, target: { kind: 'latest' }, bytes: staged.bytes }
+    }
+    await rm(folder.walFolder, { recursive: true, force: true })
+  }
+  throw unreachable(
+    target,
+    stretches.filter((stretch) => stretch.timeline === possible[0]?.timeline).toReversed(),
+  )
+}
+
+function assertRuns(backup: BackupManifest, folder: RestoreFolder): void {
+  const [major] = backup.postgresVersion.split('.')
+  if (major === folder.major) return
+  throw new AkashiError('unsupported', `the backup is of PostgreSQL ${backup.postgresVersion}`, {
+    hint: `the server here is ${folder.major}; a physical backup runs on its own major version only`,
+  })
+}
+
+async function linkTablespaces({ tablespaces }: BackupManifest, folder: RestoreFolder): Promise<void> {
+  for (const { oid } of tablespaces) {
+    const place = folder.tablespace(oid)
+    const link = join(folder.draft, 'pg_tblspc', oid)
+    await mkdir(place, { recursive: true, mode: 0o700 })
+    await mkdir(dirname(link), { recursive: true, mode: 0o700 })
+    await symlink(place, link)
+  }
+}
+
+async function recover(vault: Vault, folder: RestoreFolder, signal?: AbortSignal) {
+  const server = await folder.recover({
+    timeoutMs: RECOVERY_TIMEOUT_MS,
+    ...(signal === undefined ? {} : { signal }),
+  })
+  const database = openDatabase({ url: server.url('postgres'), role: 'owner', poolSize: 1 })
+  try {
+    const found = await settle(database, folder)
+    // So that the next restore of the same cluster does not take the same number.
+    await putHistory(vault, await vault.keys.create(signal), found.timeline, found.history, signal)
+    const { history: _, ...reached } = found
+    return reached
+  } finally {
+    await database.close()
+    await server.stop()
+  }
+}
+
+interface End {
+  readonly recovering: boolean
+  readonly timeline: string
+  readonly reached: string | null
+}
+
+const endOfRecovery = `
+  select pg_is_in_recovery() as recovering, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline,
+         pg_last_xact_replay_timestamp() as reached`
+
+/** Takes the settings of the recovery back, gives the superuser its new password, tells how far it came. */
+async function settle(database: Database, folder: RestoreFolder) {
+  return await database.direct(async (session) => {
+    const { rows } = await session.query<End>(endOfRecovery)
+    const [end] = rows
+    if (end === undefined || end.recovering) {
+      throw new AkashiError('unavailable', 'PostgreSQL did not end its recovery', { hint: 'see its log' })
+    }
+    await session.query('set log_statement = none')
+    const { user, password } = folder.superuser
+    const { rows: statements } = await session.query<{ statement: string }>(
+      `select format('alter role %I password %L', $1::text, $2::text) as statement`,
+      [user, password],
+    )
+    await session.query(statements[0]?.statement ?? '')
+    for (const setting of RECOVERY_SETTINGS) await session.query(`alter system reset ${setting}`)
+    const { rows: histories } = await session.query<{ content: string }>(
+      `select pg_read_file('pg_wal/' || $1::text || '.history') as content`,
+      [end.timeline],
+    )
+    const history = histories[0]?.content ?? ''
+    const parting = parseHistory(history).at(-1)
+    return {
+      timeline: Number.parseInt(end.timeline, 16),
+      reachedTime: end.reached === null ? null : new Date(end.reached).toISOString(),
+      reachedLsn: formatLsn(parting?.end ?? 0n),
+      history,
+    }
+  })
+}

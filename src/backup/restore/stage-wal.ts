@@ -1,0 +1,105 @@
+/**
+ * Lays the WAL that a recovery needs into a folder, so that PostgreSQL starts only when all of it was read
+ * and checked, and looks on the way for the record that the recovery stops at.
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AkashiError } from '../../foundation/index.ts'
+import { formatLsn, type Lsn } from '../../postgres/index.ts'
+import type { Stretch } from '../catalog/window.ts'
+import { timelineHex } from '../vault/paths.ts'
+import type { Vault } from '../vault/vault.ts'
+import { listHistories, readHistory } from '../wal/history.ts'
+import { segmentFile, type WalPiece } from '../wal/names.ts'
+import { readSegment } from '../wal/read.ts'
+import { type WalEvent, WalWalker } from '../wal/walker.ts'
+import { low, type Target } from './target.ts'
+
+/** Beside the staged files: whoever finds it knows that there is no more. */
+export const STAGED_MARKER = 'complete'
+
+export interface Staged {
+  /** Whether there is a record that the target stops at. */
+  readonly found: boolean
+  /** Milliseconds of the last commit seen; undefined when none was. */
+  readonly lastCommitMs: number | undefined
+  readonly bytes: number
+}
+
+export async function stageWal(
+  vault: Vault,
+  stretch: Stretch,
+  pieces: readonly WalPiece[],
+  target: Target,
+  folder: string,
+  options: { readonly signal?: AbortSignal; readonly onBytes?: (bytes: number) => void } = {},
+): Promise<Staged> {
+  const { signal, onBytes = () => undefined } = options
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  for (const timeline of await listHistories(vault.store, vault.systemId)) {
+    const content = await readHistory(vault, timeline, signal)
+    await writeFile(join(folder, `${timelineHex(timeline)}.history`), content, { mode: 0o600 })
+  }
+  const segmentBytes = stretch.backup.walSegmentBytes
+  const search = new Search(target)
+  let bytes = 0
+  for (const part of stretch.wal) {
+    const own = pieces.filter(({ timeline }) => timeline === part.timeline)
+    const walker = new WalWalker(part.start, segmentBytes, (event) => search.see(event))
+    for (let start = part.start; start < part.end && !search.found; start += BigInt(segmentBytes)) {
+      const end = min(start + BigInt(segmentBytes), part.end)
+      const segment = await readSegment(vault, part.timeline, { start, end, segmentBytes }, own, signal)
+      if (segment === undefined) throw walMissing(part.timeline, start)
+      walker.advance(segment, start, end)
+      search.reached(walker.lastRecord)
+      await writeFile(join(folder, segmentFile(part.timeline, start, segmentBytes)), segment, { mode: 0o600 })
+      bytes += Number(end - start)
+      onBytes(Number(end - start))
+    }
+  }
+  await writeFile(join(folder, STAGED_MARKER), '', { mode: 0o600 })
+  return { found: search.found || target.kind === 'latest', lastCommitMs: search.lastCommitMs, bytes }
+}
+
+/** Whether a recovery to the target would find its end (PostgreSQL's recoveryStopsBefore and …After). */
+class Search {
+  readonly #target: Target
+  found = false
+  lastCommitMs: number | undefined
+
+  constructor(target: Target) {
+    this.#target = target
+  }
+
+  see(event: WalEvent): void {
+    if (this.found) return
+    if (event.kind === 'commit') this.lastCommitMs = Number(event.timeUs / 1000n)
+    switch (this.#target.kind) {
+      case 'time':
+        this.found = event.kind !== 'point' && event.timeUs > this.#target.us
+        break
+      case 'xid':
+        this.found = event.kind !== 'point' && BigInt(event.xid) === low(this.#target.xid)
+        break
+      case 'name':
+        this.found = event.kind === 'point' && event.name === this.#target.name
+        break
+    }
+  }
+
+  /** `lastRecord`: where the last complete record starts. */
+  reached(lastRecord: Lsn | undefined): void {
+    if (this.#target.kind !== 'lsn' || lastRecord === undefined) return
+    this.found = lastRecord >= this.#target.lsn
+  }
+}
+
+function walMissing(timeline: number, start: Lsn): AkashiError {
+  return new AkashiError('integrity', `WAL of timeline ${timeline} from ${formatLsn(start)} is gone`, {
+    hint: 'restore to an earlier moment, and see akashi backup verify',
+  })
+}
+
+function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}

@@ -1,0 +1,223 @@
+/** Writes the files of a chain of backups into an empty folder, the full one first, each checked on the way. */
+import { createHash, type Hash } from 'node:crypto'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { basename, dirname, join, normalize } from 'node:path'
+import { AkashiError } from '../../foundation/index.ts'
+import { type BackupFile, type BackupIndex, MANIFEST_FILE } from '../base/backup-index.ts'
+import { checkManifest } from '../base/manifest.ts'
+import { readFrames } from '../base/pack-reader.ts'
+import { readFile, readIndex } from '../base/read.ts'
+import type { BackupManifest } from '../types.ts'
+import { manifestName } from '../vault/paths.ts'
+import { damagedObject, FRAME_BYTES } from '../vault/sealing.ts'
+import type { Vault } from '../vault/vault.ts'
+import { forkOf, INCREMENTAL_PREFIX, IncrementalApplier, limitOfFile } from './incremental-file.ts'
+import { readChecksums } from './postgres-manifest.ts'
+
+export interface OpenedBackup {
+  readonly manifest: BackupManifest
+  readonly index: BackupIndex
+  /** SHA-256 of each file by path, as the server computed it; WAL has none. */
+  readonly checksums: ReadonlyMap<string, string>
+}
+
+/** Manifest, index and checksums of a backup, each proven to be what was written. */
+export async function openBackup(
+  vault: Vault,
+  manifest: BackupManifest,
+  signal?: AbortSignal,
+): Promise<OpenedBackup> {
+  await checkManifest(vault, manifest, signal)
+  const index = await readIndex(vault, manifest.id, signal)
+  const checksums = readChecksums(await readFile(vault, index, MANIFEST_FILE, signal))
+  return { manifest, index, checksums }
+}
+
+interface Options {
+  readonly signal?: AbortSignal
+  readonly onBytes?: (bytes: number) => void
+}
+
+/** Bytes that {@link writeFiles} will read, for its progress. */
+export function bytesToWrite(chain: readonly OpenedBackup[]): number {
+  return chain.reduce((sum, backup, i) => sum + sizeOf(wantedFiles(chain, i, backup)), 0)
+}
+
+/** @param chain the full backup first; the folder holds the state of the last one afterwards */
+export async function writeFiles(
+  vault: Vault,
+  chain: readonly OpenedBackup[],
+  folder: string,
+  options: Options = {},
+): Promise<void> {
+  const last = chain.at(-1)
+  if (last === undefined) return
+  for (const file of last.index.files) {
+    if (file.kind === 'folder')
+      await mkdir(join(folder, safePath(file.path)), { recursive: true, mode: 0o700 })
+  }
+  for (const [i, backup] of chain.entries()) {
+    const files = wantedFiles(chain, i, backup)
+    const open = (file: BackupFile) => openSink(folder, backup, file)
+    await scatter(vault, backup, files, open, options)
+  }
+}
+
+/** Reads every file of a backup against its checksum, writing nothing. */
+export async function checkFiles(vault: Vault, backup: OpenedBackup, options: Options = {}): Promise<void> {
+  const files = backup.index.files.filter(({ kind }) => kind === 'file')
+  await scatter(vault, backup, files, async () => nowhere, options)
+}
+
+/** Files of one backup that the last of the chain still needs. */
+function wantedFiles(chain: readonly OpenedBackup[], position: number, backup: OpenedBackup): BackupFile[] {
+  const isLast = position === chain.length - 1
+  const later = chain.slice(position + 1).map(({ index }) => new Set(index.files.map(({ path }) => path)))
+  return backup.index.files.filter(({ path, kind }) => {
+    if (kind !== 'file') return false
+    // A rebuilt cluster is described by no manifest of PostgreSQL's.
+    if (path === MANIFEST_FILE) return chain.length === 1
+    if (isLast) return true
+    // Needed as long as every later backup has only the changes of it.
+    const incremental = join(dirname(targetPath(path)), INCREMENTAL_PREFIX + basename(targetPath(path)))
+    return later.every((paths) => paths.has(incremental))
+  })
+}
+
+function sizeOf(files: readonly BackupFile[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0)
+}
+
+interface Sink {
+  write(data: Buffer): Promise<void>
+  /** All of it was written. */
+  end(): void
+  close(): Promise<void>
+}
+
+const nowhere: Sink = { write: async () => undefined, end: () => undefined, close: async () => undefined }
+
+async function openSink(folder: string, backup: OpenedBackup, file: BackupFile): Promise<Sink> {
+  const path = targetPath(file.path)
+  const absolute = join(folder, safePath(path))
+  await mkdir(dirname(absolute), { recursive: true, mode: 0o700 })
+  if (path === file.path) return wholeSink(await open(absolute, 'w', 0o600))
+  const handle = await open(absolute, 'r+', 0o600).catch(() => open(absolute, 'wx+', 0o600))
+  const { fork, segment } = forkOf(path)
+  const limit = backup.index.limits.find((one) => one.path === fork)
+  const applier = new IncrementalApplier(
+    handle,
+    path,
+    limit === undefined ? undefined : limitOfFile(limit.block, segment),
+  )
+  return {
+    write: (data) => applier.write(data),
+    end: () => applier.end(),
+    close: () => handle.close(),
+  }
+}
+
+function wholeSink(handle: FileHandle): Sink {
+  return {
+    write: async (data) => void (await handle.writeFile(data)),
+    end: () => undefined,
+    close: () => handle.close(),
+  }
+}
+
+/** Gives each file's bytes to its sink, reading each frame once. */
+async function scatter(
+  vault: Vault,
+  backup: OpenedBackup,
+  files: readonly BackupFile[],
+  openFile: (file: BackupFile) => Promise<Sink>,
+  { signal, onBytes = () => undefined }: Options,
+): Promise<void> {
+  const ordered = [...files].sort((a, b) => a.offset - b.offset)
+  const wanted = framesOf(ordered)
+  const source = { store: vault.store, keys: vault.keys, signal }
+  let next = 0
+  let current: OpenFile | undefined
+  const advance = async (limit: number): Promise<void> => {
+    while (current === undefined && next < ordered.length) {
+      const file = ordered[next]
+      if (file === undefined || (file.size > 0 && file.offset >= limit)) return
+      next += 1
+      const opened = { file, sink: await openFile(file), hash: createHash('sha256'), left: file.size }
+      if (file.size === 0) await finish(vault, backup, opened)
+      else current = opened
+    }
+  }
+  try {
+    for await (const { frame, data } of readFrames(source, backup.index, (number) => wanted.has(number))) {
+      if (signal?.aborted === true) throw new AkashiError('cancelled', 'the restore was cancelled')
+      const start = frame * FRAME_BYTES
+      const end = start + data.length
+      await advance(end)
+      while (current !== undefined) {
+        const from = current.file.offset + current.file.size - current.left - start
+        const part = data.subarray(from, from + current.left)
+        current.hash.update(part)
+        await current.sink.write(part)
+        current.left -= part.length
+        onBytes(part.length)
+        if (current.left > 0) break
+        await finish(vault, backup, current)
+        current = undefined
+        await advance(end)
+      }
+    }
+    await advance(Number.POSITIVE_INFINITY)
+  } finally {
+    await current?.sink.close().catch(() => undefined)
+  }
+  if (current !== undefined) {
+    throw damagedObject(manifestName(vault.systemId, backup.manifest.id), 'packs of it are missing')
+  }
+}
+
+interface OpenFile {
+  readonly file: BackupFile
+  readonly sink: Sink
+  readonly hash: Hash
+  left: number
+}
+
+async function finish(vault: Vault, backup: OpenedBackup, { file, sink, hash }: OpenFile): Promise<void> {
+  sink.end()
+  await sink.close()
+  const expected = backup.checksums.get(file.path)
+  if (expected !== undefined && expected !== hash.digest('hex')) {
+    throw damagedObject(
+      manifestName(vault.systemId, backup.manifest.id),
+      `${file.path} is not what the server sent`,
+    )
+  }
+}
+
+function framesOf(files: readonly BackupFile[]): Set<number> {
+  const frames = new Set<number>()
+  for (const { offset, size } of files) {
+    const first = Math.floor(offset / FRAME_BYTES)
+    const last = Math.floor((offset + Math.max(0, size - 1)) / FRAME_BYTES)
+    if (size > 0) for (let frame = first; frame <= last; frame += 1) frames.add(frame)
+  }
+  return frames
+}
+
+/** Where a file of the backup goes: `base/5/INCREMENTAL.1234` changes `base/5/1234`. */
+function targetPath(path: string): string {
+  const name = basename(path)
+  return name.startsWith(INCREMENTAL_PREFIX)
+    ? join(dirname(path), name.slice(INCREMENTAL_PREFIX.length))
+    : path
+}
+
+/** Nothing in a backup may lie outside of the folder. */
+function safePath(path: string): string {
+  const normal = normalize(path)
+  if (normal.startsWith('/') || normal === '..' || normal.startsWith('../')) {
+    throw new AkashiError('integrity', `a backup names a file outside of its folder: ${path}`)
+  }
+  return normal
+}

@@ -1,0 +1,109 @@
+/**
+ * Data keys: what objects are encrypted with. Each lies in the store as an age file for every recipient, so
+ * recipients change without touching what was encrypted.
+ */
+import { randomBytes } from 'node:crypto'
+import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption'
+import { z } from 'zod'
+import { AkashiError, uuidV7 } from '../../foundation/index.ts'
+import type { ObjectStore } from '../../object-store/index.ts'
+import { dataKeyName, dataKeyPrefix } from './paths.ts'
+import { damagedObject } from './sealing.ts'
+import { putWithRetries, readObject } from './transfer.ts'
+
+const SECRET_BYTES = 32
+
+export interface DataKey {
+  readonly id: string
+  readonly secret: Buffer
+}
+
+const keyFile = z.strictObject({ id: z.uuid(), secret: z.base64() })
+
+/** Who may open backups: `identities` are ours, `recipients` further public keys (`age1…`). */
+export interface Recipients {
+  readonly identities: readonly string[]
+  readonly recipients: readonly string[]
+}
+
+export class DataKeys {
+  readonly #store: ObjectStore
+  readonly #systemId: string
+  readonly #who: Recipients
+  readonly #known = new Map<string, DataKey>()
+
+  constructor(store: ObjectStore, systemId: string, who: Recipients) {
+    this.#store = store
+    this.#systemId = systemId
+    this.#who = who
+  }
+
+  /** A new key, stored before anything is encrypted with it. */
+  async create(signal?: AbortSignal): Promise<DataKey> {
+    const key = { id: uuidV7(), secret: randomBytes(SECRET_BYTES) }
+    await this.#put(key, signal)
+    this.#known.set(key.id, key)
+    return key
+  }
+
+  /**
+   * @param user the object that names the key
+   * @throws integrity; forbidden when none of our identities opens it
+   */
+  async open(id: string, user: string, signal?: AbortSignal): Promise<DataKey> {
+    const known = this.#known.get(id)
+    if (known !== undefined) return known
+    const name = dataKeyName(this.#systemId, id)
+    const sealed = await readObject(this.#store, name, signal).catch((error: unknown) => {
+      if (!(error instanceof AkashiError) || error.code !== 'not_found') throw error
+      throw damagedObject(user, `the data key that it names, ${id}, is not there`)
+    })
+    const key = await decrypt(name, sealed, this.#who.identities)
+    if (key.id !== id) throw damagedObject(name, 'it holds another key')
+    this.#known.set(id, key)
+    return key
+  }
+
+  /** Wraps every key anew for the present recipients; answers how many. */
+  async rewrap(signal?: AbortSignal): Promise<number> {
+    let count = 0
+    for await (const { key: name } of this.#store.list(dataKeyPrefix(this.#systemId))) {
+      const id = name.slice(name.lastIndexOf('/') + 1, -'.age'.length)
+      await this.#put(await this.open(id, name, signal), signal)
+      count += 1
+    }
+    return count
+  }
+
+  async #put(key: DataKey, signal?: AbortSignal): Promise<void> {
+    const encrypter = new Encrypter()
+    const [own] = this.#who.identities
+    const everyone = new Set(this.#who.recipients)
+    if (own !== undefined) everyone.add(await identityToRecipient(own))
+    for (const recipient of everyone) encrypter.addRecipient(recipient)
+    const text = JSON.stringify({ id: key.id, secret: key.secret.toString('base64') })
+    const sealed = await encrypter.encrypt(text)
+    await putWithRetries(this.#store, dataKeyName(this.#systemId, key.id), sealed, signal)
+  }
+}
+
+async function decrypt(name: string, sealed: Uint8Array, identities: readonly string[]): Promise<DataKey> {
+  const decrypter = new Decrypter()
+  for (const identity of identities) decrypter.addIdentity(identity)
+  let text: string
+  try {
+    text = await decrypter.decrypt(sealed, 'text')
+  } catch (cause) {
+    // age tells the two apart only by its message.
+    if (cause instanceof Error && /no identity matched/.test(cause.message)) {
+      throw new AkashiError('forbidden', `no key of this keyring opens ${name}`, {
+        hint: 'give the keyring that the backup was taken with (KEYS_URL), or an identity that is a recipient',
+        detail: { object: name },
+      })
+    }
+    throw damagedObject(name, 'the wrapped data key was changed', cause)
+  }
+  const parsed = keyFile.safeParse(JSON.parse(text))
+  if (!parsed.success) throw damagedObject(name, 'it holds no data key')
+  return { id: parsed.data.id, secret: Buffer.from(parsed.data.secret, 'base64') }
+}

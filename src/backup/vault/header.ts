@@ -1,0 +1,52 @@
+/** The first bytes of every sealed object: what it is and which data key opens it, in one line of JSON. */
+import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { damagedObject, SALT_BYTES } from './sealing.ts'
+
+/** No header comes near it. */
+export const MAX_HEADER_BYTES = 512
+
+const header = z.strictObject({
+  akashi: z.literal('backup 1'),
+  kind: z.enum(['pack', 'index', 'wal', 'history']),
+  key: z.uuid(),
+  salt: z.string().length(SALT_BYTES * 2),
+})
+
+export type ObjectKind = z.infer<typeof header>['kind']
+
+export interface ObjectHeader {
+  readonly kind: ObjectKind
+  /** Id of the data key. */
+  readonly keyId: string
+  readonly salt: Buffer
+}
+
+export function newHeader(kind: ObjectKind, keyId: string): ObjectHeader {
+  return { kind, keyId, salt: randomBytes(SALT_BYTES) }
+}
+
+export function encodeHeader({ kind, keyId, salt }: ObjectHeader): Buffer {
+  return Buffer.from(
+    `${JSON.stringify({ akashi: 'backup 1', kind, key: keyId, salt: salt.toString('hex') })}\n`,
+  )
+}
+
+/** The header and how many bytes it takes. */
+export function decodeHeader(
+  name: string,
+  kind: ObjectKind,
+  bytes: Buffer,
+): { readonly header: ObjectHeader; readonly length: number } {
+  const end = bytes.subarray(0, MAX_HEADER_BYTES).indexOf('\n')
+  try {
+    const found = header.parse(JSON.parse(bytes.toString('utf8', 0, end)))
+    if (found.kind !== kind) throw new Error(`it is a ${found.kind}`)
+    return {
+      header: { kind, keyId: found.key, salt: Buffer.from(found.salt, 'hex') },
+      length: end + 1,
+    }
+  } catch (cause) {
+    throw damagedObject(name, 'its header was changed', cause)
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Names of backups in the object store:
+ *
+ *   backups/<system id>/keys/<id>.age            data key, wrapped for every recipient
+ *   backups/<system id>/base/<id>/manifest.json  put last: without it there is no backup
+ *   backups/<system id>/base/<id>/index          which frames hold which file
+ *   backups/<system id>/base/<id>/pack-<n>       16 MiB of frames
+ *   backups/<system id>/wal/<timeline>/<range>   WAL from one position to another (see wal/names.ts)
+ *   backups/<system id>/history/<timeline>       where a timeline came from
+ */
+const ROOT = 'backups/'
+const PACK_DIGITS = 6
+const TIMELINE_DIGITS = 8
+
+export const backupsPrefix = ROOT
+
+export function systemPrefix(systemId: string): string {
+  return `${ROOT}${systemId}/`
+}
+
+export function systemOf(name: string): string {
+  return name.slice(ROOT.length, name.indexOf('/', ROOT.length))
+}
+
+export function dataKeyPrefix(systemId: string): string {
+  return `${systemPrefix(systemId)}keys/`
+}
+
+export function dataKeyName(systemId: string, id: string): string {
+  return `${dataKeyPrefix(systemId)}${id}.age`
+}
+
+export function basePrefix(systemId: string): string {
+  return `${systemPrefix(systemId)}base/`
+}
+
+export function manifestName(systemId: string, id: string): string {
+  return `${basePrefix(systemId)}${id}/manifest.json`
+}
+
+export function indexName(systemId: string, id: string): string {
+  return `${basePrefix(systemId)}${id}/index`
+}
+
+export function packName(systemId: string, id: string, number: number): string {
+  return `${basePrefix(systemId)}${id}/pack-${String(number).padStart(PACK_DIGITS, '0')}`
+}
+
+export function walPrefix(systemId: string): string {
+  return `${systemPrefix(systemId)}wal/`
+}
+
+export function timelineHex(timeline: number): string {
+  return timeline.toString(16).toUpperCase().padStart(TIMELINE_DIGITS, '0')
+}
+
+export function historyPrefix(systemId: string): string {
+  return `${systemPrefix(systemId)}history/`
+}
+
+export function historyName(systemId: string, timeline: number): string {
+  return `${historyPrefix(systemId)}${timelineHex(timeline)}`
+}

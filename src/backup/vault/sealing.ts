@@ -1,0 +1,91 @@
+/**
+ * Frames: up to 1 MiB of data, compressed with zstd and sealed with AES-256-GCM. Every object has a key of
+ * its own, derived from the data key and the object's salt, so that a frame's number can be its nonce. The
+ * object's name and the frame's number are associated data: a frame in another place does not open.
+ */
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
+import { promisify } from 'node:util'
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
+import { AkashiError } from '../../foundation/index.ts'
+
+/** Bytes of data in a frame, before compression; the last one of an object may have fewer. */
+export const FRAME_BYTES = 1024 * 1024
+
+export const SALT_BYTES = 32
+const KEY_BYTES = 32
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+const ZSTD_LEVEL = 1
+/** Bytes that (de)compression hands over at a time; the default of 16 KiB costs a turn of the event loop each. */
+const CHUNK_BYTES = 512 * 1024
+
+const compress = promisify(zstdCompress)
+const decompress = promisify(zstdDecompress)
+
+export interface ObjectCipher {
+  /** Name of the object in the store. */
+  readonly name: string
+  readonly key: Buffer
+}
+
+export function objectCipher(dataKey: Uint8Array, salt: Uint8Array, name: string): ObjectCipher {
+  return { name, key: Buffer.from(hkdfSync('sha256', dataKey, salt, 'akashi backup object 1', KEY_BYTES)) }
+}
+
+/** What the parts of a backup's manifest are authenticated with. */
+export function authenticate(dataKey: Uint8Array, text: string): string {
+  const key = Buffer.from(hkdfSync('sha256', dataKey, '', 'akashi backup manifest 1', KEY_BYTES))
+  return createHmac('sha256', key).update(text).digest('hex')
+}
+
+/** @param last whether the object ends with this frame, where a reader could not tell otherwise */
+export async function sealFrame(
+  cipher: ObjectCipher,
+  number: number,
+  last: boolean,
+  data: Uint8Array,
+): Promise<Buffer> {
+  const packed = await compress(data, {
+    chunkSize: CHUNK_BYTES,
+    params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
+  })
+  const gcm = createCipheriv('aes-256-gcm', cipher.key, nonce(number), { authTagLength: TAG_BYTES })
+  gcm.setAAD(associated(cipher, number, last))
+  return Buffer.concat([gcm.update(packed), gcm.final(), gcm.getAuthTag()])
+}
+
+/** @throws integrity, naming the object and the frame */
+export async function openFrame(
+  cipher: ObjectCipher,
+  number: number,
+  last: boolean,
+  sealed: Uint8Array,
+): Promise<Buffer> {
+  try {
+    const gcm = createDecipheriv('aes-256-gcm', cipher.key, nonce(number), { authTagLength: TAG_BYTES })
+    gcm.setAAD(associated(cipher, number, last))
+    gcm.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES))
+    const packed = Buffer.concat([gcm.update(sealed.subarray(0, sealed.length - TAG_BYTES)), gcm.final()])
+    return await decompress(packed, { maxOutputLength: FRAME_BYTES, chunkSize: CHUNK_BYTES })
+  } catch (cause) {
+    throw damagedObject(cipher.name, `frame ${number} was changed`, cause)
+  }
+}
+
+export function damagedObject(name: string, what: string, cause?: unknown): AkashiError {
+  return new AkashiError('integrity', `${name} is damaged: ${what}`, {
+    hint: 'restore this object from a copy of the store, or take a new full backup: akashi backup full',
+    detail: { object: name },
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+function nonce(number: number): Buffer {
+  const bytes = Buffer.alloc(NONCE_BYTES)
+  bytes.writeUInt32BE(number, NONCE_BYTES - 4)
+  return bytes
+}
+
+function associated({ name }: ObjectCipher, number: number, last: boolean): Buffer {
+  return Buffer.from(JSON.stringify(['akashi frame 1', name, number, last]))
+}

@@ -1,0 +1,48 @@
+import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AkashiError } from '../../foundation/index.ts'
+import type { ObjectHead, ObjectStore } from '../../object-store/index.ts'
+
+/** How often an object is put before its store counts as away. */
+const PUT_ATTEMPTS = 5
+/** Milliseconds before the second attempt; doubles each time. */
+const PUT_PAUSE_MS = 200
+/** Milliseconds for one attempt. */
+const PUT_TIMEOUT_MS = 60_000
+
+/** Puts an object; a store that fails for a moment is asked again. */
+export async function putWithRetries(
+  store: ObjectStore,
+  name: string,
+  body: Uint8Array | readonly Uint8Array[],
+  signal?: AbortSignal,
+): Promise<ObjectHead> {
+  for (let attempt = 1; ; attempt += 1) {
+    const limit = AbortSignal.timeout(PUT_TIMEOUT_MS)
+    try {
+      return await store.put(name, body instanceof Uint8Array ? body : Readable.from(body), {
+        signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+      })
+    } catch (error) {
+      if (signal?.aborted === true || attempt === PUT_ATTEMPTS || !isPassing(error, limit)) throw error
+    }
+    await sleep(PUT_PAUSE_MS * 2 ** (attempt - 1), undefined, signal === undefined ? {} : { signal })
+  }
+}
+
+function isPassing(error: unknown, limit: AbortSignal): boolean {
+  if (limit.aborted) return true
+  return (
+    !(error instanceof AkashiError) ||
+    ['unavailable', 'timeout', 'rate_limited', 'integrity'].includes(error.code)
+  )
+}
+
+/** A whole object, checked by its store against its SHA-256. */
+export async function readObject(store: ObjectStore, name: string, signal?: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of await store.get(name, signal === undefined ? {} : { signal })) {
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks)
+}

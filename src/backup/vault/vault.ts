@@ -1,0 +1,64 @@
+import { AkashiError } from '../../foundation/index.ts'
+import type { Keyring } from '../../keys/index.ts'
+import type { ObjectStore } from '../../object-store/index.ts'
+import { DataKeys } from './data-keys.ts'
+import { identitiesOf } from './identity.ts'
+import { backupsPrefix, systemOf, systemPrefix } from './paths.ts'
+
+/** Sorts behind every folder of a cluster. */
+const LAST_NAME = 'zzzz'
+
+/** Where the backups of one cluster are, and what opens them. */
+export interface Vault {
+  readonly store: ObjectStore
+  readonly systemId: string
+  readonly keys: DataKeys
+}
+
+export interface VaultOptions {
+  readonly store: ObjectStore
+  readonly keyring: Keyring
+  /** Public keys (`age1…`) that may open backups beside the keyring's own. */
+  readonly recipients?: readonly string[]
+}
+
+export async function openVault(options: VaultOptions, systemId: string): Promise<Vault> {
+  const { store, keyring, recipients = [] } = options
+  const who = { identities: await identitiesOf(keyring), recipients }
+  return { store, systemId, keys: new DataKeys(store, systemId, who) }
+}
+
+/** Ids of the clusters that the store has backups or WAL of. */
+export async function storedSystems(store: ObjectStore): Promise<string[]> {
+  const systems: string[] = []
+  let after = ''
+  for (;;) {
+    let found: string | undefined
+    for await (const { key } of store.list(backupsPrefix, { after })) {
+      found = systemOf(key)
+      break
+    }
+    if (found === undefined) return systems
+    systems.push(found)
+    after = `${systemPrefix(found)}${LAST_NAME}`
+  }
+}
+
+/** The cluster that was asked for, else the one at hand, else the only one of the store. */
+export async function chooseSystem(store: ObjectStore, wanted?: string, atHand?: string): Promise<string> {
+  const systems = await storedSystems(store)
+  if (wanted === undefined && atHand !== undefined && systems.includes(atHand)) return atHand
+  if (wanted !== undefined && systems.includes(wanted)) return wanted
+  const [only] = systems
+  if (wanted === undefined && only !== undefined && systems.length === 1) return only
+  if (systems.length === 0) {
+    throw new AkashiError('not_found', `there is no backup in ${store.location}`, {
+      hint: 'take one with akashi backup full, or name another store (OBJECT_STORE_URL)',
+    })
+  }
+  throw new AkashiError(
+    wanted === undefined ? 'invalid_input' : 'not_found',
+    wanted === undefined ? 'the store has backups of several clusters' : `there is no cluster ${wanted}`,
+    { hint: `choose one with --cluster: ${systems.join(', ')}` },
+  )
+}

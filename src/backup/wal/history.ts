@@ -1,0 +1,49 @@
+/** Timeline history files: where a timeline left the one before it. */
+import type { ObjectStore } from '../../object-store/index.ts'
+import { type Lsn, parseLsn } from '../../postgres/index.ts'
+import type { DataKey } from '../vault/data-keys.ts'
+import { historyName, historyPrefix } from '../vault/paths.ts'
+import { putSealed, readSealed } from '../vault/sealed-object.ts'
+import type { Vault } from '../vault/vault.ts'
+
+/** One step of a timeline's past: `timeline` was left at `end`. */
+export interface Ancestor {
+  readonly timeline: number
+  readonly end: Lsn
+}
+
+export async function putHistory(
+  vault: Vault,
+  key: DataKey,
+  timeline: number,
+  content: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const name = historyName(vault.systemId, timeline)
+  if ((await vault.store.head(name)) !== null) return
+  await putSealed(vault.store, key, { kind: 'history', name, data: Buffer.from(content) }, signal)
+}
+
+export async function readHistory(vault: Vault, timeline: number, signal?: AbortSignal): Promise<string> {
+  const name = historyName(vault.systemId, timeline)
+  return (await readSealed(vault.store, vault.keys, { kind: 'history', name }, signal)).toString()
+}
+
+/** Timelines that the store has the history of; the first one has none. */
+export async function listHistories(store: ObjectStore, systemId: string): Promise<number[]> {
+  const timelines: number[] = []
+  for await (const { key } of store.list(historyPrefix(systemId))) {
+    timelines.push(Number.parseInt(key.slice(key.lastIndexOf('/') + 1), 16))
+  }
+  return timelines
+}
+
+/** Lines are `<timeline>\t<LSN>\t<reason>` (PostgreSQL's access/timeline.h). */
+export function parseHistory(content: string): Ancestor[] {
+  return content.split('\n').flatMap((line) => {
+    const [, timeline, lsn] = /^\s*(\d+)\s+([0-9A-F]+\/[0-9A-F]+)/i.exec(line) ?? []
+    return timeline === undefined || lsn === undefined
+      ? []
+      : [{ timeline: Number(timeline), end: parseLsn(lsn) }]
+  })
+}

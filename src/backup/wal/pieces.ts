@@ -1,0 +1,71 @@
+import type { ObjectStore } from '../../object-store/index.ts'
+import type { Lsn } from '../../postgres/index.ts'
+import { timelineHex, walPrefix } from '../vault/paths.ts'
+import { parseWalPiece, type WalPiece } from './names.ts'
+
+/** A stretch of WAL without a hole. */
+export interface Coverage {
+  readonly timeline: number
+  readonly start: Lsn
+  readonly end: Lsn
+  /** As in {@link WalPiece}, the latest of its pieces. */
+  readonly commitMs: number
+}
+
+/** Every piece of WAL that the store has, of one timeline or of all, by timeline and start. */
+export async function listPieces(
+  store: ObjectStore,
+  systemId: string,
+  timeline?: number,
+): Promise<WalPiece[]> {
+  const prefix = walPrefix(systemId) + (timeline === undefined ? '' : `${timelineHex(timeline)}/`)
+  const pieces: WalPiece[] = []
+  for await (const { key } of store.list(prefix)) {
+    const piece = parseWalPiece(key)
+    if (piece !== undefined) pieces.push(piece)
+  }
+  return pieces
+}
+
+/** Merges pieces into stretches; where two of them do not meet, WAL is missing. */
+export function coverageOf(pieces: readonly WalPiece[]): Coverage[] {
+  const stretches: Coverage[] = []
+  const ordered = [...pieces].sort((a, b) => a.timeline - b.timeline || compare(a.start, b.start))
+  for (const piece of ordered) {
+    const last = stretches.at(-1)
+    if (last !== undefined && last.timeline === piece.timeline && piece.start <= last.end) {
+      stretches[stretches.length - 1] = {
+        ...last,
+        end: later(piece.end, last.end),
+        commitMs: Math.max(last.commitMs, piece.commitMs),
+      }
+    } else {
+      const { timeline, start, end, commitMs } = piece
+      stretches.push({ timeline, start, end, commitMs })
+    }
+  }
+  return stretches
+}
+
+/** The fewest pieces, in order, that cover a range as far as it is covered. */
+export function piecesOf(pieces: readonly WalPiece[], start: Lsn, end: Lsn): WalPiece[] {
+  const chosen: WalPiece[] = []
+  for (let at = start; at < end; ) {
+    let best: WalPiece | undefined
+    for (const piece of pieces) {
+      if (piece.start <= at && piece.end > at && (best === undefined || piece.end > best.end)) best = piece
+    }
+    if (best === undefined) break
+    chosen.push(best)
+    at = best.end
+  }
+  return chosen
+}
+
+function later(a: Lsn, b: Lsn): Lsn {
+  return compare(a, b) > 0 ? a : b
+}
+
+function compare(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { aborted, type Logger } from '../../foundation/index.ts'
+import { identify, runBackup } from '../base/run.ts'
+import type { BackupSource } from '../base/take.ts'
+import { readCatalog } from '../catalog/catalog.ts'
+import { stretchesOf } from '../catalog/window.ts'
+import type { Vault } from '../vault/vault.ts'
+import { coverageOf } from './pieces.ts'
+import { type StreamEvent, type StreamOptions, streamWal } from './stream.ts'
+
+/** Milliseconds before a full backup that failed is tried again. */
+const RETRY_MS = 60_000
+
+/**
+ * Streams WAL until the signal, and takes a full backup whenever the stream is of no use without one: at the
+ * first start, behind a gap, on a new timeline.
+ */
+export async function protectCluster(
+  vault: Vault,
+  source: BackupSource,
+  options: StreamOptions & { readonly log: Pick<Logger, 'info' | 'warn' | 'error'> },
+): Promise<void> {
+  const { signal, log, onEvent = () => undefined } = options
+  const ended = new AbortController()
+  const alive = AbortSignal.any([signal, ended.signal])
+  const flushed = Promise.withResolvers<void>()
+  const tell = (event: StreamEvent) => {
+    if (event.kind === 'flushed') flushed.resolve()
+    if (event.kind === 'gap') {
+      const { timeline, from, to } = event
+      log.error(
+        { timeline, from: from.toString(16), to: to.toString(16) },
+        'WAL is missing from the store: nothing in between can be restored; a full backup follows',
+      )
+    }
+    onEvent(event)
+  }
+  const ensuring = Promise.race([flushed.promise, aborted(alive)]).then(() =>
+    untilBased(vault, source, alive, log),
+  )
+  try {
+    await streamWal(vault, source, { ...options, onEvent: tell })
+  } finally {
+    ended.abort()
+    await ensuring
+  }
+}
+
+/** A stream without a backup to start from brings nothing back: tried until it succeeds. */
+async function untilBased(
+  vault: Vault,
+  source: BackupSource,
+  signal: AbortSignal,
+  log: Pick<Logger, 'info' | 'error'>,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      return await ensureBase(vault, source, signal, log)
+    } catch (error) {
+      if (signal.aborted) return
+      log.error({ err: error }, 'a full backup failed; WAL alone brings nothing back')
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined)
+    }
+  }
+}
+
+/** Takes a full backup unless one reaches to the WAL that is streamed now. */
+async function ensureBase(
+  vault: Vault,
+  source: BackupSource,
+  signal: AbortSignal,
+  log: Pick<Logger, 'info'>,
+): Promise<void> {
+  const { timeline } = await identify(source.url, signal)
+  const catalog = await readCatalog(vault, signal)
+  const streamed = coverageOf(catalog.pieces).findLast((coverage) => coverage.timeline === timeline)
+  const usable = stretchesOf(catalog).some(
+    (stretch) =>
+      stretch.timeline === timeline &&
+      stretch.backup.timeline === timeline &&
+      streamed !== undefined &&
+      stretch.toLsn >= streamed.end,
+  )
+  if (usable) return
+  const { id, bytes } = await runBackup(vault, source, 'full', { signal })
+  log.info({ backup: id, bytes }, 'took a full backup, as none reached to the WAL that is streamed')
+}

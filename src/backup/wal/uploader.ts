@@ -1,0 +1,197 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Lsn } from '../../postgres/index.ts'
+import type { DataKey } from '../vault/data-keys.ts'
+import { putSealed } from '../vault/sealed-object.ts'
+import type { Vault } from '../vault/vault.ts'
+import { beforeCommit, type WalPiece, walPieceName } from './names.ts'
+import { WalWalker } from './walker.ts'
+
+/** Milliseconds that received WAL waits for more before it is put: half of what may be lost is for the put itself. */
+const FLUSH_MS = 400
+/** Whole segments that wait for the store before no more WAL is taken in; each is 16 MiB as a rule. */
+const SEGMENTS_WAITING = 2
+/** Pieces of one segment after which they are replaced by one. */
+const MAX_PIECES = 32
+
+interface Segment {
+  readonly start: Lsn
+  readonly data: Buffer
+  /** What was put of it so far. */
+  pieces: WalPiece[]
+  received: Lsn
+  /** Latest commit in it, before the moment of the recovery that needs it. */
+  commitMs: number
+}
+
+/** Takes WAL in and puts it: a whole segment as one object, what trickles in as pieces that it then replaces. */
+export class WalUploader {
+  readonly #vault: Vault
+  readonly #key: DataKey
+  readonly #timeline: number
+  readonly #segmentBytes: number
+  readonly #onFlushed: (received: Lsn, flushed: Lsn) => void
+  readonly #walker: WalWalker
+  readonly #full: Segment[] = []
+  #segment: Segment
+  #flushed: Lsn
+  #wake: (() => void) | undefined
+  #room: (() => void) | undefined
+  #ending = false
+  #failure: unknown
+  /** When the last commit was received, by this machine's clock. */
+  lastCommitAt = Date.now()
+
+  constructor(
+    vault: Vault,
+    key: DataKey,
+    options: {
+      readonly timeline: number
+      readonly start: Lsn
+      readonly segmentBytes: number
+      /** What the store has already of the first segment: it is replaced too. */
+      readonly existing: readonly WalPiece[]
+      readonly onFlushed: (received: Lsn, flushed: Lsn) => void
+    },
+  ) {
+    this.#vault = vault
+    this.#key = key
+    this.#timeline = options.timeline
+    this.#segmentBytes = options.segmentBytes
+    this.#onFlushed = options.onFlushed
+    this.#flushed = options.start
+    this.#segment = this.#newSegment(options.start, options.existing)
+    this.#walker = new WalWalker(options.start, options.segmentBytes, (event) => {
+      if (event.kind === 'point') return
+      this.lastCommitAt = Date.now()
+      this.#segment.commitMs = Math.max(this.#segment.commitMs, beforeCommit(event.timeUs))
+    })
+  }
+
+  get received(): Lsn {
+    return this.#segment.received
+  }
+
+  /** Everything below it is in the store. */
+  get flushed(): Lsn {
+    return this.#flushed
+  }
+
+  /** Resolves when there is room for more. */
+  async write(data: Buffer): Promise<void> {
+    for (let at = 0; at < data.length; ) {
+      const segment = this.#segment
+      const offset = Number(segment.received - segment.start)
+      const copied = data.copy(segment.data, offset, at)
+      at += copied
+      segment.received += BigInt(copied)
+      this.#walker.advance(segment.data, segment.start, segment.received)
+      if (offset + copied === this.#segmentBytes) await this.#completeSegment()
+    }
+    this.#signal()
+  }
+
+  /** Runs until {@link WalUploader.end} and everything is put. Rejects when the store is away for too long. */
+  async run(signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#loop(signal)
+    } catch (error) {
+      this.#failure = error
+      this.#room?.()
+      throw error
+    }
+  }
+
+  async #loop(signal?: AbortSignal): Promise<void> {
+    for (;;) {
+      const full = this.#full[0]
+      if (full !== undefined) {
+        await this.#putWhole(full, signal)
+        this.#full.shift()
+        this.#room?.()
+      } else if (this.#segment.received > this.#flushed) {
+        if (!this.#ending) await this.#gather()
+        if (this.#full.length === 0) await this.#putPiece(this.#segment, signal)
+      } else if (this.#ending) {
+        return
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+      }
+    }
+  }
+
+  /** Nothing more comes: what is there is put without waiting for more. */
+  end(): void {
+    this.#ending = true
+    this.#signal()
+  }
+
+  /** Waits for more WAL, or for a whole segment. */
+  async #gather(): Promise<void> {
+    const stop = new AbortController()
+    const until = Date.now() + FLUSH_MS
+    const timer = sleep(FLUSH_MS, undefined, { signal: stop.signal }).catch(() => undefined)
+    while (Date.now() < until && this.#full.length === 0 && !this.#ending) {
+      await Promise.race([timer, new Promise<void>((resolve) => (this.#wake = resolve))])
+    }
+    stop.abort()
+  }
+
+  async #putPiece(segment: Segment, signal?: AbortSignal): Promise<void> {
+    // A recovery needs the commits of all pieces anyway: the time of the whole segment is that of its last piece.
+    const merge = segment.pieces.length >= MAX_PIECES
+    const from = merge || this.#flushed < segment.start ? segment.start : this.#flushed
+    const piece = await this.#put(segment, from, signal)
+    if (merge) await this.#remove(segment, piece)
+    segment.pieces.push(piece)
+  }
+
+  async #putWhole(segment: Segment, signal?: AbortSignal): Promise<void> {
+    await this.#remove(segment, await this.#put(segment, segment.start, signal))
+  }
+
+  async #put(segment: Segment, start: Lsn, signal?: AbortSignal): Promise<WalPiece> {
+    const end = segment.received
+    const described = { timeline: this.#timeline, start, end, commitMs: segment.commitMs }
+    const name = walPieceName(this.#vault.systemId, described)
+    const data = segment.data.subarray(Number(start - segment.start), Number(end - segment.start))
+    await putSealed(this.#vault.store, this.#key, { kind: 'wal', name, data }, signal)
+    this.#flushed = end
+    this.#onFlushed(this.#segment.received, end)
+    return { name, ...described }
+  }
+
+  /** Removes what `by` replaces. What is left when this fails only costs space, and goes with the next prune. */
+  async #remove(segment: Segment, by: WalPiece): Promise<void> {
+    const replaced = segment.pieces.filter(
+      ({ name, start, end }) => name !== by.name && start >= by.start && end <= by.end,
+    )
+    segment.pieces = segment.pieces.filter((piece) => !replaced.includes(piece))
+    for (const { name } of replaced) await this.#vault.store.delete(name).catch(() => undefined)
+  }
+
+  async #completeSegment(): Promise<void> {
+    const segment = this.#segment
+    this.#full.push(segment)
+    this.#segment = this.#newSegment(segment.received)
+    this.#signal()
+    while (this.#full.length > SEGMENTS_WAITING) {
+      if (this.#failure !== undefined) throw this.#failure
+      await new Promise<void>((resolve) => {
+        this.#room = resolve
+      })
+    }
+  }
+
+  #newSegment(start: Lsn, existing: readonly WalPiece[] = []): Segment {
+    const data = Buffer.alloc(this.#segmentBytes)
+    return { start, data, pieces: [...existing], received: start, commitMs: 0 }
+  }
+
+  #signal(): void {
+    const wake = this.#wake
+    this.#wake = undefined
+    wake?.()
+  }
+}

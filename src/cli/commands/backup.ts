@@ -1,0 +1,219 @@
+import type { Catalog, Stretch } from '../../backup/index.ts'
+import type { Invocation, Register } from '../invocation.ts'
+
+const MEBIBYTE = 1024 * 1024
+
+function cluster(cli: Invocation): string | undefined {
+  const value = cli.flags['cluster']
+  return value === undefined ? undefined : String(value)
+}
+
+function size(bytes: number): string {
+  return `${(bytes / MEBIBYTE).toFixed(1)} MiB`
+}
+
+export const backup: Register = (program, perform) => {
+  const group = program.command('backup').description('backups of the whole cluster, in the object store')
+  for (const kind of ['full', 'incremental'] as const) {
+    group
+      .command(kind)
+      .description(
+        kind === 'full'
+          ? 'take a backup of every file'
+          : 'take what changed since the backup before (PostgreSQL 17 and newer)',
+      )
+      .action(() =>
+        perform(async (cli) => {
+          const { runBackup } = await import('../../backup/index.ts')
+          const { withRunningBackups } = await import('../../start/index.ts')
+          const started = performance.now()
+          const taken = await withRunningBackups(await cli.config(), async ({ vault, source }) => {
+            const bar = await cli.progress(kind, 100)
+            try {
+              return await runBackup(vault, source, kind, {
+                signal: cli.signal,
+                onProgress: (done, total) => bar.update(Math.min(100, (100 * done) / total)),
+              })
+            } finally {
+              bar.stop()
+            }
+          })
+          const { id, parent, bytes, stored, startLsn, endLsn, timeline } = taken
+          const seconds = Math.round(performance.now() - started) / 1000
+          cli.print(
+            { id, kind, parent, bytes, stored, startLsn, endLsn, timeline, seconds },
+            `${id}: ${size(bytes)} in ${size(stored)}, ${seconds.toFixed(1)} s`,
+          )
+          return 0
+        }),
+      )
+  }
+  group
+    .command('stream')
+    .description('stream WAL into the store until stopped; akashi up and akashi work do so by themselves')
+    .action(() =>
+      perform(async (cli) => {
+        const { protectCluster } = await import('../../backup/index.ts')
+        const { formatLsn } = await import('../../postgres/index.ts')
+        const { withRunningBackups } = await import('../../start/index.ts')
+        const log = await cli.log()
+        let last = ''
+        await withRunningBackups(await cli.config(), ({ vault, source }) =>
+          protectCluster(vault, source, {
+            signal: cli.signal,
+            log,
+            onEvent: (event) => {
+              if (event.kind === 'flushed') last = formatLsn(event.lsn)
+              if (event.kind === 'started') {
+                cli.note(`streaming timeline ${event.timeline} from ${formatLsn(event.start)}`)
+              }
+            },
+          }),
+        )
+        cli.print({ flushed: last }, `everything up to ${last} is stored`)
+        return 0
+      }),
+    )
+  group
+    .command('list')
+    .description('list backups and what can be restored, from the store alone')
+    .option('--cluster <id>', 'which cluster, where the store has several')
+    .action(() =>
+      perform(async (cli) => {
+        const { readCatalog, stretchesOf } = await import('../../backup/index.ts')
+        const { withStoredBackups } = await import('../../start/index.ts')
+        const catalog = await withStoredBackups(await cli.config(), cluster(cli), (vault) =>
+          readCatalog(vault, cli.signal),
+        )
+        const { table } = await import('../output/table.ts')
+        const { currentTimeline, restorableIntervals } = await import('../../backup/index.ts')
+        const found = describe(catalog, stretchesOf(catalog), currentTimeline, restorableIntervals)
+        const rows = catalog.backups.map((one) => [
+          one.id,
+          one.kind,
+          one.stoppedAt,
+          one.timeline,
+          one.startLsn,
+          size(one.stored),
+        ])
+        const windows = found.intervals.map(({ from, to }) => `restorable: ${from} to ${to}`)
+        cli.print(
+          found,
+          [
+            table(['backup', 'kind', 'taken', 'timeline', 'start', 'stored'], rows),
+            ...windows,
+            ...catalog.problems.map(({ detail }) => `problem: ${detail}`),
+          ].join('\n'),
+        )
+        return catalog.problems.length > 0 ? 1 : 0
+      }),
+    )
+  group
+    .command('verify')
+    .description('read and check every object of the backups; exits 1 when one is damaged or missing')
+    .option('--cluster <id>', 'which cluster, where the store has several')
+    .action(() =>
+      perform(async (cli) => {
+        const { verifyBackups } = await import('../../backup/index.ts')
+        const { withStoredBackups } = await import('../../start/index.ts')
+        const bar = await cli.progress('verify', 100)
+        const found = await withStoredBackups(await cli.config(), cluster(cli), (vault) =>
+          verifyBackups(vault, {
+            signal: cli.signal,
+            onProgress: (done, total) => bar.update(Math.min(100, (100 * done) / total)),
+          }),
+        ).finally(() => bar.stop())
+        const lines = [
+          `${found.backups} backups and ${found.walPieces} pieces of WAL read, ${size(found.bytes)}: ${found.ok ? 'no problem' : 'damaged'}`,
+          ...found.problems.map(({ object, detail }) => `  ${object}: ${detail}`),
+          ...found.gaps.map(
+            ({ timeline, from, to }) => `  WAL of timeline ${timeline} is missing from ${from} to ${to}`,
+          ),
+        ]
+        cli.print(found, lines.join('\n'))
+        return found.ok ? 0 : 1
+      }),
+    )
+  group
+    .command('prune')
+    .description('remove backups and WAL that the retention no longer needs')
+    .option('--dry-run', 'show what would go; changes nothing')
+    .action(() =>
+      perform(async (cli) => {
+        const { pruneBackups } = await import('../../backup/index.ts')
+        const { readBackupSettings } = await import('../../operations/index.ts')
+        const { withRunningBackups } = await import('../../start/index.ts')
+        const dryRun = cli.flags['dryRun'] === true
+        const pruned = await withRunningBackups(await cli.config(), async ({ vault, database }) => {
+          const { retentionDays, hold } = await readBackupSettings(database)
+          return pruneBackups(vault, { retentionDays, hold, dryRun, signal: cli.signal })
+        })
+        cli.print(
+          { dryRun, ...pruned },
+          `${dryRun ? 'would remove' : 'removed'} ${pruned.backups.length} backups, ${pruned.objects.length} objects`,
+        )
+        return 0
+      }),
+    )
+  group
+    .command('point')
+    .argument('<name>')
+    .description('name this moment, to restore to it later')
+    .action((name: string) =>
+      perform(async (cli) => {
+        const { createRestorePoint } = await import('../../backup/index.ts')
+        const { withRunningBackups } = await import('../../start/index.ts')
+        const lsn = await withRunningBackups(await cli.config(), ({ source }) =>
+          createRestorePoint(source.database, name),
+        )
+        cli.print({ name, lsn }, `${name} is at ${lsn}`)
+        return 0
+      }),
+    )
+  group
+    .command('rewrap')
+    .description('let the present recipients, and only them, open every backup; no backup is rewritten')
+    .action(() =>
+      perform(async (cli) => {
+        const { withRunningBackups } = await import('../../start/index.ts')
+        const keys = await withRunningBackups(await cli.config(), ({ vault }) =>
+          vault.keys.rewrap(cli.signal),
+        )
+        cli.print({ keys }, `${keys} data keys wrapped anew`)
+        return 0
+      }),
+    )
+}
+
+function describe(
+  catalog: Catalog,
+  stretches: readonly Stretch[],
+  current: (stretches: readonly Stretch[]) => number | undefined,
+  intervalsOf: (
+    stretches: readonly Stretch[],
+    timeline: number,
+  ) => readonly { readonly fromMs: number; readonly toMs: number }[],
+) {
+  const timeline = current(stretches)
+  const intervals = (timeline === undefined ? [] : intervalsOf(stretches, timeline)).map(
+    ({ fromMs, toMs }) => ({
+      from: new Date(fromMs).toISOString(),
+      to: new Date(toMs).toISOString(),
+    }),
+  )
+  const last = intervals.at(-1)
+  return {
+    cluster: catalog.systemId,
+    backups: catalog.backups.map(({ objects, mac: _, tablespaces, ...rest }) => ({
+      ...rest,
+      objects: objects.length,
+      tablespaces: tablespaces.length,
+    })),
+    timeline: timeline ?? null,
+    // The last stretch without a hole; `intervals` has the earlier ones too.
+    restorable: last ?? { from: null, to: null },
+    intervals,
+    incomplete: catalog.incomplete,
+    problems: catalog.problems,
+  }
+}

@@ -1,0 +1,31 @@
+import { describeHolder, FRONTIER_HELD_ALARM_S, frontierHolders } from '../../audit/index.ts'
+import { AkashiError } from '../../foundation/index.ts'
+import { findConnections } from '../../start/index.ts'
+import type { Check } from './check.ts'
+
+/** A transaction that stays open, in any database of the cluster, keeps rows from being sealed. */
+export const frontier: Check = {
+  name: 'sealing frontier',
+  run: async ({ config }) => {
+    try {
+      const database = (await findConnections(config)).open('worker', { poolSize: 1 })
+      try {
+        const held = (await frontierHolders(database)).filter(
+          ({ ageSeconds }) => (ageSeconds ?? 0) >= FRONTIER_HELD_ALARM_S,
+        )
+        if (held.length === 0) return { ok: true, detail: 'no transaction holds it' }
+        return {
+          ok: false,
+          detail: held.map(describeHolder).join('; '),
+          hint: 'end that transaction: pg_terminate_backend(pid), or rollback prepared',
+        }
+      } finally {
+        await database.close()
+      }
+    } catch (error) {
+      // Whether a database runs and is migrated, other checks say.
+      if (!(error instanceof AkashiError)) throw error
+      return { ok: true, detail: `not examined: ${error.message}` }
+    }
+  },
+}

@@ -1,0 +1,142 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type BackupManifest,
+  type BackupSource,
+  identify,
+  openVault,
+  protectCluster,
+  pruneBackups,
+  runBackup,
+  type Vault,
+} from '../backup/index.ts'
+import { AkashiError } from '../foundation/index.ts'
+import type { Keyring } from '../keys/index.ts'
+import type { ObjectStore } from '../object-store/index.ts'
+import { anonymous, type Database, readCapabilities } from '../postgres/index.ts'
+import type { Logger } from './log.ts'
+import { type Loop, runLoop } from './loops.ts'
+import type { Task } from './schedule/index.ts'
+
+/** Milliseconds between two attempts to stream after the server or the store went away. */
+const STREAM_RETRY_MS = 1_000
+
+/** Milliseconds between two looks whether a server that allows no backup does so now. */
+const OBSTACLE_RETRY_MS = 300_000
+
+export interface BackupParts {
+  readonly keyring: Keyring
+  readonly store: ObjectStore
+  /** Of the role `backup`. */
+  readonly source: BackupSource
+}
+
+/** What the settings of the database say about backups. */
+export interface BackupSettings {
+  readonly retentionDays: number
+  readonly hold: boolean
+  /** Public keys beside the keyring's own. */
+  readonly recipients: readonly string[]
+}
+
+/** @param database of a role that reads settings */
+export async function readBackupSettings(database: Database): Promise<BackupSettings> {
+  const { rows } = await database.transaction(
+    anonymous,
+    (session) =>
+      session.query<BackupSettings>(
+        `select (select value::integer from lifecycle.settings where key = 'backup.retention_days') as "retentionDays",
+                (select value::boolean from lifecycle.settings where key = 'backup.hold') as hold,
+                (select value from lifecycle.settings where key = 'backup.recipients') as recipients`,
+      ),
+    { readOnly: true },
+  )
+  const [settings] = rows
+  if (settings === undefined) throw new Error('a select without a table answers one row')
+  return settings
+}
+
+/** The vault of the cluster that the source is. */
+export async function openClusterVault(
+  { keyring, store, source }: BackupParts,
+  database: Database,
+  signal?: AbortSignal,
+): Promise<Vault> {
+  const { recipients } = await readBackupSettings(database)
+  const { systemId } = await identify(source.url, signal)
+  return openVault({ keyring, store, recipients }, systemId)
+}
+
+/** Why physical backups are not possible over this login; undefined when they are. */
+export async function backupObstacle(source: BackupSource): Promise<string | undefined> {
+  const { replication, login, walLevel } = await readCapabilities(source.url)
+  if (!replication) {
+    return `the login ${login} may not replicate: on managed PostgreSQL, backups are the provider's (automatic backups and point-in-time recovery)`
+  }
+  return walLevel === 'minimal' ? 'wal_level is minimal: set it to replica and restart the server' : undefined
+}
+
+/** The backup jobs of the timetable. Where the server allows no physical backup, a run says so and does nothing. */
+export function backupTasks(parts: BackupParts): Readonly<Record<string, Task>> {
+  const possible =
+    (work: (vault: Vault, context: Parameters<Task>[0]) => ReturnType<Task>): Task =>
+    async (context) => {
+      const obstacle = await backupObstacle(parts.source)
+      if (obstacle !== undefined) return { skipped: obstacle }
+      return work(await openClusterVault(parts, context.database, context.signal), context)
+    }
+  return {
+    'backup.full': possible(async (vault, { signal }) =>
+      summary(await runBackup(vault, parts.source, 'full', { signal })),
+    ),
+    'backup.incremental': possible(async (vault, { signal }) => {
+      try {
+        return summary(await runBackup(vault, parts.source, 'incremental', { signal }))
+      } catch (error) {
+        // Before version 17 there are none; the daily full backups and the WAL are enough.
+        if (error instanceof AkashiError && error.code === 'unsupported') return { skipped: error.message }
+        if (!(error instanceof AkashiError) || error.code !== 'conflict') throw error
+        return summary(await runBackup(vault, parts.source, 'full', { signal }))
+      }
+    }),
+    'backup.prune': possible(async (vault, { database, signal }) => {
+      const { retentionDays, hold } = await readBackupSettings(database)
+      const { backups, objects } = await pruneBackups(vault, { retentionDays, hold, signal })
+      return { backups: backups.length, objects: objects.length }
+    }),
+  }
+}
+
+function summary({ id, kind, bytes, stored }: BackupManifest) {
+  return { id, kind, bytes, stored }
+}
+
+/** Streams WAL into the store in one process at a time, for as long as the server allows it. */
+export function backupLoop(
+  options: BackupParts & {
+    /** Of the role `worker`. */
+    readonly database: Database
+    readonly signal: AbortSignal
+    readonly log: Logger
+  },
+): Loop {
+  const { database, source, signal, log } = options
+  let told = false
+  return runLoop({
+    name: 'backup',
+    database,
+    intervalMs: STREAM_RETRY_MS,
+    signal,
+    log,
+    work: async (context) => {
+      const obstacle = await backupObstacle(source)
+      if (obstacle !== undefined) {
+        if (!told) log.warn({ reason: obstacle }, 'WAL is not streamed')
+        told = true
+        await sleep(OBSTACLE_RETRY_MS, undefined, { signal: context.signal }).catch(() => undefined)
+        return
+      }
+      const vault = await openClusterVault(options, database, context.signal)
+      await protectCluster(vault, source, { signal: context.signal, log })
+    },
+  })
+}

@@ -1,0 +1,138 @@
+/** A cluster that is put together from a backup, and the server that recovers it. */
+import { randomBytes } from 'node:crypto'
+import { lchown, mkdir, mkdtemp, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AkashiError } from '../../foundation/index.ts'
+import { type Binaries, findBinaries } from './binaries.ts'
+import { clusterMajor, SUPERUSER } from './cluster.ts'
+import { replaceFile } from './files.ts'
+import { dropSocketFolder, openHome, socketFolder } from './home.ts'
+import type { Home } from './home-paths.ts'
+import { LOCK_FILE, tryLock } from './lock.ts'
+import { choosePort } from './port.ts'
+import { launch, shutDown } from './server-process.ts'
+import { configText, serverArguments } from './settings.ts'
+
+const DRAFT_PREFIX = 'data.restoring-'
+const PASSWORD_BYTES = 32
+
+/** Only who may enter the socket's folder, which is the server's account, gets in. */
+const RECOVERY_HBA = 'local all all trust\n'
+
+export interface RecoveredServer {
+  /** URL of the superuser over the private socket. */
+  url(database: string): string
+  stop(): Promise<void>
+}
+
+/** A data folder without a cluster, while one is being put into it. */
+export interface RestoreFolder {
+  /** Where the files of the cluster go. */
+  readonly draft: string
+  /** Where WAL for the recovery goes; removed in the end. */
+  readonly walFolder: string
+  /** Where the files of a tablespace go, and will stay. */
+  tablespace(oid: string): string
+  /** Major version of the server that will run it. */
+  readonly major: string
+  /** Makes the draft the cluster of the data folder. */
+  complete(): Promise<void>
+  /**
+   * Starts the server, which recovers as its settings say, and waits until it is done and takes writes.
+   * @throws unavailable with what the server said when it could not
+   */
+  recover(options: { readonly signal?: AbortSignal; readonly timeoutMs: number }): Promise<RecoveredServer>
+  /** What a new password of the superuser is; it is in the folder's password file already. */
+  readonly superuser: { readonly user: string; readonly password: string }
+  /** Removes what a failed restore leaves, or after a good one what only the recovery needed. */
+  close(): Promise<void>
+}
+
+/**
+ * Takes a data folder that has no cluster yet.
+ * @throws conflict when it has one, or when another process works in it
+ */
+export async function openRestoreFolder(path: string): Promise<RestoreFolder> {
+  await mkdir(path, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
+  const dataDir = await realpath(path)
+  const lock = tryLock(join(dataDir, LOCK_FILE))
+  if (lock === undefined) throw occupied(dataDir)
+  try {
+    const home = await openHome(dataDir)
+    if ((await clusterMajor(home.clusterDir)) !== undefined) throw occupied(dataDir)
+    const binaries = await findBinaries(home)
+    const draft = await mkdtemp(join(home.dir, DRAFT_PREFIX))
+    const walFolder = join(home.dir, 'restore-wal')
+    await rm(walFolder, { recursive: true, force: true })
+    const password = randomBytes(PASSWORD_BYTES).toString('base64url')
+    return {
+      draft,
+      walFolder,
+      tablespace: (oid) => join(home.dir, 'tablespaces', oid),
+      major: binaries.version.split('.')[0] ?? '',
+      superuser: { user: SUPERUSER, password },
+      complete: async () => {
+        for (const folder of [draft, walFolder, join(home.dir, 'tablespaces')]) await handOver(home, folder)
+        await replaceFile(home.passwordFile, `${password}\n`, { mode: 0o600, sync: true })
+        await rename(draft, home.clusterDir)
+      },
+      recover: (options) => recover(home, binaries, options),
+      close: async () => {
+        await rm(draft, { recursive: true, force: true })
+        await rm(walFolder, { recursive: true, force: true })
+        lock.release()
+      },
+    }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+function occupied(dataDir: string): AkashiError {
+  return new AkashiError('conflict', `${dataDir} has a database already`, {
+    hint: 'restore into a new folder; this one is left as it is',
+  })
+}
+
+/** The server insists on owning its files. */
+async function handOver(home: Home, folder: string): Promise<void> {
+  const { account } = home
+  if (account === undefined) return
+  const names = await readdir(folder, { recursive: true }).catch(() => undefined)
+  if (names === undefined) return
+  for (const name of names) await lchown(join(folder, name), account.uid, account.gid)
+  await lchown(folder, account.uid, account.gid)
+}
+
+async function recover(
+  home: Home,
+  binaries: Binaries,
+  { signal, timeoutMs }: { readonly signal?: AbortSignal; readonly timeoutMs: number },
+): Promise<RecoveredServer> {
+  const socketDir = await socketFolder(home)
+  const hbaFile = join(home.dir, 'pg_hba.recovery.conf')
+  await writeFile(hbaFile, RECOVERY_HBA, { mode: 0o644 })
+  await replaceFile(home.configFile, configText({}), { mode: 0o644 })
+  const port = await choosePort(0)
+  const args = [
+    ...serverArguments({ ...home, hbaFile }, port, socketDir),
+    ...['listen_addresses=', 'archive_mode=off', 'hot_standby=off'].flatMap((setting) => ['-c', setting]),
+  ]
+  try {
+    const server = await launch(home, binaries.postgres, args, signal, timeoutMs)
+    return {
+      url: (database) =>
+        `postgresql://${SUPERUSER}@localhost:${port}/${encodeURIComponent(database)}?host=${encodeURIComponent(socketDir)}`,
+      stop: async () => {
+        await shutDown(server)
+        await rm(hbaFile, { force: true })
+        await dropSocketFolder(home, socketDir)
+      },
+    }
+  } catch (error) {
+    await rm(hbaFile, { force: true })
+    await dropSocketFolder(home, socketDir)
+    throw error
+  }
+}

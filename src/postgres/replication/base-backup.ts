@@ -1,0 +1,119 @@
+import { AkashiError } from '../../foundation/index.ts'
+import type { Answer } from './command.ts'
+import { type Lsn, parseLsn } from './lsn.ts'
+
+export interface BaseBackupOptions {
+  readonly label: string
+  /** Takes only what changed since the backup whose manifest was uploaded on this connection (17 and newer). */
+  readonly incremental?: boolean
+  /** Whether the WAL that makes the backup consistent is part of it; default false. */
+  readonly wal?: boolean
+  /** Whether the checkpoint before it is done at once rather than spread; default true. */
+  readonly fastCheckpoint?: boolean
+}
+
+export interface Tablespace {
+  /** null for the main data folder. */
+  readonly oid: string | null
+  /** Where it is on the server; null for the main data folder. */
+  readonly location: string | null
+  /** Bytes, as estimated when the backup began. */
+  readonly bytes: number
+}
+
+/** What a base backup brings, in order. */
+export type BaseBackupPart =
+  /** A tar archive begins: one of the main data folder, one of each tablespace (named by its OID). */
+  | { readonly kind: 'archive'; readonly tablespace: string | null }
+  | { readonly kind: 'manifest' }
+  /** Bytes of the archive, or of the manifest. */
+  | { readonly kind: 'data'; readonly data: Buffer }
+  /** Comes last; without it the backup is no backup. */
+  | { readonly kind: 'end'; readonly lsn: Lsn; readonly timeline: number }
+
+export interface BaseBackup {
+  readonly startLsn: Lsn
+  readonly timeline: number
+  readonly tablespaces: readonly Tablespace[]
+  readonly parts: AsyncIterable<BaseBackupPart>
+}
+
+const DATA = 0x64
+const ARCHIVE = 0x6e
+const MANIFEST = 0x6d
+
+/** BASE_BACKUP with a SHA-256 manifest (PostgreSQL documentation, chapter 54.4; 15 and newer). */
+export async function startBaseBackup(
+  start: (text: string) => AsyncIterable<Answer>,
+  options: BaseBackupOptions,
+): Promise<BaseBackup> {
+  const answers = start(commandText(options))[Symbol.asyncIterator]()
+  const position = await oneResult(answers)
+  const [lsn, timeline] = position[0] ?? []
+  const tablespaces = (await oneResult(answers)).map(([oid, location, kilobytes]) => ({
+    oid: oid ?? null,
+    location: location ?? null,
+    bytes: Number(kilobytes ?? 0) * 1024,
+  }))
+  return {
+    startLsn: parseLsn(lsn ?? ''),
+    timeline: Number(timeline),
+    tablespaces,
+    parts: { [Symbol.asyncIterator]: () => readParts(answers) },
+  }
+}
+
+function commandText({ label, incremental = false, wal = false, fastCheckpoint = true }: BaseBackupOptions) {
+  const settings = [
+    `LABEL '${label.replaceAll("'", "''")}'`,
+    `CHECKPOINT '${fastCheckpoint ? 'fast' : 'spread'}'`,
+    "MANIFEST 'yes'",
+    "MANIFEST_CHECKSUMS 'SHA256'",
+    'TABLESPACE_MAP true',
+    'PROGRESS true',
+    `WAL ${wal}`,
+    `WAIT ${wal}`,
+    ...(incremental ? ['INCREMENTAL true'] : []),
+  ]
+  return `BASE_BACKUP (${settings.join(', ')})`
+}
+
+async function oneResult(answers: AsyncIterator<Answer>): Promise<(readonly (string | null)[])[]> {
+  const rows: (readonly (string | null)[])[] = []
+  for (;;) {
+    const { value, done } = await answers.next()
+    if (done === true) throw unexpected()
+    if (value.kind === 'row') rows.push(value.fields)
+    if (value.kind === 'complete') return rows
+  }
+}
+
+async function* readParts(answers: AsyncIterator<Answer>): AsyncGenerator<BaseBackupPart, void, undefined> {
+  for (;;) {
+    const { value, done } = await answers.next()
+    if (done === true) throw unexpected()
+    if (value.kind === 'copyDone') break
+    if (value.kind !== 'copy') continue
+    const part = partOf(value.data)
+    if (part !== undefined) yield part
+  }
+  const [lsn, timeline] = (await oneResult(answers))[0] ?? []
+  // The server may still fail: what a checksum found is told only after the manifest.
+  while ((await answers.next()).done !== true);
+  yield { kind: 'end', lsn: parseLsn(lsn ?? ''), timeline: Number(timeline) }
+}
+
+function partOf(message: Buffer): BaseBackupPart | undefined {
+  if (message[0] === DATA) return { kind: 'data', data: message.subarray(1) }
+  if (message[0] === MANIFEST) return { kind: 'manifest' }
+  if (message[0] !== ARCHIVE) return undefined
+  const [name = ''] = message.toString('utf8', 1).split('\0')
+  const [, oid] = /^(\d+)\.tar$/.exec(name) ?? []
+  return { kind: 'archive', tablespace: oid ?? null }
+}
+
+function unexpected(): AkashiError {
+  return new AkashiError('unavailable', 'the server ended a base backup early', {
+    hint: 'see the log of the server, then take the backup again',
+  })
+}

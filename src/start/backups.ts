@@ -1,0 +1,86 @@
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type BackupSource, chooseSystem, openVault, type Vault } from '../backup/index.ts'
+import { AkashiError } from '../foundation/index.ts'
+import { backupObstacle, openClusterVault } from '../operations/index.ts'
+import { clusterStatus, type Database } from '../postgres/index.ts'
+import { findConnections } from './connections.ts'
+import { openKeys, openObjects } from './places.ts'
+import type { Settings } from './settings.ts'
+
+export interface RunningBackups {
+  readonly vault: Vault
+  readonly source: BackupSource
+  /** Of the role `worker`. */
+  readonly database: Database
+}
+
+/**
+ * Backups of the database of these settings, which must run.
+ * @throws unsupported where physical backups are the provider's
+ */
+export async function withRunningBackups<T>(
+  settings: Settings,
+  work: (backups: RunningBackups) => Promise<T>,
+): Promise<T> {
+  const cleanup = new AsyncDisposableStack()
+  try {
+    const connections = await findConnections(settings)
+    const keyring = await openKeys(settings)
+    cleanup.defer(() => keyring.close())
+    const store = await openObjects(settings)
+    const database = connections.open('worker', { poolSize: 1 })
+    cleanup.defer(() => database.close())
+    const source = {
+      url: connections.directUrl('backup'),
+      database: connections.open('backup', { poolSize: 1 }),
+    }
+    cleanup.defer(() => source.database.close())
+    const obstacle = await backupObstacle(source)
+    if (obstacle !== undefined) {
+      throw new AkashiError('unsupported', 'this server gives no physical backup', { hint: obstacle })
+    }
+    return await work({
+      vault: await openClusterVault({ keyring, store, source }, database),
+      source,
+      database,
+    })
+  } finally {
+    await cleanup.disposeAsync()
+  }
+}
+
+/** Backups as the store has them; no database need be there. */
+export async function withStoredBackups<T>(
+  settings: Settings,
+  cluster: string | undefined,
+  work: (vault: Vault) => Promise<T>,
+): Promise<T> {
+  const keyring = await openKeys(settings)
+  try {
+    const store = await openObjects(settings)
+    const systemId = await chooseSystem(store, cluster, await localSystemId(settings))
+    return await work(await openVault({ store, keyring }, systemId))
+  } finally {
+    await keyring.close()
+  }
+}
+
+const SYSTEM_ID_BYTES = 8
+
+/** The identifier of the data folder's cluster, which begins pg_control; undefined when there is none. */
+async function localSystemId({ data, databaseUrl }: Settings): Promise<string | undefined> {
+  if (databaseUrl !== undefined) return undefined
+  try {
+    const { clusterDir } = await clusterStatus(data)
+    const file = await open(join(clusterDir, 'global', 'pg_control'))
+    try {
+      const { buffer } = await file.read(Buffer.alloc(SYSTEM_ID_BYTES), 0, SYSTEM_ID_BYTES, 0)
+      return buffer.readBigUInt64LE().toString()
+    } finally {
+      await file.close()
+    }
+  } catch {
+    return undefined
+  }
+}

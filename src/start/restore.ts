@@ -1,0 +1,133 @@
+import { mkdir, symlink } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openEpoch } from '../audit/index.ts'
+import { type Restored, restoreCluster, type Target, targetText, type Vault } from '../backup/index.ts'
+import { AkashiError, errno, folderOfFileUrl } from '../foundation/index.ts'
+import { openDatabase, openRestoreFolder, startEmbedded } from '../postgres/index.ts'
+import { type Connections, DATABASE_NAME, embeddedConnections } from './connections.ts'
+import { keysUrl, objectStoreUrl, openKeys, openObjects } from './places.ts'
+import { setRolePasswords } from './prepare-cluster.ts'
+import type { Settings } from './settings.ts'
+
+export interface RestoreRequest {
+  readonly settings: Settings
+  readonly vault: Vault
+  readonly target: Target
+  readonly timeline?: number
+  /** Data folder to restore into; must not have a database. */
+  readonly to: string
+  /** Command that fetches one WAL file, for a recovery that is done by hand later. */
+  readonly walFetch: string
+  readonly signal: AbortSignal
+  readonly onProgress: (phase: 'wal' | 'files' | 'recovery', done: number, total: number) => void
+}
+
+export interface RestoreReport extends Restored {
+  /** Of the superuser, password included: the server runs, until `akashi up` on the folder takes over. */
+  readonly url: string
+  /** Rows of every table of Akashi's database, and in all. */
+  readonly tables: readonly { readonly table: string; readonly rows: number }[]
+  readonly rows: number
+}
+
+/**
+ * Restores into a data folder of its own and leaves PostgreSQL running on it. The folder uses the keyring and
+ * the objects of these settings: what was erased since stays erased.
+ */
+export async function restore(request: RestoreRequest): Promise<RestoreReport> {
+  const { settings, vault, target, timeline, walFetch, signal, onProgress } = request
+  const to = resolve(request.to)
+  if (to === resolve(settings.data)) {
+    throw new AkashiError('invalid_input', 'a restore goes into a folder of its own', {
+      hint: 'name a new folder with --to; the present one is left as it is',
+    })
+  }
+  const folder = await openRestoreFolder(to)
+  let restored: Restored
+  try {
+    restored = await restoreCluster(vault, folder, {
+      target,
+      walFetch,
+      signal,
+      onProgress,
+      ...(timeline === undefined ? {} : { timeline }),
+    })
+  } finally {
+    await folder.close()
+  }
+  await share(keysUrl(settings), join(to, 'keys'))
+  await share(objectStoreUrl(settings), join(to, 'objects'))
+  const server = await startEmbedded({ dataDir: to, port: 0, signal })
+  try {
+    const connections = embeddedConnections(server.port, server.superuser)
+    await setRolePasswords(connections, server)
+    await continueLedger(connections, settings, `restored to ${targetText(target)}`)
+    const tables = await countRows(server.url(DATABASE_NAME), signal)
+    server.detach()
+    const rows = tables.reduce((sum, table) => sum + table.rows, 0)
+    return { ...restored, url: connections.adminUrl, tables, rows }
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
+}
+
+/** What the restored database seals from now on is another history than what was published after the target. */
+async function continueLedger(connections: Connections, settings: Settings, reason: string): Promise<void> {
+  const keyring = await openKeys(settings)
+  const worker = connections.open('worker', { poolSize: 2 })
+  try {
+    await openEpoch(worker, keyring, await openObjects(settings), reason)
+  } finally {
+    await worker.close()
+    await keyring.close()
+  }
+}
+
+/** The folder refers to what a folder holds; what is elsewhere stays a setting. */
+async function share(url: string, place: string): Promise<void> {
+  if (!url.startsWith('file:')) return
+  const original = folderOfFileUrl(url)
+  await mkdir(original, { recursive: true, mode: 0o700 })
+  try {
+    await symlink(original, place)
+  } catch (error) {
+    if (errno(error) !== 'EEXIST') throw error
+  }
+}
+
+async function countRows(
+  url: string,
+  signal: AbortSignal,
+): Promise<{ readonly table: string; readonly rows: number }[]> {
+  const database = openDatabase({ url, role: 'owner', poolSize: 1 })
+  try {
+    return await database.direct(
+      async (session) => {
+        const { rows: found } = await session.query<{ table: string }>(
+          `select format('%I.%I', n.nspname, c.relname) as table
+           from pg_class c join pg_namespace n on n.oid = c.relnamespace
+           where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' order by 1`,
+        )
+        const tables: { table: string; rows: number }[] = []
+        for (const { table } of found) {
+          const { rows } = await session.query<{ count: number }>(
+            `select count(*)::float8 as count from ${table}`,
+          )
+          tables.push({ table, rows: rows[0]?.count ?? 0 })
+        }
+        return tables
+      },
+      { signal, timeoutMs: 0 },
+    )
+  } finally {
+    await database.close()
+  }
+}
+
+/** The program that this process is, as a shell would start it again. */
+export const programCommand: readonly string[] = [
+  process.execPath,
+  fileURLToPath(new URL('../cli/main.ts', import.meta.url)),
+]

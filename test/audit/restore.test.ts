@@ -1,0 +1,251 @@
+import { spawnSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import {
+  auditLogs,
+  countPending,
+  logs,
+  openEpoch,
+  openEpochsWhereNeeded,
+  publishCheckpoints,
+  publishedNotes,
+  readHead,
+  seal,
+  verifierKeys,
+  verify,
+} from '../../src/audit/index.ts'
+import { type Keyring, openKeyring } from '../../src/keys/index.ts'
+import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
+import {
+  anonymous,
+  type Database,
+  type EmbeddedServer,
+  migrateUp,
+  openDatabase,
+  startEmbedded,
+} from '../../src/postgres/index.ts'
+import { FAST, reachableFolder, removeDataDir } from '../support/embedded.ts'
+import { MIGRATIONS } from '../support/index.ts'
+
+/** Transactions that the first cluster is ahead of the second, whose numbers so lie below the sealed ones. */
+const TRANSACTIONS_AHEAD = 3_000
+
+let folder = ''
+let keyring: Keyring
+let store: ObjectStore
+
+beforeAll(async () => {
+  folder = await reachableFolder()
+  keyring = await openKeyring(pathToFileURL(join(folder, 'keys')).href)
+})
+
+// Each test has an installation of its own.
+beforeEach(async () => {
+  store = await openObjectStore(pathToFileURL(join(folder, `objects-${randomUUID()}`)).href)
+})
+
+afterAll(async () => {
+  await keyring.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+interface Running {
+  readonly server: EmbeddedServer
+  readonly admin: Database
+  readonly worker: Database
+  stop(): Promise<void>
+}
+
+async function start(dataDir: string): Promise<Running> {
+  const server = await startEmbedded({ dataDir, port: 0, settings: FAST })
+  const url = server.url('postgres')
+  await migrateUp({ url, directory: MIGRATIONS })
+  const admin = openDatabase({ url, role: 'owner' })
+  await admin.direct((session) => session.query("alter role akashi_worker password 'worker'"))
+  const own = new URL(url)
+  own.username = 'akashi_worker'
+  own.password = 'worker'
+  const worker = openDatabase({ url: own.href, role: 'worker' })
+  return {
+    server,
+    admin,
+    worker,
+    stop: async () => {
+      await worker.close()
+      await admin.close()
+      await server.stop()
+    },
+  }
+}
+
+async function sealAll({ worker }: Running): Promise<void> {
+  for (const log of logs) await seal(worker, keyring, log)
+}
+
+async function change({ admin }: Running, statement: string): Promise<void> {
+  await admin.direct((session) => session.query(statement))
+}
+
+const details = async ({ worker }: Running) =>
+  (
+    await verify(worker, {
+      verifierKeys: verifierKeys(keyring),
+      published: (log, from) => publishedNotes(store, log, from),
+    })
+  ).logs.flatMap(({ problems }) => problems.map(({ kind, detail }) => `${kind}: ${detail}`))
+
+const head = ({ worker }: Running) =>
+  worker.transaction(anonymous, (session) => readHead(session, auditLogs.log))
+
+async function shop(running: Running): Promise<void> {
+  await change(
+    running,
+    "create table shop (id int primary key, price numeric); select audit.protect('shop'); insert into shop select i, i from generate_series(1, 30) i",
+  )
+}
+
+describe('a logical restore', () => {
+  it('goes on in a new epoch, although transactions count anew', async () => {
+    const first = await start(join(folder, 'first'))
+    const second = await start(join(folder, 'second'))
+    try {
+      await shop(first)
+      await change(
+        first,
+        `do $$ begin for i in 1..${TRANSACTIONS_AHEAD} loop perform pg_current_xact_id(); commit; end loop; end $$`,
+      )
+      await change(first, 'update shop set price = price + 1')
+      await sealAll(first)
+      await publishCheckpoints(first.worker, store)
+      // Committed, and not yet sealed when the copy is made.
+      await change(first, 'update shop set price = price + 1 where id <= 10')
+      await copyTables(first, second)
+      await change(
+        second,
+        "create table shop (id int primary key); select audit.protect('shop'); insert into shop values (1)",
+      )
+      await expect(sealAll(second)).rejects.toMatchObject({ code: 'conflict' })
+      const opened = await openEpochsWhereNeeded(second.worker, keyring, store)
+      expect(opened.find(({ log }) => log === 'audit_logs')).toMatchObject({ epoch: 2, cause: 'moved' })
+      expect(await details(second)).toEqual([])
+
+      await change(second, 'insert into shop select i from generate_series(2, 20) i')
+      const before = await head(second)
+      await sealAll(second)
+      expect((await head(second))?.size).toBe((before?.size ?? 0n) + 19n)
+      await sealAll(second)
+      const { rows } = await second.worker.transaction(anonymous, (session) =>
+        session.query<{ rows: number; entries: number; distinct: number }>(
+          `select (select count(*)::integer from audit.audit_logs) as rows, count(*)::integer as entries,
+                  count(distinct row_id)::integer as distinct from audit.ledger_entries where log = 'audit_logs'`,
+        ),
+      )
+      expect(rows[0]).toMatchObject({ entries: rows[0]?.rows, distinct: rows[0]?.rows })
+      expect(
+        await second.worker.transaction(anonymous, async (session) =>
+          countPending(session, auditLogs, await readHead(session, auditLogs.log)),
+        ),
+      ).toBe(0)
+      await publishCheckpoints(second.worker, store)
+      expect(await details(second)).toEqual([])
+    } finally {
+      await first.stop()
+      await second.stop()
+      await removeDataDir(join(folder, 'first'))
+      await removeDataDir(join(folder, 'second'))
+    }
+  })
+})
+
+/** What a dump and restore brings: the rows of the trail and of the ledger, and where the sequences stand. */
+async function copyTables(from: Running, to: Running): Promise<void> {
+  const tables = [
+    'audit.audit_logs',
+    'security.security_events',
+    'audit.ledger_entries',
+    'audit.ledger_tiles',
+    'audit.ledger_heads',
+    'audit.ledger_checkpoints',
+    'audit.verified_heads',
+  ]
+  await to.admin.direct(async (target) => {
+    await target.query('set session_replication_role = replica')
+    await target.query(
+      `do $$ declare t text; begin for t in select tgrelid::regclass from pg_trigger where tgname in ('refuse_change') loop
+         execute format('alter table %s disable trigger refuse_change', t); end loop; end $$`,
+    )
+    await from.admin.direct(async (source) => {
+      for (const table of tables) {
+        await target.query(`delete from ${table}`)
+        await pipeline(
+          source.copyTo(`copy (select * from ${table}) to stdout`),
+          target.copyFrom(`copy ${table} from stdin`),
+        )
+      }
+      for (const sequence of ['audit.audit_logs_seq', 'security.security_events_seq']) {
+        const { rows } = await source.query<{ last: string }>(
+          `select last_value::text as last from ${sequence}`,
+        )
+        await target.query(`select setval('${sequence}', $1)`, [rows[0]?.last])
+      }
+      const { rows } = await source.query<{ value: string }>(
+        "select value::text from lifecycle.settings where key = 'ledger.origin'",
+      )
+      await target.query("update lifecycle.settings set value = $1 where key = 'ledger.origin'", [
+        rows[0]?.value,
+      ])
+    })
+    await target.query(
+      `do $$ declare t text; begin for t in select tgrelid::regclass from pg_trigger where tgname in ('refuse_change') loop
+         execute format('alter table %s enable always trigger refuse_change', t); end loop; end $$`,
+    )
+  })
+}
+
+describe('a physical restore', () => {
+  it('opens a new epoch when an older data folder is put back, and verifies once that was ordered', async () => {
+    const place = join(folder, 'physical')
+    const dataDir = join(place, 'data')
+    let running = await start(dataDir)
+    try {
+      await shop(running)
+      await sealAll(running)
+      await publishCheckpoints(running.worker, store)
+      await running.stop()
+      // The cluster of a server that root started lies elsewhere and belongs to another account: copied as it is.
+      expect(spawnSync('cp', ['-a', place, `${place}-older`]).status).toBe(0)
+
+      running = await start(dataDir)
+      await change(running, 'update shop set price = price + 1')
+      await sealAll(running)
+      await publishCheckpoints(running.worker, store)
+      expect(await details(running)).toEqual([])
+      const lost = await head(running)
+      await running.stop()
+
+      await rename(place, `${place}-newer`)
+      await rename(`${place}-older`, place)
+      running = await start(dataDir)
+      expect((await details(running)).join()).toContain('its end was cut off')
+      const opened = await openEpochsWhereNeeded(running.worker, keyring, store)
+      expect(opened.find(({ log }) => log === 'audit_logs')).toMatchObject({
+        cause: 'older',
+        previousSize: lost?.size,
+        commonSize: (lost?.size ?? 0n) - 30n,
+      })
+      expect((await details(running)).join()).toContain('gave up 30 published entries')
+      await openEpoch(running.worker, keyring, store, 'restored to Monday')
+      await change(running, 'delete from shop')
+      await sealAll(running)
+      await publishCheckpoints(running.worker, store)
+      expect(await details(running)).toEqual([])
+    } finally {
+      await running.stop()
+      await removeDataDir(dataDir)
+    }
+  })
+})

@@ -1,0 +1,318 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  lastVerification,
+  oldestUncheckedSeconds,
+  publishCheckpoints,
+  recordVerification,
+  scrub,
+  type VerifyMode,
+  type VerifyReport,
+  verifierKeys,
+} from '../../src/audit/index.ts'
+import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
+import { verifyAndRecord } from '../../src/operations/index.ts'
+import { anonymous, type DirectSession } from '../../src/postgres/index.ts'
+import { testDatabase } from '../support/index.ts'
+import { testLedger } from '../support/ledger.ts'
+import { tamperWith } from '../support/tamper.ts'
+
+/** One full slice of the scrub and the beginning of another. */
+const ROWS = 66_000
+
+const database = testDatabase()
+const worker = database.open('worker')
+const ledger = testLedger(worker)
+
+let folder = ''
+let store: ObjectStore
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'akashi-verify-'))
+  store = await openObjectStore(pathToFileURL(join(folder, 'objects')).href)
+  await database.asSuperuser((session) =>
+    session.query(`create table shop (id int primary key, price numeric); select audit.protect('shop');
+      insert into shop select i, i from generate_series(1, ${ROWS}) i`),
+  )
+  await ledger.seal()
+})
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const run = (mode: VerifyMode): Promise<VerifyReport> =>
+  verifyAndRecord(worker, { keyring: ledger.keyring, store }, { mode })
+
+const kinds = (report: VerifyReport) =>
+  report.logs.flatMap((log) => log.problems).map(({ kind, id }) => `${kind} ${id}`)
+
+const trail = (report: VerifyReport) => {
+  const log = report.logs.find((each) => each.log === 'audit_logs')
+  if (log === undefined) throw new Error('the trail was not verified')
+  return log
+}
+
+async function write(n: number): Promise<void> {
+  await database.asSuperuser((session) => session.query(`update shop set price = price + 1 where id <= ${n}`))
+  await ledger.seal()
+}
+
+/** A sealed row of the trail by its place from the start or, negative, from the end. */
+async function sealed(place: number): Promise<{ id: string; position: string }> {
+  const { rows } = await worker.transaction(anonymous, (session) =>
+    session.query<{ id: string; position: string }>(
+      `select e.row_id as id, e.position::text from audit.ledger_entries e where e.log = 'audit_logs'
+       order by e.position ${place < 0 ? 'desc' : 'asc'} offset $1 limit 1`,
+      [place < 0 ? -place - 1 : place],
+    ),
+  )
+  const [row] = rows
+  if (row === undefined) throw new Error('there is no such entry')
+  return row
+}
+
+/** What a case puts in below the frontier. */
+const FORGED = '0199d3a0-0000-7000-8000-00000000beef'
+
+/** Tampers, looks, and puts the rows of these ids and their entries back, heads and tiles too. */
+async function found(
+  mode: VerifyMode,
+  ids: readonly string[],
+  work: (session: DirectSession) => Promise<unknown>,
+): Promise<VerifyReport> {
+  const touched = `('{${[...ids, FORGED].join(',')}}')`
+  const saved = [
+    ['audit.audit_logs', `id = any ${touched}`],
+    ['audit.ledger_entries', `row_id = any ${touched}`],
+    ['audit.ledger_heads', 'true'],
+    ['audit.ledger_tiles', 'true'],
+  ] as const
+  await tamperWith(database, async (session) => {
+    for (const [table, those] of saved) {
+      await session.query(
+        `create table public.${table.replace('.', '_')} as select * from ${table} where ${those}`,
+      )
+    }
+    await work(session)
+  })
+  const parts = { verifierKeys: verifierKeys(ledger.keyring) }
+  try {
+    return mode === 'scrub' ? await scrub(worker, { ...parts, slices: 2 }) : await ledger.verify({ mode })
+  } finally {
+    await tamperWith(database, async (session) => {
+      for (const [table, those] of saved) {
+        await session.query(`delete from ${table} where ${those}`)
+        await session.query(`insert into ${table} select * from public.${table.replace('.', '_')}`)
+        await session.query(`drop table public.${table.replace('.', '_')}`)
+      }
+    })
+  }
+}
+
+describe('an incremental verification', () => {
+  it('is full where nothing was verified before', async () => {
+    const report = await run('incremental')
+    expect(report.ok).toBe(true)
+    expect(trail(report)).toMatchObject({ from: '0' })
+    expect(trail(report).checked).toBe(Number(trail(report).size))
+  })
+
+  it('checks what came since and nothing else', async () => {
+    await write(7)
+    const report = await run('incremental')
+    expect(report.ok).toBe(true)
+    expect(trail(report).checked).toBe(7)
+    expect(BigInt(trail(report).from)).toBe(BigInt(trail(report).size) - 7n)
+    expect(trail(await run('incremental')).checked).toBe(0)
+  })
+
+  it('compares checkpoints that were published since, also in the middle of a tile', async () => {
+    for (const n of [3, 300, 5]) {
+      await write(n)
+      await publishCheckpoints(worker, store)
+    }
+    expect(await run('incremental')).toMatchObject({ ok: true })
+    expect(trail(await run('incremental')).checked).toBe(0)
+  })
+
+  it('finds what was altered since', async () => {
+    await write(20)
+    const row = await sealed(-4)
+    const changed = await found('incremental', [row.id], (session) =>
+      session.query("update audit.audit_logs set action = 'forged' where id = $1", [row.id]),
+    )
+    expect(kinds(changed)).toEqual([`changed ${row.id}`])
+    const removed = await found('incremental', [row.id], (session) =>
+      session.query('delete from audit.audit_logs where id = $1', [row.id]),
+    )
+    expect(kinds(removed)).toEqual([`removed ${row.id}`])
+    const added = await found('incremental', [row.id], (session) =>
+      session.query(
+        `insert into audit.audit_logs (id, created_at, seq, xid, action, context_verified)
+         select '${FORGED}', created_at, seq, xid, 'forged', true from audit.audit_logs where id = $1`,
+        [row.id],
+      ),
+    )
+    expect(kinds(added)).toEqual([`added ${FORGED}`])
+    expect(await ledger.verify({ mode: 'incremental' })).toMatchObject({ ok: true })
+  })
+
+  it('finds that the tree below was rewritten, by the root that was verified', async () => {
+    const report = await found('incremental', [], (session) =>
+      session.query(
+        `update audit.ledger_tiles set hashes = overlay(hashes placing sha256('forged') from 1 for 32)
+         where log = 'audit_logs' and level = 2 and tile = 0`,
+      ),
+    )
+    expect(kinds(report).every((kind) => kind.startsWith('checkpoint'))).toBe(true)
+    expect(report.ok).toBe(false)
+  })
+
+  it('finds that the log was cut back below what was verified', async () => {
+    await run('incremental')
+    const report = await found('incremental', [], (session) =>
+      session.query("update audit.ledger_heads set size = size - 5 where log = 'audit_logs'"),
+    )
+    expect(trail(report).problems.some(({ detail }) => detail.includes('its end was cut off'))).toBe(true)
+  })
+
+  it('finds a disabled trigger', async () => {
+    await database.asSuperuser((session) =>
+      session.query('alter table shop disable trigger akashi_audit_update'),
+    )
+    expect(kinds(await ledger.verify({ mode: 'incremental' }))).toEqual(['trigger public.shop'])
+    await database.asSuperuser((session) =>
+      session.query('alter table shop enable always trigger akashi_audit_update'),
+    )
+  })
+
+  it('does not see what was altered before: that is for the scrub and the full one', async () => {
+    const row = await sealed(100)
+    const alter = (session: DirectSession) =>
+      session.query("update audit.audit_logs set action = 'forged' where id = $1", [row.id])
+    expect(kinds(await found('incremental', [row.id], alter))).toEqual([])
+    expect(kinds(await found('full', [row.id], alter))).toEqual([`changed ${row.id}`])
+    expect(kinds(await found('scrub', [row.id], alter))).toEqual([`changed ${row.id}`])
+  })
+
+  it('goes on from the last good one, not from one that found something', async () => {
+    await write(6)
+    const row = await sealed(-2)
+    await tamperWith(database, (session) =>
+      session.query("update audit.audit_logs set action = 'forged' where id = $1", [row.id]),
+    )
+    expect(kinds(await run('incremental'))).toEqual([`changed ${row.id}`])
+    expect(kinds(await run('incremental'))).toEqual([`changed ${row.id}`])
+    await tamperWith(database, (session) =>
+      session.query("update audit.audit_logs set action = 'update' where id = $1", [row.id]),
+    )
+    expect(await run('incremental')).toMatchObject({ ok: true })
+  })
+})
+
+describe('the scrub', () => {
+  it('hashes the slice that was hashed longest ago, and remembers it', async () => {
+    const parts = { verifierKeys: verifierKeys(ledger.keyring), slices: 1 }
+    const mark = (slice: number, hours: number) =>
+      database.asSuperuser((session) =>
+        session.query(
+          `update audit.ledger_scrubs set checked_at = now() - make_interval(hours => $2) where log = 'audit_logs' and unit = $1`,
+          [`slice/${slice.toString().padStart(12, '0')}`, hours],
+        ),
+      )
+    await run('full')
+    await mark(0, 3)
+    await mark(1, 2)
+    expect(await oldestUncheckedSeconds(worker)).toBeGreaterThan(3 * 3600 - 1)
+    const first = await scrub(worker, parts)
+    expect(first).toMatchObject({ mode: 'scrub', ok: true })
+    expect(trail(first).checked).toBe(65_536)
+    expect(await oldestUncheckedSeconds(worker)).toBeLessThan(2 * 3600 + 600)
+    expect(await oldestUncheckedSeconds(worker)).toBeGreaterThan(2 * 3600 - 1)
+    const second = await scrub(worker, parts)
+    expect(trail(second).checked).toBe(Number(trail(second).size) - 65_536)
+    expect(await oldestUncheckedSeconds(worker)).toBeLessThan(600)
+  })
+
+  it('finds rows changed, moved in time, removed and added', async () => {
+    const rows = [await sealed(5), await sealed(6), await sealed(7), await sealed(-1)]
+    const ids = rows.map(({ id }) => id)
+    const [changed, moved, removed, last] = ids
+    const report = await found('scrub', ids, async (session) => {
+      await session.query("update audit.audit_logs set action = 'forged' where id = any ($1)", [
+        [changed, last],
+      ])
+      await session.query(
+        "update audit.audit_logs set created_at = created_at + interval '1 microsecond' where id = $1",
+        [moved],
+      )
+      await session.query('delete from audit.audit_logs where id = $1', [removed])
+      await session.query(
+        `insert into audit.audit_logs (id, created_at, seq, xid, action, context_verified)
+         select '${FORGED}', created_at, seq, xid, 'forged', true from audit.audit_logs where id = $1`,
+        [changed],
+      )
+    })
+    expect(kinds(report).sort()).toEqual(
+      [
+        `changed ${changed}`,
+        `changed ${moved}`,
+        `changed ${last}`,
+        `removed ${removed}`,
+        `added ${FORGED}`,
+      ].sort(),
+    )
+  })
+
+  it.each([
+    ['full', 20],
+    ['last, partial', 65_540],
+  ])('finds an entry of the %s slice that was changed together with its leaf', async (_, position) => {
+    const row = await sealed(position)
+    const report = await found('scrub', [row.id], async (session) => {
+      await session.query("update audit.audit_logs set action = 'forged' where id = $1", [row.id])
+      await session.query("update audit.ledger_entries set entry_hash = sha256('x') where row_id = $1", [
+        row.id,
+      ])
+      await session.query(
+        `update audit.ledger_tiles set hashes = overlay(hashes placing sha256('\\x00'::bytea || sha256('x')) from $2 for 32)
+         where log = 'audit_logs' and level = 0 and tile = $1`,
+        [Math.floor(position / 256), (position % 256) * 32 + 1],
+      )
+    })
+    expect(kinds(report).sort()[0]).toBe(`changed ${row.id}`)
+    expect(trail(report).problems.some(({ kind }) => kind === 'checkpoint')).toBe(true)
+  })
+
+  it('finds an entry that is gone', async () => {
+    const row = await sealed(30)
+    const report = await found('scrub', [row.id], (session) =>
+      session.query('delete from audit.ledger_entries where row_id = $1', [row.id]),
+    )
+    expect(trail(report).problems).toMatchObject([
+      { kind: 'removed', position: row.position },
+      { kind: 'added', id: row.id },
+    ])
+  })
+})
+
+describe('what the last verification says', () => {
+  it('stays wrong until a full one finds nothing', async () => {
+    await run('full')
+    expect(await lastVerification(worker)).toMatchObject({ ok: true, problems: 0 })
+    const row = await sealed(50)
+    await tamperWith(database, (session) =>
+      session.query("update audit.audit_logs set action = 'forged' where id = $1", [row.id]),
+    )
+    expect((await run('scrub')).ok).toBe(false)
+    expect((await run('incremental')).ok).toBe(true)
+    expect(await lastVerification(worker)).toMatchObject({ ok: false, problems: 1 })
+    await tamperWith(database, (session) =>
+      session.query("update audit.audit_logs set action = 'insert' where id = $1", [row.id]),
+    )
+    await recordVerification(worker, new Date(), await ledger.verify())
+    expect(await lastVerification(worker)).toMatchObject({ ok: true, problems: 0 })
+  })
+})
