@@ -41,7 +41,7 @@ export const BATCH_ROWS = 2_048
 export const CACHE_BYTES = 10 * 1024 * 1024 * 1024
 
 /** Milliseconds after its last use before which an object is not removed: another process may read it. */
-export const CACHE_GRACE_MS = MAX_TIMEOUT_MS
+export const CACHE_GRACE_MS = 60 * 60 * 1000
 
 /** Objects that are fetched at once. */
 export const FETCHES = 4

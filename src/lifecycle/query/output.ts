@@ -10,7 +10,8 @@ import type { Actor } from '../../postgres/index.ts'
 import { openEngine } from '../archive/engine.ts'
 import { identifier, literal } from '../archive/quote.ts'
 import { MAX_ROWS } from './limits.ts'
-import type { Queries, QueryAnswer, QueryRequest } from './run.ts'
+import type { QueryAnswer, QueryRequest } from './request.ts'
+import type { Queries } from './run.ts'
 
 export const queryFormats = ['table', 'json', 'csv', 'parquet'] as const
 
