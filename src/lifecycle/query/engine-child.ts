@@ -3,7 +3,15 @@
  * away before it sees a statement: no file but those of the dataset, no extension, no network, no setting. The
  * process cannot write files at all (its parent sets the limit), and only one SELECT is run.
  */
-import { type DuckDBConnection, DuckDBInstance, StatementType } from '@duckdb/node-api'
+import {
+  DuckDBBlobValue,
+  type DuckDBConnection,
+  DuckDBInstance,
+  type DuckDBValueConverter,
+  type Json,
+  JsonDuckDBValueConverter,
+  StatementType,
+} from '@duckdb/node-api'
 import { BATCH_ROWS, PROGRESS_MS } from './limits.ts'
 import type { Answer, Dataset, EngineErrorKind, Limits, Request } from './protocol.ts'
 
@@ -132,7 +140,7 @@ async function run(sql: string, dataset: Dataset, limits: Limits): Promise<void>
     })
     let rows = 0
     let bytes = 0
-    for await (const chunk of result.yieldRowsJson()) {
+    for await (const chunk of result.yieldConvertedRows(toJson)) {
       for (let at = 0; at < chunk.length; at += BATCH_ROWS) {
         const room = limits.rows - rows
         const batch = chunk.slice(at, Math.min(at + BATCH_ROWS, at + room))
@@ -151,6 +159,12 @@ async function run(sql: string, dataset: Dataset, limits: Limits): Promise<void>
     clearInterval(watching)
   }
 }
+
+/** Bytes as PostgreSQL writes them: DuckDB's own text of them leaves a backslash as it is. */
+const toJson: DuckDBValueConverter<Json> = (value, type, converter) =>
+  value instanceof DuckDBBlobValue
+    ? `\\x${Buffer.from(value.bytes).toString('hex')}`
+    : JsonDuckDBValueConverter(value, type, converter)
 
 class Refusal extends Error {
   readonly kind: EngineErrorKind

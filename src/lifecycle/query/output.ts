@@ -138,11 +138,12 @@ const writers: Readonly<Record<QueryFormat, (stream: WriteStream) => Writer>> = 
 }
 
 const kept =
-  /^(BOOLEAN|U?(TINY|SMALL|BIG)INT|U?INTEGER|DOUBLE|FLOAT|DECIMAL\(\d+,\s?\d+\)|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE|VARCHAR|UUID|BLOB)((\[\])*)$/
+  /^(BOOLEAN|U?(TINY|SMALL|BIG)INT|U?INTEGER|DOUBLE|FLOAT|DECIMAL\(\d+,\s?\d+\)|DATE|TIME|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE|VARCHAR|UUID)((\[\])*)$/
 
 /** DuckDB's type in the file: whole numbers beyond 64 bits as decimals, what has no form of its own as text. */
 function parquetType(type: string): { readonly type: string; readonly lists: string } {
   if (/^U?HUGEINT$/.test(type)) return { type: 'DECIMAL(38,0)', lists: '' }
+  if (type === 'BLOB') return { type, lists: '' }
   const match = kept.exec(type)
   return match === null ? { type: 'VARCHAR', lists: '' } : { type, lists: match[5] ?? '' }
 }
@@ -153,7 +154,10 @@ async function toParquet(lines: string, file: string, scratch: string, answer: Q
     const types = answer.types.map(parquetType)
     const read = types.map(({ lists }, i) => `c${i}: 'VARCHAR${lists}'`)
     const names = distinct(answer.columns)
-    const list = types.map(({ type }, i) => `c${i}::${type} as ${identifier(names[i] ?? `c${i}`)}`)
+    const list = types.map(({ type }, i) => {
+      const value = type === 'BLOB' ? `from_hex(substr(c${i}, 3))` : `c${i}::${type}`
+      return `${value} as ${identifier(names[i] ?? `c${i}`)}`
+    })
     await engine.run(
       `copy (select ${list.join(', ')} from read_json(${literal(lines)}, format = 'newline_delimited', columns = {${read.join(', ')}}))
        to ${literal(file)} (format parquet, compression zstd)`,
