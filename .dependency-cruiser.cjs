@@ -30,7 +30,7 @@ const packages = {
   '@azure/storage-blob': '^src/object-store/azure[.]ts$',
   '@google-cloud/storage': '^src/object-store/gcs[.]ts$',
   '@aws-sdk/client-kms': '^src/keys/aws-kms[.]ts$',
-  '@duckdb/node-api': '^src/lifecycle/',
+  '@duckdb/node-api': '^(src/lifecycle/|bench/query[.]ts$)',
   fastify: '^src/http/',
   commander: '^src/cli/',
 }

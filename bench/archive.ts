@@ -69,7 +69,8 @@ function isoDay(day: Date): string {
   return day.toISOString().slice(0, 10)
 }
 
-async function addEvents(cluster: BenchCluster, day: Date, rows: number): Promise<void> {
+/** Events of one day as an identity provider has them, sealed. */
+export async function addEvents(cluster: BenchCluster, day: Date, rows: number): Promise<void> {
   const date = isoDay(day)
   await cluster.asAdministrator(async (session) => {
     await session.query(

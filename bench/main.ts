@@ -14,6 +14,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   login: async () => (await import('./login.ts')).login,
   apikey: async () => (await import('./apikey.ts')).apikey,
   archive: async () => (await import('./archive.ts')).archive,
+  query: async () => (await import('./query.ts')).query,
   start: async () => (await import('./start.ts')).start,
   backup: async () => (await import('./backup.ts')).backup,
   restore: async () => (await import('./restore.ts')).restore,

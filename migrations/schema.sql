@@ -2619,6 +2619,53 @@ grant select on auth.profiles to akashi_reader;
 grant select on auth.profiles to akashi_security_admin;
 grant select on auth.profiles to akashi_worker;
 
+create view lifecycle.data_lineage with (security_invoker=true) as
+ SELECT l.schema_name,
+    l.table_name,
+    n.row_id,
+    n.created_at,
+    n.log,
+    n."position",
+    n.entry_hash,
+        CASE e.state
+            WHEN 'verified'::text THEN 'database and store'::text
+            WHEN 'detached'::text THEN 'archive schema and store'::text
+            WHEN 'dropped'::text THEN 'store'::text
+            ELSE 'database'::text
+        END AS lives_in,
+    COALESCE(e.partition_name, lifecycle.partition_name(l.table_name, n.created_at, p."interval")) AS partition_name,
+    e.id AS export_id,
+    e.generation,
+    e.state AS export_state,
+    e.folder,
+    e.manifest,
+    e.manifest_sha256,
+    e.verified_at AS exported_at,
+    e.detached_at,
+    e.dropped_at,
+    e.restored_at,
+    ( SELECT jsonb_agg(jsonb_build_object('restored_at', r.restored_at, 'keep_until', r.keep_until, 'by', r.restored_by) ORDER BY r.restored_at) AS jsonb_agg
+           FROM lifecycle.partition_restores r
+          WHERE (((r.schema_name = l.schema_name) AND (r.table_name = l.table_name)) AND (r.lower_bound <= n.created_at) AND (n.created_at < r.upper_bound))) AS restores,
+    c.size AS checkpoint_size,
+    c.epoch AS checkpoint_epoch,
+    c.published_at AS checkpoint_published_at
+   FROM ((((audit.ledger_entries n
+     JOIN ( VALUES ('audit_logs'::text,'audit'::text,'audit_logs'::text), ('security_events'::text,'security'::text,'security_events'::text), ('login_attempts'::text,'auth'::text,'login_attempts'::text)) l(log, schema_name, table_name) ON ((l.log = n.log)))
+     JOIN lifecycle.policies p ON (((p.schema_name = l.schema_name) AND (p.table_name = l.table_name))))
+     LEFT JOIN lifecycle.exports e ON ((((e.schema_name = l.schema_name) AND (e.table_name = l.table_name)) AND (e.state <> 'exporting'::text) AND (e.lower_bound <= n.created_at) AND (n.created_at < e.upper_bound) AND ((n."position" >= e.first_position) AND (n."position" <= e.last_position)))))
+     LEFT JOIN LATERAL ( SELECT k.size,
+            k.epoch,
+            k.published_at
+           FROM audit.ledger_checkpoints k
+          WHERE ((k.log = n.log) AND (k.size > n."position"))
+          ORDER BY k.epoch DESC, k.size
+         LIMIT 1) c ON (true));
+alter view lifecycle.data_lineage owner to akashi_owner;
+comment on view lifecycle.data_lineage is 'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, and every restore. Ask for a row_id.';
+grant select on lifecycle.data_lineage to akashi_security_admin;
+grant select on lifecycle.data_lineage to akashi_worker;
+
 create view lifecycle.partition_headroom with (security_invoker=true) as
  SELECT p.schema_name,
     p.table_name,
@@ -2635,6 +2682,21 @@ alter view lifecycle.partition_headroom owner to akashi_owner;
 grant select on lifecycle.partition_headroom to akashi_reader;
 grant select on lifecycle.partition_headroom to akashi_security_admin;
 grant select on lifecycle.partition_headroom to akashi_worker;
+
+create view lifecycle.partition_restores with (security_invoker=true) as
+ SELECT split_part(resource, '.'::text, 1) AS schema_name,
+    split_part(resource, '.'::text, 2) AS table_name,
+    ((detail ->> 'from'::text))::timestamp with time zone AS lower_bound,
+    ((detail ->> 'to'::text))::timestamp with time zone AS upper_bound,
+    created_at AS restored_at,
+    ((detail ->> 'keep_until'::text))::timestamp with time zone AS keep_until,
+    db_user AS restored_by
+   FROM audit.audit_logs a
+  WHERE ((event_type = 'archive'::text) AND (action = 'restore'::text) AND (result = 'SUCCESS'::text));
+alter view lifecycle.partition_restores owner to akashi_owner;
+comment on view lifecycle.partition_restores is 'Periods that were brought back from the archive, each time.';
+grant select on lifecycle.partition_restores to akashi_security_admin;
+grant select on lifecycle.partition_restores to akashi_worker;
 
 create view security.v_security_events with (security_invoker=true) as
  SELECT e.id,

@@ -25,6 +25,7 @@ import { oidcRoutes } from './routes/oidc.ts'
 import { pageRoutes } from './routes/page.ts'
 import { permissionRoutes } from './routes/permissions.ts'
 import { policyRoutes } from './routes/policies.ts'
+import { queryRoutes } from './routes/query.ts'
 import { readinessRoute } from './routes/readiness.ts'
 import { roleRoutes } from './routes/roles.ts'
 import { serviceAccountRoutes } from './routes/service-accounts.ts'
@@ -112,6 +113,11 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
           request.method === 'GET' ? read(request) : write(request),
         )
         archiveRoutes(guarded, services)
+        ready()
+      })
+      v1.register((guarded: App, __, ready) => {
+        guarded.addHook('preHandler', requirePermission(database, 'query:read'))
+        queryRoutes(guarded, services)
         ready()
       })
       sessionRoutes(v1, services)

@@ -3,7 +3,22 @@ export type { ExportRecord } from './archive/records.ts'
 export { type Restored, type RestoreOptions, restorePartition } from './archive/restore.ts'
 export { type ArchiveOptions, type ArchiveRow, planArchive, runArchive } from './archive/run.ts'
 export { type ArchiveCheck, type ArchiveFilter, archiveStatus, verifyArchive } from './archive/status.ts'
+export {
+  type Assumptions,
+  assumptionsSchema,
+  chartSvg,
+  dollars,
+  type Forecast,
+  forecast,
+  type Prices,
+  parseTiers,
+  presets as costPresets,
+  pricesSchema,
+  tokyo,
+} from './cost/index.ts'
+export { athenaDdl, glueTable, type OuterTable, type OuterTableOptions, outerTable } from './ddl/index.ts'
 export { type Hold, holdTable } from './hold.ts'
+export { type Lineage, lineageOf } from './lineage/index.ts'
 export {
   applyPartitions,
   DAILY_HEADROOM_DAYS,
@@ -13,3 +28,4 @@ export {
   partitionStatus,
   planPartitions,
 } from './partitions.ts'
+export * from './query/index.ts'

@@ -1,11 +1,75 @@
-import type { Register } from '../invocation.ts'
+import type { Invocation, Register } from '../invocation.ts'
 
-/** Definitions for services beside Akashi, to be handed to their own tools. */
+async function readTable(cli: Invocation, name: string) {
+  const { AkashiError } = await import('../../foundation/index.ts')
+  const { outerTable } = await import('../../lifecycle/index.ts')
+  const { openObjects } = await import('../../start/index.ts')
+  const { withConnections } = await import('../databases.ts')
+  const [schema, table, more] = name.split('.')
+  if (schema === undefined || schema === '' || table === undefined || table === '' || more !== undefined) {
+    throw new AkashiError('invalid_input', `${name} is no table with its schema`, {
+      hint: 'write it as security.security_events',
+    })
+  }
+  const { location } = cli.flags
+  const store = await openObjects(await cli.config())
+  return await withConnections(cli, ({ pool }) =>
+    outerTable(pool('worker'), store, {
+      schema,
+      table,
+      signal: cli.signal,
+      ...(typeof location === 'string' ? { location } : {}),
+    }),
+  )
+}
+
+function remark(cli: Invocation, checked: number): void {
+  cli.note(
+    checked === 0
+      ? 'nothing is archived yet: no file to compare with'
+      : `compared with ${checked} archived objects`,
+  )
+}
+
 export const ddl: Register = (program, perform) => {
-  const group = program
-    .command('ddl')
-    .description('print definitions for the services that Akashi works with')
-
+  const group = program.command('ddl').description('print definitions for the services that Akashi works with')
+  group
+    .command('athena')
+    .argument('<table>', 'schema.table')
+    .description('CREATE EXTERNAL TABLE with partition projection')
+    .option('--database <name>', 'of the Glue catalogue', 'akashi')
+    .option(
+      '--location <url>',
+      'where the objects are, such as s3://bucket/prefix (default: the object store)',
+    )
+    .action((name: string) =>
+      perform(async (cli) => {
+        const { athenaDdl } = await import('../../lifecycle/index.ts')
+        const table = await readTable(cli, name)
+        const text = athenaDdl(table, String(cli.flags['database']))
+        cli.print({ ddl: text, table }, text)
+        if (!cli.json) remark(cli, table.checked)
+        return 0
+      }),
+    )
+  group
+    .command('glue')
+    .argument('<table>', 'schema.table')
+    .description('the table for aws glue create-table --table-input')
+    .option(
+      '--location <url>',
+      'where the objects are, such as s3://bucket/prefix (default: the object store)',
+    )
+    .action((name: string) =>
+      perform(async (cli) => {
+        const { glueTable } = await import('../../lifecycle/index.ts')
+        const table = await readTable(cli, name)
+        const document = glueTable(table)
+        cli.print(document, JSON.stringify(document, null, 2))
+        if (!cli.json) remark(cli, table.checked)
+        return 0
+      }),
+    )
   group
     .command('s3-lifecycle')
     .description('rules of the S3 bucket that move the archive to cheaper tiers by the age of its events')

@@ -4,6 +4,7 @@ import { apikeys } from './apikeys.ts'
 import { archive } from './archive.ts'
 import { audit } from './audit.ts'
 import { backup } from './backup.ts'
+import { cost } from './cost.ts'
 import { ddl } from './ddl.ts'
 import { doctor } from './doctor.ts'
 import { events } from './events.ts'
@@ -13,6 +14,7 @@ import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
 import { partitions } from './partitions.ts'
 import { protect, unprotect } from './protect.ts'
+import { query } from './query.ts'
 import { restore } from './restore.ts'
 import { roles } from './roles.ts'
 import { sample } from './sample.ts'
@@ -43,6 +45,9 @@ export const commands: readonly Register[] = [
   keys,
   partitions,
   archive,
+  query,
+  ddl,
+  cost,
   backup,
   restore,
   walFetch,

@@ -51,7 +51,7 @@ export async function hashFile(file: string, hash: Hash): Promise<void> {
 }
 
 /** Every value as the text that PostgreSQL gave, in columns t0, t1, …: names of CSV columns are DuckDB's own matter. */
-function csvSql(file: string, count: number, lineBytes: number): string {
+export function csvSql(file: string, count: number, lineBytes: number): string {
   const columns = Array.from({ length: count }, (_, i) => `'t${i}': 'VARCHAR'`).join(', ')
   return `read_csv(${literal(file)}, auto_detect = false, header = false, delim = ',', quote = '"', escape = '"',
     nullstr = '', allow_quoted_nulls = false, new_line = '\\n', strict_mode = true, parallel = false,

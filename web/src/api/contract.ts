@@ -1140,6 +1140,45 @@ export interface Contract {
       readonly held: boolean
     }
   }
+  /** Search everything that is kept, archived or not */
+  readonly 'POST /v1/query': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      /** one SELECT; tables are named as in PostgreSQL */
+      readonly sql: string
+      /** rows of the answer at most; default 10,000 */
+      readonly rows?: number
+      /** for all of it */
+      readonly seconds?: number
+      /** why it is asked: kept in the trail */
+      readonly reason?: string
+      readonly format?: 'json' | 'csv' | 'parquet'
+    }
+    readonly answer: {
+      readonly columns: readonly string[]
+      /** types of DuckDB */
+      readonly types: readonly string[]
+      readonly rows: readonly readonly unknown[][]
+      /** archived objects that were read */
+      readonly files: readonly string[]
+      /** rows that came from PostgreSQL */
+      readonly hot: number
+      /** there are more rows than were asked for */
+      readonly truncated: boolean
+    } | unknown
+  }
+  /** Ask for frozen objects to become readable */
+  readonly 'POST /v1/query/thaw': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      readonly objects: readonly string[]
+    }
+    readonly answer: {
+      readonly thawing: readonly string[]
+    }
+  }
   /** My rooms, the newest message first */
   readonly 'GET /v1/chat/rooms': {
     readonly params: undefined

@@ -1,0 +1,2 @@
+drop view lifecycle.data_lineage;
+drop view lifecycle.partition_restores;

@@ -1,0 +1,79 @@
+/** Compares what a catalogue is told with what the files say themselves. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { AkashiError } from '../../foundation/index.ts'
+import type { ObjectStore } from '../../object-store/index.ts'
+import { anonymous, type Database } from '../../postgres/index.ts'
+import { openEngine } from '../archive/engine.ts'
+import { type Manifest, readManifest } from '../archive/manifest.ts'
+import { fetchObject } from '../archive/parts.ts'
+import { partitionFolder } from '../archive/path.ts'
+import { literal } from '../archive/quote.ts'
+import { type ExportRecord, listExports } from '../archive/records.ts'
+import { hiveType, type OuterColumn } from './hive.ts'
+
+/** A file from before a column was added has fewer: its reader finds NULL there. */
+function differences(columns: readonly OuterColumn[], inFile: readonly OuterColumn[]): string[] {
+  const wanted = new Map(columns.map(({ name, type }) => [name.toLowerCase(), type]))
+  return inFile.flatMap(({ name, type }) => {
+    const expected = wanted.get(name.toLowerCase())
+    return expected === type ? [] : [`${name} is ${type}, not ${expected ?? 'there'}`]
+  })
+}
+
+/** The oldest and the newest export that hold rows: between them lies every change of the columns. */
+function samples(exports: readonly ExportRecord[]): ExportRecord[] {
+  const full = exports.filter(({ state, rows }) => state !== 'exporting' && (rows ?? 0) > 0)
+  return [...new Set([full.at(0), full.at(-1)])].filter((each) => each !== undefined)
+}
+
+/** @returns how many objects were compared */
+export async function checkFiles(
+  database: Database,
+  store: ObjectStore,
+  name: { readonly schema: string; readonly table: string },
+  columns: readonly OuterColumn[],
+  signal?: AbortSignal,
+): Promise<number> {
+  const exports = await database.transaction(anonymous, (session) => listExports(session, name), {
+    readOnly: true,
+  })
+  let checked = 0
+  for (const each of samples(exports)) {
+    const stored = await readManifest(store, each.manifest, each.manifestSha256, signal)
+    const [part] = stored?.manifest.parts ?? []
+    if (part === undefined) throw differs(each.manifest, 'it is gone from the object store')
+    const folder = partitionFolder(name.schema, name.table, each.from)
+    if (!part.key.startsWith(folder)) throw differs(part.key, `it is not in ${folder}`)
+    const wrong = differences(columns, await columnsOf(store, part, signal))
+    if (wrong.length > 0) throw differs(part.key, wrong.join(', '))
+    checked += 1
+  }
+  return checked
+}
+
+function differs(key: string, why: string): AkashiError {
+  return new AkashiError('integrity', `${key} does not fit the table: ${why}`, { detail: { key } })
+}
+
+async function columnsOf(
+  store: ObjectStore,
+  part: Manifest['parts'][number],
+  signal: AbortSignal | undefined,
+): Promise<OuterColumn[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'akashi-ddl-'))
+  const engine = openEngine(join(folder, 'engine'))
+  try {
+    const file = join(folder, 'part.parquet')
+    await fetchObject(store, part, file, signal)
+    const rows = await engine.run(`describe select * from read_parquet(${literal(file)})`, signal)
+    return rows.map((row) => ({
+      name: String(row['column_name']),
+      type: hiveType(String(row['column_type']).replace('TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ')),
+    }))
+  } finally {
+    engine.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}

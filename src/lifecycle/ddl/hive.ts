@@ -1,0 +1,28 @@
+/** Types of Hive, which Athena and Glue share. */
+import { AkashiError } from '../../foundation/index.ts'
+
+export interface OuterColumn {
+  readonly name: string
+  readonly type: string
+}
+
+const scalar: Readonly<Record<string, string>> = {
+  BOOLEAN: 'boolean',
+  SMALLINT: 'smallint',
+  INTEGER: 'int',
+  BIGINT: 'bigint',
+  VARCHAR: 'string',
+  BLOB: 'binary',
+  DATE: 'date',
+  TIMESTAMP: 'timestamp',
+  TIMESTAMPTZ: 'timestamp',
+  'VARCHAR[]': 'array<string>',
+}
+
+/** Hive's type for DuckDB's: what a reader of the Parquet file finds. */
+export function hiveType(parquet: string): string {
+  const decimal = /^DECIMAL\((\d+),\s?(\d+)\)$/.exec(parquet)
+  const found = decimal === null ? scalar[parquet] : `decimal(${decimal[1]},${decimal[2]})`
+  if (found !== undefined) return found
+  throw new AkashiError('unsupported', `Athena has no type for ${parquet}`)
+}

@@ -1,0 +1,1 @@
+export { type Lineage, lineageOf } from './lineage.ts'

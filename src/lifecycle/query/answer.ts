@@ -1,0 +1,252 @@
+/** One query from its text to its answer: what it names, where that is, and the engine's run over it. */
+import { join } from 'node:path'
+import { AkashiError } from '../../foundation/index.ts'
+import type { ObjectStore } from '../../object-store/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
+import { type ArchivedColumn, readColumns } from '../archive/columns.ts'
+import { LINE_BYTES, LONG_LINE_BYTES } from '../archive/limits.ts'
+import { identifier } from '../archive/quote.ts'
+import { always, type Span, spansOf } from './bounds.ts'
+import type { Cache } from './cache.ts'
+import { listTables, type Placement, placementOf, type TableName } from './catalog.ts'
+import { type ColdPart, coldParts, type Manifests } from './cold.ts'
+import { type Engine, LONG_LINE } from './engine.ts'
+import { fetchHot, hotRanges, hotSql } from './hot.ts'
+import type { Limits } from './protocol.ts'
+import type { QueryAnswer, QueryRequest } from './request.ts'
+import { readTree, type Statement } from './tree.ts'
+import { plainRow } from './values.ts'
+import { type ColdFiles, viewSql } from './views.ts'
+
+interface Source {
+  readonly name: TableName
+  readonly columns: readonly ArchivedColumn[]
+  readonly placement: Placement
+  readonly span: Span
+  readonly hot: { readonly file: string; readonly rows: number } | undefined
+}
+
+/** What a query works with. */
+export interface Job {
+  readonly engine: Engine
+  readonly limits: Limits
+  readonly database: Database
+  readonly store: ObjectStore
+  readonly manifests: Manifests
+  readonly cache: Cache
+  readonly scratch: string
+  readonly signal: AbortSignal
+  readonly timeoutMs: number
+}
+
+/** Answers a request; the job's signal ends it. */
+export async function answer(job: Job, actor: Actor, request: QueryRequest): Promise<QueryAnswer> {
+  const { engine, limits, signal } = job
+  const { tree } = await engine.ask({ kind: 'parse', sql: request.sql, limits }, 'tree')
+  const statement = readTree(tree)
+  const known = await job.database.transaction(actor, listTables, { readOnly: true, signal })
+  const isOurs = nameTables(known)
+  const named = tablesOf(statement, known, isOurs)
+  const spans = await spansOf(statement, isOurs, async (expressions) => {
+    const { micros } = await engine.ask({ kind: 'times', expressions, limits }, 'times')
+    return micros.map((value) => (value === null ? null : BigInt(value)))
+  })
+  await recordRead(job, actor, request, named)
+  const sources = await readSources(job, actor, statement, named, spans)
+  const cold = new Map<Source, readonly ColdPart[]>()
+  for (const source of sources) {
+    cold.set(source, await coldParts(job.store, job.manifests, source.placement.exports, source.span, signal))
+  }
+  const parts = [...cold.values()].flat().map(({ part }) => part)
+  const total = parts.reduce((sum, { bytes }) => sum + bytes, 0)
+  let fetched = 0
+  const files = await job.cache.fetch(parts, {
+    signal,
+    onBytes: (bytes) => {
+      fetched += bytes
+      request.onProgress?.({ phase: 'fetch', done: fetched / total })
+    },
+  })
+  const byKey = new Map(parts.map(({ key }, i) => [key, files[i] ?? '']))
+  const found = { job, request, sources, cold, byKey }
+  const result = await scan(found, LINE_BYTES).catch((error: unknown) => {
+    if (error instanceof AkashiError && error.message === LONG_LINE) return scan(found, LONG_LINE_BYTES)
+    throw error
+  })
+  return {
+    ...result,
+    files: parts.map(({ key }) => key),
+    hot: sources.reduce((sum, { hot }) => sum + (hot?.rows ?? 0), 0),
+  }
+}
+
+/** Names of ours by how a query writes them; a bare name where no other schema has it. */
+function nameTables(known: readonly TableName[]): (schema: string, name: string) => string | undefined {
+  const names = new Map<string, string>()
+  for (const { schema, table } of known) {
+    names.set(`${schema}.${table}`, `${schema}.${table}`)
+    const others = known.filter((other) => other.table === table)
+    if (others.length === 1) names.set(table, `${schema}.${table}`)
+  }
+  return (schema, name) => names.get(schema === '' ? name : `${schema}.${name}`)
+}
+
+function tablesOf(
+  statement: Statement,
+  known: readonly TableName[],
+  isOurs: (schema: string, name: string) => string | undefined,
+): TableName[] {
+  const wanted = new Set<string>()
+  for (const { schema, name } of statement.tables) {
+    const table = isOurs(schema, name)
+    if (table !== undefined) wanted.add(table)
+    else if (schema !== '' || !statement.local.has(name)) {
+      throw new AkashiError(
+        'invalid_input',
+        `there is no table ${schema === '' ? name : `${schema}.${name}`} to query`,
+        {
+          hint: `there are ${known.map((each) => `${each.schema}.${each.table}`).join(', ')}`,
+        },
+      )
+    }
+  }
+  return known.filter(({ schema, table }) => wanted.has(`${schema}.${table}`))
+}
+
+const classificationSql = `
+  select coalesce((select p.classification from audit.protected_tables p
+                   where (p.schema_name, p.table_name) = ($1, $2)), 'confidential') as classification`
+
+/** Fails closed: what cannot be recorded is not read. */
+async function recordRead(
+  job: Job,
+  actor: Actor,
+  request: QueryRequest,
+  tables: readonly TableName[],
+): Promise<void> {
+  if (tables.length === 0) return
+  await job.database.transaction(
+    actor,
+    async (session) => {
+      for (const { schema, table } of tables) {
+        const { rows } = await session.query<{ classification: string }>(classificationSql, [schema, table])
+        await session.query(
+          "select audit.record_action('data_access', 'query', $1, null, 'SUCCESS', $2::jsonb, $3)",
+          [
+            `${schema}.${table}`,
+            JSON.stringify({
+              sql: request.sql,
+              ...(request.reason === undefined ? {} : { reason: request.reason }),
+            }),
+            rows[0]?.classification ?? 'confidential',
+          ],
+        )
+      }
+    },
+    { signal: job.signal },
+  )
+}
+
+/** In one transaction, so that what is exported and what is not are of the same moment. */
+async function readSources(
+  job: Job,
+  actor: Actor,
+  statement: Statement,
+  tables: readonly TableName[],
+  spans: ReadonlyMap<string, Span>,
+): Promise<Source[]> {
+  if (tables.length === 0) return []
+  const work = async (session: Session) => {
+    const sources: Source[] = []
+    await session.query("select set_config('extra_float_digits', '1', true)")
+    for (const name of tables) {
+      const relation = `${identifier(name.schema)}.${identifier(name.table)}`
+      const span = spans.get(`${name.schema}.${name.table}`) ?? always
+      const placement = await placementOf(session, name)
+      const columns = wantedColumns(await readColumns(session, relation), statement)
+      const ranges = hotRanges(placement, span)
+      const file = join(job.scratch, `${sources.length}.csv`)
+      const rows =
+        ranges.length === 0 ? 0 : await fetchHot(session, hotSql(name, columns, ranges), file, job.signal)
+      sources.push({ name, columns, placement, span, hot: rows === 0 ? undefined : { file, rows } })
+    }
+    return sources
+  }
+  return await job.database.transaction(actor, work, {
+    readOnly: true,
+    signal: job.signal,
+    timeoutMs: job.timeoutMs,
+    retries: 0,
+  })
+}
+
+/** Hot rows are sent with the columns that a query names; the time is one of them, since year, month and day need it. */
+function wantedColumns(columns: readonly ArchivedColumn[], { columns: named }: Statement): ArchivedColumn[] {
+  return columns.filter(
+    ({ name }) => named === undefined || name === 'created_at' || named.has(name.toLowerCase()),
+  )
+}
+
+interface Found {
+  readonly job: Job
+  readonly request: QueryRequest
+  readonly sources: readonly Source[]
+  readonly cold: ReadonlyMap<Source, readonly ColdPart[]>
+  readonly byKey: ReadonlyMap<string, string>
+}
+
+async function scan(
+  { job, request, sources, cold, byKey }: Found,
+  lineBytes: number,
+): Promise<Pick<QueryAnswer, 'columns' | 'types' | 'rows' | 'truncated'>> {
+  const views = sources.map((source) => {
+    const hot = source.hot === undefined ? undefined : { file: source.hot.file, lineBytes }
+    return {
+      schema: source.name.schema,
+      name: source.name.table,
+      sql: viewSql(source.columns, byColumns(cold.get(source) ?? [], byKey), hot),
+    }
+  })
+  const bare = views
+    .filter(({ name }) => views.filter((other) => other.name === name).length === 1)
+    .map(({ schema, name }) => ({
+      schema: 'main',
+      name,
+      sql: `from ${identifier(schema)}.${identifier(name)}`,
+    }))
+  const files = [...byKey.values(), ...sources.flatMap(({ hot }) => (hot === undefined ? [] : [hot.file]))]
+  const dataset = { key: JSON.stringify(views), files, views: [...views, ...bare] }
+  let columns: readonly string[] = []
+  let types: readonly string[] = []
+  const rows: (readonly unknown[])[] = []
+  const { truncated } = await job.engine.ask(
+    { kind: 'run', sql: request.sql, dataset, limits: job.limits },
+    'done',
+    async (message) => {
+      if (message.kind === 'progress') request.onProgress?.({ phase: 'scan', done: message.done })
+      if (message.kind === 'columns') {
+        columns = message.names
+        types = message.types
+        await request.sink?.columns(columns, types)
+      }
+      if (message.kind === 'rows') {
+        const plain = message.rows.map((row) => plainRow(row, types))
+        if (request.sink === undefined) for (const row of plain) rows.push(row)
+        else await request.sink.rows(plain)
+      }
+    },
+  )
+  return { columns, types, rows, truncated }
+}
+
+/** Files of exports from before and after a change of the table's columns, apart. */
+function byColumns(parts: readonly ColdPart[], byKey: ReadonlyMap<string, string>): ColdFiles[] {
+  const groups = new Map<string, { columns: ColdPart['columns']; files: string[] }>()
+  for (const { part, columns } of parts) {
+    const key = JSON.stringify(columns.map(({ name, parquet }) => [name, parquet]))
+    const group = groups.get(key) ?? { columns, files: [] }
+    group.files.push(byKey.get(part.key) ?? '')
+    groups.set(key, group)
+  }
+  return [...groups.values()]
+}

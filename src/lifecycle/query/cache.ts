@@ -1,0 +1,139 @@
+/** Archived objects on this machine: fetched whole, named by their SHA-256, the least used removed first. */
+import { randomUUID } from 'node:crypto'
+import { lstat, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { AkashiError } from '../../foundation/index.ts'
+import type { ObjectStore } from '../../object-store/index.ts'
+import { fetchObject } from '../archive/parts.ts'
+import { CACHE_BYTES, CACHE_GRACE_MS, FETCHES } from './limits.ts'
+
+export interface CachedObject {
+  readonly key: string
+  readonly bytes: number
+  readonly sha256: string
+}
+
+export interface Cache {
+  /**
+   * Fetches what is not there yet; answers the files in the order of the objects. `conflict` names objects that
+   * are frozen, once all others are there, so that asking again goes on from here.
+   */
+  fetch(
+    objects: readonly CachedObject[],
+    options: { readonly signal: AbortSignal; readonly onBytes?: (bytes: number) => void },
+  ): Promise<readonly string[]>
+}
+
+const OWNER_ONLY = 0o700
+const SHARED_BITS = 0o077
+
+/** The folder of this account, which nobody else can write to or read. */
+export async function cacheFolder(folder?: string): Promise<string> {
+  const path = folder ?? join(tmpdir(), `akashi-query-${userInfo().uid}`)
+  await mkdir(path, { recursive: true, mode: OWNER_ONLY })
+  const found = await lstat(path)
+  const own = process.getuid === undefined || found.uid === process.getuid()
+  if (!found.isDirectory() || !own || (process.platform !== 'win32' && (found.mode & SHARED_BITS) !== 0)) {
+    throw new AkashiError('invalid_config', `${path} is not a folder of this account alone`, {
+      hint: 'remove it, or give it to this account with mode 700',
+    })
+  }
+  return path
+}
+
+/** @param limit bytes that are kept */
+export function openCache(folder: string, store: ObjectStore, limit = CACHE_BYTES): Cache {
+  /** Two queries wait for the same fetch; it ends with the first one's signal, and the other begins anew. */
+  const underWay = new Map<string, Promise<void>>()
+  const fetchOne = async (object: CachedObject, file: string, signal: AbortSignal) => {
+    if (await isThere(file, object.bytes)) {
+      const now = new Date()
+      await utimes(file, now, now)
+      return
+    }
+    const partial = join(folder, `${randomUUID()}.part`)
+    try {
+      await fetchObject(store, object, partial, signal)
+      await rename(partial, file)
+    } finally {
+      await rm(partial, { force: true })
+    }
+  }
+  const shared = async (object: CachedObject, file: string, signal: AbortSignal) => {
+    const running = underWay.get(file)
+    if (running !== undefined) {
+      await running.catch(() => undefined)
+      return await fetchOne(object, file, signal)
+    }
+    const own = fetchOne(object, file, signal).finally(() => underWay.delete(file))
+    underWay.set(file, own)
+    await own
+  }
+  return {
+    fetch: async (objects, { signal, onBytes }) => {
+      const needed = objects.reduce((sum, { bytes }) => sum + bytes, 0)
+      if (needed > limit) {
+        throw new AkashiError('too_large', `the query reads ${needed} bytes of archived objects`, {
+          hint: `narrow it by created_at: ${limit} bytes are kept on this machine at most`,
+          detail: { bytes: needed, limit },
+        })
+      }
+      const files = objects.map(({ sha256 }) => join(folder, `${sha256}.parquet`))
+      await makeRoom(folder, new Set(files), limit - needed)
+      const frozen: string[] = []
+      const waiting = objects.entries()
+      const work = async () => {
+        for (const [i, object] of waiting) {
+          signal.throwIfAborted()
+          try {
+            await shared(object, files[i] ?? '', signal)
+            onBytes?.(object.bytes)
+          } catch (error) {
+            if (!isFrozen(error)) throw error
+            frozen.push(object.key)
+          }
+        }
+      }
+      await Promise.all(Array.from({ length: FETCHES }, work))
+      if (frozen.length > 0) throw frozenError(frozen.sort())
+      return files
+    },
+  }
+}
+
+async function isThere(file: string, bytes: number): Promise<boolean> {
+  const found = await stat(file).catch(() => undefined)
+  return found?.size === bytes
+}
+
+/** Stores say so where an archive tier holds the bytes back. */
+function isFrozen(error: unknown): boolean {
+  return error instanceof AkashiError && error.detail['frozen'] === true
+}
+
+function frozenError(objects: readonly string[]): AkashiError {
+  return new AkashiError('conflict', `${objects.length} objects of the query are frozen`, {
+    hint: 'thaw them with --thaw, which takes hours, and ask again: what was fetched is kept',
+    detail: { frozen: objects },
+  })
+}
+
+/** Removes the files that were used longest ago, none that a query may read now. */
+async function makeRoom(folder: string, needed: ReadonlySet<string>, limit: number): Promise<void> {
+  const files: { readonly path: string; readonly bytes: number; readonly used: number }[] = []
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name)
+    const found = await stat(path).catch(() => undefined)
+    if (found?.isFile() === true && !needed.has(path)) {
+      files.push({ path, bytes: found.size, used: found.mtimeMs })
+    }
+  }
+  let kept = files.reduce((sum, { bytes }) => sum + bytes, 0)
+  const latest = Date.now() - CACHE_GRACE_MS
+  for (const { path, bytes, used } of files.sort((a, b) => a.used - b.used)) {
+    if (kept <= Math.max(0, limit) || used > latest) return
+    await rm(path, { force: true })
+    kept -= bytes
+  }
+}

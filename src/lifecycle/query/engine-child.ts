@@ -1,0 +1,212 @@
+/**
+ * The engine as a process of its own: DuckDB with what it was given and nothing else. Its rights are taken
+ * away before it sees a statement: no file but those of the dataset, no extension, no network, no setting. The
+ * process cannot write files at all (its parent sets the limit), and only one SELECT is run.
+ */
+import {
+  DuckDBBlobValue,
+  type DuckDBConnection,
+  DuckDBInstance,
+  type DuckDBValueConverter,
+  type Json,
+  JsonDuckDBValueConverter,
+  StatementType,
+} from '@duckdb/node-api'
+import { BATCH_ROWS, PROGRESS_MS } from './limits.ts'
+import type { Answer, Dataset, EngineErrorKind, Limits, Request } from './protocol.ts'
+
+const PERCENT = 100
+
+interface Opened {
+  readonly key: string
+  readonly instance: DuckDBInstance
+  readonly connection: DuckDBConnection
+}
+
+/** One for the syntax of statements, with no tables, and one for the last dataset. */
+const opened: { syntax?: Opened | undefined; data?: Opened | undefined } = {}
+
+const empty: Dataset = { key: '', files: [], views: [] }
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** The same dataset again keeps the files' footers that were read; nothing that ran on it could change it. */
+async function open(place: keyof typeof opened, dataset: Dataset, limits: Limits): Promise<DuckDBConnection> {
+  const key = JSON.stringify([dataset.key, limits.memory, limits.threads])
+  if (opened[place]?.key === key) return opened[place].connection
+  close(place)
+  const instance = await DuckDBInstance.create(':memory:', {
+    threads: String(limits.threads),
+    memory_limit: limits.memory,
+    temp_directory: '',
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    allow_community_extensions: 'false',
+    allow_unsigned_extensions: 'false',
+  })
+  const connection = await instance.connect()
+  opened[place] = { key, instance, connection }
+  await connection.run(
+    "set timezone = 'UTC'; set enable_progress_bar = true; set enable_progress_bar_print = false",
+  )
+  for (const schema of new Set(dataset.views.map((view) => view.schema))) {
+    await connection.run(`create schema if not exists ${identifier(schema)}`)
+  }
+  for (const view of dataset.views) {
+    await connection.run(`create view ${identifier(view.schema)}.${identifier(view.name)} as ${view.sql}`)
+  }
+  await connection.run(`set allowed_paths = [${dataset.files.map(quote).join(', ')}]`)
+  await connection.run('set enable_external_access = false')
+  await connection.run('set lock_configuration = true')
+  return connection
+}
+
+function close(place: keyof typeof opened): void {
+  opened[place]?.connection.closeSync()
+  opened[place]?.instance.closeSync()
+  opened[place] = undefined
+}
+
+async function parse(sql: string, limits: Limits): Promise<void> {
+  const connection = await open('syntax', empty, limits)
+  const reader = await connection.runAndReadAll(`select json_serialize_sql(${quote(sql)})::varchar`)
+  await send({ kind: 'tree', tree: String(reader.getRowsJson()[0]?.[0]) })
+}
+
+async function times(expressions: readonly unknown[], limits: Limits): Promise<void> {
+  const connection = await open('syntax', empty, limits)
+  const micros: (string | null)[] = []
+  for (const expression of expressions) micros.push(await timeOf(connection, expression))
+  await send({ kind: 'times', micros })
+}
+
+/** null where the expression has no such value: the query itself will say why. */
+async function timeOf(connection: DuckDBConnection, expression: unknown): Promise<string | null> {
+  try {
+    const plain = await connection.runAndReadAll("select json_serialize_sql('select 1')::varchar")
+    const tree = JSON.parse(String(plain.getRowsJson()[0]?.[0])) as {
+      statements: { node: { select_list: unknown[] } }[]
+    }
+    const [statement] = tree.statements
+    if (statement === undefined) return null
+    statement.node.select_list = [expression]
+    const text = await connection.runAndReadAll(
+      `select json_deserialize_sql(${quote(JSON.stringify(tree, placeless))}::json)::varchar`,
+    )
+    const inner = String(text.getRowsJson()[0]?.[0])
+    const value = await connection.runAndReadAll(
+      `select case when isfinite(v) then epoch_us(v)::varchar end from (select (${inner.replace(/;\s*$/, '')})::timestamptz as v)`,
+    )
+    const [[micros = null] = []] = value.getRowsJson()
+    return typeof micros === 'string' ? micros : null
+  } catch {
+    return null
+  }
+}
+
+/** Places in the text are 64-bit numbers, which JSON.parse rounds; nothing needs them. */
+function placeless(key: string, value: unknown): unknown {
+  return key === 'query_location' ? 0 : value
+}
+
+async function run(sql: string, dataset: Dataset, limits: Limits): Promise<void> {
+  let connection: DuckDBConnection
+  try {
+    connection = await open('data', dataset, limits)
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    throw /maximum line size/i.test(text) ? new Refusal('line', text) : new Refusal('internal', text)
+  }
+  const statements = await connection.extractStatements(sql)
+  if (statements.count !== 1) throw new Refusal('refused', 'one statement at a time')
+  const prepared = await statements.prepare(0)
+  if (prepared.statementType !== StatementType.SELECT) throw new Refusal('refused', 'only SELECT is run')
+  const watching = setInterval(() => {
+    const { percentage } = connection.progress
+    if (percentage > 0) void send({ kind: 'progress', done: Math.min(1, percentage / PERCENT) })
+  }, PROGRESS_MS)
+  try {
+    const result = await prepared.stream()
+    await send({
+      kind: 'columns',
+      names: result.columnNames(),
+      types: result.columnTypes().map((type) => type.toString()),
+    })
+    let rows = 0
+    let bytes = 0
+    for await (const chunk of result.yieldConvertedRows(toJson)) {
+      for (let at = 0; at < chunk.length; at += BATCH_ROWS) {
+        const room = limits.rows - rows
+        const batch = chunk.slice(at, Math.min(at + BATCH_ROWS, at + room))
+        bytes += JSON.stringify(batch).length
+        if (bytes > limits.bytes) throw new Refusal('bytes', `more than ${limits.bytes} bytes`)
+        rows += batch.length
+        if (batch.length > 0) await send({ kind: 'rows', rows: batch })
+        if (room < Math.min(BATCH_ROWS, chunk.length - at)) {
+          await send({ kind: 'done', truncated: true })
+          return
+        }
+      }
+    }
+    await send({ kind: 'done', truncated: false })
+  } finally {
+    clearInterval(watching)
+  }
+}
+
+/** Bytes as PostgreSQL writes them: DuckDB's own text of them leaves a backslash as it is. */
+const toJson: DuckDBValueConverter<Json> = (value, type, converter) =>
+  value instanceof DuckDBBlobValue
+    ? `\\x${Buffer.from(value.bytes).toString('hex')}`
+    : JsonDuckDBValueConverter(value, type, converter)
+
+class Refusal extends Error {
+  readonly kind: EngineErrorKind
+
+  constructor(kind: EngineErrorKind, message: string) {
+    super(message)
+    this.kind = kind
+  }
+}
+
+function kindOf(error: unknown): EngineErrorKind {
+  if (error instanceof Refusal) return error.kind
+  const message = error instanceof Error ? error.message : ''
+  if (/maximum line size/i.test(message)) return 'line'
+  if (/^out of memory/i.test(message)) return 'memory'
+  if (/^permission/i.test(message)) return 'refused'
+  if (/^(internal|fatal|io) error/i.test(message)) return 'internal'
+  return 'input'
+}
+
+/** Resolves when the message is on its way, so that rows do not pile up here. */
+function send(answer: Answer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (process.send === undefined) return reject(new Error('nobody listens'))
+    process.send(answer, undefined, {}, (error) => (error === null ? resolve() : reject(error)))
+  })
+}
+
+async function answer(request: Request): Promise<void> {
+  try {
+    if (request.kind === 'parse') await parse(request.sql, request.limits)
+    else if (request.kind === 'times') await times(request.expressions, request.limits)
+    else await run(request.sql, request.dataset, request.limits)
+  } catch (error) {
+    if (request.kind === 'run' && !(error instanceof Refusal)) close('data')
+    const message = error instanceof Error ? error.message : String(error)
+    await send({ kind: 'error', error: kindOf(error), message })
+  }
+}
+
+process.on('message', (request: Request) => {
+  answer(request).catch(() => process.exit(1))
+})
+process.on('disconnect', () => process.exit(0))
+await send({ kind: 'ready' })

@@ -1,0 +1,202 @@
+/** Engines: processes that run one query at a time, and that can be killed. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { AkashiError } from '../../foundation/index.ts'
+import { ENGINE_HEAP_MB, ENGINE_IDLE_MS, ENGINE_START_MS } from './limits.ts'
+import type { Answer, Request } from './protocol.ts'
+
+const here = import.meta.url
+const program = fileURLToPath(new URL(`./engine-child${here.endsWith('.ts') ? '.ts' : '.js'}`, here))
+
+export type AnswerOf<K extends Answer['kind']> = Extract<Answer, { readonly kind: K }>
+
+/** One engine, until it is given back. */
+export interface Engine {
+  /** Sends a request and passes on every answer, until the one of `last`, which it resolves to. */
+  ask<K extends Answer['kind']>(
+    request: Request,
+    last: K,
+    onAnswer?: (answer: Answer) => void | Promise<void>,
+  ): Promise<AnswerOf<K>>
+  /** Ends it at once, whatever it does: what was asked for rejects with `reason`. */
+  kill(reason: unknown): void
+}
+
+interface Running extends Engine {
+  readonly dead: boolean
+}
+
+/** Keeps one engine warm between queries; close it when no more will come. */
+export interface Engines {
+  borrow(): Promise<Running>
+  giveBack(engine: Running): void
+  close(): void
+}
+
+export function openEngines(): Engines {
+  const all = new Set<Running>()
+  let spare: Running | undefined
+  let forget: NodeJS.Timeout | undefined
+  const drop = (engine: Running) => {
+    all.delete(engine)
+    engine.kill(stopped())
+  }
+  return {
+    borrow: async () => {
+      clearTimeout(forget)
+      const kept = spare
+      spare = undefined
+      if (kept !== undefined && !kept.dead) return kept
+      const engine = await startEngine()
+      all.add(engine)
+      return engine
+    },
+    giveBack: (engine) => {
+      if (engine.dead || spare !== undefined) return drop(engine)
+      spare = engine
+      forget = setTimeout(() => {
+        spare = undefined
+        drop(engine)
+      }, ENGINE_IDLE_MS).unref()
+    },
+    close: () => {
+      clearTimeout(forget)
+      spare = undefined
+      for (const engine of all) drop(engine)
+    },
+  }
+}
+
+function stopped(): AkashiError {
+  return new AkashiError('unavailable', 'the engine stopped', { hint: 'ask again' })
+}
+
+/**
+ * A process that can write no file: where there is a shell, its limit for files is nothing. It has no
+ * environment, and nothing but the channel to this process.
+ */
+function startProcess(): ChildProcess {
+  const command = [process.execPath, `--max-old-space-size=${ENGINE_HEAP_MB}`, program]
+  const [file, args] =
+    process.platform === 'win32'
+      ? [process.execPath, command.slice(1)]
+      : ['/bin/sh', ['-c', 'ulimit -f 0; ulimit -c 0; exec "$@"', 'sh', ...command]]
+  return spawn(file, args, {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    env: {},
+    serialization: 'advanced',
+  })
+}
+
+async function startEngine(): Promise<Running> {
+  const child = startProcess()
+  let dead = false
+  let failed: ((reason: unknown) => void) | undefined
+  let received: ((answer: Answer) => void) | undefined
+  const end = (reason: unknown) => {
+    dead = true
+    failed?.(reason)
+  }
+  child.once('error', (cause) =>
+    end(new AkashiError('unavailable', 'the engine of queries did not start', { cause })),
+  )
+  child.once('exit', () => end(stopped()))
+  child.on('message', (answer: Answer) => received?.(answer))
+  /** Answers are handled one after the other; the channel holds what is not handled yet. */
+  const listen = <T>(
+    begin: () => void,
+    handle: (answer: Answer, resolve: (value: T) => void) => void | Promise<void>,
+  ): Promise<T> => {
+    if (dead) return Promise.reject(stopped())
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    let turn: Promise<void> = Promise.resolve()
+    failed = reject
+    received = (answer) => {
+      turn = turn.then(() => handle(answer, resolve)).catch(reject)
+    }
+    child.ref()
+    child.channel?.ref()
+    begin()
+    return promise.finally(() => {
+      failed = undefined
+      received = undefined
+      child.unref()
+      child.channel?.unref()
+    })
+  }
+  const kill = (reason: unknown) => {
+    end(reason)
+    child.kill('SIGKILL')
+  }
+  const slow = setTimeout(
+    () => kill(new AkashiError('timeout', 'the engine of queries did not start in time')),
+    ENGINE_START_MS,
+  )
+  try {
+    await listen<void>(
+      () => undefined,
+      (answer, resolve) => {
+        if (answer.kind === 'ready') resolve()
+      },
+    )
+  } finally {
+    clearTimeout(slow)
+  }
+  return {
+    get dead() {
+      return dead
+    },
+    kill,
+    ask: (request, last, onAnswer) =>
+      listen(
+        () => child.send(request),
+        async (answer, resolve: (value: AnswerOf<typeof last>) => void) => {
+          if (answer.kind === 'error') throw engineError(answer)
+          if (isOf(answer, last)) resolve(answer)
+          else await onAnswer?.(answer)
+        },
+      ),
+  }
+}
+
+function isOf<K extends Answer['kind']>(answer: Answer, kind: K): answer is AnswerOf<K> {
+  return answer.kind === kind
+}
+
+/** A line of a CSV that is longer than its buffers: it is read again with larger ones. */
+export const LONG_LINE = 'a row is too long for the engine'
+
+function engineError({ error, message }: AnswerOf<'error'>): AkashiError {
+  const [first = ''] = message.split('\n')
+  switch (error) {
+    case 'input':
+      return new AkashiError('invalid_input', `the query cannot be run: ${lowered(first)}`, {
+        hint: 'it is SQL of DuckDB; docs/query.md names the tables',
+        detail: { message },
+      })
+    case 'refused':
+      return new AkashiError('forbidden', `the query is refused: ${lowered(first)}`, {
+        hint: 'a query is one SELECT over the tables that docs/query.md names',
+      })
+    case 'memory':
+      return new AkashiError('too_large', 'the query needs more memory than it may have', {
+        hint: 'narrow it by created_at, or select fewer columns',
+      })
+    case 'bytes':
+      return new AkashiError('too_large', `the answer has ${first}`, {
+        hint: 'select fewer columns or rows, or write it to a file with --output',
+      })
+    case 'line':
+      return new AkashiError('too_large', LONG_LINE)
+    case 'internal':
+      return new AkashiError('integrity', 'a file of the archive cannot be read', {
+        hint: 'run akashi archive verify',
+        detail: { message: first },
+      })
+  }
+}
+
+/** DuckDB's messages begin with their kind. */
+function lowered(message: string): string {
+  return message.charAt(0).toLowerCase() + message.slice(1).replace(/[.!]+$/, '')
+}

@@ -1,0 +1,95 @@
+/** Rows that only PostgreSQL has: those of open partitions, and what came late for an exported one. */
+import { createWriteStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { AkashiError } from '../../foundation/index.ts'
+import type { Session } from '../../postgres/index.ts'
+import { type ArchivedColumn, copyExpression } from '../archive/columns.ts'
+import { identifier, literal } from '../archive/quote.ts'
+import { logOf } from '../archive/source.ts'
+import type { Span } from './bounds.ts'
+import type { Placement, TableName } from './catalog.ts'
+import { MAX_HOT_BYTES } from './limits.ts'
+
+/** Rows of a period, in microseconds since 1970; `behind` leaves out those up to an export's last. */
+interface HotRange {
+  readonly from: bigint
+  readonly to: bigint
+  readonly behind: readonly string[] | undefined
+}
+
+const LINE_FEED = 0x0a
+const QUOTE = 0x22
+
+/** Every attached partition, joined where nothing of it is exported. */
+export function hotRanges({ exports, partitions }: Placement, span: Span): HotRange[] {
+  const last = new Map<string, readonly string[] | null>()
+  for (const each of exports) last.set(`${each.fromMicros} ${each.toMicros}`, each.upto)
+  const ranges: HotRange[] = []
+  for (const { fromMicros, toMicros } of partitions) {
+    const from = BigInt(fromMicros)
+    const to = BigInt(toMicros)
+    if (span.from !== undefined && to <= span.from) continue
+    if (span.to !== undefined && from >= span.to) continue
+    const behind = last.get(`${fromMicros} ${toMicros}`) ?? undefined
+    const before = ranges.at(-1)
+    if (behind === undefined && before !== undefined && before.behind === undefined && before.to === from) {
+      ranges[ranges.length - 1] = { ...before, to }
+    } else {
+      ranges.push({ from, to, behind })
+    }
+  }
+  return ranges
+}
+
+/** A time as PostgreSQL reads it, without losing a microsecond. */
+function time(micros: bigint): string {
+  return `(timestamptz 'epoch' + ${micros} * interval '1 microsecond')`
+}
+
+export function hotSql(
+  { schema, table }: TableName,
+  columns: readonly ArchivedColumn[],
+  ranges: readonly HotRange[],
+): string {
+  const list = columns.length === 0 ? 'true' : columns.map((column) => copyExpression(column)).join(', ')
+  const behindLog = logOf(schema, table) === null ? undefined : '(r.xid, r.seq)'
+  const selects = ranges.map(({ from, to, behind }) => {
+    const late =
+      behind === undefined || behindLog === undefined
+        ? ''
+        : ` and ${behindLog} > (${behind.map((part) => literal(part)).join(', ')})`
+    return `select ${list} from ${identifier(schema)}.${identifier(table)} r
+      where r.created_at >= ${time(from)} and r.created_at < ${time(to)}${late}`
+  })
+  return `copy (${selects.join(' union all ')}) to stdout (format csv, force_quote *)`
+}
+
+/** Streams the rows into a file; answers how many there are. `too_large` above {@link MAX_HOT_BYTES}. */
+export async function fetchHot(
+  session: Session,
+  sql: string,
+  file: string,
+  signal: AbortSignal,
+): Promise<number> {
+  let bytes = 0
+  let rows = 0
+  let quoted = false
+  const count = async function* (chunks: AsyncIterable<Uint8Array>) {
+    for await (const chunk of chunks) {
+      bytes += chunk.length
+      if (bytes > MAX_HOT_BYTES) {
+        throw new AkashiError('too_large', 'the query reads too many rows that are not archived yet', {
+          hint: 'narrow it by created_at, or name fewer columns',
+        })
+      }
+      for (const byte of chunk) {
+        // A line feed inside quotes is part of a value.
+        if (byte === QUOTE) quoted = !quoted
+        else if (byte === LINE_FEED && !quoted) rows += 1
+      }
+      yield chunk
+    }
+  }
+  await pipeline(session.copyTo(sql), count, createWriteStream(file, { mode: 0o600 }), { signal })
+  return rows
+}
