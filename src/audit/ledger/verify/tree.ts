@@ -194,7 +194,7 @@ export async function nameGaps(
 
 async function nameStrays(session: Session, head: Head, problems: ProblemList): Promise<void> {
   const strays = session.stream<{ position: string; id: string }>(
-    'select position::text, row_id::text as id from audit.ledger_entries where log = $1 and position >= $2::bigint order by position',
+    'select e.position::text, e.row_id::text as id from audit.ledger_entries e where e.log = $1 and e.position >= $2::bigint order by e.position',
     [head.log, head.size.toString()],
   )
   for await (const batch of strays) {
