@@ -1,6 +1,13 @@
 export type { ArchivedEntry, ArchivedObject, ArchivedRows } from './ledger/archived.ts'
 export { checkProof, type Proven } from './ledger/check-proof.ts'
-export { duckdbEntrySql, encodeRow, entryHash, postgresEntrySql, type RowText } from './ledger/encoding.ts'
+export {
+  duckdbEntrySql,
+  encodeRow,
+  entryHash,
+  FENCE,
+  postgresEntrySql,
+  type RowText,
+} from './ledger/encoding.ts'
 export type { Epoch, EpochCause } from './ledger/epoch/link.ts'
 export { openEpoch, openEpochsWhereNeeded } from './ledger/epoch/open.ts'
 export { auditLogs, type LogDefinition, logNamed, logs, securityEvents } from './ledger/logs.ts'

@@ -107,6 +107,16 @@ describe('a superuser who alters sealed rows', () => {
     }
   })
 
+  it('names what is wrong in the order of the ledger, position 10 behind 9', async () => {
+    const problems = await found((session) =>
+      session.query(
+        `update audit.audit_logs set action = action || 'x' where id in (
+           select row_id from audit.ledger_entries where log = 'audit_logs' and position between 8 and 11)`,
+      ),
+    )
+    expect(problems.map(({ position }) => position)).toEqual(['8', '9', '10', '11'])
+  })
+
   it('is found by a changed time, also into another partition', async () => {
     const [row] = await sealedRows()
     expect(

@@ -68,6 +68,23 @@ function epochMicroseconds(value: string): string {
   return (BigInt(milliseconds) * MICROSECONDS_PER_MILLISECOND + BigInt(fraction.padEnd(6, '0'))).toString()
 }
 
+/** Elements of an array up to which it is encoded without a subquery, which is slower and forbids parallel plans. */
+const SHORT_ARRAY_ELEMENTS = 16
+
+/** Whether each element can be named: NULL for NULL. */
+function shortArray(column: string): string {
+  return `(cardinality(${column}) = 0 or (array_upper(${column}, 1) <= ${SHORT_ARRAY_ELEMENTS} and array_lower(${column}, 1) = 1 and array_ndims(${column}) = 1))`
+}
+
+function unrolled(column: string): string {
+  const elements = Array.from({ length: SHORT_ARRAY_ELEMENTS }, (_, i) => `${column}[${i + 1}]`)
+  return `concat(${elements.map((element) => `octet_length(${element}) || ':' || ${element}`).join(', ')})`
+}
+
+function aggregated(column: string): string {
+  return `case when ${column} is not null then coalesce((select string_agg(octet_length(e) || ':' || e, '' order by n) from unnest(${column}) with ordinality as a (e, n)), '') end`
+}
+
 /** One expression of PostgreSQL's SQL per form, giving the value as text, NULL for NULL. */
 const postgresForms: Readonly<Record<ColumnForm, (column: string) => string>> = {
   text: (column) => `${column}::text`,
@@ -80,7 +97,7 @@ const postgresForms: Readonly<Record<ColumnForm, (column: string) => string>> = 
   bytes: (column) => `encode(${column}, 'hex')`,
   time: (column) => `((extract(epoch from ${column}) * 1000000)::bigint)::text`,
   'text[]': (column) =>
-    `case when ${column} is not null then coalesce((select string_agg(octet_length(e) || ':' || e, '' order by n) from unnest(${column}) with ordinality as a (e, n)), '') end`,
+    `case when ${shortArray(column)} then ${unrolled(column)} else ${aggregated(column)} end`,
 }
 
 /** One expression of DuckDB's SQL per form, over the columns that the archive's Parquet files have. */
@@ -97,6 +114,12 @@ const duckdbForms: Readonly<Record<ColumnForm, (column: string) => string>> = {
     `case when ${column} is not null then array_to_string(list_transform(${column}, e -> strlen(e)::varchar || ':' || e), '') end`,
 }
 
+/**
+ * Behind a subquery it keeps the planner from flattening it. Quoted, since PostgreSQL takes the bare number for an
+ * expression, thus for a limit, and forbids parallel plans.
+ */
+export const FENCE = "offset '0'"
+
 export interface EntrySql {
   /** Select list that computes each column's text once: `… as t0, … as t1, …`. */
   readonly texts: string
@@ -106,19 +129,37 @@ export interface EntrySql {
 
 /**
  * The entry hash as PostgreSQL's SQL. Use it as
- * `select <hash> from (select <columns>, <texts> from <table> r offset 0) t`: the texts are computed in a
+ * `select <hash> from (select <columns>, <texts> from <table> r ${FENCE}) t`: the texts are computed in a
  * subquery that the planner must not flatten, or every value would be converted twice.
+ *
+ * @param arrays `any` fits every row; `short` those alone that fulfil {@link shortArraysSql}, in parallel plans too
  */
-export function postgresEntrySql(log: LogDefinition, alias = 'r'): EntrySql {
+export function postgresEntrySql(
+  log: LogDefinition,
+  { alias = 'r', arrays = 'any' }: { readonly alias?: string; readonly arrays?: 'any' | 'short' } = {},
+): EntrySql {
   const names = columnNames(log)
-  const texts = names.map(
-    (name, i) => `${postgresForms[log.columns[name] ?? 'text'](`${alias}."${name}"`)} as t${i}`,
-  )
-  const parts = names.map((name, i) => `'${name}:' || octet_length(t${i}) || ':' || t${i} || E'\\n'`)
+  const texts = names.map((name, i) => {
+    const form = log.columns[name] ?? 'text'
+    const column = `${alias}."${name}"`
+    const text =
+      form === 'text[]' && arrays === 'short'
+        ? `case when ${column} is not null then ${unrolled(column)} end`
+        : postgresForms[form](column)
+    return `${text} as t${i}`
+  })
+  const parts = names.map((name, i) => `E'\\n${name}:' || octet_length(t${i}) || ':' || t${i}`)
   return {
     texts: texts.join(', '),
-    hash: `sha256(convert_to(concat('akashi/${log.log}/${log.version}' || E'\\n', ${parts.join(', ')}), 'UTF8'))`,
+    hash: `sha256(convert_to(concat('akashi/${log.log}/${log.version}', ${parts.join(', ')}, E'\\n'), 'UTF8'))`,
   }
+}
+
+/** The rows whose arrays are all short, as a condition that is never NULL; null for a log without arrays. */
+export function shortArraysSql(log: LogDefinition, alias = 'r'): string | null {
+  const arrays = columnNames(log).filter((name) => log.columns[name] === 'text[]')
+  const conditions = arrays.map((name) => `coalesce(${shortArray(`${alias}."${name}"`)}, true)`)
+  return conditions.length === 0 ? null : conditions.join(' and ')
 }
 
 /** The entry hash as DuckDB's SQL, lowercase hex. */
@@ -127,9 +168,9 @@ export function duckdbEntrySql(log: LogDefinition, alias = 'r'): EntrySql {
   const texts = names.map(
     (name, i) => `${duckdbForms[log.columns[name] ?? 'text'](`${alias}."${name}"`)} as t${i}`,
   )
-  const parts = names.map((name, i) => `'${name}:' || strlen(t${i})::varchar || ':' || t${i} || chr(10)`)
+  const parts = names.map((name, i) => `chr(10) || '${name}:' || strlen(t${i})::varchar || ':' || t${i}`)
   return {
     texts: texts.join(', '),
-    hash: `sha256(concat('akashi/${log.log}/${log.version}', chr(10), ${parts.join(', ')}))`,
+    hash: `sha256(concat('akashi/${log.log}/${log.version}', ${parts.join(', ')}, chr(10)))`,
   }
 }

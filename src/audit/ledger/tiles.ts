@@ -4,7 +4,7 @@
  * tree, and so every root and proof, is computed with a few reads.
  */
 import { AkashiError } from '../../foundation/index.ts'
-import { emptyRoot, HASH_BYTES, nodeHash, splitHashes, treeRoot } from './merkle.ts'
+import { fold, HASH_BYTES, treeRoot } from './merkle.ts'
 
 /** Hashes in a full tile. */
 export const TILE_WIDTH = 256
@@ -18,20 +18,6 @@ export interface TileKey {
 
 /** Hashes of one tile, concatenated; undefined where there is none yet. */
 export type TileReader = (key: TileKey) => Promise<Buffer | undefined>
-
-/** The root of 2^k hashes given side by side. */
-function fold(hashes: Buffer): Buffer {
-  let row = splitHashes(hashes)
-  while (row.length > 1) {
-    const next: Buffer[] = []
-    for (let i = 0; i + 1 < row.length; i += 2) {
-      const [left, right] = [row[i], row[i + 1]]
-      if (left !== undefined && right !== undefined) next.push(nodeHash(left, right))
-    }
-    row = next
-  }
-  return row[0] ?? emptyRoot
-}
 
 /** A tree over tiles that are read on demand; appended leaves change only the right-most tile of each level. */
 export class TiledTree {

@@ -20,7 +20,12 @@ export class TreeHasher {
   }
 
   append(leaf: Buffer): void {
-    let node = { level: 0, hash: leaf }
+    this.appendSubtree(0, leaf)
+  }
+
+  /** Appends 2^level leaves by their root; the size so far must be a multiple of as many. */
+  appendSubtree(level: number, hash: Buffer): void {
+    let node = { level, hash }
     let last = this.#edge.at(-1)
     while (last !== undefined && last.level === node.level) {
       this.#edge.pop()
@@ -28,7 +33,7 @@ export class TreeHasher {
       last = this.#edge.at(-1)
     }
     this.#edge.push(node)
-    this.#size += 1n
+    this.#size += 1n << BigInt(level)
   }
 
   root(): Buffer {

@@ -5,8 +5,9 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
 import { promisify } from 'node:util'
-import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
+import { zstdDecompress } from 'node:zlib'
 import { AkashiError } from '../../foundation/index.ts'
+import { compressFrame } from './frame-compressor.ts'
 
 /** Bytes of data in a frame, before compression; the last one of an object may have fewer. */
 export const FRAME_BYTES = 1024 * 1024
@@ -15,11 +16,9 @@ export const SALT_BYTES = 32
 const KEY_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
-const ZSTD_LEVEL = 1
-/** Bytes that (de)compression hands over at a time; the default of 16 KiB costs a turn of the event loop each. */
+/** Bytes that decompression hands over at a time; the default of 16 KiB costs a turn of the event loop each. */
 const CHUNK_BYTES = 512 * 1024
 
-const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
 
 export interface ObjectCipher {
@@ -45,13 +44,11 @@ export async function sealFrame(
   last: boolean,
   data: Uint8Array,
 ): Promise<Buffer> {
-  const packed = await compress(data, {
-    chunkSize: CHUNK_BYTES,
-    params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
-  })
+  const packed = await compressFrame(data)
   const gcm = createCipheriv('aes-256-gcm', cipher.key, nonce(number), { authTagLength: TAG_BYTES })
   gcm.setAAD(associated(cipher, number, last))
-  return Buffer.concat([gcm.update(packed), gcm.final(), gcm.getAuthTag()])
+  const sealed = packed.map((piece) => gcm.update(piece))
+  return Buffer.concat([...sealed, gcm.final(), gcm.getAuthTag()])
 }
 
 /** @throws integrity, naming the object and the frame */

@@ -1,9 +1,8 @@
 /** One part of an export: CSV → Parquet, and Parquet → the same CSV, byte for byte. */
 import { createHash, type Hash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { rm, stat } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { open, rm, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { AkashiError, errno } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { type ArchivedColumn, POSITION_COLUMN, readExpression, writeExpression } from './columns.ts'
@@ -15,25 +14,40 @@ import {
   LONG_LINE_BYTES,
   LONG_LINE_MEMORY,
   ROW_GROUP_ROWS,
+  ZSTD_LEVEL,
 } from './limits.ts'
 import type { ManifestPart } from './manifest.ts'
 import { identifier, literal } from './quote.ts'
 import { hashStream } from './source.ts'
 
 const READ_BYTES = 1024 * 1024
+const WRITE_BYTES = 1024 * 1024
 
-/** Writes a stream to a file and hashes it on the way. */
-export async function writeHashed(stream: Readable, file: string, hash: Hash): Promise<void> {
-  const tap = async function* (chunks: AsyncIterable<Uint8Array>) {
-    for await (const chunk of chunks) {
-      hash.update(chunk)
-      yield chunk
-    }
+/** Writes a stream to a file and hashes it on the way, in large pieces: each write costs as much as many rows. */
+export async function writeHashed(stream: Readable, path: string, hash: Hash): Promise<void> {
+  const file = await open(path, 'w')
+  const gathered = Buffer.allocUnsafe(WRITE_BYTES)
+  let filled = 0
+  const flush = async () => {
+    const bytes = gathered.subarray(0, filled)
+    hash.update(bytes)
+    filled = 0
+    await file.writeFile(bytes)
   }
   try {
-    await pipeline(stream, tap, createWriteStream(file, { highWaterMark: READ_BYTES }))
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      for (let at = 0; at < chunk.length; ) {
+        const copied = chunk.copy(gathered, filled, at)
+        filled += copied
+        at += copied
+        if (filled === WRITE_BYTES) await flush()
+      }
+    }
+    await flush()
   } catch (error) {
     throw fileError(error)
+  } finally {
+    await file.close()
   }
 }
 
@@ -105,7 +119,7 @@ function parquetSql(columns: readonly ArchivedColumn[], files: PartFiles, lineBy
     )
   }
   return `copy (select ${list.join(', ')} from ${from}) to ${literal(files.parquet)}
-    (format parquet, parquet_version v2, compression zstd, row_group_size ${ROW_GROUP_ROWS})`
+    (format parquet, parquet_version v2, compression zstd, compression_level ${ZSTD_LEVEL}, row_group_size ${ROW_GROUP_ROWS})`
 }
 
 /** Fetches an object whole into a file; `integrity` when the bytes are not those that were put. */

@@ -1,5 +1,5 @@
 import type { Session } from '../../../postgres/index.ts'
-import { postgresEntrySql } from '../encoding.ts'
+import { FENCE, postgresEntrySql, shortArraysSql } from '../encoding.ts'
 import type { LogDefinition } from '../logs.ts'
 import type { Head } from '../store.ts'
 import { MAX_PROBLEMS, type ProblemList } from './problems.ts'
@@ -60,21 +60,15 @@ export async function verifyRows(
     // The new rows are found by their index, whatever the statistics of a table that only grows say.
     await session.query("select set_config('enable_seqscan', 'off', true)")
   }
-  const { rows } = await session.query<Counts>(
-    `${rowsSql(log, since !== null)}
-     select count(*)::float8 as rows, count(position)::float8 as matched, count(kind)::float8 as wrong,
-            (select count(*) from audit.ledger_entries where log = $1 ${since === null ? '' : 'and position >= $8::bigint'})::float8 as entries
-     from compared`,
-    values,
-  )
+  const { rows } = await session.query<Counts>(countsSql(log, since !== null), values)
   const counts = rows[0] ?? { rows: 0, matched: 0, wrong: 0, entries: 0 }
   // Rows have unique ids, and a second row under a sealed id has another time and so another hash: when
   // nothing is wrong and as many rows as entries matched, no entry lacks its row.
   if (counts.wrong > 0) {
     const found = await session.query<Finding>(
-      `${rowsSql(log, since !== null)}
-       select kind, position::text, id::text, created_at::text as at from compared
-       where kind is not null order by position nulls last, created_at limit ${MAX_PROBLEMS}`,
+      `select c.kind, c.position::text, c.id::text, c.created_at::text as at
+       from (${rowsSql(log, { tail: since !== null, arrays: 'any' })}) c
+       where c.kind is not null order by c.position nulls last, c.created_at limit ${MAX_PROBLEMS}`,
       values,
     )
     report(log, found.rows, counts.wrong, problems)
@@ -135,31 +129,53 @@ export function describe(log: LogDefinition, { kind, id, at }: Finding): string 
 }
 
 /**
+ * How many rows there are and how many are as they should be. A table that is read whole is read twice where the
+ * log has arrays: rows with short ones, nearly all, by every process that the planner asks, the others by one.
+ */
+function countsSql(log: LogDefinition, tail: boolean): string {
+  const short = tail ? null : shortArraysSql(log)
+  const counted = (which: Which) => `
+    select count(*) as rows, count(position) as matched, count(kind) as wrong from (${rowsSql(log, which)}) c`
+  const all =
+    short === null
+      ? counted({ tail, arrays: 'any' })
+      : `${counted({ tail, arrays: 'short', where: short })} union all ${counted({ tail, arrays: 'any', where: `not (${short})` })}`
+  return `
+    select sum(rows)::float8 as rows, sum(matched)::float8 as matched, sum(wrong)::float8 as wrong,
+           (select count(*) from audit.ledger_entries where log = $1 ${tail ? 'and position >= $8::bigint' : ''})::float8 as entries
+    from (${all}) counted`
+}
+
+interface Which {
+  /** Whether only rows past the last verification count. */
+  readonly tail: boolean
+  readonly arrays: 'any' | 'short'
+  readonly where?: string
+}
+
+/**
  * Every row beside its entry. They join by id alone, so that a changed time shows as a change and not as a
  * removal and an addition. A left join, not a full one, and no table of intermediate results, so that the
- * planner can share the work among processes.
+ * planner can share the work among processes; and rows are hashed before they are joined, or whole rows would be.
  */
-function rowsSql(log: LogDefinition, tail: boolean): string {
-  const entry = postgresEntrySql(log)
+function rowsSql(log: LogDefinition, { tail, arrays, where = 'true' }: Which): string {
+  const entry = postgresEntrySql(log, { arrays })
   const arrived = 'received_at' in log.columns ? 'received_at' : 'created_at'
   return `
-    with bounds as materialized (
-      select pg_snapshot_xmin(pg_current_snapshot()) as xmin, pg_snapshot_xmax(pg_current_snapshot()) as xmax
-    ), compared as not materialized (
-      select h.id, h.created_at, e.position,
-        case
-          when e.entry_hash <> h.entry_hash then 'changed'
-          when e.row_id is not null then null
-          when h.seq <= $5::bigint or (h.xid, h.seq) <= ($2::xid8, $3::bigint) then 'added'
-          when h.xid >= (select xmax from bounds)
-            or (h.xid < (select xmin from bounds) and h.arrived < now() - make_interval(secs => $4::integer)) then 'unsealed'
-        end as kind
-      from (
-        select id, created_at, arrived, xid, seq, ${entry.hash} as entry_hash
-        from (select r.id, r.created_at, r.${arrived} as arrived, r.xid, r.seq, ${entry.texts}
-              from ${log.schema}.${log.table} r
-              ${tail ? 'where (r.xid, r.seq) > ($6::xid8, $7::bigint) and r.seq > $5::bigint' : ''} offset 0) t
-      ) h
-      left join audit.ledger_entries e on e.log = $1 and e.row_id = h.id ${tail ? 'and e.position >= $8::bigint' : ''}
-    )`
+    select h.id, h.created_at, e.position,
+      case
+        when e.entry_hash <> h.entry_hash then 'changed'
+        when e.row_id is not null then null
+        when h.seq <= $5::bigint or (h.xid, h.seq) <= ($2::xid8, $3::bigint) then 'added'
+        when h.xid >= pg_snapshot_xmax(pg_current_snapshot())
+          or (h.xid < pg_snapshot_xmin(pg_current_snapshot()) and h.arrived < now() - make_interval(secs => $4::integer)) then 'unsealed'
+      end as kind
+    from (
+      select id, created_at, arrived, xid, seq, ${entry.hash} as entry_hash
+      from (select r.id, r.created_at, r.${arrived} as arrived, r.xid, r.seq, ${entry.texts}
+            from ${log.schema}.${log.table} r
+            where ${where} ${tail ? 'and (r.xid, r.seq) > ($6::xid8, $7::bigint) and r.seq > $5::bigint' : ''} ${FENCE}) t
+      ${FENCE}
+    ) h
+    left join audit.ledger_entries e on e.log = $1 and e.row_id = h.id ${tail ? 'and e.position >= $8::bigint' : ''}`
 }

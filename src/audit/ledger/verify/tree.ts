@@ -1,9 +1,9 @@
 import { AkashiError } from '../../../foundation/index.ts'
 import type { Session } from '../../../postgres/index.ts'
 import type { Checkpoint } from '../checkpoint.ts'
-import { emptyRoot, HASH_BYTES, type NodeReader, treeRoot } from '../merkle.ts'
+import { emptyRoot, fold, HASH_BYTES, type NodeReader, treeRoot } from '../merkle.ts'
 import { type Head, tileReader } from '../store.ts'
-import { TILE_WIDTH, TiledTree } from '../tiles.ts'
+import { TILE_HEIGHT, TILE_WIDTH, TiledTree } from '../tiles.ts'
 import { TreeHasher } from '../tree-hasher.ts'
 import type { ProblemList } from './problems.ts'
 
@@ -107,21 +107,37 @@ export async function* entryTiles(
   from: bigint,
   to: bigint,
 ): AsyncIterable<EntryTile> {
-  const tiles = session.stream<EntryTile>(tilesSql, [log, from.toString(), to.toString()], TILE_BATCH_ROWS)
-  for await (const batch of tiles) yield* batch
+  const values = [log, from.toString(), to.toString()]
+  const tiles = session.stream<EntryTile>(tilesSql, values, TILE_BATCH_ROWS)[Symbol.asyncIterator]()
+  // While the caller hashes one batch the server hashes the next.
+  let next = tiles.next()
+  try {
+    for (;;) {
+      const { value, done } = await next
+      if (done === true) return
+      next = tiles.next()
+      next.catch(() => undefined)
+      yield* value
+    }
+  } finally {
+    await next.catch(() => undefined)
+    await tiles.return?.()
+  }
 }
 
-/** Leaf hashes are computed in the server, a tile a row. */
+/** Leaf hashes are computed in the server, a tile a row, by the index, so that the first comes at once. */
 const tilesSql = `
-  select e.tile::text, e.first::text, e.count, e.leaves, t.hashes as stored
-  from (
-    select position / ${TILE_WIDTH} as tile, min(position) as first, count(*)::integer as count,
+  select s.tile::text, e.first::text, e.count, e.leaves, t.hashes as stored
+  from generate_series($2::bigint / ${TILE_WIDTH}, ($3::bigint - 1) / ${TILE_WIDTH}) s (tile)
+  cross join lateral (
+    select min(position) as first, count(*)::integer as count,
            string_agg(sha256('\\x00'::bytea || entry_hash), ''::bytea order by position) as leaves
-    from audit.ledger_entries where log = $1 and position >= $2::bigint and position < $3::bigint
-    group by position / ${TILE_WIDTH}
+    from audit.ledger_entries
+    where log = $1 and position >= greatest($2::bigint, s.tile * ${TILE_WIDTH}) and position < least($3::bigint, (s.tile + 1) * ${TILE_WIDTH})
   ) e
-  left join audit.ledger_tiles t on t.log = $1 and t.level = 0 and t.tile = e.tile
-  order by e.tile`
+  left join audit.ledger_tiles t on t.log = $1 and t.level = 0 and t.tile = s.tile
+  where e.count > 0
+  order by s.tile`
 
 /** @param skip hashes of the stored tile before the first of these leaves, which is that of position `first` */
 export function compareTile(
@@ -139,16 +155,27 @@ export function compareTile(
   }
 }
 
+/** A whole tile is taken in by its root. */
 export function appendLeaves(hasher: TreeHasher, leaves: Buffer): void {
+  if (leaves.length === TILE_WIDTH * HASH_BYTES) {
+    hasher.appendSubtree(TILE_HEIGHT, fold(leaves))
+    return
+  }
   for (let at = 0; at < leaves.length; at += HASH_BYTES) hasher.append(leaves.subarray(at, at + HASH_BYTES))
 }
 
 /** Appends the leaves of one tile, stopping wherever a checkpoint has its size. */
 function appendTile(hasher: TreeHasher, leaves: Buffer, pending: Checkpoint[], problems: ProblemList): void {
-  for (let at = 0; at < leaves.length; at += HASH_BYTES) {
-    hasher.append(leaves.subarray(at, at + HASH_BYTES))
-    if (pending[0]?.size === hasher.size) checkRoots(hasher, pending, problems)
+  const end = hasher.size + BigInt(leaves.length / HASH_BYTES)
+  const [first] = pending
+  if (first === undefined || first.size >= end) appendLeaves(hasher, leaves)
+  else {
+    for (let at = 0; at < leaves.length; at += HASH_BYTES) {
+      hasher.append(leaves.subarray(at, at + HASH_BYTES))
+      if (pending[0]?.size === hasher.size) checkRoots(hasher, pending, problems)
+    }
   }
+  checkRoots(hasher, pending, problems)
 }
 
 /** Compares the root of the present size with every checkpoint of that size, and drops those. */
@@ -194,7 +221,7 @@ export async function nameGaps(
 
 async function nameStrays(session: Session, head: Head, problems: ProblemList): Promise<void> {
   const strays = session.stream<{ position: string; id: string }>(
-    'select position::text, row_id::text as id from audit.ledger_entries where log = $1 and position >= $2::bigint order by position',
+    'select e.position::text, e.row_id::text as id from audit.ledger_entries e where e.log = $1 and e.position >= $2::bigint order by e.position',
     [head.log, head.size.toString()],
   )
   for await (const batch of strays) {
