@@ -126,7 +126,8 @@ function arrayOf({ items, prefixItems }: Schema, indent: number): string {
   if (prefixItems !== undefined)
     return `readonly [${prefixItems.map((each) => typeOf(each, indent)).join(', ')}]`
   const item = typeof items === 'object' ? typeOf(items, indent) : 'unknown'
-  return item.includes(' | ') && !item.startsWith('{') ? `readonly (${item})[]` : `readonly ${item}[]`
+  const composed = (item.includes(' | ') && !item.startsWith('{')) || item.startsWith('readonly ')
+  return composed ? `readonly (${item})[]` : `readonly ${item}[]`
 }
 
 function objectOf({ properties = {}, required = [], additionalProperties }: Schema, indent: number): string {

@@ -1159,7 +1159,7 @@ export interface Contract {
       readonly columns: readonly string[]
       /** types of DuckDB */
       readonly types: readonly string[]
-      readonly rows: readonly readonly unknown[][]
+      readonly rows: readonly (readonly unknown[])[]
       /** archived objects that were read */
       readonly files: readonly string[]
       /** rows that came from PostgreSQL */
