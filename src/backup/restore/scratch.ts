@@ -1,0 +1,104 @@
+/** A server that is thrown away: the cluster, or a part of it, as it was at a moment. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AkashiError } from '../../foundation/index.ts'
+import {
+  type Database,
+  formatLsn,
+  openDatabase,
+  openRestoreFolder,
+  removeCluster,
+} from '../../postgres/index.ts'
+import type { Vault } from '../vault/vault.ts'
+import { parseHistory } from '../wal/history.ts'
+import { type End, endOfRecovery, type Prepared, type PrepareOptions, prepareFolder } from './run.ts'
+
+/** Milliseconds for the recovery: as for a restore. */
+const RECOVERY_TIMEOUT_MS = 4 * 3_600_000
+
+/** Nothing of it must survive, and nothing may change what was recovered. */
+const THROWN_AWAY = {
+  fsync: 'off',
+  full_page_writes: 'off',
+  synchronous_commit: 'off',
+  autovacuum: 'off',
+  log_statement: 'none',
+}
+
+/**
+ * Where relations were left out, WAL changes pages that are not there. They are filled from it as far as it
+ * goes, and nobody reads them.
+ */
+const IN_PART = { ignore_invalid_pages: 'on' }
+
+export interface Scratch extends Prepared {
+  /** Time of the last transaction that was brought back (ISO 8601), null when there was none since the backup. */
+  readonly reachedTime: string | null
+  readonly reachedLsn: string
+  /** Of the superuser. */
+  readonly database: Database
+  /** Milliseconds until everything was in place, and then until the server took queries. */
+  readonly milliseconds: { readonly fetch: number; readonly recovery: number }
+}
+
+export type ScratchOptions = Omit<PrepareOptions, 'walFetch'> & {
+  /** Folder in which it gets one of its own. */
+  readonly place: string
+  /** Database that is connected to. */
+  readonly databaseName: string
+}
+
+/**
+ * Recovers, lends the server to `work`, and removes it. Nothing of it reaches the store: no WAL, no history.
+ * @throws as a restore does
+ */
+export async function withScratch<T>(
+  vault: Vault,
+  options: ScratchOptions,
+  work: (scratch: Scratch) => Promise<T>,
+): Promise<T> {
+  const { place, databaseName, signal, keep } = options
+  await mkdir(place, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
+  const dataDir = await mkdtemp(join(place, 'scratch-'))
+  const cleanup = new AsyncDisposableStack()
+  cleanup.defer(() => rm(dataDir, { recursive: true, force: true }))
+  cleanup.defer(() => removeCluster(dataDir))
+  try {
+    const folder = await openRestoreFolder(dataDir)
+    cleanup.defer(() => folder.close())
+    const started = performance.now()
+    const prepared = await prepareFolder(vault, folder, { ...options, walFetch: 'exit 1' })
+    const fetched = performance.now()
+    const server = await folder.recover({
+      timeoutMs: RECOVERY_TIMEOUT_MS,
+      settings: keep === undefined ? THROWN_AWAY : { ...THROWN_AWAY, ...IN_PART },
+      ...(signal === undefined ? {} : { signal }),
+    })
+    cleanup.defer(() => server.stop())
+    const database = openDatabase({ url: server.url(databaseName), role: 'owner', poolSize: 1 })
+    cleanup.defer(() => database.close())
+    const end = await readEnd(database)
+    const milliseconds = { fetch: fetched - started, recovery: performance.now() - fetched }
+    return await work({ ...prepared, ...end, database, milliseconds })
+  } finally {
+    await cleanup.disposeAsync()
+  }
+}
+
+async function readEnd(database: Database): Promise<Pick<Scratch, 'reachedTime' | 'reachedLsn'>> {
+  return await database.direct(async (session) => {
+    const { rows } = await session.query<End>(endOfRecovery)
+    const [end] = rows
+    if (end === undefined || end.recovering) {
+      throw new AkashiError('unavailable', 'PostgreSQL did not end its recovery', { hint: 'see its log' })
+    }
+    const { rows: histories } = await session.query<{ content: string }>(
+      `select pg_read_file('pg_wal/' || $1::text || '.history') as content`,
+      [end.timeline],
+    )
+    return {
+      reachedTime: end.reached === null ? null : new Date(end.reached).toISOString(),
+      reachedLsn: formatLsn(parseHistory(histories[0]?.content ?? '').at(-1)?.end ?? 0n),
+    }
+  })
+}
