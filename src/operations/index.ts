@@ -7,6 +7,17 @@ export {
   openClusterVault,
   readBackupSettings,
 } from './backup-tasks.ts'
+export {
+  type Drill,
+  type DrillParts,
+  type DrillState,
+  databaseOf,
+  drill,
+  drillState,
+  listDrills,
+  signerName,
+  watchDrills,
+} from './drills.ts'
 export { ledgerTasks, sealLoop, verifyAndRecord } from './ledger-tasks.ts'
 export type { Logger } from './log.ts'
 export { type Loop, type LoopContext, type LoopOptions, runLoop } from './loops.ts'

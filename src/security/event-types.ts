@@ -38,6 +38,9 @@ export const akashiEventTypes = {
   data_modification: facts('configuration', 'medium', OCSF.accountChange, 'success'),
   /** Written by audit.alert_audit_log_tampering() (S5). */
   audit_log_tampering: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
+  /** A recovery drill did not pass, or none passed for too long. */
+  recovery_drill_failed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
+  recovery_drill_missed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   /** A file that somebody uploaded and ClamAV refused. */
   malware_detected: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   /** Findings of S1's detectors. */

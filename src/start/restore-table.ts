@@ -5,7 +5,8 @@ import {
   type TableRestoreOptions,
   type Vault,
 } from '../backup/index.ts'
-import { DATABASE_NAME, findConnections } from './connections.ts'
+import { databaseOf } from '../operations/index.ts'
+import { findConnections } from './connections.ts'
 import type { Settings } from './settings.ts'
 
 export type TableRequest = Omit<TableRestoreOptions, 'place' | 'databaseName'> & {
@@ -23,10 +24,7 @@ export async function restoreTable({ settings, vault, ...options }: TableRequest
   const connections = await findConnections(settings)
   const live = connections.open('owner', { poolSize: 1 })
   try {
-    const databaseName =
-      settings.databaseUrl === undefined
-        ? DATABASE_NAME
-        : decodeURIComponent(new URL(settings.databaseUrl).pathname.slice(1))
+    const databaseName = databaseOf(connections.adminUrl)
     return await bring(vault, live, { ...options, place: scratchPlace(settings), databaseName })
   } finally {
     await live.close()

@@ -3,6 +3,7 @@ import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
 import { findConnections } from './connections.ts'
 import { openNode, type Ready } from './http.ts'
 import { openKeys, openObjects } from './places.ts'
+import { scratchPlace } from './restore-table.ts'
 import { openDataFolder } from './run-record.ts'
 import type { Settings } from './settings.ts'
 import { runWorker } from './worker.ts'
@@ -52,7 +53,15 @@ export async function work(options: ProcessOptions & { readonly onReady: () => v
     const connections = await findConnections(settings)
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
-    const worker = await runWorker({ connections, database, keyring, store, log, signal })
+    const worker = await runWorker({
+      connections,
+      database,
+      keyring,
+      store,
+      scratch: scratchPlace(settings),
+      log,
+      signal,
+    })
     onReady()
     await worker.done
   } finally {

@@ -19,6 +19,8 @@ export interface WorkerParts {
   readonly database: Database
   readonly keyring: Keyring
   readonly store: ObjectStore
+  /** Folder for servers that are thrown away. */
+  readonly scratch: string
   readonly log: Logger
   /** Stops everything; running jobs may finish for some seconds. */
   readonly signal: AbortSignal
@@ -26,7 +28,7 @@ export interface WorkerParts {
 
 /** The background of Akashi in this process: the sealer and the timetable. Any number of processes may run it. */
 export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Promise<void> }> {
-  const { connections, database, keyring, store, log, signal } = parts
+  const { connections, database, keyring, store, scratch, log, signal } = parts
   const source = {
     url: connections.directUrl('backup'),
     database: connections.open('backup', { poolSize: 1 }),
@@ -38,7 +40,7 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
       ...lifecycleTasks,
       ...ledgerTasks({ keyring, store }),
       ...archiveTasks(store),
-      ...backupTasks({ keyring, store, source }),
+      ...backupTasks({ keyring, store, source, scratch }),
     },
     log,
     signal,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import {
   type Database,
+  type DatabaseRole,
   formatLsn,
   openDatabase,
   openRestoreFolder,
@@ -16,20 +17,14 @@ import { type End, endOfRecovery, type Prepared, type PrepareOptions, prepareFol
 /** Milliseconds for the recovery: as for a restore. */
 const RECOVERY_TIMEOUT_MS = 4 * 3_600_000
 
-/** Nothing of it must survive, and nothing may change what was recovered. */
-const THROWN_AWAY = {
-  fsync: 'off',
-  full_page_writes: 'off',
-  synchronous_commit: 'off',
-  autovacuum: 'off',
-  log_statement: 'none',
-}
+/** Nothing may change what was recovered. */
+const UNTOUCHED = { autovacuum: 'off', log_statement: 'none' }
 
 /**
  * Where relations were left out, WAL changes pages that are not there. They are filled from it as far as it
  * goes, and nobody reads them.
  */
-const IN_PART = { ignore_invalid_pages: 'on' }
+const IN_PART = { ...UNTOUCHED, ignore_invalid_pages: 'on', fsync: 'off', full_page_writes: 'off' }
 
 export interface Scratch extends Prepared {
   /** Time of the last transaction that was brought back (ISO 8601), null when there was none since the backup. */
@@ -37,6 +32,8 @@ export interface Scratch extends Prepared {
   readonly reachedLsn: string
   /** Of the superuser. */
   readonly database: Database
+  /** Under a role of Akashi's; closed with the server. */
+  open(role: Exclude<DatabaseRole, 'owner'>): Database
   /** Milliseconds until everything was in place, and then until the server took queries. */
   readonly milliseconds: { readonly fetch: number; readonly recovery: number }
 }
@@ -71,7 +68,7 @@ export async function withScratch<T>(
     const fetched = performance.now()
     const server = await folder.recover({
       timeoutMs: RECOVERY_TIMEOUT_MS,
-      settings: keep === undefined ? THROWN_AWAY : { ...THROWN_AWAY, ...IN_PART },
+      settings: keep === undefined ? UNTOUCHED : IN_PART,
       ...(signal === undefined ? {} : { signal }),
     })
     cleanup.defer(() => server.stop())
@@ -79,7 +76,12 @@ export async function withScratch<T>(
     cleanup.defer(() => database.close())
     const end = await readEnd(database)
     const milliseconds = { fetch: fetched - started, recovery: performance.now() - fetched }
-    return await work({ ...prepared, ...end, database, milliseconds })
+    const open = (role: Exclude<DatabaseRole, 'owner'>) => {
+      const opened = openDatabase({ url: server.url(databaseName, `akashi_${role}`), role, poolSize: 2 })
+      cleanup.defer(() => opened.close())
+      return opened
+    }
+    return await work({ ...prepared, ...end, database, milliseconds, open })
   } finally {
     await cleanup.disposeAsync()
   }

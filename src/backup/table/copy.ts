@@ -11,6 +11,9 @@ export const COMMON_SETTINGS = `set local datestyle = 'ISO, YMD'; set local inte
   set local timezone = 'UTC'; set local extra_float_digits = 1; set local bytea_output = 'hex';
   set local xmloption = 'content'; set local row_security = off; set local lock_timeout = '10s'`
 
+/** Rows were read, none of them filtered; the trail's own functions write under policies. */
+export const TRIGGERS_MAY_RUN = 'set local row_security = on'
+
 /** Makes the table that the rows go into: the columns alone. `temporary` ones are gone with the transaction. */
 export async function createCopy(
   live: Session,

@@ -4,7 +4,7 @@ import { type Scratch, type ScratchOptions, withScratch } from '../restore/scrat
 import { targetText } from '../restore/target.ts'
 import type { Vault } from '../vault/vault.ts'
 import { asLogin } from './as-login.ts'
-import { COMMON_SETTINGS, copyRows, createCopy, finishCopy, occupied } from './copy.ts'
+import { COMMON_SETTINGS, copyRows, createCopy, finishCopy, occupied, TRIGGERS_MAY_RUN } from './copy.ts'
 import { applyDifference, compare, type Difference, differ } from './difference.ts'
 import { keepFor, leftOut, type Wanted } from './keep.ts'
 import { quoteTable, type TableName, tableText } from './name.ts'
@@ -157,6 +157,7 @@ async function bring(
       )
       const rows = counted[0]?.rows ?? 0
       const compared = await differences(session, before, shape, options)
+      await session.query(TRIGGERS_MAY_RUN)
       await record(session, scratch, rows, compared, options)
       const { reachedTime, reachedLsn, bytes, walBytes, chain } = scratch
       return {
@@ -183,6 +184,7 @@ async function differences(
   if (apply !== undefined) await session.query(`lock table ${quoteTable(table)} in share row exclusive mode`)
   const comparison = await compare(session, before, table, shape)
   const difference = await differ(session, comparison)
+  await session.query(TRIGGERS_MAY_RUN)
   return { difference, applied: apply === undefined ? null : await applyDifference(session, comparison) }
 }
 

@@ -5,6 +5,7 @@ import { archive } from './archive.ts'
 import { audit } from './audit.ts'
 import { backup } from './backup.ts'
 import { doctor } from './doctor.ts'
+import { drill } from './drill.ts'
 import { events } from './events.ts'
 import { ingest } from './ingest.ts'
 import { jobs } from './jobs.ts'
@@ -43,6 +44,7 @@ export const commands: readonly Register[] = [
   archive,
   backup,
   restore,
+  drill,
   walFetch,
   jobs,
   users,

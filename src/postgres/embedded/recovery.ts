@@ -20,8 +20,8 @@ const PASSWORD_BYTES = 32
 const RECOVERY_HBA = 'local all all trust\n'
 
 export interface RecoveredServer {
-  /** URL of the superuser over the private socket. */
-  url(database: string): string
+  /** URL over the private socket, where every login is trusted; default the superuser's. */
+  url(database: string, login?: string): string
   stop(): Promise<void>
 }
 
@@ -130,8 +130,8 @@ async function recover(
   try {
     const server = await launch(home, binaries.postgres, args, signal, timeoutMs)
     return {
-      url: (database) =>
-        `postgresql://${SUPERUSER}@localhost:${port}/${encodeURIComponent(database)}?host=${encodeURIComponent(socketDir)}`,
+      url: (database, login = SUPERUSER) =>
+        `postgresql://${login}@localhost:${port}/${encodeURIComponent(database)}?host=${encodeURIComponent(socketDir)}`,
       stop: async () => {
         await shutDown(server)
         await rm(hbaFile, { force: true })
