@@ -112,6 +112,10 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     vault: { encrypt: noKeys, decrypt: noKeys, blindIndex: noKeys },
     keyring: noKeyring,
     metrics: new Registry(),
+    backups: {
+      vault: () => Promise.reject(new Error('there is no backup here')),
+      restoreTable: () => Promise.reject(new Error('there is no backup here')),
+    },
     identity: noIdentity,
     trustedProxies: [],
     ...changes,

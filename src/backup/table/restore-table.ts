@@ -17,7 +17,9 @@ export interface TableRestoreOptions extends Omit<ScratchOptions, 'keep' | 'full
   /** Compare with the present table. */
   readonly diff?: boolean
   /** Bring missing and changed rows back into the present table; needs a reason, which the trail keeps. */
-  readonly apply?: { readonly reason: string; readonly actor?: string }
+  readonly apply?: { readonly reason: string }
+  /** `auth.users.id` of who asked for it; absent when the login did. */
+  readonly actor?: string
 }
 
 export interface TableRestored {
@@ -194,9 +196,12 @@ async function record(
   { reachedTime, reachedLsn }: Scratch,
   rows: number,
   { applied }: Pick<TableRestored, 'applied'>,
-  { table, into, apply, target }: TableRestoreOptions,
+  { table, into, apply, actor, target }: TableRestoreOptions,
 ): Promise<void> {
-  const detail = { target: targetText(target), reachedTime, reachedLsn }
+  const detail = {
+    ...{ target: targetText(target), reachedTime, reachedLsn },
+    ...(actor === undefined ? {} : { requested_by: actor }),
+  }
   if (into !== undefined) {
     await session.query('select audit.exempt($1::regclass, $2)', [
       quoteTable(into),
@@ -209,10 +214,10 @@ async function record(
     ])
   }
   if (apply !== undefined && applied !== null) {
-    const { reason, actor } = apply
+    const { reason } = apply
     await session.query(`select audit.record_action('table_restored', 'apply', $1, null, 'SUCCESS', $2)`, [
       tableText(table),
-      JSON.stringify({ ...detail, ...applied, reason, ...(actor === undefined ? {} : { actor }) }),
+      JSON.stringify({ ...detail, ...applied, reason }),
     ])
   }
 }
