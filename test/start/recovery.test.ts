@@ -173,6 +173,46 @@ it(
   MINUTES_MS,
 )
 
+it('HTTP answers whoever has the permission: backups, plans, tables and drills', async () => {
+  await document(['apikeys', 'add-service', 'recovery', '--tier', 'system', '--roles', 'sys_admin'])
+  const key = async (name: string, scopes: string) =>
+    (
+      await document<{ key: string }>([
+        ...['apikeys', 'create', name, '--service', 'recovery', '--scopes', scopes],
+      ])
+    ).key
+  const reader = await key('reader', 'backup:read')
+  const admin = await key('administrator', 'backup:read,backup:write,backup:admin')
+  const send = async (token: string, path: string, body?: object) => {
+    const answer = await fetch(new URL(`/v1${path}`, running.url), {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+        'content-type': 'application/json',
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+  }
+  expect((await send('', '/backups')).status).toBe(401)
+  const listed = await send(reader, '/backups')
+  expect(listed).toMatchObject({ status: 200, body: { restorable: { to: expect.any(String) } } })
+  const plan = await send(reader, `/restores/plan?at=${encodeURIComponent(beforeLoss)}`)
+  expect(plan).toMatchObject({ status: 200, body: { target: beforeLoss, chain: expect.any(Array) } })
+  expect((await send(reader, '/restores/plan?at=2001-01-01')).status).toBe(409)
+  expect((await send(reader, '/drills')).body).toMatchObject({ drills: [{ ok: false }, { ok: true }] })
+  const request = { table: 'orders', at: beforeLoss, into: 'orders_by_http' }
+  expect((await send(reader, '/restores', request)).status).toBe(403)
+  expect((await send(reader, '/backups', { kind: 'full' })).status).toBe(403)
+  expect(await send(admin, '/restores', request)).toMatchObject({
+    status: 200,
+    body: { into: 'public.orders_by_http', rows: 500 },
+  })
+  expect((await send(admin, '/restores', request)).status).toBe(409)
+  expect((await send(admin, '/restores', { table: 'orders', at: beforeLoss })).status).toBe(400)
+  expect((await send(admin, '/backups', { kind: 'incremental' })).status).toBe(202)
+}, 300_000)
+
 it(
   'the machine is lost: the cluster comes back as of a second, is checked, and serves',
   async () => {

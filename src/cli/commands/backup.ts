@@ -125,7 +125,8 @@ export const backup: Register = (program, perform) => {
           `${found.backups} backups and ${found.walPieces} pieces of WAL read, ${size(found.bytes)}: ${found.ok ? 'no problem' : 'damaged'}`,
           ...found.problems.map(({ object, detail }) => `  ${object}: ${detail}`),
           ...found.gaps.map(
-            ({ timeline, from, to }) => `  WAL of timeline ${timeline} is missing from ${from} to ${to}`,
+            ({ timeline, from, to, declared }) =>
+              `  WAL of timeline ${timeline} is missing from ${from} to ${to}${declared ? '; the server had lost it, which was told then' : ': objects are gone'}`,
           ),
         ]
         cli.print(found, lines.join('\n'))
