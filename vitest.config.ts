@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Two workers fit two cores: a test file may run a PostgreSQL of its own. */
 const MAX_WORKERS = 2
-const TEST_TIMEOUT_MS = 30_000
+const TEST_TIMEOUT_MS = 120_000
 /** Hooks start servers and migrate databases. */
 const HOOK_TIMEOUT_MS = 120_000
 

@@ -7,6 +7,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'audit-bulk': async () => (await import('./audit-bulk.ts')).auditBulk,
   seal: async () => (await import('./seal.ts')).seal,
   verify: async () => (await import('./verify.ts')).verify,
+  chat: async () => (await import('./chat.ts')).chat,
+  rls: async () => (await import('./rls.ts')).rls,
   search: async () => (await import('./search.ts')).search,
   ingest: async () => (await import('./ingest.ts')).ingest,
   login: async () => (await import('./login.ts')).login,

@@ -73,9 +73,10 @@ grant execute on function audit.hold_log(text) to akashi_worker;
 create function audit.alert_ledger_epoch(report jsonb) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
-  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result, event_details)
+  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result,
+    ocsf_class_uid, event_details)
   values ('ledger_epoch_opened', 'integrity', case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end,
-          'akashi', 'open_epoch', 'success', report);
+          'akashi', 'open_epoch', 'success', 2004, report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'a log of the audit ledger goes on in a new epoch', 'timestamp', now())::text);
 end

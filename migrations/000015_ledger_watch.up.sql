@@ -62,8 +62,8 @@ begin
     returning subject, detail
   ), events as (
     insert into security.security_events (event_type, event_category, severity, source_service, resource_type, resource_id,
-      action_performed, result, event_details)
-    select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure',
+      action_performed, result, ocsf_class_uid, event_details)
+    select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure', 2004,
       jsonb_build_object('subject', r.subject, 'detail', r.detail) from raised r
   )
   select count(*) into begun from raised;

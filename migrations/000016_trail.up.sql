@@ -458,7 +458,9 @@ create or replace function audit.trigger_problems(log text) returns table ("tabl
            'audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
     from lifecycle.policies p
     cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
-    where p.append_only and p.table_name = log
+    -- With the trail go the append-only tables that have no log of their own.
+    where p.append_only and (p.table_name = trigger_problems.log
+      or (trigger_problems.log = 'audit_logs' and p.table_name not in ('security_events', 'login_attempts')))
     union all
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
     from (values ('audit.ledger_entries', 'refuse_change', 'audit.refuse_change'),
@@ -588,8 +590,8 @@ begin
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation'], error_code => loss.sqlstate,
       error_message => loss.message);
     insert into security.security_events (event_type, event_category, severity, source_service, description, action_performed,
-      result, resource_type, resource_id, request_id, event_details)
-    values ('audit_loss', 'integrity', 'critical', 'akashi', 'changes were made and not recorded', 'record', 'failure', 'table',
+      result, ocsf_class_uid, resource_type, resource_id, request_id, event_details)
+    values ('audit_loss', 'integrity', 'critical', 'akashi', 'changes were made and not recorded', 'record', 'failure', 2004, 'table',
       left(loss.schema_name || '.' || loss.table_name, 255), loss.request_id,
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
     update audit.losses set reported_at = clock_timestamp() where id = loss.id;

@@ -1,5 +1,5 @@
 drop function chat.read_as_security_admin(uuid, text, timestamptz, integer), chat.purge_expired(integer), chat.erase_person(uuid, integer),
-  chat.finish_upload(uuid, jsonb), chat.receive_upload(uuid, bigint, text), chat.begin_upload(uuid, text, bigint, text), chat.mark_read(uuid), chat.remove_reaction(uuid, text),
+  chat.finish_upload(uuid, jsonb), chat.file_removed(uuid), chat.receive_upload(uuid, bigint, text), chat.begin_upload(uuid, text, bigint, text), chat.mark_read(uuid), chat.remove_reaction(uuid, text),
   chat.add_reaction(uuid, text), chat.delete_message(uuid), chat.edit_message(uuid, text, uuid[]), chat.lock_message(uuid),
   chat.post_message(uuid, text, text, uuid, uuid, uuid[], uuid), chat.take_turn(uuid, timestamptz), chat.notify_members(chat.messages, uuid),
   chat.notify_person(uuid, text, uuid, uuid, uuid), chat.accepts_direct(uuid, uuid), chat.message_id(timestamptz), chat.message_time(uuid);

@@ -21,6 +21,7 @@ create table chat.file_uploads (
   virus_scanned           boolean not null default false,
   failure_reason          varchar(100),
   is_deleted              boolean not null default false,
+  removed_at              timestamptz,
   security_classification varchar(50) not null default 'internal'
     check (security_classification in ('public', 'internal', 'confidential', 'restricted')),
   created_at              timestamptz not null default now(),
@@ -33,10 +34,12 @@ create table chat.file_uploads (
 comment on table chat.file_uploads is 'Files of rooms; the bytes are in the object store under file_path. Nothing is completed that was not scanned.';
 comment on column chat.file_uploads.file_name is 'The name it is stored under; original_name is only ever shown.';
 comment on column chat.file_uploads.received_at is 'When all bytes were stored; from then on it waits to be scanned.';
+comment on column chat.file_uploads.removed_at is 'When the bytes of a deleted file left the object store.';
 comment on column chat.file_uploads.message_id is 'The message that shows it; without one only its uploader sees it.';
 create index file_uploads_user_idx on chat.file_uploads (user_id, created_at desc);
 create index file_uploads_status_idx on chat.file_uploads (upload_status, created_at);
 create index file_uploads_waiting_idx on chat.file_uploads (received_at) where upload_status = 'processing';
+create index file_uploads_deleted_idx on chat.file_uploads (updated_at) where is_deleted and removed_at is null;
 create index file_uploads_mime_idx on chat.file_uploads (mime_type);
 create index file_uploads_created_idx on chat.file_uploads (created_at);
 
@@ -439,7 +442,7 @@ begin
   upload.id := gen_random_uuid();
   insert into chat.file_uploads (id, user_id, room_id, original_name, file_name, file_size, mime_type, file_path, security_classification)
   values (upload.id, (held.mine).user_id, room, begin_upload.original_name, upload.id::text, begin_upload.file_size,
-    begin_upload.mime_type, format('chat/%s/%s', room, upload.id), (held.target).security_classification)
+    begin_upload.mime_type, format('chat/%s/%s/received', room, upload.id), (held.target).security_classification)
   returning * into upload;
   return upload;
 end
@@ -470,6 +473,7 @@ begin
     upload_status = outcome ->> 'upload_status',
     virus_scanned = coalesce((outcome ->> 'virus_scanned')::boolean, false),
     failure_reason = outcome ->> 'failure_reason',
+    file_path = coalesce(outcome ->> 'file_path', f.file_path),
     mime_type = coalesce(outcome ->> 'mime_type', f.mime_type),
     file_size = coalesce((outcome ->> 'file_size')::bigint, f.file_size),
     sha256 = coalesce(outcome ->> 'sha256', f.sha256),
@@ -489,7 +493,12 @@ begin
 end
 $$;
 comment on function chat.finish_upload(uuid, jsonb) is
-  'outcome: upload_status (completed or failed), virus_scanned, failure_reason, mime_type, file_size, sha256, thumbnail_path, width, height.';
+  'outcome: upload_status (completed or failed), virus_scanned, failure_reason, file_path, mime_type, file_size, sha256, thumbnail_path, width, height.';
+
+create function chat.file_removed(upload uuid) returns void
+  language sql security definer set search_path = '' as $$
+  update chat.file_uploads f set removed_at = now() where f.id = upload and f.is_deleted and f.removed_at is null
+$$;
 
 -- A security administrator reads a room's messages with a reason, and the reading is in the trail.
 create function chat.read_as_security_admin(room uuid, reason text, before timestamptz default 'infinity', page_size integer default 50)
@@ -581,6 +590,6 @@ grant execute on function
   chat.add_reaction(uuid, text), chat.remove_reaction(uuid, text), chat.mark_read(uuid), chat.begin_upload(uuid, text, bigint, text),
   chat.receive_upload(uuid, bigint, text), chat.message_time(uuid)
   to akashi_app;
-grant execute on function chat.finish_upload(uuid, jsonb), chat.purge_expired(integer), chat.erase_person(uuid, integer), chat.message_time(uuid)
+grant execute on function chat.finish_upload(uuid, jsonb), chat.file_removed(uuid), chat.purge_expired(integer), chat.erase_person(uuid, integer), chat.message_time(uuid)
   to akashi_worker;
 grant execute on function chat.read_as_security_admin(uuid, text, timestamptz, integer), chat.message_time(uuid) to akashi_security_admin;

@@ -1513,6 +1513,7 @@ create table chat.file_uploads (
   virus_scanned boolean default false not null,
   failure_reason character varying(100),
   is_deleted boolean default false not null,
+  removed_at timestamp with time zone,
   security_classification character varying(50) default 'internal'::character varying not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
@@ -1536,7 +1537,9 @@ comment on table chat.file_uploads is 'Files of rooms; the bytes are in the obje
 comment on column chat.file_uploads.message_id is 'The message that shows it; without one only its uploader sees it.';
 comment on column chat.file_uploads.file_name is 'The name it is stored under; original_name is only ever shown.';
 comment on column chat.file_uploads.received_at is 'When all bytes were stored; from then on it waits to be scanned.';
+comment on column chat.file_uploads.removed_at is 'When the bytes of a deleted file left the object store.';
 CREATE INDEX file_uploads_created_idx ON chat.file_uploads USING btree (created_at);
+CREATE INDEX file_uploads_deleted_idx ON chat.file_uploads USING btree (updated_at) WHERE (is_deleted AND (removed_at IS NULL));
 CREATE INDEX file_uploads_mime_idx ON chat.file_uploads USING btree (mime_type);
 CREATE INDEX file_uploads_status_idx ON chat.file_uploads USING btree (upload_status, created_at);
 CREATE INDEX file_uploads_user_idx ON chat.file_uploads USING btree (user_id, created_at DESC);
@@ -1990,6 +1993,7 @@ CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON keys.erasures FOR EACH ST
 alter table keys.erasures enable always trigger akashi_audit_truncate;
 CREATE TRIGGER akashi_audit_update AFTER UPDATE ON keys.erasures REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
 alter table keys.erasures enable always trigger akashi_audit_update;
+CREATE TRIGGER erase_chat AFTER INSERT ON keys.erasures FOR EACH ROW EXECUTE FUNCTION chat.erase_with_person();
 alter table keys.erasures enable row level security;
 alter table keys.erasures force row level security;
 create policy erasures_app on keys.erasures for select to akashi_app using (( SELECT auth.has_permission('keys:read'::text) AS has_permission));
@@ -2008,7 +2012,7 @@ create table keys.personal_columns (
   at_erasure text not null,
   until text,
   created_at timestamp with time zone default now() not null,
-  constraint personal_columns_at_erasure_check CHECK ((at_erasure = ANY (ARRAY['shredded'::text, 'cleared'::text, 'deleted'::text, 'kept'::text]))),
+  constraint personal_columns_at_erasure_check CHECK ((at_erasure = ANY (ARRAY['shredded'::text, 'cleared'::text, 'deleted'::text, 'replaced'::text, 'kept'::text]))),
   constraint personal_columns_check CHECK (((at_erasure = 'kept'::text) = (until IS NOT NULL))),
   constraint personal_columns_check1 CHECK (((at_erasure <> 'shredded'::text) OR (form = 'encrypted'::text))),
   constraint personal_columns_form_check CHECK ((form = ANY (ARRAY['encrypted'::text, 'index'::text, 'masked'::text, 'plain'::text]))),
@@ -2018,7 +2022,7 @@ create table keys.personal_columns (
 alter table keys.personal_columns owner to akashi_owner;
 comment on table keys.personal_columns is 'Which columns hold values of persons; the certificate of an erasure is made from it.';
 comment on column keys.personal_columns.person_column is 'The column that says whose: the id of a user.';
-comment on column keys.personal_columns.at_erasure is 'shredded: stays as bytes that nobody can open; cleared: set to null; deleted: the row goes; kept: stays plain.';
+comment on column keys.personal_columns.at_erasure is 'shredded: stays as bytes that nobody can open; cleared: set to null; deleted: the row goes; replaced: emptied by a function of its schema; kept: stays plain.';
 comment on column keys.personal_columns.until is 'When and why a kept value goes.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON keys.personal_columns REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
 alter table keys.personal_columns enable always trigger akashi_audit_delete;
@@ -2871,9 +2875,10 @@ CREATE OR REPLACE FUNCTION audit.alert_ledger_epoch(report jsonb)
  SET search_path TO ''
 AS $function$
 begin
-  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result, event_details)
+  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result,
+    ocsf_class_uid, event_details)
   values ('ledger_epoch_opened', 'integrity', case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end,
-          'akashi', 'open_epoch', 'success', report);
+          'akashi', 'open_epoch', 'success', 2004, report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'a log of the audit ledger goes on in a new epoch', 'timestamp', now())::text);
 end
@@ -3671,8 +3676,8 @@ begin
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation'], error_code => loss.sqlstate,
       error_message => loss.message);
     insert into security.security_events (event_type, event_category, severity, source_service, description, action_performed,
-      result, resource_type, resource_id, request_id, event_details)
-    values ('audit_loss', 'integrity', 'critical', 'akashi', 'changes were made and not recorded', 'record', 'failure', 'table',
+      result, ocsf_class_uid, resource_type, resource_id, request_id, event_details)
+    values ('audit_loss', 'integrity', 'critical', 'akashi', 'changes were made and not recorded', 'record', 'failure', 2004, 'table',
       left(loss.schema_name || '.' || loss.table_name, 255), loss.request_id,
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
     update audit.losses set reported_at = clock_timestamp() where id = loss.id;
@@ -3768,7 +3773,9 @@ AS $function$
            'audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
     from lifecycle.policies p
     cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
-    where p.append_only and p.table_name = log
+    -- With the trail go the append-only tables that have no log of their own.
+    where p.append_only and (p.table_name = trigger_problems.log
+      or (trigger_problems.log = 'audit_logs' and p.table_name not in ('security_events', 'login_attempts')))
     union all
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
     from (values ('audit.ledger_entries', 'refuse_change', 'audit.refuse_change'),
@@ -3914,8 +3921,8 @@ begin
     returning subject, detail
   ), events as (
     insert into security.security_events (event_type, event_category, severity, source_service, resource_type, resource_id,
-      action_performed, result, event_details)
-    select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure',
+      action_performed, result, ocsf_class_uid, event_details)
+    select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure', 2004,
       jsonb_build_object('subject', r.subject, 'detail', r.detail) from raised r
   )
   select count(*) into begun from raised;
@@ -5752,7 +5759,7 @@ begin
   upload.id := gen_random_uuid();
   insert into chat.file_uploads (id, user_id, room_id, original_name, file_name, file_size, mime_type, file_path, security_classification)
   values (upload.id, (held.mine).user_id, room, begin_upload.original_name, upload.id::text, begin_upload.file_size,
-    begin_upload.mime_type, format('chat/%s/%s', room, upload.id), (held.target).security_classification)
+    begin_upload.mime_type, format('chat/%s/%s/received', room, upload.id), (held.target).security_classification)
   returning * into upload;
   return upload;
 end
@@ -5902,6 +5909,32 @@ alter function chat.erase_person(person uuid, batch integer) owner to akashi_own
 comment on function chat.erase_person(person uuid, batch integer) is 'Messages erased in this piece; repeat until fewer than the batch.';
 grant execute on function chat.erase_person(person uuid, batch integer) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION chat.erase_with_person()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  while chat.erase_person(new.user_id, 5000) = 5000 loop
+    null;
+  end loop;
+  return null;
+end
+$function$;
+alter function chat.erase_with_person() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.file_removed(upload uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update chat.file_uploads f set removed_at = now() where f.id = upload and f.is_deleted and f.removed_at is null
+$function$;
+alter function chat.file_removed(upload uuid) owner to akashi_owner;
+grant execute on function chat.file_removed(upload uuid) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION chat.finish_upload(upload uuid, outcome jsonb)
  RETURNS chat.file_uploads
  LANGUAGE plpgsql
@@ -5915,6 +5948,7 @@ begin
     upload_status = outcome ->> 'upload_status',
     virus_scanned = coalesce((outcome ->> 'virus_scanned')::boolean, false),
     failure_reason = outcome ->> 'failure_reason',
+    file_path = coalesce(outcome ->> 'file_path', f.file_path),
     mime_type = coalesce(outcome ->> 'mime_type', f.mime_type),
     file_size = coalesce((outcome ->> 'file_size')::bigint, f.file_size),
     sha256 = coalesce(outcome ->> 'sha256', f.sha256),
@@ -5934,7 +5968,7 @@ begin
 end
 $function$;
 alter function chat.finish_upload(upload uuid, outcome jsonb) owner to akashi_owner;
-comment on function chat.finish_upload(upload uuid, outcome jsonb) is 'outcome: upload_status (completed or failed), virus_scanned, failure_reason, mime_type, file_size, sha256, thumbnail_path, width, height.';
+comment on function chat.finish_upload(upload uuid, outcome jsonb) is 'outcome: upload_status (completed or failed), virus_scanned, failure_reason, file_path, mime_type, file_size, sha256, thumbnail_path, width, height.';
 grant execute on function chat.finish_upload(upload uuid, outcome jsonb) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION chat.fold(content text)

@@ -27,7 +27,8 @@ export const httpLimits: HttpLimits = {
   bodyBytes: 1024 * 1024,
   headerBytes: 16 * 1024,
   headersTimeoutMs: 10_000,
-  requestTimeoutMs: 60_000,
+  // The largest upload at 2 Mbit/s; smaller bodies are limited by their size.
+  requestTimeoutMs: 420_000,
   timeoutCheckMs: 5_000,
   handlerTimeoutMs: 30_000,
   connectionTimeoutMs: 120_000,

@@ -7,6 +7,7 @@ export {
   openClusterVault,
   readBackupSettings,
 } from './backup-tasks.ts'
+export { chatTasks, inspectionLoop } from './chat-tasks.ts'
 export {
   type Drill,
   type DrillParts,

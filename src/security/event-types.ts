@@ -33,6 +33,7 @@ export const akashiEventTypes = {
   role_granted: facts('authorization', 'medium', OCSF.userAccess, 'success'),
   role_revoked: facts('authorization', 'low', OCSF.userAccess, 'success'),
   permission_denied: facts('authorization', 'medium', OCSF.apiActivity, 'failure'),
+  policy_changed: facts('configuration', 'medium', OCSF.entityManagement, 'success'),
   key_shredded: facts('configuration', 'high', OCSF.entityManagement, 'success'),
   /** Written by the trigger on auth.users (S1 4.1). */
   data_modification: facts('configuration', 'medium', OCSF.accountChange, 'success'),
@@ -41,6 +42,11 @@ export const akashiEventTypes = {
   /** A recovery drill did not pass, or none passed for too long. */
   recovery_drill_failed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   recovery_drill_missed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
+  /** Written by the ledger and the trail about themselves: an epoch, changes that were not recorded, guards, the sealer. */
+  ledger_epoch_opened: facts('integrity', 'high', OCSF.detectionFinding, 'success'),
+  audit_loss: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
+  audit_trigger_disabled: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
+  ledger_frontier_held: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   /** A file that somebody uploaded and ClamAV refused. */
   malware_detected: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   /** Findings of S1's detectors. */

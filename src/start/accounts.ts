@@ -1,5 +1,5 @@
 import { openPasswords, type Passwords } from '../identity/index.ts'
-import { openPersonVault, type PersonVault } from '../keys/index.ts'
+import { type Keyring, openPersonVault, type PersonVault } from '../keys/index.ts'
 import type { Database } from '../postgres/index.ts'
 import { findConnections } from './connections.ts'
 import { contextKey } from './identity.ts'
@@ -12,6 +12,9 @@ export interface Accounts {
   readonly accounts: Database
   readonly vault: PersonVault
   readonly passwords: Passwords
+  /** Of the role `app`, which acts for users. */
+  readonly app: Database
+  readonly keyring: Keyring
 }
 
 /** Opens what managing accounts needs, for one piece of work. */
@@ -23,7 +26,10 @@ export async function withAccounts<T>(
   const connections = await findConnections(settings)
   const keyring = await openKeys(settings)
   cleanup.defer(() => keyring.close())
-  const accounts = connections.open('owner', { poolSize: 2, contextKey: await contextKey(keyring) })
+  const options = { poolSize: 2, contextKey: await contextKey(keyring) }
+  const accounts = connections.open('owner', options)
   cleanup.defer(() => accounts.close())
-  return await work({ accounts, vault: openPersonVault(keyring), passwords: openPasswords() })
+  const app = connections.open('app', options)
+  cleanup.defer(() => app.close())
+  return await work({ accounts, app, keyring, vault: openPersonVault(keyring), passwords: openPasswords() })
 }

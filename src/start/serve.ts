@@ -59,6 +59,7 @@ export async function work(options: ProcessOptions & { readonly onReady: () => v
       keyring,
       store,
       scratch: scratchPlace(settings),
+      clamdUrl: settings.clamdUrl,
       log,
       signal,
     })

@@ -12,6 +12,7 @@ export type Settings = Pick<
   | 'keysUrl'
   | 'keysPassphrase'
   | 'redisUrl'
+  | 'clamdUrl'
   | 'poolSize'
   | 'statementTimeoutMs'
   | 'publicUrl'

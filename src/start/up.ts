@@ -51,6 +51,7 @@ export async function up(options: UpOptions): Promise<void> {
       keyring,
       store,
       scratch: scratchPlace(settings),
+      clamdUrl: settings.clamdUrl,
       log,
       signal: AbortSignal.any([signal, stopping.signal]),
     })

@@ -1,3 +1,4 @@
+import { openScanner } from '../chat/index.ts'
 import type { Logger } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
@@ -5,6 +6,8 @@ import {
   archiveTasks,
   backupLoop,
   backupTasks,
+  chatTasks,
+  inspectionLoop,
   ledgerTasks,
   lifecycleTasks,
   sealLoop,
@@ -21,6 +24,8 @@ export interface WorkerParts {
   readonly store: ObjectStore
   /** Folder for servers that are thrown away. */
   readonly scratch: string
+  /** Undefined: nothing scans, and uploaded files wait. */
+  readonly clamdUrl: string | undefined
   readonly log: Logger
   /** Stops everything; running jobs may finish for some seconds. */
   readonly signal: AbortSignal
@@ -28,7 +33,7 @@ export interface WorkerParts {
 
 /** The background of Akashi in this process: the sealer and the timetable. Any number of processes may run it. */
 export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Promise<void> }> {
-  const { connections, database, keyring, store, scratch, log, signal } = parts
+  const { connections, database, keyring, store, scratch, clamdUrl, log, signal } = parts
   const source = {
     url: connections.directUrl('backup'),
     database: connections.open('backup', { poolSize: 1 }),
@@ -41,13 +46,18 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
       ...ledgerTasks({ keyring, store }),
       ...archiveTasks(store),
       ...backupTasks({ keyring, store, source, scratch }),
+      ...chatTasks(store),
     },
     log,
     signal,
   })
   const sealer = sealLoop({ database, keyring, log, signal })
+  const scanner = clamdUrl === undefined ? undefined : openScanner(new URL(clamdUrl))
+  const inspection = inspectionLoop({ database, store, scanner, log, signal })
   const backup = backupLoop({ keyring, store, source, database, log, signal })
   return {
-    done: Promise.all([worker.done, sealer.done, backup.done]).then(() => source.database.close()),
+    done: Promise.all([worker.done, sealer.done, inspection.done, backup.done]).then(() =>
+      source.database.close(),
+    ),
   }
 }

@@ -123,11 +123,11 @@ describe('the static resources of a log', () => {
 
   it.each([
     'tile/0/x001/000',
-    'tile/0/002',
+    'tile/0/902',
     'tile/1/000',
-    'tile/1/000.p/3',
+    'tile/1/000.p/99',
     'tile/9/000',
-    'tile/entries/002',
+    'tile/entries/902',
     'favicon.ico',
     'tile/0/999.p/1',
   ])('have no %s', async (path) => {

@@ -111,7 +111,7 @@ it('a slot that lost its WAL is told as a gap, and a full backup follows', async
       onEvent: ({ kind }) => kinds.push(kind),
     })
     running.catch(() => undefined)
-    await expect.poll(until, { timeout: 30_000, interval: 200 }).toBe(true)
+    await expect.poll(until, { timeout: 120_000, interval: 200 }).toBe(true)
     stopping.abort()
     await running
     return kinds

@@ -51,6 +51,7 @@ it('settings are rows, with the numbers of the sources', async () => {
   )
   expect(rows).toEqual([
     { key: 'audit.retention_days', value: 2555 },
+    { key: 'backup.retention_days', value: 30 },
     { key: 'session.retention_days', value: 30 },
     { key: 'temporary_data.retention_days', value: 7 },
   ])

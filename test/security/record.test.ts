@@ -50,7 +50,7 @@ describe('the types of Akashi’s own events', () => {
       session.query<{ source: string }>(
         `select prosrc as source from pg_proc p join pg_namespace n on n.oid = p.pronamespace
          where n.nspname in ('security', 'audit', 'auth', 'keys', 'lifecycle')
-           and proname not in ('record_event', 'submit_events') and prosrc ~ 'security\\.(record_event|security_events) *\\('`,
+           and proname not in ('record_event', 'submit_events', 'watch_alarms') and prosrc ~ 'security\\.(record_event|security_events) *\\('`,
       ),
     )
     expect(rows.length).toBeGreaterThan(1)
@@ -58,7 +58,8 @@ describe('the types of Akashi’s own events', () => {
       /(?:event_type\s*=>\s*|record_event\(\s*|security_events \([^)]*\)\s*values\s*\(\s*)'([a-z_]+)'/g
     for (const { source } of rows) {
       const types = [...source.matchAll(named)].map(([, type]) => type)
-      expect(types.length, source).toBeGreaterThan(0)
+      // Where no type is written out, it is handed in by a caller.
+      if (types.length === 0) expect(source).toMatch(/record_event\((?!')/)
       for (const type of types) {
         const facts = Object.entries(akashiEventTypes).find(([name]) => name === type)?.[1]
         expect(facts, type).toBeDefined()

@@ -15,6 +15,7 @@ import { partitions } from './partitions.ts'
 import { protect, unprotect } from './protect.ts'
 import { restore } from './restore.ts'
 import { roles } from './roles.ts'
+import { sample } from './sample.ts'
 import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
@@ -47,6 +48,7 @@ export const commands: readonly Register[] = [
   drill,
   walFetch,
   jobs,
+  sample,
   users,
   roles,
   apikeys,

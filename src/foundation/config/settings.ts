@@ -180,6 +180,13 @@ export const configSchema = z.strictObject({
     meaning:
       'Tells several HTTP nodes of news at once. Without it, each looks into the database every second.',
   }),
+  clamdUrl: setting({
+    ...url('clamd'),
+    secret: false,
+    env: 'CLAMD_URL',
+    meaning:
+      'ClamAV daemon that scans uploaded files: `clamd:/run/clamav/clamd.ctl` or `clamd://host:3310`. Without it files wait, unseen.',
+  }),
   organisationTimeZone: setting({
     schema: z.string().refine(isTimeZone).default('Asia/Tokyo'),
     env: 'AKASHI_ORGANISATION_TIME_ZONE',

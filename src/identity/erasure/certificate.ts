@@ -14,7 +14,7 @@ const place = z.object({
   table: z.string(),
   column: z.string(),
   form: z.enum(['encrypted', 'index', 'masked', 'plain']),
-  atErasure: z.enum(['shredded', 'cleared', 'deleted', 'kept']),
+  atErasure: z.enum(['shredded', 'cleared', 'deleted', 'replaced', 'kept']),
   until: z.string().nullable(),
   /** Values that there were; null where they were not counted, since they stay. */
   values: z.number().nullable(),

@@ -14,7 +14,7 @@ type Parts = Pick<LoginParts, 'accounts' | 'vault' | 'passwords'>
 export async function createLocalUser(
   parts: Parts,
   actor: Actor,
-  user: Pick<NewUser, 'username' | 'email' | 'displayName'>,
+  user: Pick<NewUser, 'username' | 'email' | 'displayName' | 'tenantId'>,
 ): Promise<{ readonly id: string; readonly password: string }> {
   const id = await parts.accounts.transaction(actor, (session) => createUser(session, parts.vault, user))
   return { id, password: await resetPassword(parts, actor, id) }

@@ -1,6 +1,7 @@
 import { chatSocket } from '../../realtime/socket.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
+import { fileRoutes } from './files.ts'
 import { memberRoutes } from './members.ts'
 import { messageRoutes } from './messages.ts'
 import { peopleRoutes } from './people.ts'
@@ -15,6 +16,7 @@ export function chatRoutes(v1: App, services: Services): void {
     (app: App, _, done) => {
       requireUser(app)
       roomRoutes(app, services)
+      fileRoutes(app, services)
       memberRoutes(app, services)
       messageRoutes(app, services)
       peopleRoutes(app, services)

@@ -1,0 +1,157 @@
+/** Many sockets and a steady rate of messages against `akashi up`, audit and sealing on: what arrives, and how late. */
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { WebSocket } from 'ws'
+import { akashi, akashiUp } from '../scripts/akashi-process.ts'
+import { openDatabase, removeCluster } from '../src/postgres/index.ts'
+import { atLeast, atMost, type Benchmark, figure } from './harness.ts'
+
+const SOCKETS = 2_000
+const ROOM_MEMBERS = 100
+const MESSAGES_PER_SECOND = 100
+const SECONDS = 20
+/** Sockets that are opened at once, and the pause after: the server counts requests by address. */
+const WAVE = 50
+const WAVE_PAUSE_MS = 100
+/** Milliseconds for the last messages to arrive. */
+const REST_MS = 5_000
+
+interface Person {
+  readonly token: string
+  readonly room: number
+  socket: WebSocket | undefined
+}
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+export const chat: Benchmark = {
+  name: 'chat',
+  description: `${SOCKETS} sockets in rooms of ${ROOM_MEMBERS}, ${MESSAGES_PER_SECOND} messages/s for ${SECONDS} s; clients share the machine`,
+  async run({ scale, progress }) {
+    const data = await mkdtemp(join(tmpdir(), 'akashi-bench-'))
+    const server = await akashiUp(data)
+    try {
+      const { superuser } = JSON.parse((await akashi(['status', '--data', data, '--json'])).stdout)
+      const count = Math.max(ROOM_MEMBERS, Math.round(SOCKETS * scale))
+      const { people, rooms } = await populate(superuser, count)
+      progress(`${people.length} people in ${rooms.length} rooms`)
+      const late: number[] = []
+      const answered: number[] = []
+      const asked = new Map<string, number>()
+      const hear = (text: string) => {
+        const now = performance.now()
+        const frame = JSON.parse(text)
+        if (frame.type === 'event' && frame.event.type === 'message_created')
+          late.push(now - Number(frame.event.message.content))
+        if (frame.type === 'answer' && asked.has(frame.id)) answered.push(now - (asked.get(frame.id) ?? now))
+        if (frame.type === 'refused') throw new Error(`refused: ${text}`)
+      }
+      for (let from = 0; from < people.length; from += WAVE) {
+        await Promise.all(
+          people.slice(from, from + WAVE).map((person) => connect(server.url, person, rooms, hear)),
+        )
+        await sleep(WAVE_PAUSE_MS)
+      }
+      progress('all are connected and listen')
+      const total = MESSAGES_PER_SECOND * SECONDS
+      const begun = performance.now()
+      for (let sent = 0; sent < total; sent += 1) {
+        const due = begun + (sent * 1_000) / MESSAGES_PER_SECOND
+        if (due > performance.now()) await sleep(due - performance.now())
+        const person = people[(sent * 7_919) % people.length]
+        if (person === undefined) continue
+        const id = String(sent)
+        const now = performance.now()
+        asked.set(id, now)
+        person.socket?.send(
+          JSON.stringify({ type: 'send', id, roomId: rooms[person.room], message: { content: String(now) } }),
+        )
+      }
+      await sleep(REST_MS)
+      for (const { socket } of people) socket?.terminate()
+      progress(`${answered.length} answered, ${late.length} delivered`)
+      return [
+        atLeast('delivered ÷ due', late.length / (total * ROOM_MEMBERS), '', 1),
+        atMost('sent to delivered, p95', percentile(late, 0.95), 'ms', 100),
+        atMost('sent to delivered, p99', percentile(late, 0.99), 'ms', 250),
+        atMost('send answered, p95', percentile(answered, 0.95), 'ms', 40),
+        figure('sockets', people.length, ''),
+      ]
+    } finally {
+      await server.stop()
+      await removeCluster(data)
+      await rm(data, { recursive: true, force: true })
+    }
+  },
+}
+
+/** Accounts, sessions and memberships as they are after everybody has signed in and joined. */
+async function populate(superuser: string, count: number): Promise<{ people: Person[]; rooms: string[] }> {
+  const database = openDatabase({ url: superuser, role: 'owner', poolSize: 1 })
+  const tokens = Array.from({ length: count }, () => randomBytes(32).toString('base64url'))
+  const hashes = tokens.map((token) => createHash('sha256').update(token).digest())
+  try {
+    return await database.direct(async (session) => {
+      const users = await session.query<{ id: string }>(
+        `insert into auth.users (issuer, subject, username, email)
+         select 'local', 'bench-' || n, 'bench-' || n, 'bench-' || n || '@example.com' from generate_series(1, $1::integer) n returning id`,
+        [count],
+      )
+      const ids = users.rows.map(({ id }) => id)
+      await session.query(
+        `insert into auth.user_sessions (user_id, session_token_hash, expires_at)
+         select u, h, now() + interval '1 hour' from unnest($1::uuid[], $2::bytea[]) as t (u, h)`,
+        [ids, hashes],
+      )
+      const made = await session.query<{ id: string }>(
+        `with made as (insert into chat.rooms (name, max_members) select 'room ' || n, 1000 from generate_series(1, $1::integer) n returning id),
+           turns as (insert into chat.room_sequences (room_id, last_sequence) select id, 1 from made)
+         select id from made`,
+        [Math.floor(count / ROOM_MEMBERS)],
+      )
+      const rooms = made.rows.map(({ id }) => id)
+      await session.query(
+        `insert into chat.room_members (room_id, user_id) select ($1::uuid[])[1 + (n - 1) % cardinality($1::uuid[])], u
+         from unnest($2::uuid[]) with ordinality as t (u, n)`,
+        [rooms, ids],
+      )
+      await session.query('analyze')
+      const people = tokens.map((token, at) => ({ token, room: at % rooms.length, socket: undefined }))
+      return { people, rooms }
+    })
+  } finally {
+    await database.close()
+  }
+}
+
+async function connect(
+  url: string,
+  person: Person,
+  rooms: readonly string[],
+  hear: (text: string) => void,
+): Promise<void> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/chat/socket`, {
+    headers: { cookie: `__Host-akashi-session=${person.token}` },
+    perMessageDeflate: false,
+  })
+  person.socket = socket
+  await once(socket, 'open')
+  const listening = new Promise<void>((resolve) => {
+    const wait = (data: unknown) => {
+      if (!String(data).includes('"subscribed"')) return
+      socket.off('message', wait)
+      resolve()
+    }
+    socket.on('message', wait)
+  })
+  socket.send(JSON.stringify({ type: 'subscribe', id: 'first', roomId: rooms[person.room] }))
+  await listening
+  socket.on('message', (data) => hear(String(data)))
+}

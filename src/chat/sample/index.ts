@@ -1,0 +1,164 @@
+/** A workspace to look around in. It comes to be by the same functions that its people would use. */
+import { Readable } from 'node:stream'
+import { AkashiError } from '../../foundation/index.ts'
+import { createLocalUser, eraseUser, type Passwords } from '../../identity/index.ts'
+import type { Keyring, PersonVault } from '../../keys/index.ts'
+import type { ObjectStore } from '../../object-store/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
+import { uploadFile } from '../files/upload.ts'
+import { answerInvitation, invite } from '../members.ts'
+import { editMessage, postMessage, setReaction } from '../messages.ts'
+import { createRoom, deleteRoom, joinRoom, listRooms, openDirectRoom } from '../rooms.ts'
+import { direct, type Line, notes, people, rooms, type Who } from './script.ts'
+
+/** Label of its people, by which they are found again. */
+const TENANT = 'sample'
+
+export interface SampleParts {
+  /** Of the role `app`: acts for the sample's people. */
+  readonly app: Database
+  /** Of whoever administers the database: makes accounts and erases them. */
+  readonly accounts: Database
+  readonly vault: PersonVault
+  readonly passwords: Passwords
+  readonly keyring: Keyring
+  readonly store: ObjectStore
+}
+
+export interface SamplePerson {
+  readonly username: string
+  readonly displayName: string
+  /** Shown this once. */
+  readonly oneTimePassword: string
+}
+
+/** `conflict` when it is there already. */
+export async function addSample(parts: SampleParts): Promise<readonly SamplePerson[]> {
+  if ((await samplePeople(parts)).length > 0) {
+    throw new AkashiError('conflict', 'the sample workspace is there already', {
+      hint: 'akashi sample remove',
+    })
+  }
+  const accounts: SamplePerson[] = []
+  const actors = new Map<Who, Actor & { readonly userId: string }>()
+  for (const who of Object.keys(people) as Who[]) {
+    const displayName = people[who]
+    const { id, password } = await createLocalUser(
+      parts,
+      {},
+      {
+        username: who,
+        displayName,
+        email: `${who}@sample.example.com`,
+        tenantId: TENANT,
+      },
+    )
+    actors.set(who, { userId: id, apiEndpoint: 'akashi sample' })
+    accounts.push({ username: who, displayName, oneTimePassword: password })
+  }
+  const actorOf = (who: Who) => {
+    const actor = actors.get(who)
+    if (actor === undefined) throw new AkashiError('internal', `${who} is nobody of the sample`)
+    return actor
+  }
+  for (const { name, description, type, members, lines } of rooms) {
+    const [owner, ...others] = members
+    const room = await createRoom(parts.app, actorOf(owner), { name, description, type })
+    for (const other of others) {
+      if (type === 'public') await joinRoom(parts.app, actorOf(other), room.id)
+      else {
+        const invitation = await invite(parts.app, actorOf(owner), room.id, actorOf(other).userId)
+        await answerInvitation(parts.app, actorOf(other), invitation, true)
+      }
+    }
+    await talk(parts, room.id, lines, actorOf)
+  }
+  const [one, other] = direct.between
+  const pair = await openDirectRoom(parts.app, actorOf(one), actorOf(other).userId)
+  await talk(parts, pair.id, direct.lines, actorOf)
+  return accounts
+}
+
+async function talk(
+  { app, store }: SampleParts,
+  roomId: string,
+  lines: readonly Line[],
+  actorOf: (who: Who) => Actor & { readonly userId: string },
+): Promise<void> {
+  const named = new Map<string, string>()
+  for (const line of lines) {
+    const actor = actorOf(line.by)
+    const fileId = line.file === undefined ? undefined : await attach(app, store, actor, roomId, line.file)
+    const replyToId = line.to === undefined ? undefined : named.get(line.to)
+    const { id } = await postMessage(app, actor, roomId, {
+      content: line.says,
+      mentions: (line.mentions ?? []).map((who) => actorOf(who).userId),
+      ...(fileId === undefined ? {} : { fileId }),
+      ...(replyToId === undefined ? {} : { replyToId }),
+    })
+    if (line.at !== undefined) named.set(line.at, id)
+    if (line.corrected !== undefined) await editMessage(app, actor, id, { content: line.corrected })
+    for (const [who, emoji] of line.reactions ?? []) await setReaction(app, actorOf(who), id, emoji, true)
+  }
+}
+
+async function attach(
+  app: Database,
+  store: ObjectStore,
+  actor: Actor,
+  roomId: string,
+  which: NonNullable<Line['file']>,
+): Promise<string> {
+  const [name, mimeType, bytes] =
+    which === 'notes'
+      ? (['restore-drill.txt', 'text/plain', Buffer.from(notes)] as const)
+      : (['四半期 quarter.png', 'image/png', await chart()] as const)
+  const file = await uploadFile(app, store, actor, roomId, { name, mimeType, bytes: Readable.from([bytes]) })
+  return file.id
+}
+
+/** Bars of a quarter, as a picture of its own making. */
+async function chart(): Promise<Buffer> {
+  const { default: sharp } = await import('sharp')
+  const bars = [62, 84, 71, 96, 88, 120, 133, 128, 149, 162, 158, 181]
+  const drawn = bars
+    .map(
+      (height, at) =>
+        `<rect x="${40 + at * 62}" y="${260 - height}" width="40" height="${height}" rx="4" fill="#2f6f8f"/>`,
+    )
+    .join('')
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="820" height="320"><rect width="820" height="320" fill="#f7f9fa"/>${drawn}<path d="M30 262h760" stroke="#90a4ae" stroke-width="2"/></svg>`
+  return await sharp(Buffer.from(svg)).png().toBuffer()
+}
+
+interface SampleUser {
+  readonly id: string
+  readonly username: string
+}
+
+async function samplePeople({ accounts }: Pick<SampleParts, 'accounts'>): Promise<readonly SampleUser[]> {
+  const { rows } = await accounts.transaction({}, (session) =>
+    session.query<SampleUser>('select id, username from auth.users where tenant_id = $1 and not is_deleted', [
+      TENANT,
+    ]),
+  )
+  return rows
+}
+
+/** Deletes its rooms and erases its people; answers how many people there were. */
+export async function removeSample(parts: SampleParts): Promise<number> {
+  const found = await samplePeople(parts)
+  for (const { id } of found) {
+    const actor: Actor = { userId: id, apiEndpoint: 'akashi sample' }
+    for (const room of await listRooms(parts.app, actor)) {
+      if (room.role === 'owner') await deleteRoom(parts.app, actor, room.id)
+    }
+  }
+  for (const { id, username } of found) {
+    await eraseUser({ database: parts.accounts, keyring: parts.keyring }, {}, id, {
+      confirm: username,
+      reason: 'the sample workspace was removed',
+    })
+  }
+  return found.length
+}

@@ -1,0 +1,16 @@
+import type { Database } from '../postgres/index.ts'
+
+/** Removes what has outlived its time, a piece at a time (S1 4.3); answers how many of each. */
+export async function purgeExpired(worker: Database, signal: AbortSignal): Promise<Record<string, number>> {
+  const removed: Record<string, number> = {}
+  for (;;) {
+    signal.throwIfAborted()
+    const { rows } = await worker.transaction({}, (session) =>
+      session.query<{ what: string; removed: number }>(
+        'select what, removed::float8 as removed from chat.purge_expired()',
+      ),
+    )
+    for (const { what, removed: count } of rows) removed[what] = (removed[what] ?? 0) + count
+    if (rows.every(({ removed: count }) => count === 0)) return removed
+  }
+}

@@ -1,0 +1,146 @@
+import { Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import * as chat from '../../../chat/index.ts'
+import { AkashiError } from '../../../foundation/index.ts'
+import { callerSignal } from '../../plugins/caller-signal.ts'
+import { problemResponse } from '../../problem.ts'
+import type { App } from '../../schema.ts'
+import type { Services } from '../../services.ts'
+
+const tags = ['chat']
+const refusals = {
+  400: problemResponse,
+  401: problemResponse,
+  403: problemResponse,
+  404: problemResponse,
+  409: problemResponse,
+}
+const byFile = z.strictObject({ fileId: z.guid() })
+/** Milliseconds for the transfer of the largest file, at 2 Mbit/s. */
+const TRANSFER_MS = 420_000
+
+/** Files of rooms: streamed in, scanned by the worker, and out again to whom may see them. */
+export function fileRoutes(app: App, { app: database, store }: Services): void {
+  app.register((uploads: App, _, done) => {
+    // The bytes are no document to be parsed, whatever type they claim.
+    uploads.removeAllContentTypeParsers()
+    uploads.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload))
+    uploads.post(
+      '/rooms/:roomId/files',
+      {
+        bodyLimit: chat.MAX_FILE_BYTES,
+        handlerTimeout: TRANSFER_MS,
+        schema: {
+          summary: 'Upload a file as the body of the request; send it with a message once it has an id',
+          tags,
+          params: z.strictObject({ roomId: z.guid() }),
+          querystring: z.strictObject({ name: z.string().min(1).max(1_000) }),
+          response: { 201: chat.fileShape, 413: problemResponse, ...refusals },
+        },
+      },
+      async (request, reply) => {
+        if (!(request.body instanceof Readable)) {
+          throw new AkashiError('invalid_input', 'the file is empty', { hint: 'send its bytes as the body' })
+        }
+        const file = await chat.uploadFile(database, store, request.actor, request.params.roomId, {
+          name: request.query.name,
+          mimeType: request.headers['content-type'] ?? 'application/octet-stream',
+          bytes: request.body,
+          signal: callerSignal(reply),
+        })
+        return reply.status(201).send(file)
+      },
+    )
+    done()
+  })
+  app.get(
+    '/files/:fileId',
+    {
+      schema: {
+        summary: 'What is known of a file',
+        tags,
+        params: byFile,
+        response: { 200: chat.fileShape, ...refusals },
+      },
+    },
+    async (request) => await chat.readFile(database, request.actor, request.params.fileId),
+  )
+  for (const [path, summary, thumbnail] of [
+    ['content', 'The bytes of a file, or a range of them', false],
+    ['thumbnail', 'A small picture of an image', true],
+  ] as const) {
+    app.get(
+      `/files/:fileId/${path}`,
+      {
+        handlerTimeout: TRANSFER_MS,
+        schema: { summary, tags, params: byFile, response: { ...refusals } },
+      },
+      async (request, reply) => {
+        const download = await chat.openDownload(database, store, request.actor, request.params.fileId, {
+          thumbnail,
+          signal: request.signal,
+        })
+        return await answer(request, reply, download, thumbnail)
+      },
+    )
+  }
+}
+
+const singleRange = /^bytes=(\d{0,15})-(\d{0,15})$/
+
+/** The part that a Range header asks for, RFC 9110 14.2: undefined for all of it, null for none that is there. */
+function rangeOf(
+  header: string | undefined,
+  size: number,
+): { start: number; end: number } | undefined | null {
+  const [, first, last] = singleRange.exec(header ?? '') ?? []
+  if (first === undefined || last === undefined || (first === '' && last === '')) return undefined
+  if (first === '') {
+    const length = Math.min(Number(last), size)
+    return length === 0 ? null : { start: size - length, end: size }
+  }
+  const start = Number(first)
+  const end = last === '' ? size : Math.min(Number(last) + 1, size)
+  return start < end ? { start, end } : null
+}
+
+async function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  download: chat.Download,
+  thumbnail: boolean,
+) {
+  const { file, size, mimeType } = download
+  const range = rangeOf(request.headers.range, size)
+  // Only images that were decoded and written anew are shown in place; anything else is a download, and
+  // could not run a script even if a browser showed it.
+  const inline = thumbnail || chat.isShownImage(mimeType)
+  reply
+    .header('content-type', inline ? mimeType : 'application/octet-stream')
+    .header(
+      'content-disposition',
+      `${inline ? 'inline' : 'attachment'}; filename*=UTF-8''${encodeName(file.name)}`,
+    )
+    .header('content-security-policy', "default-src 'none'; sandbox")
+    .header('x-content-type-options', 'nosniff')
+    .header('cache-control', 'private, max-age=3600, immutable')
+    .header('accept-ranges', 'bytes')
+  if (range === null) {
+    return reply.code(416).header('content-range', `bytes */${size}`).send(Readable.from([]))
+  }
+  const length = range === undefined ? size : range.end - range.start
+  reply.header('content-length', length)
+  if (range !== undefined) {
+    reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${size}`)
+  }
+  return reply.send(await download.open(range))
+}
+
+/** RFC 8187: percent-encoded UTF-8, the few marks included that encodeURIComponent leaves alone. */
+function encodeName(name: string): string {
+  return encodeURIComponent(name).replaceAll(
+    /['()*]/g,
+    (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+}

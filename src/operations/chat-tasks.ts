@@ -1,0 +1,43 @@
+import { inspectUploads, purgeExpired, removeDeletedFiles, type Scanner } from '../chat/index.ts'
+import type { ObjectStore } from '../object-store/index.ts'
+import type { Database } from '../postgres/index.ts'
+import type { Logger } from './log.ts'
+import { type Loop, runLoop } from './loops.ts'
+import type { Task } from './schedule/index.ts'
+
+/** Milliseconds between two looks for files that wait. */
+const INSPECTION_INTERVAL_MS = 500
+
+/** The code behind `lifecycle.jobs.task` for chat. */
+export function chatTasks(store: ObjectStore): Readonly<Record<string, Task>> {
+  return {
+    'chat.purge': async ({ database, signal }) => {
+      const removed = await purgeExpired(database, signal)
+      let files = 0
+      for (;;) {
+        const some = await removeDeletedFiles({ worker: database, store, signal })
+        files += some
+        if (some === 0) return { ...removed, files }
+      }
+    },
+  }
+}
+
+/** Inspects files as they come in: scanned, cleaned, then seen by others. One process at a time. */
+export function inspectionLoop(parts: {
+  readonly database: Database
+  readonly store: ObjectStore
+  readonly scanner: Scanner | undefined
+  readonly log: Logger
+  readonly signal: AbortSignal
+}): Loop {
+  const { database, store, scanner, log, signal } = parts
+  return runLoop({
+    name: 'chat.inspection',
+    database,
+    intervalMs: INSPECTION_INTERVAL_MS,
+    work: (round) => inspectUploads({ worker: round.database, store, scanner, signal: round.signal }),
+    log,
+    signal,
+  })
+}

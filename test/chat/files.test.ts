@@ -1,0 +1,318 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { pathToFileURL } from 'node:url'
+import { deflateRawSync } from 'node:zlib'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import * as chat from '../../src/chat/index.ts'
+import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
+import { type Browser, testServer } from '../identity/server.ts'
+import { type Clamd, eicar, hasClamd, startClamd } from '../support/clamd.ts'
+import { testDatabase } from '../support/index.ts'
+import { makePerson, type Person } from './people.ts'
+
+const database = testDatabase()
+const server = testServer(database)
+const app = database.open('app')
+const worker = database.open('worker')
+const signal = new AbortController().signal
+let folder: string
+let store: ObjectStore
+let aoi: Person
+let ken: Person
+let room: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'akashi-files-'))
+  store = await openObjectStore(pathToFileURL(folder).href)
+  aoi = await makePerson(database, app, 'aoi')
+  ken = await makePerson(database, app, 'ken')
+  room = (await chat.createRoom(app, aoi.actor, { name: 'files', type: 'private' })).id
+  const invitation = await chat.invite(app, aoi.actor, room, ken.id)
+  await chat.answerInvitation(app, ken.actor, invitation, true)
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+async function upload(
+  bytes: Uint8Array | Readable,
+  name = 'file.bin',
+  mimeType = 'application/octet-stream',
+) {
+  const stream = bytes instanceof Readable ? bytes : Readable.from([Buffer.from(bytes)])
+  return await chat.uploadFile(app, store, aoi.actor, room, { name, mimeType, bytes: stream })
+}
+
+const keys = async () => {
+  const found: string[] = []
+  for await (const { key } of store.list('chat/')) found.push(key)
+  return found
+}
+
+function open(person: Person, fileId: string, thumbnail = false) {
+  return chat.openDownload(app, store, person.actor, fileId, { thumbnail })
+}
+
+describe('an upload', () => {
+  it('is refused past 104,857,600 bytes and when it is empty, and leaves nothing', async () => {
+    const before = await keys()
+    const piece = Buffer.alloc(1_048_576)
+    const stream = (size: number) =>
+      Readable.from(
+        (function* () {
+          for (let left = size; left > 0; left -= piece.length)
+            yield piece.subarray(0, Math.min(left, piece.length))
+        })(),
+      )
+    const whole = await upload(stream(chat.MAX_FILE_BYTES))
+    expect(whole.size).toBe(104_857_600)
+    await expect(upload(stream(chat.MAX_FILE_BYTES + 1))).rejects.toMatchObject({ code: 'too_large' })
+    await expect(upload(Readable.from([]))).rejects.toMatchObject({ code: 'invalid_input' })
+    expect(await keys()).toHaveLength(before.length + 1)
+    await store.delete((await keys()).find((key) => key.includes(whole.id)) ?? '')
+    await database.asSuperuser((session) =>
+      session.query('update chat.file_uploads set is_deleted = true where id = $1', [whole.id]),
+    )
+  })
+
+  it('keeps of a name only what can be shown', async () => {
+    for (const [given, shown] of [
+      ['../../etc/passwd', 'passwd'],
+      ['C:\\Users\\x\\報告書.pdf', '報告書.pdf'],
+      ['a\u202egnp.exe', 'agnp.exe'],
+      ['..', 'file'],
+      ['\u0000\n', 'file'],
+    ] as const) {
+      expect(chat.shownName(given), given).toBe(shown)
+    }
+    const file = await upload(Buffer.from('x'), '../../etc/passwd')
+    expect(file.name).toBe('passwd')
+    expect((await keys()).every((key) => /^chat\/[0-9a-f-]{36}\/[0-9a-f-]{36}\/\w+$/.test(key))).toBe(true)
+  })
+
+  it('is for members, and seen by others only with a message and when it was scanned', async () => {
+    const stranger = await makePerson(database, app, 'stranger')
+    await expect(
+      chat.uploadFile(app, store, stranger.actor, room, {
+        name: 'x',
+        mimeType: 'text/plain',
+        bytes: Readable.from([Buffer.from('x')]),
+      }),
+    ).rejects.toMatchObject({ code: 'not_found' })
+    const file = await upload(Buffer.from('not scanned'))
+    await chat.postMessage(app, aoi.actor, room, { content: '', fileId: file.id })
+    await expect(chat.readFile(app, ken.actor, file.id)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(open(aoi, file.id)).rejects.toMatchObject({ code: 'conflict' })
+    expect(await chat.inspectUploads({ worker, store, scanner: undefined, signal })).toBe(0)
+  })
+
+  it('stays in quarantine while the scanner is away', async () => {
+    const file = await upload(Buffer.from('waits'))
+    const away = chat.openScanner(new URL(`clamd:/nowhere/${randomUUID()}`))
+    await expect(chat.inspectUploads({ worker, store, scanner: away, signal })).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+    expect(await chat.readFile(app, aoi.actor, file.id)).toMatchObject({ status: 'processing' })
+  })
+})
+
+/** A zip of one member, as its format has it; `size` is what it claims to unpack to. */
+function zip(member: Buffer, size: number): Buffer {
+  const packed = deflateRawSync(member)
+  const local = Buffer.alloc(30)
+  local.writeUInt32LE(0x04034b50, 0)
+  local.writeUInt16LE(20, 4)
+  local.writeUInt16LE(8, 8)
+  local.writeUInt32LE(packed.length, 18)
+  local.writeUInt32LE(size, 22)
+  local.writeUInt16LE(1, 26)
+  const central = Buffer.alloc(46)
+  central.writeUInt32LE(0x02014b50, 0)
+  central.writeUInt16LE(20, 4)
+  central.writeUInt16LE(20, 6)
+  central.writeUInt16LE(8, 10)
+  central.writeUInt32LE(packed.length, 20)
+  central.writeUInt32LE(size, 24)
+  central.writeUInt16LE(1, 28)
+  const end = Buffer.alloc(22)
+  end.writeUInt32LE(0x06054b50, 0)
+  end.writeUInt16LE(1, 8)
+  end.writeUInt16LE(1, 10)
+  end.writeUInt32LE(central.length + 1, 12)
+  end.writeUInt32LE(local.length + 1 + packed.length, 16)
+  const name = Buffer.from('a')
+  return Buffer.concat([local, name, packed, central, name, end])
+}
+
+describe.skipIf(!hasClamd)('a scanned upload', () => {
+  let clamd: Clamd
+  let scanner: chat.Scanner
+  beforeAll(async () => {
+    clamd = await startClamd()
+    scanner = chat.openScanner(clamd.url)
+  })
+  afterAll(() => clamd.stop())
+
+  async function inspected(bytes: Uint8Array, name: string, mimeType: string): Promise<chat.ChatFile> {
+    const { id } = await upload(bytes, name, mimeType)
+    while ((await chat.inspectUploads({ worker, store, scanner, signal })) > 0);
+    return await chat.readFile(app, aoi.actor, id)
+  }
+
+  it('is completed with its own type, and then seen by the room', async () => {
+    const file = await inspected(Buffer.from('日本語の文章'), 'note.html', 'text/html')
+    expect(file).toMatchObject({ status: 'completed', mimeType: 'text/plain' })
+    const message = await chat.postMessage(app, aoi.actor, room, { content: '', fileId: file.id })
+    expect(message).toMatchObject({ type: 'file', file: { id: file.id, messageId: message.id } })
+    expect((await buffer(await (await open(ken, file.id)).open())).toString()).toBe('日本語の文章')
+    await chat.deleteMessage(app, aoi.actor, message.id)
+    await expect(open(ken, file.id)).rejects.toMatchObject({ code: 'not_found' })
+    await chat.removeDeletedFiles({ worker, store, signal })
+    expect((await keys()).filter((key) => key.includes(file.id))).toEqual([])
+  })
+
+  it('is an image without metadata, turned as it said, with a thumbnail', async () => {
+    const original = await sharp({ create: { width: 1200, height: 600, channels: 3, background: '#268' } })
+      .withExif({ IFD0: { Copyright: 'Secret Person' }, IFD3: { GPSLatitude: '35/1 40/1 0/1' } })
+      .withMetadata({ orientation: 6 })
+      .jpeg()
+      .toBuffer()
+    expect(original.includes('Secret Person')).toBe(true)
+    const file = await inspected(original, 'photo.jpg', 'image/jpeg')
+    expect(file).toMatchObject({
+      status: 'completed',
+      mimeType: 'image/jpeg',
+      width: 600,
+      height: 1200,
+      hasThumbnail: true,
+    })
+    await chat.postMessage(app, aoi.actor, room, { content: '', fileId: file.id })
+    const clean = await buffer(await (await open(ken, file.id)).open())
+    expect((await sharp(clean).metadata()).exif).toBeUndefined()
+    expect(clean.includes('Secret Person')).toBe(false)
+    const thumbnail = await sharp(await buffer(await (await open(ken, file.id, true)).open())).metadata()
+    expect(thumbnail).toMatchObject({ format: 'webp', height: 480 })
+    expect((await keys()).filter((key) => key.includes(file.id)).map((key) => key.split('/').at(-1))).toEqual(
+      ['content', 'thumbnail'],
+    )
+  })
+
+  it.each([
+    ['a virus', Buffer.from(eicar), 'text/plain', /^infected: Test\.Eicar/],
+    ['a virus in a zip', zip(Buffer.from(eicar), eicar.length), 'application/zip', /^infected: Test\.Eicar/],
+    ['a zip bomb', zip(Buffer.alloc(110_000_000), 110_000_000), 'application/zip', /^archive_bomb$/],
+    [
+      'a text that says it is a picture',
+      Buffer.from('<script>alert(1)</script>'),
+      'image/png',
+      /^type_mismatch$/,
+    ],
+    [
+      'a broken picture',
+      Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), randomBytes(200)]),
+      'image/png',
+      /^(image_damaged|type_mismatch)$/,
+    ],
+  ])('is refused: %s', async (_, bytes, type, reason) => {
+    const file = await inspected(bytes, 'x', type)
+    expect(file).toMatchObject({ status: 'failed', failureReason: expect.stringMatching(reason) })
+    await expect(open(aoi, file.id)).rejects.toMatchObject({ code: 'conflict' })
+    expect((await keys()).filter((key) => key.includes(file.id))).toEqual([])
+  })
+
+  it('is refused: a picture of gigabytes in a few bytes', async () => {
+    const flood = await sharp({
+      create: { width: 12_000, height: 12_000, channels: 3, background: '#fff' },
+      limitInputPixels: false,
+    })
+      .png({ compressionLevel: 9 })
+      .toBuffer()
+    expect(flood.length).toBeLessThan(2_000_000)
+    expect(await inspected(flood, 'flood.png', 'image/png')).toMatchObject({
+      status: 'failed',
+      failureReason: 'image_damaged',
+    })
+  })
+
+  it('leaves an event when it was infected', async () => {
+    const { rows } = await database.asSuperuser((session) =>
+      session.query<{ user_id: string; severity: string }>(
+        `select user_id, severity from security.security_events where event_type = 'malware_detected'`,
+      ),
+    )
+    expect(rows.length).toBeGreaterThan(0)
+    expect(rows[0]).toEqual({ user_id: aoi.id, severity: 'high' })
+  })
+
+  describe('over HTTP', () => {
+    let browser: Browser
+    let host: string
+    let http: ReturnType<typeof server.app>
+    let own: string
+    beforeAll(async () => {
+      await server.user('hana')
+      http = server.app({}, { store })
+      await http.listen({ host: '127.0.0.1', port: 0 })
+      host = `127.0.0.1:${(http.server.address() as AddressInfo).port}`
+      browser = server.browser(http)
+      await browser.signIn('hana')
+      own = (await browser.send('POST', '/v1/chat/rooms', { name: 'hana' })).json().id
+    })
+    afterAll(() => http.close())
+
+    const request = (path: string, init: RequestInit = {}) =>
+      fetch(`http://${host}${path}`, {
+        ...init,
+        headers: {
+          cookie: [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
+          'x-akashi-request': '1',
+          ...init.headers,
+        },
+      })
+
+    it('goes in as a body and out whole or in ranges, never as a page', async () => {
+      const page = '<html><script>alert(1)</script></html>'
+      const answer = await request(`/v1/chat/rooms/${own}/files?name=${encodeURIComponent('頁 "1".html')}`, {
+        method: 'POST',
+        body: page,
+        headers: { 'content-type': 'text/html' },
+      })
+      expect(answer.status).toBe(201)
+      const { id } = chat.fileShape.parse(await answer.json())
+      expect((await request(`/v1/chat/files/${id}/content`)).status).toBe(409)
+      while ((await chat.inspectUploads({ worker, store, scanner, signal })) > 0);
+      const whole = await request(`/v1/chat/files/${id}/content`)
+      expect(await whole.text()).toBe(page)
+      expect(whole.headers.get('content-type')).toBe('application/octet-stream')
+      expect(whole.headers.get('content-disposition')).toBe(
+        "attachment; filename*=UTF-8''%E9%A0%81%20%221%22.html",
+      )
+      expect(whole.headers.get('content-security-policy')).toBe("default-src 'none'; sandbox")
+      expect(whole.headers.get('x-content-type-options')).toBe('nosniff')
+      for (const [range, expected] of [
+        ['bytes=0-5', '<html>'],
+        ['bytes=-7', '</html>'],
+        ['bytes=31-', '</html>'],
+      ]) {
+        const part = await request(`/v1/chat/files/${id}/content`, { headers: { range: range ?? '' } })
+        expect([part.status, await part.text()], range).toEqual([206, expected])
+      }
+      expect(
+        (await request(`/v1/chat/files/${id}/content`, { headers: { range: 'bytes=500-' } })).status,
+      ).toBe(416)
+      expect((await request(`/v1/chat/files/${id}/thumbnail`)).status).toBe(404)
+    })
+
+    it('is refused for what is not theirs', async () => {
+      const theirs = await request(`/v1/chat/rooms/${room}/files?name=x`, { method: 'POST', body: 'x' })
+      expect(theirs.status).toBe(404)
+      const { id } = await upload(Buffer.from('x'))
+      expect((await request(`/v1/chat/files/${id}`)).status).toBe(404)
+      expect((await request(`/v1/chat/files/${id}/content`)).status).toBe(404)
+    })
+  })
+})

@@ -1,0 +1,72 @@
+import { beforeAll, expect, it } from 'vitest'
+import * as chat from '../../src/chat/index.ts'
+import { testDatabase } from '../support/index.ts'
+import { makePerson, type Person } from './people.ts'
+
+/** S1 5.2 as its source writes them, with the names of the schemas mapped; they find what the API finds. */
+const database = testDatabase()
+const app = database.open('app')
+let aoi: Person
+let room: chat.Room
+
+beforeAll(async () => {
+  aoi = await makePerson(database, app, 'aoi')
+  room = await chat.createRoom(app, aoi.actor, { name: 'queries' })
+  for (let at = 0; at < 60; at += 1) await chat.postMessage(app, aoi.actor, room.id, { content: `${at}` })
+  const gone = await chat.postMessage(app, aoi.actor, room.id, { content: 'gone' })
+  await chat.deleteMessage(app, aoi.actor, gone.id)
+})
+
+it('history of a room', async () => {
+  const rows = await aoi.ask<{ id: string; content: string; username: string }>(
+    `SELECT m.id, m.content, m.created_at, u.username, u.display_name
+     FROM chat.messages m
+     JOIN auth.profiles u ON m.user_id = u.id
+     WHERE m.room_id = $1
+       AND m.is_deleted = false
+       AND m.created_at >= $2
+     ORDER BY m.created_at DESC
+     LIMIT 50`,
+    [room.id, new Date(Date.now() - 86_400_000)],
+  )
+  expect(rows.map(({ content }) => content)).toEqual(Array.from({ length: 50 }, (_, at) => `${59 - at}`))
+  const page = await chat.readHistory(app, aoi.actor, room.id, { limit: 51 })
+  const shown = page.messages.filter(({ isDeleted }) => !isDeleted).reverse()
+  expect(rows.map(({ id, username }) => [id, username])).toEqual(
+    shown.map(({ id, author }) => [id, author?.username]),
+  )
+})
+
+it('people active in the last half hour', async () => {
+  const ken = await makePerson(database, app, 'ken')
+  await database.asSuperuser((session) =>
+    session.query(
+      `insert into auth.user_sessions (user_id, session_token_hash, status, last_activity, expires_at) values
+         ($1, sha256('a'), 'online', now(), now() + interval '1 day'),
+         ($1, sha256('b'), 'away', now(), now() + interval '1 day'),
+         ($2, sha256('c'), 'online', now() - interval '31 minutes', now() + interval '1 day')`,
+      [aoi.id, ken.id],
+    ),
+  )
+  const { rows } = await database.asSuperuser((session) =>
+    session.query<{ count: number }>(
+      `SELECT COUNT(DISTINCT us.user_id)::int as count
+       FROM auth.user_sessions us
+       WHERE us.status IN ('online', 'away')
+         AND us.last_activity > NOW() - INTERVAL '30 minutes'`,
+    ),
+  )
+  expect(rows[0]?.count).toBe(1)
+  expect(await chat.activeUserCount(app, aoi.actor)).toBe(1)
+})
+
+it('counts no more statements and partitions for a long room than for a short one', async () => {
+  const plan = await aoi.ask<Record<string, string>>(
+    `explain select * from chat.messages m where m.room_id = $1 and m.created_at < 'infinity' order by m.created_at desc limit 50`,
+    [room.id],
+  )
+  const text = plan.map((row) => row['QUERY PLAN']).join('\n')
+  expect(text).toMatch(/Index Scan (Backward )?using messages_\d{4}_\d\d_room_id_created_at_idx/)
+  expect(text).toContain('InitPlan')
+  expect(text).not.toContain('Sort')
+})
