@@ -2036,6 +2036,55 @@ alter table keys.personal_columns enable row level security;
 alter table keys.personal_columns force row level security;
 create policy personal_columns_owner on keys.personal_columns for all to akashi_owner using (true) with check (true);
 
+create table lifecycle.drills (
+  id uuid default audit.uuid_v7() not null,
+  system_id text not null,
+  started_at timestamp with time zone not null,
+  finished_at timestamp with time zone not null,
+  ok boolean not null,
+  target text,
+  rpo_seconds double precision,
+  rto_seconds double precision,
+  phases jsonb not null,
+  problems text[] not null,
+  object text not null,
+  note text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint drills_check CHECK ((finished_at >= started_at)),
+  constraint drills_check1 CHECK ((ok = (cardinality(problems) = 0))),
+  constraint drills_phases_check CHECK ((jsonb_typeof(phases) = 'array'::text)),
+  constraint drills_pkey PRIMARY KEY (id),
+  constraint drills_rpo_seconds_check CHECK ((rpo_seconds >= (0)::double precision)),
+  constraint drills_rto_seconds_check CHECK ((rto_seconds >= (0)::double precision))
+);
+alter table lifecycle.drills owner to akashi_owner;
+comment on table lifecycle.drills is 'One row per recovery drill, with its signed report.';
+comment on column lifecycle.drills.rpo_seconds is 'Age of the latest moment that could be restored when the drill began.';
+comment on column lifecycle.drills.rto_seconds is 'From the start of the restore until the server took queries.';
+comment on column lifecycle.drills.object is 'Key of the signed report in the object store.';
+comment on column lifecycle.drills.note is 'The same report: a signed note.';
+CREATE INDEX drills_started_at_idx ON lifecycle.drills USING btree (started_at DESC);
+alter table lifecycle.drills enable row level security;
+alter table lifecycle.drills force row level security;
+create policy drills_owner on lifecycle.drills for all to akashi_owner using (true) with check (true);
+create policy drills_read on lifecycle.drills for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+create policy drills_worker on lifecycle.drills for insert to akashi_worker with check (true);
+grant select on lifecycle.drills to akashi_reader;
+grant select on lifecycle.drills to akashi_security_admin;
+grant select on lifecycle.drills to akashi_worker;
+grant insert (id) on lifecycle.drills to akashi_worker;
+grant insert (system_id) on lifecycle.drills to akashi_worker;
+grant insert (started_at) on lifecycle.drills to akashi_worker;
+grant insert (finished_at) on lifecycle.drills to akashi_worker;
+grant insert (ok) on lifecycle.drills to akashi_worker;
+grant insert (target) on lifecycle.drills to akashi_worker;
+grant insert (rpo_seconds) on lifecycle.drills to akashi_worker;
+grant insert (rto_seconds) on lifecycle.drills to akashi_worker;
+grant insert (phases) on lifecycle.drills to akashi_worker;
+grant insert (problems) on lifecycle.drills to akashi_worker;
+grant insert (object) on lifecycle.drills to akashi_worker;
+grant insert (note) on lifecycle.drills to akashi_worker;
+
 create table lifecycle.exports (
   id uuid default audit.uuid_v7() not null,
   schema_name text not null,

@@ -15,6 +15,7 @@ import { setSecurityHeaders } from './plugins/security-headers.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
 import { archiveRoutes } from './routes/archive.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { backupRoutes } from './routes/backups.ts'
 import { chatRoutes } from './routes/chat/index.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoute } from './routes/health.ts'
@@ -120,6 +121,13 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
         queryRoutes(guarded, services)
         ready()
       })
+      for (const action of ['read', 'write', 'admin'] as const) {
+        v1.register((guarded: App, __, ready) => {
+          guarded.addHook('preHandler', requirePermission(database, `backup:${action}`))
+          backupRoutes[action](guarded, services)
+          ready()
+        })
+      }
       sessionRoutes(v1, services)
       oidcRoutes(v1, services)
       meRoutes(v1, services)

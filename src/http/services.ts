@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
+import type { TableRestored, TableRestoreOptions, Vault } from '../backup/index.ts'
 import type { Bus, Feed } from '../chat/index.ts'
 import type { Issuer, LoginParts, LoginRules } from '../identity/index.ts'
 import type { Keyring, PersonVault } from '../keys/index.ts'
@@ -25,6 +26,16 @@ export interface Identity {
   readonly rules: () => Promise<LoginRules>
 }
 
+/** Backups of the cluster that the server is on. */
+export interface BackupServices {
+  /** @throws unsupported where physical backups are the provider's */
+  vault(signal: AbortSignal): Promise<Vault>
+  restoreTable(
+    vault: Vault,
+    options: Omit<TableRestoreOptions, 'place' | 'databaseName'>,
+  ): Promise<TableRestored>
+}
+
 /** What the routes need from the rest of Akashi. Every wait ends when its signal is aborted. */
 export interface Services {
   readonly version: string
@@ -46,6 +57,7 @@ export interface Services {
   /** Destroys the keys of persons. */
   readonly keyring: Keyring
   readonly metrics: Registry
+  readonly backups: BackupServices
   readonly identity: Identity
   /** Addresses and networks of proxies whose word on where a request came from counts. */
   readonly trustedProxies: readonly string[]

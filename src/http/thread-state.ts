@@ -45,6 +45,10 @@ export const threadState = z.object({
       }),
     )
     .readonly(),
+  drills: z.object({
+    passedSeconds: z.number().nonnegative().describe('seconds since a recovery drill passed'),
+    alarm: z.boolean().describe('that is too long, or the last drill failed'),
+  }),
   checkedAt: time.describe('when this was read'),
 })
 

@@ -13,6 +13,7 @@ import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import { anonymous, type Database, readCapabilities } from '../postgres/index.ts'
+import { drill, watchDrills } from './drills.ts'
 import type { Logger } from './log.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
@@ -28,6 +29,11 @@ export interface BackupParts {
   readonly store: ObjectStore
   /** Of the role `backup`. */
   readonly source: BackupSource
+}
+
+export interface DrillPlace {
+  /** Folder for servers that are thrown away. */
+  readonly scratch: string
 }
 
 /** What the settings of the database say about backups. */
@@ -76,7 +82,7 @@ export async function backupObstacle(source: BackupSource): Promise<string | und
 }
 
 /** The backup jobs of the timetable. Where the server allows no physical backup, a run says so and does nothing. */
-export function backupTasks(parts: BackupParts): Readonly<Record<string, Task>> {
+export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<string, Task>> {
   const possible =
     (work: (vault: Vault, context: Parameters<Task>[0]) => ReturnType<Task>): Task =>
     async (context) => {
@@ -98,6 +104,16 @@ export function backupTasks(parts: BackupParts): Readonly<Record<string, Task>> 
         return summary(await runBackup(vault, parts.source, 'full', { signal }))
       }
     }),
+    'backup.drill': possible(async (vault, { database, signal }) => {
+      const { keyring, store, source, scratch } = parts
+      const found = await drill({ keyring, store, source, vault, database, place: scratch, signal })
+      if (found.ok)
+        return { object: found.object, rpoSeconds: found.rpoSeconds, rtoSeconds: found.rtoSeconds }
+      throw new AkashiError('integrity', `the recovery drill failed: ${found.problems.join('; ')}`, {
+        hint: `its report is ${found.object}`,
+      })
+    }),
+    'backup.drill_watch': possible(async (_, { database }) => ({ ...(await watchDrills(database)) })),
     'backup.prune': possible(async (vault, { database, signal }) => {
       const { retentionDays, hold } = await readBackupSettings(database)
       const { backups, objects } = await pruneBackups(vault, { retentionDays, hold, signal })

@@ -8,6 +8,17 @@ export {
   readBackupSettings,
 } from './backup-tasks.ts'
 export { chatTasks, inspectionLoop } from './chat-tasks.ts'
+export {
+  type Drill,
+  type DrillParts,
+  type DrillState,
+  databaseOf,
+  drill,
+  drillState,
+  listDrills,
+  signerName,
+  watchDrills,
+} from './drills.ts'
 export { ledgerTasks, sealLoop, verifyAndRecord } from './ledger-tasks.ts'
 export type { Logger } from './log.ts'
 export { type Loop, type LoopContext, type LoopOptions, runLoop } from './loops.ts'

@@ -22,7 +22,7 @@ import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import { archivedRows } from '../lifecycle/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import type { Database } from '../postgres/index.ts'
+import { anonymous, type Database } from '../postgres/index.ts'
 import type { Logger } from './log.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
@@ -59,6 +59,36 @@ export async function verifyAndRecord(
   const report = mode === 'scrub' ? await scrub(database, parts) : await verify(database, { ...parts, mode })
   await recordVerification(database, startedAt, report, objects)
   return report
+}
+
+/**
+ * Verifies the ledger of a copy that is as of an earlier moment, and writes nothing. Checkpoints that were
+ * published later are of entries that it cannot have.
+ */
+export async function verifyCopy(
+  database: Database,
+  { keyring, store }: LedgerParts,
+  signal?: AbortSignal,
+): Promise<VerifyReport> {
+  const known = await database.transaction(anonymous, async (session) => {
+    const { rows } = await session.query<{ log: string; origin: string; size: string }>(
+      `select log, origin, size::text from audit.ledger_heads
+       union all select h.log, e.previous_origin, h.size::text from audit.ledger_epochs e join audit.ledger_heads h using (log)`,
+    )
+    return new Map(rows.map(({ log, origin, size }) => [`${log} ${origin}`, BigInt(size)]))
+  })
+  return await verify(database, {
+    verifierKeys: verifierKeys(keyring),
+    archived: archivedRows(database, store),
+    published: async function* (log, from) {
+      for await (const note of publishedNotes(store, log, from)) {
+        const [origin = '', size = '0'] = note.split('\n')
+        const own = known.get(`${log} ${origin}`)
+        if (own !== undefined && BigInt(size) <= own) yield note
+      }
+    },
+    ...(signal === undefined ? {} : { signal }),
+  })
 }
 
 /** Every checkpoint of a log that is kept outside the database. */

@@ -75,6 +75,15 @@ export function openMetrics(readState: () => Promise<ThreadState>): Registry {
     [],
     (own, { losses }) => own.set(losses),
   )
+  gauge('drill_passed_seconds', 'seconds since a recovery drill passed', [], (own, { drills }) =>
+    own.set(drills.passedSeconds),
+  )
+  gauge(
+    'drill_alarm',
+    '1 when the last recovery drill failed or none passed for too long',
+    [],
+    (own, { drills }) => own.set(drills.alarm ? 1 : 0),
+  )
   gauge(
     'partition_covered_until_seconds',
     'UNIX time up to which partitions exist',

@@ -10,6 +10,7 @@ import {
 } from '../audit/index.ts'
 import { partitionStatus } from '../lifecycle/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
+import { drillState } from './drills.ts'
 
 /** Where the thread from event and change to ledger stands. */
 export interface ThreadState {
@@ -43,6 +44,8 @@ export interface ThreadState {
     readonly coveredUntil: string | null
     readonly alarm: boolean
   }[]
+  /** Recovery drills: seconds since one passed, and whether that is too long or the last one failed. */
+  readonly drills: { readonly passedSeconds: number; readonly alarm: boolean }
   readonly checkedAt: string
 }
 
@@ -75,6 +78,7 @@ export async function threadState(database: Database, signal?: AbortSignal): Pro
     const state = states.find((candidate) => candidate.log === log)
     return (BigInt(state?.size ?? 0) + BigInt(state?.pending ?? 0)).toString()
   }
+  const drills = await drillState(database)
   return {
     events: rows('security_events'),
     auditRows: rows('audit_logs'),
@@ -95,6 +99,7 @@ export async function threadState(database: Database, signal?: AbortSignal): Pro
         alarm,
       }),
     ),
+    drills: { passedSeconds: drills.passedSeconds, alarm: drills.missed || !drills.lastOk },
     checkedAt: new Date().toISOString(),
   }
 }

@@ -2,6 +2,8 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BackupSource, chooseSystem, openVault, type Vault } from '../backup/index.ts'
 import { AkashiError } from '../foundation/index.ts'
+import type { Keyring } from '../keys/index.ts'
+import type { ObjectStore } from '../object-store/index.ts'
 import { backupObstacle, openClusterVault } from '../operations/index.ts'
 import { clusterStatus, type Database } from '../postgres/index.ts'
 import { findConnections } from './connections.ts'
@@ -9,6 +11,8 @@ import { openKeys, openObjects } from './places.ts'
 import type { Settings } from './settings.ts'
 
 export interface RunningBackups {
+  readonly keyring: Keyring
+  readonly store: ObjectStore
   readonly vault: Vault
   readonly source: BackupSource
   /** Of the role `worker`. */
@@ -41,6 +45,8 @@ export async function withRunningBackups<T>(
       throw new AkashiError('unsupported', 'this server gives no physical backup', { hint: obstacle })
     }
     return await work({
+      keyring,
+      store,
       vault: await openClusterVault({ keyring, store, source }, database),
       source,
       database,

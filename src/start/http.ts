@@ -1,14 +1,15 @@
 import type { AddressInfo } from 'node:net'
 import { type Bus, type Feed, localBus, openFeed, redisBus } from '../chat/index.ts'
 import { AkashiError, errno, type Logger } from '../foundation/index.ts'
-import { buildApp, type Identity } from '../http/index.ts'
+import { type BackupServices, buildApp, type Identity } from '../http/index.ts'
 import { createFirstAdministrator, type FirstAdministrator } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { openMetrics, threadState } from '../operations/index.ts'
+import { backupObstacle, openClusterVault, openMetrics, threadState } from '../operations/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
 import type { Connections } from './connections.ts'
 import { contextKey, openIdentity } from './identity.ts'
+import { restoreTable } from './restore-table.ts'
 import type { Settings } from './settings.ts'
 
 export interface NodeParts {
@@ -45,7 +46,15 @@ export async function openNode(
   cleanup.defer(() => bus.close())
   const feed = openFeed({ app: identity.login.app, worker: rest.database, bus, log: rest.log })
   cleanup.defer(() => feed.close())
-  const http = await serveHttp({ ...rest, settings, keyring, trail, identity, chat: { bus, feed } })
+  const http = await serveHttp({
+    ...rest,
+    settings,
+    connections,
+    keyring,
+    trail,
+    identity,
+    chat: { bus, feed },
+  })
   cleanup.defer(() => http.close())
   return {
     url: http.url,
@@ -58,6 +67,7 @@ export async function openNode(
 
 interface HttpParts {
   readonly settings: Settings
+  readonly connections: Connections
   readonly version: string
   readonly log: Logger
   /** Reads what the page and the metrics show. */
@@ -89,6 +99,7 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
     chat: parts.chat,
     keyring,
     vault: identity.login.vault,
+    backups: backupServices(parts),
     metrics: openMetrics(() => threadState(database)),
     identity,
     trustedProxies,
@@ -108,6 +119,25 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
   }
   const { port: bound } = http.server.address() as AddressInfo
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => http.close() }
+}
+
+function backupServices({ settings, connections, keyring, store, database }: HttpParts): BackupServices {
+  const url = connections.directUrl('backup')
+  return {
+    vault: async (signal) => {
+      const source = { url, database: connections.open('backup', { poolSize: 1 }) }
+      try {
+        const obstacle = await backupObstacle(source)
+        if (obstacle !== undefined) {
+          throw new AkashiError('unsupported', 'this server gives no physical backup', { hint: obstacle })
+        }
+        return await openClusterVault({ keyring, store, source }, database, signal)
+      } finally {
+        await source.database.close()
+      }
+    },
+    restoreTable: (vault, options) => restoreTable({ settings, vault, ...options }),
+  }
 }
 
 function listenError(error: unknown, host: string, port: number): unknown {

@@ -1,9 +1,18 @@
 import { mkdir, symlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { openEpoch } from '../audit/index.ts'
-import { type Restored, restoreCluster, type Target, targetText, type Vault } from '../backup/index.ts'
+import { openEpoch, type VerifyReport } from '../audit/index.ts'
+import {
+  checkStructure,
+  type Restored,
+  restoreCluster,
+  type StructureCheck,
+  type Target,
+  targetText,
+  type Vault,
+} from '../backup/index.ts'
 import { AkashiError, errno, folderOfFileUrl } from '../foundation/index.ts'
+import { verifyAndRecord } from '../operations/index.ts'
 import { openDatabase, openRestoreFolder, startEmbedded } from '../postgres/index.ts'
 import { type Connections, DATABASE_NAME, embeddedConnections } from './connections.ts'
 import { keysUrl, objectStoreUrl, openKeys, openObjects } from './places.ts'
@@ -19,6 +28,8 @@ export interface RestoreRequest {
   readonly to: string
   /** Command that fetches one WAL file, for a recovery that is done by hand later. */
   readonly walFetch: string
+  /** Look for damage afterwards: every table, every index, the ledger. */
+  readonly check: boolean
   readonly signal: AbortSignal
   readonly onProgress: (phase: 'wal' | 'files' | 'recovery', done: number, total: number) => void
 }
@@ -29,6 +40,16 @@ export interface RestoreReport extends Restored {
   /** Rows of every table of Akashi's database, and in all. */
   readonly tables: readonly { readonly table: string; readonly rows: number }[]
   readonly rows: number
+  /** null when it was not asked for. */
+  readonly checks: RestoreChecks | null
+}
+
+export interface RestoreChecks {
+  readonly ok: boolean
+  readonly structure: StructureCheck
+  readonly verify: VerifyReport
+  /** For people. */
+  readonly lines: readonly string[]
 }
 
 /**
@@ -64,9 +85,10 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
     await setRolePasswords(connections, server)
     await continueLedger(connections, settings, `restored to ${targetText(target)}`)
     const tables = await countRows(server.url(DATABASE_NAME), signal)
+    const checks = request.check ? await checkAll(connections, settings, signal) : null
     server.detach()
     const rows = tables.reduce((sum, table) => sum + table.rows, 0)
-    return { ...restored, url: connections.adminUrl, tables, rows }
+    return { ...restored, url: connections.adminUrl, tables, rows, checks }
   } catch (error) {
     await server.stop()
     throw error
@@ -81,6 +103,37 @@ async function continueLedger(connections: Connections, settings: Settings, reas
     await openEpoch(worker, keyring, await openObjects(settings), reason)
   } finally {
     await worker.close()
+    await keyring.close()
+  }
+}
+
+async function checkAll(
+  connections: Connections,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<RestoreChecks> {
+  const keyring = await openKeys(settings)
+  const owner = connections.open('owner', { poolSize: 1 })
+  const worker = connections.open('worker', { poolSize: 2 })
+  try {
+    const structure = await checkStructure(owner, signal)
+    const verify = await verifyAndRecord(worker, { keyring, store: await openObjects(settings) }, { signal })
+    const problems = verify.logs.flatMap((log) =>
+      log.problems.map(({ kind, detail }) => `${log.log}: ${kind}: ${detail}`),
+    )
+    const found = [...structure.problems, ...problems]
+    return {
+      ok: structure.problems.length === 0 && verify.ok,
+      structure,
+      verify,
+      lines: [
+        `${structure.tables} tables and ${structure.indexes} indexes checked, ${verify.logs.reduce((sum, { checked }) => sum + checked, 0)} rows of the ledger: ${found.length === 0 && verify.ok ? 'no problem' : 'damaged'}`,
+        ...found.map((problem) => `  ${problem}`),
+      ],
+    }
+  } finally {
+    await worker.close()
+    await owner.close()
     await keyring.close()
   }
 }

@@ -3,6 +3,7 @@ import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
 import { findConnections } from './connections.ts'
 import { openNode, type Ready } from './http.ts'
 import { openKeys, openObjects } from './places.ts'
+import { scratchPlace } from './restore-table.ts'
 import { openDataFolder } from './run-record.ts'
 import type { Settings } from './settings.ts'
 import { runWorker } from './worker.ts'
@@ -57,6 +58,7 @@ export async function work(options: ProcessOptions & { readonly onReady: () => v
       database,
       keyring,
       store,
+      scratch: scratchPlace(settings),
       clamdUrl: settings.clamdUrl,
       log,
       signal,

@@ -4,6 +4,7 @@ import { startEmbedded } from '../postgres/index.ts'
 import { openNode, type Ready } from './http.ts'
 import { openKeys, openObjects } from './places.ts'
 import { prepareCluster } from './prepare-cluster.ts'
+import { scratchPlace } from './restore-table.ts'
 import { openDataFolder, removeRunRecord, writeRunRecord } from './run-record.ts'
 import type { Settings } from './settings.ts'
 import { runWorker } from './worker.ts'
@@ -49,6 +50,7 @@ export async function up(options: UpOptions): Promise<void> {
       database,
       keyring,
       store,
+      scratch: scratchPlace(settings),
       clamdUrl: settings.clamdUrl,
       log,
       signal: AbortSignal.any([signal, stopping.signal]),

@@ -22,6 +22,8 @@ export interface WorkerParts {
   readonly database: Database
   readonly keyring: Keyring
   readonly store: ObjectStore
+  /** Folder for servers that are thrown away. */
+  readonly scratch: string
   /** Undefined: nothing scans, and uploaded files wait. */
   readonly clamdUrl: string | undefined
   readonly log: Logger
@@ -31,7 +33,7 @@ export interface WorkerParts {
 
 /** The background of Akashi in this process: the sealer and the timetable. Any number of processes may run it. */
 export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Promise<void> }> {
-  const { connections, database, keyring, store, clamdUrl, log, signal } = parts
+  const { connections, database, keyring, store, scratch, clamdUrl, log, signal } = parts
   const source = {
     url: connections.directUrl('backup'),
     database: connections.open('backup', { poolSize: 1 }),
@@ -43,8 +45,8 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
       ...lifecycleTasks,
       ...ledgerTasks({ keyring, store }),
       ...archiveTasks(store),
+      ...backupTasks({ keyring, store, source, scratch }),
       ...chatTasks(store),
-      ...backupTasks({ keyring, store, source }),
     },
     log,
     signal,

@@ -33,6 +33,7 @@ export const thread: ThreadState = {
   frontierHeldSeconds: 0,
   losses: 0,
   partitions: [{ table: 'security.security_events', coveredUntil: '2026-02-02T00:00:00.000Z', alarm: false }],
+  drills: { passedSeconds: 60, alarm: false },
   checkedAt: '2026-01-02T03:04:06.000Z',
 }
 
@@ -111,6 +112,10 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     vault: { encrypt: noKeys, decrypt: noKeys, blindIndex: noKeys },
     keyring: noKeyring,
     metrics: new Registry(),
+    backups: {
+      vault: () => Promise.reject(new Error('there is no backup here')),
+      restoreTable: () => Promise.reject(new Error('there is no backup here')),
+    },
     identity: noIdentity,
     trustedProxies: [],
     ...changes,

@@ -121,6 +121,10 @@ function servicesOf(
     vault: identity.login.vault,
     keyring,
     metrics: new Registry(),
+    backups: {
+      vault: () => Promise.reject(new Error('there is no backup here')),
+      restoreTable: () => Promise.reject(new Error('there is no backup here')),
+    },
     identity,
     trustedProxies: [],
     ...changes,

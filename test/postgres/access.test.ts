@@ -56,6 +56,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'keys.digest_salts': {},
   'keys.erasures': { app: 'S', worker: 'S', security_admin: 'S' },
   'keys.personal_columns': {},
+  'lifecycle.drills': { worker: 'S', security_admin: 'S', reader: 'S' },
   'lifecycle.exports': { worker: 'S', security_admin: 'S', reader: 'S' },
   'lifecycle.job_runs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'lifecycle.jobs': { worker: 'S', security_admin: 'S', reader: 'S' },

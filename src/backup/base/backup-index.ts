@@ -49,6 +49,9 @@ export const backupIndex = z.strictObject({
       oid: z.int(),
       path: z.string(),
       toast: z.string().nullable(),
+      toastIndex: z.string().nullable().optional(),
+      /** `schema.name`, quoted, of the topmost table that it is a partition of; null when it is none. */
+      root: z.string().nullable().optional(),
     }),
   ),
 })

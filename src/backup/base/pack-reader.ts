@@ -17,7 +17,13 @@ export interface PackSource {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Every frame of a backup, or those of the wanted packs, in order; each pack is fetched once, as a whole. */
+/** A pack of which less than this is wanted is fetched in parts. */
+const WHOLE_PACK_SHARE = 0.5
+
+/**
+ * Every frame of a backup, or the wanted ones, in order. A pack is fetched once, as a whole, or where little of
+ * it is wanted only the frames.
+ */
 export async function* readFrames(
   source: PackSource,
   index: BackupIndex,
@@ -31,7 +37,7 @@ export async function* readFrames(
     for (; next < packs.length && next <= read + PACKS_AHEAD; next += 1) {
       const pack = packs[next]
       if (pack === undefined) break
-      const fetched = fetchPack(source, pack)
+      const fetched = fetchPack(source, pack, wanted)
       fetched.catch(() => undefined)
       fetching.push(fetched)
     }
@@ -67,32 +73,87 @@ async function readFrame(source: PackSource, index: BackupIndex, frame: number):
   const start = pack?.offsets[frame - pack.firstFrame]
   if (pack === undefined || start === undefined) throw damagedObject('an index', 'it lacks a frame')
   const end = pack.offsets[frame - pack.firstFrame + 1] ?? pack.size
-  const { store, signal } = source
-  const cancel = signal === undefined ? {} : { signal }
-  const read = async (from: number, to: number) => {
-    const chunks: Buffer[] = []
-    for await (const chunk of await store.get(pack.name, { range: { start: from, end: to }, ...cancel })) {
-      chunks.push(chunk as Buffer)
-    }
-    return Buffer.concat(chunks)
-  }
-  const { header } = decodeHeader(pack.name, 'pack', await read(0, MAX_HEADER_BYTES))
-  const cipher = await cipherOf(source, pack, header.keyId)
-  return openFrame(cipher, frame - pack.firstFrame, false, await read(start, end))
+  const cipher = await openHeader(
+    source,
+    pack,
+    await fetchRange(source, pack, 0, Math.min(pack.size, MAX_HEADER_BYTES)),
+  )
+  return openFrame(cipher, frame - pack.firstFrame, false, await fetchRange(source, pack, start, end))
 }
 
 interface OpenedPack {
   readonly pack: PackEntry
-  readonly bytes: Buffer
   readonly cipher: ObjectCipher
+  /** A sealed frame by its number in the pack. */
+  readonly frame: (number: number) => Buffer
 }
 
-async function fetchPack(source: PackSource, pack: PackEntry): Promise<OpenedPack> {
+async function fetchPack(
+  source: PackSource,
+  pack: PackEntry,
+  wanted: (frame: number) => boolean,
+): Promise<OpenedPack> {
+  const runs = runsOf(pack, wanted)
+  const bytes = runs.reduce((sum, { start, end }) => sum + end - start, 0)
+  if (bytes >= pack.size * WHOLE_PACK_SHARE) return fetchWhole(source, pack)
+  const head = await fetchRange(source, pack, 0, Math.min(pack.size, MAX_HEADER_BYTES))
+  const cipher = await openHeader(source, pack, head)
+  const parts = await Promise.all(
+    runs.map(async ({ start, end }) => ({ start, bytes: await fetchRange(source, pack, start, end) })),
+  )
+  return {
+    pack,
+    cipher,
+    frame: (number) => {
+      const start = pack.offsets[number] ?? 0
+      const part = parts.findLast((one) => one.start <= start)
+      const at = start - (part?.start ?? 0)
+      return (part?.bytes ?? head).subarray(at, at + (pack.offsets[number + 1] ?? pack.size) - start)
+    },
+  }
+}
+
+async function fetchWhole(source: PackSource, pack: PackEntry): Promise<OpenedPack> {
   const bytes = await readObject(source.store, pack.name, source.signal)
   if (bytes.length !== pack.size) throw damagedObject(pack.name, 'it is not as long as when it was put')
+  return {
+    pack,
+    cipher: await openHeader(source, pack, bytes),
+    frame: (number) => bytes.subarray(pack.offsets[number], pack.offsets[number + 1] ?? pack.size),
+  }
+}
+
+async function openHeader(source: PackSource, pack: PackEntry, bytes: Buffer): Promise<ObjectCipher> {
   const { header } = decodeHeader(pack.name, 'pack', bytes)
   if (header.salt.toString('hex') !== pack.salt) throw damagedObject(pack.name, 'its header was changed')
-  return { pack, bytes, cipher: await cipherOf(source, pack, header.keyId) }
+  return cipherOf(source, pack, header.keyId)
+}
+
+/** Where wanted frames that lie next to each other start and end. */
+function runsOf(pack: PackEntry, wanted: (frame: number) => boolean) {
+  const runs: { start: number; end: number }[] = []
+  for (const [i, start] of pack.offsets.entries()) {
+    if (!wanted(pack.firstFrame + i)) continue
+    const end = pack.offsets[i + 1] ?? pack.size
+    const last = runs.at(-1)
+    if (last?.end === start) last.end = end
+    else runs.push({ start, end })
+  }
+  return runs
+}
+
+async function fetchRange(
+  { store, signal }: PackSource,
+  pack: PackEntry,
+  start: number,
+  end: number,
+): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  const cancel = signal === undefined ? {} : { signal }
+  for await (const chunk of await store.get(pack.name, { range: { start, end }, ...cancel })) {
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks)
 }
 
 async function cipherOf(source: PackSource, pack: PackEntry, keyId: string): Promise<ObjectCipher> {
@@ -101,14 +162,15 @@ async function cipherOf(source: PackSource, pack: PackEntry, keyId: string): Pro
 }
 
 async function* openPack(
-  { pack, bytes, cipher }: OpenedPack,
+  opened: OpenedPack,
   wanted: (frame: number) => boolean,
 ): AsyncGenerator<{ readonly frame: number; readonly data: Buffer }, void, undefined> {
+  const { pack, cipher } = opened
   const opening: { readonly frame: number; readonly data: Promise<Buffer> }[] = []
-  for (const [i, start] of pack.offsets.entries()) {
+  for (const i of pack.offsets.keys()) {
     const frame = pack.firstFrame + i
     if (!wanted(frame)) continue
-    const data = openFrame(cipher, i, false, bytes.subarray(start, pack.offsets[i + 1] ?? pack.size))
+    const data = openFrame(cipher, i, false, opened.frame(i))
     data.catch(() => undefined)
     opening.push({ frame, data })
     if (opening.length < FRAMES_AHEAD) continue

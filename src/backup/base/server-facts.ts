@@ -39,7 +39,11 @@ export async function readServerFacts(database: Database, signal?: AbortSignal):
 const relations = `
   select current_database()::text as database, n.nspname::text as schema, c.relname::text as name,
          c.relkind::text as kind, c.oid::bigint::float8 as oid, pg_relation_filepath(c.oid) as path,
-         case when c.reltoastrelid <> 0 then pg_relation_filepath(c.reltoastrelid) end as toast
+         case when c.reltoastrelid <> 0 then pg_relation_filepath(c.reltoastrelid) end as toast,
+         (select pg_relation_filepath(i.indexrelid) from pg_index i where i.indrelid = c.reltoastrelid limit 1) as "toastIndex",
+         case when c.relispartition then (
+           select format('%I.%I', rn.nspname, r.relname) from pg_class r join pg_namespace rn on rn.oid = r.relnamespace
+           where r.oid = pg_partition_root(c.oid)) end as root
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where pg_relation_filepath(c.oid) is not null and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
   order by 2, 3`

@@ -1,7 +1,7 @@
 import { AkashiError } from '../../foundation/index.ts'
 import { checkFiles, openBackup } from '../restore/write-files.ts'
 import type { BackupManifest } from '../types.ts'
-import { dataKeyPrefix, historyName } from '../vault/paths.ts'
+import { dataKeyPrefix, gapName, gapPrefix, historyName } from '../vault/paths.ts'
 import type { Vault } from '../vault/vault.ts'
 import { readHistory } from '../wal/history.ts'
 import type { WalPiece } from '../wal/names.ts'
@@ -24,7 +24,16 @@ export interface BackupVerification {
   readonly bytes: number
   readonly problems: readonly VerifyProblem[]
   /** Stretches of WAL that are not in the store: what lies in them cannot be restored. */
-  readonly gaps: readonly { readonly timeline: number; readonly from: string; readonly to: string }[]
+  readonly gaps: readonly Gap[]
+}
+
+export interface Gap {
+  readonly timeline: number
+  /** Positions, hexadecimal. */
+  readonly from: string
+  readonly to: string
+  /** The server had lost it before it was streamed, and the stream said so; otherwise objects are missing. */
+  readonly declared: boolean
 }
 
 interface Options {
@@ -64,21 +73,28 @@ export async function verifyBackups(vault: Vault, options: Options = {}): Promis
     await check(piece.name, () => verifyPiece(vault, piece, signal))
     count(Number(piece.end - piece.start))
   }
-  const coverage = coverageOf(catalog.pieces)
+  const gaps = await gapsOf(vault, catalog.pieces)
   return {
-    ok: problems.length === 0,
+    ok: problems.length === 0 && gaps.every(({ declared }) => declared),
     systemId: vault.systemId,
     backups: catalog.backups.length,
     walPieces: catalog.pieces.length,
     bytes: done,
     problems: dedupe(problems),
-    gaps: coverage.flatMap((stretch, i) => {
-      const next = coverage[i + 1]
-      return next === undefined || next.timeline !== stretch.timeline
-        ? []
-        : [{ timeline: stretch.timeline, from: stretch.end.toString(16), to: next.start.toString(16) }]
-    }),
+    gaps,
   }
+}
+
+async function gapsOf(vault: Vault, pieces: readonly WalPiece[]): Promise<Gap[]> {
+  const declared = new Set<string>()
+  for await (const { key } of vault.store.list(gapPrefix(vault.systemId))) declared.add(key)
+  const coverage = coverageOf(pieces)
+  return coverage.flatMap(({ timeline, end }, i) => {
+    const next = coverage[i + 1]
+    if (next === undefined || next.timeline !== timeline) return []
+    const name = gapName(vault.systemId, { timeline, from: end, to: next.start })
+    return [{ timeline, from: end.toString(16), to: next.start.toString(16), declared: declared.has(name) }]
+  })
 }
 
 /** One that a whole segment replaced while it was to be read is no loss. */

@@ -2,6 +2,7 @@ import { mkdir, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import { type Database, formatLsn, openDatabase, type RestoreFolder } from '../../postgres/index.ts'
+import type { BackupIndex } from '../base/backup-index.ts'
 import { type Catalog, chainOf, readCatalog } from '../catalog/catalog.ts'
 import { type Stretch, stretchesOf } from '../catalog/window.ts'
 import type { BackupManifest } from '../types.ts'
@@ -10,7 +11,7 @@ import { parseHistory, putHistory } from '../wal/history.ts'
 import { RECOVERY_SETTINGS, writeRecoverySettings } from './settings.ts'
 import { stageWal } from './stage-wal.ts'
 import { candidates, type Target, targetText, unreachable } from './target.ts'
-import { bytesToWrite, type OpenedBackup, openBackup, writeFiles } from './write-files.ts'
+import { bytesToWrite, type Keep, type OpenedBackup, openBackup, writeFiles } from './write-files.ts'
 
 /** Milliseconds for the recovery itself: more WAL than a day has. */
 const RECOVERY_TIMEOUT_MS = 4 * 3_600_000
@@ -50,7 +51,33 @@ export async function restoreCluster(
   folder: RestoreFolder,
   options: RestoreOptions,
 ): Promise<Restored> {
-  const { signal, onProgress = () => undefined } = options
+  const { onProgress = () => undefined } = options
+  const prepared = await prepareFolder(vault, folder, options)
+  onProgress('recovery', 0, 1)
+  const reached = await recover(vault, folder, options.signal)
+  onProgress('recovery', 1, 1)
+  const { opened: _, ...rest } = prepared
+  return { target: targetText(options.target), ...reached, ...rest }
+}
+
+export interface PrepareOptions extends RestoreOptions {
+  /** Which files are wanted, by the index of the last backup; default all. */
+  readonly keep?: (index: BackupIndex) => Keep
+  /** Recover from a full backup and WAL alone, whatever incrementals there are. */
+  readonly fullOnly?: boolean
+}
+
+export type Prepared = Pick<Restored, 'chain' | 'walBytes' | 'bytes'> & {
+  readonly opened: readonly OpenedBackup[]
+}
+
+/** Puts everything that the recovery needs into the folder: the server can be started on it. */
+export async function prepareFolder(
+  vault: Vault,
+  folder: RestoreFolder,
+  options: PrepareOptions,
+): Promise<Prepared> {
+  const { signal, keep, onProgress = () => undefined } = options
   const catalog = await readCatalog(vault, signal)
   const plan = await chooseStretch(vault, catalog, folder, options)
   const { stretch, target } = plan
@@ -59,10 +86,13 @@ export async function restoreCluster(
   const opened: OpenedBackup[] = []
   for (const manifest of chain) opened.push(await openBackup(vault, manifest, signal))
   await linkTablespaces(stretch.backup, folder)
-  const total = bytesToWrite(opened)
+  const last = opened.at(-1)
+  const kept = last === undefined ? undefined : keep?.(last.index)
+  const total = bytesToWrite(opened, kept)
   let done = 0
   await writeFiles(vault, opened, folder.draft, {
     ...(signal === undefined ? {} : { signal }),
+    ...(kept === undefined ? {} : { keep: kept }),
     onBytes: (bytes) => {
       done += bytes
       onProgress('files', done, total)
@@ -75,16 +105,7 @@ export async function restoreCluster(
     walFetch: options.walFetch,
   })
   await folder.complete()
-  onProgress('recovery', 0, 1)
-  const reached = await recover(vault, folder, signal)
-  onProgress('recovery', 1, 1)
-  return {
-    target: targetText(options.target),
-    ...reached,
-    chain: chain.map(({ id }) => id),
-    walBytes: plan.bytes,
-    bytes: total,
-  }
+  return { opened, chain: chain.map(({ id }) => id), walBytes: plan.bytes, bytes: total }
 }
 
 interface Plan {
@@ -99,10 +120,10 @@ async function chooseStretch(
   vault: Vault,
   catalog: Catalog,
   folder: RestoreFolder,
-  options: RestoreOptions,
+  options: PrepareOptions,
 ): Promise<Plan> {
-  const { target, timeline, signal, onProgress = () => undefined } = options
-  const stretches = stretchesOf(catalog)
+  const { target, timeline, signal, fullOnly = false, onProgress = () => undefined } = options
+  const stretches = stretchesOf(catalog).filter(({ backup }) => !fullOnly || backup.kind === 'full')
   const possible = candidates(stretches, target, timeline)
   for (const stretch of possible) {
     const total = stretch.wal.reduce((sum, { start, end }) => sum + Number(end - start), 0)
@@ -162,13 +183,13 @@ async function recover(vault: Vault, folder: RestoreFolder, signal?: AbortSignal
   }
 }
 
-interface End {
+export interface End {
   readonly recovering: boolean
   readonly timeline: string
   readonly reached: string | null
 }
 
-const endOfRecovery = `
+export const endOfRecovery = `
   select pg_is_in_recovery() as recovering, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline,
          pg_last_xact_replay_timestamp() as reached`
 

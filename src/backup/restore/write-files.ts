@@ -38,9 +38,14 @@ interface Options {
   readonly onBytes?: (bytes: number) => void
 }
 
+/** Whether a file of the cluster, by its path in the data folder, is wanted. */
+export type Keep = (path: string) => boolean
+
+const keepAll: Keep = () => true
+
 /** Bytes that {@link writeFiles} will read, for its progress. */
-export function bytesToWrite(chain: readonly OpenedBackup[]): number {
-  return chain.reduce((sum, backup, i) => sum + sizeOf(wantedFiles(chain, i, backup)), 0)
+export function bytesToWrite(chain: readonly OpenedBackup[], keep: Keep = keepAll): number {
+  return chain.reduce((sum, backup, i) => sum + sizeOf(wantedFiles(chain, i, backup, keep)), 0)
 }
 
 /** @param chain the full backup first; the folder holds the state of the last one afterwards */
@@ -48,7 +53,7 @@ export async function writeFiles(
   vault: Vault,
   chain: readonly OpenedBackup[],
   folder: string,
-  options: Options = {},
+  options: Options & { readonly keep?: Keep } = {},
 ): Promise<void> {
   const last = chain.at(-1)
   if (last === undefined) return
@@ -57,7 +62,7 @@ export async function writeFiles(
       await mkdir(join(folder, safePath(file.path)), { recursive: true, mode: 0o700 })
   }
   for (const [i, backup] of chain.entries()) {
-    const files = wantedFiles(chain, i, backup)
+    const files = wantedFiles(chain, i, backup, options.keep ?? keepAll)
     const open = (file: BackupFile) => openSink(folder, backup, file)
     await scatter(vault, backup, files, open, options)
   }
@@ -70,11 +75,16 @@ export async function checkFiles(vault: Vault, backup: OpenedBackup, options: Op
 }
 
 /** Files of one backup that the last of the chain still needs. */
-function wantedFiles(chain: readonly OpenedBackup[], position: number, backup: OpenedBackup): BackupFile[] {
+function wantedFiles(
+  chain: readonly OpenedBackup[],
+  position: number,
+  backup: OpenedBackup,
+  keep: Keep,
+): BackupFile[] {
   const isLast = position === chain.length - 1
   const later = chain.slice(position + 1).map(({ index }) => new Set(index.files.map(({ path }) => path)))
   return backup.index.files.filter(({ path, kind }) => {
-    if (kind !== 'file') return false
+    if (kind !== 'file' || !keep(targetPath(path))) return false
     // A rebuilt cluster is described by no manifest of PostgreSQL's.
     if (path === MANIFEST_FILE) return chain.length === 1
     if (isLast) return true

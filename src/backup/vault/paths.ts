@@ -7,10 +7,12 @@
  *   backups/<system id>/base/<id>/pack-<n>       16 MiB of frames
  *   backups/<system id>/wal/<timeline>/<range>   WAL from one position to another (see wal/names.ts)
  *   backups/<system id>/history/<timeline>       where a timeline came from
+ *   backups/<system id>/gaps/<timeline>/<range>  WAL that is known to be in no store
  */
 const ROOT = 'backups/'
 const PACK_DIGITS = 6
 const TIMELINE_DIGITS = 8
+const GAP_DIGITS = 16
 
 export const backupsPrefix = ROOT
 
@@ -60,4 +62,14 @@ export function historyPrefix(systemId: string): string {
 
 export function historyName(systemId: string, timeline: number): string {
   return `${historyPrefix(systemId)}${timelineHex(timeline)}`
+}
+
+export function gapPrefix(systemId: string): string {
+  return `${systemPrefix(systemId)}gaps/`
+}
+
+/** Positions as 16 hexadecimal digits. */
+export function gapName(systemId: string, gap: { timeline: number; from: bigint; to: bigint }): string {
+  const [from, to] = [gap.from, gap.to].map((lsn) => lsn.toString(16).padStart(GAP_DIGITS, '0'))
+  return `${gapPrefix(systemId)}${timelineHex(gap.timeline)}/${from}-${to}`
 }

@@ -3,6 +3,8 @@ import { AkashiError } from '../../foundation/index.ts'
 import { type Lsn, openReplication, type Replication, type WalStream } from '../../postgres/index.ts'
 import type { BackupSource } from '../base/take.ts'
 import type { DataKey } from '../vault/data-keys.ts'
+import { gapName } from '../vault/paths.ts'
+import { putWithRetries } from '../vault/transfer.ts'
 import type { Vault } from '../vault/vault.ts'
 import { putHistory } from './history.ts'
 import { segmentStart } from './names.ts'
@@ -111,7 +113,14 @@ async function startingPoint(
   const position = { timeline: state?.restartTimeline ?? timeline, start, segmentBytes }
   const stored = coverageOf(await listPieces(vault.store, vault.systemId, position.timeline)).at(-1)
   if (stored !== undefined && stored.end < start) {
-    onEvent({ kind: 'gap', timeline: position.timeline, from: stored.end, to: start })
+    const gap = { timeline: position.timeline, from: stored.end, to: start }
+    // Told first, so that no gap is in the store that nobody was told of.
+    await putWithRetries(
+      vault.store,
+      gapName(vault.systemId, gap),
+      Buffer.from(`${new Date().toISOString()}\n`),
+    )
+    onEvent({ kind: 'gap', ...gap })
   }
   return position
 }

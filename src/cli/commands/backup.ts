@@ -1,4 +1,3 @@
-import type { Catalog, Stretch } from '../../backup/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -80,14 +79,13 @@ export const backup: Register = (program, perform) => {
     .option('--cluster <id>', 'which cluster, where the store has several')
     .action(() =>
       perform(async (cli) => {
-        const { readCatalog, stretchesOf } = await import('../../backup/index.ts')
+        const { describeCatalog, readCatalog } = await import('../../backup/index.ts')
         const { withStoredBackups } = await import('../../start/index.ts')
         const catalog = await withStoredBackups(await cli.config(), cluster(cli), (vault) =>
           readCatalog(vault, cli.signal),
         )
         const { table } = await import('../output/table.ts')
-        const { currentTimeline, restorableIntervals } = await import('../../backup/index.ts')
-        const found = describe(catalog, stretchesOf(catalog), currentTimeline, restorableIntervals)
+        const found = describeCatalog(catalog)
         const rows = catalog.backups.map((one) => [
           one.id,
           one.kind,
@@ -127,7 +125,8 @@ export const backup: Register = (program, perform) => {
           `${found.backups} backups and ${found.walPieces} pieces of WAL read, ${size(found.bytes)}: ${found.ok ? 'no problem' : 'damaged'}`,
           ...found.problems.map(({ object, detail }) => `  ${object}: ${detail}`),
           ...found.gaps.map(
-            ({ timeline, from, to }) => `  WAL of timeline ${timeline} is missing from ${from} to ${to}`,
+            ({ timeline, from, to, declared }) =>
+              `  WAL of timeline ${timeline} is missing from ${from} to ${to}${declared ? '; the server had lost it, which was told then' : ': objects are gone'}`,
           ),
         ]
         cli.print(found, lines.join('\n'))
@@ -183,37 +182,4 @@ export const backup: Register = (program, perform) => {
         return 0
       }),
     )
-}
-
-function describe(
-  catalog: Catalog,
-  stretches: readonly Stretch[],
-  current: (stretches: readonly Stretch[]) => number | undefined,
-  intervalsOf: (
-    stretches: readonly Stretch[],
-    timeline: number,
-  ) => readonly { readonly fromMs: number; readonly toMs: number }[],
-) {
-  const timeline = current(stretches)
-  const intervals = (timeline === undefined ? [] : intervalsOf(stretches, timeline)).map(
-    ({ fromMs, toMs }) => ({
-      from: new Date(fromMs).toISOString(),
-      to: new Date(toMs).toISOString(),
-    }),
-  )
-  const last = intervals.at(-1)
-  return {
-    cluster: catalog.systemId,
-    backups: catalog.backups.map(({ objects, mac: _, tablespaces, ...rest }) => ({
-      ...rest,
-      objects: objects.length,
-      tablespaces: tablespaces.length,
-    })),
-    timeline: timeline ?? null,
-    // The last stretch without a hole; `intervals` has the earlier ones too.
-    restorable: last ?? { from: null, to: null },
-    intervals,
-    incomplete: catalog.incomplete,
-    problems: catalog.problems,
-  }
 }

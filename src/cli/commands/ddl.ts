@@ -32,7 +32,9 @@ function remark(cli: Invocation, checked: number): void {
 }
 
 export const ddl: Register = (program, perform) => {
-  const group = program.command('ddl').description('print definitions for the services that Akashi works with')
+  const group = program
+    .command('ddl')
+    .description('print definitions for the services that Akashi works with')
   group
     .command('athena')
     .argument('<table>', 'schema.table')

@@ -7,6 +7,7 @@ import { backup } from './backup.ts'
 import { cost } from './cost.ts'
 import { ddl } from './ddl.ts'
 import { doctor } from './doctor.ts'
+import { drill } from './drill.ts'
 import { events } from './events.ts'
 import { ingest } from './ingest.ts'
 import { jobs } from './jobs.ts'
@@ -50,6 +51,7 @@ export const commands: readonly Register[] = [
   cost,
   backup,
   restore,
+  drill,
   walFetch,
   jobs,
   ddl,

@@ -1,13 +1,25 @@
+import type { Target, Vault } from '../../backup/index.ts'
 import { AkashiError } from '../../foundation/index.ts'
-import type { Register } from '../invocation.ts'
+import type { Settings } from '../../start/index.ts'
+import type { Invocation, Register } from '../invocation.ts'
+import type { ExitStatus } from '../world.ts'
 
 const labels = { wal: 'WAL', files: 'files', recovery: 'recovery' } as const
+
+interface Request {
+  readonly settings: Settings
+  readonly vault: Vault
+  readonly target: Target
+  readonly timeline?: number
+  readonly signal: AbortSignal
+  readonly onProgress: (phase: keyof typeof labels, done: number, total: number) => void
+}
 
 export const restore: Register = (program, perform) => {
   program
     .command('restore')
-    .description('bring the database back as it was, into a folder of its own')
-    .requiredOption('--to <dir>', 'data folder to restore into; must not have a database')
+    .description('bring the database back as it was into a folder of its own, or one table of it (--table)')
+    .option('--to <dir>', 'data folder to restore the whole cluster into; must not have a database')
     .option(
       '--at <point>',
       'latest, a time (2026-11-21T05:20:00Z), a position (0/16B3748), a transaction number or a restore point',
@@ -15,55 +27,156 @@ export const restore: Register = (program, perform) => {
     )
     .option('--timeline <n>', 'timeline to end on (default: the one that goes on longest)')
     .option('--cluster <id>', 'which cluster, where the store has several')
+    .option('--no-check', 'do not check the restored cluster (indexes, tables, ledger)')
+    .option('--table <schema.table>', 'only this table, from the running database’s backups')
+    .option('--into <schema.table>', 'new table for its rows; nothing is ever overwritten')
+    .option('--diff', 'show how its rows differ from the present ones; changes nothing by itself')
+    .option('--apply', 'bring missing and changed rows back into the present table; needs --reason')
+    .option('--reason <text>', 'why they are brought back; kept in the trail')
     .action(() =>
       perform(async (cli) => {
-        const { parseTarget, shellQuote } = await import('../../backup/index.ts')
-        const start = await import('../../start/index.ts')
+        const { parseTarget } = await import('../../backup/index.ts')
+        const { withStoredBackups } = await import('../../start/index.ts')
         const settings = await cli.config()
         const target = parseTarget(String(cli.flags['at']))
         const timeline = timelineOf(cli.flags['timeline'])
-        const cluster = cli.flags['cluster'] === undefined ? undefined : String(cli.flags['cluster'])
-        const started = performance.now()
-        let phase: keyof typeof labels | undefined
-        let bar = await cli.progress('restore', 100)
-        const report = await start
-          .withStoredBackups(settings, cluster, (vault) =>
-            start.restore({
-              settings,
-              vault,
-              target,
-              ...(timeline === undefined ? {} : { timeline }),
-              to: String(cli.flags['to']),
-              walFetch: [
-                ...start.programCommand.map(shellQuote),
-                `wal-fetch --data ${shellQuote(settings.data)} --cluster ${vault.systemId} "%f" "%p"`,
-              ].join(' '),
-              signal: cli.signal,
-              onProgress: (now, done, total) => {
-                if (now !== phase) {
-                  phase = now
-                  bar.stop()
-                  void cli.progress(labels[now], 100).then((next) => {
-                    bar = next
-                  })
-                }
-                bar.update((100 * done) / Math.max(1, total))
-              },
-            }),
-          )
-          .finally(() => bar.stop())
-        const seconds = Math.round(performance.now() - started) / 1000
-        const { reachedTime, tables, ...rest } = report
-        cli.print(
-          { ...rest, reached: reachedTime, seconds, tables },
-          [
-            `restored to ${reachedTime ?? 'the end of the backup'} (${report.reachedLsn}) in ${seconds.toFixed(1)} s: ${report.rows} rows`,
-            `PostgreSQL serves it; akashi up --data ${String(cli.flags['to'])} takes over from there`,
-          ].join('\n'),
-        )
-        return 0
+        const cluster = textOf(cli, 'cluster')
+        const work = chooseWork(cli)
+        const progress = await follow(cli)
+        return await withStoredBackups(settings, cluster, (vault) =>
+          work(cli, {
+            settings,
+            vault,
+            target,
+            ...(timeline === undefined ? {} : { timeline }),
+            signal: cli.signal,
+            onProgress: progress.update,
+          }),
+        ).finally(progress.stop)
       }),
     )
+}
+
+function chooseWork(cli: Invocation): (cli: Invocation, request: Request) => Promise<ExitStatus> {
+  const table = textOf(cli, 'table')
+  const to = textOf(cli, 'to')
+  if ((table === undefined) === (to === undefined)) {
+    throw new AkashiError('invalid_input', 'a restore is of the whole cluster or of one table', {
+      hint: '--to DIR for the cluster, or --table T with --into U, --diff or --apply',
+    })
+  }
+  return to === undefined ? restoreOne : restoreAll
+}
+
+async function restoreAll(cli: Invocation, request: Request): Promise<ExitStatus> {
+  const { shellQuote } = await import('../../backup/index.ts')
+  const { programCommand, restore: bring } = await import('../../start/index.ts')
+  const { settings, vault } = request
+  const to = textOf(cli, 'to') ?? ''
+  const started = performance.now()
+  const report = await bring({
+    ...request,
+    to,
+    check: cli.flags['check'] !== false,
+    walFetch: [
+      ...programCommand.map(shellQuote),
+      `wal-fetch --data ${shellQuote(settings.data)} --cluster ${vault.systemId} "%f" "%p"`,
+    ].join(' '),
+  })
+  const seconds = secondsSince(started)
+  const { reachedTime, tables, checks, ...rest } = report
+  cli.print(
+    { ...rest, reached: reachedTime, seconds, checks, tables },
+    [
+      `restored to ${reachedTime ?? 'the end of the backup'} (${report.reachedLsn}) in ${seconds.toFixed(1)} s: ${report.rows} rows`,
+      ...(checks === null ? ['not checked'] : checks.lines),
+      `PostgreSQL serves it; akashi up --data ${to} takes over from there`,
+    ].join('\n'),
+  )
+  return checks?.ok === false ? 1 : 0
+}
+
+async function restoreOne(cli: Invocation, request: Request): Promise<ExitStatus> {
+  const { parseTableName } = await import('../../backup/index.ts')
+  const { restoreTable } = await import('../../start/index.ts')
+  const table = parseTableName(textOf(cli, 'table') ?? '')
+  const into = textOf(cli, 'into')
+  const apply = cli.flags['apply'] === true
+  const diff = cli.flags['diff'] === true
+  if (into === undefined && !diff && !apply) {
+    throw new AkashiError('invalid_input', 'what to do with the table is not said', {
+      hint: '--into NEW keeps it beside the present one, --diff compares, --apply brings rows back',
+    })
+  }
+  const started = performance.now()
+  const restored = await restoreTable({
+    ...request,
+    table,
+    ...(into === undefined ? {} : { into: parseTableName(into, table.schema) }),
+    diff,
+    ...(apply ? { apply: { reason: textOf(cli, 'reason') ?? '' } } : {}),
+  })
+  const seconds = secondsSince(started)
+  const { table: source, into: copy, reachedTime, difference, applied, ...rest } = restored
+  cli.print(
+    {
+      table: copy ?? source,
+      source,
+      into: copy,
+      ...rest,
+      reached: reachedTime,
+      seconds,
+      difference,
+      applied,
+    },
+    [
+      `${source} as of ${reachedTime ?? 'the backup'} (${restored.reachedLsn}): ${restored.rows} rows in ${seconds.toFixed(1)} s`,
+      ...(copy === null ? [] : [`they are in ${copy}`]),
+      ...(difference === null
+        ? []
+        : [
+            `missing now: ${difference.missing}, changed: ${difference.changed}, added since: ${difference.added}`,
+            ...difference.rows.map(
+              ({ kind, key, before, now }) =>
+                `  ${kind} ${JSON.stringify(key)}${before === null || now === null ? '' : `: ${JSON.stringify(before)} is now ${JSON.stringify(now)}`}`,
+            ),
+            ...difference.uncompared.map((name) => `  column ${name} is not compared`),
+          ]),
+      ...(applied === null
+        ? []
+        : [`brought back: ${applied.inserted} rows, ${applied.updated} changed back`]),
+      ...restored.foreignKeys.map((key) => `it referred to others, the copy does not: ${key}`),
+      ...restored.notes,
+    ].join('\n'),
+  )
+  return 0
+}
+
+async function follow(cli: Invocation): Promise<{ update: Request['onProgress']; stop: () => void }> {
+  let phase: keyof typeof labels | undefined
+  let bar = await cli.progress('restore', 100)
+  return {
+    update: (now, done, total) => {
+      if (now !== phase) {
+        phase = now
+        bar.stop()
+        void cli.progress(labels[now], 100).then((next) => {
+          bar = next
+        })
+      }
+      bar.update((100 * done) / Math.max(1, total))
+    },
+    stop: () => bar.stop(),
+  }
+}
+
+function textOf(cli: Invocation, flag: string): string | undefined {
+  const value = cli.flags[flag]
+  return value === undefined ? undefined : String(value)
+}
+
+function secondsSince(started: number): number {
+  return Math.round(performance.now() - started) / 1000
 }
 
 function timelineOf(value: unknown): number | undefined {

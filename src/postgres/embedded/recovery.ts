@@ -20,9 +20,16 @@ const PASSWORD_BYTES = 32
 const RECOVERY_HBA = 'local all all trust\n'
 
 export interface RecoveredServer {
-  /** URL of the superuser over the private socket. */
-  url(database: string): string
+  /** URL over the private socket, where every login is trusted; default the superuser's. */
+  url(database: string, login?: string): string
   stop(): Promise<void>
+}
+
+interface RecoverOptions {
+  readonly signal?: AbortSignal
+  readonly timeoutMs: number
+  /** Above every setting of the cluster's own, for as long as this server runs. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 /** A data folder without a cluster, while one is being put into it. */
@@ -41,7 +48,7 @@ export interface RestoreFolder {
    * Starts the server, which recovers as its settings say, and waits until it is done and takes writes.
    * @throws unavailable with what the server said when it could not
    */
-  recover(options: { readonly signal?: AbortSignal; readonly timeoutMs: number }): Promise<RecoveredServer>
+  recover(options: RecoverOptions): Promise<RecoveredServer>
   /** What a new password of the superuser is; it is in the folder's password file already. */
   readonly superuser: { readonly user: string; readonly password: string }
   /** Removes what a failed restore leaves, or after a good one what only the recovery needed. */
@@ -108,7 +115,7 @@ async function handOver(home: Home, folder: string): Promise<void> {
 async function recover(
   home: Home,
   binaries: Binaries,
-  { signal, timeoutMs }: { readonly signal?: AbortSignal; readonly timeoutMs: number },
+  { signal, timeoutMs, settings = {} }: RecoverOptions,
 ): Promise<RecoveredServer> {
   const socketDir = await socketFolder(home)
   const hbaFile = join(home.dir, 'pg_hba.recovery.conf')
@@ -118,12 +125,13 @@ async function recover(
   const args = [
     ...serverArguments({ ...home, hbaFile }, port, socketDir),
     ...['listen_addresses=', 'archive_mode=off', 'hot_standby=off'].flatMap((setting) => ['-c', setting]),
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ]
   try {
     const server = await launch(home, binaries.postgres, args, signal, timeoutMs)
     return {
-      url: (database) =>
-        `postgresql://${SUPERUSER}@localhost:${port}/${encodeURIComponent(database)}?host=${encodeURIComponent(socketDir)}`,
+      url: (database, login = SUPERUSER) =>
+        `postgresql://${login}@localhost:${port}/${encodeURIComponent(database)}?host=${encodeURIComponent(socketDir)}`,
       stop: async () => {
         await shutDown(server)
         await rm(hbaFile, { force: true })

@@ -3,7 +3,8 @@ import { LOG_FILE_SIZE, SERVER_LOG_NAME } from './server-log.ts'
 
 /**
  * Written to the configuration file at every start, below `ALTER SYSTEM` in precedence. Backup needs
- * wal_level, the senders, the slots and summarize_wal; log_parameter_max_length keeps bound values,
+ * wal_level, the senders, the slots and summarize_wal; max_slot_wal_keep_size keeps a store that is away from
+ * filling the disk: past it the slot is lost, the gap is told and a full backup follows; log_parameter_max_length keeps bound values,
  * which may be secrets or personal data, out of the log.
  */
 const DEFAULTS: Readonly<Record<string, string>> = {
@@ -13,6 +14,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   wal_level: 'replica',
   max_wal_senders: '10',
   max_replication_slots: '10',
+  max_slot_wal_keep_size: '8GB',
   summarize_wal: 'on',
   password_encryption: 'scram-sha-256',
   timezone: 'UTC',

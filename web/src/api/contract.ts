@@ -46,6 +46,12 @@ export interface Contract {
         /** fewer partitions ahead than the policy asks for */
         readonly alarm: boolean
       }[]
+      readonly drills: {
+        /** seconds since a recovery drill passed */
+        readonly passedSeconds: number
+        /** that is too long, or the last drill failed */
+        readonly alarm: boolean
+      }
       /** when this was read */
       readonly checkedAt: string
     }
@@ -1177,6 +1183,153 @@ export interface Contract {
     }
     readonly answer: {
       readonly thawing: readonly string[]
+    }
+  }
+  /** Backups in the store, and what can be restored */
+  readonly 'GET /v1/backups': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly cluster: string
+      readonly backups: readonly {
+        readonly id: string
+        readonly kind: 'full' | 'incremental'
+        readonly parent: string | null
+        readonly timeline: number
+        readonly startLsn: string
+        readonly endLsn: string
+        readonly startedAt: string
+        readonly stoppedAt: string
+        readonly bytes: number
+        readonly stored: number
+        readonly objects: number
+      }[]
+      readonly timeline: number | null
+      readonly restorable: {
+        readonly from: string | null
+        readonly to: string | null
+      }
+      readonly intervals: readonly {
+        readonly from: string | null
+        readonly to: string | null
+      }[]
+      readonly incomplete: readonly string[]
+      readonly problems: readonly {
+        readonly object: string
+        readonly detail: string
+      }[]
+    }
+  }
+  /** Ask the workers for a backup */
+  readonly 'POST /v1/backups': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      readonly kind: 'full' | 'incremental'
+    }
+    readonly answer: {
+      readonly requestedAt: string
+    }
+  }
+  /** Which backups a restore to a moment would begin with */
+  readonly 'GET /v1/restores/plan': {
+    readonly params: undefined
+    readonly query: {
+      readonly at?: string
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly target: string
+      readonly timeline: number
+      readonly chain: readonly string[]
+      readonly bytes: number
+      readonly walBytes: number
+    }
+  }
+  /** Recovery drills, newest first, with their signed reports */
+  readonly 'GET /v1/drills': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly drills: readonly {
+        readonly id: string
+        readonly startedAt: string
+        readonly finishedAt: string
+        readonly ok: boolean
+        readonly target: string | null
+        readonly rpoSeconds: number | null
+        readonly rtoSeconds: number | null
+        readonly phases: readonly {
+          readonly phase: string
+          readonly seconds: number
+        }[]
+        readonly problems: readonly string[]
+        readonly object: string
+        /** the signed report */
+        readonly note: string
+      }[]
+    }
+  }
+  /** Ask the workers for a recovery drill */
+  readonly 'POST /v1/drills': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly requestedAt: string
+    }
+  }
+  /** One table as it was: into a new table, compared with the present one, or applied to it */
+  readonly 'POST /v1/restores': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      /** schema.table */
+      readonly table: string
+      /** latest, a time (2026-11-21T05:20:00Z), a position, a transaction number or a restore point */
+      readonly at: string
+      /** new table; nothing is ever overwritten */
+      readonly into?: string
+      readonly diff?: boolean
+      /** bring missing and changed rows back */
+      readonly apply?: {
+        readonly reason: string
+      }
+    }
+    readonly answer: {
+      readonly table: string
+      readonly into: string | null
+      readonly target: string
+      readonly reachedTime: string | null
+      readonly reachedLsn: string
+      readonly rows: number
+      readonly bytes: number
+      readonly walBytes: number
+      readonly chain: readonly string[]
+      readonly difference: {
+        readonly missing: number
+        readonly changed: number
+        readonly added: number
+        readonly rows: readonly {
+          readonly kind: 'missing' | 'changed' | 'added'
+          readonly key: Readonly<Record<string, unknown>>
+          readonly before: Readonly<Record<string, unknown>> | null
+          readonly now: Readonly<Record<string, unknown>> | null
+        }[]
+        readonly uncompared: readonly string[]
+      } | null
+      readonly applied: {
+        readonly inserted: number
+        readonly updated: number
+      } | null
+      readonly foreignKeys: readonly string[]
+      readonly sequences: readonly {
+        readonly column: string
+        readonly last: string | null
+      }[]
+      readonly notes: readonly string[]
     }
   }
   /** My rooms, the newest message first */

@@ -1,0 +1,46 @@
+/** What a database holds, as one hash that does not depend on where rows lie. */
+import { createHash } from 'node:crypto'
+import type { Database } from '../../postgres/index.ts'
+
+export interface Content {
+  /** Hash of each table and sequence, by its name. */
+  readonly relations: ReadonlyMap<string, string>
+  readonly rows: number
+  /** SHA-256 over all of them, hex. */
+  readonly hash: string
+}
+
+const relations = `
+  select format('%I.%I', n.nspname, c.relname) as name, c.relkind = 'S' as "isSequence"
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'm', 'S') and c.relpersistence = 'p' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+  order by 1`
+
+export async function readContent(database: Database, signal?: AbortSignal): Promise<Content> {
+  return await database.direct(
+    async (session) => {
+      const { rows: found } = await session.query<{ name: string; isSequence: boolean }>(relations)
+      const hashes = new Map<string, string>()
+      let rows = 0
+      for (const { name, isSequence } of found) {
+        const { rows: sums } = await session.query<{ hash: string; rows: number }>(
+          isSequence
+            ? `select format('%s %s', last_value, is_called) as hash, 0::float8 as rows from ${name}`
+            : `select format('%s %s %s', count(*), sum(hashtextextended(r::text, 0)), sum(hashtextextended(r::text, 1))) as hash,
+                      count(*)::float8 as rows from ${name} r`,
+        )
+        hashes.set(name, sums[0]?.hash ?? '')
+        rows += sums[0]?.rows ?? 0
+      }
+      const text = [...hashes].map(([name, hash]) => `${name} ${hash}\n`).join('')
+      return { relations: hashes, rows, hash: createHash('sha256').update(text).digest('hex') }
+    },
+    { timeoutMs: 0, ...(signal === undefined ? {} : { signal }) },
+  )
+}
+
+/** Names of what differs, or is in one of the two only. */
+export function differences(a: Content, b: Content): string[] {
+  const names = new Set([...a.relations.keys(), ...b.relations.keys()])
+  return [...names].filter((name) => a.relations.get(name) !== b.relations.get(name)).sort()
+}

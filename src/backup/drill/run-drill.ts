@@ -1,0 +1,195 @@
+import { AkashiError } from '../../foundation/index.ts'
+import type { Database } from '../../postgres/index.ts'
+import { readCatalog } from '../catalog/catalog.ts'
+import { verifyBackups } from '../catalog/verify.ts'
+import { currentTimeline, restorableIntervals, stretchesOf } from '../catalog/window.ts'
+import { checkStructure } from '../restore/check-structure.ts'
+import { type Scratch, withScratch } from '../restore/scratch.ts'
+import { timeText } from '../restore/target.ts'
+import type { Vault } from '../vault/vault.ts'
+import { chooseMoment, type Moment } from './choose-moment.ts'
+import { type Content, differences, readContent } from './content.ts'
+
+export interface DrillOptions {
+  /** Folder for the servers that are thrown away. */
+  readonly place: string
+  /** Akashi's database in the cluster. */
+  readonly databaseName: string
+  /** Above them the drill fails. */
+  readonly limits: { readonly rpoSeconds: number; readonly rtoSeconds: number }
+  /** Verifies the ledger of a restored database; answers how many rows were checked and what is wrong. */
+  readonly verifyLedger: (
+    database: Database,
+    signal?: AbortSignal,
+  ) => Promise<{ readonly checked: number; readonly problems: readonly string[] }>
+  readonly signal?: AbortSignal
+  readonly onPhase?: (phase: string) => void
+}
+
+export interface DrillReport {
+  readonly version: 1
+  readonly ok: boolean
+  readonly cluster: string
+  readonly startedAt: string
+  readonly finishedAt: string
+  /** What could be restored when the drill began; null when nothing could. */
+  readonly window: { readonly from: string; readonly to: string } | null
+  readonly target: string | null
+  /** Time of the last transaction that came back; null when there was none since the backup. */
+  readonly reached: string | null
+  /** Age of the latest moment that could be restored. */
+  readonly rpoSeconds: number | null
+  /** Fetching and recovery, until the server took queries. */
+  readonly rtoSeconds: number | null
+  readonly limits: DrillOptions['limits']
+  readonly phases: readonly { readonly phase: string; readonly seconds: number }[]
+  /** Backups that were used, and those of the comparison; null when no other way led there. */
+  readonly chain: readonly string[]
+  readonly comparedWith: readonly string[] | null
+  readonly content: { readonly relations: number; readonly rows: number; readonly sha256: string } | null
+  readonly structure: { readonly tables: number; readonly indexes: number } | null
+  readonly ledgerRows: number | null
+  readonly problems: readonly string[]
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/**
+ * Reads every object of the store, restores to a random moment on a server that is thrown away, looks for damage
+ * in it, and restores the same moment a second way to compare. What is wrong is a result; only what keeps the
+ * drill from knowing (the store is away) is thrown. Nothing is written to the store.
+ */
+export async function runDrill(vault: Vault, options: DrillOptions): Promise<DrillReport> {
+  const { limits, signal, onPhase = () => undefined } = options
+  const cancel = signal === undefined ? {} : { signal }
+  const startedAt = new Date()
+  const problems: string[] = []
+  const phases: { phase: string; seconds: number }[] = []
+  const timed = async <T>(phase: string, work: () => Promise<T>): Promise<T> => {
+    onPhase(phase)
+    const started = performance.now()
+    try {
+      return await work()
+    } finally {
+      phases.push({ phase, seconds: seconds(performance.now() - started) })
+    }
+  }
+  const found: Mutable<Omit<DrillReport, 'ok' | 'finishedAt'>> = {
+    version: 1,
+    cluster: vault.systemId,
+    startedAt: startedAt.toISOString(),
+    window: null,
+    target: null,
+    reached: null,
+    rpoSeconds: null,
+    rtoSeconds: null,
+    limits,
+    phases,
+    chain: [],
+    comparedWith: null,
+    content: null,
+    structure: null,
+    ledgerRows: null,
+    problems,
+  }
+  const stretches = await timed('catalog', async () => stretchesOf(await readCatalog(vault, signal)))
+  const timeline = currentTimeline(stretches)
+  const last = timeline === undefined ? undefined : restorableIntervals(stretches, timeline).at(-1)
+  const moment = chooseMoment(stretches)
+  if (last === undefined || moment === undefined) {
+    problems.push('there is no complete backup to restore from')
+  } else {
+    found.window = { from: new Date(last.fromMs).toISOString(), to: new Date(last.toMs).toISOString() }
+    found.rpoSeconds = seconds(Math.max(0, startedAt.getTime() - last.toMs))
+    found.target = timeText(BigInt(moment.ms) * 1000n)
+    await attempt(problems, () => restoreAndCheck(vault, moment, found, timed, options))
+  }
+  await attempt(problems, async () => {
+    const verified = await timed('store', () => verifyBackups(vault, cancel))
+    problems.push(...verified.problems.map(({ object, detail }) => `${object}: ${detail}`))
+    for (const { timeline: own, from, to, declared } of verified.gaps) {
+      if (!declared) problems.push(`WAL of timeline ${own} is missing from ${from} to ${to}`)
+    }
+  })
+  judge(found, problems)
+  const unique = [...new Set(problems)]
+  return { ...found, problems: unique, ok: unique.length === 0, finishedAt: new Date().toISOString() }
+}
+
+async function restoreAndCheck(
+  vault: Vault,
+  { ms, comparable }: Moment,
+  found: Mutable<Omit<DrillReport, 'ok' | 'finishedAt'>>,
+  timed: <T>(phase: string, work: () => Promise<T>) => Promise<T>,
+  options: DrillOptions,
+): Promise<void> {
+  const { place, databaseName, signal, verifyLedger, onPhase = () => undefined } = options
+  const problems = found.problems as string[]
+  const request = {
+    place,
+    databaseName,
+    target: { kind: 'time', us: BigInt(ms) * 1000n },
+    ...(signal === undefined ? {} : { signal }),
+  } as const
+  onPhase('restore')
+  const content = await withScratch(vault, request, async (scratch): Promise<Content> => {
+    found.chain = scratch.chain
+    found.reached = scratch.reachedTime
+    measure(found, scratch)
+    const structure = await timed('structure', () => checkStructure(scratch.database, signal))
+    found.structure = { tables: structure.tables, indexes: structure.indexes }
+    problems.push(...structure.problems)
+    const ledger = await timed('ledger', () => verifyLedger(scratch.open('worker'), signal))
+    found.ledgerRows = ledger.checked
+    problems.push(...ledger.problems)
+    return await timed('content', () => readContent(scratch.database, signal))
+  })
+  found.content = { relations: content.relations.size, rows: content.rows, sha256: content.hash }
+  if (!comparable) return
+  await timed('comparison', () =>
+    withScratch(vault, { ...request, fullOnly: true }, async (other) => {
+      found.comparedWith = other.chain
+      const differing = differences(content, await readContent(other.database, signal))
+      problems.push(
+        ...differing.map((name) => `${name} differs between the restore with incrementals and without`),
+      )
+    }),
+  )
+}
+
+function measure(found: Mutable<Omit<DrillReport, 'ok' | 'finishedAt'>>, { milliseconds }: Scratch): void {
+  const phases = found.phases as { phase: string; seconds: number }[]
+  phases.push({ phase: 'fetch', seconds: seconds(milliseconds.fetch) })
+  phases.push({ phase: 'recovery', seconds: seconds(milliseconds.recovery) })
+  found.rtoSeconds = seconds(milliseconds.fetch + milliseconds.recovery)
+}
+
+function judge(
+  { rpoSeconds, rtoSeconds, limits }: Pick<DrillReport, 'rpoSeconds' | 'rtoSeconds' | 'limits'>,
+  problems: string[],
+): void {
+  const measured = [
+    ['RPO', rpoSeconds, limits.rpoSeconds],
+    ['RTO', rtoSeconds, limits.rtoSeconds],
+  ] as const
+  for (const [name, value, limit] of measured) {
+    if (value !== null && value > limit) problems.push(`${name} is ${value} s, the limit is ${limit} s`)
+  }
+}
+
+/** A restore that fails is what a drill is for. */
+async function attempt(problems: string[], work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof AkashiError) || ['cancelled', 'internal'].includes(error.code)) throw error
+    const { object, key } = error.detail
+    const name = [object, key].find((each) => typeof each === 'string')
+    const known = name === undefined || error.message.includes(name)
+    problems.push(known ? error.message : `${name}: ${error.message}`)
+  }
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms) / 1000
+}

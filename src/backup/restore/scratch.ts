@@ -1,0 +1,106 @@
+/** A server that is thrown away: the cluster, or a part of it, as it was at a moment. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AkashiError } from '../../foundation/index.ts'
+import {
+  type Database,
+  type DatabaseRole,
+  formatLsn,
+  openDatabase,
+  openRestoreFolder,
+  removeCluster,
+} from '../../postgres/index.ts'
+import type { Vault } from '../vault/vault.ts'
+import { parseHistory } from '../wal/history.ts'
+import { type End, endOfRecovery, type Prepared, type PrepareOptions, prepareFolder } from './run.ts'
+
+/** Milliseconds for the recovery: as for a restore. */
+const RECOVERY_TIMEOUT_MS = 4 * 3_600_000
+
+/** Nothing may change what was recovered. */
+const UNTOUCHED = { autovacuum: 'off', log_statement: 'none' }
+
+/**
+ * Where relations were left out, WAL changes pages that are not there. They are filled from it as far as it
+ * goes, and nobody reads them.
+ */
+const IN_PART = { ...UNTOUCHED, ignore_invalid_pages: 'on', fsync: 'off', full_page_writes: 'off' }
+
+export interface Scratch extends Prepared {
+  /** Time of the last transaction that was brought back (ISO 8601), null when there was none since the backup. */
+  readonly reachedTime: string | null
+  readonly reachedLsn: string
+  /** Of the superuser. */
+  readonly database: Database
+  /** Under a role of Akashi's; closed with the server. */
+  open(role: Exclude<DatabaseRole, 'owner'>): Database
+  /** Milliseconds until everything was in place, and then until the server took queries. */
+  readonly milliseconds: { readonly fetch: number; readonly recovery: number }
+}
+
+export type ScratchOptions = Omit<PrepareOptions, 'walFetch'> & {
+  /** Folder in which it gets one of its own. */
+  readonly place: string
+  /** Database that is connected to. */
+  readonly databaseName: string
+}
+
+/**
+ * Recovers, lends the server to `work`, and removes it. Nothing of it reaches the store: no WAL, no history.
+ * @throws as a restore does
+ */
+export async function withScratch<T>(
+  vault: Vault,
+  options: ScratchOptions,
+  work: (scratch: Scratch) => Promise<T>,
+): Promise<T> {
+  const { place, databaseName, signal, keep } = options
+  await mkdir(place, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
+  const dataDir = await mkdtemp(join(place, 'scratch-'))
+  const cleanup = new AsyncDisposableStack()
+  cleanup.defer(() => rm(dataDir, { recursive: true, force: true }))
+  cleanup.defer(() => removeCluster(dataDir))
+  try {
+    const folder = await openRestoreFolder(dataDir)
+    cleanup.defer(() => folder.close())
+    const started = performance.now()
+    const prepared = await prepareFolder(vault, folder, { ...options, walFetch: 'exit 1' })
+    const fetched = performance.now()
+    const server = await folder.recover({
+      timeoutMs: RECOVERY_TIMEOUT_MS,
+      settings: keep === undefined ? UNTOUCHED : IN_PART,
+      ...(signal === undefined ? {} : { signal }),
+    })
+    cleanup.defer(() => server.stop())
+    const database = openDatabase({ url: server.url(databaseName), role: 'owner', poolSize: 1 })
+    cleanup.defer(() => database.close())
+    const end = await readEnd(database)
+    const milliseconds = { fetch: fetched - started, recovery: performance.now() - fetched }
+    const open = (role: Exclude<DatabaseRole, 'owner'>) => {
+      const opened = openDatabase({ url: server.url(databaseName, `akashi_${role}`), role, poolSize: 2 })
+      cleanup.defer(() => opened.close())
+      return opened
+    }
+    return await work({ ...prepared, ...end, database, milliseconds, open })
+  } finally {
+    await cleanup.disposeAsync()
+  }
+}
+
+async function readEnd(database: Database): Promise<Pick<Scratch, 'reachedTime' | 'reachedLsn'>> {
+  return await database.direct(async (session) => {
+    const { rows } = await session.query<End>(endOfRecovery)
+    const [end] = rows
+    if (end === undefined || end.recovering) {
+      throw new AkashiError('unavailable', 'PostgreSQL did not end its recovery', { hint: 'see its log' })
+    }
+    const { rows: histories } = await session.query<{ content: string }>(
+      `select pg_read_file('pg_wal/' || $1::text || '.history') as content`,
+      [end.timeline],
+    )
+    return {
+      reachedTime: end.reached === null ? null : new Date(end.reached).toISOString(),
+      reachedLsn: formatLsn(parseHistory(histories[0]?.content ?? '').at(-1)?.end ?? 0n),
+    }
+  })
+}

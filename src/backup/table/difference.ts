@@ -1,0 +1,168 @@
+/** How the rows of then differ from those of now, by primary key, and bringing back what is missing or changed. */
+import { AkashiError } from '../../foundation/index.ts'
+import type { Session } from '../../postgres/index.ts'
+import { quoteName, quoteTable, type TableName, tableText } from './name.ts'
+import type { Shape } from './shape.ts'
+
+/** Rows of each kind that are shown. */
+export const SHOWN_ROWS = 10
+
+export interface RowDifference {
+  /** missing: it was there then; changed: it had other values; added: it came since. */
+  readonly kind: 'missing' | 'changed' | 'added'
+  readonly key: Readonly<Record<string, unknown>>
+  /** Columns whose values differ, as they were and as they are; null where the row was not there. */
+  readonly before: Readonly<Record<string, unknown>> | null
+  readonly now: Readonly<Record<string, unknown>> | null
+}
+
+export interface Difference {
+  readonly missing: number
+  readonly changed: number
+  readonly added: number
+  /** The first of each kind, by primary key. */
+  readonly rows: readonly RowDifference[]
+  /** Columns that only one of the two has, or with another type: they are not compared. */
+  readonly uncompared: readonly string[]
+}
+
+interface Comparison {
+  readonly before: string
+  readonly now: string
+  readonly key: readonly string[]
+  /** Compared beside the key. */
+  readonly values: readonly string[]
+  readonly uncompared: readonly string[]
+}
+
+const present = `
+  select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attgenerated <> '' as generated,
+         coalesce(a.attnum = any(k.indkey::int2[]), false) as "inKey"
+  from pg_attribute a left join pg_index k on k.indrelid = a.attrelid and k.indisprimary
+  where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped order by a.attnum`
+
+/** @throws not_found when the table is no more; unsupported without a primary key that both have */
+export async function compare(
+  live: Session,
+  before: string,
+  table: TableName,
+  shape: Shape,
+): Promise<Comparison> {
+  const { rows } = await live.query<{ name: string; type: string; generated: boolean; inKey: boolean }>(
+    present,
+    [quoteTable(table)],
+  )
+  if (rows.length === 0) {
+    throw new AkashiError('not_found', `there is no table ${tableText(table)} to compare with`, {
+      hint: 'bring it back under a name of its own with --into',
+    })
+  }
+  const shared = rows.filter(({ name, type }) =>
+    shape.columns.some((column) => column.name === name && column.type === type),
+  )
+  const key = rows.filter(({ inKey }) => inKey)
+  if (key.length === 0 || key.some((column) => !shared.includes(column))) {
+    throw new AkashiError('unsupported', `${tableText(table)} has no primary key that it had then too`, {
+      hint: 'bring it back under a name of its own with --into, and compare it there',
+    })
+  }
+  const names = new Set([...rows, ...shape.columns].map(({ name }) => name))
+  return {
+    before,
+    now: quoteTable(table),
+    key: key.map(({ name }) => name),
+    values: shared.filter(({ inKey, generated }) => !inKey && !generated).map(({ name }) => name),
+    uncompared: [...names].filter((name) => !shared.some((column) => column.name === name)),
+  }
+}
+
+/** Values are compared as text: not every type can be compared otherwise. */
+export async function differ(live: Session, comparison: Comparison): Promise<Difference> {
+  const { before, now, values } = comparison
+  const join = joinText(comparison)
+  const differs = differsText(values)
+  const { rows: counts } = await live.query<{ missing: number; changed: number; added: number }>(
+    `select count(*) filter (where n.ctid is null)::float8 as missing,
+            count(*) filter (where b.ctid is not null and n.ctid is not null and (${differs}))::float8 as changed,
+            count(*) filter (where b.ctid is null)::float8 as added
+     from ${before} b full join ${now} n on ${join}`,
+  )
+  const [count] = counts
+  if (count === undefined) throw new Error('an aggregate answers one row')
+  const kinds = [
+    ['missing', `${before} b left join ${now} n on ${join}`, 'n.ctid is null', 'b'],
+    ['changed', `${before} b join ${now} n on ${join}`, differs, 'b'],
+    ['added', `${now} n left join ${before} b on ${join}`, 'b.ctid is null', 'n'],
+  ] as const
+  const rows: RowDifference[] = []
+  for (const [kind, from, where, side] of kinds) {
+    if (count[kind] > 0) rows.push(...(await shownRows(live, comparison, { kind, from, where, side })))
+  }
+  return { ...count, rows, uncompared: comparison.uncompared }
+}
+
+async function shownRows(
+  live: Session,
+  { key, values }: Comparison,
+  { kind, from, where, side }: { kind: RowDifference['kind']; from: string; where: string; side: string },
+): Promise<RowDifference[]> {
+  const record = (alias: string, names: readonly string[]) =>
+    `to_jsonb((select r from (select ${names.map((name) => `${alias}.${quoteName(name)}`).join(', ')}) r))`
+  const { rows } = await live.query<{
+    key: Record<string, unknown>
+    before: Record<string, unknown> | null
+    now: Record<string, unknown> | null
+  }>(
+    `select ${record(side, key)} as key,
+            ${values.length === 0 ? 'null::jsonb' : `case when b.ctid is not null then ${record('b', values)} end`} as before,
+            ${values.length === 0 ? 'null::jsonb' : `case when n.ctid is not null then ${record('n', values)} end`} as now
+     from ${from} where ${where}
+     order by ${key.map((name) => `${side}.${quoteName(name)}`).join(', ')} limit ${SHOWN_ROWS}`,
+  )
+  return rows.map((row) => (kind === 'changed' ? { kind, ...onlyChanged(row) } : { kind, ...row }))
+}
+
+function onlyChanged<R extends Pick<RowDifference, 'key' | 'before' | 'now'>>(row: R): R {
+  const { before, now } = row
+  if (before === null || now === null) return row
+  const names = Object.keys(before).filter(
+    (name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]),
+  )
+  const pick = (values: Readonly<Record<string, unknown>>) =>
+    Object.fromEntries(names.map((name) => [name, values[name]]))
+  return { ...row, before: pick(before), now: pick(now) }
+}
+
+/** Brings missing rows back and gives changed ones their values of then. What was added since stays. */
+export async function applyDifference(
+  live: Session,
+  { before, now, key, values }: Comparison,
+): Promise<{ readonly inserted: number; readonly updated: number }> {
+  const list = [...key, ...values].map(quoteName)
+  const join = joinText({ key })
+  let updated = 0
+  if (values.length > 0) {
+    const set = values.map((name) => `${quoteName(name)} = b.${quoteName(name)}`).join(', ')
+    const { rowCount } = await live.query(
+      `update ${now} n set ${set} from ${before} b where ${join} and (${differsText(values)})`,
+    )
+    updated = rowCount
+  }
+  const { rowCount: inserted } = await live.query(
+    `insert into ${now} (${list.join(', ')}) overriding system value
+     select ${list.map((name) => `b.${name}`).join(', ')} from ${before} b
+     where not exists (select from ${now} n where ${join})`,
+  )
+  return { inserted, updated }
+}
+
+function joinText({ key }: Pick<Comparison, 'key'>): string {
+  return key.map((name) => `b.${quoteName(name)} = n.${quoteName(name)}`).join(' and ')
+}
+
+function differsText(values: readonly string[]): string {
+  if (values.length === 0) return 'false'
+  return values
+    .map((name) => `b.${quoteName(name)}::text is distinct from n.${quoteName(name)}::text`)
+    .join(' or ')
+}

@@ -1,0 +1,60 @@
+import type { Register } from '../invocation.ts'
+
+export const drill: Register = (program, perform) => {
+  program
+    .command('drill')
+    .description(
+      'restore to a random moment on a server that is thrown away, compare and measure; exits 1 when something is wrong',
+    )
+    .option('--list', 'show earlier drills instead')
+    .action(() =>
+      perform(async (cli) => {
+        const { drill: run, listDrills } = await import('../../operations/index.ts')
+        const { scratchPlace, withRunningBackups } = await import('../../start/index.ts')
+        const settings = await cli.config()
+        if (cli.flags['list'] === true) {
+          const { table } = await import('../output/table.ts')
+          const drills = await withRunningBackups(settings, ({ database }) => listDrills(database))
+          const rows = drills.map((one) => [
+            one.startedAt,
+            one.ok ? 'passed' : 'FAILED',
+            one.target,
+            one.rpoSeconds,
+            one.rtoSeconds,
+            one.problems[0] ?? '',
+          ])
+          cli.print(
+            { drills },
+            rows.length === 0
+              ? 'there was no drill yet'
+              : table(['drill', '', 'target', 'RPO s', 'RTO s', ''], rows),
+          )
+          return 0
+        }
+        const report = await withRunningBackups(settings, (backups) =>
+          run({
+            ...backups,
+            place: scratchPlace(settings),
+            signal: cli.signal,
+            onPhase: (phase) => cli.note(`drill: ${phase}`),
+          }),
+        )
+        const { ok, rpoSeconds, rtoSeconds, target, phases, content, comparedWith, problems, object } = report
+        cli.print(
+          report,
+          [
+            `drill ${ok ? 'passed' : 'FAILED'}: restored to ${target ?? 'nothing'}; at most ${rpoSeconds ?? '?'} s lost, back in ${rtoSeconds ?? '?'} s`,
+            ...phases.map(({ phase, seconds }) => `  ${phase}: ${seconds.toFixed(1)} s`),
+            ...(content === null
+              ? []
+              : [
+                  `  ${content.relations} tables and sequences, ${content.rows} rows${comparedWith === null ? '; no second way led there to compare' : ', the same both ways or told below'}`,
+                ]),
+            ...problems.map((problem) => `  problem: ${problem}`),
+            `signed report: ${object}`,
+          ].join('\n'),
+        )
+        return ok ? 0 : 1
+      }),
+    )
+}

@@ -1,0 +1,204 @@
+import type { ProblemKind } from '../audit/index.ts'
+import { type BackupSource, type DrillReport, runDrill, type Vault } from '../backup/index.ts'
+import { AkashiError } from '../foundation/index.ts'
+import { type Keyring, signNote } from '../keys/index.ts'
+import type { ObjectStore } from '../object-store/index.ts'
+import { anonymous, type Database, type Session } from '../postgres/index.ts'
+import { verifyCopy } from './ledger-tasks.ts'
+
+export interface DrillParts {
+  readonly keyring: Keyring
+  readonly store: ObjectStore
+  readonly vault: Vault
+  /** Of the role `worker`. */
+  readonly database: Database
+  /** Folder for the servers that are thrown away. */
+  readonly place: string
+  /** The cluster that is restored; the drill only reads its address. */
+  readonly source: Pick<BackupSource, 'url'>
+  readonly signal?: AbortSignal
+  readonly onPhase?: (phase: string) => void
+}
+
+export interface Drill {
+  readonly id: string
+  readonly startedAt: string
+  readonly finishedAt: string
+  readonly ok: boolean
+  readonly target: string | null
+  readonly rpoSeconds: number | null
+  readonly rtoSeconds: number | null
+  readonly phases: DrillReport['phases']
+  readonly problems: readonly string[]
+  /** Key of the signed report in the object store. */
+  readonly object: string
+  /** The report as a signed note. */
+  readonly note: string
+}
+
+/** Days after a failed or missed drill until it is told of again. */
+const TOLD_AGAIN_DAYS = 1
+
+/**
+ * What says something of the running system and nothing of its copy: a trigger that was missing at the moment
+ * of the target is missing in the copy too, and what waited for the sealer then has waited until now.
+ */
+const LIVE_ONLY: ReadonlySet<ProblemKind> = new Set(['trigger', 'unsealed'])
+
+interface Limits {
+  readonly rpoSeconds: number
+  readonly rtoSeconds: number
+  readonly maxAgeDays: number
+}
+
+async function readLimits(session: Session): Promise<Limits> {
+  const { rows } = await session.query<Limits>(
+    `select (select value::float8 from lifecycle.settings where key = 'backup.drill_rpo_limit_seconds') as "rpoSeconds",
+            (select value::float8 from lifecycle.settings where key = 'backup.drill_rto_limit_seconds') as "rtoSeconds",
+            (select value::float8 from lifecycle.settings where key = 'backup.drill_max_age_days') as "maxAgeDays"`,
+  )
+  const [limits] = rows
+  if (limits === undefined) throw new Error('a select without a table answers one row')
+  return limits
+}
+
+/** Runs a drill and keeps its report, signed, in the store and in the database. One that failed raises an alarm. */
+export async function drill(parts: DrillParts): Promise<DrillReport & { readonly object: string }> {
+  const { keyring, store, vault, database, place, source, signal, onPhase } = parts
+  const { rpoSeconds, rtoSeconds } = await database.transaction(anonymous, readLimits, { readOnly: true })
+  const report = await runDrill(vault, {
+    place,
+    databaseName: databaseOf(source.url),
+    limits: { rpoSeconds, rtoSeconds },
+    verifyLedger: async (copy, cancel) => {
+      const { logs } = await verifyCopy(copy, { keyring, store }, cancel)
+      return {
+        checked: logs.reduce((sum, { checked }) => sum + checked, 0),
+        problems: logs.flatMap(({ log, problems }) =>
+          problems
+            .filter(({ kind }) => !LIVE_ONLY.has(kind))
+            .map(({ kind, detail }) => `${log}: ${kind}: ${detail}`),
+        ),
+      }
+    },
+    ...(signal === undefined ? {} : { signal }),
+    ...(onPhase === undefined ? {} : { onPhase }),
+  })
+  const { id } = await keyring.ensure('report')
+  const note = await signNote(keyring, id, signerName(vault), `${JSON.stringify(report, null, 2)}\n`)
+  const object = `drills/${vault.systemId}/${report.startedAt.replaceAll(/[-:.]/g, '')}.note`
+  await store.put(object, Buffer.from(note), signal === undefined ? {} : { signal })
+  await database.transaction(anonymous, async (session) => {
+    const { rows } = await session.query<{ id: string }>(
+      `insert into lifecycle.drills (system_id, started_at, finished_at, ok, target, rpo_seconds, rto_seconds, phases, problems,
+         object, note) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id`,
+      [
+        vault.systemId,
+        report.startedAt,
+        report.finishedAt,
+        report.ok,
+        report.target,
+        report.rpoSeconds,
+        report.rtoSeconds,
+        JSON.stringify(report.phases),
+        report.problems,
+        object,
+        note,
+      ],
+    )
+    if (!report.ok) {
+      await alarm(session, 'recovery_drill_failed', rows[0]?.id ?? null, {
+        problems: report.problems,
+        object,
+      })
+    }
+  })
+  return { ...report, object }
+}
+
+/** The database that a URL names. */
+export function databaseOf(url: string): string {
+  return decodeURIComponent(new URL(url).pathname.slice(1))
+}
+
+/** Name that a report is signed under; the key is the keyring's of purpose `report`. */
+export function signerName({ systemId }: Pick<Vault, 'systemId'>): string {
+  return `akashi.local/${systemId}/drill`
+}
+
+async function alarm(
+  session: Session,
+  type: 'recovery_drill_failed' | 'recovery_drill_missed',
+  drillId: string | null,
+  details: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  await session.query(
+    `select security.record_event(event_type => $1, event_category => 'integrity', severity => 'high', source_service => 'akashi',
+       resource_type => 'recovery_drill', resource_id => $2, action_performed => 'drill', result => 'failure',
+       ocsf_class_uid => 2004, event_details => $3)`,
+    [type, drillId, JSON.stringify(details)],
+  )
+}
+
+/** Newest first. @param database of a role that reads drills */
+export async function listDrills(database: Database, limit = 50): Promise<Drill[]> {
+  const { rows } = await database.transaction(
+    anonymous,
+    (session) =>
+      session.query<Drill>(
+        `select id, started_at as "startedAt", finished_at as "finishedAt", ok, target, rpo_seconds as "rpoSeconds",
+                rto_seconds as "rtoSeconds", phases, problems, object, note
+         from lifecycle.drills order by started_at desc limit $1`,
+        [limit],
+      ),
+    { readOnly: true },
+  )
+  return rows
+}
+
+export interface DrillState {
+  /** Seconds since a drill passed; since backups began to be kept when none ever did. */
+  readonly passedSeconds: number
+  /** Whether the last one passed; true when there was none yet. */
+  readonly lastOk: boolean
+  /** None passed for longer than the policy says. */
+  readonly missed: boolean
+}
+
+/** @param database of the role worker or security_admin */
+export async function drillState(database: Database): Promise<DrillState> {
+  const { rows } = await database.transaction(
+    anonymous,
+    (session) =>
+      session.query<DrillState>(
+        `select age.seconds as "passedSeconds",
+                coalesce((select ok from lifecycle.drills order by started_at desc limit 1), true) as "lastOk",
+                age.seconds > 86400 * (select value::float8 from lifecycle.settings where key = 'backup.drill_max_age_days') as missed
+         from (select extract(epoch from now() - coalesce((select max(finished_at) from lifecycle.drills where ok),
+                 (select created_at from lifecycle.jobs where name = 'backup-drill'), now()))::float8 as seconds) age`,
+      ),
+    { readOnly: true },
+  )
+  const [state] = rows
+  if (state === undefined) throw new Error('a select over one row answers one row')
+  return state
+}
+
+/** Raises the alarm when no drill passed for too long, once a day. @throws conflict then */
+export async function watchDrills(database: Database): Promise<DrillState> {
+  const state = await drillState(database)
+  if (!state.missed) return state
+  await database.transaction(anonymous, async (session) => {
+    const { rows } = await session.query(
+      `select from security.security_events where event_type = 'recovery_drill_missed'
+         and created_at > now() - make_interval(days => $1) limit 1`,
+      [TOLD_AGAIN_DAYS],
+    )
+    if (rows.length === 0) {
+      await alarm(session, 'recovery_drill_missed', null, { passed_seconds: state.passedSeconds })
+    }
+  })
+  throw new AkashiError('conflict', 'no recovery drill passed for longer than the policy allows', {
+    hint: 'run akashi drill, and see what its report says',
+  })
+}

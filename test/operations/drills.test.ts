@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest'
+import { drillState, listDrills, watchDrills } from '../../src/operations/index.ts'
+import { testDatabase } from '../support/index.ts'
+
+const database = testDatabase()
+const worker = database.open('worker')
+
+async function addDrill(ok: boolean, ago: string): Promise<void> {
+  await database.asSuperuser((session) =>
+    session.query(
+      `insert into lifecycle.drills (system_id, started_at, finished_at, ok, phases, problems, object, note)
+       values ('1', now() - $2::interval, now() - $2::interval, $1, '[]', $3, 'drills/1/a', 'note')`,
+      [ok, ago, ok ? [] : ['damaged']],
+    ),
+  )
+}
+
+async function events(): Promise<number> {
+  const { rows } = await database.asSuperuser((session) =>
+    session.query<{ count: number }>(
+      `select count(*)::integer as count from security.security_events where event_type = 'recovery_drill_missed'`,
+    ),
+  )
+  return rows[0]?.count ?? 0
+}
+
+test('a drill that is missed raises the alarm once a day, and one that passed ends it', async () => {
+  expect(await drillState(worker)).toMatchObject({ lastOk: true, missed: false })
+  await addDrill(true, '40 days')
+  await addDrill(false, '2 days')
+  expect(await drillState(worker)).toMatchObject({ lastOk: false, missed: true })
+  await expect(watchDrills(worker)).rejects.toMatchObject({ code: 'conflict' })
+  await expect(watchDrills(worker)).rejects.toMatchObject({ code: 'conflict' })
+  expect(await events()).toBe(1)
+  await addDrill(true, '1 hour')
+  expect(await watchDrills(worker)).toMatchObject({ lastOk: true, missed: false })
+  expect((await listDrills(worker)).map(({ ok }) => ok)).toEqual([true, false, true])
+})
+
+test('a report of a drill is never changed or removed by the worker', async () => {
+  const change = (text: string) => worker.transaction({}, (session) => session.query(text))
+  await expect(change('update lifecycle.drills set ok = true')).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(change('delete from lifecycle.drills')).rejects.toMatchObject({ code: 'forbidden' })
+})
