@@ -54,7 +54,6 @@ export const commands: readonly Register[] = [
   drill,
   walFetch,
   jobs,
-  ddl,
   sample,
   users,
   roles,
