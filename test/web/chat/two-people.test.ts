@@ -119,7 +119,7 @@ describe.skipIf(!hasChromium)('two people in two browsers', () => {
     const name = '<img src=x onerror=alert(1)>.png'
     await ken.locator('input[type=file]').setInputFiles({ name, mimeType: 'image/png', buffer: png })
     await ken.getByRole('button', { name: 'Send', exact: true }).click()
-    await expect.poll(() => ken.locator('article').last().innerHTML()).toContain('is being checked')
+    await expect.poll(() => ken.locator('article').last().innerHTML()).toContain('being checked')
     await aoi.getByText('検査中のファイル…').waitFor()
     await site.inspect()
     site.bus.announce({ about: 'room', roomId })
