@@ -126,7 +126,7 @@ describe.skipIf(!hasChromium)('two people in two browsers', () => {
     await aoi.locator('article img').waitFor()
     expect(await aoi.locator('article img').getAttribute('alt')).toContain('onerror')
     await expect
-      .poll(() => aoi.locator('article img').evaluate('(image) => image.naturalWidth'))
+      .poll(() => aoi.evaluate("document.querySelector('article img')?.naturalWidth ?? 0"))
       .toBeGreaterThan(0)
   })
 
