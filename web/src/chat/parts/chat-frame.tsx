@@ -1,14 +1,16 @@
 import { IconCloudOff, IconRefresh } from '@tabler/icons-react'
 import { useQueryClient } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import { Outlet, useLocation, useNavigate } from 'react-router'
 import { usePageTitle, useShortcuts } from '../../shell/index.ts'
 import { useChat, useObserved } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
 import { byNewest } from '../model/rooms.ts'
 import classes from './chat-frame.module.css'
-import { NewRoom } from './new-room.tsx'
 import { Sidebar } from './sidebar.tsx'
+
+// Opened seldom: it comes when it is.
+const NewRoom = lazy(async () => ({ default: (await import('./new-room.tsx')).NewRoom }))
 
 /** Conversations on one side, what was chosen on the other; on a phone one of the two. */
 export function ChatFrame() {
@@ -66,7 +68,7 @@ export function ChatFrame() {
         <LinkState />
         <Outlet />
       </section>
-      <NewRoom opened={creating} onClose={() => setCreating(false)} />
+      <Suspense>{creating && <NewRoom opened onClose={() => setCreating(false)} />}</Suspense>
     </div>
   )
 }

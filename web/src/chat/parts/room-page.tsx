@@ -8,7 +8,7 @@ import {
   IconSearch,
 } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import { Link, useParams } from 'react-router'
 import { call } from '../../api/index.ts'
 import { tell, tellProblem } from '../../ui/index.ts'
@@ -22,8 +22,10 @@ import { Face } from './face.tsx'
 import { History } from './history.tsx'
 import { membersQuery } from './inbox-queries.ts'
 import { Empty, PageHead } from './page-head.tsx'
-import { RoomDetails } from './room-details.tsx'
 import classes from './room-page.module.css'
+
+// Opened seldom: it comes when it is.
+const RoomDetails = lazy(async () => ({ default: (await import('./room-details.tsx')).RoomDetails }))
 
 export function RoomPage() {
   const { roomId = '' } = useParams()
@@ -178,7 +180,9 @@ function Inside({ room }: { readonly room: Room }) {
         <p className={classes['closed']}>{t('room.readOnly')}</p>
       )}
       {dragging && room.isActive && <div className={classes['drop']}>{t('composer.drop')}</div>}
-      <RoomDetails room={room} name={name} opened={details} onClose={() => setDetails(false)} />
+      <Suspense>
+        {details && <RoomDetails room={room} name={name} opened onClose={() => setDetails(false)} />}
+      </Suspense>
     </div>
   )
 }
