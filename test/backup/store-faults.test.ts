@@ -98,7 +98,7 @@ it.each(SEEDS)(
 it('a slot that lost its WAL is told as a gap, and a full backup follows', async () => {
   const { protectCluster } = await import('../../src/backup/index.ts')
   const cluster = await startCluster({
-    settings: { max_slot_wal_keep_size: '16MB', max_wal_size: '32MB', min_wal_size: '32MB' },
+    settings: { max_slot_wal_keep_size: '64MB', max_wal_size: '64MB', min_wal_size: '32MB' },
   })
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
   const protect = async (until: () => Promise<boolean>) => {
@@ -119,7 +119,7 @@ it('a slot that lost its WAL is told as a gap, and a full backup follows', async
   try {
     const backups = async () => (await readCatalog(cluster.vault)).backups.length
     await protect(async () => (await backups()) === 1)
-    for (let segment = 0; segment < 6; segment += 1) {
+    for (let segment = 0; segment < 10; segment += 1) {
       await cluster.sql(`select pg_logical_emit_message(false, 'filler', repeat('x', 1000000))`)
       await cluster.sql('select pg_switch_wal()')
     }
@@ -142,7 +142,7 @@ it('a slot that lost its WAL is told as a gap, and a full backup follows', async
   } finally {
     await cluster.stop()
   }
-}, 120_000)
+}, 240_000)
 
 function reported(stream: ReturnType<Awaited<ReturnType<typeof startCluster>>['stream']>): bigint {
   return stream.events.reduce(
