@@ -16,7 +16,7 @@ import {
 import { type Keyring, openKeyring } from '../../src/keys/index.ts'
 import { anonymous, type Database } from '../../src/postgres/index.ts'
 
-const SEAL_ATTEMPTS = 200
+const SEAL_ATTEMPTS = 1_000
 const SEAL_PAUSE_MS = 100
 
 export interface TestLedger {
