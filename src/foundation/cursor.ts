@@ -1,6 +1,7 @@
 /** Cursors are opaque to their holders: base64url of a JSON array, checked when they come back. */
 import { z } from 'zod'
 import { AkashiError } from './errors.ts'
+import { jsonOrNull } from './json.ts'
 
 /** Nobody is given a longer one. */
 const MAX_CURSOR_LENGTH = 256
@@ -19,14 +20,6 @@ export function decodeCursor<T extends readonly string[]>(cursor: string, place:
     })
   }
   return parsed.data
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }
 
 /** A time as records print it, exact to the microsecond. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { AkashiError } from '../foundation/index.ts'
+import { AkashiError, jsonOrNull } from '../foundation/index.ts'
 import { type Key, SECRET_BYTES } from './key.ts'
 import { damagedKey } from './key-file.ts'
 import { unwrapSecret, wrapSecret } from './secret-wrapping.ts'
@@ -113,12 +113,4 @@ function associated({ id, subject, createdAt }: PersonFacts, wrappedBy: string):
 
 function line(value: object): string {
   return `${JSON.stringify(value)}\n`
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }

@@ -1,6 +1,6 @@
 import { createClient } from 'redis'
 import { z } from 'zod'
-import type { Log } from '../../foundation/index.ts'
+import { jsonOrNull, type Log } from '../../foundation/index.ts'
 import { type Bus, localBus, type Word } from './bus.ts'
 
 const CHANNEL = 'akashi:chat'
@@ -53,13 +53,5 @@ export async function redisBus(url: string, log: Log): Promise<Bus> {
       publisher.destroy()
       subscriber.destroy()
     },
-  }
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
   }
 }

@@ -9,7 +9,7 @@ import {
   postMessage,
   setPresence,
 } from '../../chat/index.ts'
-import { AkashiError, type Log } from '../../foundation/index.ts'
+import { AkashiError, jsonOrNull, type Log } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { problemOf } from '../problem.ts'
 import {
@@ -210,14 +210,6 @@ export class Connection {
     if (this.#parts.socket.readyState === this.#parts.socket.OPEN && this.#rooms.has(roomId))
       this.#rooms.set(roomId, stop)
     else stop()
-    return null
-  }
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
     return null
   }
 }

@@ -3,7 +3,7 @@
  * whose text is a title line and one JSON document, so that it checks with the public key alone.
  */
 import { z } from 'zod'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, jsonOrNull } from '../../foundation/index.ts'
 import { formatVerifierKey, type Keyring, parseVerifierKey, signNote, verifyNote } from '../../keys/index.ts'
 
 const SIGNER = 'akashi-erasure'
@@ -79,12 +79,4 @@ export function checkErasureCertificate(note: string, verifierKeys: readonly str
   const parsed = title === TITLE ? certificateSchema.safeParse(jsonOrNull(lines.join('\n'))) : undefined
   if (parsed?.success === true) return parsed.data
   throw new AkashiError('invalid_input', 'this note is no certificate of an erasure')
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }

@@ -7,15 +7,9 @@ import { callerSignal } from '../../plugins/caller-signal.ts'
 import { problemResponse } from '../../problem.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
+import { refusals } from './refusals.ts'
 
 const tags = ['chat']
-const refusals = {
-  400: problemResponse,
-  401: problemResponse,
-  403: problemResponse,
-  404: problemResponse,
-  409: problemResponse,
-}
 const byFile = z.strictObject({ fileId: z.guid() })
 /** Milliseconds for the transfer of the largest file, at 2 Mbit/s. */
 const TRANSFER_MS = 420_000

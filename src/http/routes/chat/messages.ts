@@ -1,17 +1,10 @@
 import { z } from 'zod'
 import * as chat from '../../../chat/index.ts'
-import { problemResponse } from '../../problem.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
+import { refusals } from './refusals.ts'
 
 const tags = ['chat']
-const refusals = {
-  400: problemResponse,
-  401: problemResponse,
-  403: problemResponse,
-  404: problemResponse,
-  409: problemResponse,
-}
 const byRoom = z.strictObject({ roomId: z.guid() })
 const byMessage = z.strictObject({ messageId: z.guid() })
 const nothing = z.null()

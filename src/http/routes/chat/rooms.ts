@@ -1,17 +1,11 @@
 import { z } from 'zod'
 import * as chat from '../../../chat/index.ts'
-import { problemResponse } from '../../problem.ts'
+import { jsonOrNull } from '../../../foundation/index.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
+import { refusals } from './refusals.ts'
 
 const tags = ['chat']
-const refusals = {
-  400: problemResponse,
-  401: problemResponse,
-  403: problemResponse,
-  404: problemResponse,
-  409: problemResponse,
-}
 const byRoom = z.strictObject({ roomId: z.guid() })
 const nothing = z.null()
 const pageSize = z.coerce.number().int().min(1).max(chat.MAX_PAGE).default(chat.DEFAULT_PAGE)
@@ -28,14 +22,6 @@ const cursor = z
     context.addIssue('is no cursor of this list')
     return z.NEVER
   })
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
-}
 
 /** Rooms: the caller's own, the directory of public ones, and what a member may do with one. */
 export function roomRoutes(app: App, { app: database, chat: { bus } }: Services): void {

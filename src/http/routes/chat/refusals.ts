@@ -1,0 +1,10 @@
+import { problemResponse } from '../../problem.ts'
+
+/** How a route about a room, a message or a file may refuse. */
+export const refusals = {
+  400: problemResponse,
+  401: problemResponse,
+  403: problemResponse,
+  404: problemResponse,
+  409: problemResponse,
+}
