@@ -11,6 +11,22 @@ interface Gate {
 /** Counts of the test run for `.ci/run`; ignored by git. */
 const TEST_REPORT = '.test/vitest.json'
 
+/**
+ * What PostgreSQL 15 is asked again: the folders whose tests run on the server of AKASHI_TEST_DATABASE_URL.
+ * The others bring servers of their own, 15 among them, need none, or ask (the pages) only what these do.
+ */
+const ON_EVERY_SERVER = [
+  'audit',
+  'chat',
+  'cli',
+  'http',
+  'identity',
+  'lifecycle',
+  'operations',
+  'postgres',
+  'security',
+]
+
 const gates: readonly Gate[] = [
   { name: 'format and lint', command: ['biome', 'ci', '--error-on-warnings', '.'] },
   { name: 'types', command: ['tsc', '-p', '.'] },
@@ -37,7 +53,13 @@ const gates: readonly Gate[] = [
   },
   // Everywhere where it is installed, and always in CI, where a missing one fails the gate.
   ...(process.env['CI'] === 'true' || existsSync('/usr/lib/postgresql/15')
-    ? optional('tests on PostgreSQL 15', 'scripts/with-postgres-15.ts', 'vitest', 'run')
+    ? optional(
+        'tests on PostgreSQL 15',
+        'scripts/with-postgres-15.ts',
+        'vitest',
+        'run',
+        ...ON_EVERY_SERVER.map((folder) => `test/${folder}/`),
+      )
     : []),
 ]
 
