@@ -160,6 +160,40 @@ describe('eventTimeline', () => {
   })
 })
 
+describe('reading', () => {
+  it('leaves an action of the trail that says who asked for what and was shown which events', async () => {
+    const actor = { userId: '0199d3a0-0000-7000-8000-00000000000c' }
+    const id = made[17]?.id ?? ''
+    const interval = '1d' as const
+    const page = await searchEvents(admin, actor, { ...range, userName: 'user-2', limit: 2 })
+    await eventTimeline(admin, actor, { ...range, interval })
+    await readEvent(admin, actor, id)
+    await expect(searchEvents(admin, actor, { cursor: 'eA' })).rejects.toThrow('cursor')
+    const { rows } = await database.asSuperuser((session) =>
+      session.query(
+        `select event_type, action, resource, result, data_classification, detail from audit.audit_logs
+         where user_id = $1 order by seq`,
+        [actor.userId],
+      ),
+    )
+    const shown = [
+      { asked: { ...range, userName: 'user-2', limit: 2 }, events: page.rows.map((row) => row.id) },
+      { asked: { ...range, interval }, counted: EVENTS },
+      { asked: { id }, events: [id] },
+    ]
+    expect(rows).toEqual(
+      shown.map((detail) => ({
+        event_type: 'data_access',
+        action: 'read',
+        resource: 'security.security_events',
+        result: 'SUCCESS',
+        data_classification: 'confidential',
+        detail,
+      })),
+    )
+  })
+})
+
 describe('remediation', () => {
   const id = () => made[3]?.id ?? ''
 

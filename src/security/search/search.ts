@@ -1,10 +1,11 @@
 /**
  * Search in the events: newest first, a page at a time, with the rights of the database it is given. It reads
- * remediation too, so it is for security administrators and the worker.
+ * remediation too, so it is for security administrators and the worker. Each page is an action of the trail.
  */
 import { z } from 'zod'
 import { AkashiError, decodeCursor, encodeCursor, exactTime, parseQuery } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
+import { recordAccess } from './access.ts'
 import { conditionsOf, type EventFilter, eventFilter } from './filter.ts'
 import { type EventRow, eventColumns } from './row.ts'
 
@@ -68,10 +69,17 @@ export async function searchEvents(
     select m.id is not null as found, b.created_at as "lastAt", b.id as "lastId", ${eventColumns('m')}
     from (values (1)) as one left join behind b on true left join matched m on true
     order by m.created_at desc, m.id desc`
-  const { rows } = await database.transaction(actor, (session) => session.query<Found>(text, values), {
-    readOnly: true,
+  return await database.transaction(actor, async (session) => {
+    const { rows } = await session.query<Found>(text, values)
+    const page = toPage(limit, rows)
+    await recordAccess(session, given(parsed), { events: page.rows.map(({ id }) => id) })
+    return page
   })
-  return toPage(limit, rows)
+}
+
+/** What was asked for, without what was left open. */
+function given({ cursor: _, ...filter }: z.output<typeof eventFilter>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))
 }
 
 /**
@@ -81,18 +89,16 @@ export async function searchEvents(
  */
 export async function readEvent(database: Database, actor: Actor, eventId: string): Promise<EventRow> {
   const id = parseQuery(z.guid('is no uuid'), eventId)
-  const { rows } = await database.transaction(
-    actor,
-    (session) =>
-      session.query<EventRow>(
-        `select ${eventColumns('e')} from security.v_security_events e where e.id = $1`,
-        [id],
-      ),
-    { readOnly: true },
-  )
-  const [row] = rows
-  if (row === undefined) throw new AkashiError('not_found', `there is no event ${id}`)
-  return row
+  return await database.transaction(actor, async (session) => {
+    const { rows } = await session.query<EventRow>(
+      `select ${eventColumns('e')} from security.v_security_events e where e.id = $1`,
+      [id],
+    )
+    const [row] = rows
+    if (row === undefined) throw new AkashiError('not_found', `there is no event ${id}`)
+    await recordAccess(session, { id }, { events: [id] })
+    return row
+  })
 }
 
 function toPage(limit: number, found: readonly Found[]): EventPage {

@@ -1,8 +1,9 @@
-/** How many events there were in each interval of a time, none left out. */
+/** How many events there were in each interval of a time, none left out. Each timeline is an action of the trail. */
 import { z } from 'zod'
 import { parseQuery } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { type Severity, severities } from '../event.ts'
+import { recordAccess } from './access.ts'
 import { conditionsOf, eventConditions, inOrder, time } from './filter.ts'
 
 /** Minutes of each interval that may be asked for. */
@@ -57,23 +58,22 @@ export async function eventTimeline(
   const counts = severities.map(
     (severity) => `count(*) filter (where e.severity = '${severity}')::integer as ${severity}`,
   )
-  const { rows } = await database.transaction(
-    actor,
-    (session) =>
-      session.query<{ at: string; count: number } & Record<Severity, number>>(
-        `with counted as (
+  return await database.transaction(actor, async (session) => {
+    const { rows } = await session.query<{ at: string; count: number } & Record<Severity, number>>(
+      `with counted as (
            select date_bin($3::interval, e.created_at, $1::timestamptz) as at, count(*)::integer as count, ${counts.join(', ')}
            from security.v_security_events e where ${conditions.join(' and ')} group by 1
          )
          select b.at, coalesce(c.count, 0) as count, ${severities.map((severity) => `coalesce(c.${severity}, 0) as ${severity}`).join(', ')}
          from generate_series($1::timestamptz, $2::timestamptz - interval '1 microsecond', $3::interval) b (at)
          left join counted c using (at) order by b.at`,
-        values,
-      ),
-    { readOnly: true },
-  )
-  const buckets = rows.map(({ at, count, ...bySeverity }) => ({ at, count, severities: bySeverity }))
-  return { interval, total: buckets.reduce((total, { count }) => total + count, 0), buckets }
+      values,
+    )
+    const buckets = rows.map(({ at, count, ...bySeverity }) => ({ at, count, severities: bySeverity }))
+    const total = buckets.reduce((sum, { count }) => sum + count, 0)
+    await recordAccess(session, parsed, { counted: total })
+    return { interval, total, buckets }
+  })
 }
 
 function bucketsOf(from: string, to: string, interval: Interval): number {
