@@ -49,7 +49,7 @@ export async function openStage(data: string, terminal: Terminal, text: Messages
     data,
     superuser,
     run: async (args, status = 0, lines = SHOWN_LINES) => {
-      terminal.command('$', `akashi ${args.join(' ')}`)
+      terminal.command('$', `akashi ${args.map(shellWord).join(' ')}`)
       const verb = args.filter((argument) => !argument.startsWith('> '))
       const outcome = await akashi(verb, { cwd: data, env: { AKASHI_DATA: data } })
       const printed = outcome.stdout === '' ? outcome.stderr : outcome.stdout
@@ -78,6 +78,11 @@ export async function openStage(data: string, terminal: Terminal, text: Messages
       await keyring.close()
     },
   }
+}
+
+/** An argument as one would type it; `> file` stays what it is. */
+function shellWord(argument: string): string {
+  return /^> |^[\w./:=+-]+$/.test(argument) ? argument : `"${argument}"`
 }
 
 /** Shows and runs statements as the superuser. */

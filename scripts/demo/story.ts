@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { countPending, logs, readHead } from '../../src/audit/index.ts'
 import { anonymous } from '../../src/postgres/index.ts'
 import { logGenerators, SSHD_LOG_TIMEZONE, SSHD_LOG_YEAR } from '../event-logs/index.ts'
+import { archiveEvents, bringTableBack } from './keeping.ts'
 import { generatedLog, runShown, type Stage, Unexpected } from './stage.ts'
 import { tamperFiveTimes } from './tampering.ts'
 
@@ -35,6 +36,8 @@ export async function tell(stage: Stage): Promise<void> {
   await stage.terminal.heading(stage.text.tamper)
   await stage.terminal.say(stage.text.tamperSaid)
   await tamperFiveTimes(stage)
+  await archiveEvents(stage)
+  await bringTableBack(stage)
   await stage.terminal.heading(stage.text.end)
   await stage.terminal.say(stage.text.next)
 }

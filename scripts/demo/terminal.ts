@@ -4,8 +4,8 @@ import { styleText } from 'node:util'
 /** Cells of the terminal that a line may take. */
 export const WIDTH_CELLS = 100
 /** Milliseconds to read a remark, and to see what a command answered. */
-const READ_MS = 2_200
-const LOOK_MS = 1_000
+const READ_MS = 1_800
+const LOOK_MS = 700
 
 /** Characters that take two cells. */
 const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u

@@ -6,7 +6,9 @@ import { messages } from '../../scripts/demo/messages.ts'
 import { WIDTH_CELLS, width } from '../../scripts/demo/terminal.ts'
 
 const script = resolve(import.meta.dirname, '../../scripts/demo.ts')
-const DEMO_TIMEOUT_MS = 120_000
+const DEMO_TIMEOUT_MS = 180_000
+/** What stands before a remark or a finding. */
+const INDENT_CELLS = 5
 
 interface Run {
   readonly status: number
@@ -23,13 +25,13 @@ function demo(args: readonly string[]): Promise<Run> {
   })
 }
 
-it.each(['en', 'ja'] as const)(
-  'shows the whole thread and names five tamperings (%s)',
-  async (language) => {
-    const { status, stdout, stderr } = await demo(['--fast', '--lang', language])
+it(
+  'shows the whole thread, names five tamperings, and brings back what is kept',
+  async () => {
+    const { status, stdout, stderr } = await demo(['--fast', '--lang', 'en'])
     expect(status, stdout + stderr).toBe(0)
     expect(stderr).toBe('')
-    const text = messages[language]
+    const text = messages.en
     const found = [...stdout.matchAll(/^ {2,5}(changed|removed|added|trigger)\b/gm)].map(([, kind]) => kind)
     expect(found).toEqual(['changed', 'removed', 'added', 'changed', 'trigger'])
     for (const title of [text.start, ...Object.values(text.tamperings)]) expect(stdout).toContain(title)
@@ -41,6 +43,10 @@ it.each(['en', 'ja'] as const)(
     expect(stdout).toMatch(/; 0 events are new/)
     expect(stdout).toContain(text.proven)
     expect(stdout).toContain(text.forgedProof)
+    expect(stdout).toMatch(/^ {3}dropped +security\.security_events +security_events_p\d{8} /m)
+    expect(stdout).toMatch(/^ {3}[1-9]\d* archived objects/m)
+    expect(stdout).toMatch(/^ {3}missing now: 1, changed: 0, added since: 0$/m)
+    expect(stdout).toContain(text.broughtBack)
     expect(stdout).toContain(text.end)
     expect(stdout).not.toContain('\u001b')
     expect(stdout.split('\n').filter((line) => width(line) > WIDTH_CELLS)).toEqual([])
@@ -50,3 +56,19 @@ it.each(['en', 'ja'] as const)(
   },
   DEMO_TIMEOUT_MS,
 )
+
+/** What a text says, whichever language: functions with something to fill in. */
+function said(text: unknown): string[] {
+  if (typeof text === 'string') return [text]
+  if (typeof text === 'function') return [String(text('orders', '1'))]
+  return Object.values(text ?? {}).flatMap(said)
+}
+
+it('says everything in Japanese too, each text on a line of its own', () => {
+  expect(Object.keys(messages.ja.tamperings)).toEqual(Object.keys(messages.en.tamperings))
+  expect(Object.keys(messages.ja).toSorted()).toEqual(Object.keys(messages.en).toSorted())
+  const texts = said(messages.ja)
+  expect(texts).toHaveLength(said(messages.en).length)
+  expect(texts.filter((each) => !/[぀-ヿ一-鿿]/.test(each))).toEqual([])
+  expect(texts.filter((each) => width(each) > WIDTH_CELLS - INDENT_CELLS)).toEqual([])
+})

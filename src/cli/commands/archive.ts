@@ -39,7 +39,8 @@ function cells(row: ArchiveRow): readonly (string | number | null)[] {
     row.rows,
     row.exported ? 'yes' : 'no',
     row.dropped ? 'yes' : 'no',
-    row.message,
+    // What was done is said by the columns before.
+    row.action === 'exported' || row.action === 'dropped' ? null : row.message,
   ]
 }
 
