@@ -7,12 +7,14 @@ import { pipeline } from 'node:stream/promises'
 import { logGenerators, SSHD_LOG_TIMEZONE, SSHD_LOG_YEAR } from '../scripts/event-logs/index.ts'
 import { loadEvents, parseEvents } from '../src/security/index.ts'
 import { type BenchCluster, benchCluster } from './cluster.ts'
+import { cpuMilliseconds } from './cpu.ts'
 import { atLeast, type Benchmark, figure, interleave, median, ratio } from './harness.ts'
 
 const LINES = 200_000
 const SEED = 1
 const WRITE_CHARACTERS = 1 << 20
 const MEMORY_SAMPLE_MS = 50
+const MICROSECONDS_A_MILLISECOND = 1000
 const BYTES_A_MEBIBYTE = 1024 * 1024
 
 const columns = `id, created_at, event_type, event_category, severity, source_service, description, user_id, user_name,
@@ -31,6 +33,13 @@ export const ingest: Benchmark = {
       await writeLog(log, Math.round(LINES * options.scale))
       let run = 0
       let peak = 0
+      const cpu: Record<'ingest' | 'copy', number[]> = { ingest: [], copy: [] }
+      const counting = async <T>(name: keyof typeof cpu, work: () => Promise<T>) => {
+        const before = await cluster.asAdministrator(cpuMilliseconds)
+        const result = await work()
+        cpu[name].push((await cluster.asAdministrator(cpuMilliseconds)) - before)
+        return result
+      }
       const take = async () => {
         run += 1
         const { stored, seconds, peakBytes } = await takeIn(cluster, log, `run ${run}`)
@@ -48,8 +57,8 @@ export const ingest: Benchmark = {
       options.progress(`${events} events`)
       const rates = await interleave(
         {
-          ingest: take,
-          copy: async () => events / (await copyIn(cluster, rows)),
+          ingest: () => counting('ingest', take),
+          copy: () => counting('copy', async () => events / (await copyIn(cluster, rows))),
         },
         options,
       )
@@ -57,6 +66,8 @@ export const ingest: Benchmark = {
         figure('taken in', median(rates.ingest), 'events/s'),
         figure('bare COPY', median(rates.copy), 'events/s'),
         atLeast('taken in ÷ bare COPY', ratio(rates.ingest, rates.copy), '', 0.3),
+        figure('CPU time of bare COPY ÷ of taking in', ratio(cpu.copy, cpu.ingest), ''),
+        figure('CPU time of an event', (median(cpu.ingest) * MICROSECONDS_A_MILLISECOND) / events, 'µs'),
         figure('peak memory of Node while taking in', peak / BYTES_A_MEBIBYTE, 'MiB'),
       ]
     } finally {

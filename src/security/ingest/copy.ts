@@ -37,8 +37,8 @@ const columns = [
 
 export const copyColumns: string = columns.join(', ')
 
-/** Each write is a message to the server and its own system call: rows go together. */
-const CHUNK_CHARACTERS = 65_536
+/** Rows go together: a write is done when the event loop comes round, and it parses the next lines in between. */
+const CHUNK_CHARACTERS = 1_048_576
 
 /** Events as they wait to be stored: rows of COPY's text format, since thousands of objects would keep the collector busy. */
 export interface EventRows {

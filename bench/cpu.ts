@@ -1,0 +1,40 @@
+/** CPU time of this process and of a PostgreSQL server: what others do on the machine at the same time is not in it. */
+import { readdir, readFile } from 'node:fs/promises'
+import type { Session } from '../src/postgres/index.ts'
+
+/** Ticks of a second in /proc, which is 100 on every Linux that Node.js runs on. */
+const MS_A_TICK = 10
+
+interface Ticks {
+  readonly parent: number
+  /** Of the process itself, and of its children that have ended. */
+  readonly own: number
+  readonly ended: number
+}
+
+/** Fields of proc(5) behind the program's name, which may hold anything. */
+async function ticksOf(pid: number | string): Promise<Ticks> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  const [, parent, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [user, system, endedUser, endedSystem] = rest.slice(9, 13).map(Number)
+  return {
+    parent: Number(parent),
+    own: (user ?? 0) + (system ?? 0),
+    ended: (endedUser ?? 0) + (endedSystem ?? 0),
+  }
+}
+
+/** Milliseconds so far of this process and of every process of the server that `session` is on, ended ones too. */
+export async function cpuMilliseconds(session: Session): Promise<number> {
+  const { rows } = await session.query<{ pid: number }>('select pg_backend_pid() as pid')
+  const { parent: postmaster } = await ticksOf(rows[0]?.pid ?? 0)
+  const { own, ended } = await ticksOf(postmaster)
+  let ticks = own + ended
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid)) continue
+    const each = await ticksOf(pid)
+    if (each.parent === postmaster) ticks += each.own
+  }
+  const { user, system } = process.cpuUsage()
+  return ticks * MS_A_TICK + (user + system) / 1000
+}
