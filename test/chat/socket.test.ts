@@ -198,23 +198,37 @@ describe('the socket', () => {
     const room = await roomOfBoth()
     const her = await Client.open(one, aoi)
     await her.ask({ type: 'subscribe', roomId: room })
+    const hears = (frame: Frame) => expect.poll(() => her.frames).toContainEqual(frame)
     const his = await Client.open(one, ken)
-    await vi.waitFor(() =>
-      expect(her.frames).toContainEqual({ type: 'presence', userId: kenId, status: 'online' }),
-    )
+    await hears({ type: 'presence', userId: kenId, status: 'online' })
     await his.ask({ type: 'subscribe', roomId: room })
     his.raw(JSON.stringify({ type: 'typing', roomId: room }))
-    await vi.waitFor(() => expect(her.frames).toContainEqual({ type: 'typing', roomId: room, userId: kenId }))
+    await hears({ type: 'typing', roomId: room, userId: kenId })
     his.raw(JSON.stringify({ type: 'presence', status: 'away' }))
-    await vi.waitFor(() =>
-      expect(her.frames).toContainEqual({ type: 'presence', userId: kenId, status: 'away' }),
-    )
+    await hears({ type: 'presence', userId: kenId, status: 'away' })
     const listed = (await aoi.send('GET', `/v1/chat/presence?userId=${kenId}`)).json()
     expect(listed.presence).toEqual([{ userId: kenId, status: 'away' }])
     his.close()
-    await vi.waitFor(() =>
-      expect(her.frames).toContainEqual({ type: 'presence', userId: kenId, status: 'offline' }),
-    )
+    await hears({ type: 'presence', userId: kenId, status: 'offline' })
+    her.close()
+  })
+
+  it('says nothing of a presence that came and went within a round', async () => {
+    const room = await roomOfBoth()
+    const her = await Client.open(one, aoi)
+    await her.ask({ type: 'subscribe', roomId: room })
+    const his = await Client.open(one, ken)
+    const told = () =>
+      her.frames
+        .filter(({ type, userId }) => type === 'presence' && userId === kenId)
+        .map(({ status }) => status)
+    await expect.poll(told).toEqual(['online'])
+    // One after the other in the same round: the last of them is what there is to tell.
+    for (const status of ['away', 'online', 'away', 'online', 'away', 'online', 'away'])
+      his.raw(JSON.stringify({ type: 'presence', status }))
+    await expect.poll(() => told().at(-1)).toBe('away')
+    expect(told().length).toBeLessThan(5)
+    his.close()
     her.close()
   })
 

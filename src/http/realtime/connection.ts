@@ -7,10 +7,12 @@ import {
   markRead,
   type PresenceStatus,
   postMessage,
+  type RoomEvent,
   setPresence,
 } from '../../chat/index.ts'
 import { AkashiError, jsonOrNull, type Log } from '../../foundation/index.ts'
-import type { Actor, Database } from '../../postgres/index.ts'
+import type { SessionActor } from '../../identity/index.ts'
+import type { Database } from '../../postgres/index.ts'
 import { problemOf } from '../problem.ts'
 import {
   closeCodes,
@@ -27,7 +29,7 @@ const INTERNAL = 500
 
 export interface ConnectionParts {
   readonly socket: WebSocket
-  readonly actor: Actor & { readonly userId: string }
+  readonly actor: SessionActor
   readonly app: Database
   readonly feed: Feed
   readonly bus: Bus
@@ -36,7 +38,7 @@ export interface ConnectionParts {
 
 export class Connection {
   readonly userId: string
-  readonly sessionId: string | undefined
+  readonly sessionId: string
   readonly #parts: ConnectionParts
   readonly #rooms = new Map<string, (() => void) | null>()
   #allowance = FRAMES_AT_ONCE
@@ -77,14 +79,14 @@ export class Connection {
     this.#parts.socket.close(code, reason)
   }
 
-  #write(text: string): void {
+  #write(text: string | Buffer): void {
     const { socket } = this.#parts
     if (socket.readyState !== socket.OPEN) return
     if (socket.bufferedAmount > MAX_WAITING_BYTES) {
       this.close(closeCodes.tooSlow, 'reads too slowly; resume from the last sequence')
       return
     }
-    socket.send(text)
+    socket.send(text, { binary: false })
   }
 
   #ended(): void {
@@ -141,7 +143,7 @@ export class Connection {
   }
 
   async #perform(frame: ClientFrame): Promise<unknown> {
-    const { app, actor, bus } = this.#parts
+    const { app, actor, feed } = this.#parts
     switch (frame.type) {
       case 'subscribe':
         return await this.#subscribe(frame.roomId, frame.after)
@@ -151,7 +153,7 @@ export class Connection {
         return null
       case 'send': {
         const message = await postMessage(app, actor, frame.roomId, frame.message)
-        bus.announce({ about: 'room', roomId: frame.roomId })
+        feed.announce(message)
         return message
       }
       case 'read':
@@ -168,7 +170,6 @@ export class Connection {
 
   async present(status: PresenceStatus): Promise<void> {
     const { app, actor, bus } = this.#parts
-    if (this.sessionId === undefined) return
     if (await setPresence(app, actor, status)) bus.announce({ about: 'presence', userId: this.userId })
   }
 
@@ -191,7 +192,7 @@ export class Connection {
       userId: this.userId,
       actor,
       onStart: (sequence, gap) => this.send({ type: 'subscribed', roomId, sequence, gap }),
-      onEvent: (_, json) => this.#write(`{"type":"event","event":${json}}`),
+      onEvent: (event, json) => this.#write(eventFrame(event, json)),
       onEnd: () => {
         this.#rooms.delete(roomId)
         this.send({ type: 'ended', roomId })
@@ -212,6 +213,17 @@ export class Connection {
     else stop()
     return null
   }
+}
+
+const eventFrames = new WeakMap<RoomEvent, Buffer>()
+
+/** Written once for everybody who hears the same event. */
+function eventFrame(event: RoomEvent, json: string): Buffer {
+  const known = eventFrames.get(event)
+  if (known !== undefined) return known
+  const frame = Buffer.from(`{"type":"event","event":${json}}`)
+  eventFrames.set(event, frame)
+  return frame
 }
 
 /** The request id of a frame that cannot be used otherwise, so that its sender can tell which it was. */

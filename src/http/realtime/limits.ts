@@ -9,6 +9,8 @@ export const FRAMES_AT_ONCE = 100
 export const MAX_SUBSCRIPTIONS = 500
 /** Between two pings, in milliseconds; a client that answered none in between is gone. */
 export const HEARTBEAT_MS = 20_000
+/** Changes of presence within this time, in milliseconds, are one: whoever came back was never away. */
+export const PRESENCE_ROUND_MS = 1_000
 /** How often, in milliseconds, it is asked whether the sessions behind the sockets still hold. */
 export const REAUTHORISE_MS = 500
 
