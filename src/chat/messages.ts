@@ -118,7 +118,7 @@ export async function postMessage(
     const type =
       fileId === undefined
         ? `'text'`
-        : `(select case when f.mime_type like 'image/%' then 'image' else 'file' end from chat.file_uploads f where f.id = $3)`
+        : `coalesce((select case when f.mime_type like 'image/%' then 'image' else 'file' end from chat.file_uploads f where f.id = $3), 'file')`
     const { rows } = await session.query<{ message: Message; whole: boolean }>(
       `select ${messageJson('m', { reply: replyToId !== undefined })} as message,
          m.file_upload_id is null and m.created_at >= date_trunc('milliseconds', now()) as whole
