@@ -233,6 +233,7 @@ describe('somebody who is erased', () => {
         actor: { userId: aoiId },
         onStart: () => undefined,
         onEvent: (event) => void listened[roomId]?.push(event),
+        drained: () => Promise.resolve(),
         onTyping: () => undefined,
         onEnd: () => undefined,
       })

@@ -71,6 +71,11 @@ class Client {
     }, 5_000)
   }
 
+  /** Reads no more. */
+  pause(): void {
+    this.#socket.pause()
+  }
+
   raw(text: string): void {
     this.#socket.send(text)
   }
@@ -230,6 +235,51 @@ describe('the socket', () => {
     expect(told().length).toBeLessThan(5)
     his.close()
     her.close()
+  })
+
+  it('takes no frame past its size', async () => {
+    const client = await Client.open(one, aoi)
+    client.raw(JSON.stringify({ type: 'typing', roomId: 'x'.repeat(70_000) }))
+    await expect.poll(() => client.closed).toBe(1009)
+  })
+
+  it('gives all that was missed to whoever reads, and sends away who does not', async () => {
+    const room = await roomOfBoth()
+    const MISSED = 900
+    // Some 12 KB each: much more than a socket may let wait.
+    await database.asSuperuser((session) =>
+      session.query(
+        `with made as (
+           insert into chat.messages (id, room_id, sequence, content, message_type, created_at)
+           select chat.message_id(t.at), $1, 2 + n, repeat('証', 4000), 'system', t.at
+           from generate_series(1, $2::int) n, lateral (select date_trunc('milliseconds', now()) - ($2 - n) * interval '1 ms' as at) t
+           returning id, sequence),
+         told as (
+           insert into chat.room_events (room_id, sequence, event_type, message_id) select $1, m.sequence, 'message_created', m.id from made m)
+         update chat.room_sequences set last_sequence = last_sequence + $2 where room_id = $1`,
+        [room, MISSED],
+      ),
+    )
+    const reader = await Client.open(one, ken)
+    await reader.ask({ type: 'subscribe', roomId: room, after: 2 })
+    expect(reader.events().map(({ sequence }) => sequence)).toEqual(
+      Array.from({ length: MISSED }, (_, at) => at + 3),
+    )
+    expect(reader.closed).toBeUndefined()
+    reader.close()
+    const sleeper = await Client.open(one, ken)
+    sleeper.pause()
+    sleeper.raw(JSON.stringify({ type: 'subscribe', id: '1', roomId: room, after: 2 }))
+    await expect.poll(() => one.http.websocketServer.clients.size, { timeout: 30_000 }).toBe(0)
+    sleeper.close()
+  })
+
+  it('is for sessions, which can end: a key asks over HTTP', async () => {
+    const { key } = (await aoi.send('POST', '/v1/api-keys', { name: 'bot' })).json()
+    expect(key).toEqual(expect.any(String))
+    await expect(
+      Client.open(one, server.browser(one.http), { authorization: `Bearer ${key}` }),
+    ).rejects.toThrow('403')
   })
 
   it('sends away who floods it', async () => {

@@ -14,6 +14,8 @@ const POLL_MS = 20
 /** Addresses that connections come from: a server counts requests by address. */
 const ADDRESSES = 40
 const FAULTS_TOLD = 20
+/** Statuses from here on are no fault of whoever asks. */
+const SERVER_TROUBLE = 500
 
 let nodes: readonly string[] = []
 const faults: string[] = []
@@ -96,7 +98,12 @@ class Client {
     faults.push(`room ${this.roomId}, after ${this.last}: ${text}`)
   }
 
-  #hear(frame: Record<string, unknown> & { readonly event?: { readonly sequence: number } }): void {
+  #hear(
+    frame: Record<string, unknown> & {
+      readonly event?: { readonly sequence: number }
+      readonly problem?: { readonly status: number }
+    },
+  ): void {
     switch (frame['type']) {
       case 'subscribed': {
         const { sequence, gap } = frame
@@ -120,6 +127,10 @@ class Client {
         return
       }
       case 'refused':
+        // The server's own trouble: tried again, as any client does.
+        if (Number(frame.problem?.status) >= SERVER_TROUBLE) this.#socket?.terminate()
+        else this.#fault(JSON.stringify(frame))
+        return
       case 'ended':
         this.#fault(JSON.stringify(frame))
     }

@@ -61,6 +61,8 @@ export function openCrowd(): Crowd {
       commands += 1
       const asked = Promise.withResolvers<CrowdReport>()
       waiting.set(commands, asked)
+      // Whoever began it may have failed at something else meanwhile.
+      asked.promise.catch(() => undefined)
       child.send({ ...task, id: commands } satisfies Command)
       return asked.promise
     },

@@ -27,6 +27,8 @@ export interface Listener {
   readonly onStart: (sequence: number, gap: boolean) => void
   /** Gets every event once, in order, as JSON that all listeners share. */
   readonly onEvent: (event: RoomEvent, json: string) => void
+  /** Resolves once it can take more of what it missed, which may be much. */
+  readonly drained: () => Promise<void>
   /** Somebody writes; said by their client, kept nowhere. */
   readonly onTyping: (userId: string) => void
   /** Nothing more comes: no longer a member, or the room is gone. */
@@ -187,16 +189,21 @@ export function openFeed(options: {
       const gap =
         after !== undefined &&
         (read.gap || after > read.lastSequence || read.lastSequence - after > MAX_RESUMED_EVENTS)
-      const start = after === undefined || gap ? read.lastSequence : after
-      const missed: RoomEvent[] = []
-      let at = start
+      if (read.lastSequence === 0 || stopping.signal.aborted) return null
+      let at = after === undefined || gap ? read.lastSequence : after
+      let missed = gap ? [] : read.events
+      listener.onStart(at, gap)
       for (;;) {
-        if (read.lastSequence === 0 || (read.gap && !gap) || stopping.signal.aborted) return null
-        if (!gap) missed.push(...read.events)
-        at = missed.at(-1)?.sequence ?? at
+        for (const event of missed) {
+          listener.onEvent(event, JSON.stringify(event))
+          at = event.sequence
+          await listener.drained()
+        }
         // Nothing is awaited between this comparison and joining, so nothing is delivered in between.
         if (at >= (rooms.get(roomId)?.cursor ?? read.lastSequence)) break
         read = await eventsAfter(app, listener.actor, roomId, at)
+        if (read.lastSequence === 0 || read.gap || stopping.signal.aborted) return null
+        missed = read.events
       }
       const room = rooms.get(roomId) ?? {
         id: roomId,
@@ -206,8 +213,6 @@ export function openFeed(options: {
         again: false,
       }
       rooms.set(roomId, room)
-      listener.onStart(start, gap)
-      for (const event of missed) listener.onEvent(event, JSON.stringify(event))
       // It may have read further than the room has: the room's listeners hear those now, this one has them.
       const ahead = at
       const member: Listener = {

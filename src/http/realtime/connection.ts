@@ -1,4 +1,5 @@
 /** One socket: what its client asks, what it is sent, and when it is sent away. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { WebSocket } from '@fastify/websocket'
 import {
   type Bus,
@@ -21,11 +22,15 @@ import {
   HEARTBEAT_MS,
   MAX_SUBSCRIPTIONS,
   MAX_WAITING_BYTES,
+  RESUME_TIMEOUT_MS,
+  RESUME_WAITING_BYTES,
 } from './limits.ts'
 import { type ClientFrame, clientFrame, type ServerFrame } from './protocol.ts'
 
 /** From this status on the fault is the server's own. */
 const INTERNAL = 500
+/** Between two looks at what waits for a client that resumes, in milliseconds. */
+const DRAIN_POLL_MS = 20
 
 export interface ConnectionParts {
   readonly socket: WebSocket
@@ -87,6 +92,18 @@ export class Connection {
       return
     }
     socket.send(text, { binary: false })
+  }
+
+  async #drained(): Promise<void> {
+    const { socket } = this.#parts
+    const deadline = performance.now() + RESUME_TIMEOUT_MS
+    while (socket.readyState === socket.OPEN && socket.bufferedAmount > RESUME_WAITING_BYTES) {
+      if (performance.now() > deadline) {
+        this.close(closeCodes.tooSlow, 'reads too slowly; resume from the last sequence')
+        return
+      }
+      await sleep(DRAIN_POLL_MS)
+    }
   }
 
   #ended(): void {
@@ -193,6 +210,7 @@ export class Connection {
       actor,
       onStart: (sequence, gap) => this.send({ type: 'subscribed', roomId, sequence, gap }),
       onEvent: (event, json) => this.#write(eventFrame(event, json)),
+      drained: () => this.#drained(),
       onEnd: () => {
         this.#rooms.delete(roomId)
         this.send({ type: 'ended', roomId })
