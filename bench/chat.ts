@@ -1,5 +1,4 @@
 /** Many sockets and a steady rate of messages against `akashi up`, audit and sealing on: what arrives, and how late. */
-import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,7 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { akashi, akashiUp } from '../scripts/akashi-process.ts'
-import { openDatabase, removeCluster } from '../src/postgres/index.ts'
+import { removeCluster } from '../src/postgres/index.ts'
+import { type ChatPerson, makeChatPeople } from './chat-people.ts'
 import { atLeast, atMost, type Benchmark, figure } from './harness.ts'
 
 const SOCKETS = 2_000
@@ -20,9 +20,7 @@ const WAVE_PAUSE_MS = 100
 /** Milliseconds for the last messages to arrive. */
 const REST_MS = 5_000
 
-interface Person {
-  readonly token: string
-  readonly room: number
+interface Person extends ChatPerson {
   socket: WebSocket | undefined
 }
 
@@ -39,9 +37,15 @@ export const chat: Benchmark = {
     const server = await akashiUp(data)
     try {
       const { superuser } = JSON.parse((await akashi(['status', '--data', data, '--json'])).stdout)
-      const count = Math.max(ROOM_MEMBERS, Math.round(SOCKETS * scale))
-      const { people, rooms } = await populate(superuser, count)
-      progress(`${people.length} people in ${rooms.length} rooms`)
+      const count = Math.max(1, Math.round((SOCKETS * scale) / ROOM_MEMBERS)) * ROOM_MEMBERS
+      const rooms = count / ROOM_MEMBERS
+      // A smaller run has fewer rooms, each as busy.
+      const perSecond = (MESSAGES_PER_SECOND * rooms * ROOM_MEMBERS) / SOCKETS
+      const people: Person[] = (await makeChatPeople(superuser, count, rooms)).map((person) => ({
+        ...person,
+        socket: undefined,
+      }))
+      progress(`${people.length} people in ${rooms} rooms`)
       const late: number[] = []
       const answered: number[] = []
       const asked = new Map<string, number>()
@@ -54,16 +58,14 @@ export const chat: Benchmark = {
         if (frame.type === 'refused') throw new Error(`refused: ${text}`)
       }
       for (let from = 0; from < people.length; from += WAVE) {
-        await Promise.all(
-          people.slice(from, from + WAVE).map((person) => connect(server.url, person, rooms, hear)),
-        )
+        await Promise.all(people.slice(from, from + WAVE).map((person) => connect(server.url, person, hear)))
         await sleep(WAVE_PAUSE_MS)
       }
       progress('all are connected and listen')
-      const total = MESSAGES_PER_SECOND * SECONDS
+      const total = Math.round(perSecond * SECONDS)
       const begun = performance.now()
       for (let sent = 0; sent < total; sent += 1) {
-        const due = begun + (sent * 1_000) / MESSAGES_PER_SECOND
+        const due = begun + (sent * 1_000) / perSecond
         if (due > performance.now()) await sleep(due - performance.now())
         const person = people[(sent * 7_919) % people.length]
         if (person === undefined) continue
@@ -71,7 +73,7 @@ export const chat: Benchmark = {
         const now = performance.now()
         asked.set(id, now)
         person.socket?.send(
-          JSON.stringify({ type: 'send', id, roomId: rooms[person.room], message: { content: String(now) } }),
+          JSON.stringify({ type: 'send', id, roomId: person.roomId, message: { content: String(now) } }),
         )
       }
       await sleep(REST_MS)
@@ -92,51 +94,7 @@ export const chat: Benchmark = {
   },
 }
 
-/** Accounts, sessions and memberships as they are after everybody has signed in and joined. */
-async function populate(superuser: string, count: number): Promise<{ people: Person[]; rooms: string[] }> {
-  const database = openDatabase({ url: superuser, role: 'owner', poolSize: 1 })
-  const tokens = Array.from({ length: count }, () => randomBytes(32).toString('base64url'))
-  const hashes = tokens.map((token) => createHash('sha256').update(token).digest())
-  try {
-    return await database.direct(async (session) => {
-      const users = await session.query<{ id: string }>(
-        `insert into auth.users (issuer, subject, username, email)
-         select 'local', 'bench-' || n, 'bench-' || n, 'bench-' || n || '@example.com' from generate_series(1, $1::integer) n returning id`,
-        [count],
-      )
-      const ids = users.rows.map(({ id }) => id)
-      await session.query(
-        `insert into auth.user_sessions (user_id, session_token_hash, expires_at)
-         select u, h, now() + interval '1 hour' from unnest($1::uuid[], $2::bytea[]) as t (u, h)`,
-        [ids, hashes],
-      )
-      const made = await session.query<{ id: string }>(
-        `with made as (insert into chat.rooms (name, max_members) select 'room ' || n, 1000 from generate_series(1, $1::integer) n returning id),
-           turns as (insert into chat.room_sequences (room_id, last_sequence) select id, 1 from made)
-         select id from made`,
-        [Math.floor(count / ROOM_MEMBERS)],
-      )
-      const rooms = made.rows.map(({ id }) => id)
-      await session.query(
-        `insert into chat.room_members (room_id, user_id) select ($1::uuid[])[1 + (n - 1) % cardinality($1::uuid[])], u
-         from unnest($2::uuid[]) with ordinality as t (u, n)`,
-        [rooms, ids],
-      )
-      await session.query('analyze')
-      const people = tokens.map((token, at) => ({ token, room: at % rooms.length, socket: undefined }))
-      return { people, rooms }
-    })
-  } finally {
-    await database.close()
-  }
-}
-
-async function connect(
-  url: string,
-  person: Person,
-  rooms: readonly string[],
-  hear: (text: string) => void,
-): Promise<void> {
+async function connect(url: string, person: Person, hear: (text: string) => void): Promise<void> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/chat/socket`, {
     headers: { cookie: `__Host-akashi-session=${person.token}` },
     perMessageDeflate: false,
@@ -151,7 +109,7 @@ async function connect(
     }
     socket.on('message', wait)
   })
-  socket.send(JSON.stringify({ type: 'subscribe', id: 'first', roomId: rooms[person.room] }))
+  socket.send(JSON.stringify({ type: 'subscribe', id: 'first', roomId: person.roomId }))
   await listening
   socket.on('message', (data) => hear(String(data)))
 }

@@ -1697,6 +1697,7 @@ create table chat.notifications (
 );
 alter table chat.notifications owner to akashi_owner;
 comment on table chat.notifications is 'Says that there is something to read, never what: the message is read under its own policy.';
+comment on column chat.notifications.delivery_status is 'pending until a client of its reader has fetched it; failed is for a delivery outside, which has a carrier that can refuse.';
 CREATE INDEX notifications_pending_idx ON chat.notifications USING btree (created_at) WHERE ((delivery_status)::text = 'pending'::text);
 CREATE INDEX notifications_user_idx ON chat.notifications USING btree (user_id, created_at DESC);
 CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.notifications FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
@@ -1709,7 +1710,9 @@ create policy notifications_read on chat.notifications for update to akashi_app 
 create policy notifications_worker on chat.notifications for select to akashi_worker using (true);
 grant select on chat.notifications to akashi_app;
 grant select on chat.notifications to akashi_worker;
+grant update (delivery_status) on chat.notifications to akashi_app;
 grant update (delivery_status) on chat.notifications to akashi_worker;
+grant update (delivered_at) on chat.notifications to akashi_app;
 grant update (delivered_at) on chat.notifications to akashi_worker;
 grant update (read_at) on chat.notifications to akashi_app;
 
@@ -5946,21 +5949,53 @@ CREATE OR REPLACE FUNCTION chat.erase_person(person uuid, batch integer DEFAULT 
 AS $function$
 declare
   erased bigint;
+  member chat.room_members;
 begin
+  -- Every room that this changes, in one order, before any row of it.
+  perform from chat.room_sequences s where s.room_id in (
+    select m.room_id from chat.messages m where m.user_id = person
+    union select r.room_id from chat.message_reactions r where r.user_id = person
+    union select p.room_id from chat.room_members p where p.user_id = person)
+  order by s.room_id for update;
   with theirs as (
     select m.id, m.created_at from chat.messages m where m.user_id = person limit batch),
   blanked as (
     update chat.messages m set content = '', is_deleted = true, user_id = null, mentioned_user_ids = '{}'
-    from theirs where m.id = theirs.id and m.created_at = theirs.created_at returning m.id),
-  edits as (delete from chat.message_edits e using blanked where e.message_id = blanked.id)
+    from theirs where m.id = theirs.id and m.created_at = theirs.created_at returning m.id, m.room_id, m.created_at),
+  edits as (delete from chat.message_edits e using blanked where e.message_id = blanked.id),
+  reactions as (delete from chat.message_reactions r using blanked where r.message_id = blanked.id),
+  turns as (
+    update chat.room_sequences s set last_sequence = s.last_sequence + c.events
+    from (select b.room_id, count(*) as events from blanked b group by b.room_id) c
+    where s.room_id = c.room_id returning s.room_id, s.last_sequence - c.events as before),
+  told as (
+    insert into chat.room_events (room_id, sequence, event_type, message_id)
+    select b.room_id, t.before + row_number() over (partition by b.room_id order by b.created_at), 'message_deleted', b.id
+    from blanked b join turns t on t.room_id = b.room_id)
   select count(*) into erased from blanked;
   if erased < batch then
     update chat.file_uploads f set is_deleted = true, original_name = 'erased' where f.user_id = person and not f.is_deleted;
-    delete from chat.message_reactions r where r.user_id = person;
+    delete from chat.message_edits e where e.edited_by = person;
+    with theirs as (
+      delete from chat.message_reactions r where r.user_id = person returning r.id, r.room_id, r.message_id, r.emoji),
+    turns as (
+      update chat.room_sequences s set last_sequence = s.last_sequence + c.events
+      from (select r.room_id, count(*) as events from theirs r group by r.room_id) c
+      where s.room_id = c.room_id returning s.room_id, s.last_sequence - c.events as before)
+    insert into chat.room_events (room_id, sequence, event_type, message_id, user_id, detail)
+    select r.room_id, t.before + row_number() over (partition by r.room_id order by r.id), 'reaction_removed', r.message_id, person,
+      jsonb_build_object('emoji', r.emoji)
+    from theirs r join turns t on t.room_id = r.room_id;
     delete from chat.notifications n where n.user_id = person or n.actor_id = person;
     delete from chat.read_positions p where p.user_id = person;
     delete from chat.user_preferences p where p.user_id = person;
-    update chat.room_members m set is_active = false, left_at = now() where m.user_id = person and m.is_active;
+    update chat.room_invitations i set status = 'revoked', responded_at = now() where i.invited_user_id = person and i.status = 'pending';
+    for member in select * from chat.room_members m where m.user_id = person and m.is_active order by m.room_id loop
+      if member.role = 'owner' then
+        perform chat.hand_over(member);
+      end if;
+      perform chat.end_membership(member);
+    end loop;
   end if;
   return erased;
 end
@@ -6054,6 +6089,29 @@ AS $function$
   where g.gram is not null and g.gram !~ '^\s+$'
 $function$;
 alter function chat.grams(folded text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION chat.hand_over(owner chat.room_members)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  heir chat.room_members;
+begin
+  if exists (select from chat.room_members m
+             where m.room_id = owner.room_id and m.is_active and m.role = 'owner' and m.id <> owner.id) then
+    return;
+  end if;
+  select * into heir from chat.room_members m
+  where m.room_id = owner.room_id and m.is_active and m.id <> owner.id
+  order by m.role <> 'admin', m.joined_at, m.id limit 1;
+  if found then
+    update chat.room_members m set role = 'owner' where m.id = heir.id;
+    perform chat.append_event(owner.room_id, 'member_changed', null, heir.user_id, jsonb_build_object('role', 'owner'));
+  end if;
+end
+$function$;
+alter function chat.hand_over(owner chat.room_members) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION chat.invite(room uuid, person uuid, valid_for interval DEFAULT 'P7D'::interval)
  RETURNS chat.room_invitations
@@ -6240,10 +6298,7 @@ CREATE OR REPLACE FUNCTION chat.message_time(id uuid)
  RETURNS timestamp with time zone
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
- SET search_path TO ''
-AS $function$
-  select to_timestamp(('x' || lpad(left(replace(id::text, '-', ''), 12), 16, '0'))::bit(64)::bigint / 1000.0::double precision)
-$function$;
+RETURN to_timestamp(((((('x'::text || lpad("left"(replace((id)::text, '-'::text, ''::text), 12), 16, '0'::text)))::bit(64))::bigint)::double precision / (1000.0)::double precision));
 alter function chat.message_time(id uuid) owner to akashi_owner;
 grant execute on function chat.message_time(id uuid) to akashi_app;
 grant execute on function chat.message_time(id uuid) to akashi_security_admin;
@@ -6300,14 +6355,22 @@ grant execute on function chat.my_rooms() to akashi_owner;
 
 CREATE OR REPLACE FUNCTION chat.notify_members(message chat.messages, replied_to uuid)
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
-  select chat.notify_person(m.user_id, case when m.user_id = replied_to then 'reply'
-    when m.user_id = any (message.mentioned_user_ids) then 'mention' else 'message' end, message.room_id, message.id, message.user_id)
-  from chat.room_members m
-  where m.room_id = message.room_id and m.is_active and m.notification_level <> 'none'
-    and (m.user_id = replied_to or m.user_id = any (message.mentioned_user_ids) or m.notification_level = 'all')
+begin
+  insert into chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
+  select told.user_id, told.kind, message.room_id, message.id, message.user_id
+  from (
+    select m.user_id, case when m.user_id = replied_to then 'reply'
+      when m.user_id = any (message.mentioned_user_ids) then 'mention' else 'message' end as kind
+    from chat.room_members m
+    where m.room_id = message.room_id and m.is_active and m.notification_level <> 'none'
+      and (m.user_id = replied_to or m.user_id = any (message.mentioned_user_ids) or m.notification_level = 'all')) told
+  left join chat.user_preferences p on p.user_id = told.user_id
+  where told.user_id is distinct from message.user_id
+    and coalesce(case told.kind when 'mention' then p.notify_mentions when 'reply' then p.notify_replies end, true);
+end
 $function$;
 alter function chat.notify_members(message chat.messages, replied_to uuid) owner to akashi_owner;
 
@@ -6444,6 +6507,20 @@ AS $function$
 $function$;
 alter function chat.presence(people uuid[]) owner to akashi_owner;
 grant execute on function chat.presence(people uuid[]) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.presence_to_spread(people uuid[])
+ RETURNS TABLE(user_id uuid, status text, room_ids uuid[])
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select p.person, chat.status_of(p.person), array(
+    select m.room_id from chat.room_members m where m.user_id = p.person and m.is_active)
+  from unnest(people) as p (person)
+$function$;
+alter function chat.presence_to_spread(people uuid[]) owner to akashi_owner;
+comment on function chat.presence_to_spread(people uuid[]) is 'For a node that spreads changes: the statuses, and the rooms whose members may know them.';
+grant execute on function chat.presence_to_spread(people uuid[]) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION chat.presence_to_spread(person uuid)
  RETURNS TABLE(status text, room_ids uuid[])
@@ -6771,6 +6848,24 @@ alter function chat.search_messages(query text, room uuid, sender uuid, from_tim
 comment on function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) is 'Ids of messages in the caller''s rooms that contain every word of the query, newest first; before_message begins the next page; recent_rows are looked at before the index.';
 grant execute on function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) to akashi_app;
 
+CREATE OR REPLACE FUNCTION chat.searchable(words text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+begin
+  if lower('É') <> 'é' then
+    raise exception 'this database cannot be searched: its LC_CTYPE knows no letters beyond ASCII' using errcode = 'feature_not_supported',
+      hint = 'move it to a database with LC_CTYPE C.UTF-8 or another UTF-8 locale';
+  end if;
+  return words;
+end
+$function$;
+alter function chat.searchable(words text) owner to akashi_owner;
+comment on function chat.searchable(words text) is 'The query, where it can be searched for.';
+grant execute on function chat.searchable(words text) to akashi_app;
+
 CREATE OR REPLACE FUNCTION chat.sessions_that_hold(sessions uuid[])
  RETURNS uuid[]
  LANGUAGE sql
@@ -6870,10 +6965,16 @@ alter function chat.status_of(person uuid) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION chat.take_turn(room uuid, at timestamp with time zone)
  RETURNS bigint
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
-  update chat.room_sequences s set last_sequence = s.last_sequence + 1, last_message_at = at where s.room_id = room returning s.last_sequence
+declare
+  turn bigint;
+begin
+  update chat.room_sequences s set last_sequence = s.last_sequence + 1, last_message_at = at
+  where s.room_id = room returning s.last_sequence into turn;
+  return turn;
+end
 $function$;
 alter function chat.take_turn(room uuid, at timestamp with time zone) owner to akashi_owner;
 

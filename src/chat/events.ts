@@ -21,23 +21,21 @@ export async function eventsAfter(
   return await database.transaction(
     actor,
     async (session) => {
-      const { rows } = await session.query<{ event: RoomEvent }>(
-        `select jsonb_build_object('roomId', e.room_id, 'sequence', e.sequence, 'type', e.event_type, 'messageId', e.message_id,
+      const { rows } = await session.query<{ event: RoomEvent | null; last: string }>(
+        `select s.last_sequence::text as last, e.event
+         from chat.room_sequences s left join lateral (select e.sequence, jsonb_build_object('roomId', e.room_id, 'sequence', e.sequence, 'type', e.event_type, 'messageId', e.message_id,
            'userId', e.user_id, 'detail', e.detail, 'createdAt', ${timeJson('e.created_at')},
            'message', (select ${messageJson('m')} from chat.messages m
              where m.id = e.message_id and m.created_at = chat.message_time(e.message_id))) as event
-         from chat.room_events e where e.room_id = $1 and e.sequence > $2 order by e.sequence limit ${MAX_EVENTS}`,
+           from chat.room_events e where e.room_id = s.room_id and e.sequence > $2 order by e.sequence limit ${MAX_EVENTS}) e on true
+         where s.room_id = $1 order by e.sequence`,
         [roomId, after],
       )
-      const last = await session.query<{ last: string }>(
-        'select last_sequence::text as last from chat.room_sequences where room_id = $1',
-        [roomId],
-      )
-      const lastSequence = Number(last.rows[0]?.last ?? 0)
-      const events = rows.map(({ event }) => event)
+      const lastSequence = Number(rows[0]?.last ?? 0)
+      const events = rows.flatMap(({ event }) => event ?? [])
       const gap = after < lastSequence && events[0]?.sequence !== after + 1
       return { events: gap ? [] : events, lastSequence, gap }
     },
-    { isolation: 'repeatable read', readOnly: true },
+    { readOnly: true },
   )
 }

@@ -118,12 +118,17 @@ export async function postMessage(
     const type =
       fileId === undefined
         ? `'text'`
-        : `(select case when f.mime_type like 'image/%' then 'image' else 'file' end from chat.file_uploads f where f.id = $3)`
-    const { rows } = await session.query<{ id: string }>(
-      `select id from chat.post_message($1, $2, ${type}, $3, $4, $5, $6)`,
+        : `coalesce((select case when f.mime_type like 'image/%' then 'image' else 'file' end from chat.file_uploads f where f.id = $3), 'file')`
+    const { rows } = await session.query<{ message: Message; whole: boolean }>(
+      `select ${messageJson('m', { reply: replyToId !== undefined })} as message,
+         m.file_upload_id is null and m.created_at >= date_trunc('milliseconds', now()) as whole
+       from chat.post_message($1, $2, ${type}, $3, $4, $5, $6) m`,
       [roomId, content, fileId ?? null, replyToId ?? null, mentions, clientId ?? null],
     )
-    return only((await session.query<{ message: Message }>(byId, [rows[0]?.id])).rows)
+    const message = only(rows)
+    // A file was given its message after the statement began; a message sent before may have changed since.
+    if (rows[0]?.whole === true) return message
+    return only((await session.query<{ message: Message }>(byId, [message.id])).rows)
   })
 }
 

@@ -82,18 +82,16 @@ export interface NotificationPage {
 /** Characters of a message that its notification shows. */
 const PREVIEW_CHARACTERS = 120
 
-/** Newest first. What the caller may no longer see shows no preview. */
+/** Newest first, and delivered by that. What the caller may no longer see shows no preview. */
 export async function listNotifications(
   database: Database,
   actor: Actor,
   query: { readonly before?: string; readonly limit?: number } = {},
 ): Promise<NotificationPage> {
   const limit = query.limit ?? DEFAULT_PAGE
-  const { rows } = await database.transaction(
-    actor,
-    (session) =>
-      session.query<{ notification: Notification; unread: number; place: string }>(
-        `select jsonb_build_object('id', n.id, 'type', n.notification_type,
+  const { rows } = await database.transaction(actor, async (session) => {
+    const page = await session.query<{ notification: Notification; unread: number; place: string }>(
+      `select jsonb_build_object('id', n.id, 'type', n.notification_type,
            'room', jsonb_build_object('id', r.id, 'name', r.name, 'type', r.room_type), 'messageId', n.message_id,
            'actor', (select jsonb_build_object('id', u.id, 'username', u.username, 'displayName', u.display_name, 'avatarUrl', u.avatar_url)
              from auth.profiles u where u.id = n.actor_id),
@@ -104,10 +102,15 @@ export async function listNotifications(
            (select count(*)::int from chat.notifications c where c.read_at is null) as unread
          from chat.notifications n join chat.rooms r on r.id = n.room_id
          where n.created_at < coalesce($1::timestamptz, 'infinity') order by n.created_at desc limit $2`,
-        [query.before ?? null, limit + 1],
-      ),
-    { readOnly: true },
-  )
+      [query.before ?? null, limit + 1],
+    )
+    await session.query(
+      `update chat.notifications set delivery_status = 'delivered', delivered_at = now()
+         where id = any ($1) and delivery_status = 'pending'`,
+      [page.rows.map(({ notification }) => notification.id)],
+    )
+    return page
+  })
   const shown = rows.slice(0, limit)
   return {
     notifications: shown.map(({ notification }) => notification),

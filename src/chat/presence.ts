@@ -49,21 +49,21 @@ export async function activeUserCount(database: Database, actor: Actor): Promise
   return rows[0]?.count ?? 0
 }
 
-/** For a node that spreads a change; `worker` may ask for anybody. */
+/** For a node that spreads changes; `worker` may ask for anybody. */
 export async function presenceToSpread(
   worker: Database,
-  userId: string,
-): Promise<{ readonly status: PresenceStatus; readonly roomIds: readonly string[] }> {
+  userIds: readonly string[],
+): Promise<readonly (Presence & { readonly roomIds: readonly string[] })[]> {
   const { rows } = await worker.transaction(
     {},
     (session) =>
-      session.query<{ status: PresenceStatus; roomIds: string[] }>(
-        'select status, room_ids as "roomIds" from chat.presence_to_spread($1)',
-        [userId],
+      session.query<Presence & { roomIds: string[] }>(
+        'select user_id as "userId", status, room_ids as "roomIds" from chat.presence_to_spread($1::uuid[])',
+        [userIds],
       ),
     { readOnly: true },
   )
-  return rows[0] ?? { status: 'offline', roomIds: [] }
+  return rows
 }
 
 /** Those of the sessions that still hold; `worker` may ask for anybody's. */

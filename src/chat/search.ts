@@ -35,7 +35,7 @@ export async function searchMessages(database: Database, actor: Actor, query: Se
     (session) =>
       session.query<{ message: Message }>(
         `select ${messageJson('m')} as message
-         from chat.search_messages($1, $2, $3, coalesce($4::timestamptz, '-infinity'), coalesce($5::timestamptz, 'infinity'), $6, $7, $8)
+         from chat.search_messages(chat.searchable($1), $2, $3, coalesce($4::timestamptz, '-infinity'), coalesce($5::timestamptz, 'infinity'), $6, $7, $8)
            with ordinality as f (id, place)
          join chat.messages m on m.id = f.id and m.created_at = chat.message_time(f.id)
          order by f.place`,

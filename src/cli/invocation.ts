@@ -3,6 +3,9 @@ import { type Config, type Logger, loadConfig, openLog } from '../foundation/ind
 import { type Progress, startProgress } from './output/progress.ts'
 import type { ExitStatus, World } from './world.ts'
 
+/** Milliseconds that a question waits for somebody to answer it. */
+const ANSWER_TIMEOUT_MS = 30_000
+
 /** One run of a verb: what the verb works with. */
 export interface Invocation {
   /** Standard output takes one JSON document. */
@@ -19,6 +22,10 @@ export interface Invocation {
   print(document: unknown, text: string): void
   /** A remark beside the result, on standard error. */
   note(text: string): void
+  /**
+   * Asks whoever sits at a terminal. Null where nobody does, when nobody answers in time, and with --json.
+   */
+  ask(question: string): Promise<string | null>
   /** A bar on a terminal, nothing elsewhere. */
   progress(label: string, total: number): Promise<Progress>
 }
@@ -33,7 +40,7 @@ export type Perform = (work: Work) => Promise<void>
 export type Register = (program: Command, perform: Perform) => void
 
 export function createInvocation(world: World, flags: Readonly<Record<string, unknown>>): Invocation {
-  const { environment, directory, stdout, stderr, signal, interactive } = world
+  const { environment, directory, stdout, stderr, signal, interactive, ask } = world
   const json = flags['json'] === true
   let config: Promise<Config> | undefined
   let log: Promise<Logger> | undefined
@@ -56,6 +63,15 @@ export function createInvocation(world: World, flags: Readonly<Record<string, un
     },
     note: (text) => {
       stderr.write(`${text}\n`)
+    },
+    ask: async (question) => {
+      if (ask === undefined || json) return null
+      try {
+        return await ask(question, AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]))
+      } catch (error) {
+        if (error instanceof Error && error.name === 'AbortError') return null
+        throw error
+      }
     },
     progress: (label, total) => startProgress(interactive, label, total),
   }

@@ -1,5 +1,6 @@
 import { isatty } from 'node:tty'
 import { run } from './program.ts'
+import { askAtTerminal } from './terminal.ts'
 import type { World } from './world.ts'
 
 const STATUS_OF_KILLED = 130
@@ -25,6 +26,7 @@ const world: World = {
   stdout: process.stdout,
   stderr: process.stderr,
   interactive: isatty(process.stderr.fd),
+  ...(isatty(process.stdin.fd) && isatty(process.stderr.fd) ? { ask: askAtTerminal } : {}),
   signal: controller.signal,
 }
 

@@ -9,6 +9,8 @@ export interface World {
   readonly stderr: { write(text: string): unknown }
   /** Whether someone watches standard error: only then progress is drawn. */
   readonly interactive: boolean
+  /** Asks whoever sits at a terminal, and answers the line they typed; absent where nobody does. */
+  readonly ask?: (question: string, signal: AbortSignal) => Promise<string>
   /** Aborted by SIGINT or SIGTERM, with the signal's name as the reason. */
   readonly signal: AbortSignal
 }

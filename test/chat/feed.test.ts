@@ -39,6 +39,7 @@ function listenerOf(person: Person): { heard: Heard; listener: chat.Listener } {
         heard.started = { sequence, gap }
       },
       onEvent: (event) => void heard.events.push(event),
+      drained: () => Promise.resolve(),
       onTyping: () => undefined,
       onEnd: () => {
         heard.ended = true

@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import * as chat from '../../src/chat/index.ts'
+import { migrateUp, openDatabase } from '../../src/postgres/index.ts'
 import { testDatabase } from '../support/index.ts'
+import { MIGRATIONS } from '../support/settings.ts'
 import { makePerson, type Person } from './people.ts'
 
 const database = testDatabase()
@@ -123,4 +126,25 @@ describe('search', () => {
     expect(chat.searchQuery.safeParse({ q: '   ' }).success).toBe(false)
     await expect(find(aoi, { q: '1 2 3 4 5 6 7 8 9 10 11' })).rejects.toMatchObject({ code: 'invalid_input' })
   })
+})
+
+it('refuses a database whose LC_CTYPE knows no letters beyond ASCII', async () => {
+  const name = `test_${randomBytes(8).toString('hex')}`
+  const url = new URL(database.url('owner'))
+  const ask = (text: string) => database.asSuperuser((session) => session.query(text))
+  await ask(`create database ${name} template template0 locale_provider libc locale 'C'`)
+  url.pathname = `/${name}`
+  try {
+    await migrateUp({ url: url.href, directory: MIGRATIONS })
+    const plain = openDatabase({ url: url.href, role: 'owner' })
+    await expect(
+      plain.direct((session) => session.query(`select chat.searchable('資料')`)),
+    ).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('LC_CTYPE'),
+    })
+    await plain.close()
+  } finally {
+    await ask(`drop database ${name} with (force)`)
+  }
 })

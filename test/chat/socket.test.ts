@@ -198,24 +198,78 @@ describe('the socket', () => {
     const room = await roomOfBoth()
     const her = await Client.open(one, aoi)
     await her.ask({ type: 'subscribe', roomId: room })
+    const hears = (frame: Frame) => expect.poll(() => her.frames).toContainEqual(frame)
     const his = await Client.open(one, ken)
-    await vi.waitFor(() =>
-      expect(her.frames).toContainEqual({ type: 'presence', userId: kenId, status: 'online' }),
-    )
+    await hears({ type: 'presence', userId: kenId, status: 'online' })
     await his.ask({ type: 'subscribe', roomId: room })
     his.raw(JSON.stringify({ type: 'typing', roomId: room }))
-    await vi.waitFor(() => expect(her.frames).toContainEqual({ type: 'typing', roomId: room, userId: kenId }))
+    await hears({ type: 'typing', roomId: room, userId: kenId })
     his.raw(JSON.stringify({ type: 'presence', status: 'away' }))
-    await vi.waitFor(() =>
-      expect(her.frames).toContainEqual({ type: 'presence', userId: kenId, status: 'away' }),
-    )
+    await hears({ type: 'presence', userId: kenId, status: 'away' })
     const listed = (await aoi.send('GET', `/v1/chat/presence?userId=${kenId}`)).json()
     expect(listed.presence).toEqual([{ userId: kenId, status: 'away' }])
     his.close()
-    await vi.waitFor(() =>
-      expect(her.frames).toContainEqual({ type: 'presence', userId: kenId, status: 'offline' }),
-    )
+    await hears({ type: 'presence', userId: kenId, status: 'offline' })
     her.close()
+  })
+
+  it('says nothing of a presence that came and went within a round', async () => {
+    const room = await roomOfBoth()
+    const her = await Client.open(one, aoi)
+    await her.ask({ type: 'subscribe', roomId: room })
+    const his = await Client.open(one, ken)
+    const told = () =>
+      her.frames
+        .filter(({ type, userId }) => type === 'presence' && userId === kenId)
+        .map(({ status }) => status)
+    await expect.poll(told).toEqual(['online'])
+    // One after the other in the same round: the last of them is what there is to tell.
+    for (const status of ['away', 'online', 'away', 'online', 'away', 'online', 'away'])
+      his.raw(JSON.stringify({ type: 'presence', status }))
+    await expect.poll(() => told().at(-1)).toBe('away')
+    expect(told().length).toBeLessThan(5)
+    his.close()
+    her.close()
+  })
+
+  it('takes no frame past its size', async () => {
+    const client = await Client.open(one, aoi)
+    client.raw(JSON.stringify({ type: 'typing', roomId: 'x'.repeat(70_000) }))
+    await expect.poll(() => client.closed).toBe(1009)
+  })
+
+  it('gives all that was missed to whoever reads, however much it is', async () => {
+    const room = await roomOfBoth()
+    const MISSED = 900
+    // Some 12 KB each: much more than a socket may let wait.
+    await database.asSuperuser((session) =>
+      session.query(
+        `with made as (
+           insert into chat.messages (id, room_id, sequence, content, message_type, created_at)
+           select chat.message_id(t.at), $1, 2 + n, repeat('証', 4000), 'system', t.at
+           from generate_series(1, $2::int) n, lateral (select date_trunc('milliseconds', now()) - ($2 - n) * interval '1 ms' as at) t
+           returning id, sequence),
+         told as (
+           insert into chat.room_events (room_id, sequence, event_type, message_id) select $1, m.sequence, 'message_created', m.id from made m)
+         update chat.room_sequences set last_sequence = last_sequence + $2 where room_id = $1`,
+        [room, MISSED],
+      ),
+    )
+    const reader = await Client.open(one, ken)
+    await reader.ask({ type: 'subscribe', roomId: room, after: 2 })
+    expect(reader.events().map(({ sequence }) => sequence)).toEqual(
+      Array.from({ length: MISSED }, (_, at) => at + 3),
+    )
+    expect(reader.closed).toBeUndefined()
+    reader.close()
+  })
+
+  it('is for sessions, which can end: a key asks over HTTP', async () => {
+    const { key } = (await aoi.send('POST', '/v1/api-keys', { name: 'bot' })).json()
+    expect(key).toEqual(expect.any(String))
+    await expect(
+      Client.open(one, server.browser(one.http), { authorization: `Bearer ${key}` }),
+    ).rejects.toThrow('403')
   })
 
   it('sends away who floods it', async () => {

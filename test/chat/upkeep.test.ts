@@ -88,3 +88,89 @@ it('shows a security administrator a room for a reason, and keeps the reason', a
   )
   expect(trail).toEqual([{ reason: 'incident 4711, ordered by the board' }])
 })
+
+it('takes messages past the end of every month that is made ahead', async () => {
+  const over = await chat.createRoom(app, aoi.actor, { name: 'months' })
+  const first = await chat.postMessage(app, aoi.actor, over.id, { content: 'now' })
+  const sent = [first]
+  for (const ahead of [1, 2, 3]) {
+    // As when a message comes in the last millisecond of a month.
+    await ask(
+      `update chat.room_sequences set last_message_at =
+         date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' + make_interval(months => $2) - interval '1 ms'
+       where room_id = $1`,
+      [over.id, ahead],
+    )
+    sent.push(await chat.postMessage(app, aoi.actor, over.id, { content: `${ahead}`, replyToId: first.id }))
+  }
+  const parts = await ask(
+    'select tableoid::regclass::text as part, content from chat.messages where room_id = $1 order by created_at',
+    [over.id],
+  )
+  expect(new Set(parts.map(({ part }) => part)).size).toBe(4)
+  const { messages } = await chat.readHistory(app, aoi.actor, over.id)
+  expect(messages.map(({ content }) => content)).toEqual(['now', '1', '2', '3'])
+  expect(messages.at(-1)?.replyTo).toMatchObject({ id: first.id, content: 'now' })
+  // What hangs on a message of another month works as it does in this one.
+  await chat.setReaction(app, aoi.actor, first.id, '👍', true)
+  await chat.editMessage(app, aoi.actor, sent[3]?.id ?? '', { content: 'edited' })
+  expect(await chat.readMessage(app, aoi.actor, sent[3]?.id ?? '')).toMatchObject({
+    content: 'edited',
+    isEdited: true,
+  })
+})
+
+it('notifies as a person prefers, in general and by room, and says what was delivered', async () => {
+  const ken = await makePerson(database, app, 'ken')
+  const talk = await chat.createRoom(app, aoi.actor, { name: 'talk' })
+  await chat.joinRoom(app, ken.actor, talk.id)
+  const question = await chat.postMessage(app, ken.actor, talk.id, { content: 'a question' })
+  const say = async () => {
+    await chat.postMessage(app, aoi.actor, talk.id, { content: 'plain' })
+    await chat.postMessage(app, aoi.actor, talk.id, { content: '@ken', mentions: [ken.id] })
+    await chat.postMessage(app, aoi.actor, talk.id, { content: 'an answer', replyToId: question.id })
+    const { notifications } = await chat.listNotifications(app, ken.actor)
+    await ask('delete from chat.notifications where user_id = $1', [ken.id])
+    return notifications.map(({ type }) => type).sort()
+  }
+  expect(await say()).toEqual(['mention', 'reply'])
+  await chat.setNotificationLevel(app, ken.actor, talk.id, 'all')
+  expect(await say()).toEqual(['mention', 'message', 'reply'])
+  await chat.setPreferences(app, ken.actor, { notifyReplies: false })
+  expect(await say()).toEqual(['mention', 'message'])
+  await chat.setPreferences(app, ken.actor, { notifyMentions: false })
+  expect(await say()).toEqual(['message'])
+  await chat.setNotificationLevel(app, ken.actor, talk.id, 'none')
+  await chat.setPreferences(app, ken.actor, { notifyMentions: true, notifyReplies: true })
+  expect(await say()).toEqual([])
+  await chat.setNotificationLevel(app, ken.actor, talk.id, 'mentions')
+  await chat.postMessage(app, aoi.actor, talk.id, { content: '@ken', mentions: [ken.id] })
+  const state = () =>
+    ask('select delivery_status, delivered_at is not null as at from chat.notifications where user_id = $1', [
+      ken.id,
+    ])
+  expect(await state()).toEqual([{ delivery_status: 'pending', at: false }])
+  await chat.listNotifications(app, ken.actor)
+  expect(await state()).toEqual([{ delivery_status: 'delivered', at: true }])
+})
+
+it('keeps presence and direct rooms from whom they are not for', async () => {
+  const [shy, pal, stranger] = [
+    await makePerson(database, app, 'shy'),
+    await makePerson(database, app, 'pal'),
+    await makePerson(database, app, 'stranger'),
+  ]
+  const shared = await chat.createRoom(app, pal.actor, { name: 'shared' })
+  await chat.joinRoom(app, shy.actor, shared.id)
+  await ask(
+    `insert into auth.user_sessions (user_id, session_token_hash, status, last_activity, expires_at)
+     values ($1, sha256('shy'), 'online', now(), now() + interval '1 day')`,
+    [shy.id],
+  )
+  expect(await chat.presenceOf(app, pal.actor, [shy.id])).toEqual([{ userId: shy.id, status: 'online' }])
+  expect(await chat.presenceOf(app, stranger.actor, [shy.id])).toEqual([])
+  await chat.setPreferences(app, shy.actor, { showPresence: false, directMessages: 'shared_rooms' })
+  expect(await chat.presenceOf(app, pal.actor, [shy.id])).toEqual([{ userId: shy.id, status: 'offline' }])
+  await expect(chat.openDirectRoom(app, stranger.actor, shy.id)).rejects.toMatchObject({ code: 'not_found' })
+  expect(await chat.openDirectRoom(app, pal.actor, shy.id)).toMatchObject({ type: 'direct' })
+})

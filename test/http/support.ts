@@ -94,6 +94,7 @@ export const noStore: Services['store'] = {
 
 export const noFeed: Services['chat']['feed'] = {
   subscribe: async () => null,
+  announce: () => undefined,
   listeners: () => [],
   close: async () => undefined,
 }

@@ -5,7 +5,8 @@
 import { EventEmitter } from 'node:events'
 
 export type Word =
-  | { readonly about: 'room'; readonly roomId: string }
+  /** `sequence`: what happened has this number; whoever has read it knows already. */
+  | { readonly about: 'room'; readonly roomId: string; readonly sequence?: number }
   /** Invitations, direct rooms and notifications of one person. */
   | { readonly about: 'person'; readonly userId: string }
   | { readonly about: 'presence'; readonly userId: string }

@@ -7,7 +7,7 @@
 import type { Log } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { eventsAfter } from '../events.ts'
-import type { RoomEvent } from '../shapes.ts'
+import type { Message, RoomEvent } from '../shapes.ts'
 import type { Bus } from './bus.ts'
 
 /** How often, in milliseconds, rooms are looked at for what no word came about. */
@@ -27,6 +27,8 @@ export interface Listener {
   readonly onStart: (sequence: number, gap: boolean) => void
   /** Gets every event once, in order, as JSON that all listeners share. */
   readonly onEvent: (event: RoomEvent, json: string) => void
+  /** Resolves once it can take more of what it missed, which may be much. */
+  readonly drained: () => Promise<void>
   /** Somebody writes; said by their client, kept nowhere. */
   readonly onTyping: (userId: string) => void
   /** Nothing more comes: no longer a member, or the room is gone. */
@@ -39,6 +41,8 @@ export interface Feed {
    * room for this person. `after` resumes from a sequence number; without it the feed begins now.
    */
   subscribe(roomId: string, listener: Listener, after?: number): Promise<(() => void) | null>
+  /** A message that this node has just stored: its listeners hear it at once, those of other nodes over the bus. */
+  announce(message: Message): void
   /** People listening to a room on this node. */
   listeners(roomId: string): Iterable<Listener>
   close(): Promise<void>
@@ -74,14 +78,37 @@ export function openFeed(options: {
     listener.onEnd()
   }
 
-  function deliver(room: Room, event: RoomEvent): void {
+  /** `own` is the event as the author of its message sees it. */
+  function deliver(room: Room, event: RoomEvent, own: RoomEvent = event): void {
     room.cursor = event.sequence
-    const json = JSON.stringify(event)
-    for (const listener of room.listeners) listener.onEvent(event, json)
+    const shared = withoutUnfinishedFile(event)
+    const json = JSON.stringify(shared)
+    const author = event.message?.author?.id
+    for (const listener of room.listeners) {
+      if (listener.userId === author && own !== shared) listener.onEvent(own, JSON.stringify(own))
+      else listener.onEvent(shared, json)
+    }
     for (const listener of [...room.listeners]) {
       const left = event.type === 'member_left' && event.userId === listener.userId
       if (left || event.type === 'room_deleted') end(room, listener)
     }
+  }
+
+  /** Only its sender sees a file that was not checked: what another listener reads is read for the sender anew. */
+  async function ownViews(
+    room: Room,
+    reader: Listener,
+    events: readonly RoomEvent[],
+  ): Promise<ReadonlyMap<number, RoomEvent>> {
+    const views = new Map<number, RoomEvent>()
+    for (const { sequence, message } of events) {
+      if (message === null || message.type === 'text' || message.author?.id === reader.userId) continue
+      const author = [...room.listeners].find(({ userId }) => userId === message.author?.id)
+      if (author === undefined) continue
+      const { events: own } = await eventsAfter(app, author.actor, room.id, sequence - 1)
+      if (own[0]?.sequence === sequence) views.set(sequence, own[0])
+    }
+    return views
   }
 
   /** Answers whether there is more to read. */
@@ -99,7 +126,11 @@ export function openFeed(options: {
       for (const listener of [...room.listeners]) end(room, listener)
       return false
     }
-    for (const event of missed.events) deliver(room, event)
+    const own = await ownViews(room, reader, missed.events)
+    for (const event of missed.events) {
+      // What this node has stored itself may have been told meanwhile.
+      if (event.sequence === room.cursor + 1) deliver(room, event, own.get(event.sequence))
+    }
     return room.cursor < missed.lastSequence
   }
 
@@ -140,7 +171,9 @@ export function openFeed(options: {
 
   const silence = bus.listen((word) => {
     const room = word.about === 'room' ? rooms.get(word.roomId) : undefined
-    if (room !== undefined) void pump(room)
+    if (room === undefined) return
+    if (word.about === 'room' && word.sequence !== undefined && word.sequence <= room.cursor) return
+    void pump(room)
   })
   let looking = Promise.resolve()
   const timer = setInterval(() => {
@@ -156,16 +189,21 @@ export function openFeed(options: {
       const gap =
         after !== undefined &&
         (read.gap || after > read.lastSequence || read.lastSequence - after > MAX_RESUMED_EVENTS)
-      const start = after === undefined || gap ? read.lastSequence : after
-      const missed: RoomEvent[] = []
-      let at = start
+      if (read.lastSequence === 0 || stopping.signal.aborted) return null
+      let at = after === undefined || gap ? read.lastSequence : after
+      let missed = gap ? [] : read.events
+      listener.onStart(at, gap)
       for (;;) {
-        if (read.lastSequence === 0 || (read.gap && !gap) || stopping.signal.aborted) return null
-        if (!gap) missed.push(...read.events)
-        at = missed.at(-1)?.sequence ?? at
+        for (const event of missed) {
+          listener.onEvent(event, JSON.stringify(event))
+          at = event.sequence
+          await listener.drained()
+        }
         // Nothing is awaited between this comparison and joining, so nothing is delivered in between.
         if (at >= (rooms.get(roomId)?.cursor ?? read.lastSequence)) break
         read = await eventsAfter(app, listener.actor, roomId, at)
+        if (read.lastSequence === 0 || read.gap || stopping.signal.aborted) return null
+        missed = read.events
       }
       const room = rooms.get(roomId) ?? {
         id: roomId,
@@ -175,8 +213,6 @@ export function openFeed(options: {
         again: false,
       }
       rooms.set(roomId, room)
-      listener.onStart(start, gap)
-      for (const event of missed) listener.onEvent(event, JSON.stringify(event))
       // It may have read further than the room has: the room's listeners hear those now, this one has them.
       const ahead = at
       const member: Listener = {
@@ -189,6 +225,24 @@ export function openFeed(options: {
       void pump(room)
       return () => remove(room, member)
     },
+    announce(message) {
+      const { id, roomId, sequence, author, createdAt } = message
+      const room = rooms.get(roomId)
+      // Everybody who listens has heard everything before it, also who was removed, so all may hear it.
+      if (room !== undefined && sequence === room.cursor + 1 && message.type === 'text') {
+        deliver(room, {
+          roomId,
+          sequence,
+          type: 'message_created',
+          messageId: id,
+          userId: author?.id ?? null,
+          detail: {},
+          createdAt,
+          message,
+        })
+      }
+      bus.announce({ about: 'room', roomId, sequence })
+    },
     listeners: (roomId) => rooms.get(roomId)?.listeners ?? [],
     async close() {
       stopping.abort()
@@ -198,4 +252,11 @@ export function openFeed(options: {
       rooms.clear()
     },
   }
+}
+
+/** The event as everybody may see it. */
+function withoutUnfinishedFile(event: RoomEvent): RoomEvent {
+  const { message } = event
+  if (message === null || message.file === null || message.file.status === 'completed') return event
+  return { ...event, message: { ...message, file: null } }
 }

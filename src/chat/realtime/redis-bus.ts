@@ -10,7 +10,7 @@ const RECONNECT_MS = 1_000
 const CONNECT_TIMEOUT_MS = 5_000
 
 const wordShape = z.union([
-  z.strictObject({ about: z.literal('room'), roomId: z.guid() }),
+  z.strictObject({ about: z.literal('room'), roomId: z.guid(), sequence: z.int().optional() }),
   z.strictObject({ about: z.enum(['person', 'presence']), userId: z.guid() }),
 ])
 

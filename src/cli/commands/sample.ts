@@ -1,4 +1,5 @@
-import type { SampleParts } from '../../chat/index.ts'
+import type { SampleParts, SamplePerson } from '../../chat/index.ts'
+import { toAkashiError } from '../failure.ts'
 import type { Invocation, Register } from '../invocation.ts'
 
 export const sample: Register = (program, perform) => {
@@ -10,15 +11,8 @@ export const sample: Register = (program, perform) => {
     .description('make it; prints the one-time passwords of its people')
     .action(() =>
       perform(async (cli) => {
-        const { addSample } = await import('../../chat/index.ts')
-        const { table } = await import('../output/table.ts')
-        const people = await withSample(cli, addSample)
-        const rows = people.map(({ username, displayName, oneTimePassword }) => [
-          username,
-          displayName,
-          oneTimePassword,
-        ])
-        cli.print({ people }, table(['user', 'name', 'one-time password'], rows))
+        const { people, text } = await add(cli)
+        cli.print({ people }, text)
         return 0
       }),
     )
@@ -36,6 +30,50 @@ export const sample: Register = (program, perform) => {
         return 0
       }),
     )
+}
+
+export interface SampleOffer {
+  /** Call it once everything serves: makes the workspace, or tells how to. */
+  carryOut(): Promise<void>
+}
+
+/**
+ * Before the first start of a data folder: asks at a terminal whether to make the sample workspace. It is offered
+ * this once; the commands do the same at any time. Null where a database is there already.
+ */
+export async function offerSample(cli: Invocation): Promise<SampleOffer | null> {
+  const { clusterStatus } = await import('../../postgres/index.ts')
+  const { data } = await cli.config()
+  if ((await clusterStatus(data)).state !== 'absent') return null
+  const answer = await cli.ask('Add a sample workspace to the chat, four people who talk? [Y/n] ')
+  const wanted = answer !== null && /^(y|yes|はい)?$/i.test(answer.trim())
+  return { carryOut: () => (wanted ? addAndTell(cli) : tellHow(cli)) }
+}
+
+async function tellHow(cli: Invocation): Promise<void> {
+  cli.note('a sample workspace to look around in: bin/akashi sample add')
+}
+
+async function addAndTell(cli: Invocation): Promise<void> {
+  try {
+    const { text } = await add(cli)
+    cli.note(`${text}\nthe sample workspace goes again with bin/akashi sample remove`)
+  } catch (error) {
+    const { message } = toAkashiError(error, cli.signal)
+    cli.note(`the sample workspace was not made: ${message}; try bin/akashi sample add`)
+  }
+}
+
+async function add(cli: Invocation): Promise<{ people: readonly SamplePerson[]; text: string }> {
+  const { addSample } = await import('../../chat/index.ts')
+  const { table } = await import('../output/table.ts')
+  const people = await withSample(cli, addSample)
+  const rows = people.map(({ username, displayName, oneTimePassword }) => [
+    username,
+    displayName,
+    oneTimePassword,
+  ])
+  return { people, text: table(['user', 'name', 'one-time password'], rows) }
 }
 
 async function withSample<T>(cli: Invocation, work: (parts: SampleParts) => Promise<T>): Promise<T> {

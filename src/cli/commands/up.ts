@@ -1,6 +1,7 @@
 import { announce } from '../announce.ts'
 import type { Register } from '../invocation.ts'
 import { readVersion } from '../version.ts'
+import { offerSample } from './sample.ts'
 
 export const up: Register = (program, perform) => {
   program
@@ -11,13 +12,20 @@ export const up: Register = (program, perform) => {
     .action(() =>
       perform(async (cli) => {
         const { up: start } = await import('../../start/index.ts')
+        const offer = await offerSample(cli)
+        const ready = announce(cli)
+        let offered: Promise<void> | undefined
         await start({
           settings: await cli.config(),
           version: readVersion(),
           log: await cli.log(),
           signal: cli.signal,
-          onReady: announce(cli),
+          onReady: (what) => {
+            ready(what)
+            offered = offer?.carryOut()
+          },
         })
+        await offered
         return 0
       }),
     )

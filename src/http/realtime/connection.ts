@@ -1,4 +1,5 @@
 /** One socket: what its client asks, what it is sent, and when it is sent away. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { WebSocket } from '@fastify/websocket'
 import {
   type Bus,
@@ -7,10 +8,12 @@ import {
   markRead,
   type PresenceStatus,
   postMessage,
+  type RoomEvent,
   setPresence,
 } from '../../chat/index.ts'
 import { AkashiError, jsonOrNull, type Log } from '../../foundation/index.ts'
-import type { Actor, Database } from '../../postgres/index.ts'
+import type { SessionActor } from '../../identity/index.ts'
+import type { Database } from '../../postgres/index.ts'
 import { problemOf } from '../problem.ts'
 import {
   closeCodes,
@@ -19,15 +22,19 @@ import {
   HEARTBEAT_MS,
   MAX_SUBSCRIPTIONS,
   MAX_WAITING_BYTES,
+  RESUME_TIMEOUT_MS,
+  RESUME_WAITING_BYTES,
 } from './limits.ts'
 import { type ClientFrame, clientFrame, type ServerFrame } from './protocol.ts'
 
 /** From this status on the fault is the server's own. */
 const INTERNAL = 500
+/** Between two looks at what waits for a client that resumes, in milliseconds. */
+const DRAIN_POLL_MS = 20
 
 export interface ConnectionParts {
   readonly socket: WebSocket
-  readonly actor: Actor & { readonly userId: string }
+  readonly actor: SessionActor
   readonly app: Database
   readonly feed: Feed
   readonly bus: Bus
@@ -36,7 +43,7 @@ export interface ConnectionParts {
 
 export class Connection {
   readonly userId: string
-  readonly sessionId: string | undefined
+  readonly sessionId: string
   readonly #parts: ConnectionParts
   readonly #rooms = new Map<string, (() => void) | null>()
   #allowance = FRAMES_AT_ONCE
@@ -77,14 +84,26 @@ export class Connection {
     this.#parts.socket.close(code, reason)
   }
 
-  #write(text: string): void {
+  #write(text: string | Buffer): void {
     const { socket } = this.#parts
     if (socket.readyState !== socket.OPEN) return
     if (socket.bufferedAmount > MAX_WAITING_BYTES) {
       this.close(closeCodes.tooSlow, 'reads too slowly; resume from the last sequence')
       return
     }
-    socket.send(text)
+    socket.send(text, { binary: false })
+  }
+
+  async #drained(): Promise<void> {
+    const { socket } = this.#parts
+    const deadline = performance.now() + RESUME_TIMEOUT_MS
+    while (socket.readyState === socket.OPEN && socket.bufferedAmount > RESUME_WAITING_BYTES) {
+      if (performance.now() > deadline) {
+        this.close(closeCodes.tooSlow, 'reads too slowly; resume from the last sequence')
+        return
+      }
+      await sleep(DRAIN_POLL_MS)
+    }
   }
 
   #ended(): void {
@@ -141,7 +160,7 @@ export class Connection {
   }
 
   async #perform(frame: ClientFrame): Promise<unknown> {
-    const { app, actor, bus } = this.#parts
+    const { app, actor, feed } = this.#parts
     switch (frame.type) {
       case 'subscribe':
         return await this.#subscribe(frame.roomId, frame.after)
@@ -151,7 +170,7 @@ export class Connection {
         return null
       case 'send': {
         const message = await postMessage(app, actor, frame.roomId, frame.message)
-        bus.announce({ about: 'room', roomId: frame.roomId })
+        feed.announce(message)
         return message
       }
       case 'read':
@@ -168,7 +187,6 @@ export class Connection {
 
   async present(status: PresenceStatus): Promise<void> {
     const { app, actor, bus } = this.#parts
-    if (this.sessionId === undefined) return
     if (await setPresence(app, actor, status)) bus.announce({ about: 'presence', userId: this.userId })
   }
 
@@ -191,7 +209,8 @@ export class Connection {
       userId: this.userId,
       actor,
       onStart: (sequence, gap) => this.send({ type: 'subscribed', roomId, sequence, gap }),
-      onEvent: (_, json) => this.#write(`{"type":"event","event":${json}}`),
+      onEvent: (event, json) => this.#write(eventFrame(event, json)),
+      drained: () => this.#drained(),
       onEnd: () => {
         this.#rooms.delete(roomId)
         this.send({ type: 'ended', roomId })
@@ -212,6 +231,17 @@ export class Connection {
     else stop()
     return null
   }
+}
+
+const eventFrames = new WeakMap<RoomEvent, Buffer>()
+
+/** Written once for everybody who hears the same event. */
+function eventFrame(event: RoomEvent, json: string): Buffer {
+  const known = eventFrames.get(event)
+  if (known !== undefined) return known
+  const frame = Buffer.from(`{"type":"event","event":${json}}`)
+  eventFrames.set(event, frame)
+  return frame
 }
 
 /** The request id of a frame that cannot be used otherwise, so that its sender can tell which it was. */

@@ -1,11 +1,12 @@
 import websocket from '@fastify/websocket'
 import { presenceToSpread, sessionsThatHold } from '../../chat/index.ts'
-import { AkashiError, type Log } from '../../foundation/index.ts'
+import { AkashiError } from '../../foundation/index.ts'
+import { sessionOf } from '../plugins/authentication.ts'
 import { isSameOrigin } from '../plugins/same-origin.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 import { Connection } from './connection.ts'
-import { closeCodes, MAX_FRAME_BYTES, REAUTHORISE_MS } from './limits.ts'
+import { closeCodes, MAX_FRAME_BYTES, PRESENCE_ROUND_MS, REAUTHORISE_MS } from './limits.ts'
 
 /**
  * GET /v1/chat/socket. Browsers send cookies with a WebSocket from any page, so its Origin must be this
@@ -21,33 +22,47 @@ export function chatSocket(v1: App, services: Services): void {
         if (connection.userId === word.userId) connection.send({ type: 'inbox' })
       }
     }
-    if (word.about === 'presence') void spread(word.userId)
+    if (word.about === 'presence') changed.add(word.userId)
   })
 
-  async function spread(userId: string): Promise<void> {
-    try {
-      const { status, roomIds } = await presenceToSpread(worker, userId)
-      for (const connection of connections) {
-        if (roomIds.some((roomId) => connection.listensTo(roomId))) {
-          connection.send({ type: 'presence', userId, status })
-        }
+  /** People whose presence may have changed since the last round. */
+  const changed = new Set<string>()
+  /** What was told last of each. */
+  const told = new Map<string, string>()
+
+  const stopSpreading = everySoOften(
+    PRESENCE_ROUND_MS,
+    async () => {
+      if (changed.size === 0) return
+      const people = [...changed]
+      changed.clear()
+      for (const { userId, status, roomIds } of await presenceToSpread(worker, people)) {
+        if (told.get(userId) === status) continue
+        told.set(userId, status)
+        for (const connection of listening(roomIds)) connection.send({ type: 'presence', userId, status })
       }
-    } catch (error) {
-      log.warn({ error }, 'a presence could not be spread')
-    }
+    },
+    (error) => log.warn({ error }, 'presence could not be spread'),
+  )
+
+  /** Connections that listen to any of the rooms. */
+  function listening(roomIds: readonly string[]): Set<Connection> {
+    return new Set([...connections].filter((each) => roomIds.some((roomId) => each.listensTo(roomId))))
   }
 
-  const stopAsking = everySoOften(log, async () => {
-    const bySession = [...connections].filter(({ sessionId }) => sessionId !== undefined)
-    if (bySession.length === 0) return
-    const holding = await sessionsThatHold(worker, [
-      ...new Set(bySession.map(({ sessionId }) => sessionId ?? '')),
-    ])
-    for (const connection of bySession) {
-      if (!holding.has(connection.sessionId ?? ''))
-        connection.close(closeCodes.sessionEnded, 'the session has ended')
-    }
-  })
+  const stopAsking = everySoOften(
+    REAUTHORISE_MS,
+    async () => {
+      if (connections.size === 0) return
+      const asked = [...connections]
+      const holding = await sessionsThatHold(worker, [...new Set(asked.map(({ sessionId }) => sessionId))])
+      for (const connection of asked) {
+        if (!holding.has(connection.sessionId))
+          connection.close(closeCodes.sessionEnded, 'the session has ended')
+      }
+    },
+    (error) => log.warn({ error }, 'sessions of sockets could not be checked'),
+  )
 
   v1.register(websocket, { options: { maxPayload: MAX_FRAME_BYTES } })
   v1.register((socketApp, _, done) => {
@@ -64,17 +79,12 @@ export function chatSocket(v1: App, services: Services): void {
               hint: 'a program connects without an Origin',
             })
           }
-          if (request.actor.userId === undefined) {
-            throw new AkashiError('unauthenticated', 'chat is for users who are signed in', {
-              hint: 'sign in first',
-            })
-          }
+          // A session can end while its socket lives, and is asked about; a key or a token could not be.
+          sessionOf(request)
         },
       },
       (socket, request) => {
-        const { userId } = request.actor
-        if (userId === undefined) return socket.close(closeCodes.sessionEnded)
-        const actor = { ...request.actor, userId, apiEndpoint: 'WS /v1/chat/socket' }
+        const actor = { ...sessionOf(request).actor, apiEndpoint: 'WS /v1/chat/socket' }
         const connection = new Connection({
           socket,
           actor,
@@ -102,22 +112,25 @@ export function chatSocket(v1: App, services: Services): void {
   })
   v1.addHook('onClose', async () => {
     silence()
+    await stopSpreading()
     await stopAsking()
   })
 }
 
-/** One call at a time; a failure is told and tried again. */
-function everySoOften(log: Log, work: () => Promise<void>): () => Promise<void> {
+/** One call at a time; a failure is told and tried again. Answers how to stop. */
+function everySoOften(
+  pauseMs: number,
+  work: () => Promise<void>,
+  onFailure: (error: unknown) => void,
+): () => Promise<void> {
   let stopped = false
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
   const next = () => {
     if (stopped) return
     timer = setTimeout(() => {
-      running = work()
-        .catch((error: unknown) => log.warn({ error }, 'sessions of sockets could not be checked'))
-        .finally(next)
-    }, REAUTHORISE_MS)
+      running = work().catch(onFailure).finally(next)
+    }, pauseMs)
   }
   next()
   return async () => {

@@ -37,6 +37,13 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
         if (!(request.body instanceof Readable)) {
           throw new AkashiError('invalid_input', 'the file is empty', { hint: 'send its bytes as the body' })
         }
+        if (Number(request.headers['content-length'] ?? 0) > chat.MAX_FILE_BYTES) {
+          // What the client goes on sending is nobody's.
+          reply.header('connection', 'close')
+          throw new AkashiError('too_large', `a file has ${chat.MAX_FILE_BYTES} bytes at most`, {
+            hint: 'send it in parts, or a link to it',
+          })
+        }
         const file = await chat.uploadFile(database, store, request.actor, request.params.roomId, {
           name: request.query.name,
           mimeType: request.headers['content-type'] ?? 'application/octet-stream',

@@ -29,7 +29,7 @@ const historyQuery = z
   )
 
 /** Messages, what hangs on them, and what happened while somebody was away. */
-export function messageRoutes(app: App, { app: database, chat: { bus } }: Services): void {
+export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: Services): void {
   app.get(
     '/rooms/:roomId/messages',
     {
@@ -65,7 +65,7 @@ export function messageRoutes(app: App, { app: database, chat: { bus } }: Servic
     },
     async (request, reply) => {
       const message = await chat.postMessage(database, request.actor, request.params.roomId, request.body)
-      bus.announce({ about: 'room', roomId: message.roomId })
+      feed.announce(message)
       return reply.status(201).send(message)
     },
   )

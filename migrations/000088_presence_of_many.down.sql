@@ -1,0 +1,1 @@
+drop function chat.presence_to_spread(uuid[]);
