@@ -3,7 +3,8 @@
  *
  *   keyring.json           who wraps the keys of the service: nobody, a passphrase or a cloud's key service
  *   keys/, slots/          the keys of the service (service-keys.ts)
- *   persons/, replacing/   the keys of persons (person-keys.ts)
+ *   persons/, replacing/, erased/
+ *                          the keys of persons (person-keys.ts)
  *   rotation.json          the rotation of the wrapping key that is under way
  *   destroying/<id>…       a key on its way out, seen by nobody
  *   temp/                  what is being written
@@ -159,6 +160,10 @@ class FileKeyring implements Keyring {
       assertKeyId(keyId)
       await (isPersonKeyId(keyId) ? this.#persons.destroy(keyId) : this.#own.destroy(keyId))
     })
+  }
+
+  destroyed(): Promise<ReadonlySet<string>> {
+    return this.#run(() => this.#persons.destroyed())
   }
 
   async close(): Promise<void> {

@@ -63,6 +63,8 @@ export interface Keyring {
   state(keyId: string): Promise<'present' | 'destroyed' | 'unknown'>
   /** Destroys a key for good (overwritten, synced, unlinked); idempotent. */
   destroy(keyId: string): Promise<void>
+  /** The ids of all keys of persons that were destroyed: what a database has to agree with. */
+  destroyed(): Promise<ReadonlySet<string>>
   close(): Promise<void>
 }
 

@@ -77,6 +77,7 @@ const noKeyring: Services['keyring'] = {
   countPersonKeys: noKeys,
   state: noKeys,
   destroy: noKeys,
+  destroyed: noKeys,
   close: () => Promise.resolve(),
 }
 
