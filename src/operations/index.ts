@@ -19,7 +19,7 @@ export {
   signerName,
   watchDrills,
 } from './drills.ts'
-export { keyTasks } from './key-tasks.ts'
+export { identityTasks } from './identity-tasks.ts'
 export { ledgerTasks, sealLoop, verifyAndRecord } from './ledger-tasks.ts'
 export { type Loop, type LoopContext, type LoopOptions, runLoop } from './loops.ts'
 export { openMetrics } from './metrics.ts'

@@ -1,11 +1,12 @@
 import { AkashiError } from '../foundation/index.ts'
-import { completeErasures, reapplyErasures } from '../identity/index.ts'
+import { completeErasures, purgeIdentity, reapplyErasures } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { Task } from './schedule/index.ts'
 
-/** The code behind `lifecycle.jobs.task` that needs the keyring. */
-export function keyTasks(keyring: Keyring): Readonly<Record<string, Task>> {
+/** The code behind `lifecycle.jobs.task` for people and their keys. */
+export function identityTasks(keyring: Keyring): Readonly<Record<string, Task>> {
   return {
+    'identity.purge': ({ database, signal }) => purgeIdentity(database, { signal }),
     'keys.reconcile': async ({ database, signal }) => {
       const parts = { database, keyring }
       const again = await reapplyErasures(parts, { signal })
