@@ -3,12 +3,11 @@ import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
 import * as identity from '../../identity/index.ts'
 import type { PersonVault } from '../../keys/index.ts'
-import { problemResponse } from '../problem.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
+import { refusals } from './refusals.ts'
 
 const tags = ['users']
-const refusals = { 400: problemResponse, 401: problemResponse, 403: problemResponse, 404: problemResponse }
 const byId = z.strictObject({ id: z.guid() })
 
 const user = z.object({
@@ -88,7 +87,7 @@ export function userRoutes(app: App, { app: database, vault, keyring, beforeEras
         summary: 'Make a user',
         tags,
         body: identity.newUserSchema,
-        response: { 201: z.object({ id: z.string() }), 409: problemResponse, ...refusals },
+        response: { 201: z.object({ id: z.string() }), ...refusals },
       },
     },
     async (request, reply) => {
@@ -115,7 +114,7 @@ export function userRoutes(app: App, { app: database, vault, keyring, beforeEras
         tags,
         params: byId,
         body: change,
-        response: { 200: user, 409: problemResponse, ...refusals },
+        response: { 200: user, ...refusals },
       },
     },
     async (request) => {
@@ -141,7 +140,7 @@ export function userRoutes(app: App, { app: database, vault, keyring, beforeEras
           confirm: z.string().describe('the username or id once more'),
           reason: z.string().min(1).max(1000),
         }),
-        response: { 200: erasure, 409: problemResponse, ...refusals },
+        response: { 200: erasure, ...refusals },
       },
     },
     async (request) => ({
