@@ -1,6 +1,7 @@
 export * from './api-keys/index.ts'
 export * from './consents/index.ts'
 export * from './erasure/index.ts'
+export { type KeyAge, keyAges } from './key-ages.ts'
 export * from './login/index.ts'
 export {
   confirmFactor,
