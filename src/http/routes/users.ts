@@ -44,12 +44,12 @@ const erasure = z.object({
 /** What the routes of users work with; a part of {@link Services}. */
 export interface UserServices extends Pick<Services, 'app' | 'keyring'> {
   readonly vault: PersonVault
-  /** Asked before a person is erased, such as to show the password once more; throws to refuse. */
-  readonly beforeErasure?: (request: FastifyRequest) => Promise<void>
+  /** Asked before anything of others is changed: whether credentials were shown lately; throws to refuse. */
+  readonly stepUp: (request: FastifyRequest) => Promise<void>
 }
 
 /** Users as administrators see and manage them. */
-export function userRoutes(app: App, { app: database, vault, keyring, beforeErasure }: UserServices): void {
+export function userRoutes(app: App, { app: database, vault, keyring, stepUp }: UserServices): void {
   const may = (permission: identity.PermissionName) => async (request: FastifyRequest) => {
     await identity.requirePermission(database, request.actor, permission)
   }
@@ -82,7 +82,7 @@ export function userRoutes(app: App, { app: database, vault, keyring, beforeEras
   app.post(
     '/users',
     {
-      preHandler: may('users:write'),
+      preHandler: [may('users:write'), stepUp],
       schema: {
         summary: 'Make a user',
         tags,
@@ -108,7 +108,7 @@ export function userRoutes(app: App, { app: database, vault, keyring, beforeEras
   app.patch(
     '/users/:id',
     {
-      preHandler: may('users:write'),
+      preHandler: [may('users:write'), stepUp],
       schema: {
         summary: 'Change a user: names, e-mail, state of the account; the classification takes users:admin',
         tags,
@@ -131,7 +131,7 @@ export function userRoutes(app: App, { app: database, vault, keyring, beforeEras
   app.post(
     '/users/:id/erasure',
     {
-      preHandler: [may('keys:admin'), ...(beforeErasure === undefined ? [] : [beforeErasure])],
+      preHandler: [may('keys:admin'), stepUp],
       schema: {
         summary: 'Erase a person for good',
         tags,
