@@ -1996,7 +1996,7 @@ CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON keys.erasures FOR EACH ST
 alter table keys.erasures enable always trigger akashi_audit_truncate;
 CREATE TRIGGER akashi_audit_update AFTER UPDATE ON keys.erasures REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
 alter table keys.erasures enable always trigger akashi_audit_update;
-CREATE TRIGGER erase_chat AFTER INSERT ON keys.erasures FOR EACH ROW EXECUTE FUNCTION chat.erase_with_person();
+CREATE TRIGGER erase_chat AFTER INSERT OR UPDATE OF columns ON keys.erasures FOR EACH ROW WHEN ((new.completed_at IS NULL)) EXECUTE FUNCTION chat.erase_with_person();
 alter table keys.erasures enable row level security;
 alter table keys.erasures force row level security;
 create policy erasures_app on keys.erasures for select to akashi_app using (( SELECT auth.has_permission('keys:read'::text) AS has_permission));
@@ -4157,6 +4157,49 @@ end
 $function$;
 alter function auth.caller_rank() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION auth.caller_until(permissions text[], tier text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  key auth.api_keys;
+  caller uuid := auth.current_user_id();
+  ends timestamptz;
+begin
+  if auth.is_administrator() then
+    return 'infinity';
+  end if;
+  select * into key from auth.api_keys k where k.id = auth.current_session_id();
+  if found then
+    caller := key.user_id;
+  end if;
+  with held as (
+    select r.id, r.tier, coalesce(g.expires_at, 'infinity') as until
+    from (select ur.role_id, ur.expires_at from auth.user_roles ur where ur.user_id = caller
+          union all
+          select sr.role_id, sr.expires_at from auth.service_account_roles sr
+          where sr.service_account_id = key.service_account_id) g
+    join auth.roles r on r.id = g.role_id
+    where g.expires_at is null or g.expires_at > now()
+  ), needed as (
+    select coalesce(max(held.until), '-infinity') as until from held
+    where auth.tier_rank(held.tier) >= auth.tier_rank(caller_until.tier)
+    union all
+    select coalesce((
+      select max(held.until) from held
+      join auth.role_permissions rp on rp.role_id = held.id join auth.permissions p on p.id = rp.permission_id
+      where p.resource = split_part(wanted.permission, ':', 1) and p.action in (split_part(wanted.permission, ':', 2), 'admin')
+    ), '-infinity')
+    from unnest(caller_until.permissions) as wanted (permission)
+  )
+  select min(needed.until) into ends from needed;
+  return ends;
+end
+$function$;
+alter function auth.caller_until(permissions text[], tier text) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text)
  RETURNS void
  LANGUAGE plpgsql
@@ -4530,6 +4573,7 @@ begin
     raise exception 'the caller does not have %', permission using errcode = 'insufficient_privilege',
       hint = 'give only what you have yourself';
   end if;
+  perform auth.refuse_longer(null, array['roles:admin', permission], role.tier);
   insert into auth.role_permissions (role_id, permission_id) values (role.id, auth.permission_id(permission))
   on conflict on constraint role_permissions_role_id_permission_id_key do nothing;
 end
@@ -4554,6 +4598,7 @@ begin
   if grant_role.expires_at <= now() then
     raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
   end if;
+  perform auth.refuse_longer_role(role, grant_role.expires_at);
   if not exists (select from auth.users u where u.id = grant_role.user_id and not u.is_deleted) then
     raise exception 'there is no user %', grant_role.user_id using errcode = 'no_data_found';
   end if;
@@ -4588,6 +4633,7 @@ begin
   if grant_service_role.expires_at <= now() then
     raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
   end if;
+  perform auth.refuse_longer_role(role, grant_service_role.expires_at);
   insert into auth.service_account_roles as sr (service_account_id, role_id, assigned_by, expires_at)
   values (account.id, role.id, auth.current_user_id(), grant_service_role.expires_at)
   on conflict on constraint service_account_roles_service_account_id_role_id_key do update
@@ -4938,6 +4984,46 @@ AS $function$
 $function$;
 alter function auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[]) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION auth.purge_expired(batch integer DEFAULT 5000)
+ RETURNS TABLE(what text, removed bigint)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  sessions_before constant timestamptz := now() - make_interval(days =>
+    (select (s.value)::integer from lifecycle.settings s where s.key = 'session.retention_days'));
+  unused_before constant timestamptz := now() - make_interval(days =>
+    (select (s.value)::integer from lifecycle.settings s where s.key = 'temporary_data.retention_days'));
+begin
+  what := 'sessions';
+  delete from auth.user_sessions where id in (
+    select s.id from auth.user_sessions s where s.expires_at < sessions_before limit batch for update skip locked);
+  get diagnostics removed = row_count;
+  return next;
+  -- It opens nothing since it ended; without it the account waits for a new one.
+  what := 'one_time_passwords';
+  delete from auth.local_credentials where user_id in (
+    select c.user_id from auth.local_credentials c where c.expires_at < unused_before limit batch for update skip locked);
+  get diagnostics removed = row_count;
+  return next;
+  what := 'unconfirmed_factors';
+  delete from auth.mfa_factors where id in (
+    select f.id from auth.mfa_factors f where f.confirmed_at is null and f.created_at < unused_before
+    limit batch for update skip locked);
+  get diagnostics removed = row_count;
+  return next;
+  what := 'login_throttles';
+  delete from auth.login_throttles where key in (
+    select t.key from auth.login_throttles t where t.expires_at < clock_timestamp() limit batch for update skip locked);
+  get diagnostics removed = row_count;
+  return next;
+end
+$function$;
+alter function auth.purge_expired(batch integer) owner to akashi_owner;
+comment on function auth.purge_expired(batch integer) is 'Removes old sessions and one-time things that nobody used; again until nothing is left.';
+grant execute on function auth.purge_expired(batch integer) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
  RETURNS void
  LANGUAGE sql
@@ -4970,6 +5056,36 @@ begin
 end
 $function$;
 alter function auth.record_grant(event text, role auth.roles, target_type text, target_id uuid, detail jsonb) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.refuse_longer(until timestamp with time zone, permissions text[], tier text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  own constant timestamptz := auth.caller_until(permissions, tier);
+begin
+  if coalesce(until, 'infinity') > own then
+    raise exception 'this would last longer than what the caller has, which ends %', own using errcode = 'insufficient_privilege',
+      hint = 'give it an end no later than that, or let somebody give it who has it for good';
+  end if;
+end
+$function$;
+alter function auth.refuse_longer(until timestamp with time zone, permissions text[], tier text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION auth.refuse_longer_role(role auth.roles, until timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select auth.refuse_longer(until, array(
+    select 'roles:write' union
+    select p.resource || ':' || p.action from auth.role_permissions rp join auth.permissions p on p.id = rp.permission_id
+    where rp.role_id = role.id), role.tier)
+$function$;
+alter function auth.refuse_longer_role(role auth.roles, until timestamp with time zone) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION auth.refuse_tier(tier text)
  RETURNS void
@@ -5441,6 +5557,10 @@ begin
   end if;
   if before = set_policy.value then
     return;
+  end if;
+  -- It is given to whoever comes, for good.
+  if set_policy.key = 'account.default_role' and set_policy.value #>> '{}' <> '' then
+    perform auth.refuse_longer_role(auth.role_to_grant(set_policy.value #>> '{}'), null);
   end if;
   update auth.security_policies p set value = set_policy.value where p.key = set_policy.key;
   perform security.record_event(event_type => 'policy_changed', event_category => 'configuration', severity => 'medium',
@@ -7036,7 +7156,7 @@ declare
   account auth.users;
   held text;
 begin
-  perform auth.require_permission('keys:admin');
+  perform keys.require_erasing();
   select * into begun from keys.erasures e where e.user_id = person for update;
   select * into account from auth.users u where u.id = person for update;
   if account.id is null and begun.user_id is null then
@@ -7153,7 +7273,7 @@ AS $function$
 declare
   erased integer;
 begin
-  perform auth.require_permission('keys:admin');
+  perform keys.require_erasing();
   if not exists (select from keys.erasures e where e.user_id = person) then
     raise exception 'no erasure of this person has begun' using errcode = 'AK003';
   end if;
@@ -7176,7 +7296,7 @@ AS $function$
 declare
   ended keys.erasures;
 begin
-  perform auth.require_permission('keys:admin');
+  perform keys.require_erasing();
   update keys.erasures e set completed_at = now(), certificate = finish_erasure.certificate
   where e.user_id = person and e.completed_at is null returning * into ended;
   if not found then
@@ -7194,6 +7314,20 @@ alter function keys.finish_erasure(person uuid, certificate text) owner to akash
 grant execute on function keys.finish_erasure(person uuid, certificate text) to akashi_app;
 grant execute on function keys.finish_erasure(person uuid, certificate text) to akashi_security_admin;
 grant execute on function keys.finish_erasure(person uuid, certificate text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION keys.require_erasing()
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if not auth.is_server() then
+    perform auth.require_permission('keys:admin');
+  end if;
+end
+$function$;
+alter function keys.require_erasing() owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION lifecycle.announce_jobs()
  RETURNS trigger

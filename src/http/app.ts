@@ -88,6 +88,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       v1.setNotFoundHandler(notFound)
       statusRoute(v1, services)
       const { app: database } = services.identity.login
+      const stepUp = requireStepUp(services.identity)
       v1.register((guarded: App, __, ready) => {
         guarded.addHook('preHandler', requirePermission(database, 'audit_logs:read'))
         auditRoutes(guarded, services)
@@ -113,6 +114,9 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
         guarded.addHook('preHandler', (request) =>
           request.method === 'GET' ? read(request) : write(request),
         )
+        guarded.addHook('preHandler', (request) =>
+          request.method === 'GET' ? Promise.resolve() : stepUp(request),
+        )
         archiveRoutes(guarded, services)
         ready()
       })
@@ -124,6 +128,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       for (const action of ['read', 'write', 'admin'] as const) {
         v1.register((guarded: App, __, ready) => {
           guarded.addHook('preHandler', requirePermission(database, `backup:${action}`))
+          if (action === 'admin') guarded.addHook('preHandler', stepUp)
           backupRoutes[action](guarded, services)
           ready()
         })
@@ -136,7 +141,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       apiKeyRoutes(v1, services)
       serviceAccountRoutes(v1, services)
       policyRoutes(v1, services)
-      userRoutes(v1, { ...services, beforeErasure: requireStepUp(services.identity) })
+      userRoutes(v1, { ...services, stepUp })
       chatRoutes(v1, services)
       done()
     },

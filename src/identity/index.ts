@@ -1,6 +1,7 @@
 export * from './api-keys/index.ts'
 export * from './consents/index.ts'
 export * from './erasure/index.ts'
+export { type KeyAge, keyAges } from './key-ages.ts'
 export * from './login/index.ts'
 export {
   confirmFactor,
@@ -21,4 +22,5 @@ export * from './policies/index.ts'
 export * from './roles/index.ts'
 export * from './service-accounts/index.ts'
 export * from './sessions/index.ts'
+export { purgeIdentity } from './upkeep.ts'
 export * from './users/index.ts'

@@ -3,8 +3,10 @@
  *
  *   keyring.json           who wraps the keys of the service: nobody, a passphrase or a cloud's key service
  *   keys/, slots/          the keys of the service (service-keys.ts)
- *   persons/, replacing/   the keys of persons (person-keys.ts)
- *   rotation.json          the rotation of the wrapping key that is under way
+ *   persons/, replacing/, erased/
+ *                          the keys of persons (person-keys.ts)
+ *   rotation.json, index-rotation.json
+ *                          the rotation of the wrapping key, of the index key, that is under way
  *   destroying/<id>…       a key on its way out, seen by nobody
  *   temp/                  what is being written
  */
@@ -12,15 +14,17 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError, type Clock, errno, folderOfFileUrl, systemClock } from '../foundation/index.ts'
 import { publicKeyOf, signEd25519 } from './ed25519.ts'
+import { beginIndexRotation, endIndexRotation, indexKeys } from './index-rotation.ts'
 import { isKeyId, type Key } from './key.ts'
 import type { KeyService } from './key-service.ts'
 import { openPassphraseService } from './passphrase.ts'
 import { isPersonKeyId } from './person-key-file.ts'
 import { infoOf as infoOfPerson, PersonKeys } from './person-keys.ts'
 import { preparePrivateFolder, shred, shredLeftovers } from './private-files.ts'
-import { countPersonKeys, rotateWrapping } from './rotation.ts'
+import { countPersonKeys, isRotating, rotateWrapping } from './rotation.ts'
 import { infoOf, ServiceKeys } from './service-keys.ts'
 import type {
+  IndexKeys,
   KeyInfo,
   KeyPurpose,
   Keyring,
@@ -146,6 +150,22 @@ class FileKeyring implements Keyring {
     return this.#run(() => countPersonKeys(this.#root, this.#persons, options))
   }
 
+  isRotating(): Promise<boolean> {
+    return this.#run(() => isRotating(this.#root))
+  }
+
+  indexKeys(): Promise<IndexKeys> {
+    return this.#run(() => indexKeys(this.#root, this.#own))
+  }
+
+  beginIndexRotation(): Promise<{ readonly keyId: string; readonly resumed: boolean }> {
+    return this.#run(() => beginIndexRotation(this.#root, this.#own))
+  }
+
+  endIndexRotation(): Promise<void> {
+    return this.#run(() => endIndexRotation(this.#root))
+  }
+
   state(keyId: string): Promise<'present' | 'destroyed' | 'unknown'> {
     return this.#run(async () => {
       assertKeyId(keyId)
@@ -159,6 +179,10 @@ class FileKeyring implements Keyring {
       assertKeyId(keyId)
       await (isPersonKeyId(keyId) ? this.#persons.destroy(keyId) : this.#own.destroy(keyId))
     })
+  }
+
+  destroyed(): Promise<ReadonlySet<string>> {
+    return this.#run(() => this.#persons.destroyed())
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 export type { Place } from './column-cipher.ts'
 export * from './cosignature.ts'
 export type { KeyringOptions } from './file-keyring.ts'
+export { INDEX_KEYS_MS } from './index-rotation.ts'
 export { openKeyring } from './open.ts'
 export { personKeyId } from './person-key-file.ts'
 export { openPersonVault, type PersonVault } from './person-vault.ts'

@@ -4,6 +4,7 @@
  *   persons/<xx>/<id>.json   the key, wrapped by a wrapping key, or that it was destroyed
  *   replacing/               what a new wrapping has replaced, until it is overwritten
  *   destroying/              keys on their way out, until they are overwritten
+ *   erased/<id>              empty: says at one look whose keys were destroyed
  *   persons.lock             held while a key is wrapped anew or destroyed, so that neither undoes the other
  *
  * A key is made by link(2), which fails when the name exists: processes that race agree on one. Making and
@@ -59,7 +60,8 @@ export class PersonKeys {
 
   /** Makes the folders and ends what a process that died has begun. */
   async open(): Promise<void> {
-    for (const folder of ['persons', 'replacing']) await preparePrivateFolder(join(this.#root, folder))
+    for (const folder of ['persons', 'replacing', 'erased'])
+      await preparePrivateFolder(join(this.#root, folder))
     await (await open(this.#lock, 'a', LOCK_MODE)).close()
     if ((await readdir(join(this.#root, 'replacing'))).length > 0) {
       await this.#locked(async () => {
@@ -126,6 +128,11 @@ export class PersonKeys {
     this.#cache.forget(id)
     await this.#locked(() => this.#destroy(id))
     this.#cache.forget(id)
+  }
+
+  /** The ids of the keys that were destroyed. */
+  async destroyed(): Promise<ReadonlySet<string>> {
+    return new Set((await readdir(join(this.#root, 'erased'))).filter(isPersonKeyId))
   }
 
   /** Every person's file, shard by shard. */
@@ -215,6 +222,8 @@ export class PersonKeys {
       await writeNew(this.#temp, this.#path(id), destroyed)
       break
     }
+    // Before the old bytes go: a process that dies in between finds them, and comes here again.
+    await writeIfAbsent(this.#temp, join(this.#root, 'erased', id), '')
     // The file may have a third name, from a process that died while it made the key.
     for (const name of await readdir(join(this.#root, 'destroying')))
       if (name.startsWith(`${id}.`)) await shred(join(this.#root, 'destroying', name), { everyName: true })

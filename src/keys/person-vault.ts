@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { AkashiError } from '../foundation/index.ts'
 import { keyIdOf, openColumn, type Place, sealColumn } from './column-cipher.ts'
+import { INDEX_KEYS_MS } from './index-rotation.ts'
 import type { Keyring } from './types.ts'
 
 /** Personal columns: encrypted under the key of the person whom they are about. */
@@ -17,18 +18,23 @@ export interface PersonVault {
    * purpose, such as `auth.users.email`, has a key of its own. Normalise the value first.
    */
   blindIndex(purpose: string, value: string): Promise<Uint8Array>
+  /** What a value may stand under: {@link blindIndex}, and while the key is being rotated the one of before. */
+  blindIndexes(purpose: string, value: string): Promise<readonly Uint8Array[]>
 }
 
-export function openPersonVault(keyring: Pick<Keyring, 'ensure' | 'secret'>): PersonVault {
+type VaultKeys = Pick<Keyring, 'ensure' | 'secret' | 'indexKeys'>
+
+export function openPersonVault(keyring: VaultKeys): PersonVault {
   return new KeyringVault(keyring)
 }
 
 class KeyringVault implements PersonVault {
-  readonly #keyring: Pick<Keyring, 'ensure' | 'secret'>
-  /** The keyring's blind-index key, kept for the life of the vault: every lookup needs it. */
-  #indexSecret: Promise<Uint8Array> | undefined
+  readonly #keyring: VaultKeys
+  /** The keys of indexes, the active one first, kept for a moment: every lookup needs them. */
+  #indexSecrets: Promise<readonly Uint8Array[]> | undefined
+  #indexUntil = 0
 
-  constructor(keyring: Pick<Keyring, 'ensure' | 'secret'>) {
+  constructor(keyring: VaultKeys) {
     this.#keyring = keyring
   }
 
@@ -43,10 +49,24 @@ class KeyringVault implements PersonVault {
   }
 
   async blindIndex(purpose: string, value: string): Promise<Uint8Array> {
-    this.#indexSecret ??= this.#readIndexSecret()
-    const secret = await this.#indexSecret
-    const key = createHmac('sha256', secret).update(`akashi blind index 1\n${purpose}`).digest()
-    return createHmac('sha256', key).update(value).digest()
+    const [index] = await this.blindIndexes(purpose, value)
+    if (index === undefined) throw new AkashiError('internal', 'there is no key for blind indexes')
+    return index
+  }
+
+  async blindIndexes(purpose: string, value: string): Promise<readonly Uint8Array[]> {
+    return (await this.#secrets()).map((secret) => {
+      const key = createHmac('sha256', secret).update(`akashi blind index 1\n${purpose}`).digest()
+      return createHmac('sha256', key).update(value).digest()
+    })
+  }
+
+  #secrets(): Promise<readonly Uint8Array[]> {
+    if (this.#indexSecrets === undefined || performance.now() > this.#indexUntil) {
+      this.#indexUntil = performance.now() + INDEX_KEYS_MS
+      this.#indexSecrets = this.#readIndexSecrets()
+    }
+    return this.#indexSecrets
   }
 
   async #secretUnlessDestroyed(keyId: string): Promise<Uint8Array | null> {
@@ -60,12 +80,13 @@ class KeyringVault implements PersonVault {
     }
   }
 
-  async #readIndexSecret(): Promise<Uint8Array> {
+  async #readIndexSecrets(): Promise<readonly Uint8Array[]> {
     try {
-      const { id } = await this.#keyring.ensure('blind-index')
-      return await this.#keyring.secret(id)
+      const { active, former } = await this.#keyring.indexKeys()
+      const ids = former === null ? [active] : [active, former]
+      return await Promise.all(ids.map((id) => this.#keyring.secret(id)))
     } catch (error) {
-      this.#indexSecret = undefined
+      this.#indexSecrets = undefined
       throw error
     }
   }

@@ -70,7 +70,11 @@ export async function countPersonKeys(
       wrappedBy.set(file.wrappedBy, (wrappedBy.get(file.wrappedBy) ?? 0) + 1)
     }
   }
-  return { keys, destroyed, wrappedBy, rotating: (await readMark(join(root, MARK))) !== null }
+  return { keys, destroyed, wrappedBy, rotating: await isRotating(root) }
+}
+
+export async function isRotating(root: string): Promise<boolean> {
+  return (await readMark(join(root, MARK))) !== null
 }
 
 async function allIds(persons: PersonKeys): Promise<readonly string[]> {

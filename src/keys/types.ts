@@ -59,11 +59,27 @@ export interface Keyring {
   rotateWrapping(options?: RotationOptions): Promise<RotationResult>
   /** Looks at every person's key: some seconds for 100,000. */
   countPersonKeys(options?: Pick<RotationOptions, 'signal'>): Promise<PersonKeyCounts>
+  /** True while a rotation of the wrapping key is under way, or was cut short. */
+  isRotating(): Promise<boolean>
+  /** What values are indexed under, and during a rotation what they were indexed under before. */
+  indexKeys(): Promise<IndexKeys>
+  /** A new key for blind indexes, with the old one still looked under; goes on with what was cut short. */
+  beginIndexRotation(): Promise<{ readonly keyId: string; readonly resumed: boolean }>
+  /** Once every value is indexed anew: nothing is looked for under the old key any more. */
+  endIndexRotation(): Promise<void>
   /** Whether the keyring has a key; `destroyed` is a person who was erased, `unknown` a key it never had. */
   state(keyId: string): Promise<'present' | 'destroyed' | 'unknown'>
   /** Destroys a key for good (overwritten, synced, unlinked); idempotent. */
   destroy(keyId: string): Promise<void>
+  /** The ids of all keys of persons that were destroyed: what a database has to agree with. */
+  destroyed(): Promise<ReadonlySet<string>>
   close(): Promise<void>
+}
+
+export interface IndexKeys {
+  readonly active: string
+  /** null while no rotation is under way. */
+  readonly former: string | null
 }
 
 export interface RotationOptions {

@@ -9,12 +9,11 @@ import {
   runBackup,
   type Vault,
 } from '../backup/index.ts'
-import { AkashiError } from '../foundation/index.ts'
+import { AkashiError, type Log } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import { anonymous, type Database, readCapabilities } from '../postgres/index.ts'
 import { drill, watchDrills } from './drills.ts'
-import type { Logger } from './log.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
 
@@ -132,7 +131,7 @@ export function backupLoop(
     /** Of the role `worker`. */
     readonly database: Database
     readonly signal: AbortSignal
-    readonly log: Logger
+    readonly log: Log
   },
 ): Loop {
   const { database, source, signal, log } = options

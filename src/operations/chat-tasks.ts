@@ -1,7 +1,7 @@
 import { inspectUploads, purgeExpired, removeDeletedFiles, type Scanner } from '../chat/index.ts'
+import type { Log } from '../foundation/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import type { Database } from '../postgres/index.ts'
-import type { Logger } from './log.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
 
@@ -28,7 +28,7 @@ export function inspectionLoop(parts: {
   readonly database: Database
   readonly store: ObjectStore
   readonly scanner: Scanner | undefined
-  readonly log: Logger
+  readonly log: Log
   readonly signal: AbortSignal
 }): Loop {
   const { database, store, scanner, log, signal } = parts

@@ -19,8 +19,8 @@ export {
   signerName,
   watchDrills,
 } from './drills.ts'
+export { identityTasks } from './identity-tasks.ts'
 export { ledgerTasks, sealLoop, verifyAndRecord } from './ledger-tasks.ts'
-export type { Logger } from './log.ts'
 export { type Loop, type LoopContext, type LoopOptions, runLoop } from './loops.ts'
 export { openMetrics } from './metrics.ts'
 export * from './schedule/index.ts'

@@ -18,12 +18,11 @@ import {
   witnessedNotes,
   witnessHeads,
 } from '../audit/index.ts'
-import { AkashiError } from '../foundation/index.ts'
+import { AkashiError, type Log } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import { archivedRows } from '../lifecycle/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
-import type { Logger } from './log.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
 
@@ -107,7 +106,7 @@ async function* elsewhere(
  * Submits every head to every trusted witness. One that is away is told and stops nothing; one that saw
  * another history makes it fail with `integrity`.
  */
-async function submitToWitnesses(database: Database, log: Logger, signal: AbortSignal): Promise<number> {
+async function submitToWitnesses(database: Database, log: Log, signal: AbortSignal): Promise<number> {
   const witnesses = await trustedWitnesses(database)
   const outcomes = await witnessHeads(database, witnesses.map(witnessAddress), { signal })
   for (const { witness, log: name, error } of outcomes) {
@@ -176,7 +175,7 @@ export function sealLoop(options: {
   readonly database: Database
   readonly keyring: Keyring
   readonly signal: AbortSignal
-  readonly log: Logger
+  readonly log: Log
 }): Loop {
   const { database, keyring, signal, log } = options
   return runLoop({

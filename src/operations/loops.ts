@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { aborted } from '../foundation/index.ts'
+import { aborted, type Log } from '../foundation/index.ts'
 import type { Database, DirectSession } from '../postgres/index.ts'
-import type { Logger } from './log.ts'
 
 /**
  * Milliseconds between two attempts of a process that waits to become the leader. Polled, since a
@@ -35,7 +34,7 @@ export interface LoopOptions {
   /** One round. */
   readonly work: (context: LoopContext) => Promise<unknown>
   readonly signal: AbortSignal
-  readonly log: Logger
+  readonly log: Log
 }
 
 export interface Loop {

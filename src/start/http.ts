@@ -8,6 +8,7 @@ import type { ObjectStore } from '../object-store/index.ts'
 import { backupObstacle, openClusterVault, openMetrics, threadState } from '../operations/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
 import type { Connections } from './connections.ts'
+import { reapplyAtStart } from './erasures.ts'
 import { contextKey, openIdentity } from './identity.ts'
 import { restoreTable } from './restore-table.ts'
 import type { Settings } from './settings.ts'
@@ -38,6 +39,7 @@ export async function openNode(
   cleanup: AsyncDisposableStack,
 ): Promise<{ readonly url: string; announce(onReady: (ready: Ready) => void): Promise<void> }> {
   const { settings, connections, keyring, ...rest } = parts
+  await reapplyAtStart({ ...rest, keyring })
   const key = await contextKey(keyring)
   const trail = connections.open('security_admin', { poolSize: settings.poolSize, contextKey: key })
   cleanup.defer(() => trail.close())

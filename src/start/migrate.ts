@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { convertPlainUsers, destroyErasedKeys } from '../identity/index.ts'
+import { convertPlainUsers, reapplyErasures } from '../identity/index.ts'
 import { type Keyring, openPersonVault } from '../keys/index.ts'
 import { migrateUp, openDatabase } from '../postgres/index.ts'
 
@@ -8,7 +8,8 @@ export const migrationsDirectory: string = fileURLToPath(new URL('../../migratio
 
 /**
  * Brings a database to the version of this program, makes it know the key that contexts are signed with,
- * destroys again what an older keyring brought back, and encrypts what is still plain of its users. Answers the ids of the migrations that were applied.
+ * erases again who came back with an older copy of it or of the keyring, and encrypts what is still plain of
+ * its users. Answers the ids of the migrations that were applied.
  */
 export async function migrateDatabase(options: {
   readonly adminUrl: string
@@ -28,8 +29,9 @@ export async function migrateDatabase(options: {
     await admin.transaction({}, (session) =>
       session.query('select auth.add_context_key($1, $2)', [key.id, secret]),
     )
-    await destroyErasedKeys({ database: admin, keyring })
-    await convertPlainUsers(admin, openPersonVault(keyring), signal === undefined ? {} : { signal })
+    const cancel = signal === undefined ? {} : { signal }
+    await reapplyErasures({ database: admin, keyring }, cancel)
+    await convertPlainUsers(admin, openPersonVault(keyring), cancel)
   } finally {
     await admin.close()
   }

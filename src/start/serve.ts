@@ -1,6 +1,7 @@
 /** `akashi serve` and `akashi work`: the same parts over a PostgreSQL that runs elsewhere. */
 import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
 import { findConnections } from './connections.ts'
+import { reapplyAtStart } from './erasures.ts'
 import { openNode, type Ready } from './http.ts'
 import { openKeys, openObjects } from './places.ts'
 import { scratchPlace } from './restore-table.ts'
@@ -53,6 +54,7 @@ export async function work(options: ProcessOptions & { readonly onReady: () => v
     const connections = await findConnections(settings)
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
+    await reapplyAtStart({ database, keyring, log, signal })
     const worker = await runWorker({
       connections,
       database,

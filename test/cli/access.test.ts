@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type ApiKey, type Grant, type Role, verifyApiKey } from '../../src/identity/index.ts'
+import { type ApiKey, type Grant, type Policy, type Role, verifyApiKey } from '../../src/identity/index.ts'
 import { makeUser } from '../identity/people.ts'
 import { testDatabase } from '../support/index.ts'
 import { akashi } from './world.ts'
@@ -151,6 +151,41 @@ describe('akashi apikeys', () => {
   ])('refuses %j', async (argv, message) => {
     const outcome = await mistaken(argv)
     expect([outcome.status, outcome.stdout]).toEqual([2, ''])
+    expect(outcome.stderr).toMatch(message)
+  })
+})
+
+describe('akashi policies', () => {
+  const current = async (key: string) =>
+    (await run('policies')).document().policies.find((each: Policy) => each.key === key)?.value
+
+  it('lists, changes and resets them, each by its type', async () => {
+    expect((await akashi(['policies', 'list'], world())).stdout).toMatch(/^policy +value +unit +default/)
+    const changed = await run('policies', 'set', 'password.min_length', '15')
+    expect(changed.status, changed.stderr).toBe(0)
+    expect(changed.document()).toMatchObject({ key: 'password.min_length', value: 15, defaultValue: 12 })
+    await run('policies', 'set', 'password.local_login', 'false')
+    await run('policies', 'set', 'mfa.required_tiers', 'system,business')
+    expect(await current('password.min_length')).toBe(15)
+    expect(await current('password.local_login')).toBe(false)
+    expect(await current('mfa.required_tiers')).toEqual(['system', 'business'])
+    for (const key of ['password.min_length', 'password.local_login', 'mfa.required_tiers']) {
+      expect((await run('policies', 'reset', key)).status).toBe(0)
+    }
+    expect(await current('password.min_length')).toBe(12)
+    expect(await current('mfa.required_tiers')).toEqual(['system'])
+  })
+
+  it.each([
+    [['policies', 'set', 'password.min_length', '4'], /cannot have this value/],
+    [['policies', 'set', 'password.min_length', 'long'], /cannot have this value/],
+    [['policies', 'set', 'password.local_login', 'maybe'], /cannot have this value/],
+    [['policies', 'set', 'mfa.required_tiers', 'top'], /cannot have this value/],
+    [['policies', 'set', 'password.colour', 'red'], /there is no policy password.colour/],
+    [['policies', 'reset', 'password.colour'], /there is no policy password.colour/],
+  ])('refuses %j with one line and a hint', async (argv, message) => {
+    const outcome = await akashi(argv, world())
+    expect(outcome.status).toBe(2)
     expect(outcome.stderr).toMatch(message)
   })
 })

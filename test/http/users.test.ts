@@ -34,7 +34,7 @@ beforeAll(async () => {
     app: inApp,
     vault: keys.vault,
     keyring: keys.keyring,
-    beforeErasure: async () => {
+    stepUp: async () => {
       if (refused) throw new Error('show the password once more')
     },
   })

@@ -82,10 +82,29 @@ describe('the form of Cognito', () => {
 
   it('has the client in place of an audience', async () => {
     const token = await forge.sign(
-      { token_use: 'access', client_id: 'client-1', 'cognito:groups': ['staff'] },
+      // As the developer guide of user pools shows an access token.
+      {
+        sub: 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee',
+        device_key: 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee',
+        'cognito:groups': ['staff'],
+        token_use: 'access',
+        scope: 'phone openid profile email',
+        auth_time: 1_676_313_851,
+        iat: 1_676_313_851,
+        version: 2,
+        jti: 'dddddddd-eeee-4fff-8aaa-bbbbbbbbbbbb',
+        origin_jti: 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee',
+        event_id: 'cccccccc-dddd-4eee-8fff-aaaaaaaaaaaa',
+        client_id: 'client-1',
+        username: 'my-test-user',
+      },
       { typ: undefined },
     )
-    expect(await verifyBearer([cognito()], token)).toMatchObject({ clientId: 'client-1', groups: ['staff'] })
+    expect(await verifyBearer([cognito()], token)).toMatchObject({
+      subject: 'aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee',
+      clientId: 'client-1',
+      groups: ['staff'],
+    })
   })
 
   it.each([
@@ -101,11 +120,25 @@ describe('the form of Keycloak', () => {
   const keycloak = () => issuer({ form: 'keycloak' })
 
   it('says the client and roles of the realm', async () => {
+    // As Keycloak writes one for a confidential client whose audience mapper names us.
     const claims = {
+      sub: 'f1d0e3c2-5a77-4f0e-9d8e-0c7d6f5b4a32',
+      iat: 1_760_000_000,
+      auth_time: 1_760_000_000,
+      jti: 'onrtac:3d9e1c53-9a0b-6d1c-7b6e-2a3f4d5c6b7a',
       aud: ['account', AUDIENCE],
       typ: 'Bearer',
       azp: 'web',
+      sid: '0b8f7c6d-1e2d-4c3b-8a49-5f6e7d8c9b0a',
+      acr: '1',
+      'allowed-origins': ['https://web.example'],
       realm_access: { roles: ['auditor'] },
+      resource_access: { account: { roles: ['manage-account', 'view-profile'] } },
+      scope: 'openid email profile',
+      email_verified: true,
+      name: 'Hanako Yamada',
+      preferred_username: 'hanako',
+      email: 'hanako@example.com',
     }
     const token = await forge.sign(claims, { typ: 'JWT' })
     expect(await verifyBearer([keycloak()], token)).toMatchObject({ clientId: 'web', groups: ['auditor'] })

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import {
   createRole,
+  createServiceAccount,
   deleteRole,
   grantPermission,
   grantRole,
+  grantServiceRole,
   revokePermission,
   revokeRole,
   rolesOfUser,
+  setPolicy,
 } from '../../src/identity/index.ts'
 import { anonymous } from '../../src/postgres/index.ts'
 import { testDatabase } from '../support/index.ts'
@@ -117,6 +120,41 @@ describe('giving a role', () => {
     const first = await grantRole(app, admin, { ...grant, expiresAt: new Date(Date.now() + 60_000) })
     expect(await grantRole(app, admin, grant)).toBe(first)
     expect(await rolesOfUser(app, user, user.userId)).toMatchObject([{ expiresAt: null }])
+  })
+
+  it('ends no later than what whoever gives has', async () => {
+    const admin = await makeUser(database, 'sys_admin')
+    const acting = await makeUser(database)
+    const user = await makeUser(database)
+    const friday = new Date(Date.now() + 86_400_000)
+    await grantRole(app, admin, { userId: acting.userId, role: 'sys_admin', expiresAt: friday })
+    const grant = { userId: user.userId, role: 'sys_admin' }
+    await expect(grantRole(app, acting, grant), 'for good').rejects.toMatchObject(forbidden)
+    const longer = new Date(friday.getTime() + 1_000)
+    await expect(grantRole(app, acting, { ...grant, expiresAt: longer })).rejects.toMatchObject(forbidden)
+    await grantRole(app, acting, { ...grant, expiresAt: friday })
+    // They cannot help each other to a later end either.
+    await expect(
+      grantRole(app, user, { userId: acting.userId, role: 'sys_admin', expiresAt: longer }),
+    ).rejects.toMatchObject(forbidden)
+  })
+
+  it('of somebody who has theirs for a while reaches nothing that has no end', async () => {
+    const admin = await makeUser(database, 'sys_admin')
+    const acting = await makeUser(database)
+    const friday = new Date(Date.now() + 86_400_000)
+    await grantRole(app, admin, { userId: acting.userId, role: 'sys_admin', expiresAt: friday })
+    const role = await makeRole(database, 'system')
+    const permission = 'users:admin' as const
+    await expect(grantPermission(app, acting, { role, permission })).rejects.toMatchObject(forbidden)
+    await expect(setPolicy(app, acting, 'account.default_role', 'viewer')).resolves.toBeDefined()
+    const service = await makeRole(database, 'service', 'rooms:read')
+    await expect(setPolicy(app, acting, 'account.default_role', service)).rejects.toMatchObject(forbidden)
+    await createServiceAccount(app, acting, { name: `service-${role}`, tier: 'system' })
+    const account = { account: `service-${role}`, role: 'sys_auditor' }
+    await expect(grantServiceRole(app, acting, account)).rejects.toMatchObject(forbidden)
+    await grantServiceRole(app, acting, { ...account, expiresAt: friday })
+    await grantPermission(app, admin, { role, permission })
   })
 
   it('names what is not there', async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hash as bcrypt } from '@node-rs/bcrypt'
@@ -132,6 +132,21 @@ describe('the policy', () => {
     '夜明け前の鯨が歌う声を聞いた',
   ])('takes %s', async (password) => {
     expect(await faults(password)).toEqual([])
+  })
+
+  it('refuses the 3,000 most used and many more, also those long enough for the policy (ASVS 6.2.4)', async () => {
+    const text = await readFile(
+      join(import.meta.dirname, '../../src/identity/passwords/common-passwords.txt'),
+      'utf8',
+    )
+    const listed = text.split('\n').filter((line) => !/^(# .*|#)?$/.test(line))
+    expect(listed.length).toBeGreaterThan(30_000)
+    const decorated = listed
+      .filter((word, at) => at % 4 === 0 && /^[a-z]+$/.test(word))
+      .map((word) => `${word}-2026!`)
+    const long = [...listed, ...decorated].filter(({ length }) => length >= policy.minLength)
+    expect(long.length).toBeGreaterThan(3_000)
+    for (const password of long) expect(await tools.breached.has(password), password).toBe(true)
   })
 
   it('refuses former passwords, as many as it says', async () => {

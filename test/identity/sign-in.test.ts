@@ -2,7 +2,7 @@ import { hash as bcrypt } from '@node-rs/bcrypt'
 import { afterAll, describe, expect, it } from 'vitest'
 import { totpCode } from '../../src/identity/mfa/index.ts'
 import { testDatabase } from '../support/index.ts'
-import { enrol, PASSWORD, testServer } from './server.ts'
+import { type Browser, enrol, PASSWORD, testServer } from './server.ts'
 
 const database = testDatabase()
 const server = testServer(database)
@@ -352,4 +352,52 @@ describe('step-up', () => {
     browser.cookies.set('__Host-akashi-session', former)
     expect((await browser.send('GET', '/v1/session')).statusCode).toBe(401)
   })
+
+  const someone = '00000000-0000-4000-8000-000000000001'
+  it.each([
+    ['POST', '/users', { username: 'new-one', email: 'new@example.com' }],
+    ['PATCH', `/users/${someone}`, { status: 'suspended' }],
+    ['POST', `/users/${someone}/erasure`, { confirm: 'x', reason: 'x' }],
+    ['PUT', `/users/${someone}/roles/viewer`, {}],
+    ['DELETE', `/users/${someone}/roles/viewer`, undefined],
+    ['POST', '/roles', { name: 'made_here', tier: 'service' }],
+    ['DELETE', '/roles/made_here', undefined],
+    ['PUT', '/roles/made_here/permissions/rooms:read', undefined],
+    ['DELETE', '/roles/made_here/permissions/rooms:read', undefined],
+    ['POST', '/api-keys', { name: 'mine', scopes: [] }],
+    ['POST', `/api-keys/${someone}/rotate`, {}],
+    ['POST', '/service-accounts', { name: 'exporter' }],
+    ['PUT', '/policies/password.min_length', { value: 20 }],
+    ['DELETE', '/policies/password.min_length', undefined],
+    ['PUT', '/archive/holds/audit.audit_logs', { held: true }],
+    ['POST', '/restores', { table: 'public.orders', at: 'latest', diff: true }],
+    ['POST', '/me/mfa', {}],
+    ['POST', '/me/mfa/recovery-codes', {}],
+  ] as const)('is asked for by %s %s', async (method, path, body) => {
+    const browser = await lateAdministrator()
+    const refused = await browser.send(method, `/v1${path}`, body)
+    expect(refused.statusCode, refused.body).toBe(403)
+    expect(refused.json()).toMatchObject({ reason: 'step_up' })
+  })
 })
+
+let administrator: Browser | undefined
+
+/** Signed in with everything an administrator needs, an hour ago. */
+async function lateAdministrator(): Promise<Browser> {
+  if (administrator !== undefined) return administrator
+  const id = await server.user('late-admin')
+  const browser = server.browser(served())
+  await browser.signIn('late-admin')
+  await enrol(browser, server.clock.now())
+  await ask(
+    `insert into auth.user_roles (user_id, role_id) select $1, id from auth.roles where name = 'sys_admin'`,
+    [id],
+  )
+  await ask(
+    `update auth.user_sessions set security_validated = true, authenticated_at = now() - interval '1 hour' where user_id = $1`,
+    [id],
+  )
+  administrator = browser
+  return browser
+}

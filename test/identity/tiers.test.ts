@@ -19,18 +19,35 @@ const database = testDatabase()
 const app = database.open('app')
 const owner = database.open('owner')
 
-const RUNS = 60
+const RUNS = 40
 const STEPS = 25
 
-/** Roles that a run begins with: tier, permissions, and which of the five people have them. */
-const roles: Readonly<Record<string, { tier: Tier; permissions: PermissionName[]; people: number[] }>> = {
-  manager: { tier: 'business', permissions: ['roles:write', 'rooms:admin'], people: [0] },
-  clerk: { tier: 'business', permissions: ['roles:read'], people: [1] },
-  helper: { tier: 'service', permissions: ['rooms:read'], people: [1, 2] },
+/** Ends that a role is given with; undefined is for good. */
+const [tomorrow, later, latest] = [1, 2, 3].map((days) => new Date(Date.UTC(2037, 0, days)))
+const forGood = undefined
+
+interface Holder {
+  readonly person: number
+  readonly until?: Date | undefined
+}
+
+/** Roles that a run begins with: tier, permissions, and which of the five people have them, until when. */
+const roles: Readonly<Record<string, { tier: Tier; permissions: PermissionName[]; people: Holder[] }>> = {
+  manager: { tier: 'business', permissions: ['roles:write', 'rooms:admin'], people: [{ person: 0 }] },
+  clerk: { tier: 'business', permissions: ['roles:read'], people: [{ person: 1 }] },
+  helper: {
+    tier: 'service',
+    permissions: ['rooms:read'],
+    people: [{ person: 1 }, { person: 2, until: tomorrow }],
+  },
   // Below everybody's rights, and still of the highest tier.
   hollow: { tier: 'system', permissions: [], people: [] },
-  // As powerful as one gets without being an administrator.
-  staff: { tier: 'system', permissions: ['roles:admin', 'api_keys:admin', 'users:read'], people: [3] },
+  // As powerful as one gets without being an administrator, one for good and one for a while.
+  staff: {
+    tier: 'system',
+    permissions: ['roles:admin', 'api_keys:admin', 'users:read'],
+    people: [{ person: 3 }, { person: 4, until: later }],
+  },
 }
 const madeRoles = ['made_0', 'made_1']
 const permissions = [
@@ -42,10 +59,8 @@ const permissions = [
   'keys:admin',
 ] as const
 
-interface Rights {
-  readonly rank: number
-  readonly permissions: readonly string[]
-}
+/** Until when (seconds since 1970) somebody has each permission, and each tier, as `tier 1` to `tier 3`. */
+type Rights = ReadonlyMap<string, number>
 
 async function reset(userIds: readonly string[]): Promise<void> {
   await owner.transaction(anonymous, async (session) => {
@@ -60,42 +75,54 @@ async function reset(userIds: readonly string[]): Promise<void> {
          where r.name = $1 and p.resource || ':' || p.action = any ($2)`,
         [name, role.permissions],
       )
-      await session.query(
-        'insert into auth.user_roles (role_id, user_id) select r.id, unnest($2::uuid[]) from auth.roles r where r.name = $1',
-        [name, role.people.map((at) => userIds[at])],
-      )
+      for (const { person: at, until } of role.people) {
+        await session.query(
+          'insert into auth.user_roles (role_id, user_id, expires_at) select r.id, $2, $3 from auth.roles r where r.name = $1',
+          [name, userIds[at], until ?? null],
+        )
+      }
     }
   })
 }
 
-/** What each user may do, and the highest tier they have: read without the functions under test. */
+/** What each user may do, and until when: read without the functions under test. */
 async function rightsOf(userIds: readonly string[]): Promise<Map<string, Rights>> {
   const { rows } = await owner.transaction(anonymous, (session) =>
-    session.query<Rights & { id: string }>(
-      `select u.id, coalesce(max(case r.tier when 'system' then 3 when 'business' then 2 else 1 end), 0) as rank,
-         coalesce(array_agg(p.resource || ':' || p.action) filter (where p.id is not null), '{}') as permissions
-       from unnest($1::uuid[]) u (id) left join auth.user_roles ur on ur.user_id = u.id left join auth.roles r on r.id = ur.role_id
-       left join auth.role_permissions rp on rp.role_id = r.id left join auth.permissions p on p.id = rp.permission_id
-       group by u.id`,
+    session.query<{ id: string; rights: Record<string, number | null> }>(
+      `select u.id, coalesce((select jsonb_object_agg(what, until) from (
+           select what, max(coalesce(extract(epoch from ur.expires_at), 1e12)) as until
+           from auth.user_roles ur join auth.roles r on r.id = ur.role_id
+           cross join lateral (
+             select 'tier ' || generate_series(1, case r.tier when 'system' then 3 when 'business' then 2 else 1 end) as what
+             union all
+             select p.resource || ':' || p.action from auth.role_permissions rp join auth.permissions p on p.id = rp.permission_id
+             where rp.role_id = r.id) held
+           where ur.user_id = u.id group by what) each), '{}') as rights
+       from unnest($1::uuid[]) u (id)`,
       [userIds],
     ),
   )
-  return new Map(rows.map(({ id, ...rights }) => [id, rights]))
+  return new Map(
+    rows.map(({ id, rights }) => [
+      id,
+      new Map(Object.entries(rights).map(([what, until]) => [what, Number(until)])),
+    ]),
+  )
 }
 
 const otherOutcomes = ['not_found', 'already_exists', 'conflict']
-const nothing: Rights = { rank: 0, permissions: [] }
-const holds = (held: readonly string[], permission: string) =>
-  held.includes(permission) || held.includes(`${permission.split(':')[0]}:admin`)
+const nothing: Rights = new Map()
+/** Until when somebody has it; 0 is not at all. */
+const until = (rights: Rights, what: string) =>
+  Math.max(rights.get(what) ?? 0, rights.get(`${what.split(':')[0]}:admin`) ?? 0)
 
-/** What was gained, the giver had. */
+/** What was gained, the giver had, and for as long. */
 function check(giver: Rights, before: Map<string, Rights>, after: Map<string, Rights>): void {
   for (const [userId, now] of after) {
     const then = before.get(userId) ?? nothing
-    expect(now.rank, 'tier').toBeLessThanOrEqual(Math.max(then.rank, giver.rank))
-    const gained = now.permissions.filter((each) => !then.permissions.includes(each))
+    const gained = [...now.keys()].filter((what) => until(now, what) > until(then, what))
     expect(
-      gained.filter((each) => !holds(giver.permissions, each)),
+      gained.filter((what) => until(now, what) > until(giver, what)),
       'gained beyond the giver',
     ).toEqual([])
   }
@@ -125,13 +152,18 @@ const step = fc.record({
   permission,
   tier,
   made: fc.constantFrom(...madeRoles),
+  end: fc.constantFrom(forGood, forGood, tomorrow, later, latest),
 })
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
 
 function attempt(by: Actor, userId: string, { kind: what, ...each }: Step): Promise<unknown> {
   switch (what) {
     case 'grant':
-      return grantRole(app, by, { userId, role: each.role })
+      return grantRole(app, by, {
+        userId,
+        role: each.role,
+        ...(each.end === undefined ? {} : { expiresAt: each.end }),
+      })
     case 'revoke':
       return revokeRole(app, by, { userId, role: each.role })
     case 'make':
@@ -147,7 +179,7 @@ function attempt(by: Actor, userId: string, { kind: what, ...each }: Step): Prom
   }
 }
 
-it('no sequence of grants gives anybody what its giver did not have, nor a higher tier', async () => {
+it('no sequence of grants gives anybody what its giver did not have, for longer, or a higher tier', async () => {
   const people: readonly (Actor & { readonly userId: string })[] = [
     await makeUser(database),
     await makeUser(database),
@@ -178,4 +210,4 @@ it('no sequence of grants gives anybody what its giver did not have, nor a highe
   )
   for (const each of outcomes.keys()) expect(['done', 'forbidden', ...otherOutcomes]).toContain(each)
   expect(outcomes.get('done')).toBeGreaterThan(RUNS)
-}, 120_000)
+}, 400_000)

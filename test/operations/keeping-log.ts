@@ -1,7 +1,7 @@
-import type { Logger } from '../../src/operations/index.ts'
+import type { Log } from '../../src/foundation/index.ts'
 
 /** Keeps what was said, for a test to look at. */
-export function keepingLog(): Logger & { readonly lines: string[] } {
+export function keepingLog(): Log & { readonly lines: string[] } {
   const lines: string[] = []
   const keep =
     (level: string) =>

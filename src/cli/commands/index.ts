@@ -14,6 +14,7 @@ import { jobs } from './jobs.ts'
 import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
 import { partitions } from './partitions.ts'
+import { policies } from './policies.ts'
 import { protect, unprotect } from './protect.ts'
 import { query } from './query.ts'
 import { restore } from './restore.ts'
@@ -57,5 +58,6 @@ export const commands: readonly Register[] = [
   sample,
   users,
   roles,
+  policies,
   apikeys,
 ]

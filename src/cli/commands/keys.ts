@@ -8,6 +8,7 @@ export const keys: Register = (program, perform) => {
   const group = program.command('keys').description('the keyring: its state, rotation, and erasing persons')
   status(group, perform)
   rotate(group, perform)
+  rotateIndex(group, perform)
   shred(group, perform)
   certificate(group, perform)
   check(group, perform)
@@ -67,6 +68,38 @@ function rotate(group: Command, perform: Perform): void {
             `${result.keyId} wraps all keys now; ${result.rewrapped} were wrapped anew${result.resumed ? ', going on with a rotation that was cut short' : ''}`,
           )
           return 0
+        }),
+      ),
+    )
+}
+
+function rotateIndex(group: Command, perform: Perform): void {
+  group
+    .command('rotate-index')
+    .description(
+      'make a new key of blind indexes and index every user anew; goes on where it was cut short; exits 1 on users who share an address',
+    )
+    .action(() =>
+      perform((cli) =>
+        withKeyring(cli, async (keyring) => {
+          const { rotateIndexes } = await import('../../identity/index.ts')
+          const { withConnections } = await import('../databases.ts')
+          const bar = await cli.progress('indexing', 0)
+          const result = await withConnections(cli, ({ pool }) =>
+            rotateIndexes(
+              { database: pool('owner'), keyring },
+              { signal: cli.signal, onProgress: (done) => bar.update(done) },
+            ),
+          ).finally(() => bar.stop())
+          const { keyId, resumed, reindexed, conflicts } = result
+          cli.print(
+            result,
+            [
+              `${keyId} indexes all users now; ${reindexed} were indexed anew${resumed ? ', going on with a rotation that was cut short' : ''}`,
+              ...conflicts.map((userId) => `  ${userId} has the address of another user`),
+            ].join('\n'),
+          )
+          return conflicts.length === 0 ? 0 : 1
         }),
       ),
     )

@@ -175,7 +175,7 @@ export const configSchema = z.strictObject({
     env: 'AKASHI_BREACHED_PASSWORDS',
     accepts: 'the path of a file or folder',
     meaning:
-      'Corpus of breached passwords as `SHA1:COUNT` lines: one file sorted by hash, or a folder of files named by the first five digits. Without it, a short built-in list.',
+      'Corpus of breached passwords as `SHA1:COUNT` lines: one file sorted by hash, or a folder of files named by the first five digits. Without it, the words, patterns and 34,379 passwords that Akashi brings.',
     path: true,
   }),
   oidcIssuers: setting({

@@ -4,11 +4,10 @@ import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey } from '../../ide
 import { apiKeys, issuedKey, newApiKey, rotation } from '../contract/access.ts'
 import { requireStepUp } from '../plugins/authentication.ts'
 import { orRecordDenial } from '../plugins/authorization.ts'
-import { problemResponse } from '../problem.ts'
 import { type App, given, noContent } from '../schema.ts'
 import type { Services } from '../services.ts'
+import { refusals } from './refusals.ts'
 
-const refusals = { 400: problemResponse, 401: problemResponse, 403: problemResponse }
 const one = z.strictObject({ id: z.guid() })
 
 /** Keys of programs: one's own, and by permission those of service accounts. A key is answered once. */
@@ -21,7 +20,7 @@ export function apiKeyRoutes(app: App, { identity }: Services): void {
       schema: {
         summary: 'One’s own keys; with api_keys:read everybody’s',
         tags: ['access'],
-        response: { 200: apiKeys, 401: problemResponse },
+        response: { 200: apiKeys, ...refusals },
       },
     },
     async (request) => ({ keys: await listApiKeys(database, request.actor) }),
@@ -34,7 +33,7 @@ export function apiKeyRoutes(app: App, { identity }: Services): void {
         summary: 'Make a key for oneself or for a service account',
         tags: ['access'],
         body: newApiKey,
-        response: { 201: issuedKey, ...refusals, 404: problemResponse, 409: problemResponse },
+        response: { 201: issuedKey, ...refusals },
       },
     },
     async (request, reply) => {
@@ -53,7 +52,7 @@ export function apiKeyRoutes(app: App, { identity }: Services): void {
         tags: ['access'],
         params: one,
         body: rotation.optional(),
-        response: { 201: issuedKey, ...refusals, 404: problemResponse, 409: problemResponse },
+        response: { 201: issuedKey, ...refusals },
       },
     },
     async (request, reply) => {
@@ -71,7 +70,7 @@ export function apiKeyRoutes(app: App, { identity }: Services): void {
         tags: ['access'],
         params: one,
         querystring: z.strictObject({ reason: z.string().max(1_000).optional() }),
-        response: { 204: noContent, ...refusals, 404: problemResponse },
+        response: { 204: noContent, ...refusals },
       },
     },
     async (request, reply) => {

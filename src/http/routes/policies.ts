@@ -3,11 +3,10 @@ import { listPolicies, setPolicy } from '../../identity/index.ts'
 import { policies, policy, policyChange } from '../contract/access.ts'
 import { requireStepUp } from '../plugins/authentication.ts'
 import { orRecordDenial, requirePermission } from '../plugins/authorization.ts'
-import { problemResponse } from '../problem.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
+import { refusals } from './refusals.ts'
 
-const refusals = { 400: problemResponse, 401: problemResponse, 403: problemResponse, 404: problemResponse }
 const one = z.strictObject({ key: z.string().max(100) })
 
 /** What is demanded of passwords, sessions, second factors and keys. */

@@ -13,11 +13,10 @@ import {
 import { grants, newGrant, newRole, permissionName, roleName, roles } from '../contract/access.ts'
 import { requireStepUp } from '../plugins/authentication.ts'
 import { orRecordDenial, requirePermission } from '../plugins/authorization.ts'
-import { problemResponse } from '../problem.ts'
 import { type App, given, noContent } from '../schema.ts'
 import type { Services } from '../services.ts'
+import { refusals } from './refusals.ts'
 
-const refusals = { 400: problemResponse, 401: problemResponse, 403: problemResponse, 404: problemResponse }
 const assignment = z.strictObject({ userId: z.guid(), role: roleName })
 const holding = z.strictObject({ role: roleName, permission: permissionName })
 const made = z.object({ id: z.string() })
@@ -46,7 +45,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
         summary: 'Make a role that holds nothing yet',
         tags: ['access'],
         body: newRole,
-        response: { 201: made, ...refusals, 409: problemResponse },
+        response: { 201: made, ...refusals },
       },
     },
     async (request, reply) => {
@@ -64,7 +63,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
         summary: 'Delete a role and every grant of it',
         tags: ['access'],
         params: z.strictObject({ role: roleName }),
-        response: { 204: noContent, ...refusals, 409: problemResponse },
+        response: { 204: noContent, ...refusals },
       },
     },
     async (request, reply) => {
@@ -101,7 +100,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
         summary: 'Take a permission out of a role',
         tags: ['access'],
         params: holding,
-        response: { 204: noContent, ...refusals, 409: problemResponse },
+        response: { 204: noContent, ...refusals },
       },
     },
     async (request, reply) => {
@@ -153,7 +152,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
         summary: 'Take a role from a user',
         tags: ['access'],
         params: assignment,
-        response: { 204: noContent, ...refusals, 409: problemResponse },
+        response: { 204: noContent, ...refusals },
       },
     },
     async (request, reply) => {

@@ -10,11 +10,10 @@ import {
 import { accountName, newGrant, newServiceAccount, roleName, serviceAccounts } from '../contract/access.ts'
 import { requireStepUp } from '../plugins/authentication.ts'
 import { orRecordDenial, requirePermission } from '../plugins/authorization.ts'
-import { problemResponse } from '../problem.ts'
 import { type App, given, noContent } from '../schema.ts'
 import type { Services } from '../services.ts'
+import { refusals } from './refusals.ts'
 
-const refusals = { 400: problemResponse, 401: problemResponse, 403: problemResponse, 404: problemResponse }
 const one = z.strictObject({ account: accountName })
 const assignment = z.strictObject({ account: accountName, role: roleName })
 
@@ -42,7 +41,7 @@ export function serviceAccountRoutes(app: App, { identity }: Services): void {
         summary: 'Make a service account',
         tags: ['access'],
         body: newServiceAccount,
-        response: { 201: z.object({ id: z.string() }), ...refusals, 409: problemResponse },
+        response: { 201: z.object({ id: z.string() }), ...refusals },
       },
     },
     async (request, reply) => {

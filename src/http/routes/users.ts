@@ -3,12 +3,11 @@ import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
 import * as identity from '../../identity/index.ts'
 import type { PersonVault } from '../../keys/index.ts'
-import { problemResponse } from '../problem.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
+import { refusals } from './refusals.ts'
 
 const tags = ['users']
-const refusals = { 400: problemResponse, 401: problemResponse, 403: problemResponse, 404: problemResponse }
 const byId = z.strictObject({ id: z.guid() })
 
 const user = z.object({
@@ -45,12 +44,12 @@ const erasure = z.object({
 /** What the routes of users work with; a part of {@link Services}. */
 export interface UserServices extends Pick<Services, 'app' | 'keyring'> {
   readonly vault: PersonVault
-  /** Asked before a person is erased, such as to show the password once more; throws to refuse. */
-  readonly beforeErasure?: (request: FastifyRequest) => Promise<void>
+  /** Asked before anything of others is changed: whether credentials were shown lately; throws to refuse. */
+  readonly stepUp: (request: FastifyRequest) => Promise<void>
 }
 
 /** Users as administrators see and manage them. */
-export function userRoutes(app: App, { app: database, vault, keyring, beforeErasure }: UserServices): void {
+export function userRoutes(app: App, { app: database, vault, keyring, stepUp }: UserServices): void {
   const may = (permission: identity.PermissionName) => async (request: FastifyRequest) => {
     await identity.requirePermission(database, request.actor, permission)
   }
@@ -83,12 +82,12 @@ export function userRoutes(app: App, { app: database, vault, keyring, beforeEras
   app.post(
     '/users',
     {
-      preHandler: may('users:write'),
+      preHandler: [may('users:write'), stepUp],
       schema: {
         summary: 'Make a user',
         tags,
         body: identity.newUserSchema,
-        response: { 201: z.object({ id: z.string() }), 409: problemResponse, ...refusals },
+        response: { 201: z.object({ id: z.string() }), ...refusals },
       },
     },
     async (request, reply) => {
@@ -109,13 +108,13 @@ export function userRoutes(app: App, { app: database, vault, keyring, beforeEras
   app.patch(
     '/users/:id',
     {
-      preHandler: may('users:write'),
+      preHandler: [may('users:write'), stepUp],
       schema: {
         summary: 'Change a user: names, e-mail, state of the account; the classification takes users:admin',
         tags,
         params: byId,
         body: change,
-        response: { 200: user, 409: problemResponse, ...refusals },
+        response: { 200: user, ...refusals },
       },
     },
     async (request) => {
@@ -132,7 +131,7 @@ export function userRoutes(app: App, { app: database, vault, keyring, beforeEras
   app.post(
     '/users/:id/erasure',
     {
-      preHandler: [may('keys:admin'), ...(beforeErasure === undefined ? [] : [beforeErasure])],
+      preHandler: [may('keys:admin'), stepUp],
       schema: {
         summary: 'Erase a person for good',
         tags,
@@ -141,7 +140,7 @@ export function userRoutes(app: App, { app: database, vault, keyring, beforeEras
           confirm: z.string().describe('the username or id once more'),
           reason: z.string().min(1).max(1000),
         }),
-        response: { 200: erasure, 409: problemResponse, ...refusals },
+        response: { 200: erasure, ...refusals },
       },
     },
     async (request) => ({

@@ -52,7 +52,7 @@ export type ErasureCertificate = z.infer<typeof certificateSchema>
 export const COPIES =
   'Backups and archives made before the erasure hold what is listed under removed, and the salts of digests, ' +
   'until they age out by their retention. What is listed under unreadable is unreadable in them too. A database ' +
-  'that is restored from such a copy has to be reconciled before it serves: akashi keys reconcile.'
+  'that is restored from such a copy erases the person again when it starts, before it serves.'
 
 export async function signCertificate(keyring: Keyring, certificate: ErasureCertificate): Promise<string> {
   const { id } = await keyring.ensure('report')

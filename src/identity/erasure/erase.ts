@@ -43,21 +43,8 @@ export async function eraseUser(
   const { database, keyring } = parts
   const { confirm, reason, signal } = options
   const cancel = signal === undefined ? {} : { signal }
-  const keyId = personKeyId(userId)
-  await database.transaction(
-    actor,
-    async (session) => {
-      await requireConfirmation(session, userId, confirm)
-      await session.query('select keys.begin_erasure($1, $2, $3)', [userId, keyId, reason])
-    },
-    cancel,
-  )
-  await keyring.destroy(keyId)
-  await database.transaction(
-    actor,
-    (session) => session.query('select keys.erase_salts($1)', [userId]),
-    cancel,
-  )
+  await database.transaction(actor, (session) => requireConfirmation(session, userId, confirm), cancel)
+  await beginErasure(parts, actor, userId, { reason, ...cancel })
   const trailRows = await database.transaction(actor, (session) => countTrail(session, userId), {
     ...cancel,
     timeoutMs: COUNT_TIMEOUT_MS,
@@ -68,7 +55,7 @@ export async function eraseUser(
     const places = placesSchema.parse(begun.columns)
     const note = await signCertificate(keyring, {
       person: userId,
-      key: keyId,
+      key: personKeyId(userId),
       requestedBy: begun.requested_by,
       requestedAt: begun.requested_at,
       destroyedAt: new Date().toISOString(),
@@ -88,6 +75,28 @@ export async function eraseUser(
   const ended = await readErasure(parts, actor, userId)
   if (ended === null) throw new AkashiError('internal', 'the erasure that was ended is not there')
   return ended
+}
+
+/** All of an erasure but its certificate: from here on the person is gone, whatever happens. */
+export async function beginErasure(
+  { database, keyring }: ErasureParts,
+  actor: Actor,
+  userId: string,
+  options: { readonly reason: string; readonly signal?: AbortSignal },
+): Promise<void> {
+  const { reason, ...cancel } = options
+  const keyId = personKeyId(userId)
+  await database.transaction(
+    actor,
+    (session) => session.query('select keys.begin_erasure($1, $2, $3)', [userId, keyId, reason]),
+    cancel,
+  )
+  await keyring.destroy(keyId)
+  await database.transaction(
+    actor,
+    (session) => session.query('select keys.erase_salts($1)', [userId]),
+    cancel,
+  )
 }
 
 /** null when nobody asked for it, or when the actor may not see it. */

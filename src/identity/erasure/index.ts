@@ -4,4 +4,10 @@ export {
   erasureVerifierKey,
 } from './certificate.ts'
 export { type Erasure, type ErasureParts, eraseUser, readErasure } from './erase.ts'
-export { destroyErasedKeys, type Reconciliation, reconcileErasures } from './reconcile.ts'
+export {
+  completeErasures,
+  type Reapplied,
+  type Reconciliation,
+  reapplyErasures,
+  reconcileErasures,
+} from './reconcile.ts'

@@ -5,90 +5,172 @@
 import { AkashiError } from '../../foundation/index.ts'
 import { personKeyId } from '../../keys/index.ts'
 import { anonymous } from '../../postgres/index.ts'
-import { type ErasureParts, eraseUser } from './erase.ts'
+import { beginErasure, type ErasureParts, eraseUser } from './erase.ts'
 
 const REASON = 'the key was destroyed before this copy of the database was restored'
 const USERS_BATCH = 500
 
-export interface Reconciliation {
-  /** Erasures that were cut short and are completed now. */
-  readonly completed: readonly string[]
+export interface Reapplied {
   /** Erased persons whose key an older copy of the keyring brought back; it is destroyed again. */
   readonly destroyedAgain: readonly string[]
   /** Accounts that an older copy of the database brought back; they are erased again. */
   readonly erasedAgain: readonly string[]
   /** Erasures that could not be done, with the reason. */
   readonly refused: readonly { readonly userId: string; readonly reason: string }[]
+}
+
+export interface Reconciliation extends Reapplied {
+  /** Erasures that were cut short and are completed now. */
+  readonly completed: readonly string[]
   /** Users with encrypted columns of whom the keyring knows nothing: it is another one, or was lost. */
   readonly missingKeys: number
 }
 
-/** With the rights of whoever administers the database. Reads every user. Idempotent. */
-export async function reconcileErasures(
-  parts: ErasureParts,
-  options: { readonly signal?: AbortSignal } = {},
-): Promise<Reconciliation> {
-  const completed: string[] = []
-  const erasedAgain: string[] = []
-  const refused: { userId: string; reason: string }[] = []
-  let missingKeys = 0
+interface Options {
+  readonly signal?: AbortSignal
+}
 
-  const erase = async (userId: string, done: string[]) => {
-    try {
+/**
+ * Erases again whoever was erased and is back, before anybody is served. Where nothing was restored, it
+ * compares two lists and reads no users. Certificates are signed later, by {@link completeErasures}.
+ *
+ * With the rights of whoever administers the database, or of the server acting for nobody. Idempotent, also
+ * in several processes at once.
+ */
+export async function reapplyErasures(parts: ErasureParts, options: Options = {}): Promise<Reapplied> {
+  const known = await erasures(parts, options)
+  const destroyed = await parts.keyring.destroyed()
+  const destroyedAgain: string[] = []
+  for (const { userId, keyId, finished } of known) {
+    if (!finished || destroyed.has(keyId)) continue
+    await parts.keyring.destroy(keyId)
+    destroyedAgain.push(userId)
+  }
+  const recorded = new Set(known.map(({ keyId }) => keyId))
+  const unrecorded = new Set([...destroyed].filter((keyId) => !recorded.has(keyId)))
+  const back = [
+    ...known.filter(({ living }) => living).map(({ userId }) => userId),
+    ...(unrecorded.size === 0 ? [] : await usersOf(parts, unrecorded, options)),
+  ]
+  const erasedAgain: string[] = []
+  const refused = await tryEach(back, async (userId) => {
+    await beginErasure(parts, anonymous, userId, { reason: REASON, ...options })
+    erasedAgain.push(userId)
+  })
+  return { destroyedAgain, erasedAgain, refused }
+}
+
+/** Completes every erasure that was begun: rights and safety as of {@link reapplyErasures}. */
+export async function completeErasures(
+  parts: ErasureParts,
+  options: Options = {},
+): Promise<Pick<Reconciliation, 'completed' | 'refused'>> {
+  const begun = (await erasures(parts, options)).filter(({ finished }) => !finished)
+  const completed: string[] = []
+  const refused = await tryEach(
+    begun.map(({ userId }) => userId),
+    async (userId) => {
       await eraseUser(parts, anonymous, userId, { confirm: userId, reason: REASON, ...options })
-      done.push(userId)
+      completed.push(userId)
+    },
+  )
+  return { completed, refused }
+}
+
+/** Everything above, and a look for keys that are missing, which reads a file of every user. */
+export async function reconcileErasures(parts: ErasureParts, options: Options = {}): Promise<Reconciliation> {
+  const reapplied = await reapplyErasures(parts, options)
+  const { completed, refused } = await completeErasures(parts, options)
+  let missingKeys = 0
+  for await (const { userId, encrypted } of users(parts, options)) {
+    if (encrypted && (await parts.keyring.state(personKeyId(userId))) === 'unknown') missingKeys += 1
+  }
+  return {
+    ...reapplied,
+    completed: completed.filter((userId) => !reapplied.erasedAgain.includes(userId)),
+    refused: [...reapplied.refused, ...refused],
+    missingKeys,
+  }
+}
+
+/** Those that were refused, with the reason: one of them stops no other. */
+async function tryEach(
+  userIds: Iterable<string>,
+  work: (userId: string) => Promise<void>,
+): Promise<Reapplied['refused']> {
+  const refused: { userId: string; reason: string }[] = []
+  for (const userId of userIds) {
+    try {
+      await work(userId)
     } catch (error) {
       if (!(error instanceof AkashiError) || error.code === 'cancelled') throw error
       refused.push({ userId, reason: error.message })
     }
   }
-
-  const destroyedAgain = await destroyErasedKeys(parts)
-  for (const { userId, finished } of await erasures(parts)) if (!finished) await erase(userId, completed)
-  for (let after = ''; ; ) {
-    const users = await livingUsers(parts, after)
-    for (const { userId, encrypted } of users) {
-      const state = await parts.keyring.state(personKeyId(userId))
-      if (state === 'destroyed') await erase(userId, erasedAgain)
-      else if (state === 'unknown' && encrypted) missingKeys += 1
-    }
-    const last = users.at(-1)
-    if (users.length < USERS_BATCH || last === undefined) break
-    after = last.userId
-  }
-  return { completed, destroyedAgain, erasedAgain, refused, missingKeys }
+  return refused
 }
 
-/**
- * Destroys again what an older copy of the keyring brought back, before anybody is served: the first part
- * of reconciling, which reads no users. Answers whose keys.
- */
-export async function destroyErasedKeys(parts: ErasureParts): Promise<readonly string[]> {
-  const destroyed: string[] = []
-  for (const { userId, keyId, finished } of await erasures(parts)) {
-    if (!finished || (await parts.keyring.state(keyId)) !== 'present') continue
-    await parts.keyring.destroy(keyId)
-    destroyed.push(userId)
-  }
-  return destroyed
+interface Known {
+  readonly userId: string
+  readonly keyId: string
+  /** The certificate is signed. */
+  readonly finished: boolean
+  /** The account is there all the same. */
+  readonly living: boolean
 }
 
-async function erasures({ database }: ErasureParts) {
-  const { rows } = await database.transaction(anonymous, (session) =>
-    session.query<{ user_id: string; key_id: string; finished: boolean }>(
-      'select user_id, key_id, completed_at is not null as finished from keys.erasures order by user_id',
-    ),
+async function erasures({ database }: ErasureParts, options: Options): Promise<readonly Known[]> {
+  const { rows } = await database.transaction(
+    anonymous,
+    (session) =>
+      session.query<Known>(
+        `select e.user_id as "userId", e.key_id as "keyId", e.completed_at is not null as finished,
+                coalesce(not u.is_deleted, false) as living
+         from keys.erasures e left join auth.users u on u.id = e.user_id order by e.user_id`,
+      ),
+    options,
   )
-  return rows.map((row) => ({ userId: row.user_id, keyId: row.key_id, finished: row.finished }))
+  return rows
 }
 
-async function livingUsers({ database }: ErasureParts, after: string) {
-  const { rows } = await database.transaction(anonymous, (session) =>
-    session.query<{ id: string; encrypted: boolean }>(
-      `select id, num_nonnulls(email_encrypted, subject_encrypted) > 0 as encrypted from auth.users
-       where not is_deleted and ($1 = '' or id > nullif($1, '')::uuid) order by id limit ${USERS_BATCH}`,
-      [after],
-    ),
-  )
-  return rows.map((row) => ({ userId: row.id, encrypted: row.encrypted }))
+async function usersOf(
+  parts: ErasureParts,
+  keyIds: ReadonlySet<string>,
+  options: Options,
+): Promise<readonly string[]> {
+  const found: string[] = []
+  for await (const { userId } of users(parts, options)) {
+    if (keyIds.has(personKeyId(userId))) found.push(userId)
+  }
+  return found
+}
+
+interface LivingUser {
+  readonly userId: string
+  readonly encrypted: boolean
+}
+
+/** Every user who is not erased. */
+async function* users(
+  { database }: ErasureParts,
+  options: Options,
+): AsyncGenerator<LivingUser, void, undefined> {
+  for (let after: string | null = null; ; ) {
+    const from: string | null = after
+    const batch: readonly LivingUser[] = await database.transaction(
+      anonymous,
+      async (session) => {
+        const { rows } = await session.query<LivingUser>(
+          `select id as "userId", num_nonnulls(email_encrypted, subject_encrypted) > 0 as encrypted from auth.users
+           where not is_deleted and ($1::uuid is null or id > $1) order by id limit ${USERS_BATCH}`,
+          [from],
+        )
+        return rows
+      },
+      options,
+    )
+    yield* batch
+    after = batch.at(-1)?.userId ?? null
+    if (batch.length < USERS_BATCH) return
+  }
 }

@@ -2,7 +2,7 @@
 import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Session } from '../../postgres/index.ts'
 import { LOCAL_ISSUER } from '../users/index.ts'
-import { emailIndex } from '../users/personal.ts'
+import { emailIndexes } from '../users/personal.ts'
 import type { LoginParts } from './parts.ts'
 
 export type LoginMethod = 'password' | 'totp' | 'recovery_code' | 'oidc'
@@ -33,9 +33,9 @@ export interface Attempt {
 /** The account of what somebody typed. The same work whether there is one or not: nothing is decrypted. */
 export async function accountOf(session: Session, parts: LoginParts, login: string): Promise<Account> {
   const { rows } = await session.query<{ id: string }>(
-    `select id from auth.users where issuer = $1 and (username = $2 or email_index = $3)
-     order by email_index = $3 desc limit 1`,
-    [LOCAL_ISSUER, login, await emailIndex(parts.vault, login)],
+    `select id from auth.users where issuer = $1 and (username = $2 or email_index = any ($3::bytea[]))
+     order by email_index = any ($3::bytea[]) desc limit 1`,
+    [LOCAL_ISSUER, login, await emailIndexes(parts.vault, login)],
   )
   return {
     userId: rows[0]?.id ?? null,

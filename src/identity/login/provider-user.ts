@@ -3,7 +3,7 @@ import { AkashiError, type OidcIssuer } from '../../foundation/index.ts'
 import type { Actor, Session } from '../../postgres/index.ts'
 import type { OidcIdentity } from '../oidc/index.ts'
 import { createUser, type User } from '../users/index.ts'
-import { subjectIndex } from '../users/personal.ts'
+import { subjectIndexes } from '../users/personal.ts'
 import type { LoginParts } from './parts.ts'
 
 /** What signing in needs to know of a provider's user. */
@@ -75,8 +75,8 @@ export async function findProviderUser(
     tenant_id: string | null
   }>(
     `select u.id, u.is_active as active, auth.has_factor(u.id) as has_factor, u.tenant_id
-     from auth.users u where u.issuer = $1 and u.subject_index = $2`,
-    [issuer, await subjectIndex(parts.vault, subject)],
+     from auth.users u where u.issuer = $1 and u.subject_index = any ($2::bytea[])`,
+    [issuer, await subjectIndexes(parts.vault, subject)],
   )
   const [row] = rows
   if (row === undefined) return null

@@ -1,5 +1,6 @@
 /**
- * Passwords that are known to attackers. The list that comes with Akashi is of base words; whoever has the
+ * Passwords that are known to attackers. Akashi brings the words and patterns that most of them are made of
+ * (common.ts) and a list of those that people use most (known.ts); whoever has the
  * corpus of Have I Been Pwned points `breachedPasswords` at it, in either form that its downloader writes:
  * one file of `SHA1:COUNT` lines sorted by hash, or a folder of files named by the first five digits of the
  * hash (with or without `.txt`) whose lines are `REST:COUNT`. Nothing leaves the machine.
@@ -9,6 +10,7 @@ import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError, errno } from '../../foundation/index.ts'
 import { isCommonPassword } from './common.ts'
+import { isKnownPassword } from './known.ts'
 
 const PREFIX_DIGITS = 5
 const SHA1_DIGITS = 40
@@ -19,10 +21,13 @@ export interface BreachedPasswords {
   has(password: string): Promise<boolean>
 }
 
-/** @param path of the corpus; without it, the built-in list alone */
+/** @param path of the corpus; without it, what Akashi brings alone */
 export function openBreachedPasswords(path?: string): BreachedPasswords {
   return {
-    has: async (password) => isCommonPassword(password) || (path !== undefined && inCorpus(path, password)),
+    has: async (password) =>
+      isCommonPassword(password) ||
+      (await isKnownPassword(password)) ||
+      (path !== undefined && (await inCorpus(path, password))),
   }
 }
 

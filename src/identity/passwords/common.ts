@@ -45,7 +45,8 @@ export function isCommonPassword(password: string): boolean {
   return [plain, unleet(plain)].some((form) => isRepetition(form) || leavesNothing(form))
 }
 
-function unleet(text: string): string {
+/** Digits and signs as the letters that people write them for. */
+export function unleet(text: string): string {
   return [...text].map((character) => leet[character] ?? character).join('')
 }
 

@@ -50,7 +50,9 @@ export async function setPolicy(
 ): Promise<Policy> {
   const known = (await listPolicies(database, actor)).find((policy) => policy.key === key)
   if (known === undefined) {
-    throw new AkashiError('not_found', `there is no policy ${key}`)
+    throw new AkashiError('not_found', `there is no policy ${key}`, {
+      hint: 'akashi policies list shows them',
+    })
   }
   try {
     await database.transaction(actor, (session) =>

@@ -4,6 +4,7 @@
  */
 import { EncryptJWT, errors, jwtDecrypt } from 'jose'
 import { z } from 'zod'
+import { AkashiError } from '../../foundation/index.ts'
 import type { PersonVault } from '../../keys/index.ts'
 
 export interface Sealer {
@@ -15,35 +16,35 @@ export interface Sealer {
 const envelope = z.looseObject({ content: z.unknown() })
 
 /** The key follows from the keyring, so all nodes of one keyring have the same. */
-export function openSealer(vault: Pick<PersonVault, 'blindIndex'>): Sealer {
-  let key: Promise<Uint8Array> | undefined
-  const secret = async () => {
-    key ??= vault.blindIndex('auth.sealed', 'AES-256-GCM key 1').catch((error: unknown) => {
-      key = undefined
-      throw error
-    })
-    return Uint8Array.from(await key)
-  }
+export function openSealer(vault: Pick<PersonVault, 'blindIndexes'>): Sealer {
+  /** The active one first; two while the key of the keyring is being rotated. */
+  const secrets = async () =>
+    (await vault.blindIndexes('auth.sealed', 'AES-256-GCM key 1')).map((secret) => Uint8Array.from(secret))
   return {
-    seal: async (purpose, content, lifetimeS) =>
-      new EncryptJWT({ content })
+    seal: async (purpose, content, lifetimeS) => {
+      const [secret] = await secrets()
+      if (secret === undefined) throw new AkashiError('internal', 'there is no key to seal with')
+      return await new EncryptJWT({ content })
         .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
         .setAudience(purpose)
         .setExpirationTime(`${lifetimeS} s`)
-        .encrypt(await secret()),
+        .encrypt(secret)
+    },
     open: async (purpose, sealed, schema) => {
-      try {
-        const { payload } = await jwtDecrypt(sealed, await secret(), {
-          audience: purpose,
-          requiredClaims: ['exp'],
-          keyManagementAlgorithms: ['dir'],
-          contentEncryptionAlgorithms: ['A256GCM'],
-        })
-        return schema.safeParse(envelope.parse(payload).content).data ?? null
-      } catch (error) {
-        if (error instanceof errors.JOSEError) return null
-        throw error
+      for (const secret of await secrets()) {
+        try {
+          const { payload } = await jwtDecrypt(sealed, secret, {
+            audience: purpose,
+            requiredClaims: ['exp'],
+            keyManagementAlgorithms: ['dir'],
+            contentEncryptionAlgorithms: ['A256GCM'],
+          })
+          return schema.safeParse(envelope.parse(payload).content).data ?? null
+        } catch (error) {
+          if (!(error instanceof errors.JOSEError)) throw error
+        }
       }
+      return null
     },
   }
 }

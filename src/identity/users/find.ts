@@ -1,7 +1,7 @@
 import { AkashiError } from '../../foundation/index.ts'
 import type { PersonVault } from '../../keys/index.ts'
 import type { Session } from '../../postgres/index.ts'
-import { emailIndex, openRow, subjectIndex, type UserRow, userColumns } from './personal.ts'
+import { emailIndexes, openRow, subjectIndexes, type UserRow, userColumns } from './personal.ts'
 import { LOCAL_ISSUER, type User } from './user.ts'
 
 const uuidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -18,9 +18,9 @@ export async function findUserByIdentity(
   issuer: string,
   subject: string,
 ): Promise<User | null> {
-  return await one(session, vault, 'issuer = $1 and subject_index = $2', [
+  return await one(session, vault, 'issuer = $1 and subject_index = any ($2::bytea[])', [
     issuer,
-    await subjectIndex(vault, subject),
+    await subjectIndexes(vault, subject),
   ])
 }
 
@@ -33,8 +33,8 @@ export async function findUserByLogin(
   return await one(
     session,
     vault,
-    'issuer = $1 and (username = $2 or email_index = $3) order by email_index = $3 desc limit 1',
-    [LOCAL_ISSUER, usernameOrEmail, await emailIndex(vault, usernameOrEmail)],
+    'issuer = $1 and (username = $2 or email_index = any ($3::bytea[])) order by email_index = any ($3::bytea[]) desc limit 1',
+    [LOCAL_ISSUER, usernameOrEmail, await emailIndexes(vault, usernameOrEmail)],
   )
 }
 
@@ -61,8 +61,8 @@ export async function resolveUserId(session: Session, vault: PersonVault, named:
   if (uuidPattern.test(named)) return named.toLowerCase()
   const { rows } = await session.query<{ id: string }>(
     `select id from auth.users where username = $1
-     union all select id from auth.users where email_index = $2 and not exists (select from auth.users where username = $1)`,
-    [named, await emailIndex(vault, named)],
+     union all select id from auth.users where email_index = any ($2::bytea[]) and not exists (select from auth.users where username = $1)`,
+    [named, await emailIndexes(vault, named)],
   )
   const [found, another] = rows
   if (found === undefined) throw new AkashiError('not_found', 'there is no such user')

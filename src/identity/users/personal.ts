@@ -23,12 +23,30 @@ export async function sealEmail(vault: PersonVault, id: string, email: string) {
   }
 }
 
-export function subjectIndex(vault: PersonVault, subject: string): Promise<Uint8Array> {
+function subjectIndex(vault: PersonVault, subject: string): Promise<Uint8Array> {
   return vault.blindIndex(SUBJECT_PURPOSE, subject)
 }
 
-export function emailIndex(vault: PersonVault, email: string): Promise<Uint8Array> {
+function emailIndex(vault: PersonVault, email: string): Promise<Uint8Array> {
   return vault.blindIndex(EMAIL_PURPOSE, normaliseEmail(email))
+}
+
+/** What a subject may stand under: see `PersonVault.blindIndexes`. */
+export function subjectIndexes(vault: PersonVault, subject: string): Promise<readonly Uint8Array[]> {
+  return vault.blindIndexes(SUBJECT_PURPOSE, subject)
+}
+
+/** What an e-mail address may stand under. */
+export function emailIndexes(vault: PersonVault, email: string): Promise<readonly Uint8Array[]> {
+  return vault.blindIndexes(EMAIL_PURPOSE, normaliseEmail(email))
+}
+
+/** Both columns as they are under the key of now, of values that were read. */
+export async function indexesOf(vault: PersonVault, user: Pick<User, 'subject' | 'email'>) {
+  return {
+    subject_index: user.subject === null ? null : await subjectIndex(vault, user.subject),
+    email_index: user.email === null ? null : await emailIndex(vault, user.email),
+  }
 }
 
 export interface UserRow {

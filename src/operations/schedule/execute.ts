@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, type Log } from '../../foundation/index.ts'
 import { anonymous, type Database } from '../../postgres/index.ts'
-import type { Logger } from '../log.ts'
 import type { RunState } from './jobs.ts'
 import { MESSAGE_LENGTH, RECORD_ATTEMPTS, RECORD_PAUSE_MS } from './limits.ts'
 import type { Task } from './task.ts'
@@ -15,7 +14,7 @@ export interface Execution extends DueJob {
   readonly timeoutSeconds: number
   /** Cancels the run. */
   readonly signal: AbortSignal
-  readonly log: Logger
+  readonly log: Log
 }
 
 interface Outcome {

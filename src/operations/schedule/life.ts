@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeWorkerUtils, type ParsedCronItem, type Runner, run } from 'graphile-worker'
 import { z } from 'zod'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, type Log } from '../../foundation/index.ts'
 import {
   anonymous,
   type Database,
@@ -11,7 +11,6 @@ import {
   type DriverPool,
   openDriverPool,
 } from '../../postgres/index.ts'
-import type { Logger } from '../log.ts'
 import { execute } from './execute.ts'
 import { CANCEL_MS, CONCURRENT_JOBS, FINISH_MS, QUEUE_POOL_SIZE, RELOAD_MS } from './limits.ts'
 import { queueLogger } from './queue-log.ts'
@@ -22,7 +21,7 @@ export interface LifeOptions {
   readonly database: Database
   readonly directUrl: string
   readonly tasks: Readonly<Record<string, Task>>
-  readonly log: Logger
+  readonly log: Log
   readonly signal: AbortSignal
   /** Called once the timetable was read and jobs are taken. */
   readonly onStarted: () => void

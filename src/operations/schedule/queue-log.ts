@@ -1,8 +1,8 @@
 import { type LogFunctionFactory, Logger as QueueLogger } from 'graphile-worker'
-import type { Logger } from '../log.ts'
+import type { Log } from '../../foundation/index.ts'
 
 /** The queue's own words. What it calls information is said once for every job: too much for ours. */
-export function queueLogger(log: Logger): QueueLogger {
+export function queueLogger(log: Log): QueueLogger {
   const factory: LogFunctionFactory = (scope) => (level, message) => {
     const about = { queue: scope.label }
     if (level === 'error') {

@@ -1,11 +1,11 @@
+import type { Log } from '../../foundation/index.ts'
 import type { Database } from '../../postgres/index.ts'
-import type { Logger } from '../log.ts'
 
 export interface TaskContext {
   readonly database: Database
   /** Aborted when the job's time is over or the worker stops. A task that ignores it keeps its job running. */
   readonly signal: AbortSignal
-  readonly log: Logger
+  readonly log: Log
 }
 
 /** What a job runs. The result is kept in `lifecycle.job_runs.result`; throwing makes the run a failed one. */

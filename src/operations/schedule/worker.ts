@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Log } from '../../foundation/index.ts'
 import type { Database } from '../../postgres/index.ts'
-import type { Logger } from '../log.ts'
 import { type LifeOptions, live } from './life.ts'
 import { RESTART_MAX_MS, RESTART_MS } from './limits.ts'
 import type { Task } from './task.ts'
@@ -12,7 +12,7 @@ export interface WorkerOptions {
   readonly directUrl: string
   /** What `lifecycle.jobs.task` names. Jobs whose task is not here are left to other workers. */
   readonly tasks: Readonly<Record<string, Task>>
-  readonly log: Logger
+  readonly log: Log
   /** Stops the worker: running jobs may finish for some seconds, are then cancelled, and are given up in the end. */
   readonly signal: AbortSignal
 }

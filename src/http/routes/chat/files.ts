@@ -7,7 +7,7 @@ import { callerSignal } from '../../plugins/caller-signal.ts'
 import { problemResponse } from '../../problem.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
-import { refusals } from './refusals.ts'
+import { refusals } from '../refusals.ts'
 
 const tags = ['chat']
 const byFile = z.strictObject({ fileId: z.guid() })

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import * as chat from '../../../chat/index.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
-import { refusals } from './refusals.ts'
+import { refusals } from '../refusals.ts'
 
 const tags = ['chat']
 const byRoom = z.strictObject({ roomId: z.guid() })

@@ -1,6 +1,6 @@
-import { problemResponse } from '../../problem.ts'
+import { problemResponse } from '../problem.ts'
 
-/** How a route about a room, a message or a file may refuse. */
+/** How a route about something that has an owner may refuse. */
 export const refusals = {
   400: problemResponse,
   401: problemResponse,

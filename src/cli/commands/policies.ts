@@ -1,0 +1,90 @@
+import type { Command } from 'commander'
+import type { Policy, PolicyValue } from '../../identity/index.ts'
+import type { Perform, Register } from '../invocation.ts'
+
+export const policies: Register = (program, perform) => {
+  const group = program
+    .command('policies')
+    .description('what is demanded of passwords, sessions, second factors and keys')
+  list(group, perform)
+  set(group, perform)
+  reset(group, perform)
+}
+
+function list(group: Command, perform: Perform): void {
+  group
+    .command('list', { isDefault: true })
+    .description('list every policy with its value and what it may be')
+    .action(() =>
+      perform(async (cli) => {
+        const { listPolicies } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const all = await withConnections(cli, ({ pool }) => listPolicies(pool('owner'), {}))
+        const rows = all.map((policy) => [
+          policy.key,
+          textOf(policy.value),
+          policy.unit,
+          textOf(policy.defaultValue),
+          policy.description,
+        ])
+        cli.print({ policies: all }, table(['policy', 'value', 'unit', 'default', ''], rows))
+        return 0
+      }),
+    )
+}
+
+function set(group: Command, perform: Perform): void {
+  group
+    .command('set')
+    .argument('<policy>', 'as akashi policies list shows it')
+    .argument('<value>', 'a number, true or false, a text, or texts separated by commas')
+    .description('change a policy, from now on; recorded in the trail and as a security event')
+    .action((key: string, value: string) =>
+      perform(async (cli) => {
+        const { listPolicies, setPolicy } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const changed = await withConnections(cli, async ({ pool }) => {
+          const owner = pool('owner')
+          const known = (await listPolicies(owner, {})).find((policy) => policy.key === key)
+          return await setPolicy(owner, {}, key, known === undefined ? value : parseValue(known, value))
+        })
+        cli.print(changed, `${key} is ${textOf(changed.value)} now`)
+        return 0
+      }),
+    )
+}
+
+function reset(group: Command, perform: Perform): void {
+  group
+    .command('reset')
+    .argument('<policy>')
+    .description('take a policy back to its default')
+    .action((key: string) =>
+      perform(async (cli) => {
+        const { setPolicy } = await import('../../identity/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const changed = await withConnections(cli, ({ pool }) => setPolicy(pool('owner'), {}, key))
+        cli.print(changed, `${key} is ${textOf(changed.value)} again`)
+        return 0
+      }),
+    )
+}
+
+/** The words of a command line as a value of the policy's type; what it may be is the database's to say. */
+function parseValue({ valueType }: Policy, text: string): PolicyValue {
+  switch (valueType) {
+    case 'integer':
+      return /^-?\d+$/.test(text) ? Number(text) : text
+    case 'boolean':
+      return text === 'true' || text === 'false' ? text === 'true' : text
+    case 'text[]':
+      return text === '' ? [] : text.split(',').map((each) => each.trim())
+    default:
+      return text
+  }
+}
+
+function textOf(value: PolicyValue): string {
+  return typeof value === 'object' ? value.join(',') : String(value)
+}

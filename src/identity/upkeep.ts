@@ -1,0 +1,22 @@
+import { anonymous, type Database } from '../postgres/index.ts'
+
+/** Removes sessions and one-time things that have outlived their time, a batch at a time; answers how many of each. */
+export async function purgeIdentity(
+  worker: Database,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Record<string, number>> {
+  const removed: Record<string, number> = {}
+  for (;;) {
+    options.signal?.throwIfAborted()
+    const { rows } = await worker.transaction(
+      anonymous,
+      (session) =>
+        session.query<{ what: string; removed: number }>(
+          'select what, removed::float8 as removed from auth.purge_expired()',
+        ),
+      options,
+    )
+    for (const { what, removed: count } of rows) removed[what] = (removed[what] ?? 0) + count
+    if (rows.every(({ removed: count }) => count === 0)) return removed
+  }
+}

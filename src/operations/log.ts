@@ -1,4 +1,0 @@
-import type { BaseLogger } from 'pino'
-
-/** What operations write to: pino or anything like it. */
-export type Logger = Pick<BaseLogger, 'debug' | 'info' | 'warn' | 'error'>

@@ -1,0 +1,24 @@
+import type { Log } from '../foundation/index.ts'
+import { reapplyErasures } from '../identity/index.ts'
+import type { Keyring } from '../keys/index.ts'
+import type { Database } from '../postgres/index.ts'
+
+/** Erases again, before anybody is served, who came back with an older copy of the database or the keyring. */
+export async function reapplyAtStart(parts: {
+  /** Of the role `worker`. */
+  readonly database: Database
+  readonly keyring: Keyring
+  readonly log: Log
+  readonly signal?: AbortSignal
+}): Promise<void> {
+  const { database, keyring, log, signal } = parts
+  const { destroyedAgain, erasedAgain, refused } = await reapplyErasures(
+    { database, keyring },
+    signal === undefined ? {} : { signal },
+  )
+  if (destroyedAgain.length + erasedAgain.length > 0) {
+    log.warn({ destroyedAgain, erasedAgain }, 'persons who were erased had come back, and are erased again')
+  }
+  // Their keys are destroyed all the same: nothing that is encrypted can be read.
+  for (const { userId, reason } of refused) log.error({ userId, reason }, 'an erasure was refused')
+}
