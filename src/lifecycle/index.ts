@@ -1,7 +1,15 @@
 export { archivedRows } from './archive/archived-rows.ts'
 export type { ExportRecord } from './archive/records.ts'
 export { type Restored, type RestoreOptions, restorePartition } from './archive/restore.ts'
+export {
+  planRetirement,
+  type RetiredRow,
+  type RetireOptions,
+  type RetireStep,
+  retireExpired,
+} from './archive/retire.ts'
 export { type ArchiveOptions, type ArchiveRow, planArchive, runArchive } from './archive/run.ts'
+export { type FrozenObject, type ThawOptions, thawArchive } from './archive/thaw.ts'
 export { type ArchiveCheck, type ArchiveFilter, archiveStatus, verifyArchive } from './archive/status.ts'
 export {
   type Assumptions,
@@ -16,6 +24,7 @@ export {
   pricesSchema,
   tokyo,
 } from './cost/index.ts'
+export { listPolicies, type Policy, type PolicyChanges, setPolicy } from './policies.ts'
 export { athenaDdl, glueTable, type OuterTable, type OuterTableOptions, outerTable } from './ddl/index.ts'
 export { type Hold, holdTable } from './hold.ts'
 export { type Lineage, lineageOf } from './lineage/index.ts'

@@ -8,16 +8,16 @@ import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
-import type { ObjectStore } from '../../object-store/index.ts'
+import type { ObjectHead, ObjectStore } from '../../object-store/index.ts'
 import { anonymous, type DirectSession, type Session } from '../../postgres/index.ts'
 import { checkExport } from './check.ts'
 import type { ArchivedColumn } from './columns.ts'
 import type { Engine } from './engine.ts'
 import { COPY_TIMEOUT_MS, PART_ROWS } from './limits.ts'
 import { type Manifest, type ManifestPart, publishManifest, readManifest } from './manifest.ts'
-import { fetchObject, readParquet, writeHashed, writeParquet } from './parts.ts'
+import { fetchObject, hashFile, readParquet, writeHashed, writeParquet } from './parts.ts'
 import { csvKey, manifestKey, partitionFolder, partKey, partPrefix } from './path.ts'
-import { type ExportRecord, insertExport, readExports, recordVerified } from './records.ts'
+import { type ExportRecord, insertExport, isGone, readExports, recordVerified } from './records.ts'
 import {
   copySql,
   countRows,
@@ -149,11 +149,11 @@ async function newRows(
     anonymous,
     async (session) => {
       const source = await openSource(session, target, false)
-      if (source.log === null) return last.state === 'dropped' ? { after: null } : undefined
+      if (source.log === null) return isGone(last) ? { after: null } : undefined
       const ledger = await readLedger(session, source.log)
       const window = { after: last.upto, upto: ledger?.frontier ?? null }
       // A partition that was made again for a period that is gone is exported even when nothing is in it.
-      if (last.state === 'dropped') return { after: last.upto }
+      if (isGone(last)) return { after: last.upto }
       return (await keyAt(session, source, window, 1)) === undefined ? undefined : { after: last.upto }
     },
     { readOnly: true },
@@ -335,10 +335,7 @@ async function convertPart(
     signal,
   )
   engine.rest()
-  const put = await store.put(key, createReadStream(parquet), {
-    ifAbsent: true,
-    ...(signal === undefined ? {} : { signal }),
-  })
+  const put = await putFile(shop, key, parquet)
   const csv = plan.csv ? await putCsv(shop, csvKey(key), copied.csv) : null
   await rm(copied.csv, { force: true })
   if (copied.positions !== null) await rm(copied.positions, { force: true })
@@ -365,12 +362,19 @@ async function convertPart(
 }
 
 async function putCsv(shop: Workshop, key: string, file: string): Promise<ManifestPart['csv']> {
-  const { signal, store } = shop
-  const put = await store.put(key, createReadStream(file), {
+  const put = await putFile(shop, key, file)
+  return { key, bytes: put.size, sha256: put.sha256 }
+}
+
+/** The store is told what the bytes hash to, so that it refuses others. */
+async function putFile({ store, signal }: Workshop, key: string, file: string): Promise<ObjectHead> {
+  const hash = createHash('sha256')
+  await hashFile(file, hash)
+  return await store.put(key, createReadStream(file), {
     ifAbsent: true,
+    sha256: hash.digest('hex'),
     ...(signal === undefined ? {} : { signal }),
   })
-  return { key, bytes: put.size, sha256: put.sha256 }
 }
 
 function notTheSame(key: string, columns: readonly ArchivedColumn[], partition: string): AkashiError {

@@ -55,7 +55,7 @@ const exportsSql = `
          ${micros('lower_bound')} as "fromMicros", ${micros('upper_bound')} as "toMicros",
          manifest, manifest_sha256 as "manifestSha256", row_count::float8 as rows, upto_key as upto, state = 'verified' as attached
   from lifecycle.exports e
-  where (schema_name, table_name) = ($1, $2) and state <> 'exporting'
+  where (schema_name, table_name) = ($1, $2) and state in ('verified', 'detached', 'dropped')
     -- Without a log an export holds every row that its table had, and takes the place of those before it.
     and ($3 or not exists (
       select from lifecycle.exports n
