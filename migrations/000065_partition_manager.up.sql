@@ -39,8 +39,9 @@ create function lifecycle.piece_name(parent text, step text, piece tstzrange) re
   select lifecycle.partition_name(parent, lower(piece), step)
     || case when lower(piece) = lifecycle.partition_from(lower(piece), step)
                  and upper(piece) = lifecycle.partition_to(lower(piece), step) then ''
-            when step = 'day' then to_char(lower(piece) at time zone 'UTC', '"_"HH24MISSUS')
-            else to_char(lower(piece) at time zone 'UTC', '"_"DDHH24MISSUS') end
+            else to_char(lower(piece) at time zone 'UTC',
+              case step when 'day' then '"_"HH24MISS' else '"_"DDHH24MISS' end
+              || case when date_trunc('second', lower(piece)) = lower(piece) then '' else 'US' end) end
 $$;
 
 create function lifecycle.policy_of(parent regclass) returns lifecycle.policies
@@ -127,6 +128,10 @@ create function lifecycle.missing_partitions(parent regclass, as_of timestamptz)
 declare
   policy constant lifecycle.policies := lifecycle.policy_of(parent);
   fallback constant regclass := lifecycle.default_partition(parent);
+  begins constant timestamptz := lifecycle.partition_from(as_of, policy.interval);
+  ends constant timestamptz := lifecycle.partition_to(
+    (begins at time zone 'UTC' + policy.premake * ('1 ' || policy.interval)::interval) at time zone 'UTC', policy.interval);
+  missing constant tstzmultirange := lifecycle.uncovered(parent, begins, ends);
 begin
   if not exists (
     select from pg_catalog.pg_partitioned_table t
@@ -147,10 +152,9 @@ begin
            lower(piece), upper(piece), null::text
     from generate_series(0, policy.premake) n
     cross join lateral (
-      select (lifecycle.partition_from(as_of, policy.interval) at time zone 'UTC' + n * ('1 ' || policy.interval)::interval)
-             at time zone 'UTC' as at
+      select (begins at time zone 'UTC' + n * ('1 ' || policy.interval)::interval) at time zone 'UTC' as at
     ) step
-    cross join lateral unnest(lifecycle.uncovered(parent, step.at, lifecycle.partition_to(step.at, policy.interval))) piece
+    cross join lateral unnest(missing * tstzmultirange(tstzrange(step.at, lifecycle.partition_to(step.at, policy.interval)))) piece
     order by lower(piece);
 end
 $$;
@@ -222,7 +226,8 @@ begin
   end if;
   perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
   partition_name := (select c.relname from pg_catalog.pg_class c where c.oid = fallback);
-  execute format('lock table only %s in share update exclusive mode', parent);
+  -- A reader that waits for the default partition alone has already listed the partitions, and would miss the new one.
+  execute format('lock table only %s in access exclusive mode', parent);
   execute format('lock table only %s in access exclusive mode', fallback);
   hidden := row_security_active(fallback);
   if hidden then

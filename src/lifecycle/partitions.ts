@@ -18,7 +18,7 @@ const APPLY_PAUSE_MS = 1_000
 const APPLY_TIMEOUT_MS = 300_000
 
 /** Rows that leave a default partition under one lock. */
-export const DRAIN_ROWS = 20_000
+export const DRAIN_ROWS = 10_000
 
 const LOCK_NOT_AVAILABLE = '55P03'
 
@@ -64,7 +64,7 @@ type PlanRow = Omit<PartitionRow, 'locks'>
 
 const CREATE_LOCKS = 'SHARE UPDATE EXCLUSIVE on the table: reads and writes go on'
 const DEFAULT_LOCKS = 'ACCESS EXCLUSIVE on the default partition'
-const DRAIN_LOCKS = `SHARE UPDATE EXCLUSIVE on the table; ${DEFAULT_LOCKS} while ${DRAIN_ROWS} rows move, again and again`
+const DRAIN_LOCKS = `ACCESS EXCLUSIVE on the table while ${DRAIN_ROWS} rows move, again and again`
 
 /** A table that has a default partition is locked where that is looked through. */
 function withLocks(rows: readonly PlanRow[]): PartitionRow[] {
