@@ -90,7 +90,8 @@ async function problemOf(
     await checkExport(parts, stored.manifest)
     return null
   } catch (error) {
-    if (error instanceof AkashiError && (error.code === 'integrity' || error.code === 'not_found'))
+    const frozen = error instanceof AkashiError && error.detail['frozen'] === true
+    if (error instanceof AkashiError && (frozen || error.code === 'integrity' || error.code === 'not_found'))
       return error.message
     throw error
   }
