@@ -57,7 +57,12 @@ export const archive: Benchmark = {
         atMost('size ÷ CSV', median(sizes), '', 1 / 6),
         figure('rows archived per second', rows / median(seconds), 'rows/s'),
         atMost(`peak memory of the process, ${rows} rows`, peak / BYTES_A_MEBIBYTE, 'MiB', 400),
-        atMost(`peak memory of the process, ${rows * GROWTH} rows`, large.peakBytes / BYTES_A_MEBIBYTE, 'MiB', 400),
+        atMost(
+          `peak memory of the process, ${rows * GROWTH} rows`,
+          large.peakBytes / BYTES_A_MEBIBYTE,
+          'MiB',
+          400,
+        ),
         figure(`rows archived per second, ${rows * GROWTH} rows`, (rows * GROWTH) / large.seconds, 'rows/s'),
       ]
     } finally {
@@ -122,7 +127,10 @@ async function copyOut(cluster: BenchCluster, day: Date): Promise<{ seconds: num
 }
 
 /** In a process of its own: what this one holds is not the archive's. */
-async function measured(cluster: BenchCluster, store: string): Promise<{ seconds: number; peakBytes: number }> {
+async function measured(
+  cluster: BenchCluster,
+  store: string,
+): Promise<{ seconds: number; peakBytes: number }> {
   const child = fileURLToPath(new URL('archive-child.ts', import.meta.url))
   const { stdout } = await promisify(execFile)(process.execPath, [
     child,

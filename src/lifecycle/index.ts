@@ -9,8 +9,8 @@ export {
   retireExpired,
 } from './archive/retire.ts'
 export { type ArchiveOptions, type ArchiveRow, planArchive, runArchive } from './archive/run.ts'
-export { type FrozenObject, type ThawOptions, thawArchive } from './archive/thaw.ts'
 export { type ArchiveCheck, type ArchiveFilter, archiveStatus, verifyArchive } from './archive/status.ts'
+export { type FrozenObject, type ThawOptions, thawArchive } from './archive/thaw.ts'
 export {
   type Assumptions,
   assumptionsSchema,
@@ -24,7 +24,6 @@ export {
   pricesSchema,
   tokyo,
 } from './cost/index.ts'
-export { listPolicies, type Policy, type PolicyChanges, setPolicy } from './policies.ts'
 export { athenaDdl, glueTable, type OuterTable, type OuterTableOptions, outerTable } from './ddl/index.ts'
 export { type Hold, holdTable } from './hold.ts'
 export { type Lineage, lineageOf } from './lineage/index.ts'
@@ -37,4 +36,5 @@ export {
   partitionStatus,
   planPartitions,
 } from './partitions.ts'
+export { listPolicies, type Policy, type PolicyChanges, setPolicy } from './policies.ts'
 export * from './query/index.ts'

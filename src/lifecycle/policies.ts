@@ -45,7 +45,11 @@ export async function listPolicies(database: Database): Promise<Policy[]> {
   return await database.transaction(
     anonymous,
     async (session) =>
-      (await session.query<Policy>(`select ${columns} from lifecycle.policies order by schema_name, table_name`)).rows,
+      (
+        await session.query<Policy>(
+          `select ${columns} from lifecycle.policies order by schema_name, table_name`,
+        )
+      ).rows,
     { readOnly: true },
   )
 }

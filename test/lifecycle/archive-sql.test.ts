@@ -13,7 +13,10 @@ const cold = testStore()
 const events = { schema: 'security', table: 'security_events' } as const
 
 async function ask(sql: string): Promise<Record<string, unknown>[]> {
-  return await admin.transaction({}, async (session) => (await session.query<Record<string, unknown>>(sql)).rows)
+  return await admin.transaction(
+    {},
+    async (session) => (await session.query<Record<string, unknown>>(sql)).rows,
+  )
 }
 
 test('process_archived_partitions answers a row for each partition, and asks the worker unless it is dry', async () => {
@@ -26,7 +29,9 @@ test('process_archived_partitions answers a row for each partition, and asks the
       row_count: expect.anything(),
       exported: false,
       dropped: false,
-      message: expect.stringMatching(/^Would process: security\.security_events_p20250905 \(about -?\d+ rows\)$/),
+      message: expect.stringMatching(
+        /^Would process: security\.security_events_p20250905 \(about -?\d+ rows\)$/,
+      ),
     },
   ])
   expect(await ask(requested)).toEqual([{ jobs: 0 }])
@@ -54,9 +59,12 @@ test('get_archive_status has the size in PostgreSQL and the object of each parti
 
 test('get_config answers the setting or the fallback', async () => {
   await database.asSuperuser((session) =>
-    session.query(`insert into lifecycle.settings (key, value, description) values ('archive.export_directory', '"/mnt/archive"', 'test')`),
+    session.query(
+      `insert into lifecycle.settings (key, value, description) values ('archive.export_directory', '"/mnt/archive"', 'test')`,
+    ),
   )
-  const sql = (key: string, fallback: string) => ask(`select archive.get_config('${key}', ${fallback}) as value`)
+  const sql = (key: string, fallback: string) =>
+    ask(`select archive.get_config('${key}', ${fallback}) as value`)
   expect(await sql('export_directory', "'/elsewhere'")).toEqual([{ value: '/mnt/archive' }])
   expect(await sql('none', "'/elsewhere'")).toEqual([{ value: '/elsewhere' }])
   expect(await sql('none', 'null')).toEqual([{ value: null }])
@@ -70,7 +78,9 @@ test('a CSV copy stands beside the Parquet object, on request', async () => {
   const keys: string[] = []
   for await (const { key } of cold.store.list('archive-csv/')) keys.push(key)
   const parquet = (await storedObjects(cold.store)).filter((key) => /day=02\/[^_].*parquet$/.test(key))
-  expect(keys).toEqual(parquet.map((key) => key.replace('archive/', 'archive-csv/').replace('.parquet', '.csv')))
+  expect(keys).toEqual(
+    parquet.map((key) => key.replace('archive/', 'archive-csv/').replace('.parquet', '.csv')),
+  )
   const chunks: Buffer[] = []
   for await (const chunk of await cold.store.get(keys[0] ?? '')) chunks.push(Buffer.from(chunk as Uint8Array))
   const text = Buffer.concat(chunks).toString()
@@ -80,6 +90,8 @@ test('a CSV copy stands beside the Parquet object, on request', async () => {
 test('others may not ask', async () => {
   const app = database.open('app')
   await expect(
-    app.transaction({}, (session) => session.query('select * from archive.process_archived_partitions(true)')),
+    app.transaction({}, (session) =>
+      session.query('select * from archive.process_archived_partitions(true)'),
+    ),
   ).rejects.toMatchObject({ code: 'forbidden' })
 })

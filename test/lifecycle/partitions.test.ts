@@ -77,7 +77,9 @@ test('two appliers at once make each partition once', async () => {
 test('what odd partitions leave open is filled, however they lie', async () => {
   await makeTable('odd', 'day', 9)
   const odd = (name: string, from: string, to: string) =>
-    run(`create table lifecycle.odd_${name} partition of lifecycle.odd for values from ('${from}+00') to ('${to}+00')`)
+    run(
+      `create table lifecycle.odd_${name} partition of lifecycle.odd for values from ('${from}+00') to ('${to}+00')`,
+    )
   await odd('middle', '2033-03-02 06:00', '2033-03-02 18:00')
   await odd('begin', '2033-03-04 00:00', '2033-03-04 18:00:00.5')
   await odd('over', '2033-03-06 12:00', '2033-03-08 01:00')
@@ -116,9 +118,7 @@ test('400 days ahead are one a day without a gap, over a leap day, in a session 
        where i.inhparent = 'lifecycle.far'::regclass`,
     ),
   )
-  expect(rows).toEqual([
-    { days: 401, whole: true, first: 'far_p20280101', last: 'far_p20290204', pieces: 1 },
-  ])
+  expect(rows).toEqual([{ days: 401, whole: true, first: 'far_p20280101', last: 'far_p20290204', pieces: 1 }])
   await run(`drop table lifecycle.far; delete from lifecycle.policies where table_name = 'far'`)
 })
 
@@ -161,9 +161,9 @@ async function adopted(name: string, rowsADay: number): Promise<void> {
 test('the rows of a default partition get partitions of their own, none lost, none unseen, none twice', async () => {
   const ROWS = 12_000
   await adopted('adopted', ROWS)
-  const contentSql = `select count(*)::integer as rows, count(distinct id)::integer as ids, sum(id)::text as sum from lifecycle.adopted`
-  const content = async () =>
-    (await database.asSuperuser((session) => session.query(contentSql))).rows
+  const contentSql =
+    'select count(*)::integer as rows, count(distinct id)::integer as ids, sum(id)::text as sum from lifecycle.adopted'
+  const content = async () => (await database.asSuperuser((session) => session.query(contentSql))).rows
   const before = await content()
   expect(before).toMatchObject([{ rows: 2 * ROWS, ids: 2 * ROWS }])
   const plan = (await planPartitions(worker, new Date('2036-02-28T00:00:00Z'))).filter(
@@ -181,9 +181,15 @@ test('the rows of a default partition get partitions of their own, none lost, no
     async (session) => {
       await session.query('select 1')
       await expect
-        .poll(async () => (await database.asSuperuser((other) =>
-          other.query(`select from pg_inherits where inhparent = 'lifecycle.adopted'::regclass`),
-        )).rows.length, { timeout: 60_000 })
+        .poll(
+          async () =>
+            (
+              await database.asSuperuser((other) =>
+                other.query(`select from pg_inherits where inhparent = 'lifecycle.adopted'::regclass`),
+              )
+            ).rows.length,
+          { timeout: 60_000 },
+        )
         .toBeGreaterThan(1)
       seen.add(JSON.stringify((await session.query(contentSql)).rows))
     },

@@ -76,7 +76,10 @@ test('archived periods are deleted after a signed record, and verification stays
   expect(left.every((key) => key.includes(young))).toBe(true)
   const report = await ledger.verify({ archived: archivedRows(worker, cold.store) })
   expect(report.logs.flatMap((log) => log.problems)).toEqual([])
-  expect(report.logs.find(({ log }) => log === 'security_events')).toMatchObject({ checked: 20, retired: 280 })
+  expect(report.logs.find(({ log }) => log === 'security_events')).toMatchObject({
+    checked: 20,
+    retired: 280,
+  })
   const status = await archiveStatus(worker, { table: events })
   expect(status.map(({ state }) => state)).toEqual(['retired', 'retired', 'dropped'])
   expect(await lineageOf(worker, cold.store, {}, row)).toMatchObject({
@@ -162,7 +165,9 @@ test('nothing young goes, whoever asks, and nothing without its record', async (
     worker.transaction({}, (session) => session.query('select lifecycle.begin_retiring($1, null)', [id]))
   await expect(begin(young?.id)).rejects.toMatchObject({ code: 'conflict', message: /kept until/ })
   await archived('2016-03-01', 3)
-  const old = (await archiveStatus(worker, { table: events })).find(({ partition }) => partition.endsWith('0301'))
+  const old = (await archiveStatus(worker, { table: events })).find(({ partition }) =>
+    partition.endsWith('0301'),
+  )
   await expect(begin(old?.id)).rejects.toMatchObject({ code: 'conflict', message: /no retention record/ })
   const before = await storedObjects(cold.store)
   expect(before).toEqual(expect.arrayContaining([old?.manifest]))
@@ -185,7 +190,9 @@ test('login attempts are dropped by a signed record when six months are over, la
     })
   const gone = async () =>
     await database.asSuperuser(async (session) => {
-      const { rows } = await session.query("select to_regclass('auth.login_attempts_2025_01') is null as gone")
+      const { rows } = await session.query(
+        "select to_regclass('auth.login_attempts_2025_01') is null as gone",
+      )
       return rows
     })
   await insert(40)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { runArchive, thawArchive, verifyArchive } from '../../src/lifecycle/index.ts'
 import { AkashiError } from '../../src/foundation/index.ts'
+import { runArchive, thawArchive, verifyArchive } from '../../src/lifecycle/index.ts'
 import type { ObjectStore } from '../../src/object-store/index.ts'
 import { testDatabase } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'

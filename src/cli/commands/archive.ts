@@ -233,7 +233,10 @@ function policy(group: Command, perform: Perform): void {
     .description('change what is named; a table without a policy takes --interval, --hot, --then and --total')
     .option('--hot <time>', 'in PostgreSQL, such as "90 days"')
     .option('--total <time>', 'in all, such as "2555 days"; then it is deleted')
-    .option('--then <what>', 'when it leaves PostgreSQL: archive, retire (deleted by a signed record) or keep (it stays)')
+    .option(
+      '--then <what>',
+      'when it leaves PostgreSQL: archive, retire (deleted by a signed record) or keep (it stays)',
+    )
     .option('--ahead <n>', 'partitions made ahead: 8 days or 2 months at least')
     .option('--lateness <time>', 'after its end a partition is exported, such as "7 days"')
     .option('--format <format>', 'parquet or parquet+csv')
@@ -271,7 +274,9 @@ function changesOf(cli: Invocation): PolicyChanges {
     const value = text(flag)
     const found = choices.find((choice) => choice === value)
     if (found !== undefined || value === undefined) return found
-    throw new AkashiError('invalid_input', `--${flag} is not ${value}`, { hint: `it is ${choices.join(' or ')}` })
+    throw new AkashiError('invalid_input', `--${flag} is not ${value}`, {
+      hint: `it is ${choices.join(' or ')}`,
+    })
   }
   if (ahead !== undefined && !/^\d{1,4}$/.test(String(ahead))) {
     throw new AkashiError('invalid_input', `--ahead is not ${String(ahead)}`, { hint: 'it is a number' })
@@ -357,7 +362,10 @@ function thaw(group: Command, perform: Perform): void {
           }),
         )
         const rows = objects.map(({ state, object, bytes }) => [state, object, bytes])
-        cli.print({ objects }, rows.length === 0 ? 'no object is frozen' : table(['state', 'object', 'bytes'], rows))
+        cli.print(
+          { objects },
+          rows.length === 0 ? 'no object is frozen' : table(['state', 'object', 'bytes'], rows),
+        )
         return objects.length === 0 ? 0 : 1
       }),
     )

@@ -76,7 +76,8 @@ async function readDue(database: Database, { table, signal }: RetireOptions, asO
   return await database.transaction(
     anonymous,
     async (session) =>
-      (await session.query<Due>(dueSql, [asOf.toISOString(), table?.schema ?? null, table?.table ?? null])).rows,
+      (await session.query<Due>(dueSql, [asOf.toISOString(), table?.schema ?? null, table?.table ?? null]))
+        .rows,
     { readOnly: true, ...(signal === undefined ? {} : { signal }) },
   )
 }
@@ -120,7 +121,8 @@ export async function retireExpired(
         due.export === null
           ? await dropPartition(database, keyring, due, options)
           : await deleteObjects(database, store, keyring, { ...due, export: due.export }, options)
-      if (removed !== null) rows.push(describe({ ...due, rows: removed }, 'retired', `Deleted (${removed} rows)`))
+      if (removed !== null)
+        rows.push(describe({ ...due, rows: removed }, 'retired', `Deleted (${removed} rows)`))
     } catch (error) {
       if (!(error instanceof AkashiError) || options.signal?.aborted === true) throw error
       rows.push(describe(due, 'failed', `Error: ${error.message}`))

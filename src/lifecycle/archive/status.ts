@@ -45,7 +45,9 @@ export async function verifyArchive(
   store: ObjectStore,
   filter: ArchiveFilter & { readonly onCheck?: (check: ArchiveCheck) => void } = {},
 ): Promise<ArchiveCheck[]> {
-  const records = (await archiveStatus(database, filter)).filter(({ state }) => state !== 'exporting' && state !== 'retiring' && state !== 'retired')
+  const records = (await archiveStatus(database, filter)).filter(
+    ({ state }) => state !== 'exporting' && state !== 'retiring' && state !== 'retired',
+  )
   const folder = await mkdtemp(join(tmpdir(), 'akashi-archive-verify-'))
   const engine = openEngine(join(folder, 'engine'))
   const { signal } = filter

@@ -104,7 +104,9 @@ async function parse(sql: string, limits: Limits): Promise<void> {
 
 async function times(expressions: readonly unknown[], limits: Limits): Promise<void> {
   const connection = await open('syntax', empty, limits)
-  plain ??= String((await connection.runAndReadAll("select json_serialize_sql('select 1')::varchar")).getRowsJson()[0]?.[0])
+  plain ??= String(
+    (await connection.runAndReadAll("select json_serialize_sql('select 1')::varchar")).getRowsJson()[0]?.[0],
+  )
   const together = await timesOf(connection, expressions)
   const micros: (string | null)[] = together ?? []
   if (together === undefined) {
