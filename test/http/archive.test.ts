@@ -18,9 +18,9 @@ let app: ReturnType<typeof server.app>
 let userId: string
 
 beforeAll(async () => {
-  const user = await makeUser(database, 'security_admin')
+  const user = await makeUser(database, 'sys_admin')
   userId = user.userId
-  const scopes = { read: ['archive:read'], write: ['archive:read', 'archive:write'], other: ['events:read'] }
+  const scopes = { read: ['archive:read'], write: ['archive:read', 'archive:write'], other: ['query:read'] }
   for (const name of ['read', 'write', 'other'] as const) {
     const { key } = await createApiKey(application, user, { name, scopes: scopes[name] })
     keys[name] = key
