@@ -1,19 +1,19 @@
 /** What it costs to archive: export, read back and compare, against a plain COPY of the same rows as CSV. */
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { seal, securityEvents } from '../src/audit/index.ts'
-import { archiveStatus, runArchive } from '../src/lifecycle/index.ts'
-import { openObjectStore } from '../src/object-store/index.ts'
+import { archiveStatus } from '../src/lifecycle/index.ts'
 import { type BenchCluster, benchCluster } from './cluster.ts'
 import { atMost, type Benchmark, figure, median } from './harness.ts'
 
 const ROWS = 1_000_000
 /** Memory must not grow with the partition: the largest is this many times the smallest. */
 const GROWTH = 10
-const MEMORY_SAMPLE_MS = 50
 const BYTES_A_MEBIBYTE = 1024 * 1024
-const EVENTS = { schema: 'security', table: 'security_events' } as const
 
 export const archive: Benchmark = {
   name: 'archive',
@@ -22,8 +22,9 @@ export const archive: Benchmark = {
   async run(options) {
     const folder = await mkdtemp(join(tmpdir(), 'akashi-bench-archive-'))
     const cluster = await benchCluster()
+    await withoutSearchIndexes(cluster)
     try {
-      const store = await openObjectStore(`file:${join(folder, 'objects')}`)
+      const store = `file:${join(folder, 'objects')}`
       const rows = Math.round(ROWS * options.scale)
       const ratios: number[] = []
       const sizes: number[] = []
@@ -33,7 +34,7 @@ export const archive: Benchmark = {
         const day = new Date(Date.UTC(2016, 0, 1 + round))
         await addEvents(cluster, day, rows)
         const first = await copyOut(cluster, day)
-        const run = await measured(() => runArchive(cluster.worker, store, { table: EVENTS, only: 'export' }))
+        const run = await measured(cluster, store)
         const second = await copyOut(cluster, day)
         const copySeconds = (first.seconds + second.seconds) / 2
         const exported = (await archiveStatus(cluster.worker)).find(({ from }) =>
@@ -49,13 +50,19 @@ export const archive: Benchmark = {
       }
       const day = new Date(Date.UTC(2017, 0, 1))
       await addEvents(cluster, day, rows * GROWTH)
-      const large = await measured(() => runArchive(cluster.worker, store, { table: EVENTS, only: 'export' }))
+      options.progress(`${rows * GROWTH} rows are there`)
+      const large = await measured(cluster, store)
       return [
         atMost('export + read back + compare ÷ COPY as CSV', median(ratios), '×', 2),
         atMost('size ÷ CSV', median(sizes), '', 1 / 6),
         figure('rows archived per second', rows / median(seconds), 'rows/s'),
-        atMost(`peak memory of Node, ${rows} rows`, peak / BYTES_A_MEBIBYTE, 'MiB', 400),
-        atMost(`peak memory of Node, ${rows * GROWTH} rows`, large.peakBytes / BYTES_A_MEBIBYTE, 'MiB', 400),
+        atMost(`peak memory of the process, ${rows} rows`, peak / BYTES_A_MEBIBYTE, 'MiB', 400),
+        atMost(
+          `peak memory of the process, ${rows * GROWTH} rows`,
+          large.peakBytes / BYTES_A_MEBIBYTE,
+          'MiB',
+          400,
+        ),
         figure(`rows archived per second, ${rows * GROWTH} rows`, (rows * GROWTH) / large.seconds, 'rows/s'),
       ]
     } finally {
@@ -63,6 +70,15 @@ export const archive: Benchmark = {
       await rm(folder, { recursive: true, force: true })
     }
   },
+}
+
+/** Neither COPY nor the archive uses them, and filling them takes longer than all that is measured. */
+async function withoutSearchIndexes(cluster: BenchCluster): Promise<void> {
+  await cluster.asAdministrator((session) =>
+    session.query(
+      'drop index security.security_events_type_idx, security.security_events_ip_idx, security.security_events_user_idx',
+    ),
+  )
 }
 
 function isoDay(day: Date): string {
@@ -110,14 +126,17 @@ async function copyOut(cluster: BenchCluster, day: Date): Promise<{ seconds: num
   })
 }
 
-async function measured(work: () => Promise<unknown>): Promise<{ seconds: number; peakBytes: number }> {
-  let peakBytes = process.memoryUsage.rss()
-  const sampling = setInterval(() => {
-    peakBytes = Math.max(peakBytes, process.memoryUsage.rss())
-  }, MEMORY_SAMPLE_MS)
-  const begun = performance.now()
-  await work()
-  const seconds = (performance.now() - begun) / 1000
-  clearInterval(sampling)
-  return { seconds, peakBytes }
+/** In a process of its own: what this one holds is not the archive's. */
+async function measured(
+  cluster: BenchCluster,
+  store: string,
+): Promise<{ seconds: number; peakBytes: number }> {
+  const child = fileURLToPath(new URL('archive-child.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    child,
+    cluster.connections.directUrl('worker'),
+    store,
+  ])
+  const found: { seconds: number; peakBytes: number } = JSON.parse(stdout)
+  return found
 }

@@ -2118,6 +2118,8 @@ create table lifecycle.exports (
   updated_at timestamp with time zone default clock_timestamp() not null,
   created_by text default SESSION_USER,
   last_modified_by text,
+  retired_at timestamp with time zone,
+  retention_record uuid,
   constraint exports_bytes_check CHECK ((bytes >= 0)),
   constraint exports_check CHECK ((lower_bound < upper_bound)),
   constraint exports_check1 CHECK (((state = 'exporting'::text) OR ((manifest_sha256 IS NOT NULL) AND (fingerprint IS NOT NULL) AND (row_count IS NOT NULL) AND (objects IS NOT NULL) AND (bytes IS NOT NULL) AND (verified_at IS NOT NULL)))),
@@ -2128,16 +2130,17 @@ create table lifecycle.exports (
   constraint exports_pkey PRIMARY KEY (id),
   constraint exports_row_count_check CHECK ((row_count >= 0)),
   constraint exports_schema_name_table_name_lower_bound_upper_bound_gene_key UNIQUE (schema_name, table_name, lower_bound, upper_bound, generation),
-  constraint exports_state_check CHECK ((state = ANY (ARRAY['exporting'::text, 'verified'::text, 'detached'::text, 'dropped'::text])))
+  constraint exports_state_check CHECK ((state = ANY (ARRAY['exporting'::text, 'verified'::text, 'detached'::text, 'dropped'::text, 'retiring'::text, 'retired'::text])))
 );
 alter table lifecycle.exports owner to akashi_owner;
 comment on table lifecycle.exports is 'One row per export of a partition: generation 0 when it closed, later ones for rows that came afterwards.';
-comment on column lifecycle.exports.state is 'exporting; verified: read back and compared, manifest published; detached: in schema archive; dropped: only in the store.';
+comment on column lifecycle.exports.state is 'exporting; verified: read back and compared, manifest published; detached: in schema archive; dropped: only in the store; retiring: its objects are being deleted; retired: gone, by a signed retention record.';
 comment on column lifecycle.exports.fingerprint is 'SHA-256 of COPY … TO STDOUT (FORMAT csv, FORCE_QUOTE *) of the rows in order.';
 comment on column lifecycle.exports.after_key is 'The export holds rows behind this key of its order; null for the first.';
 comment on column lifecycle.exports.upto_key is 'Up to this key: the sealed frontier of the moment; null where the table has no log.';
 comment on column lifecycle.exports.keep_until is 'A restored partition is not detached again before this time.';
 comment on column lifecycle.exports.message is 'Why the last attempt failed; null when it did not.';
+comment on column lifecycle.exports.retention_record is 'Row of audit.retention_records that names what was deleted; null where the table has no log.';
 CREATE TRIGGER keep_export BEFORE UPDATE ON lifecycle.exports FOR EACH ROW EXECUTE FUNCTION lifecycle.keep_export();
 alter table lifecycle.exports enable always trigger keep_export;
 alter table lifecycle.exports enable row level security;
@@ -2681,6 +2684,8 @@ create view lifecycle.data_lineage with (security_invoker=true) as
             WHEN 'verified'::text THEN 'database and store'::text
             WHEN 'detached'::text THEN 'archive schema and store'::text
             WHEN 'dropped'::text THEN 'store'::text
+            WHEN 'retiring'::text THEN 'store, being retired'::text
+            WHEN 'retired'::text THEN 'nowhere: retired'::text
             ELSE 'database'::text
         END AS lives_in,
     COALESCE(e.partition_name, lifecycle.partition_name(l.table_name, n.created_at, p."interval")) AS partition_name,
@@ -2699,8 +2704,10 @@ create view lifecycle.data_lineage with (security_invoker=true) as
           WHERE (((r.schema_name = l.schema_name) AND (r.table_name = l.table_name)) AND (r.lower_bound <= n.created_at) AND (n.created_at < r.upper_bound))) AS restores,
     c.size AS checkpoint_size,
     c.epoch AS checkpoint_epoch,
-    c.published_at AS checkpoint_published_at
-   FROM ((((audit.ledger_entries n
+    c.published_at AS checkpoint_published_at,
+    t.id AS retention_record_id,
+    t.retired_at
+   FROM (((((audit.ledger_entries n
      JOIN ( VALUES ('audit_logs'::text,'audit'::text,'audit_logs'::text), ('security_events'::text,'security'::text,'security_events'::text), ('login_attempts'::text,'auth'::text,'login_attempts'::text)) l(log, schema_name, table_name) ON ((l.log = n.log)))
      JOIN lifecycle.policies p ON (((p.schema_name = l.schema_name) AND (p.table_name = l.table_name))))
      LEFT JOIN lifecycle.exports e ON ((((e.schema_name = l.schema_name) AND (e.table_name = l.table_name)) AND (e.state <> 'exporting'::text) AND (e.lower_bound <= n.created_at) AND (n.created_at < e.upper_bound) AND ((n."position" >= e.first_position) AND (n."position" <= e.last_position)))))
@@ -2710,9 +2717,17 @@ create view lifecycle.data_lineage with (security_invoker=true) as
            FROM audit.ledger_checkpoints k
           WHERE ((k.log = n.log) AND (k.size > n."position"))
           ORDER BY k.epoch DESC, k.size
-         LIMIT 1) c ON (true));
+         LIMIT 1) c ON (true))
+     LEFT JOIN LATERAL ( SELECT r.id,
+            r.retired_at
+           FROM audit.retention_records r
+          WHERE ((r.log = n.log) AND ((n."position" >= r.first_position) AND (n."position" <= r.last_position)) AND (r.lower_bound <= n.created_at) AND (n.created_at < r.upper_bound) AND (NOT (EXISTS ( SELECT
+                   FROM lifecycle.exports x
+                  WHERE ((x.id = e.id) AND (x.state = ANY (ARRAY['verified'::text, 'detached'::text, 'dropped'::text])))))))
+          ORDER BY r.retired_at
+         LIMIT 1) t ON (true));
 alter view lifecycle.data_lineage owner to akashi_owner;
-comment on view lifecycle.data_lineage is 'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, and every restore. Ask for a row_id.';
+comment on view lifecycle.data_lineage is 'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, every restore, and the retention record that ended it. Ask for a row_id.';
 grant select on lifecycle.data_lineage to akashi_security_admin;
 grant select on lifecycle.data_lineage to akashi_worker;
 
@@ -2844,7 +2859,7 @@ AS $function$
   cross join lateral (
     select coalesce(pg_total_relation_size(case e.state
       when 'detached' then to_regclass(format('archive.%I', e.partition_name))
-      when 'dropped' then null
+      when 'dropped' then null when 'retiring' then null when 'retired' then null
       else to_regclass(format('%I.%I', e.schema_name, e.partition_name)) end), 0) as bytes
   ) own
   order by e.schema_name, e.table_name, e.lower_bound, e.generation
@@ -2897,7 +2912,7 @@ begin
         select sum(e.row_count)::bigint as known, bool_and(e.state in ('verified', 'detached')) as done, max(e.keep_until) as keep_until
         from lifecycle.exports e
         where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound) = (part.schema_name, part.parent, part.lower, part.upper)
-          and e.state <> 'dropped'
+          and e.state in ('exporting', 'verified', 'detached')
       ) last on true
       where part.upper + part.lateness <= now()
         and (not coalesce(last.done, false) or part.upper + part.hot_retention <= now())
@@ -7351,23 +7366,16 @@ declare
   step lifecycle.partition_action;
 begin
   for step in select * from lifecycle.plan_partitions(as_of) loop
-    begin
-      if lifecycle.create_partition(format('%I.%I', step.schema_name, step.table_name)::regclass, step.lower) is not null then
-        step.action := 'created';
-      else
-        -- Somebody else made it meanwhile, or a partition of other bounds is in the way.
-        select format('partition %s covers a part of it', i.inhrelid::regclass) into step.message
-        from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
-        where i.inhparent = format('%I.%I', step.schema_name, step.table_name)::regclass
-          and b.lower < step.upper and b.upper > step.lower
-          and not (b.lower <= step.lower and b.upper >= step.upper)
-        order by b.lower limit 1;
-        step.action := case when step.message is null then 'exists' else 'failed' end;
-      end if;
-    exception when others then
-      step.action := 'failed';
-      step.message := sqlerrm;
-    end;
+    if step.action = 'create' then
+      begin
+        -- Somebody else may have made it meanwhile.
+        step.action := case when lifecycle.make_partition(format('%I.%I', step.schema_name, step.table_name)::regclass,
+          step.partition_name, step.lower, step.upper) is null then 'exists' else 'created' end;
+      exception when others then
+        step.action := 'failed';
+        step.message := sqlerrm;
+      end;
+    end if;
     return next step;
   end loop;
 end
@@ -7413,6 +7421,83 @@ begin
 end
 $function$;
 alter function lifecycle.assert_expired(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, as_of timestamp with time zone) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION lifecycle.assert_retirable(schema_name text, table_name text, upper_bound timestamp with time zone)
+ RETURNS lifecycle.policies
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  policy lifecycle.policies;
+begin
+  select * into policy from lifecycle.policies p
+  where (p.schema_name, p.table_name) = (assert_retirable.schema_name, assert_retirable.table_name);
+  if not found or policy.at_expiry = 'keep' then
+    raise exception 'the policy of %.% keeps everything', schema_name, table_name using errcode = 'AK003';
+  end if;
+  if policy.legal_hold then
+    raise exception '%.% is under legal hold', schema_name, table_name using errcode = 'AK003',
+      hint = 'akashi archive hold --release ends it';
+  end if;
+  if upper_bound + policy.total_retention > now() then
+    raise exception 'rows of the period are kept until %', upper_bound + policy.total_retention using errcode = 'AK003';
+  end if;
+  return policy;
+end
+$function$;
+alter function lifecycle.assert_retirable(schema_name text, table_name text, upper_bound timestamp with time zone) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+begin
+  execute format('alter table %s enable row level security', child);
+  execute format('alter table %s force row level security', child);
+  execute format('revoke all on %s from public', child);
+  if (lifecycle.policy_of(parent)).append_only then
+    perform audit.guard(child);
+  end if;
+  execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
+  execute format('alter table %s drop constraint bounds', child);
+end
+$function$;
+alter function lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION lifecycle.begin_retiring(export uuid, record uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  own lifecycle.exports;
+  own_log text;
+begin
+  select * into own from lifecycle.exports e where e.id = begin_retiring.export for update;
+  if not found or own.state not in ('dropped', 'retiring') then
+    return false;
+  end if;
+  perform lifecycle.assert_retirable(own.schema_name, own.table_name, own.upper_bound);
+  select l.name into own_log from (values ('audit', 'audit_logs'), ('security', 'security_events'), ('auth', 'login_attempts')) as l (schema_name, name)
+  where (l.schema_name, l.name) = (own.schema_name, own.table_name);
+  if own_log is not null and own.row_count > 0 and not exists (
+    select from audit.retention_records r
+    where r.id = record and r.log = own_log and r.lower_bound <= own.lower_bound and own.upper_bound <= r.upper_bound
+      and own.last_position <= r.last_position
+  ) then
+    raise exception 'the export has no retention record that covers its rows' using errcode = 'AK003';
+  end if;
+  update lifecycle.exports e set state = 'retiring', retention_record = record, message = null
+  where e.id = begin_retiring.export and e.state = 'dropped';
+  return true;
+end
+$function$;
+alter function lifecycle.begin_retiring(export uuid, record uuid) owner to akashi_owner;
+grant execute on function lifecycle.begin_retiring(export uuid, record uuid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION lifecycle.begin_run(job text, worker text, due timestamp with time zone)
  RETURNS uuid
@@ -7476,51 +7561,17 @@ CREATE OR REPLACE FUNCTION lifecycle.create_partition(parent regclass, at timest
  SET lock_timeout TO '100ms'
 AS $function$
 declare
-  policy lifecycle.policies;
-  protection audit.protected_tables;
-  parent_schema text;
-  parent_name text;
-  child_name text;
-  child text;
-  lower_bound timestamptz;
-  upper_bound timestamptz;
+  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  piece tstzrange;
 begin
-  select n.nspname, c.relname into parent_schema, parent_name
-  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = parent;
-  select * into policy from lifecycle.policies p where p.schema_name = parent_schema and p.table_name = parent_name;
-  if not found then
-    raise exception '%.% has no lifecycle policy', parent_schema, parent_name
-      using errcode = 'undefined_object', hint = 'add a row to lifecycle.policies first';
-  end if;
-  lower_bound := lifecycle.partition_from(at, policy.interval);
-  upper_bound := lifecycle.partition_to(at, policy.interval);
-  -- One maker at a time per table: two would both find the gap and one of them fail.
   perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
-  if exists (
-    select from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
-    where i.inhparent = parent and b.lower < upper_bound and b.upper > lower_bound
-  ) then
+  select p into piece
+  from unnest(lifecycle.uncovered(parent, lifecycle.partition_from(at, policy.interval), lifecycle.partition_to(at, policy.interval))) p
+  where p @> at;
+  if not found then
     return null;
   end if;
-  child_name := lifecycle.partition_name(parent_name, lower_bound, policy.interval);
-  child := format('%I.%I', parent_schema, child_name);
-  execute format('create table %s (like %s including defaults including constraints including generated including storage)',
-    child, parent);
-  -- The constraint lets ATTACH skip its scan and is dropped again as redundant.
-  execute format('alter table %s add constraint bounds check (created_at >= %L and created_at < %L)', child, lower_bound, upper_bound);
-  execute format('alter table %s enable row level security', child);
-  execute format('alter table %s force row level security', child);
-  execute format('revoke all on %s from public', child);
-  if policy.append_only then
-    perform audit.guard(child::regclass);
-  end if;
-  select * into protection from audit.protected_tables p where p.schema_name = parent_schema and p.table_name = parent_name;
-  if found then
-    perform audit.attach_triggers(child::regclass, protection);
-  end if;
-  execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
-  execute format('alter table %s drop constraint bounds', child);
-  return child_name;
+  return lifecycle.make_partition(parent, lifecycle.piece_name(policy.table_name, policy.interval, piece), lower(piece), upper(piece));
 end
 $function$;
 alter function lifecycle.create_partition(parent regclass, at timestamp with time zone) owner to akashi_owner;
@@ -7565,6 +7616,17 @@ $function$;
 alter function lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) owner to akashi_owner;
 grant execute on function lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION lifecycle.default_partition(parent regclass)
+ RETURNS regclass
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select nullif(p.partdefid, 0)::regclass from pg_catalog.pg_partitioned_table p where p.partrelid = parent
+$function$;
+alter function lifecycle.default_partition(parent regclass) owner to akashi_owner;
+grant execute on function lifecycle.default_partition(parent regclass) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone DEFAULT now())
  RETURNS void
  LANGUAGE plpgsql
@@ -7603,6 +7665,99 @@ alter function lifecycle.detach_partition(schema_name text, table_name text, par
 comment on function lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone) is 'Moves an expired partition with verified exports into schema archive; read-only there.';
 grant execute on function lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+ SET lock_timeout TO '100ms'
+AS $function$
+declare
+  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  fallback constant regclass := lifecycle.default_partition(parent);
+  hidden boolean;
+  oldest timestamptz;
+  piece tstzrange;
+  ends timestamptz;
+  child regclass;
+  list text;
+  own record;
+  modes jsonb := '{}';
+begin
+  if fallback is null then
+    action := 'none';
+    return;
+  end if;
+  if batch < 1 then
+    raise exception 'a batch has a row at least' using errcode = 'invalid_parameter_value';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  partition_name := (select c.relname from pg_catalog.pg_class c where c.oid = fallback);
+  -- A reader that waits for the default partition alone has already listed the partitions, and would miss the new one.
+  execute format('lock table only %s in access exclusive mode', parent);
+  execute format('lock table only %s in access exclusive mode', fallback);
+  hidden := row_security_active(fallback);
+  if hidden then
+    execute format('create policy akashi_drain on %s to akashi_owner using (true) with check (true)', fallback);
+  end if;
+  perform audit.assert_unfiltered(fallback);
+  execute format('select min(created_at) from only %s', fallback) into oldest;
+  if oldest is null then
+    if hidden then
+      execute format('drop policy akashi_drain on %s', fallback);
+    end if;
+    execute format('alter table %s detach partition %s', parent, fallback);
+    execute format('comment on table %s is %L', fallback,
+      format('was the default partition of %s; empty since %s, nothing uses it', parent, now()));
+    action := 'detached';
+    moved := 0;
+    return;
+  end if;
+  if not isfinite(oldest) then
+    raise exception '% has rows at %, which no partition can hold', fallback, oldest
+      using errcode = 'AK003', hint = 'give them a time, or remove them';
+  end if;
+  -- Whatever is in the default partition is in no other, so the piece that holds its oldest row is uncovered.
+  select p into piece
+  from unnest(lifecycle.uncovered(parent, lifecycle.partition_from(oldest, policy.interval), lifecycle.partition_to(oldest, policy.interval))) p
+  where p @> oldest;
+  execute format('select created_at from only %s where created_at < %L order by created_at offset %s limit 1', fallback, upper(piece), batch)
+    into ends;
+  if ends = oldest then
+    execute format('select min(created_at) from only %s where created_at > %L and created_at < %L', fallback, ends, upper(piece)) into ends;
+  end if;
+  piece := tstzrange(lower(piece), coalesce(ends, upper(piece)));
+  partition_name := lifecycle.piece_name(policy.table_name, policy.interval, piece);
+  child := lifecycle.prepare_partition(parent, partition_name, lower(piece), upper(piece));
+  select string_agg(format('%I', a.attname), ', ' order by a.attnum) into list from pg_catalog.pg_attribute a
+  where a.attrelid = fallback and a.attnum > 0 and not a.attisdropped and a.attgenerated = '';
+  execute format('insert into %s (%s) select %s from only %s where created_at >= %L and created_at < %L',
+    child, list, list, fallback, lower(piece), upper(piece));
+  get diagnostics moved = row_count;
+  -- The rows do not change, so nothing is to be recorded or refused.
+  for own in select t.tgname, t.tgenabled from pg_catalog.pg_trigger t where t.tgrelid = fallback and not t.tgisinternal loop
+    modes := modes || jsonb_build_object(own.tgname, own.tgenabled);
+    execute format('alter table %s disable trigger %I', fallback, own.tgname);
+  end loop;
+  execute format('delete from only %s where created_at >= %L and created_at < %L', fallback, lower(piece), upper(piece));
+  for own in select key, value from jsonb_each_text(modes) where value <> 'D' loop
+    execute format('alter table %s enable %s trigger %I', fallback,
+      case own.value when 'A' then 'always' when 'R' then 'replica' else '' end, own.key);
+  end loop;
+  if hidden then
+    execute format('drop policy akashi_drain on %s', fallback);
+  end if;
+  perform lifecycle.attach_prepared(parent, child, lower(piece), upper(piece));
+  action := 'drained';
+  lower := lower(piece);
+  upper := upper(piece);
+end
+$function$;
+alter function lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) owner to akashi_owner;
+comment on function lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) is 'Moves up to about a batch of rows out of a default partition; detaches it once it is empty. Call it until it says detached.';
+grant execute on function lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, fingerprints text[], as_of timestamp with time zone DEFAULT now())
  RETURNS void
  LANGUAGE plpgsql
@@ -7634,6 +7789,65 @@ $function$;
 alter function lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, fingerprints text[], as_of timestamp with time zone) owner to akashi_owner;
 grant execute on function lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, fingerprints text[], as_of timestamp with time zone) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION lifecycle.drop_retired(schema_name text, table_name text, partition_name text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+ SET lock_timeout TO '100ms'
+AS $function$
+#variable_conflict use_variable
+declare
+  parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
+  child constant regclass := format('%I.%I', schema_name, partition_name)::regclass;
+  bounds record;
+  policy lifecycle.policies;
+  counted bigint;
+  entries bigint;
+  unsealed bigint;
+  last_entry bigint;
+  last_recorded bigint;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
+    raise exception '%.% is no partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
+  end if;
+  select * into bounds from lifecycle.partition_bounds(child);
+  policy := lifecycle.assert_retirable(schema_name, table_name, bounds.upper);
+  if policy.at_expiry <> 'retire' then
+    raise exception '%.% is archived, not retired', schema_name, table_name using errcode = 'AK003';
+  end if;
+  execute format('lock table only %s in access exclusive mode', parent);
+  execute format('lock table only %s in access exclusive mode', child);
+  if row_security_active(child) then
+    execute format('create policy akashi_retire on %s for select to akashi_owner using (true)', child);
+  end if;
+  execute format('select count(*) from only %s', child) into counted;
+  if exists (select from (values ('audit', 'audit_logs'), ('security', 'security_events'), ('auth', 'login_attempts')) as l (s, t)
+             where (l.s, l.t) = (schema_name, table_name)) then
+    -- Each row is sealed, and the records reach to the last entry of the period.
+    select count(*), coalesce(max(e.position), -1) into entries, last_entry from audit.ledger_entries e
+    where e.log = table_name and e.created_at >= bounds.lower and e.created_at < bounds.upper;
+    select coalesce(max(r.last_position), -1) into last_recorded from audit.retention_records r
+    where r.log = table_name and r.lower_bound <= bounds.lower and bounds.upper <= r.upper_bound;
+    execute format('select count(*) from only %s r where (r.xid, r.seq) > (select h.last_xid, h.last_seq from audit.ledger_heads h where h.log = %L)',
+      child, table_name) into unsealed;
+    if unsealed > 0 or last_recorded < last_entry or counted > entries then
+      raise exception '%.% has rows that no retention record names', schema_name, partition_name
+        using errcode = 'AK003', hint = 'rows came since: the next run records them too';
+    end if;
+  end if;
+  execute format('alter table %s detach partition %s', parent, child);
+  execute format('drop table %I.%I', schema_name, partition_name);
+  perform audit.record_action('archive', 'retire', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
+    jsonb_build_object('from', bounds.lower, 'to', bounds.upper, 'rows', counted));
+  return counted;
+end
+$function$;
+alter function lifecycle.drop_retired(schema_name text, table_name text, partition_name text) owner to akashi_owner;
+grant execute on function lifecycle.drop_retired(schema_name text, table_name text, partition_name text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION lifecycle.fence_partition(schema_name text, table_name text, partition_name text)
  RETURNS void
  LANGUAGE plpgsql
@@ -7647,6 +7861,27 @@ end
 $function$;
 alter function lifecycle.fence_partition(schema_name text, table_name text, partition_name text) owner to akashi_owner;
 grant execute on function lifecycle.fence_partition(schema_name text, table_name text, partition_name text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.finish_retiring(export uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  own lifecycle.exports;
+begin
+  update lifecycle.exports e set state = 'retired', retired_at = clock_timestamp(), message = null
+  where e.id = finish_retiring.export and e.state = 'retiring' returning * into own;
+  if found then
+    perform audit.record_action('archive', 'retire', format('%I.%I', own.schema_name, own.table_name), own.partition_name, 'SUCCESS',
+      jsonb_build_object('from', own.lower_bound, 'to', own.upper_bound, 'generation', own.generation, 'rows', own.row_count,
+        'manifest', own.manifest, 'manifest_sha256', own.manifest_sha256, 'retention_record', own.retention_record));
+  end if;
+end
+$function$;
+alter function lifecycle.finish_retiring(export uuid) owner to akashi_owner;
+grant execute on function lifecycle.finish_retiring(export uuid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb)
  RETURNS boolean
@@ -7727,6 +7962,26 @@ end
 $function$;
 alter function lifecycle.keep_export() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION lifecycle.make_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+ SET lock_timeout TO '100ms'
+AS $function$
+begin
+  -- One maker at a time per table: two would both find the gap and one of them fail.
+  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  if lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
+    return null;
+  end if;
+  perform lifecycle.attach_prepared(parent, lifecycle.prepare_partition(parent, name, lower_bound, upper_bound), lower_bound, upper_bound);
+  return name;
+end
+$function$;
+alter function lifecycle.make_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
@@ -7745,6 +8000,48 @@ end
 $function$;
 alter function lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION lifecycle.missing_partitions(parent regclass, as_of timestamp with time zone)
+ RETURNS SETOF lifecycle.partition_action
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  fallback constant regclass := lifecycle.default_partition(parent);
+  begins constant timestamptz := lifecycle.partition_from(as_of, policy.interval);
+  ends constant timestamptz := lifecycle.partition_to(
+    (begins at time zone 'UTC' + policy.premake * ('1 ' || policy.interval)::interval) at time zone 'UTC', policy.interval);
+  missing constant tstzmultirange := lifecycle.uncovered(parent, begins, ends);
+begin
+  if not exists (
+    select from pg_catalog.pg_partitioned_table t
+    join pg_catalog.pg_attribute a on a.attrelid = t.partrelid and a.attnum = t.partattrs[0]
+    where t.partrelid = parent and t.partstrat = 'r' and t.partnatts = 1 and a.attname = 'created_at'
+      and a.atttypid = 'timestamptz'::regtype
+  ) then
+    raise exception '% is not partitioned by range of created_at, a timestamptz', parent using errcode = 'wrong_object_type';
+  end if;
+  if fallback is not null then
+    return query select policy.schema_name, policy.table_name, c.relname::text, 'drain', null::timestamptz, null::timestamptz,
+      format('about %s rows of the default partition get partitions of their own', greatest(c.reltuples, 0)::bigint)
+    from pg_catalog.pg_class c where c.oid = fallback;
+  end if;
+  -- With rows left in a default partition those that it has no row of can be made all the same.
+  return query
+    select policy.schema_name, policy.table_name, lifecycle.piece_name(policy.table_name, policy.interval, piece), 'create',
+           lower(piece), upper(piece), null::text
+    from generate_series(0, policy.premake) n
+    cross join lateral (
+      select (begins at time zone 'UTC' + n * ('1 ' || policy.interval)::interval) at time zone 'UTC' as at
+    ) step
+    cross join lateral unnest(missing * tstzmultirange(tstzrange(step.at, lifecycle.partition_to(step.at, policy.interval)))) piece
+    order by lower(piece);
+end
+$function$;
+alter function lifecycle.missing_partitions(parent regclass, as_of timestamp with time zone) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone)
  RETURNS record
  LANGUAGE plpgsql
@@ -7759,6 +8056,9 @@ declare
 begin
   lower := coalesce(bound[1], case when bound[2] is not null then '-infinity' end)::timestamptz;
   upper := coalesce(bound[3], case when bound[4] is not null then 'infinity' end)::timestamptz;
+exception when data_exception then
+  lower := null;
+  upper := null;
 end
 $function$;
 alter function lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) owner to akashi_owner;
@@ -7829,30 +8129,86 @@ comment on function lifecycle.pause_job(name text, paused boolean) is 'Stops a j
 grant execute on function lifecycle.pause_job(name text, paused boolean) to akashi_security_admin;
 grant execute on function lifecycle.pause_job(name text, paused boolean) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION lifecycle.piece_name(parent text, step text, piece tstzrange)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select lifecycle.partition_name(parent, lower(piece), step)
+    || case when lower(piece) = lifecycle.partition_from(lower(piece), step)
+                 and upper(piece) = lifecycle.partition_to(lower(piece), step) then ''
+            else to_char(lower(piece) at time zone 'UTC',
+              case step when 'day' then '"_"HH24MISS' else '"_"DDHH24MISS' end
+              || case when date_trunc('second', lower(piece)) = lower(piece) then '' else 'US' end) end
+$function$;
+alter function lifecycle.piece_name(parent text, step text, piece tstzrange) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION lifecycle.plan_partitions(as_of timestamp with time zone DEFAULT now())
  RETURNS SETOF lifecycle.partition_action
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
  SET "TimeZone" TO 'UTC'
 AS $function$
-  select p.schema_name, p.table_name, lifecycle.partition_name(p.table_name, step.at, p.interval), 'create',
-         step.at, lifecycle.partition_to(step.at, p.interval), null::text
-  from lifecycle.policies p
-  cross join lateral (
-    select (lifecycle.partition_from(as_of, p.interval) at time zone 'UTC' + n * ('1 ' || p.interval)::interval) at time zone 'UTC' as at
-    from generate_series(0, p.premake) n
-  ) step
-  where to_regclass(format('%I.%I', p.schema_name, p.table_name)) is not null
-    and not exists (
-      select from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
-      where i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
-        and b.lower <= step.at and b.upper > step.at
-    )
-  order by 1, 2, 5
+declare
+  policy lifecycle.policies;
+  parent regclass;
+begin
+  for policy in select * from lifecycle.policies p order by p.schema_name, p.table_name loop
+    parent := to_regclass(format('%I.%I', policy.schema_name, policy.table_name));
+    continue when parent is null;
+    begin
+      return query select * from lifecycle.missing_partitions(parent, as_of);
+    exception when others then
+      return next (policy.schema_name, policy.table_name, policy.table_name, 'failed', null, null, sqlerrm)::lifecycle.partition_action;
+    end;
+  end loop;
+end
 $function$;
 alter function lifecycle.plan_partitions(as_of timestamp with time zone) owner to akashi_owner;
 grant execute on function lifecycle.plan_partitions(as_of timestamp with time zone) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.policy_of(parent regclass)
+ RETURNS lifecycle.policies
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  policy lifecycle.policies;
+begin
+  select p.* into policy from lifecycle.policies p
+  join pg_catalog.pg_namespace n on n.nspname = p.schema_name
+  join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
+  where c.oid = parent;
+  if not found then
+    raise exception '% has no lifecycle policy', parent
+      using errcode = 'undefined_object', hint = 'akashi archive policy set gives it one';
+  end if;
+  return policy;
+end
+$function$;
+alter function lifecycle.policy_of(parent regclass) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION lifecycle.prepare_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
+ RETURNS regclass
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  child constant text := format('%I.%I', policy.schema_name, name);
+begin
+  execute format('create table %s (like %s including defaults including constraints including generated including storage)',
+    child, parent);
+  -- The constraint lets ATTACH skip its scan and is dropped again as redundant.
+  execute format('alter table %s add constraint bounds check (created_at >= %L and created_at < %L)', child, lower_bound, upper_bound);
+  return child::regclass;
+end
+$function$;
+alter function lifecycle.prepare_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION lifecycle.prune_job_runs(keep interval DEFAULT 'P90D'::interval)
  RETURNS integer
@@ -7895,6 +8251,114 @@ alter function lifecycle.request_job(name text) owner to akashi_owner;
 comment on function lifecycle.request_job(name text) is 'Asks the workers for a run out of turn, also of a paused job; answers when it was asked.';
 grant execute on function lifecycle.request_job(name text) to akashi_security_admin;
 grant execute on function lifecycle.request_job(name text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text DEFAULT NULL::text)
+ RETURNS lifecycle.policies
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET "TimeZone" TO 'UTC'
+AS $function$
+#variable_conflict use_column
+declare
+  known constant text[] := array['interval', 'premake', 'hot_retention', 'at_expiry', 'total_retention', 'lateness', 'format'];
+  -- The alarm rings below 7 days or 1 month: what is kept ahead is more.
+  least_days constant integer := 8;
+  least_months constant integer := 2;
+  most_steps constant integer := 1200;
+  target constant regclass := to_regclass(format('%I.%I', set_policy.schema_name, set_policy.table_name));
+  before lifecycle.policies;
+  changed lifecycle.policies;
+  wrong text;
+begin
+  if target is null then
+    raise exception 'there is no table %.%', set_policy.schema_name, set_policy.table_name using errcode = 'undefined_object';
+  end if;
+  if jsonb_typeof(changes) is distinct from 'object' or changes = '{}' then
+    raise exception 'nothing is to be changed' using errcode = 'invalid_parameter_value',
+      hint = 'name one of ' || array_to_string(known, ', ');
+  end if;
+  select key into wrong from jsonb_each(changes) where key <> all (known) order by key limit 1;
+  if found then
+    raise exception 'a policy has no % to change', wrong using errcode = 'invalid_parameter_value',
+      hint = 'it has ' || array_to_string(known, ', ') || '; lifecycle.hold() is for legal hold';
+  end if;
+  select * into before from lifecycle.policies p
+  where (p.schema_name, p.table_name) = (set_policy.schema_name, set_policy.table_name) for update;
+  if not found then
+    if not (changes ?& array['interval', 'hot_retention', 'at_expiry', 'total_retention']) then
+      raise exception '%.% has no lifecycle policy', set_policy.schema_name, set_policy.table_name
+        using errcode = 'undefined_object',
+              hint = 'a new one takes interval, hot_retention, at_expiry and total_retention';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_partitioned_table t
+      join pg_catalog.pg_attribute a on a.attrelid = t.partrelid and a.attnum = t.partattrs[0]
+      where t.partrelid = target and t.partstrat = 'r' and t.partnatts = 1 and a.attname = 'created_at'
+    ) then
+      raise exception '% is not partitioned by range of created_at', target using errcode = 'wrong_object_type';
+    end if;
+    if (select c.relowner from pg_catalog.pg_class c where c.oid = target) <> 'akashi_owner'::regrole then
+      raise exception '% is not owned by akashi_owner, who makes and detaches partitions', target
+        using errcode = 'AK003', hint = format('alter table %s owner to akashi_owner', target);
+    end if;
+    before := jsonb_populate_record(null::lifecycle.policies, jsonb_build_object('schema_name', set_policy.schema_name,
+      'table_name', set_policy.table_name, 'append_only', false, 'legal_hold', false, 'lateness', '1 day', 'format', 'parquet',
+      'premake', case changes ->> 'interval' when 'month' then 3 else 30 end, 'created_at', now(), 'updated_at', now()));
+    insert into lifecycle.policies select (jsonb_populate_record(before, changes)).*;
+  elsif changes ? 'interval' and changes ->> 'interval' <> before.interval then
+    raise exception 'the interval of %.% cannot be changed: its partitions are cut by it', set_policy.schema_name, set_policy.table_name
+      using errcode = 'AK003';
+  end if;
+  changed := jsonb_populate_record(before, changes);
+  if not (changed.premake between case changed.interval when 'day' then least_days else least_months end and most_steps) then
+    raise exception 'partitions are made % to % % ahead', case changed.interval when 'day' then least_days else least_months end,
+      most_steps, changed.interval || 's' using errcode = 'invalid_parameter_value';
+  end if;
+  if changed.at_expiry not in ('archive', 'retire', 'keep') then
+    raise exception 'at its expiry a partition is archived, retired or kept, not %', changed.at_expiry
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if changed.hot_retention < '1 day' then
+    raise exception 'rows stay in PostgreSQL for a day at least' using errcode = 'invalid_parameter_value';
+  end if;
+  if changed.total_retention < changed.hot_retention then
+    raise exception 'rows are kept at least as long as they stay in PostgreSQL: % is shorter than %',
+      changed.total_retention, changed.hot_retention using errcode = 'invalid_parameter_value';
+  end if;
+  if changed.lateness < '0' or changed.format not in ('parquet', 'parquet+csv') or changed.interval not in ('day', 'month') then
+    raise exception 'the policy is not one' using errcode = 'invalid_parameter_value',
+      hint = 'interval is day or month, lateness not negative, format parquet or parquet+csv';
+  end if;
+  update lifecycle.policies p
+  set premake = changed.premake, hot_retention = changed.hot_retention, at_expiry = changed.at_expiry,
+      total_retention = changed.total_retention, lateness = changed.lateness, format = changed.format,
+      last_modified_by = coalesce(auth.current_user_id()::text, session_user)
+  where (p.schema_name, p.table_name) = (set_policy.schema_name, set_policy.table_name)
+  returning * into changed;
+  perform audit.record_action('lifecycle_policy', 'set', format('%I.%I', set_policy.schema_name, set_policy.table_name), null, 'SUCCESS',
+    jsonb_strip_nulls(jsonb_build_object('changes', changes, 'before',
+      (select jsonb_object_agg(key, value) from jsonb_each(to_jsonb(before)) where changes ? key), 'reason', reason)));
+  return changed;
+end
+$function$;
+alter function lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) owner to akashi_owner;
+comment on function lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) is 'Changes what is named of a table''s policy, or gives a partitioned table one; refuses what contradicts itself, and records who and why.';
+grant execute on function lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_security_admin;
+grant execute on function lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.uncovered(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone)
+ RETURNS tstzmultirange
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select tstzmultirange(tstzrange(range_from, range_to))
+    - coalesce((select range_agg(tstzrange(b.lower, b.upper))
+                from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
+                where i.inhparent = parent and b.lower < b.upper), '{}')
+$function$;
+alter function lifecycle.uncovered(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION lifecycle.worker_lock(worker text)
  RETURNS bigint

@@ -1,8 +1,16 @@
 export { archivedRows } from './archive/archived-rows.ts'
 export type { ExportRecord } from './archive/records.ts'
 export { type Restored, type RestoreOptions, restorePartition } from './archive/restore.ts'
+export {
+  planRetirement,
+  type RetiredRow,
+  type RetireOptions,
+  type RetireStep,
+  retireExpired,
+} from './archive/retire.ts'
 export { type ArchiveOptions, type ArchiveRow, planArchive, runArchive } from './archive/run.ts'
 export { type ArchiveCheck, type ArchiveFilter, archiveStatus, verifyArchive } from './archive/status.ts'
+export { type FrozenObject, type ThawOptions, thawArchive } from './archive/thaw.ts'
 export {
   type Assumptions,
   assumptionsSchema,
@@ -28,4 +36,5 @@ export {
   partitionStatus,
   planPartitions,
 } from './partitions.ts'
+export { listPolicies, type Policy, type PolicyChanges, setPolicy } from './policies.ts'
 export * from './query/index.ts'

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { AkashiError } from '../foundation/index.ts'
 import { anonymous, type Database, type TransactionOptions } from '../postgres/index.ts'
 
 /** Days that a table of daily partitions must be covered from now on; below it the alarm rings. */
@@ -16,18 +17,28 @@ const APPLY_PAUSE_MS = 1_000
 /** Milliseconds for making every missing partition of every table; a first run after a long pause makes hundreds. */
 const APPLY_TIMEOUT_MS = 300_000
 
+/** Rows that leave a default partition under one lock. */
+export const DRAIN_ROWS = 10_000
+
+const LOCK_NOT_AVAILABLE = '55P03'
+
 /** What would be done, or was done, about one partition. */
 export interface PartitionRow {
   /** `schema.table` */
   readonly table: string
   readonly partition: string
-  /** `create` is a plan; `exists` means that somebody else made it meanwhile. */
-  readonly action: 'create' | 'created' | 'exists' | 'failed'
-  /** Bounds in UTC, the upper one exclusive. */
-  readonly from: string
-  readonly to: string
-  /** Why it failed. */
+  /**
+   * `create` and `drain` are a plan; `exists` means that somebody else made it meanwhile, `drained` that rows of
+   * the default partition got this one, `detached` that the default partition was empty and is one no longer.
+   */
+  readonly action: 'create' | 'drain' | 'created' | 'drained' | 'detached' | 'exists' | 'failed'
+  /** Bounds in UTC, the upper one exclusive; null for a default partition. */
+  readonly from: string | null
+  readonly to: string | null
+  /** Why it failed, or how many rows moved. */
   readonly message: string | null
+  /** What of PostgreSQL's locks it takes, and for how long; null where nothing is done. */
+  readonly locks: string | null
 }
 
 export interface PartitionStatus {
@@ -49,6 +60,24 @@ export interface PartitionOptions {
   readonly signal?: AbortSignal
 }
 
+type PlanRow = Omit<PartitionRow, 'locks'>
+
+const CREATE_LOCKS = 'SHARE UPDATE EXCLUSIVE on the table: reads and writes go on'
+const DEFAULT_LOCKS = 'ACCESS EXCLUSIVE on the default partition'
+const DRAIN_LOCKS = `ACCESS EXCLUSIVE on the table while ${DRAIN_ROWS} rows move, again and again`
+
+/** A table that has a default partition is locked where that is looked through. */
+function withLocks(rows: readonly PlanRow[]): PartitionRow[] {
+  const drained = new Set(rows.filter(({ action }) => action === 'drain').map(({ table }) => table))
+  return rows.map((row) => ({ ...row, locks: locksOf(row, drained.has(row.table)) }))
+}
+
+function locksOf({ action }: PlanRow, drained: boolean): string | null {
+  if (action === 'drain') return DRAIN_LOCKS
+  if (action === 'exists' || action === 'failed') return null
+  return drained ? `${CREATE_LOCKS}; ${DEFAULT_LOCKS} while it is read` : CREATE_LOCKS
+}
+
 const columns = `
   schema_name || '.' || table_name as "table", partition_name as partition, action,
   lower as "from", upper as "to", message`
@@ -66,19 +95,19 @@ export async function planPartitions(
   return await database.transaction(
     anonymous,
     async (session) => {
-      const { rows } = await session.query<PartitionRow>(
+      const { rows } = await session.query<PlanRow>(
         `select ${columns} from lifecycle.plan_partitions(coalesce($1::timestamptz, now()))`,
         [asOf?.toISOString() ?? null],
       )
-      return rows
+      return withLocks(rows)
     },
     { ...options, readOnly: true },
   )
 }
 
 /**
- * Makes every partition that is missing between now and as far ahead as the policies want. Doing it again
- * makes nothing. One table's failure is a row with the reason and stops no other table.
+ * Moves the rows of default partitions into partitions of their own, and makes every partition that is missing
+ * between now and as far ahead as the policies want. Doing it again makes nothing. One table's failure is a row with the reason and stops no other table.
  *
  * @param asOf as if it were then; default now
  * @returns one row for each partition that was missing
@@ -88,7 +117,7 @@ export async function applyPartitions(
   asOf?: Date,
   options: PartitionOptions = {},
 ): Promise<PartitionRow[]> {
-  const settled: PartitionRow[] = []
+  const settled: PartitionRow[] = await drainDefaults(database, options)
   for (let attempt = 1; ; attempt += 1) {
     const rows = await applyOnce(database, asOf, options)
     const failed = rows.filter((row) => row.action === 'failed')
@@ -97,6 +126,73 @@ export async function applyPartitions(
       return [...settled, ...failed].sort(byTableAndTime)
     }
     await sleep(APPLY_PAUSE_MS, undefined, options)
+  }
+}
+
+const defaultsSql = `
+  select schema_name || '.' || table_name as "table", format('%I.%I', schema_name, table_name) as relation,
+         lifecycle.default_partition(to_regclass(format('%I.%I', schema_name, table_name)))::text as partition
+  from lifecycle.policies
+  where lifecycle.default_partition(to_regclass(format('%I.%I', schema_name, table_name))) is not null
+  order by schema_name, table_name`
+
+const drainSql = `
+  select action, partition_name as partition, lower as "from", upper as "to", moved::float8 as moved
+  from lifecycle.drain_default($1::regclass, $2)`
+
+/** Each step is a transaction of its own, so that a run that stops has lost nothing and the next one goes on. */
+async function drainDefaults(database: Database, options: PartitionOptions): Promise<PartitionRow[]> {
+  const { rows: tables } = await database.transaction(
+    anonymous,
+    (session) => session.query<{ table: string; relation: string; partition: string }>(defaultsSql),
+    { ...options, readOnly: true },
+  )
+  const done: PartitionRow[] = []
+  for (const { table, relation, partition } of tables) {
+    try {
+      for (;;) {
+        const step = await drainStep(database, relation, options)
+        if (step === undefined || step.action === 'none') break
+        const message = `${step.moved} rows of ${partition}`
+        const { action, from, to } = step
+        done.push({ table, partition: step.partition, action, from, to, message, locks: DRAIN_LOCKS })
+        if (step.action === 'detached') break
+      }
+    } catch (error) {
+      if (!(error instanceof AkashiError) || options.signal?.aborted === true) throw error
+      const { message } = error
+      done.push({ table, partition, action: 'failed', from: null, to: null, message, locks: null })
+    }
+  }
+  return done
+}
+
+interface DrainStep {
+  readonly action: 'none' | 'drained' | 'detached'
+  readonly partition: string
+  readonly from: string | null
+  readonly to: string | null
+  readonly moved: number
+}
+
+async function drainStep(
+  database: Database,
+  relation: string,
+  options: PartitionOptions,
+): Promise<DrainStep | undefined> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const { rows } = await database.transaction(
+        anonymous,
+        (session) => session.query<DrainStep>(drainSql, [relation, DRAIN_ROWS]),
+        { ...options, timeoutMs: APPLY_TIMEOUT_MS },
+      )
+      return rows[0]
+    } catch (error) {
+      const locked = error instanceof AkashiError && error.detail['sqlstate'] === LOCK_NOT_AVAILABLE
+      if (!locked || attempt === APPLY_ATTEMPTS) throw error
+      await sleep(APPLY_PAUSE_MS, undefined, options)
+    }
   }
 }
 
@@ -109,19 +205,20 @@ async function applyOnce(
   return await database.transaction(
     anonymous,
     async (session) => {
-      const { rows } = await session.query<PartitionRow>(
+      const { rows } = await session.query<PlanRow>(
         `select ${columns} from lifecycle.apply_partitions(coalesce($1::timestamptz, now()))`,
         [asOf?.toISOString() ?? null],
       )
-      return rows
+      // What is left to drain has said why.
+      return withLocks(rows).filter(({ action }) => action !== 'drain')
     },
     transactionOptions,
   )
 }
 
 function byTableAndTime(a: PartitionRow, b: PartitionRow): number {
-  const [left, right] = a.table === b.table ? [a.from, b.from] : [a.table, b.table]
-  return left < right ? -1 : 1
+  const [left, right] = a.table === b.table ? [a.from ?? '', b.from ?? ''] : [a.table, b.table]
+  return left === right ? 0 : left < right ? -1 : 1
 }
 
 /**

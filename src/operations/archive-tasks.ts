@@ -1,5 +1,6 @@
 import { AkashiError } from '../foundation/index.ts'
-import { type ArchiveOptions, type ArchiveRow, runArchive } from '../lifecycle/index.ts'
+import type { Keyring } from '../keys/index.ts'
+import { type ArchiveOptions, type ArchiveRow, retireExpired, runArchive } from '../lifecycle/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import type { Task } from './schedule/index.ts'
 
@@ -10,7 +11,7 @@ import type { Task } from './schedule/index.ts'
 const SETTLE_MS = 86_400_000
 
 /** The archive's jobs of the timetable. */
-export function archiveTasks(store: ObjectStore): Readonly<Record<string, Task>> {
+export function archiveTasks(store: ObjectStore, keyring: Keyring): Readonly<Record<string, Task>> {
   const run =
     (options: ArchiveOptions): Task =>
     async ({ database, signal }) =>
@@ -18,20 +19,31 @@ export function archiveTasks(store: ObjectStore): Readonly<Record<string, Task>>
   return {
     'archive.export': run({ only: 'export' }),
     'archive.expire': run({ only: 'expire', settleMs: SETTLE_MS }),
+    'archive.retire': async ({ database, signal }) => {
+      const rows = await retireExpired(database, store, keyring, { signal })
+      assertNoneFailed(rows)
+      return { retired: rows.filter(({ action }) => action === 'retired').length }
+    },
   }
 }
 
 /** The partitions that worked are done whatever became of the others; the run fails so that somebody looks. */
 function summarize(rows: readonly ArchiveRow[]): Readonly<Record<string, unknown>> {
+  assertNoneFailed(rows)
+  return {
+    exported: rows.filter(({ exported }) => exported).length,
+    dropped: rows.filter(({ dropped }) => dropped).length,
+  }
+}
+
+function assertNoneFailed(
+  rows: readonly { readonly action: string; readonly partition: string; readonly message: string }[],
+): void {
   const failed = rows.filter(({ action }) => action === 'failed')
   if (failed.length > 0) {
     const reasons = failed.map(({ partition, message }) => `${partition}: ${message}`)
     throw new AkashiError('conflict', `partitions could not be archived: ${reasons.join('; ')}`, {
       hint: 'see akashi archive status; their tables are kept',
     })
-  }
-  return {
-    exported: rows.filter(({ exported }) => exported).length,
-    dropped: rows.filter(({ dropped }) => dropped).length,
   }
 }

@@ -45,7 +45,7 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
     tasks: {
       ...lifecycleTasks,
       ...ledgerTasks({ keyring, store }),
-      ...archiveTasks(store),
+      ...archiveTasks(store, keyring),
       ...backupTasks({ keyring, store, source, scratch }),
       ...chatTasks(store),
       ...identityTasks(keyring),

@@ -243,6 +243,65 @@ test('a full disk is said to be one, and the table is kept', async () => {
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped' })
 })
 
+test('a full disk under the temporary files is said to be one, and the table is kept', async () => {
+  const partition = await prepared('2016-02-12')
+  await archive(cold.store, { only: 'export' })
+  const full: ObjectStore = {
+    ...corrupting(cold.store, (bytes) => bytes),
+    get: async (key, options) =>
+      key.endsWith('.parquet')
+        ? Readable.from(
+            (function* () {
+              yield Buffer.from('PAR1')
+              throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+            })(),
+          )
+        : await cold.store.get(key, options),
+  }
+  expect(rowOf(await archive(full), partition)).toMatchObject({
+    action: 'failed',
+    message: 'Error: the disk for temporary files is full',
+  })
+  expect(await countIn(`security.${partition}`)).toBe(ROWS)
+  expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped' })
+})
+
+test('wrong credentials of the store are said to be so, before and after the export, and the table is kept', async () => {
+  const partition = await prepared('2016-02-13')
+  const denied = () => Promise.reject(new AkashiError('forbidden', 'the store refuses these credentials'))
+  const refusing: ObjectStore = {
+    ...corrupting(cold.store, (bytes) => bytes),
+    put: (_, body) => {
+      if (body instanceof Readable) body.destroy()
+      return denied()
+    },
+    get: denied,
+    head: denied,
+  }
+  for (const only of ['export', undefined] as const) {
+    const row = rowOf(await archive(refusing, only === undefined ? {} : { only }), partition)
+    expect(row).toMatchObject({ action: 'failed', message: 'Error: the store refuses these credentials' })
+    expect(await countIn(`security.${partition}`)).toBe(ROWS)
+    if (only !== undefined) await archive(cold.store, { only })
+  }
+  expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped' })
+})
+
+test('the store is told what every object hashes to', async () => {
+  const partition = await prepared('2016-02-14')
+  const told: (string | undefined)[] = []
+  const listening: ObjectStore = {
+    ...corrupting(cold.store, (bytes) => bytes),
+    put: (key, body, options) => {
+      told.push(options?.sha256)
+      return cold.store.put(key, body, options)
+    },
+  }
+  expect(rowOf(await archive(listening), partition)).toMatchObject({ action: 'dropped' })
+  expect(told).toHaveLength(2)
+  expect(told).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), expect.stringMatching(/^[0-9a-f]{64}$/)])
+})
+
 test('a legal hold keeps what is expired', async () => {
   const partition = await prepared('2016-02-09')
   const hold = (held: boolean) =>
@@ -287,7 +346,7 @@ test('eight racing archivers make one manifest and one drop', async () => {
 
 test('a long reader and writers see no failure and no missing row while a partition waits to leave', async () => {
   const partition = await prepared('2016-03-02')
-  const READ_MS = 2_000
+  const READ_MS = process.env['AKASHI_LONG'] === undefined ? 2_000 : 60_000
   let running = true
   const failures: unknown[] = []
   const seen = new Set<number>()
@@ -329,7 +388,7 @@ test('a long reader and writers see no failure and no missing row while a partit
   expect(stored).toBeGreaterThan(0)
   expect([...seen]).toEqual([ROWS])
   expect(rowOf(rows, partition)).toMatchObject({ action: 'dropped' })
-})
+}, 300_000)
 
 test('after all of it the ledger finds every row, in PostgreSQL or in Parquet', async () => {
   await ledger.seal()

@@ -74,31 +74,160 @@ test('two appliers at once make each partition once', async () => {
   expect(actions).not.toContain('failed')
 })
 
-test('a partition with odd bounds fails its day alone and rings the alarm', async () => {
-  await makeTable('odd', 'day', 4)
-  await run(
-    `create table lifecycle.odd_one partition of lifecycle.odd
-     for values from ('2033-03-02 06:00+00') to ('2033-03-02 18:00+00')`,
-  )
+test('what odd partitions leave open is filled, however they lie', async () => {
+  await makeTable('odd', 'day', 9)
+  const odd = (name: string, from: string, to: string) =>
+    run(
+      `create table lifecycle.odd_${name} partition of lifecycle.odd for values from ('${from}+00') to ('${to}+00')`,
+    )
+  await odd('middle', '2033-03-02 06:00', '2033-03-02 18:00')
+  await odd('begin', '2033-03-04 00:00', '2033-03-04 18:00:00.5')
+  await odd('over', '2033-03-06 12:00', '2033-03-08 01:00')
   const asOf = new Date('2033-03-01T00:00:00Z')
+  const planned = (await planPartitions(worker, asOf)).filter((row) => row.table === 'lifecycle.odd')
   const rows = await rowsOf('odd', asOf)
-  expect(rows.map((row) => [row.partition, row.action])).toEqual([
-    ['odd_p20330301', 'created'],
-    ['odd_p20330302', 'failed'],
-    ['odd_p20330303', 'created'],
-    ['odd_p20330304', 'created'],
-    ['odd_p20330305', 'created'],
+  expect(rows.map((row) => [row.partition, row.from?.slice(5, 16), row.to?.slice(5, 16)])).toEqual([
+    ['odd_p20330301', '03-01T00:00', '03-02T00:00'],
+    ['odd_p20330302_000000', '03-02T00:00', '03-02T06:00'],
+    ['odd_p20330302_180000', '03-02T18:00', '03-03T00:00'],
+    ['odd_p20330303', '03-03T00:00', '03-04T00:00'],
+    ['odd_p20330304_180000500000', '03-04T18:00', '03-05T00:00'],
+    ['odd_p20330305', '03-05T00:00', '03-06T00:00'],
+    ['odd_p20330306_000000', '03-06T00:00', '03-06T12:00'],
+    ['odd_p20330308_010000', '03-08T01:00', '03-09T00:00'],
+    ['odd_p20330309', '03-09T00:00', '03-10T00:00'],
+    ['odd_p20330310', '03-10T00:00', '03-11T00:00'],
   ])
-  expect(rows[1]?.message).toContain('odd_one')
+  expect(rows).toEqual(planned.map((row) => ({ ...row, action: 'created' })))
   const status = (await partitionStatus(worker, asOf)).find((row) => row.table === 'lifecycle.odd')
-  expect(status).toMatchObject({
-    partitions: 5,
-    coveredUntil: '2033-03-02T00:00:00.000000Z',
-    headroomSeconds: 86_400,
-    alarm: true,
+  expect(status).toMatchObject({ coveredUntil: '2033-03-11T00:00:00.000000Z', alarm: false })
+  expect(await rowsOf('odd', asOf)).toEqual([])
+})
+
+test('400 days ahead are one a day without a gap, over a leap day, in a session whose zone has summer time', async () => {
+  await makeTable('far', 'day', 400)
+  await database.asSuperuser(async (session) => {
+    await session.query("set timezone = 'America/New_York'")
+    await session.query("select lifecycle.apply_partitions('2027-12-31 23:30:00-05')")
   })
-  await run('drop table lifecycle.odd cascade')
-  await run(`delete from lifecycle.policies where table_name = 'odd'`)
+  const { rows } = await database.asSuperuser((session) =>
+    session.query<{ days: number; whole: boolean; first: string; last: string; pieces: number }>(
+      `select count(*)::integer as days, bool_and(b.upper - b.lower = interval '24 hours') as whole, min(c.relname) as first,
+              max(c.relname) as last, (select count(*)::integer from unnest(range_agg(tstzrange(b.lower, b.upper)))) as pieces
+       from pg_inherits i join pg_class c on c.oid = i.inhrelid, lifecycle.partition_bounds(i.inhrelid::regclass) b
+       where i.inhparent = 'lifecycle.far'::regclass`,
+    ),
+  )
+  expect(rows).toEqual([{ days: 401, whole: true, first: 'far_p20280101', last: 'far_p20290204', pieces: 1 }])
+  await run(`drop table lifecycle.far; delete from lifecycle.policies where table_name = 'far'`)
+})
+
+test('a table that cannot be planned is a row with its reason, and the others are made', async () => {
+  await makeTable('sound', 'day', 1)
+  await run(`create table lifecycle.unsound (id integer, created_at text not null) partition by list (created_at);
+    create table lifecycle.unsound_one partition of lifecycle.unsound for values in ('x')`)
+  await run(
+    `insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
+     values ('lifecycle', 'unsound', 'day', 3, '90 days', 'archive', '1 year', true)`,
+  )
+  const rows = await applyPartitions(worker, new Date('2039-01-01T00:00:00Z'))
+  expect(rows.filter(({ action }) => action === 'failed')).toMatchObject([
+    { table: 'lifecycle.unsound', message: expect.stringMatching(/not partitioned by range/) },
+  ])
+  expect(rows.filter(({ table }) => table === 'lifecycle.sound').map(({ action }) => action)).toEqual([
+    'created',
+    'created',
+  ])
+  await run(`drop table lifecycle.unsound; delete from lifecycle.policies where table_name = 'unsound'`)
+})
+
+/** Like {@link makeTable}, as somebody had it: a default partition, guarded, with rows of two days. */
+async function adopted(name: string, rowsADay: number): Promise<void> {
+  await makeTable(name, 'day', 2)
+  await run(`set role akashi_owner;
+    alter table lifecycle.${name} force row level security;
+    create policy everybody on lifecycle.${name} to public using (true);
+    grant select on lifecycle.${name} to akashi_worker;
+    create table lifecycle.${name}_rest partition of lifecycle.${name} default;
+    alter table lifecycle.${name}_rest enable row level security;
+    alter table lifecycle.${name}_rest force row level security;
+    reset role;
+    insert into lifecycle.${name}
+      select i, timestamptz '2036-02-28 12:00Z' + (i % 2) * interval '1 day' + i * interval '1 millisecond'
+      from generate_series(1, ${2 * rowsADay}) i;
+    select audit.guard('lifecycle.${name}_rest')`)
+}
+
+test('the rows of a default partition get partitions of their own, none lost, none unseen, none twice', async () => {
+  const ROWS = 12_000
+  await adopted('adopted', ROWS)
+  const contentSql =
+    'select count(*)::integer as rows, count(distinct id)::integer as ids, sum(id)::text as sum from lifecycle.adopted'
+  const content = async () => (await database.asSuperuser((session) => session.query(contentSql))).rows
+  const before = await content()
+  expect(before).toMatchObject([{ rows: 2 * ROWS, ids: 2 * ROWS }])
+  const plan = (await planPartitions(worker, new Date('2036-02-28T00:00:00Z'))).filter(
+    ({ table }) => table === 'lifecycle.adopted',
+  )
+  expect(plan[0]).toMatchObject({ action: 'drain', partition: 'adopted_rest', from: null })
+  expect(plan[0]?.locks).toMatch(/ACCESS EXCLUSIVE on the table while 10000 rows move/)
+  const seen = new Set<string>()
+  let running = true
+  const reading = (async () => {
+    while (running) seen.add(JSON.stringify(await content()))
+  })()
+  const old = worker.transaction(
+    {},
+    async (session) => {
+      await session.query('select 1')
+      await expect
+        .poll(
+          async () =>
+            (
+              await database.asSuperuser((other) =>
+                other.query(`select from pg_inherits where inhparent = 'lifecycle.adopted'::regclass`),
+              )
+            ).rows.length,
+          { timeout: 60_000 },
+        )
+        .toBeGreaterThan(1)
+      seen.add(JSON.stringify((await session.query(contentSql)).rows))
+    },
+    { isolation: 'repeatable read', readOnly: true, timeoutMs: 60_000 },
+  )
+  const rows = await rowsOf('adopted', new Date('2036-02-28T00:00:00Z'))
+  await old
+  running = false
+  await reading
+  expect([...seen]).toEqual([JSON.stringify(before)])
+  expect(rows.map(({ partition, action, message }) => [partition, action, message])).toEqual([
+    ['adopted_rest', 'detached', '0 rows of lifecycle.adopted_rest'],
+    ['adopted_p20360228_000000', 'drained', '10000 rows of lifecycle.adopted_rest'],
+    ['adopted_p20360228_120020002000', 'drained', '2000 rows of lifecycle.adopted_rest'],
+    ['adopted_p20360229_000000', 'drained', '10000 rows of lifecycle.adopted_rest'],
+    ['adopted_p20360229_120020001000', 'drained', '2000 rows of lifecycle.adopted_rest'],
+    ['adopted_p20360301', 'created', null],
+  ])
+  const guards = await database.asSuperuser((session) =>
+    session.query(`select from pg_trigger where tgname = 'refuse_change' and tgenabled = 'A'
+      and tgrelid in (select inhrelid from pg_inherits where inhparent = 'lifecycle.adopted'::regclass union select 'lifecycle.adopted_rest'::regclass)`),
+  )
+  expect(guards.rows).toHaveLength(6)
+})
+
+test('a drain that finds the table in use changes nothing, says so, and goes on later', async () => {
+  await adopted('busy', 10)
+  const asOf = new Date('2036-02-28T00:00:00Z')
+  await database.asSuperuser((session) =>
+    session.transaction({}, async (held) => {
+      await held.query('select count(*) from lifecycle.busy_rest')
+      const rows = await rowsOf('busy', asOf)
+      expect(rows.filter(({ action }) => action !== 'failed')).toEqual([])
+      expect(rows[0]?.message).toMatch(/lock/)
+    }),
+  )
+  const rows = await rowsOf('busy', asOf)
+  expect(rows.map(({ action }) => action).sort()).toEqual(['created', 'detached', 'drained', 'drained'])
 })
 
 test('a locked table does not stop the others, and is made up for once it is free', async () => {

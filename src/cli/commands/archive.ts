@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { AkashiError } from '../../foundation/index.ts'
-import type { ArchiveRow } from '../../lifecycle/index.ts'
+import type { ArchiveRow, PolicyChanges } from '../../lifecycle/index.ts'
 import type { Invocation, Perform, Register } from '../invocation.ts'
 
 const ROW_COLUMNS = ['action', 'table', 'partition', 'rows', 'exported', 'dropped', 'message']
 
-function timeOf(cli: Invocation, flag: 'asOf' | 'until'): Date | undefined {
+function timeOf(cli: Invocation, flag: 'asOf' | 'until' | 'from' | 'to'): Date | undefined {
   const value = cli.flags[flag]
   if (value === undefined) return undefined
   const time = new Date(String(value))
@@ -53,6 +53,9 @@ export const archive: Register = (program, perform) => {
   verify(group, perform)
   restore(group, perform)
   hold(group, perform)
+  policy(group, perform)
+  retire(group, perform)
+  thaw(group, perform)
 }
 
 function run(group: Command, perform: Perform): void {
@@ -194,6 +197,177 @@ function hold(group: Command, perform: Perform): void {
         )
         cli.print({ table: name, held }, held ? `${name} is under legal hold` : `${name} is no longer held`)
         return 0
+      }),
+    )
+}
+
+function policy(group: Command, perform: Perform): void {
+  const verbs = group.command('policy').description('how every table is cut, and how long it is kept')
+  verbs
+    .command('list', { isDefault: true })
+    .description('list every policy')
+    .action(() =>
+      perform(async (cli) => {
+        const { listPolicies } = await import('../../lifecycle/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const policies = await withConnections(cli, ({ pool }) => listPolicies(pool('worker')))
+        const rows = policies.map((each) => [
+          each.table,
+          each.interval,
+          each.ahead,
+          each.hot,
+          each.atExpiry,
+          each.total,
+          each.lateness,
+          each.format,
+          each.legalHold ? 'held' : '',
+        ])
+        const columns = ['table', 'interval', 'ahead', 'hot', 'then', 'total', 'lateness', 'format', '']
+        cli.print({ policies }, table(columns, rows))
+        return 0
+      }),
+    )
+  verbs
+    .command('set')
+    .argument('<table>', 'schema.table')
+    .description('change what is named; a table without a policy takes --interval, --hot, --then and --total')
+    .option('--hot <time>', 'in PostgreSQL, such as "90 days"')
+    .option('--total <time>', 'in all, such as "2555 days"; then it is deleted')
+    .option(
+      '--then <what>',
+      'when it leaves PostgreSQL: archive, retire (deleted by a signed record) or keep (it stays)',
+    )
+    .option('--ahead <n>', 'partitions made ahead: 8 days or 2 months at least')
+    .option('--lateness <time>', 'after its end a partition is exported, such as "7 days"')
+    .option('--format <format>', 'parquet or parquet+csv')
+    .option('--interval <interval>', 'day or month, of a new policy')
+    .option('--reason <text>', 'kept in the trail')
+    .action((name: string) =>
+      perform(async (cli) => {
+        const { setPolicy } = await import('../../lifecycle/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { reason } = cli.flags
+        const changed = await withConnections(cli, ({ pool }) =>
+          setPolicy(
+            pool('worker'),
+            nameOf(name),
+            changesOf(cli),
+            typeof reason === 'string' ? { reason } : {},
+          ),
+        )
+        cli.print(
+          changed,
+          `${changed.table}: ${changed.hot} in PostgreSQL, then ${changed.atExpiry}, ${changed.total} in all`,
+        )
+        return 0
+      }),
+    )
+}
+
+function changesOf(cli: Invocation): PolicyChanges {
+  const { ahead } = cli.flags
+  const text = (flag: string): string | undefined => {
+    const value = cli.flags[flag]
+    return value === undefined ? undefined : String(value)
+  }
+  const one = <T extends string>(flag: string, choices: readonly T[]): T | undefined => {
+    const value = text(flag)
+    const found = choices.find((choice) => choice === value)
+    if (found !== undefined || value === undefined) return found
+    throw new AkashiError('invalid_input', `--${flag} is not ${value}`, {
+      hint: `it is ${choices.join(' or ')}`,
+    })
+  }
+  if (ahead !== undefined && !/^\d{1,4}$/.test(String(ahead))) {
+    throw new AkashiError('invalid_input', `--ahead is not ${String(ahead)}`, { hint: 'it is a number' })
+  }
+  return {
+    interval: one('interval', ['day', 'month']),
+    ahead: ahead === undefined ? undefined : Number(ahead),
+    hot: text('hot'),
+    atExpiry: one('then', ['archive', 'retire', 'keep']),
+    total: text('total'),
+    lateness: text('lateness'),
+    format: one('format', ['parquet', 'parquet+csv']),
+  }
+}
+
+function retire(group: Command, perform: Perform): void {
+  group
+    .command('retire')
+    .description('delete what its total retention is over of, each after a signed retention record')
+    .option('--dry-run', 'show what would be deleted; changes nothing')
+    .option('--as-of <time>', 'with --dry-run, as if it were then')
+    .option('--table <schema.table>', 'only this table')
+    .action(() =>
+      perform(async (cli) => {
+        const { planRetirement, retireExpired } = await import('../../lifecycle/index.ts')
+        const { openKeys, openObjects } = await import('../../start/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const asOf = timeOf(cli, 'asOf')
+        const dry = cli.flags['dryRun'] === true
+        if (asOf !== undefined && !dry) {
+          throw new AkashiError('invalid_input', 'what is deleted is gone: --as-of goes with --dry-run', {
+            hint: 'leave it out, or add --dry-run',
+          })
+        }
+        const options = { ...tableOf(cli), signal: cli.signal }
+        const tables = await withConnections(cli, async ({ pool }) => {
+          if (dry) {
+            return await planRetirement(pool('worker'), {
+              ...options,
+              ...(asOf === undefined ? {} : { asOf }),
+            })
+          }
+          const config = await cli.config()
+          const keyring = await openKeys(config)
+          try {
+            return await retireExpired(pool('worker'), await openObjects(config), keyring, options)
+          } finally {
+            await keyring.close()
+          }
+        })
+        const rows = tables.map((row) => [row.action, row.table, row.partition, row.rows, row.message])
+        const columns = ['action', 'table', 'partition', 'rows', '']
+        cli.print({ tables }, tables.length === 0 ? 'nothing is due' : table(columns, rows))
+        return tables.some(({ action }) => action === 'failed') ? 1 : 0
+      }),
+    )
+}
+
+function thaw(group: Command, perform: Perform): void {
+  group
+    .command('thaw')
+    .description('name frozen objects and ask for them to become readable; exits 1 while some are not')
+    .option('--table <schema.table>', 'only this table')
+    .option('--from <time>', 'only periods that end after it')
+    .option('--to <time>', 'only periods that begin before it')
+    .option('--dry-run', 'only name them')
+    .action(() =>
+      perform(async (cli) => {
+        const { thawArchive } = await import('../../lifecycle/index.ts')
+        const { openObjects } = await import('../../start/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const store = await openObjects(await cli.config())
+        const [from, to] = [timeOf(cli, 'from'), timeOf(cli, 'to')]
+        const objects = await withConnections(cli, ({ pool }) =>
+          thawArchive(pool('worker'), store, {
+            ...tableOf(cli),
+            ...(from === undefined ? {} : { from }),
+            ...(to === undefined ? {} : { to }),
+            dryRun: cli.flags['dryRun'] === true,
+            signal: cli.signal,
+          }),
+        )
+        const rows = objects.map(({ state, object, bytes }) => [state, object, bytes])
+        cli.print(
+          { objects },
+          rows.length === 0 ? 'no object is frozen' : table(['state', 'object', 'bytes'], rows),
+        )
+        return objects.length === 0 ? 0 : 1
       }),
     )
 }

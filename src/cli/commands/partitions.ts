@@ -18,7 +18,11 @@ export const partitions: Register = (program, perform) => {
   for (const verb of ['plan', 'apply'] as const) {
     group
       .command(verb)
-      .description(verb === 'plan' ? 'show what is missing; changes nothing' : 'make what is missing')
+      .description(
+        verb === 'plan'
+          ? 'show what is missing and what locks making it takes; changes nothing'
+          : 'make what is missing',
+      )
       .option('--as-of <time>', 'as if it were then')
       .action(() =>
         perform(async (cli) => {
@@ -36,12 +40,16 @@ export const partitions: Register = (program, perform) => {
             row.from,
             row.to,
             row.message,
+            ...(verb === 'plan' ? [row.locks] : []),
           ])
           cli.print(
             { tables },
             tables.length === 0
               ? 'nothing is missing'
-              : table(['action', 'table', 'partition', 'from', 'to', ''], rows),
+              : table(
+                  ['action', 'table', 'partition', 'from', 'to', '', ...(verb === 'plan' ? ['locks'] : [])],
+                  rows,
+                ),
           )
           return tables.some(({ action }) => action === 'failed') ? 1 : 0
         }),

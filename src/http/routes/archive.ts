@@ -1,5 +1,13 @@
 import { z } from 'zod'
-import { archiveStatus, holdTable, planArchive } from '../../lifecycle/index.ts'
+import {
+  archiveStatus,
+  holdTable,
+  listPolicies,
+  planArchive,
+  planRetirement,
+  setPolicy,
+  thawArchive,
+} from '../../lifecycle/index.ts'
 import { runNow } from '../../operations/index.ts'
 import { problemResponse } from '../problem.ts'
 import type { App } from '../schema.ts'
@@ -14,7 +22,7 @@ const exported = z.object({
   from: z.string(),
   to: z.string(),
   generation: z.number().describe('0 when the partition closed, later ones for rows that came afterwards'),
-  state: z.enum(['exporting', 'verified', 'detached', 'dropped']),
+  state: z.enum(['exporting', 'verified', 'detached', 'dropped', 'retiring', 'retired']),
   manifest: z.string().describe('key in the object store'),
   fingerprint: z.string().nullable(),
   rows: z.number().nullable(),
@@ -23,6 +31,7 @@ const exported = z.object({
   verifiedAt: z.string().nullable(),
   droppedAt: z.string().nullable(),
   restoredAt: z.string().nullable(),
+  retiredAt: z.string().nullable(),
   keepUntil: z.string().nullable(),
   message: z.string().nullable().describe('why the last attempt failed'),
 })
@@ -38,8 +47,53 @@ const row = z.object({
   message: z.string(),
 })
 
+const tableParams = z.strictObject({ table: z.string().regex(/^[^.]+\.[^.]+$/) })
+
+const length = z.string().min(1).max(100)
+
+const policy = z.object({
+  table: z.string(),
+  interval: z.enum(['day', 'month']),
+  ahead: z.int().describe('partitions that exist ahead of the current one'),
+  hot: z.string().describe('in PostgreSQL, ISO 8601'),
+  atExpiry: z.enum(['archive', 'retire', 'keep']),
+  total: z.string().describe('in all, ISO 8601'),
+  lateness: z.string(),
+  format: z.enum(['parquet', 'parquet+csv']),
+  appendOnly: z.boolean(),
+  legalHold: z.boolean(),
+  changedAt: z.string(),
+  changedBy: z.string().nullable(),
+})
+
+const policyChanges = z.strictObject({
+  interval: z.enum(['day', 'month']).optional().describe('only of a table that has no policy yet'),
+  ahead: z.int().positive().max(1_200).optional().describe('8 days or 2 months at least'),
+  hot: length.optional().describe('such as 90 days'),
+  atExpiry: z.enum(['archive', 'retire', 'keep']).optional(),
+  total: length.optional().describe('such as 2555 days'),
+  lateness: length.optional(),
+  format: z.enum(['parquet', 'parquet+csv']).optional(),
+  reason: z.string().max(1_000).optional().describe('kept in the trail'),
+})
+
+const retired = z.object({
+  table: z.string(),
+  partition: z.string(),
+  action: z.enum(['retire', 'retired', 'held', 'failed']),
+  rows: z.number(),
+  object: z.string().nullable(),
+  message: z.string(),
+})
+
+const frozenObject = z.object({
+  object: z.string(),
+  bytes: z.number(),
+  state: z.enum(['frozen', 'thawing']),
+})
+
 /** The archive: what is in it, what is due, and legal hold. Restoring takes an administrator's command line. */
-export function archiveRoutes(app: App, { trail }: Services): void {
+export function archiveRoutes(app: App, { trail, store }: Services): void {
   app.get(
     '/archive',
     {
@@ -85,7 +139,7 @@ export function archiveRoutes(app: App, { trail }: Services): void {
       schema: {
         summary: 'Put a table under legal hold, or end it',
         tags: ['archive'],
-        params: z.strictObject({ table: z.string().regex(/^[^.]+\.[^.]+$/) }),
+        params: tableParams,
         body: z.strictObject({ held: z.boolean(), reason: z.string().max(1_000).optional() }),
         response: {
           200: z.object({ table: z.string(), held: z.boolean() }),
@@ -105,6 +159,88 @@ export function archiveRoutes(app: App, { trail }: Services): void {
         request.actor,
       )
       return { table, held }
+    },
+  )
+  app.get(
+    '/archive/policies',
+    {
+      schema: {
+        summary: 'How every table is cut, and how long it is kept',
+        tags: ['archive'],
+        response: { 200: z.object({ policies: z.array(policy) }), 401: problemResponse },
+      },
+    },
+    async () => ({ policies: await listPolicies(trail) }),
+  )
+  app.patch(
+    '/archive/policies/:table',
+    {
+      schema: {
+        summary: 'Change what is named of a policy, or give a partitioned table one',
+        tags: ['archive'],
+        params: tableParams,
+        body: policyChanges,
+        response: {
+          200: policy,
+          400: problemResponse,
+          401: problemResponse,
+          403: problemResponse,
+          404: problemResponse,
+          409: problemResponse,
+        },
+      },
+    },
+    async ({ params, body, actor }) => {
+      const [schema = '', table = ''] = params.table.split('.')
+      const { reason, ...changes } = body
+      return await setPolicy(trail, { schema, table }, changes, {
+        actor,
+        ...(reason === undefined ? {} : { reason }),
+      })
+    },
+  )
+  app.get(
+    '/archive/retirement',
+    {
+      schema: {
+        summary: 'What the end of its total retention would delete',
+        tags: ['archive'],
+        querystring: z.strictObject({ asOf: time.optional() }),
+        response: { 200: z.object({ tables: z.array(retired) }), 400: problemResponse, 401: problemResponse },
+      },
+    },
+    async ({ query }) => ({
+      tables: await planRetirement(trail, query.asOf === undefined ? {} : { asOf: new Date(query.asOf) }),
+    }),
+  )
+  app.post(
+    '/archive/thaw',
+    {
+      schema: {
+        summary: 'Ask for the frozen objects of some periods; answers those that cannot be read yet',
+        tags: ['archive'],
+        body: z.strictObject({
+          table: tableParams.shape.table.optional(),
+          from: time.optional().describe('only periods that end after it'),
+          to: time.optional().describe('only periods that begin before it'),
+        }),
+        response: {
+          202: z.object({ objects: z.array(frozenObject) }),
+          400: problemResponse,
+          401: problemResponse,
+          501: problemResponse,
+        },
+      },
+    },
+    async ({ body }, reply) => {
+      const [schema, table] = body.table?.split('.') ?? []
+      return reply.code(202).send({
+        objects: await thawArchive(trail, store, {
+          ...(schema === undefined || table === undefined ? {} : { table: { schema, table } }),
+          ...(body.from === undefined ? {} : { from: new Date(body.from) }),
+          ...(body.to === undefined ? {} : { to: new Date(body.to) }),
+        }),
+      })
     },
   )
 }

@@ -3,17 +3,15 @@
  * partition detached, compared once more where nobody can write to it, and dropped. Whatever does not match
  * keeps the table where it is, and says why.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../../foundation/index.ts'
 import { anonymous, type Session } from '../../postgres/index.ts'
 import { checkExport } from './check.ts'
 import { exportPartition, type Workshop } from './export.ts'
 import { COPY_TIMEOUT_MS, DETACH_LOCK_MS, DETACH_PAUSE_MS, DETACH_WAIT_MS } from './limits.ts'
+import { patiently } from './lock-wait.ts'
 import { type Manifest, readManifest } from './manifest.ts'
-import { type ExportRecord, readExports } from './records.ts'
+import { type ExportRecord, isGone, readExports } from './records.ts'
 import { countRows, fingerprintRows, keyAt, openSource, type Target } from './source.ts'
-
-const LOCK_NOT_AVAILABLE = '55P03'
 
 export interface ExpireOptions {
   readonly asOf: Date
@@ -63,7 +61,7 @@ export async function expirePartition(
 /** The exports whose rows are in the table: earlier ones of the same period may be gone from it. */
 async function readAll(shop: Workshop, target: Target): Promise<ExportRecord[]> {
   const records = await shop.session.transaction(anonymous, (session) => readExports(session, target))
-  return records.filter(({ state }) => state !== 'dropped')
+  return records.filter((each) => !isGone(each))
 }
 
 async function readManifests(shop: Workshop, records: readonly ExportRecord[]): Promise<Manifest[]> {
@@ -104,48 +102,34 @@ function changed(target: Target): AkashiError {
   })
 }
 
-/**
- * Tries again and again with a short wait for the locks, so that writers never wait longer than that for us,
- * and a reader of an hour is waited for.
- */
 async function detach(
-  shop: Workshop,
+  { session, signal }: Workshop,
   target: Target,
   records: readonly ExportRecord[],
   options: ExpireOptions,
 ): Promise<void> {
-  const { session, signal } = shop
-  const deadline = performance.now() + (options.detachWaitMs ?? DETACH_WAIT_MS)
-  for (;;) {
-    try {
-      await session.transaction(anonymous, async (inner) => {
-        await inner.query(`select set_config('lock_timeout', '${DETACH_LOCK_MS}ms', true)`)
-        await inner.query('select lifecycle.fence_partition($1, $2, $3)', [
-          target.schema,
-          target.table,
-          target.partition,
-        ])
-        await assertNoneLate(inner, target, records)
-        await inner.query('select lifecycle.detach_partition($1, $2, $3, $4)', [
-          target.schema,
-          target.table,
-          target.partition,
-          options.asOf.toISOString(),
-        ])
-      })
-      return
-    } catch (error) {
-      const locked = error instanceof AkashiError && error.detail['sqlstate'] === LOCK_NOT_AVAILABLE
-      if (!locked) throw error
-      if (performance.now() > deadline) {
-        throw new AkashiError('conflict', `${target.partition} could not be detached: its table is in use`, {
-          hint: 'transactions that read the table end first; the next run tries again',
-          cause: error,
-        })
-      }
-    }
-    await sleep(DETACH_PAUSE_MS, undefined, signal === undefined ? {} : { signal })
-  }
+  const once = () =>
+    session.transaction(anonymous, async (inner) => {
+      await inner.query(`select set_config('lock_timeout', '${DETACH_LOCK_MS}ms', true)`)
+      await inner.query('select lifecycle.fence_partition($1, $2, $3)', [
+        target.schema,
+        target.table,
+        target.partition,
+      ])
+      await assertNoneLate(inner, target, records)
+      await inner.query('select lifecycle.detach_partition($1, $2, $3, $4)', [
+        target.schema,
+        target.table,
+        target.partition,
+        options.asOf.toISOString(),
+      ])
+    })
+  await patiently(once, {
+    partition: target.partition,
+    waitMs: options.detachWaitMs ?? DETACH_WAIT_MS,
+    pauseMs: DETACH_PAUSE_MS,
+    signal,
+  })
 }
 
 /** A row that came since the last export stays where the sealer and the next export find it. */

@@ -3,24 +3,26 @@
  * read back, compared, and only then the manifest. While one part is converted and read back, the next one
  * leaves PostgreSQL. A run that dies leaves objects that no manifest names; the next one removes them.
  */
-import { createHash, type Hash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
-import type { ObjectStore } from '../../object-store/index.ts'
+import type { ObjectHead, ObjectStore } from '../../object-store/index.ts'
 import { anonymous, type DirectSession, type Session } from '../../postgres/index.ts'
 import { checkExport } from './check.ts'
 import type { ArchivedColumn } from './columns.ts'
 import type { Engine } from './engine.ts'
+import { equalFiles } from './equal-files.ts'
 import { COPY_TIMEOUT_MS, PART_ROWS } from './limits.ts'
 import { type Manifest, type ManifestPart, publishManifest, readManifest } from './manifest.ts'
-import { fetchObject, readParquet, writeHashed, writeParquet } from './parts.ts'
+import { describeParquet, fetchObject, hashFile, renderCsv, writeHashed, writeParquet } from './parts.ts'
 import { csvKey, manifestKey, partitionFolder, partKey, partPrefix } from './path.ts'
-import { type ExportRecord, insertExport, readExports, recordVerified } from './records.ts'
+import { literal } from './quote.ts'
+import { type ExportRecord, insertExport, isGone, readExports, recordVerified } from './records.ts'
 import {
+  boundaries,
   copySql,
-  countRows,
   keyAt,
   type LedgerRange,
   type LedgerState,
@@ -149,11 +151,11 @@ async function newRows(
     anonymous,
     async (session) => {
       const source = await openSource(session, target, false)
-      if (source.log === null) return last.state === 'dropped' ? { after: null } : undefined
+      if (source.log === null) return isGone(last) ? { after: null } : undefined
       const ledger = await readLedger(session, source.log)
       const window = { after: last.upto, upto: ledger?.frontier ?? null }
       // A partition that was made again for a period that is gone is exported even when nothing is in it.
-      if (last.state === 'dropped') return { after: last.upto }
+      if (isGone(last)) return { after: last.upto }
       return (await keyAt(session, source, window, 1)) === undefined ? undefined : { after: last.upto }
     },
     { readOnly: true },
@@ -175,7 +177,7 @@ async function exportRows(shop: Workshop, target: Target, plan: ExportPlan): Pro
       const source = await openSource(snapshot, target, false)
       const ledger = await readLedger(snapshot, source.log)
       const window: Window = { after: plan.after, upto: ledger?.frontier ?? null }
-      const rows = await countRows(snapshot, source, window)
+      const { rows, ends } = await boundaries(snapshot, source, window, shop.partRows ?? PART_ROWS)
       const range =
         ledger === null
           ? null
@@ -187,7 +189,7 @@ async function exportRows(shop: Workshop, target: Target, plan: ExportPlan): Pro
           { hint: 'run akashi verify: it names what was removed or added' },
         )
       }
-      const parts = await exportParts(shop, snapshot, { source, window, rows, range, ledger, plan })
+      const parts = await exportParts(shop, snapshot, { source, window, rows, ends, range, ledger, plan })
       const last = parts.at(-1)
       return {
         format: 'akashi-archive/1',
@@ -243,6 +245,7 @@ interface PartsPlan {
   readonly source: Source
   readonly window: Window
   readonly rows: number
+  readonly ends: readonly (readonly string[])[]
   readonly range: LedgerRange | null
   readonly ledger: LedgerState | null
   readonly plan: ExportPlan
@@ -260,14 +263,13 @@ interface CopiedPart {
 async function exportParts(shop: Workshop, snapshot: Session, all: PartsPlan): Promise<ManifestPart[]> {
   const attempt = randomBytes(6).toString('hex')
   const parts: ManifestPart[] = []
-  const compared = createHash('sha256')
   // One part is converted while the next is copied, never more: the disk holds two.
   let converting: Promise<void> = Promise.resolve()
   try {
     for await (const copied of copyParts(shop, snapshot, all)) {
       await shop.onStep?.('copied', all.source)
       await converting
-      converting = convertPart(shop, all, copied, attempt, compared).then((part) => void parts.push(part))
+      converting = convertPart(shop, all, copied, attempt).then((part) => void parts.push(part))
       converting.catch(() => undefined)
     }
   } finally {
@@ -286,9 +288,9 @@ async function* copyParts(shop: Workshop, snapshot: Session, all: PartsPlan): As
   let position = range?.first ?? null
   for (let number = 0; left > 0; number += 1) {
     const rows = Math.min(left, size)
-    const upto = rows < left ? await keyAt(snapshot, source, { after, upto: window.upto }, rows) : window.upto
+    const upto = all.ends[number] ?? window.upto
     const csv = join(shop.folder, `${number}.rows.csv`)
-    await writeHashed(snapshot.copyTo(copySql(source, { after, upto: upto ?? null })), csv, hash)
+    await writeHashed(snapshot.copyTo(copySql(source, { after, upto })), csv, hash)
     let positions: string | null = null
     if (ledger !== null && range?.last != null && position !== null) {
       positions = join(shop.folder, `${number}.positions.csv`)
@@ -298,7 +300,7 @@ async function* copyParts(shop: Workshop, snapshot: Session, all: PartsPlan): As
     }
     yield { number, rows, csv, positions, fingerprint: hash.copy().digest('hex') }
     left -= rows
-    after = upto ?? null
+    after = upto
   }
 }
 
@@ -323,7 +325,6 @@ async function convertPart(
   { source, plan }: PartsPlan,
   copied: CopiedPart,
   attempt: string,
-  compared: Hash,
 ): Promise<ManifestPart> {
   const { engine, store, folder, signal } = shop
   const key = partKey(plan.prefix, attempt, copied.number)
@@ -335,23 +336,22 @@ async function convertPart(
     signal,
   )
   engine.rest()
-  const put = await store.put(key, createReadStream(parquet), {
-    ifAbsent: true,
-    ...(signal === undefined ? {} : { signal }),
-  })
+  const put = await putFile(shop, key, parquet)
   const csv = plan.csv ? await putCsv(shop, csvKey(key), copied.csv) : null
-  await rm(copied.csv, { force: true })
   if (copied.positions !== null) await rm(copied.positions, { force: true })
   await rm(parquet, { force: true })
   await shop.onStep?.('stored', source)
   const stored = { key, bytes: put.size, sha256: put.sha256 }
   await fetchObject(store, stored, parquet, signal)
-  const found = await readParquet(engine, source.columns, parquet, join(folder, 'back.csv'), compared, signal)
+  const back = join(folder, 'back.csv')
+  await renderCsv(engine, source.columns, `read_parquet(${literal(parquet)})`, back, signal)
+  const same = await equalFiles(copied.csv, back)
+  await rm(back, { force: true })
+  await rm(copied.csv, { force: true })
+  const found = await describeParquet(engine, source.columns, parquet, signal)
   engine.rest()
   await rm(parquet, { force: true })
-  if (found.rows !== copied.rows || compared.copy().digest('hex') !== copied.fingerprint) {
-    throw notTheSame(key, source.columns, source.partition)
-  }
+  if (!same || found.rows !== copied.rows) throw notTheSame(key, source.columns, source.partition)
   await shop.onStep?.('compared', source)
   return {
     ...stored,
@@ -365,12 +365,19 @@ async function convertPart(
 }
 
 async function putCsv(shop: Workshop, key: string, file: string): Promise<ManifestPart['csv']> {
-  const { signal, store } = shop
-  const put = await store.put(key, createReadStream(file), {
+  const put = await putFile(shop, key, file)
+  return { key, bytes: put.size, sha256: put.sha256 }
+}
+
+/** The store is told what the bytes hash to, so that it refuses others. */
+async function putFile({ store, signal }: Workshop, key: string, file: string): Promise<ObjectHead> {
+  const hash = createHash('sha256')
+  await hashFile(file, hash)
+  return await store.put(key, createReadStream(file), {
     ifAbsent: true,
+    sha256: hash.digest('hex'),
     ...(signal === undefined ? {} : { signal }),
   })
-  return { key, bytes: put.size, sha256: put.sha256 }
 }
 
 function notTheSame(key: string, columns: readonly ArchivedColumn[], partition: string): AkashiError {

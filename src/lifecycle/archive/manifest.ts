@@ -113,7 +113,8 @@ export async function publishManifest(
 ): Promise<StoredManifest & { readonly won: boolean }> {
   const bytes = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`)
   try {
-    const { sha256: digest } = await store.put(key, bytes, { ifAbsent: true })
+    const digest = createHash('sha256').update(bytes).digest('hex')
+    await store.put(key, bytes, { ifAbsent: true, sha256: digest })
     return { manifest, sha256: digest, won: true }
   } catch (error) {
     if (!(error instanceof AkashiError && error.code === 'already_exists')) throw error

@@ -157,11 +157,10 @@ export async function readParquet(
   hash: Hash,
   signal?: AbortSignal,
 ): Promise<ReadBack> {
-  const source = `read_parquet(${literal(parquet)})`
-  await renderCsv(engine, columns, source, scratch, signal)
+  await renderCsv(engine, columns, `read_parquet(${literal(parquet)})`, scratch, signal)
   await hashFile(scratch, hash)
   await rm(scratch, { force: true })
-  return await describeParquet(engine, columns, source, signal)
+  return await describeParquet(engine, columns, parquet, signal)
 }
 
 /** Writes the rows of a Parquet file as PostgreSQL's CSV. */
@@ -182,12 +181,14 @@ export async function renderCsv(
 /** Characters of a minimum or maximum that a manifest shows. */
 const SHOWN_CHARACTERS = 64
 
-async function describeParquet(
+/** Counts and ranges of a file, read from its values. */
+export async function describeParquet(
   engine: Engine,
   columns: readonly ArchivedColumn[],
-  source: string,
+  parquet: string,
   signal?: AbortSignal,
 ): Promise<ReadBack> {
+  const source = `read_parquet(${literal(parquet)})`
   const ordered = columns.map(({ parquet }) =>
     /^(BIGINT|INTEGER|SMALLINT|TIMESTAMP|DATE|DECIMAL)/.test(parquet),
   )

@@ -6,7 +6,7 @@ import type { Target } from './source.ts'
 export interface ExportRecord extends Target {
   readonly id: string
   readonly generation: number
-  readonly state: 'exporting' | 'verified' | 'detached' | 'dropped'
+  readonly state: 'exporting' | 'verified' | 'detached' | 'dropped' | 'retiring' | 'retired'
   readonly folder: string
   readonly manifest: string
   readonly manifestSha256: string | null
@@ -22,6 +22,7 @@ export interface ExportRecord extends Target {
   readonly detachedAt: string | null
   readonly droppedAt: string | null
   readonly restoredAt: string | null
+  readonly retiredAt: string | null
   readonly keepUntil: string | null
   readonly message: string | null
 }
@@ -31,7 +32,12 @@ const columns = `
   generation, state, folder, manifest, manifest_sha256 as "manifestSha256", fingerprint, row_count::float8 as rows, objects,
   bytes::float8 as bytes, after_key as after, upto_key as upto, first_position::text as "firstPosition",
   last_position::text as "lastPosition", verified_at as "verifiedAt", detached_at as "detachedAt",
-  dropped_at as "droppedAt", restored_at as "restoredAt", keep_until as "keepUntil", message`
+  dropped_at as "droppedAt", restored_at as "restoredAt", retired_at as "retiredAt", keep_until as "keepUntil", message`
+
+/** Whether the rows of an export have left PostgreSQL for good. */
+export function isGone({ state }: Pick<ExportRecord, 'state'>): boolean {
+  return state === 'dropped' || state === 'retiring' || state === 'retired'
+}
 
 /** Every export of a partition, by generation. */
 export async function readExports(session: Session, target: Target): Promise<ExportRecord[]> {
@@ -114,7 +120,7 @@ export async function recordVerified(
 export async function recordFailure(session: Session, target: Target, message: string): Promise<void> {
   await session.query(
     `update lifecycle.exports set message = $5
-     where (schema_name, table_name, lower_bound, upper_bound) = ($1, $2, $3, $4) and state <> 'dropped'`,
+     where (schema_name, table_name, lower_bound, upper_bound) = ($1, $2, $3, $4) and state not in ('dropped', 'retired')`,
     [target.schema, target.table, target.from, target.to, message],
   )
 }

@@ -119,7 +119,12 @@ function parentOf({ schema, table }: { readonly schema: string; readonly table: 
 
 /** The partition of the period, and a policy under which the owner sees what it writes, within this transaction. */
 async function prepare(session: Session, record: ExportRecord): Promise<void> {
-  await session.query('select lifecycle.create_partition($1::regclass, $2)', [parentOf(record), record.from])
+  await session.query('select lifecycle.make_partition($1::regclass, $2, $3, $4)', [
+    parentOf(record),
+    record.partition,
+    record.from,
+    record.to,
+  ])
   await session.query(
     `create policy akashi_restore on ${parentOf(record)} to akashi_owner using (true) with check (true)`,
   )

@@ -103,6 +103,30 @@ export async function countRows(session: Session, source: Source, window: Window
   return rows[0]?.count ?? 0
 }
 
+export interface Boundaries {
+  readonly rows: number
+  /** Keys of the last row of every part but the last. */
+  readonly ends: readonly (readonly string[])[]
+}
+
+/** Counts the rows of a window and finds where parts of `size` rows end, in one pass over them. */
+export async function boundaries(
+  session: Session,
+  source: Source,
+  window: Window,
+  size: number,
+): Promise<Boundaries> {
+  const list = source.order.map((name) => `r.${identifier(name)}`)
+  const { rows } = await session.query<{ rows: number; ends: string[][] }>(
+    `select coalesce(max(place), 0)::float8 as rows,
+            coalesce(jsonb_agg(key order by place) filter (where place % ${size} = 0), '[]') as ends
+     from (select row_number() over (${orderSql(source)}) as place, array[${list.map((name) => `${name}::text`).join(', ')}] as key
+           ${fromSql(source, window)}) p`,
+  )
+  const [found = { rows: 0, ends: [] }] = rows
+  return { rows: found.rows, ends: found.rows % size === 0 ? found.ends.slice(0, -1) : found.ends }
+}
+
 /** Key of the row that is `place` rows behind the window's beginning, from 1; undefined when there are fewer. */
 export async function keyAt(
   session: Session,

@@ -45,7 +45,9 @@ export async function verifyArchive(
   store: ObjectStore,
   filter: ArchiveFilter & { readonly onCheck?: (check: ArchiveCheck) => void } = {},
 ): Promise<ArchiveCheck[]> {
-  const records = (await archiveStatus(database, filter)).filter(({ state }) => state !== 'exporting')
+  const records = (await archiveStatus(database, filter)).filter(
+    ({ state }) => state !== 'exporting' && state !== 'retiring' && state !== 'retired',
+  )
   const folder = await mkdtemp(join(tmpdir(), 'akashi-archive-verify-'))
   const engine = openEngine(join(folder, 'engine'))
   const { signal } = filter
@@ -90,7 +92,8 @@ async function problemOf(
     await checkExport(parts, stored.manifest)
     return null
   } catch (error) {
-    if (error instanceof AkashiError && (error.code === 'integrity' || error.code === 'not_found'))
+    const frozen = error instanceof AkashiError && error.detail['frozen'] === true
+    if (error instanceof AkashiError && (frozen || error.code === 'integrity' || error.code === 'not_found'))
       return error.message
     throw error
   }

@@ -11,7 +11,13 @@ export interface Lineage {
   readonly createdAt: string
   readonly log: string
   readonly position: string
-  readonly livesIn: 'database' | 'database and store' | 'archive schema and store' | 'store'
+  readonly livesIn:
+    | 'database'
+    | 'database and store'
+    | 'archive schema and store'
+    | 'store'
+    | 'store, being retired'
+    | 'nowhere: retired'
   readonly partition: string
   readonly generation: number | null
   readonly manifest: string | null
@@ -21,6 +27,9 @@ export interface Lineage {
   readonly exportedAt: string | null
   readonly detachedAt: string | null
   readonly droppedAt: string | null
+  /** The signed record by which retention removed the row. */
+  readonly retentionRecord: string | null
+  readonly retiredAt: string | null
   readonly restores: readonly {
     readonly restored_at: string
     readonly keep_until: string
@@ -40,7 +49,7 @@ const lineageSql = `
   select schema_name as schema, table_name as "table", row_id as "rowId", created_at as "createdAt", log,
          position::text as position, lives_in as "livesIn", partition_name as partition, generation, manifest,
          manifest_sha256 as "manifestSha256", exported_at as "exportedAt", detached_at as "detachedAt",
-         dropped_at as "droppedAt", coalesce(restores, '[]') as restores, checkpoint_size::text as size,
+         dropped_at as "droppedAt", retention_record_id as "retentionRecord", retired_at as "retiredAt", coalesce(restores, '[]') as restores, checkpoint_size::text as size,
          checkpoint_epoch as epoch, checkpoint_published_at as "publishedAt"
   from lifecycle.data_lineage where row_id = $1`
 

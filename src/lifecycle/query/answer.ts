@@ -42,17 +42,22 @@ export interface Job {
 /** Answers a request; the job's signal ends it. */
 export async function answer(job: Job, actor: Actor, request: QueryRequest): Promise<QueryAnswer> {
   const { engine, limits, signal } = job
-  const { tree } = await engine.ask({ kind: 'parse', sql: request.sql, limits }, 'tree')
+  const [{ tree }, known] = await Promise.all([
+    engine.ask({ kind: 'parse', sql: request.sql, limits }, 'tree'),
+    job.database.transaction(actor, listTables, { readOnly: true, signal }),
+  ])
   const statement = readTree(tree)
-  const known = await job.database.transaction(actor, listTables, { readOnly: true, signal })
   const isOurs = nameTables(known)
   const named = tablesOf(statement, known, isOurs)
   const spans = await spansOf(statement, isOurs, async (expressions) => {
     const { micros } = await engine.ask({ kind: 'times', expressions, limits }, 'times')
     return micros.map((value) => (value === null ? null : BigInt(value)))
   })
-  await recordRead(job, actor, request, named)
-  const sources = await readSources(job, actor, statement, named, spans)
+  // Nothing of what is read is given away before the record of it is committed.
+  const [sources] = await Promise.all([
+    readSources(job, actor, statement, named, spans),
+    recordRead(job, actor, request, named),
+  ])
   const cold = new Map<Source, readonly ColdPart[]>()
   for (const source of sources) {
     cold.set(source, await coldParts(job.store, job.manifests, source.placement.exports, source.span, signal))

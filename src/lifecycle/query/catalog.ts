@@ -55,7 +55,7 @@ const exportsSql = `
          ${micros('lower_bound')} as "fromMicros", ${micros('upper_bound')} as "toMicros",
          manifest, manifest_sha256 as "manifestSha256", row_count::float8 as rows, upto_key as upto, state = 'verified' as attached
   from lifecycle.exports e
-  where (schema_name, table_name) = ($1, $2) and state <> 'exporting'
+  where (schema_name, table_name) = ($1, $2) and state in ('verified', 'detached', 'dropped')
     -- Without a log an export holds every row that its table had, and takes the place of those before it.
     and ($3 or not exists (
       select from lifecycle.exports n
@@ -63,14 +63,20 @@ const exportsSql = `
         and n.generation > e.generation and n.state <> 'exporting' and (e.dropped_at is null or n.created_at < e.dropped_at)))
   order by lower_bound, generation`
 
+/** As lifecycle.partition_bounds reads them, without a call for each partition. */
 const partitionsSql = `
-  select c.relname as name, ${iso('b.lower')} as "from", ${iso('b.upper')} as "to",
-         ${micros('b.lower')} as "fromMicros", ${micros('b.upper')} as "toMicros"
-  from pg_catalog.pg_inherits i
-  join pg_catalog.pg_class c on c.oid = i.inhrelid
-  cross join lateral lifecycle.partition_bounds(i.inhrelid::regclass) b
-  where i.inhparent = format('%I.%I', $1::text, $2::text)::regclass
-  order by b.lower`
+  select name, ${iso('lower')} as "from", ${iso('upper')} as "to", ${micros('lower')} as "fromMicros", ${micros('upper')} as "toMicros"
+  from (
+    select name, coalesce(bound[1], case when bound[2] is not null then '-infinity' end)::timestamptz as lower,
+           coalesce(bound[3], case when bound[4] is not null then 'infinity' end)::timestamptz as upper
+    from (
+      select c.relname as name, regexp_match(pg_get_expr(c.relpartbound, c.oid),
+        '^FOR VALUES FROM \\((?:''([^'']*)''|(MINVALUE))\\) TO \\((?:''([^'']*)''|(MAXVALUE))\\)$') as bound
+      from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
+      where i.inhparent = format('%I.%I', $1::text, $2::text)::regclass
+    ) text
+  ) bounds
+  order by lower`
 
 /**
  * Where the rows of a table are, and nothing of it leaves PostgreSQL until the transaction ends: a detach waits

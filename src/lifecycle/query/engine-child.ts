@@ -41,20 +41,8 @@ async function open(place: keyof typeof opened, dataset: Dataset, limits: Limits
   const key = JSON.stringify([dataset.key, limits.memory, limits.threads])
   if (opened[place]?.key === key) return opened[place].connection
   close(place)
-  const instance = await DuckDBInstance.create(':memory:', {
-    threads: String(limits.threads),
-    memory_limit: limits.memory,
-    temp_directory: '',
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-    allow_community_extensions: 'false',
-    allow_unsigned_extensions: 'false',
-  })
-  const connection = await instance.connect()
+  const { instance, connection } = await bare(limits)
   opened[place] = { key, instance, connection }
-  await connection.run(
-    "set timezone = 'UTC'; set enable_progress_bar = true; set enable_progress_bar_print = false",
-  )
   for (const schema of new Set(dataset.views.map((view) => view.schema))) {
     await connection.run(`create schema if not exists ${identifier(schema)}`)
   }
@@ -65,6 +53,41 @@ async function open(place: keyof typeof opened, dataset: Dataset, limits: Limits
   await connection.run('set enable_external_access = false')
   await connection.run('set lock_configuration = true')
   return connection
+}
+
+/** Made while nothing is asked, since making one takes longer than many a query. */
+let spare: Promise<Opened> | undefined
+
+async function bare(limits: Limits): Promise<Opened> {
+  const key = JSON.stringify([limits.memory, limits.threads])
+  const ready = await spare?.catch(() => undefined)
+  spare = undefined
+  if (ready?.key === key) return ready
+  ready?.connection.closeSync()
+  ready?.instance.closeSync()
+  return await create(key, limits)
+}
+
+function prepareSpare(limits: Limits): void {
+  spare ??= create(JSON.stringify([limits.memory, limits.threads]), limits)
+  spare.catch(() => undefined)
+}
+
+async function create(key: string, limits: Limits): Promise<Opened> {
+  const instance = await DuckDBInstance.create(':memory:', {
+    threads: String(limits.threads),
+    memory_limit: limits.memory,
+    temp_directory: '',
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    allow_community_extensions: 'false',
+    allow_unsigned_extensions: 'false',
+  })
+  const connection = await instance.connect()
+  await connection.run(
+    "set timezone = 'UTC'; set enable_progress_bar = true; set enable_progress_bar_print = false",
+  )
+  return { key, instance, connection }
 }
 
 function close(place: keyof typeof opened): void {
@@ -81,33 +104,43 @@ async function parse(sql: string, limits: Limits): Promise<void> {
 
 async function times(expressions: readonly unknown[], limits: Limits): Promise<void> {
   const connection = await open('syntax', empty, limits)
-  const micros: (string | null)[] = []
-  for (const expression of expressions) micros.push(await timeOf(connection, expression))
+  plain ??= String(
+    (await connection.runAndReadAll("select json_serialize_sql('select 1')::varchar")).getRowsJson()[0]?.[0],
+  )
+  const together = await timesOf(connection, expressions)
+  const micros: (string | null)[] = together ?? []
+  if (together === undefined) {
+    for (const each of expressions) micros.push((await timesOf(connection, [each]))?.[0] ?? null)
+  }
   await send({ kind: 'times', micros })
 }
 
-/** null where the expression has no such value: the query itself will say why. */
-async function timeOf(connection: DuckDBConnection, expression: unknown): Promise<string | null> {
+/** undefined where one of the expressions has no such value: the query itself will say why. */
+async function timesOf(
+  connection: DuckDBConnection,
+  expressions: readonly unknown[],
+): Promise<(string | null)[] | undefined> {
   try {
-    const plain = await connection.runAndReadAll("select json_serialize_sql('select 1')::varchar")
-    const tree = JSON.parse(String(plain.getRowsJson()[0]?.[0])) as {
-      statements: { node: { select_list: unknown[] } }[]
-    }
-    const [statement] = tree.statements
-    if (statement === undefined) return null
-    statement.node.select_list = [expression]
-    const text = await connection.runAndReadAll(
-      `select json_deserialize_sql(${quote(JSON.stringify(tree, placeless))}::json)::varchar`,
+    const texts = `select ${expressions.map((each) => `json_deserialize_sql(${quote(treeOf(each))}::json)::varchar`).join(', ')}`
+    const [inner = []] = (await connection.runAndReadAll(texts)).getRowsJson()
+    const values = inner.map(
+      (text) =>
+        `(select case when isfinite(v) then epoch_us(v)::varchar end from (select (${String(text).replace(/;\s*$/, '')})::timestamptz as v))`,
     )
-    const inner = String(text.getRowsJson()[0]?.[0])
-    const value = await connection.runAndReadAll(
-      `select case when isfinite(v) then epoch_us(v)::varchar end from (select (${inner.replace(/;\s*$/, '')})::timestamptz as v)`,
-    )
-    const [[micros = null] = []] = value.getRowsJson()
-    return typeof micros === 'string' ? micros : null
+    const [row = []] = (await connection.runAndReadAll(`select ${values.join(', ')}`)).getRowsJson()
+    return row.map((micros) => (typeof micros === 'string' ? micros : null))
   } catch {
-    return null
+    return undefined
   }
+}
+
+let plain: string | undefined
+
+/** A statement that selects the expression, as a tree. */
+function treeOf(expression: unknown): string {
+  const tree = JSON.parse(plain ?? '') as { statements: { node: { select_list: unknown[] } }[] }
+  for (const statement of tree.statements) statement.node.select_list = [expression]
+  return JSON.stringify(tree, placeless)
 }
 
 /** Places in the text are 64-bit numbers, which JSON.parse rounds; nothing needs them. */
@@ -197,7 +230,10 @@ async function answer(request: Request): Promise<void> {
   try {
     if (request.kind === 'parse') await parse(request.sql, request.limits)
     else if (request.kind === 'times') await times(request.expressions, request.limits)
-    else await run(request.sql, request.dataset, request.limits)
+    else {
+      await run(request.sql, request.dataset, request.limits)
+      prepareSpare(request.limits)
+    }
   } catch (error) {
     if (request.kind === 'run' && !(error instanceof Refusal)) close('data')
     const message = error instanceof Error ? error.message : String(error)

@@ -1086,7 +1086,7 @@ export interface Contract {
         readonly to: string
         /** 0 when the partition closed, later ones for rows that came afterwards */
         readonly generation: number
-        readonly state: 'exporting' | 'verified' | 'detached' | 'dropped'
+        readonly state: 'exporting' | 'verified' | 'detached' | 'dropped' | 'retiring' | 'retired'
         /** key in the object store */
         readonly manifest: string
         readonly fingerprint: string | null
@@ -1096,6 +1096,7 @@ export interface Contract {
         readonly verifiedAt: string | null
         readonly droppedAt: string | null
         readonly restoredAt: string | null
+        readonly retiredAt: string | null
         readonly keepUntil: string | null
         /** why the last attempt failed */
         readonly message: string | null
@@ -1144,6 +1145,107 @@ export interface Contract {
     readonly answer: {
       readonly table: string
       readonly held: boolean
+    }
+  }
+  /** How every table is cut, and how long it is kept */
+  readonly 'GET /v1/archive/policies': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly policies: readonly {
+        readonly table: string
+        readonly interval: 'day' | 'month'
+        /** partitions that exist ahead of the current one */
+        readonly ahead: number
+        /** in PostgreSQL, ISO 8601 */
+        readonly hot: string
+        readonly atExpiry: 'archive' | 'retire' | 'keep'
+        /** in all, ISO 8601 */
+        readonly total: string
+        readonly lateness: string
+        readonly format: 'parquet' | 'parquet+csv'
+        readonly appendOnly: boolean
+        readonly legalHold: boolean
+        readonly changedAt: string
+        readonly changedBy: string | null
+      }[]
+    }
+  }
+  /** Change what is named of a policy, or give a partitioned table one */
+  readonly 'PATCH /v1/archive/policies/{table}': {
+    readonly params: {
+      readonly table: string
+    }
+    readonly query: undefined
+    readonly body: {
+      /** only of a table that has no policy yet */
+      readonly interval?: 'day' | 'month'
+      /** 8 days or 2 months at least */
+      readonly ahead?: number
+      /** such as 90 days */
+      readonly hot?: string
+      readonly atExpiry?: 'archive' | 'retire' | 'keep'
+      /** such as 2555 days */
+      readonly total?: string
+      readonly lateness?: string
+      readonly format?: 'parquet' | 'parquet+csv'
+      /** kept in the trail */
+      readonly reason?: string
+    }
+    readonly answer: {
+      readonly table: string
+      readonly interval: 'day' | 'month'
+      /** partitions that exist ahead of the current one */
+      readonly ahead: number
+      /** in PostgreSQL, ISO 8601 */
+      readonly hot: string
+      readonly atExpiry: 'archive' | 'retire' | 'keep'
+      /** in all, ISO 8601 */
+      readonly total: string
+      readonly lateness: string
+      readonly format: 'parquet' | 'parquet+csv'
+      readonly appendOnly: boolean
+      readonly legalHold: boolean
+      readonly changedAt: string
+      readonly changedBy: string | null
+    }
+  }
+  /** What the end of its total retention would delete */
+  readonly 'GET /v1/archive/retirement': {
+    readonly params: undefined
+    readonly query: {
+      readonly asOf?: string
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly tables: readonly {
+        readonly table: string
+        readonly partition: string
+        readonly action: 'retire' | 'retired' | 'held' | 'failed'
+        readonly rows: number
+        readonly object: string | null
+        readonly message: string
+      }[]
+    }
+  }
+  /** Ask for the frozen objects of some periods; answers those that cannot be read yet */
+  readonly 'POST /v1/archive/thaw': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      readonly table?: string
+      /** only periods that end after it */
+      readonly from?: string
+      /** only periods that begin before it */
+      readonly to?: string
+    }
+    readonly answer: {
+      readonly objects: readonly {
+        readonly object: string
+        readonly bytes: number
+        readonly state: 'frozen' | 'thawing'
+      }[]
     }
   }
   /** Search everything that is kept, archived or not */

@@ -1,0 +1,25 @@
+/** Exports every closed partition in a process of its own, as the command does: `archive-child.ts URL STORE`; prints seconds and peak bytes. */
+import { runArchive } from '../src/lifecycle/index.ts'
+import { openObjectStore } from '../src/object-store/index.ts'
+import { openDatabase } from '../src/postgres/index.ts'
+
+const MEMORY_SAMPLE_MS = 25
+
+const [url = '', store = ''] = process.argv.slice(2)
+const worker = openDatabase({ url, role: 'worker' })
+const objects = await openObjectStore(store)
+let peakBytes = process.memoryUsage.rss()
+const sampling = setInterval(() => {
+  peakBytes = Math.max(peakBytes, process.memoryUsage.rss())
+}, MEMORY_SAMPLE_MS)
+const begun = performance.now()
+const rows = await runArchive(worker, objects, {
+  table: { schema: 'security', table: 'security_events' },
+  only: 'export',
+})
+const seconds = (performance.now() - begun) / 1000
+clearInterval(sampling)
+await worker.close()
+const failed = rows.find(({ action }) => action !== 'exported')
+if (failed !== undefined) throw new Error(failed.message)
+process.stdout.write(JSON.stringify({ seconds, peakBytes }))

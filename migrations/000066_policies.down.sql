@@ -1,0 +1,3 @@
+set local role akashi_owner;
+
+drop function lifecycle.set_policy(text, text, jsonb, text);

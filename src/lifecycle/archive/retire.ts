@@ -1,0 +1,222 @@
+/**
+ * The end of the total retention. A signed retention record comes first, then the rows go: objects of archived
+ * periods are deleted, the manifest last, and partitions of tables that are not archived are dropped. A run that
+ * is stopped anywhere is gone on with by the next; nothing is removed of a table under legal hold.
+ */
+import { type LogDefinition, retire } from '../../audit/index.ts'
+import { AkashiError } from '../../foundation/index.ts'
+import type { Keyring } from '../../keys/index.ts'
+import type { ObjectStore } from '../../object-store/index.ts'
+import { anonymous, type Database } from '../../postgres/index.ts'
+import { DETACH_PAUSE_MS, DETACH_WAIT_MS } from './limits.ts'
+import { patiently } from './lock-wait.ts'
+import { csvKey } from './path.ts'
+import { logOf } from './source.ts'
+
+export interface RetireOptions {
+  /** `schema.table`; without it, every table. */
+  readonly table?: { readonly schema: string; readonly table: string }
+  readonly signal?: AbortSignal
+  /** Moments at which a run may be stopped and go on later. */
+  readonly onStep?: (step: RetireStep) => void | Promise<void>
+}
+
+export type RetireStep = 'recorded' | 'begun' | 'deleted' | 'finished'
+
+/** What was done, or would be done, about one period. */
+export interface RetiredRow {
+  /** `schema.table` */
+  readonly table: string
+  readonly partition: string
+  /** `retire` is a plan; `held`: kept by a legal hold. */
+  readonly action: 'retire' | 'retired' | 'held' | 'failed'
+  readonly rows: number
+  /** Key of the manifest; null for a partition that was never archived. */
+  readonly object: string | null
+  readonly message: string
+}
+
+interface Due {
+  readonly schema: string
+  readonly table: string
+  readonly partition: string
+  readonly from: string
+  readonly to: string
+  readonly rows: number
+  readonly held: boolean
+  /** The export; null for a partition of a table that is not archived. */
+  readonly export: string | null
+  readonly folder: string | null
+  readonly generation: number
+  readonly manifest: string | null
+  readonly policy: string
+}
+
+const dueSql = `
+  with policy as (
+    select p.*, format('%s.%s: kept for %s', p.schema_name, p.table_name, p.total_retention) as text
+    from lifecycle.policies p
+    where p.at_expiry <> 'keep' and ($2::text is null or (p.schema_name, p.table_name) = ($2, $3))
+  )
+  select e.schema_name as schema, e.table_name as "table", e.partition_name as partition, e.lower_bound as "from", e.upper_bound as "to",
+         e.row_count::float8 as rows, p.legal_hold as held, e.id as export, e.folder, e.generation, e.manifest, p.text as policy
+  from lifecycle.exports e join policy p using (schema_name, table_name)
+  where e.state in ('dropped', 'retiring') and e.upper_bound + p.total_retention <= $1::timestamptz
+  union all
+  select p.schema_name, p.table_name, c.relname::text, b.lower, b.upper, greatest(c.reltuples, 0)::float8, p.legal_hold,
+         null, null, 0, null, p.text
+  from policy p
+  join pg_catalog.pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
+  join pg_catalog.pg_class c on c.oid = i.inhrelid
+  cross join lateral lifecycle.partition_bounds(c.oid::regclass) b
+  where p.at_expiry = 'retire' and isfinite(b.lower) and b.upper + p.total_retention <= $1::timestamptz
+  order by 1, 2, 4, 10`
+
+async function readDue(database: Database, { table, signal }: RetireOptions, asOf: Date): Promise<Due[]> {
+  return await database.transaction(
+    anonymous,
+    async (session) =>
+      (await session.query<Due>(dueSql, [asOf.toISOString(), table?.schema ?? null, table?.table ?? null]))
+        .rows,
+    { readOnly: true, ...(signal === undefined ? {} : { signal }) },
+  )
+}
+
+/**
+ * What {@link retireExpired} would do.
+ *
+ * @param asOf as if it were then; default now
+ */
+export async function planRetirement(
+  database: Database,
+  options: RetireOptions & { readonly asOf?: Date } = {},
+): Promise<RetiredRow[]> {
+  const due = await readDue(database, options, options.asOf ?? new Date())
+  return due.map((each) =>
+    each.held
+      ? describe(each, 'held', 'Would keep: legal hold')
+      : describe(each, 'retire', `Would be deleted (${each.policy})`),
+  )
+}
+
+/**
+ * Removes everything whose total retention is over now. One period's failure is its row with the reason and
+ * stops no other.
+ */
+export async function retireExpired(
+  database: Database,
+  store: ObjectStore,
+  keyring: Keyring,
+  options: RetireOptions = {},
+): Promise<RetiredRow[]> {
+  const rows: RetiredRow[] = []
+  for (const due of await readDue(database, options, new Date())) {
+    options.signal?.throwIfAborted()
+    if (due.held) {
+      rows.push(describe(due, 'held', 'Kept: legal hold'))
+      continue
+    }
+    try {
+      const removed =
+        due.export === null
+          ? await dropPartition(database, keyring, due, options)
+          : await deleteObjects(database, store, keyring, { ...due, export: due.export }, options)
+      if (removed !== null)
+        rows.push(describe({ ...due, rows: removed }, 'retired', `Deleted (${removed} rows)`))
+    } catch (error) {
+      if (!(error instanceof AkashiError) || options.signal?.aborted === true) throw error
+      rows.push(describe(due, 'failed', `Error: ${error.message}`))
+    }
+  }
+  return rows
+}
+
+/** The record of a period, signed before anything of it goes; null where there is no log or no entry. */
+async function recordOf(
+  database: Database,
+  keyring: Keyring,
+  due: Due,
+  { signal, onStep }: RetireOptions,
+): Promise<string | null> {
+  const log: LogDefinition | null = logOf(due.schema, due.table)
+  if (log === null) return null
+  const record = await retire(
+    database,
+    keyring,
+    {
+      log,
+      partition: `${due.schema}.${due.partition}`,
+      from: new Date(due.from),
+      to: new Date(due.to),
+      policy: due.policy,
+    },
+    signal,
+  )
+  await onStep?.('recorded')
+  return record?.id ?? null
+}
+
+async function deleteObjects(
+  database: Database,
+  store: ObjectStore,
+  keyring: Keyring,
+  due: Due & { readonly export: string },
+  options: RetireOptions,
+): Promise<number | null> {
+  const { onStep, signal } = options
+  const record = await recordOf(database, keyring, due, options)
+  const begin = async () =>
+    await database.transaction(anonymous, async (session) => {
+      const { rows } = await session.query<{ begun: boolean }>(
+        'select lifecycle.begin_retiring($1, $2) as begun',
+        [due.export, record],
+      )
+      return rows[0]?.begun === true
+    })
+  if (!(await begin())) return null
+  await onStep?.('begun')
+  const prefix = `${due.manifest?.replace(/\/_([^/]+)\.json$/, '/$1.')}`
+  for (const start of [prefix, csvKey(`${prefix}parquet`).replace(/csv$/, '')]) {
+    const keys: string[] = []
+    for await (const { key } of store.list(start, signal === undefined ? {} : { signal })) keys.push(key)
+    for (const key of keys) {
+      // A hold that begins meanwhile stops here.
+      if (!(await begin())) return null
+      await store.delete(key)
+    }
+  }
+  await onStep?.('deleted')
+  await store.delete(due.manifest ?? '')
+  await database.transaction(anonymous, (session) =>
+    session.query('select lifecycle.finish_retiring($1)', [due.export]),
+  )
+  await onStep?.('finished')
+  return due.rows
+}
+
+async function dropPartition(
+  database: Database,
+  keyring: Keyring,
+  due: Due,
+  options: RetireOptions,
+): Promise<number> {
+  await recordOf(database, keyring, due, options)
+  const dropped = await patiently(
+    () =>
+      database.transaction(anonymous, async (session) => {
+        const { rows } = await session.query<{ rows: number }>(
+          'select lifecycle.drop_retired($1, $2, $3)::float8 as rows',
+          [due.schema, due.table, due.partition],
+        )
+        return rows[0]?.rows ?? 0
+      }),
+    { partition: due.partition, waitMs: DETACH_WAIT_MS, pauseMs: DETACH_PAUSE_MS, signal: options.signal },
+  )
+  await options.onStep?.('finished')
+  return dropped
+}
+
+function describe(due: Due, action: RetiredRow['action'], message: string): RetiredRow {
+  const { schema, table, partition, rows, manifest } = due
+  return { table: `${schema}.${table}`, partition, action, rows, object: manifest, message }
+}

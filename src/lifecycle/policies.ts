@@ -1,0 +1,81 @@
+import { type Actor, anonymous, type Database } from '../postgres/index.ts'
+
+/** How one partitioned table is cut and kept. Lengths of time are PostgreSQL's intervals in ISO 8601, e.g. `P90D`. */
+export interface Policy {
+  /** `schema.table` */
+  readonly table: string
+  readonly interval: 'day' | 'month'
+  /** Partitions that exist ahead of the current one. */
+  readonly ahead: number
+  /** How long rows stay in PostgreSQL. */
+  readonly hot: string
+  /** What happens then: exported and dropped; dropped with a signed retention record; nothing. */
+  readonly atExpiry: 'archive' | 'retire' | 'keep'
+  /** How long rows are kept in all; then they are deleted, unless `atExpiry` is keep. */
+  readonly total: string
+  /** How long after its end a partition is exported. */
+  readonly lateness: string
+  readonly format: 'parquet' | 'parquet+csv'
+  readonly appendOnly: boolean
+  readonly legalHold: boolean
+  readonly changedAt: string
+  readonly changedBy: string | null
+}
+
+/** What is given is changed. Lengths of time as PostgreSQL reads them, e.g. `90 days`. */
+export interface PolicyChanges {
+  /** Only for a table that has no policy yet. */
+  readonly interval?: Policy['interval'] | undefined
+  readonly ahead?: number | undefined
+  readonly hot?: string | undefined
+  readonly atExpiry?: Policy['atExpiry'] | undefined
+  readonly total?: string | undefined
+  readonly lateness?: string | undefined
+  readonly format?: Policy['format'] | undefined
+}
+
+const columns = `
+  schema_name || '.' || table_name as "table", interval, premake as ahead, hot_retention::text as hot,
+  at_expiry as "atExpiry", total_retention::text as total, lateness::text as lateness, format,
+  append_only as "appendOnly", legal_hold as "legalHold", updated_at as "changedAt",
+  last_modified_by as "changedBy"`
+
+/** Every policy, by table. */
+export async function listPolicies(database: Database): Promise<Policy[]> {
+  return await database.transaction(
+    anonymous,
+    async (session) =>
+      (
+        await session.query<Policy>(
+          `select ${columns} from lifecycle.policies order by schema_name, table_name`,
+        )
+      ).rows,
+    { readOnly: true },
+  )
+}
+
+/**
+ * Changes a table's policy, or gives a partitioned table one, and records it in the trail.
+ *
+ * @param reason kept in the trail
+ * @throws AkashiError not_found when there is no such table or policy; invalid_input for changes that contradict
+ *   each other; conflict for what cannot be changed any more
+ */
+export async function setPolicy(
+  database: Database,
+  name: { readonly schema: string; readonly table: string },
+  changes: PolicyChanges,
+  { actor = anonymous, reason }: { readonly actor?: Actor; readonly reason?: string } = {},
+): Promise<Policy> {
+  const { ahead, hot, atExpiry, total, ...rest } = changes
+  const named = { ...rest, premake: ahead, hot_retention: hot, at_expiry: atExpiry, total_retention: total }
+  return await database.transaction(actor, async (session) => {
+    const { rows } = await session.query<Policy>(
+      `select ${columns} from lifecycle.set_policy($1, $2, $3::jsonb, $4)`,
+      [name.schema, name.table, JSON.stringify(named), reason ?? null],
+    )
+    const [policy] = rows
+    if (policy === undefined) throw new Error('the policy was not answered')
+    return policy
+  })
+}

@@ -1,0 +1,80 @@
+import { beforeAll, expect, it } from 'vitest'
+import { createApiKey } from '../../src/identity/index.ts'
+import { runArchive } from '../../src/lifecycle/index.ts'
+import { makeUser } from '../identity/people.ts'
+import { testServer } from '../identity/server.ts'
+import { insertEvents, testStore } from '../lifecycle/support/archive.ts'
+import { testDatabase } from '../support/index.ts'
+import { testLedger } from '../support/ledger.ts'
+
+const database = testDatabase()
+const worker = database.open('worker')
+const application = database.open('app')
+const ledger = testLedger(worker)
+const cold = testStore()
+const server = testServer(database)
+const keys = { read: '', write: '', other: '' }
+let app: ReturnType<typeof server.app>
+let userId: string
+
+beforeAll(async () => {
+  const user = await makeUser(database, 'sys_admin')
+  userId = user.userId
+  const scopes = { read: ['archive:read'], write: ['archive:read', 'archive:write'], other: ['query:read'] }
+  for (const name of ['read', 'write', 'other'] as const) {
+    const { key } = await createApiKey(application, user, { name, scopes: scopes[name] })
+    keys[name] = key
+  }
+  app = server.app({}, { store: cold.store })
+  await insertEvents(worker, '2016-06-10', 30)
+  await ledger.seal()
+  await runArchive(worker, cold.store, { table: { schema: 'security', table: 'security_events' } })
+})
+
+function ask(as: keyof typeof keys, method: 'GET' | 'PATCH' | 'POST', path: string, payload?: object) {
+  return app.inject({
+    method,
+    url: `/v1/archive${path}`,
+    headers: { host: 'localhost', authorization: `Bearer ${keys[as]}` },
+    ...(payload === undefined ? {} : { payload }),
+  })
+}
+
+const TABLE = 'security.security_events'
+
+it('lists policies, and changes them for whoever may, with the trail saying who', async () => {
+  const { policies } = (await ask('read', 'GET', '/policies')).json<{ policies: { table: string }[] }>()
+  expect(policies.map(({ table }) => table)).toContain(TABLE)
+  const changed = await ask('write', 'PATCH', `/policies/${TABLE}`, { hot: '100 days', reason: 'ticket 31' })
+  expect([changed.statusCode, changed.json()]).toMatchObject([200, { hot: 'P100D', changedBy: userId }])
+  const { rows } = await database.asSuperuser((session) =>
+    session.query(`select user_id, context_verified as verified, detail -> 'changes' as changes from audit.audit_logs
+      where event_type = 'lifecycle_policy' and detail ->> 'reason' = 'ticket 31'`),
+  )
+  expect(rows).toEqual([{ user_id: userId, verified: true, changes: { hot_retention: '100 days' } }])
+})
+
+it('refuses policies that contradict themselves, tables that have none, and whoever may not', async () => {
+  const status = async (...asked: Parameters<typeof ask>) => (await ask(...asked)).statusCode
+  expect(await status('write', 'PATCH', `/policies/${TABLE}`, { total: '1 day' })).toBe(400)
+  expect(await status('write', 'PATCH', `/policies/${TABLE}`, { ahead: 3 })).toBe(400)
+  expect(await status('write', 'PATCH', `/policies/${TABLE}`, { legalHold: false })).toBe(400)
+  expect(await status('write', 'PATCH', '/policies/auth.users', { hot: '1 day' })).toBe(404)
+  expect(await status('read', 'PATCH', `/policies/${TABLE}`, { hot: '100 days' })).toBe(403)
+  expect(await status('other', 'GET', '/policies')).toBe(403)
+  expect(await status('read', 'POST', '/thaw', {})).toBe(403)
+})
+
+it('says what the end of the total retention would delete', async () => {
+  const { tables } = (await ask('read', 'GET', '/retirement')).json<{ tables: object[] }>()
+  expect(tables).toMatchObject([
+    { table: TABLE, partition: 'security_events_p20160610', action: 'retire', rows: 30 },
+  ])
+  const early = await ask('read', 'GET', '/retirement?asOf=2017-01-01T00:00:00Z')
+  expect(early.json()).toEqual({ tables: [] })
+})
+
+it('answers no object to thaw where none is frozen', async () => {
+  const response = await ask('write', 'POST', '/thaw', { table: TABLE, from: '2016-01-01T00:00:00Z' })
+  expect([response.statusCode, response.json()]).toEqual([202, { objects: [] }])
+})
