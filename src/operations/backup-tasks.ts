@@ -12,7 +12,7 @@ import {
 import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { anonymous, type Database, readCapabilities } from '../postgres/index.ts'
+import { anonymous, type Database, type Provider, readCapabilities } from '../postgres/index.ts'
 import { drill, watchDrills } from './drills.ts'
 import type { Logger } from './log.ts'
 import { type Loop, runLoop } from './loops.ts'
@@ -72,11 +72,22 @@ export async function openClusterVault(
   return openVault({ keyring, store, recipients }, systemId)
 }
 
+/** What keeps and restores data on a managed service, which gives nobody a physical backup. */
+const PROVIDER_BACKUPS: Readonly<Record<Provider, string>> = {
+  rds: 'Amazon RDS has automated backups, restore-db-instance-to-point-in-time, and AWS Backup restore testing',
+  aurora: 'Amazon Aurora has continuous backup, restore-db-cluster-to-point-in-time, and AWS Backup restore testing',
+  cloudsql: 'Cloud SQL has automated backups and point-in-time recovery by gcloud sql instances clone --point-in-time',
+  azure: 'Azure Database has automated backups and az postgres flexible-server restore --restore-time',
+}
+
 /** Why physical backups are not possible over this login; undefined when they are. */
-export async function backupObstacle(source: BackupSource): Promise<string | undefined> {
-  const { replication, login, walLevel } = await readCapabilities(source.url)
+export async function backupObstacle(source: Pick<BackupSource, 'url'>): Promise<string | undefined> {
+  const { replication, login, walLevel, provider } = await readCapabilities(source.url)
+  if (provider !== null) {
+    return `backups are the provider's here: ${PROVIDER_BACKUPS[provider]}; one table comes back by copying it from such a restore`
+  }
   if (!replication) {
-    return `the login ${login} may not replicate: on managed PostgreSQL, backups are the provider's (automatic backups and point-in-time recovery)`
+    return `the login ${login} may not replicate: on managed PostgreSQL, backups are the provider's (automatic backups and point-in-time recovery); on a server of your own: alter role ${login} replication`
   }
   return walLevel === 'minimal' ? 'wal_level is minimal: set it to replica and restart the server' : undefined
 }

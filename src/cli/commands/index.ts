@@ -22,6 +22,7 @@ import { sample } from './sample.ts'
 import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
+import { upgrade } from './upgrade.ts'
 import { users } from './users.ts'
 import { verify } from './verify.ts'
 import { walFetch } from './wal-fetch.ts'
@@ -35,6 +36,7 @@ export const commands: readonly Register[] = [
   status,
   url,
   doctor,
+  upgrade,
   migrate,
   protect,
   unprotect,
