@@ -47,6 +47,8 @@ async function oldServer<T>(work: (url: (database: string) => string, port: numb
   }
 }
 
+const ours = `array['public', 'auth', 'chat', 'audit', 'security', 'lifecycle', 'keys', 'archive']`
+
 /** Who may do what, and what guards it: the same text before and after. */
 const access = `
   select string_agg(line, E'\\n' order by line) as lines from (
@@ -55,12 +57,11 @@ const access = `
     union all select format('member %s %s', roleid::regrole, member::regrole) from pg_auth_members where roleid >= 16384
     union all select format('policy %s %s %s %s %s %s %s', schemaname, tablename, policyname, roles, cmd, qual, with_check) from pg_policies
     union all select format('table %s %s %s %s %s', c.oid::regclass, relrowsecurity, relforcerowsecurity, relowner::regrole,
-                            (select array_agg(a::text order by a::text) from unnest(relacl) a))
-    from pg_class c where relkind in ('r', 'p', 'v', 'S') and relnamespace >= 16384
-      or c.oid = to_regclass('public.orders')
+                            (select array_agg(a::text order by a::text) from unnest(relacl) a where a::text not like relowner::regrole || '=%'))
+    from pg_class c where relkind in ('r', 'p', 'v', 'S') and not relispartition and relnamespace::regnamespace::text = any (${ours})
     union all select format('function %s %s %s', p.oid::regprocedure, prosecdef, (select array_agg(a::text order by a::text) from unnest(proacl) a))
-    from pg_proc p where pronamespace >= 16384
-    union all select format('trigger %s %s %s', tgrelid::regclass, tgname, tgenabled) from pg_trigger where not tgisinternal
+    from pg_proc p where pronamespace::regnamespace::text = any (${ours})
+    union all select format('trigger %s %s %s', tgrelid::regclass, tgname, tgenabled) from pg_trigger join pg_class c on c.oid = tgrelid where not tgisinternal and not relispartition and relnamespace::regnamespace::text = any (${ours})
   ) all_lines`
 
 let before: { lines: string }[] = []
