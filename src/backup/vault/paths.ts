@@ -4,7 +4,7 @@
  *   backups/<system id>/keys/<id>.age            data key, wrapped for every recipient
  *   backups/<system id>/base/<id>/manifest.json  put last: without it there is no backup
  *   backups/<system id>/base/<id>/index          which frames hold which file
- *   backups/<system id>/base/<id>/pack-<n>       16 MiB of frames
+ *   backups/<system id>/base/<id>/pack-<n>       8 MiB of frames
  *   backups/<system id>/wal/<timeline>/<range>   WAL from one position to another (see wal/names.ts)
  *   backups/<system id>/history/<timeline>       where a timeline came from
  *   backups/<system id>/gaps/<timeline>/<range>  WAL that is known to be in no store
