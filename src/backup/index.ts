@@ -1,3 +1,10 @@
+export {
+  type AuditCopy,
+  listAuditCopies,
+  pruneAuditCopies,
+  readAuditCopy,
+} from './audit-copy/copies.ts'
+export { type CopiedLog, takeAuditCopy } from './audit-copy/take.ts'
 export { createRestorePoint } from './base/restore-point.ts'
 export { identify, runBackup } from './base/run.ts'
 export { type BackupSource, type TakeOptions, takeBackup } from './base/take.ts'

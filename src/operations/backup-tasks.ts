@@ -13,7 +13,8 @@ import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import { anonymous, type Database, type Provider, readCapabilities } from '../postgres/index.ts'
-import { drill, watchDrills } from './drills.ts'
+import { copyAuditLogs, pruneAuditLogCopies } from './audit-copies.ts'
+import { type DrillKind, drill, watchDrills } from './drills.ts'
 import type { Logger } from './log.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
@@ -40,6 +41,9 @@ export interface DrillPlace {
 export interface BackupSettings {
   readonly retentionDays: number
   readonly hold: boolean
+  /** Days that copies of the audit log are kept, at hand and on the cold tier. */
+  readonly auditNearDays: number
+  readonly auditColdDays: number
   /** Public keys beside the keyring's own. */
   readonly recipients: readonly string[]
 }
@@ -52,6 +56,8 @@ export async function readBackupSettings(database: Database): Promise<BackupSett
       session.query<BackupSettings>(
         `select (select value::integer from lifecycle.settings where key = 'backup.retention_days') as "retentionDays",
                 (select value::boolean from lifecycle.settings where key = 'backup.hold') as hold,
+                (select value::integer from lifecycle.settings where key = 'backup.audit_near_days') as "auditNearDays",
+                (select value::integer from lifecycle.settings where key = 'backup.audit_cold_days') as "auditColdDays",
                 (select value from lifecycle.settings where key = 'backup.recipients') as recipients`,
       ),
     { readOnly: true },
@@ -101,6 +107,16 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
       if (obstacle !== undefined) return { skipped: obstacle }
       return work(await openClusterVault(parts, context.database, context.signal), context)
     }
+  const practised = (kind: DrillKind) =>
+    possible(async (vault, { database, signal }) => {
+      const { keyring, store, source, scratch } = parts
+      const found = await drill({ keyring, store, source, vault, database, kind, place: scratch, signal })
+      if (found.ok)
+        return { object: found.object, rpoSeconds: found.rpoSeconds, rtoSeconds: found.rtoSeconds }
+      throw new AkashiError('integrity', `the recovery drill failed: ${found.problems.join('; ')}`, {
+        hint: `its report is ${found.object}`,
+      })
+    })
   return {
     'backup.full': possible(async (vault, { signal }) =>
       summary(await runBackup(vault, parts.source, 'full', { signal })),
@@ -115,15 +131,14 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
         return summary(await runBackup(vault, parts.source, 'full', { signal }))
       }
     }),
-    'backup.drill': possible(async (vault, { database, signal }) => {
-      const { keyring, store, source, scratch } = parts
-      const found = await drill({ keyring, store, source, vault, database, place: scratch, signal })
-      if (found.ok)
-        return { object: found.object, rpoSeconds: found.rpoSeconds, rtoSeconds: found.rtoSeconds }
-      throw new AkashiError('integrity', `the recovery drill failed: ${found.problems.join('; ')}`, {
-        hint: `its report is ${found.object}`,
-      })
-    }),
+    'backup.drill': practised('drill'),
+    'backup.recovery_test': practised('recovery_test'),
+    'backup.audit_copy': async ({ database, signal }) => {
+      const { keyring, store } = parts
+      const { id, logs, bytes } = await copyAuditLogs({ keyring, store, database }, signal)
+      const removed = await pruneAuditLogCopies({ keyring, store, database }, { signal })
+      return { id, rows: logs.reduce((sum, { rows }) => sum + rows, 0), bytes, removed: removed.length }
+    },
     'backup.drill_watch': possible(async (_, { database }) => ({ ...(await watchDrills(database)) })),
     'backup.prune': possible(async (vault, { database, signal }) => {
       const { retentionDays, hold } = await readBackupSettings(database)

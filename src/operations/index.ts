@@ -1,3 +1,4 @@
+export { copyAuditLogs, openLogVault, pruneAuditLogCopies } from './audit-copies.ts'
 export { archiveTasks } from './archive-tasks.ts'
 export {
   type BackupParts,

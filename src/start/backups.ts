@@ -4,7 +4,7 @@ import { type BackupSource, chooseSystem, openVault, type Vault } from '../backu
 import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { backupObstacle, openClusterVault } from '../operations/index.ts'
+import { backupObstacle, copyAuditLogs, openClusterVault } from '../operations/index.ts'
 import { clusterStatus, type Database } from '../postgres/index.ts'
 import { findConnections } from './connections.ts'
 import { openKeys, openObjects } from './places.ts'
@@ -51,6 +51,19 @@ export async function withRunningBackups<T>(
     })
   } finally {
     await cleanup.disposeAsync()
+  }
+}
+
+/** A long-term copy of the audit log of the database of these settings. */
+export async function takeAuditLogCopy(settings: Settings, signal: AbortSignal) {
+  const connections = await findConnections(settings)
+  const keyring = await openKeys(settings)
+  const database = connections.open('worker', { poolSize: 1 })
+  try {
+    return await copyAuditLogs({ keyring, store: await openObjects(settings), database }, signal)
+  } finally {
+    await database.close()
+    await keyring.close()
   }
 }
 

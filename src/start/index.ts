@@ -1,5 +1,5 @@
 export { type Accounts, withAccounts } from './accounts.ts'
-export { type RunningBackups, withRunningBackups, withStoredBackups } from './backups.ts'
+export { type RunningBackups, takeAuditLogCopy, withRunningBackups, withStoredBackups } from './backups.ts'
 export { type Connections, findConnections } from './connections.ts'
 export { type Description, databaseUrl, describe } from './describe.ts'
 export { migrateDatabase, migrationsDirectory } from './migrate.ts'
