@@ -8,20 +8,18 @@ import { type AuditCopy, listAuditCopies, pruneAuditCopies, readAuditCopy, verif
 import { type Keyring, openKeyring } from '../../src/keys/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
 import { copyAuditLogs, drillState, openLogVault, watchDrills } from '../../src/operations/index.ts'
-import { anonymous, type Database } from '../../src/postgres/index.ts'
-import { createTestDatabase, type TestDatabase } from '../support/index.ts'
+import { anonymous } from '../../src/postgres/index.ts'
+import { testDatabase } from '../support/index.ts'
 
 const DAY_MS = 86_400_000
 
-let database: TestDatabase
-let worker: Database
+const database = testDatabase()
+const worker = database.open('worker')
 let folder: string
 let keyring: Keyring
 let store: ObjectStore
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  worker = database.connect('worker')
   folder = await mkdtemp(join(tmpdir(), 'akashi-copies-'))
   keyring = await openKeyring(`file:${join(folder, 'keys')}`)
   store = await openObjectStore(`file:${join(folder, 'objects')}`)
@@ -33,7 +31,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await keyring.close()
-  await database.drop()
   await rm(folder, { recursive: true, force: true })
 })
 

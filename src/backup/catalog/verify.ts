@@ -10,6 +10,9 @@ import { coverageOf, listPieces } from '../wal/pieces.ts'
 import { isMissing, readPiece } from '../wal/read.ts'
 import { chainOf, readCatalog } from './catalog.ts'
 
+/** See gapName. */
+const GAP_NAME = /\/([0-9A-F]{8})\/([0-9a-f]{16})-([0-9a-f]{16})$/
+
 export interface VerifyProblem {
   /** Object of the store, or `wal <timeline>` for a stretch that is missing. */
   readonly object: string
@@ -105,16 +108,24 @@ export async function verifyBackups(vault: Vault, options: Options = {}): Promis
   }
 }
 
+/** Holes between pieces, and what was told to be lost where no piece follows on the same timeline. */
 async function gapsOf(vault: Vault, pieces: readonly WalPiece[]): Promise<Gap[]> {
-  const declared = new Set<string>()
-  for await (const { key } of vault.store.list(gapPrefix(vault.systemId))) declared.add(key)
+  const declared = new Map<string, Gap>()
+  for await (const { key } of vault.store.list(gapPrefix(vault.systemId))) {
+    const [, timeline, from, to] = GAP_NAME.exec(key) ?? []
+    if (timeline === undefined || from === undefined || to === undefined) continue
+    const positions = { from: BigInt(`0x${from}`).toString(16), to: BigInt(`0x${to}`).toString(16) }
+    declared.set(key, { timeline: Number.parseInt(timeline, 16), ...positions, declared: true })
+  }
   const coverage = coverageOf(pieces)
-  return coverage.flatMap(({ timeline, end }, i) => {
+  const holes = coverage.flatMap(({ timeline, end }, i) => {
     const next = coverage[i + 1]
     if (next === undefined || next.timeline !== timeline) return []
     const name = gapName(vault.systemId, { timeline, from: end, to: next.start })
-    return [{ timeline, from: end.toString(16), to: next.start.toString(16), declared: declared.has(name) }]
+    const told = declared.delete(name)
+    return [{ timeline, from: end.toString(16), to: next.start.toString(16), declared: told }]
   })
+  return [...holes, ...declared.values()].sort((a, b) => a.timeline - b.timeline)
 }
 
 /** One that a whole segment replaced while it was to be read is no loss. */
