@@ -73,12 +73,6 @@ export function s3Lifecycle(prefix: string, late: readonly MonthFolder[]): S3Lif
         { Days: DEEP_ARCHIVE_DAYS, StorageClass: 'DEEP_ARCHIVE' },
       ],
     },
-    {
-      ID: 'akashi-audit-copies',
-      Status: 'Enabled',
-      Filter: moved(prefix + COLD_COPIES),
-      Transitions: [{ Days: COLD_COPY_DAYS, StorageClass: 'GLACIER' }],
-    },
     ...late.map(({ folder, end }, index): Rule => {
       return {
         ID: `akashi-archive-late-${index + 1}`,
@@ -90,6 +84,12 @@ export function s3Lifecycle(prefix: string, late: readonly MonthFolder[]): S3Lif
         ],
       }
     }),
+    {
+      ID: 'akashi-audit-copies',
+      Status: 'Enabled',
+      Filter: moved(prefix + COLD_COPIES),
+      Transitions: [{ Days: COLD_COPY_DAYS, StorageClass: 'GLACIER' }],
+    },
   ]
   if (rules.length > MAX_RULES) {
     throw new AkashiError('too_large', `a bucket of S3 takes at most ${MAX_RULES} rules`, {

@@ -81,8 +81,10 @@ export async function openClusterVault(
 /** What keeps and restores data on a managed service, which gives nobody a physical backup. */
 const PROVIDER_BACKUPS: Readonly<Record<Provider, string>> = {
   rds: 'Amazon RDS has automated backups, restore-db-instance-to-point-in-time, and AWS Backup restore testing',
-  aurora: 'Amazon Aurora has continuous backup, restore-db-cluster-to-point-in-time, and AWS Backup restore testing',
-  cloudsql: 'Cloud SQL has automated backups and point-in-time recovery by gcloud sql instances clone --point-in-time',
+  aurora:
+    'Amazon Aurora has continuous backup, restore-db-cluster-to-point-in-time, and AWS Backup restore testing',
+  cloudsql:
+    'Cloud SQL has automated backups and point-in-time recovery by gcloud sql instances clone --point-in-time',
   azure: 'Azure Database has automated backups and az postgres flexible-server restore --restore-time',
 }
 

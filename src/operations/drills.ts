@@ -212,7 +212,9 @@ export async function watchDrills(database: Database): Promise<DrillState> {
   throw new AkashiError(
     'conflict',
     `no ${state.missed ? 'recovery drill' : 'test of a whole recovery'} passed for ${Math.floor(late.passedSeconds / DAY_SECONDS)} days`,
-    { hint: `run akashi drill${state.missed ? '' : ' --latest'}, and see why the job of the timetable did not pass` },
+    {
+      hint: `run akashi drill${state.missed ? '' : ' --latest'}, and see why the job of the timetable did not pass`,
+    },
   )
 }
 

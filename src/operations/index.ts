@@ -1,5 +1,5 @@
-export { copyAuditLogs, openLogVault, pruneAuditLogCopies } from './audit-copies.ts'
 export { archiveTasks } from './archive-tasks.ts'
+export { copyAuditLogs, openLogVault, pruneAuditLogCopies } from './audit-copies.ts'
 export {
   type BackupParts,
   backupLoop,

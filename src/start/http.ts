@@ -5,7 +5,13 @@ import { type BackupServices, buildApp, type Identity } from '../http/index.ts'
 import { createFirstAdministrator, type FirstAdministrator } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { backupObstacle, openClusterVault, openLogVault, openMetrics, threadState } from '../operations/index.ts'
+import {
+  backupObstacle,
+  openClusterVault,
+  openLogVault,
+  openMetrics,
+  threadState,
+} from '../operations/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
 import type { Connections } from './connections.ts'
 import { contextKey, openIdentity } from './identity.ts'

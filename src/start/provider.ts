@@ -6,7 +6,8 @@ import type { Settings } from './settings.ts'
 
 const UPGRADES: Readonly<Record<Provider, string>> = {
   rds: 'a major version upgrade of Amazon RDS (modify-db-instance --engine-version, or a blue/green deployment)',
-  aurora: 'a major version upgrade of Amazon Aurora (modify-db-cluster --engine-version, or a blue/green deployment)',
+  aurora:
+    'a major version upgrade of Amazon Aurora (modify-db-cluster --engine-version, or a blue/green deployment)',
   cloudsql: 'a major version upgrade of Cloud SQL (gcloud sql instances patch --database-version)',
   azure: 'a major version upgrade of Azure Database (az postgres flexible-server upgrade)',
 }

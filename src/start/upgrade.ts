@@ -31,7 +31,11 @@ export interface UpgradeReport {
   readonly from: string
   /** `major.minor` */
   readonly to: string
-  readonly databases: readonly { readonly database: string; readonly relations: number; readonly rows: number }[]
+  readonly databases: readonly {
+    readonly database: string
+    readonly relations: number
+    readonly rows: number
+  }[]
   /** Folder of the old cluster. */
   readonly kept: string
   readonly verify: VerifyReport
@@ -78,9 +82,13 @@ async function compare(
       const [before, after] = [await readContent(old, signal), await readContent(copy, signal)]
       const [first, ...more] = differences(before, after)
       if (first !== undefined) {
-        throw new AkashiError('integrity', `the copy of ${database} differs in ${[first, ...more].join(', ')}`, {
-          hint: 'the old data is as it was; report this as a bug',
-        })
+        throw new AkashiError(
+          'integrity',
+          `the copy of ${database} differs in ${[first, ...more].join(', ')}`,
+          {
+            hint: 'the old data is as it was; report this as a bug',
+          },
+        )
       }
       compared.push({ database, relations: before.relations.size, rows: before.rows })
       // A copy has no statistics.

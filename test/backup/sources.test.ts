@@ -48,7 +48,14 @@ async function start(data: string, settings: readonly string[] = []): Promise<Se
   const exited = once(child, 'exit')
   const url = `postgresql://postgres:${PASSWORD}@127.0.0.1:${port}/postgres`
   await expect
-    .poll(() => ask(`${url}${settings.includes('ssl=on') ? '?sslmode=no-verify' : ''}`, 'select 1').then(Boolean, () => false), POLL)
+    .poll(
+      () =>
+        ask(`${url}${settings.includes('ssl=on') ? '?sslmode=no-verify' : ''}`, 'select 1').then(
+          Boolean,
+          () => false,
+        ),
+      POLL,
+    )
     .toBe(true)
   return {
     url,
@@ -70,7 +77,18 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
   await own(password)
   run(
     'initdb',
-    ['-D', join(folder, 'primary'), '-U', 'postgres', '-A', 'scram-sha-256', '--pwfile', password, '-N', '-k'],
+    [
+      '-D',
+      join(folder, 'primary'),
+      '-U',
+      'postgres',
+      '-A',
+      'scram-sha-256',
+      '--pwfile',
+      password,
+      '-N',
+      '-k',
+    ],
     folder,
   )
   try {
@@ -117,7 +135,13 @@ it.runIf(existsSync(POSTGRES_15)).each([
             },
           })
           ended.catch(() => undefined)
-          return { ended, stop: async () => (stopping.abort(), await ended) }
+          return {
+            ended,
+            stop: async () => {
+              stopping.abort()
+              await ended
+            },
+          }
         }
         const before = stream({ url: primary.url, database: first })
         await ask(primary.url, 'insert into t select i from generate_series(1, 1000) i')
@@ -138,7 +162,9 @@ it.runIf(existsSync(POSTGRES_15)).each([
           `insert into t values (1001) returning (pg_current_wal_insert_lsn() - '0/0')::text as lsn`,
         )
         await expect.poll(() => flushed > BigInt(end?.lsn ?? '0'), POLL).toBe(true)
-        await expect.poll(() => ask(standby.url, 'select count(*)::int as n from t'), POLL).toEqual([{ n: 1_001 }])
+        await expect
+          .poll(() => ask(standby.url, 'select count(*)::int as n from t'), POLL)
+          .toEqual([{ n: 1_001 }])
         await primary.kill('SIGKILL')
         await expect(before.ended).rejects.toThrow()
         await ask(standby.url, 'select pg_promote()')
@@ -168,7 +194,8 @@ it.runIf(existsSync(POSTGRES_15)).each([
       } finally {
         for (const database of open) await database.close()
         await keyring.close()
-        for (const server of [primary, standby]) if (server.process.exitCode === null) await server.kill('SIGINT')
+        for (const server of [primary, standby])
+          if (server.process.exitCode === null) await server.kill('SIGINT')
       }
     }),
   240_000,
@@ -181,8 +208,23 @@ it.runIf(existsSync(POSTGRES_15))(
       const data = join(folder, 'primary')
       const made = spawnSync(
         'openssl',
-        ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
-          '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', join(data, 'server.key'), '-out', join(data, 'server.crt')],
+        [
+          'req',
+          '-x509',
+          '-newkey',
+          'rsa:2048',
+          '-nodes',
+          '-days',
+          '2',
+          '-subj',
+          '/CN=localhost',
+          '-addext',
+          'subjectAltName=IP:127.0.0.1',
+          '-keyout',
+          join(data, 'server.key'),
+          '-out',
+          join(data, 'server.crt'),
+        ],
         { encoding: 'utf8' },
       )
       expect(made.status, made.stderr).toBe(0)
@@ -196,21 +238,27 @@ it.runIf(existsSync(POSTGRES_15))(
       const url = `${server.url}?sslmode=verify-full&sslrootcert=${join(data, 'server.crt')}`
       const database = openDatabase({ url, role: 'owner', poolSize: 1 })
       try {
-        await expect(identify(`${server.url}?sslmode=disable`)).rejects.toMatchObject({ code: 'invalid_config' })
+        await expect(identify(`${server.url}?sslmode=disable`)).rejects.toMatchObject({
+          code: 'invalid_config',
+        })
         await expect(identify(`${server.url}?sslmode=verify-full`)).rejects.toThrow()
         const { keyring, vault } = await vaultIn(folder, url)
         const taken = await runBackup(vault, { url, database }, 'full')
         expect(taken.files).toBeGreaterThan(500)
         const stopping = new AbortController()
-        const streaming = streamWal(vault, { url, database }, {
-          signal: stopping.signal,
-          heartbeatMs: 300,
-          onEvent: ({ kind }) => (kind === 'flushed' ? stopping.abort() : undefined),
-        })
+        const streaming = streamWal(
+          vault,
+          { url, database },
+          {
+            signal: stopping.signal,
+            heartbeatMs: 300,
+            onEvent: ({ kind }) => (kind === 'flushed' ? stopping.abort() : undefined),
+          },
+        )
         await streaming
-        expect(
-          (await ask(url, 'select ssl from pg_stat_ssl where pid = pg_backend_pid()')),
-        ).toEqual([{ ssl: true }])
+        expect(await ask(url, 'select ssl from pg_stat_ssl where pid = pg_backend_pid()')).toEqual([
+          { ssl: true },
+        ])
         expect(await verifyBackups(vault)).toMatchObject({ ok: true, backups: 1 })
         await keyring.close()
       } finally {
@@ -240,7 +288,9 @@ it('tablespaces come back in folders of the restored cluster, through an increme
     try {
       expect(restored.chain).toHaveLength(2)
       expect(
-        await restored.sql(`select count(*)::int as rows, count(*) filter (where note = 'changed')::int as changed from far`),
+        await restored.sql(
+          `select count(*)::int as rows, count(*) filter (where note = 'changed')::int as changed from far`,
+        ),
       ).toEqual([{ rows: 4_000, changed: 10 }])
       const [space] = await restored.sql<{ location: string }>(
         `select pg_tablespace_location(oid) as location from pg_tablespace where spcname = 'elsewhere'`,

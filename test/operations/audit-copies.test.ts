@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { auditLogs, entryHash, readHead, seal } from '../../src/audit/index.ts'
-import { type AuditCopy, listAuditCopies, pruneAuditCopies, readAuditCopy, verifyBackups } from '../../src/backup/index.ts'
+import {
+  type AuditCopy,
+  listAuditCopies,
+  pruneAuditCopies,
+  readAuditCopy,
+  verifyBackups,
+} from '../../src/backup/index.ts'
 import { type Keyring, openKeyring } from '../../src/keys/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
 import { copyAuditLogs, drillState, openLogVault, watchDrills } from '../../src/operations/index.ts'
@@ -38,9 +44,13 @@ const parts = () => ({ keyring, store, database: worker })
 
 async function write(from: number, to: number): Promise<void> {
   await database.asSuperuser((session) =>
-    session.query(`insert into public.noted select i, 'note ' || i || E'\\n証' from generate_series(${from}, ${to}) i`),
+    session.query(
+      `insert into public.noted select i, 'note ' || i || E'\\n証' from generate_series(${from}, ${to}) i`,
+    ),
   )
-  await expect.poll(async () => (await seal(worker, keyring, auditLogs)).rows, { timeout: 30_000 }).toBeGreaterThan(0)
+  await expect
+    .poll(async () => (await seal(worker, keyring, auditLogs)).rows, { timeout: 30_000 })
+    .toBeGreaterThan(0)
 }
 
 interface Line {
@@ -66,11 +76,16 @@ async function one(at: number): Promise<AuditCopy> {
 test('a copy has every row since the one before, each hashing to its entry, on both tiers', async () => {
   await write(1, 5_000)
   await copyAuditLogs(parts())
-  const size = await worker.transaction(anonymous, async (session) => (await readHead(session, 'audit_logs'))?.size)
+  const size = await worker.transaction(
+    anonymous,
+    async (session) => (await readHead(session, 'audit_logs'))?.size,
+  )
   const first = await one(0)
   const near = await lines(first, 'near')
   const own = near.filter(({ log }) => log === 'audit_logs')
-  expect(own.map(({ position }) => position)).toEqual(Array.from({ length: Number(size) }, (_, i) => String(i)))
+  expect(own.map(({ position }) => position)).toEqual(
+    Array.from({ length: Number(size) }, (_, i) => String(i)),
+  )
   for (const { row, hash } of own) expect(entryHash(auditLogs, row).toString('hex')).toBe(hash)
   expect(await lines(first, 'cold')).toEqual(near)
   expect(first.manifest?.logs.find(({ log }) => log === 'audit_logs')?.checkpoint).toContain(`\n${size}\n`)
@@ -105,7 +120,12 @@ test('verification reads every part, and names one that was changed', async () =
 test('each tier is pruned by its own age, and nothing under a legal hold', async () => {
   const vault = await openLogVault(parts())
   const prune = (days: number, hold = false) =>
-    pruneAuditCopies(vault, { nearDays: 90, coldDays: 1_095, hold, now: new Date(Date.now() + days * DAY_MS) })
+    pruneAuditCopies(vault, {
+      nearDays: 90,
+      coldDays: 1_095,
+      hold,
+      now: new Date(Date.now() + days * DAY_MS),
+    })
   const tiers = async () => (await listAuditCopies(vault)).map((copy) => copy.tiers)
   expect(await prune(89)).toEqual([])
   expect(await prune(2_000, true)).toEqual([])
@@ -124,10 +144,14 @@ test('each tier is pruned by its own age, and nothing under a legal hold', async
 test('an alarm is raised when no test of a whole recovery passed for half a year, once a day', async () => {
   expect((await drillState(worker, 'recovery_test')).missed).toBe(false)
   await database.asSuperuser((session) =>
-    session.query(`update lifecycle.jobs set created_at = now() - interval '201 days' where name = 'backup-recovery-test'`),
+    session.query(
+      `update lifecycle.jobs set created_at = now() - interval '201 days' where name = 'backup-recovery-test'`,
+    ),
   )
   for (let day = 0; day < 2; day += 1) {
-    await expect(watchDrills(worker)).rejects.toMatchObject({ message: expect.stringContaining('whole recovery') })
+    await expect(watchDrills(worker)).rejects.toMatchObject({
+      message: expect.stringContaining('whole recovery'),
+    })
   }
   const events = await database.asSuperuser((session) =>
     session.query(`select from security.security_events where event_type = 'recovery_test_missed'`),

@@ -25,7 +25,9 @@ let data = ''
 let home = ''
 
 /** Starts the old version's server on the folder as an Akashi of its time did. */
-async function oldServer<T>(work: (url: (database: string) => string, port: number) => Promise<T>): Promise<T> {
+async function oldServer<T>(
+  work: (url: (database: string) => string, port: number) => Promise<T>,
+): Promise<T> {
   const port = await freePort()
   const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${home}/run`]
   const server = spawn(
@@ -34,7 +36,8 @@ async function oldServer<T>(work: (url: (database: string) => string, port: numb
     { ...account, cwd: join(home, 'data'), stdio: 'ignore' },
   )
   const exited = once(server, 'exit')
-  const url = (database: string) => `postgresql://postgres:${PASSWORD}@127.0.0.1:${port}/${encodeURIComponent(database)}`
+  const url = (database: string) =>
+    `postgresql://postgres:${PASSWORD}@127.0.0.1:${port}/${encodeURIComponent(database)}`
   try {
     for (let tries = 0; tries < START_ATTEMPTS; tries += 1) {
       if (await ask(url('postgres'), 'select 1').then(Boolean, () => false)) break
@@ -81,8 +84,21 @@ beforeAll(async () => {
   await writeFile(handover, PASSWORD, { mode: 0o644 })
   const init = spawnSync(
     join(POSTGRES_15, 'initdb'),
-    [...['-D', join(home, 'data'), '-U', 'postgres', '-A', 'scram-sha-256', '--pwfile', handover, '-E', 'UTF8'],
-      ...['--locale=C', '--lc-ctype=C.UTF-8', '--data-checksums', '-N']],
+    [
+      ...[
+        '-D',
+        join(home, 'data'),
+        '-U',
+        'postgres',
+        '-A',
+        'scram-sha-256',
+        '--pwfile',
+        handover,
+        '-E',
+        'UTF8',
+      ],
+      ...['--locale=C', '--lc-ctype=C.UTF-8', '--data-checksums', '-N'],
+    ],
     { ...account, cwd: join(home, 'data'), encoding: 'utf8' },
   )
   expect(init.status, init.stderr).toBe(0)
@@ -111,7 +127,9 @@ beforeAll(async () => {
     await sql(`select audit.protect('public.orders')`)
     await sql('alter table public.orders enable row level security')
     await sql('alter table public.orders force row level security')
-    await sql('create policy own on public.orders to clerk using (owner = current_user) with check (owner = current_user)')
+    await sql(
+      'create policy own on public.orders to clerk using (owner = current_user) with check (owner = current_user)',
+    )
     await sql('grant select, insert on public.orders to clerk')
     await sql(`insert into public.orders (note, total, tags, raw) select 'order ' || i || E' \\\\ \\t \\n 証', i / 7.0,
       array['a', null, i::text], decode(md5(i::text), 'hex') from generate_series(1, 2000) i`)
@@ -184,27 +202,39 @@ it.runIf(possible)(
     const running = await akashiUp(data)
     try {
       const { url } = await document<{ url: string }>(['url', '--role', 'superuser'])
-      expect((await ask<{ v: string }>(url, `select current_setting('server_version_num')::int / 10000 as v`))[0]).toEqual({
+      expect(
+        (await ask<{ v: string }>(url, `select current_setting('server_version_num')::int / 10000 as v`))[0],
+      ).toEqual({
         v: 18,
       })
-      expect(((await ask(url, access)) as { lines: string }[])[0]?.lines.split('\n')).toEqual(before[0]?.lines.split('\n'))
-      expect(await ask(url, 'select count(*)::int as rows, max(id)::int as last from public.orders')).toEqual([
-        { rows: 2_000, last: 2_001 },
-      ])
+      expect(((await ask(url, access)) as { lines: string }[])[0]?.lines.split('\n')).toEqual(
+        before[0]?.lines.split('\n'),
+      )
+      expect(await ask(url, 'select count(*)::int as rows, max(id)::int as last from public.orders')).toEqual(
+        [{ rows: 2_000, last: 2_001 }],
+      )
       // Passwords, policies and identity go on as they were.
       const clerk = new URL(url)
       clerk.username = 'clerk'
       clerk.password = 'clerk-password'
-      expect(await ask(clerk.href, `select note from public.orders`)).toEqual([{ note: 'mine' }])
+      expect(await ask(clerk.href, 'select note from public.orders')).toEqual([{ note: 'mine' }])
       await ask(clerk.href, `insert into public.orders (note) values ('after')`)
-      expect(await ask(url, `select id::int from public.orders where note = 'after'`)).toEqual([{ id: 2_002 }])
+      expect(await ask(url, `select id::int from public.orders where note = 'after'`)).toEqual([
+        { id: 2_002 },
+      ])
       expect(
-        await ask(url, `select count(*)::int as epochs from audit.ledger_epochs where reason ~ 'from PostgreSQL 15 to 18'`),
+        await ask(
+          url,
+          `select count(*)::int as epochs from audit.ledger_epochs where reason ~ 'from PostgreSQL 15 to 18'`,
+        ),
       ).toEqual([{ epochs: trail === undefined ? 0 : expect.any(Number) }])
       expect((await document<{ ok: boolean }>(['verify'])).ok).toBe(true)
       // The old cluster's backups are not this one's: a full one is taken by itself.
       await expect
-        .poll(async () => (await akashi(['backup', 'list', '--json', '--data', data])).stdout, { timeout: 60_000, interval: 1_000 })
+        .poll(async () => (await akashi(['backup', 'list', '--json', '--data', data])).stdout, {
+          timeout: 60_000,
+          interval: 1_000,
+        })
         .toContain('-full-')
       expect((await akashi(['upgrade', '--data', data])).status).not.toBe(0)
     } finally {

@@ -1,6 +1,12 @@
 /** The copies of the logs that the store has, from the store alone. */
 import { AkashiError } from '../../foundation/index.ts'
-import { auditCopyManifest, auditCopyPart, auditCopyPrefix, type CopyTier, dataKeyName } from '../vault/paths.ts'
+import {
+  auditCopyManifest,
+  auditCopyPart,
+  auditCopyPrefix,
+  type CopyTier,
+  dataKeyName,
+} from '../vault/paths.ts'
 import { readSealed } from '../vault/sealed-object.ts'
 import { damagedObject } from '../vault/sealing.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -60,10 +66,12 @@ export async function* readAuditCopy(
   const { tier = copy.tiers.includes('near') ? 'near' : 'cold', signal } = options
   for (let number = 1; number <= (copy.manifest?.parts ?? 0); number += 1) {
     const name = auditCopyPart(tier, vault.systemId, copy.id, number)
-    yield await readSealed(vault.store, vault.keys, { kind: 'audit', name }, signal).catch((error: unknown) => {
-      if (!(error instanceof AkashiError) || error.code !== 'not_found') throw error
-      throw damagedObject(name, 'it is missing', error)
-    })
+    yield await readSealed(vault.store, vault.keys, { kind: 'audit', name }, signal).catch(
+      (error: unknown) => {
+        if (!(error instanceof AkashiError) || error.code !== 'not_found') throw error
+        throw damagedObject(name, 'it is missing', error)
+      },
+    )
   }
 }
 

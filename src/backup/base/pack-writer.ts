@@ -2,7 +2,13 @@ import type { ObjectStore } from '../../object-store/index.ts'
 import type { DataKey } from '../vault/data-keys.ts'
 import { encodeHeader, newHeader } from '../vault/header.ts'
 import { packName } from '../vault/paths.ts'
-import { FRAME_BYTES, MAX_SEALED_BYTES, type ObjectCipher, objectCipher, sealFrame } from '../vault/sealing.ts'
+import {
+  FRAME_BYTES,
+  MAX_SEALED_BYTES,
+  type ObjectCipher,
+  objectCipher,
+  sealFrame,
+} from '../vault/sealing.ts'
 import { putWithRetries } from '../vault/transfer.ts'
 
 /** Bytes after which a pack is put and the next begun. */

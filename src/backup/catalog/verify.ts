@@ -90,7 +90,10 @@ export async function verifyBackups(vault: Vault, options: Options = {}): Promis
     }
     for (const tier of copy.tiers) {
       await check(copy.id, async () => {
-        for await (const part of readAuditCopy(vault, copy, { tier, ...(signal === undefined ? {} : { signal }) }))
+        for await (const part of readAuditCopy(vault, copy, {
+          tier,
+          ...(signal === undefined ? {} : { signal }),
+        }))
           count(part.length)
       })
     }

@@ -97,7 +97,8 @@ export async function runDrill(vault: Vault, options: DrillOptions): Promise<Dri
   const stretches = await timed('catalog', async () => stretchesOf(await readCatalog(vault, signal)))
   const timeline = currentTimeline(stretches)
   const last = timeline === undefined ? undefined : restorableIntervals(stretches, timeline).at(-1)
-  const moment = options.moment === 'latest' ? latestMoment(stretches, timeline, last) : chooseMoment(stretches)
+  const moment =
+    options.moment === 'latest' ? latestMoment(stretches, timeline, last) : chooseMoment(stretches)
   if (last === undefined || moment === undefined) {
     problems.push('there is no complete backup to restore from')
   } else {

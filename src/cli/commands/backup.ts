@@ -185,7 +185,9 @@ export const backup: Register = (program, perform) => {
     )
   group
     .command('audit-copy')
-    .description('copy what was sealed of the audit log since the last copy; kept for years, apart from the backups')
+    .description(
+      'copy what was sealed of the audit log since the last copy; kept for years, apart from the backups',
+    )
     .option('--list', 'show the copies instead')
     .option('--read <id>', 'write the rows of one to a new file (--out), a line of JSON each')
     .option('--out <file>', 'where they are written')
@@ -209,7 +211,9 @@ export const backup: Register = (program, perform) => {
               }
               const { out } = cli.flags
               if (out === undefined) {
-                throw new AkashiError('invalid_input', 'where the rows go is not said', { hint: '--out FILE' })
+                throw new AkashiError('invalid_input', 'where the rows go is not said', {
+                  hint: '--out FILE',
+                })
               }
               const { createWriteStream } = await import('node:fs')
               const { pipeline } = await import('node:stream/promises')
@@ -217,7 +221,10 @@ export const backup: Register = (program, perform) => {
                 readAuditCopy(vault, copy, { signal: cli.signal }),
                 createWriteStream(String(out), { flags: 'wx', mode: 0o600 }),
               )
-              cli.print({ id: copy.id, file: out, logs: copy.manifest?.logs ?? [] }, `written to ${String(out)}`)
+              cli.print(
+                { id: copy.id, file: out, logs: copy.manifest?.logs ?? [] },
+                `written to ${String(out)}`,
+              )
               return 0
             }
             const { table } = await import('../output/table.ts')

@@ -16,7 +16,9 @@ export const upgrade: Register = (program, perform) => {
           const removed = await oldClusters(settings, true)
           cli.print(
             { removed },
-            removed.length === 0 ? 'nothing to remove' : removed.map((folder) => `removed ${folder}`).join('\n'),
+            removed.length === 0
+              ? 'nothing to remove'
+              : removed.map((folder) => `removed ${folder}`).join('\n'),
           )
           return 0
         }

@@ -215,7 +215,9 @@ function writeRoutes(app: App, { trail }: Services): void {
         summary: 'Ask the workers for a recovery drill',
         tags: ['backup'],
         body: z
-          .strictObject({ kind: drillKind.default('drill').describe('to a random moment, or of everything to the latest') })
+          .strictObject({
+            kind: drillKind.default('drill').describe('to a random moment, or of everything to the latest'),
+          })
           .nullish(),
         response: { 202: asked, ...problems },
       },

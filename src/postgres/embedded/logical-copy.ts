@@ -51,7 +51,15 @@ export async function copyCluster(
   const psql = (database: string) =>
     run(programs.psql, to, ['--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', `--dbname=${database}`])
   try {
-    const asked = run(programs.psql, from, ['--no-psqlrc', '-At', '-0', '-d', 'postgres', '-c', databasesQuery])
+    const asked = run(programs.psql, from, [
+      '--no-psqlrc',
+      '-At',
+      '-0',
+      '-d',
+      'postgres',
+      '-c',
+      databasesQuery,
+    ])
     const databases = (await collect(asked)).split('\0').filter((name) => name !== '')
     const globals = await collect(run(programs.pgDumpall, from, ['--globals-only', '--no-sync']))
     const apply = psql('postgres')
@@ -88,7 +96,7 @@ export async function copyCluster(
 }
 
 /** `template0` cannot be connected to, and nobody should have changed `template1`. */
-const databasesQuery = `select datname from pg_database where datallowconn and not datistemplate order by 1`
+const databasesQuery = 'select datname from pg_database where datallowconn and not datistemplate order by 1'
 
 interface Running {
   readonly child: ChildProcess

@@ -171,7 +171,12 @@ class Upgrade implements ClusterUpgrade {
     return `postgresql://${SUPERUSER}@localhost:${port}/${encodeURIComponent(database)}?host=${host}`
   }
 
-  async #launch(clusterDir: string, program: string, port: number, settings: Readonly<Record<string, string | undefined>>) {
+  async #launch(
+    clusterDir: string,
+    program: string,
+    port: number,
+    settings: Readonly<Record<string, string | undefined>>,
+  ) {
     const { dir } = this.#home
     const home = {
       ...this.#home,
