@@ -4,7 +4,7 @@ import { type CopiedLog, openVault, pruneAuditCopies, takeAuditCopy, type Vault 
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
-import { readBackupSettings } from './backup-tasks.ts'
+import { readBackupSettings } from './backup-settings.ts'
 
 export interface AuditCopyParts {
   readonly keyring: Keyring

@@ -12,8 +12,9 @@ import {
 import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { anonymous, type Database, type Provider, readCapabilities } from '../postgres/index.ts'
+import { type Database, type Provider, readCapabilities } from '../postgres/index.ts'
 import { copyAuditLogs, pruneAuditLogCopies } from './audit-copies.ts'
+import { readBackupSettings } from './backup-settings.ts'
 import { type DrillKind, drill, watchDrills } from './drills.ts'
 import type { Logger } from './log.ts'
 import { type Loop, runLoop } from './loops.ts'
@@ -35,36 +36,6 @@ export interface BackupParts {
 export interface DrillPlace {
   /** Folder for servers that are thrown away. */
   readonly scratch: string
-}
-
-/** What the settings of the database say about backups. */
-export interface BackupSettings {
-  readonly retentionDays: number
-  readonly hold: boolean
-  /** Days that copies of the audit log are kept, at hand and on the cold tier. */
-  readonly auditNearDays: number
-  readonly auditColdDays: number
-  /** Public keys beside the keyring's own. */
-  readonly recipients: readonly string[]
-}
-
-/** @param database of a role that reads settings */
-export async function readBackupSettings(database: Database): Promise<BackupSettings> {
-  const { rows } = await database.transaction(
-    anonymous,
-    (session) =>
-      session.query<BackupSettings>(
-        `select (select value::integer from lifecycle.settings where key = 'backup.retention_days') as "retentionDays",
-                (select value::boolean from lifecycle.settings where key = 'backup.hold') as hold,
-                (select value::integer from lifecycle.settings where key = 'backup.audit_near_days') as "auditNearDays",
-                (select value::integer from lifecycle.settings where key = 'backup.audit_cold_days') as "auditColdDays",
-                (select value from lifecycle.settings where key = 'backup.recipients') as recipients`,
-      ),
-    { readOnly: true },
-  )
-  const [settings] = rows
-  if (settings === undefined) throw new Error('a select without a table answers one row')
-  return settings
 }
 
 /** The vault of the cluster that the source is. */
