@@ -13,6 +13,8 @@ import { type Connections, prepareCluster } from '../src/start/index.ts'
 
 /** A cluster of its own with every migration applied, as `akashi up` makes it (fsync on). */
 export interface BenchCluster {
+  /** As a verb takes it: `--data`. */
+  readonly dataDir: string
   readonly connections: Connections
   readonly keyring: Keyring
   /** On a connection of the superuser, statement by statement. */
@@ -34,6 +36,7 @@ export async function benchCluster(): Promise<BenchCluster> {
   const worker = connections.open('worker', { poolSize: 4 })
   const open: Database[] = [owner, worker]
   return {
+    dataDir,
     connections,
     keyring,
     worker,

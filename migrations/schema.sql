@@ -2053,8 +2053,10 @@ create table lifecycle.drills (
   object text not null,
   note text not null,
   created_at timestamp with time zone default clock_timestamp() not null,
+  kind text default 'drill'::text not null,
   constraint drills_check CHECK ((finished_at >= started_at)),
   constraint drills_check1 CHECK ((ok = (cardinality(problems) = 0))),
+  constraint drills_kind_check CHECK ((kind = ANY (ARRAY['drill'::text, 'recovery_test'::text]))),
   constraint drills_phases_check CHECK ((jsonb_typeof(phases) = 'array'::text)),
   constraint drills_pkey PRIMARY KEY (id),
   constraint drills_rpo_seconds_check CHECK ((rpo_seconds >= (0)::double precision)),
@@ -2066,6 +2068,7 @@ comment on column lifecycle.drills.rpo_seconds is 'Age of the latest moment that
 comment on column lifecycle.drills.rto_seconds is 'From the start of the restore until the server took queries.';
 comment on column lifecycle.drills.object is 'Key of the signed report in the object store.';
 comment on column lifecycle.drills.note is 'The same report: a signed note.';
+comment on column lifecycle.drills.kind is 'drill: to a random moment; recovery_test: the whole cluster to the latest one.';
 CREATE INDEX drills_started_at_idx ON lifecycle.drills USING btree (started_at DESC);
 alter table lifecycle.drills enable row level security;
 alter table lifecycle.drills force row level security;
@@ -2087,6 +2090,7 @@ grant insert (phases) on lifecycle.drills to akashi_worker;
 grant insert (problems) on lifecycle.drills to akashi_worker;
 grant insert (object) on lifecycle.drills to akashi_worker;
 grant insert (note) on lifecycle.drills to akashi_worker;
+grant insert (kind) on lifecycle.drills to akashi_worker;
 
 create table lifecycle.exports (
   id uuid default audit.uuid_v7() not null,

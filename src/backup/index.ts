@@ -1,3 +1,10 @@
+export {
+  type AuditCopy,
+  listAuditCopies,
+  pruneAuditCopies,
+  readAuditCopy,
+} from './audit-copy/copies.ts'
+export { type CopiedLog, takeAuditCopy } from './audit-copy/take.ts'
 export { createRestorePoint } from './base/restore-point.ts'
 export { identify, runBackup } from './base/run.ts'
 export { type BackupSource, type TakeOptions, takeBackup } from './base/take.ts'
@@ -7,6 +14,7 @@ export { type PrunePlan, planPrune, pruneBackups, type Retention } from './catal
 export { type BackupVerification, verifyBackups } from './catalog/verify.ts'
 export { currentTimeline, restorableIntervals, type Stretch, stretchesOf } from './catalog/window.ts'
 export { chooseMoment } from './drill/choose-moment.ts'
+export { type Content, differences, readContent } from './drill/content.ts'
 export { type DrillReport, runDrill } from './drill/run-drill.ts'
 export { checkStructure, type StructureCheck } from './restore/check-structure.ts'
 export { type Restored, restoreCluster } from './restore/run.ts'

@@ -30,6 +30,8 @@ export interface Identity {
 export interface BackupServices {
   /** @throws unsupported where physical backups are the provider's */
   vault(signal: AbortSignal): Promise<Vault>
+  /** For copies of the audit log, which managed PostgreSQL has too. */
+  logVault(): Promise<Vault>
   restoreTable(
     vault: Vault,
     options: Omit<TableRestoreOptions, 'place' | 'databaseName'>,

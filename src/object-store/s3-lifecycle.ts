@@ -21,6 +21,9 @@ const LATE_DAYS = 31
 const MAX_RULES = 1_000
 const DAY_MS = 24 * 60 * 60 * 1000
 const ARCHIVE = 'archive/'
+/** Weekly copies of the audit log that are kept for years; others of the same rows are at hand (S5 1.2). */
+const COLD_COPIES = 'audit-copies/cold/'
+const COLD_COPY_DAYS = 1
 const MONTH = /^(archive\/.+\/year=(\d{4})\/month=(\d{2})\/)/
 
 /** A month of a table as a folder of keys, `archive/security/security_events/year=2016/month=12/`. */
@@ -81,6 +84,12 @@ export function s3Lifecycle(prefix: string, late: readonly MonthFolder[]): S3Lif
         ],
       }
     }),
+    {
+      ID: 'akashi-audit-copies',
+      Status: 'Enabled',
+      Filter: moved(prefix + COLD_COPIES),
+      Transitions: [{ Days: COLD_COPY_DAYS, StorageClass: 'GLACIER' }],
+    },
   ]
   if (rules.length > MAX_RULES) {
     throw new AkashiError('too_large', `a bucket of S3 takes at most ${MAX_RULES} rules`, {

@@ -12,8 +12,10 @@ import {
 import { AkashiError, type Log } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { anonymous, type Database, readCapabilities } from '../postgres/index.ts'
-import { drill, watchDrills } from './drills.ts'
+import { type Database, type Provider, readCapabilities } from '../postgres/index.ts'
+import { copyAuditLogs, pruneAuditLogCopies } from './audit-copies.ts'
+import { readBackupSettings } from './backup-settings.ts'
+import { type DrillKind, drill, watchDrills } from './drills.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
 
@@ -35,31 +37,6 @@ export interface DrillPlace {
   readonly scratch: string
 }
 
-/** What the settings of the database say about backups. */
-export interface BackupSettings {
-  readonly retentionDays: number
-  readonly hold: boolean
-  /** Public keys beside the keyring's own. */
-  readonly recipients: readonly string[]
-}
-
-/** @param database of a role that reads settings */
-export async function readBackupSettings(database: Database): Promise<BackupSettings> {
-  const { rows } = await database.transaction(
-    anonymous,
-    (session) =>
-      session.query<BackupSettings>(
-        `select (select value::integer from lifecycle.settings where key = 'backup.retention_days') as "retentionDays",
-                (select value::boolean from lifecycle.settings where key = 'backup.hold') as hold,
-                (select value from lifecycle.settings where key = 'backup.recipients') as recipients`,
-      ),
-    { readOnly: true },
-  )
-  const [settings] = rows
-  if (settings === undefined) throw new Error('a select without a table answers one row')
-  return settings
-}
-
 /** The vault of the cluster that the source is. */
 export async function openClusterVault(
   { keyring, store, source }: BackupParts,
@@ -71,11 +48,24 @@ export async function openClusterVault(
   return openVault({ keyring, store, recipients }, systemId)
 }
 
+/** What keeps and restores data on a managed service, which gives nobody a physical backup. */
+const PROVIDER_BACKUPS: Readonly<Record<Provider, string>> = {
+  rds: 'Amazon RDS has automated backups, restore-db-instance-to-point-in-time, and AWS Backup restore testing',
+  aurora:
+    'Amazon Aurora has continuous backup, restore-db-cluster-to-point-in-time, and AWS Backup restore testing',
+  cloudsql:
+    'Cloud SQL has automated backups and point-in-time recovery by gcloud sql instances clone --point-in-time',
+  azure: 'Azure Database has automated backups and az postgres flexible-server restore --restore-time',
+}
+
 /** Why physical backups are not possible over this login; undefined when they are. */
-export async function backupObstacle(source: BackupSource): Promise<string | undefined> {
-  const { replication, login, walLevel } = await readCapabilities(source.url)
+export async function backupObstacle(source: Pick<BackupSource, 'url'>): Promise<string | undefined> {
+  const { replication, login, walLevel, provider } = await readCapabilities(source.url)
+  if (provider !== null) {
+    return `backups are the provider's here: ${PROVIDER_BACKUPS[provider]}; one table comes back by copying it from such a restore`
+  }
   if (!replication) {
-    return `the login ${login} may not replicate: on managed PostgreSQL, backups are the provider's (automatic backups and point-in-time recovery)`
+    return `the login ${login} may not replicate: on managed PostgreSQL, backups are the provider's (automatic backups and point-in-time recovery); on a server of your own: alter role ${login} replication`
   }
   return walLevel === 'minimal' ? 'wal_level is minimal: set it to replica and restart the server' : undefined
 }
@@ -89,6 +79,16 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
       if (obstacle !== undefined) return { skipped: obstacle }
       return work(await openClusterVault(parts, context.database, context.signal), context)
     }
+  const practised = (kind: DrillKind) =>
+    possible(async (vault, { database, signal }) => {
+      const { keyring, store, source, scratch } = parts
+      const found = await drill({ keyring, store, source, vault, database, kind, place: scratch, signal })
+      if (found.ok)
+        return { object: found.object, rpoSeconds: found.rpoSeconds, rtoSeconds: found.rtoSeconds }
+      throw new AkashiError('integrity', `the recovery drill failed: ${found.problems.join('; ')}`, {
+        hint: `its report is ${found.object}`,
+      })
+    })
   return {
     'backup.full': possible(async (vault, { signal }) =>
       summary(await runBackup(vault, parts.source, 'full', { signal })),
@@ -103,15 +103,14 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
         return summary(await runBackup(vault, parts.source, 'full', { signal }))
       }
     }),
-    'backup.drill': possible(async (vault, { database, signal }) => {
-      const { keyring, store, source, scratch } = parts
-      const found = await drill({ keyring, store, source, vault, database, place: scratch, signal })
-      if (found.ok)
-        return { object: found.object, rpoSeconds: found.rpoSeconds, rtoSeconds: found.rtoSeconds }
-      throw new AkashiError('integrity', `the recovery drill failed: ${found.problems.join('; ')}`, {
-        hint: `its report is ${found.object}`,
-      })
-    }),
+    'backup.drill': practised('drill'),
+    'backup.recovery_test': practised('recovery_test'),
+    'backup.audit_copy': async ({ database, signal }) => {
+      const { keyring, store } = parts
+      const { id, logs, bytes } = await copyAuditLogs({ keyring, store, database }, signal)
+      const removed = await pruneAuditLogCopies({ keyring, store, database }, { signal })
+      return { id, rows: logs.reduce((sum, { rows }) => sum + rows, 0), bytes, removed: removed.length }
+    },
     'backup.drill_watch': possible(async (_, { database }) => ({ ...(await watchDrills(database)) })),
     'backup.prune': possible(async (vault, { database, signal }) => {
       const { retentionDays, hold } = await readBackupSettings(database)

@@ -6,6 +6,9 @@ import type { ObjectStore } from '../object-store/index.ts'
 import { anonymous, type Database, type Session } from '../postgres/index.ts'
 import { verifyCopy } from './ledger-tasks.ts'
 
+/** drill: to a random moment. recovery_test: the whole cluster to the latest one, each half-year (S5). */
+export type DrillKind = 'drill' | 'recovery_test'
+
 export interface DrillParts {
   readonly keyring: Keyring
   readonly store: ObjectStore
@@ -14,6 +17,8 @@ export interface DrillParts {
   readonly database: Database
   /** Folder for the servers that are thrown away. */
   readonly place: string
+  /** Default drill. */
+  readonly kind?: DrillKind
   /** The cluster that is restored; the drill only reads its address. */
   readonly source: Pick<BackupSource, 'url'>
   readonly signal?: AbortSignal
@@ -22,6 +27,7 @@ export interface DrillParts {
 
 export interface Drill {
   readonly id: string
+  readonly kind: DrillKind
   readonly startedAt: string
   readonly finishedAt: string
   readonly ok: boolean
@@ -38,6 +44,7 @@ export interface Drill {
 
 /** Days after a failed or missed drill until it is told of again. */
 const TOLD_AGAIN_DAYS = 1
+const DAY_SECONDS = 86_400
 
 /**
  * What says something of the running system and nothing of its copy: a trigger that was missing at the moment
@@ -64,10 +71,11 @@ async function readLimits(session: Session): Promise<Limits> {
 
 /** Runs a drill and keeps its report, signed, in the store and in the database. One that failed raises an alarm. */
 export async function drill(parts: DrillParts): Promise<DrillReport & { readonly object: string }> {
-  const { keyring, store, vault, database, place, source, signal, onPhase } = parts
+  const { keyring, store, vault, database, place, kind = 'drill', source, signal, onPhase } = parts
   const { rpoSeconds, rtoSeconds } = await database.transaction(anonymous, readLimits, { readOnly: true })
   const report = await runDrill(vault, {
     place,
+    moment: kind === 'drill' ? 'random' : 'latest',
     databaseName: databaseOf(source.url),
     limits: { rpoSeconds, rtoSeconds },
     verifyLedger: async (copy, cancel) => {
@@ -91,7 +99,7 @@ export async function drill(parts: DrillParts): Promise<DrillReport & { readonly
   await database.transaction(anonymous, async (session) => {
     const { rows } = await session.query<{ id: string }>(
       `insert into lifecycle.drills (system_id, started_at, finished_at, ok, target, rpo_seconds, rto_seconds, phases, problems,
-         object, note) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id`,
+         object, note, kind) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning id`,
       [
         vault.systemId,
         report.startedAt,
@@ -104,10 +112,12 @@ export async function drill(parts: DrillParts): Promise<DrillReport & { readonly
         report.problems,
         object,
         note,
+        kind,
       ],
     )
     if (!report.ok) {
       await alarm(session, 'recovery_drill_failed', rows[0]?.id ?? null, {
+        kind,
         problems: report.problems,
         object,
       })
@@ -128,7 +138,7 @@ export function signerName({ systemId }: Pick<Vault, 'systemId'>): string {
 
 async function alarm(
   session: Session,
-  type: 'recovery_drill_failed' | 'recovery_drill_missed',
+  type: 'recovery_drill_failed' | 'recovery_drill_missed' | 'recovery_test_missed',
   drillId: string | null,
   details: Readonly<Record<string, unknown>>,
 ): Promise<void> {
@@ -146,7 +156,7 @@ export async function listDrills(database: Database, limit = 50): Promise<Drill[
     anonymous,
     (session) =>
       session.query<Drill>(
-        `select id, started_at as "startedAt", finished_at as "finishedAt", ok, target, rpo_seconds as "rpoSeconds",
+        `select id, kind, started_at as "startedAt", finished_at as "finishedAt", ok, target, rpo_seconds as "rpoSeconds",
                 rto_seconds as "rtoSeconds", phases, problems, object, note
          from lifecycle.drills order by started_at desc limit $1`,
         [limit],
@@ -165,17 +175,24 @@ export interface DrillState {
   readonly missed: boolean
 }
 
+const MAX_AGE_SETTINGS: Readonly<Record<DrillKind, string>> = {
+  drill: 'backup.drill_max_age_days',
+  recovery_test: 'backup.recovery_test_max_age_days',
+}
+
 /** @param database of the role worker or security_admin */
-export async function drillState(database: Database): Promise<DrillState> {
+export async function drillState(database: Database, kind: DrillKind = 'drill'): Promise<DrillState> {
   const { rows } = await database.transaction(
     anonymous,
     (session) =>
       session.query<DrillState>(
         `select age.seconds as "passedSeconds",
                 coalesce((select ok from lifecycle.drills order by started_at desc limit 1), true) as "lastOk",
-                age.seconds > 86400 * (select value::float8 from lifecycle.settings where key = 'backup.drill_max_age_days') as missed
-         from (select extract(epoch from now() - coalesce((select max(finished_at) from lifecycle.drills where ok),
-                 (select created_at from lifecycle.jobs where name = 'backup-drill'), now()))::float8 as seconds) age`,
+                age.seconds > 86400 * (select value::float8 from lifecycle.settings where key = $2) as missed
+         from (select extract(epoch from now() - coalesce(
+                 (select max(finished_at) from lifecycle.drills where ok and ($1 = 'drill' or kind = $1)),
+                 (select created_at from lifecycle.jobs where task = 'backup.' || $1 order by created_at limit 1), now()))::float8 as seconds) age`,
+        [kind, MAX_AGE_SETTINGS[kind]],
       ),
     { readOnly: true },
   )
@@ -184,21 +201,34 @@ export async function drillState(database: Database): Promise<DrillState> {
   return state
 }
 
-/** Raises the alarm when no drill passed for too long, once a day. @throws conflict then */
+/** Raises the alarm when no drill or no test of a whole recovery passed for too long, once a day. @throws conflict then */
 export async function watchDrills(database: Database): Promise<DrillState> {
   const state = await drillState(database)
-  if (!state.missed) return state
+  const test = await drillState(database, 'recovery_test')
+  if (test.missed) await tellMissed(database, 'recovery_test_missed', test)
+  if (state.missed) await tellMissed(database, 'recovery_drill_missed', state)
+  if (!test.missed && !state.missed) return state
+  const late = state.missed ? state : test
+  throw new AkashiError(
+    'conflict',
+    `no ${state.missed ? 'recovery drill' : 'test of a whole recovery'} passed for ${Math.floor(late.passedSeconds / DAY_SECONDS)} days`,
+    {
+      hint: `run akashi drill${state.missed ? '' : ' --latest'}, and see why the job of the timetable did not pass`,
+    },
+  )
+}
+
+async function tellMissed(
+  database: Database,
+  type: 'recovery_drill_missed' | 'recovery_test_missed',
+  state: DrillState,
+): Promise<void> {
   await database.transaction(anonymous, async (session) => {
     const { rows } = await session.query(
-      `select from security.security_events where event_type = 'recovery_drill_missed'
+      `select from security.security_events where event_type = $2
          and created_at > now() - make_interval(days => $1) limit 1`,
-      [TOLD_AGAIN_DAYS],
+      [TOLD_AGAIN_DAYS, type],
     )
-    if (rows.length === 0) {
-      await alarm(session, 'recovery_drill_missed', null, { passed_seconds: state.passedSeconds })
-    }
-  })
-  throw new AkashiError('conflict', 'no recovery drill passed for longer than the policy allows', {
-    hint: 'run akashi drill, and see what its report says',
+    if (rows.length === 0) await alarm(session, type, null, { passed_seconds: state.passedSeconds })
   })
 }

@@ -1,6 +1,9 @@
 import { Client, clientConfig } from './client.ts'
 import { toAkashiError } from './sqlstate.ts'
 
+/** Whose managed service a server is. */
+export type Provider = 'rds' | 'aurora' | 'cloudsql' | 'azure'
+
 /** What a PostgreSQL server allows, and so which parts of Akashi work on it. */
 export interface Capabilities {
   /** `18.4` */
@@ -19,6 +22,8 @@ export interface Capabilities {
   readonly extensions: readonly string[]
   /** Whether the URL leads through a pooler. */
   readonly pooled: boolean
+  /** null: a server of one's own, or a service that does not tell. */
+  readonly provider: Provider | null
 }
 
 type Row = Omit<Capabilities, 'pooled'> & { readonly process: number }
@@ -32,6 +37,10 @@ const question = `
          pg_encoding_to_char(d.encoding)::text as encoding, d.datctype::text as ctype,
          array(select name::text from pg_available_extensions
                where name in ('pg_trgm', 'pg_bigm', 'pgaudit', 'amcheck') order by 1) as extensions,
+         case when to_regproc('pg_catalog.aurora_version') is not null then 'aurora'
+              when to_regrole('rds_superuser') is not null then 'rds'
+              when to_regrole('cloudsqlsuperuser') is not null then 'cloudsql'
+              when to_regrole('azure_pg_admin') is not null then 'azure' end as provider,
          pg_backend_pid() as process
   from pg_roles r, pg_database d
   where r.rolname = session_user and d.datname = current_database()`

@@ -1,4 +1,4 @@
-export { type Capabilities, readCapabilities } from './capabilities.ts'
+export { type Capabilities, type Provider, readCapabilities } from './capabilities.ts'
 export type { ContextKey } from './context.ts'
 export { type DriverPool, openDriverPool } from './driver-pool.ts'
 export * from './embedded/index.ts'

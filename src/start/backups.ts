@@ -4,7 +4,7 @@ import { type BackupSource, chooseSystem, openVault, type Vault } from '../backu
 import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { backupObstacle, openClusterVault } from '../operations/index.ts'
+import { backupObstacle, copyAuditLogs, openClusterVault } from '../operations/index.ts'
 import { clusterStatus, type Database } from '../postgres/index.ts'
 import { findConnections } from './connections.ts'
 import { openKeys, openObjects } from './places.ts'
@@ -41,9 +41,7 @@ export async function withRunningBackups<T>(
     }
     cleanup.defer(() => source.database.close())
     const obstacle = await backupObstacle(source)
-    if (obstacle !== undefined) {
-      throw new AkashiError('unsupported', 'this server gives no physical backup', { hint: obstacle })
-    }
+    if (obstacle !== undefined) throw noPhysicalBackup(obstacle)
     return await work({
       keyring,
       store,
@@ -56,6 +54,19 @@ export async function withRunningBackups<T>(
   }
 }
 
+/** A long-term copy of the audit log of the database of these settings. */
+export async function takeAuditLogCopy(settings: Settings, signal: AbortSignal) {
+  const connections = await findConnections(settings)
+  const keyring = await openKeys(settings)
+  const database = connections.open('worker', { poolSize: 1 })
+  try {
+    return await copyAuditLogs({ keyring, store: await openObjects(settings), database }, signal)
+  } finally {
+    await database.close()
+    await keyring.close()
+  }
+}
+
 /** Backups as the store has them; no database need be there. */
 export async function withStoredBackups<T>(
   settings: Settings,
@@ -65,11 +76,29 @@ export async function withStoredBackups<T>(
   const keyring = await openKeys(settings)
   try {
     const store = await openObjects(settings)
-    const systemId = await chooseSystem(store, cluster, await localSystemId(settings))
+    const systemId = await chooseSystem(store, cluster, await localSystemId(settings)).catch(
+      async (error: unknown) => {
+        throw (await providersInstead(settings, error)) ?? error
+      },
+    )
     return await work(await openVault({ store, keyring }, systemId))
   } finally {
     await keyring.close()
   }
+}
+
+/** Where there are none because they are the provider's, that is the answer. */
+async function providersInstead(settings: Settings, error: unknown): Promise<AkashiError | undefined> {
+  const { databaseUrl } = settings
+  if (databaseUrl === undefined || !(error instanceof AkashiError) || error.code !== 'not_found') return
+  const { adminUrl } = await findConnections(settings)
+  // A database that is away is no reason to hide what the store said.
+  const obstacle = await backupObstacle({ url: adminUrl }).catch(() => undefined)
+  return obstacle === undefined ? undefined : noPhysicalBackup(obstacle)
+}
+
+function noPhysicalBackup(obstacle: string): AkashiError {
+  return new AkashiError('unsupported', 'this server gives no physical backup', { hint: obstacle })
 }
 
 const SYSTEM_ID_BYTES = 8

@@ -5,7 +5,13 @@ import { type BackupServices, buildApp, type Identity } from '../http/index.ts'
 import { createFirstAdministrator, type FirstAdministrator } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { backupObstacle, openClusterVault, openMetrics, threadState } from '../operations/index.ts'
+import {
+  backupObstacle,
+  openClusterVault,
+  openLogVault,
+  openMetrics,
+  threadState,
+} from '../operations/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
 import type { Connections } from './connections.ts'
 import { reapplyAtStart } from './erasures.ts'
@@ -138,6 +144,7 @@ function backupServices({ settings, connections, keyring, store, database }: Htt
         await source.database.close()
       }
     },
+    logVault: () => openLogVault({ keyring, store, database }),
     restoreTable: (vault, options) => restoreTable({ settings, vault, ...options }),
   }
 }

@@ -120,6 +120,7 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     keyring: noKeyring,
     metrics: new Registry(),
     backups: {
+      logVault: () => Promise.reject(new Error('there is no backup here')),
       vault: () => Promise.reject(new Error('there is no backup here')),
       restoreTable: () => Promise.reject(new Error('there is no backup here')),
     },

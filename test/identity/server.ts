@@ -122,6 +122,7 @@ function servicesOf(
     keyring,
     metrics: new Registry(),
     backups: {
+      logVault: () => Promise.reject(new Error('there is no backup here')),
       vault: () => Promise.reject(new Error('there is no backup here')),
       restoreTable: () => Promise.reject(new Error('there is no backup here')),
     },

@@ -87,6 +87,8 @@ test('the timetable of the migrations is there', async () => {
   expect(Object.fromEntries(jobs.map((job) => [job.name, [job.schedule, job.task]]))).toEqual({
     'archive-expire': ['0 3 * * *', 'archive.expire'],
     'archive-export': ['0 2 * * *', 'archive.export'],
+    'backup-audit-copy': ['0 6 * * 0', 'backup.audit_copy'],
+    'backup-recovery-test': ['0 10 15 1,7 *', 'backup.recovery_test'],
     'backup-drill': ['0 8 1 * *', 'backup.drill'],
     'backup-drill-watch': ['50 4 * * *', 'backup.drill_watch'],
     'chat-purge': ['10 4 * * *', 'chat.purge'],

@@ -46,7 +46,7 @@ export async function checkManifest(
 }
 
 /** Members in the order of their names, so that the text does not depend on who wrote it. */
-function canonical(value: unknown): string {
+export function canonical(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) =>
     typeof member === 'object' && member !== null && !Array.isArray(member)
       ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -2,15 +2,23 @@ import type { ObjectStore } from '../../object-store/index.ts'
 import type { DataKey } from '../vault/data-keys.ts'
 import { encodeHeader, newHeader } from '../vault/header.ts'
 import { packName } from '../vault/paths.ts'
-import { FRAME_BYTES, type ObjectCipher, objectCipher, sealFrame } from '../vault/sealing.ts'
+import {
+  FRAME_BYTES,
+  MAX_SEALED_BYTES,
+  type ObjectCipher,
+  objectCipher,
+  sealFrame,
+} from '../vault/sealing.ts'
 import { putWithRetries } from '../vault/transfer.ts'
 
 /** Bytes after which a pack is put and the next begun. */
-const PACK_BYTES = 16 * 1024 * 1024
+const PACK_BYTES = 8 * 1024 * 1024
 /** Frames that are compressed at the same time. */
 const FRAMES_IN_FLIGHT = 4
 /** Packs that are put at the same time; each is held in memory until then. */
 const PACKS_IN_FLIGHT = 1
+/** A pack takes the frames that were being sealed when it was full. */
+const PACK_MEMORY_BYTES = PACK_BYTES + (FRAMES_IN_FLIGHT + 1) * MAX_SEALED_BYTES
 
 /** A pack, as the index knows it. */
 export interface PackEntry {
@@ -31,7 +39,8 @@ interface OpenPack {
   readonly cipher: ObjectCipher
   readonly firstFrame: number
   readonly offsets: number[]
-  readonly parts: Buffer[]
+  /** Holds `size` bytes; used again for a later pack. */
+  readonly memory: Buffer
   size: number
 }
 
@@ -44,10 +53,11 @@ export class PackWriter {
   #frame = Buffer.allocUnsafe(FRAME_BYTES)
   /** Frames are used again: a new one for each would leave a backup's worth of garbage. */
   readonly #spare: Buffer<ArrayBuffer>[] = []
+  readonly #spareMemory: Buffer[] = []
   #filled = 0
   #frames = 0
   #pack: OpenPack | undefined
-  readonly #sealing: { readonly pack: OpenPack; readonly sealed: Promise<Buffer> }[] = []
+  readonly #sealing: { readonly pack: OpenPack; readonly sealed: Promise<readonly Buffer[]> }[] = []
   readonly #putting: Promise<void>[] = []
   readonly #packs: PackEntry[] = []
   #packNumber = 0
@@ -118,15 +128,16 @@ export class PackWriter {
     this.#packNumber += 1
     const name = packName(this.#place.systemId, this.#place.id, this.#packNumber)
     const header = newHeader('pack', this.#key.id)
-    const bytes = encodeHeader(header)
+    const memory = this.#spareMemory.pop() ?? Buffer.allocUnsafeSlow(PACK_MEMORY_BYTES)
+    const size = encodeHeader(header).copy(memory)
     this.#pack = {
       name,
       salt: header.salt,
       cipher: objectCipher(this.#key.secret, header.salt, name),
       firstFrame: this.#frames,
       offsets: [],
-      parts: [bytes],
-      size: bytes.length,
+      memory,
+      size,
     }
     return this.#pack
   }
@@ -138,8 +149,7 @@ export class PackWriter {
     const { pack } = next
     const sealed = await next.sealed
     pack.offsets.push(pack.size)
-    pack.parts.push(sealed)
-    pack.size += sealed.length
+    for (const piece of sealed) pack.size += piece.copy(pack.memory, pack.size)
     if (pack.size < PACK_BYTES || pack !== this.#pack) return
     // Frames that are still being sealed belong to this pack too.
     while (this.#sealing.length > 0) await this.#collect()
@@ -156,8 +166,15 @@ export class PackWriter {
     this.#putting.push(put)
   }
 
-  async #put({ name, salt, firstFrame, offsets, parts }: OpenPack): Promise<void> {
-    const { size, sha256 } = await putWithRetries(this.#store, name, parts, this.#signal)
+  async #put(pack: OpenPack): Promise<void> {
+    const { name, salt, firstFrame, offsets, memory } = pack
+    const { size, sha256 } = await putWithRetries(
+      this.#store,
+      name,
+      memory.subarray(0, pack.size),
+      this.#signal,
+    )
+    this.#spareMemory.push(memory)
     this.#packs.push({ name, salt: salt.toString('hex'), size, sha256, firstFrame, offsets })
   }
 }

@@ -2,7 +2,7 @@ import { AkashiError } from '../../foundation/index.ts'
 import type { Database } from '../../postgres/index.ts'
 import { readCatalog } from '../catalog/catalog.ts'
 import { verifyBackups } from '../catalog/verify.ts'
-import { currentTimeline, restorableIntervals, stretchesOf } from '../catalog/window.ts'
+import { currentTimeline, restorableIntervals, type Stretch, stretchesOf } from '../catalog/window.ts'
 import { checkStructure } from '../restore/check-structure.ts'
 import { type Scratch, withScratch } from '../restore/scratch.ts'
 import { timeText } from '../restore/target.ts'
@@ -15,6 +15,8 @@ export interface DrillOptions {
   readonly place: string
   /** Akashi's database in the cluster. */
   readonly databaseName: string
+  /** Where to restore to; default random. */
+  readonly moment?: 'random' | 'latest'
   /** Above them the drill fails. */
   readonly limits: { readonly rpoSeconds: number; readonly rtoSeconds: number }
   /** Verifies the ledger of a restored database; answers how many rows were checked and what is wrong. */
@@ -95,7 +97,8 @@ export async function runDrill(vault: Vault, options: DrillOptions): Promise<Dri
   const stretches = await timed('catalog', async () => stretchesOf(await readCatalog(vault, signal)))
   const timeline = currentTimeline(stretches)
   const last = timeline === undefined ? undefined : restorableIntervals(stretches, timeline).at(-1)
-  const moment = chooseMoment(stretches)
+  const moment =
+    options.moment === 'latest' ? latestMoment(stretches, timeline, last) : chooseMoment(stretches)
   if (last === undefined || moment === undefined) {
     problems.push('there is no complete backup to restore from')
   } else {
@@ -114,6 +117,20 @@ export async function runDrill(vault: Vault, options: DrillOptions): Promise<Dri
   judge(found, problems)
   const unique = [...new Set(problems)]
   return { ...found, problems: unique, ok: unique.length === 0, finishedAt: new Date().toISOString() }
+}
+
+/** It can be compared when a full backup leads there beside the chain of an incremental. */
+function latestMoment(
+  stretches: readonly Stretch[],
+  timeline: number | undefined,
+  last: { readonly toMs: number } | undefined,
+): Moment | undefined {
+  if (last === undefined) return undefined
+  const there = stretches.filter(
+    (one) => one.timeline === timeline && one.fromMs <= last.toMs && one.toMs >= last.toMs,
+  )
+  const kinds = new Set(there.map(({ backup }) => backup.kind))
+  return { ms: last.toMs, comparable: kinds.size === 2 && there.at(-1)?.backup.kind === 'incremental' }
 }
 
 async function restoreAndCheck(

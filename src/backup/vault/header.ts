@@ -8,7 +8,7 @@ export const MAX_HEADER_BYTES = 512
 
 const header = z.strictObject({
   akashi: z.literal('backup 1'),
-  kind: z.enum(['pack', 'index', 'wal', 'history']),
+  kind: z.enum(['pack', 'index', 'wal', 'history', 'audit']),
   key: z.uuid(),
   salt: z.string().length(SALT_BYTES * 2),
 })

@@ -4,10 +4,13 @@
  *   backups/<system id>/keys/<id>.age            data key, wrapped for every recipient
  *   backups/<system id>/base/<id>/manifest.json  put last: without it there is no backup
  *   backups/<system id>/base/<id>/index          which frames hold which file
- *   backups/<system id>/base/<id>/pack-<n>       16 MiB of frames
+ *   backups/<system id>/base/<id>/pack-<n>       8 MiB of frames
  *   backups/<system id>/wal/<timeline>/<range>   WAL from one position to another (see wal/names.ts)
  *   backups/<system id>/history/<timeline>       where a timeline came from
  *   backups/<system id>/gaps/<timeline>/<range>  WAL that is known to be in no store
+ *
+ *   audit-copies/near/<system id>/<id>/…         sealed rows of the ledger's logs, for some weeks (see audit-copy)
+ *   audit-copies/cold/<system id>/<id>/…         the same for years, below a prefix of its own for a colder tier
  */
 const ROOT = 'backups/'
 const PACK_DIGITS = 6
@@ -72,4 +75,19 @@ export function gapPrefix(systemId: string): string {
 export function gapName(systemId: string, gap: { timeline: number; from: bigint; to: bigint }): string {
   const [from, to] = [gap.from, gap.to].map((lsn) => lsn.toString(16).padStart(GAP_DIGITS, '0'))
   return `${gapPrefix(systemId)}${timelineHex(gap.timeline)}/${from}-${to}`
+}
+
+/** Where a copy of the logs is: at hand, or on the cold tier. */
+export type CopyTier = 'near' | 'cold'
+
+export function auditCopyPrefix(tier: CopyTier, systemId: string): string {
+  return `audit-copies/${tier}/${systemId}/`
+}
+
+export function auditCopyManifest(tier: CopyTier, systemId: string, id: string): string {
+  return `${auditCopyPrefix(tier, systemId)}${id}/manifest.json`
+}
+
+export function auditCopyPart(tier: CopyTier, systemId: string, id: string, number: number): string {
+  return `${auditCopyPrefix(tier, systemId)}${id}/part-${String(number).padStart(PACK_DIGITS, '0')}`
 }

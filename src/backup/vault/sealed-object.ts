@@ -21,7 +21,7 @@ export async function putSealed(
   for (let number = 0; number < frames; number += 1) {
     const raw = data.subarray(number * FRAME_BYTES, (number + 1) * FRAME_BYTES)
     const sealed = await sealFrame(cipher, number, number === frames - 1, raw)
-    parts.push(lengthOf(sealed), sealed)
+    parts.push(lengthOf(sealed), ...sealed)
   }
   return putWithRetries(store, name, parts, signal)
 }
@@ -51,8 +51,8 @@ export async function readSealed(
   return Buffer.concat(data)
 }
 
-function lengthOf(sealed: Buffer): Buffer {
+function lengthOf(sealed: readonly Buffer[]): Buffer {
   const length = Buffer.alloc(LENGTH_BYTES)
-  length.writeUInt32LE(sealed.length)
+  length.writeUInt32LE(sealed.reduce((sum, piece) => sum + piece.length, 0))
   return length
 }

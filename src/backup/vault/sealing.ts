@@ -37,18 +37,21 @@ export function authenticate(dataKey: Uint8Array, text: string): string {
   return createHmac('sha256', key).update(text).digest('hex')
 }
 
+/** The most that a sealed frame takes: incompressible data, its zstd frame and the tag. */
+export const MAX_SEALED_BYTES = FRAME_BYTES + (FRAME_BYTES >> 7)
+
 /** @param last whether the object ends with this frame, where a reader could not tell otherwise */
 export async function sealFrame(
   cipher: ObjectCipher,
   number: number,
   last: boolean,
   data: Uint8Array,
-): Promise<Buffer> {
+): Promise<readonly Buffer[]> {
   const packed = await compressFrame(data)
   const gcm = createCipheriv('aes-256-gcm', cipher.key, nonce(number), { authTagLength: TAG_BYTES })
   gcm.setAAD(associated(cipher, number, last))
   const sealed = packed.map((piece) => gcm.update(piece))
-  return Buffer.concat([...sealed, gcm.final(), gcm.getAuthTag()])
+  return [...sealed, gcm.final(), gcm.getAuthTag()]
 }
 
 /** @throws integrity, naming the object and the frame */

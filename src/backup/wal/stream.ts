@@ -6,7 +6,7 @@ import type { DataKey } from '../vault/data-keys.ts'
 import { gapName } from '../vault/paths.ts'
 import { putWithRetries } from '../vault/transfer.ts'
 import type { Vault } from '../vault/vault.ts'
-import { putHistory } from './history.ts'
+import { parseHistory, putHistory } from './history.ts'
 import { segmentStart } from './names.ts'
 import { coverageOf, listPieces } from './pieces.ts'
 import { WalUploader } from './uploader.ts'
@@ -111,9 +111,7 @@ async function startingPoint(
   }
   const start = segmentStart(restart, segmentBytes)
   const position = { timeline: state?.restartTimeline ?? timeline, start, segmentBytes }
-  const stored = coverageOf(await listPieces(vault.store, vault.systemId, position.timeline)).at(-1)
-  if (stored !== undefined && stored.end < start) {
-    const gap = { timeline: position.timeline, from: stored.end, to: start }
+  for (const gap of await lostBefore(vault, replication, position)) {
     // Told first, so that no gap is in the store that nobody was told of.
     await putWithRetries(
       vault.store,
@@ -123,6 +121,39 @@ async function startingPoint(
     onEvent({ kind: 'gap', ...gap })
   }
   return position
+}
+
+interface Stretch {
+  readonly timeline: number
+  readonly from: Lsn
+  readonly to: Lsn
+}
+
+/**
+ * What was written since the end of what is stored and before the position. A server that took over begins a
+ * timeline: what of the one before was not stored then, and what the new one wrote before its slot, is lost.
+ */
+async function lostBefore(
+  { store, systemId }: Vault,
+  replication: Replication,
+  { timeline, start, segmentBytes }: Position,
+): Promise<Stretch[]> {
+  const storedOf = async (line: number) => coverageOf(await listPieces(store, systemId, line)).at(-1)
+  const stored = await storedOf(timeline)
+  const holes: Stretch[] = []
+  if (stored !== undefined) holes.push({ timeline, from: stored.end, to: start })
+  else if (timeline > 1) {
+    const { content } = await replication.timelineHistory(timeline)
+    const parent = parseHistory(content).at(-1)
+    const before = parent === undefined ? undefined : await storedOf(parent.timeline)
+    if (parent === undefined || before === undefined) return []
+    // The new timeline's first segment has what the old one wrote into it.
+    const copied = segmentStart(parent.end, segmentBytes)
+    const to = start <= copied ? copied : parent.end
+    holes.push({ timeline: parent.timeline, from: before.end, to })
+    holes.push({ timeline, from: parent.end, to: start })
+  }
+  return holes.filter(({ from, to }) => from < to)
 }
 
 /** Answers where to go on when the timeline ended, undefined when the stream was told to stop. */

@@ -1,4 +1,5 @@
 import type { Invocation, Register } from '../invocation.ts'
+import type { ExitStatus } from '../world.ts'
 
 const MEBIBYTE = 1024 * 1024
 
@@ -179,6 +180,68 @@ export const backup: Register = (program, perform) => {
           vault.keys.rewrap(cli.signal),
         )
         cli.print({ keys }, `${keys} data keys wrapped anew`)
+        return 0
+      }),
+    )
+  group
+    .command('audit-copy')
+    .description(
+      'copy what was sealed of the audit log since the last copy; kept for years, apart from the backups',
+    )
+    .option('--list', 'show the copies instead')
+    .option('--read <id>', 'write the rows of one to a new file (--out), a line of JSON each')
+    .option('--out <file>', 'where they are written')
+    .option('--cluster <id>', 'which cluster, where the store has several')
+    .action(() =>
+      perform(async (cli) => {
+        const settings = await cli.config()
+        const { list, read } = cli.flags
+        if (list === true || read !== undefined) {
+          const { listAuditCopies, readAuditCopy } = await import('../../backup/index.ts')
+          const { AkashiError } = await import('../../foundation/index.ts')
+          const { withStoredBackups } = await import('../../start/index.ts')
+          return await withStoredBackups(settings, cluster(cli), async (vault): Promise<ExitStatus> => {
+            const copies = await listAuditCopies(vault, cli.signal)
+            if (read !== undefined) {
+              const copy = copies.find(({ id }) => id === read)
+              if (copy === undefined) {
+                throw new AkashiError('not_found', `there is no copy ${String(read)}`, {
+                  hint: 'akashi backup audit-copy --list',
+                })
+              }
+              const { out } = cli.flags
+              if (out === undefined) {
+                throw new AkashiError('invalid_input', 'where the rows go is not said', {
+                  hint: '--out FILE',
+                })
+              }
+              const { createWriteStream } = await import('node:fs')
+              const { pipeline } = await import('node:stream/promises')
+              await pipeline(
+                readAuditCopy(vault, copy, { signal: cli.signal }),
+                createWriteStream(String(out), { flags: 'wx', mode: 0o600 }),
+              )
+              cli.print(
+                { id: copy.id, file: out, logs: copy.manifest?.logs ?? [] },
+                `written to ${String(out)}`,
+              )
+              return 0
+            }
+            const { table } = await import('../output/table.ts')
+            const rows = copies.map(({ id, tiers, manifest, problem }) => [
+              id,
+              tiers.join(', '),
+              manifest?.logs.reduce((sum, log) => sum + log.rows, 0) ?? null,
+              problem,
+            ])
+            cli.print({ copies }, table(['copy', 'tiers', 'rows', 'problem'], rows))
+            return 0
+          })
+        }
+        const { takeAuditLogCopy } = await import('../../start/index.ts')
+        const taken = await takeAuditLogCopy(settings, cli.signal)
+        const rows = taken.logs.reduce((sum, log) => sum + log.rows, 0)
+        cli.print(taken, `${taken.id}: ${rows} rows, ${size(taken.bytes)}`)
         return 0
       }),
     )

@@ -6,6 +6,7 @@ export const drill: Register = (program, perform) => {
     .description(
       'restore to a random moment on a server that is thrown away, compare and measure; exits 1 when something is wrong',
     )
+    .option('--latest', 'restore to the latest moment instead: the half-yearly test of a whole recovery')
     .option('--list', 'show earlier drills instead')
     .action(() =>
       perform(async (cli) => {
@@ -17,6 +18,7 @@ export const drill: Register = (program, perform) => {
           const drills = await withRunningBackups(settings, ({ database }) => listDrills(database))
           const rows = drills.map((one) => [
             one.startedAt,
+            one.kind,
             one.ok ? 'passed' : 'FAILED',
             one.target,
             one.rpoSeconds,
@@ -27,13 +29,14 @@ export const drill: Register = (program, perform) => {
             { drills },
             rows.length === 0
               ? 'there was no drill yet'
-              : table(['drill', '', 'target', 'RPO s', 'RTO s', ''], rows),
+              : table(['drill', 'kind', '', 'target', 'RPO s', 'RTO s', ''], rows),
           )
           return 0
         }
         const report = await withRunningBackups(settings, (backups) =>
           run({
             ...backups,
+            kind: cli.flags['latest'] === true ? 'recovery_test' : 'drill',
             place: scratchPlace(settings),
             signal: cli.signal,
             onPhase: (phase) => cli.note(`drill: ${phase}`),

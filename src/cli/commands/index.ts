@@ -23,6 +23,7 @@ import { sample } from './sample.ts'
 import { serve, work } from './serve.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
+import { upgrade } from './upgrade.ts'
 import { users } from './users.ts'
 import { verify } from './verify.ts'
 import { walFetch } from './wal-fetch.ts'
@@ -36,6 +37,7 @@ export const commands: readonly Register[] = [
   status,
   url,
   doctor,
+  upgrade,
   migrate,
   protect,
   unprotect,

@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { describeCatalog, parseTableName, parseTarget, planRestore, readCatalog } from '../../backup/index.ts'
+import {
+  describeCatalog,
+  listAuditCopies,
+  parseTableName,
+  parseTarget,
+  planRestore,
+  readCatalog,
+} from '../../backup/index.ts'
 import { AkashiError } from '../../foundation/index.ts'
 import { listDrills, runNow } from '../../operations/index.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
@@ -31,8 +38,11 @@ const backup = z.looseObject({
   objects: z.number(),
 })
 
+const drillKind = z.enum(['drill', 'recovery_test'])
+
 const drill = z.object({
   id: z.string(),
+  kind: drillKind,
   startedAt: z.string(),
   finishedAt: z.string(),
   ok: z.boolean(),
@@ -43,6 +53,20 @@ const drill = z.object({
   problems: z.array(z.string()).readonly(),
   object: z.string(),
   note: z.string().describe('the signed report'),
+})
+
+const auditCopy = z.object({
+  id: z.string(),
+  tiers: z.array(z.enum(['near', 'cold'])).readonly(),
+  manifest: z
+    .looseObject({
+      takenAt: z.string(),
+      logs: z.array(z.looseObject({ log: z.string(), from: z.string(), to: z.string(), rows: z.number() })),
+      parts: z.number(),
+      bytes: z.number(),
+    })
+    .nullable(),
+  problem: z.string().nullable(),
 })
 
 const values = z.record(z.string(), z.unknown()).readonly()
@@ -117,6 +141,20 @@ function readRoutes(app: App, { backups, trail }: Services): void {
     },
   )
   app.get(
+    '/backups/audit-copies',
+    {
+      schema: {
+        summary: 'Long-term copies of the audit log',
+        tags: ['backup'],
+        response: { 200: z.object({ copies: z.array(auditCopy).readonly() }), ...problems },
+      },
+    },
+    async (_, reply) => {
+      const signal = callerSignal(reply)
+      return { copies: await listAuditCopies(await backups.logVault(), signal) }
+    },
+  )
+  app.get(
     '/restores/plan',
     {
       schema: {
@@ -163,7 +201,7 @@ function writeRoutes(app: App, { trail }: Services): void {
       schema: {
         summary: 'Ask the workers for a backup',
         tags: ['backup'],
-        body: z.strictObject({ kind: z.enum(['full', 'incremental']) }),
+        body: z.strictObject({ kind: z.enum(['full', 'incremental', 'audit-copy']) }),
         response: { 202: asked, ...problems, 400: problemResponse },
       },
     },
@@ -176,10 +214,18 @@ function writeRoutes(app: App, { trail }: Services): void {
       schema: {
         summary: 'Ask the workers for a recovery drill',
         tags: ['backup'],
+        body: z
+          .strictObject({
+            kind: drillKind.default('drill').describe('to a random moment, or of everything to the latest'),
+          })
+          .nullish(),
         response: { 202: asked, ...problems },
       },
     },
-    async (_, reply) => reply.code(202).send({ requestedAt: await runNow(trail, 'backup-drill') }),
+    async ({ body }, reply) => {
+      const job = body?.kind === 'recovery_test' ? 'backup-recovery-test' : 'backup-drill'
+      return reply.code(202).send({ requestedAt: await runNow(trail, job) })
+    },
   )
 }
 

@@ -37,6 +37,7 @@ export async function ensureCluster(
   options: ClusterOptions,
 ): Promise<string> {
   await dropDrafts(home)
+  await finishUpgrade(home)
   const major = await clusterMajor(home.clusterDir)
   if (major === undefined) return await createCluster(home, binaries, options)
   if (major !== binaries.version.split('.')[0]) {
@@ -82,6 +83,8 @@ export async function clusterMajor(clusterDir: string): Promise<string | undefin
 }
 
 const DRAFT_PREFIX = 'data.initializing-'
+/** A complete cluster that an upgrade was about to put in the place of the old one. */
+export const READY = 'data.upgraded'
 
 /**
  * Best effort: an initdb whose parent was killed may still write into its draft. Every attempt has a
@@ -94,28 +97,49 @@ async function dropDrafts(home: Home): Promise<void> {
   }
 }
 
+/** The old cluster was moved away and the new one not yet to its place. */
+async function finishUpgrade(home: Home): Promise<void> {
+  if ((await clusterMajor(home.clusterDir)) !== undefined) return
+  if ((await clusterMajor(join(home.dir, READY))) === undefined) return
+  await rename(join(home.dir, READY), home.clusterDir)
+  await syncFolder(home.dir)
+}
+
 async function createCluster(home: Home, binaries: Binaries, options: ClusterOptions): Promise<string> {
   const password = randomBytes(PASSWORD_BYTES).toString('base64url')
   await replaceFile(home.passwordFile, `${password}\n`, { mode: 0o600, sync: options.sync })
-  // initdb runs under the server's account, which cannot read the password file.
-  const handover = join(home.runDir, 'initdb.password')
   const draft = await mkdtemp(join(home.dir, DRAFT_PREFIX))
   try {
-    await replaceFile(handover, `${password}\n`, { mode: 0o600 })
-    if (home.account !== undefined) await chown(handover, home.account.uid, home.account.gid)
-    await initialize(home, binaries, draft, handover, options)
+    await initialize(home, binaries, draft, password, options)
     await rename(draft, home.clusterDir)
   } catch (error) {
     await rm(draft, { recursive: true, force: true })
     throw error
-  } finally {
-    await rm(handover, { force: true })
   }
   if (options.sync) await syncFolder(home.dir)
   return password
 }
 
-async function initialize(
+/** Makes a cluster with the superuser's password. @throws unavailable with what initdb said */
+export async function initialize(
+  home: Home,
+  binaries: Binaries,
+  draft: string,
+  password: string,
+  options: ClusterOptions,
+): Promise<void> {
+  // initdb runs under the server's account, which cannot read the password file.
+  const handover = join(home.runDir, 'initdb.password')
+  try {
+    await replaceFile(handover, `${password}\n`, { mode: 0o600 })
+    if (home.account !== undefined) await chown(handover, home.account.uid, home.account.gid)
+    await runInitdb(home, binaries, draft, handover, options)
+  } finally {
+    await rm(handover, { force: true })
+  }
+}
+
+async function runInitdb(
   home: Home,
   binaries: Binaries,
   draft: string,

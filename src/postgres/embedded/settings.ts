@@ -29,9 +29,10 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   log_checkpoints: 'off',
 }
 
-export function configText(settings: Readonly<Record<string, string>>): string {
-  const lines = Object.entries({ ...DEFAULTS, ...settings }).map(
-    ([name, value]) => `${name} = ${quoted(value)}`,
+/** @param settings above the defaults; undefined leaves one of them out */
+export function configText(settings: Readonly<Record<string, string | undefined>>): string {
+  const lines = Object.entries({ ...DEFAULTS, ...settings }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name} = ${quoted(value)}`],
   )
   return `# Written at every start of the embedded server. Use ALTER SYSTEM to change a setting.\n${lines.join('\n')}\n`
 }

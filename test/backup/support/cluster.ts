@@ -16,6 +16,7 @@ import {
 import { type Keyring, openKeyring } from '../../../src/keys/index.ts'
 import { type ObjectStore, openObjectStore } from '../../../src/object-store/index.ts'
 import {
+  clusterStatus,
   type Database,
   type EmbeddedServer,
   openDatabase,
@@ -28,6 +29,8 @@ const HEARTBEAT_MS = 300
 
 export interface TestCluster {
   readonly server: EmbeddedServer
+  /** The real folder of its data (PGDATA). */
+  readonly folder: string
   readonly source: BackupSource
   readonly vault: Vault
   readonly store: ObjectStore
@@ -69,8 +72,10 @@ export async function startCluster(
   const vault = await openVault({ store, keyring }, systemId)
   const source = { url, database }
   const sql = <R>(text: string) => ask<R>(database, text)
+  const { clusterDir: folder } = await clusterStatus(dataDir)
   return {
     server,
+    folder,
     source,
     vault,
     store,

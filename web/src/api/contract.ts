@@ -1328,10 +1328,34 @@ export interface Contract {
     readonly params: undefined
     readonly query: undefined
     readonly body: {
-      readonly kind: 'full' | 'incremental'
+      readonly kind: 'full' | 'incremental' | 'audit-copy'
     }
     readonly answer: {
       readonly requestedAt: string
+    }
+  }
+  /** Long-term copies of the audit log */
+  readonly 'GET /v1/backups/audit-copies': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly copies: readonly {
+        readonly id: string
+        readonly tiers: readonly ('near' | 'cold')[]
+        readonly manifest: {
+          readonly takenAt: string
+          readonly logs: readonly {
+            readonly log: string
+            readonly from: string
+            readonly to: string
+            readonly rows: number
+          }[]
+          readonly parts: number
+          readonly bytes: number
+        } | null
+        readonly problem: string | null
+      }[]
     }
   }
   /** Which backups a restore to a moment would begin with */
@@ -1357,6 +1381,7 @@ export interface Contract {
     readonly answer: {
       readonly drills: readonly {
         readonly id: string
+        readonly kind: 'drill' | 'recovery_test'
         readonly startedAt: string
         readonly finishedAt: string
         readonly ok: boolean
@@ -1378,7 +1403,10 @@ export interface Contract {
   readonly 'POST /v1/drills': {
     readonly params: undefined
     readonly query: undefined
-    readonly body: undefined
+    readonly body: {
+      /** to a random moment, or of everything to the latest */
+      readonly kind?: 'drill' | 'recovery_test'
+    } | null
     readonly answer: {
       readonly requestedAt: string
     }

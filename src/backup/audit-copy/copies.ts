@@ -1,0 +1,124 @@
+/** The copies of the logs that the store has, from the store alone. */
+import { AkashiError } from '../../foundation/index.ts'
+import {
+  auditCopyManifest,
+  auditCopyPart,
+  auditCopyPrefix,
+  type CopyTier,
+  dataKeyName,
+} from '../vault/paths.ts'
+import { readSealed } from '../vault/sealed-object.ts'
+import { damagedObject } from '../vault/sealing.ts'
+import type { Vault } from '../vault/vault.ts'
+import { type AuditCopyManifest, readCopyManifest } from './manifest.ts'
+
+const DAY_MS = 86_400_000
+/** Longer than a copy takes: without a manifest since then it is none. */
+const INCOMPLETE_DAYS = 2
+/** The problem of a copy without a manifest. */
+export const NEVER_COMPLETED = 'it was never completed'
+const TIME = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/
+
+export interface AuditCopy {
+  readonly id: string
+  readonly tiers: readonly CopyTier[]
+  /** null: not complete, or damaged. */
+  readonly manifest: AuditCopyManifest | null
+  readonly problem: string | null
+}
+
+/** Oldest first. */
+export async function listAuditCopies(vault: Vault, signal?: AbortSignal): Promise<AuditCopy[]> {
+  const found = new Map<string, CopyTier[]>()
+  for (const tier of ['near', 'cold'] as const) {
+    const prefix = auditCopyPrefix(tier, vault.systemId)
+    for await (const { key } of vault.store.list(prefix, signal === undefined ? {} : { signal })) {
+      const id = key.slice(prefix.length, key.indexOf('/', prefix.length))
+      const tiers = found.get(id) ?? []
+      if (!tiers.includes(tier)) found.set(id, [...tiers, tier])
+    }
+  }
+  const copies: AuditCopy[] = []
+  for (const [id, tiers] of [...found].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const [tier = 'cold'] = tiers
+    try {
+      copies.push({ id, tiers, manifest: await readCopyManifest(vault, tier, id, signal), problem: null })
+    } catch (error) {
+      if (!(error instanceof AkashiError) || !['integrity', 'not_found', 'forbidden'].includes(error.code))
+        throw error
+      copies.push({
+        id,
+        tiers,
+        manifest: null,
+        problem: error.code === 'not_found' ? NEVER_COMPLETED : error.message,
+      })
+    }
+  }
+  return copies
+}
+
+/** Its lines, as they were copied; from the cold tier when the near one has it no more. @throws unavailable while frozen */
+export async function* readAuditCopy(
+  vault: Vault,
+  copy: Pick<AuditCopy, 'id' | 'tiers' | 'manifest'>,
+  options: { readonly tier?: CopyTier; readonly signal?: AbortSignal } = {},
+): AsyncGenerator<Buffer> {
+  const { tier = copy.tiers.includes('near') ? 'near' : 'cold', signal } = options
+  for (let number = 1; number <= (copy.manifest?.parts ?? 0); number += 1) {
+    const name = auditCopyPart(tier, vault.systemId, copy.id, number)
+    yield await readSealed(vault.store, vault.keys, { kind: 'audit', name }, signal).catch(
+      (error: unknown) => {
+        if (!(error instanceof AkashiError) || error.code !== 'not_found') throw error
+        throw damagedObject(name, 'it is missing', error)
+      },
+    )
+  }
+}
+
+/**
+ * Removes from each tier what is older than its days; nothing under a legal hold.
+ * @returns names of the objects
+ */
+export async function pruneAuditCopies(
+  vault: Vault,
+  options: {
+    readonly nearDays: number
+    readonly coldDays: number
+    readonly hold: boolean
+    readonly now?: Date
+    readonly dryRun?: boolean
+    readonly signal?: AbortSignal
+  },
+): Promise<string[]> {
+  const { nearDays, coldDays, hold, now = new Date(), dryRun = false, signal } = options
+  const removed: string[] = []
+  if (hold) return removed
+  const days = { near: nearDays, cold: coldDays }
+  for (const { id, tiers, manifest, problem } of await listAuditCopies(vault, signal)) {
+    const age = (now.getTime() - timeOf(id)) / DAY_MS
+    // A damaged manifest is told by verification; its copy goes with its time.
+    const abandoned = manifest === null && problem === NEVER_COMPLETED && age > INCOMPLETE_DAYS
+    const going = tiers.filter((tier) => abandoned || age > days[tier])
+    for (const tier of going) {
+      const prefix = `${auditCopyPrefix(tier, vault.systemId)}${id}/`
+      const names: string[] = [auditCopyManifest(tier, vault.systemId, id)]
+      for await (const { key } of vault.store.list(prefix)) if (!names.includes(key)) names.push(key)
+      for (const name of names) {
+        signal?.throwIfAborted()
+        if (!dryRun) await vault.store.delete(name)
+        removed.push(name)
+      }
+    }
+    if (going.length === tiers.length && manifest !== null) {
+      const name = dataKeyName(vault.systemId, manifest.key)
+      if (!dryRun) await vault.store.delete(name)
+      removed.push(name)
+    }
+  }
+  return removed
+}
+
+function timeOf(id: string): number {
+  const [, year, month, day, hour, minute, second] = (TIME.exec(id) ?? []).map(Number)
+  return Date.UTC(year ?? 0, (month ?? 1) - 1, day ?? 1, hour ?? 0, minute ?? 0, second ?? 0)
+}

@@ -1,0 +1,77 @@
+/** What a copy of the logs holds: `manifest.json`, put last, proven by the copy's data key. */
+import { timingSafeEqual } from 'node:crypto'
+import { z } from 'zod'
+import { canonical } from '../base/manifest.ts'
+import type { DataKey } from '../vault/data-keys.ts'
+import { auditCopyManifest, type CopyTier } from '../vault/paths.ts'
+import { authenticate, damagedObject } from '../vault/sealing.ts'
+import { readObject } from '../vault/transfer.ts'
+import type { Vault } from '../vault/vault.ts'
+
+const decimal = z.string().regex(/^\d+$/)
+
+const schema = z.strictObject({
+  version: z.literal(1),
+  /** Sorts by time: `20261122T060000Z-3fa9`. */
+  id: z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{4}$/),
+  systemId: decimal,
+  takenAt: z.iso.datetime(),
+  /** Id of the data key. */
+  key: z.uuid(),
+  logs: z.array(
+    z.strictObject({
+      log: z.string(),
+      /** Of the ledger's epoch. */
+      origin: z.string(),
+      /** Entries from this position to before that one. */
+      from: decimal,
+      to: decimal,
+      /** Fewer than entries where partitions have left the database. */
+      rows: z.int(),
+      /** The signed checkpoint of size `to`; null in a log without entries. */
+      checkpoint: z.string().nullable(),
+    }),
+  ),
+  /** Lines of JSON, `{"log", "position", "hash", "row"}`; both tiers have the same, sealed on their own. */
+  parts: z.int(),
+  bytes: z.int(),
+  /** HMAC-SHA-256 over everything else, by the data key. */
+  mac: z.string(),
+})
+
+export type AuditCopyManifest = z.infer<typeof schema>
+
+export function signCopy(key: DataKey, manifest: Omit<AuditCopyManifest, 'mac'>): AuditCopyManifest {
+  return { ...manifest, mac: authenticate(key.secret, canonical(manifest)) }
+}
+
+/** @throws integrity when it is not as it was written, not_found, forbidden */
+export async function readCopyManifest(
+  vault: Vault,
+  tier: CopyTier,
+  id: string,
+  signal?: AbortSignal,
+): Promise<AuditCopyManifest> {
+  const name = auditCopyManifest(tier, vault.systemId, id)
+  const bytes = await readObject(vault.store, name, signal)
+  const parsed = schema.safeParse(jsonOf(bytes))
+  if (!parsed.success || parsed.data.id !== id || parsed.data.systemId !== vault.systemId) {
+    throw damagedObject(name, 'it is no manifest of this copy')
+  }
+  const { mac, ...rest } = parsed.data
+  const key = await vault.keys.open(rest.key, name, signal)
+  const expected = Buffer.from(authenticate(key.secret, canonical(rest)))
+  const found = Buffer.from(mac)
+  if (expected.length !== found.length || !timingSafeEqual(expected, found)) {
+    throw damagedObject(name, 'it was changed')
+  }
+  return parsed.data
+}
+
+function jsonOf(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString())
+  } catch {
+    return undefined
+  }
+}

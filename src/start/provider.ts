@@ -1,0 +1,26 @@
+/** What a provider of managed PostgreSQL offers instead of what Akashi does on a server of one's own. */
+import { AkashiError } from '../foundation/index.ts'
+import { type Provider, readCapabilities } from '../postgres/index.ts'
+import { findConnections } from './connections.ts'
+import type { Settings } from './settings.ts'
+
+const UPGRADES: Readonly<Record<Provider, string>> = {
+  rds: 'a major version upgrade of Amazon RDS (modify-db-instance --engine-version, or a blue/green deployment)',
+  aurora:
+    'a major version upgrade of Amazon Aurora (modify-db-cluster --engine-version, or a blue/green deployment)',
+  cloudsql: 'a major version upgrade of Cloud SQL (gcloud sql instances patch --database-version)',
+  azure: 'a major version upgrade of Azure Database (az postgres flexible-server upgrade)',
+}
+
+/** Why `akashi upgrade` does nothing for the database of these settings. */
+export async function providerUpgrade(settings: Settings): Promise<AkashiError> {
+  const { adminUrl } = await findConnections(settings)
+  const { provider } = await readCapabilities(adminUrl)
+  return new AkashiError('unsupported', 'akashi upgrade is for the embedded PostgreSQL', {
+    hint: `${
+      provider === null
+        ? 'whoever runs the server of DATABASE_URL upgrades it, with pg_upgrade'
+        : `here it is ${UPGRADES[provider]}`
+    }; afterwards run akashi migrate up and akashi verify`,
+  })
+}

@@ -1,0 +1,129 @@
+/** `akashi upgrade`: the embedded cluster of an older major version, brought to the present one. */
+import { openEpoch, type VerifyReport } from '../audit/index.ts'
+import { differences, readContent } from '../backup/index.ts'
+import { AkashiError } from '../foundation/index.ts'
+import { verifyAndRecord } from '../operations/index.ts'
+import {
+  type ClusterUpgrade,
+  keptClusters,
+  openDatabase,
+  openUpgrade,
+  removeKeptClusters,
+  startEmbedded,
+} from '../postgres/index.ts'
+import { openKeys, openObjects } from './places.ts'
+import { prepareCluster } from './prepare-cluster.ts'
+import { providerUpgrade } from './provider.ts'
+import type { Settings } from './settings.ts'
+
+export interface UpgradeRequest {
+  readonly settings: Settings
+  /** Folder with the old version's programs; default where packages put them. */
+  readonly binaries?: string
+  readonly signal: AbortSignal
+  readonly onPhase: (phase: 'copy' | 'compare' | 'ledger' | 'verify') => void
+  /** Bytes of SQL that were carried over of a database. */
+  readonly onCopied: (database: string, bytes: number) => void
+}
+
+export interface UpgradeReport {
+  /** Major version. */
+  readonly from: string
+  /** `major.minor` */
+  readonly to: string
+  readonly databases: readonly {
+    readonly database: string
+    readonly relations: number
+    readonly rows: number
+  }[]
+  /** Folder of the old cluster. */
+  readonly kept: string
+  readonly verify: VerifyReport
+}
+
+/**
+ * Copies the cluster, compares every table and sequence, lets the copy take the old one's place, and lets the
+ * ledger go on in a new epoch. Nothing may run on the folder; interrupted, it begins again from the old data.
+ * @returns undefined where there is nothing to do
+ */
+export async function upgrade(request: UpgradeRequest): Promise<UpgradeReport | undefined> {
+  const { settings, binaries, signal, onPhase, onCopied } = request
+  if (settings.databaseUrl !== undefined) throw await providerUpgrade(settings)
+  const work = await openUpgrade(settings.data, {
+    signal,
+    ...(binaries === undefined ? {} : { binaries }),
+  })
+  if (work === undefined) return undefined
+  const { from, to, kept } = work
+  let databases: UpgradeReport['databases']
+  try {
+    onPhase('copy')
+    const names = await work.copy({ signal, onProgress: onCopied })
+    onPhase('compare')
+    databases = await compare(work, names, signal)
+    await work.complete()
+  } finally {
+    await work.close()
+  }
+  const verify = await continueOn(request, `upgraded from PostgreSQL ${from} to ${to}`)
+  return { from, to, databases, kept, verify }
+}
+
+async function compare(
+  work: ClusterUpgrade,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<UpgradeReport['databases']> {
+  const compared: { database: string; relations: number; rows: number }[] = []
+  for (const database of names) {
+    const old = openDatabase({ url: work.oldUrl(database), role: 'owner', poolSize: 1 })
+    const copy = openDatabase({ url: work.newUrl(database), role: 'owner', poolSize: 1 })
+    try {
+      const [before, after] = [await readContent(old, signal), await readContent(copy, signal)]
+      const [first, ...more] = differences(before, after)
+      if (first !== undefined) {
+        throw new AkashiError(
+          'integrity',
+          `the copy of ${database} differs in ${[first, ...more].join(', ')}`,
+          {
+            hint: 'the old data is as it was; report this as a bug',
+          },
+        )
+      }
+      compared.push({ database, relations: before.relations.size, rows: before.rows })
+      // A copy has no statistics.
+      await copy.direct((session) => session.query('analyze'), { timeoutMs: 0, signal })
+    } finally {
+      await old.close()
+      await copy.close()
+    }
+  }
+  return compared
+}
+
+/** The new cluster's numbers of transactions begin anew: what was sealed by the old ones is another epoch. */
+async function continueOn(request: UpgradeRequest, reason: string): Promise<VerifyReport> {
+  const { settings, signal, onPhase } = request
+  const cleanup = new AsyncDisposableStack()
+  try {
+    const keyring = await openKeys(settings)
+    cleanup.defer(() => keyring.close())
+    const store = await openObjects(settings)
+    const server = await startEmbedded({ dataDir: settings.data, port: 0, signal })
+    cleanup.defer(() => server.stop())
+    onPhase('ledger')
+    const connections = await prepareCluster({ server, keyring, signal })
+    const worker = connections.open('worker', { poolSize: 2 })
+    cleanup.defer(() => worker.close())
+    await openEpoch(worker, keyring, store, reason)
+    onPhase('verify')
+    return await verifyAndRecord(worker, { keyring, store }, { signal })
+  } finally {
+    await cleanup.disposeAsync()
+  }
+}
+
+/** Folders of old clusters that upgrades have kept; `remove` deletes them. */
+export async function oldClusters(settings: Settings, remove: boolean): Promise<string[]> {
+  return remove ? await removeKeptClusters(settings.data) : await keptClusters(settings.data)
+}
