@@ -10,10 +10,11 @@ import {
   verifierKeys,
   verify,
 } from '../../src/audit/index.ts'
-import { anonymous, type Database, type DirectSession } from '../../src/postgres/index.ts'
+import { anonymous, type DirectSession } from '../../src/postgres/index.ts'
 import { testDatabase } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { random } from '../support/random.ts'
+import { insideOf, withoutGuards } from '../support/tamper.ts'
 
 /** AKASHI_LONG=1 tries as many mutations as the design asks for. */
 const LONG = process.env['AKASHI_LONG'] === '1'
@@ -45,16 +46,6 @@ async function keepHeads(): Promise<void> {
   })
 }
 
-/** The same database as one connection sees it in the middle of its transaction. */
-function insideOf(session: DirectSession): Database {
-  return {
-    role: 'owner',
-    transaction: (_, work) => work(session),
-    direct: (work) => work(session),
-    close: () => Promise.resolve(),
-  }
-}
-
 async function problemsIn(session: DirectSession, notes: ReadonlyMap<string, string[]>): Promise<Problem[]> {
   const report = await verify(insideOf(session), {
     verifierKeys: verifierKeys(ledger.keyring),
@@ -75,23 +66,16 @@ interface Entry {
 
 let entries: Entry[] = []
 
-/** The tables of the record and of the ledger that a guard watches. */
-const guarded = `
-  select tgrelid::regclass::text as relid, tgname from pg_trigger
-  where tgname in ('refuse_change', 'keep_tile', 'keep_head') and tgparentid = 0`
-
 /** One transaction of a superuser whose guards are off; `mutate` is taken back after each look. */
 async function asTamperer(
   work: (session: DirectSession, look: (mutate: () => Promise<void>) => Promise<Problem[]>) => Promise<void>,
 ): Promise<void> {
   await database.asSuperuser(async (session) => {
     await session.query('begin')
-    const { rows } = await session.query<{ relid: string; tgname: string }>(guarded)
-    for (const { relid, tgname } of rows)
-      await session.query(`alter table ${relid} disable trigger ${tgname}`)
+    const guarded = await withoutGuards(session)
     const noise = new Set((await problemsIn(session, published)).map((problem) => JSON.stringify(problem)))
     expect(noise.size).toBe(
-      rows.filter(({ relid }) => watched.some((table) => relid.startsWith(table))).length,
+      guarded.filter((relid) => watched.some((table) => relid.startsWith(table))).length,
     )
     await work(session, async (mutate) => {
       await session.query('savepoint mutation')
@@ -300,6 +284,22 @@ function mutationOf(n: number): Mutation {
       named: [],
     }),
     () => ({
+      kind: 'entry of another time',
+      statements: [
+        `update audit.ledger_entries set created_at = created_at ${one(['+', '-'])} interval '${one(['1 microsecond', '1 day', '3 years'])}' where ${at} = ${position}`,
+      ],
+      named: [id],
+    }),
+    () => ({
+      kind: 'tile of any level changed',
+      statements: [
+        `update audit.ledger_tiles t set hashes = ${one([`set_byte(hashes, ${below(32)}, (get_byte(hashes, 0) + 1 + ${below(255)}) % 256)`, "hashes || sha256('x')", 'substring(hashes for 32) || hashes'])}
+         from (select level, tile from audit.ledger_tiles where log = '${log.log}' order by level desc, tile offset ${below(2)} limit 1) which
+         where t.log = '${log.log}' and t.level = which.level and t.tile = which.tile`,
+      ],
+      named: [],
+    }),
+    () => ({
       kind: 'tile deleted',
       statements: [
         `delete from audit.ledger_tiles where log = '${log.log}' and level = 0 and tile = ${position}::bigint / 256`,
@@ -316,6 +316,10 @@ function mutationOf(n: number): Mutation {
           "origin = 'elsewhere'",
           "note = replace(note, '=', 'A')",
           'note = null',
+          'last_xid = (last_xid::text::bigint + 1)::text::xid8',
+          "last_xid = '3'",
+          'last_seq = last_seq + 1',
+          'seq_floor = last_seq',
         ])} where log = '${log.log}'`,
       ],
       named: [],

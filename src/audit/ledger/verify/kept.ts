@@ -57,7 +57,7 @@ export async function* keptCosignatures(
   options: VerifyOptions,
   problems: ProblemList,
 ): AsyncIterable<Checkpoint> {
-  const keys = new Map((await readTrusted(session)).map((own) => [own.name, witnessAddress(own).key]))
+  const keys = await witnessKeys(session, problems)
   const rows = session.stream<Kept & { readonly witness: string; readonly at: string }>(
     `select epoch, size::text, witness, note, cosigned_at as at from audit.ledger_cosignatures
      where log = $1 and size >= $2::bigint order by epoch, size, witness`,
@@ -78,6 +78,20 @@ export async function* keptCosignatures(
       }
     }
   }
+}
+
+async function witnessKeys(session: Session, problems: ProblemList): Promise<Map<string, VerifierKey>> {
+  const keys = new Map<string, VerifierKey>()
+  for (const trusted of await readTrusted(session)) {
+    try {
+      const { key } = witnessAddress(trusted)
+      keys.set(key.name, key)
+    } catch (error) {
+      if (!(error instanceof AkashiError)) throw error
+      problems.add('checkpoint', null, 'audit.witnesses', `the witness ${trusted.name}: ${error.message}`)
+    }
+  }
+  return keys
 }
 
 /** The checkpoint of a kept note, if this log signed it under the name of that epoch and for that size. */

@@ -86,7 +86,9 @@ export async function* witnessedNotes(
         if (note !== null) yield note
       }
     } catch (error) {
-      const away = error instanceof AkashiError && ['timeout', 'unavailable'].includes(error.code)
+      // A key that is none is a problem of its own where verification reads what was kept.
+      const away =
+        error instanceof AkashiError && ['timeout', 'unavailable', 'invalid_input'].includes(error.code)
       if (!away) throw error
       onAway(witness.name, error)
     }
