@@ -3145,7 +3145,10 @@ declare
 begin
   select p.schema_name, p.table_name into strict target from lifecycle.policies p where p.append_only and p.table_name = log;
   execute format('lock table %I.%I in share mode', target.schema_name, target.table_name);
-  execute format('select last_value from %I.%I', target.schema_name, target.table_name || '_seq') into last;
+  execute format('select case when is_called then last_value + seqincrement - 1 else last_value - 1 end
+                  from %1$I.%2$I, pg_catalog.pg_sequence where seqrelid = %3$L::regclass',
+                 target.schema_name, target.table_name || '_seq', format('%I.%I', target.schema_name, target.table_name || '_seq'))
+    into last;
   return last;
 end
 $function$;
@@ -3836,8 +3839,14 @@ AS $function$
     from lifecycle.policies p
     cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
     -- With the trail go the append-only tables that have no log of their own.
-    where p.append_only and (p.table_name = trigger_problems.log
-      or (trigger_problems.log = 'audit_logs' and p.table_name not in ('security_events', 'login_attempts')))
+    where p.append_only and trigger_problems.log = 'audit_logs' and p.table_name not in ('audit_logs', 'security_events', 'login_attempts')
+    union all
+    -- Tables with a log are looked at whether or not a policy still names them.
+    select part.relid::oid, sealed.name, 'refuse_change', 'audit.refuse_change'::regproc::oid, ''
+    from (values ('audit_logs', 'audit.audit_logs'), ('security_events', 'security.security_events'),
+                 ('login_attempts', 'auth.login_attempts')) as sealed (log, name)
+    left join lateral pg_catalog.pg_partition_tree(to_regclass(sealed.name)) part on true
+    where sealed.log = trigger_problems.log
     union all
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
     from (values ('audit.ledger_entries', 'refuse_change', 'audit.refuse_change'),

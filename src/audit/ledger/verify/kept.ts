@@ -27,8 +27,8 @@ export async function* keptCheckpoints(
   problems: ProblemList,
 ): AsyncIterable<Checkpoint> {
   const rows = session.stream<Kept & { readonly root: Buffer }>(
-    `select epoch, size::text, root, note from audit.ledger_checkpoints where log = $1 and size >= $2::bigint
-     order by epoch, size`,
+    `select epoch, size::text, root, note from audit.ledger_checkpoints c where log = $1 and size >= $2::bigint
+     order by c.epoch, c.size`,
     [head.log, from.toString()],
   )
   for await (const batch of rows) {
@@ -59,8 +59,8 @@ export async function* keptCosignatures(
 ): AsyncIterable<Checkpoint> {
   const keys = await witnessKeys(session, problems)
   const rows = session.stream<Kept & { readonly witness: string; readonly at: string }>(
-    `select epoch, size::text, witness, note, cosigned_at as at from audit.ledger_cosignatures
-     where log = $1 and size >= $2::bigint order by epoch, size, witness`,
+    `select epoch, size::text, witness, note, cosigned_at as at from audit.ledger_cosignatures c
+     where log = $1 and size >= $2::bigint order by c.epoch, c.size, c.witness`,
     [head.log, from.toString()],
   )
   for await (const batch of rows) {
