@@ -1,5 +1,8 @@
 set local role akashi_owner;
 
+drop trigger refuse_change on audit.ledger_heads;
+drop trigger refuse_change on audit.ledger_tiles;
+
 create or replace function audit.hold_log(log text) returns bigint
   language plpgsql security definer set search_path = '' set lock_timeout = '10s' as $$
 declare

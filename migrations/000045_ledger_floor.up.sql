@@ -1,4 +1,5 @@
--- The floor of an epoch lies above every number that was used, and guards are watched whatever the policies say.
+-- The floor of an epoch lies above every number that was used; heads and tiles are not removed; and guards are
+-- watched whatever the policies say.
 set local role akashi_owner;
 
 -- A statement numbers its rows from the one number of the sequence that it took: up to the next, all may be used.
@@ -17,6 +18,13 @@ begin
   return last;
 end
 $$;
+
+create trigger refuse_change before delete or truncate on audit.ledger_heads
+  for each statement execute function audit.refuse_change();
+alter table audit.ledger_heads enable always trigger refuse_change;
+create trigger refuse_change before delete or truncate on audit.ledger_tiles
+  for each statement execute function audit.refuse_change();
+alter table audit.ledger_tiles enable always trigger refuse_change;
 
 create or replace function audit.trigger_problems(log text) returns table ("table" text, problem text)
   language sql stable security definer set search_path = '' as $$
@@ -43,7 +51,9 @@ create or replace function audit.trigger_problems(log text) returns table ("tabl
                  ('audit.retention_records', 'refuse_change', 'audit.refuse_change'),
                  ('audit.verifications', 'refuse_change', 'audit.refuse_change'),
                  ('audit.ledger_tiles', 'keep_tile', 'audit.keep_tile'),
+                 ('audit.ledger_tiles', 'refuse_change', 'audit.refuse_change'),
                  ('audit.ledger_heads', 'keep_head', 'audit.keep_head'),
+                 ('audit.ledger_heads', 'refuse_change', 'audit.refuse_change'),
                  ('audit.losses', 'keep_loss', 'audit.keep_loss'),
                  ('audit.losses', 'refuse_change', 'audit.refuse_change')) as own (name, trigger_name, function)
   ), recorded as (

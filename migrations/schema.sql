@@ -328,6 +328,8 @@ comment on column audit.ledger_heads.seq_floor is 'Rows up to this seq were writ
 comment on column audit.ledger_heads.system_identifier is 'The cluster that the epoch was opened in; in another one its xids mean nothing.';
 CREATE TRIGGER keep_head BEFORE UPDATE ON audit.ledger_heads FOR EACH ROW EXECUTE FUNCTION audit.keep_head();
 alter table audit.ledger_heads enable always trigger keep_head;
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON audit.ledger_heads FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.ledger_heads enable always trigger refuse_change;
 alter table audit.ledger_heads enable row level security;
 alter table audit.ledger_heads force row level security;
 create policy ledger_heads_owner on audit.ledger_heads for all to akashi_owner using (true) with check (true);
@@ -370,6 +372,8 @@ create table audit.ledger_tiles (
 alter table audit.ledger_tiles owner to akashi_owner;
 CREATE TRIGGER keep_tile BEFORE UPDATE ON audit.ledger_tiles FOR EACH ROW EXECUTE FUNCTION audit.keep_tile();
 alter table audit.ledger_tiles enable always trigger keep_tile;
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON audit.ledger_tiles FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.ledger_tiles enable always trigger refuse_change;
 alter table audit.ledger_tiles enable row level security;
 alter table audit.ledger_tiles force row level security;
 create policy ledger_tiles_owner on audit.ledger_tiles for all to akashi_owner using (true) with check (true);
@@ -3856,7 +3860,9 @@ AS $function$
                  ('audit.retention_records', 'refuse_change', 'audit.refuse_change'),
                  ('audit.verifications', 'refuse_change', 'audit.refuse_change'),
                  ('audit.ledger_tiles', 'keep_tile', 'audit.keep_tile'),
+                 ('audit.ledger_tiles', 'refuse_change', 'audit.refuse_change'),
                  ('audit.ledger_heads', 'keep_head', 'audit.keep_head'),
+                 ('audit.ledger_heads', 'refuse_change', 'audit.refuse_change'),
                  ('audit.losses', 'keep_loss', 'audit.keep_loss'),
                  ('audit.losses', 'refuse_change', 'audit.refuse_change')) as own (name, trigger_name, function)
   ), recorded as (
