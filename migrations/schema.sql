@@ -328,6 +328,8 @@ comment on column audit.ledger_heads.seq_floor is 'Rows up to this seq were writ
 comment on column audit.ledger_heads.system_identifier is 'The cluster that the epoch was opened in; in another one its xids mean nothing.';
 CREATE TRIGGER keep_head BEFORE UPDATE ON audit.ledger_heads FOR EACH ROW EXECUTE FUNCTION audit.keep_head();
 alter table audit.ledger_heads enable always trigger keep_head;
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON audit.ledger_heads FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.ledger_heads enable always trigger refuse_change;
 alter table audit.ledger_heads enable row level security;
 alter table audit.ledger_heads force row level security;
 create policy ledger_heads_owner on audit.ledger_heads for all to akashi_owner using (true) with check (true);
@@ -370,6 +372,8 @@ create table audit.ledger_tiles (
 alter table audit.ledger_tiles owner to akashi_owner;
 CREATE TRIGGER keep_tile BEFORE UPDATE ON audit.ledger_tiles FOR EACH ROW EXECUTE FUNCTION audit.keep_tile();
 alter table audit.ledger_tiles enable always trigger keep_tile;
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON audit.ledger_tiles FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+alter table audit.ledger_tiles enable always trigger refuse_change;
 alter table audit.ledger_tiles enable row level security;
 alter table audit.ledger_tiles force row level security;
 create policy ledger_tiles_owner on audit.ledger_tiles for all to akashi_owner using (true) with check (true);
@@ -3165,7 +3169,10 @@ declare
 begin
   select p.schema_name, p.table_name into strict target from lifecycle.policies p where p.append_only and p.table_name = log;
   execute format('lock table %I.%I in share mode', target.schema_name, target.table_name);
-  execute format('select last_value from %I.%I', target.schema_name, target.table_name || '_seq') into last;
+  execute format('select case when is_called then last_value + seqincrement - 1 else last_value - 1 end
+                  from %1$I.%2$I, pg_catalog.pg_sequence where seqrelid = %3$L::regclass',
+                 target.schema_name, target.table_name || '_seq', format('%I.%I', target.schema_name, target.table_name || '_seq'))
+    into last;
   return last;
 end
 $function$;
@@ -3856,8 +3863,14 @@ AS $function$
     from lifecycle.policies p
     cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
     -- With the trail go the append-only tables that have no log of their own.
-    where p.append_only and (p.table_name = trigger_problems.log
-      or (trigger_problems.log = 'audit_logs' and p.table_name not in ('security_events', 'login_attempts')))
+    where p.append_only and trigger_problems.log = 'audit_logs' and p.table_name not in ('audit_logs', 'security_events', 'login_attempts')
+    union all
+    -- Tables with a log are looked at whether or not a policy still names them.
+    select part.relid::oid, sealed.name, 'refuse_change', 'audit.refuse_change'::regproc::oid, ''
+    from (values ('audit_logs', 'audit.audit_logs'), ('security_events', 'security.security_events'),
+                 ('login_attempts', 'auth.login_attempts')) as sealed (log, name)
+    left join lateral pg_catalog.pg_partition_tree(to_regclass(sealed.name)) part on true
+    where sealed.log = trigger_problems.log
     union all
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
     from (values ('audit.ledger_entries', 'refuse_change', 'audit.refuse_change'),
@@ -3867,7 +3880,9 @@ AS $function$
                  ('audit.retention_records', 'refuse_change', 'audit.refuse_change'),
                  ('audit.verifications', 'refuse_change', 'audit.refuse_change'),
                  ('audit.ledger_tiles', 'keep_tile', 'audit.keep_tile'),
+                 ('audit.ledger_tiles', 'refuse_change', 'audit.refuse_change'),
                  ('audit.ledger_heads', 'keep_head', 'audit.keep_head'),
+                 ('audit.ledger_heads', 'refuse_change', 'audit.refuse_change'),
                  ('audit.losses', 'keep_loss', 'audit.keep_loss'),
                  ('audit.losses', 'refuse_change', 'audit.refuse_change')) as own (name, trigger_name, function)
   ), recorded as (

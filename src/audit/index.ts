@@ -17,6 +17,14 @@ export { type ConsistencyProof, proveConsistency, proveRow } from './ledger/proo
 export type { ProofBundle } from './ledger/proof-bundle.ts'
 export { type Published, publishCheckpoints } from './ledger/publish.ts'
 export { publishedNotes } from './ledger/published.ts'
+export {
+  type LedgerPage,
+  type LedgerRecordsQuery,
+  listChain,
+  listCosignatures,
+  listEpochs,
+  listRetentionRecords,
+} from './ledger/records.ts'
 export { type RetentionRecord, type Retirement, retire } from './ledger/retention.ts'
 export { type SealedRow, sealedRows } from './ledger/sealed-rows.ts'
 export { type Sealed, seal } from './ledger/sealer.ts'

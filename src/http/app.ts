@@ -20,6 +20,7 @@ import { chatRoutes } from './routes/chat/index.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoute } from './routes/health.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
+import { ledgerRecordRoutes } from './routes/ledger-records.ts'
 import { meRoutes } from './routes/me.ts'
 import { metricsRoute } from './routes/metrics.ts'
 import { oidcRoutes } from './routes/oidc.ts'
@@ -97,6 +98,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
       v1.register((guarded: App, __, ready) => {
         guarded.addHook('preHandler', requirePermission(database, 'ledger:read'))
         ledgerRoutes(guarded, services)
+        ledgerRecordRoutes(guarded, services)
         ready()
       })
       v1.register((guarded: App, __, ready) => {

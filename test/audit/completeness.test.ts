@@ -107,6 +107,13 @@ function workerUrl(): string {
 
 /** Whether an error says no more than that the server went away under it. */
 function isAway(error: unknown): boolean {
+  // A process that helped with a query may be gone before the one that asked for it.
+  if (
+    error instanceof AkashiError &&
+    error.cause instanceof Error &&
+    /parallel worker/.test(error.cause.message)
+  )
+    return true
   if (error instanceof AkashiError) return ['unavailable', 'timeout'].includes(error.code)
   return error instanceof Error && /connection error|Connection terminated/.test(error.message)
 }

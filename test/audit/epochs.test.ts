@@ -66,13 +66,14 @@ async function trailHead(): Promise<{ epoch: number; origin: string; size: bigin
   return head
 }
 
-/** What an older copy of the database would be: rows, entries, tiles and head as they were. */
+/** What an older copy of the database would be: rows, entries, tiles, head and kept checkpoints as they were. */
 async function remember(): Promise<void> {
   await database.asSuperuser((session) =>
     session.query(`drop schema if exists older cascade; create schema older;
       create table older.shop as table shop;
       create table older.audit_logs as table audit.audit_logs; create table older.ledger_entries as table audit.ledger_entries;
-      create table older.ledger_tiles as table audit.ledger_tiles; create table older.ledger_heads as table audit.ledger_heads`),
+      create table older.ledger_tiles as table audit.ledger_tiles; create table older.ledger_heads as table audit.ledger_heads;
+      create table older.ledger_checkpoints as table audit.ledger_checkpoints`),
   )
 }
 
@@ -82,7 +83,13 @@ async function putBack(): Promise<void> {
     await session.query(
       'alter table shop disable trigger user; delete from shop; insert into shop table older.shop',
     )
-    for (const table of ['audit_logs', 'ledger_entries', 'ledger_tiles', 'ledger_heads']) {
+    for (const table of [
+      'audit_logs',
+      'ledger_entries',
+      'ledger_tiles',
+      'ledger_heads',
+      'ledger_checkpoints',
+    ]) {
       await session.query(
         `delete from audit.${table} where ${table === 'audit_logs' ? 'true' : "log = 'audit_logs'"}`,
       )

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   consistencyProof,
   emptyRoot,
+  fold,
   inclusionProof,
   leafHash,
   nodeHash,
@@ -11,6 +13,7 @@ import {
 } from '../../src/audit/ledger/merkle.ts'
 import { TiledTree, type TileKey } from '../../src/audit/ledger/tiles.ts'
 import { TreeHasher } from '../../src/audit/ledger/tree-hasher.ts'
+import { UpperTiles } from '../../src/audit/ledger/verify/upper-tiles.ts'
 
 // The eight leaves and the roots of each size that the certificate-transparency project tests RFC 6962 with.
 const leaves = [
@@ -95,6 +98,20 @@ describe('the Merkle tree', () => {
     const { tree, leaves: hashes } = await treeOf(66_000)
     expect((await tree.root()).equals(definedRoot(hashes))).toBe(true)
     expect(Math.max(...tree.changed().map(({ key }) => key.level))).toBe(2)
+  })
+
+  it('has higher tiles that follow from the roots of full leaf tiles', async () => {
+    for (const size of [300, 65_900]) {
+      const tree = new TiledTree(0n, () => Promise.resolve(undefined))
+      await tree.append(Array.from({ length: size }, (_, i) => leafHash(Buffer.from(`${i}`))))
+      const upper = new UpperTiles()
+      const stored = new Map<string, string>()
+      for (const { key, hashes } of tree.changed()) {
+        if (key.level === 0) upper.append(hashes.length === 256 * 32 ? fold(hashes) : null)
+        else stored.set(`${key.level}/${key.tile}`, createHash('sha256').update(hashes).digest('hex'))
+      }
+      expect(upper.digests()).toEqual(stored)
+    }
   })
 
   it('proves every leaf, and only with the right position, size, leaf and path', async () => {

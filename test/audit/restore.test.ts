@@ -34,6 +34,9 @@ import { MIGRATIONS } from '../support/index.ts'
 /** Transactions that the first cluster is ahead of the second, whose numbers so lie below the sealed ones. */
 const TRANSACTIONS_AHEAD = 3_000
 
+/** So many that a statement takes its numbers for all of them at once. */
+const SHOP_ROWS = 80
+
 let folder = ''
 let keyring: Keyring
 let store: ObjectStore
@@ -104,7 +107,7 @@ const head = ({ worker }: Running) =>
 async function shop(running: Running): Promise<void> {
   await change(
     running,
-    "create table shop (id int primary key, price numeric); select audit.protect('shop'); insert into shop select i, i from generate_series(1, 30) i",
+    `create table shop (id int primary key, price numeric); select audit.protect('shop'); insert into shop select i, i from generate_series(1, ${SHOP_ROWS}) i`,
   )
 }
 
@@ -235,9 +238,9 @@ describe('a physical restore', () => {
       expect(opened.find(({ log }) => log === 'audit_logs')).toMatchObject({
         cause: 'older',
         previousSize: lost?.size,
-        commonSize: (lost?.size ?? 0n) - 30n,
+        commonSize: (lost?.size ?? 0n) - BigInt(SHOP_ROWS),
       })
-      expect((await details(running)).join()).toContain('gave up 30 published entries')
+      expect((await details(running)).join()).toContain(`gave up ${SHOP_ROWS} published entries`)
       await openEpoch(running.worker, keyring, store, 'restored to Monday')
       await change(running, 'delete from shop')
       await sealAll(running)

@@ -298,7 +298,13 @@ describe('a log and its witness over HTTP', () => {
   })
 
   it('finds a log that was cut back, which nothing in the database shows', async () => {
-    const tables = ['audit.audit_logs', 'audit.ledger_entries', 'audit.ledger_heads', 'audit.ledger_tiles']
+    const tables = [
+      'audit_logs',
+      'ledger_entries',
+      'ledger_heads',
+      'ledger_tiles',
+      'ledger_cosignatures',
+    ].map((name) => `audit.${name}`)
     const published = async function* (name: string) {
       const known =
         name === auditLogs.log ? await witnessedNote(witness(), (await head())?.origin ?? '') : null

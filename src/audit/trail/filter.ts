@@ -20,7 +20,8 @@ const value = z
   .refine(storable, 'holds a character that no value holds')
 
 const time = z.iso.datetime({ offset: true, error: 'is no ISO 8601 time with an offset' })
-const limit = z
+/** Rows of a page. */
+export const pageLimit = z
   .int('is no whole number')
   .min(1, 'is below 1')
   .max(MAX_PAGE_ROWS, `is over ${MAX_PAGE_ROWS}`)
@@ -48,7 +49,7 @@ export const trailFilter = z
     dataSubject: value.optional(),
     text: value.max(MAX_TEXT_LENGTH, `is over ${MAX_TEXT_LENGTH} characters`).optional(),
     cursor: z.string().optional(),
-    limit,
+    limit: pageLimit,
   })
   .check(
     z.refine(({ text, table, from }) => text === undefined || table !== undefined || from !== undefined, {
@@ -79,7 +80,7 @@ export const recordQuery = z.strictObject({
   table: value,
   recordId: value,
   cursor: z.string().optional(),
-  limit,
+  limit: pageLimit,
 })
 
 /** One record: its table and its key as the trail writes it. */

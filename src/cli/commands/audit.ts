@@ -4,6 +4,8 @@ import type { RecordAsOfQuery, RecordQuery, RecordVersion } from '../../audit/in
 import { AkashiError, errno } from '../../foundation/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 import type { ExitStatus } from '../world.ts'
+import { ledgerLists } from './audit-ledger.ts'
+import { limitOf, moreOf } from './pages.ts'
 
 /** Option of the command line → field of the trail's filter. */
 const filters: readonly (readonly [option: string, field: string, meaning: string])[] = [
@@ -31,18 +33,6 @@ function tableOf(name: unknown): { schema: string; table: string } | undefined {
   return dot < 0
     ? { schema: 'public', table: name }
     : { schema: name.slice(0, dot), table: name.slice(dot + 1) }
-}
-
-function limitOf(cli: Invocation): { limit?: number } {
-  const { limit } = cli.flags
-  if (limit === undefined) return {}
-  const rows = Number(limit)
-  if (!Number.isInteger(rows)) {
-    throw new AkashiError('invalid_input', `${String(limit)} is no number of rows`, {
-      hint: 'give a whole number',
-    })
-  }
-  return { limit: rows }
 }
 
 function search(group: Command, perform: Parameters<Register>[1]): void {
@@ -83,10 +73,6 @@ function changesOf(row: RecordVersion): string {
         `${field}: ${old === undefined ? '' : `${JSON.stringify(old)} → `}${now === undefined ? '∅' : JSON.stringify(now)}`,
     )
     .join(', ')
-}
-
-function moreOf(next: string | null): string {
-  return next === null ? '' : `\nmore: --cursor ${next}`
 }
 
 function history(group: Command, perform: Parameters<Register>[1]): void {
@@ -301,5 +287,6 @@ export const audit: Register = (program, perform) => {
   prove(group, perform)
   check(group, perform)
   epoch(group, perform)
+  ledgerLists(group, perform)
   losses(group, perform)
 }

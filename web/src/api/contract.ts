@@ -949,6 +949,131 @@ export interface Contract {
     readonly body: undefined
     readonly answer: unknown
   }
+  /** Epochs of a log after the first, with their signed links */
+  readonly 'GET /v1/ledger/{log}/epochs': {
+    readonly params: {
+      readonly log: string
+    }
+    readonly query: {
+      readonly cursor?: string
+      readonly limit?: number
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly rows: readonly {
+        readonly epoch: number
+        readonly origin: string
+        readonly cause: 'ordered' | 'conflict' | 'older' | 'moved'
+        readonly reason: string
+        readonly previousOrigin: string
+        /** a decimal */
+        readonly previousSize: string
+        /** base64 */
+        readonly previousRoot: string
+        /** entries that both histories share, a decimal */
+        readonly commonSize: string
+        /** origins of epochs that a database published which is no longer */
+        readonly givenUp: readonly string[]
+        /** a decimal */
+        readonly size: string
+        /** base64 */
+        readonly root: string
+        /** signed note */
+        readonly note: string
+        /** ISO 8601 in UTC */
+        readonly openedAt: string
+      }[]
+      /** cursor of the next page; null when this is the last */
+      readonly next: string | null
+    }
+  }
+  /** Checkpoints of a log as witnesses cosigned them */
+  readonly 'GET /v1/ledger/{log}/cosignatures': {
+    readonly params: {
+      readonly log: string
+    }
+    readonly query: {
+      readonly cursor?: string
+      readonly limit?: number
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly rows: readonly {
+        readonly epoch: number
+        /** a decimal */
+        readonly size: string
+        readonly witness: string
+        /** signed note */
+        readonly note: string
+        /** ISO 8601 in UTC */
+        readonly cosignedAt: string
+      }[]
+      /** cursor of the next page; null when this is the last */
+      readonly next: string | null
+    }
+  }
+  /** Signed records of rows that retention removed */
+  readonly 'GET /v1/ledger/{log}/retention': {
+    readonly params: {
+      readonly log: string
+    }
+    readonly query: {
+      readonly cursor?: string
+      readonly limit?: number
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly rows: readonly {
+        readonly id: string
+        readonly partition: string
+        /** ISO 8601 in UTC */
+        readonly from: string
+        /** ISO 8601 in UTC, exclusive */
+        readonly to: string
+        /** a decimal */
+        readonly firstPosition: string
+        /** a decimal */
+        readonly lastPosition: string
+        /** a decimal */
+        readonly rows: string
+        /** base64 */
+        readonly digest: string
+        readonly policy: string
+        /** signed note */
+        readonly note: string
+        /** ISO 8601 in UTC */
+        readonly retiredAt: string
+      }[]
+      /** cursor of the next page; null when this is the last */
+      readonly next: string | null
+    }
+  }
+  /** Entries of a log, each with the hash of the one before */
+  readonly 'GET /v1/ledger/{log}/chain': {
+    readonly params: {
+      readonly log: string
+    }
+    readonly query: {
+      readonly cursor?: string
+      readonly limit?: number
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly rows: readonly {
+        /** a decimal */
+        readonly position: string
+        readonly id: string
+        /** ISO 8601 in UTC */
+        readonly recordedAt: string
+        /** hexadecimal */
+        readonly hash: string
+        /** hexadecimal; null for the first entry */
+        readonly previousHash: string | null
+      }[]
+      /** cursor of the next page; null when this is the last */
+      readonly next: string | null
+    }
+  }
   /** Security events, newest first */
   readonly 'GET /v1/events': {
     readonly params: undefined

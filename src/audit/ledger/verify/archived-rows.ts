@@ -86,10 +86,21 @@ export async function verifyObject(
   }
 }
 
+/** What an {@link ArchivedEntry} tells of a time: whole milliseconds. */
+const milliseconds = "(extract(epoch from date_trunc('milliseconds', created_at)) * 1000)::bigint"
+
+function time(at: Date): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigInt64BE(BigInt(at.getTime()))
+  return bytes
+}
+
 interface EntryRow {
   readonly position: string
   readonly id: string
   readonly hash: Buffer
+  /** Milliseconds since 1970. */
+  readonly at: string
 }
 
 /** One round trip a batch while everything fits: ids and hashes of the entries come back side by side. */
@@ -103,12 +114,16 @@ async function compare(
   if (batch.length === 0) return
   const positions = batch.map(({ position }) => position.toString())
   const { rows } = await session.query<{ sealed: Buffer | null }>(
-    `select string_agg(uuid_send(row_id) || entry_hash, ''::bytea order by position) as sealed
+    `select string_agg(uuid_send(row_id) || entry_hash || int8send(${milliseconds}), ''::bytea order by position) as sealed
      from audit.ledger_entries where log = $1 and position = any ($2::bigint[])`,
     [log.log, positions],
   )
   const claimed = Buffer.concat(
-    batch.flatMap(({ rowId, entryHash }) => [Buffer.from(rowId.replaceAll('-', ''), 'hex'), entryHash]),
+    batch.flatMap(({ rowId, entryHash, createdAt }) => [
+      Buffer.from(rowId.replaceAll('-', ''), 'hex'),
+      entryHash,
+      time(createdAt),
+    ]),
   )
   if (rows[0]?.sealed?.equals(claimed) === true) return
   await nameDifferences(session, log, object, batch, positions, problems)
@@ -123,7 +138,7 @@ async function nameDifferences(
   problems: ProblemList,
 ): Promise<void> {
   const { rows } = await session.query<EntryRow>(
-    `select position::text, row_id::text as id, entry_hash as hash
+    `select position::text, row_id::text as id, entry_hash as hash, ${milliseconds}::text as at
      from audit.ledger_entries where log = $1 and position = any ($2::bigint[])`,
     [log.log, positions],
   )
@@ -134,5 +149,7 @@ async function nameDifferences(
     if (entry === undefined) problems.add('added', position, rowId, `${row} has no entry`)
     else if (!entry.hash.equals(entryHash) || entry.id !== rowId.toLowerCase())
       problems.add('changed', position, entry.id, `${row} is not what was sealed`)
+    else if (entry.at !== createdAt.getTime().toString())
+      problems.add('changed', position, entry.id, `the entry of ${row} names another time`)
   }
 }

@@ -1,9 +1,8 @@
-/** The signed head of a log, and checkpoints that are kept elsewhere. */
+/** The signed head of a log. */
 import { AkashiError } from '../../../foundation/index.ts'
 import { type VerifierKey, verifyNote } from '../../../keys/index.ts'
 import type { Session } from '../../../postgres/index.ts'
 import { type Checkpoint, parseCheckpoint } from '../checkpoint.ts'
-import { boundOf, type Epoch, isKnown } from '../epoch/link.ts'
 import type { LogDefinition } from '../logs.ts'
 import { emptyRoot } from '../merkle.ts'
 import { type Head, readHead } from '../store.ts'
@@ -12,7 +11,10 @@ import type { ProblemList } from './problems.ts'
 
 /** The head as stored; that of an empty log where there is none. */
 export async function headToVerify(session: Session, log: LogDefinition): Promise<Head> {
-  await session.query('select audit.assert_unfiltered($1::regclass)', [`${log.schema}.${log.table}`])
+  // Compiling the statements takes a second each where the server can, and saves less: hashing is compiled already.
+  await session.query("select audit.assert_unfiltered($1::regclass), set_config('jit', 'off', true)", [
+    `${log.schema}.${log.table}`,
+  ])
   return (
     (await readHead(session, log.log)) ?? {
       log: log.log,
@@ -63,55 +65,4 @@ export async function signedCheckpoint(
     if (!(error instanceof AkashiError)) throw error
     return error.message
   }
-}
-
-/**
- * Published checkpoints in ascending size, with the trees that epochs began with. One beyond the head shows that
- * the log was cut off; what an epoch gave up no longer counts.
- */
-export async function publishedCheckpoints(
-  head: Head,
-  from: bigint,
-  epochs: readonly Epoch[],
-  options: VerifyOptions,
-  problems: ProblemList,
-): Promise<Checkpoint[]> {
-  const checkpoints: Checkpoint[] = []
-  const take = (checkpoint: Checkpoint) => {
-    const { origin, size } = checkpoint
-    if (!isKnown(epochs, head, origin)) {
-      problems.add(
-        'checkpoint',
-        size,
-        origin,
-        'an epoch was published that this database does not know: it is older',
-      )
-      return
-    }
-    const bound = origin === head.origin ? null : boundOf(epochs, origin)
-    if (bound !== null && size > bound) return
-    if (size <= head.size) {
-      checkpoints.push(checkpoint)
-      return
-    }
-    problems.add(
-      'checkpoint',
-      size,
-      origin,
-      `a checkpoint of size ${size} was published, the ledger has ${head.size} entries: its end was cut off`,
-    )
-  }
-  for await (const note of options.published?.(head.log, from) ?? []) {
-    const origin = note.slice(0, note.indexOf('\n'))
-    const checkpoint = await signedCheckpoint(
-      note,
-      origin.endsWith(`/${head.log}`) ? origin : head.origin,
-      options,
-    )
-    if (typeof checkpoint === 'string') {
-      problems.add('checkpoint', null, head.origin, `a published checkpoint does not verify: ${checkpoint}`)
-    } else take(checkpoint)
-  }
-  for (const { origin, size, root } of epochs) take({ origin, size, root })
-  return checkpoints.sort((a, b) => Number(a.size - b.size))
 }

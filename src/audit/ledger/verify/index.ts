@@ -4,10 +4,13 @@ import { type LogDefinition, logs } from '../logs.ts'
 import type { Head } from '../store.ts'
 import { verifyArchived } from './archived-rows.ts'
 import { verifyEpochs } from './epochs.ts'
-import { headToVerify, publishedCheckpoints, signedCheckpoint, verifyHead } from './head.ts'
+import { verifyFrontier } from './frontier.ts'
+import { headToVerify, signedCheckpoint, verifyHead } from './head.ts'
+import { verifyLogs } from './known-logs.ts'
 import { readVerifiedHead, type VerifiedHead } from './marks.ts'
 import { type VerifyOptions, verifyTransaction } from './options.ts'
 import { type LogReport, ProblemList, type UnreadObject, type VerifyReport } from './problems.ts'
+import { publishedCheckpoints } from './published-checkpoints.ts'
 import { verifyRetired } from './retired-rows.ts'
 import { verifyRows } from './rows.ts'
 import { verifyTree } from './tree.ts'
@@ -38,7 +41,9 @@ async function verifyLog(session: Session, log: LogDefinition, options: VerifyOp
   const from = since?.size ?? 0n
   await verifyHead(head, options, problems)
   const epochs = await verifyEpochs(session, head, options, problems)
-  const published = await publishedCheckpoints(head, from, epochs, options, problems)
+  const begun = epochs.at(-1)?.size ?? 0n
+  await verifyFrontier(session, log, head, begun, problems)
+  const published = await publishedCheckpoints(session, head, from, epochs, options, problems)
   await verifyTree(session, head, published, problems, from, since?.root)
   const archived = await verifyArchived(session, log, options, from, problems)
   const retired = await verifyRetired(session, log.log, from, options.verifierKeys, problems)
@@ -46,8 +51,9 @@ async function verifyLog(session: Session, log: LogDefinition, options: VerifyOp
     archived: (position: bigint) => archived.positions.has(position) || isUnread(archived.unread, position),
     retired: (position: bigint) => retired.has(position),
   }
-  const rows = await verifyRows(session, log, head, since, elsewhere, problems)
+  const rows = await verifyRows(session, log, head, begun, since, elsewhere, problems)
   await verifyTriggers(session, log, problems)
+  if (log === logs[0]) await verifyLogs(session, problems)
   return reportOf(head, from, problems, {
     checked: rows.checked + archived.checked,
     retired: rows.retired,

@@ -8,16 +8,22 @@ import { MAX_PROBLEMS, type ProblemList } from './problems.ts'
 export const UNSEALED_AFTER_S = 300
 
 interface Counts {
+  /** Rows of the table. */
+  readonly present: number
+  /** Rows beside their entries: one that was sealed twice is there twice. */
   readonly rows: number
   /** Rows that have an entry. */
   readonly matched: number
   /** Rows that are not as they should be. */
   readonly wrong: number
+  /** Rows on the wrong side of the epoch's floor. */
+  readonly misplaced: number
   readonly entries: number
 }
 
 export interface Finding {
-  readonly kind: 'changed' | 'removed' | 'added' | 'unsealed'
+  /** retimed: the entry names another time than the row. */
+  readonly kind: 'changed' | 'retimed' | 'removed' | 'added' | 'unsealed'
   readonly position: string | null
   readonly id: string
   readonly at: string
@@ -44,52 +50,102 @@ export interface Elsewhere {
  * Compares every row of a log's table (or those past `since`) with its entry, inside the server, and accounts
  * for every entry.
  * Answers how many rows were hashed, and how many entries are retired.
+ *
+ * @param begun size with which the present epoch began
  */
 export async function verifyRows(
   session: Session,
   log: LogDefinition,
   head: Head,
+  begun: bigint,
   since: Since | null,
   elsewhere: Elsewhere,
   problems: ProblemList,
 ): Promise<{ checked: number; retired: number }> {
   const from = since?.size.toString() ?? '0'
-  const values = [log.log, head.lastXid, head.lastSeq, UNSEALED_AFTER_S, head.seqFloor]
+  const values = [log.log, head.lastXid, head.lastSeq, UNSEALED_AFTER_S, head.seqFloor, begun.toString()]
   if (since !== null) {
     values.push(since.lastXid, since.lastSeq, from)
     // The new rows are found by their index, whatever the statistics of a table that only grows say.
     await session.query("select set_config('enable_seqscan', 'off', true)")
   }
   const { rows } = await session.query<Counts>(countsSql(log, since !== null), values)
-  const counts = rows[0] ?? { rows: 0, matched: 0, wrong: 0, entries: 0 }
+  const counts = rows[0] ?? { present: 0, rows: 0, matched: 0, wrong: 0, misplaced: 0, entries: 0 }
   // Rows have unique ids, and a second row under a sealed id has another time and so another hash: when
-  // nothing is wrong and as many rows as entries matched, no entry lacks its row.
+  // nothing is wrong, no row was sealed twice and as many rows as entries matched, no entry lacks its row.
   if (counts.wrong > 0) {
     const found = await session.query<Finding>(
       `select c.kind, c.position::text, c.id::text, c.created_at::text as at
        from (${rowsSql(log, { tail: since !== null, arrays: 'any' })}) c
-       where c.kind is not null order by c.position nulls last, c.created_at limit ${MAX_PROBLEMS}`,
+       where c.kind <> 'misplaced' order by c.position nulls last, c.created_at limit ${MAX_PROBLEMS}`,
       values,
     )
     report(log, found.rows, counts.wrong, problems)
   }
-  const retired =
+  if (counts.misplaced > 0) {
+    problems.add(
+      'checkpoint',
+      head.size,
+      head.origin,
+      `the head's floor ${head.seqFloor} does not part the rows of this epoch from those before (${counts.misplaced} rows)`,
+    )
+  }
+  const { absent, retired } =
     counts.wrong > 0 || counts.matched !== counts.entries
       ? await verifyAbsent(session, log, from, elsewhere, problems)
-      : 0
-  return { checked: counts.rows, retired }
+      : { absent: 0, retired: 0 }
+  if (counts.rows !== counts.present) await nameDoubled(session, log, problems)
+  if (since !== null && counts.matched + absent !== counts.entries)
+    await nameEarlier(session, log, since, head, problems)
+  return { checked: counts.present, retired }
 }
 
-/** Accounts for every entry whose row is not in the database; answers how many of them are retired. */
+/** Rows that more than one entry names. */
+async function nameDoubled(session: Session, log: LogDefinition, problems: ProblemList): Promise<void> {
+  const { rows } = await session.query<{ id: string; first: string; last: string }>(
+    `select row_id::text as id, min(position)::text as first, max(position)::text as last
+     from audit.ledger_entries where log = $1 group by row_id having count(*) > 1 order by max(position) limit ${MAX_PROBLEMS}`,
+    [log.log],
+  )
+  for (const { id, first, last } of rows)
+    problems.add('added', last, id, `entry ${last} is of row ${id}, which entry ${first} is of already`)
+}
+
+/** New entries of rows that lie before the frontier of the last verification. */
+async function nameEarlier(
+  session: Session,
+  log: LogDefinition,
+  { size, lastXid, lastSeq }: Since,
+  { seqFloor }: Head,
+  problems: ProblemList,
+): Promise<void> {
+  const { rows } = await session.query<{ id: string; position: string }>(
+    `select e.position::text, e.row_id::text as id
+     from audit.ledger_entries e join ${log.schema}.${log.table} r on r.id = e.row_id
+     where e.log = $1 and e.position >= $2::bigint and ((r.xid, r.seq) <= ($3::xid8, $4::bigint) or r.seq <= $5::bigint)
+     order by e.position limit ${MAX_PROBLEMS}`,
+    [log.log, size.toString(), lastXid, lastSeq, seqFloor],
+  )
+  for (const { id, position } of rows)
+    problems.add(
+      'added',
+      position,
+      id,
+      `entry ${position} is of row ${id}, which lies before those verified last`,
+    )
+}
+
+/** Accounts for every entry whose row is not in the database; answers how many those are, and how many are retired. */
 async function verifyAbsent(
   session: Session,
   log: LogDefinition,
   from: string,
   elsewhere: Elsewhere,
   problems: ProblemList,
-): Promise<number> {
+): Promise<{ absent: number; retired: number }> {
   let retired = 0
-  const absent = session.stream<{ position: string; id: string; at: string }>(
+  let absent = 0
+  const entries = session.stream<{ position: string; id: string; at: string }>(
     `select e.position::text, e.row_id::text as id, e.created_at::text as at
      from audit.ledger_entries e
      where e.log = $1 and e.position >= $2::bigint
@@ -97,7 +153,8 @@ async function verifyAbsent(
      order by e.position`,
     [log.log, from],
   )
-  for await (const batch of absent) {
+  for await (const batch of entries) {
+    absent += batch.length
     for (const entry of batch) {
       const position = BigInt(entry.position)
       if (elsewhere.archived(position)) continue
@@ -105,12 +162,14 @@ async function verifyAbsent(
       else problems.add('removed', position, entry.id, describe(log, { kind: 'removed', ...entry }))
     }
   }
-  return retired
+  return { absent, retired }
 }
 
 function report(log: LogDefinition, found: readonly Finding[], total: number, problems: ProblemList): void {
-  for (const finding of found)
-    problems.add(finding.kind, finding.position, finding.id, describe(log, finding))
+  for (const finding of found) {
+    const kind = finding.kind === 'retimed' ? 'changed' : finding.kind
+    problems.add(kind, finding.position, finding.id, describe(log, finding))
+  }
   problems.unlisted += total - found.length
 }
 
@@ -119,6 +178,8 @@ export function describe(log: LogDefinition, { kind, id, at }: Finding): string 
   switch (kind) {
     case 'changed':
       return `${row} is not what was sealed`
+    case 'retimed':
+      return `the entry of ${row} names another time than the row (${at})`
     case 'removed':
       return `${row} (${at}) is gone`
     case 'added':
@@ -135,15 +196,22 @@ export function describe(log: LogDefinition, { kind, id, at }: Finding): string 
 function countsSql(log: LogDefinition, tail: boolean): string {
   const short = tail ? null : shortArraysSql(log)
   const counted = (which: Which) => `
-    select count(*) as rows, count(position) as matched, count(kind) as wrong from (${rowsSql(log, which)}) c`
+    select count(*) as rows, count(position) as matched, count(*) filter (where kind <> 'misplaced') as wrong,
+           count(*) filter (where kind = 'misplaced') as misplaced
+    from (${rowsSql(log, which)}) c`
   const all =
     short === null
       ? counted({ tail, arrays: 'any' })
       : `${counted({ tail, arrays: 'short', where: short })} union all ${counted({ tail, arrays: 'any', where: `not (${short})` })}`
   return `
-    select sum(rows)::float8 as rows, sum(matched)::float8 as matched, sum(wrong)::float8 as wrong,
-           (select count(*) from audit.ledger_entries where log = $1 ${tail ? 'and position >= $8::bigint' : ''})::float8 as entries
+    select sum(rows)::float8 as rows, sum(matched)::float8 as matched, sum(wrong)::float8 as wrong, sum(misplaced)::float8 as misplaced,
+           (select count(*) from ${log.schema}.${log.table} r where true ${newer(tail)})::float8 as present,
+           (select count(*) from audit.ledger_entries where log = $1 ${tail ? 'and position >= $9::bigint' : ''})::float8 as entries
     from (${all}) counted`
+}
+
+function newer(tail: boolean): string {
+  return tail ? 'and (r.xid, r.seq) > ($7::xid8, $8::bigint) and r.seq > $5::bigint' : ''
 }
 
 interface Which {
@@ -165,6 +233,8 @@ function rowsSql(log: LogDefinition, { tail, arrays, where = 'true' }: Which): s
     select h.id, h.created_at, e.position,
       case
         when e.entry_hash <> h.entry_hash then 'changed'
+        when e.created_at <> h.created_at then 'retimed'
+        when (h.seq <= $5::bigint) <> (e.position < $6::bigint) then 'misplaced'
         when e.row_id is not null then null
         when h.seq <= $5::bigint or (h.xid, h.seq) <= ($2::xid8, $3::bigint) then 'added'
         when h.xid >= pg_snapshot_xmax(pg_current_snapshot())
@@ -174,8 +244,8 @@ function rowsSql(log: LogDefinition, { tail, arrays, where = 'true' }: Which): s
       select id, created_at, arrived, xid, seq, ${entry.hash} as entry_hash
       from (select r.id, r.created_at, r.${arrived} as arrived, r.xid, r.seq, ${entry.texts}
             from ${log.schema}.${log.table} r
-            where ${where} ${tail ? 'and (r.xid, r.seq) > ($6::xid8, $7::bigint) and r.seq > $5::bigint' : ''} ${FENCE}) t
+            where ${where} ${newer(tail)} ${FENCE}) t
       ${FENCE}
     ) h
-    left join audit.ledger_entries e on e.log = $1 and e.row_id = h.id ${tail ? 'and e.position >= $8::bigint' : ''}`
+    left join audit.ledger_entries e on e.log = $1 and e.row_id = h.id ${tail ? 'and e.position >= $9::bigint' : ''}`
 }

@@ -6,6 +6,7 @@ import { type Head, tileReader } from '../store.ts'
 import { TILE_HEIGHT, TILE_WIDTH, TiledTree } from '../tiles.ts'
 import { TreeHasher } from '../tree-hasher.ts'
 import type { ProblemList } from './problems.ts'
+import { UpperTiles, verifyTiles } from './upper-tiles.ts'
 
 /** Tiles of entries fetched at a time: 64 × 8 KiB of hashes. */
 const TILE_BATCH_ROWS = 64
@@ -26,6 +27,7 @@ export interface EntryTile {
 
 export interface Mismatch {
   readonly position: bigint
+  /** Empty where the stored tile goes on behind the last entry. */
   readonly leaf: string
   /** Empty where the stored tile has none. */
   readonly expected: string
@@ -56,12 +58,12 @@ export async function verifyTree(
       `the first ${from} entries are not those that were verified before: history was rewritten`,
     )
   }
-  const pending: Checkpoint[] = []
+  const pending = checkpoints.filter(({ size }) => size >= from)
   for (const checkpoint of checkpoints) {
-    if (checkpoint.size >= from) pending.push(checkpoint)
-    else checkRoot(await treeRoot(checkpoint.size, node), checkpoint, problems)
+    if (checkpoint.size < from) checkRoot(await treeRoot(checkpoint.size, node), checkpoint, problems)
   }
   const mismatches: Mismatch[] = []
+  const upper = new UpperTiles()
   let whole = true
   checkRoots(hasher, pending, problems)
   for await (const tile of entryTiles(session, head.log, from, head.size)) {
@@ -72,20 +74,21 @@ export async function verifyTree(
       whole = false
     } else {
       compareTile(tile, first, Number(first - start), mismatches)
-      appendTile(hasher, tile.leaves, pending, problems)
+      upper.append(appendTile(hasher, tile.leaves, pending, problems))
     }
   }
   if (!whole || hasher.size !== head.size) await nameGaps(session, head, from, problems)
   await nameStrays(session, head, problems)
   await nameMismatches(session, head, mismatches, problems)
-  if (whole && hasher.size === head.size && !hasher.root().equals(head.root)) {
+  if (!whole || hasher.size !== head.size) return
+  if (!hasher.root().equals(head.root)) {
     problems.add(
       'checkpoint',
       head.size,
       head.origin,
       'the entries do not hash to the signed root of the head',
     )
-  }
+  } else if (from === 0n) await verifyTiles(session, head, upper, problems)
 }
 
 /** The right edge of the stored tiles must lead to the signed root; O(log n). */
@@ -147,35 +150,52 @@ export function compareTile(
   mismatches: Mismatch[],
 ): void {
   const known = (stored ?? Buffer.alloc(0)).subarray(skip * HASH_BYTES)
-  if (known.subarray(0, leaves.length).equals(leaves)) return
+  if (known.equals(leaves)) return
   for (let at = 0; at < leaves.length && mismatches.length < MAX_MISMATCHES; at += HASH_BYTES) {
     const leaf = leaves.subarray(at, at + HASH_BYTES).toString('hex')
     const expected = known.subarray(at, at + HASH_BYTES).toString('hex')
     if (leaf !== expected) mismatches.push({ position: first + BigInt(at / HASH_BYTES), leaf, expected })
   }
-}
-
-/** A whole tile is taken in by its root. */
-export function appendLeaves(hasher: TreeHasher, leaves: Buffer): void {
-  if (leaves.length === TILE_WIDTH * HASH_BYTES) {
-    hasher.appendSubtree(TILE_HEIGHT, fold(leaves))
-    return
+  if (known.length > leaves.length) {
+    const expected = known.subarray(leaves.length, leaves.length + HASH_BYTES).toString('hex')
+    mismatches.push({ position: first + BigInt(leaves.length / HASH_BYTES), leaf: '', expected })
   }
-  for (let at = 0; at < leaves.length; at += HASH_BYTES) hasher.append(leaves.subarray(at, at + HASH_BYTES))
 }
 
-/** Appends the leaves of one tile, stopping wherever a checkpoint has its size. */
-function appendTile(hasher: TreeHasher, leaves: Buffer, pending: Checkpoint[], problems: ProblemList): void {
+/** A whole tile is taken in by its root, which is answered; null for a part of one. */
+export function appendLeaves(hasher: TreeHasher, leaves: Buffer): Buffer | null {
+  const root = rootOf(leaves)
+  if (root !== null) hasher.appendSubtree(TILE_HEIGHT, root)
+  else {
+    for (let at = 0; at < leaves.length; at += HASH_BYTES) hasher.append(leaves.subarray(at, at + HASH_BYTES))
+  }
+  return root
+}
+
+function rootOf(leaves: Buffer): Buffer | null {
+  return leaves.length === TILE_WIDTH * HASH_BYTES ? fold(leaves) : null
+}
+
+/** Appends the leaves of one tile, stopping wherever a checkpoint has its size; answers the root of a whole one. */
+function appendTile(
+  hasher: TreeHasher,
+  leaves: Buffer,
+  pending: Checkpoint[],
+  problems: ProblemList,
+): Buffer | null {
   const end = hasher.size + BigInt(leaves.length / HASH_BYTES)
   const [first] = pending
-  if (first === undefined || first.size >= end) appendLeaves(hasher, leaves)
+  let root: Buffer | null
+  if (first === undefined || first.size >= end) root = appendLeaves(hasher, leaves)
   else {
+    root = rootOf(leaves)
     for (let at = 0; at < leaves.length; at += HASH_BYTES) {
       hasher.append(leaves.subarray(at, at + HASH_BYTES))
       if (pending[0]?.size === hasher.size) checkRoots(hasher, pending, problems)
     }
   }
   checkRoots(hasher, pending, problems)
+  return root
 }
 
 /** Compares the root of the present size with every checkpoint of that size, and drops those. */
@@ -245,9 +265,16 @@ export async function nameMismatches(
   )
   const ids = new Map(rows.map(({ position, id }) => [position, id]))
   const leaves = new Set(mismatches.map(({ leaf }) => leaf))
-  for (const { position, expected } of mismatches) {
+  for (const { position, leaf, expected } of mismatches) {
     const id = ids.get(position.toString()) ?? null
-    if (expected === '')
+    if (leaf === '')
+      problems.add(
+        'checkpoint',
+        position,
+        id,
+        `the leaf tile goes on behind the last entry, from ${position} on`,
+      )
+    else if (expected === '')
       problems.add('checkpoint', position, id, `the leaf tile of entry ${position} is missing or too short`)
     else if (leaves.has(expected))
       problems.add('reordered', position, id, `entry ${position} stands at another's position`)

@@ -1,6 +1,6 @@
 import { AkashiError } from '../../../foundation/index.ts'
 import { COSIGNATURE_TYPE, parseVerifierKey } from '../../../keys/index.ts'
-import { anonymous, type Database } from '../../../postgres/index.ts'
+import { anonymous, type Database, type Session } from '../../../postgres/index.ts'
 import { readEpochs } from '../epoch/link.ts'
 import { readHeads } from '../store.ts'
 import { type WitnessAddress, witnessedNote } from './submit.ts'
@@ -13,7 +13,11 @@ export interface TrustedWitness {
   readonly key: string
 }
 
-/** Has every published head submitted to this witness from now on. Naming it again changes where it is. */
+/**
+ * Has every published head submitted to this witness from now on. Naming it again changes where it is.
+ *
+ * @throws AkashiError conflict for another key under a name that is trusted: what it cosigned before would not verify
+ */
 export async function trustWitness(owner: Database, url: string, key: string): Promise<TrustedWitness> {
   const { name } = parseVerifierKey(key, COSIGNATURE_TYPE)
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
@@ -21,13 +25,18 @@ export async function trustWitness(owner: Database, url: string, key: string): P
       hint: 'give the address that akashi witness printed where it runs',
     })
   }
-  await owner.transaction(anonymous, (session) =>
+  const { rowCount } = await owner.transaction(anonymous, (session) =>
     session.query(
-      `insert into audit.witnesses (name, url, verifier_key) values ($1, $2, $3)
-       on conflict (name) do update set url = excluded.url, verifier_key = excluded.verifier_key`,
+      `insert into audit.witnesses as known (name, url, verifier_key) values ($1, $2, $3)
+       on conflict (name) do update set url = excluded.url where known.verifier_key = excluded.verifier_key`,
       [name, url, key],
     ),
   )
+  if (rowCount === 0) {
+    throw new AkashiError('conflict', `the witness ${name} is trusted with another key`, {
+      hint: 'a witness that has a new key signs under a new name; see whether it is still the same one',
+    })
+  }
   return { name, url, key }
 }
 
@@ -40,8 +49,12 @@ export async function forgetWitness(owner: Database, name: string): Promise<void
 }
 
 export async function trustedWitnesses(database: Database): Promise<TrustedWitness[]> {
-  const { rows } = await database.transaction(anonymous, (session) =>
-    session.query<TrustedWitness>('select name, url, verifier_key as key from audit.witnesses order by name'),
+  return await database.transaction(anonymous, (session) => readTrusted(session))
+}
+
+export async function readTrusted(session: Session): Promise<TrustedWitness[]> {
+  const { rows } = await session.query<TrustedWitness>(
+    'select name, url, verifier_key as key from audit.witnesses order by name',
   )
   return rows
 }
@@ -73,7 +86,9 @@ export async function* witnessedNotes(
         if (note !== null) yield note
       }
     } catch (error) {
-      const away = error instanceof AkashiError && ['timeout', 'unavailable'].includes(error.code)
+      // A key that is none is a problem of its own where verification reads what was kept.
+      const away =
+        error instanceof AkashiError && ['timeout', 'unavailable', 'invalid_input'].includes(error.code)
       if (!away) throw error
       onAway(witness.name, error)
     }

@@ -1,0 +1,153 @@
+/** What the ledger keeps beside its entries, a page at a time, oldest first: anybody who may read may check it. */
+import { z } from 'zod'
+import { decodeCursor, encodeCursor, parseQuery } from '../../foundation/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
+import { pageLimit } from '../trail/filter.ts'
+import type { EpochCause } from './epoch/link.ts'
+import { logNamed } from './logs.ts'
+
+export interface LedgerRecordsQuery {
+  /** Name of the log. */
+  readonly log: string
+  readonly cursor?: string | undefined
+  readonly limit?: number | undefined
+}
+
+export interface LedgerPage<Row> {
+  /** Oldest first. */
+  readonly rows: readonly Row[]
+  readonly next: string | null
+}
+
+/** An epoch that followed another; sizes and positions of all of these are decimals, hashes base64. */
+export interface EpochRow {
+  readonly epoch: number
+  readonly origin: string
+  readonly cause: EpochCause
+  readonly reason: string
+  readonly previousOrigin: string
+  readonly previousSize: string
+  readonly previousRoot: string
+  readonly commonSize: string
+  readonly givenUp: readonly string[]
+  readonly size: string
+  readonly root: string
+  /** The signed link. */
+  readonly note: string
+  readonly openedAt: string
+}
+
+/** What a witness added to a published checkpoint. */
+export interface CosignatureRow {
+  readonly epoch: number
+  readonly size: string
+  readonly witness: string
+  /** The checkpoint with both signatures. */
+  readonly note: string
+  readonly cosignedAt: string
+}
+
+/** That retention removed the rows of one range of time. */
+export interface RetentionRow {
+  readonly id: string
+  readonly partition: string
+  /** Bounds of created_at, the upper one exclusive. */
+  readonly from: string
+  readonly to: string
+  readonly firstPosition: string
+  readonly lastPosition: string
+  readonly rows: string
+  readonly digest: string
+  readonly policy: string
+  /** The signed record. */
+  readonly note: string
+  readonly retiredAt: string
+}
+
+/** An entry beside the one before. */
+export interface ChainRow {
+  readonly position: string
+  readonly id: string
+  readonly recordedAt: string
+  /** Hexadecimal, as the view audit.audit_log_chain shows it. */
+  readonly hash: string
+  /** null for the first entry. */
+  readonly previousHash: string | null
+}
+
+const query = z.strictObject({ log: z.string(), cursor: z.string().optional(), limit: pageLimit })
+const digits = z.string().regex(/^\d{1,18}$/)
+
+export function listEpochs(database: Database, actor: Actor, asked: LedgerRecordsQuery) {
+  return read<EpochRow, [string]>(database, actor, asked, {
+    place: z.tuple([digits]),
+    start: ['0'],
+    placeOf: ({ epoch }) => [String(epoch)],
+    sql: `select epoch, origin, cause, reason, previous_origin as "previousOrigin", previous_size::text as "previousSize",
+            encode(previous_root, 'base64') as "previousRoot", common_size::text as "commonSize", given_up as "givenUp",
+            size::text, encode(root, 'base64') as root, note, opened_at as "openedAt"
+          from audit.ledger_epochs where log = $1 and epoch > $3::bigint order by epoch limit $2`,
+  })
+}
+
+export function listCosignatures(database: Database, actor: Actor, asked: LedgerRecordsQuery) {
+  return read<CosignatureRow, [string, string, string]>(database, actor, asked, {
+    place: z.tuple([digits, digits, z.string()]),
+    start: ['0', '0', ''],
+    placeOf: ({ epoch, size, witness }) => [String(epoch), size, witness],
+    sql: `select epoch, size::text, witness, note, cosigned_at as "cosignedAt"
+          from audit.ledger_cosignatures c where log = $1 and (epoch, size, witness) > ($3::bigint, $4::bigint, $5)
+          order by c.epoch, c.size, c.witness limit $2`,
+  })
+}
+
+export function listRetentionRecords(database: Database, actor: Actor, asked: LedgerRecordsQuery) {
+  return read<RetentionRow, [string, string]>(database, actor, asked, {
+    place: z.tuple([digits, z.guid()]),
+    start: ['0', '00000000-0000-0000-0000-000000000000'],
+    placeOf: ({ lastPosition, id }) => [lastPosition, id],
+    sql: `select id, partition_name as partition, lower_bound as "from", upper_bound as "to", first_position::text as "firstPosition",
+            last_position::text as "lastPosition", row_count::text as rows, encode(digest, 'base64') as digest, policy, note,
+            retired_at as "retiredAt"
+          from audit.retention_records where log = $1 and (last_position, id) > ($3::bigint, $4::uuid)
+          order by last_position, id limit $2`,
+  })
+}
+
+export function listChain(database: Database, actor: Actor, asked: LedgerRecordsQuery) {
+  return read<ChainRow, [string]>(database, actor, asked, {
+    place: z.tuple([digits]),
+    start: null,
+    placeOf: ({ position }) => [position],
+    sql: `select position::text, id, recorded_at as "recordedAt", hash, previous_hash as "previousHash"
+          from audit.audit_log_chain c where log = $1 and position > coalesce($3::bigint, -1) order by c.position limit $2`,
+  })
+}
+
+interface Listing<Row, Place extends readonly string[]> {
+  readonly place: z.ZodType<Place>
+  /** Before every row; null where the statement knows. */
+  readonly start: Place | null
+  readonly placeOf: (row: Row) => Place
+  /** $1 log, $2 limit, from $3 on the place. */
+  readonly sql: string
+}
+
+/** @throws AkashiError invalid_input for a log that there is none, a limit that is none, a cursor that was not given */
+async function read<Row, Place extends readonly string[]>(
+  database: Database,
+  actor: Actor,
+  asked: LedgerRecordsQuery,
+  { place, start, placeOf, sql }: Listing<Row, Place>,
+): Promise<LedgerPage<Row>> {
+  const { log, cursor, limit } = parseQuery(query, asked)
+  const after = cursor === undefined ? (start ?? [null]) : decodeCursor(cursor, place)
+  const { rows } = await database.transaction(
+    actor,
+    (session) => session.query<Row>(sql, [logNamed(log).log, limit + 1, ...after]),
+    { readOnly: true },
+  )
+  const shown = rows.slice(0, limit)
+  const last = shown.at(-1)
+  return { rows: shown, next: rows.length > limit && last !== undefined ? encodeCursor(placeOf(last)) : null }
+}

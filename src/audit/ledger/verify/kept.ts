@@ -1,0 +1,130 @@
+/** Signed notes that the database keeps: its own copy of what was published, and what witnesses added. */
+import { AkashiError } from '../../../foundation/index.ts'
+import { cosignedAt, parseNote, type VerifierKey } from '../../../keys/index.ts'
+import type { Session } from '../../../postgres/index.ts'
+import type { Checkpoint } from '../checkpoint.ts'
+import type { Epoch } from '../epoch/link.ts'
+import { originOn } from '../published.ts'
+import type { Head } from '../store.ts'
+import { readTrusted, witnessAddress } from '../witness/registry.ts'
+import { signedCheckpoint } from './head.ts'
+import type { VerifyOptions } from './options.ts'
+import type { ProblemList } from './problems.ts'
+
+interface Kept {
+  readonly epoch: number
+  readonly size: string
+  readonly note: string
+}
+
+/** Rows of `audit.ledger_checkpoints` that are what the log signed; any other one is a problem. */
+export async function* keptCheckpoints(
+  session: Session,
+  head: Head,
+  from: bigint,
+  epochs: readonly Epoch[],
+  options: VerifyOptions,
+  problems: ProblemList,
+): AsyncIterable<Checkpoint> {
+  const rows = session.stream<Kept & { readonly root: Buffer }>(
+    `select epoch, size::text, root, note from audit.ledger_checkpoints c where log = $1 and size >= $2::bigint
+     order by c.epoch, c.size`,
+    [head.log, from.toString()],
+  )
+  for await (const batch of rows) {
+    for (const row of batch) {
+      const signed = await ownCheckpoint(row, head, epochs, options)
+      if (typeof signed !== 'string' && signed.root.equals(row.root)) yield signed
+      else {
+        const why = typeof signed === 'string' ? signed : 'its root is not the signed one'
+        problems.add(
+          'checkpoint',
+          row.size,
+          'audit.ledger_checkpoints',
+          `the checkpoint of size ${row.size} that is kept of epoch ${row.epoch} does not count: ${why}`,
+        )
+      }
+    }
+  }
+}
+
+/** Checkpoints of `audit.ledger_cosignatures` whose signatures, the witness's too while it is trusted, verify. */
+export async function* keptCosignatures(
+  session: Session,
+  head: Head,
+  from: bigint,
+  epochs: readonly Epoch[],
+  options: VerifyOptions,
+  problems: ProblemList,
+): AsyncIterable<Checkpoint> {
+  const keys = await witnessKeys(session, problems)
+  const rows = session.stream<Kept & { readonly witness: string; readonly at: string }>(
+    `select epoch, size::text, witness, note, cosigned_at as at from audit.ledger_cosignatures c
+     where log = $1 and size >= $2::bigint order by c.epoch, c.size, c.witness`,
+    [head.log, from.toString()],
+  )
+  for await (const batch of rows) {
+    for (const row of batch) {
+      const signed = await ownCheckpoint(row, head, epochs, options)
+      const refused = typeof signed === 'string' ? signed : cosignatureRefused(row, keys.get(row.witness))
+      if (typeof signed !== 'string' && refused === null) yield signed
+      else {
+        problems.add(
+          'checkpoint',
+          row.size,
+          'audit.ledger_cosignatures',
+          `the cosignature of ${row.witness} on size ${row.size} of epoch ${row.epoch} does not count: ${refused}`,
+        )
+      }
+    }
+  }
+}
+
+async function witnessKeys(session: Session, problems: ProblemList): Promise<Map<string, VerifierKey>> {
+  const keys = new Map<string, VerifierKey>()
+  for (const trusted of await readTrusted(session)) {
+    try {
+      const { key } = witnessAddress(trusted)
+      keys.set(key.name, key)
+    } catch (error) {
+      if (!(error instanceof AkashiError)) throw error
+      problems.add('checkpoint', null, 'audit.witnesses', `the witness ${trusted.name}: ${error.message}`)
+    }
+  }
+  return keys
+}
+
+/** The checkpoint of a kept note, if this log signed it under the name of that epoch and for that size. */
+async function ownCheckpoint(
+  { epoch, size, note }: Kept,
+  head: Head,
+  epochs: readonly Epoch[],
+  options: VerifyOptions,
+): Promise<Checkpoint | string> {
+  const origin =
+    epoch === 1 ? originOn(head.origin, null) : epochs.find((known) => known.epoch === epoch)?.origin
+  if (origin === undefined) return 'there is no such epoch'
+  const signed = await signedCheckpoint(note, origin, options)
+  if (typeof signed === 'string') return signed
+  return signed.origin === origin && signed.size === BigInt(size) ? signed : 'it is not what was signed'
+}
+
+function cosignatureRefused(
+  { witness, note, at }: { readonly witness: string; readonly note: string; readonly at: string },
+  key: VerifierKey | undefined,
+): string | null {
+  if (key === undefined) {
+    return parseNote(note).signatures.some(({ name }) => name === witness)
+      ? null
+      : 'that witness did not sign'
+  }
+  try {
+    const cosigned = cosignedAt(note, key)
+    if (cosigned === null) return 'that witness did not sign with the key that is trusted'
+    // To the microsecond, of which a cosignature has none.
+    return cosigned.toISOString().replace('Z', '000Z') === at ? null : 'it was made at another time'
+  } catch (error) {
+    if (!(error instanceof AkashiError)) throw error
+    return error.message
+  }
+}

@@ -1,0 +1,67 @@
+import type { Command } from 'commander'
+import type { Database } from '../../postgres/index.ts'
+import type { Invocation, Register } from '../invocation.ts'
+import { limitOf, moreOf } from './pages.ts'
+
+interface Page {
+  readonly rows: readonly object[]
+  readonly next: string | null
+}
+
+type List = (database: Database, query: { log: string; cursor?: string; limit?: number }) => Promise<Page>
+
+/** Verb, what it lists, the columns that are shown as text. */
+const lists: readonly (readonly [verb: string, meaning: string, columns: readonly string[], list: List])[] = [
+  [
+    'epochs',
+    'list the epochs of a log after the first',
+    ['epoch', 'openedAt', 'cause', 'size', 'commonSize', 'reason'],
+    async (database, query) => (await import('../../audit/index.ts')).listEpochs(database, {}, query),
+  ],
+  [
+    'cosignatures',
+    'list what witnesses cosigned',
+    ['epoch', 'size', 'witness', 'cosignedAt'],
+    async (database, query) => (await import('../../audit/index.ts')).listCosignatures(database, {}, query),
+  ],
+  [
+    'retention',
+    'list the signed records of rows that retention removed',
+    ['partition', 'from', 'to', 'rows', 'firstPosition', 'lastPosition', 'policy'],
+    async (database, query) =>
+      (await import('../../audit/index.ts')).listRetentionRecords(database, {}, query),
+  ],
+  [
+    'chain',
+    'list entries, each with the hash of the one before',
+    ['position', 'recordedAt', 'id', 'hash', 'previousHash'],
+    async (database, query) => (await import('../../audit/index.ts')).listChain(database, {}, query),
+  ],
+]
+
+/** What a log keeps beside its entries. */
+export function ledgerLists(group: Command, perform: Parameters<Register>[1]): void {
+  for (const [verb, meaning, columns, list] of lists) {
+    group
+      .command(verb)
+      .description(meaning)
+      .option('--log <log>', 'audit_logs, security_events or login_attempts', 'audit_logs')
+      .option('--limit <n>', 'rows of a page')
+      .option('--cursor <cursor>', 'the page after, as the last one said')
+      .action(() => perform((cli) => show(cli, columns, list)))
+  }
+}
+
+async function show(cli: Invocation, columns: readonly string[], list: List): Promise<0> {
+  const { withConnections } = await import('../databases.ts')
+  const { table } = await import('../output/table.ts')
+  const { log, cursor } = cli.flags
+  const query = { log: String(log), ...limitOf(cli), ...(typeof cursor === 'string' ? { cursor } : {}) }
+  const page = await withConnections(cli, ({ pool }) => list(pool('security_admin'), query))
+  const rows = page.rows.map((row) => {
+    const values = new Map(Object.entries(row))
+    return columns.map((column) => String(values.get(column) ?? ''))
+  })
+  cli.print(page, (rows.length === 0 ? 'there is none' : table(columns, rows)) + moreOf(page.next))
+  return 0
+}

@@ -1,0 +1,170 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { AkashiError } from '../../src/foundation/index.ts'
+import { type Actor, anonymous, type Database } from '../../src/postgres/index.ts'
+import { makeUser } from '../identity/people.ts'
+import { testDatabase } from '../support/index.ts'
+import { testLedger } from '../support/ledger.ts'
+
+const database = testDatabase()
+const app = database.open('app')
+const worker = database.open('worker')
+const reader = database.open('reader')
+const securityAdmin = database.open('security_admin')
+const ledger = testLedger(worker)
+
+let ada: Actor & { readonly userId: string }
+let eve: Actor
+let auditor: Actor
+
+beforeAll(async () => {
+  ada = await makeUser(database, 'user')
+  eve = await makeUser(database, 'user')
+  auditor = await makeUser(database, 'security_admin')
+  await app.transaction(ada, (session) =>
+    session.query("select audit.record_action('order_approved', 'approve')"),
+  )
+  await database.asSuperuser(async (session) => {
+    await session.query(
+      `insert into security.security_events (event_type, event_category, severity, source_service, user_id, event_details)
+       values ('login_failed', 'authentication', 'low', 'shop', $1, '{}')`,
+      [ada.userId],
+    )
+    await session.query(
+      "insert into auth.login_attempts (user_id, method, result, counted) values ($1, 'password', 'failure', true)",
+      [ada.userId],
+    )
+  })
+  await ledger.seal()
+})
+
+type Viewer = 'nobody' | 'ada' | 'eve' | 'claim' | 'auditor' | 'worker' | 'securityAdmin' | 'reader'
+type Seen = 'her row' | 'none' | 'refused'
+
+/** What each sees of the row that is about Ada, by row-level security and grants. */
+const visible: Readonly<Record<string, Readonly<Record<Viewer, Seen>>>> = {
+  'audit.audit_logs': {
+    nobody: 'none',
+    ada: 'her row',
+    eve: 'none',
+    claim: 'none',
+    auditor: 'none',
+    worker: 'her row',
+    securityAdmin: 'her row',
+    reader: 'refused',
+  },
+  'security.security_events': {
+    nobody: 'none',
+    ada: 'her row',
+    eve: 'none',
+    claim: 'none',
+    auditor: 'none',
+    worker: 'her row',
+    securityAdmin: 'her row',
+    reader: 'her row',
+  },
+  'auth.login_attempts': {
+    nobody: 'none',
+    ada: 'her row',
+    eve: 'none',
+    claim: 'none',
+    auditor: 'her row',
+    worker: 'her row',
+    securityAdmin: 'her row',
+    reader: 'refused',
+  },
+}
+
+function viewers(): Readonly<Record<Viewer, readonly [Database, Actor]>> {
+  return {
+    nobody: [app, anonymous],
+    ada: [app, ada],
+    eve: [app, eve],
+    // Says that it is Ada, in a context that is not signed.
+    claim: [app, anonymous],
+    auditor: [app, auditor],
+    worker: [worker, anonymous],
+    securityAdmin: [securityAdmin, anonymous],
+    reader: [reader, anonymous],
+  }
+}
+
+async function look(table: string, viewer: Viewer): Promise<Seen> {
+  const [pool, actor] = viewers()[viewer]
+  try {
+    return await pool.transaction(actor, async (session) => {
+      if (viewer === 'claim')
+        await session.query("select set_config('app.current_user_id', $1, true)", [ada.userId])
+      const { rows } = await session.query<{ seen: number }>(
+        `select count(id)::integer as seen from ${table} where user_id = $1`,
+        [ada.userId],
+      )
+      return (rows[0]?.seen ?? 0) > 0 ? 'her row' : 'none'
+    })
+  } catch (error) {
+    if (error instanceof AkashiError && error.code === 'forbidden') return 'refused'
+    throw error
+  }
+}
+
+describe('the record', () => {
+  const cases = Object.entries(visible).flatMap(([table, by]) =>
+    Object.entries(by).map(([viewer, seen]) => [table, viewer as Viewer, seen] as const),
+  )
+  it.each(cases)('%s shows to %s: %s', async (table, viewer, seen) => {
+    expect(await look(table, viewer)).toBe(seen)
+  })
+})
+
+/** Everything that is never changed or removed; heads and tiles only grow. */
+const kept = [
+  'audit.audit_logs',
+  'audit.ledger_checkpoints',
+  'audit.ledger_cosignatures',
+  'audit.ledger_entries',
+  'audit.ledger_epochs',
+  'audit.retention_records',
+  'audit.verifications',
+  'auth.login_attempts',
+  'security.security_events',
+]
+const growing = ['audit.ledger_heads', 'audit.ledger_tiles']
+const column = (table: string) => (growing.includes(table) || table.includes('ledger_') ? 'log' : 'id')
+
+const statements = [...kept, ...growing].flatMap((table) => [
+  ...(growing.includes(table) ? [] : [`update ${table} set ${column(table)} = ${column(table)}`]),
+  `delete from ${table}`,
+  `truncate ${table}`,
+])
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return await work.then(
+    () => 'done',
+    (error: unknown) => (error instanceof AkashiError ? error.code : String(error)),
+  )
+}
+
+describe('change and removal of the record and the ledger', () => {
+  const roles: readonly (readonly [string, Database])[] = [
+    ['app', app],
+    ['worker', worker],
+    ['reader', reader],
+    ['security_admin', securityAdmin],
+  ]
+  it.each(statements)('are refused to everybody: %s', async (statement) => {
+    for (const [role, pool] of roles) {
+      expect(await codeOf(pool.transaction(anonymous, (session) => session.query(statement))), role).toMatch(
+        /^(forbidden|append_only)$/,
+      )
+    }
+    const asOwner = database.asSuperuser((session) => session.query(`set role akashi_owner; ${statement}`))
+    expect(await codeOf(asOwner), 'owner').toBe('append_only')
+    expect(await codeOf(database.asSuperuser((session) => session.query(statement))), 'superuser').toBe(
+      'append_only',
+    )
+    const defined = database.asSuperuser((session) =>
+      session.query(`begin; create function audit.meddle() returns void language sql security definer set search_path = '' as $$ ${statement} $$;
+        alter function audit.meddle() owner to akashi_owner; select audit.meddle(); rollback`),
+    )
+    expect(await codeOf(defined), 'definer function').toBe('append_only')
+  })
+})
