@@ -29,6 +29,17 @@ const texts = (page: Page) =>
     .locator('article')
     .evaluateAll((all) => all.flatMap((one) => one.querySelector('[dir="auto"]')?.textContent ?? []))
 
+/** Whether all of a message can be seen, not only whether it is drawn. */
+const inView = (page: Page, text: string) =>
+  page.evaluate<boolean>(
+    `(() => {
+      const seen = document.querySelector('section[tabindex="0"]').getBoundingClientRect()
+      const texts = [...document.querySelectorAll('article [dir="auto"]')]
+      const place = texts.find((one) => one.textContent === ${JSON.stringify(text)})?.getBoundingClientRect()
+      return place !== undefined && place.top >= seen.top && place.bottom <= seen.bottom
+    })()`,
+  )
+
 describe.skipIf(!hasChromium)('two people in two browsers', () => {
   beforeAll(async () => {
     await site.actor('ken')
@@ -237,6 +248,11 @@ describe.skipIf(!hasChromium)('a room of 10,000 messages', () => {
     site.bus.announce({ about: 'room', roomId: room.id })
     await page.getByRole('button', { name: 'To the newest message' }).click()
     await said(page, 'meanwhile').waitFor()
+    for (const content of ['one more', 'and one more']) {
+      await chat.postMessage(site.app, liz, room.id, { content })
+      site.bus.announce({ about: 'room', roomId: room.id })
+      await expect.poll(() => inView(page, content)).toBe(true)
+    }
     expect(site.faults).toEqual([])
   })
 })

@@ -1,6 +1,5 @@
 import { ActionIcon, Button, Loader } from '@mantine/core'
 import { IconArrowDown, IconFeather } from '@tabler/icons-react'
-import { useVirtualizer } from '@tanstack/react-virtual'
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
@@ -15,12 +14,10 @@ import classes from './history.module.css'
 import { MessageRow } from './message-row.tsx'
 import { Empty } from './page-head.tsx'
 import { PendingRow } from './pending-row.tsx'
+import { usePlace } from './use-place.ts'
 
-/** Pixels from the end within which the reader counts as being there. */
-const AT_END_PX = 60
 /** Rows before the edge at which the next page is fetched. */
 const AHEAD_ROWS = 12
-const OVERSCAN_ROWS = 8
 /** Milliseconds for which a message that was jumped to stands out. */
 const MARKED_MS = 2_500
 
@@ -38,7 +35,6 @@ export function History({ room, name, onReply }: HistoryProps) {
   const [search, setSearch] = useSearchParams()
   const wanted = search.get('message')
   const [readTo] = useState(room.unread > 0 ? (room.readTo ?? room.createdAt) : null)
-  const [atEnd, setAtEnd] = useState(true)
   const [active, setActive] = useState<string | null>(null)
   const [marked, setMarked] = useState<string | null>(null)
   const scroller = useRef<HTMLElement>(null)
@@ -52,20 +48,7 @@ export function History({ room, name, onReply }: HistoryProps) {
     () => rowsOf(messages ?? [], mine, { me: chat.me.id, readTo, dayOf }),
     [messages, mine, chat.me.id, readTo],
   )
-  const getItemKey = useCallback((index: number) => rows[index]?.key ?? index, [rows])
-
-  const virtualizer = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: (index) => estimate(rows[index]),
-    getItemKey,
-    overscan: OVERSCAN_ROWS,
-    anchorTo: 'end',
-    followOnAppend: true,
-    scrollEndThreshold: AT_END_PX,
-    paddingStart: 12,
-    paddingEnd: 6,
-  })
+  const { virtualizer, atEnd, toEnd, stay, show } = usePlace(rows, view?.hasNewer ?? true, scroller)
 
   useEffect(() => {
     if (wanted === null) void chat.open(room.id).catch(() => undefined)
@@ -79,7 +62,7 @@ export function History({ room, name, onReply }: HistoryProps) {
       const index = rows.findIndex((row) => row.kind === 'message' && row.message.id === wanted)
       if (index < 0) return
       placed.current = true
-      virtualizer.scrollToIndex(index, { align: 'center' })
+      show(index, 'center')
       setMarked(wanted)
       setSearch({}, { replace: true })
       return
@@ -87,9 +70,8 @@ export function History({ room, name, onReply }: HistoryProps) {
     if (placed.current) return
     placed.current = true
     const unread = rows.findIndex(({ kind }) => kind === 'unread')
-    if (unread >= 0) virtualizer.scrollToIndex(unread, { align: 'start' })
-    else virtualizer.scrollToEnd()
-  }, [rows, wanted, virtualizer, setSearch])
+    if (unread >= 0) show(unread, 'top')
+  }, [rows, wanted, show, setSearch])
 
   useEffect(() => {
     if (marked === null) return
@@ -98,21 +80,22 @@ export function History({ room, name, onReply }: HistoryProps) {
   }, [marked])
 
   const items = virtualizer.getVirtualItems()
-  const first = items[0]?.index ?? 0
-  const last = items.at(-1)?.index ?? 0
+  const newestDrawn = items[0]?.index ?? 0
+  const oldestDrawn = items.at(-1)?.index ?? 0
   const loading = view?.loading ?? null
   useEffect(() => {
     if (!placed.current || loading !== null || view === undefined || view.failed) return
-    if (view.hasOlder && first < AHEAD_ROWS) void chat.loadOlder(room.id).catch(tellProblem)
-    else if (view.hasNewer && last > rows.length - AHEAD_ROWS) void chat.loadNewer(room.id).catch(tellProblem)
-  }, [chat, room.id, first, last, loading, rows.length, view])
+    if (view.hasOlder && oldestDrawn >= rows.length - AHEAD_ROWS) {
+      void chat.loadOlder(room.id).catch(tellProblem)
+    } else if (view.hasNewer && newestDrawn < AHEAD_ROWS) void chat.loadNewer(room.id).catch(tellProblem)
+  }, [chat, room.id, newestDrawn, oldestDrawn, loading, rows.length, view])
 
   // Whoever writes wants to see it, wherever they were reading.
   const written = useRef(mine.length)
   useEffect(() => {
-    if (mine.length > written.current) virtualizer.scrollToEnd()
+    if (mine.length > written.current) toEnd()
     written.current = mine.length
-  }, [mine.length, virtualizer])
+  }, [mine.length, toEnd])
 
   const newest = view?.messages.at(-1)?.id
   const seesEnd = atEnd && view?.hasNewer === false
@@ -127,12 +110,13 @@ export function History({ room, name, onReply }: HistoryProps) {
   }, [chat, room.id, seesEnd, newest])
 
   const jump = useCallback((id: string) => setSearch({ message: id }), [setSearch])
-  const toEnd = () => {
-    if (view?.hasNewer === false) virtualizer.scrollToEnd()
-    else {
-      placed.current = false
-      void chat.toEnd(room.id).catch(tellProblem)
-    }
+  const goToEnd = () => {
+    toEnd()
+    if (view?.hasNewer === false) return
+    void chat.toEnd(room.id).catch((error: unknown) => {
+      stay()
+      tellProblem(error)
+    })
   }
   const count = view?.messages.length ?? 0
   return (
@@ -143,10 +127,6 @@ export function History({ room, name, onReply }: HistoryProps) {
         aria-label={t('room.history', { name })}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
-        onScroll={(event) => {
-          const { scrollTop, scrollHeight, clientHeight } = event.currentTarget
-          setAtEnd(scrollHeight - scrollTop - clientHeight < AT_END_PX)
-        }}
         onKeyDown={(event) => walk(event)}
         onMouseLeave={() => setActive(null)}
       >
@@ -154,9 +134,12 @@ export function History({ room, name, onReply }: HistoryProps) {
           <Nothing room={room} name={name} view={view} />
         ) : (
           <div className={classes['rows']} style={{ height: virtualizer.getTotalSize() }}>
-            <div className={classes['window']} style={{ transform: `translateY(${items[0]?.start ?? 0}px)` }}>
-              {items.map(({ index, key }) => {
-                const row = rows[index]
+            <div
+              className={classes['window']}
+              style={{ transform: `translateY(${-(items[0]?.start ?? 0)}px)` }}
+            >
+              {items.toReversed().map(({ index, key }) => {
+                const row = rows[rows.length - 1 - index]
                 return (
                   row !== undefined && (
                     <div key={key} data-index={index} ref={virtualizer.measureElement}>
@@ -184,7 +167,7 @@ export function History({ room, name, onReply }: HistoryProps) {
           size={40}
           radius="xl"
           aria-label={t('room.toEnd')}
-          onClick={toEnd}
+          onClick={goToEnd}
         >
           <IconArrowDown size={20} />
           {room.unread > 0 && <span className={classes['new']}>{Math.min(room.unread, 99)}</span>}
@@ -269,16 +252,6 @@ function Announcer({ message, me }: { readonly message: Message | undefined; rea
       {said}
     </div>
   )
-}
-
-/** Pixels, before a row was measured. */
-function estimate(row: Row | undefined): number {
-  if (row === undefined || row.kind === 'unread') return 32
-  if (row.kind === 'day') return 48
-  const message = row.kind === 'message' ? row.message : null
-  const length = (message?.content ?? '').length
-  const base = row.continued ? 26 : 56
-  return base + Math.floor(length / 70) * 22 + (message?.type === 'image' ? 240 : message?.file ? 70 : 0)
 }
 
 /** Arrow keys go from message to message. */
