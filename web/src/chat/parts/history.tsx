@@ -160,9 +160,11 @@ export function History({ room, name, onReply }: HistoryProps) {
           </div>
         )}
       </section>
-      {count > 0 && !seesEnd && (
+      {count > 0 && (
+        // Hidden rather than gone at the end: Chromium breaks off a scroll under which the page is laid out anew.
         <ActionIcon
           className={classes['toEnd'] ?? ''}
+          data-shown={!seesEnd}
           variant="default"
           size={40}
           radius="xl"
