@@ -1,6 +1,7 @@
 import './locales/index.ts'
 import { lazy, Suspense } from 'react'
 import { Route, Routes } from 'react-router'
+import { NotFound } from '../shell/index.ts'
 import { ChatProvider } from './client/context.tsx'
 import { ChatFrame } from './parts/chat-frame.tsx'
 import { RoomPage } from './parts/room-page.tsx'
@@ -47,7 +48,7 @@ export default function Chat() {
               </Suspense>
             }
           />
-          <Route path="*" element={<Welcome />} />
+          <Route path="*" element={<NotFound />} />
         </Route>
       </Routes>
     </ChatProvider>

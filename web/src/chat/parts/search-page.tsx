@@ -1,4 +1,4 @@
-import { Button, Loader, Select, Switch, TextInput } from '@mantine/core'
+import { Button, Loader, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { IconSearch, IconZoomQuestion } from '@tabler/icons-react'
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
@@ -10,24 +10,22 @@ import { useChat, useObserved } from '../client/context.tsx'
 import { clockOrDay, nameOf, roomName } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import type { Message } from '../model/contract.ts'
-import { byNewest } from '../model/rooms.ts'
 import { wordsOf } from '../model/tokens.ts'
 import { Face } from './face.tsx'
 import { MessageText } from './message-text.tsx'
 import { Empty, PageHead } from './page-head.tsx'
 import classes from './pages.module.css'
+import { filtersOf, queryOf, SearchFilters } from './search-filters.tsx'
 
 const TYPING_MS = 250
 
 /** The search stands in the address, so that the way back from a message leads to what was found. */
 export function SearchPage() {
   const t = useTexts()
-  const rooms = useObserved(useChat().rooms)
   const [search, setSearch] = useSearchParams()
   const [words, setWords] = useState(search.get('q') ?? '')
   const [q] = useDebouncedValue(words.trim(), TYPING_MS)
-  const roomId = search.get('room')
-  const hasFile = search.get('files') === 'true'
+  const filters = filtersOf(search)
   const put = (name: string, value: string | null) =>
     setSearch(
       (now) => {
@@ -41,13 +39,12 @@ export function SearchPage() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: only the words lead to a new address
   useEffect(() => put('q', q), [q])
   const { data, isFetching, fetchNextPage, hasNextPage } = useInfiniteQuery({
-    queryKey: ['chat', 'search', q, roomId, hasFile],
+    queryKey: ['chat', 'search', q, filters],
     queryFn: ({ signal, pageParam }) =>
       call('GET /v1/chat/search', {
         query: {
           q,
-          ...(roomId === null ? {} : { roomId }),
-          ...(hasFile ? { hasFile: 'true' } : {}),
+          ...queryOf(filters),
           ...(pageParam === null ? {} : { before: pageParam }),
         },
         signal,
@@ -72,27 +69,7 @@ export function SearchPage() {
           onChange={(event) => setWords(event.currentTarget.value)}
           leftSection={isFetching ? <Loader size={14} /> : <IconSearch size={16} aria-hidden />}
         />
-        <div className={classes['filters']}>
-          <Select
-            aria-label={t('searchPage.room')}
-            size="xs"
-            searchable
-            clearable
-            placeholder={t('searchPage.everywhere')}
-            value={roomId}
-            data={byNewest(rooms?.values() ?? []).map((room) => ({
-              value: room.id,
-              label: roomName(t, room),
-            }))}
-            onChange={(value) => put('room', value)}
-          />
-          <Switch
-            size="xs"
-            label={t('searchPage.onlyFiles')}
-            checked={hasFile}
-            onChange={(event) => put('files', event.currentTarget.checked ? 'true' : null)}
-          />
-        </div>
+        <SearchFilters filters={filters} onChange={put} />
         {found === undefined ? (
           <p className={classes['hint']}>{t('searchPage.hint')}</p>
         ) : found.length === 0 ? (
