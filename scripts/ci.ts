@@ -47,6 +47,7 @@ const gates: readonly Gate[] = [
   ...optional('generated documents', 'scripts/generate-docs.ts', '--check'),
   ...optional('requirements', 'scripts/check-requirements.ts'),
   ...optional('schema dump', 'scripts/schema-dump.ts', '--check'),
+  ...optional('pictures of the README', 'scripts/readme-images.ts', '--check'),
   {
     name: 'tests',
     command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${TEST_REPORT}`],
