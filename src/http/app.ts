@@ -23,7 +23,7 @@ import { ledgerRoutes } from './routes/ledger.ts'
 import { meRoutes } from './routes/me.ts'
 import { metricsRoute } from './routes/metrics.ts'
 import { oidcRoutes } from './routes/oidc.ts'
-import { pageRoutes } from './routes/page.ts'
+import { pageOr, pageRoutes } from './routes/page.ts'
 import { permissionRoutes } from './routes/permissions.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { queryRoutes } from './routes/query.ts'
@@ -69,7 +69,6 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
   answerProblems(app)
   useZod(app)
   const notFound = notFoundHandler(app)
-  app.setNotFoundHandler(notFound)
   setSecurityHeaders(app)
   app.after(() => serveKnownHosts(app, services.identity.publicUrl))
   limitRate(app, limits)
@@ -80,6 +79,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
     readinessRoute(open, services, limits)
     metricsRoute(open, services.metrics)
     pageRoutes(open)
+    open.setNotFoundHandler(pageOr(notFound))
     done()
   })
   app.register(

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import files, { type FastifyStaticOptions } from '@fastify/static'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AkashiError } from '../../foundation/index.ts'
 import type { App } from '../schema.ts'
 
@@ -12,6 +13,7 @@ const STATUS = fileURLToPath(new URL('../../../web/status/', import.meta.url))
 /** Addresses below which the script in the page decides what is shown. */
 const pages = ['/', '/sign-in', '/account', '/account/*', '/chat', '/chat/*']
 const ASK_EACH_TIME = 'no-cache'
+const NOT_FOUND = 404
 /** Names of assets carry a hash of what is in them. */
 const FOR_EVER = 'public, max-age=31536000, immutable'
 
@@ -42,6 +44,17 @@ export function pageRoutes(app: App): void {
       }
       return reply.sendFile(pages.includes(url) ? 'index.html' : basename(url))
     })
+  }
+}
+
+type Answering = (request: FastifyRequest, reply: FastifyReply) => unknown
+
+/** Whoever looks for a page that there is not is told so by a page; a program gets what `notFound` answers. */
+export function pageOr(notFound: Answering): Answering {
+  return (request, reply) => {
+    const looks = request.method === 'GET' && (request.headers.accept ?? '').includes('text/html')
+    if (!looks || !existsSync(BUILT)) return notFound(request, reply)
+    return reply.code(NOT_FOUND).sendFile('index.html')
   }
 }
 
