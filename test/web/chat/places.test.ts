@@ -1,0 +1,210 @@
+import type { Page } from 'playwright-core'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import * as chat from '../../../src/chat/index.ts'
+import { expectAccessible, hasChromium } from '../support.ts'
+import { testSite } from './site.ts'
+
+const site = testSite()
+/** Pixels by which a row may seem to move: a scroll position is one of whole ones. */
+const STILL_PX = 2
+let page: Page
+let mio: { readonly userId: string }
+let rei: { readonly userId: string }
+let roomId = ''
+
+const history = (place: Page) => place.locator('section[tabindex="0"]')
+const open = (path: string) => page.goto(`${site.origin()}/chat${path}`)
+const said = (text: string) => page.locator('article', { hasText: text }).first()
+
+interface Seen {
+  readonly text: string
+  readonly top: number
+}
+
+/** The first row of which all can be seen, or the one with `text`. */
+const seen = (text?: string) =>
+  page.evaluate<Seen | null>(
+    `(() => {
+      const edge = document.querySelector('section[tabindex="0"]').getBoundingClientRect().top
+      const rows = [...document.querySelectorAll('article [dir="auto"]')]
+        .map((one) => ({ text: one.textContent, top: one.getBoundingClientRect().top }))
+      const text = ${JSON.stringify(text ?? null)}
+      return rows.find((one) => (text === null ? one.top >= edge : one.text === text)) ?? null
+    })()`,
+  )
+
+describe.skipIf(!hasChromium)('a place in the chat', { timeout: 120_000 }, () => {
+  beforeAll(async () => {
+    mio = await site.actor('mio')
+    rei = await site.actor('rei')
+    const room = await chat.createRoom(site.app, mio, { name: 'atelier' })
+    roomId = room.id
+    await chat.joinRoom(site.app, rei, roomId)
+    await site.many(roomId, mio.userId, 400)
+    page = await site.visit('mio')
+  })
+  afterEach(() => expect(site.faults).toEqual([]))
+
+  it('in a history stays while older messages come, and while newer ones do', async () => {
+    const held: (() => void)[] = []
+    let hold = false
+    await page.route(/messages\?.*before=/, async (route) => {
+      if (hold) await new Promise<void>((resolve) => held.push(resolve))
+      await route.continue()
+    })
+    await open(`/rooms/${roomId}`)
+    await said('message 400').waitFor()
+    hold = true
+    await history(page).evaluate((element) => element.scrollBy(0, -1_000_000))
+    await expect.poll(() => held.length).toBeGreaterThan(0)
+    const before = await expect
+      .poll(() => seen())
+      .not.toBeNull()
+      .then(() => seen())
+    const height = await history(page).evaluate((element) => element.scrollHeight)
+    hold = false
+    for (const go of held) go()
+    await expect.poll(() => history(page).evaluate((element) => element.scrollHeight)).toBeGreaterThan(height)
+    const after = await seen(before?.text)
+    expect(Math.abs((after?.top ?? Number.NaN) - (before?.top ?? 0))).toBeLessThanOrEqual(STILL_PX)
+    await chat.postMessage(site.app, rei, roomId, { content: 'from below' })
+    site.bus.announce({ about: 'room', roomId })
+    await page.getByText('rei: from below').first().waitFor({ state: 'attached' })
+    const later = await seen(before?.text)
+    expect(Math.abs((later?.top ?? Number.NaN) - (before?.top ?? 0))).toBeLessThanOrEqual(STILL_PX)
+  })
+
+  it('is never blank while one scrolls', async () => {
+    for (let turns = 0; turns < 8; turns += 1) {
+      await history(page).evaluate((element) => element.scrollBy(0, 1_500))
+      const blank = await page.evaluate<number>(
+        `(() => {
+          const edges = document.querySelector('section[tabindex="0"]').getBoundingClientRect()
+          const rows = [...document.querySelectorAll('section[tabindex="0"] [data-index]')].map((one) => one.getBoundingClientRect())
+          const top = Math.min(...rows.map((one) => one.top)), bottom = Math.max(...rows.map((one) => one.bottom))
+          return Math.max(top - edges.top, edges.bottom - bottom)
+        })()`,
+      )
+      // The history has a little room at both ends.
+      expect(blank).toBeLessThan(40)
+    }
+  })
+
+  it('does not move while a room loads', async () => {
+    await page.addInitScript(
+      `window.shift = 0; new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shift += one.value }).observe({ type: 'layout-shift', buffered: true })`,
+    )
+    await open(`/rooms/${roomId}`)
+    await said('from below').waitFor()
+    await page.waitForLoadState('networkidle')
+    expect(await page.evaluate<number>('window.shift')).toBeLessThan(0.02)
+  })
+
+  it('is reached by keys, which the help lists', async () => {
+    await open('')
+    await page.getByRole('link', { name: /atelier/ }).waitFor()
+    await page.keyboard.press('d')
+    await page.getByRole('heading', { name: 'Public rooms', level: 1 }).waitFor()
+    await page.keyboard.press('i')
+    await page.getByRole('heading', { name: 'Notifications', level: 1 }).waitFor()
+    await page.keyboard.press('Control+k')
+    await page.getByRole('heading', { name: 'Search', level: 1 }).waitFor()
+    await page.getByLabel('Words to search for').blur()
+    await page.keyboard.press('?')
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).getByText('Search messages').waitFor()
+    await page.keyboard.press('Escape')
+  })
+
+  it('that is unknown says so', async () => {
+    await open('/nowhere')
+    await page.getByRole('heading', { name: 'There is no such page' }).waitFor()
+    await page.goto(`${site.origin()}/nowhere`)
+    await page.getByRole('heading', { name: 'There is no such page' }).waitFor()
+  })
+
+  it('in what was found depends on who wrote it and when', async () => {
+    await chat.postMessage(site.app, rei, roomId, { content: 'only once' })
+    await open('/search?q=message')
+    await page.getByText(/more than \d+ messages/).waitFor()
+    await page.getByRole('combobox', { name: 'Sender' }).fill('rei')
+    await page.getByRole('option', { name: 'rei' }).click()
+    await page.getByText('Nothing found for “message”').waitFor()
+    await page.getByLabel('Words to search for').fill('once')
+    await page.getByText('1 message', { exact: true }).waitFor()
+    await page.getByLabel('Until').fill('2001-01-01')
+    await page.getByText('Nothing found for “once”').waitFor()
+    await page.reload()
+    await page.getByText('Nothing found for “once”').waitFor()
+    expect(await page.getByLabel('Until').inputValue()).toBe('2001-01-01')
+  })
+
+  it('of one person alone with another shows who writes', async () => {
+    const other = await site.visit('rei', { locale: 'ja', scheme: 'dark', phone: true })
+    await open('')
+    await page.getByRole('button', { name: 'New direct message' }).click()
+    await page.getByPlaceholder('Find people by name').fill('rei')
+    await page.getByRole('dialog').getByRole('button', { name: 'rei' }).click()
+    await page.locator('form textarea').last().fill('Just for you')
+    await page.locator('form textarea').last().press('Enter')
+    await other.getByRole('link', { name: /mio/ }).first().click()
+    await other.locator('article', { hasText: 'Just for you' }).waitFor()
+    await other.locator('form textarea').last().pressSequentially('すぐに')
+    await page.getByText('rei is writing …').waitFor()
+    await expectAccessible(other)
+    await other.context().close()
+  })
+
+  it('in a room has a role, and the room settings, which others see at once', async () => {
+    const other = await site.visit('rei')
+    await other.goto(`${site.origin()}/chat/rooms/${roomId}`)
+    await open(`/rooms/${roomId}`)
+    await page.getByRole('button', { name: 'Details of the room' }).click()
+    await page.getByRole('dialog').getByRole('textbox', { name: /^Name/ }).fill('workshop')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await other.getByRole('heading', { name: 'workshop', level: 1 }).waitFor()
+    await page.getByRole('tab', { name: 'Members' }).click()
+    await page
+      .getByRole('textbox', { name: 'Role of rei' })
+      .or(page.getByLabel('Role of rei'))
+      .first()
+      .click()
+    await page.getByRole('option', { name: 'Administrator' }).click()
+    await other.getByRole('button', { name: 'Details of the room' }).click()
+    await other.getByLabel('Description').waitFor()
+    await expectAccessible(other)
+    await other.context().close()
+    await page.keyboard.press('Escape')
+  })
+
+  it('in the tray is given up while the file is on its way', async () => {
+    await open(`/rooms/${roomId}`)
+    await said('from below').waitFor()
+    await page.route(/\/files\?name=/, () => undefined)
+    const buffer = Buffer.from('plans')
+    await page
+      .locator('input[type=file]')
+      .setInputFiles({ name: 'plans.txt', mimeType: 'text/plain', buffer })
+    await page.getByRole('button', { name: 'Do not send plans.txt' }).click()
+    await expect.poll(() => page.getByText('plans.txt').count()).toBe(0)
+  })
+
+  it('has no serious findings of axe on a phone in the dark', async () => {
+    const phone = await site.visit('rei', { locale: 'ja', scheme: 'dark', phone: true })
+    const paths = [
+      'chat',
+      `chat/rooms/${roomId}`,
+      'chat/directory',
+      'chat/search?q=message',
+      'chat/notifications',
+      'chat/nowhere',
+      'account/security',
+      'account/record',
+    ]
+    for (const path of paths) {
+      await phone.goto(`${site.origin()}/${path}`)
+      await phone.waitForLoadState('networkidle')
+      await expectAccessible(phone)
+    }
+    await phone.context().close()
+  })
+})
