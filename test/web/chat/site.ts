@@ -63,6 +63,9 @@ export function testSite() {
     bus,
     actor,
     faults: chromium.faults,
+    /** By which codes are made and compared. */
+    clock: server.clock,
+    page: chromium.page,
     origin: () => origin,
     /** What the worker does: decides about the files that were uploaded. */
     async inspect(): Promise<void> {

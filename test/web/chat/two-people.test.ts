@@ -2,6 +2,8 @@ import type { Page } from 'playwright-core'
 import sharp from 'sharp'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import * as chat from '../../../src/chat/index.ts'
+import { totpCode } from '../../../src/identity/mfa/index.ts'
+import { PASSWORD } from '../../identity/server.ts'
 import { expectAccessible, hasChromium } from '../support.ts'
 import { testSite } from './site.ts'
 
@@ -9,6 +11,7 @@ const site = testSite()
 let aoi: Page
 let ken: Page
 let roomId = ''
+let authenticator = ''
 
 const composer = (page: Page) => page.locator('form textarea').last()
 const said = (page: Page, text: string) => page.locator('article', { hasText: text }).first()
@@ -21,6 +24,16 @@ async function write(page: Page, text: string): Promise<void> {
 async function act(page: Page, text: string, action: string): Promise<void> {
   await said(page, text).hover()
   await said(page, text).getByRole('button', { name: action, exact: true }).click()
+}
+
+async function signInWithCode(page: Page, secret: string): Promise<void> {
+  await page.getByLabel('Username or e-mail address').fill('ken')
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  // Each code works once, so the next has a time of its own.
+  site.clock.set(new Date(site.clock.now().getTime() + 30_000))
+  await page.getByLabel('Six-digit code').fill(totpCode(secret, site.clock.now()))
+  await page.getByRole('button', { name: 'Menu of ken' }).waitFor()
 }
 
 /** What people wrote, from the top; what is still on its way included. */
@@ -47,6 +60,23 @@ describe.skipIf(!hasChromium)('two people in two browsers', () => {
     ken = await site.visit('ken', { locale: 'en' })
   })
   afterEach(() => expect(site.faults).toEqual([]))
+
+  it('sign in with the code of an authenticator that one of them added', async () => {
+    await ken.goto(`${site.origin()}/account/security`)
+    await ken.getByRole('button', { name: 'Add an authenticator app' }).click()
+    await ken.getByLabel('Name of the device').fill('phone')
+    await ken.getByRole('button', { name: 'Continue' }).click()
+    const secret = String(await ken.getByLabel('Key', { exact: true }).textContent()).replaceAll(/\s/g, '')
+    await ken.getByLabel('Enter the six digits').fill(totpCode(secret, site.clock.now()))
+    await ken.getByLabel('I have kept them in a safe place').check()
+    await ken.getByRole('button', { name: 'Done' }).click()
+    await ken.getByText('10 codes are left.').waitFor()
+    await ken.getByRole('button', { name: 'Menu of ken' }).click()
+    await ken.getByRole('menuitem', { name: 'Sign out' }).click()
+    await ken.getByText('You have signed out.').waitFor()
+    authenticator = secret
+    await signInWithCode(ken, secret)
+  })
 
   it('make a room, invite, and come in', async () => {
     await expectAccessible(aoi)
@@ -172,13 +202,11 @@ describe.skipIf(!hasChromium)('two people in two browsers', () => {
   })
 
   it('are thrown out with their session', async () => {
-    const current = await ken.evaluate<string>(
-      `fetch('/v1/me/sessions').then((answer) => answer.json()).then(({ sessions }) => sessions.find((one) => one.current).id)`,
-    )
-    const elsewhere = await site.visit('ken')
-    await elsewhere.evaluate(async (id) => {
-      await fetch(`/v1/me/sessions/${id}`, { method: 'DELETE', headers: { 'x-akashi-request': '1' } })
-    }, current)
+    const elsewhere = await site.page({ locale: 'en-US' })
+    await elsewhere.goto(`${site.origin()}/sign-in`)
+    await signInWithCode(elsewhere, authenticator)
+    await elsewhere.goto(`${site.origin()}/account/sessions`)
+    await elsewhere.getByRole('button', { name: /^End the session of/ }).click()
     await ken.waitForURL(/sign-in/)
     await elsewhere.close()
   })
