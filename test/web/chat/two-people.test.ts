@@ -66,8 +66,10 @@ describe.skipIf(!hasChromium)('two people in two browsers', () => {
     await ken.getByRole('button', { name: 'Add an authenticator app' }).click()
     await ken.getByLabel('Name of the device').fill('phone')
     await ken.getByRole('button', { name: 'Continue' }).click()
+    await ken.getByRole('img', { name: 'QR code for the authenticator app' }).waitFor()
     const secret = String(await ken.getByLabel('Key', { exact: true }).textContent()).replaceAll(/\s/g, '')
     await ken.getByLabel('Enter the six digits').fill(totpCode(secret, site.clock.now()))
+
     await ken.getByLabel('I have kept them in a safe place').check()
     await ken.getByRole('button', { name: 'Done' }).click()
     await ken.getByText('10 codes are left.').waitFor()
