@@ -168,11 +168,13 @@ export function History({ room, name, onReply }: HistoryProps) {
           variant="default"
           size={40}
           radius="xl"
-          aria-label={t('room.toEnd')}
+          aria-label={
+            room.unread > 0 ? `${t('room.toEnd')}, ${t('unread', { count: room.unread })}` : t('room.toEnd')
+          }
           onClick={goToEnd}
         >
           <IconArrowDown size={20} />
-          {room.unread > 0 && <span className={classes['new']}>{Math.min(room.unread, 99)}</span>}
+          {room.unread > 0 && <span className={classes['new']} data-count={Math.min(room.unread, 99)} />}
         </ActionIcon>
       )}
       <Announcer message={view?.hasNewer === false ? view.messages.at(-1) : undefined} me={chat.me.id} />
