@@ -55,6 +55,10 @@ async function take(workspace: Workspace, picture: Picture, folder: string): Pro
   // Who comes for the first time stands at the first message; the picture is of the newest.
   await page.locator('section[tabindex="0"]').press('End')
   await until(page, `document.querySelector('section[tabindex="0"]').scrollTop > -2`)
+  // Neither the ring of the focus nor what a pointer brings up.
+  await page.locator('section[tabindex="0"]').blur()
+  await page.mouse.move(0, 0)
+  await page.locator('article[data-active="true"]').waitFor({ state: 'detached' })
   for (const text of picture.shows) await expectVisible(page, text)
   await page.screenshot({ path: join(folder, `${picture.name}.png`) })
   await page.context().close()

@@ -106,9 +106,9 @@ export function usePlace(rows: readonly Row[], hasNewer: boolean, scroller: RefO
 /** Pixels, before a row was measured. */
 function estimate(row: Row | undefined): number {
   if (row === undefined || row.kind === 'unread') return 32
-  if (row.kind === 'day') return 48
+  if (row.kind === 'day') return 41
   const message = row.kind === 'message' ? row.message : null
   const length = (message?.content ?? '').length
-  const base = row.continued ? 26 : 56
+  const base = row.continued ? 27.5 : 58
   return base + Math.floor(length / 70) * 22 + (message?.type === 'image' ? 240 : message?.file ? 70 : 0)
 }
