@@ -7473,12 +7473,19 @@ CREATE OR REPLACE FUNCTION lifecycle.attach_prepared(parent regclass, child regc
  SET search_path TO ''
  SET "TimeZone" TO 'UTC'
 AS $function$
+declare
+  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  protection audit.protected_tables;
 begin
   execute format('alter table %s enable row level security', child);
   execute format('alter table %s force row level security', child);
   execute format('revoke all on %s from public', child);
-  if (lifecycle.policy_of(parent)).append_only then
+  if policy.append_only then
     perform audit.guard(child);
+  end if;
+  select * into protection from audit.protected_tables p where p.schema_name = policy.schema_name and p.table_name = policy.table_name;
+  if found then
+    perform audit.attach_triggers(child, protection);
   end if;
   execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
   execute format('alter table %s drop constraint bounds', child);
