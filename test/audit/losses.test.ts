@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { reportLosses, settleLosses, unsettledLosses } from '../../src/audit/index.ts'
 import { anonymous } from '../../src/postgres/index.ts'
 import { testDatabase } from '../support/index.ts'
@@ -18,6 +18,9 @@ const run = (...statements: string[]) =>
 async function ask<R>(text: string): Promise<R[]> {
   return await database.asSuperuser(async (session) => (await session.query<R>(text)).rows)
 }
+
+// What the database was made with may be older than a row may wait for its entry.
+beforeAll(() => ledger.seal())
 
 /** Ways in which the trail cannot be written, and back. */
 const failures: readonly (readonly [name: string, breakIt: string, mend: string, sqlstate: string])[] = [
