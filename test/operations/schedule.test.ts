@@ -95,6 +95,8 @@ test('the timetable of the migrations is there', async () => {
     'backup-full': ['0 5 * * *', 'backup.full'],
     'backup-incremental': ['30 * * * *', 'backup.incremental'],
     'backup-prune': ['20 4 * * *', 'backup.prune'],
+    'backup-rewrap': ['0 14 22 * *', 'backup.rewrap'],
+    'backup-verify': ['0 14 22 * *', 'backup.verify'],
     'identity-purge': ['0 18 * * *', 'identity.purge'],
     'key-age': ['50 6 * * *', 'keys.check'],
     'rotate-keys': ['40 18 * * *', 'keys.rotate'],
