@@ -82,7 +82,7 @@ describe('what takes long', () => {
     const { rows } = await database.asSuperuser((session) =>
       session.query(
         `select user_id, context_verified as verified from audit.audit_logs
-         where table_name = 'jobs' and row_id = $1 order by id desc limit 1`,
+         where table_name = 'jobs' and record_id = $1 order by id desc limit 1`,
         [job],
       ),
     )
