@@ -114,7 +114,9 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
     },
     'backup.drill_watch': possible(async (_, { database }) => ({ ...(await watchDrills(database)) })),
     'backup.verify': possible(async (vault, { signal }) => {
-      const { ok, backups, walPieces, auditCopies, bytes, problems, gaps } = await verifyBackups(vault, { signal })
+      const { ok, backups, walPieces, auditCopies, bytes, problems, gaps } = await verifyBackups(vault, {
+        signal,
+      })
       if (ok) return { backups, walPieces, auditCopies, bytes }
       const missing = gaps
         .filter(({ declared }) => !declared)

@@ -56,7 +56,9 @@ function readRoutes(app: App, { backups, trail }: Services): void {
         summary: 'Runs of what the workers do with backups, newest first',
         tags: ['backup'],
         params: z.strictObject({ work }),
-        querystring: z.strictObject({ limit: z.coerce.number().int().min(1).max(MAX_RUNS).default(MAX_RUNS) }),
+        querystring: z.strictObject({
+          limit: z.coerce.number().int().min(1).max(MAX_RUNS).default(MAX_RUNS),
+        }),
         response: { 200: z.object({ runs: z.array(run).readonly() }), ...problems, 400: problemResponse },
       },
     },
@@ -140,8 +142,7 @@ function writeRoutes(app: App, services: Services): void {
         response: { 202: asked, ...problems, 400: problemResponse },
       },
     },
-    async ({ body, actor }, reply) =>
-      reply.code(202).send(await ask(services, body?.kind ?? 'drill', actor)),
+    async ({ body, actor }, reply) => reply.code(202).send(await ask(services, body?.kind ?? 'drill', actor)),
   )
 }
 
