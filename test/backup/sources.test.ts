@@ -12,7 +12,7 @@ import { streamWal } from '../../src/backup/wal/stream.ts'
 import { openKeyring } from '../../src/keys/index.ts'
 import { openObjectStore } from '../../src/object-store/index.ts'
 import { openDatabase } from '../../src/postgres/index.ts'
-import { ask } from '../support/embedded.ts'
+import { ask, dropSpareDatabases } from '../support/embedded.ts'
 import { POSTGRES_15 } from '../support/index.ts'
 import { accountIds, freePort } from '../support/local-server.ts'
 import { restoreTo, startCluster } from './support/cluster.ts'
@@ -103,14 +103,6 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
     await work(folder)
   } finally {
     await rm(folder, { recursive: true, force: true })
-  }
-}
-
-/** What nobody uses would be backed up, copied and checked too. */
-async function dropSpareDatabases(url: string): Promise<void> {
-  for (const name of ['template1', 'template0']) {
-    await ask(url, `alter database ${name} is_template false`)
-    await ask(url, `drop database ${name}`)
   }
 }
 

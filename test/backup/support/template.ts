@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inject } from 'vitest'
 import { startEmbedded } from '../../../src/postgres/index.ts'
-import { ask, FAST } from '../../support/embedded.ts'
+import { dropSpareDatabases, FAST } from '../../support/embedded.ts'
 
 /** Lays a cluster into an empty data folder: the database `postgres` alone, and no server on it. */
 export async function layCluster(dataDir: string): Promise<void> {
@@ -24,10 +24,7 @@ async function makeTemplate(template: string): Promise<void> {
   await chmod(draft, 0o711)
   const server = await startEmbedded({ dataDir: draft, port: 0, settings: FAST })
   try {
-    for (const name of ['template1', 'template0']) {
-      await ask(server.url('postgres'), `alter database ${name} is_template false`)
-      await ask(server.url('postgres'), `drop database ${name}`)
-    }
+    await dropSpareDatabases(server.url('postgres'))
   } finally {
     await server.stop()
   }
