@@ -15,6 +15,7 @@ import { setSecurityHeaders } from './plugins/security-headers.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
 import { archiveRoutes } from './routes/archive.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { backupWork } from './routes/backup-work.ts'
 import { backupRoutes } from './routes/backups.ts'
 import { chatRoutes } from './routes/chat/index.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -131,7 +132,8 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
         v1.register((guarded: App, __, ready) => {
           guarded.addHook('preHandler', requirePermission(database, `backup:${action}`))
           if (action === 'admin') guarded.addHook('preHandler', stepUp)
-          backupRoutes[action](guarded, services)
+          if (action !== 'write') backupRoutes[action](guarded, services)
+          backupWork[action](guarded, services)
           ready()
         })
       }

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
-import type { TableRestored, TableRestoreOptions, Vault } from '../backup/index.ts'
+import type { Pruned, TableRestored, TableRestoreOptions, Vault } from '../backup/index.ts'
 import type { Bus, Feed } from '../chat/index.ts'
 import type { Issuer, LoginParts, LoginRules } from '../identity/index.ts'
 import type { Keyring, PersonVault } from '../keys/index.ts'
@@ -30,6 +30,10 @@ export interface Identity {
 export interface BackupServices {
   /** @throws unsupported where physical backups are the provider's */
   vault(signal: AbortSignal): Promise<Vault>
+  /** Names the present moment; answers its position in the WAL. @throws unsupported as `vault` does */
+  point(name: string, signal: AbortSignal): Promise<string>
+  /** What `prune` would remove now; changes nothing. */
+  planPrune(vault: Vault, signal: AbortSignal): Promise<Pruned>
   /** For copies of the audit log, which managed PostgreSQL has too. */
   logVault(): Promise<Vault>
   restoreTable(

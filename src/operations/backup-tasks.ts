@@ -8,6 +8,7 @@ import {
   pruneBackups,
   runBackup,
   type Vault,
+  verifyBackups,
 } from '../backup/index.ts'
 import { AkashiError, type Log } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
@@ -112,6 +113,21 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
       return { id, rows: logs.reduce((sum, { rows }) => sum + rows, 0), bytes, removed: removed.length }
     },
     'backup.drill_watch': possible(async (_, { database }) => ({ ...(await watchDrills(database)) })),
+    'backup.verify': possible(async (vault, { signal }) => {
+      const { ok, backups, walPieces, auditCopies, bytes, problems, gaps } = await verifyBackups(vault, {
+        signal,
+      })
+      if (ok) return { backups, walPieces, auditCopies, bytes }
+      const missing = gaps
+        .filter(({ declared }) => !declared)
+        .map(({ timeline, from, to }) => `WAL of timeline ${timeline} from ${from} to ${to}`)
+      throw new AkashiError(
+        'integrity',
+        `the backups are damaged: ${[...problems.map(({ object }) => object), ...missing].join('; ')}`,
+        { hint: 'akashi backup verify tells each of them' },
+      )
+    }),
+    'backup.rewrap': possible(async (vault, { signal }) => ({ keys: await vault.keys.rewrap(signal) })),
     'backup.prune': possible(async (vault, { database, signal }) => {
       const { retentionDays, hold } = await readBackupSettings(database)
       const { backups, objects } = await pruneBackups(vault, { retentionDays, hold, signal })

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { type BackupSource, createRestorePoint, pruneBackups } from '../backup/index.ts'
 import { type Bus, type Feed, localBus, openFeed, redisBus } from '../chat/index.ts'
 import { AkashiError, errno, type Logger } from '../foundation/index.ts'
 import { type BackupServices, buildApp, type Identity } from '../http/index.ts'
@@ -10,6 +11,7 @@ import {
   openClusterVault,
   openLogVault,
   openMetrics,
+  readBackupSettings,
   threadState,
 } from '../operations/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
@@ -130,19 +132,25 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
 }
 
 function backupServices({ settings, connections, keyring, store, database }: HttpParts): BackupServices {
-  const url = connections.directUrl('backup')
-  return {
-    vault: async (signal) => {
-      const source = { url, database: connections.open('backup', { poolSize: 1 }) }
-      try {
-        const obstacle = await backupObstacle(source)
-        if (obstacle !== undefined) {
-          throw new AkashiError('unsupported', 'this server gives no physical backup', { hint: obstacle })
-        }
-        return await openClusterVault({ keyring, store, source }, database, signal)
-      } finally {
-        await source.database.close()
+  const withSource = async <T>(work: (source: BackupSource) => Promise<T>): Promise<T> => {
+    const url = connections.directUrl('backup')
+    const source = { url, database: connections.open('backup', { poolSize: 1 }) }
+    try {
+      const obstacle = await backupObstacle(source)
+      if (obstacle !== undefined) {
+        throw new AkashiError('unsupported', 'this server gives no physical backup', { hint: obstacle })
       }
+      return await work(source)
+    } finally {
+      await source.database.close()
+    }
+  }
+  return {
+    vault: (signal) => withSource((source) => openClusterVault({ keyring, store, source }, database, signal)),
+    point: (name, signal) => withSource((source) => createRestorePoint(source.database, name, signal)),
+    planPrune: async (vault, signal) => {
+      const { retentionDays, hold } = await readBackupSettings(database)
+      return pruneBackups(vault, { retentionDays, hold, dryRun: true, signal })
     },
     logVault: () => openLogVault({ keyring, store, database }),
     restoreTable: (vault, options) => restoreTable({ settings, vault, ...options }),

@@ -5,14 +5,14 @@ import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import { identify, openVault, readCatalog, runBackup, verifyBackups } from '../../src/backup/index.ts'
 import { openBackup, writeFiles } from '../../src/backup/restore/write-files.ts'
 import { streamWal } from '../../src/backup/wal/stream.ts'
 import { openKeyring } from '../../src/keys/index.ts'
 import { openObjectStore } from '../../src/object-store/index.ts'
 import { openDatabase } from '../../src/postgres/index.ts'
-import { ask } from '../support/embedded.ts'
+import { ask, dropSpareDatabases } from '../support/embedded.ts'
 import { POSTGRES_15 } from '../support/index.ts'
 import { accountIds, freePort } from '../support/local-server.ts'
 import { restoreTo, startCluster } from './support/cluster.ts'
@@ -68,30 +68,38 @@ async function start(data: string, settings: readonly string[] = []): Promise<Se
   }
 }
 
-async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'akashi-sources-'))
-  await chmod(folder, 0o711)
-  await own(folder)
+/** What initdb makes, once; each test copies it. */
+let made = ''
+
+async function makeCluster(): Promise<string> {
+  if (made !== '') return made
+  const folder = await openFolder()
   const password = join(folder, 'password')
   await writeFile(password, PASSWORD)
   await own(password)
-  run(
-    'initdb',
-    [
-      '-D',
-      join(folder, 'primary'),
-      '-U',
-      'postgres',
-      '-A',
-      'scram-sha-256',
-      '--pwfile',
-      password,
-      '-N',
-      '-k',
-    ],
-    folder,
-  )
+  const access = ['-U', 'postgres', '-A', 'scram-sha-256', '--pwfile', password]
+  run('initdb', ['-D', join(folder, 'primary'), ...access, '-N', '-k'], folder)
+  made = folder
+  return folder
+}
+
+async function openFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'akashi-sources-'))
+  await chmod(folder, 0o711)
+  await own(folder)
+  return folder
+}
+
+afterAll(async () => {
+  if (made !== '') await rm(made, { recursive: true, force: true })
+})
+
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const source = await makeCluster()
+  const folder = await openFolder()
   try {
+    const copied = spawnSync('cp', ['-a', join(source, 'primary'), folder], { encoding: 'utf8' })
+    expect(copied.status, copied.stderr).toBe(0)
     await work(folder)
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -113,9 +121,10 @@ it.runIf(existsSync(POSTGRES_15)).each([
   ({ late }) =>
     inFolder(async (folder) => {
       const primary = await start(join(folder, 'primary'), ['wal_level=replica', 'fsync=off'])
+      await dropSpareDatabases(primary.url)
       await ask(primary.url, 'create table t (id integer primary key)')
       const copy = join(folder, 'standby')
-      run('pg_basebackup', ['-D', copy, '-R', '-X', 'stream', '-c', 'fast', '-d', primary.url], folder)
+      run('pg_basebackup', ['-D', copy, '-R', '-N', '-X', 'stream', '-c', 'fast', '-d', primary.url], folder)
       const standby = await start(copy, ['hot_standby=on', 'fsync=off'])
       const { keyring, vault } = await vaultIn(folder, primary.url)
       const open = [primary, standby].map(({ url }) => openDatabase({ url, role: 'owner', poolSize: 1 }))
@@ -206,7 +215,7 @@ it.runIf(existsSync(POSTGRES_15))(
   () =>
     inFolder(async (folder) => {
       const data = join(folder, 'primary')
-      const made = spawnSync(
+      const certified = spawnSync(
         'openssl',
         [
           'req',
@@ -227,7 +236,7 @@ it.runIf(existsSync(POSTGRES_15))(
         ],
         { encoding: 'utf8' },
       )
-      expect(made.status, made.stderr).toBe(0)
+      expect(certified.status, certified.stderr).toBe(0)
       for (const name of ['server.key', 'server.crt']) await own(join(data, name))
       await chmod(join(data, 'server.key'), 0o600)
       await writeFile(

@@ -122,6 +122,8 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     backups: {
       logVault: () => Promise.reject(new Error('there is no backup here')),
       vault: () => Promise.reject(new Error('there is no backup here')),
+      point: () => Promise.reject(new Error('there is no backup here')),
+      planPrune: () => Promise.reject(new Error('there is no backup here')),
       restoreTable: () => Promise.reject(new Error('there is no backup here')),
     },
     identity: noIdentity,

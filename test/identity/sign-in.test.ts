@@ -371,6 +371,8 @@ describe('step-up', () => {
     ['DELETE', '/policies/password.min_length', undefined],
     ['PUT', '/archive/holds/audit.audit_logs', { held: true }],
     ['POST', '/restores', { table: 'public.orders', at: 'latest', diff: true }],
+    ['POST', '/backups/prune', undefined],
+    ['POST', '/backups/rewrap', undefined],
     ['POST', '/me/mfa', {}],
     ['POST', '/me/mfa/recovery-codes', {}],
   ] as const)('is asked for by %s %s', async (method, path, body) => {

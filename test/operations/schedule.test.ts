@@ -87,6 +87,7 @@ test('the timetable of the migrations is there', async () => {
   expect(Object.fromEntries(jobs.map((job) => [job.name, [job.schedule, job.task]]))).toEqual({
     'archive-expire': ['0 3 * * *', 'archive.expire'],
     'archive-export': ['0 2 * * *', 'archive.export'],
+    'archive-retire': ['0 4 * * *', 'archive.retire'],
     'backup-audit-copy': ['0 6 * * 0', 'backup.audit_copy'],
     'backup-recovery-test': ['0 10 15 1,7 *', 'backup.recovery_test'],
     'backup-drill': ['0 8 1 * *', 'backup.drill'],
@@ -95,6 +96,8 @@ test('the timetable of the migrations is there', async () => {
     'backup-full': ['0 5 * * *', 'backup.full'],
     'backup-incremental': ['30 * * * *', 'backup.incremental'],
     'backup-prune': ['20 4 * * *', 'backup.prune'],
+    'backup-rewrap': ['0 14 22 * *', 'backup.rewrap'],
+    'backup-verify': ['0 14 22 * *', 'backup.verify'],
     'identity-purge': ['0 18 * * *', 'identity.purge'],
     'key-age': ['50 6 * * *', 'keys.check'],
     'rotate-keys': ['40 18 * * *', 'keys.rotate'],

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { akashi, akashiUp, type Running } from '../../scripts/akashi-process.ts'
-import { ask, reachableFolder, removeDataDir } from '../support/embedded.ts'
+import { ask, dropSpareDatabases, reachableFolder, removeDataDir } from '../support/embedded.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const MINUTES_MS = 300_000
@@ -23,6 +23,8 @@ beforeAll(async () => {
   const { chmod } = await import('node:fs/promises')
   await chmod(place, 0o711)
   running = await akashiUp(data)
+  const { stdout } = await akashi(['url', '--role', 'superuser', '--data', data, '--json'])
+  await dropSpareDatabases((JSON.parse(stdout) as { url: string }).url)
   await sql(data, 'create table public.orders (id integer primary key, note text)')
   await sql(data, `select audit.protect('public.orders')`)
   await sql(data, `insert into public.orders select i, 'order ' || i from generate_series(1, 50) i`)

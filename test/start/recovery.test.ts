@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { akashi, akashiUp, type Running } from '../../scripts/akashi-process.ts'
-import { ask, reachableFolder, removeDataDir } from '../support/embedded.ts'
+import { ask, dropSpareDatabases, reachableFolder, removeDataDir } from '../support/embedded.ts'
 
 const MINUTES_MS = 300_000
 
@@ -52,6 +52,7 @@ beforeAll(async () => {
   data = await reachableFolder()
   running = await akashiUp(data)
   superuser = (await document<{ url: string }>(['url', '--role', 'superuser'])).url
+  await dropSpareDatabases(superuser)
   await sql('create table public.orders (id integer primary key, note text)')
   await sql(`select audit.protect('public.orders')`)
   await sql(`insert into public.orders select i, 'order ' || i from generate_series(1, 500) i`)
@@ -134,7 +135,8 @@ it(
         name.includes('history'),
       )
     const histories = await published()
-    const passed = await document<Report>(['drill'])
+    // The half-yearly test; the runbook's test makes a drill to a random moment.
+    const passed = await document<Report>(['drill', '--latest'])
     expect(passed).toMatchObject({ ok: true, problems: [] })
     expect(passed.rpoSeconds).toBeLessThan(60)
     expect(passed.rtoSeconds).toBeGreaterThan(0)
@@ -161,10 +163,13 @@ it(
     expect(failed.ok).toBe(false)
     expect(failed.problems.join('\n')).toContain(pack)
     await writeFile(file, bytes)
-    const drills = await sql<{ ok: boolean; problems: string[] }>(
-      'select ok, problems from lifecycle.drills order by started_at',
+    const drills = await sql<{ kind: string; ok: boolean; problems: string[] }>(
+      'select kind, ok, problems from lifecycle.drills order by started_at',
     )
-    expect(drills.map(({ ok }) => ok)).toEqual([true, false])
+    expect(drills.map(({ kind, ok }) => ({ kind, ok }))).toEqual([
+      { kind: 'recovery_test', ok: true },
+      { kind: 'drill', ok: false },
+    ])
     expect(
       await sql(`select event_type from security.security_events where event_type like 'recovery%'`),
     ).toEqual([{ event_type: 'recovery_drill_failed' }])
@@ -200,7 +205,12 @@ it('HTTP answers whoever has the permission: backups, plans, tables and drills',
   const plan = await send(reader, `/restores/plan?at=${encodeURIComponent(beforeLoss)}`)
   expect(plan).toMatchObject({ status: 200, body: { target: beforeLoss, chain: expect.any(Array) } })
   expect((await send(reader, '/restores/plan?at=2001-01-01')).status).toBe(409)
-  expect((await send(reader, '/drills')).body).toMatchObject({ drills: [{ ok: false }, { ok: true }] })
+  expect((await send(reader, '/drills')).body).toMatchObject({
+    drills: [
+      { kind: 'drill', ok: false },
+      { kind: 'recovery_test', ok: true },
+    ],
+  })
   const request = { table: 'orders', at: beforeLoss, into: 'orders_by_http' }
   expect((await send(reader, '/restores', request)).status).toBe(403)
   expect((await send(reader, '/backups', { kind: 'full' })).status).toBe(403)
@@ -210,7 +220,40 @@ it('HTTP answers whoever has the permission: backups, plans, tables and drills',
   })
   expect((await send(admin, '/restores', request)).status).toBe(409)
   expect((await send(admin, '/restores', { table: 'orders', at: beforeLoss })).status).toBe(400)
-  expect((await send(admin, '/backups', { kind: 'incremental' })).status).toBe(202)
+  const point = await send(admin, '/backups/points', { name: 'asked-by-http' })
+  expect(point).toMatchObject({ status: 201, body: { name: 'asked-by-http', lsn: expect.any(String) } })
+  for (const name of ['latest', '2026-11-21', '0/16B3748', '4711', '証'.repeat(22)]) {
+    expect((await send(admin, '/backups/points', { name })).status, name).toBe(400)
+  }
+  // WAL from before the oldest backup, which nothing can be restored from.
+  const { objects } = (await send(reader, '/backups/prune/plan')).body as { objects: string[] }
+  expect(objects.every((name) => name.includes('/wal/'))).toBe(true)
+  for (const [path, body, result] of [
+    ['/backups', { kind: 'incremental' }, { kind: 'incremental' }],
+    ['/backups', { kind: 'audit-copy' }, { id: expect.any(String), rows: expect.any(Number) }],
+    ['/backups/prune', {}, { backups: 0, objects: objects.length }],
+    ['/backups/rewrap', {}, { keys: expect.any(Number) }],
+    ['/backups/verifications', {}, { backups: expect.any(Number), auditCopies: 1 }],
+  ] as const) {
+    const asked = await send(admin, path, body)
+    expect(asked.status, path).toBe(202)
+    const run = async () => {
+      const answer = await fetch(new URL(String(asked.body['runs']), running.url), {
+        headers: { authorization: `Bearer ${reader}` },
+      })
+      const { runs } = (await answer.json()) as { runs: { dueAt: string; state: string }[] }
+      return runs.find(({ dueAt }) => dueAt === asked.body['requestedAt'])
+    }
+    await expect
+      .poll(run, { timeout: 60_000, interval: 300 })
+      .toMatchObject({ state: 'done', message: null, result })
+  }
+  expect((await send(reader, '/backups/prune/plan')).body).toEqual({ backups: [], objects: [] })
+  const copies = await send(reader, '/backups/audit-copies')
+  expect(copies).toMatchObject({
+    status: 200,
+    body: { copies: [{ tiers: ['near', 'cold'], problem: null }] },
+  })
 }, 300_000)
 
 it(

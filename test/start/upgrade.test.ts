@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -199,6 +199,20 @@ it.runIf(possible)(
     expect(trail?.checked).toBeGreaterThanOrEqual(2_003)
     expect(await document(['upgrade'])).toMatchObject({ upgraded: false, kept: [join(home, 'data.old-15')] })
 
+    // Killed between its two renames, it leaves the copy beside its place, and no cluster in it.
+    const interrupted = async () => {
+      await rename(join(home, 'data'), join(home, 'data.upgraded'))
+      expect((await readdir(home)).filter((name) => name.startsWith('data')).sort()).toEqual([
+        'data.old-15',
+        'data.upgraded',
+      ])
+    }
+    await interrupted()
+    // The only cluster that is whole stays.
+    expect((await akashi(['upgrade', '--remove-old', '--data', data])).status).not.toBe(0)
+    expect(await document(['upgrade'])).toMatchObject({ upgraded: false, kept: [join(home, 'data.old-15')] })
+    expect(await readdir(home)).toContain('data')
+    await interrupted()
     const running = await akashiUp(data)
     try {
       const { url } = await document<{ url: string }>(['url', '--role', 'superuser'])

@@ -32,6 +32,14 @@ export async function ask<R = Record<string, unknown>>(url: string, text: string
   }
 }
 
+/** What nobody uses would be backed up, restored and checked too. @param url of a superuser */
+export async function dropSpareDatabases(url: string): Promise<void> {
+  for (const name of ['template1', 'template0']) {
+    await ask(url, `alter database ${name} is_template false`)
+    await ask(url, `drop database ${name}`)
+  }
+}
+
 export interface Child {
   readonly process: ChildProcess
   /** The line that it prints. */

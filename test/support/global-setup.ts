@@ -1,3 +1,6 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { migrateUp, openDatabase } from '../../src/postgres/index.ts'
 import { startThrowaway } from './embedded-server.ts'
@@ -7,6 +10,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** Superuser URL of the server that the run uses, of its database `postgres`. */
     readonly serverUrl: string
+    /** Folder for clusters that test files copy, made by the first that needs one; goes with the run. */
+    readonly templates: string
   }
 }
 
@@ -23,8 +28,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await server.stop()
     throw error
   }
+  const templates = await mkdtemp(join(tmpdir(), 'akashi-templates-'))
+  await chmod(templates, 0o711)
   project.provide('serverUrl', server.url)
-  return server.stop
+  project.provide('templates', templates)
+  return async () => {
+    await server.stop()
+    await rm(templates, { recursive: true, force: true })
+  }
 }
 
 async function startOwnServer(): Promise<{ url: string; stop: () => Promise<void> }> {

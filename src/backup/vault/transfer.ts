@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../../foundation/index.ts'
@@ -10,17 +11,24 @@ const PUT_PAUSE_MS = 200
 /** Milliseconds for one attempt. */
 const PUT_TIMEOUT_MS = 60_000
 
-/** Puts an object; a store that fails for a moment is asked again. */
+/**
+ * Puts an object; a store that fails for a moment is asked again. It is told what the bytes hash to, so that
+ * it refuses what a transfer has altered.
+ */
 export async function putWithRetries(
   store: ObjectStore,
   name: string,
   body: Uint8Array | readonly Uint8Array[],
   signal?: AbortSignal,
 ): Promise<ObjectHead> {
+  const hash = createHash('sha256')
+  for (const part of body instanceof Uint8Array ? [body] : body) hash.update(part)
+  const sha256 = hash.digest('hex')
   for (let attempt = 1; ; attempt += 1) {
     const limit = AbortSignal.timeout(PUT_TIMEOUT_MS)
     try {
       return await store.put(name, body instanceof Uint8Array ? body : Readable.from(body), {
+        sha256,
         signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
       })
     } catch (error) {

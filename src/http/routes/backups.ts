@@ -8,7 +8,7 @@ import {
   readCatalog,
 } from '../../backup/index.ts'
 import { AkashiError } from '../../foundation/index.ts'
-import { listDrills, runNow } from '../../operations/index.ts'
+import { listDrills } from '../../operations/index.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import { problemResponse } from '../problem.ts'
 import type { App } from '../schema.ts'
@@ -38,7 +38,7 @@ const backup = z.looseObject({
   objects: z.number(),
 })
 
-const drillKind = z.enum(['drill', 'recovery_test'])
+export const drillKind = z.enum(['drill', 'recovery_test'])
 
 const drill = z.object({
   id: z.string(),
@@ -106,13 +106,12 @@ const restored = z.object({
 })
 
 const problems = { 401: problemResponse, 403: problemResponse }
-const asked = z.object({ requestedAt: z.string() })
 
 /**
  * Backups, what a restore would do, one table of the past, and drills. Bringing the whole cluster back is the
  * command line's: the server that would be asked is the one that is lost.
  */
-export const backupRoutes = { read: readRoutes, write: writeRoutes, admin: adminRoutes }
+export const backupRoutes = { read: readRoutes, admin: adminRoutes }
 
 function readRoutes(app: App, { backups, trail }: Services): void {
   app.get(
@@ -191,41 +190,6 @@ function readRoutes(app: App, { backups, trail }: Services): void {
       },
     },
     async () => ({ drills: await listDrills(trail) }),
-  )
-}
-
-function writeRoutes(app: App, { trail }: Services): void {
-  app.post(
-    '/backups',
-    {
-      schema: {
-        summary: 'Ask the workers for a backup',
-        tags: ['backup'],
-        body: z.strictObject({ kind: z.enum(['full', 'incremental', 'audit-copy']) }),
-        response: { 202: asked, ...problems, 400: problemResponse },
-      },
-    },
-    async ({ body }, reply) =>
-      reply.code(202).send({ requestedAt: await runNow(trail, `backup-${body.kind}`) }),
-  )
-  app.post(
-    '/drills',
-    {
-      schema: {
-        summary: 'Ask the workers for a recovery drill',
-        tags: ['backup'],
-        body: z
-          .strictObject({
-            kind: drillKind.default('drill').describe('to a random moment, or of everything to the latest'),
-          })
-          .nullish(),
-        response: { 202: asked, ...problems },
-      },
-    },
-    async ({ body }, reply) => {
-      const job = body?.kind === 'recovery_test' ? 'backup-recovery-test' : 'backup-drill'
-      return reply.code(202).send({ requestedAt: await runNow(trail, job) })
-    },
   )
 }
 

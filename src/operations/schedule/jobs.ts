@@ -1,5 +1,5 @@
 import { AkashiError } from '../../foundation/index.ts'
-import { anonymous, type Database } from '../../postgres/index.ts'
+import { type Actor, anonymous, type Database } from '../../postgres/index.ts'
 import { HISTORY_LIMIT } from './limits.ts'
 
 export type RunState = 'running' | 'done' | 'failed' | 'cancelled'
@@ -76,11 +76,12 @@ export async function jobHistory(database: Database, name: string, limit = HISTO
  * Asks the workers for a run out of turn, also of a paused job. A run under way is let finish first; a
  * request that finds no worker for a day is dropped.
  *
+ * @param actor who asks; the trail keeps it with the request
  * @returns when it was asked: a run with this `dueAt` or a later start answers it
  * @throws AkashiError not_found
  */
-export async function runNow(database: Database, name: string): Promise<string> {
-  const { rows } = await database.transaction(anonymous, (session) =>
+export async function runNow(database: Database, name: string, actor: Actor = anonymous): Promise<string> {
+  const { rows } = await database.transaction(actor, (session) =>
     session.query<{ requested: string }>('select lifecycle.request_job($1) as requested', [name]),
   )
   const row = rows[0]

@@ -98,7 +98,7 @@ async function dropDrafts(home: Home): Promise<void> {
 }
 
 /** The old cluster was moved away and the new one not yet to its place. */
-async function finishUpgrade(home: Home): Promise<void> {
+export async function finishUpgrade(home: Home): Promise<void> {
   if ((await clusterMajor(home.clusterDir)) !== undefined) return
   if ((await clusterMajor(join(home.dir, READY))) === undefined) return
   await rename(join(home.dir, READY), home.clusterDir)

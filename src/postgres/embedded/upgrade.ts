@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, realpath, rename, rm, writeFile } from 'nod
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import { type Binaries, findBinaries } from './binaries.ts'
-import { clusterMajor, initialize, READY, SUPERUSER } from './cluster.ts'
+import { clusterMajor, finishUpgrade, initialize, READY, SUPERUSER } from './cluster.ts'
 import { replaceFile, syncFolder } from './files.ts'
 import { dropSocketFolder, findHome, openHome, socketFolder } from './home.ts'
 import type { Home } from './home-paths.ts'
@@ -64,6 +64,7 @@ export async function openUpgrade(
   }
   try {
     const home = await openHome(real)
+    await finishUpgrade(home)
     const from = await clusterMajor(home.clusterDir)
     if (from === undefined) throw noCluster(dataDir)
     const binaries = await findBinaries(home)
@@ -190,7 +191,7 @@ class Upgrade implements ClusterUpgrade {
     this.#servers.push(await launch(home, program, args, this.#signal))
   }
 
-  /** An interruption between the two renames is mended by the next start (cluster.ts). */
+  /** An interruption between the two renames is mended by the next start or upgrade (finishUpgrade). */
   async complete(): Promise<void> {
     const { dir, clusterDir } = this.#home
     if (this.#draft === undefined) throw new Error('nothing was copied')

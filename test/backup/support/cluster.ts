@@ -24,6 +24,7 @@ import {
   startEmbedded,
 } from '../../../src/postgres/index.ts'
 import { reachableFolder, removeDataDir } from '../../support/embedded.ts'
+import { layCluster } from './template.ts'
 
 const HEARTBEAT_MS = 300
 
@@ -58,6 +59,7 @@ export async function startCluster(
 ): Promise<TestCluster> {
   const { wrap = (store) => store } = options
   const dataDir = await reachableFolder()
+  await layCluster(dataDir)
   const side = await mkdtemp(join(tmpdir(), 'akashi-vault-'))
   const server = await startEmbedded({
     dataDir,

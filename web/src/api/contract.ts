@@ -1457,6 +1457,8 @@ export interface Contract {
     }
     readonly answer: {
       readonly requestedAt: string
+      /** where the run is seen: the one that is due then, or that started later */
+      readonly runs: string
     }
   }
   /** Long-term copies of the audit log */
@@ -1534,6 +1536,63 @@ export interface Contract {
     } | null
     readonly answer: {
       readonly requestedAt: string
+      /** where the run is seen: the one that is due then, or that started later */
+      readonly runs: string
+    }
+  }
+  /** Runs of what the workers do with backups, newest first */
+  readonly 'GET /v1/backups/runs/{work}': {
+    readonly params: {
+      readonly work: 'full' | 'incremental' | 'audit-copy' | 'verification' | 'prune' | 'rewrap' | 'drill' | 'recovery_test'
+    }
+    readonly query: {
+      readonly limit?: number
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly runs: readonly {
+        readonly id: string
+        readonly dueAt: string
+        readonly startedAt: string
+        readonly finishedAt: string | null
+        readonly state: 'running' | 'done' | 'failed' | 'cancelled'
+        readonly message: string | null
+        readonly result: Readonly<Record<string, unknown>> | null
+      }[]
+    }
+  }
+  /** What the retention no longer needs; removes nothing */
+  readonly 'GET /v1/backups/prune/plan': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly backups: readonly string[]
+      readonly objects: readonly string[]
+    }
+  }
+  /** Ask the workers to read and check every object of the backups */
+  readonly 'POST /v1/backups/verifications': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly requestedAt: string
+      /** where the run is seen: the one that is due then, or that started later */
+      readonly runs: string
+    }
+  }
+  /** Name the present moment, to restore to it later */
+  readonly 'POST /v1/backups/points': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      /** 63 bytes at most */
+      readonly name: string
+    }
+    readonly answer: {
+      readonly name: string
+      readonly lsn: string
     }
   }
   /** One table as it was: into a new table, compared with the present one, or applied to it */
@@ -1585,6 +1644,28 @@ export interface Contract {
         readonly last: string | null
       }[]
       readonly notes: readonly string[]
+    }
+  }
+  /** Ask the workers to remove what the retention no longer needs */
+  readonly 'POST /v1/backups/prune': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly requestedAt: string
+      /** where the run is seen: the one that is due then, or that started later */
+      readonly runs: string
+    }
+  }
+  /** Ask the workers to wrap the data keys for the present recipients, and only them */
+  readonly 'POST /v1/backups/rewrap': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly requestedAt: string
+      /** where the run is seen: the one that is due then, or that started later */
+      readonly runs: string
     }
   }
   /** My rooms, the newest message first */

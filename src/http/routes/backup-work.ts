@@ -1,0 +1,172 @@
+import { z } from 'zod'
+import { jobHistory, runNow } from '../../operations/index.ts'
+import { callerSignal } from '../plugins/caller-signal.ts'
+import { problemResponse } from '../problem.ts'
+import type { App } from '../schema.ts'
+import type { Services } from '../services.ts'
+import { drillKind } from './backups.ts'
+
+/** What the workers do with backups, and the job of the timetable that does it. */
+const jobs = {
+  full: 'backup-full',
+  incremental: 'backup-incremental',
+  'audit-copy': 'backup-audit-copy',
+  verification: 'backup-verify',
+  prune: 'backup-prune',
+  rewrap: 'backup-rewrap',
+  drill: 'backup-drill',
+  recovery_test: 'backup-recovery-test',
+} as const
+
+type Work = keyof typeof jobs
+
+const work = z.enum(Object.keys(jobs) as [Work, ...Work[]])
+
+const MAX_RUNS = 50
+
+const problems = { 401: problemResponse, 403: problemResponse }
+
+const asked = z.object({
+  requestedAt: z.string(),
+  runs: z.string().describe('where the run is seen: the one that is due then, or that started later'),
+})
+
+const run = z.object({
+  id: z.string(),
+  dueAt: z.string(),
+  startedAt: z.string(),
+  finishedAt: z.string().nullable(),
+  state: z.enum(['running', 'done', 'failed', 'cancelled']),
+  message: z.string().nullable(),
+  result: z.record(z.string(), z.unknown()).readonly().nullable(),
+})
+
+/** What takes long is the workers': it is asked for here, answered with 202, and its run is seen below /backups/runs. */
+export const backupWork = { read: readRoutes, write: writeRoutes, admin: adminRoutes }
+
+async function ask({ trail }: Services, what: Work, actor: Parameters<typeof runNow>[2]) {
+  return { requestedAt: await runNow(trail, jobs[what], actor), runs: `/v1/backups/runs/${what}` }
+}
+
+function readRoutes(app: App, { backups, trail }: Services): void {
+  app.get(
+    '/backups/runs/:work',
+    {
+      schema: {
+        summary: 'Runs of what the workers do with backups, newest first',
+        tags: ['backup'],
+        params: z.strictObject({ work }),
+        querystring: z.strictObject({
+          limit: z.coerce.number().int().min(1).max(MAX_RUNS).default(MAX_RUNS),
+        }),
+        response: { 200: z.object({ runs: z.array(run).readonly() }), ...problems, 400: problemResponse },
+      },
+    },
+    async ({ params, query }) => ({
+      runs: (await jobHistory(trail, jobs[params.work], query.limit)).map(
+        ({ job: _, worker: __, ...shown }) => shown,
+      ),
+    }),
+  )
+  app.get(
+    '/backups/prune/plan',
+    {
+      schema: {
+        summary: 'What the retention no longer needs; removes nothing',
+        tags: ['backup'],
+        response: {
+          200: z.object({ backups: z.array(z.string()).readonly(), objects: z.array(z.string()).readonly() }),
+          ...problems,
+        },
+      },
+    },
+    async (_, reply) => {
+      const signal = callerSignal(reply)
+      return backups.planPrune(await backups.vault(signal), signal)
+    },
+  )
+}
+
+function writeRoutes(app: App, services: Services): void {
+  app.post(
+    '/backups',
+    {
+      schema: {
+        summary: 'Ask the workers for a backup',
+        tags: ['backup'],
+        body: z.strictObject({ kind: z.enum(['full', 'incremental', 'audit-copy']) }),
+        response: { 202: asked, ...problems, 400: problemResponse },
+      },
+    },
+    async ({ body, actor }, reply) => reply.code(202).send(await ask(services, body.kind, actor)),
+  )
+  app.post(
+    '/backups/verifications',
+    {
+      schema: {
+        summary: 'Ask the workers to read and check every object of the backups',
+        tags: ['backup'],
+        response: { 202: asked, ...problems },
+      },
+    },
+    async ({ actor }, reply) => reply.code(202).send(await ask(services, 'verification', actor)),
+  )
+  app.post(
+    '/backups/points',
+    {
+      schema: {
+        summary: 'Name the present moment, to restore to it later',
+        tags: ['backup'],
+        body: z.strictObject({ name: z.string().min(1).max(63).describe('63 bytes at most') }),
+        response: {
+          201: z.object({ name: z.string(), lsn: z.string() }),
+          ...problems,
+          400: problemResponse,
+        },
+      },
+    },
+    async ({ body: { name } }, reply) =>
+      reply.code(201).send({ name, lsn: await services.backups.point(name, callerSignal(reply)) }),
+  )
+  app.post(
+    '/drills',
+    {
+      schema: {
+        summary: 'Ask the workers for a recovery drill',
+        tags: ['backup'],
+        body: z
+          .strictObject({
+            kind: drillKind.default('drill').describe('to a random moment, or of everything to the latest'),
+          })
+          .nullish(),
+        response: { 202: asked, ...problems, 400: problemResponse },
+      },
+    },
+    async ({ body, actor }, reply) => reply.code(202).send(await ask(services, body?.kind ?? 'drill', actor)),
+  )
+}
+
+function adminRoutes(app: App, services: Services): void {
+  app.post(
+    '/backups/prune',
+    {
+      schema: {
+        summary: 'Ask the workers to remove what the retention no longer needs',
+        tags: ['backup'],
+        response: { 202: asked, ...problems },
+      },
+    },
+    async ({ actor }, reply) => reply.code(202).send(await ask(services, 'prune', actor)),
+  )
+  app.post(
+    '/backups/rewrap',
+    {
+      schema: {
+        summary: 'Ask the workers to wrap the data keys for the present recipients, and only them',
+        tags: ['backup'],
+        response: { 202: asked, ...problems },
+      },
+    },
+    async ({ actor }, reply) => reply.code(202).send(await ask(services, 'rewrap', actor)),
+  )
+}
