@@ -22,7 +22,6 @@ export const archive: Benchmark = {
   async run(options) {
     const folder = await mkdtemp(join(tmpdir(), 'akashi-bench-archive-'))
     const cluster = await benchCluster()
-    await withoutSearchIndexes(cluster)
     try {
       const store = `file:${join(folder, 'objects')}`
       const rows = Math.round(ROWS * options.scale)
@@ -70,15 +69,6 @@ export const archive: Benchmark = {
       await rm(folder, { recursive: true, force: true })
     }
   },
-}
-
-/** Neither COPY nor the archive uses them, and filling them takes longer than all that is measured. */
-async function withoutSearchIndexes(cluster: BenchCluster): Promise<void> {
-  await cluster.asAdministrator((session) =>
-    session.query(
-      'drop index security.security_events_type_idx, security.security_events_ip_idx, security.security_events_user_idx',
-    ),
-  )
 }
 
 function isoDay(day: Date): string {
