@@ -13,10 +13,12 @@ import { anonymous, type DirectSession, type Session } from '../../postgres/inde
 import { checkExport } from './check.ts'
 import type { ArchivedColumn } from './columns.ts'
 import type { Engine } from './engine.ts'
+import { equalFiles } from './equal-files.ts'
 import { COPY_TIMEOUT_MS, PART_ROWS } from './limits.ts'
 import { type Manifest, type ManifestPart, publishManifest, readManifest } from './manifest.ts'
-import { describeParquet, fetchObject, hashFile, sameRows, writeHashed, writeParquet } from './parts.ts'
+import { describeParquet, fetchObject, hashFile, renderCsv, writeHashed, writeParquet } from './parts.ts'
 import { csvKey, manifestKey, partitionFolder, partKey, partPrefix } from './path.ts'
+import { literal } from './quote.ts'
 import { type ExportRecord, insertExport, isGone, readExports, recordVerified } from './records.ts'
 import {
   boundaries,
@@ -341,8 +343,10 @@ async function convertPart(
   await shop.onStep?.('stored', source)
   const stored = { key, bytes: put.size, sha256: put.sha256 }
   await fetchObject(store, stored, parquet, signal)
-  const expected = { csv: copied.csv, parquet, rows: copied.rows }
-  const same = await sameRows(engine, source.columns, expected, signal)
+  const back = join(folder, 'back.csv')
+  await renderCsv(engine, source.columns, `read_parquet(${literal(parquet)})`, back, signal)
+  const same = await equalFiles(copied.csv, back)
+  await rm(back, { force: true })
   await rm(copied.csv, { force: true })
   const found = await describeParquet(engine, source.columns, parquet, signal)
   engine.rest()

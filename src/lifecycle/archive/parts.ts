@@ -83,23 +83,13 @@ export async function writeParquet(
   files: PartFiles,
   signal?: AbortSignal,
 ): Promise<void> {
-  await withLines(engine, (lineBytes) => parquetSql(columns, files, lineBytes), signal)
-}
-
-/** Runs a statement over CSV, a second time with large buffers when a row does not fit the usual ones. */
-async function withLines(
-  engine: Engine,
-  sql: (lineBytes: number) => string,
-  signal?: AbortSignal,
-): Promise<readonly Row[]> {
   try {
-    return await engine.run(sql(LINE_BYTES), signal)
+    await engine.run(parquetSql(columns, files, LINE_BYTES), signal)
   } catch (error) {
     if (!isLongLine(error)) throw error
     await engine.run(`set memory_limit = '${LONG_LINE_MEMORY}'`)
-    const rows = await engine.run(sql(LONG_LINE_BYTES), signal)
+    await engine.run(parquetSql(columns, files, LONG_LINE_BYTES), signal)
     await engine.run(`set memory_limit = '${ENGINE_MEMORY}'`)
-    return rows
   }
 }
 
@@ -186,29 +176,6 @@ export async function renderCsv(
     `copy (select ${list} from ${source}) to ${literal(file)} (format csv, header false, force_quote *, nullstr '')`,
     signal,
   )
-}
-
-/**
- * Whether a Parquet file holds the rows of a CSV: as many, in the same order, and every value written as text again
- * is the text that PostgreSQL gave. Takes two thirds of what writing the CSV again and comparing its bytes does.
- */
-export async function sameRows(
-  engine: Engine,
-  columns: readonly ArchivedColumn[],
-  files: { readonly csv: string; readonly parquet: string; readonly rows: number },
-  signal?: AbortSignal,
-): Promise<boolean> {
-  const same = columns.map((_, i) => `r.t${i} is not distinct from p.w${i}`).join(' and ')
-  const written = columns.map((column, i) => `${writeExpression(column)} as w${i}`).join(', ')
-  const [found] = await withLines(
-    engine,
-    (lineBytes) =>
-      `select count(*) as rows, count(*) filter (where ${same}) as same
-       from ${csvSql(files.csv, columns.length, lineBytes)} r
-       positional join (select ${written} from read_parquet(${literal(files.parquet)})) p`,
-    signal,
-  )
-  return Number(found?.['rows']) === files.rows && Number(found?.['same']) === files.rows
 }
 
 /** Characters of a minimum or maximum that a manifest shows. */

@@ -109,21 +109,22 @@ export interface Boundaries {
   readonly ends: readonly (readonly string[])[]
 }
 
-/** Counts the rows of a window and finds where parts of `size` rows end: half the time of numbering every row. */
+/** Counts the rows of a window and finds where parts of `size` rows end, in one pass over them. */
 export async function boundaries(
   session: Session,
   source: Source,
   window: Window,
   size: number,
 ): Promise<Boundaries> {
-  const rows = await countRows(session, source, window)
-  const ends: string[][] = []
-  for (let left = rows; left > size; left -= size) {
-    const end = await keyAt(session, source, { ...window, after: ends.at(-1) ?? window.after }, size)
-    if (end === undefined) throw new Error('a snapshot lost rows')
-    ends.push(end)
-  }
-  return { rows, ends }
+  const list = source.order.map((name) => `r.${identifier(name)}`)
+  const { rows } = await session.query<{ rows: number; ends: string[][] }>(
+    `select coalesce(max(place), 0)::float8 as rows,
+            coalesce(jsonb_agg(key order by place) filter (where place % ${size} = 0), '[]') as ends
+     from (select row_number() over (${orderSql(source)}) as place, array[${list.map((name) => `${name}::text`).join(', ')}] as key
+           ${fromSql(source, window)}) p`,
+  )
+  const [found = { rows: 0, ends: [] }] = rows
+  return { rows: found.rows, ends: found.rows % size === 0 ? found.ends.slice(0, -1) : found.ends }
 }
 
 /** Key of the row that is `place` rows behind the window's beginning, from 1; undefined when there are fewer. */
