@@ -1,4 +1,4 @@
-/** Exports every closed partition in a process of its own, as the command does: `archive-child.ts URL STORE`; prints seconds and peak bytes. */
+/** Exports every closed partition in a process of its own, as the command does: `archive-child.ts URL STORE`; prints seconds, its own CPU seconds and peak bytes. */
 import { runArchive } from '../src/lifecycle/index.ts'
 import { openObjectStore } from '../src/object-store/index.ts'
 import { openDatabase } from '../src/postgres/index.ts'
@@ -13,13 +13,15 @@ const sampling = setInterval(() => {
   peakBytes = Math.max(peakBytes, process.memoryUsage.rss())
 }, MEMORY_SAMPLE_MS)
 const begun = performance.now()
+const started = process.cpuUsage()
 const rows = await runArchive(worker, objects, {
   table: { schema: 'security', table: 'security_events' },
   only: 'export',
 })
 const seconds = (performance.now() - begun) / 1000
+const { user, system } = process.cpuUsage(started)
 clearInterval(sampling)
 await worker.close()
 const failed = rows.find(({ action }) => action !== 'exported')
 if (failed !== undefined) throw new Error(failed.message)
-process.stdout.write(JSON.stringify({ seconds, peakBytes }))
+process.stdout.write(JSON.stringify({ seconds, cpuSeconds: (user + system) / 1_000_000, peakBytes }))

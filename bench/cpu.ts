@@ -26,6 +26,12 @@ async function ticksOf(pid: number | string): Promise<Ticks> {
 
 /** Milliseconds so far of this process and of every process of the server that `session` is on, ended ones too. */
 export async function cpuMilliseconds(session: Session): Promise<number> {
+  const { user, system } = process.cpuUsage()
+  return (await serverCpuMilliseconds(session)) + (user + system) / 1000
+}
+
+/** Milliseconds so far of every process of the server that `session` is on, ended ones too. */
+export async function serverCpuMilliseconds(session: Session): Promise<number> {
   const { rows } = await session.query<{ pid: number }>('select pg_backend_pid() as pid')
   const { parent: postmaster } = await ticksOf(rows[0]?.pid ?? 0)
   const { own, ended } = await ticksOf(postmaster)
@@ -35,6 +41,5 @@ export async function cpuMilliseconds(session: Session): Promise<number> {
     const each = await ticksOf(pid)
     if (each.parent === postmaster) ticks += each.own
   }
-  const { user, system } = process.cpuUsage()
-  return ticks * MS_A_TICK + (user + system) / 1000
+  return ticks * MS_A_TICK
 }

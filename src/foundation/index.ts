@@ -1,6 +1,7 @@
 export * from './aborted.ts'
 export * from './clock.ts'
 export * from './config/index.ts'
+export { counted } from './counted.ts'
 export * from './cursor.ts'
 export * from './errors.ts'
 export * from './files.ts'

@@ -1,4 +1,8 @@
+import { AkashiError } from '../foundation/index.ts'
 import { type Actor, anonymous, type Database } from '../postgres/index.ts'
+
+/** SQLSTATE invalid_datetime_format. */
+const INVALID_TIME = '22007'
 
 /** How one partitioned table is cut and kept. Lengths of time are PostgreSQL's intervals in ISO 8601, e.g. `P90D`. */
 export interface Policy {
@@ -69,7 +73,7 @@ export async function setPolicy(
 ): Promise<Policy> {
   const { ahead, hot, atExpiry, total, ...rest } = changes
   const named = { ...rest, premake: ahead, hot_retention: hot, at_expiry: atExpiry, total_retention: total }
-  return await database.transaction(actor, async (session) => {
+  const work = database.transaction(actor, async (session) => {
     const { rows } = await session.query<Policy>(
       `select ${columns} from lifecycle.set_policy($1, $2, $3::jsonb, $4)`,
       [name.schema, name.table, JSON.stringify(named), reason ?? null],
@@ -77,5 +81,12 @@ export async function setPolicy(
     const [policy] = rows
     if (policy === undefined) throw new Error('the policy was not answered')
     return policy
+  })
+  return await work.catch((error: unknown) => {
+    if (!(error instanceof AkashiError) || error.detail['sqlstate'] !== INVALID_TIME) throw error
+    throw new AkashiError('invalid_input', 'a time of the policy cannot be read', {
+      hint: 'write it as "90 days" or P90D',
+      cause: error,
+    })
   })
 }

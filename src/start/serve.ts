@@ -2,7 +2,7 @@
 import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
 import { findConnections } from './connections.ts'
 import { reapplyAtStart } from './erasures.ts'
-import { openNode, type Ready } from './http.ts'
+import type { Ready } from './http.ts'
 import { openKeys, openObjects } from './places.ts'
 import { scratchPlace } from './restore-table.ts'
 import { openDataFolder } from './run-record.ts'
@@ -34,6 +34,8 @@ export async function serve(
     const connections = await findConnections(settings)
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
+    // Here, so that a command that only asks the database does not load the server.
+    const { openNode } = await import('./http.ts')
     const node = await openNode({ settings, version, log, connections, keyring, database, store }, cleanup)
     await node.announce(onReady)
     await aborted(signal)

@@ -1,7 +1,7 @@
 /** `akashi up`: everything in one process, over an embedded PostgreSQL, a local object store and local keys. */
 import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
 import { startEmbedded } from '../postgres/index.ts'
-import { openNode, type Ready } from './http.ts'
+import type { Ready } from './http.ts'
 import { openKeys, openObjects } from './places.ts'
 import { prepareCluster } from './prepare-cluster.ts'
 import { scratchPlace } from './restore-table.ts'
@@ -43,6 +43,8 @@ export async function up(options: UpOptions): Promise<void> {
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
     // Before the worker, so that a taken port is known while nothing has begun.
+    // Here, so that a command that only asks the database does not load the server.
+    const { openNode } = await import('./http.ts')
     const node = await openNode({ settings, version, log, connections, keyring, database, store }, cleanup)
     const stopping = new AbortController()
     const worker = await runWorker({

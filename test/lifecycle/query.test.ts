@@ -240,7 +240,7 @@ describe('limits', () => {
   })
 })
 
-test('a read is recorded, with the statement and the reason, before it is done', async () => {
+test('a read is recorded, with the statement and the reason, before anything is answered', async () => {
   await query("select count(*) from security_events where source_ip = '10.0.0.9'", { reason: 'case 17' })
   const rows = await database.asSuperuser(async (session) => {
     const found = await session.query<{ resource: string; detail: unknown; classification: string }>(

@@ -1,4 +1,3 @@
-import { createClient } from 'redis'
 import { z } from 'zod'
 import { jsonOrNull, type Log } from '../../foundation/index.ts'
 import { type Bus, localBus, type Word } from './bus.ts'
@@ -19,6 +18,8 @@ const wordShape = z.union([
  * others find what happened by looking.
  */
 export async function redisBus(url: string, log: Log): Promise<Bus> {
+  // Several hundred modules, which nobody without Redis is to wait for.
+  const { createClient } = await import('redis')
   const local = localBus()
   const socket = { connectTimeout: CONNECT_TIMEOUT_MS, reconnectStrategy: RECONNECT_MS }
   const publisher = createClient({ url, socket, disableOfflineQueue: true })

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, counted } from '../../foundation/index.ts'
 import type { ArchiveRow, PolicyChanges } from '../../lifecycle/index.ts'
 import type { Invocation, Perform, Register } from '../invocation.ts'
 
@@ -106,7 +106,7 @@ function status(group: Command, perform: Perform): void {
           each.bytes,
           each.message,
         ])
-        const columns = ['state', 'table', 'partition', 'generation', 'rows', 'bytes', '']
+        const columns = ['state', 'table', 'partition', 'generation', 'rows', 'bytes', 'message']
         cli.print({ exports }, rows.length === 0 ? 'nothing was archived yet' : table(columns, rows))
         return 0
       }),
@@ -137,7 +137,7 @@ function verify(group: Command, perform: Perform): void {
           each.message,
         ])
         const ok = exports.every((each) => each.ok)
-        const columns = ['', 'table', 'partition', 'generation', 'rows', '']
+        const columns = ['', 'table', 'partition', 'generation', 'rows', 'message']
         cli.print({ ok, exports }, rows.length === 0 ? 'nothing was archived yet' : table(columns, rows))
         return ok ? 0 : 1
       }),
@@ -168,7 +168,7 @@ function restore(group: Command, perform: Perform): void {
         )
         cli.print(
           restored,
-          `${restored.partition} is back in ${restored.table} with ${restored.rows} rows, equal to those exported, until ${restored.keepUntil}`,
+          `${restored.partition} is back in ${restored.table} with ${counted(restored.rows, 'row')}, equal to those exported, until ${restored.keepUntil}`,
         )
         return 0
       }),
@@ -330,7 +330,7 @@ function retire(group: Command, perform: Perform): void {
           }
         })
         const rows = tables.map((row) => [row.action, row.table, row.partition, row.rows, row.message])
-        const columns = ['action', 'table', 'partition', 'rows', '']
+        const columns = ['action', 'table', 'partition', 'rows', 'message']
         cli.print({ tables }, tables.length === 0 ? 'nothing is due' : table(columns, rows))
         return tables.some(({ action }) => action === 'failed') ? 1 : 0
       }),

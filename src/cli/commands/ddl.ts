@@ -1,3 +1,4 @@
+import { counted } from '../../foundation/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 
 async function readTable(cli: Invocation, name: string) {
@@ -27,7 +28,7 @@ function remark(cli: Invocation, checked: number): void {
   cli.note(
     checked === 0
       ? 'nothing is archived yet: no file to compare with'
-      : `compared with ${checked} archived objects`,
+      : `compared with ${counted(checked, 'archived object')}`,
   )
 }
 

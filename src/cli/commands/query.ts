@@ -1,3 +1,4 @@
+import { counted } from '../../foundation/index.ts'
 import type { Queries, QueryAnswer, QueryProgress } from '../../lifecycle/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 import type { Progress } from '../output/progress.ts'
@@ -39,7 +40,7 @@ async function thaw(queries: Queries, error: unknown): Promise<string> {
 
 function summary({ files, hot, truncated }: Pick<QueryAnswer, 'files' | 'hot' | 'truncated'>): string {
   const more = truncated ? '; there are more rows: raise --rows' : ''
-  return `${files.length} archived objects, ${hot} rows from PostgreSQL${more}`
+  return `${counted(files.length, 'archived object')}, ${counted(hot, 'row')} from PostgreSQL${more}`
 }
 
 export const query: Register = (program, perform) => {

@@ -36,7 +36,8 @@ const planSql = `
     where at_expiry = 'archive' and ($2::text is null or (schema_name, table_name) = ($2, $3))
   ), attached as (
     select p.schema_name, p.table_name, c.relname::text as partition_name, b.lower, b.upper, true as attached,
-           greatest(c.reltuples, 0)::float8 as estimate
+           -- Nobody has analyzed what was filled a moment ago.
+           greatest(c.reltuples, pg_stat_get_live_tuples(c.oid), 0)::float8 as estimate
     from policy p
     join pg_catalog.pg_inherits i on i.inhparent = p.parent
     join pg_catalog.pg_class c on c.oid = i.inhrelid

@@ -4,7 +4,7 @@
  * is stopped anywhere is gone on with by the next; nothing is removed of a table under legal hold.
  */
 import { type LogDefinition, retire } from '../../audit/index.ts'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, counted } from '../../foundation/index.ts'
 import type { Keyring } from '../../keys/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { anonymous, type Database } from '../../postgres/index.ts'
@@ -122,7 +122,7 @@ export async function retireExpired(
           ? await dropPartition(database, keyring, due, options)
           : await deleteObjects(database, store, keyring, { ...due, export: due.export }, options)
       if (removed !== null)
-        rows.push(describe({ ...due, rows: removed }, 'retired', `Deleted (${removed} rows)`))
+        rows.push(describe({ ...due, rows: removed }, 'retired', `Deleted (${counted(removed, 'row')})`))
     } catch (error) {
       if (!(error instanceof AkashiError) || options.signal?.aborted === true) throw error
       rows.push(describe(due, 'failed', `Error: ${error.message}`))

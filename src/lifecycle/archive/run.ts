@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, counted } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { anonymous, type Database, type DirectSession } from '../../postgres/index.ts'
 import { type Engine, openEngine } from './engine.ts'
@@ -66,7 +66,7 @@ export async function planArchive(database: Database, options: ArchiveOptions = 
         message:
           step === 'held'
             ? `Would keep: ${name} (${heldBecause(candidate)})`
-            : `Would process: ${name} (${rows === null ? 'about ' : ''}${count} rows)`,
+            : `Would process: ${name} (${rows === null ? 'about ' : ''}${counted(count, 'row')})`,
       }),
     ]
   })
@@ -286,10 +286,10 @@ async function outcome(
   const rows = held === null ? progress.rows : records.reduce((sum, { rows: count }) => sum + (count ?? 0), 0)
   const last: ExportRecord | undefined = records.at(-1)
   const message = progress.dropped
-    ? `Exported and dropped (${rows} rows)`
+    ? `Exported and dropped (${counted(rows, 'row')})`
     : held === null
-      ? `Exported (${rows} rows)`
-      : `Kept: ${held} (${rows} rows)`
+      ? `Exported (${counted(rows, 'row')})`
+      : `Kept: ${held} (${counted(rows, 'row')})`
   return describe(candidate, progress.dropped ? 'dropped' : held === null ? 'exported' : 'held', {
     rows,
     exported: progress.exported || held !== null,

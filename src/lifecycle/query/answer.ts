@@ -53,7 +53,7 @@ export async function answer(job: Job, actor: Actor, request: QueryRequest): Pro
     const { micros } = await engine.ask({ kind: 'times', expressions, limits }, 'times')
     return micros.map((value) => (value === null ? null : BigInt(value)))
   })
-  // Nothing of what is read is given away before the record of it is committed.
+  // Committed beside the read of PostgreSQL: no object is opened and nothing answered before it is.
   const [sources] = await Promise.all([
     readSources(job, actor, statement, named, spans),
     recordRead(job, actor, request, named),
@@ -122,7 +122,7 @@ const classificationSql = `
   select coalesce((select p.classification from audit.protected_tables p
                    where (p.schema_name, p.table_name) = ($1, $2)), 'confidential') as classification`
 
-/** Fails closed: what cannot be recorded is not read. */
+/** Fails closed: of what cannot be recorded nothing is answered. */
 async function recordRead(
   job: Job,
   actor: Actor,
