@@ -79,6 +79,15 @@ class Client {
     return this.frames.filter(({ type }) => type === 'event').map(({ event }) => event as chat.RoomEvent)
   }
 
+  /** Reads no more from the connection, as a client whose line is too thin. */
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
   close(): void {
     this.#socket.close()
   }
@@ -109,6 +118,23 @@ async function roomOfBoth(): Promise<string> {
   const { id } = (await aoi.send('POST', '/v1/chat/rooms', { name: 'both' })).json()
   expect((await ken.send('POST', `/v1/chat/rooms/${id}/join`)).statusCode).toBe(204)
   return id
+}
+
+/** So many messages of some 12 KB each at once, stored as another node would have: only looking finds them. */
+async function flood(room: string, count: number): Promise<void> {
+  await database.asSuperuser((session) =>
+    session.query(
+      `with turn as (
+         update chat.room_sequences set last_sequence = last_sequence + $2 where room_id = $1 returning last_sequence - $2 as before),
+       made as (
+         insert into chat.messages (id, room_id, sequence, content, message_type, created_at)
+         select chat.message_id(t.at), $1, turn.before + n, repeat('証', 4000), 'system', t.at
+         from turn, generate_series(1, $2::int) n, lateral (select date_trunc('milliseconds', clock_timestamp()) - ($2 - n) * interval '1 ms' as at) t
+         returning id, sequence)
+       insert into chat.room_events (room_id, sequence, event_type, message_id) select $1, m.sequence, 'message_created', m.id from made m`,
+      [room, count],
+    ),
+  )
 }
 
 describe('the socket', () => {
@@ -213,6 +239,37 @@ describe('the socket', () => {
     her.close()
   })
 
+  it('has nothing that HTTP has not: presence and typing', async () => {
+    const room = await roomOfBoth()
+    const her = await Client.open(one, aoi)
+    await her.ask({ type: 'subscribe', roomId: room })
+    const hears = (frame: Frame) => expect.poll(() => her.frames, { timeout: 10_000 }).toContainEqual(frame)
+    const his = server.browser(one.http)
+    await his.signIn('ken')
+    for (const status of ['online', 'away']) {
+      expect((await his.send('POST', '/v1/chat/presence', { status })).statusCode).toBe(204)
+      await hears({ type: 'presence', userId: kenId, status })
+    }
+    expect((await his.send('POST', '/v1/chat/presence', { status: 'asleep' })).statusCode).toBe(400)
+    expect((await his.send('POST', `/v1/chat/rooms/${room}/typing`)).statusCode).toBe(204)
+    await hears({ type: 'typing', roomId: room, userId: kenId })
+    const heard = her.frames.length
+    await his.send('POST', `/v1/chat/rooms/${room}/leave`)
+    expect((await his.send('POST', `/v1/chat/rooms/${room}/typing`)).statusCode).toBe(404)
+    expect(her.frames.slice(heard).filter(({ type }) => type === 'typing')).toEqual([])
+    const key = {
+      authorization: `Bearer ${(await ken.send('POST', '/v1/api-keys', { name: 'bot' })).json().key}`,
+    }
+    const refused = await one.http.inject({
+      method: 'POST',
+      url: '/v1/chat/presence',
+      headers: key,
+      payload: { status: 'away' },
+    })
+    expect(refused.statusCode).toBe(403)
+    her.close()
+  })
+
   it('says nothing of a presence that came and went within a round', async () => {
     const room = await roomOfBoth()
     const her = await Client.open(one, aoi)
@@ -241,20 +298,7 @@ describe('the socket', () => {
   it('gives all that was missed to whoever reads, however much it is', async () => {
     const room = await roomOfBoth()
     const MISSED = 900
-    // Some 12 KB each: much more than a socket may let wait.
-    await database.asSuperuser((session) =>
-      session.query(
-        `with made as (
-           insert into chat.messages (id, room_id, sequence, content, message_type, created_at)
-           select chat.message_id(t.at), $1, 2 + n, repeat('証', 4000), 'system', t.at
-           from generate_series(1, $2::int) n, lateral (select date_trunc('milliseconds', now()) - ($2 - n) * interval '1 ms' as at) t
-           returning id, sequence),
-         told as (
-           insert into chat.room_events (room_id, sequence, event_type, message_id) select $1, m.sequence, 'message_created', m.id from made m)
-         update chat.room_sequences set last_sequence = last_sequence + $2 where room_id = $1`,
-        [room, MISSED],
-      ),
-    )
+    await flood(room, MISSED)
     const reader = await Client.open(one, ken)
     await reader.ask({ type: 'subscribe', roomId: room, after: 2 })
     expect(reader.events().map(({ sequence }) => sequence)).toEqual(
@@ -262,6 +306,37 @@ describe('the socket', () => {
     )
     expect(reader.closed).toBeUndefined()
     reader.close()
+  })
+
+  it('sends away who does not read while the others hear everything, and resumes where they were', {
+    timeout: 120_000,
+  }, async () => {
+    const room = await roomOfBoth()
+    const MESSAGES = 1_200
+    const reader = await Client.open(one, ken)
+    const slow = await Client.open(one, aoi)
+    for (const client of [reader, slow]) await client.ask({ type: 'subscribe', roomId: room, after: 2 })
+    slow.pause()
+    // More than the buffers of both kernels and the server take, and much more than may wait for a reader.
+    await flood(room, MESSAGES)
+    const heard = (client: Client) => client.events().map(({ sequence }) => sequence)
+    const everything = Array.from({ length: MESSAGES }, (_, at) => at + 3)
+    await expect.poll(() => reader.events().length, { timeout: 60_000 }).toBe(MESSAGES)
+    expect(heard(reader)).toEqual(everything)
+    expect(reader.closed).toBeUndefined()
+    // Long enough for the server to have given up; what was sent until then is there to be read.
+    await expect.poll(() => one.http.websocketServer.clients.size, { timeout: 60_000 }).toBe(1)
+    slow.resume()
+    await expect.poll(() => slow.closed, { timeout: 60_000 }).toBe(4008)
+    const before = heard(slow)
+    expect(before.length).toBeLessThan(MESSAGES)
+    expect(before).toEqual(everything.slice(0, before.length))
+    const again = await Client.open(one, aoi)
+    await again.ask({ type: 'subscribe', roomId: room, after: before.at(-1) ?? 2 })
+    await expect.poll(() => again.events().length, { timeout: 60_000 }).toBe(MESSAGES - before.length)
+    expect([...before, ...heard(again)]).toEqual(everything)
+    reader.close()
+    again.close()
   })
 
   it('is for sessions, which can end: a key asks over HTTP', async () => {
