@@ -6236,11 +6236,12 @@ CREATE OR REPLACE FUNCTION chat.grams(folded text)
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
 AS $function$
-  select coalesce(array_agg(distinct g.gram), '{}')
-  from (select c.letter, c.letter || lead(c.letter) over (order by c.place) as pair
-        from unnest(string_to_array(folded, null)) with ordinality as c (letter, place)) pairs
-  cross join lateral (values (pairs.letter), (pairs.pair)) as g (gram)
-  where g.gram is not null and g.gram !~ '^\s+$'
+  select coalesce(array_agg(d.gram order by d.gram collate "C"), '{}')
+  from (select l.letter as gram from unnest(string_to_array(folded, null)) as l (letter)
+        union
+        select l.letter || l.follower from (select string_to_array(folded, null) as letters) w
+          cross join lateral unnest(w.letters, w.letters[2:]) as l (letter, follower) where l.follower is not null) d
+  where ascii(d.gram) between 33 and 126 or ascii(d.gram) > 12288 or d.gram !~ '^\s+$'
 $function$;
 alter function chat.grams(folded text) owner to akashi_owner;
 
@@ -7100,6 +7101,27 @@ $function$;
 alter function chat.set_presence(new_status text, room uuid) owner to akashi_owner;
 comment on function chat.set_presence(new_status text, room uuid) is 'Answers whether anything was written.';
 grant execute on function chat.set_presence(new_status text, room uuid) to akashi_app;
+
+CREATE OR REPLACE FUNCTION chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[])
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  -- One order for all nodes, so that none waits for another in a circle.
+  perform from auth.user_sessions s where s.id = any (opened || closed) order by s.id for no key update;
+  return query update auth.user_sessions s set status = 'online', last_activity = now()
+    where s.id = any (opened) and s.revoked_at is null and s.expires_at > now() returning s.user_id;
+  return query update auth.user_sessions s set status = 'offline'
+    from unnest(closed, closed_for_ms) as c (id, ms)
+    where s.id = c.id and s.revoked_at is null and s.expires_at > now() and s.status <> 'offline'
+      and s.last_activity <= now() - c.ms * interval '1 ms' returning s.user_id;
+end
+$function$;
+alter function chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) owner to akashi_owner;
+comment on function chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) is 'Answers whose sessions were written. Of those closed, one that was active since has come back, maybe at another node.';
+grant execute on function chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION chat.status_of(person uuid)
  RETURNS text

@@ -1,3 +1,4 @@
+import { AkashiError } from '../foundation/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 import { personJson, timeJson } from './json-sql.ts'
 import type { Invitation, Member } from './shapes.ts'
@@ -23,6 +24,16 @@ export async function listMembers(
     { readOnly: true },
   )
   return rows.map(({ member }) => member)
+}
+
+/** `not_found` unless the caller is a member of the room. */
+export async function requireMember(database: Database, actor: Actor, roomId: string): Promise<void> {
+  const { rowCount } = await database.transaction(
+    actor,
+    (session) => session.query('select from chat.room_sequences where room_id = $1', [roomId]),
+    { readOnly: true },
+  )
+  if (rowCount === 0) throw new AkashiError('not_found', 'there is no such room')
 }
 
 export async function setMemberRole(

@@ -49,6 +49,24 @@ export async function activeUserCount(database: Database, actor: Actor): Promise
   return rows[0]?.count ?? 0
 }
 
+/**
+ * Sockets of sessions that a node opened, and closed so many milliseconds ago. Answers the people whose presence
+ * may have changed by it. `worker` may say so for anybody.
+ */
+export async function socketsChanged(
+  worker: Database,
+  opened: readonly string[],
+  closed: ReadonlyMap<string, number>,
+): Promise<readonly string[]> {
+  const { rows } = await worker.transaction({}, (session) =>
+    session.query<{ userId: string }>(
+      'select distinct u as "userId" from chat.sockets_changed($1::uuid[], $2::uuid[], $3::integer[]) as u',
+      [opened, [...closed.keys()], [...closed.values()]],
+    ),
+  )
+  return rows.map(({ userId }) => userId)
+}
+
 /** For a node that spreads changes; `worker` may ask for anybody. */
 export async function presenceToSpread(
   worker: Database,

@@ -234,6 +234,8 @@ describe('somebody who is erased', () => {
         onStart: () => undefined,
         onEvent: (event) => void listened[roomId]?.push(event),
         drained: () => Promise.resolve(),
+        isFull: () => false,
+        isGone: () => false,
         onTyping: () => undefined,
         onEnd: () => undefined,
       })

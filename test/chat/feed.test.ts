@@ -40,6 +40,8 @@ function listenerOf(person: Person): { heard: Heard; listener: chat.Listener } {
       },
       onEvent: (event) => void heard.events.push(event),
       drained: () => Promise.resolve(),
+      isFull: () => false,
+      isGone: () => false,
       onTyping: () => undefined,
       onEnd: () => {
         heard.ended = true

@@ -16,18 +16,29 @@ const log = pino({ level: 'silent' })
 interface Node {
   readonly http: ReturnType<typeof server.app>
   readonly host: string
+  /** Whoever began to listen, in order. */
+  readonly listeners: readonly chat.Listener[]
   close(): Promise<void>
 }
 
 async function node(): Promise<Node> {
   const bus = chat.localBus()
-  const feed = chat.openFeed({ app, worker, bus, log })
+  const opened = chat.openFeed({ app, worker, bus, log })
+  const listeners: chat.Listener[] = []
+  const feed: chat.Feed = {
+    ...opened,
+    subscribe: (roomId, listener, after) => {
+      listeners.push(listener)
+      return opened.subscribe(roomId, listener, after)
+    },
+  }
   const http = server.app({}, { chat: { bus, feed } })
   await http.listen({ host: '127.0.0.1', port: 0 })
   const { port } = http.server.address() as AddressInfo
   return {
     http,
     host: `127.0.0.1:${port}`,
+    listeners,
     close: async () => {
       await http.close()
       await feed.close()
@@ -79,6 +90,15 @@ class Client {
     return this.frames.filter(({ type }) => type === 'event').map(({ event }) => event as chat.RoomEvent)
   }
 
+  /** Reads no more from the connection, as a client whose line is too thin. */
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
   close(): void {
     this.#socket.close()
   }
@@ -109,6 +129,23 @@ async function roomOfBoth(): Promise<string> {
   const { id } = (await aoi.send('POST', '/v1/chat/rooms', { name: 'both' })).json()
   expect((await ken.send('POST', `/v1/chat/rooms/${id}/join`)).statusCode).toBe(204)
   return id
+}
+
+/** So many messages of some 12 KB each at once, stored as another node would have: only looking finds them. */
+async function flood(room: string, count: number): Promise<void> {
+  await database.asSuperuser((session) =>
+    session.query(
+      `with turn as (
+         update chat.room_sequences set last_sequence = last_sequence + $2 where room_id = $1 returning last_sequence - $2 as before),
+       made as (
+         insert into chat.messages (id, room_id, sequence, content, message_type, created_at)
+         select chat.message_id(t.at), $1, turn.before + n, repeat('証', 4000), 'system', t.at
+         from turn, generate_series(1, $2::int) n, lateral (select date_trunc('milliseconds', clock_timestamp()) - ($2 - n) * interval '1 ms' as at) t
+         returning id, sequence)
+       insert into chat.room_events (room_id, sequence, event_type, message_id) select $1, m.sequence, 'message_created', m.id from made m`,
+      [room, count],
+    ),
+  )
 }
 
 describe('the socket', () => {
@@ -198,7 +235,7 @@ describe('the socket', () => {
     const room = await roomOfBoth()
     const her = await Client.open(one, aoi)
     await her.ask({ type: 'subscribe', roomId: room })
-    const hears = (frame: Frame) => expect.poll(() => her.frames).toContainEqual(frame)
+    const hears = (frame: Frame) => expect.poll(() => her.frames, { timeout: 10_000 }).toContainEqual(frame)
     const his = await Client.open(one, ken)
     await hears({ type: 'presence', userId: kenId, status: 'online' })
     await his.ask({ type: 'subscribe', roomId: room })
@@ -213,6 +250,35 @@ describe('the socket', () => {
     her.close()
   })
 
+  it('has nothing that HTTP has not: presence and typing', async () => {
+    const room = await roomOfBoth()
+    const her = await Client.open(two, aoi)
+    await her.ask({ type: 'subscribe', roomId: room })
+    const hears = (frame: Frame) => expect.poll(() => her.frames, { timeout: 10_000 }).toContainEqual(frame)
+    for (const status of ['away', 'online', 'offline']) {
+      expect((await ken.send('POST', '/v1/chat/presence', { status })).statusCode).toBe(204)
+      await hears({ type: 'presence', userId: kenId, status })
+    }
+    expect((await ken.send('POST', '/v1/chat/presence', { status: 'asleep' })).statusCode).toBe(400)
+    expect((await ken.send('POST', `/v1/chat/rooms/${room}/typing`)).statusCode).toBe(204)
+    await hears({ type: 'typing', roomId: room, userId: kenId })
+    const heard = her.frames.length
+    await ken.send('POST', `/v1/chat/rooms/${room}/leave`)
+    expect((await ken.send('POST', `/v1/chat/rooms/${room}/typing`)).statusCode).toBe(404)
+    expect(her.frames.slice(heard).filter(({ type }) => type === 'typing')).toEqual([])
+    const key = {
+      authorization: `Bearer ${(await ken.send('POST', '/v1/api-keys', { name: 'bot' })).json().key}`,
+    }
+    const refused = await two.http.inject({
+      method: 'POST',
+      url: '/v1/chat/presence',
+      headers: key,
+      payload: { status: 'away' },
+    })
+    expect(refused.statusCode).toBe(403)
+    her.close()
+  })
+
   it('says nothing of a presence that came and went within a round', async () => {
     const room = await roomOfBoth()
     const her = await Client.open(one, aoi)
@@ -222,11 +288,11 @@ describe('the socket', () => {
       her.frames
         .filter(({ type, userId }) => type === 'presence' && userId === kenId)
         .map(({ status }) => status)
-    await expect.poll(told).toEqual(['online'])
+    await expect.poll(told, { timeout: 10_000 }).toEqual(['online'])
     // One after the other in the same round: the last of them is what there is to tell.
     for (const status of ['away', 'online', 'away', 'online', 'away', 'online', 'away'])
       his.raw(JSON.stringify({ type: 'presence', status }))
-    await expect.poll(() => told().at(-1)).toBe('away')
+    await expect.poll(() => told().at(-1), { timeout: 10_000 }).toBe('away')
     expect(told().length).toBeLessThan(5)
     his.close()
     her.close()
@@ -241,20 +307,7 @@ describe('the socket', () => {
   it('gives all that was missed to whoever reads, however much it is', async () => {
     const room = await roomOfBoth()
     const MISSED = 900
-    // Some 12 KB each: much more than a socket may let wait.
-    await database.asSuperuser((session) =>
-      session.query(
-        `with made as (
-           insert into chat.messages (id, room_id, sequence, content, message_type, created_at)
-           select chat.message_id(t.at), $1, 2 + n, repeat('証', 4000), 'system', t.at
-           from generate_series(1, $2::int) n, lateral (select date_trunc('milliseconds', now()) - ($2 - n) * interval '1 ms' as at) t
-           returning id, sequence),
-         told as (
-           insert into chat.room_events (room_id, sequence, event_type, message_id) select $1, m.sequence, 'message_created', m.id from made m)
-         update chat.room_sequences set last_sequence = last_sequence + $2 where room_id = $1`,
-        [room, MISSED],
-      ),
-    )
+    await flood(room, MISSED)
     const reader = await Client.open(one, ken)
     await reader.ask({ type: 'subscribe', roomId: room, after: 2 })
     expect(reader.events().map(({ sequence }) => sequence)).toEqual(
@@ -262,6 +315,40 @@ describe('the socket', () => {
     )
     expect(reader.closed).toBeUndefined()
     reader.close()
+  })
+
+  it('sends away who does not read while the others hear everything, and resumes where they were', {
+    timeout: 120_000,
+  }, async () => {
+    const room = await roomOfBoth()
+    const MESSAGES = 1_200
+    const listened = one.listeners.length
+    const reader = await Client.open(two, ken)
+    const slow = await Client.open(one, aoi)
+    for (const client of [reader, slow]) await client.ask({ type: 'subscribe', roomId: room, after: 2 })
+    slow.pause()
+    // More than the buffers of both kernels and the server take, and much more than may wait for a reader.
+    await flood(room, MESSAGES)
+    const heard = (client: Client) => client.events().map(({ sequence }) => sequence)
+    const everything = Array.from({ length: MESSAGES }, (_, at) => at + 3)
+    await expect.poll(() => reader.events().length, { timeout: 60_000 }).toBe(MESSAGES)
+    expect(heard(reader)).toEqual(everything)
+    expect(reader.closed).toBeUndefined()
+    // Long enough for the server to have given up; what was sent until then is there to be read.
+    await expect
+      .poll(() => one.listeners.slice(listened).some((each) => each.isGone()), { timeout: 60_000 })
+      .toBe(true)
+    slow.resume()
+    await expect.poll(() => slow.closed, { timeout: 60_000 }).toBe(4008)
+    const before = heard(slow)
+    expect(before.length).toBeLessThan(MESSAGES)
+    expect(before).toEqual(everything.slice(0, before.length))
+    const again = await Client.open(one, aoi)
+    await again.ask({ type: 'subscribe', roomId: room, after: before.at(-1) ?? 2 })
+    await expect.poll(() => again.events().length, { timeout: 60_000 }).toBe(MESSAGES - before.length)
+    expect([...before, ...heard(again)]).toEqual(everything)
+    reader.close()
+    again.close()
   })
 
   it('is for sessions, which can end: a key asks over HTTP', async () => {

@@ -101,7 +101,7 @@ export const noStore: Services['store'] = {
 export const noFeed: Services['chat']['feed'] = {
   subscribe: async () => null,
   announce: () => undefined,
-  listeners: () => [],
+  typing: () => undefined,
   close: async () => undefined,
 }
 

@@ -6,7 +6,7 @@
  */
 import type { Log } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
-import { eventsAfter } from '../events.ts'
+import { eventsAfter, type MissedEvents } from '../events.ts'
 import type { Message, RoomEvent } from '../shapes.ts'
 import type { Bus } from './bus.ts'
 
@@ -16,6 +16,11 @@ const LOOK_INTERVAL_MS = 1_000
 const MAX_RESUMED_EVENTS = 2_000
 /** Rooms that one look asks about. */
 const LOOK_ROOMS = 10_000
+/**
+ * Reads for those who begin to listen that go on at once. The others wait here, for as long as it takes, and not
+ * for a connection: that wait has an end, and whoever it refuses comes back and asks for everything again.
+ */
+const READS_AT_ONCE = 4
 
 export interface Listener {
   readonly userId: string
@@ -29,6 +34,10 @@ export interface Listener {
   readonly onEvent: (event: RoomEvent, json: string) => void
   /** Resolves once it can take more of what it missed, which may be much. */
   readonly drained: () => Promise<void>
+  /** So much waits to be sent to it that it hears the rest once it has read: see `drained`. */
+  readonly isFull: () => boolean
+  /** It is not there any more: what it waits for need not be done. */
+  readonly isGone: () => boolean
   /** Somebody writes; said by their client, kept nowhere. */
   readonly onTyping: (userId: string) => void
   /** Nothing more comes: no longer a member, or the room is gone. */
@@ -43,15 +52,22 @@ export interface Feed {
   subscribe(roomId: string, listener: Listener, after?: number): Promise<(() => void) | null>
   /** A message that this node has just stored: its listeners hear it at once, those of other nodes over the bus. */
   announce(message: Message): void
-  /** People listening to a room on this node. */
-  listeners(roomId: string): Iterable<Listener>
+  /** Tells the others on this node that somebody writes: a word that is late or lost means nothing. */
+  typing(roomId: string, userId: string): void
   close(): Promise<void>
+}
+
+/** Somebody who listens, and how far they have heard. */
+interface Member {
+  readonly listener: Listener
+  heard: number
+  stopped: boolean
 }
 
 interface Room {
   readonly id: string
   cursor: number
-  readonly listeners: Set<Listener>
+  readonly listeners: Set<Member>
   pumping: boolean
   again: boolean
 }
@@ -66,16 +82,77 @@ export function openFeed(options: {
   const { app, worker, bus, log } = options
   const rooms = new Map<string, Room>()
   const stopping = new AbortController()
+  const inTurn = turns(READS_AT_ONCE)
 
-  function remove(room: Room, listener: Listener): void {
-    room.listeners.delete(listener)
+  function remove(room: Room, member: Member): void {
+    room.listeners.delete(member)
     if (room.listeners.size === 0 && rooms.get(room.id) === room) rooms.delete(room.id)
   }
 
-  function end(room: Room, listener: Listener): void {
-    if (!room.listeners.has(listener)) return
-    remove(room, listener)
-    listener.onEnd()
+  function end(room: Room, member: Member): void {
+    if (!room.listeners.has(member)) return
+    remove(room, member)
+    member.listener.onEnd()
+  }
+
+  function readAfter(listener: Listener, roomId: string, sequence: number): Promise<MissedEvents | null> {
+    return inTurn(async () =>
+      listener.isGone() || stopping.signal.aborted
+        ? null
+        : await eventsAfter(app, listener.actor, roomId, sequence),
+    )
+  }
+
+  /** Gives the member what it missed, at its pace, and joins it to the room; false when it may not hear it. */
+  async function follow(
+    roomId: string,
+    member: Member,
+    first: MissedEvents,
+    firstMissed: readonly RoomEvent[],
+  ): Promise<boolean> {
+    const { listener } = member
+    let missed = firstMissed
+    for (;;) {
+      for (const event of missed) {
+        if (member.stopped) return true
+        listener.onEvent(event, JSON.stringify(event))
+        member.heard = event.sequence
+        await listener.drained()
+      }
+      if (member.stopped) return true
+      // Nothing is awaited between this comparison and joining, so nothing is delivered in between.
+      if (member.heard >= (rooms.get(roomId)?.cursor ?? first.lastSequence)) break
+      const read = await readAfter(listener, roomId, member.heard)
+      if (read === null || read.lastSequence === 0 || read.gap || stopping.signal.aborted) return false
+      missed = read.events
+    }
+    // It may have read further than the room has: the room's listeners hear those now, this one has them.
+    const room = rooms.get(roomId) ?? {
+      id: roomId,
+      cursor: member.heard,
+      listeners: new Set(),
+      pumping: false,
+      again: false,
+    }
+    rooms.set(roomId, room)
+    room.listeners.add(member)
+    void pump(room)
+    return true
+  }
+
+  /** Whoever has much before them hears the rest at their own pace, while the room goes on. */
+  async function fallBehind(room: Room, member: Member): Promise<void> {
+    remove(room, member)
+    try {
+      await member.listener.drained()
+      if (member.stopped) return
+      const read = await readAfter(member.listener, room.id, member.heard)
+      const isThere = read !== null && read.lastSequence > 0 && !read.gap
+      if (isThere && (await follow(room.id, member, read, read.events))) return
+    } catch (error) {
+      log.warn({ error, room: room.id }, 'somebody who fell behind could not be told the rest')
+    }
+    if (!member.stopped) member.listener.onEnd()
   }
 
   /** `own` is the event as the author of its message sees it. */
@@ -84,13 +161,20 @@ export function openFeed(options: {
     const shared = withoutUnfinishedFile(event)
     const json = JSON.stringify(shared)
     const author = event.message?.author?.id
-    for (const listener of room.listeners) {
+    for (const member of [...room.listeners]) {
+      const { listener } = member
+      if (event.sequence <= member.heard) continue
+      if (listener.isFull()) {
+        void fallBehind(room, member)
+        continue
+      }
       if (listener.userId === author && own !== shared) listener.onEvent(own, JSON.stringify(own))
       else listener.onEvent(shared, json)
+      member.heard = event.sequence
     }
-    for (const listener of [...room.listeners]) {
-      const left = event.type === 'member_left' && event.userId === listener.userId
-      if (left || event.type === 'room_deleted') end(room, listener)
+    for (const member of [...room.listeners]) {
+      const left = event.type === 'member_left' && event.userId === member.listener.userId
+      if (left || event.type === 'room_deleted') end(room, member)
     }
   }
 
@@ -103,9 +187,9 @@ export function openFeed(options: {
     const views = new Map<number, RoomEvent>()
     for (const { sequence, message } of events) {
       if (message === null || message.type === 'text' || message.author?.id === reader.userId) continue
-      const author = [...room.listeners].find(({ userId }) => userId === message.author?.id)
+      const author = [...room.listeners].find(({ listener }) => listener.userId === message.author?.id)
       if (author === undefined) continue
-      const { events: own } = await eventsAfter(app, author.actor, room.id, sequence - 1)
+      const { events: own } = await eventsAfter(app, author.listener.actor, room.id, sequence - 1)
       if (own[0]?.sequence === sequence) views.set(sequence, own[0])
     }
     return views
@@ -115,7 +199,7 @@ export function openFeed(options: {
   async function readOn(room: Room): Promise<boolean> {
     const [reader] = room.listeners
     if (reader === undefined || stopping.signal.aborted) return false
-    const missed = await eventsAfter(app, reader.actor, room.id, room.cursor)
+    const missed = await eventsAfter(app, reader.listener.actor, room.id, room.cursor)
     if (missed.lastSequence === 0) {
       // The reader's rights are gone, and with them the room; the next listener may still have theirs.
       end(room, reader)
@@ -123,10 +207,10 @@ export function openFeed(options: {
     }
     if (missed.gap) {
       // This node was away for longer than events are kept: every listener starts anew.
-      for (const listener of [...room.listeners]) end(room, listener)
+      for (const member of [...room.listeners]) end(room, member)
       return false
     }
-    const own = await ownViews(room, reader, missed.events)
+    const own = await ownViews(room, reader.listener, missed.events)
     for (const event of missed.events) {
       // What this node has stored itself may have been told meanwhile.
       if (event.sequence === room.cursor + 1) deliver(room, event, own.get(event.sequence))
@@ -184,46 +268,23 @@ export function openFeed(options: {
 
   return {
     async subscribe(roomId, listener, after) {
-      let read = await eventsAfter(app, listener.actor, roomId, after ?? Number.MAX_SAFE_INTEGER)
+      const read = await readAfter(listener, roomId, after ?? Number.MAX_SAFE_INTEGER)
+      if (read === null) return null
       // A client ahead of the room remembers another past, e.g. from before a restore.
       const gap =
         after !== undefined &&
         (read.gap || after > read.lastSequence || read.lastSequence - after > MAX_RESUMED_EVENTS)
       if (read.lastSequence === 0 || stopping.signal.aborted) return null
-      let at = after === undefined || gap ? read.lastSequence : after
-      let missed = gap ? [] : read.events
+      const at = after === undefined || gap ? read.lastSequence : after
+      const missed = gap ? [] : read.events
       listener.onStart(at, gap)
-      for (;;) {
-        for (const event of missed) {
-          listener.onEvent(event, JSON.stringify(event))
-          at = event.sequence
-          await listener.drained()
-        }
-        // Nothing is awaited between this comparison and joining, so nothing is delivered in between.
-        if (at >= (rooms.get(roomId)?.cursor ?? read.lastSequence)) break
-        read = await eventsAfter(app, listener.actor, roomId, at)
-        if (read.lastSequence === 0 || read.gap || stopping.signal.aborted) return null
-        missed = read.events
+      const member: Member = { listener, heard: at, stopped: false }
+      if (!(await follow(roomId, member, read, missed))) return null
+      return () => {
+        member.stopped = true
+        const room = rooms.get(roomId)
+        if (room !== undefined) remove(room, member)
       }
-      const room = rooms.get(roomId) ?? {
-        id: roomId,
-        cursor: at,
-        listeners: new Set(),
-        pumping: false,
-        again: false,
-      }
-      rooms.set(roomId, room)
-      // It may have read further than the room has: the room's listeners hear those now, this one has them.
-      const ahead = at
-      const member: Listener = {
-        ...listener,
-        onEvent: (event, json) => {
-          if (event.sequence > ahead) listener.onEvent(event, json)
-        },
-      }
-      room.listeners.add(member)
-      void pump(room)
-      return () => remove(room, member)
     },
     announce(message) {
       const { id, roomId, sequence, author, createdAt } = message
@@ -243,7 +304,11 @@ export function openFeed(options: {
       }
       bus.announce({ about: 'room', roomId, sequence })
     },
-    listeners: (roomId) => rooms.get(roomId)?.listeners ?? [],
+    typing(roomId, userId) {
+      for (const { listener } of rooms.get(roomId)?.listeners ?? []) {
+        if (listener.userId !== userId) listener.onTyping(userId)
+      }
+    },
     async close() {
       stopping.abort()
       clearInterval(timer)
@@ -251,6 +316,24 @@ export function openFeed(options: {
       await looking
       rooms.clear()
     },
+  }
+}
+
+/** Runs so many pieces of work at once; the others wait for their turn, first come first served. */
+function turns(atOnce: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = []
+  let free = atOnce
+  return async (work) => {
+    if (free > 0) free -= 1
+    else await new Promise<void>((resolve) => void waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      // The turn passes on without becoming free, so that nobody overtakes.
+      const next = waiting.shift()
+      if (next === undefined) free += 1
+      else next()
+    }
   }
 }
 

@@ -39,6 +39,8 @@ export interface ConnectionParts {
   readonly feed: Feed
   readonly bus: Bus
   readonly log: Log
+  /** The client said how present it is. */
+  readonly onPresence: () => void
 }
 
 export class Connection {
@@ -179,23 +181,21 @@ export class Connection {
         this.#typing(frame.roomId)
         return null
       case 'presence':
-        return await this.present(frame.status)
+        return await this.#present(frame.status)
       default:
         return frame satisfies never
     }
   }
 
-  async present(status: PresenceStatus): Promise<void> {
-    const { app, actor, bus } = this.#parts
+  async #present(status: PresenceStatus): Promise<void> {
+    const { app, actor, bus, onPresence } = this.#parts
+    onPresence()
     if (await setPresence(app, actor, status)) bus.announce({ about: 'presence', userId: this.userId })
   }
 
-  /** Only to those on this node: a word that is late or lost means nothing. */
   #typing(roomId: string): void {
     if (!this.listensTo(roomId)) return
-    for (const listener of this.#parts.feed.listeners(roomId)) {
-      if (listener.userId !== this.userId) listener.onTyping(this.userId)
-    }
+    this.#parts.feed.typing(roomId, this.userId)
   }
 
   async #subscribe(roomId: string, after: number | undefined): Promise<null> {
@@ -211,6 +211,8 @@ export class Connection {
       onStart: (sequence, gap) => this.send({ type: 'subscribed', roomId, sequence, gap }),
       onEvent: (event, json) => this.#write(eventFrame(event, json)),
       drained: () => this.#drained(),
+      isFull: () => this.#parts.socket.bufferedAmount > RESUME_WAITING_BYTES,
+      isGone: () => this.#parts.socket.readyState !== this.#parts.socket.OPEN,
       onEnd: () => {
         this.#rooms.delete(roomId)
         this.send({ type: 'ended', roomId })

@@ -2,7 +2,7 @@
 export const MAX_FRAME_BYTES = 65_536
 /** Bytes that wait for a client that reads slowly; past them it is sent away and resumes later. */
 export const MAX_WAITING_BYTES = 1_048_576
-/** A client that resumes is sent more once it has read so far; milliseconds until it must have. */
+/** A client that resumes or falls behind is sent more once it has read so far; milliseconds until it must have. */
 export const RESUME_WAITING_BYTES = MAX_WAITING_BYTES / 2
 export const RESUME_TIMEOUT_MS = 10_000
 /** Frames a second that a client may go on sending, and how many at once. */

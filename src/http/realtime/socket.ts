@@ -7,6 +7,7 @@ import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 import { Connection } from './connection.ts'
 import { closeCodes, MAX_FRAME_BYTES, PRESENCE_ROUND_MS, REAUTHORISE_MS } from './limits.ts'
+import { socketPresence } from './presence.ts'
 
 /**
  * GET /v1/chat/socket. Browsers send cookies with a WebSocket from any page, so its Origin must be this
@@ -30,9 +31,12 @@ export function chatSocket(v1: App, services: Services): void {
   /** What was told last of each. */
   const told = new Map<string, string>()
 
+  const presence = socketPresence(worker, chat.bus)
+
   const stopSpreading = everySoOften(
     PRESENCE_ROUND_MS,
     async () => {
+      await presence.keep()
       if (changed.size === 0) return
       const people = [...changed]
       changed.clear()
@@ -92,19 +96,15 @@ export function chatSocket(v1: App, services: Services): void {
           feed: chat.feed,
           bus: chat.bus,
           log,
+          // What the client says itself comes after its socket opened.
+          onPresence: () => presence.said(actor.sessionId),
         })
         connections.add(connection)
-        void connection
-          .present('online')
-          .catch((error: unknown) => log.warn({ error }, 'presence was not kept'))
+        const { sessionId } = connection
+        presence.opened(sessionId)
         socket.on('close', () => {
           connections.delete(connection)
-          const elsewhere = [...connections].some(({ sessionId }) => sessionId === connection.sessionId)
-          if (!elsewhere) {
-            connection
-              .present('offline')
-              .catch((error: unknown) => log.warn({ error }, 'presence was not kept'))
-          }
+          presence.closed(sessionId)
         })
       },
     )
@@ -113,6 +113,7 @@ export function chatSocket(v1: App, services: Services): void {
   v1.addHook('onClose', async () => {
     silence()
     await stopSpreading()
+    await presence.keep().catch((error: unknown) => log.warn({ error }, 'presence was not kept'))
     await stopAsking()
   })
 }

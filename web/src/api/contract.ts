@@ -1967,6 +1967,15 @@ export interface Contract {
     readonly body: undefined
     readonly answer: undefined
   }
+  /** Say that I am writing, to those who listen to the room */
+  readonly 'POST /v1/chat/rooms/{roomId}/typing': {
+    readonly params: {
+      readonly roomId: string
+    }
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: undefined
+  }
   /** What of this room notifies me */
   readonly 'PUT /v1/chat/rooms/{roomId}/notification-level': {
     readonly params: {
@@ -2591,6 +2600,15 @@ export interface Contract {
       /** people active in the last 30 minutes */
       readonly activeUsers: number
     }
+  }
+  /** Say how present I am at this session */
+  readonly 'POST /v1/chat/presence': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      readonly status: 'online' | 'away' | 'offline'
+    }
+    readonly answer: undefined
   }
   /** What I was told, newest first */
   readonly 'GET /v1/chat/notifications': {

@@ -1,15 +1,17 @@
 import { z } from 'zod'
 import * as chat from '../../../chat/index.ts'
+import { sessionOf } from '../../plugins/authentication.ts'
 import { problemResponse } from '../../problem.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 
 const tags = ['chat']
+const nothing = z.null()
 const refusals = { 400: problemResponse, 401: problemResponse }
 const pageSize = z.coerce.number().int().min(1).max(chat.MAX_PAGE).default(chat.DEFAULT_PAGE)
 
 /** People, and what one person is told and prefers. */
-export function peopleRoutes(app: App, { app: database }: Services): void {
+export function peopleRoutes(app: App, { app: database, chat: { bus } }: Services): void {
   app.get(
     '/people',
     {
@@ -59,6 +61,23 @@ export function peopleRoutes(app: App, { app: database }: Services): void {
       presence: [...(await chat.presenceOf(database, request.actor, request.query.userId))],
       activeUsers: await chat.activeUserCount(database, request.actor),
     }),
+  )
+  app.post(
+    '/presence',
+    {
+      schema: {
+        summary: 'Say how present I am at this session',
+        tags,
+        body: z.strictObject({ status: z.enum(chat.presenceStatuses) }),
+        response: { 204: nothing, ...refusals, 403: problemResponse },
+      },
+    },
+    async (request, reply) => {
+      const { actor } = sessionOf(request)
+      if (await chat.setPresence(database, actor, request.body.status))
+        bus.announce({ about: 'presence', userId: actor.userId })
+      return reply.status(204).send(null)
+    },
   )
   app.get(
     '/notifications',

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import * as chat from '../../../chat/index.ts'
 import { jsonOrNull } from '../../../foundation/index.ts'
+import { userOf } from '../../plugins/authentication.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 import { refusals } from '../refusals.ts'
@@ -24,7 +25,7 @@ const cursor = z
   })
 
 /** Rooms: the caller's own, the directory of public ones, and what a member may do with one. */
-export function roomRoutes(app: App, { app: database, chat: { bus } }: Services): void {
+export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Services): void {
   app.get(
     '/rooms',
     {
@@ -140,6 +141,23 @@ export function roomRoutes(app: App, { app: database, chat: { bus } }: Services)
       },
     )
   }
+  app.post(
+    '/rooms/:roomId/typing',
+    {
+      schema: {
+        summary: 'Say that I am writing, to those who listen to the room',
+        tags,
+        params: byRoom,
+        response: { 204: nothing, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const { roomId } = request.params
+      await chat.requireMember(database, request.actor, roomId)
+      feed.typing(roomId, userOf(request).userId)
+      return reply.status(204).send(null)
+    },
+  )
   app.put(
     '/rooms/:roomId/notification-level',
     {
