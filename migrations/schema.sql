@@ -6236,12 +6236,11 @@ CREATE OR REPLACE FUNCTION chat.grams(folded text)
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
 AS $function$
-  select coalesce(array_agg(d.gram order by d.gram collate "C"), '{}')
-  from (select l.letter as gram from unnest(string_to_array(folded, null)) as l (letter)
-        union
-        select l.letter || l.follower from (select string_to_array(folded, null) as letters) w
-          cross join lateral unnest(w.letters, w.letters[2:]) as l (letter, follower) where l.follower is not null) d
-  where ascii(d.gram) between 33 and 126 or ascii(d.gram) > 12288 or d.gram !~ '^\s+$'
+  select coalesce(array_agg(distinct g.gram), '{}')
+  from (select c.letter, c.letter || lead(c.letter) over (order by c.place) as pair
+        from unnest(string_to_array(folded, null)) with ordinality as c (letter, place)) pairs
+  cross join lateral (values (pairs.letter), (pairs.pair)) as g (gram)
+  where g.gram is not null and g.gram !~ '^\s+$'
 $function$;
 alter function chat.grams(folded text) owner to akashi_owner;
 
