@@ -7,17 +7,16 @@ create role akashi_app login;
 create role akashi_backup login replication;
 
 create role akashi_owner nologin;
+grant pg_read_all_stats to akashi_owner;
 
 create role akashi_policy nologin;
 
 create role akashi_reader login;
 
 create role akashi_security_admin login;
-grant pg_read_all_stats to akashi_security_admin;
 
 create role akashi_worker login;
 grant akashi_app to akashi_worker;
-grant pg_read_all_stats to akashi_worker;
 
 -- Schemas
 
@@ -95,7 +94,6 @@ alter sequence audit.audit_logs_seq owner to akashi_owner;
 
 create sequence auth.login_attempts_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 alter sequence auth.login_attempts_seq owner to akashi_owner;
-grant usage on sequence auth.login_attempts_seq to akashi_app;
 
 create sequence security.security_events_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 alter sequence security.security_events_seq owner to akashi_owner;
@@ -801,25 +799,11 @@ alter table auth.login_attempts force row level security;
 create policy login_attempts_app on auth.login_attempts for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('audit_logs:read'::text) AS has_permission)));
 create policy login_attempts_owner on auth.login_attempts for all to akashi_owner using (true) with check (true);
 create policy login_attempts_policy on auth.login_attempts for select to akashi_policy using (true);
-create policy login_attempts_record on auth.login_attempts for insert to akashi_app with check (true);
 create policy login_attempts_staff on auth.login_attempts for select to akashi_security_admin, akashi_worker using (true);
 grant select on auth.login_attempts to akashi_app;
 grant select on auth.login_attempts to akashi_policy;
 grant select on auth.login_attempts to akashi_security_admin;
 grant select on auth.login_attempts to akashi_worker;
-grant insert (user_id) on auth.login_attempts to akashi_app;
-grant insert (issuer) on auth.login_attempts to akashi_app;
-grant insert (identifier_hash) on auth.login_attempts to akashi_app;
-grant insert (method) on auth.login_attempts to akashi_app;
-grant insert (result) on auth.login_attempts to akashi_app;
-grant insert (failure_reason) on auth.login_attempts to akashi_app;
-grant insert (counted) on auth.login_attempts to akashi_app;
-grant insert (ip_address) on auth.login_attempts to akashi_app;
-grant insert (user_agent) on auth.login_attempts to akashi_app;
-grant insert (session_id) on auth.login_attempts to akashi_app;
-grant insert (request_id) on auth.login_attempts to akashi_app;
-grant insert (trace_id) on auth.login_attempts to akashi_app;
-grant insert (tenant_id) on auth.login_attempts to akashi_app;
 
 create table auth.login_throttles (
   key bytea not null,
@@ -3126,7 +3110,7 @@ comment on function audit.exempt(target regclass, reason text) is 'Says why a ta
 CREATE OR REPLACE FUNCTION audit.frontier_holders()
  RETURNS TABLE(pid integer, database text, login text, application_name text, state text, prepared text, age_seconds double precision)
  LANGUAGE sql
- STABLE
+ STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
   with frontier as materialized (select pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::xid as xid)

@@ -56,7 +56,6 @@ const nobody = {
   auditor: 'none',
   admin: 'none',
 } as const
-const people = ['self', 'other', 'operator', 'auditor', 'admin'] as const
 const everybodySignedIn = {
   anonymous: 'none',
   self: 'all',
@@ -77,7 +76,6 @@ const matrix: Readonly<Record<string, Row>> = {
   local_credentials: { select: { ...ownOnly, worker: 'no', reader: 'no', security_admin: 'all' } },
   login_attempts: {
     select: { ...readers(['operator', 'auditor', 'admin']), ...staffOnly },
-    insert: ['anonymous', ...people],
   },
   login_throttles: {
     select: {

@@ -82,11 +82,6 @@ const credentialColumns = 'user_id must_change expires_at changed_at created_at 
 const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'auth.api_keys': { 'app:S': keyColumns, 'worker:S': keyColumns, 'security_admin:S': keyColumns },
   'auth.local_credentials': { 'app:S': credentialColumns, 'security_admin:S': credentialColumns },
-  'auth.login_attempts': {
-    'app:I':
-      'user_id issuer identifier_hash method result failure_reason counted ip_address user_agent session_id ' +
-      'request_id trace_id tenant_id',
-  },
   'auth.mfa_factors': {
     'app:U': 'label last_used_step confirmed_at last_used_at',
     'security_admin:S': 'id user_id factor_type label confirmed_at last_used_at created_at updated_at',

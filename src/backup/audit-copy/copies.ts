@@ -17,7 +17,7 @@ const DAY_MS = 86_400_000
 const INCOMPLETE_DAYS = 2
 /** The problem of a copy without a manifest. */
 export const NEVER_COMPLETED = 'it was never completed'
-const TIME = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/
+const TIME = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z-/
 
 export interface AuditCopy {
   readonly id: string
@@ -119,6 +119,6 @@ export async function pruneAuditCopies(
 }
 
 function timeOf(id: string): number {
-  const [, year, month, day, hour, minute, second] = (TIME.exec(id) ?? []).map(Number)
-  return Date.UTC(year ?? 0, (month ?? 1) - 1, day ?? 1, hour ?? 0, minute ?? 0, second ?? 0)
+  const [, year, month, day, hour, minute, second, ms] = (TIME.exec(id) ?? []).map(Number)
+  return Date.UTC(year ?? 0, (month ?? 1) - 1, day ?? 1, hour ?? 0, minute ?? 0, second ?? 0, ms ?? 0)
 }

@@ -12,8 +12,8 @@ const decimal = z.string().regex(/^\d+$/)
 
 const schema = z.strictObject({
   version: z.literal(1),
-  /** Sorts by time: `20261122T060000Z-3fa9`. */
-  id: z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{4}$/),
+  /** Sorts by time: `20261122T060000000Z-3fa9`. */
+  id: z.string().regex(/^\d{8}T\d{9}Z-[0-9a-f]{4}$/),
   systemId: decimal,
   takenAt: z.iso.datetime(),
   /** Id of the data key. */

@@ -36,7 +36,7 @@ export async function takeAuditCopy(
   const { now = new Date(), signal } = options
   const newest = (await listAuditCopies(vault, signal)).findLast(({ manifest }) => manifest !== null)
   const key = await vault.keys.create(signal)
-  const stamp = now.toISOString().replaceAll(/[-:]|\.\d+/g, '')
+  const stamp = now.toISOString().replaceAll(/[-:.]/g, '')
   const id = `${stamp}-${randomBytes(ID_RANDOM_BYTES).toString('hex')}`
   const parts = new Parts(vault, key, id, signal)
   const copied: AuditCopyManifest['logs'] = []
