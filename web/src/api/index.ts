@@ -6,6 +6,7 @@ export {
   queryClient,
   refreshSession,
   type Session,
+  SessionProvider,
   sessionEnded,
   signOut,
   useSession,

@@ -1,4 +1,5 @@
-import { QueryClient, queryOptions, useQuery, useSuspenseQuery } from '@tanstack/react-query'
+import { QueryClient, queryOptions, useQuery } from '@tanstack/react-query'
+import { createContext, useContext } from 'react'
 import { type Answer, call, onUnauthenticated } from './client.ts'
 import { Problem } from './problem.ts'
 
@@ -36,12 +37,17 @@ export const sessionQuery = queryOptions({
   refetchInterval: LOOK_MS,
 })
 
+const SessionContext = createContext<Session | null>(null)
+
+/** Around what is shown to somebody who is signed in: it goes as a whole when the session does. */
+export const SessionProvider = SessionContext.Provider
+
 /** The session of whoever is signed in; only below the gate, which shows nothing without one. */
 export function useSession(): Session {
-  const { data } = useSuspenseQuery(sessionQuery)
-  if (data === null)
+  const session = useContext(SessionContext)
+  if (session === null)
     throw new Problem({ code: 'unauthenticated', status: 401, detail: 'nobody is signed in' })
-  return data
+  return session
 }
 
 export function useSessionState() {

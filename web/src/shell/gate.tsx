@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
 import { Navigate, Outlet, useLocation } from 'react-router'
-import { lastEnding, type Session, useSessionState } from '../api/index.ts'
+import { lastEnding, type Session, SessionProvider, useSessionState } from '../api/index.ts'
 import { Failure } from './failure.tsx'
 import { Layout } from './layout.tsx'
 import { StepUpDialog } from './step-up-dialog.tsx'
@@ -23,18 +23,13 @@ export function Gate({ pending }: GateProps) {
     const ended = lastEnding() === 'by_server' ? '&ended' : ''
     return <Navigate replace to={`/sign-in?next=${encodeURIComponent(pathname + search)}${ended}`} />
   }
-  if (session.pending !== null) {
-    return (
-      <Layout bare>
-        {pending(session)}
+  const isPending = session.pending !== null
+  return (
+    <SessionProvider value={session}>
+      <Layout bare={isPending}>
+        {isPending ? pending(session) : <Outlet />}
         <StepUpDialog />
       </Layout>
-    )
-  }
-  return (
-    <Layout>
-      <Outlet />
-      <StepUpDialog />
-    </Layout>
+    </SessionProvider>
   )
 }

@@ -11,11 +11,9 @@ import {
   body,
   branchOf,
   checkpointKey,
-  epochKey,
   originOn,
   publishedBranches,
   publishedSizes,
-  putNote,
   readNote,
 } from '../published.ts'
 import { SEAL_BATCH_ROWS, sealRows } from '../sealer.ts'
@@ -28,7 +26,8 @@ const BRANCH_BYTES = 8
 
 /**
  * Opens a new epoch of every log that has a head, by order: after a restore, or to accept one that opened by
- * itself and gave entries up. Rows that are committed and not sealed are sealed into it.
+ * itself and gave entries up. Rows that are committed and not sealed are sealed into it. Its link is published
+ * with its first checkpoint: a copy that is only looked at leaves the history of the running system alone.
  *
  * @param reason one line, signed into the link
  */
@@ -104,7 +103,6 @@ async function openWhere(
       { retries: 0 },
     )
     if (epoch === null) continue
-    await putNote(store, epochKey(log.log, epoch.epoch, epoch.origin), epoch.note)
     opened.push(epoch)
   }
   return opened
