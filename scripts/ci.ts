@@ -26,7 +26,6 @@ const ON_ONE_SERVER = [
   'chat/two-nodes',
   'identity/key-rotation',
   'lifecycle/archive-faults',
-  'lifecycle/archive-kill',
   'operations/schedule',
   'postgres/embedded',
   'postgres/isolation',
