@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { auditLogs, entryHash, readHead, seal } from '../../src/audit/index.ts'
+import { auditLogs, entryHash, readHead } from '../../src/audit/index.ts'
 import {
   type AuditCopy,
   listAuditCopies,
@@ -11,23 +11,22 @@ import {
   readAuditCopy,
   verifyBackups,
 } from '../../src/backup/index.ts'
-import { type Keyring, openKeyring } from '../../src/keys/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
 import { copyAuditLogs, drillState, openLogVault, watchDrills } from '../../src/operations/index.ts'
 import { anonymous } from '../../src/postgres/index.ts'
 import { testDatabase } from '../support/index.ts'
+import { testLedger } from '../support/ledger.ts'
 
 const DAY_MS = 86_400_000
 
 const database = testDatabase()
 const worker = database.open('worker')
+const ledger = testLedger(worker)
 let folder: string
-let keyring: Keyring
 let store: ObjectStore
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'akashi-copies-'))
-  keyring = await openKeyring(`file:${join(folder, 'keys')}`)
   store = await openObjectStore(`file:${join(folder, 'objects')}`)
   await database.asSuperuser(async (session) => {
     await session.query('create table public.noted (id integer primary key, note text)')
@@ -36,11 +35,10 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await keyring.close()
   await rm(folder, { recursive: true, force: true })
 })
 
-const parts = () => ({ keyring, store, database: worker })
+const parts = () => ({ keyring: ledger.keyring, store, database: worker })
 
 async function write(from: number, to: number): Promise<void> {
   await database.asSuperuser((session) =>
@@ -48,9 +46,7 @@ async function write(from: number, to: number): Promise<void> {
       `insert into public.noted select i, 'note ' || i || E'\\n証' from generate_series(${from}, ${to}) i`,
     ),
   )
-  await expect
-    .poll(async () => (await seal(worker, keyring, auditLogs)).rows, { timeout: 30_000 })
-    .toBeGreaterThan(0)
+  await ledger.seal()
 }
 
 interface Line {
