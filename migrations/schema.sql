@@ -6910,7 +6910,7 @@ grant execute on function chat.revoke_invitation(invitation uuid) to akashi_app;
 CREATE OR REPLACE FUNCTION chat.search_messages(query text, room uuid DEFAULT NULL::uuid, sender uuid DEFAULT NULL::uuid, from_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, to_time timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, has_file boolean DEFAULT NULL::boolean, before_message uuid DEFAULT NULL::uuid, page_size integer DEFAULT 20, recent_rows integer DEFAULT 2000)
  RETURNS SETOF uuid
  LANGUAGE plpgsql
- STABLE SECURITY DEFINER ROWS 20
+ STABLE SECURITY DEFINER
  SET search_path TO ''
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
