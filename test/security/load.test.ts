@@ -1,9 +1,11 @@
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { logGenerators, SSHD_LOG_TIMEZONE, SSHD_LOG_YEAR } from '../../scripts/event-logs/index.ts'
 import { anonymous } from '../../src/postgres/index.ts'
-import { loadEvents, type ParseOptions, parseEvents } from '../../src/security/index.ts'
+import { LOAD_BATCH_EVENTS, loadEvents, type ParseOptions, parseEvents } from '../../src/security/index.ts'
 import { testDatabase } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
@@ -32,6 +34,13 @@ async function countBy(column: string, type: string): Promise<Record<string, num
   return Object.fromEntries(rows.map(({ key, count }) => [key, count]))
 }
 
+async function countEvents(): Promise<number> {
+  const { rows } = await worker.transaction(anonymous, (session) =>
+    session.query<{ count: number }>('select count(*)::integer as count from security.security_events'),
+  )
+  return rows[0]?.count ?? Number.NaN
+}
+
 describe('taking in a log of sshd', () => {
   it('accepts every line that is an event, says why the others are not, and counts like the raw file', async () => {
     const result = await load(sample)
@@ -53,6 +62,32 @@ describe('taking in a log of sshd', () => {
     const again = await load(sample)
     expect(again.stored).toBe(0)
     expect(again.known).toBeGreaterThan(0)
+  })
+
+  it('counts what is new and what is known, of batches that are stored side by side', async () => {
+    const lines = [...logGenerators.sshd(LOAD_BATCH_EVENTS * 4, 7)].map((line) => Buffer.from(`${line}\n`))
+    const take = (portion: readonly Buffer[]) =>
+      loadEvents(
+        worker,
+        parseEvents(Readable.from(portion), {
+          format: 'sshd',
+          year: SSHD_LOG_YEAR,
+          timezone: SSHD_LOG_TIMEZONE,
+          asOf: options.asOf,
+          source: 'generated',
+        }),
+        { source: 'generated', format: 'sshd' },
+      )
+    const before = await countEvents()
+    const first = await take(lines)
+    expect(first.stored).toBeGreaterThan(LOAD_BATCH_EVENTS * 3)
+    expect(await countEvents()).toBe(before + first.stored)
+    expect(first.known).toBe(0)
+    expect(await take(lines)).toMatchObject({ stored: 0, known: first.stored })
+    // Other batches, so that each event is compared with what is there.
+    const half = await take(lines.slice(0, LOAD_BATCH_EVENTS * 2 - 500))
+    expect(half.stored).toBe(0)
+    expect(half.known).toBeGreaterThan(LOAD_BATCH_EVENTS)
   })
 
   it('is sealed like anything else', async () => {

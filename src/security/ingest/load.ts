@@ -80,7 +80,9 @@ export async function loadEvents(
   const store = async (batch: EventRows) => {
     try {
       await makePartitions(database, batch, knownDays)
-      stored += await storeBatch(database, batch, options)
+      // Read after the wait, not before it: the other batch counts too.
+      const added = await storeBatch(database, batch, options)
+      stored += added
     } catch (error) {
       failures.push(error)
     }
