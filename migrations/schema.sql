@@ -6920,9 +6920,9 @@ declare
   terms text[] := array(select distinct t from regexp_split_to_table(chat.fold(query), '\s+') as t where t <> '');
   grams text[] := array(select distinct g from unnest(terms) as t, unnest(chat.wanted_grams(t)) as g);
   wanted integer := least(greatest(page_size, 1), 101);
-  upper_time timestamptz := least(to_time, coalesce(chat.message_time(before_message), 'infinity'));
-  looked_down_to timestamptz := upper_time;
-  newest timestamptz;
+  below uuid := coalesce(before_message, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+  looked uuid;
+  upper_time timestamptz;
   part record;
   got uuid;
 begin
@@ -6938,22 +6938,20 @@ begin
   if cardinality(rooms) = 0 then
     return;
   end if;
-  select s.last_message_at + interval '1 millisecond' into newest
-  from chat.room_sequences s where s.room_id = any (rooms) order by s.last_message_at desc limit 1;
-  upper_time := least(upper_time, newest);
-  looked_down_to := upper_time;
-  for got, looked_down_to in
+  select least(to_time, max(s.last_message_at) + interval '1 millisecond', chat.message_time(before_message) + interval '1 millisecond')
+  into upper_time from chat.room_sequences s where s.room_id = any (rooms);
+  for got, looked in
     select case when r.room_id = any (rooms) and not r.is_deleted and r.message_type <> 'system'
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
-             and chat.matches(r.content, terms) then r.id end, r.created_at
-    from (select * from chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time
-          order by m.created_at desc limit least(recent_rows, 2000)) r
+             and chat.matches(r.content, terms) then r.id end, r.id
+    from (select * from chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time and m.id < below
+          order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
     union all
     select case when not r.is_deleted and r.message_type <> 'system'
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
-             and chat.matches(r.content, terms) then r.id end, r.created_at
-    from (select * from chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time
-          order by m.created_at desc limit least(recent_rows, 2000)) r
+             and chat.matches(r.content, terms) then r.id end, r.id
+    from (select * from chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time and m.id < below
+          order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
   loop
     if got is not null then
       return next got;
@@ -6961,15 +6959,18 @@ begin
       if wanted = 0 then return; end if;
     end if;
   end loop;
+  -- Null when there was none to look at, and then there is none further down.
+  below := looked;
+  upper_time := least(upper_time, chat.message_time(below) + interval '1 millisecond');
   for part in
-    select greatest(b.lower, from_time) as lower, least(b.upper, looked_down_to) as upper
+    select greatest(b.lower, from_time) as lower, least(b.upper, upper_time) as upper
     from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
-    where i.inhparent = 'chat.messages'::regclass and b.lower < looked_down_to and b.upper > from_time
+    where below is not null and i.inhparent = 'chat.messages'::regclass and b.lower < upper_time and b.upper > from_time
     order by b.lower desc
   loop
     for got in
       select m.id from chat.messages m
-      where m.created_at >= part.lower and m.created_at < part.upper and m.room_id = any (rooms)
+      where m.created_at >= part.lower and m.created_at < part.upper and m.id < below and m.room_id = any (rooms)
         and not m.is_deleted and m.message_type <> 'system'
         and chat.grams(chat.fold(m.content)) @> grams and chat.matches(m.content, terms)
         and (sender is null or m.user_id = sender) and (has_file is null or has_file = (m.file_upload_id is not null))

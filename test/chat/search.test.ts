@@ -122,6 +122,48 @@ describe('search', () => {
     expect(second.next).toBeNull()
   })
 
+  it('leaves none out where rooms have messages of the same millisecond', async () => {
+    const rooms: chat.Room[] = []
+    for (let at = 0; at < 7; at += 1) {
+      const room = await chat.createRoom(app, aoi.actor, { name: `same ${at}` })
+      rooms.push(room)
+      for (const count of [1, 2])
+        await chat.postMessage(app, aoi.actor, room.id, { content: `同時 ${count}` })
+    }
+    await database.asSuperuser(async (session) => {
+      await session.query('alter table chat.messages disable trigger all')
+      await session.query(
+        `with at as (select min(created_at) as first from chat.messages where content like '同時%')
+         update chat.messages set id = chat.message_id(at.first), created_at = at.first from at where content like '同時%'`,
+      )
+      await session.query('alter table chat.messages enable trigger all')
+    })
+    // From the newest messages alone, and for most of them from the index.
+    for (const recent of [2_000, 5, 1]) {
+      for (const [room, there] of [
+        [null, 14],
+        [rooms[0]?.id, 2],
+      ]) {
+        for (const size of [1, 4, 14]) {
+          const ids: string[] = []
+          for (;;) {
+            const page = await app.transaction(aoi.actor, (session) =>
+              session.query<{ id: string }>(
+                `select chat.search_messages('同時', $1, before_message => $2, page_size => $3, recent_rows => $4) as id`,
+                [room, ids.at(-1) ?? null, size, recent],
+              ),
+            )
+            if (page.rows.length === 0) break
+            ids.push(...page.rows.map(({ id }) => id))
+          }
+          expect(ids).toHaveLength(Number(there))
+          expect(new Set(ids).size).toBe(there)
+          expect(ids).toEqual([...ids].sort().reverse())
+        }
+      }
+    }
+  })
+
   it('refuses what is no query', async () => {
     expect(chat.searchQuery.safeParse({ q: '   ' }).success).toBe(false)
     await expect(find(aoi, { q: '1 2 3 4 5 6 7 8 9 10 11' })).rejects.toMatchObject({ code: 'invalid_input' })
