@@ -1,4 +1,7 @@
-/** `npm run demo -- [--lang ja|en] [--fast]`: about a minute of what Akashi does, on a data folder of its own. */
+/**
+ * `npm run demo -- [--lang ja|en] [--fast] [--generated]`: about a minute of what Akashi does, on a data folder
+ * of its own. `--generated` takes in a generated log also where there is a real one.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +16,11 @@ import { openTerminal } from './demo/terminal.ts'
 const STATUS_OF_INTERRUPTED = 130
 
 const { values } = parseArgs({
-  options: { lang: { type: 'string' }, fast: { type: 'boolean', default: false } },
+  options: {
+    lang: { type: 'string' },
+    fast: { type: 'boolean', default: false },
+    generated: { type: 'boolean', default: false },
+  },
 })
 
 function language(): Language {
@@ -48,7 +55,7 @@ async function demo(cleanup: AsyncDisposableStack): Promise<void> {
   await terminal.good(text.ready(running.url))
   const stage = await openStage(data, terminal, text)
   cleanup.defer(() => stage.close())
-  await tell(stage)
+  await tell(stage, values)
 }
 
 const cleanup = new AsyncDisposableStack()

@@ -24,10 +24,10 @@ const SEALED_WITHIN_MS = 30_000
 const hanako = { userId: 'a0000000-0000-4000-8000-000000000001', subject: 'hanako', clientIp: '192.0.2.10' }
 const taro = { userId: 'a0000000-0000-4000-8000-000000000002', subject: 'taro', clientIp: '192.0.2.20' }
 
-export async function tell(stage: Stage): Promise<void> {
+export async function tell(stage: Stage, options: { readonly generated: boolean }): Promise<void> {
   await protectShop(stage)
   await workInShop(stage)
-  await takeLogIn(stage)
+  await takeLogIn(stage, !options.generated && existsSync(REAL_LOG))
   await waitForSeal(stage)
   await stage.terminal.heading(stage.text.verify)
   await stage.run(['verify'])
@@ -99,10 +99,9 @@ where schema_name = 'shop' and table_name = 'customers'`,
   await terminal.good(text.workDone)
 }
 
-async function takeLogIn(stage: Stage): Promise<void> {
+async function takeLogIn(stage: Stage, real: boolean): Promise<void> {
   const { terminal, text, data, run, ask } = stage
   await terminal.heading(text.events)
-  const real = existsSync(REAL_LOG)
   await terminal.say(real ? text.real : text.generated)
   if (!real) {
     const lines = [...logGenerators.sshd(GENERATED_LINES, GENERATED_SEED)]

@@ -25,13 +25,16 @@ function demo(args: readonly string[]): Promise<Run> {
   })
 }
 
-it(
-  'shows the whole thread, names five tamperings, and brings back what is kept',
-  async () => {
-    const { status, stdout, stderr } = await demo(['--fast', '--lang', 'en'])
+it.each([
+  ['a real log, where there is one, in English', 'en', []],
+  ['a generated log, in Japanese', 'ja', ['--generated']],
+] as const)(
+  'shows the whole thread, names five tamperings, and brings back what is kept: %s',
+  async (_, language, more) => {
+    const { status, stdout, stderr } = await demo(['--fast', '--lang', language, ...more])
     expect(status, stdout + stderr).toBe(0)
     expect(stderr).toBe('')
-    const text = messages.en
+    const text = messages[language]
     const found = [...stdout.matchAll(/^ {2,5}(changed|removed|added|trigger)\b/gm)].map(([, kind]) => kind)
     expect(found).toEqual(['changed', 'removed', 'added', 'changed', 'trigger'])
     for (const title of [text.start, ...Object.values(text.tamperings)]) expect(stdout).toContain(title)
