@@ -1,9 +1,8 @@
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import {
   MAX_AT_ONCE,
   MAX_ROWS,
@@ -99,7 +98,7 @@ export function queryRoutes(app: App, { trail, store }: Services): void {
             files: [...found.files],
           }
         }
-        const folder = await mkdtemp(join(tmpdir(), 'akashi-answer-'))
+        const folder = await makeScratchFolder('answer')
         const gone = () => rm(folder, { recursive: true, force: true })
         try {
           const file = join(folder, `answer.${format}`)

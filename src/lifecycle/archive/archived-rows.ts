@@ -1,6 +1,5 @@
 /** Archived rows as the ledger's verification reads them: entry hashes computed anew from the Parquet files. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   type ArchivedEntry,
@@ -9,7 +8,7 @@ import {
   duckdbEntrySql,
   logNamed,
 } from '../../audit/index.ts'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { anonymous, type Database } from '../../postgres/index.ts'
 import { POSITION_COLUMN } from './columns.ts'
@@ -87,7 +86,7 @@ async function* readEntries(
       'the manifest is gone from the store or is not the one that was published',
     )
   }
-  const folder = await mkdtemp(join(tmpdir(), 'akashi-archived-'))
+  const folder = await makeScratchFolder('archived')
   const engine = openEngine(join(folder, 'engine'))
   try {
     const file = join(folder, 'object.parquet')

@@ -4,11 +4,10 @@
  * nobody else may write rows as they once were.
  */
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { anonymous, type Database, type Session } from '../../postgres/index.ts'
 import { restoreExpression } from './columns.ts'
@@ -55,7 +54,7 @@ export async function restorePartition(
 ): Promise<Restored> {
   const { schema, table, partition, signal } = options
   const keepUntil = options.keepUntil ?? new Date(Date.now() + RESTORED_DAYS * DAY_MS)
-  const folder = await mkdtemp(join(tmpdir(), 'akashi-restore-'))
+  const folder = await makeScratchFolder('restore')
   const engine = openEngine(join(folder, 'engine'))
   try {
     return await owner.transaction(

@@ -1,9 +1,8 @@
 /** `archive run`: exports what closed and lets go of what expired, one partition after the other. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AkashiError, counted } from '../../foundation/index.ts'
+import { AkashiError, counted, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { anonymous, type Database, type DirectSession } from '../../postgres/index.ts'
 import { type Engine, openEngine } from './engine.ts'
@@ -124,7 +123,7 @@ export async function runArchive(
 ): Promise<ArchiveRow[]> {
   const asOf = options.asOf ?? new Date()
   const rows: ArchiveRow[] = []
-  const folder = await mkdtemp(join(tmpdir(), 'akashi-archive-'))
+  const folder = await makeScratchFolder('archive')
   let engine: Engine | undefined
   try {
     const opened = openEngine(join(folder, 'engine'))

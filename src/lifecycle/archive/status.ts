@@ -1,8 +1,7 @@
 /** Where archived partitions stand, and whether the store still holds what it was given. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { anonymous, type Database } from '../../postgres/index.ts'
 import { checkExport } from './check.ts'
@@ -48,7 +47,7 @@ export async function verifyArchive(
   const records = (await archiveStatus(database, filter)).filter(
     ({ state }) => state !== 'exporting' && state !== 'retiring' && state !== 'retired',
   )
-  const folder = await mkdtemp(join(tmpdir(), 'akashi-archive-verify-'))
+  const folder = await makeScratchFolder('archive-verify')
   const engine = openEngine(join(folder, 'engine'))
   const { signal } = filter
   const checks: ArchiveCheck[] = []

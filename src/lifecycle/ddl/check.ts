@@ -1,8 +1,7 @@
 /** Compares what a catalogue is told with what the files say themselves. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { anonymous, type Database } from '../../postgres/index.ts'
 import { openEngine } from '../archive/engine.ts'
@@ -62,7 +61,7 @@ async function columnsOf(
   part: Manifest['parts'][number],
   signal: AbortSignal | undefined,
 ): Promise<OuterColumn[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'akashi-ddl-'))
+  const folder = await makeScratchFolder('ddl')
   const engine = openEngine(join(folder, 'engine'))
   try {
     const file = join(folder, 'part.parquet')

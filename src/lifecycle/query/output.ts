@@ -1,11 +1,10 @@
 /** Answers as files: CSV, JSON and Parquet, written as the rows come. */
 import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { Actor } from '../../postgres/index.ts'
 import { openEngine } from '../archive/engine.ts'
 import { identifier, literal } from '../archive/quote.ts'
@@ -51,7 +50,7 @@ export async function writeAnswer(
   request: Omit<QueryRequest, 'sink'>,
   { format, file }: { readonly format: QueryFormat; readonly file: string },
 ): Promise<Written> {
-  const scratch = await mkdtemp(join(tmpdir(), 'akashi-query-out-'))
+  const scratch = await makeScratchFolder('query-out')
   const target = format === 'parquet' ? join(scratch, 'rows.json') : file
   const stream = createWriteStream(target, { mode: OWNER_ONLY })
   try {

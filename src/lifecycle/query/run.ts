@@ -1,8 +1,7 @@
 /** SQL over everything that is kept: closed partitions from Parquet, open ones from PostgreSQL, one name each. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { AkashiError } from '../../foundation/index.ts'
+import { rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { answer, type Job } from './answer.ts'
@@ -58,7 +57,7 @@ export function openQueries({ database, store, folder }: QueriesOptions): Querie
         ...(request.signal === undefined ? [] : [request.signal]),
       ]
       const signal = AbortSignal.any(signals)
-      const scratch = await mkdtemp(join(tmpdir(), 'akashi-query-hot-'))
+      const scratch = await makeScratchFolder('query-hot')
       const engine = await engines.borrow()
       const stop = () => engine.kill(stopError(request.signal, timeoutMs))
       signal.addEventListener('abort', stop, { once: true })
