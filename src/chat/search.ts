@@ -34,7 +34,7 @@ export async function searchMessages(database: Database, actor: Actor, query: Se
     actor,
     (session) =>
       session.query<{ message: Message }>(
-        // One message at a time: a join may read every message of the reader's rooms, or, in an empty room, not ask at all.
+        // One message at a time: a join may read all of the reader's rooms, and for whoever has none not call the search.
         `select one.message
          from chat.search_messages(chat.searchable($1), $2, $3, coalesce($4::timestamptz, '-infinity'), coalesce($5::timestamptz, 'infinity'), $6, $7, $8)
            with ordinality as f (id, place)

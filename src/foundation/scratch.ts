@@ -24,6 +24,7 @@ async function removeAbandoned(): Promise<void> {
     const found = await lstat(path).catch(() => null)
     if (found === null || !found.isDirectory() || found.uid !== process.getuid?.()) continue
     if (found.mtimeMs > Date.now() - ABANDONED_AFTER_MS) continue
-    await rm(path, { recursive: true, force: true })
+    // Another process may remove it too; what cannot be removed is tried again with the next.
+    await rm(path, { recursive: true, force: true }).catch(() => undefined)
   }
 }
