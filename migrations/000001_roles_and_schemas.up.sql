@@ -21,9 +21,15 @@ begin
       execute format('create role %I %s nosuperuser nocreatedb nocreaterole nobypassrls', role.name, role.login);
     end if;
   end loop;
-  -- Whoever migrates acts as the owner; a superuser may do so without being a member.
+  -- Whoever migrates acts as these; a superuser may do so without being a member.
   if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
-    execute format('grant akashi_owner, akashi_policy to %I', current_user);
+    execute format('grant akashi_owner, akashi_policy, akashi_worker to %I', current_user);
+  end if;
+  -- A server with one login acts as akashi_app in what it does for users: it may take that role, and has
+  -- nothing of it otherwise.
+  if not pg_has_role('akashi_worker', 'akashi_app', 'member') then
+    alter role akashi_worker noinherit;
+    grant akashi_app to akashi_worker;
   end if;
 end
 $roles$;
@@ -44,8 +50,9 @@ comment on schema lifecycle is 'Settings, partition and retention policies, jobs
 comment on schema keys is 'Ids of keys that live outside the database.';
 
 grant usage on schema auth, audit, security, lifecycle to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
-grant usage on schema archive, keys to akashi_worker;
-grant usage on schema auth to akashi_policy;
+grant usage on schema archive to akashi_worker, akashi_reader, akashi_security_admin;
+grant usage on schema keys to akashi_app, akashi_worker, akashi_security_admin;
+grant usage on schema auth, audit, keys to akashi_policy;
 
 -- A function is callable by whom it is granted to, never by everybody.
 alter default privileges for role akashi_owner revoke execute on functions from public;

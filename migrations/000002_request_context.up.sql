@@ -1,0 +1,133 @@
+-- The signed request context: who a transaction acts for. `app.*` settings can be set by anybody with a
+-- connection, so they count only when `app.context_signature` is the HMAC of all of them under a key
+-- that the application's process holds and that no login role can read here.
+set local role akashi_owner;
+
+create table auth.context_keys (
+  id         text primary key,
+  inner_key  bytea not null check (octet_length(inner_key) = 64),
+  outer_key  bytea not null check (octet_length(outer_key) = 64),
+  created_at timestamptz not null default now()
+);
+comment on table auth.context_keys is
+  'Keys that verify a request context, as the two padded blocks of HMAC-SHA256 (RFC 2104), since the check runs in every audited statement.';
+
+alter table auth.context_keys enable row level security, force row level security;
+create policy context_keys_verify on auth.context_keys for select to akashi_policy using (true);
+create policy context_keys_owner on auth.context_keys to akashi_owner using (true) with check (true);
+grant select on auth.context_keys to akashi_policy;
+
+-- Takes the raw 32 bytes of a key of the keyring; adding the same key again changes nothing.
+create function auth.add_context_key(key_id text, secret bytea) returns void
+  language plpgsql set search_path = '' as $$
+declare
+  inner_key bytea := secret || decode(repeat('00', 32), 'hex');
+  outer_key bytea := secret || decode(repeat('00', 32), 'hex');
+begin
+  if octet_length(secret) is distinct from 32 then
+    raise exception 'a context key has 32 bytes, not %', octet_length(secret) using errcode = 'invalid_parameter_value';
+  end if;
+  for i in 0 .. 63 loop
+    inner_key := set_byte(inner_key, i, get_byte(inner_key, i) # 54); -- 0x36
+    outer_key := set_byte(outer_key, i, get_byte(outer_key, i) # 92); -- 0x5c
+  end loop;
+  insert into auth.context_keys (id, inner_key, outer_key)
+  values (key_id, inner_key, outer_key)
+  on conflict (id) do nothing;
+end
+$$;
+
+-- A claim that is no valid value is no claim; it must not fail the statement that carries it.
+create function auth.try_uuid(value text) returns uuid
+  language plpgsql immutable strict parallel safe set search_path = '' as $$
+begin
+  return value::uuid;
+exception when invalid_text_representation then
+  return null;
+end
+$$;
+
+create function auth.try_inet(value text) returns inet
+  language plpgsql immutable strict parallel safe set search_path = '' as $$
+begin
+  return value::inet;
+exception when invalid_text_representation then
+  return null;
+end
+$$;
+
+grant create on schema auth to akashi_policy;
+reset role;
+set local role akashi_policy;
+
+-- True when the context was signed with a known key and had not expired when the transaction began.
+-- The order of the fields and the separator U+001F are the contract with src/postgres/context.ts.
+create function auth.context_verified() returns boolean
+  language plpgsql stable parallel safe security definer set search_path = '' as $$
+declare
+  signature text := current_setting('app.context_signature', true);
+  expires text := current_setting('app.context_expires', true);
+  signing auth.context_keys;
+begin
+  if signature is null or signature = '' then
+    return false;
+  end if;
+  select * into signing from auth.context_keys where id = current_setting('app.context_key', true);
+  if not found then
+    return false;
+  end if;
+  if signature <> encode(sha256(signing.outer_key || sha256(signing.inner_key || convert_to(concat_ws(E'\x1f',
+    coalesce(current_setting('app.current_user_id', true), ''),
+    coalesce(current_setting('app.current_session_id', true), ''),
+    coalesce(current_setting('app.subject', true), ''),
+    coalesce(current_setting('app.client_ip', true), ''),
+    coalesce(current_setting('app.user_agent', true), ''),
+    coalesce(current_setting('app.request_id', true), ''),
+    coalesce(current_setting('app.trace_id', true), ''),
+    coalesce(current_setting('app.correlation_id', true), ''),
+    coalesce(current_setting('app.api_endpoint', true), ''),
+    coalesce(current_setting('app.application_version', true), ''),
+    coalesce(current_setting('app.tenant_id', true), ''),
+    coalesce(expires, ''),
+    signing.id
+  ), 'UTF8'))), 'hex') then
+    return false;
+  end if;
+  -- Only now are the claims known to be ours, and the expiry to be a number.
+  return expires::bigint >= extract(epoch from now());
+end
+$$;
+comment on function auth.context_verified() is
+  'Whether the app.* settings of this transaction carry a valid signature. Policies call it as (select …) so that it runs once a statement.';
+
+create function auth.current_user_id() returns uuid
+  language sql stable parallel safe security definer set search_path = '' as $$
+  select case when auth.context_verified() then auth.try_uuid(nullif(current_setting('app.current_user_id', true), '')) end
+$$;
+comment on function auth.current_user_id() is 'auth.users.id of the verified context; null is anonymous.';
+
+create function auth.current_session_id() returns uuid
+  language sql stable parallel safe security definer set search_path = '' as $$
+  select case when auth.context_verified() then auth.try_uuid(nullif(current_setting('app.current_session_id', true), '')) end
+$$;
+comment on function auth.current_session_id() is 'auth.user_sessions.id of the verified context; null where there is none.';
+
+reset role;
+revoke create on schema auth from akashi_policy;
+grant execute on function auth.try_uuid(text), auth.try_inet(text) to akashi_policy;
+grant execute on function auth.context_verified(), auth.current_user_id(), auth.current_session_id(),
+  auth.try_uuid(text), auth.try_inet(text)
+  to akashi_owner, akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+
+set local role akashi_owner;
+
+-- Every mutable table keeps when and by whom a row last changed.
+create function auth.update_updated_at() returns trigger
+  language plpgsql set search_path = '' as $$
+begin
+  new.updated_at := now();
+  new.last_modified_by := coalesce(auth.current_user_id()::text, session_user);
+  return new;
+end
+$$;
+grant execute on function auth.update_updated_at() to akashi_app, akashi_worker, akashi_security_admin;

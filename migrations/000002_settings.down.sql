@@ -1,2 +1,0 @@
--- disposable: lifecycle.settings
-drop table lifecycle.settings;

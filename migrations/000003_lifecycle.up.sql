@@ -1,0 +1,552 @@
+-- Settings that belong to the data rather than to a process; how long data is kept, by policy; and the
+-- partitions that policies make ahead of time. A partition is created LIKE its parent and attached, which
+-- takes only SHARE UPDATE EXCLUSIVE on the parent; CREATE TABLE … PARTITION OF would lock out writers. Gaps are
+-- filled whatever stands beside them, and rows of a default partition move out in batches.
+set local role akashi_owner;
+
+create table lifecycle.settings (
+  key              text primary key check (key ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'),
+  value            jsonb not null,
+  description      text not null,
+  created_at       timestamptz not null default now(),
+  updated_at       timestamptz not null default now(),
+  created_by       text,
+  last_modified_by text
+);
+comment on table lifecycle.settings is 'One row per setting; changed by administrators, read by everybody.';
+
+alter table lifecycle.settings enable row level security, force row level security;
+create policy settings_read on lifecycle.settings for select
+  to akashi_app, akashi_worker, akashi_reader, akashi_security_admin using (true);
+create policy settings_owner on lifecycle.settings to akashi_owner using (true) with check (true);
+grant select on lifecycle.settings to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+
+create trigger update_updated_at before update on lifecycle.settings
+  for each row execute function auth.update_updated_at();
+
+insert into lifecycle.settings (key, value, description) values
+  ('audit.retention_days',         '2555', 'days an audit row is kept in all, hot and archived (7 years; S1 4.2)'),
+  ('session.retention_days',       '30',   'days an expired session is kept (S1 4.2)'),
+  ('temporary_data.retention_days', '7',   'days a failed upload or other temporary row is kept (S1 4.2)'),
+  ('organisation.time_zone',       '"Asia/Tokyo"', 'time zone of business hours, weekends and holidays'),
+  ('organisation.business_hours',  '{"from": 8, "to": 20}', 'hours of the day outside which changes are off-hours (S1 6.3)');
+
+create table lifecycle.policies (
+  schema_name       text not null,
+  table_name        text not null,
+  interval          text not null check (interval in ('day', 'month')),
+  premake           integer not null check (premake between 1 and 1200),
+  hot_retention     interval not null check (hot_retention > interval '0'),
+  at_expiry         text not null check (at_expiry in ('archive', 'retire', 'keep')),
+  total_retention   interval not null,
+  append_only       boolean not null,
+  legal_hold        boolean not null default false,
+  created_at        timestamptz not null default now(),
+  updated_at        timestamptz not null default now(),
+  created_by        text,
+  last_modified_by  text,
+  lateness          interval not null default '1 day' check (lateness >= interval '0'),
+  format            text not null default 'parquet' check (format in ('parquet', 'parquet+csv')),
+  primary key (schema_name, table_name),
+  check (total_retention >= hot_retention)
+);
+comment on table lifecycle.policies is
+  'One row per partitioned table: how it is cut, how far ahead, how long hot, what then, how long in all.';
+comment on column lifecycle.policies.premake is 'Partitions that exist ahead of the current one.';
+comment on column lifecycle.policies.at_expiry is
+  'archive: exported, verified, dropped; retire: dropped with a signed retention record; keep: stays.';
+comment on column lifecycle.policies.lateness is 'How long after its end a partition still takes rows that are in time; then it is exported.';
+comment on column lifecycle.policies.format is 'parquet, or parquet+csv for a CSV copy beside it.';
+
+alter table lifecycle.policies enable row level security, force row level security;
+create policy policies_read on lifecycle.policies for select
+  to akashi_app, akashi_worker, akashi_reader, akashi_security_admin using (true);
+create policy policies_owner on lifecycle.policies to akashi_owner using (true) with check (true);
+grant select on lifecycle.policies to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+create trigger update_updated_at before update on lifecycle.policies
+  for each row execute function auth.update_updated_at();
+
+-- Policies are changed by functions that check them, say who changed what and why, and are for those who
+-- administer; the trail records the row itself too.
+create function lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text default null)
+  returns lifecycle.policies language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
+#variable_conflict use_column
+declare
+  known constant text[] := array['interval', 'premake', 'hot_retention', 'at_expiry', 'total_retention', 'lateness', 'format'];
+  -- The alarm rings below 7 days or 1 month: what is kept ahead is more.
+  least_days constant integer := 8;
+  least_months constant integer := 2;
+  most_steps constant integer := 1200;
+  target constant regclass := to_regclass(format('%I.%I', set_policy.schema_name, set_policy.table_name));
+  before lifecycle.policies;
+  changed lifecycle.policies;
+  wrong text;
+begin
+  if target is null then
+    raise exception 'there is no table %.%', set_policy.schema_name, set_policy.table_name using errcode = 'undefined_object';
+  end if;
+  if jsonb_typeof(changes) is distinct from 'object' or changes = '{}' then
+    raise exception 'nothing is to be changed' using errcode = 'invalid_parameter_value',
+      hint = 'name one of ' || array_to_string(known, ', ');
+  end if;
+  select key into wrong from jsonb_each(changes) where key <> all (known) order by key limit 1;
+  if found then
+    raise exception 'a policy has no % to change', wrong using errcode = 'invalid_parameter_value',
+      hint = 'it has ' || array_to_string(known, ', ') || '; lifecycle.hold() is for legal hold';
+  end if;
+  select * into before from lifecycle.policies p
+  where (p.schema_name, p.table_name) = (set_policy.schema_name, set_policy.table_name) for update;
+  if not found then
+    if not (changes ?& array['interval', 'hot_retention', 'at_expiry', 'total_retention']) then
+      raise exception '%.% has no lifecycle policy', set_policy.schema_name, set_policy.table_name
+        using errcode = 'undefined_object',
+              hint = 'a new one takes interval, hot_retention, at_expiry and total_retention';
+    end if;
+    if not exists (
+      select from pg_catalog.pg_partitioned_table t
+      join pg_catalog.pg_attribute a on a.attrelid = t.partrelid and a.attnum = t.partattrs[0]
+      where t.partrelid = target and t.partstrat = 'r' and t.partnatts = 1 and a.attname = 'created_at'
+    ) then
+      raise exception '% is not partitioned by range of created_at', target using errcode = 'wrong_object_type';
+    end if;
+    if (select c.relowner from pg_catalog.pg_class c where c.oid = target) <> 'akashi_owner'::regrole then
+      raise exception '% is not owned by akashi_owner, who makes and detaches partitions', target
+        using errcode = 'AK003', hint = format('alter table %s owner to akashi_owner', target);
+    end if;
+    before := jsonb_populate_record(null::lifecycle.policies, jsonb_build_object('schema_name', set_policy.schema_name,
+      'table_name', set_policy.table_name, 'append_only', false, 'legal_hold', false, 'lateness', '1 day', 'format', 'parquet',
+      'premake', case changes ->> 'interval' when 'month' then 3 else 30 end, 'created_at', now(), 'updated_at', now()));
+    insert into lifecycle.policies select (jsonb_populate_record(before, changes)).*;
+  elsif changes ? 'interval' and changes ->> 'interval' <> before.interval then
+    raise exception 'the interval of %.% cannot be changed: its partitions are cut by it', set_policy.schema_name, set_policy.table_name
+      using errcode = 'AK003';
+  end if;
+  changed := jsonb_populate_record(before, changes);
+  if not (changed.premake between case changed.interval when 'day' then least_days else least_months end and most_steps) then
+    raise exception 'partitions are made % to % % ahead', case changed.interval when 'day' then least_days else least_months end,
+      most_steps, changed.interval || 's' using errcode = 'invalid_parameter_value';
+  end if;
+  if changed.at_expiry not in ('archive', 'retire', 'keep') then
+    raise exception 'at its expiry a partition is archived, retired or kept, not %', changed.at_expiry
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if changed.hot_retention < '1 day' then
+    raise exception 'rows stay in PostgreSQL for a day at least' using errcode = 'invalid_parameter_value';
+  end if;
+  if changed.total_retention < changed.hot_retention then
+    raise exception 'rows are kept at least as long as they stay in PostgreSQL: % is shorter than %',
+      changed.total_retention, changed.hot_retention using errcode = 'invalid_parameter_value';
+  end if;
+  if changed.lateness < '0' or changed.format not in ('parquet', 'parquet+csv') or changed.interval not in ('day', 'month') then
+    raise exception 'the policy is not one' using errcode = 'invalid_parameter_value',
+      hint = 'interval is day or month, lateness not negative, format parquet or parquet+csv';
+  end if;
+  update lifecycle.policies p
+  set premake = changed.premake, hot_retention = changed.hot_retention, at_expiry = changed.at_expiry,
+      total_retention = changed.total_retention, lateness = changed.lateness, format = changed.format,
+      last_modified_by = coalesce(auth.current_user_id()::text, session_user)
+  where (p.schema_name, p.table_name) = (set_policy.schema_name, set_policy.table_name)
+  returning * into changed;
+  perform audit.record_action('lifecycle_policy', 'set', format('%I.%I', set_policy.schema_name, set_policy.table_name), null, 'SUCCESS',
+    jsonb_strip_nulls(jsonb_build_object('changes', changes, 'before',
+      (select jsonb_object_agg(key, value) from jsonb_each(to_jsonb(before)) where changes ? key), 'reason', reason)));
+  return changed;
+end
+$$;
+comment on function lifecycle.set_policy(text, text, jsonb, text) is
+  'Changes what is named of a table''s policy, or gives a partitioned table one; refuses what contradicts itself, and records who and why.';
+grant execute on function lifecycle.set_policy(text, text, jsonb, text) to akashi_worker, akashi_security_admin;
+
+create function lifecycle.hold(schema_name text, table_name text, held boolean, reason text default null) returns void
+  language plpgsql security definer set search_path = '' as $$
+begin
+  update lifecycle.policies p set legal_hold = held
+  where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name);
+  if not found then
+    raise exception '%.% has no lifecycle policy', schema_name, table_name using errcode = 'undefined_object';
+  end if;
+  perform audit.record_action('archive', case when held then 'hold' else 'release' end, format('%I.%I', schema_name, table_name),
+    null, 'SUCCESS', jsonb_strip_nulls(jsonb_build_object('reason', reason)));
+end
+$$;
+comment on function lifecycle.hold(text, text, boolean, text) is
+  'Puts a table under legal hold, or ends it: while it lasts nothing of the table is dropped, retired or deleted.';
+grant execute on function lifecycle.hold(text, text, boolean, text) to akashi_worker, akashi_security_admin;
+
+-- Bounds are UTC days and months, so daylight saving never moves them.
+create function lifecycle.partition_from(at timestamptz, step text) returns timestamptz
+  language sql stable set search_path = '' as $$
+  select date_trunc(step, at at time zone 'UTC') at time zone 'UTC'
+$$;
+
+create function lifecycle.partition_to(at timestamptz, step text) returns timestamptz
+  language sql stable set search_path = '' as $$
+  select (date_trunc(step, at at time zone 'UTC') + ('1 ' || step)::interval) at time zone 'UTC'
+$$;
+
+create function lifecycle.partition_name(parent text, at timestamptz, step text) returns text
+  language sql stable set search_path = '' as $$
+  select parent || case step when 'day' then to_char(at at time zone 'UTC', '"_p"YYYYMMDD')
+                             else to_char(at at time zone 'UTC', '_YYYY_MM') end
+$$;
+comment on function lifecycle.partition_name(text, timestamptz, text) is
+  'audit_logs_2026_11 for months (S1, S3), security_events_p20261121 for days (S4).';
+
+-- What one partition's bounds are, read from the catalog; null for a default partition. Bounds that are no
+-- times (a table of another kind under a policy) are none.
+create function lifecycle.partition_bounds(partition regclass, out lower timestamptz, out upper timestamptz)
+  language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
+declare
+  bound text[] := regexp_match(
+    (select pg_get_expr(relpartbound, oid) from pg_catalog.pg_class where oid = partition),
+    $re$^FOR VALUES FROM \((?:'([^']*)'|(MINVALUE))\) TO \((?:'([^']*)'|(MAXVALUE))\)$re$);
+begin
+  lower := coalesce(bound[1], case when bound[2] is not null then '-infinity' end)::timestamptz;
+  upper := coalesce(bound[3], case when bound[4] is not null then 'infinity' end)::timestamptz;
+exception when data_exception then
+  lower := null;
+  upper := null;
+end
+$$;
+
+-- The default partition of a table; null where it has none.
+create function lifecycle.default_partition(parent regclass) returns regclass
+  language sql stable set search_path = '' as $$
+  select nullif(p.partdefid, 0)::regclass from pg_catalog.pg_partitioned_table p where p.partrelid = parent
+$$;
+
+-- What of a range has no partition.
+create function lifecycle.uncovered(parent regclass, range_from timestamptz, range_to timestamptz) returns tstzmultirange
+  language sql stable set search_path = '' as $$
+  select tstzmultirange(tstzrange(range_from, range_to))
+    - coalesce((select range_agg(tstzrange(b.lower, b.upper))
+                from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
+                where i.inhparent = parent and b.lower < b.upper), '{}')
+$$;
+
+-- A part of a period is named for its beginning, too.
+create function lifecycle.piece_name(parent text, step text, piece tstzrange) returns text
+  language sql stable set search_path = '' as $$
+  select lifecycle.partition_name(parent, lower(piece), step)
+    || case when lower(piece) = lifecycle.partition_from(lower(piece), step)
+                 and upper(piece) = lifecycle.partition_to(lower(piece), step) then ''
+            else to_char(lower(piece) at time zone 'UTC',
+              case step when 'day' then '"_"HH24MISS' else '"_"DDHH24MISS' end
+              || case when date_trunc('second', lower(piece)) = lower(piece) then '' else 'US' end) end
+$$;
+
+create function lifecycle.policy_of(parent regclass) returns lifecycle.policies
+  language plpgsql stable set search_path = '' as $$
+declare
+  policy lifecycle.policies;
+begin
+  select p.* into policy from lifecycle.policies p
+  join pg_catalog.pg_namespace n on n.nspname = p.schema_name
+  join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
+  where c.oid = parent;
+  if not found then
+    raise exception '% has no lifecycle policy', parent
+      using errcode = 'undefined_object', hint = 'akashi archive policy set gives it one';
+  end if;
+  return policy;
+end
+$$;
+
+-- A partition that is to be made, was made, or could not be; a table that cannot be planned is a row too.
+create type lifecycle.partition_action as (
+  schema_name text, table_name text, partition_name text, action text, lower timestamptz, upper timestamptz, message text
+);
+
+-- A table like its parent, within bounds, not yet attached.
+create function lifecycle.prepare_partition(parent regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
+  returns regclass language plpgsql set search_path = '' set timezone = 'UTC' as $$
+declare
+  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  child constant text := format('%I.%I', policy.schema_name, name);
+begin
+  execute format('create table %s (like %s including defaults including constraints including generated including storage)',
+    child, parent);
+  -- The constraint lets ATTACH skip its scan and is dropped again as redundant.
+  execute format('alter table %s add constraint bounds check (created_at >= %L and created_at < %L)', child, lower_bound, upper_bound);
+  return child::regclass;
+end
+$$;
+
+-- Statement triggers are not inherited: a partition that is made for a guarded or protected table gets its own.
+-- Its body is not checked here, since audit.protected_tables comes with the trail, which is partitioned itself.
+set local check_function_bodies = off;
+create function lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamptz, upper_bound timestamptz)
+  returns void language plpgsql set search_path = '' set timezone = 'UTC' as $$
+declare
+  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  protection audit.protected_tables;
+begin
+  execute format('alter table %s enable row level security', child);
+  execute format('alter table %s force row level security', child);
+  execute format('revoke all on %s from public', child);
+  if policy.append_only then
+    perform audit.guard(child);
+  end if;
+  select * into protection from audit.protected_tables p where p.schema_name = policy.schema_name and p.table_name = policy.table_name;
+  if found then
+    perform audit.attach_triggers(child, protection);
+  end if;
+  execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
+  execute format('alter table %s drop constraint bounds', child);
+end
+$$;
+
+set local check_function_bodies = on;
+
+-- Makes and attaches a partition of exactly these bounds. Answers null when something of the range is covered.
+create function lifecycle.make_partition(parent regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
+  returns text language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
+begin
+  -- One maker at a time per table: two would both find the gap and one of them fail.
+  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  if lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
+    return null;
+  end if;
+  perform lifecycle.attach_prepared(parent, lifecycle.prepare_partition(parent, name, lower_bound, upper_bound), lower_bound, upper_bound);
+  return name;
+end
+$$;
+
+-- Makes the partition that holds `at`, as much of its period as no other partition has. Null when one has it.
+create function lifecycle.create_partition(parent regclass, at timestamptz) returns text
+  language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
+declare
+  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  piece tstzrange;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  select p into piece
+  from unnest(lifecycle.uncovered(parent, lifecycle.partition_from(at, policy.interval), lifecycle.partition_to(at, policy.interval))) p
+  where p @> at;
+  if not found then
+    return null;
+  end if;
+  return lifecycle.make_partition(parent, lifecycle.piece_name(policy.table_name, policy.interval, piece), lower(piece), upper(piece));
+end
+$$;
+comment on function lifecycle.create_partition(regclass, timestamptz) is
+  'Makes and attaches the partition of a table that holds a moment, guarded like its parent; null when it is there already.';
+
+-- What one table is missing between the current partition and the one `premake` steps ahead.
+create function lifecycle.missing_partitions(parent regclass, as_of timestamptz) returns setof lifecycle.partition_action
+  language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
+declare
+  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  fallback constant regclass := lifecycle.default_partition(parent);
+  begins constant timestamptz := lifecycle.partition_from(as_of, policy.interval);
+  ends constant timestamptz := lifecycle.partition_to(
+    (begins at time zone 'UTC' + policy.premake * ('1 ' || policy.interval)::interval) at time zone 'UTC', policy.interval);
+  missing constant tstzmultirange := lifecycle.uncovered(parent, begins, ends);
+begin
+  if not exists (
+    select from pg_catalog.pg_partitioned_table t
+    join pg_catalog.pg_attribute a on a.attrelid = t.partrelid and a.attnum = t.partattrs[0]
+    where t.partrelid = parent and t.partstrat = 'r' and t.partnatts = 1 and a.attname = 'created_at'
+      and a.atttypid = 'timestamptz'::regtype
+  ) then
+    raise exception '% is not partitioned by range of created_at, a timestamptz', parent using errcode = 'wrong_object_type';
+  end if;
+  if fallback is not null then
+    return query select policy.schema_name, policy.table_name, c.relname::text, 'drain', null::timestamptz, null::timestamptz,
+      format('about %s rows of the default partition get partitions of their own', greatest(c.reltuples, 0)::bigint)
+    from pg_catalog.pg_class c where c.oid = fallback;
+  end if;
+  -- With rows left in a default partition those that it has no row of can be made all the same.
+  return query
+    select policy.schema_name, policy.table_name, lifecycle.piece_name(policy.table_name, policy.interval, piece), 'create',
+           lower(piece), upper(piece), null::text
+    from generate_series(0, policy.premake) n
+    cross join lateral (
+      select (begins at time zone 'UTC' + n * ('1 ' || policy.interval)::interval) at time zone 'UTC' as at
+    ) step
+    cross join lateral unnest(missing * tstzmultirange(tstzrange(step.at, lifecycle.partition_to(step.at, policy.interval)))) piece
+    order by lower(piece);
+end
+$$;
+
+-- What is missing of every table between the current partition and the one `premake` steps ahead.
+create function lifecycle.plan_partitions(as_of timestamptz default now()) returns setof lifecycle.partition_action
+  language plpgsql stable security definer set search_path = '' set timezone = 'UTC' as $$
+declare
+  policy lifecycle.policies;
+  parent regclass;
+begin
+  for policy in select * from lifecycle.policies p order by p.schema_name, p.table_name loop
+    parent := to_regclass(format('%I.%I', policy.schema_name, policy.table_name));
+    continue when parent is null;
+    begin
+      return query select * from lifecycle.missing_partitions(parent, as_of);
+    exception when others then
+      return next (policy.schema_name, policy.table_name, policy.table_name, 'failed', null, null, sqlerrm)::lifecycle.partition_action;
+    end;
+  end loop;
+end
+$$;
+
+-- Carries the plan out. One table's failure is its own row with the reason and stops no other.
+create function lifecycle.apply_partitions(as_of timestamptz default now()) returns setof lifecycle.partition_action
+  language plpgsql security definer set search_path = '' as $$
+declare
+  step lifecycle.partition_action;
+begin
+  for step in select * from lifecycle.plan_partitions(as_of) loop
+    if step.action = 'create' then
+      begin
+        -- Somebody else may have made it meanwhile.
+        step.action := case when lifecycle.make_partition(format('%I.%I', step.schema_name, step.table_name)::regclass,
+          step.partition_name, step.lower, step.upper) is null then 'exists' else 'created' end;
+      exception when others then
+        step.action := 'failed';
+        step.message := sqlerrm;
+      end;
+    end if;
+    return next step;
+  end loop;
+end
+$$;
+
+-- Partitions over a declared range of old or future dates, e.g. before a log of another year is taken in.
+create function lifecycle.create_partitions(parent regclass, range_from timestamptz, range_to timestamptz)
+  returns integer language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
+declare
+  max_partitions constant integer := 4000;
+  step text;
+  at timestamptz;
+  made integer := 0;
+begin
+  select p.interval into step from lifecycle.policies p
+  where to_regclass(format('%I.%I', p.schema_name, p.table_name)) = parent;
+  if not found then
+    raise exception '% has no lifecycle policy', parent
+      using errcode = 'undefined_object', hint = 'add a row to lifecycle.policies first';
+  end if;
+  if not (isfinite(range_from) and isfinite(range_to) and range_from <= range_to) then
+    raise exception 'the range % to % is not a range of time', range_from, range_to using errcode = 'invalid_parameter_value';
+  end if;
+  at := lifecycle.partition_from(range_from, step);
+  while at <= range_to loop
+    if lifecycle.create_partition(parent, at) is not null then
+      made := made + 1;
+      if made > max_partitions then
+        raise exception 'the range % to % needs more than % partitions', range_from, range_to, max_partitions
+          using errcode = 'program_limit_exceeded', hint = 'take it in in smaller ranges';
+      end if;
+    end if;
+    at := lifecycle.partition_to(at, step);
+  end loop;
+  return made;
+end
+$$;
+
+-- Gives the oldest rows of a default partition a partition of their own: a whole period, or as much of one as
+-- has no more than `batch` rows, so that a lock is held only as long as these take. They move in one
+-- transaction, so that every snapshot has each row once. Without rows the default partition is detached.
+create function lifecycle.drain_default(parent regclass, batch integer, out action text, out partition_name text,
+  out lower timestamptz, out upper timestamptz, out moved bigint)
+  language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
+declare
+  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  fallback constant regclass := lifecycle.default_partition(parent);
+  hidden boolean;
+  oldest timestamptz;
+  piece tstzrange;
+  ends timestamptz;
+  child regclass;
+  list text;
+  own record;
+  modes jsonb := '{}';
+begin
+  if fallback is null then
+    action := 'none';
+    return;
+  end if;
+  if batch < 1 then
+    raise exception 'a batch has a row at least' using errcode = 'invalid_parameter_value';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
+  partition_name := (select c.relname from pg_catalog.pg_class c where c.oid = fallback);
+  -- A reader that waits for the default partition alone has already listed the partitions, and would miss the new one.
+  execute format('lock table only %s in access exclusive mode', parent);
+  execute format('lock table only %s in access exclusive mode', fallback);
+  hidden := row_security_active(fallback);
+  if hidden then
+    execute format('create policy akashi_drain on %s to akashi_owner using (true) with check (true)', fallback);
+  end if;
+  perform audit.assert_unfiltered(fallback);
+  execute format('select min(created_at) from only %s', fallback) into oldest;
+  if oldest is null then
+    if hidden then
+      execute format('drop policy akashi_drain on %s', fallback);
+    end if;
+    execute format('alter table %s detach partition %s', parent, fallback);
+    execute format('comment on table %s is %L', fallback,
+      format('was the default partition of %s; empty since %s, nothing uses it', parent, now()));
+    action := 'detached';
+    moved := 0;
+    return;
+  end if;
+  if not isfinite(oldest) then
+    raise exception '% has rows at %, which no partition can hold', fallback, oldest
+      using errcode = 'AK003', hint = 'give them a time, or remove them';
+  end if;
+  -- Whatever is in the default partition is in no other, so the piece that holds its oldest row is uncovered.
+  select p into piece
+  from unnest(lifecycle.uncovered(parent, lifecycle.partition_from(oldest, policy.interval), lifecycle.partition_to(oldest, policy.interval))) p
+  where p @> oldest;
+  execute format('select created_at from only %s where created_at < %L order by created_at offset %s limit 1', fallback, upper(piece), batch)
+    into ends;
+  if ends = oldest then
+    execute format('select min(created_at) from only %s where created_at > %L and created_at < %L', fallback, ends, upper(piece)) into ends;
+  end if;
+  piece := tstzrange(lower(piece), coalesce(ends, upper(piece)));
+  partition_name := lifecycle.piece_name(policy.table_name, policy.interval, piece);
+  child := lifecycle.prepare_partition(parent, partition_name, lower(piece), upper(piece));
+  select string_agg(format('%I', a.attname), ', ' order by a.attnum) into list from pg_catalog.pg_attribute a
+  where a.attrelid = fallback and a.attnum > 0 and not a.attisdropped and a.attgenerated = '';
+  execute format('insert into %s (%s) select %s from only %s where created_at >= %L and created_at < %L',
+    child, list, list, fallback, lower(piece), upper(piece));
+  get diagnostics moved = row_count;
+  -- The rows do not change, so nothing is to be recorded or refused.
+  for own in select t.tgname, t.tgenabled from pg_catalog.pg_trigger t where t.tgrelid = fallback and not t.tgisinternal loop
+    modes := modes || jsonb_build_object(own.tgname, own.tgenabled);
+    execute format('alter table %s disable trigger %I', fallback, own.tgname);
+  end loop;
+  execute format('delete from only %s where created_at >= %L and created_at < %L', fallback, lower(piece), upper(piece));
+  for own in select key, value from jsonb_each_text(modes) where value <> 'D' loop
+    execute format('alter table %s enable %s trigger %I', fallback,
+      case own.value when 'A' then 'always' when 'R' then 'replica' else '' end, own.key);
+  end loop;
+  if hidden then
+    execute format('drop policy akashi_drain on %s', fallback);
+  end if;
+  perform lifecycle.attach_prepared(parent, child, lower(piece), upper(piece));
+  action := 'drained';
+  lower := lower(piece);
+  upper := upper(piece);
+end
+$$;
+comment on function lifecycle.drain_default(regclass, integer, out text, out text, out timestamptz, out timestamptz, out bigint) is
+  'Moves up to about a batch of rows out of a default partition; detaches it once it is empty. Call it until it says detached.';
+
+-- Where each table stands: the alarm rings while there is still room.
+create view lifecycle.partition_headroom with (security_invoker = true) as
+  select p.schema_name, p.table_name, p.interval, p.premake, count(b.upper) as partitions,
+         max(b.upper) filter (where isfinite(b.upper)) as covered_until,
+         max(b.upper) filter (where isfinite(b.upper)) - now() as headroom
+  from lifecycle.policies p
+  left join pg_catalog.pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
+  left join lateral lifecycle.partition_bounds(i.inhrelid::regclass) b on true
+  group by p.schema_name, p.table_name, p.interval, p.premake;
+
+grant execute on function lifecycle.partition_bounds(regclass), lifecycle.partition_from(timestamptz, text),
+  lifecycle.partition_to(timestamptz, text), lifecycle.partition_name(text, timestamptz, text)
+  to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+grant execute on function lifecycle.plan_partitions(timestamptz), lifecycle.apply_partitions(timestamptz),
+  lifecycle.create_partitions(regclass, timestamptz, timestamptz) to akashi_worker;
+grant execute on function lifecycle.drain_default(regclass, integer), lifecycle.default_partition(regclass) to akashi_worker;
+grant select on lifecycle.partition_headroom to akashi_worker, akashi_security_admin, akashi_reader;

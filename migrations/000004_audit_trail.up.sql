@@ -1,0 +1,875 @@
+-- The audit trail: one row per change or action, written in the transaction that makes it; many rows of one
+-- statement in one pass. When it cannot be written, the change fails or is counted as a loss, as the
+-- protection of its table says.
+set local role akashi_owner;
+
+-- Refuses whatever would change or remove a row. Statement triggers fire only on the table that a
+-- statement names, so every partition has its own, and keeps it when it is detached.
+create function audit.refuse_change() returns trigger
+  language plpgsql set search_path = '' as $$
+begin
+  raise exception 'rows of %.% cannot be changed or removed: % refused', tg_table_schema, tg_table_name, lower(tg_op)
+    using errcode = 'AK001',
+          hint = 'the record is append-only; retention removes whole partitions, with a signed record';
+end
+$$;
+
+create function audit.guard(target regclass) returns void
+  language plpgsql set search_path = '' as $$
+begin
+  execute format('create or replace trigger refuse_change before update or delete or truncate on %s
+    for each statement execute function audit.refuse_change()', target);
+  execute format('alter table %s enable always trigger refuse_change', target);
+end
+$$;
+comment on function audit.guard(regclass) is 'Makes a table append-only: UPDATE, DELETE and TRUNCATE are refused, also for its owner.';
+
+-- A statement takes one number of the sequence and numbers its rows from there: a number for each row would
+-- cost as much as an index. `seq` ascends in the order in which writers reach the trail.
+create sequence audit.audit_logs_seq increment by 65536;
+
+-- UUID version 7 sorts by time, so its index grows at one end. PostgreSQL has a function for it from 18 on.
+create function audit.uuid_v7() returns uuid language sql volatile parallel safe set search_path = '' as $$
+  select encode(set_bit(set_bit(overlay(
+    uuid_send(gen_random_uuid())
+    placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
+    from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
+$$;
+grant execute on function audit.uuid_v7() to akashi_worker;
+
+create table audit.audit_logs (
+  id                  uuid not null default audit.uuid_v7(),
+  created_at          timestamptz not null default clock_timestamp(),
+  seq                 bigint not null default nextval('audit.audit_logs_seq'),
+  xid                 xid8 not null default pg_current_xact_id(),
+  salt                bytea not null default uuid_send(gen_random_uuid()),
+  user_id             uuid,
+  session_id          uuid,
+  subject             text,
+  ip_address          inet,
+  user_agent          text,
+  context_verified    boolean not null,
+  db_user             text not null default session_user,
+  db_address          inet default inet_client_addr(),
+  application_name    text default nullif(current_setting('application_name'), ''),
+  event_type          text not null default 'data_change',
+  action              text not null,
+  resource            text,
+  resource_id         text,
+  result              text not null default 'SUCCESS',
+  error_code          text,
+  error_message       text,
+  schema_name         text,
+  table_name          text,
+  operation           text,
+  record_id           text,
+  data_subject        text,
+  old_values          jsonb,
+  new_values          jsonb,
+  changed_fields      text[],
+  detail              jsonb,
+  api_endpoint        text,
+  request_id          text,
+  trace_id            text,
+  correlation_id      text,
+  application_version text,
+  tenant_id           text,
+  data_classification text not null default 'internal',
+  compliance_context  jsonb,
+  -- No CHECK constraints: PostgreSQL prepares them anew in every statement (15–20 µs for three), and only
+  -- the definer functions below can insert.
+  primary key (id, created_at)
+) partition by range (created_at);
+do $uuid$
+begin
+  if current_setting('server_version_num')::integer >= 180000 then
+    alter table audit.audit_logs alter column id set default uuidv7();
+  end if;
+end
+$uuid$;
+comment on table audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
+comment on column audit.audit_logs.xid is 'The transaction; with seq it is the order in which the ledger takes rows.';
+comment on column audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';
+comment on column audit.audit_logs.context_verified is 'False: user_id to tenant_id are what the connection claimed, unsigned.';
+comment on column audit.audit_logs.db_user is 'Who the server says it was, whatever the application said.';
+comment on column audit.audit_logs.record_id is 'The primary key as text; a JSON array where it has several columns.';
+comment on column audit.audit_logs.data_subject is 'Which person the row is about.';
+comment on column audit.audit_logs.old_values is 'UPDATE: the changed columns as they were. DELETE: the whole row.';
+comment on column audit.audit_logs.new_values is 'INSERT, UPDATE: the whole row as it is now.';
+
+create index audit_logs_order_idx on audit.audit_logs (xid, seq);
+create index audit_logs_record_idx on audit.audit_logs (record_id, table_name);
+
+alter table audit.audit_logs enable row level security, force row level security;
+create policy audit_logs_record on audit.audit_logs for insert to akashi_owner with check (true);
+create policy audit_logs_self on audit.audit_logs for select to akashi_app
+  using (user_id = (select auth.current_user_id()) and context_verified);
+create policy audit_logs_staff on audit.audit_logs for select to akashi_worker, akashi_security_admin using (true);
+-- The policy role reads the trail, to count what is about a person; nobody else's view of it changes.
+create policy audit_logs_policy on audit.audit_logs for select to akashi_policy using (true);
+grant select on audit.audit_logs to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+select audit.guard('audit.audit_logs');
+
+-- Salts of digested values, one a person: without it nobody can tell what a digest was of, nor find it by
+-- trying. Erasing a person removes theirs. The empty subject is for rows that are about nobody.
+create table keys.digest_salts (
+  data_subject text primary key,
+  salt         bytea not null default uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
+  created_at   timestamptz not null default now()
+);
+alter table keys.digest_salts enable row level security, force row level security;
+create policy digest_salts_owner on keys.digest_salts to akashi_owner using (true) with check (true);
+
+-- Which tables are under audit, and how. Triggers are made from it; `verify` compares them.
+create table audit.protected_tables (
+  schema_name      text not null,
+  table_name       text not null,
+  classification   text not null default 'internal' check (classification in ('public', 'internal', 'confidential', 'restricted')),
+  key_columns      text[] not null check (cardinality(key_columns) > 0),
+  subject_column   text,
+  ignored_columns  text[] not null default '{}',
+  digest_columns   text[] not null default '{}',
+  omitted_columns  text[] not null default '{}',
+  created_at       timestamptz not null default now(),
+  updated_at       timestamptz not null default now(),
+  created_by       text default coalesce(auth.current_user_id()::text, session_user),
+  last_modified_by text,
+  on_failure       text not null default 'fail' check (on_failure in ('fail', 'record_loss')),
+  primary key (schema_name, table_name)
+);
+comment on column audit.protected_tables.on_failure is
+  'When a change cannot be recorded: fail, and it is not made; record_loss, and it is made and counted in audit.losses.';
+alter table audit.protected_tables enable row level security, force row level security;
+create policy protected_tables_read on audit.protected_tables for select to akashi_app, akashi_worker, akashi_security_admin using (true);
+create policy protected_tables_owner on audit.protected_tables to akashi_owner using (true) with check (true);
+grant select on audit.protected_tables to akashi_app, akashi_worker, akashi_security_admin;
+create trigger update_updated_at before update on audit.protected_tables
+  for each row execute function auth.update_updated_at();
+
+-- Tables that need no audit, each with the reason; whatever is neither here nor protected is a gap.
+create table audit.exempt_tables (
+  schema_name      text not null,
+  table_name       text not null,
+  reason           text not null check (reason <> ''),
+  created_at       timestamptz not null default now(),
+  updated_at       timestamptz not null default now(),
+  created_by       text default coalesce(auth.current_user_id()::text, session_user),
+  last_modified_by text,
+  primary key (schema_name, table_name)
+);
+alter table audit.exempt_tables enable row level security, force row level security;
+create policy exempt_tables_read on audit.exempt_tables for select to akashi_app, akashi_worker, akashi_security_admin using (true);
+create policy exempt_tables_owner on audit.exempt_tables to akashi_owner using (true) with check (true);
+grant select on audit.exempt_tables to akashi_app, akashi_worker, akashi_security_admin;
+create trigger update_updated_at before update on audit.exempt_tables
+  for each row execute function auth.update_updated_at();
+
+-- Changes that the trail does not have. The table has no partition, no index but its key and no trigger but its
+-- guard, so that it can be written when the trail cannot.
+create table audit.losses (
+  id               uuid primary key default audit.uuid_v7(),
+  created_at       timestamptz not null default clock_timestamp(),
+  schema_name      text not null,
+  table_name       text not null,
+  operation        text not null,
+  row_count        bigint,
+  sqlstate         text not null,
+  message          text not null,
+  xid              xid8 not null default pg_current_xact_id(),
+  claimed_user_id  text default nullif(current_setting('app.current_user_id', true), ''),
+  request_id       text default nullif(current_setting('app.request_id', true), ''),
+  db_user          text not null default session_user,
+  db_address       inet default inet_client_addr(),
+  application_name text default nullif(current_setting('application_name'), ''),
+  reported_at      timestamptz,
+  settled_at       timestamptz,
+  settled_by       text,
+  explanation      text,
+  check ((settled_at is null) = (explanation is null) and (settled_at is null) = (settled_by is null))
+);
+comment on table audit.losses is
+  'Statements on tables protected with on_failure => record_loss whose changes could not be recorded.';
+comment on column audit.losses.row_count is 'Rows that the statement changed; null for TRUNCATE.';
+comment on column audit.losses.claimed_user_id is 'What the connection said, unchecked.';
+comment on column audit.losses.reported_at is 'When the loss itself was put into the trail and raised as an event.';
+comment on column audit.losses.settled_at is 'When somebody explained it; until then verify, doctor and the metrics name it.';
+
+alter table audit.losses enable row level security, force row level security;
+create policy losses_owner on audit.losses to akashi_owner using (true) with check (true);
+create policy losses_read on audit.losses for select to akashi_worker, akashi_security_admin using (true);
+grant select on audit.losses to akashi_worker, akashi_security_admin;
+
+-- A loss is told once and explained once; nothing else of it changes.
+create function audit.keep_loss() returns trigger language plpgsql set search_path = '' as $$
+begin
+  if (to_jsonb(old) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
+     is distinct from (to_jsonb(new) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
+     or (old.reported_at is not null and new.reported_at is distinct from old.reported_at)
+     or (old.settled_at is not null and (new.settled_at, new.settled_by, new.explanation)
+         is distinct from (old.settled_at, old.settled_by, old.explanation)) then
+    raise exception 'a loss can be reported and settled, once each, and not be changed'
+      using errcode = 'AK001', hint = 'the record is append-only';
+  end if;
+  return new;
+end
+$$;
+create trigger keep_loss before update on audit.losses for each row execute function audit.keep_loss();
+alter table audit.losses enable always trigger keep_loss;
+create trigger refuse_change before delete or truncate on audit.losses
+  for each statement execute function audit.refuse_change();
+alter table audit.losses enable always trigger refuse_change;
+
+create type audit.request_context as (
+  verified boolean, user_id uuid, session_id uuid, subject text, ip_address inet, user_agent text, api_endpoint text,
+  request_id text, trace_id text, correlation_id text, application_version text, tenant_id text
+);
+
+-- The context of this transaction: as signed, or as claimed when it is not. A claim that is no valid value
+-- is no claim; only unsigned ones need the functions that forgive it.
+create function audit.request_context() returns audit.request_context
+  language plpgsql stable parallel safe security definer set search_path = '' as $$
+declare
+  who audit.request_context;
+begin
+  who.verified := auth.context_verified();
+  if who.verified then
+    who.user_id := nullif(current_setting('app.current_user_id', true), '');
+    who.session_id := nullif(current_setting('app.current_session_id', true), '');
+    who.ip_address := nullif(current_setting('app.client_ip', true), '');
+  else
+    who.user_id := auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
+    who.session_id := auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
+    who.ip_address := auth.try_inet(nullif(current_setting('app.client_ip', true), ''));
+  end if;
+  who.subject := nullif(current_setting('app.subject', true), '');
+  who.user_agent := nullif(current_setting('app.user_agent', true), '');
+  who.api_endpoint := nullif(current_setting('app.api_endpoint', true), '');
+  who.request_id := nullif(current_setting('app.request_id', true), '');
+  who.trace_id := nullif(current_setting('app.trace_id', true), '');
+  who.correlation_id := nullif(current_setting('app.correlation_id', true), '');
+  who.application_version := nullif(current_setting('app.application_version', true), '');
+  who.tenant_id := nullif(current_setting('app.tenant_id', true), '');
+  return who;
+end
+$$;
+
+-- A protection names columns, and names can change. Recording by a stale one would lose keys, persons or secrecy.
+create function audit.refuse_stale_protection(relation oid) returns text
+  language plpgsql stable set search_path = '' as $$
+begin
+  raise exception 'columns that the audit of % names are not there any more', relation::regclass
+    using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
+end
+$$;
+
+-- A key of several columns as text: a JSON array of their values in the key's order.
+create function audit.composite_key(record jsonb, key_columns text[]) returns text
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  if not record ?& key_columns then
+    raise exception 'the key that the audit of this table names (%) is not its key any more', array_to_string(key_columns, ', ')
+      using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
+  end if;
+  return (select jsonb_agg(record -> key order by place) from unnest(key_columns) with ordinality as k (key, place));
+end
+$$;
+
+-- A row's values as the trail may keep them: omitted columns left out, digested ones replaced by
+-- {"sha256": "<hex of SHA-256 over the person's salt and the value's JSON text>"}.
+create function audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[]) returns jsonb
+  language plpgsql volatile set search_path = '' as $$
+declare
+  result jsonb := record - omitted_columns;
+  person constant text := coalesce(about, '');
+  person_salt bytea;
+  name text;
+begin
+  foreach name in array digest_columns loop
+    if result -> name is not null and result -> name <> 'null' then
+      if person_salt is null then
+        insert into keys.digest_salts (data_subject) values (person) on conflict do nothing;
+        select salt into person_salt from keys.digest_salts where data_subject = person;
+      end if;
+      result := jsonb_set(result, array[name], jsonb_build_object('sha256',
+        encode(sha256(person_salt || convert_to((result -> name)::text, 'UTF8')), 'hex')));
+    end if;
+  end loop;
+  return result;
+end
+$$;
+
+-- The statement that records many rows at once: made from the catalog when it is needed, so that it is never
+-- older than the table. Old and new row are compared column by column. Where a type's own equality is not that
+-- of the values as the trail shows them (intervals, citext, collations), they are compared as JSON, which is how
+-- the rows of small statements are compared.
+-- Parameters: $1 audit.bulk_batch, $2 context, $3 to $5 classification, schema, table, $6 key columns,
+-- $7 subject column, $8 ignored, $9 digested, $10 omitted columns, $11 the one key column, $12 columns to look for,
+-- $13 the table.
+create type audit.bulk_batch as (
+  skip        integer,  -- rows that are recorded already
+  id_prefix   bytea,    -- the first twelve bytes of every id: time, version and what is random in a UUID version 7
+  first_seqs  bigint[], -- the first number of each block of 65,536 rows
+  salts       bytea,    -- 16 bytes a row
+  db_user     text,
+  db_address  inet,
+  application text
+);
+
+create function audit.bulk_statement(relation oid, operation text, redacted boolean) returns text
+  language plpgsql stable set search_path = '' as $$
+declare
+  columns constant text := 'insert into audit.audit_logs (id, created_at, seq, xid, salt, db_user, db_address, application_name,
+    user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id, trace_id, correlation_id,
+    application_version, tenant_id, data_classification, schema_name, table_name, action, operation, record_id, data_subject';
+  place constant text := 'row_number() over () - 1 as place';
+  shared constant text := format($sql$
+    select encode(($1).id_prefix || int4send(place::integer), 'hex')::uuid, clock_timestamp(),
+           (($1).first_seqs)[1 + (place >> 16)] + (place & 65535), pg_current_xact_id(),
+           substring(($1).salts from 16 * place::integer + 1 for 16), ($1).db_user, ($1).db_address, ($1).application,
+           ($2).user_id, ($2).session_id, ($2).subject, ($2).ip_address, ($2).user_agent, ($2).verified, ($2).api_endpoint,
+           ($2).request_id, ($2).trace_id, ($2).correlation_id, ($2).application_version, ($2).tenant_id, $3, $4, $5, %L, %L,
+           case when $12 is not null and not row_values ?& $12 then audit.refuse_stale_protection($13)
+                else coalesce(row_values ->> $11, audit.composite_key(row_values, $6)) end$sql$, lower(operation), operation);
+  befores text;
+  afters text;
+  fields text;
+  old_values text;
+begin
+  if operation <> 'UPDATE' then
+    return format($sql$%s, %s)%s, row_values ->> $7, %s
+      from (select %s, to_jsonb(r.*) as row_values from %s r) rows
+      where place >= ($1).skip$sql$, columns,
+      case operation when 'INSERT' then 'new_values' else 'old_values' end, shared,
+      case when redacted then 'audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
+      place, case operation when 'INSERT' then 'new_rows' else 'old_rows' end);
+  end if;
+  select string_agg(format('r.%I as o%s', c.attname, c.attnum), ', '),
+         string_agg(format('r.%I as n%s', c.attname, c.attnum), ', '),
+         string_agg(format('case when %s then %L end', c.differs, c.attname), ', ' order by c.attname collate "C"),
+         string_agg(format('case when %s then jsonb_build_object(%L, o%s) else ''{}'' end', c.differs, c.attname, c.attnum), ' || ')
+  into befores, afters, fields, old_values
+  from (
+    select a.attname, a.attnum, format(case
+      when a.atttypid in ('boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'numeric'::regtype,
+                          'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+        then 'o%1$s is distinct from n%1$s'
+      when a.atttypid in ('text'::regtype, 'varchar'::regtype) then 'o%1$s collate "C" is distinct from n%1$s collate "C"'
+      else 'coalesce(to_jsonb(o%1$s), ''null'') is distinct from coalesce(to_jsonb(n%1$s), ''null'')' end, a.attnum) as differs
+    from pg_catalog.pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+  ) c;
+  return format($sql$%s, old_values, new_values, changed_fields, detail)%s,
+      coalesce(row_values ->> $7, old_values ->> $7), %s, %s, fields,
+      case when fields && $6 then jsonb_build_object('previous_record_id',
+        coalesce((row_values || old_values) ->> $11, audit.composite_key(row_values || old_values, $6))) end
+    from (
+      select place, row_values, array_remove(array[%s], null) as fields, %s as old_values
+      from (select %s, %s from old_rows r) before
+      join (select %s, to_jsonb(r.*) as row_values, %s from new_rows r) after using (place)
+      offset 0
+    ) rows
+    where place >= ($1).skip and not fields <@ $8$sql$, columns, shared,
+    case when redacted then 'audit.redact(old_values, (row_values || old_values) ->> $7, $9, $10)' else 'old_values' end,
+    case when redacted then 'audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
+    fields, old_values, place, befores, place, afters);
+end
+$$;
+
+-- Random bytes for the salts of many rows: SHA-512 over 244 random bits and a counter costs a tenth of asking
+-- the operating system for each row.
+create function audit.random_salts(rows bigint) returns bytea
+  language plpgsql volatile set search_path = '' as $$
+declare
+  seed constant bytea := uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
+begin
+  return (select string_agg(sha512(seed || int8send(n)), '') from generate_series(0, (rows - 1) / 4) n);
+end
+$$;
+
+-- One statement's changes, one row each. The trigger's arguments come from protected_tables:
+-- 0 classification, 1 key columns, 2 subject column or '', 3 ignored, 4 digested, 5 omitted columns.
+-- The settings are pinned because to_jsonb and text output depend on them.
+-- r.* and not r: a table may have a column of that name.
+-- OLD and NEW are paired by their place: both transition tables are filled together, row by row. The plan of a
+-- static statement is kept from its first use, which may have been for one row, and pairing thousands by a nested
+-- loop takes minutes: it records the first 50 rows, and the others get a statement and a plan of their own.
+-- There are two such functions of one text: the second keeps the loss when the first would fail.
+do $functions$
+declare
+  settings constant text := $text$security definer
+  set search_path = '' set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'iso_8601'
+  set bytea_output = 'hex' set extra_float_digits = '1' set lc_monetary = 'C'$text$;
+  work constant text := $text$declare
+  bulk_rows      constant integer := 50;
+  who            constant audit.request_context := audit.request_context();
+  classification constant text := tg_argv[0];
+  key_columns    constant text[] := tg_argv[1];
+  key_column     constant text := case when cardinality(key_columns) = 1 then key_columns[1] end;
+  subject_column constant text := nullif(tg_argv[2], '');
+  ignored        constant text[] := tg_argv[3];
+  digested       constant text[] := tg_argv[4];
+  omitted        constant text[] := tg_argv[5];
+  redacted       constant boolean := cardinality(digested) + cardinality(omitted) > 0;
+  -- A stale key column shows as a key without a value; the others have to be looked for.
+  named          constant text[] := case when redacted or subject_column is not null
+    then array_remove(key_columns || digested || omitted || subject_column, null) end;
+  done           bigint;
+  rows           bigint;
+  batch          audit.bulk_batch;
+  joins          text;
+begin
+  if tg_op = 'INSERT' then
+    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation, record_id, data_subject, new_values)
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'insert', 'INSERT',
+      case when named is not null and not n ?& named then audit.refuse_stale_protection(tg_relid)
+           else coalesce(n ->> key_column, audit.composite_key(n, key_columns)) end,
+      n ->> subject_column, case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end
+    from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
+  elsif tg_op = 'UPDATE' then
+    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation, record_id, data_subject, old_values, new_values, changed_fields, detail)
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'update', 'UPDATE',
+      case when named is not null and not n ?& named then audit.refuse_stale_protection(tg_relid)
+           else coalesce(n ->> key_column, audit.composite_key(n, key_columns)) end,
+      coalesce(n ->> subject_column, o ->> subject_column),
+      case when redacted then audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
+      case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end,
+      diff.fields,
+      case when diff.fields && key_columns
+        then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, audit.composite_key(o, key_columns))) end
+    from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
+    join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
+    cross join lateral (
+      select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
+      from jsonb_each(n) field
+      where field.value is distinct from o -> key
+    ) diff
+    where not diff.fields <@ ignored;
+  elsif tg_op = 'DELETE' then
+    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation, record_id, data_subject, old_values)
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'delete', 'DELETE',
+      case when named is not null and not o ?& named then audit.refuse_stale_protection(tg_relid)
+           else coalesce(o ->> key_column, audit.composite_key(o, key_columns)) end,
+      o ->> subject_column, case when redacted then audit.redact(o, o ->> subject_column, digested, omitted) else o end
+    from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
+  else
+    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation)
+    values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'truncate', 'TRUNCATE');
+    return null;
+  end if;
+  get diagnostics done = row_count;
+  if tg_op = 'UPDATE' then
+    done := case when exists (select from old_rows offset bulk_rows) then bulk_rows else 0 end;
+  end if;
+  if done = bulk_rows then
+    if tg_op = 'INSERT' then
+      select count(*) into rows from new_rows;
+    else
+      select count(*) into rows from old_rows;
+    end if;
+    batch := (bulk_rows, substring(uuid_send(audit.uuid_v7()) for 12),
+      array(select nextval('audit.audit_logs_seq') from generate_series(0, (rows - 1) / 65536)), audit.random_salts(rows),
+      session_user, inet_client_addr(), nullif(current_setting('application_name'), ''));
+    -- Hashing pairs the rows in one pass; sorting them would spill to disk, and compiling costs more than it saves.
+    joins := current_setting('enable_mergejoin') || ',' || current_setting('enable_nestloop') || ',' || current_setting('jit');
+    perform set_config('enable_mergejoin', 'off', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true);
+    execute audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
+      tg_table_name::text, key_columns, subject_column, ignored, digested, omitted, key_column, named, tg_relid;
+    perform set_config('enable_mergejoin', split_part(joins, ',', 1), true),
+            set_config('enable_nestloop', split_part(joins, ',', 2), true), set_config('jit', split_part(joins, ',', 3), true);
+  end if;
+$text$;
+  -- A conflict between transactions is no loss: the whole transaction is tried again. Where not even the loss can
+  -- be written, the change fails.
+  loss constant text := $text$exception
+  when transaction_rollback then
+    raise;
+  when others then
+    declare
+      lost  bigint;
+      state text;
+      cause text;
+    begin
+      get stacked diagnostics state = returned_sqlstate, cause = message_text;
+      if tg_op = 'INSERT' then
+        select count(*) into lost from new_rows;
+      elsif tg_op in ('UPDATE', 'DELETE') then
+        select count(*) into lost from old_rows;
+      end if;
+      insert into audit.losses (schema_name, table_name, operation, row_count, sqlstate, message)
+      values (tg_table_schema, tg_table_name, tg_op, lost, state, left(cause, 1000));
+      raise warning '% of %.% was made and not recorded: %', tg_op, tg_table_schema, tg_table_name, cause
+        using hint = 'see audit.losses and akashi doctor';
+    end;
+$text$;
+begin
+  execute format('create function audit.log_changes() returns trigger language plpgsql %s as %L', settings,
+    E'\n' || work || E'  return null;\nend\n');
+  execute format('create function audit.log_changes_or_loss() returns trigger language plpgsql %s as %L', settings,
+    E'\nbegin\n' || work || E'  return null;\nend;\n' || loss || E'  return null;\nend\n');
+end
+$functions$;
+
+-- The triggers of one table or partition, always firing, also under session_replication_role = replica.
+create function audit.attach_triggers(target regclass, policy audit.protected_tables)
+  returns void language plpgsql set search_path = '' as $$
+declare
+  call constant text := format('audit.%s(%L, %L, %L, %L, %L, %L)',
+    case policy.on_failure when 'record_loss' then 'log_changes_or_loss' else 'log_changes' end, policy.classification,
+    policy.key_columns, coalesce(policy.subject_column, ''), policy.ignored_columns, policy.digest_columns, policy.omitted_columns);
+  event record;
+begin
+  for event in
+    select * from (values
+      ('insert',   'referencing new table as new_rows'),
+      ('update',   'referencing old table as old_rows new table as new_rows'),
+      ('delete',   'referencing old table as old_rows'),
+      ('truncate', '')
+    ) as events (name, referencing)
+  loop
+    execute format('create or replace trigger akashi_audit_%s after %s on %s %s for each statement execute function %s',
+      event.name, event.name, target, event.referencing, call);
+    execute format('alter table %s enable always trigger akashi_audit_%s', target, event.name);
+  end loop;
+end
+$$;
+
+create function audit.primary_key(target oid) returns text[]
+  language sql stable set search_path = '' as $$
+  select array_agg(a.attname::text order by k.place)
+  from pg_catalog.pg_index i
+  cross join lateral unnest(i.indkey::smallint[]) with ordinality as k (attnum, place)
+  join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+  where i.indrelid = target and i.indisprimary and k.place <= i.indnkeyatts
+$$;
+
+-- Puts a table under audit. Calling it again changes how, and repairs its triggers.
+--   columns: {"column": "plain" | "digest" | "omit"}; what is not named is plain.
+--   ignore:  columns whose change alone writes nothing.
+--   subject: the column that says which person a row is about.
+--   on_failure: when a change cannot be recorded, 'fail' (it is not made) or 'record_loss' (it is made and counted).
+create function audit.protect(
+  target regclass,
+  classification text default 'internal',
+  subject text default null,
+  columns jsonb default '{}',
+  ignore text[] default '{}',
+  on_failure text default 'fail'
+) returns void
+  language plpgsql set search_path = '' as $$
+declare
+  policy audit.protected_tables;
+  kind "char";
+  missing text;
+  part regclass;
+begin
+  select c.relkind, n.nspname, c.relname into kind, policy.schema_name, policy.table_name
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = target;
+  if kind is distinct from 'r' and kind is distinct from 'p' then
+    raise exception '% is no table', target using errcode = 'wrong_object_type', hint = 'only tables can be put under audit';
+  end if;
+  if policy.schema_name in ('pg_catalog', 'information_schema')
+     or (policy.schema_name = 'audit' and policy.table_name <> 'protected_tables') then
+    raise exception '% cannot be put under audit', target using errcode = 'wrong_object_type',
+      hint = 'the trail, the ledger and the catalogs watch themselves by other means';
+  end if;
+  policy.key_columns := audit.primary_key(target);
+  if policy.key_columns is null then
+    raise exception '% has no primary key', target using errcode = 'invalid_table_definition',
+      hint = 'give it a primary key first: without one a record cannot be followed';
+  end if;
+  select string_agg(wanted, ', ') into missing
+  from (select unnest(ignore || subject) union select jsonb_object_keys(columns)) as named (wanted)
+  where wanted is not null and not exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = target and a.attname = wanted and a.attnum > 0 and not a.attisdropped);
+  if missing is not null then
+    raise exception '% has no column %', target, missing using errcode = 'undefined_column';
+  end if;
+  select string_agg(format('%s is %s', key, value), ', ') into missing
+  from jsonb_each_text(columns) where value not in ('plain', 'digest', 'omit');
+  if missing is not null then
+    raise exception 'columns may be plain, digest or omit: %', missing using errcode = 'invalid_parameter_value';
+  end if;
+  if policy.key_columns && array(select key from jsonb_each_text(columns) where value <> 'plain') then
+    raise exception 'the key of % cannot be digested or omitted', target using errcode = 'invalid_parameter_value',
+      hint = 'the trail finds a record by its key';
+  end if;
+  if on_failure is null or on_failure not in ('fail', 'record_loss') then
+    raise exception 'on failure a change may fail or record_loss: %', coalesce(on_failure, 'null') using errcode = 'invalid_parameter_value';
+  end if;
+  policy.classification := protect.classification;
+  policy.subject_column := protect.subject;
+  policy.ignored_columns := protect.ignore;
+  policy.digest_columns := array(select key from jsonb_each_text(columns) where value = 'digest' order by key);
+  -- A column that is computed when it is read has no value in a trigger.
+  policy.omitted_columns := array(
+    select key from jsonb_each_text(columns) where value = 'omit'
+    union select a.attname from pg_catalog.pg_attribute a where a.attrelid = target and a.attgenerated = 'v' and not a.attisdropped
+    order by 1);
+  policy.on_failure := protect.on_failure;
+  delete from audit.exempt_tables e where (e.schema_name, e.table_name) = (policy.schema_name, policy.table_name);
+  insert into audit.protected_tables as p (schema_name, table_name, classification, key_columns, subject_column,
+    ignored_columns, digest_columns, omitted_columns, on_failure)
+  values (policy.schema_name, policy.table_name, policy.classification, policy.key_columns, policy.subject_column,
+    policy.ignored_columns, policy.digest_columns, policy.omitted_columns, policy.on_failure)
+  on conflict (schema_name, table_name) do update
+    set classification = excluded.classification, key_columns = excluded.key_columns,
+        subject_column = excluded.subject_column, ignored_columns = excluded.ignored_columns,
+        digest_columns = excluded.digest_columns, omitted_columns = excluded.omitted_columns,
+        on_failure = excluded.on_failure;
+  -- Statement triggers fire on the table that a statement names, so every partition has its own.
+  for part in select relid from pg_catalog.pg_partition_tree(target) union select target loop
+    perform audit.attach_triggers(part, policy);
+  end loop;
+end
+$$;
+comment on function audit.protect(regclass, text, text, jsonb, text[], text) is
+  'Puts a table under audit: every change writes a row of audit.audit_logs in its own transaction. The caller must own the table.';
+
+-- Ends the audit of a table; what was recorded stays, and so does the record that it ended.
+create function audit.unprotect(target regclass) returns void
+  language plpgsql set search_path = '' as $$
+declare
+  part regclass;
+  event text;
+begin
+  delete from audit.protected_tables p using pg_catalog.pg_class c, pg_catalog.pg_namespace n
+  where c.oid = target and n.oid = c.relnamespace and (p.schema_name, p.table_name) = (n.nspname, c.relname);
+  if not found then
+    raise exception '% is not under audit', target using errcode = 'undefined_object';
+  end if;
+  for part in select relid from pg_catalog.pg_partition_tree(target) union select target loop
+    foreach event in array array['insert', 'update', 'delete', 'truncate'] loop
+      execute format('drop trigger if exists akashi_audit_%s on %s', event, part);
+    end loop;
+  end loop;
+end
+$$;
+comment on function audit.unprotect(regclass) is 'Removes the triggers of audit.protect and keeps the trail.';
+
+-- Ends the audit of a table that is not there any more, or not under that name.
+create function audit.unprotect_missing(schema_name text, table_name text) returns void
+  language plpgsql set search_path = '' as $$
+begin
+  if exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+             where (n.nspname, c.relname) = (unprotect_missing.schema_name, unprotect_missing.table_name)) then
+    raise exception '%.% is there', schema_name, table_name using errcode = 'AK003', hint = 'use audit.unprotect';
+  end if;
+  delete from audit.protected_tables p
+  where (p.schema_name, p.table_name) = (unprotect_missing.schema_name, unprotect_missing.table_name);
+  if not found then
+    raise exception '%.% is not under audit', schema_name, table_name using errcode = 'undefined_object';
+  end if;
+end
+$$;
+comment on function audit.unprotect_missing(text, text) is 'Forgets the protection of a table that was dropped or renamed; its trail stays.';
+
+create function audit.exempt(target regclass, reason text) returns void
+  language plpgsql set search_path = '' as $$
+begin
+  insert into audit.exempt_tables as e (schema_name, table_name, reason)
+  select n.nspname, c.relname, exempt.reason
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = target
+  on conflict (schema_name, table_name) do update set reason = excluded.reason;
+end
+$$;
+comment on function audit.exempt(regclass, text) is 'Says why a table needs no audit.';
+
+-- Every table of the application's and of Akashi's schemas: protected, exempt, or a gap. Partitions stand
+-- for their parents.
+create view audit.coverage with (security_invoker = true) as
+  select n.nspname as schema_name, c.relname as table_name,
+         case when p.table_name is not null then 'protected' when e.table_name is not null then 'exempt' else 'gap' end as state,
+         p.classification, e.reason
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  left join audit.protected_tables p on (p.schema_name, p.table_name) = (n.nspname, c.relname)
+  left join audit.exempt_tables e on (e.schema_name, e.table_name) = (n.nspname, c.relname)
+  where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence = 'p'
+    and n.nspname not in ('pg_catalog', 'information_schema', 'archive', 'graphile_worker') and n.nspname not like 'pg\_%';
+grant select on audit.coverage to akashi_app, akashi_worker, akashi_security_admin;
+
+-- An application action that is no change of a row: a login, an export, a refusal. Written in the caller's
+-- transaction; answers the id of the row.
+create function audit.record_action(
+  event_type text,
+  action text,
+  resource text default null,
+  resource_id text default null,
+  result text default 'SUCCESS',
+  detail jsonb default null,
+  data_classification text default 'internal',
+  data_subject text default null,
+  error_code text default null,
+  error_message text default null,
+  compliance_context jsonb default null
+) returns uuid
+  language plpgsql security definer set search_path = '' as $$
+declare
+  who constant audit.request_context := audit.request_context();
+  new_id constant uuid := audit.uuid_v7();
+begin
+  if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,99}$' or event_type = 'data_change' then
+    raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
+      hint = 'use lowercase letters, digits and underscores; data_change is for the triggers';
+  end if;
+  if action is null or action = '' or length(action) > 100 then
+    raise exception 'an action has 1 to 100 characters' using errcode = 'invalid_parameter_value';
+  end if;
+  if data_classification not in ('public', 'internal', 'confidential', 'restricted') then
+    raise exception '% is no classification', data_classification using errcode = 'invalid_parameter_value',
+      hint = 'use public, internal, confidential or restricted';
+  end if;
+  insert into audit.audit_logs (id, user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint,
+    request_id, trace_id, correlation_id, application_version, tenant_id, event_type, action, resource, resource_id,
+    result, detail, data_classification, data_subject, error_code, error_message, compliance_context)
+  values (new_id, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint,
+    who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, event_type, action, resource,
+    resource_id, result, detail, data_classification, data_subject, error_code, error_message, compliance_context);
+  return new_id;
+end
+$$;
+comment on function audit.record_action is 'Records an action in the trail, in the caller''s transaction; answers the row''s id.';
+
+-- A read of confidential or restricted data, which no trigger sees.
+create function audit.record_access(resource text, resource_ids text[], reason text default null,
+  data_classification text default 'confidential') returns uuid
+  language sql set search_path = '' as $$
+  select audit.record_action('data_access', 'read', resource, case when cardinality(resource_ids) = 1 then resource_ids[1] end,
+    'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason)), data_classification)
+$$;
+comment on function audit.record_access is 'Records that somebody read confidential data.';
+grant execute on function audit.record_action, audit.record_access to akashi_app, akashi_worker, akashi_security_admin;
+
+-- Puts each loss into the trail and raises it as an event, as soon as both can be written. Answers how many.
+create function audit.report_losses() returns integer
+  language plpgsql security definer set search_path = '' as $$
+declare
+  loss audit.losses;
+  reported integer := 0;
+begin
+  for loss in select * from audit.losses where reported_at is null order by created_at for update loop
+    perform audit.record_action('audit_loss', 'lose', loss.schema_name || '.' || loss.table_name, loss.id::text, 'FAILURE',
+      to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation'], error_code => loss.sqlstate,
+      error_message => loss.message);
+    insert into security.security_events (event_type, event_category, severity, source_service, description, action_performed,
+      result, ocsf_class_uid, resource_type, resource_id, request_id, event_details)
+    values ('audit_loss', 'integrity', 'critical', 'akashi', 'changes were made and not recorded', 'record', 'failure', 2004, 'table',
+      left(loss.schema_name || '.' || loss.table_name, 255), loss.request_id,
+      to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
+    update audit.losses set reported_at = clock_timestamp() where id = loss.id;
+    reported := reported + 1;
+  end loop;
+  return reported;
+end
+$$;
+
+-- Somebody found out what was lost and says so; the losses stay, and so does who said it.
+create function audit.settle_losses(explanation text, until timestamptz default clock_timestamp()) returns integer
+  language plpgsql security definer set search_path = '' as $$
+declare
+  settled integer;
+  by_whom constant text := coalesce(auth.current_user_id()::text, session_user);
+begin
+  if coalesce(explanation, '') = '' then
+    raise exception 'a loss is settled by an explanation' using errcode = 'invalid_parameter_value';
+  end if;
+  update audit.losses l set settled_at = clock_timestamp(), settled_by = by_whom, explanation = settle_losses.explanation
+  where l.settled_at is null and l.created_at <= until;
+  get diagnostics settled = row_count;
+  if settled > 0 then
+    perform audit.record_action('audit_losses_settled', 'settle', 'audit.losses', null, 'SUCCESS',
+      jsonb_build_object('losses', settled, 'until', until, 'explanation', explanation));
+  end if;
+  return settled;
+end
+$$;
+grant execute on function audit.report_losses() to akashi_worker;
+grant execute on function audit.settle_losses(text, timestamptz) to akashi_security_admin;
+
+-- The last day of the trail by hour, table, operation and classification.
+create view audit.v_security_audit_summary with (security_invoker = true) as
+  select date_trunc('hour', created_at) as audit_hour,
+         table_name,
+         operation,
+         data_classification,
+         count(*) as operation_count,
+         count(distinct user_id) as unique_users,
+         count(distinct ip_address) as unique_ips,
+         array_agg(distinct subject) filter (where subject is not null) as affected_users
+  from audit.audit_logs
+  where created_at >= now() - interval '24 hours'
+  group by date_trunc('hour', created_at), table_name, operation, data_classification
+  order by audit_hour desc;
+comment on view audit.v_security_audit_summary is
+  'The last 24 hours; an action that is no change of a row has neither table nor operation. Its reader sees what row-level security shows them.';
+comment on column audit.v_security_audit_summary.affected_users is 'Subjects of the identity provider (cognito_user_id in the source).';
+grant select on audit.v_security_audit_summary to akashi_app, akashi_worker, akashi_security_admin;
+
+-- What is searched for, but seldom: an index for it on the open partition would be paid by every write. It is made
+-- when a partition closes, on that partition alone. Nothing is written there any more (created_at is the server's
+-- clock), so that an ordinary CREATE INDEX makes no writer wait; readers never do.
+create function audit.index_closed_partition(as_of timestamptz default now()) returns text
+  language plpgsql security definer set search_path = '' set lock_timeout = '100ms' as $$
+declare
+  -- A transaction that began before midnight may still be writing rows of the day before.
+  settling constant interval := '1 hour';
+  part record;
+begin
+  for part in
+    select n.nspname, c.relname, wanted.suffix, wanted.definition
+    from pg_catalog.pg_inherits i
+    join pg_catalog.pg_class c on c.oid = i.inhrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    cross join lateral lifecycle.partition_bounds(c.oid::regclass) b
+    cross join (values
+      ('user',    '(user_id, created_at) where user_id is not null'),
+      ('trace',   '(trace_id) where trace_id is not null'),
+      ('request', '(request_id) where request_id is not null'),
+      ('table',   '(table_name, schema_name, created_at) where table_name is not null')
+    ) as wanted (suffix, definition)
+    where i.inhparent = 'audit.audit_logs'::regclass and b.upper <= as_of - settling
+      and not exists (
+        select from pg_catalog.pg_class x
+        where x.relnamespace = c.relnamespace and x.relname = c.relname || '_closed_' || wanted.suffix)
+    order by b.lower, wanted.suffix limit 1
+  loop
+    execute format('create index %I on %I.%I %s', part.relname || '_closed_' || part.suffix, part.nspname, part.relname, part.definition);
+    return part.relname || '_closed_' || part.suffix;
+  end loop;
+  return null;
+end
+$$;
+comment on function audit.index_closed_partition(timestamptz) is
+  'Makes one index that a closed partition of the trail lacks, and answers its name; null when none is lacking.';
+grant execute on function audit.index_closed_partition(timestamptz) to akashi_worker;
+
+-- Its partitions, which take the tables and functions above; from here on changes can be recorded.
+insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
+values ('audit', 'audit_logs', 'month', 3, '24 months', 'archive', '2555 days', true);
+select lifecycle.apply_partitions();
+
+select audit.protect('audit.protected_tables');
+select audit.protect('lifecycle.settings');
+select audit.protect('lifecycle.policies');
+select audit.exempt('audit.audit_logs', 'it is the trail'),
+       audit.exempt('audit.exempt_tables', 'changed by migrations and administrators; each row says who and when'),
+       audit.exempt('audit.losses', 'append-only itself; each loss goes into the trail as soon as that can be written'),
+       audit.exempt('auth.context_keys', 'holds secrets; keys are recorded by id in the key service'),
+       audit.exempt('keys.digest_salts', 'holds secrets and is written by the trail itself'),
+       audit.exempt('lifecycle.schema_migrations', 'written by the migration runner, one row each, with a checksum');

@@ -1,2 +1,0 @@
-drop view auth.profiles;
-drop table auth.users;

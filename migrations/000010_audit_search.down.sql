@@ -1,1 +1,0 @@
-drop view audit.v_security_audit_summary;

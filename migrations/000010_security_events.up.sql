@@ -1,0 +1,402 @@
+-- Security events of every service in one immutable table. What was done about an event is kept beside it,
+-- never in it: remediations, and what hooks answered. The views join them under the sources' names.
+set local role akashi_owner;
+
+create sequence security.security_events_seq;
+
+create table security.security_events (
+  id               uuid not null default audit.uuid_v7(),
+  created_at       timestamptz not null default now(),
+  received_at      timestamptz not null default clock_timestamp(),
+  seq              bigint not null default nextval('security.security_events_seq'),
+  xid              xid8 not null default pg_current_xact_id(),
+  salt             bytea not null default uuid_send(gen_random_uuid()),
+  event_type       varchar(50) not null,
+  event_category   varchar(50) not null,
+  severity         varchar(20) not null,
+  source_service   varchar(50) not null,
+  description      text,
+  user_id          uuid,
+  user_name        text,
+  external_user_id text,
+  session_id       uuid,
+  source_ip        inet,
+  user_agent       text,
+  resource_type    varchar(50),
+  resource_id      varchar(255),
+  action_performed varchar(100),
+  result           varchar(20),
+  tenant_id        text,
+  tenant_name      text,
+  client_id        text,
+  client_name      text,
+  request_id       text,
+  trace_id         text,
+  ocsf_class_uid   integer,
+  event_details    jsonb not null default '{}',
+  primary key (id, created_at),
+  constraint security_events_finite check (isfinite(created_at) and isfinite(received_at)),
+  constraint security_events_category_check check (event_category in
+    ('authentication', 'authorization', 'data_access', 'configuration', 'network', 'system', 'integrity')),
+  constraint security_events_severity_check check (severity in ('info', 'low', 'medium', 'high', 'critical')),
+  constraint security_events_result_check check (result in ('success', 'failure'))
+) partition by range (created_at);
+do $uuid$
+begin
+  if current_setting('server_version_num')::integer >= 180000 then
+    alter table security.security_events alter column id set default uuidv7();
+  end if;
+end
+$uuid$;
+comment on table security.security_events is 'Append-only; sealed into the ledger security_events.';
+comment on column security.security_events.created_at is 'When it happened.';
+comment on column security.security_events.received_at is 'When it arrived here; live detectors count by it.';
+
+create index security_events_order_idx on security.security_events (xid, seq);
+-- The newest first, whatever is asked for: pages and timelines follow it.
+create index security_events_created_idx on security.security_events (created_at desc, id desc);
+-- An index by type and one by address took a third of what taking in an event costs the server, and more the larger
+-- the day grew. Events of one address or user stand near each other, so it is enough to know for each block of pages
+-- what it cannot hold: a Bloom filter for each column, made by autovacuum when the block is full. The INSERT pays
+-- nothing for it. A block that is not full yet is read through.
+create index security_events_blocks_idx on security.security_events using brin (
+  event_type text_bloom_ops (n_distinct_per_range = 50),
+  source_ip inet_bloom_ops (n_distinct_per_range = 400),
+  user_id uuid_bloom_ops (n_distinct_per_range = 400),
+  user_name text_bloom_ops (n_distinct_per_range = 400)
+) with (pages_per_range = 64, autosummarize = on);
+
+alter table security.security_events enable row level security, force row level security;
+-- Who may write security events, and as whom: everybody but the intake of logs goes through functions that take
+-- the actor from the signed context, so that nobody writes an event in another's name.
+create policy security_events_record on security.security_events for insert to akashi_worker, akashi_owner with check (true);
+create policy security_events_self on security.security_events for select to akashi_app
+  using (user_id = (select auth.current_user_id()));
+create policy security_events_staff on security.security_events for select to akashi_worker, akashi_security_admin using (true);
+-- For submit_events, which tells what it stored from what was there.
+create policy security_events_owner on security.security_events for select to akashi_owner using (true);
+-- The auditor sees every event without what may name a person or hold what they typed.
+create policy security_events_auditor on security.security_events for select to akashi_reader using (true);
+grant select (id, created_at, received_at, seq, xid, event_type, event_category, severity, source_service, user_id, session_id,
+  source_ip, resource_type, resource_id, action_performed, result, tenant_id, tenant_name, client_id, client_name,
+  request_id, trace_id, ocsf_class_uid) on security.security_events to akashi_reader;
+grant select on security.security_events to akashi_app, akashi_worker, akashi_security_admin;
+-- When it arrived, its place in the ledger and its salt are never the writer's to say.
+grant insert (id, created_at, event_type, event_category, severity, source_service, description, user_id, user_name,
+  external_user_id, session_id, source_ip, user_agent, resource_type, resource_id, action_performed, result, tenant_id,
+  tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
+  on security.security_events to akashi_worker;
+grant usage on sequence security.security_events_seq to akashi_worker;
+select audit.guard('security.security_events');
+-- Events are taken in over HTTP up to seven days late.
+insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only, lateness)
+values ('security', 'security_events', 'day', 30, '90 days', 'archive', '2555 days', true, '7 days');
+select lifecycle.apply_partitions();
+select audit.exempt('security.security_events', 'append-only and sealed itself');
+
+-- One event, now, in the caller's transaction; answers its id.
+--
+-- What the context says wins. What it leaves open may be given where the context is signed, or by the
+-- worker: a login is recorded before its session exists, a detector writes about others. Of an unsigned
+-- context nothing is believed; it stands in event_details.claimed.
+create function security.record_event(
+  event_type       text,
+  event_category   text,
+  severity         text,
+  source_service   text,
+  description      text default null,
+  user_id          uuid default null,
+  user_name        text default null,
+  external_user_id text default null,
+  session_id       uuid default null,
+  source_ip        inet default null,
+  resource_type    text default null,
+  resource_id      text default null,
+  action_performed text default null,
+  result           text default null,
+  tenant_id        text default null,
+  tenant_name      text default null,
+  client_id        text default null,
+  client_name      text default null,
+  ocsf_class_uid   integer default null,
+  event_details    jsonb default '{}'
+) returns uuid
+  language plpgsql security definer set search_path = '' as $$
+declare
+  who     constant audit.request_context := audit.request_context();
+  trusted constant boolean := who.verified or pg_has_role(session_user, 'akashi_worker', 'member');
+  claimed jsonb;
+  new_id  constant uuid := audit.uuid_v7();
+begin
+  if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,49}$' then
+    raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
+      hint = 'use up to 50 lowercase letters, digits and underscores';
+  end if;
+  if jsonb_typeof(event_details) is distinct from 'object' then
+    raise exception 'the details of an event are an object' using errcode = 'invalid_parameter_value';
+  end if;
+  if not who.verified then
+    claimed := nullif(jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'session_id', who.session_id,
+      'source_ip', host(who.ip_address), 'external_user_id', who.subject, 'tenant_id', who.tenant_id)), '{}');
+  end if;
+  if claimed is not null then
+    event_details := event_details || jsonb_build_object('claimed', claimed, 'db_user', session_user);
+  end if;
+  insert into security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
+    user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id,
+    action_performed, result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
+  values (new_id, clock_timestamp(), event_type, event_category, severity, source_service, description,
+    case when who.verified and who.user_id is not null then who.user_id when trusted then record_event.user_id end,
+    user_name,
+    case when who.verified and who.subject is not null then who.subject else external_user_id end,
+    case when who.verified and who.session_id is not null then who.session_id when trusted then record_event.session_id end,
+    case when who.verified and who.ip_address is not null then who.ip_address when trusted then record_event.source_ip end,
+    who.user_agent, resource_type, resource_id, action_performed, result,
+    case when who.verified and who.tenant_id is not null then who.tenant_id when trusted then record_event.tenant_id end,
+    tenant_name, client_id, client_name, who.request_id, who.trace_id, ocsf_class_uid, event_details);
+  return new_id;
+end
+$$;
+comment on function security.record_event is
+  'Records a security event in the caller''s transaction, with the actor of the signed context; answers its id.';
+grant execute on function security.record_event to akashi_app, akashi_worker, akashi_security_admin;
+
+-- Events that services send over HTTP, in one transaction; the caller has checked their shape. Who sent them
+-- is taken from the signed context and kept beside what they say. Answers, for each, what became of it:
+-- stored; known, when the same id is there; or why it is not taken. The window keeps a sender from
+-- writing history, and what it holds is never archived yet.
+create function security.submit_events(events jsonb) returns table (place integer, state text)
+  language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
+declare
+  max_age   constant interval := '7 days';
+  max_ahead constant interval := '5 minutes';
+  who       constant audit.request_context := audit.request_context();
+  sender    jsonb;
+  missing   timestamptz;
+begin
+  if not who.verified then
+    raise exception 'events are taken in under a signed request context only' using errcode = 'insufficient_privilege',
+      hint = 'open the database with the context key';
+  end if;
+  sender := jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'subject', who.subject,
+    'address', host(who.ip_address), 'request_id', who.request_id));
+  for missing in
+    select distinct lifecycle.partition_from((e.value ->> 'created_at')::timestamptz, 'day')
+    from jsonb_array_elements(events) e
+    where (e.value ->> 'created_at')::timestamptz between now() - max_age and now() + max_ahead
+  loop
+    if to_regclass(format('security.%I', lifecycle.partition_name('security_events', missing, 'day'))) is null then
+      perform lifecycle.create_partition('security.security_events', missing);
+    end if;
+  end loop;
+  return query
+  with given as (
+    select e.place::integer - 1 as place, r.*
+    from jsonb_array_elements(events) with ordinality e (value, place)
+    cross join lateral jsonb_to_record(e.value) r (id uuid, created_at timestamptz, event_type text, event_category text,
+      severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text,
+      session_id uuid, source_ip inet, user_agent text, resource_type text, resource_id text, action_performed text,
+      result text, tenant_id text, tenant_name text, client_id text, client_name text, request_id text, trace_id text,
+      ocsf_class_uid integer, event_details jsonb)
+  ), judged as (
+    select g.*, case when g.created_at < now() - max_age then 'older than 7 days'
+                     when g.created_at > now() + max_ahead then 'more than 5 minutes ahead' end as refusal
+    from given g
+  ), stored as (
+    insert into security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
+      user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id, action_performed,
+      result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
+    select distinct on (j.id, j.created_at) j.id, j.created_at, j.event_type, j.event_category, j.severity, j.source_service,
+      j.description, j.user_id, j.user_name, j.external_user_id, j.session_id, j.source_ip, j.user_agent, j.resource_type,
+      j.resource_id, j.action_performed, j.result, j.tenant_id, j.tenant_name, j.client_id, j.client_name, j.request_id,
+      j.trace_id, j.ocsf_class_uid,
+      jsonb_set(j.event_details, '{ingest}', coalesce(j.event_details -> 'ingest', '{}') || jsonb_build_object('sender', sender))
+    from judged j where j.refusal is null
+    order by j.id, j.created_at, j.place
+    on conflict on constraint security_events_pkey do nothing
+    returning security_events.id, security_events.created_at
+  )
+  select j.place, coalesce(j.refusal,
+    case when s.id is not null and j.place = min(j.place) over (partition by j.id, j.created_at) then 'stored' else 'known' end)
+  from judged j left join stored s on s.id = j.id and s.created_at = j.created_at
+  order by j.place;
+end
+$$;
+comment on function security.submit_events(jsonb) is
+  'Takes in an array of events of services, 7 days old to 5 minutes ahead, each once; answers what became of each by its place.';
+grant execute on function security.submit_events(jsonb) to akashi_app, akashi_worker;
+
+-- A user's classification or the state of their account changed. Whoever did it is the actor of the
+-- context; whom it happened to is the resource.
+create function security.log_security_event() returns trigger
+  language plpgsql security definer set search_path = '' as $$
+declare
+  who constant audit.request_context := audit.request_context();
+begin
+  perform security.record_event(
+    event_type => 'data_modification', event_category => 'configuration', severity => 'medium',
+    source_service => 'application', resource_type => tg_table_name, resource_id => new.id::text,
+    action_performed => tg_op, result => 'success', ocsf_class_uid => 3001,
+    event_details => jsonb_build_object('table', tg_table_name, 'operation', tg_op,
+      'changed_by', case when who.verified and who.user_id is not null then who.user_id::text else session_user end,
+      'changes', (
+        select jsonb_object_agg(changed.name, jsonb_build_object('old', changed.old, 'new', changed.new))
+        from (values ('security_classification', old.security_classification, new.security_classification),
+                     ('account_status', old.account_status, new.account_status)) as changed (name, old, new)
+        where changed.old is distinct from changed.new)));
+  return null;
+end
+$$;
+comment on function security.log_security_event() is 'Makes a security event of a change of who a user is to security.';
+create trigger users_security_event_trigger after update on auth.users for each row
+  when (old.security_classification is distinct from new.security_classification
+        or old.account_status is distinct from new.account_status)
+  execute function security.log_security_event();
+alter table auth.users enable always trigger users_security_event_trigger;
+
+create table security.remediations (
+  event_id           uuid not null,
+  event_created_at   timestamptz not null,
+  severity           varchar(20) not null,
+  remediation_status varchar(20) not null default 'open',
+  remediation_notes  text check (length(remediation_notes) <= 8192),
+  assignee           uuid references auth.users (id) on delete set null,
+  security_hub_id    varchar(255),
+  resolved_at        timestamptz,
+  created_at         timestamptz not null default now(),
+  updated_at         timestamptz not null default now(),
+  created_by         text default coalesce(auth.current_user_id()::text, session_user),
+  last_modified_by   text,
+  primary key (event_id, event_created_at),
+  constraint remediations_status_check check (remediation_status in ('open', 'in_progress', 'resolved', 'suppressed')),
+  check ((remediation_status = 'resolved') = (resolved_at is not null))
+);
+comment on table security.remediations is
+  'What is done about an event; an event without a row is open. Its history is in the audit trail.';
+comment on column security.remediations.severity is 'Of the event, for the list of what is open; it outlives the event''s partition.';
+comment on column security.remediations.security_hub_id is 'Finding id in AWS Security Hub.';
+create index remediations_status_idx on security.remediations (remediation_status, severity);
+create index remediations_hub_id_idx on security.remediations (security_hub_id) where security_hub_id is not null;
+create index remediations_assignee_idx on security.remediations (assignee) where assignee is not null;
+
+-- Runs with the writer's rights, so nobody remedies an event that they may not see.
+create function security.keep_remediation() returns trigger
+  language plpgsql set search_path = '' as $$
+begin
+  if tg_op = 'INSERT' then
+    select e.severity into new.severity from security.security_events e
+    where e.id = new.event_id and e.created_at = new.event_created_at;
+    if not found then
+      raise exception 'there is no event % of %', new.event_id, new.event_created_at using errcode = 'no_data_found';
+    end if;
+  end if;
+  if new.remediation_status <> 'resolved' then
+    new.resolved_at := null;
+  elsif tg_op = 'INSERT' or old.remediation_status <> 'resolved' then
+    new.resolved_at := now();
+  end if;
+  return new;
+end
+$$;
+grant execute on function security.keep_remediation() to akashi_worker, akashi_security_admin;
+create trigger keep_remediation before insert or update on security.remediations
+  for each row execute function security.keep_remediation();
+create trigger update_updated_at before update on security.remediations
+  for each row execute function auth.update_updated_at();
+
+alter table security.remediations enable row level security, force row level security;
+create policy remediations_staff on security.remediations to akashi_worker, akashi_security_admin using (true) with check (true);
+create policy remediations_auditor on security.remediations for select to akashi_reader using (true);
+create policy remediations_owner on security.remediations to akashi_owner using (true) with check (true);
+grant select on security.remediations to akashi_worker, akashi_security_admin;
+grant select (event_id, event_created_at, severity, remediation_status, assignee, security_hub_id, resolved_at, created_at, updated_at)
+  on security.remediations to akashi_reader;
+grant insert (event_id, event_created_at, remediation_status, remediation_notes, assignee, security_hub_id),
+      update (remediation_status, remediation_notes, assignee, security_hub_id)
+  on security.remediations to akashi_worker, akashi_security_admin;
+select audit.protect('security.remediations', 'confidential', null, '{}', array['updated_at', 'last_modified_by']);
+
+-- One row for each time that an event was handed to a hook: a webhook, a notification, an export.
+create table security.security_event_hook_results (
+  id               uuid not null default audit.uuid_v7(),
+  created_at       timestamptz not null default clock_timestamp(),
+  event_id         uuid not null,
+  event_created_at timestamptz not null,
+  hook_name        varchar(100) not null,
+  hook_type        varchar(50) not null,
+  attempt          integer not null default 1 check (attempt > 0),
+  result           varchar(20) not null check (result in ('success', 'failure', 'skipped')),
+  duration_ms      integer check (duration_ms >= 0),
+  response_code    integer,
+  error_message    text,
+  detail           jsonb not null default '{}',
+  tenant_id        text,
+  primary key (id, created_at),
+  check (isfinite(created_at))
+) partition by range (created_at);
+comment on table security.security_event_hook_results is 'Append-only: what each hook answered about an event, attempt by attempt.';
+create index security_event_hook_results_event_idx on security.security_event_hook_results (event_id);
+create index security_event_hook_results_hook_idx on security.security_event_hook_results (hook_name, created_at desc);
+
+alter table security.security_event_hook_results enable row level security, force row level security;
+create policy hook_results_record on security.security_event_hook_results for insert to akashi_worker with check (true);
+create policy hook_results_staff on security.security_event_hook_results for select
+  to akashi_worker, akashi_security_admin, akashi_reader using (true);
+grant insert (event_id, event_created_at, hook_name, hook_type, attempt, result, duration_ms, response_code, error_message, detail, tenant_id)
+  on security.security_event_hook_results to akashi_worker;
+grant select on security.security_event_hook_results to akashi_worker, akashi_security_admin, akashi_reader;
+select audit.guard('security.security_event_hook_results');
+insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
+values ('security', 'security_event_hook_results', 'day', 30, '90 days', 'archive', '2555 days', true);
+select lifecycle.apply_partitions();
+select audit.exempt('security.security_event_hook_results', 'append-only itself');
+
+create view security.v_security_events with (security_invoker = true) as
+  select e.id, e.created_at, e.received_at, e.event_type, e.event_category, e.severity, e.source_service, e.description,
+         e.user_id, e.user_name, e.external_user_id, e.session_id, e.source_ip, e.user_agent, e.resource_type, e.resource_id,
+         e.action_performed, e.result, e.tenant_id, e.tenant_name, e.client_id, e.client_name, e.request_id, e.trace_id,
+         e.ocsf_class_uid, e.event_details, r.security_hub_id,
+         coalesce(r.remediation_status, 'open') as remediation_status, r.remediation_notes, r.assignee, r.resolved_at,
+         case when e.created_at >= now() - (select hot_retention from lifecycle.policies
+                                            where schema_name = 'security' and table_name = 'security_events')
+              then 'active' else 'due' end as archive_status,
+         (select extract(day from total_retention)::integer from lifecycle.policies
+          where schema_name = 'security' and table_name = 'security_events') as retention_period
+  from security.security_events e
+  left join security.remediations r on r.event_id = e.id and r.event_created_at = e.created_at;
+comment on view security.v_security_events is 'Events with what was done about them, under the names of the sources.';
+comment on column security.v_security_events.archive_status is
+  'active: within its hot retention; due: waits for its partition to be archived. Archived events are no longer here.';
+comment on column security.v_security_events.retention_period is 'Days, from the policy of the table.';
+grant select on security.v_security_events to akashi_worker, akashi_security_admin;
+
+create view security.v_security_events_masked with (security_invoker = true) as
+  select e.id, e.created_at, e.received_at, e.event_type, e.event_category, e.severity, e.source_service, e.user_id, e.session_id,
+         e.source_ip, e.resource_type, e.resource_id, e.action_performed, e.result, e.tenant_id, e.tenant_name, e.client_id,
+         e.client_name, e.request_id, e.trace_id, e.ocsf_class_uid, r.security_hub_id,
+         coalesce(r.remediation_status, 'open') as remediation_status, r.assignee, r.resolved_at
+  from security.security_events e
+  left join security.remediations r on r.event_id = e.id and r.event_created_at = e.created_at;
+comment on view security.v_security_events_masked is 'For the auditor: without names, descriptions, user agents, details and notes.';
+grant select on security.v_security_events_masked to akashi_reader, akashi_worker, akashi_security_admin;
+
+-- Which inputs were taken in, so that a file that is read again is known even after its events have left
+-- PostgreSQL for the archive.
+create table security.ingest_batches (
+  digest      bytea primary key check (octet_length(digest) = 32),
+  source      text not null,
+  format      text not null,
+  events      integer not null check (events > 0),
+  first_at    timestamptz not null,
+  last_at     timestamptz not null,
+  received_at timestamptz not null default clock_timestamp()
+);
+comment on table security.ingest_batches is 'One row per batch of events taken in, by the SHA-256 of their ids: exactly once also after archiving.';
+
+alter table security.ingest_batches enable row level security, force row level security;
+create policy ingest_batches_worker on security.ingest_batches to akashi_worker using (true) with check (true);
+create policy ingest_batches_read on security.ingest_batches for select to akashi_security_admin using (true);
+create policy ingest_batches_owner on security.ingest_batches to akashi_owner using (true) with check (true);
+grant select, insert on security.ingest_batches to akashi_worker;
+grant select on security.ingest_batches to akashi_security_admin;
+select audit.guard('security.ingest_batches'), audit.exempt('security.ingest_batches', 'append-only itself');

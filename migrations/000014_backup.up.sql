@@ -1,0 +1,73 @@
+-- What backups need of the cluster and of the timetable. The attribute belongs to the role, and so to every
+-- database of the cluster; who may not give it (managed PostgreSQL) has the provider's backups instead.
+do $replication$
+begin
+  if not (select rolreplication from pg_catalog.pg_roles where rolname = 'akashi_backup') then
+    alter role akashi_backup replication;
+  end if;
+  grant execute on function pg_catalog.pg_create_restore_point(text) to akashi_backup;
+exception
+  when insufficient_privilege then
+    raise notice 'akashi_backup may not replicate: physical backups are the provider''s here';
+end
+$replication$;
+set local role akashi_owner;
+
+-- Restores that are practised: what each found, for as long as anybody may ask for it.
+create table lifecycle.drills (
+  id          uuid primary key default audit.uuid_v7(),
+  system_id   text not null,
+  started_at  timestamptz not null,
+  finished_at timestamptz not null check (finished_at >= started_at),
+  ok          boolean not null,
+  target      text,
+  rpo_seconds double precision check (rpo_seconds >= 0),
+  rto_seconds double precision check (rto_seconds >= 0),
+  phases      jsonb not null check (jsonb_typeof(phases) = 'array'),
+  problems    text[] not null check (ok = (cardinality(problems) = 0)),
+  object      text not null,
+  note        text not null,
+  created_at  timestamptz not null default clock_timestamp(),
+  kind        text not null default 'drill' check (kind in ('drill', 'recovery_test'))
+);
+create index drills_started_at_idx on lifecycle.drills (started_at desc);
+comment on table lifecycle.drills is 'One row per recovery drill, with its signed report.';
+comment on column lifecycle.drills.rpo_seconds is 'Age of the latest moment that could be restored when the drill began.';
+comment on column lifecycle.drills.rto_seconds is 'From the start of the restore until the server took queries.';
+comment on column lifecycle.drills.object is 'Key of the signed report in the object store.';
+comment on column lifecycle.drills.note is 'The same report: a signed note.';
+comment on column lifecycle.drills.kind is 'drill: to a random moment; recovery_test: the whole cluster to the latest one.';
+
+alter table lifecycle.drills enable row level security, force row level security;
+create policy drills_worker on lifecycle.drills for insert to akashi_worker with check (true);
+create policy drills_read on lifecycle.drills for select to akashi_worker, akashi_security_admin, akashi_reader using (true);
+create policy drills_owner on lifecycle.drills to akashi_owner using (true) with check (true);
+grant select on lifecycle.drills to akashi_worker, akashi_security_admin, akashi_reader;
+grant insert (id, system_id, started_at, finished_at, ok, target, rpo_seconds, rto_seconds, phases, problems, object, note, kind)
+  on lifecycle.drills to akashi_worker;
+select audit.exempt('lifecycle.drills', 'reports that only the worker adds; each is signed and kept in the object store too');
+
+insert into lifecycle.settings (key, value, description) values
+  ('backup.retention_days', '30', 'days that any moment can be restored (S5, normal data)'),
+  ('backup.hold', 'false', 'while true, no backup and no WAL is removed'),
+  ('backup.recipients', '[]', 'public keys (age1…) that open backups beside the keyring''s own'),
+  ('backup.drill_rpo_limit_seconds', '3600',  'a drill fails when more than this could have been lost (S5: 1 hour)'),
+  ('backup.drill_rto_limit_seconds', '14400', 'a drill fails when the restore takes longer (S5: 4 hours)'),
+  ('backup.drill_max_age_days',      '35',    'an alarm is raised when no drill passed for longer'),
+  ('backup.audit_near_days', '90',   'days that a weekly copy of the audit log is kept at hand (S5)'),
+  ('backup.audit_cold_days', '1095', 'days that it is kept on the cold tier (S5: 3 years)'),
+  ('backup.recovery_test_max_age_days', '200', 'an alarm is raised when no test of a whole recovery passed for longer');
+
+insert into lifecycle.jobs (name, schedule, task, timeout, description) values
+  ('backup-full',          '0 5 * * *',     'backup.full',          '12 hours',  'take a full backup'),
+  ('backup-incremental',   '30 * * * *',    'backup.incremental',   '1 hour',    'take what changed since the backup before (PostgreSQL 17 and newer)'),
+  ('backup-prune',         '20 4 * * *',    'backup.prune',         '1 hour',    'remove backups and WAL that the retention no longer needs'),
+  ('backup-drill',         '0 8 1 * *',     'backup.drill',         '12 hours',  'restore to a random moment on a server that is thrown away, and compare'),
+  ('backup-drill-watch',   '50 4 * * *',    'backup.drill_watch',   '5 minutes', 'raise an alarm when no drill passed for too long'),
+  ('backup-audit-copy',    '0 6 * * 0',     'backup.audit_copy',    '6 hours',   'copy what was sealed since the last copy of the audit log, and prune old copies'),
+  ('backup-recovery-test', '0 10 15 1,7 *', 'backup.recovery_test', '24 hours',  'restore the whole cluster to the latest moment on a server that is thrown away');
+
+-- What is done with backups only when somebody asks: jobs without a turn of their own in the timetable.
+insert into lifecycle.jobs (name, schedule, task, paused, timeout, description) values
+  ('backup-verify', '0 14 22 * *', 'backup.verify', true, '24 hours', 'read and check every object of the backups; on request, as each drill does it too'),
+  ('backup-rewrap', '0 14 22 * *', 'backup.rewrap', true, '1 hour',   'wrap the data keys of the backups for the present recipients; on request');

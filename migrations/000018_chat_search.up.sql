@@ -1,0 +1,144 @@
+-- Chat search: substrings of one character and more, in Japanese and English. Every character and every
+-- pair of characters of a message is indexed, so a word of any length is found by the pairs it is made of
+-- and then looked for in the text itself. Needs no extension and no locale of the database.
+set local role akashi_owner;
+
+-- Full and half width, ligatures and case are the same to whoever searches.
+create function chat.fold(content text) returns text
+  language sql immutable strict parallel safe set search_path = '' as $$
+  select lower(normalize(content, nfkc))
+$$;
+
+create function chat.grams(folded text) returns text[]
+  language sql immutable strict parallel safe set search_path = '' as $$
+  select coalesce(array_agg(distinct g.gram), '{}')
+  from (select c.letter, c.letter || lead(c.letter) over (order by c.place) as pair
+        from unnest(string_to_array(folded, null)) with ordinality as c (letter, place)) pairs
+  cross join lateral (values (pairs.letter), (pairs.pair)) as g (gram)
+  where g.gram is not null and g.gram !~ '^\s+$'
+$$;
+
+-- What a word asks of the index: its pairs, or the one character that it is.
+create function chat.wanted_grams(term text) returns text[]
+  language sql immutable strict parallel safe set search_path = '' as $$
+  select case when length(term) = 1 then array[term]
+    else array(select distinct substr(term, n, 2) from generate_series(1, length(term) - 1) as n where substr(term, n, 2) !~ '^\s+$') end
+$$;
+
+create index messages_grams_idx on chat.messages using gin (chat.grams(chat.fold(content)))
+  where not is_deleted and message_type <> 'system';
+
+-- The newest messages of all rooms; ids order the same, and this one also stops at the newest partition.
+create index messages_created_idx on chat.messages (created_at desc);
+
+-- Every term is in the text. Written in plpgsql, where it costs two calls a row and no plan.
+create function chat.matches(content text, terms text[]) returns boolean
+  language plpgsql immutable parallel safe set search_path = '' as $$
+declare
+  folded constant text := lower(normalize(content, nfkc));
+  term text;
+begin
+  foreach term in array terms loop
+    if strpos(folded, term) = 0 then return false; end if;
+  end loop;
+  return true;
+end
+$$;
+
+-- Case is folded by LC_CTYPE, and C knows no letters beyond ASCII: a search there would miss words without a sign.
+create function chat.searchable(words text) returns text
+  language plpgsql stable parallel safe set search_path = '' as $$
+begin
+  if lower('É') <> 'é' then
+    raise exception 'this database cannot be searched: its LC_CTYPE knows no letters beyond ASCII' using errcode = 'feature_not_supported',
+      hint = 'move it to a database with LC_CTYPE C.UTF-8 or another UTF-8 locale';
+  end if;
+  return words;
+end
+$$;
+comment on function chat.searchable(text) is 'The query, where it can be searched for.';
+grant execute on function chat.searchable(text) to akashi_app;
+
+-- Newest first, a page at a time. Row security keeps the planner from an index behind a condition that is
+-- not leakproof, so this looks as its owner and asks for the caller's rooms itself. A word that is common is
+-- found among the newest messages; one that is rare, by the index, month by month.
+-- Pages follow the ids, which carry the time: rooms may have messages of the same millisecond, and of those a page
+-- that ended between them left the rest out.
+create function chat.search_messages(
+  query text, room uuid default null, sender uuid default null, from_time timestamptz default '-infinity',
+  to_time timestamptz default 'infinity', has_file boolean default null, before_message uuid default null, page_size integer default 20,
+  recent_rows integer default 2000
+) returns setof uuid
+  language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+declare
+  me uuid := chat.require_user();
+  rooms uuid[] := chat.my_rooms();
+  terms text[] := array(select distinct t from regexp_split_to_table(chat.fold(query), '\s+') as t where t <> '');
+  grams text[] := array(select distinct g from unnest(terms) as t, unnest(chat.wanted_grams(t)) as g);
+  wanted integer := least(greatest(page_size, 1), 101);
+  below uuid := coalesce(before_message, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+  looked uuid;
+  upper_time timestamptz;
+  part record;
+  got uuid;
+begin
+  if cardinality(terms) = 0 then
+    raise exception 'there is nothing to search for' using errcode = 'invalid_parameter_value', hint = 'give at least one character';
+  end if;
+  if cardinality(terms) > 10 or length(query) > 200 then
+    raise exception 'a search takes 10 words and 200 characters' using errcode = 'invalid_parameter_value';
+  end if;
+  if room is not null then
+    rooms := array(select r from unnest(rooms) as r where r = room);
+  end if;
+  if cardinality(rooms) = 0 then
+    return;
+  end if;
+  select least(to_time, max(s.last_message_at) + interval '1 millisecond', chat.message_time(before_message) + interval '1 millisecond')
+  into upper_time from chat.room_sequences s where s.room_id = any (rooms);
+  for got, looked in
+    select case when r.room_id = any (rooms) and not r.is_deleted and r.message_type <> 'system'
+             and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
+             and chat.matches(r.content, terms) then r.id end, r.id
+    from (select * from chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time and m.id < below
+          order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
+    union all
+    select case when not r.is_deleted and r.message_type <> 'system'
+             and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
+             and chat.matches(r.content, terms) then r.id end, r.id
+    from (select * from chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time and m.id < below
+          order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
+  loop
+    if got is not null then
+      return next got;
+      wanted := wanted - 1;
+      if wanted = 0 then return; end if;
+    end if;
+  end loop;
+  -- Null when there was none to look at, and then there is none further down.
+  below := looked;
+  upper_time := least(upper_time, chat.message_time(below) + interval '1 millisecond');
+  for part in
+    select greatest(b.lower, from_time) as lower, least(b.upper, upper_time) as upper
+    from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
+    where below is not null and i.inhparent = 'chat.messages'::regclass and b.lower < upper_time and b.upper > from_time
+    order by b.lower desc
+  loop
+    for got in
+      select m.id from chat.messages m
+      where m.created_at >= part.lower and m.created_at < part.upper and m.id < below and m.room_id = any (rooms)
+        and not m.is_deleted and m.message_type <> 'system'
+        and chat.grams(chat.fold(m.content)) @> grams and chat.matches(m.content, terms)
+        and (sender is null or m.user_id = sender) and (has_file is null or has_file = (m.file_upload_id is not null))
+      order by m.created_at desc, m.id desc limit wanted
+    loop
+      return next got;
+      wanted := wanted - 1;
+      if wanted = 0 then return; end if;
+    end loop;
+  end loop;
+end
+$$;
+comment on function chat.search_messages is
+  'Ids of messages in the caller''s rooms that contain every word of the query, newest first; before_message begins the next page; recent_rows are looked at before the index.';
+grant execute on function chat.search_messages to akashi_app;

@@ -1,9 +1,0 @@
--- Only what up added; granting a role of these to somebody goes with the role.
-delete from auth.roles where name in ('sys_admin', 'sys_operator', 'sys_auditor');
-delete from auth.permissions where (resource, action) in (
-  ('users', 'read'), ('users', 'write'), ('users', 'delete'), ('users', 'admin'),
-  ('auth_config', 'read'), ('auth_config', 'write'), ('auth_config', 'delete'), ('auth_config', 'admin'),
-  ('audit_logs', 'read'),
-  ('api_gateway', 'read'), ('api_gateway', 'write'), ('api_gateway', 'delete'), ('api_gateway', 'admin'),
-  ('vault_secrets', 'read'), ('vault_secrets', 'write'), ('vault_secrets', 'delete'), ('vault_secrets', 'admin'),
-  ('monitoring', 'read'), ('monitoring', 'write'), ('monitoring', 'delete'), ('monitoring', 'admin'));

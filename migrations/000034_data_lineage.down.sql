@@ -1,2 +1,0 @@
-drop view lifecycle.data_lineage;
-drop view lifecycle.partition_restores;

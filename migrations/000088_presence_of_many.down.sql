@@ -1,1 +1,0 @@
-drop function chat.presence_to_spread(uuid[]);

@@ -1,1 +1,0 @@
-drop function chat.searchable(text);
