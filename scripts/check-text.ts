@@ -50,6 +50,13 @@ const rules: readonly TextRule[] = [
     message: 'no registry host and no download address in tracked files',
   },
   {
+    name: 'second-definition',
+    applies: (path) => /^migrations\/\d{6}_\w+[.]up[.]sql$/.test(path),
+    // A second `create` of the same name and argument types is refused by PostgreSQL itself.
+    pattern: /(^|;)\s*(create\s+or\s+replace|(drop|alter)\s+(function|procedure|view))\b/i,
+    message: 'a definition stands once: until the first release it is changed where it stands',
+  },
+  {
     name: 'home-path',
     applies: () => true,
     pattern: /(?<![\w.}])\/(home|Users)\/[\w.-]+\//,

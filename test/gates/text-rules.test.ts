@@ -20,6 +20,10 @@ describe('text rules', () => {
     ['package-lock.json', `"resolved": "https://${host}/a"`, 'download-address'],
     ['docs/a.md', `https://example.org/a/a-1.0.0${'.'}tgz`, 'download-address'],
     ['README.md', `see ${home}/src`, 'home-path'],
+    ['migrations/000019_more.up.sql', 'create or replace function auth.policy(', 'second-definition'],
+    ['migrations/000019_more.up.sql', '  CREATE OR  REPLACE VIEW auth.profiles as', 'second-definition'],
+    ['migrations/000019_more.up.sql', 'reset role; drop function auth.policy(text);', 'second-definition'],
+    ['migrations/000019_more.up.sql', 'alter function auth.policy(text) stable;', 'second-definition'],
   ])('%s may not hold %s', (path, text, rule) => {
     expect(rulesBroken(path, text)).toEqual([rule])
   })
@@ -32,6 +36,10 @@ describe('text rules', () => {
     ['src/audit/trail.ts', "query('select 1 from audit.audit_logs')"],
     ['src/cli/commands/users.ts', "'select the users to show'"],
     ['docs/a.md', 'https://docs.example.org/home/page/'],
+    ['migrations/000019_more.up.sql', 'create function auth.policy(key text, fallback text)'],
+    ['migrations/000019_more.up.sql', "  execute format('create or replace trigger %I', name);"],
+    ['migrations/000019_more.down.sql', 'drop function auth.policy(text);'],
+    ['migrations/schema.sql', 'CREATE OR REPLACE FUNCTION auth.policy(key text)'],
   ])('%s may hold %s', (path, text) => {
     expect(rulesBroken(path, text)).toEqual([])
   })
