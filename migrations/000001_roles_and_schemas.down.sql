@@ -9,6 +9,7 @@ drop schema audit;
 drop schema auth;
 alter schema lifecycle owner to current_user;
 revoke all on schema lifecycle from akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+revoke select on lifecycle.schema_migrations from akashi_worker;
 
 do $roles$
 declare

@@ -53,6 +53,8 @@ grant usage on schema auth, audit, security, lifecycle to akashi_app, akashi_wor
 grant usage on schema archive to akashi_worker, akashi_reader, akashi_security_admin;
 grant usage on schema keys to akashi_app, akashi_worker, akashi_security_admin;
 grant usage on schema auth, audit, keys to akashi_policy;
+-- A worker tells by it whether the database is one of this program.
+grant select on lifecycle.schema_migrations to akashi_worker;
 
 -- A function is callable by whom it is granted to, never by everybody.
 alter default privileges for role akashi_owner revoke execute on functions from public;

@@ -1,5 +1,6 @@
 /** `akashi serve` and `akashi work`: the same parts over a PostgreSQL that runs elsewhere. */
 import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
+import { refuseFormerDatabase } from '../postgres/index.ts'
 import { findConnections } from './connections.ts'
 import { reapplyAtStart } from './erasures.ts'
 import type { Ready } from './http.ts'
@@ -34,6 +35,7 @@ export async function serve(
     const connections = await findConnections(settings)
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
+    await database.transaction({}, refuseFormerDatabase)
     // Here, so that a command that only asks the database does not load the server.
     const { openNode } = await import('./http.ts')
     const node = await openNode({ settings, version, log, connections, keyring, database, store }, cleanup)
@@ -56,6 +58,7 @@ export async function work(options: ProcessOptions & { readonly onReady: () => v
     const connections = await findConnections(settings)
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
+    await database.transaction({}, refuseFormerDatabase)
     await reapplyAtStart({ database, keyring, log, signal })
     const worker = await runWorker({
       connections,

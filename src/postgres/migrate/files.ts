@@ -14,7 +14,7 @@ export interface Script {
 
 export interface Migration {
   readonly version: number
-  /** `000002_settings` */
+  /** `000002_request_context` */
   readonly id: string
   readonly name: string
   /** SHA-256 of the up file's bytes, hex. */

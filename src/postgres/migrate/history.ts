@@ -51,6 +51,22 @@ export async function readHistory(session: Session): Promise<AppliedMigration[]>
   return rows
 }
 
+/**
+ * Refuses a database of before the first release. Any login may ask: in those akashi_worker could not read
+ * the history. A database that was never migrated passes.
+ *
+ * @throws AkashiError conflict
+ */
+export async function refuseFormerDatabase(session: Session): Promise<void> {
+  const { rows } = await session.query<{ readable: boolean }>(`
+    select has_table_privilege(r.oid, c.oid, 'select') as readable
+    from pg_catalog.pg_roles r, pg_catalog.pg_class c
+    where r.rolname = 'akashi_worker' and c.oid = to_regclass('lifecycle.schema_migrations')`)
+  if (rows[0]?.readable === false) {
+    throw formerDatabase()
+  }
+}
+
 async function hasHistory(session: Session): Promise<boolean> {
   const { rows } = await session.query<{ present: boolean }>(
     `select to_regclass('lifecycle.schema_migrations') is not null as present`,
@@ -62,7 +78,7 @@ async function hasHistory(session: Session): Promise<boolean> {
  * What is still to apply, after making sure that the database was built from these very files.
  *
  * @throws AkashiError integrity when an applied file was changed or removed, conflict when the database is
- *   ahead of the files or a file was added below what is applied
+ *   ahead of the files, a file was added below what is applied, or a version has another name in the database
  */
 export function pendingMigrations(
   files: readonly Migration[],
@@ -71,6 +87,9 @@ export function pendingMigrations(
   const byVersion = new Map(files.map((file) => [file.version, file]))
   const newestFile = files.at(-1)?.version ?? 0
   const newestApplied = applied.at(-1)?.version ?? 0
+  if (applied.some((row) => (byVersion.get(row.version)?.name ?? row.name) !== row.name)) {
+    throw formerDatabase()
+  }
   for (const row of applied) {
     const file = byVersion.get(row.version)
     const id = `${String(row.version).padStart(6, '0')}_${row.name}`
@@ -98,6 +117,16 @@ export function pendingMigrations(
     })
   }
   return pending
+}
+
+function formerDatabase(): AkashiError {
+  return new AkashiError(
+    'conflict',
+    'the database was made before the first release and cannot be brought to this version',
+    {
+      hint: 'start with a new data folder (--data) or a new database; the program that made this one still reads and exports it',
+    },
+  )
 }
 
 const restoreHint = 'restore the file from version control; a change of the schema is a new migration'

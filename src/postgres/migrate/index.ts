@@ -1,5 +1,5 @@
 export type { MigrateOptions } from './connection.ts'
 export { type MigrateDownOptions, migrateDown } from './down.ts'
-export type { AppliedMigration } from './history.ts'
+export { type AppliedMigration, refuseFormerDatabase } from './history.ts'
 export { type MigrationStatus, migrationStatus } from './status.ts'
 export { type MigrateUpOptions, migrateUp } from './up.ts'
