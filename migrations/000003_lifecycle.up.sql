@@ -25,11 +25,11 @@ create trigger update_updated_at before update on lifecycle.settings
   for each row execute function auth.update_updated_at();
 
 insert into lifecycle.settings (key, value, description) values
-  ('audit.retention_days',         '2555', 'days an audit row is kept in all, hot and archived (7 years; S1 4.2)'),
-  ('session.retention_days',       '30',   'days an expired session is kept (S1 4.2)'),
-  ('temporary_data.retention_days', '7',   'days a failed upload or other temporary row is kept (S1 4.2)'),
+  ('audit.retention_days',         '2555', 'days an audit row is kept in all, hot and archived (7 years)'),
+  ('session.retention_days',       '30',   'days an expired session is kept'),
+  ('temporary_data.retention_days', '7',   'days a failed upload or other temporary row is kept'),
   ('organisation.time_zone',       '"Asia/Tokyo"', 'time zone of business hours, weekends and holidays'),
-  ('organisation.business_hours',  '{"from": 8, "to": 20}', 'hours of the day outside which changes are off-hours (S1 6.3)');
+  ('organisation.business_hours',  '{"from": 8, "to": 20}', 'hours of the day outside which changes are off-hours');
 
 create table lifecycle.policies (
   schema_name       text not null,
@@ -190,7 +190,7 @@ create function lifecycle.partition_name(parent text, at timestamptz, step text)
                              else to_char(at at time zone 'UTC', '_YYYY_MM') end
 $$;
 comment on function lifecycle.partition_name(text, timestamptz, text) is
-  'audit_logs_2026_11 for months (S1, S3), security_events_p20261121 for days (S4).';
+  'audit_logs_2026_11 for months, security_events_p20261121 for days.';
 
 -- What one partition's bounds are, read from the catalog; null for a default partition. Bounds that are no
 -- times (a table of another kind under a policy) are none.

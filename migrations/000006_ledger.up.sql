@@ -550,7 +550,7 @@ create view audit.audit_log_chain with (security_invoker = true) as
          encode(e.entry_hash, 'hex') as hash, encode(p.entry_hash, 'hex') as previous_hash
   from audit.ledger_entries e
   left join audit.ledger_entries p on p.log = e.log and p.position = e.position - 1;
-comment on view audit.audit_log_chain is 'hash and previous_hash of S5 over the ledger; previous_hash is null for the first entry.';
+comment on view audit.audit_log_chain is 'Each entry with its hash and that of the entry before, which is null for the first.';
 grant select on audit.audit_log_chain to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 
 -- The first part of every log's origin (C2SP tlog-checkpoint); unlike any other installation's.

@@ -156,7 +156,7 @@ create view auth.masked_users with (security_barrier = true) as
          last_login_at, account_status, is_active, is_deleted, tenant_id, security_classification, data_residency,
          compliance_tags, created_at, updated_at
   from auth.users;
-comment on view auth.masked_users is 'Users under their own column names, with personal values masked (S2 data masking).';
+comment on view auth.masked_users is 'Users under their own column names, with personal values masked.';
 grant select on auth.masked_users to akashi_reader, akashi_worker, akashi_security_admin;
 
 reset role;
@@ -647,7 +647,7 @@ from (values
   ('api_key.max_lifetime_days',      '365',   'integer', 1, 3650, null, 'days', 'longest life of a key'),
   ('api_key.rotation_overlap_hours', '24',    'integer', 0, 720, null, 'hours', 'how long the old key still works after a rotation'),
   ('api_key.max_per_owner',          '50',    'integer', 1, 10000, null, 'keys', 'active keys that one owner may have'),
-  ('account.default_role',           '"viewer"', 'text', null, null, null, null, 'role of the service tier that every new user gets (S5); empty for none')
+  ('account.default_role',           '"viewer"', 'text', null, null, null, null, 'role of the service tier that every new user gets; empty for none')
 ) as rule (key, value, value_type, minimum, maximum, allowed, unit, description);
 
 -- The value of a policy; an unknown key is a mistake of the caller.
@@ -679,7 +679,7 @@ create table auth.privacy_consents (
   constraint privacy_consents_decision_check check (decision in ('granted', 'withdrawn')),
   constraint privacy_consents_regulation_check check (regulation in ('gdpr', 'appi', 'other'))
 );
-comment on table auth.privacy_consents is 'Each row is a decision and stays: the history is the record (S1 8.1).';
+comment on table auth.privacy_consents is 'Each row is a decision and stays: the history is the record.';
 comment on column auth.privacy_consents.document_version is 'Version of the text that was agreed to.';
 comment on column auth.privacy_consents.regulation is 'gdpr, or appi: Japan''s act on the protection of personal information.';
 create index privacy_consents_user_idx on auth.privacy_consents (user_id, purpose, created_at desc);

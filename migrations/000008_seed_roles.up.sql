@@ -5,7 +5,8 @@ set local role akashi_owner;
 insert into auth.roles (name, description, tier) values
   ('sys_admin',    'システム全体の管理者。すべてのリソースに対する全権限', 'system'),
   ('sys_operator', 'システム運用担当。監視・ログ閲覧・設定変更',           'system'),
-  ('sys_auditor',  '監査担当。全リソースの読み取り専用',                   'system');
+  ('sys_auditor',  '監査担当。全リソースの読み取り専用',                   'system')
+on conflict (name) do nothing;
 
 insert into auth.permissions (resource, action, description) values
   ('users',         'read',   'ユーザー情報の閲覧'),
@@ -28,7 +29,8 @@ insert into auth.permissions (resource, action, description) values
   ('monitoring',    'read',   '監視データの閲覧'),
   ('monitoring',    'write',  '監視設定の作成・更新'),
   ('monitoring',    'delete', '監視設定の削除'),
-  ('monitoring',    'admin',  '監視管理の全権限');
+  ('monitoring',    'admin',  '監視管理の全権限')
+on conflict (resource, action) do nothing;
 
 insert into auth.role_permissions (role_id, permission_id)
 select r.id, p.id
@@ -38,7 +40,8 @@ where r.name = 'sys_admin'
    or (r.name = 'sys_operator' and (p.resource, p.action) in (
         ('users', 'read'), ('auth_config', 'read'), ('auth_config', 'write'), ('audit_logs', 'read'),
         ('api_gateway', 'read'), ('vault_secrets', 'read'), ('monitoring', 'read'), ('monitoring', 'write')))
-   or (r.name = 'sys_auditor' and p.action = 'read' and p.resource <> 'vault_secrets');
+   or (r.name = 'sys_auditor' and p.action = 'read' and p.resource <> 'vault_secrets')
+on conflict (role_id, permission_id) do nothing;
 
 -- Akashi's own permissions and roles, beside those above. roles read and write are of the business tier, so
 -- that a business may administer itself; what no tier above service needs is for everybody.

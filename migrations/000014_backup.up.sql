@@ -48,14 +48,14 @@ grant insert (id, system_id, started_at, finished_at, ok, target, rpo_seconds, r
 select audit.exempt('lifecycle.drills', 'reports that only the worker adds; each is signed and kept in the object store too');
 
 insert into lifecycle.settings (key, value, description) values
-  ('backup.retention_days', '30', 'days that any moment can be restored (S5, normal data)'),
+  ('backup.retention_days', '30', 'days that any moment can be restored'),
   ('backup.hold', 'false', 'while true, no backup and no WAL is removed'),
   ('backup.recipients', '[]', 'public keys (age1…) that open backups beside the keyring''s own'),
-  ('backup.drill_rpo_limit_seconds', '3600',  'a drill fails when more than this could have been lost (S5: 1 hour)'),
-  ('backup.drill_rto_limit_seconds', '14400', 'a drill fails when the restore takes longer (S5: 4 hours)'),
+  ('backup.drill_rpo_limit_seconds', '3600',  'a drill fails when more than this could have been lost'),
+  ('backup.drill_rto_limit_seconds', '14400', 'a drill fails when the restore takes longer'),
   ('backup.drill_max_age_days',      '35',    'an alarm is raised when no drill passed for longer'),
-  ('backup.audit_near_days', '90',   'days that a weekly copy of the audit log is kept at hand (S5)'),
-  ('backup.audit_cold_days', '1095', 'days that it is kept on the cold tier (S5: 3 years)'),
+  ('backup.audit_near_days', '90',   'days that a weekly copy of the audit log is kept at hand'),
+  ('backup.audit_cold_days', '1095', 'days that it is kept on the cold tier'),
   ('backup.recovery_test_max_age_days', '200', 'an alarm is raised when no test of a whole recovery passed for longer');
 
 insert into lifecycle.jobs (name, schedule, task, timeout, description) values

@@ -967,7 +967,7 @@ create table auth.privacy_consents (
   constraint privacy_consents_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
 );
 alter table auth.privacy_consents owner to akashi_owner;
-comment on table auth.privacy_consents is 'Each row is a decision and stays: the history is the record (S1 8.1).';
+comment on table auth.privacy_consents is 'Each row is a decision and stays: the history is the record.';
 comment on column auth.privacy_consents.document_version is 'Version of the text that was agreed to.';
 comment on column auth.privacy_consents.regulation is 'gdpr, or appi: Japan''s act on the protection of personal information.';
 CREATE INDEX privacy_consents_user_idx ON auth.privacy_consents USING btree (user_id, purpose, created_at DESC);
@@ -2564,7 +2564,7 @@ create view audit.audit_log_chain with (security_invoker=true) as
    FROM (audit.ledger_entries e
      LEFT JOIN audit.ledger_entries p ON (((p.log = e.log) AND (p."position" = (e."position" - 1)))));
 alter view audit.audit_log_chain owner to akashi_owner;
-comment on view audit.audit_log_chain is 'hash and previous_hash of S5 over the ledger; previous_hash is null for the first entry.';
+comment on view audit.audit_log_chain is 'Each entry with its hash and that of the entry before, which is null for the first.';
 grant select on audit.audit_log_chain to akashi_app;
 grant select on audit.audit_log_chain to akashi_reader;
 grant select on audit.audit_log_chain to akashi_security_admin;
@@ -2644,7 +2644,7 @@ create view auth.masked_users with (security_barrier=true) as
     updated_at
    FROM auth.users;
 alter view auth.masked_users owner to akashi_policy;
-comment on view auth.masked_users is 'Users under their own column names, with personal values masked (S2 data masking).';
+comment on view auth.masked_users is 'Users under their own column names, with personal values masked.';
 grant select on auth.masked_users to akashi_reader;
 grant select on auth.masked_users to akashi_security_admin;
 grant select on auth.masked_users to akashi_worker;
@@ -8123,7 +8123,7 @@ AS $function$
                              else to_char(at at time zone 'UTC', '_YYYY_MM') end
 $function$;
 alter function lifecycle.partition_name(parent text, at timestamp with time zone, step text) owner to akashi_owner;
-comment on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) is 'audit_logs_2026_11 for months (S1, S3), security_events_p20261121 for days (S4).';
+comment on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) is 'audit_logs_2026_11 for months, security_events_p20261121 for days.';
 grant execute on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_app;
 grant execute on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_reader;
 grant execute on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_security_admin;

@@ -1,4 +1,4 @@
-/** Making, listing, rotating and revoking keys; the functions of the database decide who may (000023). */
+/** Making, listing, rotating and revoking keys; the functions of the database decide who may (000009_access_rules). */
 import type { Actor, Database } from '../../postgres/index.ts'
 import { call } from '../call.ts'
 import type { Tier } from '../roles/index.ts'

@@ -7,7 +7,7 @@ import type { LoginParts } from './parts.ts'
 
 export type LoginMethod = 'password' | 'totp' | 'recovery_code' | 'oidc'
 
-/** See auth.settle_login of migration 000024. */
+/** See auth.settle_login of the migration 000011_sign_in. */
 type Outcome = 'success' | 'partial' | 'failure' | 'denied' | 'locked'
 
 export interface Account {

@@ -1,5 +1,5 @@
 /**
- * Giving and taking roles and permissions. The functions of the database decide (migration 000023): nobody
+ * Giving and taking roles and permissions. The functions of the database decide (000009_access_rules): nobody
  * gives what is above their tier, what they do not have, or anything to themselves. An `owner` database with
  * an anonymous actor is whoever administers the database, and may do all of it.
  */
