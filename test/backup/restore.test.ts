@@ -78,10 +78,11 @@ describe('a cluster in the store', () => {
       try {
         const [found] = await restored.sql<{ rows: number }>('select count(*)::integer as rows from t')
         expect(found?.rows, label).toBe(rows)
-        const [state] = await restored.sql<{ command: string; target: string }>(
-          `select current_setting('restore_command') as command, current_setting('recovery_target_time') as target`,
+        const [state] = await restored.sql<{ command: string; target: string; recovering: boolean }>(
+          `select current_setting('restore_command') as command, current_setting('recovery_target_time') as target,
+             pg_is_in_recovery() as recovering`,
         )
-        expect(state).toEqual({ command: '', target: '' })
+        expect(state).toEqual({ command: '', target: '', recovering: false })
         timelines.push(restored.timeline)
       } finally {
         await restored.stop()
