@@ -84,7 +84,12 @@ function readRow(name: string, at: string, cells: string[], problems: string[]):
   }
   if (name !== `s${source}.md`) problems.push(`${at}: ${id} belongs in ${FOLDER}/s${source}.md`)
   if (requirement === '') problems.push(`${at}: ${id} states no requirement`)
-  if (place !== NONE && quotedIn(place).map((item) => `\`${item}\``).join(', ') !== place) {
+  if (
+    place !== NONE &&
+    quotedIn(place)
+      .map((item) => `\`${item}\``)
+      .join(', ') !== place
+  ) {
     problems.push(`${at}: ${id} writes its places otherwise than \`place\`, \`place\` (${NONE} for none)`)
   }
   const tests = testsOf(test)

@@ -68,7 +68,9 @@ it('members of a room, by an index over the room', async () => {
     await session.query('set enable_seqscan = off')
     return await session.query<Record<string, string>>(`explain ${query}`, [room.id])
   })
-  expect(plan.rows.map((row) => row['QUERY PLAN']).join('\n')).toMatch(/Index Scan using room_members_room\w+ on/)
+  expect(plan.rows.map((row) => row['QUERY PLAN']).join('\n')).toMatch(
+    /Index Scan using room_members_room\w+ on/,
+  )
 })
 
 it('counts no more statements and partitions for a long room than for a short one', async () => {
