@@ -118,7 +118,7 @@ export function checkRequirements(root: string, commands: readonly string[], wri
 }
 
 if (import.meta.main) {
-  const { commandNames } = await import('../src/cli/program.ts')
+  const { commandNames } = await import('../src/cli/index.ts')
   const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } })
   const problems = checkRequirements(join(import.meta.dirname, '..'), commandNames(), values.write)
   for (const problem of problems) console.error(problem)

@@ -30,7 +30,9 @@ function pages(folder = root): string[] {
 
 function linksOf(page: string): string[] {
   const text = readFileSync(join(root, page), 'utf8').replaceAll(/```[\s\S]*?```/g, '')
-  return [...text.matchAll(LINK)].map(([, target = '']) => relative(root, resolve(root, dirname(page), target)))
+  return [...text.matchAll(LINK)].map(([, target = '']) =>
+    relative(root, resolve(root, dirname(page), target)),
+  )
 }
 
 test.each(pages())('%s links to what is there', (page) => {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { checkRequirements } from '../../scripts/check-requirements.ts'
 import { databaseObjects } from '../../scripts/requirements/objects.ts'
-import { commandNames } from '../../src/cli/program.ts'
+import { commandNames } from '../../src/cli/index.ts'
 import { MIGRATIONS } from '../support/settings.ts'
 
 const HEADER = '| id | requirement | state | place | test |\n| --- | --- | --- | --- | --- |\n'
