@@ -14,6 +14,7 @@ import { capabilityOf, isBuilt, STATES, stateOf, stateProblem } from './requirem
 const INDEX = 'docs/requirements.md'
 const SCHEMA = 'migrations/schema.sql'
 const SUMMARY = /(<!-- summary:begin[^\n]*-->\n)([\s\S]*?)(<!-- summary:end -->)/
+const TEST_FILE = /^test\/.+[.]test[.]ts$/
 /** The first cell of the header of the table of what is still to be built. */
 const CAPABILITY = 'capability'
 
@@ -21,21 +22,23 @@ const CAPABILITY = 'capability'
 function* builtProblems(row: Row, product: Product): Generator<string> {
   if (row.places.length === 0) yield 'is built but names no place'
   if (row.tests.length === 0) yield 'is built but names no test'
+  const found: string[] = []
   for (const place of row.places) {
     const problem = placeProblem(place, product)
-    if (problem !== undefined) yield `place '${place}' ${problem}`
+    if (problem === undefined) found.push(place)
+    else yield `place '${place}' ${problem}`
   }
   for (const { path, words } of row.tests) {
     const file = join(product.root, path)
-    if (!existsSync(file)) {
-      yield `test '${path}' does not exist`
+    if (!TEST_FILE.test(path) || !existsSync(file)) {
+      yield `test '${path}' ${TEST_FILE.test(path) ? 'does not exist' : 'is no test file'}`
       continue
     }
     const text = readFileSync(file, 'utf8')
     for (const word of words) {
       if (!text.includes(word)) yield `test '${path}' does not say '${word}'`
     }
-    if (words.length === 0 && !row.places.some((place) => isNamedIn(text, place, product))) {
+    if (words.length === 0 && !found.some((place) => isNamedIn(text, place, product))) {
       yield `test '${path}' names none of its places: name what it says in brackets after it`
     }
   }

@@ -114,6 +114,8 @@ describe('a row', () => {
     [`| S1-1-02 | two | decided otherwise: since | \`src/gone\` | ${SHOWN} |`, "'src/gone' does not exist"],
     [built('`audit.logs`', '—'), 'names no test'],
     [built('`audit.logs`', '`test/gone.test.ts`'), "test 'test/gone.test.ts' does not exist"],
+    [built('`audit.logs`', '`test`'), "test 'test' is no test file"],
+    [built('`audit.gone(`', SHOWN), "place 'audit.gone(' is not in migrations/schema.sql"],
     [built('`audit.gone`', SHOWN), "place 'audit.gone' is not in migrations/schema.sql"],
     [built('`audit.logs.gone`', SHOWN), "place 'audit.logs.gone' is not in migrations/schema.sql"],
     [built('`akashi_gone`', SHOWN), "place 'akashi_gone' is not in migrations/schema.sql"],
