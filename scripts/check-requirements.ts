@@ -1,148 +1,63 @@
 /**
- * Checks the trace of requirements: docs/requirements.md and docs/requirements/s1.md … s5.md.
+ * Checks the trace of requirements: docs/requirements.md and docs/requirements/s1.md … s5.md. What a row calls
+ * built must be in the product, and its tests must say its name.
  * Prints one line per problem and exits 1 when there is one; `--write` brings the summary up to date first.
  */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-
-const STATES = ['planned', 'done', 'decided otherwise', 'not ours'] as const
-type State = (typeof STATES)[number]
+import { databaseObjects } from './requirements/objects.ts'
+import { isNamedIn, type Product, placeProblem } from './requirements/places.ts'
+import { cellsOf, FOLDER, type Row, readTrace } from './requirements/rows.ts'
+import { capabilityOf, isBuilt, STATES, stateOf, stateProblem } from './requirements/states.ts'
 
 const INDEX = 'docs/requirements.md'
-const FOLDER = 'docs/requirements'
-const HEADER = ['id', 'requirement', 'state', 'place', 'test']
-const NONE = '—'
-const ID = /^S([1-9])-[0-9A-Za-z]+(\.[0-9A-Za-z]+)*-\d{2}$/
+const SCHEMA = 'migrations/schema.sql'
 const SUMMARY = /(<!-- summary:begin[^\n]*-->\n)([\s\S]*?)(<!-- summary:end -->)/
-/** Folders a place may name; anything else in a place is an object of the database or a command. */
-const TOP_FOLDERS = ['migrations', 'src', 'web', 'infra', 'test', 'bench', 'scripts', 'docs']
+const TEST_FILE = /^test\/.+[.]test[.]ts$/
+/** The first cell of the header of the table of what is still to be built. */
+const CAPABILITY = 'capability'
 
-interface Row {
-  /** Where it stands, as `file:line`. */
-  readonly at: string
-  readonly id: string
-  readonly source: string
-  readonly state: string
-  readonly places: readonly string[]
-  readonly tests: readonly string[]
-}
-
-interface Trace {
-  readonly rows: readonly Row[]
-  readonly problems: readonly string[]
-}
-
-/** Cells of a table line; a pipe inside a cell is written `\|`. */
-function cellsOf(line: string): string[] {
-  return line
-    .replace(/^\|/, '')
-    .replace(/\|\s*$/, '')
-    .split(/(?<!\\)\|/)
-    .map((cell) => cell.trim())
-}
-
-function itemsOf(cell: string): string[] {
-  if (cell === NONE) return []
-  return cell
-    .split(',')
-    .map((item) => item.trim().replace(/^`(.*)`$/, '$1'))
-    .filter((item) => item !== '')
-}
-
-function readTrace(root: string): Trace {
-  const rows: Row[] = []
-  const problems: string[] = []
-  const names = readdirSync(join(root, FOLDER))
-    .filter((name) => name.endsWith('.md'))
-    .sort()
-  for (const name of names) {
-    const file = `${FOLDER}/${name}`
-    const lines = readFileSync(join(root, file), 'utf8').split('\n')
-    for (const [index, line] of lines.entries()) {
-      if (!line.startsWith('|') || /^[|\s:-]+$/.test(line)) continue
-      const cells = cellsOf(line)
-      if (cells.join('|') === HEADER.join('|')) continue
-      const row = readRow(name, `${file}:${index + 1}`, cells, problems)
-      if (row !== undefined) rows.push(row)
-    }
-  }
-  return { rows, problems }
-}
-
-/** The row of a table line; what is wrong with it goes to `problems`, and one past reading is undefined. */
-function readRow(name: string, at: string, cells: string[], problems: string[]): Row | undefined {
-  const [id, requirement, state, place, test] = cells
-  if (
-    cells.length !== HEADER.length ||
-    id === undefined ||
-    requirement === undefined ||
-    state === undefined ||
-    place === undefined ||
-    test === undefined
-  ) {
-    problems.push(`${at}: ${cells.length} cells where ${HEADER.length} belong (${HEADER.join(', ')})`)
-    return undefined
-  }
-  const source = ID.exec(id)?.[1]
-  if (source === undefined) {
-    problems.push(`${at}: id '${id}' is not of the form S1-3.7-04`)
-    return undefined
-  }
-  if (name !== `s${source}.md`) problems.push(`${at}: ${id} belongs in ${FOLDER}/s${source}.md`)
-  if (requirement === '') problems.push(`${at}: ${id} says no requirement`)
-  if (place === '') problems.push(`${at}: ${id} names no place (write ${NONE} for none)`)
-  return { at, id, source: `S${source}`, state, places: itemsOf(place), tests: itemsOf(test) }
-}
-
-/** Whether a state carries a reason after a colon: what is done may say why it differs from the source. */
-const REASON: Readonly<Record<State, 'none' | 'optional' | 'required'>> = {
-  planned: 'none',
-  done: 'optional',
-  'decided otherwise': 'required',
-  'not ours': 'required',
-}
-
-/** The state of a cell such as `decided otherwise: reason`, or undefined when it is not one of ours. */
-function stateOf(cell: string): State | undefined {
-  const word = cell.replace(/:.*$/, '').trim()
-  return STATES.find((state) => state === word)
-}
-
-function stateProblem(row: Row): string | undefined {
-  const state = stateOf(row.state)
-  if (state === undefined) return `state '${row.state}' is none of ${STATES.join(', ')}`
-  const hasReason = /:\s*\S/.test(row.state)
-  if (REASON[state] === 'required' && !hasReason) return `state '${state}' needs a reason after a colon`
-  if (REASON[state] === 'none' && row.state !== state) return `state '${state}' takes no reason`
-  if (row.state !== state && !hasReason) return `state '${state}' has a colon but no reason`
-  if (state !== 'done' && row.tests.length > 0) return 'names a test but is not done'
-  return undefined
-}
-
-function isPath(place: string): boolean {
-  const [top = ''] = place.split('/')
-  return TOP_FOLDERS.includes(top)
-}
-
-function* doneProblems(row: Row, root: string): Generator<string> {
-  if (stateOf(row.state) !== 'done') return
-  if (row.tests.length === 0) yield 'is done but names no test'
-  if (row.places.length === 0) yield 'is done but names no place'
-  for (const test of row.tests) {
-    if (!existsSync(join(root, test))) yield `is done but its test '${test}' does not exist`
-  }
+/** What is wrong with what a row that is built names. */
+function* builtProblems(row: Row, product: Product): Generator<string> {
+  if (row.places.length === 0) yield 'is built but names no place'
+  if (row.tests.length === 0) yield 'is built but names no test'
+  const found: string[] = []
   for (const place of row.places) {
-    if (isPath(place) && !existsSync(join(root, place))) {
-      yield `is done but its place '${place}' does not exist`
+    const problem = placeProblem(place, product)
+    if (problem === undefined) found.push(place)
+    else yield `place '${place}' ${problem}`
+  }
+  for (const { path, words } of row.tests) {
+    const file = join(product.root, path)
+    if (!TEST_FILE.test(path) || !existsSync(file)) {
+      yield `test '${path}' ${TEST_FILE.test(path) ? 'does not exist' : 'is no test file'}`
+      continue
+    }
+    const text = readFileSync(file, 'utf8')
+    for (const word of words) {
+      if (!text.includes(word)) yield `test '${path}' does not say '${word}'`
+    }
+    if (words.length === 0 && !found.some((place) => isNamedIn(text, place, product))) {
+      yield `test '${path}' names none of its places: name what it says in brackets after it`
     }
   }
+}
+
+/** The capabilities that the index lists as still to be built. */
+function capabilitiesOf(index: string): string[] {
+  const rows = index.split('\n').map((line) => (line.startsWith('|') ? cellsOf(line) : []))
+  const from = rows.findIndex(([first]) => first === CAPABILITY)
+  if (from === -1) return []
+  const table = rows.slice(from + 2)
+  const end = table.findIndex((cells) => cells.length === 0)
+  return table.slice(0, end === -1 ? undefined : end).flatMap(([first]) => first ?? [])
 }
 
 /** The summary table: rows by source and state, and their totals. */
-export function summaryOf(rows: readonly Pick<Row, 'source' | 'state'>[]): string {
+function summaryOf(rows: readonly Row[]): string {
   const line = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |\n`
-  const counted = (label: string, some: readonly Pick<Row, 'source' | 'state'>[]): string => {
+  const counted = (label: string, some: readonly Row[]): string => {
     const states = some.map((row) => stateOf(row.state))
     return line([label, some.length, ...STATES.map((state) => states.filter((one) => one === state).length)])
   }
@@ -161,24 +76,38 @@ export function summaryOf(rows: readonly Pick<Row, 'source' | 'state'>[]): strin
 }
 
 /**
- * Every problem of the trace below `root`, one line each, `file:line: what`.
- * With `write` the summary of the index is rewritten instead of compared.
+ * Every problem of the trace below `root`, one line each, `file:line: what`. `commands` are those of the CLI. With
+ * `write` the summary of the index is rewritten instead of compared.
  */
-export function checkRequirements(root: string, write = false): string[] {
+export function checkRequirements(root: string, commands: readonly string[], write = false): string[] {
   const { rows, problems: malformed } = readTrace(root)
   const problems = [...malformed]
+  const index = readFileSync(join(root, INDEX), 'utf8')
+  const capabilities = capabilitiesOf(index)
+  const product: Product = {
+    root,
+    objects: databaseObjects(readFileSync(join(root, SCHEMA), 'utf8')),
+    commands: new Set(commands),
+  }
   const seen = new Map<string, string>()
   for (const row of rows) {
     const first = seen.get(row.id)
     if (first === undefined) seen.set(row.id, row.at)
     else problems.push(`${row.at}: ${row.id} repeats the id of ${first}`)
-    const wrongState = stateProblem(row)
+    const wrongState = stateProblem(row.state, capabilities)
     if (wrongState !== undefined) problems.push(`${row.at}: ${row.id} ${wrongState}`)
-    for (const problem of doneProblems(row, root)) problems.push(`${row.at}: ${row.id} ${problem}`)
+    if (isBuilt(stateOf(row.state))) {
+      for (const problem of builtProblems(row, product)) problems.push(`${row.at}: ${row.id} ${problem}`)
+    } else if (row.tests.length > 0) {
+      problems.push(`${row.at}: ${row.id} names a test but is not built`)
+    }
   }
   if (rows.length === 0) problems.push(`${FOLDER}: no requirement found`)
+  const planned = new Set(rows.map(({ state }) => capabilityOf(state)))
+  for (const capability of capabilities) {
+    if (!planned.has(capability)) problems.push(`${INDEX}: no row waits for the capability '${capability}'`)
+  }
 
-  const index = readFileSync(join(root, INDEX), 'utf8')
   const summary = summaryOf(rows)
   const present = SUMMARY.exec(index)?.[2]
   if (present === undefined) problems.push(`${INDEX}: the marks summary:begin and summary:end are missing`)
@@ -192,8 +121,9 @@ export function checkRequirements(root: string, write = false): string[] {
 }
 
 if (import.meta.main) {
+  const { commandNames } = await import('../src/cli/index.ts')
   const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } })
-  const problems = checkRequirements(join(import.meta.dirname, '..'), values.write)
+  const problems = checkRequirements(join(import.meta.dirname, '..'), commandNames(), values.write)
   for (const problem of problems) console.error(problem)
   if (problems.length > 0) process.exitCode = 1
 }

@@ -50,3 +50,15 @@ function createProgram(world: World): Command {
     })
     .exitOverride()
 }
+
+/** Every command without `akashi`, such as `archive run`; a group counts as one, since it prints its help. */
+export function commandNames(): string[] {
+  const program = new Command()
+  for (const register of commands) register(program, () => Promise.resolve())
+  const below = (command: Command): string[] =>
+    command.commands.flatMap((child) => [
+      child.name(),
+      ...below(child).map((name) => `${child.name()} ${name}`),
+    ])
+  return below(program)
+}

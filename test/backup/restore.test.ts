@@ -7,6 +7,7 @@ const PAUSE = 'select pg_sleep(0.02)'
 
 let cluster: TestCluster
 let stream: RunningStream
+let full: { readonly bytes: number; readonly stored: number }
 
 /** What the table held at each point that is restored to. */
 const points: { label: string; at: string; rows: number }[] = []
@@ -39,7 +40,7 @@ beforeAll(async () => {
   stream = cluster.stream()
   await cluster.sql('create table t (id integer primary key, note text)')
   await cluster.sql(`insert into t select i, repeat('a', 200) from generate_series(1, 20000) i`)
-  await runBackup(cluster.vault, cluster.source, 'full')
+  full = await runBackup(cluster.vault, cluster.source, 'full')
   await cluster.sql(`insert into t values (100001, 'one')`)
   await cluster.sql(PAUSE)
   points.push({ label: 'a time', at: await now(), rows: 20_001 })
@@ -71,6 +72,10 @@ afterAll(async () => {
 })
 
 describe('a cluster in the store', () => {
+  it('is compressed', () => {
+    expect(full.stored).toBeLessThan(full.bytes / 2)
+  })
+
   it('comes back at every kind of point with exactly what was committed by then', async () => {
     const timelines: number[] = []
     for (const { label, at, rows } of points) {
@@ -78,10 +83,11 @@ describe('a cluster in the store', () => {
       try {
         const [found] = await restored.sql<{ rows: number }>('select count(*)::integer as rows from t')
         expect(found?.rows, label).toBe(rows)
-        const [state] = await restored.sql<{ command: string; target: string }>(
-          `select current_setting('restore_command') as command, current_setting('recovery_target_time') as target`,
+        const [state] = await restored.sql<{ command: string; target: string; recovering: boolean }>(
+          `select current_setting('restore_command') as command, current_setting('recovery_target_time') as target,
+             pg_is_in_recovery() as recovering`,
         )
-        expect(state).toEqual({ command: '', target: '' })
+        expect(state).toEqual({ command: '', target: '', recovering: false })
         timelines.push(restored.timeline)
       } finally {
         await restored.stop()

@@ -144,6 +144,9 @@ it('brings one table back as it was, with its types, long values, indexes and se
   )
   expect(indexes).toHaveLength(3)
   expect(indexes.some(({ def }) => def.includes(`(mood, at DESC) WHERE (mood = 'low'::mood)`))).toBe(true)
+  expect(
+    await cluster.sql(`select count(*) > 5 as analyzed from pg_stats where tablename = 'notes_then'`),
+  ).toEqual([{ analyzed: true }])
   expect(await cluster.sql('select what, resource, id from audit.said')).toContainEqual({
     what: 'restore',
     resource: 'public.notes',

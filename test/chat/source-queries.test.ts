@@ -60,6 +60,19 @@ it('people active in the last half hour', async () => {
   expect(await chat.activeUserCount(app, aoi.actor)).toBe(1)
 })
 
+it('members of a room, by an index over the room', async () => {
+  const query = `SELECT p.username, rm.role FROM chat.room_members rm JOIN auth.profiles p ON p.id = rm.user_id
+    WHERE rm.room_id = $1 AND rm.is_active = true ORDER BY rm.joined_at`
+  expect(await aoi.ask(query, [room.id])).toEqual([{ username: aoi.username, role: 'owner' }])
+  const plan = await database.asSuperuser(async (session) => {
+    await session.query('set enable_seqscan = off')
+    return await session.query<Record<string, string>>(`explain ${query}`, [room.id])
+  })
+  expect(plan.rows.map((row) => row['QUERY PLAN']).join('\n')).toMatch(
+    /Index Scan using room_members_room\w+ on/,
+  )
+})
+
 it('counts no more statements and partitions for a long room than for a short one', async () => {
   const plan = await aoi.act(async (session) => {
     // A table this small is read whole rather.

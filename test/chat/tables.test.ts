@@ -34,6 +34,7 @@ describe('the tables of the chat', () => {
       is_deleted: 'boolean not null = false',
       created_at: NOW,
       updated_at: NOW,
+      last_modified_by: 'character varying(255)',
       security_classification: CLASSIFICATION,
       compliance_tags: "jsonb not null = '{}'::jsonb",
     })
@@ -187,6 +188,22 @@ describe('the tables of the chat', () => {
     expect(await checks('chat.room_invitations')).toEqual(
       expect.arrayContaining([choice('pending', 'accepted', 'declined', 'revoked')]),
     )
+  })
+
+  it.each(['rooms', 'messages'])('%s are under audit', async (name) => {
+    const { rows } = await database.asSuperuser((session) =>
+      session.query<{ name: string }>(
+        `select tgname as name from pg_trigger
+         where tgrelid = $1::regclass and tgfoid = 'audit.log_changes'::regproc order by 1`,
+        [`chat.${name}`],
+      ),
+    )
+    expect(rows.map((row) => row.name)).toEqual([
+      'akashi_audit_delete',
+      'akashi_audit_insert',
+      'akashi_audit_truncate',
+      'akashi_audit_update',
+    ])
   })
 
   it('keep when and by whom a row last changed', async () => {

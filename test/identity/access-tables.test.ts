@@ -143,6 +143,19 @@ describe.each(Object.entries(tables))('%s', (name, expected) => {
   })
 })
 
+it.each(['auth.api_keys', 'auth.user_sessions', 'auth.security_policies'])(
+  '%s keeps when a row last changed',
+  async (name) => {
+    const { rows } = await database.asSuperuser((session) =>
+      session.query(
+        `select tgfoid::regproc::text as function from pg_trigger where tgrelid = $1::regclass and tgname = 'update_updated_at'`,
+        [name],
+      ),
+    )
+    expect(rows).toEqual([{ function: 'auth.update_updated_at' }])
+  },
+)
+
 describe('the rules of the tables', () => {
   it.each([
     ['a tier that is none', `insert into auth.roles (name, tier) values ('r', 'root')`],

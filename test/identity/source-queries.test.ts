@@ -1,15 +1,18 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { makeApiKey, parseApiKey } from '../../src/identity/api-keys/format.ts'
-import { createApiKey, verifyApiKey } from '../../src/identity/index.ts'
-import type { Actor } from '../../src/postgres/index.ts'
+import { createApiKey, createUser, verifyApiKey } from '../../src/identity/index.ts'
+import { subjectIndexes } from '../../src/identity/users/personal.ts'
+import { type Actor, anonymous } from '../../src/postgres/index.ts'
 import { testDatabase } from '../support/index.ts'
 import { makeUser } from './people.ts'
+import { testKeyring } from './support.ts'
 
 /**
- * The query patterns of S3, as they stand there but for the names that the design changes: keycloak_sub is
- * (issuer, subject), status is account_status, audit_logs is in the schema audit.
+ * The query patterns of S3, as they stand there but for the names that the design changes: keycloak_sub is the
+ * issuer and the blind index of the subject, status is account_status, audit_logs is in the schema audit.
  */
 const database = testDatabase()
+const keys = testKeyring()
 const app = database.open('app')
 
 let user: Actor & { readonly userId: string }
@@ -27,14 +30,23 @@ beforeAll(async () => {
 })
 
 describe('users and what they may', () => {
-  it('a user by the subject of a token', async () => {
-    const found = await ask(
-      `SELECT id, username, email, display_name, account_status AS status
-       FROM auth.users
-       WHERE issuer = 'local' AND subject = (select subject from auth.users where id = $1) AND account_status = 'active'`,
-      [user.userId],
+  it('an active user by the subject of a token, which only its blind index finds', async () => {
+    const id = await database.open('worker').transaction(anonymous, (session) =>
+      createUser(session, keys.vault, {
+        username: 'federated',
+        email: 'federated@example.com',
+        issuer: 'https://id.example',
+        subject: 'sub-of-a-token',
+      }),
     )
-    expect(found).toMatchObject([{ id: user.userId, display_name: null, status: 'active' }])
+    const [index] = await subjectIndexes(keys.vault, 'sub-of-a-token')
+    const query = `SELECT id, username, email_masked AS email, display_name, account_status AS status
+       FROM auth.users
+       WHERE issuer = 'https://id.example' AND subject_index = $1 AND account_status = 'active'`
+    expect(await ask(query, [index])).toEqual([
+      { id, username: 'federated', email: 'f***@example.com', display_name: null, status: 'active' },
+    ])
+    expect(await ask(`select from auth.users where subject = 'sub-of-a-token'`, [])).toEqual([])
   })
 
   it('the roles of a user', async () => {

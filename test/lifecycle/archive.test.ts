@@ -76,6 +76,14 @@ test('a partition comes back as it was, stays for a while, and goes again', asyn
   expect(rows.filter(({ dropped }) => dropped)).toMatchObject([{ action: 'dropped', rows: 300 }])
 })
 
+test('an empty partition is exported and dropped like any other', async () => {
+  await insertEvents(worker, '2017-04-05', 0)
+  expect(await runArchive(worker, cold.store, { table: events })).toMatchObject([
+    { partition: 'security_events_p20170405', rows: 0, exported: true, dropped: true, action: 'dropped' },
+  ])
+  expect((await verifyArchive(worker, cold.store)).filter(({ ok }) => !ok)).toEqual([])
+})
+
 test('late rows of an archived period get an object of their own', async () => {
   await insertEvents(worker, '2017-05-06', 10)
   await ledger.seal()

@@ -11,6 +11,17 @@ function onDay(days: number) {
 }
 
 describe("the source's tables (S4)", () => {
+  test('its parameters and its prices, of a day', () => {
+    expect(s4).toMatchObject({ users: 1_000_000, eventsPerUser: 100, eventBytes: 500 })
+    expect(s4.users * s4.eventsPerUser).toBe(100_000_000)
+    expect(tokyo).toMatchObject({
+      date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
+      region: 'ap-northeast-1',
+      databaseGbMonth: 0.12,
+      storage: { standard: { gbMonth: 0.025 }, deep: { gbMonth: 0.002 } },
+    })
+  })
+
   test('50 GB a day, 18.25 TB a year', () => {
     expect(five.assumptions.dailyGb).toBe(50)
     expect(onDay(365).gb).toBe(18_250)
@@ -26,6 +37,10 @@ describe("the source's tables (S4)", () => {
   ])('all in the database on day %i: %i GB, $%i a month', (days, gb, monthly) => {
     expect(onDay(days)).toMatchObject({ gb })
     expect(onDay(days).keepMonthly).toBeCloseTo(monthly, 6)
+  })
+
+  test('$131,400 a year when five years are over', () => {
+    expect(12 * onDay(1_825).keepMonthly).toBeCloseTo(131_400, 6)
   })
 
   test('archived, after five years: $540 + $344 + $146 = $1,030 a month', () => {

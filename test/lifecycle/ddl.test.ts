@@ -39,6 +39,9 @@ describe('a table as Glue and Athena see it', () => {
       { name: 'id', type: 'string' },
       { name: 'created_at', type: 'timestamp' },
     ])
+    const strings = ['event_type', 'description', 'user_id', 'user_name', 'external_user_id', 'source_ip']
+    strings.push('user_agent', 'tenant_id', 'tenant_name', 'client_id', 'client_name', 'event_details')
+    for (const name of strings) expect(table.columns).toContainEqual({ name, type: 'string' })
     expect(table.columns).toContainEqual({ name: 'salt', type: 'binary' })
     expect(table.columns).toContainEqual({ name: 'ocsf_class_uid', type: 'int' })
     expect([table.firstYear, table.monthly]).toEqual([2024, false])
@@ -72,6 +75,7 @@ describe('a table as Glue and Athena see it', () => {
       /^CREATE EXTERNAL TABLE `idp_archive`\.`security_events` \(\n {2}`akashi_position` bigint,\n/,
     )
     expect(ddl).toContain('PARTITIONED BY (`year` string, `month` string, `day` string)')
+    expect(ddl).toContain('STORED AS PARQUET')
     expect(ddl).toContain("LOCATION 's3://bucket/archive/security/security_events/'")
     expect(ddl.match(/;/g)).toHaveLength(1)
   })

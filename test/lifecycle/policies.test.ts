@@ -73,7 +73,15 @@ it('no index repeats the beginning of another', async () => {
 
 it('no extension is needed that the sources ask for and PostgreSQL or the worker replaces', async () => {
   const rows = await ask('select extname as name from pg_extension order by 1')
-  for (const name of ['uuid-ossp', 'pgcrypto', 'postgres_fdw', 'pg_partman', 'pg_cron', 'aws_s3']) {
+  for (const name of [
+    'uuid-ossp',
+    'pg_trgm',
+    'pgcrypto',
+    'postgres_fdw',
+    'pg_partman',
+    'pg_cron',
+    'aws_s3',
+  ]) {
     expect(rows).not.toContainEqual({ name })
   }
 })

@@ -19,6 +19,12 @@ test('moves the archive at 180 and 365 days, spares small objects, deletes nothi
     Filter: { Prefix: 'akashi/' },
     AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 },
   })
+  expect(Rules[2]).toEqual({
+    ID: 'akashi-audit-copies',
+    Status: 'Enabled',
+    Filter: { And: { Prefix: 'akashi/audit-copies/cold/', ObjectSizeGreaterThan: 131_072 } },
+    Transitions: [{ Days: 1, StorageClass: 'GLACIER' }],
+  })
   expect(JSON.stringify(Rules)).not.toContain('Expiration')
 })
 

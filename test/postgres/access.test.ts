@@ -177,7 +177,34 @@ describe('the access matrix', () => {
   })
 })
 
+/** Schemas that a login role may enter; every one of them may connect. */
+const entered: Readonly<Record<(typeof roles)[number], string>> = {
+  app: 'audit auth chat keys lifecycle security',
+  worker: 'archive audit auth chat keys lifecycle security',
+  reader: 'archive audit auth lifecycle security',
+  security_admin: 'archive audit auth chat keys lifecycle security',
+  backup: '',
+}
+
 describe('the rules of the schema', () => {
+  it.each(roles)('let %s connect and enter what it needs', async (role) => {
+    const [row] = await ask<{ connect: boolean; schemas: string }>(
+      `select has_database_privilege('akashi_${role}', current_database(), 'CONNECT') as connect,
+         (select coalesce(string_agg(nspname, ' ' order by nspname), '') from pg_namespace
+          where nspname in ${ours} and has_schema_privilege('akashi_${role}', oid, 'USAGE')) as schemas`,
+    )
+    expect(row).toEqual({ connect: true, schemas: entered[role] })
+  })
+
+  it('give one sequence to the worker, and none to the others', async () => {
+    const rows = await ask(
+      `select r.rolname as role, c.relname as sequence from pg_class c join pg_namespace n on n.oid = c.relnamespace
+       cross join unnest(array[${roles.map((role) => `'akashi_${role}'`).join(', ')}]) as r (rolname)
+       where n.nspname in ${ours} and c.relkind = 'S' and has_sequence_privilege(r.rolname, c.oid, 'USAGE, SELECT, UPDATE')`,
+    )
+    expect(rows).toEqual([{ role: 'akashi_worker', sequence: 'security_events_seq' }])
+  })
+
   it('force row security on every table and partition', async () => {
     const rows = await ask<{ name: string }>(
       `select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace

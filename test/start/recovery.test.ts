@@ -266,11 +266,21 @@ it(
       await running.exited
       const restored = await document<{
         checks: { ok: boolean; structure: { indexes: number } }
+        tables: { table: string; rows: number }[]
         url: string
       }>([...['restore', '--at', beforeLoss, '--to', to]])
       expect(restored.checks).toMatchObject({ ok: true, structure: { problems: [] } })
       expect(restored.checks.structure.indexes).toBeGreaterThan(100)
       expect(await ask(restored.url, 'select count(*)::integer as rows from orders')).toEqual([{ rows: 500 }])
+      const counted = (name: string) =>
+        restored.tables
+          .filter(({ table }) => table === name || table.startsWith(`${name}_2`))
+          .reduce((sum, { rows }) => sum + rows, 0)
+      for (const name of ['auth.users', 'auth.user_sessions']) {
+        const present = await ask(restored.url, `select count(*)::integer as rows from ${name}`)
+        expect(present, name).toEqual([{ rows: counted(name) }])
+      }
+      expect(counted('audit.audit_logs')).toBeGreaterThan(600)
       expect((await document<{ ok: boolean }>(['verify'], 0, to)).ok).toBe(true)
     } finally {
       await removeDataDir(to)

@@ -27,7 +27,10 @@ export function testStore(): { readonly store: ObjectStore; readonly folder: str
   }
 }
 
-/** Events of one day, their partition included; `note` tells them apart. */
+/**
+ * Failed logins of one day, their partition included; `note` tells them apart. Two in three are of `tenant-a`, the
+ * others of `tenant-b`; the users are seven, and every second comes from 10.0.0.1.
+ */
 export async function insertEvents(
   worker: Database,
   day: string,
@@ -41,10 +44,12 @@ export async function insertEvents(
     )
     await session.query(
       `insert into security.security_events (created_at, event_type, event_category, severity, source_service, description,
-         user_name, source_ip, event_details)
+         user_id, user_name, tenant_id, source_ip, event_details)
        select $1::timestamptz + i * interval '1 second', 'login_failure', 'authentication', 'low', 'sshd',
               case i % 5 when 0 then '' when 1 then null when 2 then E'quoted " and\\r\\nbroken, 行' else $3 || i end,
-              'user' || i % 7, ('10.0.0.' || i % 250)::inet, jsonb_build_object('i', i, 'note', $3::text)
+              ('00000000-0000-7000-8000-00000000000' || i % 7)::uuid, 'user' || i % 7,
+              case i % 3 when 0 then 'tenant-b' else 'tenant-a' end,
+              ('10.0.0.' || case i % 2 when 0 then 1 else i % 250 end)::inet, jsonb_build_object('i', i, 'note', $3::text)
        from generate_series(1, $2::integer) i`,
       [`${day}T00:00:00Z`, count, note],
     )

@@ -1,0 +1,62 @@
+/** Places that rows name: paths of the repository, objects of the database and commands. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ObjectKind } from './objects.ts'
+
+/** Folders a path may start with. */
+const TOP_FOLDERS = ['migrations', 'src', 'web', 'infra', 'test', 'bench', 'scripts', 'docs']
+const COMMAND = /^akashi (.+)$/
+
+/** What a place is looked up in. */
+export interface Product {
+  readonly root: string
+  readonly objects: ReadonlyMap<string, ObjectKind>
+  /** Every command of the CLI without `akashi`, such as `archive run`. */
+  readonly commands: ReadonlySet<string>
+}
+
+/** What is wrong with a place, or undefined where the product has it. */
+export function placeProblem(place: string, product: Product): string | undefined {
+  if (isPath(place)) return existsSync(join(product.root, place)) ? undefined : 'does not exist'
+  const [, command] = COMMAND.exec(place) ?? []
+  if (command !== undefined) {
+    return product.commands.has(command) ? undefined : 'is no command of the CLI'
+  }
+  const kind = product.objects.get(place.replace(/\(\)$/, ''))
+  if (kind === undefined) return 'is not in migrations/schema.sql'
+  if ((kind === 'function') !== place.endsWith('()')) {
+    return kind === 'function' ? 'is a function: write it with ()' : 'is no function'
+  }
+  return undefined
+}
+
+/**
+ * Whether a text says the name of a place: a path in full; a table, view, role or schema by its full name; a
+ * column or another part of a table by its own name and the table's; anything else in a schema by its own name; a
+ * command by its words, one after the other.
+ */
+export function isNamedIn(text: string, place: string, { objects }: Product): boolean {
+  if (isPath(place)) return text.includes(place)
+  const [, command] = COMMAND.exec(place) ?? []
+  if (command !== undefined) return new RegExp(`\\b${command.split(' ').join('\\W+')}\\b`).test(text)
+  const name = place.replace(/\(\)$/, '')
+  const parts = name.split('.')
+  switch (objects.get(name)) {
+    case 'part':
+      return parts.slice(1).every((part) => isWordIn(text, part))
+    case 'function':
+    case 'other':
+      return isWordIn(text, parts.at(-1) ?? '')
+    default:
+      return isWordIn(text, name)
+  }
+}
+
+function isPath(place: string): boolean {
+  const [top = ''] = place.split('/')
+  return TOP_FOLDERS.includes(top)
+}
+
+function isWordIn(text: string, word: string): boolean {
+  return new RegExp(`\\b${word.replaceAll('.', '[.]')}\\b`).test(text)
+}
