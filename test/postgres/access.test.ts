@@ -61,7 +61,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'lifecycle.job_runs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'lifecycle.jobs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'lifecycle.policies': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
-  'lifecycle.schema_migrations': {},
+  'lifecycle.schema_migrations': { worker: 'S' },
   'lifecycle.settings': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
   'security.ingest_batches': { worker: 'SI', security_admin: 'S' },
   'security.remediations': { worker: 'S', security_admin: 'S' },
@@ -103,7 +103,7 @@ const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 }
 
-/** The runner's own table, made before there are roles: only administrators reach it. */
+/** The runner's own table, made before there are roles: only administrators write it. */
 const withoutRowSecurity = ['lifecycle.schema_migrations']
 
 const roles = ['app', 'worker', 'reader', 'security_admin', 'backup'] as const
