@@ -1,8 +1,7 @@
 import cookies from '@fastify/cookie'
 import Fastify, { LogController } from 'fastify'
 import { type HttpLimits, httpLimits } from './limits.ts'
-import { authenticate, requireStepUp } from './plugins/authentication.ts'
-import { requirePermission } from './plugins/authorization.ts'
+import { controlAccess, hideUnknownPaths } from './plugins/access-control.ts'
 import { answerClientError } from './plugins/client-errors.ts'
 import { serveKnownHosts } from './plugins/loopback-guard.ts'
 import { describeApi } from './plugins/openapi.ts'
@@ -15,7 +14,7 @@ import { setSecurityHeaders } from './plugins/security-headers.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
 import { archiveRoutes } from './routes/archive.ts'
 import { auditRoutes } from './routes/audit.ts'
-import { backupWork } from './routes/backup-work.ts'
+import { backupWorkRoutes } from './routes/backup-work.ts'
 import { backupRoutes } from './routes/backups.ts'
 import { chatRoutes } from './routes/chat/index.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -75,6 +74,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
   app.after(() => serveKnownHosts(app, services.identity.publicUrl))
   limitRate(app, limits)
   app.register(cookies)
+  controlAccess(app, services.identity)
   describeApi(app, services.version)
   app.register((open: App, _, done) => {
     healthRoute(open, services.version)
@@ -86,70 +86,35 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
   })
   app.register(
     (v1: App, _, done) => {
-      authenticate(v1, services.identity)
+      hideUnknownPaths(v1, services.identity)
       v1.setNotFoundHandler(notFound)
-      statusRoute(v1, services)
-      const { app: database } = services.identity.login
-      const stepUp = requireStepUp(services.identity)
-      v1.register((guarded: App, __, ready) => {
-        guarded.addHook('preHandler', requirePermission(database, 'audit_logs:read'))
-        auditRoutes(guarded, services)
-        ready()
-      })
-      v1.register((guarded: App, __, ready) => {
-        guarded.addHook('preHandler', requirePermission(database, 'ledger:read'))
-        ledgerRoutes(guarded, services)
-        ledgerRecordRoutes(guarded, services)
-        ready()
-      })
-      v1.register((guarded: App, __, ready) => {
-        const read = requirePermission(database, 'events:read')
-        const write = requirePermission(database, 'events:write')
-        guarded.addHook('preHandler', (request) =>
-          request.method === 'GET' ? read(request) : write(request),
-        )
-        eventRoutes(guarded, services)
-        ready()
-      })
-      v1.register((guarded: App, __, ready) => {
-        const read = requirePermission(database, 'archive:read')
-        const write = requirePermission(database, 'archive:write')
-        guarded.addHook('preHandler', (request) =>
-          request.method === 'GET' ? read(request) : write(request),
-        )
-        guarded.addHook('preHandler', (request) =>
-          request.method === 'GET' ? Promise.resolve() : stepUp(request),
-        )
-        archiveRoutes(guarded, services)
-        ready()
-      })
-      v1.register((guarded: App, __, ready) => {
-        guarded.addHook('preHandler', requirePermission(database, 'query:read'))
-        queryRoutes(guarded, services)
-        ready()
-      })
-      for (const action of ['read', 'write', 'admin'] as const) {
-        v1.register((guarded: App, __, ready) => {
-          guarded.addHook('preHandler', requirePermission(database, `backup:${action}`))
-          if (action === 'admin') guarded.addHook('preHandler', stepUp)
-          if (action !== 'write') backupRoutes[action](guarded, services)
-          backupWork[action](guarded, services)
-          ready()
-        })
-      }
-      sessionRoutes(v1, services)
-      oidcRoutes(v1, services)
-      meRoutes(v1, services)
-      roleRoutes(v1, services)
-      permissionRoutes(v1, services)
-      apiKeyRoutes(v1, services)
-      serviceAccountRoutes(v1, services)
-      policyRoutes(v1, services)
-      userRoutes(v1, { ...services, stepUp })
-      chatRoutes(v1, services)
+      for (const add of areas) add(v1, services)
       done()
     },
     { prefix: '/v1' },
   )
   return app
 }
+
+/** The routes below /v1, each with its access. */
+const areas: readonly ((v1: App, services: Services) => void)[] = [
+  statusRoute,
+  auditRoutes,
+  ledgerRoutes,
+  ledgerRecordRoutes,
+  eventRoutes,
+  archiveRoutes,
+  queryRoutes,
+  backupRoutes,
+  backupWorkRoutes,
+  sessionRoutes,
+  oidcRoutes,
+  meRoutes,
+  roleRoutes,
+  permissionRoutes,
+  apiKeyRoutes,
+  serviceAccountRoutes,
+  policyRoutes,
+  userRoutes,
+  chatRoutes,
+]

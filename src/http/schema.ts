@@ -24,7 +24,7 @@ export function given<T extends object>(value: T): { [K in keyof T]: Exclude<T[K
   }
 }
 
-interface ZodTypes extends FastifyTypeProvider {
+export interface ZodTypes extends FastifyTypeProvider {
   readonly validator: this['schema'] extends z.ZodType ? z.output<this['schema']> : unknown
   readonly serializer: this['schema'] extends z.ZodType ? z.input<this['schema']> : unknown
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { AkashiError } from '../../src/foundation/index.ts'
 import type { Actor } from '../../src/postgres/index.ts'
-import { testApp, thread } from './support.ts'
+import { open, testApp, thread } from './support.ts'
 
 interface Operation {
   readonly summary?: string
@@ -99,7 +99,7 @@ describe('routes', () => {
 describe('problem details', () => {
   function appWith(handler: () => unknown) {
     const app = testApp()
-    app.get('/try', async () => handler())
+    app.get('/try', open, async () => handler())
     return app
   }
 
@@ -138,7 +138,7 @@ describe('problem details', () => {
       querystring: z.strictObject({ limit: z.coerce.number().int().max(10) }),
       body: z.object({ name: z.string(), 'a/b': z.object({ c: z.boolean() }) }),
     }
-    app.post('/try', { schema }, async (request) => ({ limit: request.query.limit }))
+    app.post('/try', { ...open, schema }, async (request) => ({ limit: request.query.limit }))
     const wrong = await app.inject({ method: 'POST', url: '/try?limit=99&x=1', payload: { 'a/b': { c: 1 } } })
     expect(wrong.statusCode).toBe(400)
     const places = wrong.json().errors.map((e: { in: string; pointer: string }) => `${e.in} ${e.pointer}`)
@@ -168,7 +168,7 @@ describe('problem details', () => {
     ['invalid_input', 400, { 'content-type': 'application/json' }, '{"a":'],
   ])('refuses a body: %s %i', async (code, status, headers, payload) => {
     const app = testApp({}, { bodyBytes: 1_000 })
-    app.post('/try', async () => 'taken')
+    app.post('/try', open, async () => 'taken')
     const answer = await app.inject({ method: 'POST', url: '/try', headers, payload })
     expect(answer.json()).toMatchObject({ type: `urn:akashi:error:${code}`, status })
   })
@@ -240,7 +240,7 @@ describe('guards', () => {
       [['127.0.0.1'], '198.51.100.1'],
     ] as const) {
       const app = testApp({ trustedProxies })
-      app.get('/who', async (request) => request.actor)
+      app.get('/who', open, async (request) => request.actor)
       expect((await app.inject({ url: '/who', headers })).json()).toMatchObject({ clientIp: seen })
     }
   })
@@ -268,7 +268,7 @@ describe('guards', () => {
 describe('the context of a request', () => {
   async function actorOf(headers: Record<string, string>): Promise<{ actor: Actor; echoed: unknown }> {
     const app = testApp()
-    app.get('/things/:id', async (request) => request.actor)
+    app.get('/things/:id', open, async (request) => request.actor)
     const answer = await app.inject({ url: '/things/7?q=1', headers })
     return { actor: answer.json(), echoed: answer.headers['x-request-id'] }
   }

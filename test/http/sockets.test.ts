@@ -2,18 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { AkashiError } from '../../src/foundation/index.ts'
 import { callerSignal } from '../../src/http/plugins/caller-signal.ts'
-import { listen, raw, testApp, thread } from './support.ts'
+import { listen, open, raw, testApp, thread } from './support.ts'
 
-const open: ReturnType<typeof testApp>[] = []
+const running: ReturnType<typeof testApp>[] = []
 
 function served(...args: Parameters<typeof testApp>) {
   const app = testApp(...args)
-  open.push(app)
+  running.push(app)
   return app
 }
 
 afterEach(async () => {
-  await Promise.all(open.splice(0).map((app) => app.close()))
+  await Promise.all(running.splice(0).map((app) => app.close()))
 })
 
 function problemIn(answer: string): Record<string, unknown> {
@@ -26,7 +26,7 @@ describe('on a real socket', () => {
     'POST /try HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"',
   ])('ends a request that does not arrive (%#)', async (text) => {
     const app = served({}, { headersTimeoutMs: 50, requestTimeoutMs: 50, timeoutCheckMs: 10 })
-    app.post('/try', async () => 'taken')
+    app.post('/try', open, async () => 'taken')
     const port = await listen(app)
     const answer = await raw(port, text)
     expect(answer).toMatch(/^HTTP\/1\.1 408 /)
@@ -41,7 +41,7 @@ describe('on a real socket', () => {
 
   it('tells a caller who sent a body what went wrong, since they wait for it', async () => {
     const app = served()
-    app.post('/try', async (_, reply) => {
+    app.post('/try', open, async (_, reply) => {
       const signal = callerSignal(reply)
       await sleep(20)
       throw new AkashiError('conflict', `aborted: ${signal.aborted}`)
@@ -58,7 +58,7 @@ describe('on a real socket', () => {
     const app = served()
     const { promise: gone, resolve } = Promise.withResolvers<void>()
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
-    app.post('/try', async (_, reply) => {
+    app.post('/try', open, async (_, reply) => {
       callerSignal(reply).addEventListener('abort', () => resolve())
       begin()
       await gone

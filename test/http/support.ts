@@ -155,3 +155,6 @@ export async function raw(port: number, text: string): Promise<string> {
   await once(socket, 'close')
   return answer
 }
+
+/** Options of a route that a test adds, for whoever asks. */
+export const open = { config: { access: { public: 'anybody' } } } as const

@@ -1,6 +1,6 @@
 /**
  * Who a request of /v1 comes from: a bearer token (API key, or JWT of a service) or the cookie of a session.
- * What is not recognised is refused; what a session still lacks keeps it from everything but mending that.
+ * What is not recognised is refused; what a session still lacks keeps it from everything but repairing that.
  */
 import type { FastifyRequest } from 'fastify'
 import type { z } from 'zod'
@@ -17,22 +17,10 @@ import {
 } from '../../identity/index.ts'
 import type { pending } from '../contract/session.ts'
 import { isLoopbackAddress } from '../loopback.ts'
-import type { App } from '../schema.ts'
 import type { Identity } from '../services.ts'
 import { identifyActor } from './request-actor.ts'
-import { refuseForgery, refuseOtherOrigins } from './same-origin.ts'
+import { refuseForgery } from './same-origin.ts'
 import { cookieNames, readCookie } from './session-cookie.ts'
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Answered without credentials. */
-    readonly open?: boolean
-    /** Answered without credentials to callers on this machine. */
-    readonly openOnLoopback?: boolean
-    /** Answered also while the session lacks a new password or a second factor. */
-    readonly whilePending?: boolean
-  }
-}
 
 type Credential =
   | { readonly kind: 'session'; readonly session: AuthenticatedSession }
@@ -42,23 +30,25 @@ type Credential =
 const credentials = new WeakMap<FastifyRequest, Credential>()
 const bearer = /^bearer ([\w.~+/=-]{1,8192})$/i
 
-export function authenticate(app: App, identity: Identity): void {
-  app.addHook('onRequest', async (request) => {
-    const { open, openOnLoopback } = request.routeOptions.config
-    if (open === true) {
-      refuseOtherOrigins(request, identity.publicUrl)
-      return
-    }
-    const credential = await credentialOf(request, identity)
-    if (credential === null) {
-      if (openOnLoopback === true && isDirectlyLocal(request)) return
-      throw new AkashiError('unauthenticated', 'this needs somebody who is signed in', {
-        hint: 'sign in with POST /v1/session, or send authorization: Bearer <API key>',
-      })
-    }
-    credentials.set(request, credential)
-    if (credential.kind === 'session') refusePending(request, credential.session)
-  })
+/**
+ * Says who is behind the request.
+ *
+ * @param whilePending whether a session will do that lacks a new password or a second factor
+ * @throws AkashiError unauthenticated when nothing valid is shown; forbidden for a session that lacks something
+ */
+export async function authenticate(
+  request: FastifyRequest,
+  identity: Identity,
+  whilePending: boolean,
+): Promise<void> {
+  const credential = await credentialOf(request, identity)
+  if (credential === null) {
+    throw new AkashiError('unauthenticated', 'this needs somebody who is signed in', {
+      hint: 'sign in with POST /v1/session, or send authorization: Bearer <API key>',
+    })
+  }
+  credentials.set(request, credential)
+  if (credential.kind === 'session' && !whilePending) refusePending(credential.session)
 }
 
 /** The session that authenticates a request. `forbidden` when something else does: keys have no session. */
@@ -81,7 +71,7 @@ export function sessionOf(request: FastifyRequest): {
 export function userOf(request: FastifyRequest): FastifyRequest['actor'] & { readonly userId: string } {
   const { userId } = request.actor
   if (userId === undefined) {
-    throw new AkashiError('forbidden', 'this needs a user, and a service account is none')
+    throw new AkashiError('forbidden', 'service accounts cannot do this')
   }
   return { ...request.actor, userId }
 }
@@ -92,22 +82,18 @@ export function steppedUpUntil(session: AuthenticatedSession, minutes: number): 
 }
 
 /**
- * preHandler of what is dangerous: somebody at a session must have shown credentials lately. A key or a token
- * cannot be asked again; its scopes decide.
+ * Somebody at a session must have shown credentials lately. A key or a token cannot be asked again; its
+ * scopes decide.
  */
-export function requireStepUp(identity: Identity): (request: FastifyRequest) => Promise<void> {
-  return async (request) => {
-    const credential = credentials.get(request)
-    if (credential === undefined)
-      throw new AkashiError('unauthenticated', 'this needs somebody who is signed in')
-    if (credential.kind !== 'session') return
-    const { stepUpMinutes } = await identity.rules()
-    if (identity.login.clock.now() > steppedUpUntil(credential.session, stepUpMinutes)) {
-      throw new AkashiError('forbidden', 'this needs credentials that were shown lately', {
-        hint: 'POST /v1/session/step-up, then again',
-        detail: { reason: 'step_up' },
-      })
-    }
+export async function requireStepUp(request: FastifyRequest, identity: Identity): Promise<void> {
+  const credential = credentials.get(request)
+  if (credential?.kind !== 'session') return
+  const { stepUpMinutes } = await identity.rules()
+  if (identity.login.clock.now() > steppedUpUntil(credential.session, stepUpMinutes)) {
+    throw new AkashiError('forbidden', 'this needs credentials that were shown lately', {
+      hint: 'POST /v1/session/step-up, then again',
+      detail: { reason: 'step_up' },
+    })
   }
 }
 
@@ -158,9 +144,9 @@ async function bearerCredential(
   return { kind: 'jwt' }
 }
 
-function refusePending(request: FastifyRequest, session: AuthenticatedSession): void {
+function refusePending(session: AuthenticatedSession): void {
   const lacking = pendingOf(session)
-  if (lacking === null || request.routeOptions.config.whilePending === true) return
+  if (lacking === null) return
   throw new AkashiError(
     'forbidden',
     lacking === 'password_change' ? 'the password must be changed first' : 'a second factor is needed first',
@@ -172,7 +158,7 @@ function refusePending(request: FastifyRequest, session: AuthenticatedSession): 
 }
 
 /** A proxy on this machine speaks for callers elsewhere, so what it forwards is not local. */
-function isDirectlyLocal(request: FastifyRequest): boolean {
+export function isDirectlyLocal(request: FastifyRequest): boolean {
   const forwarded = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some(
     (header) => header in request.headers,
   )

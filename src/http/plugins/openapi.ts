@@ -1,5 +1,9 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
+import type { FastifySchema } from 'fastify'
+import type { Access } from '../access.ts'
+import { problemResponse } from '../problem.ts'
+import { pluginRoutes } from '../route.ts'
 import { type App, openApiSchema } from '../schema.ts'
 import { cookieNames } from './session-cookie.ts'
 
@@ -15,14 +19,37 @@ export function describeApi(app: App, version: string): void {
           bearer: { type: 'http', scheme: 'bearer', description: 'an API key, or the JWT of a service' },
         },
       },
-      security: [{ session: [] }, { bearer: [] }],
     },
-    transform: ({ schema, url }) => ({ schema: openApiSchema(schema), url }),
+    transform: ({ schema, url, route }) => {
+      const { access } = route.config ?? {}
+      return { schema: openApiSchema(access === undefined ? schema : describeAccess(schema, access)), url }
+    },
   })
   // Without the top bar, which would offer to load documents from elsewhere.
-  app.register(swaggerUi, {
-    routePrefix: '/docs',
-    theme: { title: 'Akashi API' },
-    uiConfig: { layout: 'BaseLayout' },
+  pluginRoutes(app, '/docs/*', { public: 'anybody' }, (scope) => {
+    scope.register(swaggerUi, {
+      routePrefix: '/docs',
+      theme: { title: 'Akashi API' },
+      uiConfig: { layout: 'BaseLayout' },
+    })
   })
+}
+
+/** With the credentials that the route takes, and the refusals that follow from its access and its input. */
+function describeAccess(schema: FastifySchema, access: Access): FastifySchema {
+  const { params, querystring, body, response } = schema
+  const refusals = {
+    ...([params, querystring, body].some(Boolean) && { 400: problemResponse }),
+    ...(!isOpen(access) && { 401: problemResponse }),
+    ...(!('public' in access) && { 403: problemResponse }),
+  }
+  return { ...schema, security: credentialsOf(access), response: { ...refusals, ...(response as object) } }
+}
+
+const isOpen = (access: Access) => 'public' in access && access.public === 'anybody'
+
+function credentialsOf(access: Access): Record<string, string[]>[] {
+  if (isOpen(access)) return []
+  if ('scope' in access && access.scope === 'none') return [{ session: [] }]
+  return [...('public' in access ? [{}] : []), { session: [] }, { bearer: [] }]
 }

@@ -19,9 +19,11 @@ export function refuseOtherOrigins(request: FastifyRequest, publicUrl: string | 
 
 /** The same for a request that a cookie authenticates. */
 export function refuseForgery(request: FastifyRequest, publicUrl: string | undefined): void {
-  if (safeMethods.has(request.method)) return
+  // Browsers let any page open a WebSocket, cookies included, and set no header for it.
+  const upgrades = request.headers.upgrade !== undefined
+  if (safeMethods.has(request.method) && !upgrades) return
   if (!isSameOrigin(request, publicUrl)) throw otherOrigin()
-  if (request.headers[OWN_PAGE_HEADER] === undefined) {
+  if (!upgrades && request.headers[OWN_PAGE_HEADER] === undefined) {
     throw new AkashiError(
       'forbidden',
       `a request with a session cookie needs the header ${OWN_PAGE_HEADER}`,
@@ -32,8 +34,8 @@ export function refuseForgery(request: FastifyRequest, publicUrl: string | undef
   }
 }
 
-/** Whether a browser's request comes from a page of ours, as far as it says. WebSockets ask it too. */
-export function isSameOrigin(request: FastifyRequest, publicUrl: string | undefined): boolean {
+/** Whether a browser's request comes from a page of ours, as far as it says. */
+function isSameOrigin(request: FastifyRequest, publicUrl: string | undefined): boolean {
   const site = request.headers['sec-fetch-site']
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return false
   const { origin } = request.headers

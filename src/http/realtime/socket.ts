@@ -1,8 +1,6 @@
 import websocket from '@fastify/websocket'
 import { presenceToSpread, sessionsThatHold } from '../../chat/index.ts'
-import { AkashiError } from '../../foundation/index.ts'
 import { sessionOf } from '../plugins/authentication.ts'
-import { isSameOrigin } from '../plugins/same-origin.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 import { Connection } from './connection.ts'
@@ -77,15 +75,8 @@ export function chatSocket(v1: App, services: Services): void {
       {
         websocket: true,
         schema: { hide: true },
-        preHandler: async (request) => {
-          if (!isSameOrigin(request, services.identity.publicUrl)) {
-            throw new AkashiError('forbidden', 'the socket is for pages of this server', {
-              hint: 'a program connects without an Origin',
-            })
-          }
-          // A session can end while its socket lives, and is asked about; a key or a token could not be.
-          sessionOf(request)
-        },
+        // A session can end while its socket lives, and is asked about; a key or a token could not be.
+        config: { access: { signedIn: 'person', scope: 'none' } },
       },
       (socket, request) => {
         const actor = { ...sessionOf(request).actor, apiEndpoint: 'WS /v1/chat/socket' }

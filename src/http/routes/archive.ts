@@ -10,6 +10,7 @@ import {
 } from '../../lifecycle/index.ts'
 import { runNow } from '../../operations/index.ts'
 import { problemResponse } from '../problem.ts'
+import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
@@ -94,62 +95,60 @@ const frozenObject = z.object({
 
 /** The archive: what is in it, what is due, and legal hold. Restoring takes an administrator's command line. */
 export function archiveRoutes(app: App, { trail, store }: Services): void {
-  app.get(
-    '/archive',
-    {
-      schema: {
-        summary: 'What was archived, and where it stands',
-        tags: ['archive'],
-        response: { 200: z.object({ exports: z.array(exported) }), 401: problemResponse },
-      },
+  route(app, {
+    method: 'GET',
+    url: '/archive',
+    access: { permission: 'archive:read' },
+    schema: {
+      summary: 'What was archived, and where it stands',
+      tags: ['archive'],
+      response: { 200: z.object({ exports: z.array(exported) }) },
     },
-    async () => ({ exports: await archiveStatus(trail) }),
-  )
-  app.get(
-    '/archive/plan',
-    {
-      schema: {
-        summary: 'What a run would do',
-        tags: ['archive'],
-        querystring: z.strictObject({ asOf: time.optional() }),
-        response: { 200: z.object({ tables: z.array(row) }), 400: problemResponse, 401: problemResponse },
-      },
+    handle: async () => ({ exports: await archiveStatus(trail) }),
+  })
+  route(app, {
+    method: 'GET',
+    url: '/archive/plan',
+    access: { permission: 'archive:read' },
+    schema: {
+      summary: 'What a run would do',
+      tags: ['archive'],
+      querystring: z.strictObject({ asOf: time.optional() }),
+      response: { 200: z.object({ tables: z.array(row) }) },
     },
-    async ({ query }) => ({
+    handle: async ({ query }) => ({
       tables: await planArchive(trail, query.asOf === undefined ? {} : { asOf: new Date(query.asOf) }),
     }),
-  )
-  app.post(
-    '/archive/runs',
-    {
-      schema: {
-        summary: 'Ask the workers to export and drop what is due',
-        tags: ['archive'],
-        response: { 202: z.object({ requestedAt: z.string() }), 401: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'POST',
+    url: '/archive/runs',
+    access: { permission: 'archive:write', stepUp: true },
+    schema: {
+      summary: 'Ask the workers to export and drop what is due',
+      tags: ['archive'],
+      response: { 202: z.object({ requestedAt: z.string() }) },
     },
-    async (_, reply) => {
+    handle: async (_, reply) => {
       await runNow(trail, 'archive-export')
       return reply.code(202).send({ requestedAt: await runNow(trail, 'archive-expire') })
     },
-  )
-  app.put(
-    '/archive/holds/:table',
-    {
-      schema: {
-        summary: 'Put a table under legal hold, or end it',
-        tags: ['archive'],
-        params: tableParams,
-        body: z.strictObject({ held: z.boolean(), reason: z.string().max(1_000).optional() }),
-        response: {
-          200: z.object({ table: z.string(), held: z.boolean() }),
-          400: problemResponse,
-          401: problemResponse,
-          404: problemResponse,
-        },
+  })
+  route(app, {
+    method: 'PUT',
+    url: '/archive/holds/:table',
+    access: { permission: 'archive:write', stepUp: true },
+    schema: {
+      summary: 'Put a table under legal hold, or end it',
+      tags: ['archive'],
+      params: tableParams,
+      body: z.strictObject({ held: z.boolean(), reason: z.string().max(1_000).optional() }),
+      response: {
+        200: z.object({ table: z.string(), held: z.boolean() }),
+        404: problemResponse,
       },
     },
-    async (request) => {
+    handle: async (request) => {
       const { table } = request.params
       const { held, reason } = request.body
       const [schema = '', name = ''] = table.split('.')
@@ -160,37 +159,34 @@ export function archiveRoutes(app: App, { trail, store }: Services): void {
       )
       return { table, held }
     },
-  )
-  app.get(
-    '/archive/policies',
-    {
-      schema: {
-        summary: 'How every table is cut, and how long it is kept',
-        tags: ['archive'],
-        response: { 200: z.object({ policies: z.array(policy) }), 401: problemResponse },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/archive/policies',
+    access: { permission: 'archive:read' },
+    schema: {
+      summary: 'How every table is cut, and how long it is kept',
+      tags: ['archive'],
+      response: { 200: z.object({ policies: z.array(policy) }) },
+    },
+    handle: async () => ({ policies: await listPolicies(trail) }),
+  })
+  route(app, {
+    method: 'PATCH',
+    url: '/archive/policies/:table',
+    access: { permission: 'archive:write', stepUp: true },
+    schema: {
+      summary: 'Change what is named of a policy, or give a partitioned table one',
+      tags: ['archive'],
+      params: tableParams,
+      body: policyChanges,
+      response: {
+        200: policy,
+        404: problemResponse,
+        409: problemResponse,
       },
     },
-    async () => ({ policies: await listPolicies(trail) }),
-  )
-  app.patch(
-    '/archive/policies/:table',
-    {
-      schema: {
-        summary: 'Change what is named of a policy, or give a partitioned table one',
-        tags: ['archive'],
-        params: tableParams,
-        body: policyChanges,
-        response: {
-          200: policy,
-          400: problemResponse,
-          401: problemResponse,
-          403: problemResponse,
-          404: problemResponse,
-          409: problemResponse,
-        },
-      },
-    },
-    async ({ params, body, actor }) => {
+    handle: async ({ params, body, actor }) => {
       const [schema = '', table = ''] = params.table.split('.')
       const { reason, ...changes } = body
       return await setPolicy(trail, { schema, table }, changes, {
@@ -198,41 +194,39 @@ export function archiveRoutes(app: App, { trail, store }: Services): void {
         ...(reason === undefined ? {} : { reason }),
       })
     },
-  )
-  app.get(
-    '/archive/retirement',
-    {
-      schema: {
-        summary: 'What the end of its total retention would delete',
-        tags: ['archive'],
-        querystring: z.strictObject({ asOf: time.optional() }),
-        response: { 200: z.object({ tables: z.array(retired) }), 400: problemResponse, 401: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/archive/retirement',
+    access: { permission: 'archive:read' },
+    schema: {
+      summary: 'What the end of its total retention would delete',
+      tags: ['archive'],
+      querystring: z.strictObject({ asOf: time.optional() }),
+      response: { 200: z.object({ tables: z.array(retired) }) },
     },
-    async ({ query }) => ({
+    handle: async ({ query }) => ({
       tables: await planRetirement(trail, query.asOf === undefined ? {} : { asOf: new Date(query.asOf) }),
     }),
-  )
-  app.post(
-    '/archive/thaw',
-    {
-      schema: {
-        summary: 'Ask for the frozen objects of some periods; answers those that cannot be read yet',
-        tags: ['archive'],
-        body: z.strictObject({
-          table: tableParams.shape.table.optional(),
-          from: time.optional().describe('only periods that end after it'),
-          to: time.optional().describe('only periods that begin before it'),
-        }),
-        response: {
-          202: z.object({ objects: z.array(frozenObject) }),
-          400: problemResponse,
-          401: problemResponse,
-          501: problemResponse,
-        },
+  })
+  route(app, {
+    method: 'POST',
+    url: '/archive/thaw',
+    access: { permission: 'archive:write', stepUp: true },
+    schema: {
+      summary: 'Ask for the frozen objects of some periods; answers those that cannot be read yet',
+      tags: ['archive'],
+      body: z.strictObject({
+        table: tableParams.shape.table.optional(),
+        from: time.optional().describe('only periods that end after it'),
+        to: time.optional().describe('only periods that begin before it'),
+      }),
+      response: {
+        202: z.object({ objects: z.array(frozenObject) }),
+        501: problemResponse,
       },
     },
-    async ({ body }, reply) => {
+    handle: async ({ body }, reply) => {
       const [schema, table] = body.table?.split('.') ?? []
       return reply.code(202).send({
         objects: await thawArchive(trail, store, {
@@ -242,5 +236,5 @@ export function archiveRoutes(app: App, { trail, store }: Services): void {
         }),
       })
     },
-  )
+  })
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { recordAsOf, recordHistory, searchTrail } from '../../audit/index.ts'
-import { problemResponse } from '../problem.ts'
+import { route } from '../route.ts'
 import { type App, given } from '../schema.ts'
 import type { Services } from '../services.ts'
 
@@ -39,50 +39,50 @@ export const page = z.object({
 
 /** The audit trail: what happened, what became of a record, how it was. */
 export function auditRoutes(app: App, { trail }: Services): void {
-  app.get(
-    '/audit/logs',
-    {
-      schema: {
-        summary: 'Rows of the audit trail, newest first',
-        tags: ['audit'],
-        querystring: searchQuery,
-        response: { 200: page, 400: problemResponse, 401: problemResponse },
-      },
+  route(app, {
+    method: 'GET',
+    url: '/audit/logs',
+    access: { permission: 'audit_logs:read' },
+    schema: {
+      summary: 'Rows of the audit trail, newest first',
+      tags: ['audit'],
+      querystring: searchQuery,
+      response: { 200: page },
     },
-    async (request) => {
+    handle: async (request) => {
       const { rows, next } = await searchTrail(trail, request.actor, given(request.query))
       return { rows: rows.map((found) => ({ ...found })), next }
     },
-  )
-  app.get(
-    '/audit/records/:schema/:table/:recordId',
-    {
-      schema: {
-        summary: 'What became of one record, oldest first',
-        tags: ['audit'],
-        params: record,
-        querystring: z.strictObject({ cursor: text, limit }),
-        response: { 200: page, 400: problemResponse, 401: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/audit/records/:schema/:table/:recordId',
+    access: { permission: 'audit_logs:read' },
+    schema: {
+      summary: 'What became of one record, oldest first',
+      tags: ['audit'],
+      params: record,
+      querystring: z.strictObject({ cursor: text, limit }),
+      response: { 200: page },
     },
-    async (request) => {
+    handle: async (request) => {
       const { rows, next } = await recordHistory(trail, request.actor, {
         ...request.params,
         ...given(request.query),
       })
       return { rows: rows.map((found) => ({ ...found })), next }
     },
-  )
-  app.get(
-    '/audit/records/:schema/:table/:recordId/as-of/:at',
-    {
-      schema: {
-        summary: 'How one record was at a time',
-        tags: ['audit'],
-        params: record.extend({ at: z.string() }),
-        response: { 200: row, 400: problemResponse, 401: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/audit/records/:schema/:table/:recordId/as-of/:at',
+    access: { permission: 'audit_logs:read' },
+    schema: {
+      summary: 'How one record was at a time',
+      tags: ['audit'],
+      params: record.extend({ at: z.string() }),
+      response: { 200: row },
     },
-    async (request) => ({ ...(await recordAsOf(trail, request.actor, request.params)) }),
-  )
+    handle: async (request) => ({ ...(await recordAsOf(trail, request.actor, request.params)) }),
+  })
 }

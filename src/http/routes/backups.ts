@@ -11,6 +11,7 @@ import { AkashiError } from '../../foundation/index.ts'
 import { listDrills } from '../../operations/index.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import { problemResponse } from '../problem.ts'
+import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
@@ -105,122 +106,110 @@ const restored = z.object({
   notes: z.array(z.string()).readonly(),
 })
 
-const problems = { 401: problemResponse, 403: problemResponse }
-
 /**
  * Backups, what a restore would do, one table of the past, and drills. Bringing the whole cluster back is the
  * command line's: the server that would be asked is the one that is lost.
  */
-export const backupRoutes = { read: readRoutes, admin: adminRoutes }
-
-function readRoutes(app: App, { backups, trail }: Services): void {
-  app.get(
-    '/backups',
-    {
-      schema: {
-        summary: 'Backups in the store, and what can be restored',
-        tags: ['backup'],
-        response: {
-          200: z.object({
-            cluster: z.string(),
-            backups: z.array(backup).readonly(),
-            timeline: z.number().nullable(),
-            restorable: interval,
-            intervals: z.array(interval).readonly(),
-            incomplete: z.array(z.string()).readonly(),
-            problems: z.array(z.object({ object: z.string(), detail: z.string() })).readonly(),
-          }),
-          ...problems,
-        },
+export function backupRoutes(app: App, { backups, trail }: Services): void {
+  route(app, {
+    method: 'GET',
+    url: '/backups',
+    access: { permission: 'backup:read' },
+    schema: {
+      summary: 'Backups in the store, and what can be restored',
+      tags: ['backup'],
+      response: {
+        200: z.object({
+          cluster: z.string(),
+          backups: z.array(backup).readonly(),
+          timeline: z.number().nullable(),
+          restorable: interval,
+          intervals: z.array(interval).readonly(),
+          incomplete: z.array(z.string()).readonly(),
+          problems: z.array(z.object({ object: z.string(), detail: z.string() })).readonly(),
+        }),
       },
     },
-    async (_, reply) => {
+    handle: async (_, reply) => {
       const signal = callerSignal(reply)
       return describeCatalog(await readCatalog(await backups.vault(signal), signal))
     },
-  )
-  app.get(
-    '/backups/audit-copies',
-    {
-      schema: {
-        summary: 'Long-term copies of the audit log',
-        tags: ['backup'],
-        response: { 200: z.object({ copies: z.array(auditCopy).readonly() }), ...problems },
-      },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/backups/audit-copies',
+    access: { permission: 'backup:read' },
+    schema: {
+      summary: 'Long-term copies of the audit log',
+      tags: ['backup'],
+      response: { 200: z.object({ copies: z.array(auditCopy).readonly() }) },
     },
-    async (_, reply) => {
+    handle: async (_, reply) => {
       const signal = callerSignal(reply)
       return { copies: await listAuditCopies(await backups.logVault(), signal) }
     },
-  )
-  app.get(
-    '/restores/plan',
-    {
-      schema: {
-        summary: 'Which backups a restore to a moment would begin with',
-        tags: ['backup'],
-        querystring: z.strictObject({ at: point.default('latest') }),
-        response: {
-          200: z.object({
-            target: z.string(),
-            timeline: z.number(),
-            chain: z.array(z.string()).readonly(),
-            bytes: z.number(),
-            walBytes: z.number(),
-          }),
-          ...problems,
-          400: problemResponse,
-          409: problemResponse,
-        },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/restores/plan',
+    access: { permission: 'backup:read' },
+    schema: {
+      summary: 'Which backups a restore to a moment would begin with',
+      tags: ['backup'],
+      querystring: z.strictObject({ at: point.default('latest') }),
+      response: {
+        200: z.object({
+          target: z.string(),
+          timeline: z.number(),
+          chain: z.array(z.string()).readonly(),
+          bytes: z.number(),
+          walBytes: z.number(),
+        }),
+        409: problemResponse,
       },
     },
-    async ({ query }, reply) => {
+    handle: async ({ query }, reply) => {
       const target = parseTarget(query.at)
       const signal = callerSignal(reply)
       return planRestore(await readCatalog(await backups.vault(signal), signal), target)
     },
-  )
-  app.get(
-    '/drills',
-    {
-      schema: {
-        summary: 'Recovery drills, newest first, with their signed reports',
-        tags: ['backup'],
-        response: { 200: z.object({ drills: z.array(drill) }), ...problems },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/drills',
+    access: { permission: 'backup:read' },
+    schema: {
+      summary: 'Recovery drills, newest first, with their signed reports',
+      tags: ['backup'],
+      response: { 200: z.object({ drills: z.array(drill) }) },
+    },
+    handle: async () => ({ drills: await listDrills(trail) }),
+  })
+  route(app, {
+    method: 'POST',
+    url: '/restores',
+    access: { permission: 'backup:admin', stepUp: true, reason: { with: 'apply' } },
+    handlerTimeout: TABLE_TIMEOUT_MS,
+    schema: {
+      summary: 'One table as it was: into a new table, compared with the present one, or applied to it',
+      tags: ['backup'],
+      body: z.strictObject({
+        table: z.string().max(200).describe('schema.table'),
+        at: point,
+        into: z.string().max(200).optional().describe('new table; nothing is ever overwritten'),
+        diff: z.boolean().default(false),
+        apply: z
+          .strictObject({ reason: z.string().min(1).max(1_000) })
+          .optional()
+          .describe('bring missing and changed rows back'),
+      }),
+      response: {
+        200: restored,
+        404: problemResponse,
+        409: problemResponse,
       },
     },
-    async () => ({ drills: await listDrills(trail) }),
-  )
-}
-
-function adminRoutes(app: App, { backups }: Services): void {
-  app.post(
-    '/restores',
-    {
-      handlerTimeout: TABLE_TIMEOUT_MS,
-      schema: {
-        summary: 'One table as it was: into a new table, compared with the present one, or applied to it',
-        tags: ['backup'],
-        body: z.strictObject({
-          table: z.string().max(200).describe('schema.table'),
-          at: point,
-          into: z.string().max(200).optional().describe('new table; nothing is ever overwritten'),
-          diff: z.boolean().default(false),
-          apply: z
-            .strictObject({ reason: z.string().min(1).max(1_000) })
-            .optional()
-            .describe('bring missing and changed rows back'),
-        }),
-        response: {
-          200: restored,
-          ...problems,
-          400: problemResponse,
-          404: problemResponse,
-          409: problemResponse,
-        },
-      },
-    },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const { table, at, into, diff, apply } = request.body
       if (into === undefined && !diff && apply === undefined) {
         throw new AkashiError('invalid_input', 'what to do with the table is not said', {
@@ -240,5 +229,5 @@ function adminRoutes(app: App, { backups }: Services): void {
         signal,
       })
     },
-  )
+  })
 }

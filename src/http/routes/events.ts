@@ -11,7 +11,9 @@ import {
   submitFormats,
   timelineIntervals,
 } from '../../security/index.ts'
+import { callerSignal } from '../plugins/caller-signal.ts'
 import { problemResponse } from '../problem.ts'
+import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
@@ -89,72 +91,72 @@ export function eventRoutes(app: App, { trail, app: application }: Services): vo
     takeEvents(scope, application)
     done()
   })
-  app.get(
-    '/events',
-    {
-      schema: {
-        summary: 'Security events, newest first',
-        tags: ['events'],
-        querystring: z.strictObject({
-          ...conditions,
-          text: text.describe('looked for in descriptions and details; needs from beside it'),
-          cursor: text.describe('next of the page before'),
-          limit,
-        }),
-        response: { 200: page, 400: problemResponse, 401: problemResponse },
-      },
+  route(app, {
+    method: 'GET',
+    url: '/events',
+    access: { permission: 'events:read', reads: 'security.security_events' },
+    schema: {
+      summary: 'Security events, newest first',
+      tags: ['events'],
+      querystring: z.strictObject({
+        ...conditions,
+        text: text.describe('looked for in descriptions and details; needs from beside it'),
+        cursor: text.describe('next of the page before'),
+        limit,
+      }),
+      response: { 200: page },
     },
-    async (request) => {
+    handle: async (request) => {
       const { rows, next } = await searchEvents(trail, request.actor, given(request.query))
       return { rows: rows.map((found) => ({ ...found })), next }
     },
-  )
-  app.get(
-    '/events/timeline',
-    {
-      schema: {
-        summary: 'How many events there were in each interval',
-        tags: ['events'],
-        querystring: z.strictObject({
-          ...conditions,
-          from: z.string(),
-          to: z.string(),
-          interval: z.enum(timelineIntervals),
-        }),
-        response: { 200: timeline, 400: problemResponse, 401: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/events/timeline',
+    access: { permission: 'events:read', reads: 'security.security_events' },
+    schema: {
+      summary: 'How many events there were in each interval',
+      tags: ['events'],
+      querystring: z.strictObject({
+        ...conditions,
+        from: z.string(),
+        to: z.string(),
+        interval: z.enum(timelineIntervals),
+      }),
+      response: { 200: timeline },
     },
-    async (request) => {
+    handle: async (request) => {
       const { from, to, interval, ...rest } = request.query
       const found = await eventTimeline(trail, request.actor, { ...given(rest), from, to, interval })
       return { ...found, buckets: found.buckets.map((bucket) => ({ ...bucket })) }
     },
-  )
-  app.get(
-    '/events/:id',
-    {
-      schema: {
-        summary: 'One security event',
-        tags: ['events'],
-        params: z.strictObject({ id: z.string() }),
-        response: { 200: row, 400: problemResponse, 401: problemResponse, 404: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/events/:id',
+    access: { permission: 'events:read', reads: 'security.security_events' },
+    schema: {
+      summary: 'One security event',
+      tags: ['events'],
+      params: z.strictObject({ id: z.string() }),
+      response: { 200: row, 404: problemResponse },
     },
-    async (request) => ({ ...(await readEvent(trail, request.actor, request.params.id)) }),
-  )
-  app.patch(
-    '/events/:id',
-    {
-      schema: {
-        summary: 'Say what is done about an event; what is left out stays',
-        tags: ['events'],
-        params: z.strictObject({ id: z.string() }),
-        body: remediationChange,
-        response: { 200: remediation, 400: problemResponse, 401: problemResponse, 404: problemResponse },
-      },
+    handle: async (request) => ({ ...(await readEvent(trail, request.actor, request.params.id)) }),
+  })
+  route(app, {
+    method: 'PATCH',
+    url: '/events/:id',
+    access: { permission: 'events:write' },
+    schema: {
+      summary: 'Say what is done about an event; what is left out stays',
+      tags: ['events'],
+      params: z.strictObject({ id: z.string() }),
+      body: remediationChange,
+      response: { 200: remediation, 404: problemResponse },
     },
-    async (request) => await remediate(trail, request.actor, request.params.id, request.body),
-  )
+    handle: async (request) => await remediate(trail, request.actor, request.params.id, request.body),
+  })
 }
 
 function takeEvents(scope: App, application: Services['app']): void {
@@ -164,26 +166,24 @@ function takeEvents(scope: App, application: Services['app']): void {
   scope.addContentTypeParser(contentTypes, { parseAs: 'buffer' }, (_request, body, parsed) =>
     parsed(null, body),
   )
-  scope.post(
-    '/events',
-    {
-      schema: {
-        summary: 'Send security events: one, an array, or JSON lines',
-        description:
-          'Each event happened from 7 days ago to 5 minutes ahead. Sending the same again adds nothing. Events are judged one by one; when none is accepted the answer is 400.',
-        tags: ['events'],
-        querystring: z.strictObject({ format: z.enum(submitFormats).default('json') }),
-        body: z.unknown().describe('an event, an array of them, or one a line'),
-        response: {
-          200: submission,
-          400: problemResponse,
-          401: problemResponse,
-          413: problemResponse,
-          429: problemResponse,
-        },
+  route(scope, {
+    method: 'POST',
+    url: '/events',
+    access: { permission: 'events:write' },
+    schema: {
+      summary: 'Send security events: one, an array, or JSON lines',
+      description:
+        'Each event happened from 7 days ago to 5 minutes ahead. Sending the same again adds nothing. Events are judged one by one; when none is accepted the answer is 400.',
+      tags: ['events'],
+      querystring: z.strictObject({ format: z.enum(submitFormats).default('json') }),
+      body: z.unknown().describe('an event, an array of them, or one a line'),
+      response: {
+        200: submission,
+        413: problemResponse,
+        429: problemResponse,
       },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       if (underWay >= MAX_UNDER_WAY) {
         reply.header('retry-after', RETRY_AFTER_S)
         throw new AkashiError('rate_limited', 'more events arrive than can be stored', {
@@ -196,7 +196,7 @@ function takeEvents(scope: App, application: Services['app']): void {
         const body = linesOf(request.body, request.headers['content-type'])
         const result = await submitEvents(application, request.actor, body, {
           format,
-          signal: request.signal,
+          signal: callerSignal(reply),
         })
         if (result.accepted === 0) {
           throw new AkashiError('invalid_input', `none of ${result.read} events can be taken in`, {
@@ -209,7 +209,7 @@ function takeEvents(scope: App, application: Services['app']): void {
         underWay -= 1
       }
     },
-  )
+  })
 }
 
 /** A document may be written over several lines; their ends are only white space between its tokens. */

@@ -6,7 +6,7 @@ import {
   listEpochs,
   listRetentionRecords,
 } from '../../audit/index.ts'
-import { problemResponse } from '../problem.ts'
+import { route } from '../route.ts'
 import { type App, given } from '../schema.ts'
 import type { Services } from '../services.ts'
 
@@ -67,8 +67,6 @@ const link = z.object({
   previousHash: z.string().nullable().describe('hexadecimal; null for the first entry'),
 })
 
-const refusals = { 400: problemResponse, 401: problemResponse, 403: problemResponse }
-
 /** What a log keeps beside its entries, each a page at a time, oldest first. */
 export function ledgerRecordRoutes(app: App, { trail }: Services): void {
   const asked = (request: {
@@ -76,48 +74,48 @@ export function ledgerRecordRoutes(app: App, { trail }: Services): void {
     readonly query: z.output<typeof querystring>
   }): LedgerRecordsQuery => ({ ...request.params, ...given(request.query) })
   const schema = { tags: ['ledger'], params, querystring }
-  app.get(
-    '/ledger/:log/epochs',
-    {
-      schema: {
-        ...schema,
-        summary: 'Epochs of a log after the first, with their signed links',
-        response: { 200: z.object({ rows: z.array(epoch).readonly(), next }), ...refusals },
-      },
+  route(app, {
+    method: 'GET',
+    url: '/ledger/:log/epochs',
+    access: { permission: 'ledger:read' },
+    schema: {
+      ...schema,
+      summary: 'Epochs of a log after the first, with their signed links',
+      response: { 200: z.object({ rows: z.array(epoch).readonly(), next }) },
     },
-    (request) => listEpochs(trail, request.actor, asked(request)),
-  )
-  app.get(
-    '/ledger/:log/cosignatures',
-    {
-      schema: {
-        ...schema,
-        summary: 'Checkpoints of a log as witnesses cosigned them',
-        response: { 200: z.object({ rows: z.array(cosignature).readonly(), next }), ...refusals },
-      },
+    handle: (request) => listEpochs(trail, request.actor, asked(request)),
+  })
+  route(app, {
+    method: 'GET',
+    url: '/ledger/:log/cosignatures',
+    access: { permission: 'ledger:read' },
+    schema: {
+      ...schema,
+      summary: 'Checkpoints of a log as witnesses cosigned them',
+      response: { 200: z.object({ rows: z.array(cosignature).readonly(), next }) },
     },
-    (request) => listCosignatures(trail, request.actor, asked(request)),
-  )
-  app.get(
-    '/ledger/:log/retention',
-    {
-      schema: {
-        ...schema,
-        summary: 'Signed records of rows that retention removed',
-        response: { 200: z.object({ rows: z.array(retention).readonly(), next }), ...refusals },
-      },
+    handle: (request) => listCosignatures(trail, request.actor, asked(request)),
+  })
+  route(app, {
+    method: 'GET',
+    url: '/ledger/:log/retention',
+    access: { permission: 'ledger:read' },
+    schema: {
+      ...schema,
+      summary: 'Signed records of rows that retention removed',
+      response: { 200: z.object({ rows: z.array(retention).readonly(), next }) },
     },
-    (request) => listRetentionRecords(trail, request.actor, asked(request)),
-  )
-  app.get(
-    '/ledger/:log/chain',
-    {
-      schema: {
-        ...schema,
-        summary: 'Entries of a log, each with the hash of the one before',
-        response: { 200: z.object({ rows: z.array(link).readonly(), next }), ...refusals },
-      },
+    handle: (request) => listRetentionRecords(trail, request.actor, asked(request)),
+  })
+  route(app, {
+    method: 'GET',
+    url: '/ledger/:log/chain',
+    access: { permission: 'ledger:read' },
+    schema: {
+      ...schema,
+      summary: 'Entries of a log, each with the hash of the one before',
+      response: { 200: z.object({ rows: z.array(link).readonly(), next }) },
     },
-    (request) => listChain(trail, request.actor, asked(request)),
-  )
+    handle: (request) => listChain(trail, request.actor, asked(request)),
+  })
 }

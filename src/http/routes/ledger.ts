@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { logNamed, proveRow, readLogHeads, staticResource } from '../../audit/index.ts'
 import { problemResponse } from '../problem.ts'
+import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
@@ -18,16 +19,16 @@ const heads = z.object({
 
 /** The ledger: heads, proofs, and the static paths that C2SP tlog-tiles clients read. */
 export function ledgerRoutes(app: App, { trail }: Services): void {
-  app.get(
-    '/ledger',
-    {
-      schema: {
-        summary: 'The logs and their signed heads',
-        tags: ['ledger'],
-        response: { 200: heads, 401: problemResponse },
-      },
+  route(app, {
+    method: 'GET',
+    url: '/ledger',
+    access: { permission: 'ledger:read' },
+    schema: {
+      summary: 'The logs and their signed heads',
+      tags: ['ledger'],
+      response: { 200: heads },
     },
-    async () => ({
+    handle: async () => ({
       logs: (await readLogHeads(trail)).map(({ log, origin, size, root, note }) => ({
         log,
         origin,
@@ -36,43 +37,39 @@ export function ledgerRoutes(app: App, { trail }: Services): void {
         checkpoint: note,
       })),
     }),
-  )
-  app.get(
-    '/ledger/:log/proofs/:row',
-    {
-      schema: {
-        summary: 'A proof of one row, to be checked with the public key alone',
-        tags: ['ledger'],
-        params: z.strictObject({ log: z.string(), row: z.string() }),
-        response: {
-          200: z.record(z.string(), z.unknown()),
-          400: problemResponse,
-          401: problemResponse,
-          404: problemResponse,
-          409: problemResponse,
-        },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/ledger/:log/proofs/:row',
+    access: { permission: 'ledger:read' },
+    schema: {
+      summary: 'A proof of one row, to be checked with the public key alone',
+      tags: ['ledger'],
+      params: z.strictObject({ log: z.string(), row: z.string() }),
+      response: {
+        200: z.record(z.string(), z.unknown()),
+        404: problemResponse,
+        409: problemResponse,
       },
     },
-    async (request) => ({
+    handle: async (request) => ({
       ...(await proveRow(trail, logNamed(request.params.log), request.params.row, request.actor)),
     }),
-  )
-  app.get(
-    '/ledger/:log/*',
-    {
-      schema: {
-        summary:
-          'checkpoint, tile/<level>/<index> and tile/entries/<index>, as C2SP tlog-tiles lays them out',
-        tags: ['ledger'],
-        params: z.strictObject({ log: z.string(), '*': z.string() }),
-        response: {
-          200: z.unknown().describe('a signed note, hashes or entries'),
-          401: problemResponse,
-          404: problemResponse,
-        },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/ledger/:log/*',
+    access: { permission: 'ledger:read' },
+    schema: {
+      summary: 'checkpoint, tile/<level>/<index> and tile/entries/<index>, as C2SP tlog-tiles lays them out',
+      tags: ['ledger'],
+      params: z.strictObject({ log: z.string(), '*': z.string() }),
+      response: {
+        200: z.unknown().describe('a signed note, hashes or entries'),
+        404: problemResponse,
       },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const { bytes, contentType, cacheControl } = await staticResource(
         trail,
         logNamed(request.params.log),
@@ -80,5 +77,5 @@ export function ledgerRoutes(app: App, { trail }: Services): void {
       )
       return reply.header('cache-control', cacheControl).type(contentType).send(bytes)
     },
-  )
+  })
 }

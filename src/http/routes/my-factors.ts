@@ -11,45 +11,42 @@ import {
 } from '../../identity/index.ts'
 import { recordEvent } from '../../security/index.ts'
 import { confirmRequest, enrolment, enrolRequest, factors, recoveryCodes } from '../contract/me.ts'
-import { requireStepUp, sessionOf } from '../plugins/authentication.ts'
+import { sessionOf } from '../plugins/authentication.ts'
 import { cookieNames, writeCookie } from '../plugins/session-cookie.ts'
 import { problemResponse } from '../problem.ts'
+import { route } from '../route.ts'
 import { type App, noContent } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** Authenticator apps and the recovery codes in their place. */
 export function factorRoutes(app: App, { identity }: Services): void {
   const { login } = identity
-  const stepUp = requireStepUp(identity)
   const one = z.strictObject({ id: z.guid() })
-  app.get(
-    '/me/mfa',
-    {
-      config: { whilePending: true },
-      schema: {
-        summary: 'One’s second factors',
-        tags: ['me'],
-        response: { 200: factors, 401: problemResponse },
-      },
+  route(app, {
+    method: 'GET',
+    url: '/me/mfa',
+    access: { self: 'person', scope: 'none', whilePending: true },
+    schema: {
+      summary: 'One’s second factors',
+      tags: ['me'],
+      response: { 200: factors },
     },
-    async (request) => {
+    handle: async (request) => {
       const { actor } = sessionOf(request)
       return login.app.transaction(actor, (found) => listFactors(found, actor.userId))
     },
-  )
-  app.post(
-    '/me/mfa',
-    {
-      config: { whilePending: true },
-      preHandler: stepUp,
-      schema: {
-        summary: 'Begin to enrol an authenticator app; it counts once a first code was confirmed',
-        tags: ['me'],
-        body: enrolRequest,
-        response: { 200: enrolment, 401: problemResponse, 403: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'POST',
+    url: '/me/mfa',
+    access: { self: 'person', scope: 'none', stepUp: true, whilePending: true },
+    schema: {
+      summary: 'Begin to enrol an authenticator app; it counts once a first code was confirmed',
+      tags: ['me'],
+      body: enrolRequest,
+      response: { 200: enrolment },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const { actor } = sessionOf(request)
       reply.header('cache-control', 'no-store')
       return login.app.transaction(actor, async (found) => {
@@ -58,21 +55,19 @@ export function factorRoutes(app: App, { identity }: Services): void {
         return enrolFactor(found, login, actor.userId, { account, label: request.body.label })
       })
     },
-  )
-  app.post(
-    '/me/mfa/:id/confirm',
-    {
-      config: { whilePending: true },
-      preHandler: stepUp,
-      schema: {
-        summary: 'Confirm an authenticator by its first code; answers new recovery codes',
-        tags: ['me'],
-        params: one,
-        body: confirmRequest,
-        response: { 200: recoveryCodes, 400: problemResponse, 401: problemResponse, 404: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'POST',
+    url: '/me/mfa/:id/confirm',
+    access: { self: 'person', scope: 'none', stepUp: true, whilePending: true },
+    schema: {
+      summary: 'Confirm an authenticator by its first code; answers new recovery codes',
+      tags: ['me'],
+      params: one,
+      body: confirmRequest,
+      response: { 200: recoveryCodes, 404: problemResponse },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const { actor, session } = sessionOf(request)
       const { totpSkewSteps, recoveryCodes: count } = await identity.rules()
       const { token, codes } = await login.app.transaction(actor, async (found) => {
@@ -100,19 +95,18 @@ export function factorRoutes(app: App, { identity }: Services): void {
       writeCookie(reply, cookieNames.session, token, session.expiresAt)
       return { recoveryCodes: codes }
     },
-  )
-  app.delete(
-    '/me/mfa/:id',
-    {
-      preHandler: stepUp,
-      schema: {
-        summary: 'Remove an authenticator',
-        tags: ['me'],
-        params: one,
-        response: { 204: noContent, 401: problemResponse, 403: problemResponse, 404: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'DELETE',
+    url: '/me/mfa/:id',
+    access: { self: 'person', scope: 'none', stepUp: true },
+    schema: {
+      summary: 'Remove an authenticator',
+      tags: ['me'],
+      params: one,
+      response: { 204: noContent, 404: problemResponse },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const { actor } = sessionOf(request)
       await login.app.transaction(actor, async (found) => {
         await removeFactor(found, actor.userId, request.params.id)
@@ -124,18 +118,17 @@ export function factorRoutes(app: App, { identity }: Services): void {
       })
       return reply.code(204).send()
     },
-  )
-  app.post(
-    '/me/mfa/recovery-codes',
-    {
-      preHandler: stepUp,
-      schema: {
-        summary: 'New recovery codes in place of all former ones',
-        tags: ['me'],
-        response: { 200: recoveryCodes, 401: problemResponse, 403: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'POST',
+    url: '/me/mfa/recovery-codes',
+    access: { self: 'person', scope: 'none', stepUp: true },
+    schema: {
+      summary: 'New recovery codes in place of all former ones',
+      tags: ['me'],
+      response: { 200: recoveryCodes },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const { actor } = sessionOf(request)
       reply.header('cache-control', 'no-store')
       const { recoveryCodes: count } = await identity.rules()
@@ -146,5 +139,5 @@ export function factorRoutes(app: App, { identity }: Services): void {
         return { recoveryCodes: await replaceRecoveryCodes(found, actor.userId, count) }
       })
     },
-  )
+  })
 }

@@ -3,57 +3,58 @@ import { listSessions, revokeSession, revokeSessions } from '../../identity/inde
 import { ownSessions } from '../contract/me.ts'
 import { sessionOf } from '../plugins/authentication.ts'
 import { problemResponse } from '../problem.ts'
+import { route } from '../route.ts'
 import { type App, noContent } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** Where one is signed in (ASVS 5.0 7.5.2). */
 export function mySessionRoutes(app: App, { identity: { login } }: Services): void {
-  app.get(
-    '/me/sessions',
-    {
-      schema: {
-        summary: 'One’s living sessions, the one used last first',
-        tags: ['me'],
-        response: { 200: ownSessions, 401: problemResponse },
-      },
+  route(app, {
+    method: 'GET',
+    url: '/me/sessions',
+    access: { self: 'person', scope: 'none' },
+    schema: {
+      summary: 'One’s living sessions, the one used last first',
+      tags: ['me'],
+      response: { 200: ownSessions },
     },
-    async (request) => {
+    handle: async (request) => {
       const { actor } = sessionOf(request)
       const sessions = await login.app.transaction(actor, (found) => listSessions(found, actor.userId))
       return { sessions: sessions.map((each) => ({ ...each, current: each.id === actor.sessionId })) }
     },
-  )
-  app.delete(
-    '/me/sessions',
-    {
-      schema: {
-        summary: 'End every session but this one',
-        tags: ['me'],
-        response: { 200: z.object({ ended: z.int() }), 401: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'DELETE',
+    url: '/me/sessions',
+    access: { self: 'person', scope: 'none' },
+    schema: {
+      summary: 'End every session but this one',
+      tags: ['me'],
+      response: { 200: z.object({ ended: z.int() }) },
     },
-    async (request) => {
+    handle: async (request) => {
       const { actor } = sessionOf(request)
       const ended = await login.accounts.transaction(actor, (found) =>
         revokeSessions(found, actor.userId, actor.sessionId),
       )
       return { ended }
     },
-  )
-  app.delete(
-    '/me/sessions/:id',
-    {
-      schema: {
-        summary: 'End one session',
-        tags: ['me'],
-        params: z.strictObject({ id: z.guid() }),
-        response: { 204: noContent, 401: problemResponse, 404: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'DELETE',
+    url: '/me/sessions/:id',
+    access: { self: 'person', scope: 'none' },
+    schema: {
+      summary: 'End one session',
+      tags: ['me'],
+      params: z.strictObject({ id: z.guid() }),
+      response: { 204: noContent, 404: problemResponse },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const { actor } = sessionOf(request)
       await login.app.transaction(actor, (found) => revokeSession(found, actor.userId, request.params.id))
       return reply.code(204).send()
     },
-  )
+  })
 }

@@ -13,6 +13,7 @@ import { signInWays } from '../contract/session.ts'
 import { ownOrigin } from '../plugins/same-origin.ts'
 import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/session-cookie.ts'
 import { problemResponse } from '../problem.ts'
+import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 import { answer } from './session.ts'
@@ -31,18 +32,16 @@ const localPath = z
 /** Signing in at an OpenID provider. Browsers come here by links and redirects, so failures are redirects too. */
 export function oidcRoutes(app: App, { identity }: Services): void {
   const { issuers, login } = identity
-  app.get(
-    '/oidc',
-    {
-      config: { open: true },
-      schema: {
-        summary: 'The ways to sign in',
-        tags: ['session'],
-        security: [],
-        response: { 200: signInWays },
-      },
+  route(app, {
+    method: 'GET',
+    url: '/oidc',
+    access: { public: 'anybody' },
+    schema: {
+      summary: 'The ways to sign in',
+      tags: ['session'],
+      response: { 200: signInWays },
     },
-    async () => ({
+    handle: async () => ({
       password: (await identity.rules()).localLogin,
       providers: issuers.map(({ settings: { name, label } }) => ({
         name,
@@ -50,27 +49,25 @@ export function oidcRoutes(app: App, { identity }: Services): void {
         start: `/v1/oidc/${name}/start`,
       })),
     }),
-  )
-  app.get(
-    '/oidc/:name/start',
-    {
-      config: { open: true },
-      schema: {
-        summary: 'Begin to sign in at a provider: redirects there',
-        tags: ['session'],
-        security: [],
-        params: z.strictObject({ name: z.string() }),
-        querystring: z.strictObject({
-          returnTo: localPath.default('/').describe('where the browser goes afterwards'),
-          reauthenticate: z
-            .enum(['true', 'false'])
-            .default('false')
-            .describe('whether the provider is to ask for credentials even where it knows the browser'),
-        }),
-        response: { 302: z.unknown(), 400: problemResponse, 404: problemResponse, 503: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/oidc/:name/start',
+    access: { public: 'anybody' },
+    schema: {
+      summary: 'Begin to sign in at a provider: redirects there',
+      tags: ['session'],
+      params: z.strictObject({ name: z.string() }),
+      querystring: z.strictObject({
+        returnTo: localPath.default('/').describe('where the browser goes afterwards'),
+        reauthenticate: z
+          .enum(['true', 'false'])
+          .default('false')
+          .describe('whether the provider is to ask for credentials even where it knows the browser'),
+      }),
+      response: { 302: z.unknown(), 404: problemResponse, 503: problemResponse },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const { returnTo, reauthenticate } = request.query
       const { url, flow } = await startFlow(issuerNamed(issuers, request.params.name), {
         redirectUri: `${requireOrigin(request, identity.publicUrl)}${CALLBACK}`,
@@ -81,20 +78,18 @@ export function oidcRoutes(app: App, { identity }: Services): void {
       writeCookie(reply, cookieNames.flow, sealed)
       return reply.redirect(url.href)
     },
-  )
-  app.get(
-    '/oidc/callback',
-    {
-      config: { open: true },
-      schema: {
-        summary: 'Where providers send browsers back to',
-        tags: ['session'],
-        security: [],
-        querystring: z.looseObject({}),
-        response: { 302: z.unknown() },
-      },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/oidc/callback',
+    access: { public: 'anybody' },
+    schema: {
+      summary: 'Where providers send browsers back to',
+      tags: ['session'],
+      querystring: z.looseObject({}),
+      response: { 302: z.unknown() },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const sealed = readCookie(request, cookieNames.flow) ?? ''
       const flow = await login.sealer.open(FLOW, sealed, flowSchema)
       clearCookie(reply, cookieNames.flow)
@@ -119,7 +114,7 @@ export function oidcRoutes(app: App, { identity }: Services): void {
         throw error
       }
     },
-  )
+  })
 }
 
 function issuerNamed(issuers: readonly Issuer[], name: string): Issuer {

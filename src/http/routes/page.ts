@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import files, { type FastifyStaticOptions } from '@fastify/static'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AkashiError } from '../../foundation/index.ts'
+import { pluginRoutes, route } from '../route.ts'
 import type { App } from '../schema.ts'
 
 /** What `npm run build` makes of the sources in web/. */
@@ -12,6 +13,7 @@ const BUILT = fileURLToPath(new URL('../../../web/dist/', import.meta.url))
 const STATUS = fileURLToPath(new URL('../../../web/status/', import.meta.url))
 /** Addresses below which the script in the page decides what is shown. */
 const pages = ['/', '/sign-in', '/account', '/account/*', '/chat', '/chat/*']
+const everybody = { public: 'anybody' } as const
 const ASK_EACH_TIME = 'no-cache'
 const NOT_FOUND = 404
 /** Names of assets carry a hash of what is in them. */
@@ -19,30 +21,39 @@ const FOR_EVER = 'public, max-age=31536000, immutable'
 
 /** The pages that people see. */
 export function pageRoutes(app: App): void {
-  app.register(files, {
-    ...served(ASK_EACH_TIME),
-    root: STATUS,
-    prefix: '/status/',
-    redirect: true,
-    wildcard: false,
-    decorateReply: false,
+  pluginRoutes(app, '/status/*', everybody, (scope) => {
+    scope.register(files, {
+      ...served(ASK_EACH_TIME),
+      root: STATUS,
+      prefix: '/status/',
+      redirect: true,
+      wildcard: false,
+      decorateReply: false,
+    })
   })
   app.register(files, { ...served(ASK_EACH_TIME), root: BUILT, serve: false, preCompressed: true })
-  if (existsSync(BUILT)) {
-    app.register(files, {
+  pluginRoutes(app, '/assets/*', everybody, (scope) => {
+    if (!existsSync(BUILT)) return
+    scope.register(files, {
       ...served(FOR_EVER),
       root: `${BUILT}assets/`,
       prefix: '/assets/',
       preCompressed: true,
       decorateReply: false,
     })
-  }
+  })
   for (const url of [...pages, '/seal.svg', '/scheme.js']) {
-    app.get(url, { schema: { hide: true } }, (_request, reply) => {
-      if (!existsSync(BUILT)) {
-        throw new AkashiError('unavailable', 'the pages have not been built', { hint: 'npm run build' })
-      }
-      return reply.sendFile(pages.includes(url) ? 'index.html' : basename(url))
+    route(app, {
+      method: 'GET',
+      url,
+      access: everybody,
+      schema: { hide: true },
+      handle: (_request, reply) => {
+        if (!existsSync(BUILT)) {
+          throw new AkashiError('unavailable', 'the pages have not been built', { hint: 'npm run build' })
+        }
+        return reply.sendFile(pages.includes(url) ? 'index.html' : basename(url))
+      },
     })
   }
 }

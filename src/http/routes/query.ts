@@ -13,6 +13,7 @@ import {
 } from '../../lifecycle/index.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import { problemResponse } from '../problem.ts'
+import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
@@ -49,29 +50,26 @@ export function queryRoutes(app: App, { trail, store }: Services): void {
   const queries = openQueries({ database: trail, store })
   app.addHook('onClose', async () => queries.close())
   let underWay = 0
-  app.post(
-    '/query',
-    {
-      handlerTimeout: MAX_SECONDS * MS_PER_S + GRACE_MS,
-      schema: {
-        summary: 'Search everything that is kept, archived or not',
-        description:
-          'Ends when the caller leaves. With 409 and frozen objects, POST /query/thaw asks for them; the same query goes on later.',
-        tags: ['query'],
-        body,
-        response: {
-          200: answer.or(z.unknown().describe('CSV or Parquet')),
-          400: problemResponse,
-          401: problemResponse,
-          403: problemResponse,
-          409: problemResponse,
-          413: problemResponse,
-          429: problemResponse,
-          504: problemResponse,
-        },
+  route(app, {
+    method: 'POST',
+    url: '/query',
+    access: { permission: 'query:read', reads: 'query' },
+    handlerTimeout: MAX_SECONDS * MS_PER_S + GRACE_MS,
+    schema: {
+      summary: 'Search everything that is kept, archived or not',
+      description:
+        'Ends when the caller leaves. With 409 and frozen objects, POST /query/thaw asks for them; the same query goes on later.',
+      tags: ['query'],
+      body,
+      response: {
+        200: answer.or(z.unknown().describe('CSV or Parquet')),
+        409: problemResponse,
+        413: problemResponse,
+        429: problemResponse,
+        504: problemResponse,
       },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       if (underWay >= MAX_AT_ONCE) {
         reply.header('retry-after', RETRY_AFTER_S)
         throw new AkashiError('rate_limited', 'other queries are running', {
@@ -116,28 +114,25 @@ export function queryRoutes(app: App, { trail, store }: Services): void {
         underWay -= 1
       }
     },
-  )
-  app.post(
-    '/query/thaw',
-    {
-      schema: {
-        summary: 'Ask for frozen objects to become readable',
-        tags: ['query'],
-        body: z.strictObject({
-          objects: z
-            .array(z.string().regex(/^archive\//))
-            .min(1)
-            .max(1_000),
-        }),
-        response: {
-          202: z.object({ thawing: z.array(z.string()) }),
-          400: problemResponse,
-          401: problemResponse,
-          403: problemResponse,
-        },
+  })
+  route(app, {
+    method: 'POST',
+    url: '/query/thaw',
+    access: { permission: 'query:read' },
+    schema: {
+      summary: 'Ask for frozen objects to become readable',
+      tags: ['query'],
+      body: z.strictObject({
+        objects: z
+          .array(z.string().regex(/^archive\//))
+          .min(1)
+          .max(1_000),
+      }),
+      response: {
+        202: z.object({ thawing: z.array(z.string()) }),
       },
     },
-    async (request, reply) =>
+    handle: async (request, reply) =>
       reply.code(202).send({ thawing: [...(await queries.thaw(request.body.objects))] }),
-  )
+  })
 }

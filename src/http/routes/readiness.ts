@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { errorCatalogue } from '../../foundation/index.ts'
 import type { HttpLimits } from '../limits.ts'
 import { PROBLEM_TYPE, problem, problemResponse } from '../problem.ts'
+import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { DependencyState, Services } from '../services.ts'
 
@@ -11,16 +12,16 @@ const readiness = z.object({
 })
 
 export function readinessRoute(app: App, services: Services, limits: HttpLimits): void {
-  app.get(
-    '/readyz',
-    {
-      schema: {
-        summary: 'Whether everything that a request needs can be reached',
-        tags: ['operations'],
-        response: { 200: readiness, 503: problemResponse },
-      },
+  route(app, {
+    method: 'GET',
+    url: '/readyz',
+    access: { public: 'anybody' },
+    schema: {
+      summary: 'Whether everything that a request needs can be reached',
+      tags: ['operations'],
+      response: { 200: readiness, 503: problemResponse },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const signal = AbortSignal.any([request.signal, AbortSignal.timeout(limits.readinessTimeoutMs)])
       const checks = await ask(services, signal)
       const missing = checks.filter((check) => !check.ok).map((check) => check.name)
@@ -38,7 +39,7 @@ export function readinessRoute(app: App, services: Services, limits: HttpLimits)
           }),
         )
     },
-  )
+  })
 }
 
 async function ask(services: Services, signal: AbortSignal): Promise<readonly DependencyState[]> {

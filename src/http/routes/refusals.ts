@@ -1,10 +1,4 @@
 import { problemResponse } from '../problem.ts'
 
-/** How a route about something that has an owner may refuse. */
-export const refusals = {
-  400: problemResponse,
-  401: problemResponse,
-  403: problemResponse,
-  404: problemResponse,
-  409: problemResponse,
-}
+/** How a route about a thing that has an owner may refuse, beside what `plugins/openapi.ts` adds. */
+export const refusals = { 404: problemResponse, 409: problemResponse }

@@ -15,25 +15,24 @@ import { pendingOf, sessionOf, steppedUpUntil } from '../plugins/authentication.
 import { callerSignal } from '../plugins/caller-signal.ts'
 import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/session-cookie.ts'
 import { problemResponse } from '../problem.ts'
+import { route } from '../route.ts'
 import { type App, noContent } from '../schema.ts'
 import type { Identity, Services } from '../services.ts'
 
 /** Signing in, step by step, and out. The token of a session is only ever in its cookie. */
 export function sessionRoutes(app: App, { identity }: Services): void {
   const { login } = identity
-  app.post(
-    '/session',
-    {
-      config: { open: true },
-      schema: {
-        summary: 'Sign in: a name and a password, then a code where the account has a second factor',
-        tags: ['session'],
-        security: [],
-        body: signInRequest,
-        response: { 200: signInResponse, 400: problemResponse, 401: problemResponse, 429: problemResponse },
-      },
+  route(app, {
+    method: 'POST',
+    url: '/session',
+    access: { public: 'anybody' },
+    schema: {
+      summary: 'Sign in: a name and a password, then a code where the account has a second factor',
+      tags: ['session'],
+      body: signInRequest,
+      response: { 200: signInResponse, 401: problemResponse, 429: problemResponse },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const { body, actor } = request
       const signal = callerSignal(reply)
       reply.header('cache-control', 'no-store')
@@ -42,18 +41,17 @@ export function sessionRoutes(app: App, { identity }: Services): void {
       const challenge = body.challenge ?? readCookie(request, cookieNames.challenge) ?? ''
       return answer(identity, request, reply, await signInWithFactor(login, actor, challenge, body, signal))
     },
-  )
-  app.get(
-    '/session',
-    {
-      config: { whilePending: true },
-      schema: {
-        summary: 'Who is signed in here, and what they may do',
-        tags: ['session'],
-        response: { 200: sessionState, 401: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/session',
+    access: { self: 'person', scope: 'none', whilePending: true },
+    schema: {
+      summary: 'Who is signed in here, and what they may do',
+      tags: ['session'],
+      response: { 200: sessionState },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       reply.header('cache-control', 'no-store')
       const { session, actor } = sessionOf(request)
       const { stepUpMinutes } = await identity.rules()
@@ -75,38 +73,36 @@ export function sessionRoutes(app: App, { identity }: Services): void {
         permissions: permissions.sort(),
       }
     },
-  )
-  app.delete(
-    '/session',
-    {
-      config: { whilePending: true },
-      schema: { summary: 'Sign out', tags: ['session'], response: { 204: noContent, 401: problemResponse } },
-    },
-    async (request, reply) => {
+  })
+  route(app, {
+    method: 'DELETE',
+    url: '/session',
+    access: { self: 'person', scope: 'none', whilePending: true },
+    schema: { summary: 'Sign out', tags: ['session'], response: { 204: noContent } },
+    handle: async (request, reply) => {
       const { actor } = sessionOf(request)
       await login.app.transaction(actor, (found) => revokeSession(found, actor.userId, actor.sessionId))
       clearCookie(reply, cookieNames.session)
       return reply.code(204).send()
     },
-  )
-  app.post(
-    '/session/step-up',
-    {
-      config: { whilePending: true },
-      schema: {
-        summary: 'Show credentials again, before what is dangerous',
-        tags: ['session'],
-        body: stepUpRequest,
-        response: { 204: noContent, 400: problemResponse, 401: problemResponse, 429: problemResponse },
-      },
+  })
+  route(app, {
+    method: 'POST',
+    url: '/session/step-up',
+    access: { self: 'person', scope: 'none', whilePending: true },
+    schema: {
+      summary: 'Show credentials again, before what is dangerous',
+      tags: ['session'],
+      body: stepUpRequest,
+      response: { 204: noContent, 429: problemResponse },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const { actor, session } = sessionOf(request)
       const token = await stepUp(login, actor, request.body, callerSignal(reply))
       writeCookie(reply, cookieNames.session, token, session.expiresAt)
       return reply.code(204).send()
     },
-  )
+  })
 }
 
 /** The answer to one step; the cookie, when it was the last. */

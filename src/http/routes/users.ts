@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
 import * as identity from '../../identity/index.ts'
-import type { PersonVault } from '../../keys/index.ts'
+import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 import { refusals } from './refusals.ts'
@@ -41,83 +41,68 @@ const erasure = z.object({
   certificate: z.string().nullable().describe('a signed note (C2SP signed-note); null while not completed'),
 })
 
-/** What the routes of users work with; a part of {@link Services}. */
-export interface UserServices extends Pick<Services, 'app' | 'keyring'> {
-  readonly vault: PersonVault
-  /** Asked before anything of others is changed: whether credentials were shown lately; throws to refuse. */
-  readonly stepUp: (request: FastifyRequest) => Promise<void>
-}
-
 /** Users as administrators see and manage them. */
-export function userRoutes(app: App, { app: database, vault, keyring, stepUp }: UserServices): void {
-  const may = (permission: identity.PermissionName) => async (request: FastifyRequest) => {
-    await identity.requirePermission(database, request.actor, permission)
-  }
-
-  app.get(
-    '/users',
-    {
-      preHandler: may('users:read'),
-      schema: {
-        summary: 'Users by username',
-        tags,
-        querystring: z.strictObject({
-          status: z.enum(identity.accountStatuses).optional(),
-          issuer: z.string().optional(),
-          tenantId: z.string().optional(),
-          usernamePrefix: z.string().optional(),
-          limit: z.coerce.number().int().min(1).max(identity.USERS_PAGE_LIMIT).optional(),
-          cursor: z.string().optional(),
-        }),
-        response: { 200: z.object({ users: z.array(user), next: z.string().nullable() }), ...refusals },
-      },
+export function userRoutes(app: App, { app: database, vault, keyring }: Services): void {
+  route(app, {
+    method: 'GET',
+    url: '/users',
+    access: { permission: 'users:read', reads: 'user' },
+    schema: {
+      summary: 'Users by username',
+      tags,
+      querystring: z.strictObject({
+        status: z.enum(identity.accountStatuses).optional(),
+        issuer: z.string().optional(),
+        tenantId: z.string().optional(),
+        usernamePrefix: z.string().optional(),
+        limit: z.coerce.number().int().min(1).max(identity.USERS_PAGE_LIMIT).optional(),
+        cursor: z.string().optional(),
+      }),
+      response: { 200: z.object({ users: z.array(user), next: z.string().nullable() }), ...refusals },
     },
-    async (request) => {
+    handle: async (request) => {
       const page = await database.transaction(request.actor, (session) =>
         identity.viewUsers(session, vault, request.query),
       )
       return { users: page.users.map(plain), next: page.next }
     },
-  )
-  app.post(
-    '/users',
-    {
-      preHandler: [may('users:write'), stepUp],
-      schema: {
-        summary: 'Make a user',
-        tags,
-        body: identity.newUserSchema,
-        response: { 201: z.object({ id: z.string() }), ...refusals },
-      },
+  })
+  route(app, {
+    method: 'POST',
+    url: '/users',
+    access: { permission: 'users:write', stepUp: true },
+    schema: {
+      summary: 'Make a user',
+      tags,
+      body: identity.newUserSchema,
+      response: { 201: z.object({ id: z.string() }), ...refusals },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const id = await database.transaction(request.actor, (session) =>
         identity.createUser(session, vault, request.body),
       )
       return reply.code(201).send({ id })
     },
-  )
-  app.get(
-    '/users/:id',
-    {
-      preHandler: may('users:read'),
-      schema: { summary: 'One user', tags, params: byId, response: { 200: user, ...refusals } },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/users/:id',
+    access: { permission: 'users:read', reads: 'user' },
+    schema: { summary: 'One user', tags, params: byId, response: { 200: user, ...refusals } },
+    handle: async (request) => await one(request, request.params.id),
+  })
+  route(app, {
+    method: 'PATCH',
+    url: '/users/:id',
+    access: { permission: 'users:write', stepUp: true, reads: 'user' },
+    schema: {
+      summary: 'Change a user: names, e-mail, state of the account; the classification takes users:admin',
+      tags,
+      params: byId,
+      body: change,
+      response: { 200: user, ...refusals },
     },
-    async (request) => await one(request, request.params.id),
-  )
-  app.patch(
-    '/users/:id',
-    {
-      preHandler: [may('users:write'), stepUp],
-      schema: {
-        summary: 'Change a user: names, e-mail, state of the account; the classification takes users:admin',
-        tags,
-        params: byId,
-        body: change,
-        response: { 200: user, ...refusals },
-      },
-    },
-    async (request) => {
+    handle: async (request) => {
       const { id } = request.params
       const { status, classification, ...names } = request.body
       await database.transaction(request.actor, async (session) => {
@@ -127,43 +112,41 @@ export function userRoutes(app: App, { app: database, vault, keyring, stepUp }: 
       })
       return await one(request, id)
     },
-  )
-  app.post(
-    '/users/:id/erasure',
-    {
-      preHandler: [may('keys:admin'), stepUp],
-      schema: {
-        summary: 'Erase a person for good',
-        tags,
-        params: byId,
-        body: z.strictObject({
-          confirm: z.string().describe('the username or id once more'),
-          reason: z.string().min(1).max(1000),
-        }),
-        response: { 200: erasure, ...refusals },
-      },
+  })
+  route(app, {
+    method: 'POST',
+    url: '/users/:id/erasure',
+    access: { permission: 'keys:admin', stepUp: true, reason: true },
+    schema: {
+      summary: 'Erase a person for good',
+      tags,
+      params: byId,
+      body: z.strictObject({
+        confirm: z.string().describe('the username or id once more'),
+        reason: z.string().min(1).max(1000),
+      }),
+      response: { 200: erasure, ...refusals },
     },
-    async (request) => ({
+    handle: async (request) => ({
       ...(await identity.eraseUser({ database, keyring }, request.actor, request.params.id, request.body)),
     }),
-  )
-  app.get(
-    '/users/:id/erasure',
-    {
-      preHandler: may('keys:read'),
-      schema: {
-        summary: 'The erasure of a person, with its certificate',
-        tags,
-        params: byId,
-        response: { 200: erasure, ...refusals },
-      },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/users/:id/erasure',
+    access: { permission: 'keys:read' },
+    schema: {
+      summary: 'The erasure of a person, with its certificate',
+      tags,
+      params: byId,
+      response: { 200: erasure, ...refusals },
     },
-    async (request) => {
+    handle: async (request) => {
       const found = await identity.readErasure({ database }, request.actor, request.params.id)
       if (found === null) throw new AkashiError('not_found', 'this person was not erased')
       return { ...found }
     },
-  )
+  })
 
   async function one(request: FastifyRequest, id: string) {
     const found = await database.transaction(request.actor, (session) =>

@@ -5,6 +5,7 @@ import * as chat from '../../../chat/index.ts'
 import { AkashiError } from '../../../foundation/index.ts'
 import { callerSignal } from '../../plugins/caller-signal.ts'
 import { problemResponse } from '../../problem.ts'
+import { route } from '../../route.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 import { refusals } from '../refusals.ts'
@@ -20,20 +21,20 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
     // The bytes are no document to be parsed, whatever type they claim.
     uploads.removeAllContentTypeParsers()
     uploads.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload))
-    uploads.post(
-      '/rooms/:roomId/files',
-      {
-        bodyLimit: chat.MAX_FILE_BYTES,
-        handlerTimeout: TRANSFER_MS,
-        schema: {
-          summary: 'Upload a file as the body of the request; send it with a message once it has an id',
-          tags,
-          params: z.strictObject({ roomId: z.guid() }),
-          querystring: z.strictObject({ name: z.string().min(1).max(1_000) }),
-          response: { 201: chat.fileShape, 413: problemResponse, ...refusals },
-        },
+    route(uploads, {
+      method: 'POST',
+      url: '/rooms/:roomId/files',
+      access: { signedIn: 'person', scope: 'any' },
+      bodyLimit: chat.MAX_FILE_BYTES,
+      handlerTimeout: TRANSFER_MS,
+      schema: {
+        summary: 'Upload a file as the body of the request; send it with a message once it has an id',
+        tags,
+        params: z.strictObject({ roomId: z.guid() }),
+        querystring: z.strictObject({ name: z.string().min(1).max(1_000) }),
+        response: { 201: chat.fileShape, 413: problemResponse, ...refusals },
       },
-      async (request, reply) => {
+      handle: async (request, reply) => {
         if (!(request.body instanceof Readable)) {
           throw new AkashiError('invalid_input', 'the file is empty', { hint: 'send its bytes as the body' })
         }
@@ -52,39 +53,39 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
         })
         return reply.status(201).send(file)
       },
-    )
+    })
     done()
   })
-  app.get(
-    '/files/:fileId',
-    {
-      schema: {
-        summary: 'What is known of a file',
-        tags,
-        params: byFile,
-        response: { 200: chat.fileShape, ...refusals },
-      },
+  route(app, {
+    method: 'GET',
+    url: '/files/:fileId',
+    access: { signedIn: 'person', scope: 'any' },
+    schema: {
+      summary: 'What is known of a file',
+      tags,
+      params: byFile,
+      response: { 200: chat.fileShape, ...refusals },
     },
-    async (request) => await chat.readFile(database, request.actor, request.params.fileId),
-  )
+    handle: async (request) => await chat.readFile(database, request.actor, request.params.fileId),
+  })
   for (const [path, summary, thumbnail] of [
     ['content', 'The bytes of a file, or a range of them', false],
     ['thumbnail', 'A small picture of an image', true],
   ] as const) {
-    app.get(
-      `/files/:fileId/${path}`,
-      {
-        handlerTimeout: TRANSFER_MS,
-        schema: { summary, tags, params: byFile, response: { ...refusals } },
-      },
-      async (request, reply) => {
+    route(app, {
+      method: 'GET',
+      url: `/files/:fileId/${path}`,
+      access: { signedIn: 'person', scope: 'any' },
+      handlerTimeout: TRANSFER_MS,
+      schema: { summary, tags, params: byFile, response: { ...refusals } },
+      handle: async (request, reply) => {
         const download = await chat.openDownload(database, store, request.actor, request.params.fileId, {
           thumbnail,
           signal: request.signal,
         })
         return await answer(request, reply, download, thumbnail)
       },
-    )
+    })
   }
 }
 

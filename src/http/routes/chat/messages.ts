@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import * as chat from '../../../chat/index.ts'
+import { route } from '../../route.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 import { refusals } from '../refusals.ts'
@@ -30,18 +31,18 @@ const historyQuery = z
 
 /** Messages, what hangs on them, and what happened while somebody was away. */
 export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: Services): void {
-  app.get(
-    '/rooms/:roomId/messages',
-    {
-      schema: {
-        summary: 'History of a room, oldest first',
-        tags,
-        params: byRoom,
-        querystring: historyQuery,
-        response: { 200: history, ...refusals },
-      },
+  route(app, {
+    method: 'GET',
+    url: '/rooms/:roomId/messages',
+    access: { signedIn: 'person', scope: 'any' },
+    schema: {
+      summary: 'History of a room, oldest first',
+      tags,
+      params: byRoom,
+      querystring: historyQuery,
+      response: { 200: history, ...refusals },
     },
-    async (request) => {
+    handle: async (request) => {
       const { before, after, around, limit } = request.query
       const page = await chat.readHistory(database, request.actor, request.params.roomId, {
         limit,
@@ -51,39 +52,39 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
       })
       return { ...page, messages: [...page.messages] }
     },
-  )
-  app.post(
-    '/rooms/:roomId/messages',
-    {
-      schema: {
-        summary: 'Send a message; again with the same clientId it is the same message',
-        tags,
-        params: byRoom,
-        body: chat.newMessage,
-        response: { 201: chat.messageShape, ...refusals },
-      },
+  })
+  route(app, {
+    method: 'POST',
+    url: '/rooms/:roomId/messages',
+    access: { signedIn: 'person', scope: 'any' },
+    schema: {
+      summary: 'Send a message; again with the same clientId it is the same message',
+      tags,
+      params: byRoom,
+      body: chat.newMessage,
+      response: { 201: chat.messageShape, ...refusals },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const message = await chat.postMessage(database, request.actor, request.params.roomId, request.body)
       feed.announce(message)
       return reply.status(201).send(message)
     },
-  )
-  app.get(
-    '/rooms/:roomId/events',
-    {
-      schema: {
-        summary: 'What happened in a room after a sequence number',
-        tags,
-        params: byRoom,
-        querystring: z.strictObject({ after: z.coerce.number().int().min(0) }),
-        response: {
-          200: z.object({ events: z.array(chat.eventShape), lastSequence: z.int(), gap: z.boolean() }),
-          ...refusals,
-        },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/rooms/:roomId/events',
+    access: { signedIn: 'person', scope: 'any' },
+    schema: {
+      summary: 'What happened in a room after a sequence number',
+      tags,
+      params: byRoom,
+      querystring: z.strictObject({ after: z.coerce.number().int().min(0) }),
+      response: {
+        200: z.object({ events: z.array(chat.eventShape), lastSequence: z.int(), gap: z.boolean() }),
+        ...refusals,
       },
     },
-    async (request) => {
+    handle: async (request) => {
       const missed = await chat.eventsAfter(
         database,
         request.actor,
@@ -92,83 +93,84 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
       )
       return { ...missed, events: [...missed.events] }
     },
-  )
-  app.get(
-    '/messages/:messageId',
-    {
-      schema: {
-        summary: 'One message',
-        tags,
-        params: byMessage,
-        response: { 200: chat.messageShape, ...refusals },
-      },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/messages/:messageId',
+    access: { signedIn: 'person', scope: 'any' },
+    schema: {
+      summary: 'One message',
+      tags,
+      params: byMessage,
+      response: { 200: chat.messageShape, ...refusals },
     },
-    async (request) => await chat.readMessage(database, request.actor, request.params.messageId),
-  )
-  app.patch(
-    '/messages/:messageId',
-    {
-      schema: {
-        summary: 'Edit my message',
-        tags,
-        params: byMessage,
-        body: chat.messageChange,
-        response: { 200: chat.messageShape, ...refusals },
-      },
+    handle: async (request) => await chat.readMessage(database, request.actor, request.params.messageId),
+  })
+  route(app, {
+    method: 'PATCH',
+    url: '/messages/:messageId',
+    access: { signedIn: 'person', scope: 'any' },
+    schema: {
+      summary: 'Edit my message',
+      tags,
+      params: byMessage,
+      body: chat.messageChange,
+      response: { 200: chat.messageShape, ...refusals },
     },
-    async (request) => {
+    handle: async (request) => {
       const message = await chat.editMessage(database, request.actor, request.params.messageId, request.body)
       bus.announce({ about: 'room', roomId: message.roomId })
       return message
     },
-  )
-  app.delete(
-    '/messages/:messageId',
-    {
-      schema: {
-        summary: 'Delete a message',
-        tags,
-        params: byMessage,
-        response: { 204: nothing, ...refusals },
-      },
+  })
+  route(app, {
+    method: 'DELETE',
+    url: '/messages/:messageId',
+    access: { signedIn: 'person', scope: 'any' },
+    schema: {
+      summary: 'Delete a message',
+      tags,
+      params: byMessage,
+      response: { 204: nothing, ...refusals },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       const roomId = await chat.deleteMessage(database, request.actor, request.params.messageId)
       bus.announce({ about: 'room', roomId })
       return reply.status(204).send(null)
     },
-  )
-  app.get(
-    '/messages/:messageId/edits',
-    {
-      schema: {
-        summary: 'What a message said before',
-        tags,
-        params: byMessage,
-        response: {
-          200: z.object({ edits: z.array(z.object({ previousContent: z.string(), editedAt: z.string() })) }),
-          ...refusals,
-        },
+  })
+  route(app, {
+    method: 'GET',
+    url: '/messages/:messageId/edits',
+    access: { signedIn: 'person', scope: 'any' },
+    schema: {
+      summary: 'What a message said before',
+      tags,
+      params: byMessage,
+      response: {
+        200: z.object({ edits: z.array(z.object({ previousContent: z.string(), editedAt: z.string() })) }),
+        ...refusals,
       },
     },
-    async (request) => ({
+    handle: async (request) => ({
       edits: [...(await chat.listEdits(database, request.actor, request.params.messageId))],
     }),
-  )
+  })
   for (const [method, summary, wanted] of [
     ['PUT', 'React to a message', true],
     ['DELETE', 'Take a reaction back', false],
   ] as const) {
-    app.route({
+    route(app, {
       method,
       url: '/messages/:messageId/reactions/:emoji',
+      access: { signedIn: 'person', scope: 'any' },
       schema: {
         summary,
         tags,
         params: byMessage.extend({ emoji: chat.emojiShape }),
         response: { 204: nothing, ...refusals },
       },
-      handler: async (request, reply) => {
+      handle: async (request, reply) => {
         const roomId = await chat.setReaction(
           database,
           request.actor,
@@ -181,19 +183,19 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
       },
     })
   }
-  app.post(
-    '/messages/:messageId/read',
-    {
-      schema: {
-        summary: 'I have read up to this message',
-        tags,
-        params: byMessage,
-        response: { 204: nothing, ...refusals },
-      },
+  route(app, {
+    method: 'POST',
+    url: '/messages/:messageId/read',
+    access: { signedIn: 'person', scope: 'any' },
+    schema: {
+      summary: 'I have read up to this message',
+      tags,
+      params: byMessage,
+      response: { 204: nothing, ...refusals },
     },
-    async (request, reply) => {
+    handle: async (request, reply) => {
       await chat.markRead(database, request.actor, request.params.messageId)
       return reply.status(204).send(null)
     },
-  )
+  })
 }

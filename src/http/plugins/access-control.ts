@@ -1,0 +1,134 @@
+/**
+ * The one place that enforces what routes declare. A route without a declaration stops the server from
+ * starting. Whom the declaration does not admit is refused before the body is read.
+ */
+import type { FastifyRequest, RouteHandlerMethod } from 'fastify'
+import { AkashiError } from '../../foundation/index.ts'
+import { type PermissionName, recordDenial, requirePermission } from '../../identity/index.ts'
+import { type Access, type DeclaredRoute, permissionOf } from '../access.ts'
+import type { App } from '../schema.ts'
+import type { Identity } from '../services.ts'
+import { authenticate, isDirectlyLocal, requireStepUp, sessionOf, userOf } from './authentication.ts'
+import { refuseOtherOrigins } from './same-origin.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    readonly access?: Access
+  }
+  interface FastifyInstance {
+    /** Every route, filled as they are added. */
+    readonly accessTable: DeclaredRoute[]
+    /** Of routes that a plugin adds, which cannot declare it themselves. */
+    readonly accessOfPlugin: Access | undefined
+  }
+}
+
+const ofUnknownPaths: Access = { signedIn: 'anybody', scope: 'any' }
+
+/** Call it before any route is added, and after the cookies are parsed. */
+export function controlAccess(app: App, identity: Identity): void {
+  const table: DeclaredRoute[] = []
+  app.decorate('accessTable', table)
+  app.decorate('accessOfPlugin', undefined)
+  app.addHook('onRoute', function (route) {
+    const { method, url, schema = {} } = route
+    const access = route.config?.access ?? this.accessOfPlugin
+    if (access === undefined) {
+      throw new AkashiError('internal', `the route ${method} ${url} does not declare its access`, {
+        hint: 'add it with route()',
+      })
+    }
+    route.config = { ...route.config, access }
+    const permission = permissionOf(access)
+    if (permission !== undefined && route.websocket !== true)
+      route.handler = recordingRefusals(identity, permission, route.handler)
+    if (this.accessOfPlugin === undefined && method !== 'HEAD') {
+      table.push({ method: String(method), url, access, schema })
+    }
+  })
+  app.after(() => {
+    app.addHook('onRequest', async (request) => {
+      if (!request.is404) await admit(identity, request, declaredBy(request))
+    })
+    app.addHook('preHandler', async (request) => {
+      if (!request.is404) await askBeside(identity, request, declaredBy(request))
+    })
+  })
+}
+
+/** Below this scope nobody learns which paths exist without signing in. */
+export function hideUnknownPaths(scope: App, identity: Identity): void {
+  scope.addHook('onRequest', async (request) => {
+    if (request.is404) await admit(identity, request, ofUnknownPaths)
+  })
+}
+
+function declaredBy(request: FastifyRequest): Access {
+  const { access } = request.routeOptions.config
+  if (access === undefined) throw new AkashiError('internal', 'the route was added before access control')
+  return access
+}
+
+async function admit(identity: Identity, request: FastifyRequest, access: Access): Promise<void> {
+  if ('public' in access) {
+    refuseOtherOrigins(request, identity.publicUrl)
+    if (access.public === 'anybody' || isDirectlyLocal(request)) return
+  }
+  await authenticate(request, identity, 'whilePending' in access)
+  if ('scope' in access) {
+    if (access.scope === 'none') sessionOf(request)
+    if (('self' in access ? access.self : access.signedIn) === 'person') userOf(request)
+  }
+  const permission = permissionOf(access)
+  if (permission !== undefined && !mayBeOwner(request, access)) {
+    await requirePermission(identity.login.app, request.actor, permission)
+  }
+  if ('stepUp' in access && access.stepUp === true) await requireStepUp(request, identity)
+}
+
+/** Whether the caller is the owner by the path, or the database is the one to find out. */
+function mayBeOwner(request: FastifyRequest, access: Access): boolean {
+  if (!('others' in access)) return false
+  return access.self === 'caller' || memberOf(request.params, access.self.slice(1)) === request.actor.userId
+}
+
+/** What depends on the body, once that was read and checked. */
+async function askBeside(identity: Identity, request: FastifyRequest, access: Access): Promise<void> {
+  if ('public' in access) return
+  const { stepUp, reason } = access
+  if (typeof stepUp === 'object' && memberOf(request.body, stepUp.with) !== undefined) {
+    sessionOf(request)
+    await requireStepUp(request, identity)
+  }
+  if (reason === undefined) return
+  const holder = reason === true ? request.body : memberOf(request.body, reason.with)
+  if (reason !== true && holder === undefined) return
+  const stated = memberOf(holder, 'reason')
+  if (typeof stated === 'string' && stated.trim() !== '') return
+  throw new AkashiError('invalid_input', 'a reason is required', { hint: 'state it as reason' })
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
+}
+
+/**
+ * What the database refuses while a route is handled is recorded, in a transaction of its own: what the
+ * refused one wrote went with it.
+ */
+function recordingRefusals(
+  { login }: Identity,
+  permission: PermissionName,
+  handle: RouteHandlerMethod,
+): RouteHandlerMethod {
+  return async function (request, reply) {
+    try {
+      return await handle.call(this, request, reply)
+    } catch (error) {
+      if (error instanceof AkashiError && error.code === 'forbidden') {
+        await recordDenial(login.app, request.actor, permission)
+      }
+      throw error
+    }
+  }
+}
