@@ -26,7 +26,7 @@ export function describeApi(app: App, version: string): void {
     },
   })
   // Without the top bar, which would offer to load documents from elsewhere.
-  pluginRoutes(app, '/docs/*', { public: 'anybody' }, (scope) => {
+  pluginRoutes(app, '/docs/*', 'This interface, described', { public: 'anybody' }, (scope) => {
     scope.register(swaggerUi, {
       routePrefix: '/docs',
       theme: { title: 'Akashi API' },

@@ -74,7 +74,7 @@ export function chatSocket(v1: App, services: Services): void {
       '/chat/socket',
       {
         websocket: true,
-        schema: { hide: true },
+        schema: { summary: 'What happens in my rooms, as it happens', tags: ['chat'], hide: true },
         // A session can end while its socket lives, and is asked about; a key or a token could not be.
         config: { access: { signedIn: 'person', scope: 'none' } },
       },

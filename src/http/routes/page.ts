@@ -21,7 +21,7 @@ const FOR_EVER = 'public, max-age=31536000, immutable'
 
 /** The pages that people see. */
 export function pageRoutes(app: App): void {
-  pluginRoutes(app, '/status/*', everybody, (scope) => {
+  pluginRoutes(app, '/status/*', 'The state of the record, as a page', everybody, (scope) => {
     scope.register(files, {
       ...served(ASK_EACH_TIME),
       root: STATUS,
@@ -32,7 +32,7 @@ export function pageRoutes(app: App): void {
     })
   })
   app.register(files, { ...served(ASK_EACH_TIME), root: BUILT, serve: false, preCompressed: true })
-  pluginRoutes(app, '/assets/*', everybody, (scope) => {
+  pluginRoutes(app, '/assets/*', 'What the pages load', everybody, (scope) => {
     if (!existsSync(BUILT)) return
     scope.register(files, {
       ...served(FOR_EVER),
@@ -47,7 +47,7 @@ export function pageRoutes(app: App): void {
       method: 'GET',
       url,
       access: everybody,
-      schema: { hide: true },
+      schema: { summary: 'The pages that people see', tags: ['pages'], hide: true },
       handle: (_request, reply) => {
         if (!existsSync(BUILT)) {
           throw new AkashiError('unavailable', 'the pages have not been built', { hint: 'npm run build' })

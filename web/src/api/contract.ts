@@ -56,6 +56,824 @@ export interface Contract {
       readonly checkedAt: string
     }
   }
+  /** Rows of the audit trail, newest first */
+  readonly 'GET /v1/audit/logs': {
+    readonly params: undefined
+    readonly query: {
+      readonly schema?: string
+      readonly table?: string
+      readonly recordId?: string
+      readonly userId?: string
+      readonly requestId?: string
+      readonly traceId?: string
+      readonly correlationId?: string
+      readonly from?: string
+      readonly to?: string
+      readonly action?: string
+      readonly operation?: 'INSERT' | 'UPDATE' | 'DELETE' | 'TRUNCATE'
+      readonly eventType?: string
+      readonly result?: string
+      readonly tenantId?: string
+      readonly classification?: 'public' | 'internal' | 'confidential' | 'restricted'
+      readonly dataSubject?: string
+      readonly text?: string
+      readonly cursor?: string
+      readonly limit?: number
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly rows: readonly Readonly<Record<string, unknown>>[]
+      /** cursor of the next page; null when this is the last */
+      readonly next: string | null
+    }
+  }
+  /** What became of one record, oldest first */
+  readonly 'GET /v1/audit/records/{schema}/{table}/{recordId}': {
+    readonly params: {
+      readonly schema: string
+      readonly table: string
+      readonly recordId: string
+    }
+    readonly query: {
+      readonly cursor?: string
+      readonly limit?: number
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly rows: readonly Readonly<Record<string, unknown>>[]
+      /** cursor of the next page; null when this is the last */
+      readonly next: string | null
+    }
+  }
+  /** How one record was at a time */
+  readonly 'GET /v1/audit/records/{schema}/{table}/{recordId}/as-of/{at}': {
+    readonly params: {
+      readonly schema: string
+      readonly table: string
+      readonly recordId: string
+      readonly at: string
+    }
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: Readonly<Record<string, unknown>>
+  }
+  /** The logs and their signed heads */
+  readonly 'GET /v1/ledger': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly logs: readonly {
+        readonly log: string
+        readonly origin: string
+        /** entries, a decimal */
+        readonly size: string
+        /** base64 */
+        readonly root: string
+        /** signed note; null before the first entry */
+        readonly checkpoint: string | null
+      }[]
+    }
+  }
+  /** A proof of one row, to be checked with the public key alone */
+  readonly 'GET /v1/ledger/{log}/proofs/{row}': {
+    readonly params: {
+      readonly log: string
+      readonly row: string
+    }
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: Readonly<Record<string, unknown>>
+  }
+  /** checkpoint, tile/<level>/<index> and tile/entries/<index>, as C2SP tlog-tiles lays them out */
+  readonly 'GET /v1/ledger/{log}/{*}': {
+    readonly params: {
+      readonly log: string
+      readonly '*': string
+    }
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: unknown
+  }
+  /** Epochs of a log after the first, with their signed links */
+  readonly 'GET /v1/ledger/{log}/epochs': {
+    readonly params: {
+      readonly log: string
+    }
+    readonly query: {
+      readonly cursor?: string
+      readonly limit?: number
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly rows: readonly {
+        readonly epoch: number
+        readonly origin: string
+        readonly cause: 'ordered' | 'conflict' | 'older' | 'moved'
+        readonly reason: string
+        readonly previousOrigin: string
+        /** a decimal */
+        readonly previousSize: string
+        /** base64 */
+        readonly previousRoot: string
+        /** entries that both histories share, a decimal */
+        readonly commonSize: string
+        /** origins of epochs that a database published which is no longer */
+        readonly givenUp: readonly string[]
+        /** a decimal */
+        readonly size: string
+        /** base64 */
+        readonly root: string
+        /** signed note */
+        readonly note: string
+        /** ISO 8601 in UTC */
+        readonly openedAt: string
+      }[]
+      /** cursor of the next page; null when this is the last */
+      readonly next: string | null
+    }
+  }
+  /** Checkpoints of a log as witnesses cosigned them */
+  readonly 'GET /v1/ledger/{log}/cosignatures': {
+    readonly params: {
+      readonly log: string
+    }
+    readonly query: {
+      readonly cursor?: string
+      readonly limit?: number
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly rows: readonly {
+        readonly epoch: number
+        /** a decimal */
+        readonly size: string
+        readonly witness: string
+        /** signed note */
+        readonly note: string
+        /** ISO 8601 in UTC */
+        readonly cosignedAt: string
+      }[]
+      /** cursor of the next page; null when this is the last */
+      readonly next: string | null
+    }
+  }
+  /** Signed records of rows that retention removed */
+  readonly 'GET /v1/ledger/{log}/retention': {
+    readonly params: {
+      readonly log: string
+    }
+    readonly query: {
+      readonly cursor?: string
+      readonly limit?: number
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly rows: readonly {
+        readonly id: string
+        readonly partition: string
+        /** ISO 8601 in UTC */
+        readonly from: string
+        /** ISO 8601 in UTC, exclusive */
+        readonly to: string
+        /** a decimal */
+        readonly firstPosition: string
+        /** a decimal */
+        readonly lastPosition: string
+        /** a decimal */
+        readonly rows: string
+        /** base64 */
+        readonly digest: string
+        readonly policy: string
+        /** signed note */
+        readonly note: string
+        /** ISO 8601 in UTC */
+        readonly retiredAt: string
+      }[]
+      /** cursor of the next page; null when this is the last */
+      readonly next: string | null
+    }
+  }
+  /** Entries of a log, each with the hash of the one before */
+  readonly 'GET /v1/ledger/{log}/chain': {
+    readonly params: {
+      readonly log: string
+    }
+    readonly query: {
+      readonly cursor?: string
+      readonly limit?: number
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly rows: readonly {
+        /** a decimal */
+        readonly position: string
+        readonly id: string
+        /** ISO 8601 in UTC */
+        readonly recordedAt: string
+        /** hexadecimal */
+        readonly hash: string
+        /** hexadecimal; null for the first entry */
+        readonly previousHash: string | null
+      }[]
+      /** cursor of the next page; null when this is the last */
+      readonly next: string | null
+    }
+  }
+  /** Security events, newest first */
+  readonly 'GET /v1/events': {
+    readonly params: undefined
+    readonly query: {
+      readonly from?: string
+      readonly to?: string
+      readonly type?: string
+      readonly category?: string
+      readonly severity?: string
+      readonly minSeverity?: string
+      readonly service?: string
+      readonly result?: string
+      readonly userId?: string
+      readonly userName?: string
+      readonly externalUserId?: string
+      readonly sessionId?: string
+      readonly address?: string
+      readonly resourceType?: string
+      readonly resourceId?: string
+      readonly tenantId?: string
+      readonly clientId?: string
+      readonly requestId?: string
+      readonly traceId?: string
+      readonly status?: string
+      readonly assignee?: string
+      readonly text?: string
+      readonly cursor?: string
+      readonly limit?: number
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly rows: readonly Readonly<Record<string, unknown>>[]
+      /** cursor of the next page; null when this is the last */
+      readonly next: string | null
+    }
+  }
+  /** Send security events: one, an array, or JSON lines */
+  readonly 'POST /v1/events': {
+    readonly params: undefined
+    readonly query: {
+      readonly format?: 'json' | 'ocsf' | 'cloudtrail'
+    }
+    readonly body: unknown
+    readonly answer: {
+      /** lines, or records of a document */
+      readonly read: number
+      readonly accepted: number
+      /** events that were not there before */
+      readonly stored: number
+      readonly known: number
+      readonly rejected: readonly {
+        readonly line: number
+        readonly reason: string
+      }[]
+    }
+  }
+  /** How many events there were in each interval */
+  readonly 'GET /v1/events/timeline': {
+    readonly params: undefined
+    readonly query: {
+      readonly from: string
+      readonly to: string
+      readonly type?: string
+      readonly category?: string
+      readonly severity?: string
+      readonly minSeverity?: string
+      readonly service?: string
+      readonly result?: string
+      readonly userId?: string
+      readonly userName?: string
+      readonly externalUserId?: string
+      readonly sessionId?: string
+      readonly address?: string
+      readonly resourceType?: string
+      readonly resourceId?: string
+      readonly tenantId?: string
+      readonly clientId?: string
+      readonly requestId?: string
+      readonly traceId?: string
+      readonly status?: string
+      readonly assignee?: string
+      readonly interval: '1m' | '5m' | '15m' | '1h' | '6h' | '1d' | '7d'
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly interval: string
+      readonly total: number
+      readonly buckets: readonly {
+        readonly at: string
+        readonly count: number
+        readonly severities: Readonly<Record<string, number>>
+      }[]
+    }
+  }
+  /** One security event */
+  readonly 'GET /v1/events/{id}': {
+    readonly params: {
+      readonly id: string
+    }
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: Readonly<Record<string, unknown>>
+  }
+  /** Say what is done about an event; what is left out stays */
+  readonly 'PATCH /v1/events/{id}': {
+    readonly params: {
+      readonly id: string
+    }
+    readonly query: undefined
+    readonly body: {
+      readonly status?: 'open' | 'in_progress' | 'resolved' | 'suppressed'
+      readonly notes?: string | null
+      readonly assignee?: string | null
+    }
+    readonly answer: {
+      readonly eventId: string
+      readonly status: 'open' | 'in_progress' | 'resolved' | 'suppressed'
+      readonly notes: string | null
+      readonly assignee: string | null
+      readonly resolvedAt: string | null
+      readonly updatedAt: string
+    }
+  }
+  /** What was archived, and where it stands */
+  readonly 'GET /v1/archive': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly exports: readonly {
+        readonly schema: string
+        readonly table: string
+        readonly partition: string
+        readonly from: string
+        readonly to: string
+        /** 0 when the partition closed, later ones for rows that came afterwards */
+        readonly generation: number
+        readonly state: 'exporting' | 'verified' | 'detached' | 'dropped' | 'retiring' | 'retired'
+        /** key in the object store */
+        readonly manifest: string
+        readonly fingerprint: string | null
+        readonly rows: number | null
+        readonly objects: number | null
+        readonly bytes: number | null
+        readonly verifiedAt: string | null
+        readonly droppedAt: string | null
+        readonly restoredAt: string | null
+        readonly retiredAt: string | null
+        readonly keepUntil: string | null
+        /** why the last attempt failed */
+        readonly message: string | null
+      }[]
+    }
+  }
+  /** What a run would do */
+  readonly 'GET /v1/archive/plan': {
+    readonly params: undefined
+    readonly query: {
+      readonly asOf?: string
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly tables: readonly {
+        readonly table: string
+        readonly partition: string
+        readonly action: 'export' | 'drop' | 'exported' | 'dropped' | 'held' | 'busy' | 'failed'
+        readonly rows: number
+        readonly exported: boolean
+        readonly dropped: boolean
+        readonly object: string | null
+        readonly message: string
+      }[]
+    }
+  }
+  /** Ask the workers to export and drop what is due */
+  readonly 'POST /v1/archive/runs': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly requestedAt: string
+    }
+  }
+  /** Put a table under legal hold, or end it */
+  readonly 'PUT /v1/archive/holds/{table}': {
+    readonly params: {
+      readonly table: string
+    }
+    readonly query: undefined
+    readonly body: {
+      readonly held: boolean
+      readonly reason?: string
+    }
+    readonly answer: {
+      readonly table: string
+      readonly held: boolean
+    }
+  }
+  /** How every table is cut, and how long it is kept */
+  readonly 'GET /v1/archive/policies': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly policies: readonly {
+        readonly table: string
+        readonly interval: 'day' | 'month'
+        /** partitions that exist ahead of the current one */
+        readonly ahead: number
+        /** in PostgreSQL, ISO 8601 */
+        readonly hot: string
+        readonly atExpiry: 'archive' | 'retire' | 'keep'
+        /** in all, ISO 8601 */
+        readonly total: string
+        readonly lateness: string
+        readonly format: 'parquet' | 'parquet+csv'
+        readonly appendOnly: boolean
+        readonly legalHold: boolean
+        readonly changedAt: string
+        readonly changedBy: string | null
+      }[]
+    }
+  }
+  /** Change what is named of a policy, or give a partitioned table one */
+  readonly 'PATCH /v1/archive/policies/{table}': {
+    readonly params: {
+      readonly table: string
+    }
+    readonly query: undefined
+    readonly body: {
+      /** only of a table that has no policy yet */
+      readonly interval?: 'day' | 'month'
+      /** 8 days or 2 months at least */
+      readonly ahead?: number
+      /** such as 90 days */
+      readonly hot?: string
+      readonly atExpiry?: 'archive' | 'retire' | 'keep'
+      /** such as 2555 days */
+      readonly total?: string
+      readonly lateness?: string
+      readonly format?: 'parquet' | 'parquet+csv'
+      /** kept in the trail */
+      readonly reason?: string
+    }
+    readonly answer: {
+      readonly table: string
+      readonly interval: 'day' | 'month'
+      /** partitions that exist ahead of the current one */
+      readonly ahead: number
+      /** in PostgreSQL, ISO 8601 */
+      readonly hot: string
+      readonly atExpiry: 'archive' | 'retire' | 'keep'
+      /** in all, ISO 8601 */
+      readonly total: string
+      readonly lateness: string
+      readonly format: 'parquet' | 'parquet+csv'
+      readonly appendOnly: boolean
+      readonly legalHold: boolean
+      readonly changedAt: string
+      readonly changedBy: string | null
+    }
+  }
+  /** What the end of its total retention would delete */
+  readonly 'GET /v1/archive/retirement': {
+    readonly params: undefined
+    readonly query: {
+      readonly asOf?: string
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly tables: readonly {
+        readonly table: string
+        readonly partition: string
+        readonly action: 'retire' | 'retired' | 'held' | 'failed'
+        readonly rows: number
+        readonly object: string | null
+        readonly message: string
+      }[]
+    }
+  }
+  /** Ask for the frozen objects of some periods; answers those that cannot be read yet */
+  readonly 'POST /v1/archive/thaw': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      readonly table?: string
+      /** only periods that end after it */
+      readonly from?: string
+      /** only periods that begin before it */
+      readonly to?: string
+    }
+    readonly answer: {
+      readonly objects: readonly {
+        readonly object: string
+        readonly bytes: number
+        readonly state: 'frozen' | 'thawing'
+      }[]
+    }
+  }
+  /** Search everything that is kept, archived or not */
+  readonly 'POST /v1/query': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      /** one SELECT; tables are named as in PostgreSQL */
+      readonly sql: string
+      /** rows of the answer at most; default 10,000 */
+      readonly rows?: number
+      /** for all of it */
+      readonly seconds?: number
+      /** why it is asked: kept in the trail */
+      readonly reason?: string
+      readonly format?: 'json' | 'csv' | 'parquet'
+    }
+    readonly answer: {
+      readonly columns: readonly string[]
+      /** types of DuckDB */
+      readonly types: readonly string[]
+      readonly rows: readonly (readonly unknown[])[]
+      /** archived objects that were read */
+      readonly files: readonly string[]
+      /** rows that came from PostgreSQL */
+      readonly hot: number
+      /** there are more rows than were asked for */
+      readonly truncated: boolean
+    } | unknown
+  }
+  /** Ask for frozen objects to become readable */
+  readonly 'POST /v1/query/thaw': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      readonly objects: readonly string[]
+    }
+    readonly answer: {
+      readonly thawing: readonly string[]
+    }
+  }
+  /** Backups in the store, and what can be restored */
+  readonly 'GET /v1/backups': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly cluster: string
+      readonly backups: readonly {
+        readonly id: string
+        readonly kind: 'full' | 'incremental'
+        readonly parent: string | null
+        readonly timeline: number
+        readonly startLsn: string
+        readonly endLsn: string
+        readonly startedAt: string
+        readonly stoppedAt: string
+        readonly bytes: number
+        readonly stored: number
+        readonly objects: number
+      }[]
+      readonly timeline: number | null
+      readonly restorable: {
+        readonly from: string | null
+        readonly to: string | null
+      }
+      readonly intervals: readonly {
+        readonly from: string | null
+        readonly to: string | null
+      }[]
+      readonly incomplete: readonly string[]
+      readonly problems: readonly {
+        readonly object: string
+        readonly detail: string
+      }[]
+    }
+  }
+  /** Ask the workers for a backup */
+  readonly 'POST /v1/backups': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      readonly kind: 'full' | 'incremental' | 'audit-copy'
+    }
+    readonly answer: {
+      readonly requestedAt: string
+      /** where the run is seen: the one that is due then, or that started later */
+      readonly runs: string
+    }
+  }
+  /** Long-term copies of the audit log */
+  readonly 'GET /v1/backups/audit-copies': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly copies: readonly {
+        readonly id: string
+        readonly tiers: readonly ('near' | 'cold')[]
+        readonly manifest: {
+          readonly takenAt: string
+          readonly logs: readonly {
+            readonly log: string
+            readonly from: string
+            readonly to: string
+            readonly rows: number
+          }[]
+          readonly parts: number
+          readonly bytes: number
+        } | null
+        readonly problem: string | null
+      }[]
+    }
+  }
+  /** Which backups a restore to a moment would begin with */
+  readonly 'GET /v1/restores/plan': {
+    readonly params: undefined
+    readonly query: {
+      readonly at?: string
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly target: string
+      readonly timeline: number
+      readonly chain: readonly string[]
+      readonly bytes: number
+      readonly walBytes: number
+    }
+  }
+  /** Recovery drills, newest first, with their signed reports */
+  readonly 'GET /v1/drills': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly drills: readonly {
+        readonly id: string
+        readonly kind: 'drill' | 'recovery_test'
+        readonly startedAt: string
+        readonly finishedAt: string
+        readonly ok: boolean
+        readonly target: string | null
+        readonly rpoSeconds: number | null
+        readonly rtoSeconds: number | null
+        readonly phases: readonly {
+          readonly phase: string
+          readonly seconds: number
+        }[]
+        readonly problems: readonly string[]
+        readonly object: string
+        /** the signed report */
+        readonly note: string
+      }[]
+    }
+  }
+  /** Ask the workers for a recovery drill */
+  readonly 'POST /v1/drills': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      /** to a random moment, or of everything to the latest */
+      readonly kind?: 'drill' | 'recovery_test'
+    } | null
+    readonly answer: {
+      readonly requestedAt: string
+      /** where the run is seen: the one that is due then, or that started later */
+      readonly runs: string
+    }
+  }
+  /** One table as it was: into a new table, compared with the present one, or applied to it */
+  readonly 'POST /v1/restores': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      /** schema.table */
+      readonly table: string
+      /** latest, a time (2026-11-21T05:20:00Z), a position, a transaction number or a restore point */
+      readonly at: string
+      /** new table; nothing is ever overwritten */
+      readonly into?: string
+      readonly diff?: boolean
+      /** bring missing and changed rows back */
+      readonly apply?: {
+        readonly reason: string
+      }
+    }
+    readonly answer: {
+      readonly table: string
+      readonly into: string | null
+      readonly target: string
+      readonly reachedTime: string | null
+      readonly reachedLsn: string
+      readonly rows: number
+      readonly bytes: number
+      readonly walBytes: number
+      readonly chain: readonly string[]
+      readonly difference: {
+        readonly missing: number
+        readonly changed: number
+        readonly added: number
+        readonly rows: readonly {
+          readonly kind: 'missing' | 'changed' | 'added'
+          readonly key: Readonly<Record<string, unknown>>
+          readonly before: Readonly<Record<string, unknown>> | null
+          readonly now: Readonly<Record<string, unknown>> | null
+        }[]
+        readonly uncompared: readonly string[]
+      } | null
+      readonly applied: {
+        readonly inserted: number
+        readonly updated: number
+      } | null
+      readonly foreignKeys: readonly string[]
+      readonly sequences: readonly {
+        readonly column: string
+        readonly last: string | null
+      }[]
+      readonly notes: readonly string[]
+    }
+  }
+  /** Runs of what the workers do with backups, newest first */
+  readonly 'GET /v1/backups/runs/{work}': {
+    readonly params: {
+      readonly work: 'full' | 'incremental' | 'audit-copy' | 'verification' | 'prune' | 'rewrap' | 'drill' | 'recovery_test'
+    }
+    readonly query: {
+      readonly limit?: number
+    }
+    readonly body: undefined
+    readonly answer: {
+      readonly runs: readonly {
+        readonly id: string
+        readonly dueAt: string
+        readonly startedAt: string
+        readonly finishedAt: string | null
+        readonly state: 'running' | 'done' | 'failed' | 'cancelled'
+        readonly message: string | null
+        readonly result: Readonly<Record<string, unknown>> | null
+      }[]
+    }
+  }
+  /** What the retention no longer needs; removes nothing */
+  readonly 'GET /v1/backups/prune/plan': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly backups: readonly string[]
+      readonly objects: readonly string[]
+    }
+  }
+  /** Ask the workers to read and check every object of the backups */
+  readonly 'POST /v1/backups/verifications': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly requestedAt: string
+      /** where the run is seen: the one that is due then, or that started later */
+      readonly runs: string
+    }
+  }
+  /** Name the present moment, to restore to it later */
+  readonly 'POST /v1/backups/points': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: {
+      /** 63 bytes at most */
+      readonly name: string
+    }
+    readonly answer: {
+      readonly name: string
+      readonly lsn: string
+    }
+  }
+  /** Ask the workers to remove what the retention no longer needs */
+  readonly 'POST /v1/backups/prune': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly requestedAt: string
+      /** where the run is seen: the one that is due then, or that started later */
+      readonly runs: string
+    }
+  }
+  /** Ask the workers to wrap the data keys for the present recipients, and only them */
+  readonly 'POST /v1/backups/rewrap': {
+    readonly params: undefined
+    readonly query: undefined
+    readonly body: undefined
+    readonly answer: {
+      readonly requestedAt: string
+      /** where the run is seen: the one that is due then, or that started later */
+      readonly runs: string
+    }
+  }
   /** Sign in: a name and a password, then a code where the account has a second factor */
   readonly 'POST /v1/session': {
     readonly params: undefined
@@ -848,824 +1666,6 @@ export interface Contract {
       readonly completedAt: string | null
       /** a signed note (C2SP signed-note); null while not completed */
       readonly certificate: string | null
-    }
-  }
-  /** Rows of the audit trail, newest first */
-  readonly 'GET /v1/audit/logs': {
-    readonly params: undefined
-    readonly query: {
-      readonly schema?: string
-      readonly table?: string
-      readonly recordId?: string
-      readonly userId?: string
-      readonly requestId?: string
-      readonly traceId?: string
-      readonly correlationId?: string
-      readonly from?: string
-      readonly to?: string
-      readonly action?: string
-      readonly operation?: 'INSERT' | 'UPDATE' | 'DELETE' | 'TRUNCATE'
-      readonly eventType?: string
-      readonly result?: string
-      readonly tenantId?: string
-      readonly classification?: 'public' | 'internal' | 'confidential' | 'restricted'
-      readonly dataSubject?: string
-      readonly text?: string
-      readonly cursor?: string
-      readonly limit?: number
-    }
-    readonly body: undefined
-    readonly answer: {
-      readonly rows: readonly Readonly<Record<string, unknown>>[]
-      /** cursor of the next page; null when this is the last */
-      readonly next: string | null
-    }
-  }
-  /** What became of one record, oldest first */
-  readonly 'GET /v1/audit/records/{schema}/{table}/{recordId}': {
-    readonly params: {
-      readonly schema: string
-      readonly table: string
-      readonly recordId: string
-    }
-    readonly query: {
-      readonly cursor?: string
-      readonly limit?: number
-    }
-    readonly body: undefined
-    readonly answer: {
-      readonly rows: readonly Readonly<Record<string, unknown>>[]
-      /** cursor of the next page; null when this is the last */
-      readonly next: string | null
-    }
-  }
-  /** How one record was at a time */
-  readonly 'GET /v1/audit/records/{schema}/{table}/{recordId}/as-of/{at}': {
-    readonly params: {
-      readonly schema: string
-      readonly table: string
-      readonly recordId: string
-      readonly at: string
-    }
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: Readonly<Record<string, unknown>>
-  }
-  /** The logs and their signed heads */
-  readonly 'GET /v1/ledger': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: {
-      readonly logs: readonly {
-        readonly log: string
-        readonly origin: string
-        /** entries, a decimal */
-        readonly size: string
-        /** base64 */
-        readonly root: string
-        /** signed note; null before the first entry */
-        readonly checkpoint: string | null
-      }[]
-    }
-  }
-  /** A proof of one row, to be checked with the public key alone */
-  readonly 'GET /v1/ledger/{log}/proofs/{row}': {
-    readonly params: {
-      readonly log: string
-      readonly row: string
-    }
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: Readonly<Record<string, unknown>>
-  }
-  /** checkpoint, tile/<level>/<index> and tile/entries/<index>, as C2SP tlog-tiles lays them out */
-  readonly 'GET /v1/ledger/{log}/{*}': {
-    readonly params: {
-      readonly log: string
-      readonly '*': string
-    }
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: unknown
-  }
-  /** Epochs of a log after the first, with their signed links */
-  readonly 'GET /v1/ledger/{log}/epochs': {
-    readonly params: {
-      readonly log: string
-    }
-    readonly query: {
-      readonly cursor?: string
-      readonly limit?: number
-    }
-    readonly body: undefined
-    readonly answer: {
-      readonly rows: readonly {
-        readonly epoch: number
-        readonly origin: string
-        readonly cause: 'ordered' | 'conflict' | 'older' | 'moved'
-        readonly reason: string
-        readonly previousOrigin: string
-        /** a decimal */
-        readonly previousSize: string
-        /** base64 */
-        readonly previousRoot: string
-        /** entries that both histories share, a decimal */
-        readonly commonSize: string
-        /** origins of epochs that a database published which is no longer */
-        readonly givenUp: readonly string[]
-        /** a decimal */
-        readonly size: string
-        /** base64 */
-        readonly root: string
-        /** signed note */
-        readonly note: string
-        /** ISO 8601 in UTC */
-        readonly openedAt: string
-      }[]
-      /** cursor of the next page; null when this is the last */
-      readonly next: string | null
-    }
-  }
-  /** Checkpoints of a log as witnesses cosigned them */
-  readonly 'GET /v1/ledger/{log}/cosignatures': {
-    readonly params: {
-      readonly log: string
-    }
-    readonly query: {
-      readonly cursor?: string
-      readonly limit?: number
-    }
-    readonly body: undefined
-    readonly answer: {
-      readonly rows: readonly {
-        readonly epoch: number
-        /** a decimal */
-        readonly size: string
-        readonly witness: string
-        /** signed note */
-        readonly note: string
-        /** ISO 8601 in UTC */
-        readonly cosignedAt: string
-      }[]
-      /** cursor of the next page; null when this is the last */
-      readonly next: string | null
-    }
-  }
-  /** Signed records of rows that retention removed */
-  readonly 'GET /v1/ledger/{log}/retention': {
-    readonly params: {
-      readonly log: string
-    }
-    readonly query: {
-      readonly cursor?: string
-      readonly limit?: number
-    }
-    readonly body: undefined
-    readonly answer: {
-      readonly rows: readonly {
-        readonly id: string
-        readonly partition: string
-        /** ISO 8601 in UTC */
-        readonly from: string
-        /** ISO 8601 in UTC, exclusive */
-        readonly to: string
-        /** a decimal */
-        readonly firstPosition: string
-        /** a decimal */
-        readonly lastPosition: string
-        /** a decimal */
-        readonly rows: string
-        /** base64 */
-        readonly digest: string
-        readonly policy: string
-        /** signed note */
-        readonly note: string
-        /** ISO 8601 in UTC */
-        readonly retiredAt: string
-      }[]
-      /** cursor of the next page; null when this is the last */
-      readonly next: string | null
-    }
-  }
-  /** Entries of a log, each with the hash of the one before */
-  readonly 'GET /v1/ledger/{log}/chain': {
-    readonly params: {
-      readonly log: string
-    }
-    readonly query: {
-      readonly cursor?: string
-      readonly limit?: number
-    }
-    readonly body: undefined
-    readonly answer: {
-      readonly rows: readonly {
-        /** a decimal */
-        readonly position: string
-        readonly id: string
-        /** ISO 8601 in UTC */
-        readonly recordedAt: string
-        /** hexadecimal */
-        readonly hash: string
-        /** hexadecimal; null for the first entry */
-        readonly previousHash: string | null
-      }[]
-      /** cursor of the next page; null when this is the last */
-      readonly next: string | null
-    }
-  }
-  /** Security events, newest first */
-  readonly 'GET /v1/events': {
-    readonly params: undefined
-    readonly query: {
-      readonly from?: string
-      readonly to?: string
-      readonly type?: string
-      readonly category?: string
-      readonly severity?: string
-      readonly minSeverity?: string
-      readonly service?: string
-      readonly result?: string
-      readonly userId?: string
-      readonly userName?: string
-      readonly externalUserId?: string
-      readonly sessionId?: string
-      readonly address?: string
-      readonly resourceType?: string
-      readonly resourceId?: string
-      readonly tenantId?: string
-      readonly clientId?: string
-      readonly requestId?: string
-      readonly traceId?: string
-      readonly status?: string
-      readonly assignee?: string
-      readonly text?: string
-      readonly cursor?: string
-      readonly limit?: number
-    }
-    readonly body: undefined
-    readonly answer: {
-      readonly rows: readonly Readonly<Record<string, unknown>>[]
-      /** cursor of the next page; null when this is the last */
-      readonly next: string | null
-    }
-  }
-  /** Send security events: one, an array, or JSON lines */
-  readonly 'POST /v1/events': {
-    readonly params: undefined
-    readonly query: {
-      readonly format?: 'json' | 'ocsf' | 'cloudtrail'
-    }
-    readonly body: unknown
-    readonly answer: {
-      /** lines, or records of a document */
-      readonly read: number
-      readonly accepted: number
-      /** events that were not there before */
-      readonly stored: number
-      readonly known: number
-      readonly rejected: readonly {
-        readonly line: number
-        readonly reason: string
-      }[]
-    }
-  }
-  /** How many events there were in each interval */
-  readonly 'GET /v1/events/timeline': {
-    readonly params: undefined
-    readonly query: {
-      readonly from: string
-      readonly to: string
-      readonly type?: string
-      readonly category?: string
-      readonly severity?: string
-      readonly minSeverity?: string
-      readonly service?: string
-      readonly result?: string
-      readonly userId?: string
-      readonly userName?: string
-      readonly externalUserId?: string
-      readonly sessionId?: string
-      readonly address?: string
-      readonly resourceType?: string
-      readonly resourceId?: string
-      readonly tenantId?: string
-      readonly clientId?: string
-      readonly requestId?: string
-      readonly traceId?: string
-      readonly status?: string
-      readonly assignee?: string
-      readonly interval: '1m' | '5m' | '15m' | '1h' | '6h' | '1d' | '7d'
-    }
-    readonly body: undefined
-    readonly answer: {
-      readonly interval: string
-      readonly total: number
-      readonly buckets: readonly {
-        readonly at: string
-        readonly count: number
-        readonly severities: Readonly<Record<string, number>>
-      }[]
-    }
-  }
-  /** One security event */
-  readonly 'GET /v1/events/{id}': {
-    readonly params: {
-      readonly id: string
-    }
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: Readonly<Record<string, unknown>>
-  }
-  /** Say what is done about an event; what is left out stays */
-  readonly 'PATCH /v1/events/{id}': {
-    readonly params: {
-      readonly id: string
-    }
-    readonly query: undefined
-    readonly body: {
-      readonly status?: 'open' | 'in_progress' | 'resolved' | 'suppressed'
-      readonly notes?: string | null
-      readonly assignee?: string | null
-    }
-    readonly answer: {
-      readonly eventId: string
-      readonly status: 'open' | 'in_progress' | 'resolved' | 'suppressed'
-      readonly notes: string | null
-      readonly assignee: string | null
-      readonly resolvedAt: string | null
-      readonly updatedAt: string
-    }
-  }
-  /** What was archived, and where it stands */
-  readonly 'GET /v1/archive': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: {
-      readonly exports: readonly {
-        readonly schema: string
-        readonly table: string
-        readonly partition: string
-        readonly from: string
-        readonly to: string
-        /** 0 when the partition closed, later ones for rows that came afterwards */
-        readonly generation: number
-        readonly state: 'exporting' | 'verified' | 'detached' | 'dropped' | 'retiring' | 'retired'
-        /** key in the object store */
-        readonly manifest: string
-        readonly fingerprint: string | null
-        readonly rows: number | null
-        readonly objects: number | null
-        readonly bytes: number | null
-        readonly verifiedAt: string | null
-        readonly droppedAt: string | null
-        readonly restoredAt: string | null
-        readonly retiredAt: string | null
-        readonly keepUntil: string | null
-        /** why the last attempt failed */
-        readonly message: string | null
-      }[]
-    }
-  }
-  /** What a run would do */
-  readonly 'GET /v1/archive/plan': {
-    readonly params: undefined
-    readonly query: {
-      readonly asOf?: string
-    }
-    readonly body: undefined
-    readonly answer: {
-      readonly tables: readonly {
-        readonly table: string
-        readonly partition: string
-        readonly action: 'export' | 'drop' | 'exported' | 'dropped' | 'held' | 'busy' | 'failed'
-        readonly rows: number
-        readonly exported: boolean
-        readonly dropped: boolean
-        readonly object: string | null
-        readonly message: string
-      }[]
-    }
-  }
-  /** Ask the workers to export and drop what is due */
-  readonly 'POST /v1/archive/runs': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: {
-      readonly requestedAt: string
-    }
-  }
-  /** Put a table under legal hold, or end it */
-  readonly 'PUT /v1/archive/holds/{table}': {
-    readonly params: {
-      readonly table: string
-    }
-    readonly query: undefined
-    readonly body: {
-      readonly held: boolean
-      readonly reason?: string
-    }
-    readonly answer: {
-      readonly table: string
-      readonly held: boolean
-    }
-  }
-  /** How every table is cut, and how long it is kept */
-  readonly 'GET /v1/archive/policies': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: {
-      readonly policies: readonly {
-        readonly table: string
-        readonly interval: 'day' | 'month'
-        /** partitions that exist ahead of the current one */
-        readonly ahead: number
-        /** in PostgreSQL, ISO 8601 */
-        readonly hot: string
-        readonly atExpiry: 'archive' | 'retire' | 'keep'
-        /** in all, ISO 8601 */
-        readonly total: string
-        readonly lateness: string
-        readonly format: 'parquet' | 'parquet+csv'
-        readonly appendOnly: boolean
-        readonly legalHold: boolean
-        readonly changedAt: string
-        readonly changedBy: string | null
-      }[]
-    }
-  }
-  /** Change what is named of a policy, or give a partitioned table one */
-  readonly 'PATCH /v1/archive/policies/{table}': {
-    readonly params: {
-      readonly table: string
-    }
-    readonly query: undefined
-    readonly body: {
-      /** only of a table that has no policy yet */
-      readonly interval?: 'day' | 'month'
-      /** 8 days or 2 months at least */
-      readonly ahead?: number
-      /** such as 90 days */
-      readonly hot?: string
-      readonly atExpiry?: 'archive' | 'retire' | 'keep'
-      /** such as 2555 days */
-      readonly total?: string
-      readonly lateness?: string
-      readonly format?: 'parquet' | 'parquet+csv'
-      /** kept in the trail */
-      readonly reason?: string
-    }
-    readonly answer: {
-      readonly table: string
-      readonly interval: 'day' | 'month'
-      /** partitions that exist ahead of the current one */
-      readonly ahead: number
-      /** in PostgreSQL, ISO 8601 */
-      readonly hot: string
-      readonly atExpiry: 'archive' | 'retire' | 'keep'
-      /** in all, ISO 8601 */
-      readonly total: string
-      readonly lateness: string
-      readonly format: 'parquet' | 'parquet+csv'
-      readonly appendOnly: boolean
-      readonly legalHold: boolean
-      readonly changedAt: string
-      readonly changedBy: string | null
-    }
-  }
-  /** What the end of its total retention would delete */
-  readonly 'GET /v1/archive/retirement': {
-    readonly params: undefined
-    readonly query: {
-      readonly asOf?: string
-    }
-    readonly body: undefined
-    readonly answer: {
-      readonly tables: readonly {
-        readonly table: string
-        readonly partition: string
-        readonly action: 'retire' | 'retired' | 'held' | 'failed'
-        readonly rows: number
-        readonly object: string | null
-        readonly message: string
-      }[]
-    }
-  }
-  /** Ask for the frozen objects of some periods; answers those that cannot be read yet */
-  readonly 'POST /v1/archive/thaw': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: {
-      readonly table?: string
-      /** only periods that end after it */
-      readonly from?: string
-      /** only periods that begin before it */
-      readonly to?: string
-    }
-    readonly answer: {
-      readonly objects: readonly {
-        readonly object: string
-        readonly bytes: number
-        readonly state: 'frozen' | 'thawing'
-      }[]
-    }
-  }
-  /** Search everything that is kept, archived or not */
-  readonly 'POST /v1/query': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: {
-      /** one SELECT; tables are named as in PostgreSQL */
-      readonly sql: string
-      /** rows of the answer at most; default 10,000 */
-      readonly rows?: number
-      /** for all of it */
-      readonly seconds?: number
-      /** why it is asked: kept in the trail */
-      readonly reason?: string
-      readonly format?: 'json' | 'csv' | 'parquet'
-    }
-    readonly answer: {
-      readonly columns: readonly string[]
-      /** types of DuckDB */
-      readonly types: readonly string[]
-      readonly rows: readonly (readonly unknown[])[]
-      /** archived objects that were read */
-      readonly files: readonly string[]
-      /** rows that came from PostgreSQL */
-      readonly hot: number
-      /** there are more rows than were asked for */
-      readonly truncated: boolean
-    } | unknown
-  }
-  /** Ask for frozen objects to become readable */
-  readonly 'POST /v1/query/thaw': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: {
-      readonly objects: readonly string[]
-    }
-    readonly answer: {
-      readonly thawing: readonly string[]
-    }
-  }
-  /** Backups in the store, and what can be restored */
-  readonly 'GET /v1/backups': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: {
-      readonly cluster: string
-      readonly backups: readonly {
-        readonly id: string
-        readonly kind: 'full' | 'incremental'
-        readonly parent: string | null
-        readonly timeline: number
-        readonly startLsn: string
-        readonly endLsn: string
-        readonly startedAt: string
-        readonly stoppedAt: string
-        readonly bytes: number
-        readonly stored: number
-        readonly objects: number
-      }[]
-      readonly timeline: number | null
-      readonly restorable: {
-        readonly from: string | null
-        readonly to: string | null
-      }
-      readonly intervals: readonly {
-        readonly from: string | null
-        readonly to: string | null
-      }[]
-      readonly incomplete: readonly string[]
-      readonly problems: readonly {
-        readonly object: string
-        readonly detail: string
-      }[]
-    }
-  }
-  /** Ask the workers for a backup */
-  readonly 'POST /v1/backups': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: {
-      readonly kind: 'full' | 'incremental' | 'audit-copy'
-    }
-    readonly answer: {
-      readonly requestedAt: string
-      /** where the run is seen: the one that is due then, or that started later */
-      readonly runs: string
-    }
-  }
-  /** Long-term copies of the audit log */
-  readonly 'GET /v1/backups/audit-copies': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: {
-      readonly copies: readonly {
-        readonly id: string
-        readonly tiers: readonly ('near' | 'cold')[]
-        readonly manifest: {
-          readonly takenAt: string
-          readonly logs: readonly {
-            readonly log: string
-            readonly from: string
-            readonly to: string
-            readonly rows: number
-          }[]
-          readonly parts: number
-          readonly bytes: number
-        } | null
-        readonly problem: string | null
-      }[]
-    }
-  }
-  /** Which backups a restore to a moment would begin with */
-  readonly 'GET /v1/restores/plan': {
-    readonly params: undefined
-    readonly query: {
-      readonly at?: string
-    }
-    readonly body: undefined
-    readonly answer: {
-      readonly target: string
-      readonly timeline: number
-      readonly chain: readonly string[]
-      readonly bytes: number
-      readonly walBytes: number
-    }
-  }
-  /** Recovery drills, newest first, with their signed reports */
-  readonly 'GET /v1/drills': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: {
-      readonly drills: readonly {
-        readonly id: string
-        readonly kind: 'drill' | 'recovery_test'
-        readonly startedAt: string
-        readonly finishedAt: string
-        readonly ok: boolean
-        readonly target: string | null
-        readonly rpoSeconds: number | null
-        readonly rtoSeconds: number | null
-        readonly phases: readonly {
-          readonly phase: string
-          readonly seconds: number
-        }[]
-        readonly problems: readonly string[]
-        readonly object: string
-        /** the signed report */
-        readonly note: string
-      }[]
-    }
-  }
-  /** Ask the workers for a recovery drill */
-  readonly 'POST /v1/drills': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: {
-      /** to a random moment, or of everything to the latest */
-      readonly kind?: 'drill' | 'recovery_test'
-    } | null
-    readonly answer: {
-      readonly requestedAt: string
-      /** where the run is seen: the one that is due then, or that started later */
-      readonly runs: string
-    }
-  }
-  /** Runs of what the workers do with backups, newest first */
-  readonly 'GET /v1/backups/runs/{work}': {
-    readonly params: {
-      readonly work: 'full' | 'incremental' | 'audit-copy' | 'verification' | 'prune' | 'rewrap' | 'drill' | 'recovery_test'
-    }
-    readonly query: {
-      readonly limit?: number
-    }
-    readonly body: undefined
-    readonly answer: {
-      readonly runs: readonly {
-        readonly id: string
-        readonly dueAt: string
-        readonly startedAt: string
-        readonly finishedAt: string | null
-        readonly state: 'running' | 'done' | 'failed' | 'cancelled'
-        readonly message: string | null
-        readonly result: Readonly<Record<string, unknown>> | null
-      }[]
-    }
-  }
-  /** What the retention no longer needs; removes nothing */
-  readonly 'GET /v1/backups/prune/plan': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: {
-      readonly backups: readonly string[]
-      readonly objects: readonly string[]
-    }
-  }
-  /** Ask the workers to read and check every object of the backups */
-  readonly 'POST /v1/backups/verifications': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: {
-      readonly requestedAt: string
-      /** where the run is seen: the one that is due then, or that started later */
-      readonly runs: string
-    }
-  }
-  /** Name the present moment, to restore to it later */
-  readonly 'POST /v1/backups/points': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: {
-      /** 63 bytes at most */
-      readonly name: string
-    }
-    readonly answer: {
-      readonly name: string
-      readonly lsn: string
-    }
-  }
-  /** One table as it was: into a new table, compared with the present one, or applied to it */
-  readonly 'POST /v1/restores': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: {
-      /** schema.table */
-      readonly table: string
-      /** latest, a time (2026-11-21T05:20:00Z), a position, a transaction number or a restore point */
-      readonly at: string
-      /** new table; nothing is ever overwritten */
-      readonly into?: string
-      readonly diff?: boolean
-      /** bring missing and changed rows back */
-      readonly apply?: {
-        readonly reason: string
-      }
-    }
-    readonly answer: {
-      readonly table: string
-      readonly into: string | null
-      readonly target: string
-      readonly reachedTime: string | null
-      readonly reachedLsn: string
-      readonly rows: number
-      readonly bytes: number
-      readonly walBytes: number
-      readonly chain: readonly string[]
-      readonly difference: {
-        readonly missing: number
-        readonly changed: number
-        readonly added: number
-        readonly rows: readonly {
-          readonly kind: 'missing' | 'changed' | 'added'
-          readonly key: Readonly<Record<string, unknown>>
-          readonly before: Readonly<Record<string, unknown>> | null
-          readonly now: Readonly<Record<string, unknown>> | null
-        }[]
-        readonly uncompared: readonly string[]
-      } | null
-      readonly applied: {
-        readonly inserted: number
-        readonly updated: number
-      } | null
-      readonly foreignKeys: readonly string[]
-      readonly sequences: readonly {
-        readonly column: string
-        readonly last: string | null
-      }[]
-      readonly notes: readonly string[]
-    }
-  }
-  /** Ask the workers to remove what the retention no longer needs */
-  readonly 'POST /v1/backups/prune': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: {
-      readonly requestedAt: string
-      /** where the run is seen: the one that is due then, or that started later */
-      readonly runs: string
-    }
-  }
-  /** Ask the workers to wrap the data keys for the present recipients, and only them */
-  readonly 'POST /v1/backups/rewrap': {
-    readonly params: undefined
-    readonly query: undefined
-    readonly body: undefined
-    readonly answer: {
-      readonly requestedAt: string
-      /** where the run is seen: the one that is due then, or that started later */
-      readonly runs: string
     }
   }
   /** My rooms, the newest message first */

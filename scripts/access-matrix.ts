@@ -1,0 +1,98 @@
+/** docs/access-matrix.md: what every route asks and records, from the declarations of the routes. */
+import { testApp } from '../test/http/support.ts'
+
+type App = ReturnType<typeof testApp>
+type DeclaredRoute = App['accessTable'][number]
+type Access = DeclaredRoute['access']
+type When = true | { readonly with: string }
+
+/** Areas in the order of the page, by the tag of their routes. */
+const areas: Readonly<Record<string, string>> = {
+  session: 'Signing in',
+  me: 'Oneself',
+  users: 'Users',
+  access: 'Roles, keys and policies',
+  audit: 'Audit trail',
+  ledger: 'Ledger',
+  events: 'Security events',
+  archive: 'Archive',
+  query: 'Query',
+  backup: 'Backup',
+  chat: 'Chat',
+  thread: 'Status',
+  operations: 'Operation',
+  pages: 'Pages',
+}
+
+export const accessColumns = ['route', 'what it does', 'who', 'API key', 'asked beside', 'recorded'] as const
+
+/** The title of each area with its rows in the order of {@link accessColumns}. */
+export async function accessMatrix(): Promise<readonly (readonly [title: string, rows: string[][]])[]> {
+  const app = testApp()
+  try {
+    await app.ready()
+    const sorted = app.accessTable.toSorted((a, b) => order(a).localeCompare(order(b), 'en'))
+    const found = Map.groupBy(sorted, areaOf)
+    for (const area of found.keys()) {
+      if (areas[area] === undefined)
+        throw new Error(`scripts/access-matrix.ts gives the tag ${area} no title`)
+    }
+    return Object.entries(areas).map(([area, title]) => [title, (found.get(area) ?? []).map(rowOf)])
+  } finally {
+    await app.close()
+  }
+}
+
+const order = ({ url, method }: DeclaredRoute) => `${url} ${method}`
+
+function areaOf({ url, schema }: DeclaredRoute): string {
+  const [tag] = schema.tags ?? []
+  if (tag === undefined) throw new Error(`${url} has no tag`)
+  return tag
+}
+
+function rowOf({ method, url, access, schema }: DeclaredRoute): string[] {
+  const beside = [
+    ...asked('recent confirmation', 'stepUp' in access ? access.stepUp : undefined),
+    ...asked('a reason', 'reason' in access ? access.reason : undefined),
+  ]
+  const recorded = [
+    ...('permission' in access || 'others' in access ? ['refusal'] : []),
+    ...('reads' in access && access.reads !== undefined ? [`access to \`${access.reads}\``] : []),
+  ]
+  return [
+    `\`${method} ${url}\``,
+    schema.summary ?? '',
+    who(access),
+    key(access),
+    beside.join(', '),
+    recorded.join(', '),
+  ]
+}
+
+function asked(what: string, when: When | undefined): string[] {
+  if (when === undefined) return []
+  return [when === true ? what : `${what} where the body has \`${when.with}\``]
+}
+
+function who(access: Access): string {
+  if ('permission' in access) return `\`${access.permission}\``
+  if ('public' in access) {
+    return access.public === 'anybody' ? 'everybody' : 'everybody on this machine, else whoever is signed in'
+  }
+  if ('signedIn' in access)
+    return access.signedIn === 'person' ? 'a signed-in person' : 'whoever is signed in'
+  if (!('others' in access)) {
+    return `oneself${access.whilePending === true ? ', also while a password or second factor is due' : ''}`
+  }
+  return access.self === 'caller'
+    ? `the owner, else \`${access.others}\``
+    : `the person \`${access.self}\`, else \`${access.others}\``
+}
+
+function key(access: Access): string {
+  if ('permission' in access) return `scope \`${access.permission}\``
+  if ('public' in access) return access.public === 'anybody' ? '' : 'any'
+  if ('others' in access) return `any of the owner's, else scope \`${access.others}\``
+  return access.scope === 'any' ? 'any' : 'none: a session'
+}
