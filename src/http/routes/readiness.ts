@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { errorCatalogue } from '../../foundation/index.ts'
 import type { HttpLimits } from '../limits.ts'
+import { callerSignal } from '../plugins/caller-signal.ts'
 import { PROBLEM_TYPE, problem, problemResponse } from '../problem.ts'
 import { route } from '../route.ts'
 import type { App } from '../schema.ts'
@@ -22,7 +23,7 @@ export function readinessRoute(app: App, services: Services, limits: HttpLimits)
       response: { 200: readiness, 503: problemResponse },
     },
     handle: async (request, reply) => {
-      const signal = AbortSignal.any([request.signal, AbortSignal.timeout(limits.readinessTimeoutMs)])
+      const signal = AbortSignal.any([callerSignal(reply), AbortSignal.timeout(limits.readinessTimeoutMs)])
       const checks = await ask(services, signal)
       const missing = checks.filter((check) => !check.ok).map((check) => check.name)
       if (missing.length === 0) {

@@ -1,3 +1,4 @@
+import { callerSignal } from '../plugins/caller-signal.ts'
 import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -13,9 +14,9 @@ export function statusRoute(app: App, services: Services): void {
       tags: ['thread'],
       response: { 200: threadState },
     },
-    handle: async (request, reply) => {
+    handle: async (_request, reply) => {
       reply.header('cache-control', 'no-store')
-      return services.threadState(request.signal)
+      return services.threadState(callerSignal(reply))
     },
   })
 }

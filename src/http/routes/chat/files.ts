@@ -81,7 +81,7 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
       handle: async (request, reply) => {
         const download = await chat.openDownload(database, store, request.actor, request.params.fileId, {
           thumbnail,
-          signal: request.signal,
+          signal: callerSignal(reply),
         })
         return await answer(request, reply, download, thumbnail)
       },
