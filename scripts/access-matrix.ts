@@ -58,7 +58,9 @@ function rowOf({ method, url, access, schema }: DeclaredRoute): string[] {
   ]
   const recorded = [
     ...('permission' in access || 'others' in access ? ['refusal'] : []),
-    ...('reads' in access && access.reads !== undefined ? [`access to \`${access.reads}\``] : []),
+    ...('reads' in access && access.reads !== undefined
+      ? [access.reads === '*' ? 'access to every table that it names' : `access to \`${access.reads}\``]
+      : []),
   ]
   return [
     `\`${method} ${url}\``,
@@ -75,8 +77,14 @@ function asked(what: string, when: When | undefined): string[] {
   return [when === true ? what : `${what} where the body has \`${when.with}\``]
 }
 
+const permissions = (all: string | readonly string[]) =>
+  [all]
+    .flat()
+    .map((each) => `\`${each}\``)
+    .join(' and ')
+
 function who(access: Access): string {
-  if ('permission' in access) return `\`${access.permission}\``
+  if ('permission' in access) return permissions(access.permission)
   if ('public' in access) {
     return access.public === 'anybody' ? 'everybody' : 'everybody on this machine, else whoever is signed in'
   }
@@ -91,7 +99,7 @@ function who(access: Access): string {
 }
 
 function key(access: Access): string {
-  if ('permission' in access) return `scope \`${access.permission}\``
+  if ('permission' in access) return `scope ${permissions(access.permission)}`
   if ('public' in access) return access.public === 'anybody' ? '' : 'any'
   if ('others' in access) return `any of the owner's, else scope \`${access.others}\``
   return access.scope === 'any' ? 'any' : 'none: a session'

@@ -19,13 +19,13 @@ interface Asked {
   readonly stepUp?: When
   /** A reason, as `reason` in the body or in the member that asks for it. */
   readonly reason?: When
-  /** The resource that the action `data_access` of the trail names. */
+  /** The resource that the action `data_access` of the trail names; `*` is those that the request names. */
   readonly reads?: string
 }
 
-/** Callers whose roles, and whose key's scopes, hold the permission. */
+/** Callers whose roles, and whose key's scopes, hold the permission, or all of several. */
 interface ByPermission extends Asked {
-  readonly permission: PermissionName
+  readonly permission: PermissionName | readonly PermissionName[]
 }
 
 /** A person, about themselves: services are refused. */
@@ -58,10 +58,10 @@ interface Public {
 
 export type Access = ByPermission | ByOneself | ByOwner | BySignIn | Public
 
-/** The permission that is asked of everybody, or of everybody but the owner. */
-export function permissionOf(access: Access): PermissionName | undefined {
-  if ('permission' in access) return access.permission
-  return 'others' in access ? access.others : undefined
+/** The permissions that are asked of everybody, or of everybody but the owner. */
+export function permissionsOf(access: Access): readonly PermissionName[] {
+  if ('permission' in access) return [access.permission].flat()
+  return 'others' in access ? [access.others] : []
 }
 
 /** One row of the table of all routes. */

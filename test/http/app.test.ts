@@ -1,8 +1,10 @@
+import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { AkashiError } from '../../src/foundation/index.ts'
+import { controlAccess } from '../../src/http/plugins/access-control.ts'
 import type { Actor } from '../../src/postgres/index.ts'
-import { open, testApp, thread } from './support.ts'
+import { fakeServices, open, testApp, thread } from './support.ts'
 
 interface Operation {
   readonly summary?: string
@@ -93,6 +95,31 @@ describe('routes', () => {
     const status = document.paths['/v1/status'].get.responses
     expect(status['200'].content['application/json'].schema.properties).toHaveProperty('lastVerification')
     expect(status['401'].content).toHaveProperty('application/problem+json')
+  })
+})
+
+describe('a route that does not declare its access', () => {
+  const undeclared = /GET \/try does not declare its access/
+
+  it('cannot be added', () => {
+    expect(() => testApp().get('/try', async () => 'open')).toThrow(undeclared)
+  })
+
+  it('keeps the server from starting, also when a plugin adds it', async () => {
+    const app = testApp()
+    app.register((scope, _, done) => {
+      scope.get('/try', async () => 'open')
+      done()
+    })
+    await expect(app.listen({ host: '127.0.0.1', port: 0 })).rejects.toThrow(undeclared)
+    await app.close()
+  })
+
+  it('is refused when it was added before anybody asked', async () => {
+    const app = Fastify()
+    app.get('/try', async () => 'open')
+    controlAccess(app, fakeServices().identity)
+    expect((await app.inject('/try')).statusCode).toBe(500)
   })
 })
 

@@ -5,7 +5,7 @@
 import type { FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { AkashiError } from '../../foundation/index.ts'
 import { type PermissionName, recordDenial, requirePermission } from '../../identity/index.ts'
-import { type Access, type DeclaredRoute, permissionOf } from '../access.ts'
+import { type Access, type DeclaredRoute, permissionsOf } from '../access.ts'
 import type { App } from '../schema.ts'
 import type { Identity } from '../services.ts'
 import { authenticate, isDirectlyLocal, requireStepUp, sessionOf, userOf } from './authentication.ts'
@@ -39,7 +39,7 @@ export function controlAccess(app: App, identity: Identity): void {
       })
     }
     route.config = { ...route.config, access }
-    const permission = permissionOf(access)
+    const [permission] = permissionsOf(access)
     if (permission !== undefined && route.websocket !== true)
       route.handler = recordingRefusals(identity, permission, route.handler)
     if (this.accessOfPlugin === undefined && method !== 'HEAD') {
@@ -79,9 +79,10 @@ async function admit(identity: Identity, request: FastifyRequest, access: Access
     if (access.scope === 'none') sessionOf(request)
     if (('self' in access ? access.self : access.signedIn) === 'person') userOf(request)
   }
-  const permission = permissionOf(access)
-  if (permission !== undefined && !mayBeOwner(request, access)) {
-    await requirePermission(identity.login.app, request.actor, permission)
+  if (!mayBeOwner(request, access)) {
+    for (const permission of permissionsOf(access)) {
+      await requirePermission(identity.login.app, request.actor, permission)
+    }
   }
   if ('stepUp' in access && access.stepUp === true) await requireStepUp(request, identity)
 }

@@ -53,7 +53,7 @@ export function queryRoutes(app: App, { trail, store }: Services): void {
   route(app, {
     method: 'POST',
     url: '/query',
-    access: { permission: 'query:read', reads: 'query' },
+    access: { permission: 'query:read', reads: '*' },
     handlerTimeout: MAX_SECONDS * MS_PER_S + GRACE_MS,
     schema: {
       summary: 'Search everything that is kept, archived or not',

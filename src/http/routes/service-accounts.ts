@@ -64,7 +64,7 @@ export function serviceAccountRoutes(app: App, { identity }: Services): void {
   route(app, {
     method: 'PUT',
     url: '/service-accounts/:account/roles/:role',
-    access: { permission: 'roles:write', stepUp: true },
+    access: { permission: ['roles:write', 'api_keys:write'], stepUp: true },
     schema: {
       summary: 'Give an account a role, or change when it ends',
       tags: ['access'],
@@ -80,7 +80,7 @@ export function serviceAccountRoutes(app: App, { identity }: Services): void {
   route(app, {
     method: 'DELETE',
     url: '/service-accounts/:account/roles/:role',
-    access: { permission: 'roles:write', stepUp: true },
+    access: { permission: ['roles:write', 'api_keys:write'], stepUp: true },
     schema: {
       summary: 'Take a role from an account',
       tags: ['access'],

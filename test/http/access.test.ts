@@ -1,0 +1,242 @@
+/**
+ * Every route as every kind of caller, over a real socket. What the routes declare is the oracle; the spot checks
+ * are written by hand, so that a declaration that is wrong is noticed as well.
+ */
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { type DeclaredRoute, permissionsOf } from '../../src/http/access.ts'
+import { testDatabase } from '../support/index.ts'
+import { type Caller, seedRoles, testCallers } from './callers.ts'
+
+const HOUR_MS = 3_600_000
+
+const { clock, table, origin, scoped, ask, named, idOf, withScope, again, send } = testCallers(testDatabase())
+
+/** The person of the paths that name one. */
+const subject = () => idOf('a plain user')
+
+/** What stands in the parts of a path: nothing that is there, but for the person. */
+function pathOf(url: string): string {
+  const parts: Record<string, string> = {
+    userId: subject(),
+    role: 'no_such_role',
+    permission: 'users:read',
+    key: 'no.policy',
+    account: 'no-account',
+    log: 'audit_logs',
+    work: 'full',
+    table: 'no.table',
+    schema: 'auth',
+    emoji: '%F0%9F%91%8D',
+  }
+  return url
+    .replaceAll(/:(\w+)/g, (_, name: string) => parts[name] ?? randomUUID())
+    .replace('*', 'checkpoint')
+}
+
+function expected({ access }: DeclaredRoute, caller: Caller): 'admitted' | 401 | 403 {
+  if ('public' in access) return 'admitted'
+  if (caller.kind === 'nobody') return 401
+  if (caller.pending === true && !('whilePending' in access)) return 403
+  if ('scope' in access) {
+    if (access.scope === 'none' && caller.kind !== 'session') return 403
+    const forPersons = 'self' in access || access.signedIn === 'person'
+    if (forPersons && caller.userId === undefined) return 403
+  }
+  if ('permission' in access && !permissionsOf(access).every(caller.holds)) return 403
+  if (
+    'others' in access &&
+    access.self === ':userId' &&
+    caller.userId !== subject() &&
+    !caller.holds(access.others)
+  )
+    return 403
+  return access.stepUp === true && caller.stale === true ? 403 : 'admitted'
+}
+
+/** Each route and what became of it where that is not what its declaration says. */
+async function walk(caller: Caller, routes: readonly DeclaredRoute[]): Promise<string[]> {
+  const wrong: string[] = []
+  // Signing out comes last: nothing would be admitted after it.
+  const ordered = routes.toSorted((a, b) => Number(isSignOut(a)) - Number(isSignOut(b)))
+  for (const route of ordered) {
+    const { status, text } = await send(caller, route.method, pathOf(route.url))
+    const found = status === 401 || status === 403 ? status : 'admitted'
+    if (found !== expected(route, caller)) wrong.push(`${route.method} ${route.url}: ${status} ${text}`)
+  }
+  return wrong
+}
+
+const isSignOut = ({ method, url }: DeclaredRoute) => method === 'DELETE' && url === '/v1/session'
+
+describe('every route', () => {
+  it.each([
+    'nobody',
+    'a plain user',
+    'a foreign session',
+    ...seedRoles,
+    'a session that must change its password',
+    'a person’s key without scopes',
+    'a service key without scopes',
+  ])('admits %s as it declares', async (name) => {
+    expect(table().length).toBeGreaterThan(100)
+    expect(await walk(named(name), table())).toEqual([])
+  })
+
+  it('asks a session of an hour ago for a confirmation where it declares so', async () => {
+    const now = clock.now()
+    clock.set(new Date(now.getTime() + HOUR_MS))
+    expect(await walk(named('a session of an hour ago'), table())).toEqual([])
+    clock.set(now)
+  })
+
+  it('admits a key with exactly the scopes that it asks for, and with no other', async () => {
+    const scopesOf = ({ access }: DeclaredRoute) =>
+      'permission' in access ? permissionsOf(access).join(' ') : ''
+    const byScopes = Map.groupBy(
+      table().filter((route) => scopesOf(route) !== ''),
+      scopesOf,
+    )
+    const oneEach = [...byScopes.values()].flatMap((routes) => routes.slice(0, 1))
+    expect(byScopes.size).toBeGreaterThan(15)
+    for (const [scopes, routes] of byScopes) {
+      expect(await walk(named(scopes, scoped), [...routes, ...oneEach]), scopes).toEqual([])
+    }
+  })
+
+  it('records a refusal under the permission that it declares', async () => {
+    const plain = named('a plain user')
+    const declared = table().flatMap(({ method, url, access }) =>
+      // The first of several that is missing.
+      'permission' in access ? [`${permissionsOf(access)[0]} ${method} ${url}`] : [],
+    )
+    const recorded = await ask<{ refusal: string }>(
+      `select distinct resource_id || ' ' || action_performed as refusal from security.security_events
+       where event_type = 'permission_denied' and user_id = $1`,
+      [plain.userId],
+    )
+    expect(recorded.map(({ refusal }) => refusal).sort()).toEqual(declared.sort())
+    const inTrail = await ask<{ count: number }>(
+      `select count(distinct (resource_id, detail ->> 'endpoint'))::integer as count from audit.audit_logs
+       where event_type = 'permission_denied' and user_id = $1`,
+      [plain.userId],
+    )
+    expect(inTrail).toEqual([{ count: declared.length }])
+  })
+
+  it('records the reading that it declares, and no other', async () => {
+    const admin = await again('sys_admin')
+    const event = { event_type: 'x', event_category: 'system', severity: 'low', source_service: 'test' }
+    await send(withScope('events:write'), 'POST', '/v1/events', {
+      ...event,
+      created_at: new Date().toISOString(),
+    })
+    const [{ id } = { id: '' }] = await ask<{ id: string }>('select id from security.security_events limit 1')
+    const span = 'from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&interval=1h'
+    for (const [method, path, body] of [
+      ['GET', '/v1/users'],
+      ['GET', `/v1/users/${subject()}`],
+      ['PATCH', `/v1/users/${subject()}`, { displayName: 'P' }],
+      ['GET', '/v1/events?limit=1'],
+      ['GET', `/v1/events/timeline?${span}`],
+      ['GET', `/v1/events/${id}`],
+      ['POST', '/v1/query', { sql: 'select id from security_events limit 1' }],
+    ] as const) {
+      expect(await send(admin, method, path, body), `${method} ${path}`).toMatchObject({ status: 200 })
+    }
+    const recorded = await ask<{ reading: string }>(
+      `select distinct api_endpoint || ' ' || resource as reading from audit.audit_logs where event_type = 'data_access'`,
+    )
+    const declared = table().flatMap(({ method, url, access }) =>
+      'reads' in access
+        ? [`${method} ${url} ${access.reads === '*' ? 'security.security_events' : access.reads}`]
+        : [],
+    )
+    expect(recorded.map(({ reading }) => reading).sort()).toEqual(declared.sort())
+  })
+})
+
+describe('spot checks', () => {
+  it.each([
+    ['nobody', 'GET', '/healthz', 200],
+    ['nobody', 'GET', '/metrics', 200],
+    ['nobody', 'GET', '/v1/oidc', 200],
+    ['nobody', 'GET', '/v1/me', 401],
+    ['nobody', 'GET', '/v1/users', 401],
+    ['nobody', 'HEAD', '/v1/users', 401],
+    ['nobody', 'POST', '/v1/events', 401],
+    ['nobody', 'GET', '/v1/chat/socket', 401],
+    ['nobody', 'GET', '/v1/nowhere', 401],
+    ['a plain user', 'GET', '/v1/me', 200],
+    ['a plain user', 'GET', '/v1/chat/rooms', 200],
+    ['a plain user', 'GET', '/v1/permissions/mine', 200],
+    ['a plain user', 'GET', '/v1/users/SUBJECT/roles', 200],
+    ['a plain user', 'GET', '/v1/users', 403],
+    ['a plain user', 'HEAD', '/v1/users', 403],
+    ['a plain user', 'GET', '/v1/audit/logs', 403],
+    ['a plain user', 'GET', '/v1/events', 403],
+    ['a plain user', 'GET', '/v1/ledger', 403],
+    ['a plain user', 'POST', '/v1/query', 403],
+    ['a plain user', 'POST', '/v1/restores', 403],
+    ['a plain user', 'PUT', '/v1/archive/holds/auth.users', 403],
+    ['a plain user', 'PUT', '/v1/policies/lockout.threshold', 403],
+    ['a plain user', 'POST', '/v1/users/SUBJECT/erasure', 403],
+    ['a plain user', 'PUT', '/v1/users/SUBJECT/roles/sys_admin', 403],
+    ['a foreign session', 'GET', '/v1/users/SUBJECT/roles', 403],
+    ['a foreign session', 'DELETE', '/v1/api-keys/KEY', 403],
+    ['a foreign session', 'POST', '/v1/api-keys/KEY/rotate', 403],
+    ['a foreign session', 'DELETE', '/v1/me/sessions/SESSION', 404],
+    ['sys_auditor', 'GET', '/v1/audit/logs', 200],
+    ['sys_auditor', 'GET', '/v1/archive', 200],
+    ['sys_auditor', 'POST', '/v1/archive/runs', 403],
+    ['sys_auditor', 'PUT', '/v1/policies/lockout.threshold', 403],
+    ['sys_operator', 'POST', '/v1/backups/verifications', 202],
+    ['sys_operator', 'POST', '/v1/backups/prune', 403],
+    ['sys_operator', 'GET', '/v1/service-accounts', 403],
+    ['security_admin', 'GET', '/v1/service-accounts', 200],
+    ['security_admin', 'POST', '/v1/roles', 403],
+    ['security_admin', 'POST', '/v1/users/SUBJECT/erasure', 403],
+    ['sys_admin', 'POST', '/v1/roles', 400],
+    ['sys_admin', 'POST', '/v1/restores', 400],
+    ['a person’s key without scopes', 'GET', '/v1/me', 200],
+    ['a person’s key without scopes', 'GET', '/v1/users', 403],
+    ['a person’s key without scopes', 'GET', '/v1/session', 403],
+    ['a person’s key without scopes', 'POST', '/v1/me/mfa', 403],
+    ['a person’s key without scopes', 'GET', '/v1/chat/socket', 403],
+    ['a service key without scopes', 'GET', '/v1/permissions/mine', 200],
+    ['a service key without scopes', 'GET', '/v1/me', 403],
+    ['a service key without scopes', 'GET', '/v1/chat/rooms', 403],
+    ['a service key without scopes', 'GET', '/v1/nowhere', 404],
+  ] as const)('%s: %s %s → %i', async (name, method, path, status) => {
+    const [{ key } = { key: '' }] = await ask<{ key: string }>(
+      'select id as key from auth.api_keys where user_id = $1',
+      [idOf('sys_admin')],
+    )
+    const [{ id } = { id: '' }] = await ask<{ id: string }>(
+      'select id from auth.user_sessions where user_id = $1',
+      [subject()],
+    )
+    const url = path.replace('SUBJECT', subject()).replace('KEY', key).replace('SESSION', id)
+    expect(await send(await again(name), method, url)).toMatchObject({ status })
+  })
+
+  it('asks who is not on this machine to sign in for the status', async () => {
+    const headers = { 'x-forwarded-for': '198.51.100.1' }
+    expect((await fetch(`${origin()}/v1/status`, { headers })).status).toBe(401)
+  })
+
+  it('asks for a session and a confirmation where the body names an e-mail address', async () => {
+    const email = 'plain.user@example.com'
+    const plain = await again('a plain user')
+    const now = clock.now()
+    clock.set(new Date(now.getTime() + HOUR_MS))
+    expect(await send(plain, 'PATCH', '/v1/me', { displayName: 'Q' })).toMatchObject({ status: 204 })
+    const late = await send(plain, 'PATCH', '/v1/me', { email })
+    expect([late.status, JSON.parse(late.text)]).toMatchObject([403, { reason: 'step_up' }])
+    clock.set(now)
+    expect(await send(plain, 'PATCH', '/v1/me', { email })).toMatchObject({ status: 204 })
+    const key = named('a person’s key without scopes')
+    expect(await send(key, 'PATCH', '/v1/me', { displayName: 'R' })).toMatchObject({ status: 204 })
+    expect(await send(key, 'PATCH', '/v1/me', { email: 'r@example.com' })).toMatchObject({ status: 403 })
+  })
+})
