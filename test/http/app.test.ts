@@ -99,19 +99,15 @@ describe('routes', () => {
 })
 
 describe('a route that does not declare its access', () => {
-  const undeclared = /GET \/try does not declare its access/
-
-  it('cannot be added', () => {
-    expect(() => testApp().get('/try', async () => 'open')).toThrow(undeclared)
-  })
-
   it('keeps the server from starting, also when a plugin adds it', async () => {
     const app = testApp()
+    app.get('/try', async () => 'open')
     app.register((scope, _, done) => {
-      scope.get('/try', async () => 'open')
+      scope.get('/of-a-plugin', async () => 'open')
       done()
     })
-    await expect(app.listen({ host: '127.0.0.1', port: 0 })).rejects.toThrow(undeclared)
+    const start = app.listen({ host: '127.0.0.1', port: 0 })
+    await expect(start).rejects.toThrow(/do not declare their access: .*GET \/try.*GET \/of-a-plugin/)
     await app.close()
   })
 

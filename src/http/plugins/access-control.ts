@@ -28,23 +28,30 @@ const ofUnknownPaths: Access = { signedIn: 'anybody', scope: 'any' }
 /** Call it before any route is added, and after the cookies are parsed. */
 export function controlAccess(app: App, identity: Identity): void {
   const table: DeclaredRoute[] = []
+  const undeclared: string[] = []
   app.decorate('accessTable', table)
   app.decorate('accessOfPlugin', undefined)
   app.addHook('onRoute', function (route) {
     const { method, url, schema = {} } = route
     const access = route.config?.access ?? this.accessOfPlugin
     if (access === undefined) {
-      throw new AkashiError('internal', `the route ${method} ${url} does not declare its access`, {
-        hint: 'add it with route()',
-      })
+      undeclared.push(`${method} ${url}`)
+      return
     }
     route.config = { ...route.config, access }
     const [permission] = permissionsOf(access)
-    if (permission !== undefined && route.websocket !== true)
+    if (permission !== undefined && route.websocket !== true) {
       route.handler = recordingRefusals(identity, permission, route.handler)
+    }
     if (this.accessOfPlugin === undefined && method !== 'HEAD') {
       table.push({ method: String(method), url, access, schema })
     }
+  })
+  app.addHook('onReady', async () => {
+    if (undeclared.length === 0) return
+    throw new AkashiError('internal', `routes do not declare their access: ${undeclared.join(', ')}`, {
+      hint: 'add them with route()',
+    })
   })
   app.after(() => {
     app.addHook('onRequest', async (request) => {
@@ -90,7 +97,9 @@ async function admit(identity: Identity, request: FastifyRequest, access: Access
 /** Whether the caller is the owner by the path, or the database is the one to find out. */
 function mayBeOwner(request: FastifyRequest, access: Access): boolean {
   if (!('others' in access)) return false
-  return access.self === 'caller' || memberOf(request.params, access.self.slice(1)) === request.actor.userId
+  if (access.self === 'caller') return true
+  const owner = memberOf(request.params, access.self.slice(1))
+  return owner !== undefined && owner === request.actor.userId
 }
 
 /** What depends on the body, once that was read and checked. */

@@ -19,11 +19,11 @@ export function refuseOtherOrigins(request: FastifyRequest, publicUrl: string | 
 
 /** The same for a request that a cookie authenticates. */
 export function refuseForgery(request: FastifyRequest, publicUrl: string | undefined): void {
-  // Browsers let any page open a WebSocket, cookies included, and set no header for it.
-  const upgrades = request.headers.upgrade !== undefined
-  if (safeMethods.has(request.method) && !upgrades) return
+  const safe = safeMethods.has(request.method)
+  // Browsers let any page open a WebSocket, cookies included, and no page can add a header to it.
+  if (safe && request.headers.upgrade === undefined) return
   if (!isSameOrigin(request, publicUrl)) throw otherOrigin()
-  if (!upgrades && request.headers[OWN_PAGE_HEADER] === undefined) {
+  if (!safe && request.headers[OWN_PAGE_HEADER] === undefined) {
     throw new AkashiError(
       'forbidden',
       `a request with a session cookie needs the header ${OWN_PAGE_HEADER}`,
