@@ -1,4 +1,4 @@
-/** docs/access-matrix.md: what every route asks and records, from the declarations of the routes. */
+/** The tables of docs/access-matrix.md: what every route requires and records, from the declarations of the routes. */
 import { testApp } from '../test/http/support.ts'
 
 type App = ReturnType<typeof testApp>
@@ -24,7 +24,7 @@ const areas: Readonly<Record<string, string>> = {
   pages: 'Pages',
 }
 
-export const accessColumns = ['route', 'what it does', 'who', 'API key', 'asked beside', 'recorded'] as const
+export const accessColumns = ['route', 'what it does', 'who', 'API key', 'also required', 'recorded'] as const
 
 /** The title of each area with its rows in the order of {@link accessColumns}. */
 export async function accessMatrix(): Promise<readonly (readonly [title: string, rows: string[][]])[]> {
@@ -52,14 +52,14 @@ function areaOf({ url, schema }: DeclaredRoute): string {
 }
 
 function rowOf({ method, url, access, schema }: DeclaredRoute): string[] {
-  const beside = [
-    ...asked('recent confirmation', 'stepUp' in access ? access.stepUp : undefined),
-    ...asked('a reason', 'reason' in access ? access.reason : undefined),
+  const alsoRequired = [
+    ...required('recent confirmation', 'stepUp' in access ? access.stepUp : undefined),
+    ...required('a reason', 'reason' in access ? access.reason : undefined),
   ]
   const recorded = [
     ...('permission' in access || 'others' in access ? ['refusal'] : []),
     ...('reads' in access && access.reads !== undefined
-      ? [access.reads === '*' ? 'access to every table that it names' : `access to \`${access.reads}\``]
+      ? [access.reads === '*' ? 'access to each table that it names' : `access to \`${access.reads}\``]
       : []),
   ]
   return [
@@ -67,12 +67,12 @@ function rowOf({ method, url, access, schema }: DeclaredRoute): string[] {
     schema.summary ?? '',
     who(access),
     key(access),
-    beside.join(', '),
+    alsoRequired.join(', '),
     recorded.join(', '),
   ]
 }
 
-function asked(what: string, when: When | undefined): string[] {
+function required(what: string, when: When | undefined): string[] {
   if (when === undefined) return []
   return [when === true ? what : `${what} where the body has \`${when.with}\``]
 }
@@ -86,10 +86,9 @@ const permissions = (all: string | readonly string[]) =>
 function who(access: Access): string {
   if ('permission' in access) return permissions(access.permission)
   if ('public' in access) {
-    return access.public === 'anybody' ? 'everybody' : 'everybody on this machine, else whoever is signed in'
+    return access.public === 'anybody' ? 'anyone' : 'anyone on this machine, else anyone signed in'
   }
-  if ('signedIn' in access)
-    return access.signedIn === 'person' ? 'a signed-in person' : 'whoever is signed in'
+  if ('signedIn' in access) return access.signedIn === 'person' ? 'a signed-in person' : 'anyone signed in'
   if (!('others' in access)) {
     return `oneself${access.whilePending === true ? ', also while a password or second factor is due' : ''}`
   }

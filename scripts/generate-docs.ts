@@ -83,14 +83,14 @@ async function access(): Promise<string> {
 ${NOTICE}
 <!-- Source: the field \`access\` of every route in src/http/routes; src/http/access.ts says what it may hold -->
 
-Every HTTP route, whom it admits and what it records. [access.md](access.md) says how the decision is made.
+Every HTTP route: who is admitted, what else is required and what is recorded. [access.md](access.md) says how the decision is made.
 
-- **who**: a permission is held through a role, \`resource:admin\` includes the other actions of its resource. Beyond this column the database decides about single rows, such as the rooms of which somebody is a member. A service account is not a person.
-- **API key**: the scope without which a key is refused; for keys of persons and of services alike. *any* means that even a key without scopes is admitted.
-- **asked beside**: *recent confirmation* (step-up) asks a session for credentials that were shown within \`session.step_up_minutes\`; a key cannot be asked again, its scopes decide. *a reason* is a \`reason\` in the body that is not blank.
+- **who**: a permission is held through a role; \`resource:admin\` includes the other actions of its resource. Within what this column admits the database decides about single rows, such as the rooms that somebody is a member of. A service account is not a person.
+- **API key**: the scope that a key needs, of a person or of a service account. *any*: even a key without scopes is admitted.
+- **also required**: *recent confirmation* (step-up) means that the session showed credentials within \`session.step_up_minutes\`; a key cannot be asked again, its scopes decide. *a reason* is a \`reason\` in the body that is not blank.
 - **recorded**: *refusal* is an action \`permission_denied\` of the audit trail and a security event of that type; *access to* is an action \`data_access\` that names the resource. What a route changes the trail records in any case.
 
-\`HEAD\` asks what \`GET\` asks. Below \`/v1\` a path without a route asks for somebody who is signed in.
+\`HEAD\` requires what \`GET\` requires. Below \`/v1\` an unknown path is 404 only for callers who are signed in.
 
 ${sections.join('\n')}`
 }

@@ -1,6 +1,6 @@
 /**
- * The one place that enforces what routes declare. A route without a declaration stops the server from
- * starting. Whom the declaration does not admit is refused before the body is read.
+ * The one place that enforces what routes declare. The server does not start while a route declares nothing.
+ * Callers who are not admitted are refused before the body is read.
  */
 import type { FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { AkashiError } from '../../foundation/index.ts'
@@ -18,7 +18,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Every route, filled as they are added. */
     readonly accessTable: DeclaredRoute[]
-    /** Of routes that a plugin adds, which cannot declare it themselves. */
+    /** For routes that a plugin adds, which cannot declare it themselves. */
     readonly accessOfPlugin: Access | undefined
   }
 }
@@ -58,7 +58,7 @@ export function controlAccess(app: App, identity: Identity): void {
       if (!request.is404) await admit(identity, request, declaredBy(request))
     })
     app.addHook('preHandler', async (request) => {
-      if (!request.is404) await askBeside(identity, request, declaredBy(request))
+      if (!request.is404) await checkBody(identity, request, declaredBy(request))
     })
   })
 }
@@ -102,8 +102,8 @@ function mayBeOwner(request: FastifyRequest, access: Access): boolean {
   return owner !== undefined && owner === request.actor.userId
 }
 
-/** What depends on the body, once that was read and checked. */
-async function askBeside(identity: Identity, request: FastifyRequest, access: Access): Promise<void> {
+/** Requirements that depend on the body, once it was read and validated. */
+async function checkBody(identity: Identity, request: FastifyRequest, access: Access): Promise<void> {
   if ('public' in access) return
   const { stepUp, reason } = access
   if (typeof stepUp === 'object' && memberOf(request.body, stepUp.with) !== undefined) {
@@ -123,8 +123,8 @@ function memberOf(value: unknown, name: string): unknown {
 }
 
 /**
- * What the database refuses while a route is handled is recorded, in a transaction of its own: what the
- * refused one wrote went with it.
+ * Records what the database refuses while a route is handled, in a transaction of its own: the refused one was
+ * rolled back with everything it wrote.
  */
 function recordingRefusals(
   { login }: Identity,

@@ -35,15 +35,16 @@ export function describeApi(app: App, version: string): void {
   })
 }
 
-/** With the credentials that the route takes, and the refusals that follow from its access and its input. */
+/** With the credentials that the route takes, and its problems: those that follow from its access and input by status. */
 function describeAccess(schema: FastifySchema, access: Access): FastifySchema {
   const { params, querystring, body, response } = schema
-  const refusals = {
+  const problems = {
+    default: problemResponse,
     ...([params, querystring, body].some(Boolean) && { 400: problemResponse }),
     ...(!isOpen(access) && { 401: problemResponse }),
     ...(!('public' in access) && { 403: problemResponse }),
   }
-  return { ...schema, security: credentialsOf(access), response: { ...refusals, ...(response as object) } }
+  return { ...schema, security: credentialsOf(access), response: { ...problems, ...(response as object) } }
 }
 
 const isOpen = (access: Access) => 'public' in access && access.public === 'anybody'

@@ -5,7 +5,6 @@ import { apiKeys, issuedKey, newApiKey, rotation } from '../contract/access.ts'
 import { route } from '../route.ts'
 import { type App, given, noContent } from '../schema.ts'
 import type { Services } from '../services.ts'
-import { refusals } from './refusals.ts'
 
 const one = z.strictObject({ id: z.guid() })
 
@@ -19,7 +18,7 @@ export function apiKeyRoutes(app: App, { identity }: Services): void {
     schema: {
       summary: 'One’s own keys; with api_keys:read everybody’s',
       tags: ['access'],
-      response: { 200: apiKeys, ...refusals },
+      response: { 200: apiKeys },
     },
     handle: async (request) => ({ keys: await listApiKeys(database, request.actor) }),
   })
@@ -31,7 +30,7 @@ export function apiKeyRoutes(app: App, { identity }: Services): void {
       summary: 'Make a key for oneself or for a service account',
       tags: ['access'],
       body: newApiKey,
-      response: { 201: issuedKey, ...refusals },
+      response: { 201: issuedKey },
     },
     handle: async (request, reply) => {
       const issued = await createApiKey(database, request.actor, given(request.body))
@@ -47,7 +46,7 @@ export function apiKeyRoutes(app: App, { identity }: Services): void {
       tags: ['access'],
       params: one,
       body: rotation.optional(),
-      response: { 201: issuedKey, ...refusals },
+      response: { 201: issuedKey },
     },
     handle: async (request, reply) => {
       const issued = await rotateApiKey(database, request.actor, request.params.id, given(request.body ?? {}))
@@ -63,7 +62,7 @@ export function apiKeyRoutes(app: App, { identity }: Services): void {
       tags: ['access'],
       params: one,
       querystring: z.strictObject({ reason: z.string().max(1_000).optional() }),
-      response: { 204: noContent, ...refusals },
+      response: { 204: noContent },
     },
     handle: async (request, reply) => {
       const revoked = await revokeApiKey(database, request.actor, request.params.id, request.query.reason)

@@ -9,7 +9,6 @@ import {
   thawArchive,
 } from '../../lifecycle/index.ts'
 import { runNow } from '../../operations/index.ts'
-import { problemResponse } from '../problem.ts'
 import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -145,7 +144,6 @@ export function archiveRoutes(app: App, { trail, store }: Services): void {
       body: z.strictObject({ held: z.boolean(), reason: z.string().max(1_000).optional() }),
       response: {
         200: z.object({ table: z.string(), held: z.boolean() }),
-        404: problemResponse,
       },
     },
     handle: async (request) => {
@@ -182,8 +180,6 @@ export function archiveRoutes(app: App, { trail, store }: Services): void {
       body: policyChanges,
       response: {
         200: policy,
-        404: problemResponse,
-        409: problemResponse,
       },
     },
     handle: async ({ params, body, actor }) => {
@@ -223,7 +219,6 @@ export function archiveRoutes(app: App, { trail, store }: Services): void {
       }),
       response: {
         202: z.object({ objects: z.array(frozenObject) }),
-        501: problemResponse,
       },
     },
     handle: async ({ body }, reply) => {

@@ -10,7 +10,6 @@ import {
 import { AkashiError } from '../../foundation/index.ts'
 import { listDrills } from '../../operations/index.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
-import { problemResponse } from '../problem.ts'
 import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -165,7 +164,6 @@ export function backupRoutes(app: App, { backups, trail }: Services): void {
           bytes: z.number(),
           walBytes: z.number(),
         }),
-        409: problemResponse,
       },
     },
     handle: async ({ query }, reply) => {
@@ -205,8 +203,6 @@ export function backupRoutes(app: App, { backups, trail }: Services): void {
       }),
       response: {
         200: restored,
-        404: problemResponse,
-        409: problemResponse,
       },
     },
     handle: async (request, reply) => {

@@ -12,7 +12,6 @@ import {
   timelineIntervals,
 } from '../../security/index.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
-import { problemResponse } from '../problem.ts'
 import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -140,7 +139,7 @@ export function eventRoutes(app: App, { trail, app: application }: Services): vo
       summary: 'One security event',
       tags: ['events'],
       params: z.strictObject({ id: z.string() }),
-      response: { 200: row, 404: problemResponse },
+      response: { 200: row },
     },
     handle: async (request) => ({ ...(await readEvent(trail, request.actor, request.params.id)) }),
   })
@@ -153,7 +152,7 @@ export function eventRoutes(app: App, { trail, app: application }: Services): vo
       tags: ['events'],
       params: z.strictObject({ id: z.string() }),
       body: remediationChange,
-      response: { 200: remediation, 404: problemResponse },
+      response: { 200: remediation },
     },
     handle: async (request) => await remediate(trail, request.actor, request.params.id, request.body),
   })
@@ -179,8 +178,6 @@ function takeEvents(scope: App, application: Services['app']): void {
       body: z.unknown().describe('an event, an array of them, or one a line'),
       response: {
         200: submission,
-        413: problemResponse,
-        429: problemResponse,
       },
     },
     handle: async (request, reply) => {

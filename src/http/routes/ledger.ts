@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { logNamed, proveRow, readLogHeads, staticResource } from '../../audit/index.ts'
-import { problemResponse } from '../problem.ts'
 import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -48,8 +47,6 @@ export function ledgerRoutes(app: App, { trail }: Services): void {
       params: z.strictObject({ log: z.string(), row: z.string() }),
       response: {
         200: z.record(z.string(), z.unknown()),
-        404: problemResponse,
-        409: problemResponse,
       },
     },
     handle: async (request) => ({
@@ -66,7 +63,6 @@ export function ledgerRoutes(app: App, { trail }: Services): void {
       params: z.strictObject({ log: z.string(), '*': z.string() }),
       response: {
         200: z.unknown().describe('a signed note, hashes or entries'),
-        404: problemResponse,
       },
     },
     handle: async (request, reply) => {

@@ -13,7 +13,6 @@ import { consentDecision, consents, passwordChange, profile, profileChange } fro
 import { sessionOf, userOf } from '../plugins/authentication.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import { cookieNames, writeCookie } from '../plugins/session-cookie.ts'
-import { problemResponse } from '../problem.ts'
 import { route } from '../route.ts'
 import { type App, given, noContent } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -73,7 +72,7 @@ export function meRoutes(app: App, services: Services): void {
       summary: 'Change the password; every other session ends',
       tags: ['me'],
       body: passwordChange,
-      response: { 204: noContent, 429: problemResponse },
+      response: { 204: noContent },
     },
     handle: async (request, reply) => {
       const { actor, session } = sessionOf(request)

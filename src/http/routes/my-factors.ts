@@ -13,7 +13,6 @@ import { recordEvent } from '../../security/index.ts'
 import { confirmRequest, enrolment, enrolRequest, factors, recoveryCodes } from '../contract/me.ts'
 import { sessionOf } from '../plugins/authentication.ts'
 import { cookieNames, writeCookie } from '../plugins/session-cookie.ts'
-import { problemResponse } from '../problem.ts'
 import { route } from '../route.ts'
 import { type App, noContent } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -65,7 +64,7 @@ export function factorRoutes(app: App, { identity }: Services): void {
       tags: ['me'],
       params: one,
       body: confirmRequest,
-      response: { 200: recoveryCodes, 404: problemResponse },
+      response: { 200: recoveryCodes },
     },
     handle: async (request, reply) => {
       const { actor, session } = sessionOf(request)
@@ -104,7 +103,7 @@ export function factorRoutes(app: App, { identity }: Services): void {
       summary: 'Remove an authenticator',
       tags: ['me'],
       params: one,
-      response: { 204: noContent, 404: problemResponse },
+      response: { 204: noContent },
     },
     handle: async (request, reply) => {
       const { actor } = sessionOf(request)

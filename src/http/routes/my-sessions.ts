@@ -2,7 +2,6 @@ import { z } from 'zod'
 import { listSessions, revokeSession, revokeSessions } from '../../identity/index.ts'
 import { ownSessions } from '../contract/me.ts'
 import { sessionOf } from '../plugins/authentication.ts'
-import { problemResponse } from '../problem.ts'
 import { route } from '../route.ts'
 import { type App, noContent } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -49,7 +48,7 @@ export function mySessionRoutes(app: App, { identity: { login } }: Services): vo
       summary: 'End one session',
       tags: ['me'],
       params: z.strictObject({ id: z.guid() }),
-      response: { 204: noContent, 404: problemResponse },
+      response: { 204: noContent },
     },
     handle: async (request, reply) => {
       const { actor } = sessionOf(request)

@@ -12,7 +12,6 @@ import {
 import { signInWays } from '../contract/session.ts'
 import { ownOrigin } from '../plugins/same-origin.ts'
 import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/session-cookie.ts'
-import { problemResponse } from '../problem.ts'
 import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -65,7 +64,7 @@ export function oidcRoutes(app: App, { identity }: Services): void {
           .default('false')
           .describe('whether the provider is to ask for credentials even where it knows the browser'),
       }),
-      response: { 302: z.unknown(), 404: problemResponse, 503: problemResponse },
+      response: { 302: z.unknown() },
     },
     handle: async (request, reply) => {
       const { returnTo, reauthenticate } = request.query

@@ -4,7 +4,6 @@ import { policies, policy, policyChange } from '../contract/access.ts'
 import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
-import { refusals } from './refusals.ts'
 
 const one = z.strictObject({ key: z.string().max(100) })
 
@@ -18,7 +17,7 @@ export function policyRoutes(app: App, { identity }: Services): void {
     schema: {
       summary: 'Every security policy',
       tags: ['access'],
-      response: { 200: policies, ...refusals },
+      response: { 200: policies },
     },
     handle: async (request) => ({ policies: await listPolicies(database, request.actor) }),
   })
@@ -31,7 +30,7 @@ export function policyRoutes(app: App, { identity }: Services): void {
       tags: ['access'],
       params: one,
       body: policyChange,
-      response: { 200: policy, ...refusals },
+      response: { 200: policy },
     },
     handle: (request) => setPolicy(database, request.actor, request.params.key, request.body.value),
   })
@@ -43,7 +42,7 @@ export function policyRoutes(app: App, { identity }: Services): void {
       summary: 'Take a policy back to its default',
       tags: ['access'],
       params: one,
-      response: { 200: policy, ...refusals },
+      response: { 200: policy },
     },
     handle: (request) => setPolicy(database, request.actor, request.params.key),
   })

@@ -12,7 +12,6 @@ import {
   writeAnswer,
 } from '../../lifecycle/index.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
-import { problemResponse } from '../problem.ts'
 import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -63,10 +62,6 @@ export function queryRoutes(app: App, { trail, store }: Services): void {
       body,
       response: {
         200: answer.or(z.unknown().describe('CSV or Parquet')),
-        409: problemResponse,
-        413: problemResponse,
-        429: problemResponse,
-        504: problemResponse,
       },
     },
     handle: async (request, reply) => {

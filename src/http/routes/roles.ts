@@ -14,7 +14,6 @@ import { grants, newGrant, newRole, permissionName, roleName, roles } from '../c
 import { route } from '../route.ts'
 import { type App, given, noContent } from '../schema.ts'
 import type { Services } from '../services.ts'
-import { refusals } from './refusals.ts'
 
 const assignment = z.strictObject({ userId: z.guid(), role: roleName })
 const holding = z.strictObject({ role: roleName, permission: permissionName })
@@ -30,7 +29,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
     schema: {
       summary: 'Every role with its permissions',
       tags: ['access'],
-      response: { 200: roles, ...refusals },
+      response: { 200: roles },
     },
     handle: async (request) => ({ roles: await listRoles(database, request.actor) }),
   })
@@ -42,7 +41,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
       summary: 'Make a role that holds nothing yet',
       tags: ['access'],
       body: newRole,
-      response: { 201: made, ...refusals },
+      response: { 201: made },
     },
     handle: async (request, reply) => {
       const id = await createRole(database, request.actor, given(request.body))
@@ -57,7 +56,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
       summary: 'Delete a role and every grant of it',
       tags: ['access'],
       params: z.strictObject({ role: roleName }),
-      response: { 204: noContent, ...refusals },
+      response: { 204: noContent },
     },
     handle: async (request, reply) => {
       const deleted = await deleteRole(database, request.actor, request.params.role)
@@ -73,7 +72,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
       summary: 'Put a permission into a role',
       tags: ['access'],
       params: holding,
-      response: { 204: noContent, ...refusals },
+      response: { 204: noContent },
     },
     handle: async (request, reply) => {
       await grantPermission(database, request.actor, request.params)
@@ -88,7 +87,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
       summary: 'Take a permission out of a role',
       tags: ['access'],
       params: holding,
-      response: { 204: noContent, ...refusals },
+      response: { 204: noContent },
     },
     handle: async (request, reply) => {
       await revokePermission(database, request.actor, request.params)
@@ -103,7 +102,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
       summary: 'The roles of a user: one’s own, or with roles:read anybody’s',
       tags: ['access'],
       params: z.strictObject({ userId: z.guid() }),
-      response: { 200: grants, ...refusals },
+      response: { 200: grants },
     },
     handle: async (request) => {
       const { userId } = request.params
@@ -119,7 +118,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
       tags: ['access'],
       params: assignment,
       body: newGrant.optional(),
-      response: { 200: made, ...refusals },
+      response: { 200: made },
     },
     handle: async (request) => ({
       id: await grantRole(database, request.actor, { ...request.params, ...given(request.body ?? {}) }),
@@ -133,7 +132,7 @@ export function roleRoutes(app: App, { identity }: Services): void {
       summary: 'Take a role from a user',
       tags: ['access'],
       params: assignment,
-      response: { 204: noContent, ...refusals },
+      response: { 204: noContent },
     },
     handle: async (request, reply) => {
       const revoked = await revokeRole(database, request.actor, request.params)

@@ -11,7 +11,6 @@ import { accountName, newGrant, newServiceAccount, roleName, serviceAccounts } f
 import { route } from '../route.ts'
 import { type App, given, noContent } from '../schema.ts'
 import type { Services } from '../services.ts'
-import { refusals } from './refusals.ts'
 
 const one = z.strictObject({ account: accountName })
 const assignment = z.strictObject({ account: accountName, role: roleName })
@@ -26,7 +25,7 @@ export function serviceAccountRoutes(app: App, { identity }: Services): void {
     schema: {
       summary: 'Every service account',
       tags: ['access'],
-      response: { 200: serviceAccounts, ...refusals },
+      response: { 200: serviceAccounts },
     },
     handle: async (request) => ({ accounts: await listServiceAccounts(database, request.actor) }),
   })
@@ -38,7 +37,7 @@ export function serviceAccountRoutes(app: App, { identity }: Services): void {
       summary: 'Make a service account',
       tags: ['access'],
       body: newServiceAccount,
-      response: { 201: z.object({ id: z.string() }), ...refusals },
+      response: { 201: z.object({ id: z.string() }) },
     },
     handle: async (request, reply) => {
       const id = await createServiceAccount(database, request.actor, given(request.body))
@@ -54,7 +53,7 @@ export function serviceAccountRoutes(app: App, { identity }: Services): void {
       tags: ['access'],
       params: one,
       body: z.strictObject({ isActive: z.boolean() }),
-      response: { 204: noContent, ...refusals },
+      response: { 204: noContent },
     },
     handle: async (request, reply) => {
       await setServiceAccountActive(database, request.actor, request.params.account, request.body.isActive)
@@ -70,7 +69,7 @@ export function serviceAccountRoutes(app: App, { identity }: Services): void {
       tags: ['access'],
       params: assignment,
       body: newGrant.optional(),
-      response: { 204: noContent, ...refusals },
+      response: { 204: noContent },
     },
     handle: async (request, reply) => {
       await grantServiceRole(database, request.actor, { ...request.params, ...given(request.body ?? {}) })
@@ -85,7 +84,7 @@ export function serviceAccountRoutes(app: App, { identity }: Services): void {
       summary: 'Take a role from an account',
       tags: ['access'],
       params: assignment,
-      response: { 204: noContent, ...refusals },
+      response: { 204: noContent },
     },
     handle: async (request, reply) => {
       const revoked = await revokeServiceRole(database, request.actor, request.params)

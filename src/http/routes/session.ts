@@ -14,7 +14,6 @@ import { sessionState, signInRequest, signInResponse, stepUpRequest } from '../c
 import { pendingOf, sessionOf, steppedUpUntil } from '../plugins/authentication.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/session-cookie.ts'
-import { problemResponse } from '../problem.ts'
 import { route } from '../route.ts'
 import { type App, noContent } from '../schema.ts'
 import type { Identity, Services } from '../services.ts'
@@ -30,7 +29,7 @@ export function sessionRoutes(app: App, { identity }: Services): void {
       summary: 'Sign in: a name and a password, then a code where the account has a second factor',
       tags: ['session'],
       body: signInRequest,
-      response: { 200: signInResponse, 401: problemResponse, 429: problemResponse },
+      response: { 200: signInResponse },
     },
     handle: async (request, reply) => {
       const { body, actor } = request
@@ -94,7 +93,7 @@ export function sessionRoutes(app: App, { identity }: Services): void {
       summary: 'Show credentials again, before what is dangerous',
       tags: ['session'],
       body: stepUpRequest,
-      response: { 204: noContent, 429: problemResponse },
+      response: { 204: noContent },
     },
     handle: async (request, reply) => {
       const { actor, session } = sessionOf(request)

@@ -5,7 +5,6 @@ import * as identity from '../../identity/index.ts'
 import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
-import { refusals } from './refusals.ts'
 
 const tags = ['users']
 const byId = z.strictObject({ id: z.guid() })
@@ -58,7 +57,7 @@ export function userRoutes(app: App, { app: database, vault, keyring }: Services
         limit: z.coerce.number().int().min(1).max(identity.USERS_PAGE_LIMIT).optional(),
         cursor: z.string().optional(),
       }),
-      response: { 200: z.object({ users: z.array(user), next: z.string().nullable() }), ...refusals },
+      response: { 200: z.object({ users: z.array(user), next: z.string().nullable() }) },
     },
     handle: async (request) => {
       const page = await database.transaction(request.actor, (session) =>
@@ -75,7 +74,7 @@ export function userRoutes(app: App, { app: database, vault, keyring }: Services
       summary: 'Make a user',
       tags,
       body: identity.newUserSchema,
-      response: { 201: z.object({ id: z.string() }), ...refusals },
+      response: { 201: z.object({ id: z.string() }) },
     },
     handle: async (request, reply) => {
       const id = await database.transaction(request.actor, (session) =>
@@ -88,7 +87,7 @@ export function userRoutes(app: App, { app: database, vault, keyring }: Services
     method: 'GET',
     url: '/users/:id',
     access: { permission: 'users:read', reads: 'user' },
-    schema: { summary: 'One user', tags, params: byId, response: { 200: user, ...refusals } },
+    schema: { summary: 'One user', tags, params: byId, response: { 200: user } },
     handle: async (request) => await one(request, request.params.id),
   })
   route(app, {
@@ -100,7 +99,7 @@ export function userRoutes(app: App, { app: database, vault, keyring }: Services
       tags,
       params: byId,
       body: change,
-      response: { 200: user, ...refusals },
+      response: { 200: user },
     },
     handle: async (request) => {
       const { id } = request.params
@@ -125,7 +124,7 @@ export function userRoutes(app: App, { app: database, vault, keyring }: Services
         confirm: z.string().describe('the username or id once more'),
         reason: z.string().min(1).max(1000),
       }),
-      response: { 200: erasure, ...refusals },
+      response: { 200: erasure },
     },
     handle: async (request) => ({
       ...(await identity.eraseUser({ database, keyring }, request.actor, request.params.id, request.body)),
@@ -139,7 +138,7 @@ export function userRoutes(app: App, { app: database, vault, keyring }: Services
       summary: 'The erasure of a person, with its certificate',
       tags,
       params: byId,
-      response: { 200: erasure, ...refusals },
+      response: { 200: erasure },
     },
     handle: async (request) => {
       const found = await identity.readErasure({ database }, request.actor, request.params.id)

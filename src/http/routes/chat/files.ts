@@ -4,11 +4,9 @@ import { z } from 'zod'
 import * as chat from '../../../chat/index.ts'
 import { AkashiError } from '../../../foundation/index.ts'
 import { callerSignal } from '../../plugins/caller-signal.ts'
-import { problemResponse } from '../../problem.ts'
 import { route } from '../../route.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
-import { refusals } from '../refusals.ts'
 
 const tags = ['chat']
 const byFile = z.strictObject({ fileId: z.guid() })
@@ -32,7 +30,7 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
         tags,
         params: z.strictObject({ roomId: z.guid() }),
         querystring: z.strictObject({ name: z.string().min(1).max(1_000) }),
-        response: { 201: chat.fileShape, 413: problemResponse, ...refusals },
+        response: { 201: chat.fileShape },
       },
       handle: async (request, reply) => {
         if (!(request.body instanceof Readable)) {
@@ -64,7 +62,7 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
       summary: 'What is known of a file',
       tags,
       params: byFile,
-      response: { 200: chat.fileShape, ...refusals },
+      response: { 200: chat.fileShape },
     },
     handle: async (request) => await chat.readFile(database, request.actor, request.params.fileId),
   })
@@ -77,7 +75,7 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
       url: `/files/:fileId/${path}`,
       access: { signedIn: 'person', scope: 'any' },
       handlerTimeout: TRANSFER_MS,
-      schema: { summary, tags, params: byFile, response: { ...refusals } },
+      schema: { summary, tags, params: byFile },
       handle: async (request, reply) => {
         const download = await chat.openDownload(database, store, request.actor, request.params.fileId, {
           thumbnail,

@@ -3,7 +3,6 @@ import * as chat from '../../../chat/index.ts'
 import { route } from '../../route.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
-import { refusals } from '../refusals.ts'
 
 const tags = ['chat']
 const byRoom = z.strictObject({ roomId: z.guid() })
@@ -22,7 +21,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
       summary: 'Members of a room',
       tags,
       params: byRoom,
-      response: { 200: z.object({ members: z.array(chat.memberShape) }), ...refusals },
+      response: { 200: z.object({ members: z.array(chat.memberShape) }) },
     },
     handle: async (request) => ({
       members: [...(await chat.listMembers(database, request.actor, request.params.roomId))],
@@ -37,7 +36,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
       tags,
       params: byMember,
       body: z.strictObject({ role: z.enum(chat.roomRoles) }),
-      response: { 204: nothing, ...refusals },
+      response: { 204: nothing },
     },
     handle: async (request, reply) => {
       const { roomId, userId } = request.params
@@ -50,7 +49,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
     method: 'DELETE',
     url: '/rooms/:roomId/members/:userId',
     access: { signedIn: 'person', scope: 'any' },
-    schema: { summary: 'Remove a member', tags, params: byMember, response: { 204: nothing, ...refusals } },
+    schema: { summary: 'Remove a member', tags, params: byMember, response: { 204: nothing } },
     handle: async (request, reply) => {
       const { roomId, userId } = request.params
       await chat.removeMember(database, request.actor, roomId, userId)
@@ -67,7 +66,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
       summary: 'Invitations of a room that wait',
       tags,
       params: byRoom,
-      response: { 200: invitations, ...refusals },
+      response: { 200: invitations },
     },
     handle: async (request) => ({
       invitations: [...(await chat.roomInvitations(database, request.actor, request.params.roomId))],
@@ -82,7 +81,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
       tags,
       params: byRoom,
       body: z.strictObject({ userId: z.guid() }),
-      response: { 201: z.object({ id: z.guid() }), ...refusals },
+      response: { 201: z.object({ id: z.guid() }) },
     },
     handle: async (request, reply) => {
       const id = await chat.invite(database, request.actor, request.params.roomId, request.body.userId)
@@ -94,7 +93,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
     method: 'GET',
     url: '/invitations',
     access: { signedIn: 'person', scope: 'any' },
-    schema: { summary: 'Invitations that wait for me', tags, response: { 200: invitations, ...refusals } },
+    schema: { summary: 'Invitations that wait for me', tags, response: { 200: invitations } },
     handle: async (request) => ({ invitations: [...(await chat.myInvitations(database, request.actor))] }),
   })
   for (const [path, summary, accept] of [
@@ -109,7 +108,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
         summary,
         tags,
         params: byInvitation,
-        response: { 200: z.object({ roomId: z.guid() }), ...refusals },
+        response: { 200: z.object({ roomId: z.guid() }) },
       },
       handle: async (request) => {
         const roomId = await chat.answerInvitation(
@@ -131,7 +130,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
       summary: 'Take an invitation back',
       tags,
       params: byInvitation,
-      response: { 204: nothing, ...refusals },
+      response: { 204: nothing },
     },
     handle: async (request, reply) => {
       await chat.revokeInvitation(database, request.actor, request.params.invitationId)

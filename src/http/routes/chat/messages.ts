@@ -3,7 +3,6 @@ import * as chat from '../../../chat/index.ts'
 import { route } from '../../route.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
-import { refusals } from '../refusals.ts'
 
 const tags = ['chat']
 const byRoom = z.strictObject({ roomId: z.guid() })
@@ -40,7 +39,7 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
       tags,
       params: byRoom,
       querystring: historyQuery,
-      response: { 200: history, ...refusals },
+      response: { 200: history },
     },
     handle: async (request) => {
       const { before, after, around, limit } = request.query
@@ -62,7 +61,7 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
       tags,
       params: byRoom,
       body: chat.newMessage,
-      response: { 201: chat.messageShape, ...refusals },
+      response: { 201: chat.messageShape },
     },
     handle: async (request, reply) => {
       const message = await chat.postMessage(database, request.actor, request.params.roomId, request.body)
@@ -81,7 +80,6 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
       querystring: z.strictObject({ after: z.coerce.number().int().min(0) }),
       response: {
         200: z.object({ events: z.array(chat.eventShape), lastSequence: z.int(), gap: z.boolean() }),
-        ...refusals,
       },
     },
     handle: async (request) => {
@@ -102,7 +100,7 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
       summary: 'One message',
       tags,
       params: byMessage,
-      response: { 200: chat.messageShape, ...refusals },
+      response: { 200: chat.messageShape },
     },
     handle: async (request) => await chat.readMessage(database, request.actor, request.params.messageId),
   })
@@ -115,7 +113,7 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
       tags,
       params: byMessage,
       body: chat.messageChange,
-      response: { 200: chat.messageShape, ...refusals },
+      response: { 200: chat.messageShape },
     },
     handle: async (request) => {
       const message = await chat.editMessage(database, request.actor, request.params.messageId, request.body)
@@ -131,7 +129,7 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
       summary: 'Delete a message',
       tags,
       params: byMessage,
-      response: { 204: nothing, ...refusals },
+      response: { 204: nothing },
     },
     handle: async (request, reply) => {
       const roomId = await chat.deleteMessage(database, request.actor, request.params.messageId)
@@ -149,7 +147,6 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
       params: byMessage,
       response: {
         200: z.object({ edits: z.array(z.object({ previousContent: z.string(), editedAt: z.string() })) }),
-        ...refusals,
       },
     },
     handle: async (request) => ({
@@ -168,7 +165,7 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
         summary,
         tags,
         params: byMessage.extend({ emoji: chat.emojiShape }),
-        response: { 204: nothing, ...refusals },
+        response: { 204: nothing },
       },
       handle: async (request, reply) => {
         const roomId = await chat.setReaction(
@@ -191,7 +188,7 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
       summary: 'I have read up to this message',
       tags,
       params: byMessage,
-      response: { 204: nothing, ...refusals },
+      response: { 204: nothing },
     },
     handle: async (request, reply) => {
       await chat.markRead(database, request.actor, request.params.messageId)

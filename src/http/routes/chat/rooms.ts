@@ -5,7 +5,6 @@ import { userOf } from '../../plugins/authentication.ts'
 import { route } from '../../route.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
-import { refusals } from '../refusals.ts'
 
 const tags = ['chat']
 const byRoom = z.strictObject({ roomId: z.guid() })
@@ -34,7 +33,7 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
     schema: {
       summary: 'My rooms, the newest message first',
       tags,
-      response: { 200: z.object({ rooms: z.array(chat.roomShape) }), ...refusals },
+      response: { 200: z.object({ rooms: z.array(chat.roomShape) }) },
     },
     handle: async (request) => ({ rooms: [...(await chat.listRooms(database, request.actor))] }),
   })
@@ -46,7 +45,7 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
       summary: 'Create a room',
       tags,
       body: chat.newRoom,
-      response: { 201: chat.roomShape, ...refusals },
+      response: { 201: chat.roomShape },
     },
     handle: async (request, reply) =>
       reply.status(201).send(await chat.createRoom(database, request.actor, request.body)),
@@ -65,7 +64,6 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
       }),
       response: {
         200: z.object({ rooms: z.array(chat.directoryShape), next: z.string().nullable() }),
-        ...refusals,
       },
     },
     handle: async (request) => {
@@ -89,7 +87,7 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
       summary: 'The direct room with somebody',
       tags,
       body: z.strictObject({ userId: z.guid() }),
-      response: { 200: chat.roomShape, ...refusals },
+      response: { 200: chat.roomShape },
     },
     handle: async (request) => {
       const room = await chat.openDirectRoom(database, request.actor, request.body.userId)
@@ -101,7 +99,7 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
     method: 'GET',
     url: '/rooms/:roomId',
     access: { signedIn: 'person', scope: 'any' },
-    schema: { summary: 'One room', tags, params: byRoom, response: { 200: chat.roomShape, ...refusals } },
+    schema: { summary: 'One room', tags, params: byRoom, response: { 200: chat.roomShape } },
     handle: async (request) => await chat.readRoom(database, request.actor, request.params.roomId),
   })
   route(app, {
@@ -113,7 +111,7 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
       tags,
       params: byRoom,
       body: chat.roomChanges,
-      response: { 200: chat.roomShape, ...refusals },
+      response: { 200: chat.roomShape },
     },
     handle: async (request) => {
       const room = await chat.updateRoom(database, request.actor, request.params.roomId, request.body)
@@ -125,7 +123,7 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
     method: 'DELETE',
     url: '/rooms/:roomId',
     access: { signedIn: 'person', scope: 'any' },
-    schema: { summary: 'Delete a room', tags, params: byRoom, response: { 204: nothing, ...refusals } },
+    schema: { summary: 'Delete a room', tags, params: byRoom, response: { 204: nothing } },
     handle: async (request, reply) => {
       await chat.deleteRoom(database, request.actor, request.params.roomId)
       bus.announce({ about: 'room', roomId: request.params.roomId })
@@ -140,7 +138,7 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
       method: 'POST',
       url: `/rooms/:roomId/${path}`,
       access: { signedIn: 'person', scope: 'any' },
-      schema: { summary, tags, params: byRoom, response: { 204: nothing, ...refusals } },
+      schema: { summary, tags, params: byRoom, response: { 204: nothing } },
       handle: async (request, reply) => {
         await act(database, request.actor, request.params.roomId)
         bus.announce({ about: 'room', roomId: request.params.roomId })
@@ -156,7 +154,7 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
       summary: 'Say that I am writing, to those who listen to the room',
       tags,
       params: byRoom,
-      response: { 204: nothing, ...refusals },
+      response: { 204: nothing },
     },
     handle: async (request, reply) => {
       const { roomId } = request.params
@@ -174,7 +172,7 @@ export function roomRoutes(app: App, { app: database, chat: { bus, feed } }: Ser
       tags,
       params: byRoom,
       body: z.strictObject({ level: z.enum(chat.notificationLevels) }),
-      response: { 204: nothing, ...refusals },
+      response: { 204: nothing },
     },
     handle: async (request, reply) => {
       await chat.setNotificationLevel(database, request.actor, request.params.roomId, request.body.level)
