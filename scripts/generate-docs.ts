@@ -3,6 +3,7 @@
  * docs/decisions and web/src/api/contract.ts. With `--check` it writes nothing and exits 1 when one of them is stale.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { commandsBySetting } from '../src/cli/index.ts'
 import {
   DEFAULT_CONFIG_FILE,
   errorCatalogue,
@@ -24,12 +25,15 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
 }
 
 function configuration(): string {
+  const commands = commandsBySetting()
   const rows = settingNames.map((name) => {
-    const { env, accepts, meaning, secret, default: fallback } = settingOf(name)
+    const { env, accepts, meaning, default: fallback } = settingOf(name)
+    const having = commands.get(name)
+    const all = having?.includes('') === true
     return [
       `\`${name}\``,
       `\`${env}\``,
-      secret ? '' : `\`${flagOf(name)}\``,
+      having === undefined ? '' : `\`${flagOf(name)}\`${all ? '' : ` (${having.join(', ')})`}`,
       accepts,
       fallback ? `\`${fallback}\`` : '',
       meaning,
@@ -40,17 +44,17 @@ function configuration(): string {
 ${NOTICE}
 <!-- Source: src/foundation/config/settings.ts -->
 
-Akashi needs no configuration to start. What is set is read once, from a flag of the command line, else from the environment, else from the file \`${DEFAULT_CONFIG_FILE}\` of the current folder (another with \`--config FILE\` or \`AKASHI_CONFIG\`), else the default holds. A verb has the flags that mean something to it; \`akashi <verb> --help\` lists them, and what is secret has none, since other users of a machine can read command lines.
+Akashi needs no configuration to start. A setting is read once, from a flag of the command line, else from the environment, else from the file \`${DEFAULT_CONFIG_FILE}\` of the current folder (another with \`--config FILE\` or \`AKASHI_CONFIG\`), else its default holds. The table names the commands that have a flag; without a name, every command has it. What is secret has no flag, since other users of a machine can read command lines.
 
-Every mistake is reported at once and nothing starts. A name in the file that is no setting is a mistake, and so is a variable \`AKASHI_…\` that is none; an empty variable counts as not set. A relative path starts from the folder of the file that gives it, else from the current one. Passwords, passphrases and URLs are never printed.
+Every mistake is reported at once and nothing starts. A name in the file or a variable \`AKASHI_…\` that is not a setting is a mistake, and the error names the nearest setting; an empty variable counts as not set. A relative path starts from the folder of the file that gives it, else from the current one. Passwords, passphrases and URLs are never printed.
 
 ${table(['file', 'environment', 'flag', 'accepts', 'default', 'meaning'], rows)}
 
 \`\`\`yaml
 # ${DEFAULT_CONFIG_FILE}
 port: 8080
-databaseUrl: postgresql://akashi_app@db.example.org/app
-organisationTimeZone: Asia/Tokyo
+databaseUrl: postgresql://akashi_worker@db.example.org/app
+appEnvironment: prod
 \`\`\`
 `
 }
