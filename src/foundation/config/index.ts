@@ -1,9 +1,11 @@
+export { appOf } from './app.ts'
 export { type ConfigSources, loadConfig } from './load.ts'
 export type { OidcIssuer } from './oidc-issuers.ts'
 export {
-  appOf,
   type Config,
+  POOL_SIZE,
   type SettingName,
+  STATEMENT_TIMEOUT_MS,
   settingNames,
   settingOf,
 } from './settings.ts'

@@ -4,7 +4,6 @@
  */
 import { isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
-import type { App } from '../app.ts'
 import { logFormats, logLevels } from '../log.ts'
 import { Secret } from '../secret.ts'
 import { readVersion } from '../version.ts'
@@ -12,9 +11,11 @@ import { oidcIssuersSchema } from './oidc-issuers.ts'
 
 const MAX_PORT = 65_535
 const DEFAULT_PORT = 4180
-const DEFAULT_POOL_SIZE = 10
 const MAX_POOL_SIZE = 1000
-const DEFAULT_STATEMENT_TIMEOUT_MS = 30_000
+/** Connections of one pool unless the settings say otherwise. */
+export const POOL_SIZE = 10
+/** Milliseconds that one statement may run unless the settings say otherwise. */
+export const STATEMENT_TIMEOUT_MS = 30_000
 const DAY_MS = 86_400_000
 /** Characters: the trail keeps no longer note. */
 const MAX_APP_VERSION = 128
@@ -241,14 +242,14 @@ export const configSchema = z.strictObject({
     meaning: 'One JSON document a line, or lines for reading on a terminal.',
   }),
   poolSize: setting({
-    ...wholeNumber(1, MAX_POOL_SIZE, DEFAULT_POOL_SIZE),
+    ...wholeNumber(1, MAX_POOL_SIZE, POOL_SIZE),
     env: 'AKASHI_POOL_SIZE',
     accepts: `a whole number from 1 to ${MAX_POOL_SIZE}`,
     flag: '<n>',
     meaning: 'Connections that one process opens to the database under one role, at most.',
   }),
   statementTimeoutMs: setting({
-    ...wholeNumber(0, DAY_MS, DEFAULT_STATEMENT_TIMEOUT_MS),
+    ...wholeNumber(0, DAY_MS, STATEMENT_TIMEOUT_MS),
     env: 'AKASHI_STATEMENT_TIMEOUT_MS',
     accepts: `a whole number of milliseconds from 0 to ${DAY_MS}`,
     flag: '<n>',
@@ -258,10 +259,6 @@ export const configSchema = z.strictObject({
 
 /** The settings of a process, checked. URLs may carry passwords: print them through `redactText` only. */
 export type Config = Readonly<z.output<typeof configSchema>>
-
-export function appOf({ appName, appVersion, appTier, appEnvironment }: Config): App {
-  return { name: appName, version: appVersion, tier: appTier, environment: appEnvironment }
-}
 
 export type SettingName = keyof Config
 
