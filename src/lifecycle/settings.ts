@@ -8,23 +8,37 @@ const ORIGIN = 'ledger.origin'
 export interface DatabaseSetting {
   /** `area.name`, such as `backup.retention_days` */
   readonly key: string
-  /** Number, text, boolean or list; the kind of a setting never changes. */
+  /** A number, text, boolean or list of texts. */
   readonly value: unknown
+  /** What it may be, completing "must be". */
+  readonly accepts: string
   readonly description: string
   /** RFC 3339 */
   readonly updatedAt: string
   readonly lastModifiedBy: string | null
 }
 
+const columns =
+  'key, value, accepts, description, updated_at as "updatedAt", last_modified_by as "lastModifiedBy"'
+
+/** Region that data must stay in. */
+export async function readDataResidency(database: Database): Promise<string> {
+  const { rows } = await database.transaction(
+    anonymous,
+    (session) =>
+      session.query<{ region: string }>(
+        `select lifecycle.setting('organisation.data_residency') #>> '{}' as region`,
+      ),
+    { readOnly: true },
+  )
+  return rows[0]?.region ?? ''
+}
+
 /** All of them, by key. */
 export async function listSettings(database: Database): Promise<DatabaseSetting[]> {
   const { rows } = await database.transaction(
     anonymous,
-    (session) =>
-      session.query<DatabaseSetting>(
-        `select key, value, description, updated_at as "updatedAt", last_modified_by as "lastModifiedBy"
-         from lifecycle.settings order by key`,
-      ),
+    (session) => session.query<DatabaseSetting>(`select ${columns} from lifecycle.settings order by key`),
     { readOnly: true },
   )
   return rows
@@ -57,17 +71,20 @@ export async function setSetting(
       hint: 'it cannot change: every checkpoint carries it',
     })
   }
-  const { rows } = await database.transaction(actor, (session) =>
+  const work = database.transaction(actor, (session) =>
     session.query<DatabaseSetting>(
-      `update lifecycle.settings set value = $2::jsonb where key = $1
-       returning key, value, description, updated_at as "updatedAt", last_modified_by as "lastModifiedBy"`,
+      `update lifecycle.settings set value = $2::jsonb where key = $1 returning ${columns}`,
       [key, JSON.stringify(parse(known.value, text))],
     ),
   )
+  const { rows } = await work.catch((error: unknown) => {
+    if (!(error instanceof AkashiError) || error.code !== 'invalid_input') throw error
+    throw new AkashiError('invalid_input', `${key} must be ${known.accepts}`, { cause: error })
+  })
   return rows[0] ?? known
 }
 
-/** Of the kind of the present value where the text can be; what a setting may be is the database's to say. */
+/** A value of the same type as the present one where the text is one; the database decides whether it fits. */
 function parse(present: unknown, text: string): unknown {
   if (typeof present === 'number')
     return text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text)

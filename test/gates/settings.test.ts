@@ -179,13 +179,14 @@ describe('rows of lifecycle.settings', () => {
 
   test('docs/configuration.md has each of them with its value', async () => {
     const { rows } = await database.asSuperuser((session) =>
-      session.query<{ key: string; value: string; description: string }>(
-        `select key, value::text, description from lifecycle.settings where key <> 'ledger.origin' order by key`,
+      session.query<{ key: string; value: string; accepts: string; description: string }>(
+        `select key, value::text, accepts, description from lifecycle.settings where key <> 'ledger.origin' order by key`,
       ),
     )
     const page = await readFile(join(ROOT, 'docs/configuration.md'), 'utf8')
-    for (const { key, value, description } of rows) {
-      expect(page).toContain(`| \`${key}\` | \`${value.replaceAll('"', '')}\` | ${description} |`)
+    for (const { key, value, accepts, description } of rows) {
+      const cells = [`\`${key}\``, `\`${value.replaceAll('"', '')}\``, accepts, description]
+      expect(page).toContain(`| ${cells.join(' | ')} |\n`)
     }
   })
 })

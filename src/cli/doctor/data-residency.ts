@@ -1,5 +1,5 @@
 import { AkashiError, type Config } from '../../foundation/index.ts'
-import { listSettings } from '../../lifecycle/index.ts'
+import { readDataResidency } from '../../lifecycle/index.ts'
 import { findConnections, keysUrl, objectStoreUrl } from '../../start/index.ts'
 import type { Check } from './check.ts'
 
@@ -14,8 +14,7 @@ export const dataResidency: Check = {
       const connections = await findConnections(config)
       const database = connections.open('worker', { poolSize: 1 })
       try {
-        const settings = await listSettings(database)
-        const wanted = String(settings.find(({ key }) => key === 'organisation.data_residency')?.value)
+        const wanted = await readDataResidency(database)
         const places = regions(config, connections.adminUrl)
         const outside = places.filter(({ region }) => region !== wanted)
         if (outside.length === 0) {
