@@ -52,7 +52,7 @@ insert into lifecycle.settings (key, value, pattern, accepts, description) value
    'how far back any moment can be restored'),
   ('backup.hold', 'false', 'true|false', 'true or false',
    'while true, no backup and no WAL is removed'),
-  ('backup.recipients', '[]', '\[("age1[0-9a-z]+"(, (?="))?)*\]', 'public keys of age, which begin with age1',
+  ('backup.recipients', '[]', '\[("age1[0-9a-z]{58,}"(, (?="))?)*\]', 'public keys of age, which begin with age1',
    'keys that can decrypt backups besides the keyring''s own'),
   ('backup.drill_rpo_limit_seconds', '3600', '\d{1,6}', 'a whole number of seconds',
    'a drill fails when more than this could have been lost'),

@@ -4,7 +4,7 @@ import { findConnections, keysUrl, objectStoreUrl } from '../../start/index.ts'
 import type { Check } from './check.ts'
 
 /** Amazon names the region in the address of a database. */
-const RDS_HOST = /[.]([a-z]{2}(?:-[a-z]+)+-\d)[.]rds[.]amazonaws[.]com$/
+const RDS_HOST = /[.]([a-z]{2}(?:-[a-z]+)+-\d)[.]rds[.]amazonaws[.]com(?:[.]cn)?$/
 
 /** Whether everything that names its region is in the region that the data must stay in. */
 export const dataResidency: Check = {
@@ -18,7 +18,9 @@ export const dataResidency: Check = {
         const places = regions(config, connections.adminUrl)
         const outside = places.filter(({ region }) => region !== wanted)
         if (outside.length === 0) {
-          return { ok: true, detail: [wanted, ...places.map(({ what }) => what)].join(', ') }
+          const found =
+            places.length === 0 ? 'no region is configured' : places.map(({ what }) => what).join(', ')
+          return { ok: true, detail: `${wanted}: ${found}` }
         }
         return {
           ok: false,
