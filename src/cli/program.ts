@@ -35,7 +35,7 @@ export async function run(
 }
 
 /** Every command with its options; `world` takes the help. */
-export function createProgram(
+function createProgram(
   { stdout, stderr }: Pick<World, 'stdout' | 'stderr'>,
   perform: Perform,
   verbs: readonly Register[] = commands,
@@ -58,31 +58,24 @@ export function createProgram(
   return program
 }
 
-/** The commands that have the flag of a setting, such as `serve` or `witness serve`; the program itself is ``. */
-export function commandsBySetting(): Map<SettingName, string[]> {
-  const found = new Map<SettingName, string[]>()
-  const walk = (command: Command, path: readonly string[]) => {
-    for (const option of command.options) {
-      if (!(option instanceof SettingOption)) continue
-      found.set(option.setting, [...(found.get(option.setting) ?? []), path.join(' ')])
-    }
-    for (const each of command.commands) walk(each, [...path, each.name()])
-  }
-  walk(
-    createProgram(process, () => Promise.resolve()),
-    [],
-  )
-  return found
+/** Every command by its name, such as `archive run`, groups too; the program itself is ``. */
+export function allCommands(): (readonly [name: string, command: Command])[] {
+  const below = (path: readonly string[], command: Command): (readonly [string, Command])[] => [
+    [path.join(' '), command],
+    ...command.commands.flatMap((each) => below([...path, each.name()], each)),
+  ]
+  const program = createProgram(process, () => Promise.resolve())
+  return below([], program)
 }
 
-/** Every command without `akashi`, such as `archive run`; a group counts as one, since it prints its help. */
-export function commandNames(): string[] {
-  const program = new Command()
-  for (const register of commands) register(program, () => Promise.resolve())
-  const below = (command: Command): string[] =>
-    command.commands.flatMap((child) => [
-      child.name(),
-      ...below(child).map((name) => `${child.name()} ${name}`),
-    ])
-  return below(program)
+/** Names of the commands that have the flag of a setting. */
+export function commandsBySetting(): Map<SettingName, string[]> {
+  const found = new Map<SettingName, string[]>()
+  for (const [name, { options }] of allCommands()) {
+    for (const option of options) {
+      if (!(option instanceof SettingOption)) continue
+      found.set(option.setting, [...(found.get(option.setting) ?? []), name])
+    }
+  }
+  return found
 }

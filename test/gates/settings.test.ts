@@ -3,9 +3,8 @@ import { execFile } from 'node:child_process'
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
-import { commandsBySetting, createProgram } from '../../src/cli/program.ts'
+import { allCommands, commandsBySetting } from '../../src/cli/program.ts'
 import { SettingOption } from '../../src/cli/setting-option.ts'
 import { flagOf, type SettingName, settingNames, settingOf } from '../../src/foundation/index.ts'
 import { akashi } from '../cli/world.ts'
@@ -69,18 +68,6 @@ test('every setting is used, by code other than what declares it', async () => {
   expect(await unusedSettings()).toEqual(['neverUsed'])
 })
 
-/** Every command of the program with its path, the program itself first. */
-function allCommands(): (readonly [path: readonly string[], command: Command])[] {
-  const walk = (path: readonly string[], command: Command): (readonly [readonly string[], Command])[] => [
-    [path, command],
-    ...command.commands.flatMap((each) => walk([...path, each.name()], each)),
-  ]
-  return walk(
-    [],
-    createProgram(process, () => Promise.resolve()),
-  )
-}
-
 /** Names that the command line reads of its flags, by the ways in which it does. */
 async function flagsRead(): Promise<Set<string>> {
   const text = (await sources('src/cli')).join('\n')
@@ -127,21 +114,21 @@ describe('flags', () => {
   })
 
   test('no command has a flag of its own by the name of a setting: it would set that', () => {
-    const taken = allCommands().flatMap(([path, { options }]) =>
+    const taken = allCommands().flatMap(([command, { options }]) =>
       options
         .filter((option) => !(option instanceof SettingOption))
         .filter((option) => settingNames.includes(option.attributeName() as SettingName))
-        .map((option) => `akashi ${path.join(' ')} ${option.long}`),
+        .map((option) => `akashi ${command} ${option.long}`),
     )
     expect(taken).toEqual([])
   })
 
   test('every other flag is read', async () => {
     const read = await flagsRead()
-    const unread = allCommands().flatMap(([path, { options }]) =>
+    const unread = allCommands().flatMap(([command, { options }]) =>
       options
         .filter((option) => !(option instanceof SettingOption) && !read.has(option.attributeName()))
-        .map((option) => `akashi ${path.join(' ')} ${option.long}`),
+        .map((option) => `akashi ${command} ${option.long}`),
     )
     // The one that commander acts on itself.
     expect(unread).toEqual(['akashi  --version'])
