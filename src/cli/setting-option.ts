@@ -5,7 +5,7 @@ import { flagOf, type SettingName, settingOf } from '../foundation/index.ts'
 export class SettingOption extends Option {
   readonly setting: SettingName
 
-  /** @param ownDefault for a command that the setting means something else to */
+  /** @param ownDefault instead of the setting's, for a command that the environment and the file do not concern */
   constructor(setting: SettingName, ownDefault?: string) {
     const { flag, meaning, default: fallback } = settingOf(setting)
     if (flag === undefined) throw new Error(`the setting ${setting} has no flag`)
