@@ -31,7 +31,11 @@ export async function benchCluster(): Promise<BenchCluster> {
   await chmod(dataDir, 0o711)
   const server = await startEmbedded({ dataDir, port: 0 })
   const keyring = await openKeyring(`file:${join(dataDir, 'keys')}`)
-  const connections = await prepareCluster({ server, keyring })
+  const connections = await prepareCluster({
+    server,
+    keyring,
+    settings: { appName: 'akashi-bench', statementTimeoutMs: 30_000 },
+  })
   const owner = openDatabase({ url: connections.adminUrl, role: 'owner' })
   const worker = connections.open('worker', { poolSize: 4 })
   const open: Database[] = [owner, worker]

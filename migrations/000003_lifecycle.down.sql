@@ -9,7 +9,7 @@ drop function lifecycle.drain_default(regclass, integer),
   lifecycle.piece_name(text, text, tstzrange), lifecycle.uncovered(regclass, timestamptz, timestamptz),
   lifecycle.default_partition(regclass), lifecycle.partition_name(text, timestamptz, text),
   lifecycle.partition_to(timestamptz, text), lifecycle.partition_from(timestamptz, text),
-  lifecycle.hold(text, text, boolean, text), lifecycle.set_policy(text, text, jsonb, text);
+  lifecycle.hold(text, text, boolean, text), lifecycle.set_policy(text, text, jsonb, text), lifecycle.setting(text);
 drop table lifecycle.policies, lifecycle.settings;
 drop function lifecycle.partition_bounds(regclass);
 drop type lifecycle.partition_action;

@@ -7,13 +7,21 @@ set local role akashi_owner;
 create table lifecycle.settings (
   key              text primary key check (key ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'),
   value            jsonb not null,
+  pattern          text not null,
+  accepts          text not null,
   description      text not null,
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
   created_by       text,
-  last_modified_by text
+  last_modified_by text,
+  -- Readers run unattended: what they could not read is refused when it is set.
+  constraint settings_value_check check (value::text ~ ('^(' || pattern || ')$')),
+  constraint settings_time_zone_check
+    check (key <> 'organisation.time_zone' or timezone(value #>> '{}', timestamptz 'epoch') is not null)
 );
 comment on table lifecycle.settings is 'One row per setting; changed by administrators, read by everybody.';
+comment on column lifecycle.settings.pattern is 'Regular expression that the text of the JSON value matches as a whole.';
+comment on column lifecycle.settings.accepts is 'The same for people, completing "must be".';
 
 alter table lifecycle.settings enable row level security, force row level security;
 create policy settings_read on lifecycle.settings for select
@@ -24,12 +32,30 @@ grant select on lifecycle.settings to akashi_app, akashi_worker, akashi_reader, 
 create trigger update_updated_at before update on lifecycle.settings
   for each row execute function auth.update_updated_at();
 
-insert into lifecycle.settings (key, value, description) values
-  ('audit.retention_days',         '2555', 'days an audit row is kept in all, hot and archived (7 years)'),
-  ('session.retention_days',       '30',   'days an expired session is kept'),
-  ('temporary_data.retention_days', '7',   'days a failed upload or other temporary row is kept'),
-  ('organisation.time_zone',       '"Asia/Tokyo"', 'time zone of business hours, weekends and holidays'),
-  ('organisation.business_hours',  '{"from": 8, "to": 20}', 'hours of the day outside which changes are off-hours');
+insert into lifecycle.settings (key, value, pattern, accepts, description) values
+  ('session.retention_days', '30', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
+   'how long a session is kept after it expired'),
+  ('temporary_data.retention_days', '7', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
+   'how long failed uploads and unused one-time passwords and second factors are kept'),
+  ('organisation.time_zone', '"Asia/Tokyo"', '"UTC"|"[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+"',
+   'a name of the IANA time zone database, such as Asia/Tokyo',
+   'time zone of users who have not chosen one'),
+  ('organisation.data_residency', '"ap-northeast-1"', '"[a-z0-9-]{1,50}"', 'the name of a region, such as ap-northeast-1',
+   'region that data must stay in: recorded with new users and exported tables, compared by akashi doctor');
+
+create function lifecycle.setting(key text) returns jsonb language plpgsql stable set search_path = '' as $$
+declare
+  found_value jsonb;
+begin
+  select s.value into found_value from lifecycle.settings s where s.key = setting.key;
+  if not found then
+    raise exception 'there is no setting %', key using errcode = 'undefined_object', hint = 'akashi settings list shows them';
+  end if;
+  return found_value;
+end
+$$;
+comment on function lifecycle.setting(text) is 'The value of a setting; an error where there is none.';
+grant execute on function lifecycle.setting(text) to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 
 create table lifecycle.policies (
   schema_name       text not null,

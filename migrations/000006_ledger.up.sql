@@ -554,9 +554,9 @@ comment on view audit.audit_log_chain is 'Each entry with its hash and that of t
 grant select on audit.audit_log_chain to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 
 -- The first part of every log's origin (C2SP tlog-checkpoint); unlike any other installation's.
-insert into lifecycle.settings (key, value, description)
+insert into lifecycle.settings (key, value, pattern, accepts, description)
 values ('ledger.origin', to_jsonb('akashi.local/' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 12)),
-        'name under which this installation signs its logs; the log''s own name follows it');
+        '"[^"\\]+"', 'a name without spaces', 'name that this installation signs its logs under; it never changes');
 
 -- Daily the tail, on Sunday everything, in between a part of what was hashed longest ago.
 insert into lifecycle.jobs (name, schedule, task, timeout, description) values

@@ -37,7 +37,7 @@ create table auth.users (
   is_deleted              boolean not null generated always as (account_status = 'deleted') stored,
   tenant_id               varchar(255),
   security_classification varchar(50) not null default 'internal',
-  data_residency          varchar(50) not null default 'ap-northeast-1',
+  data_residency          varchar(50) not null default (lifecycle.setting('organisation.data_residency') #>> '{}'),
   compliance_tags         jsonb not null default '{}' check (jsonb_typeof(compliance_tags) = 'object'),
   created_at              timestamptz not null default now(),
   updated_at              timestamptz not null default now(),

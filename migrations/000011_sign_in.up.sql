@@ -540,16 +540,16 @@ grant execute on function auth.begin_login(uuid, bytea), auth.settle_login(text,
 grant execute on function auth.authenticate_session(bytea) to akashi_worker;
 grant execute on function auth.renew_session(bytea, text[], boolean) to akashi_app;
 
--- What has outlived its time goes by itself: sessions 30 days after their end, one-time things that nobody used
--- after 7, by the settings. Each removed row is a row of the trail.
+-- Expired sessions, and one-time things that nobody used, are removed after the time that the settings say. Each
+-- removed row is a row of the trail.
 -- Removes at most `batch` rows of each kind; answers how many. Rows that somebody works on wait for the next run.
 create function auth.purge_expired(batch integer default 5000) returns table (what text, removed bigint)
   language plpgsql security definer set search_path = '' as $$
 declare
-  sessions_before constant timestamptz := now() - make_interval(days =>
-    (select (s.value)::integer from lifecycle.settings s where s.key = 'session.retention_days'));
-  unused_before constant timestamptz := now() - make_interval(days =>
-    (select (s.value)::integer from lifecycle.settings s where s.key = 'temporary_data.retention_days'));
+  sessions_before constant timestamptz :=
+    now() - make_interval(days => lifecycle.setting('session.retention_days')::integer);
+  unused_before constant timestamptz :=
+    now() - make_interval(days => lifecycle.setting('temporary_data.retention_days')::integer);
 begin
   what := 'sessions';
   delete from auth.user_sessions where id in (
@@ -580,4 +580,4 @@ grant execute on function auth.purge_expired(integer) to akashi_worker;
 
 insert into lifecycle.jobs (name, schedule, task, timeout, description) values
   ('identity-purge', '0 18 * * *', 'identity.purge', '1 hour',
-   'remove sessions 30 days after their end, and one-time passwords and second factors that nobody took up');
+   'remove sessions that expired long ago, and one-time passwords and second factors that nobody took up');

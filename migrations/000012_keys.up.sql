@@ -233,9 +233,11 @@ grant execute on function keys.count_trail(uuid) to akashi_owner, akashi_app, ak
 set local role akashi_owner;
 
 -- When keys are rotated, and that somebody is told where they are not.
-insert into lifecycle.settings (key, value, description) values
-  ('keys.wrapping.rotation_days',    '365', 'days after which the wrapping key is rotated; 0 leaves it to an operator'),
-  ('keys.blind_index.rotation_days', '0',   'days after which the key of blind indexes is rotated, which writes every user anew; 0 leaves it to an operator');
+insert into lifecycle.settings (key, value, pattern, accepts, description) values
+  ('keys.wrapping.rotation_days', '365', '\d{1,6}', 'a whole number of days, or 0 for never',
+   'age at which the wrapping key is rotated'),
+  ('keys.blind_index.rotation_days', '0', '\d{1,6}', 'a whole number of days, or 0 for never',
+   'age at which the key of blind indexes is rotated, which rewrites every user');
 insert into lifecycle.jobs (name, schedule, task, timeout, description) values
   ('rotate-keys',        '40 18 * * *', 'keys.rotate',    '6 hours',   'rotate keys that are older than their policy, and go on with a rotation that was cut short'),
   ('key-age',            '50 6 * * *',  'keys.check',     '5 minutes', 'fail when a key is a week older than its policy'),

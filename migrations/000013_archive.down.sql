@@ -2,7 +2,7 @@ delete from lifecycle.jobs where name in ('archive-export', 'archive-expire', 'a
 delete from audit.exempt_tables where (schema_name, table_name) = ('lifecycle', 'exports');
 drop view lifecycle.data_lineage, lifecycle.partition_restores;
 drop function archive.process_archived_partitions(boolean), archive.get_archive_status(),
-  archive.get_config(text, text), lifecycle.drop_retired(text, text, text), lifecycle.finish_retiring(uuid),
+  lifecycle.drop_retired(text, text, text), lifecycle.finish_retiring(uuid),
   lifecycle.begin_retiring(uuid, uuid), lifecycle.assert_retirable(text, text, timestamptz),
   lifecycle.mark_restored(text, text, timestamptz, timestamptz, timestamptz),
   lifecycle.drop_detached(text, text, text, timestamptz, timestamptz, text[], timestamptz),

@@ -395,12 +395,6 @@ comment on column lifecycle.data_lineage.manifest is 'Names the object whose pos
 grant select on lifecycle.partition_restores, lifecycle.data_lineage to akashi_worker, akashi_security_admin;
 
 -- The archive as it is called from SQL.
-create function archive.get_config(key text, fallback text default null) returns text
-  language sql stable security definer set search_path = '' as $$
-  select coalesce((select s.value #>> '{}' from lifecycle.settings s where s.key = 'archive.' || get_config.key), fallback)
-$$;
-comment on function archive.get_config(text, text) is 'The setting archive.<key> of lifecycle.settings, or the fallback.';
-
 -- Tables that wait in schema archive, and what has left it.
 create function archive.get_archive_status() returns table (
   table_name text, partition_name text, state text, row_count bigint, size text, size_bytes bigint, object text,
@@ -464,7 +458,7 @@ $$;
 comment on function archive.process_archived_partitions(boolean) is
   'Asks the worker to export and drop what is due, and answers what that is; with true it only answers.';
 
-grant execute on function archive.get_config(text, text), archive.get_archive_status(), archive.process_archived_partitions(boolean)
+grant execute on function archive.get_archive_status(), archive.process_archived_partitions(boolean)
   to akashi_worker, akashi_security_admin;
 
 insert into lifecycle.jobs (name, schedule, task, timeout, description) values

@@ -47,16 +47,25 @@ grant insert (id, system_id, started_at, finished_at, ok, target, rpo_seconds, r
   on lifecycle.drills to akashi_worker;
 select audit.exempt('lifecycle.drills', 'reports that only the worker adds; each is signed and kept in the object store too');
 
-insert into lifecycle.settings (key, value, description) values
-  ('backup.retention_days', '30', 'days that any moment can be restored'),
-  ('backup.hold', 'false', 'while true, no backup and no WAL is removed'),
-  ('backup.recipients', '[]', 'public keys (age1…) that open backups beside the keyring''s own'),
-  ('backup.drill_rpo_limit_seconds', '3600',  'a drill fails when more than this could have been lost'),
-  ('backup.drill_rto_limit_seconds', '14400', 'a drill fails when the restore takes longer'),
-  ('backup.drill_max_age_days',      '35',    'an alarm is raised when no drill passed for longer'),
-  ('backup.audit_near_days', '90',   'days that a weekly copy of the audit log is kept at hand'),
-  ('backup.audit_cold_days', '1095', 'days that it is kept on the cold tier'),
-  ('backup.recovery_test_max_age_days', '200', 'an alarm is raised when no test of a whole recovery passed for longer');
+insert into lifecycle.settings (key, value, pattern, accepts, description) values
+  ('backup.retention_days', '30', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
+   'how far back any moment can be restored'),
+  ('backup.hold', 'false', 'true|false', 'true or false',
+   'while true, no backup and no WAL is removed'),
+  ('backup.recipients', '[]', '\[("age1[0-9a-z]{58,}"(, (?="))?)*\]', 'public keys of age, which begin with age1',
+   'keys that can decrypt backups besides the keyring''s own'),
+  ('backup.drill_rpo_limit_seconds', '3600', '\d{1,6}', 'a whole number of seconds',
+   'a drill fails when more than this could have been lost'),
+  ('backup.drill_rto_limit_seconds', '14400', '\d{1,6}', 'a whole number of seconds',
+   'a drill fails when the restore takes longer'),
+  ('backup.drill_max_age_days', '35', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
+   'an alarm is raised when no drill passed for longer'),
+  ('backup.recovery_test_max_age_days', '200', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
+   'an alarm is raised when no test of a whole recovery passed for longer'),
+  ('backup.audit_near_days', '90', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
+   'how long a weekly copy of the audit log is kept at hand'),
+  ('backup.audit_cold_days', '1095', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
+   'how long a weekly copy of the audit log is kept on the cold tier');
 
 insert into lifecycle.jobs (name, schedule, task, timeout, description) values
   ('backup-full',          '0 5 * * *',     'backup.full',          '12 hours',  'take a full backup'),

@@ -1,4 +1,5 @@
 delete from lifecycle.jobs where name = 'chat-purge';
+delete from lifecycle.settings where key = 'deleted_messages.retention_days';
 delete from keys.personal_columns where schema_name = 'chat';
 delete from audit.exempt_tables where schema_name = 'chat' and table_name in ('read_positions', 'notifications');
 delete from audit.protected_tables where schema_name = 'chat'

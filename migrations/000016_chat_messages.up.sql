@@ -180,7 +180,7 @@ select audit.exempt('chat.notifications', 'derived from messages and invitations
 create table chat.user_preferences (
   user_id            uuid primary key references auth.users (id) on delete cascade,
   locale             varchar(10) not null default 'ja' check (locale in ('ja', 'en')),
-  time_zone          varchar(64) not null default 'Asia/Tokyo',
+  time_zone          varchar(64) not null default (lifecycle.setting('organisation.time_zone') #>> '{}'),
   theme              varchar(10) not null default 'auto' check (theme in ('auto', 'light', 'dark')),
   show_presence      boolean not null default true,
   direct_messages    varchar(20) not null default 'everyone' check (direct_messages in ('everyone', 'shared_rooms', 'nobody')),
@@ -537,11 +537,16 @@ $$;
 -- What goes by itself, in pieces that a job repeats until nothing is left.
 create function chat.purge_expired(batch integer default 1000) returns table (what text, removed bigint)
   language plpgsql security definer set search_path = '' as $$
+declare
+  deleted_before constant timestamptz :=
+    now() - make_interval(days => lifecycle.setting('deleted_messages.retention_days')::integer);
+  failed_before constant timestamptz :=
+    now() - make_interval(days => lifecycle.setting('temporary_data.retention_days')::integer);
 begin
   what := 'deleted messages';
   with gone as (
     delete from chat.messages m using (
-      select d.id, d.created_at from chat.messages d where d.is_deleted and d.updated_at < now() - interval '365 days' limit batch) old
+      select d.id, d.created_at from chat.messages d where d.is_deleted and d.updated_at < deleted_before limit batch) old
     where m.id = old.id and m.created_at = old.created_at returning m.id),
   edits as (delete from chat.message_edits e using gone where e.message_id = gone.id)
   select count(*) into removed from gone;
@@ -557,7 +562,7 @@ begin
   with gone as (
     update chat.file_uploads f set is_deleted = true
     where f.id in (select u.id from chat.file_uploads u where u.upload_status = 'failed' and not u.is_deleted
-                   and u.created_at < now() - interval '7 days' limit batch) returning 1)
+                   and u.created_at < failed_before limit batch) returning 1)
   select count(*) into removed from gone;
   return next;
   what := 'room events';
@@ -684,6 +689,9 @@ grant execute on function chat.finish_upload(uuid, jsonb), chat.file_removed(uui
   to akashi_worker;
 grant execute on function chat.read_as_security_admin(uuid, text, timestamptz, integer), chat.message_time(uuid) to akashi_security_admin;
 
+insert into lifecycle.settings (key, value, pattern, accepts, description) values
+  ('deleted_messages.retention_days', '365', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
+   'how long a message that was deleted is kept before it is removed for good');
 insert into lifecycle.jobs (name, schedule, task, timeout, description) values
   ('chat-purge', '10 4 * * *', 'chat.purge', '2 hours',
-   'remove messages deleted a year ago, old notifications and events of rooms, and the bytes of deleted files');
+   'remove messages deleted long ago, old notifications and events of rooms, and the bytes of deleted files');

@@ -1394,7 +1394,7 @@ create table auth.users (
   is_deleted boolean generated always as (((account_status)::text = 'deleted'::text)) stored not null,
   tenant_id character varying(255),
   security_classification character varying(50) default 'internal'::character varying not null,
-  data_residency character varying(50) default 'ap-northeast-1'::character varying not null,
+  data_residency character varying(50) default (lifecycle.setting('organisation.data_residency'::text) #>> '{}'::text[]) not null,
   compliance_tags jsonb default '{}'::jsonb not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
@@ -1904,7 +1904,7 @@ grant select on chat.rooms to akashi_worker;
 create table chat.user_preferences (
   user_id uuid not null,
   locale character varying(10) default 'ja'::character varying not null,
-  time_zone character varying(64) default 'Asia/Tokyo'::character varying not null,
+  time_zone character varying(64) default (lifecycle.setting('organisation.time_zone'::text) #>> '{}'::text[]) not null,
   theme character varying(10) default 'auto'::character varying not null,
   show_presence boolean default true not null,
   direct_messages character varying(20) default 'everyone'::character varying not null,
@@ -2286,16 +2286,22 @@ grant select on lifecycle.policies to akashi_worker;
 create table lifecycle.settings (
   key text not null,
   value jsonb not null,
+  pattern text not null,
+  accepts text not null,
   description text not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   created_by text,
   last_modified_by text,
   constraint settings_key_check CHECK ((key ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'::text)),
-  constraint settings_pkey PRIMARY KEY (key)
+  constraint settings_pkey PRIMARY KEY (key),
+  constraint settings_time_zone_check CHECK (((key <> 'organisation.time_zone'::text) OR (timezone((value #>> '{}'::text[]), '1970-01-01 00:00:00+00'::timestamp with time zone) IS NOT NULL))),
+  constraint settings_value_check CHECK (((value)::text ~ (('^('::text || pattern) || ')$'::text)))
 );
 alter table lifecycle.settings owner to akashi_owner;
 comment on table lifecycle.settings is 'One row per setting; changed by administrators, read by everybody.';
+comment on column lifecycle.settings.pattern is 'Regular expression that the text of the JSON value matches as a whole.';
+comment on column lifecycle.settings.accepts is 'The same for people, completing "must be".';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON lifecycle.settings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
 alter table lifecycle.settings enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON lifecycle.settings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
@@ -2860,19 +2866,6 @@ alter function archive.get_archive_status() owner to akashi_owner;
 comment on function archive.get_archive_status() is 'Every export with its state, rows, size in PostgreSQL and manifest in the store.';
 grant execute on function archive.get_archive_status() to akashi_security_admin;
 grant execute on function archive.get_archive_status() to akashi_worker;
-
-CREATE OR REPLACE FUNCTION archive.get_config(key text, fallback text DEFAULT NULL::text)
- RETURNS text
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO ''
-AS $function$
-  select coalesce((select s.value #>> '{}' from lifecycle.settings s where s.key = 'archive.' || get_config.key), fallback)
-$function$;
-alter function archive.get_config(key text, fallback text) owner to akashi_owner;
-comment on function archive.get_config(key text, fallback text) is 'The setting archive.<key> of lifecycle.settings, or the fallback.';
-grant execute on function archive.get_config(key text, fallback text) to akashi_security_admin;
-grant execute on function archive.get_config(key text, fallback text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION archive.process_archived_partitions(p_dry_run boolean DEFAULT false)
  RETURNS TABLE(table_name text, row_count bigint, exported boolean, dropped boolean, message text)
@@ -5009,10 +5002,10 @@ CREATE OR REPLACE FUNCTION auth.purge_expired(batch integer DEFAULT 5000)
  SET search_path TO ''
 AS $function$
 declare
-  sessions_before constant timestamptz := now() - make_interval(days =>
-    (select (s.value)::integer from lifecycle.settings s where s.key = 'session.retention_days'));
-  unused_before constant timestamptz := now() - make_interval(days =>
-    (select (s.value)::integer from lifecycle.settings s where s.key = 'temporary_data.retention_days'));
+  sessions_before constant timestamptz :=
+    now() - make_interval(days => lifecycle.setting('session.retention_days')::integer);
+  unused_before constant timestamptz :=
+    now() - make_interval(days => lifecycle.setting('temporary_data.retention_days')::integer);
 begin
   what := 'sessions';
   delete from auth.user_sessions where id in (
@@ -6696,11 +6689,16 @@ CREATE OR REPLACE FUNCTION chat.purge_expired(batch integer DEFAULT 1000)
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
+declare
+  deleted_before constant timestamptz :=
+    now() - make_interval(days => lifecycle.setting('deleted_messages.retention_days')::integer);
+  failed_before constant timestamptz :=
+    now() - make_interval(days => lifecycle.setting('temporary_data.retention_days')::integer);
 begin
   what := 'deleted messages';
   with gone as (
     delete from chat.messages m using (
-      select d.id, d.created_at from chat.messages d where d.is_deleted and d.updated_at < now() - interval '365 days' limit batch) old
+      select d.id, d.created_at from chat.messages d where d.is_deleted and d.updated_at < deleted_before limit batch) old
     where m.id = old.id and m.created_at = old.created_at returning m.id),
   edits as (delete from chat.message_edits e using gone where e.message_id = gone.id)
   select count(*) into removed from gone;
@@ -6716,7 +6714,7 @@ begin
   with gone as (
     update chat.file_uploads f set is_deleted = true
     where f.id in (select u.id from chat.file_uploads u where u.upload_status = 'failed' and not u.is_deleted
-                   and u.created_at < now() - interval '7 days' limit batch) returning 1)
+                   and u.created_at < failed_before limit batch) returning 1)
   select count(*) into removed from gone;
   return next;
   what := 'room events';
@@ -8378,6 +8376,29 @@ alter function lifecycle.set_policy(schema_name text, table_name text, changes j
 comment on function lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) is 'Changes what is named of a table''s policy, or gives a partitioned table one; refuses what contradicts itself, and records who and why.';
 grant execute on function lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_security_admin;
 grant execute on function lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION lifecycle.setting(key text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  found_value jsonb;
+begin
+  select s.value into found_value from lifecycle.settings s where s.key = setting.key;
+  if not found then
+    raise exception 'there is no setting %', key using errcode = 'undefined_object', hint = 'akashi settings list shows them';
+  end if;
+  return found_value;
+end
+$function$;
+alter function lifecycle.setting(key text) owner to akashi_owner;
+comment on function lifecycle.setting(key text) is 'The value of a setting; an error where there is none.';
+grant execute on function lifecycle.setting(key text) to akashi_app;
+grant execute on function lifecycle.setting(key text) to akashi_reader;
+grant execute on function lifecycle.setting(key text) to akashi_security_admin;
+grant execute on function lifecycle.setting(key text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION lifecycle.uncovered(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone)
  RETURNS tstzmultirange

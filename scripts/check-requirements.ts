@@ -121,9 +121,10 @@ export function checkRequirements(root: string, commands: readonly string[], wri
 }
 
 if (import.meta.main) {
-  const { commandNames } = await import('../src/cli/index.ts')
+  const { allCommands } = await import('../src/cli/index.ts')
   const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } })
-  const problems = checkRequirements(join(import.meta.dirname, '..'), commandNames(), values.write)
+  const commands = allCommands().map(([name]) => name)
+  const problems = checkRequirements(join(import.meta.dirname, '..'), commands, values.write)
   for (const problem of problems) console.error(problem)
   if (problems.length > 0) process.exitCode = 1
 }

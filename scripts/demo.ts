@@ -24,8 +24,7 @@ const { values } = parseArgs({
 })
 
 function language(): Language {
-  const asked =
-    values.lang ?? process.env['AKASHI_LANG'] ?? process.env['LC_ALL'] ?? process.env['LANG'] ?? ''
+  const asked = values.lang ?? process.env['LC_ALL'] ?? process.env['LANG'] ?? ''
   return asked.startsWith('ja') ? 'ja' : 'en'
 }
 

@@ -3,6 +3,7 @@
  * of docs/decisions and web/src/api/contract.ts. With `--check` it writes nothing and exits 1 when one of them is stale.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { commandsBySetting } from '../src/cli/index.ts'
 import {
   DEFAULT_CONFIG_FILE,
   errorCatalogue,
@@ -24,13 +25,43 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
   return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
+/** A text of SQL, whose quotes are doubled. */
+const SQL_TEXT = "'((?:[^']|'')*)'"
+
+/** The rows that the migrations put into lifecycle.settings: key, value, what it accepts, what it is. */
+function databaseSettings(): string[][] {
+  const files = readdirSync('migrations').filter((name) => name.endsWith('.up.sql'))
+  const inserts = files.flatMap(
+    (name) =>
+      readFileSync(`migrations/${name}`, 'utf8').match(/^insert into lifecycle[.]settings [\s\S]*?;$/gm) ??
+      [],
+  )
+  // A value that is not a text is made when the migration runs.
+  const row = new RegExp(
+    `\\('([a-z_.]+)', (?:${SQL_TEXT}|[^\\n]+),\\s+${SQL_TEXT},\\s+${SQL_TEXT},\\s+${SQL_TEXT}\\)`,
+    'g',
+  )
+  return inserts
+    .flatMap((insert) => [...insert.matchAll(row)])
+    .map(([, key = '', value = '', , accepts = '', description = '']) => [
+      `\`${key}\``,
+      value === '' ? '' : `\`${value.replaceAll('"', '')}\``,
+      accepts.replaceAll("''", "'"),
+      description.replaceAll("''", "'"),
+    ])
+    .sort(([a = ''], [b = '']) => (a < b ? -1 : 1))
+}
+
 function configuration(): string {
+  const commands = commandsBySetting()
   const rows = settingNames.map((name) => {
-    const { env, accepts, meaning, secret, default: fallback } = settingOf(name)
+    const { env, accepts, meaning, default: fallback } = settingOf(name)
+    const having = commands.get(name)
+    const all = having?.includes('') === true
     return [
       `\`${name}\``,
       `\`${env}\``,
-      secret ? '' : `\`${flagOf(name)}\``,
+      having === undefined ? '' : `\`${flagOf(name)}\`${all ? '' : ` (${having.join(', ')})`}`,
       accepts,
       fallback ? `\`${fallback}\`` : '',
       meaning,
@@ -39,20 +70,26 @@ function configuration(): string {
   return `# Configuration
 
 ${NOTICE}
-<!-- Source: src/foundation/config/settings.ts -->
+<!-- Source: src/foundation/config/settings.ts, migrations -->
 
-Akashi needs no configuration to start. What is set is read once, from a flag of the command line, else from the environment, else from the file \`${DEFAULT_CONFIG_FILE}\` of the current folder (another with \`--config FILE\` or \`AKASHI_CONFIG\`), else the default holds. A verb has the flags that mean something to it; \`akashi <verb> --help\` lists them, and what is secret has none, since other users of a machine can read command lines.
+Akashi needs no configuration to start. A setting is read once, from a flag of the command line, else from the environment, else from the file \`${DEFAULT_CONFIG_FILE}\` of the current folder (another with \`--config FILE\` or \`AKASHI_CONFIG\`), else its default holds. The table names the commands that have a flag; without a name, every command has it. What is secret has no flag, since other users of a machine can read command lines.
 
-Every mistake is reported at once and nothing starts. A name in the file that is no setting is a mistake, and so is a variable \`AKASHI_…\` that is none; an empty variable counts as not set. A relative path starts from the folder of the file that gives it, else from the current one. Passwords, passphrases and URLs are never printed.
+Every mistake is reported at once and nothing starts. A name in the file or a variable \`AKASHI_…\` that is not a setting is a mistake, and the error names the nearest setting; an empty variable counts as not set. A relative path starts from the folder of the file that gives it, else from the current one. Passwords, passphrases and URLs are never printed.
 
 ${table(['file', 'environment', 'flag', 'accepts', 'default', 'meaning'], rows)}
 
 \`\`\`yaml
 # ${DEFAULT_CONFIG_FILE}
 port: 8080
-databaseUrl: postgresql://akashi_app@db.example.org/app
-organisationTimeZone: Asia/Tokyo
+databaseUrl: postgresql://akashi_worker@db.example.org/app
+appEnvironment: prod
 \`\`\`
+
+## Settings of the database
+
+What concerns the data and not one process is a row of \`lifecycle.settings\`: every process reads it when it needs it, so a change needs no restart. \`akashi settings list\` shows them with their present values, and \`akashi settings set backup.retention_days 60\` changes one as an administrator of the database; the trail records it. How long partitioned tables are kept is a policy of each table (\`akashi archive policy list\`), and what is demanded of passwords, sessions and keys a policy of security (\`akashi policies list\`).
+
+${table(['setting', 'default', 'accepts', 'meaning'], databaseSettings())}
 `
 }
 

@@ -1,18 +1,24 @@
 import { CommanderError } from 'commander'
-import { AkashiError, type Environment, redactText } from '../foundation/index.ts'
+import { AkashiError, redactText } from '../foundation/index.ts'
 import { toJson } from './invocation.ts'
 import type { ExitStatus, World } from './world.ts'
 
-const HINT_INTERNAL = 'run it again with AKASHI_LOG_LEVEL=debug to see where'
+const HINT_INTERNAL = 'run it again with --log-level debug to see where'
 
 /** Tells a failure: two lines on standard error, with --json a document on standard output as well. */
-export function report(error: AkashiError, world: World, json: boolean): ExitStatus {
+export function report(
+  error: AkashiError,
+  world: World,
+  flags: Readonly<Record<string, unknown>>,
+): ExitStatus {
   const message = redactText(error.message)
   const hint = error.hint === undefined ? undefined : redactText(error.hint)
   world.stderr.write(`akashi: ${message}\n`)
   if (hint !== undefined) world.stderr.write(`hint: ${hint}\n`)
-  if (showsStack(world.environment)) world.stderr.write(`${redactText(stackOf(error))}\n`)
-  if (json) world.stdout.write(`${toJson({ error: { code: error.code, message, hint: hint ?? null } })}\n`)
+  if (['debug', 'trace'].includes(String(flags['logLevel'] ?? world.environment['AKASHI_LOG_LEVEL'])))
+    world.stderr.write(`${redactText(stackOf(error))}\n`)
+  if (flags['json'] === true)
+    world.stdout.write(`${toJson({ error: { code: error.code, message, hint: hint ?? null } })}\n`)
   return error.exit
 }
 
@@ -35,10 +41,6 @@ function wrongUse(error: CommanderError): AkashiError {
   const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(' '))?.[1]
   const hint = suggestion === undefined ? 'akashi --help lists what there is' : `did you mean ${suggestion}?`
   return new AkashiError('invalid_input', first.replace(/\.$/, ''), { hint, cause: error })
-}
-
-function showsStack(environment: Environment): boolean {
-  return ['debug', 'trace'].includes(environment['AKASHI_LOG_LEVEL'] ?? '')
 }
 
 /** The stacks of an error and of what caused it. */

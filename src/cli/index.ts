@@ -1,2 +1,2 @@
 /** What tools of the repository may know of the command line. */
-export { commandNames } from './program.ts'
+export { allCommands, commandsBySetting } from './program.ts'

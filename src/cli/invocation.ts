@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type Config, type Logger, loadConfig, openLog } from '../foundation/index.ts'
+import { appOf, type Config, type Logger, loadConfig, openLog } from '../foundation/index.ts'
 import { type Progress, startProgress } from './output/progress.ts'
 import type { ExitStatus, World } from './world.ts'
 
@@ -55,7 +55,9 @@ export function createInvocation(world: World, flags: Readonly<Record<string, un
     flags,
     config: readConfig,
     log: () => {
-      log ??= readConfig().then(({ logLevel, logFormat }) => openLog({ level: logLevel, format: logFormat }))
+      log ??= readConfig().then((read) =>
+        openLog({ level: read.logLevel, format: read.logFormat, app: appOf(read) }),
+      )
       return log
     },
     print: (document, text) => {

@@ -1,8 +1,9 @@
 import { Command, CommanderError } from 'commander'
+import { readVersion, type SettingName } from '../foundation/index.ts'
 import { commands } from './commands/index.ts'
 import { report, toAkashiError } from './failure.ts'
 import { createInvocation, type Perform, type Register } from './invocation.ts'
-import { readVersion } from './version.ts'
+import { addSettings, SettingOption } from './setting-option.ts'
 import type { ExitStatus, World } from './world.ts'
 
 /** Runs `akashi` with these arguments; resolves to its exit status and never throws. */
@@ -16,8 +17,7 @@ export async function run(
   const perform: Perform = async (work) => {
     status = (await work(createInvocation(world, flags))) ?? 0
   }
-  const program = createProgram(world)
-  for (const register of verbs) register(program, perform)
+  const program = createProgram(world, perform, verbs)
   program.hook('preAction', (_, command) => {
     flags = command.optsWithGlobals()
   })
@@ -30,35 +30,52 @@ export async function run(
       // A group without a verb (`akashi`, `akashi audit`): commander has printed its help.
       if (thrown.code === 'commander.help') return 2
     }
-    return report(toAkashiError(thrown, world.signal), world, argv.includes('--json'))
+    return report(toAkashiError(thrown, world.signal), world, { json: argv.includes('--json'), ...flags })
   }
 }
 
-function createProgram(world: World): Command {
-  return new Command('akashi')
+/** Every command with its options; `world` takes the help. */
+function createProgram(
+  { stdout, stderr }: Pick<World, 'stdout' | 'stderr'>,
+  perform: Perform,
+  verbs: readonly Register[] = commands,
+): Command {
+  const program = new Command('akashi')
     .description('The security data tier of a PostgreSQL application.')
     .version(readVersion(), '-V, --version', 'print the version')
-    .option('--data <dir>', 'folder of everything that akashi up keeps')
     .option('--config <file>', 'configuration file (default: akashi.yaml where it is)')
     .option('--json', 'print one JSON document')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .configureOutput({
-      writeOut: (text) => void world.stdout.write(text),
-      writeErr: (text) => void world.stderr.write(text),
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
       outputError: () => undefined,
     })
     .exitOverride()
+  addSettings(program, ['data', 'logLevel', 'logFormat', 'statementTimeoutMs'])
+  for (const register of verbs) register(program, perform)
+  return program
 }
 
-/** Every command without `akashi`, such as `archive run`; a group counts as one, since it prints its help. */
-export function commandNames(): string[] {
-  const program = new Command()
-  for (const register of commands) register(program, () => Promise.resolve())
-  const below = (command: Command): string[] =>
-    command.commands.flatMap((child) => [
-      child.name(),
-      ...below(child).map((name) => `${child.name()} ${name}`),
-    ])
-  return below(program)
+/** Every command by its name, such as `archive run`, groups too; the program itself is ``. */
+export function allCommands(): (readonly [name: string, command: Command])[] {
+  const below = (path: readonly string[], command: Command): (readonly [string, Command])[] => [
+    [path.join(' '), command],
+    ...command.commands.flatMap((each) => below([...path, each.name()], each)),
+  ]
+  const program = createProgram(process, () => Promise.resolve())
+  return below([], program)
+}
+
+/** Names of the commands that have the flag of a setting. */
+export function commandsBySetting(): Map<SettingName, string[]> {
+  const found = new Map<SettingName, string[]>()
+  for (const [name, { options }] of allCommands()) {
+    for (const option of options) {
+      if (!(option instanceof SettingOption)) continue
+      found.set(option.setting, [...(found.get(option.setting) ?? []), name])
+    }
+  }
+  return found
 }

@@ -1,4 +1,5 @@
 import { type BaseLogger, type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
+import type { App } from './app.ts'
 import { redactJson, redactText } from './redact.ts'
 
 export type { Logger } from 'pino'
@@ -15,6 +16,8 @@ export interface LogOptions {
   readonly level: LogLevel
   /** `json`: one JSON document a line, times in ISO 8601; `pretty`: for reading on a terminal. */
   readonly format: LogFormat
+  /** In every line of the format `json`. */
+  readonly app: App
   /** Where lines go; default standard error, so that standard output stays the command's own. */
   readonly destination?: DestinationStream
 }
@@ -26,7 +29,7 @@ const STANDARD_ERROR = 2
  * bindings, messages, nested errors and their causes) goes around the redaction.
  */
 export async function openLog(options: LogOptions): Promise<Logger> {
-  return pino(
+  const log = pino(
     {
       level: options.level,
       timestamp: stdTimeFunctions.isoTime,
@@ -35,13 +38,17 @@ export async function openLog(options: LogOptions): Promise<Logger> {
     },
     await destinationOf(options),
   )
+  return log.child({ app: options.app })
 }
 
 async function destinationOf({ format, destination }: LogOptions): Promise<DestinationStream> {
   const output = destination ?? pino.destination({ dest: STANDARD_ERROR, sync: true })
   if (format === 'json') return output
   const { prettyFactory } = await import('pino-pretty')
-  const pretty = prettyFactory({ colorize: destination === undefined && process.stderr.isTTY })
+  const pretty = prettyFactory({
+    colorize: destination === undefined && process.stderr.isTTY,
+    ignore: 'app',
+  })
   return { write: (line) => output.write(pretty(line)) }
 }
 

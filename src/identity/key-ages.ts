@@ -3,13 +3,9 @@ import type { Keyring } from '../keys/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
 
 const DAY_MS = 86_400_000
-const settings = {
-  wrapping: 'keys.wrapping.rotation_days',
-  'blind-index': 'keys.blind_index.rotation_days',
-} as const
 
 export interface KeyAge {
-  readonly purpose: keyof typeof settings
+  readonly purpose: 'wrapping' | 'blind-index'
   readonly keyId: string
   readonly ageDays: number
   /** Days after which it is rotated; 0 is never by itself. */
@@ -26,11 +22,11 @@ export async function keyAges(parts: {
 }): Promise<readonly KeyAge[]> {
   const { database, keyring, clock } = parts
   const limits = await database.transaction(anonymous, async (session) => {
-    const { rows } = await session.query<{ key: string; days: number }>(
-      "select key, (value #>> '{}')::float8 as days from lifecycle.settings where key = any ($1)",
-      [Object.values(settings)],
+    const { rows } = await session.query<Record<KeyAge['purpose'], number>>(
+      `select lifecycle.setting('keys.wrapping.rotation_days')::float8 as wrapping,
+              lifecycle.setting('keys.blind_index.rotation_days')::float8 as "blind-index"`,
     )
-    return new Map(rows.map(({ key, days }) => [key, days]))
+    return rows[0]
   })
   const unfinished = {
     wrapping: await keyring.isRotating(),
@@ -42,7 +38,7 @@ export async function keyAges(parts: {
       purpose,
       keyId: id,
       ageDays: (clock.now().getTime() - createdAt.getTime()) / DAY_MS,
-      limitDays: limits.get(settings[purpose]) ?? 0,
+      limitDays: limits?.[purpose] ?? 0,
       unfinished: unfinished[purpose],
     }
   }

@@ -38,3 +38,4 @@ export {
 } from './partitions.ts'
 export { listPolicies, type Policy, type PolicyChanges, setPolicy } from './policies.ts'
 export * from './query/index.ts'
+export { type DatabaseSetting, listSettings, readDataResidency, setSetting } from './settings.ts'

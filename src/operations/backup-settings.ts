@@ -17,11 +17,11 @@ export async function readBackupSettings(database: Database): Promise<BackupSett
     anonymous,
     (session) =>
       session.query<BackupSettings>(
-        `select (select value::integer from lifecycle.settings where key = 'backup.retention_days') as "retentionDays",
-                (select value::boolean from lifecycle.settings where key = 'backup.hold') as hold,
-                (select value::integer from lifecycle.settings where key = 'backup.audit_near_days') as "auditNearDays",
-                (select value::integer from lifecycle.settings where key = 'backup.audit_cold_days') as "auditColdDays",
-                (select value from lifecycle.settings where key = 'backup.recipients') as recipients`,
+        `select lifecycle.setting('backup.retention_days')::integer as "retentionDays",
+                lifecycle.setting('backup.hold')::boolean as hold,
+                lifecycle.setting('backup.audit_near_days')::integer as "auditNearDays",
+                lifecycle.setting('backup.audit_cold_days')::integer as "auditColdDays",
+                lifecycle.setting('backup.recipients') as recipients`,
       ),
     { readOnly: true },
   )

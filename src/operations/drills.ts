@@ -55,14 +55,12 @@ const LIVE_ONLY: ReadonlySet<ProblemKind> = new Set(['trigger', 'unsealed'])
 interface Limits {
   readonly rpoSeconds: number
   readonly rtoSeconds: number
-  readonly maxAgeDays: number
 }
 
 async function readLimits(session: Session): Promise<Limits> {
   const { rows } = await session.query<Limits>(
-    `select (select value::float8 from lifecycle.settings where key = 'backup.drill_rpo_limit_seconds') as "rpoSeconds",
-            (select value::float8 from lifecycle.settings where key = 'backup.drill_rto_limit_seconds') as "rtoSeconds",
-            (select value::float8 from lifecycle.settings where key = 'backup.drill_max_age_days') as "maxAgeDays"`,
+    `select lifecycle.setting('backup.drill_rpo_limit_seconds')::float8 as "rpoSeconds",
+            lifecycle.setting('backup.drill_rto_limit_seconds')::float8 as "rtoSeconds"`,
   )
   const [limits] = rows
   if (limits === undefined) throw new Error('a select without a table answers one row')
@@ -175,11 +173,6 @@ export interface DrillState {
   readonly missed: boolean
 }
 
-const MAX_AGE_SETTINGS: Readonly<Record<DrillKind, string>> = {
-  drill: 'backup.drill_max_age_days',
-  recovery_test: 'backup.recovery_test_max_age_days',
-}
-
 /** @param database of the role worker or security_admin */
 export async function drillState(database: Database, kind: DrillKind = 'drill'): Promise<DrillState> {
   const { rows } = await database.transaction(
@@ -188,11 +181,13 @@ export async function drillState(database: Database, kind: DrillKind = 'drill'):
       session.query<DrillState>(
         `select age.seconds as "passedSeconds",
                 coalesce((select ok from lifecycle.drills order by started_at desc limit 1), true) as "lastOk",
-                age.seconds > 86400 * (select value::float8 from lifecycle.settings where key = $2) as missed
+                age.seconds > ${DAY_SECONDS} * (case $1
+                  when 'drill' then lifecycle.setting('backup.drill_max_age_days')
+                  else lifecycle.setting('backup.recovery_test_max_age_days') end)::float8 as missed
          from (select extract(epoch from now() - coalesce(
                  (select max(finished_at) from lifecycle.drills where ok and ($1 = 'drill' or kind = $1)),
                  (select created_at from lifecycle.jobs where task = 'backup.' || $1 order by created_at limit 1), now()))::float8 as seconds) age`,
-        [kind, MAX_AGE_SETTINGS[kind]],
+        [kind],
       ),
     { readOnly: true },
   )

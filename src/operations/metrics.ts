@@ -1,13 +1,21 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { App } from '../foundation/index.ts'
 import type { ThreadState } from './thread-state.ts'
 
 /** Milliseconds for which one reading of the database serves all gauges of a scrape. */
 const READING_SHARED_MS = 500
 
 /** Metrics of this process and of the thread; what the database knows is read when somebody scrapes. */
-export function openMetrics(readState: () => Promise<ThreadState>): Registry {
+export function openMetrics(app: App, readState: () => Promise<ThreadState>): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  const info = new Gauge({
+    name: 'akashi_app_info',
+    help: 'always 1: what the application calls itself',
+    labelNames: ['name', 'version', 'tier', 'environment'],
+    registers: [registry],
+  })
+  info.set({ ...app }, 1)
   let reading: Promise<ThreadState> | undefined
   let readAt = Number.NEGATIVE_INFINITY
   const state = () => {

@@ -1,6 +1,3 @@
-/** Milliseconds that one statement may run unless the caller says otherwise. */
-export const STATEMENT_TIMEOUT_MS = 30_000
-
 /** Milliseconds past its own limit after which a silent server counts as gone and its connection is cut. */
 export const STATEMENT_GRACE_MS = 5_000
 
@@ -33,6 +30,3 @@ export const RETRY_BACKOFF_MAX_MS = 500
 
 /** Rows of one batch of a streamed result. */
 export const STREAM_BATCH_ROWS = 1_000
-
-/** Connections of one pool unless the caller says otherwise. */
-export const POOL_SIZE = 10

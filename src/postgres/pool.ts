@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { AkashiError } from '../foundation/index.ts'
+import { AkashiError, POOL_SIZE, STATEMENT_TIMEOUT_MS } from '../foundation/index.ts'
 import { abortError } from './abort.ts'
 import { Client, clientConfig } from './client.ts'
 import type { ContextKey } from './context.ts'
@@ -8,10 +8,8 @@ import { runDirect } from './direct.ts'
 import {
   CONNECT_TIMEOUT_MS,
   POOL_IDLE_MS,
-  POOL_SIZE,
   RETRY_BACKOFF_MAX_MS,
   RETRY_BACKOFF_MS,
-  STATEMENT_TIMEOUT_MS,
   TRANSACTION_RETRIES,
 } from './limits.ts'
 import { ServerClock } from './server-clock.ts'

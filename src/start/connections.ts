@@ -40,6 +40,7 @@ export function rolePassword(superuserPassword: string, role: string): string {
 export function embeddedConnections(
   port: number,
   superuser: { readonly user: string; readonly password: string },
+  settings: PoolSettings,
 ): Connections {
   const url = (user: string, password: string) =>
     `postgresql://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${DATABASE_NAME}`
@@ -49,24 +50,41 @@ export function embeddedConnections(
   return {
     adminUrl,
     directUrl,
-    open: (role, options = {}) => openDatabase({ url: directUrl(role), role, ...options }),
+    open: (role, options = {}) =>
+      openDatabase({ ...poolOptions(settings), url: directUrl(role), role, ...options }),
   }
 }
 
-function externalConnections(url: string, directUrl: string): Connections {
+/** What every pool needs of the settings, whatever it is for. */
+export type PoolSettings = Pick<Settings, 'appName' | 'statementTimeoutMs'>
+
+/** The same as options of `openDatabase`. */
+export function poolOptions({ appName, statementTimeoutMs }: PoolSettings) {
+  return { applicationName: appName, statementTimeoutMs }
+}
+
+function externalConnections(url: string, settings: Settings): Connections {
+  const directUrl = settings.databaseDirectUrl ?? url
   return {
     adminUrl: directUrl,
     directUrl: () => directUrl,
     // The worker's login may take the application's role, whose rows are those of whom it acts for.
     open: (role, options = {}) =>
-      openDatabase({ url, directUrl, role, assumeRole: role === 'app', ...options }),
+      openDatabase({
+        ...poolOptions(settings),
+        url,
+        directUrl,
+        role,
+        assumeRole: role === 'app',
+        ...options,
+      }),
   }
 }
 
 /** How to reach the database of these settings without starting anything. */
 export async function findConnections(settings: Settings): Promise<Connections> {
   if (settings.databaseUrl !== undefined) {
-    return externalConnections(settings.databaseUrl, settings.databaseDirectUrl ?? settings.databaseUrl)
+    return externalConnections(settings.databaseUrl, settings)
   }
   const status = await clusterStatus(settings.data)
   if (status.state !== 'running' || status.port === undefined) {
@@ -75,5 +93,5 @@ export async function findConnections(settings: Settings): Promise<Connections> 
     })
   }
   const password = (await readFile(status.passwordFile, 'utf8')).trim()
-  return embeddedConnections(status.port, { user: 'postgres', password })
+  return embeddedConnections(status.port, { user: 'postgres', password }, settings)
 }

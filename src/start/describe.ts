@@ -1,4 +1,4 @@
-import { AkashiError } from '../foundation/index.ts'
+import { AkashiError, type App, appOf } from '../foundation/index.ts'
 import { findConnections, loginRoles } from './connections.ts'
 import { objectStoreUrl } from './places.ts'
 import { readRunRecord } from './run-record.ts'
@@ -6,6 +6,7 @@ import type { Settings } from './settings.ts'
 
 /** Where the parts of a running Akashi are. The URLs of the database hold passwords. */
 export interface Description {
+  readonly app: App
   readonly http: string | null
   /** URL of the application's role; null when no database runs. */
   readonly database: string | null
@@ -18,7 +19,12 @@ export interface Description {
 
 export async function describe(settings: Settings): Promise<Description> {
   const run = await readRunRecord(settings.data)
-  const base = { http: run?.http ?? null, objectStore: objectStoreUrl(settings), pid: run?.pid ?? null }
+  const base = {
+    app: appOf(settings),
+    http: run?.http ?? null,
+    objectStore: objectStoreUrl(settings),
+    pid: run?.pid ?? null,
+  }
   try {
     const connections = await findConnections(settings)
     const database = connections.directUrl('app')

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { type BackupSource, createRestorePoint, pruneBackups } from '../backup/index.ts'
 import { type Bus, type Feed, localBus, openFeed, redisBus } from '../chat/index.ts'
-import { AkashiError, errno, type Logger } from '../foundation/index.ts'
+import { AkashiError, appOf, errno, type Logger } from '../foundation/index.ts'
 import { type BackupServices, buildApp, type Identity } from '../http/index.ts'
 import { createFirstAdministrator, type FirstAdministrator } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
@@ -110,7 +110,7 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
     keyring,
     vault: identity.login.vault,
     backups: backupServices(parts),
-    metrics: openMetrics(() => threadState(database)),
+    metrics: openMetrics(appOf(parts.settings), () => threadState(database)),
     identity,
     trustedProxies,
     threadState: (signal) => threadState(database, signal),

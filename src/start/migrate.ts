@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { convertPlainUsers, reapplyErasures } from '../identity/index.ts'
 import { type Keyring, openPersonVault } from '../keys/index.ts'
-import { migrateUp, openDatabase } from '../postgres/index.ts'
+import { migrateUp } from '../postgres/index.ts'
+import type { Connections } from './connections.ts'
 
 /** Where the migration files are, from the source tree and from `dist` alike. */
 export const migrationsDirectory: string = fileURLToPath(new URL('../../migrations', import.meta.url))
@@ -12,17 +13,18 @@ export const migrationsDirectory: string = fileURLToPath(new URL('../../migratio
  * its users. Answers the ids of the migrations that were applied.
  */
 export async function migrateDatabase(options: {
-  readonly adminUrl: string
+  /** Of an administrator. */
+  readonly connections: Pick<Connections, 'adminUrl' | 'open'>
   readonly keyring: Keyring
   readonly signal?: AbortSignal
 }): Promise<string[]> {
-  const { adminUrl, keyring, signal } = options
+  const { connections, keyring, signal } = options
   const applied = await migrateUp({
-    url: adminUrl,
+    url: connections.adminUrl,
     directory: migrationsDirectory,
     ...(signal === undefined ? {} : { signal }),
   })
-  const admin = openDatabase({ url: adminUrl, role: 'owner', poolSize: 1 })
+  const admin = connections.open('owner', { poolSize: 1 })
   try {
     const key = await keyring.ensure('context')
     const secret = Buffer.from(await keyring.secret(key.id))

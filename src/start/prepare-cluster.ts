@@ -5,6 +5,8 @@ import {
   DATABASE_NAME,
   embeddedConnections,
   loginRoles,
+  type PoolSettings,
+  poolOptions,
   rolePassword,
 } from './connections.ts'
 import { migrateDatabase } from './migrate.ts'
@@ -13,13 +15,14 @@ import { migrateDatabase } from './migrate.ts'
 export async function prepareCluster(options: {
   readonly server: EmbeddedServer
   readonly keyring: Keyring
+  readonly settings: PoolSettings
   readonly signal?: AbortSignal
 }): Promise<Connections> {
-  const { server, keyring, signal } = options
-  await createDatabase(server)
-  const connections = embeddedConnections(server.port, server.superuser)
+  const { server, keyring, settings, signal } = options
+  await createDatabase(server, settings)
+  const connections = embeddedConnections(server.port, server.superuser, settings)
   await migrateDatabase({
-    adminUrl: connections.adminUrl,
+    connections,
     keyring,
     ...(signal === undefined ? {} : { signal }),
   })
@@ -32,7 +35,7 @@ export async function setRolePasswords(
   connections: Connections,
   { superuser }: Pick<EmbeddedServer, 'superuser'>,
 ): Promise<void> {
-  const admin = openDatabase({ url: connections.adminUrl, role: 'owner', poolSize: 1 })
+  const admin = connections.open('owner', { poolSize: 1 })
   try {
     await admin.direct(async (session) => {
       // ALTER ROLE takes no parameters: the server quotes its text, and must not log it.
@@ -51,8 +54,13 @@ export async function setRolePasswords(
   }
 }
 
-async function createDatabase(server: EmbeddedServer): Promise<void> {
-  const maintenance = openDatabase({ url: server.url('postgres'), role: 'owner', poolSize: 1 })
+async function createDatabase(server: EmbeddedServer, settings: PoolSettings): Promise<void> {
+  const maintenance = openDatabase({
+    ...poolOptions(settings),
+    url: server.url('postgres'),
+    role: 'owner',
+    poolSize: 1,
+  })
   try {
     await maintenance.direct(async (session) => {
       const { rows } = await session.query('select from pg_database where datname = $1', [DATABASE_NAME])

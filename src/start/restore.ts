@@ -13,8 +13,8 @@ import {
 } from '../backup/index.ts'
 import { AkashiError, errno, folderOfFileUrl } from '../foundation/index.ts'
 import { verifyAndRecord } from '../operations/index.ts'
-import { openDatabase, openRestoreFolder, startEmbedded } from '../postgres/index.ts'
-import { type Connections, DATABASE_NAME, embeddedConnections } from './connections.ts'
+import { openRestoreFolder, startEmbedded } from '../postgres/index.ts'
+import { type Connections, embeddedConnections } from './connections.ts'
 import { keysUrl, objectStoreUrl, openKeys, openObjects } from './places.ts'
 import { setRolePasswords } from './prepare-cluster.ts'
 import type { Settings } from './settings.ts'
@@ -81,10 +81,10 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   await share(objectStoreUrl(settings), join(to, 'objects'))
   const server = await startEmbedded({ dataDir: to, port: 0, signal })
   try {
-    const connections = embeddedConnections(server.port, server.superuser)
+    const connections = embeddedConnections(server.port, server.superuser, settings)
     await setRolePasswords(connections, server)
     await continueLedger(connections, settings, `restored to ${targetText(target)}`)
-    const tables = await countRows(server.url(DATABASE_NAME), signal)
+    const tables = await countRows(connections, signal)
     const checks = request.check ? await checkAll(connections, settings, signal) : null
     server.detach()
     const rows = tables.reduce((sum, table) => sum + table.rows, 0)
@@ -151,10 +151,10 @@ async function share(url: string, place: string): Promise<void> {
 }
 
 async function countRows(
-  url: string,
+  connections: Connections,
   signal: AbortSignal,
 ): Promise<{ readonly table: string; readonly rows: number }[]> {
-  const database = openDatabase({ url, role: 'owner', poolSize: 1 })
+  const database = connections.open('owner', { poolSize: 1 })
   try {
     return await database.direct(
       async (session) => {

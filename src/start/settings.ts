@@ -3,6 +3,10 @@ import type { Config } from '../foundation/index.ts'
 /** What starting needs of the configuration. */
 export type Settings = Pick<
   Config,
+  | 'appName'
+  | 'appVersion'
+  | 'appTier'
+  | 'appEnvironment'
   | 'data'
   | 'host'
   | 'port'

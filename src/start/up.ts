@@ -39,7 +39,7 @@ export async function up(options: UpOptions): Promise<void> {
     const store = await openObjects(settings)
     const server = await startEmbedded({ dataDir: settings.data, port: 0, signal })
     cleanup.defer(() => server.stop())
-    const connections = await prepareCluster({ server, keyring, signal })
+    const connections = await prepareCluster({ server, keyring, settings, signal })
     const database = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => database.close())
     // Before the worker, so that a taken port is known while nothing has begun.

@@ -11,6 +11,7 @@ import {
   removeKeptClusters,
   startEmbedded,
 } from '../postgres/index.ts'
+import { poolOptions } from './connections.ts'
 import { openKeys, openObjects } from './places.ts'
 import { prepareCluster } from './prepare-cluster.ts'
 import { providerUpgrade } from './provider.ts'
@@ -60,7 +61,7 @@ export async function upgrade(request: UpgradeRequest): Promise<UpgradeReport | 
     onPhase('copy')
     const names = await work.copy({ signal, onProgress: onCopied })
     onPhase('compare')
-    databases = await compare(work, names, signal)
+    databases = await compare(request, work, names)
     await work.complete()
   } finally {
     await work.close()
@@ -70,14 +71,15 @@ export async function upgrade(request: UpgradeRequest): Promise<UpgradeReport | 
 }
 
 async function compare(
+  { settings, signal }: UpgradeRequest,
   work: ClusterUpgrade,
   names: readonly string[],
-  signal: AbortSignal,
 ): Promise<UpgradeReport['databases']> {
+  const pool = { ...poolOptions(settings), role: 'owner', poolSize: 1 } as const
   const compared: { database: string; relations: number; rows: number }[] = []
   for (const database of names) {
-    const old = openDatabase({ url: work.oldUrl(database), role: 'owner', poolSize: 1 })
-    const copy = openDatabase({ url: work.newUrl(database), role: 'owner', poolSize: 1 })
+    const old = openDatabase({ ...pool, url: work.oldUrl(database) })
+    const copy = openDatabase({ ...pool, url: work.newUrl(database) })
     try {
       const [before, after] = [await readContent(old, signal), await readContent(copy, signal)]
       const [first, ...more] = differences(before, after)
@@ -112,7 +114,7 @@ async function continueOn(request: UpgradeRequest, reason: string): Promise<Veri
     const server = await startEmbedded({ dataDir: settings.data, port: 0, signal })
     cleanup.defer(() => server.stop())
     onPhase('ledger')
-    const connections = await prepareCluster({ server, keyring, signal })
+    const connections = await prepareCluster({ server, keyring, settings, signal })
     const worker = connections.open('worker', { poolSize: 2 })
     cleanup.defer(() => worker.close())
     await openEpoch(worker, keyring, store, reason)

@@ -67,7 +67,8 @@ describe.skipIf(!hasRedis)('a crowd at two nodes', { timeout: TIME_LIMIT_MS }, (
     folder = await mkdtemp(join(tmpdir(), 'akashi-crowd-'))
     const keysUrl = pathToFileURL(join(folder, 'keys')).href
     const keyring = await openKeyring(keysUrl)
-    await migrateDatabase({ adminUrl: database.url('owner'), keyring })
+    const connections = { adminUrl: database.url('owner'), open: database.open }
+    await migrateDatabase({ connections, keyring })
     await keyring.close()
     redis = await startRedis()
     const node = (name: string) =>

@@ -18,7 +18,7 @@ beforeAll(async () => {
   room = await chat.createRoom(app, aoi.actor, { name: 'upkeep' })
 })
 
-/** S1 4.3: 365 days after the last change of a deleted message, 7 days after a failed upload. */
+/** 365 days after the last change of a deleted message, 7 days after a failed upload. */
 it('removes what has outlived its time, and nothing else', async () => {
   const [old, fresh, kept] = await Promise.all(
     ['old', 'fresh', 'kept'].map((content) => chat.postMessage(app, aoi.actor, room.id, { content })),
@@ -65,6 +65,32 @@ it('removes what has outlived its time, and nothing else', async () => {
     'room events': 0,
     notifications: 0,
   })
+})
+
+it('goes by the settings', async () => {
+  const message = await chat.postMessage(app, aoi.actor, room.id, { content: 'soon gone' })
+  await chat.deleteMessage(app, aoi.actor, message.id)
+  await ask('alter table chat.messages disable trigger all')
+  await ask(`update chat.messages set updated_at = now() - interval '11 days' where id = $1`, [message.id])
+  await ask('alter table chat.messages enable trigger all')
+  await ask(
+    `insert into chat.file_uploads (user_id, room_id, original_name, file_name, file_size, mime_type, file_path,
+       upload_status, failure_reason, created_at)
+     values ($1, $2, 'later', 'later', 1, 'text/plain', 'later', 'failed', 'x', now() - interval '11 days')`,
+    [aoi.id, room.id],
+  )
+  const change = (key: string, days: number) =>
+    ask('update lifecycle.settings set value = $2 where key = $1', [key, JSON.stringify(days)])
+  await change('deleted_messages.retention_days', 12)
+  await change('temporary_data.retention_days', 12)
+  const none = { 'deleted messages': 0, 'failed uploads': 0 }
+  expect(await chat.purgeExpired(worker, signal)).toMatchObject(none)
+  await change('deleted_messages.retention_days', 10)
+  expect(await chat.purgeExpired(worker, signal)).toMatchObject({ ...none, 'deleted messages': 1 })
+  await change('temporary_data.retention_days', 10)
+  expect(await chat.purgeExpired(worker, signal)).toMatchObject({ ...none, 'failed uploads': 1 })
+  await change('deleted_messages.retention_days', 365)
+  await change('temporary_data.retention_days', 7)
 })
 
 it('shows a security administrator a room for a reason, and keeps the reason', async () => {

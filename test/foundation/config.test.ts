@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { AkashiError, type Config, loadConfig } from '../../src/foundation/index.ts'
+import { AkashiError, type Config, loadConfig, readVersion } from '../../src/foundation/index.ts'
 
 let directory: string
 
@@ -39,9 +39,12 @@ describe('where a setting comes from', () => {
       data: join(directory, '.akashi'),
       host: '127.0.0.1',
       port: 4180,
-      organisationTimeZone: 'Asia/Tokyo',
+      appName: 'akashi',
+      appVersion: readVersion(),
+      appTier: 'system',
+      appEnvironment: 'dev',
       logLevel: 'info',
-      lang: 'en',
+      statementTimeoutMs: 30_000,
     })
     expect(config.databaseUrl).toBeUndefined()
   })
@@ -72,16 +75,6 @@ describe('where a setting comes from', () => {
     )
     expect((await load({ flags: { data: 'here' } })).data).toBe(join(directory, 'here'))
   })
-
-  test.each([
-    [{ LANG: 'ja_JP.UTF-8' }, undefined, 'ja'],
-    [{ LANG: 'C.UTF-8' }, undefined, 'en'],
-    [{ LANG: 'ja_JP.UTF-8', AKASHI_LANG: 'en' }, undefined, 'en'],
-    [{ LANG: 'ja' }, 'lang: en', 'en'],
-  ])('language of %j and file %j is %s', async (environment, file, lang) => {
-    const given = file === undefined ? { environment } : { environment, file }
-    expect((await load(given)).lang).toBe(lang)
-  })
 })
 
 describe('mistakes', () => {
@@ -92,8 +85,8 @@ describe('mistakes', () => {
       flags: { port: '70000' },
     })
     expect(found).toEqual([
-      'prot in akashi.yaml is no setting',
-      'AKASHI_PROT is no setting',
+      'prot in akashi.yaml is not a setting; did you mean port?',
+      'AKASHI_PROT is not a setting; did you mean AKASHI_PORT?',
       'port in akashi.yaml must be a whole number from 0 to 65535, not "eighty"',
       'statementTimeoutMs in akashi.yaml must be a whole number of milliseconds from 0 to 86400000, not 1.5',
       'AKASHI_LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',
@@ -133,9 +126,30 @@ describe('mistakes', () => {
     expect(await mistakes({ file })).toEqual([mistake])
   })
 
-  test('an unknown time zone is refused', async () => {
-    expect(await mistakes({ file: 'organisationTimeZone: Asia/Edo\n' })).toHaveLength(1)
+  test.each([
+    [{ environment: { AKASHI_DATABASE_URL: 'x' } }, 'AKASHI_DATABASE_URL', 'DATABASE_URL'],
+    [
+      { environment: { AKASHI_STATEMENT_TIMEOUT: '1' } },
+      'AKASHI_STATEMENT_TIMEOUT',
+      'AKASHI_STATEMENT_TIMEOUT_MS',
+    ],
+    [{ environment: { AKASHI_KEY_URL: 'x' } }, 'AKASHI_KEY_URL', 'KEYS_URL'],
+    [{ file: 'database_url: x' }, 'database_url in akashi.yaml', 'databaseUrl'],
+    [{ file: 'logLevle: info' }, 'logLevle in akashi.yaml', 'logLevel'],
+  ])('%j is told the nearest name', async (given, origin, meant) => {
+    expect(await mistakes(given)).toEqual([`${origin} is not a setting; did you mean ${meant}?`])
   })
+
+  test('a name that is near to none is told none', async () => {
+    expect(await mistakes({ environment: { AKASHI_LANG: 'ja' } })).toEqual(['AKASHI_LANG is not a setting'])
+  })
+
+  test.each([['Shop'], ['1shop'], ['a b'], ['x'.repeat(64)]])(
+    '%j is no name of an application',
+    async (name) => {
+      expect(await mistakes({ environment: { AKASHI_APP_NAME: name } })).toHaveLength(1)
+    },
+  )
 })
 
 test('the passphrase shows itself to nobody who does not ask', async () => {

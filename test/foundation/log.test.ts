@@ -9,6 +9,7 @@ import {
   Secret,
 } from '../../src/foundation/index.ts'
 
+const app = { name: 'shop', version: '2.1', tier: 'business', environment: 'prod' }
 const secret = 'hunter2Hunter2'
 
 function logged(format: LogFormat, work: (log: Logger) => void): Promise<string> {
@@ -18,7 +19,7 @@ function logged(format: LogFormat, work: (log: Logger) => void): Promise<string>
 async function loggedFrom(level: LogLevel, format: LogFormat, work: (log: Logger) => void): Promise<string> {
   const lines: string[] = []
   const destination = { write: (line: string) => void lines.push(line) }
-  work(await openLog({ level, format, destination }))
+  work(await openLog({ level, format, app, destination }))
   return lines.join('')
 }
 
@@ -85,7 +86,11 @@ describe('the json log', () => {
       url: 'https://example.org:443/a@b',
       msg: 'hello',
     })
-    expect(JSON.parse(second ?? '')).toMatchObject({ level: 'warn', msg: 'again' })
+    expect(JSON.parse(second ?? '')).toMatchObject({ level: 'warn', msg: 'again', app })
+  })
+
+  test('keeps what the application calls itself out of lines for people', async () => {
+    expect(await logged('pretty', (log) => log.info('hello'))).toMatch(/^\[[^\]]+\] INFO[^\n]*: hello\n$/)
   })
 
   test('says nothing below its level', async () => {

@@ -32,7 +32,7 @@ describe('auth.users', () => {
       avatar_url: 'text',
       last_login_at: 'timestamp with time zone',
       security_classification: "character varying(50) not null = 'internal'::character varying",
-      data_residency: "character varying(50) not null = 'ap-northeast-1'::character varying",
+      data_residency: expect.stringContaining("lifecycle.setting('organisation.data_residency'"),
       compliance_tags: "jsonb not null = '{}'::jsonb",
       created_at: 'timestamp with time zone not null = now()',
       updated_at: 'timestamp with time zone not null = now()',

@@ -57,19 +57,6 @@ test('get_archive_status has the size in PostgreSQL and the object of each parti
   ])
 })
 
-test('get_config answers the setting or the fallback', async () => {
-  await database.asSuperuser((session) =>
-    session.query(
-      `insert into lifecycle.settings (key, value, description) values ('archive.export_directory', '"/mnt/archive"', 'test')`,
-    ),
-  )
-  const sql = (key: string, fallback: string) =>
-    ask(`select archive.get_config('${key}', ${fallback}) as value`)
-  expect(await sql('export_directory', "'/elsewhere'")).toEqual([{ value: '/mnt/archive' }])
-  expect(await sql('none', "'/elsewhere'")).toEqual([{ value: '/elsewhere' }])
-  expect(await sql('none', 'null')).toEqual([{ value: null }])
-})
-
 test('a CSV copy stands beside the Parquet object, on request', async () => {
   await setPolicy(worker, events, { format: 'parquet+csv' })
   await insertEvents(worker, '2025-01-02', 7)

@@ -74,6 +74,7 @@ describe('a table as Glue and Athena see it', () => {
     expect(ddl).toMatch(
       /^CREATE EXTERNAL TABLE `idp_archive`\.`security_events` \(\n {2}`akashi_position` bigint,\n/,
     )
+    expect(ddl).toContain("'akashi.data_residency' = 'ap-northeast-1'")
     expect(ddl).toContain('PARTITIONED BY (`year` string, `month` string, `day` string)')
     expect(ddl).toContain('STORED AS PARQUET')
     expect(ddl).toContain("LOCATION 's3://bucket/archive/security/security_events/'")

@@ -50,8 +50,8 @@ it('settings are rows, with the numbers of the sources', async () => {
     `select key, value from lifecycle.settings where key like '%retention_days' order by key`,
   )
   expect(rows).toEqual([
-    { key: 'audit.retention_days', value: 2555 },
     { key: 'backup.retention_days', value: 30 },
+    { key: 'deleted_messages.retention_days', value: 365 },
     { key: 'session.retention_days', value: 30 },
     { key: 'temporary_data.retention_days', value: 7 },
   ])

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { akashi, akashiUp, type Outcome, type Running } from '../../scripts/akashi-process.ts'
 import { logGenerators, SSHD_LOG_TIMEZONE, SSHD_LOG_YEAR } from '../../scripts/event-logs/index.ts'
+import { readVersion } from '../../src/foundation/index.ts'
 import {
   clusterStatus,
   type Database,
@@ -157,6 +158,7 @@ describe('akashi up', () => {
   it('says where it serves, and status says the same', async () => {
     const status = await document<Record<string, unknown>>('status')
     expect(status).toEqual({
+      app: { name: 'akashi', version: readVersion(), tier: 'system', environment: 'dev' },
       http: running.url,
       pid: running.pid,
       objectStore: `file://${data}/objects`,

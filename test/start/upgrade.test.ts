@@ -117,6 +117,7 @@ beforeAll(async () => {
         exited: new Promise(() => undefined),
       },
       keyring,
+      settings: { appName: 'akashi-test', statementTimeoutMs: 30_000 },
     })
     const sql = (text: string) => ask(connections.adminUrl, text)
     await sql(`create role clerk login password 'clerk-password'`)

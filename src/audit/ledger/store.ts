@@ -50,8 +50,8 @@ export async function readHeads(session: Session): Promise<Head[]> {
 export async function lockHead(session: Session, log: string, emptyRoot: Buffer): Promise<Head> {
   await session.query(
     `insert into audit.ledger_heads (log, origin, root, system_identifier, timeline)
-     select $1, (value #>> '{}') || '/' || $1, $2, own.system_identifier, own.timeline
-     from lifecycle.settings, audit.system_identity() own where key = 'ledger.origin'
+     select $1, (lifecycle.setting('ledger.origin') #>> '{}') || '/' || $1, $2, own.system_identifier, own.timeline
+     from audit.system_identity() own
      on conflict (log) do nothing`,
     [log, emptyRoot],
   )
@@ -60,7 +60,7 @@ export async function lockHead(session: Session, log: string, emptyRoot: Buffer)
     [log],
   )
   const [head] = rows.map(toHead)
-  if (head === undefined) throw new Error(`log ${log} has no head: the setting ledger.origin is missing`)
+  if (head === undefined) throw new Error(`log ${log} has no head`)
   return head
 }
 

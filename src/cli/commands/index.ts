@@ -21,6 +21,7 @@ import { restore } from './restore.ts'
 import { roles } from './roles.ts'
 import { sample } from './sample.ts'
 import { serve, work } from './serve.ts'
+import { settings } from './settings.ts'
 import { status, url } from './status.ts'
 import { up } from './up.ts'
 import { upgrade } from './upgrade.ts'
@@ -39,6 +40,7 @@ export const commands: readonly Register[] = [
   doctor,
   upgrade,
   migrate,
+  settings,
   protect,
   unprotect,
   ingest,

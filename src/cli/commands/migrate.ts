@@ -17,9 +17,9 @@ export const migrate: Register = (program, perform) => {
       perform(async (cli) => {
         const { findConnections, migrateDatabase, openKeys } = await import('../../start/index.ts')
         const config = await cli.config()
-        const { adminUrl } = await findConnections(config)
+        const connections = await findConnections(config)
         const keyring = await openKeys(config)
-        const applied = await migrateDatabase({ adminUrl, keyring, signal: cli.signal }).finally(() =>
+        const applied = await migrateDatabase({ connections, keyring, signal: cli.signal }).finally(() =>
           keyring.close(),
         )
         cli.print(

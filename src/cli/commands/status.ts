@@ -8,8 +8,9 @@ export const status: Register = (program, perform) => {
       perform(async (cli) => {
         const { describe } = await import('../../start/index.ts')
         const found = await describe(await cli.config())
-        const { http, database, pid } = found
+        const { app, http, database, pid } = found
         const text = [
+          `${app.name} ${app.version}, tier ${app.tier}, environment ${app.environment}`,
           http === null ? 'HTTP is not serving' : `HTTP       ${http}`,
           database === null ? 'PostgreSQL is not running' : `PostgreSQL ${found.place}`,
           `objects    ${found.objectStore}`,

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { AkashiError, aborted } from '../../foundation/index.ts'
 import type { Register } from '../invocation.ts'
+import { SettingOption } from '../setting-option.ts'
 
 export const witness: Register = (program, perform) => {
   const group = program.command('witness').description('witnesses: who else vouches that a log only grows')
@@ -63,15 +64,15 @@ function serve(group: Command, perform: Parameters<Register>[1]): void {
       '--log <key...>',
       'verifier key of each log to witness, as akashi audit key prints it there',
     )
-    .option('--port <n>', 'port of HTTP (0 takes any free one)', '4181')
-    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .addOption(new SettingOption('port', '4181'))
+    .addOption(new SettingOption('host', '127.0.0.1'))
     .action(() =>
       perform(async (cli) => {
         const { serveWitness, witnessKey } = await import('../../audit/index.ts')
         const { parseVerifierKey } = await import('../../keys/index.ts')
         const { openKeys } = await import('../../start/index.ts')
-        const { name, log, host } = cli.flags
-        const { data, port, ...config } = await cli.config()
+        const { name, log } = cli.flags
+        const { data, host, port, ...config } = await cli.config()
         const keyring = await openKeys({ ...config, data })
         try {
           const server = await serveWitness({
@@ -79,7 +80,7 @@ function serve(group: Command, perform: Parameters<Register>[1]): void {
             key: await witnessKey(keyring, String(name)),
             logs: (log as readonly string[]).map((key) => parseVerifierKey(key)),
             port,
-            host: String(host),
+            host,
             onError: (error) => {
               cli.note(error instanceof Error ? error.message : 'the witness failed')
             },

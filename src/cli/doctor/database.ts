@@ -1,7 +1,7 @@
 import { unsettledLosses } from '../../audit/index.ts'
 import { AkashiError, type Config } from '../../foundation/index.ts'
-import { type Capabilities, migrationStatus, openDatabase, readCapabilities } from '../../postgres/index.ts'
-import { findConnections, migrationsDirectory } from '../../start/index.ts'
+import { type Capabilities, migrationStatus, readCapabilities } from '../../postgres/index.ts'
+import { type Connections, findConnections, migrationsDirectory } from '../../start/index.ts'
 import type { Check, Finding } from './check.ts'
 
 const OLDEST_MAJOR = 15
@@ -9,17 +9,20 @@ const OLDEST_MAJOR = 15
 const INCREMENTAL_MAJOR = 17
 
 /** What runs for this configuration; a data folder where nothing runs is no fault. */
-async function withDatabase(config: Config, examine: (url: string) => Promise<Finding>): Promise<Finding> {
-  let url: string
+async function withDatabase(
+  config: Config,
+  examine: (url: string, connections: Connections) => Promise<Finding>,
+): Promise<Finding> {
+  let connections: Connections
   try {
-    url = (await findConnections(config)).adminUrl
+    connections = await findConnections(config)
   } catch (error) {
     if (config.databaseUrl === undefined && error instanceof AkashiError && error.code === 'unavailable') {
       return { ok: true, detail: 'not running; akashi up starts it' }
     }
     throw error
   }
-  return await examine(url)
+  return await examine(connections.adminUrl, connections)
 }
 
 export const database: Check = {
@@ -74,10 +77,10 @@ export const migrations: Check = {
 export const losses: Check = {
   name: 'audit losses',
   run: ({ config }) =>
-    withDatabase(config, async (url) => {
+    withDatabase(config, async (url, connections) => {
       const { pending } = await migrationStatus({ url, directory: migrationsDirectory })
       if (pending.length > 0) return { ok: true, detail: 'not looked for before the migrations are applied' }
-      const administrator = openDatabase({ url, role: 'owner' })
+      const administrator = connections.open('owner', { poolSize: 1 })
       try {
         const found = await unsettledLosses(administrator)
         if (found.length === 0) return { ok: true, detail: 'none' }

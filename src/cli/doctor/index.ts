@@ -1,5 +1,6 @@
-import type { Config } from '../../foundation/index.ts'
+import { appOf, type Config } from '../../foundation/index.ts'
 import { type Check, type CheckResult, resultOf, runChecks } from './check.ts'
+import { dataResidency } from './data-residency.ts'
 import { capabilities, database, losses, migrations, pooler } from './database.ts'
 import { dataFolder, keyringFolder } from './folders.ts'
 import { frontier } from './frontier.ts'
@@ -11,6 +12,7 @@ const checks: readonly Check[] = [
   dataFolder,
   keyringFolder,
   objectStore,
+  dataResidency,
   database,
   pooler,
   migrations,
@@ -29,10 +31,12 @@ export async function examine(
     await resultOf('node', signal, nodeVersion),
     await resultOf('configuration', signal, async () => {
       config = await readConfig()
-      const own = config.databaseUrl === undefined
+      const { name, version, tier, environment } = appOf(config)
+      const server =
+        config.databaseUrl === undefined ? 'the embedded PostgreSQL' : 'the PostgreSQL of DATABASE_URL'
       return {
         ok: true,
-        detail: own ? 'uses the embedded PostgreSQL' : 'uses the PostgreSQL of DATABASE_URL',
+        detail: `${name} ${version}, tier ${tier}, environment ${environment}; uses ${server}`,
       }
     }),
   ]

@@ -2,14 +2,7 @@ import { resolve } from 'node:path'
 import { AkashiError } from '../errors.ts'
 import { redactText } from '../redact.ts'
 import { type Config, configSchema, type SettingName, settingNames, settingOf } from './settings.ts'
-import {
-  type Environment,
-  type Given,
-  readConfigFile,
-  readEnvironment,
-  readFlags,
-  readLocale,
-} from './sources.ts'
+import { type Environment, type Given, readConfigFile, readEnvironment, readFlags } from './sources.ts'
 
 export interface ConfigSources {
   /** Options of the command line by setting name; what is no setting is left alone. */
@@ -28,7 +21,6 @@ export interface ConfigSources {
 export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const { flags = {}, configFile, environment, directory } = sources
   const ordered = [
-    readLocale(environment),
     await readConfigFile(configFile, environment, directory),
     readEnvironment(environment, directory),
     readFlags(flags, directory),

@@ -6,14 +6,21 @@ import { isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
 import { logFormats, logLevels } from '../log.ts'
 import { Secret } from '../secret.ts'
+import { readVersion } from '../version.ts'
 import { oidcIssuersSchema } from './oidc-issuers.ts'
 
 const MAX_PORT = 65_535
 const DEFAULT_PORT = 4180
-const DEFAULT_POOL_SIZE = 10
 const MAX_POOL_SIZE = 1000
-const DEFAULT_STATEMENT_TIMEOUT_MS = 30_000
+/** Connections of one pool unless the settings say otherwise. */
+export const POOL_SIZE = 10
+/** Milliseconds that one statement may run unless the settings say otherwise. */
+export const STATEMENT_TIMEOUT_MS = 30_000
 const DAY_MS = 86_400_000
+/** Characters: the trail keeps no longer note. */
+const MAX_APP_VERSION = 128
+/** PostgreSQL cuts the name of a connection off after 63 bytes. */
+const APP_NAME = /^[a-z][a-z0-9-]{0,62}$/
 
 /** What is said about a setting beside its schema. */
 export interface Setting {
@@ -25,6 +32,8 @@ export interface Setting {
   readonly meaning: string
   /** How the reference shows the default; undefined where there is none. */
   readonly default?: string
+  /** What its flag takes, such as `<n>`; undefined where no command has one. */
+  readonly flag?: string
   /** Never printed, not even in an error about it. URLs are secret too, since they may carry a password. */
   readonly secret?: boolean
   /** A path, relative to the folder of the file or of the process that gave it. */
@@ -61,15 +70,6 @@ function url(...schemes: readonly [string, ...string[]]) {
   }
 }
 
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name })
-    return true
-  } catch {
-    return false
-  }
-}
-
 function isOrigin(text: string): boolean {
   const url = URL.parse(text)
   return url !== null && url.protocol === 'https:' && url.href === `${url.origin}/`
@@ -87,6 +87,7 @@ export const configSchema = z.strictObject({
     schema: z.string().min(1).default('.akashi'),
     env: 'AKASHI_DATA',
     accepts: 'the path of a folder',
+    flag: '<dir>',
     meaning: 'Folder of everything that `akashi up` keeps: database, objects, keys.',
     default: '.akashi',
     path: true,
@@ -95,6 +96,7 @@ export const configSchema = z.strictObject({
     schema: z.string().min(1).default('127.0.0.1'),
     env: 'AKASHI_HOST',
     accepts: 'an address or host name to listen on',
+    flag: '<address>',
     meaning: 'Address that HTTP listens on.',
     default: '127.0.0.1',
   }),
@@ -102,6 +104,7 @@ export const configSchema = z.strictObject({
     ...wholeNumber(0, MAX_PORT, DEFAULT_PORT),
     env: 'AKASHI_PORT',
     accepts: `a whole number from 0 to ${MAX_PORT}`,
+    flag: '<n>',
     meaning: 'Port that HTTP listens on; 0 takes any free one.',
   }),
   databaseUrl: setting({
@@ -154,6 +157,7 @@ export const configSchema = z.strictObject({
     schema: z.string().refine(isOrigin).optional(),
     env: 'AKASHI_PUBLIC_URL',
     accepts: 'the https: URL of a host, without a path',
+    flag: '<url>',
     meaning:
       'Where browsers reach this server. With it HTTP answers other machines, under this name only; without it, this machine alone.',
   }),
@@ -167,6 +171,7 @@ export const configSchema = z.strictObject({
       .default([]),
     env: 'AKASHI_TRUSTED_PROXIES',
     accepts: 'addresses or networks such as 10.0.0.0/8, separated by commas',
+    flag: '<list>',
     meaning:
       'Proxies whose `X-Forwarded-For` says where a request came from. Everybody else is taken at their socket.',
   }),
@@ -174,6 +179,7 @@ export const configSchema = z.strictObject({
     schema: z.string().min(1).optional(),
     env: 'AKASHI_BREACHED_PASSWORDS',
     accepts: 'the path of a file or folder',
+    flag: '<path>',
     meaning:
       'Corpus of breached passwords as `SHA1:COUNT` lines: one file sorted by hash, or a folder of files named by the first five digits. Without it, the words, patterns and 34,379 passwords that Akashi brings.',
     path: true,
@@ -195,42 +201,59 @@ export const configSchema = z.strictObject({
     ...url('clamd'),
     secret: false,
     env: 'CLAMD_URL',
+    flag: '<url>',
     meaning:
-      'ClamAV daemon that scans uploaded files: `clamd:/run/clamav/clamd.ctl` or `clamd://host:3310`. Without it files wait, unseen.',
+      'Where the ClamAV daemon that scans uploaded files listens: `clamd:/run/clamav/clamd.ctl` or `clamd://host:3310`. Without it, uploaded files stay unavailable.',
   }),
-  organisationTimeZone: setting({
-    schema: z.string().refine(isTimeZone).default('Asia/Tokyo'),
-    env: 'AKASHI_ORGANISATION_TIME_ZONE',
-    accepts: 'an IANA time zone, such as Asia/Tokyo',
-    meaning: 'Time zone of office hours, holidays and reports. Times are stored in UTC all the same.',
-    default: 'Asia/Tokyo',
+  appName: setting({
+    schema: z.string().regex(APP_NAME).default('akashi'),
+    env: 'AKASHI_APP_NAME',
+    accepts: 'a name of lowercase letters, digits and hyphens, at most 63 characters',
+    meaning: 'Name of the application in log lines, metrics and the `application_name` of connections.',
+    default: 'akashi',
+  }),
+  appVersion: setting({
+    schema: z.string().min(1).max(MAX_APP_VERSION).default(readVersion),
+    env: 'AKASHI_APP_VERSION',
+    accepts: `a text of at most ${MAX_APP_VERSION} characters`,
+    meaning:
+      'Version of the application in log lines, metrics and the `application_version` of the audit trail. Without it, the version of Akashi.',
+  }),
+  appTier: setting({
+    ...choice(['system', 'business', 'service'], 'system'),
+    env: 'AKASHI_APP_TIER',
+    meaning: 'Tier of the application in log lines and metrics.',
+  }),
+  appEnvironment: setting({
+    ...choice(['dev', 'staging', 'prod'], 'dev'),
+    env: 'AKASHI_APP_ENVIRONMENT',
+    meaning: 'Environment that the application runs in, in log lines and metrics.',
   }),
   logLevel: setting({
     ...choice(logLevels, 'info'),
     env: 'AKASHI_LOG_LEVEL',
+    flag: '<level>',
     meaning: 'The least severe lines that are logged.',
   }),
   logFormat: setting({
     ...choice(logFormats, 'json'),
     env: 'AKASHI_LOG_FORMAT',
+    flag: '<format>',
     meaning: 'One JSON document a line, or lines for reading on a terminal.',
   }),
   poolSize: setting({
-    ...wholeNumber(1, MAX_POOL_SIZE, DEFAULT_POOL_SIZE),
+    ...wholeNumber(1, MAX_POOL_SIZE, POOL_SIZE),
     env: 'AKASHI_POOL_SIZE',
     accepts: `a whole number from 1 to ${MAX_POOL_SIZE}`,
+    flag: '<n>',
     meaning: 'Connections that one process opens to the database under one role, at most.',
   }),
   statementTimeoutMs: setting({
-    ...wholeNumber(0, DAY_MS, DEFAULT_STATEMENT_TIMEOUT_MS),
+    ...wholeNumber(0, DAY_MS, STATEMENT_TIMEOUT_MS),
     env: 'AKASHI_STATEMENT_TIMEOUT_MS',
     accepts: `a whole number of milliseconds from 0 to ${DAY_MS}`,
+    flag: '<n>',
     meaning: 'How long one statement may run, in milliseconds; 0 sets no limit.',
-  }),
-  lang: setting({
-    ...choice(['en', 'ja'], 'en'),
-    env: 'AKASHI_LANG',
-    meaning: 'Language of what people read. Without it, the one of `LANG` where that is ja, else en.',
   }),
 })
 

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { errno } from '../files.ts'
+import { nearest } from '../nearest.ts'
 import { isSettingName, type SettingName, settingNames, settingOf } from './settings.ts'
 
 /** A value as it was given, before it is checked. */
@@ -30,6 +31,13 @@ const OURS = /^AKASHI_(?!TEST_)/
 
 const settingOfVariable = new Map(settingNames.map((name) => [settingOf(name).env, name]))
 
+/** Compared without the prefix: `AKASHI_DATABASE_URL` is meant to be `DATABASE_URL`. */
+const withoutPrefix = (variable: string) => variable.replace(OURS, '')
+
+function notASetting(origin: string, meant: string | undefined): string {
+  return `${origin} is not a setting${meant === undefined ? '' : `; did you mean ${meant}?`}`
+}
+
 /** A setting's command-line name: `databaseUrl` → `--database-url`. */
 export function flagOf(name: SettingName): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
@@ -55,16 +63,10 @@ export function readEnvironment(environment: Environment, directory: string): So
     if (name !== undefined) {
       given[name] = { value: resolved(name, value, directory), origin: variable }
     } else if (OURS.test(variable) && variable !== CONFIG_FILE_VARIABLE) {
-      mistakes.push(`${variable} is no setting`)
+      mistakes.push(notASetting(variable, nearest(variable, settingOfVariable.keys(), withoutPrefix)))
     }
   }
   return { given, mistakes }
-}
-
-/** The language of the system, weaker than what anyone says to Akashi itself. */
-export function readLocale(environment: Environment): Source {
-  const japanese = /^ja([_.@]|$)/.test(environment['LANG'] ?? '')
-  return { given: japanese ? { lang: { value: 'ja', origin: 'LANG' } } : {}, mistakes: [] }
 }
 
 /** The file named by the flag or AKASHI_CONFIG, which must be there, else akashi.yaml where it is. */
@@ -102,7 +104,7 @@ function parseConfigFile(text: string, shown: string, directory: string): Source
   const given: Partial<Record<SettingName, Given>> = {}
   const mistakes: string[] = []
   for (const [name, value] of Object.entries(content.data ?? {})) {
-    if (!isSettingName(name)) mistakes.push(`${name} in ${shown} is no setting`)
+    if (!isSettingName(name)) mistakes.push(notASetting(`${name} in ${shown}`, nearest(name, settingNames)))
     else if (value !== null) {
       given[name] = { value: resolved(name, value, directory), origin: `${name} in ${shown}` }
     }

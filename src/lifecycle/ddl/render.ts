@@ -14,6 +14,7 @@ const partitionKeys = ['year', 'month', 'day'] as const
 function properties(table: OuterTable): Record<string, string> {
   const template = partitionKeys.map((key) => `${key}=\${${key}}/`).join('')
   return {
+    'akashi.data_residency': table.dataResidency,
     'projection.enabled': 'true',
     'projection.year.type': 'integer',
     'projection.year.range': `${table.firstYear},${table.lastYear}`,

@@ -19,6 +19,8 @@ export interface OuterTable {
   readonly monthly: boolean
   readonly firstYear: number
   readonly lastYear: number
+  /** Region that the data must stay in. */
+  readonly dataResidency: string
   /** Objects whose schema was compared with the columns; 0 where nothing is archived yet. */
   readonly checked: number
 }
@@ -33,7 +35,8 @@ export interface OuterTableOptions {
 
 const policySql = `
   select p.interval, extract(year from coalesce(min(e.lower_bound), now()) at time zone 'UTC')::integer as "firstYear",
-         extract(year from (now() + p.total_retention) at time zone 'UTC')::integer as "lastYear"
+         extract(year from (now() + p.total_retention) at time zone 'UTC')::integer as "lastYear",
+         lifecycle.setting('organisation.data_residency') #>> '{}' as "dataResidency"
   from lifecycle.policies p
   left join lifecycle.exports e on (e.schema_name, e.table_name) = (p.schema_name, p.table_name) and e.state <> 'exporting'
   where (p.schema_name, p.table_name) = ($1, $2)
@@ -51,10 +54,12 @@ export async function outerTable(
   const found = await database.transaction(
     anonymous,
     async (session) => {
-      const { rows } = await session.query<{ interval: string; firstYear: number; lastYear: number }>(
-        policySql,
-        [schema, table],
-      )
+      const { rows } = await session.query<{
+        interval: string
+        firstYear: number
+        lastYear: number
+        dataResidency: string
+      }>(policySql, [schema, table])
       const [policy] = rows
       if (policy === undefined) {
         throw new AkashiError('not_found', `${schema}.${table} has no lifecycle policy`, {
@@ -78,6 +83,7 @@ export async function outerTable(
     monthly: found.policy.interval === 'month',
     firstYear: found.policy.firstYear,
     lastYear: found.policy.lastYear,
+    dataResidency: found.policy.dataResidency,
     checked: await checkFiles(database, store, { schema, table }, columns, signal),
   }
 }

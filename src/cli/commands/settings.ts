@@ -1,0 +1,35 @@
+import type { Register } from '../invocation.ts'
+
+export const settings: Register = (program, perform) => {
+  const group = program
+    .command('settings')
+    .description('settings that are rows of the database: how long things are kept, where, by which clock')
+  group
+    .command('list', { isDefault: true })
+    .description('list every setting with its value')
+    .action(() =>
+      perform(async (cli) => {
+        const { listSettings } = await import('../../lifecycle/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const { table } = await import('../output/table.ts')
+        const found = await withConnections(cli, ({ pool }) => listSettings(pool('worker')))
+        const rows = found.map(({ key, value, description }) => [key, value, description])
+        cli.print({ settings: found }, table(['setting', 'value', ''], rows))
+        return 0
+      }),
+    )
+  group
+    .command('set')
+    .argument('<setting>', 'as akashi settings list shows it')
+    .argument('<value>', 'a number, true or false, a text, or texts separated by commas')
+    .description('change a setting of every process, from now on; recorded in the trail')
+    .action((key: string, value: string) =>
+      perform(async (cli) => {
+        const { setSetting } = await import('../../lifecycle/index.ts')
+        const { withConnections } = await import('../databases.ts')
+        const changed = await withConnections(cli, ({ pool }) => setSetting(pool('owner'), {}, key, value))
+        cli.print(changed, `${key} is ${JSON.stringify(changed.value)} now`)
+        return 0
+      }),
+    )
+}

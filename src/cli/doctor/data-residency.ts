@@ -1,0 +1,63 @@
+import { AkashiError, type Config } from '../../foundation/index.ts'
+import { readDataResidency } from '../../lifecycle/index.ts'
+import { findConnections, keysUrl, objectStoreUrl } from '../../start/index.ts'
+import type { Check } from './check.ts'
+
+/** Amazon names the region in the address of a database. */
+const RDS_HOST = /[.]([a-z]{2}(?:-[a-z]+)+-\d)[.]rds[.]amazonaws[.]com(?:[.]cn)?$/
+
+/** Whether everything that names its region is in the region that the data must stay in. */
+export const dataResidency: Check = {
+  name: 'data residency',
+  run: async ({ config }) => {
+    try {
+      const connections = await findConnections(config)
+      const database = connections.open('worker', { poolSize: 1 })
+      try {
+        const wanted = await readDataResidency(database)
+        const places = regions(config, connections.adminUrl)
+        const outside = places.filter(({ region }) => region !== wanted)
+        if (outside.length === 0) {
+          const found =
+            places.length === 0 ? 'no region is configured' : places.map(({ what }) => what).join(', ')
+          return { ok: true, detail: `${wanted}: ${found}` }
+        }
+        return {
+          ok: false,
+          detail: `data must stay in ${wanted}; ${outside.map(({ what, region }) => `${what} in ${region}`).join('; ')}`,
+          hint: 'move it, or change the setting: akashi settings set organisation.data_residency REGION',
+        }
+      } finally {
+        await database.close()
+      }
+    } catch (error) {
+      // Whether a database runs and is migrated, other checks say.
+      if (!(error instanceof AkashiError)) throw error
+      return { ok: true, detail: `not examined: ${error.message}` }
+    }
+  },
+}
+
+interface Place {
+  readonly what: string
+  readonly region: string
+}
+
+function regions(config: Config, databaseUrl: string): Place[] {
+  const database = RDS_HOST.exec(URL.parse(databaseUrl)?.hostname ?? '')?.[1]
+  return [
+    ...place('database', database),
+    ...place('object store', regionOf(objectStoreUrl(config))),
+    ...place('keys', regionOf(keysUrl(config))),
+  ]
+}
+
+function place(what: string, region: string | null | undefined): Place[] {
+  return region === null || region === undefined ? [] : [{ what, region }]
+}
+
+/** Null for a folder, for a store that names no region, and for one of another kind at an address of its own. */
+function regionOf(url: string): string | null {
+  const parameters = URL.parse(url)?.searchParams
+  return parameters?.has('endpoint') === true ? null : (parameters?.get('region') ?? null)
+}
