@@ -1,6 +1,6 @@
 /**
  * Who may import whom. `contexts` is the whole table: a folder of src/ that is not in it is refused,
- * and so is every import that it does not list.
+ * and so is every import that it does not list. The contract, below all of them, may be imported by all.
  */
 const base = ['foundation', 'postgres', 'object-store', 'keys']
 const domain = ['audit', 'security', 'identity', 'chat', 'lifecycle', 'backup']
@@ -93,6 +93,20 @@ module.exports = {
       to: { path: '^src/', pathNot: ['^src/$1/', '^src/[^/]+/index[.]ts$'] },
     },
     {
+      name: 'one-door-of-the-contract',
+      comment: 'the contract is entered through its index.ts',
+      severity: 'error',
+      from: { pathNot: '^contract/' },
+      to: { path: '^contract/', pathNot: '^contract/index[.]ts$' },
+    },
+    {
+      name: 'contract-imports-zod-only',
+      comment: 'clients get the contract without anything of the server',
+      severity: 'error',
+      from: { path: '^contract/' },
+      to: { pathNot: ['^contract/', packagePath('zod')] },
+    },
+    {
       name: 'one-door-for-tools',
       comment: 'scripts and benchmarks enter a context through its index.ts',
       severity: 'error',
@@ -107,8 +121,8 @@ module.exports = {
       to: { path: '^(test|scripts|bench|web|infra)/' },
     },
     {
-      name: 'web-knows-http-only',
-      comment: 'the web client knows the HTTP contract, never the server code behind it',
+      name: 'web-knows-the-contract-only',
+      comment: 'the web client knows the contract, never the server code behind it',
       severity: 'error',
       from: { path: '^web/' },
       to: { path: '^(src|test|scripts|bench|infra)/' },
@@ -125,7 +139,7 @@ module.exports = {
       severity: 'error',
       from: {
         orphan: true,
-        path: '^(src|scripts|bench|web)/',
+        path: '^(contract|src|scripts|bench|web)/',
         pathNot: ['^src/[^/]+/index[.]ts$', '^web/public/'],
       },
       to: {},

@@ -44,7 +44,7 @@ const gates: readonly Gate[] = [
       'depcruise',
       '--config',
       '.dependency-cruiser.cjs',
-      ...present('src', 'scripts', 'bench', 'web'),
+      ...present('contract', 'src', 'scripts', 'bench', 'web'),
     ],
   },
   { name: 'unused code and packages', command: ['knip'] },

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { ObjectKind } from './objects.ts'
 
 /** Folders a path may start with. */
-const TOP_FOLDERS = ['migrations', 'src', 'web', 'infra', 'test', 'bench', 'scripts', 'docs']
+const TOP_FOLDERS = ['contract', 'migrations', 'src', 'web', 'infra', 'test', 'bench', 'scripts', 'docs']
 const COMMAND = /^akashi (.+)$/
 
 /** What a place is looked up in. */

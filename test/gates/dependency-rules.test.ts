@@ -69,7 +69,10 @@ const violations: readonly (readonly [rule: string, file: string, imported: stri
   ['one-door', 'src/audit/side-door.ts', '../keys/inner.ts'],
   ['one-door-for-tools', 'scripts/side-door.ts', '../src/keys/inner.ts'],
   ['only-the-product', 'src/audit/tests.ts', '../../test/helper.ts'],
-  ['web-knows-http-only', 'web/src/server.ts', '../../src/keys/index.ts'],
+  ['web-knows-the-contract-only', 'web/src/server.ts', '../../src/keys/index.ts'],
+  ['one-door-of-the-contract', 'web/src/side-door.ts', '../../contract/inner.ts'],
+  ['contract-imports-zod-only', 'contract/server.ts', '../src/keys/index.ts'],
+  ['contract-imports-zod-only', 'contract/package.ts', 'pg'],
   ['no-cycles', 'src/audit/circle-a.ts', './circle-b.ts'],
   ['no-orphans', 'src/audit/orphan.ts', ''],
   ['resolvable', 'src/audit/missing.ts', './not-there.ts'],
@@ -91,6 +94,10 @@ const lawful: Readonly<Record<string, string>> = {
   'src/start/served.ts': "import { lawful } from '../http/index.ts'\nexport const x = lawful\n",
   'src/cli/up.ts': "export const start = () => import('../start/index.ts')\n",
   'src/cli/rows.ts': "import type { lawful } from '../postgres/index.ts'\nexport type L = typeof lawful\n",
+  'contract/index.ts': "export { lawful } from './inner.ts'\n",
+  'contract/inner.ts': "import { z } from 'zod'\nexport const lawful = z\n",
+  'web/src/contract.ts': "import { lawful } from '../../contract/index.ts'\nexport const x = lawful\n",
+  'src/foundation/contract.ts': "import { lawful } from '../../contract/index.ts'\nexport const x = lawful\n",
   'test/helper.ts': 'export const lawful = 1\n',
 }
 
@@ -118,7 +125,7 @@ beforeAll(async () => {
   }
   const run = promisify(execFile)(
     process.execPath,
-    [depcruise, '--config', config, '--output-type', 'json', 'src', 'scripts', 'web', 'test'],
+    [depcruise, '--config', config, '--output-type', 'json', 'contract', 'src', 'scripts', 'web', 'test'],
     { cwd: tree, maxBuffer: MAX_OUTPUT_BYTES },
   )
   // The exit status is the number of violations, so a failing run is the expected one.

@@ -1,0 +1,73 @@
+/** Keys of programs: `/v1/api-keys`. */
+import { z } from 'zod'
+import { accountName, byId, list, moment, name, permissionName, reason, tier, time } from './fields.ts'
+import type { OperationTable } from './operation.ts'
+
+const apiKey = z.object({
+  id: z.string(),
+  name: z.string(),
+  prefix: z.string().describe('identifies the key; not a secret'),
+  serviceName: z.string(),
+  tier,
+  scopes: list(z.string()),
+  userId: z.string().nullable(),
+  serviceAccountId: z.string().nullable(),
+  replaces: z.string().nullable().describe('the key that this one succeeded'),
+  expiresAt: time.nullable(),
+  lastUsedAt: time.nullable().describe('up to a minute late'),
+  isActive: z.boolean(),
+  createdAt: time,
+})
+export type ApiKey = z.output<typeof apiKey>
+
+const issuedKey = z.object({
+  id: z.string(),
+  prefix: z.string(),
+  key: z.string().describe('shown this once'),
+})
+export type IssuedKey = z.output<typeof issuedKey>
+
+export const apiKeyOperations = {
+  'GET /v1/api-keys': {
+    summary: 'One’s own keys; with api_keys:read everybody’s',
+    response: z.object({ keys: list(apiKey) }),
+  },
+  'POST /v1/api-keys': {
+    summary: 'Create a key for oneself or for a service account',
+    body: z.strictObject({
+      name,
+      scopes: z
+        .array(permissionName)
+        .max(200)
+        .optional()
+        .describe('within what the owner and the caller may do'),
+      serviceAccount: accountName.optional().describe('the owner; without it, the caller'),
+      tier: tier.optional(),
+      serviceName: name.optional(),
+      expiresAt: moment.optional(),
+      environment: z
+        .string()
+        .regex(/^[a-z]{2,10}$/)
+        .optional()
+        .describe('becomes a part of the key'),
+    }),
+    response: issuedKey,
+    status: 201,
+  },
+  'POST /v1/api-keys/{id}/rotate': {
+    summary: 'Issue the successor of a key; the old one keeps working for a while',
+    params: byId,
+    body: z
+      .strictObject({
+        overlapSeconds: z.int().min(0).optional().describe('how long the old key keeps working'),
+      })
+      .optional(),
+    response: issuedKey,
+    status: 201,
+  },
+  'DELETE /v1/api-keys/{id}': {
+    summary: 'Revoke a key, effective at once',
+    params: byId,
+    query: z.strictObject({ reason: reason.optional() }),
+  },
+} as const satisfies OperationTable

@@ -1,0 +1,135 @@
+/** The archive: what is in it, what is due, retention policies and legal hold: `/v1/archive`. */
+import { z } from 'zod'
+import { list, moment, reason, time } from './fields.ts'
+import type { OperationTable } from './operation.ts'
+
+const archiveExport = z.object({
+  schema: z.string(),
+  table: z.string(),
+  partition: z.string(),
+  from: time,
+  to: time,
+  generation: z.number().describe('0 when the partition closed, later ones for rows that came afterwards'),
+  state: z.enum(['exporting', 'verified', 'detached', 'dropped', 'retiring', 'retired']),
+  manifest: z.string().describe('key in the object store'),
+  fingerprint: z.string().nullable(),
+  rows: z.number().nullable(),
+  objects: z.number().nullable(),
+  bytes: z.number().nullable(),
+  verifiedAt: time.nullable(),
+  droppedAt: time.nullable(),
+  restoredAt: time.nullable(),
+  retiredAt: time.nullable(),
+  keepUntil: time.nullable(),
+  message: z.string().nullable().describe('why the last attempt failed'),
+})
+
+const planRow = z.object({
+  table: z.string(),
+  partition: z.string(),
+  action: z.enum(['export', 'drop', 'exported', 'dropped', 'held', 'busy', 'failed']),
+  rows: z.number(),
+  exported: z.boolean(),
+  dropped: z.boolean(),
+  object: z.string().nullable(),
+  message: z.string(),
+})
+
+const retirementRow = z.object({
+  table: z.string(),
+  partition: z.string(),
+  action: z.enum(['retire', 'retired', 'held', 'failed']),
+  rows: z.number(),
+  object: z.string().nullable(),
+  message: z.string(),
+})
+
+const frozenObject = z.object({
+  object: z.string(),
+  bytes: z.number(),
+  state: z.enum(['frozen', 'thawing']),
+})
+
+const interval = z.enum(['day', 'month'])
+const atExpiry = z.enum(['archive', 'retire', 'keep'])
+const format = z.enum(['parquet', 'parquet+csv'])
+
+const policy = z.object({
+  table: z.string(),
+  interval,
+  ahead: z.int().describe('partitions that exist ahead of the current one'),
+  hot: z.string().describe('how long rows stay in PostgreSQL, ISO 8601'),
+  atExpiry: atExpiry.describe('then: export and drop; drop with a signed retention record; nothing'),
+  total: z.string().describe('how long rows are kept in all, ISO 8601; unless atExpiry is keep'),
+  lateness: z.string().describe('how long after its end a partition is exported'),
+  format,
+  appendOnly: z.boolean(),
+  legalHold: z.boolean(),
+  changedAt: time,
+  changedBy: z.string().nullable(),
+})
+export type RetentionPolicy = z.output<typeof policy>
+
+const duration = z.string().min(1).max(100)
+const policyChange = z.strictObject({
+  interval: interval.optional().describe('only for a table that has no policy yet'),
+  ahead: z.int().positive().max(1_200).optional().describe('at least 8 days or 2 months'),
+  hot: duration.optional().describe('such as 90 days'),
+  atExpiry: atExpiry.optional(),
+  total: duration.optional().describe('such as 2555 days'),
+  lateness: duration.optional(),
+  format: format.optional(),
+  reason: reason.optional().describe('kept in the trail'),
+})
+
+const tableName = z.string().regex(/^[^.]+\.[^.]+$/, 'schema.table')
+const byTable = z.strictObject({ table: tableName })
+const asOf = z.strictObject({ asOf: moment.optional() })
+
+export const archiveOperations = {
+  'GET /v1/archive': {
+    summary: 'What was archived, and its state',
+    response: z.object({ exports: list(archiveExport) }),
+  },
+  'GET /v1/archive/plan': {
+    summary: 'What a run would do',
+    query: asOf,
+    response: z.object({ tables: list(planRow) }),
+  },
+  'POST /v1/archive/runs': {
+    summary: 'Ask the workers to export and drop what is due',
+    response: z.object({ requestedAt: time }),
+    status: 202,
+  },
+  'PUT /v1/archive/holds/{table}': {
+    summary: 'Put a table under legal hold, or end it',
+    params: byTable,
+    body: z.strictObject({ held: z.boolean(), reason: reason.optional() }),
+    response: z.object({ table: z.string(), held: z.boolean() }),
+  },
+  'GET /v1/archive/policies': {
+    summary: 'How every table is partitioned, and how long it is kept',
+    response: z.object({ policies: list(policy) }),
+  },
+  'PATCH /v1/archive/policies/{table}': {
+    summary: 'Change the given parts of a policy, or give a partitioned table one',
+    params: byTable,
+    body: policyChange,
+    response: policy,
+  },
+  'GET /v1/archive/retirement': {
+    summary: 'What is past its total retention and would be deleted',
+    query: asOf,
+    response: z.object({ tables: list(retirementRow) }),
+  },
+  'POST /v1/archive/thaw': {
+    summary: 'Ask for the frozen objects of some periods; returns those that cannot be read yet',
+    body: z.strictObject({
+      table: tableName.optional(),
+      from: moment.optional().describe('only periods that end after it'),
+      to: moment.optional().describe('only periods that begin before it'),
+    }),
+    response: z.object({ objects: list(frozenObject) }),
+    status: 202,
+  },
+} as const satisfies OperationTable

@@ -1,0 +1,48 @@
+/** The audit trail: what happened, the history of a record, how it was: `/v1/audit`. */
+import { z } from 'zod'
+import { json, rowPage } from './fields.ts'
+import type { OperationTable } from './operation.ts'
+import { classifications } from './vocabulary.ts'
+
+const text = z.string().optional()
+const limit = z.coerce.number<number>().optional()
+const byRecord = z.strictObject({ schema: z.string(), table: z.string(), recordId: z.string() })
+
+export const auditOperations = {
+  'GET /v1/audit/logs': {
+    summary: 'Rows of the audit trail, newest first',
+    query: z.strictObject({
+      schema: text,
+      table: text,
+      recordId: text,
+      userId: text,
+      requestId: text,
+      traceId: text,
+      correlationId: text,
+      from: text.describe('rows at or after this time, ISO 8601 with an offset'),
+      to: text.describe('rows before this time'),
+      action: text,
+      operation: z.enum(['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']).optional(),
+      eventType: text,
+      result: text,
+      tenantId: text,
+      classification: z.enum(classifications).optional(),
+      dataSubject: text,
+      text: text.describe('searched for in values; needs table or from as well'),
+      cursor: text.describe('next of the page before'),
+      limit,
+    }),
+    response: rowPage,
+  },
+  'GET /v1/audit/records/{schema}/{table}/{recordId}': {
+    summary: 'The history of one record, oldest first',
+    params: byRecord,
+    query: z.strictObject({ cursor: text, limit }),
+    response: rowPage,
+  },
+  'GET /v1/audit/records/{schema}/{table}/{recordId}/as-of/{at}': {
+    summary: 'One record as it was at a time',
+    params: byRecord.extend({ at: z.string() }),
+    response: json,
+  },
+} as const satisfies OperationTable

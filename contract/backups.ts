@@ -1,0 +1,206 @@
+/**
+ * Backups, restores of one table, and recovery drills: `/v1/backups`, `/v1/restores`, `/v1/drills`. What takes long
+ * is requested and runs in the workers; its runs are listed below `/v1/backups/runs`.
+ */
+import { z } from 'zod'
+import { list, time } from './fields.ts'
+import { MAX_RUNS_LISTED } from './limits.ts'
+import type { OperationTable } from './operation.ts'
+import { backupTasks } from './vocabulary.ts'
+
+const requested = z.object({
+  requestedAt: time,
+  runs: z.string().describe('where the run is listed: the one that is due then, or that started later'),
+})
+
+const run = z.object({
+  id: z.string(),
+  dueAt: time,
+  startedAt: time,
+  finishedAt: time.nullable(),
+  state: z.enum(['running', 'done', 'failed', 'cancelled']),
+  message: z.string().nullable(),
+  result: z.record(z.string(), z.unknown()).readonly().nullable(),
+})
+
+const point = z
+  .string()
+  .max(100)
+  .describe('latest, a time (2026-11-21T05:20:00Z), a position, a transaction number or a restore point')
+
+const interval = z.object({ from: z.string().nullable(), to: z.string().nullable() })
+
+const backup = z.looseObject({
+  id: z.string(),
+  kind: z.enum(['full', 'incremental']),
+  parent: z.string().nullable(),
+  timeline: z.number(),
+  startLsn: z.string(),
+  endLsn: z.string(),
+  startedAt: time,
+  stoppedAt: time,
+  bytes: z.number(),
+  stored: z.number(),
+  objects: z.number(),
+})
+
+const auditCopy = z.object({
+  id: z.string(),
+  tiers: list(z.enum(['near', 'cold'])),
+  manifest: z
+    .looseObject({
+      takenAt: time,
+      logs: z.array(z.looseObject({ log: z.string(), from: z.string(), to: z.string(), rows: z.number() })),
+      parts: z.number(),
+      bytes: z.number(),
+    })
+    .nullable(),
+  problem: z.string().nullable(),
+})
+
+const drillKind = z.enum(['drill', 'recovery_test'])
+
+const drill = z.object({
+  id: z.string(),
+  kind: drillKind,
+  startedAt: time,
+  finishedAt: time,
+  ok: z.boolean(),
+  target: z.string().nullable(),
+  rpoSeconds: z.number().nullable(),
+  rtoSeconds: z.number().nullable(),
+  phases: list(z.object({ phase: z.string(), seconds: z.number() })),
+  problems: list(z.string()),
+  object: z.string().describe('key of the signed report in the object store'),
+  note: z.string().describe('the signed report'),
+})
+
+const columns = z.record(z.string(), z.unknown()).readonly()
+const difference = z.object({
+  missing: z.number(),
+  changed: z.number(),
+  added: z.number(),
+  rows: list(
+    z.object({
+      kind: z.enum(['missing', 'changed', 'added']),
+      key: columns,
+      before: columns.nullable(),
+      now: columns.nullable(),
+    }),
+  ),
+  uncompared: list(z.string()),
+})
+
+const restored = z.object({
+  table: z.string(),
+  into: z.string().nullable(),
+  target: z.string(),
+  reachedTime: z.string().nullable(),
+  reachedLsn: z.string(),
+  rows: z.number(),
+  bytes: z.number(),
+  walBytes: z.number(),
+  chain: list(z.string()),
+  difference: difference.nullable(),
+  applied: z.object({ inserted: z.number(), updated: z.number() }).nullable(),
+  foreignKeys: list(z.string()),
+  sequences: list(z.object({ column: z.string(), last: z.string().nullable() })),
+  notes: list(z.string()),
+})
+
+export const backupOperations = {
+  'GET /v1/backups': {
+    summary: 'Backups in the store, and what can be restored',
+    response: z.object({
+      cluster: z.string(),
+      backups: list(backup),
+      timeline: z.number().nullable(),
+      restorable: interval,
+      intervals: list(interval),
+      incomplete: list(z.string()),
+      problems: list(z.object({ object: z.string(), detail: z.string() })),
+    }),
+  },
+  'POST /v1/backups': {
+    summary: 'Ask the workers for a backup',
+    body: z.strictObject({ kind: z.enum(['full', 'incremental', 'audit-copy']) }),
+    response: requested,
+    status: 202,
+  },
+  'GET /v1/backups/audit-copies': {
+    summary: 'Long-term copies of the audit log',
+    response: z.object({ copies: list(auditCopy) }),
+  },
+  'GET /v1/backups/runs/{task}': {
+    summary: 'Runs of a background task, newest first',
+    params: z.strictObject({ task: z.enum(backupTasks) }),
+    query: z.strictObject({
+      limit: z.coerce.number<number>().int().min(1).max(MAX_RUNS_LISTED).default(MAX_RUNS_LISTED),
+    }),
+    response: z.object({ runs: list(run) }),
+  },
+  'POST /v1/backups/verifications': {
+    summary: 'Ask the workers to read and check every object of the backups',
+    response: requested,
+    status: 202,
+  },
+  'POST /v1/backups/points': {
+    summary: 'Create a restore point: a name for the present moment',
+    body: z.strictObject({ name: z.string().min(1).max(63).describe('at most 63 bytes') }),
+    response: z.object({ name: z.string(), lsn: z.string() }),
+    status: 201,
+  },
+  'GET /v1/backups/prune/plan': {
+    summary: 'What the retention no longer needs; removes nothing',
+    response: z.object({ backups: list(z.string()), objects: list(z.string()) }),
+  },
+  'POST /v1/backups/prune': {
+    summary: 'Ask the workers to remove what the retention no longer needs',
+    response: requested,
+    status: 202,
+  },
+  'POST /v1/backups/rewrap': {
+    summary: 'Ask the workers to wrap the data keys for the present recipients only',
+    response: requested,
+    status: 202,
+  },
+  'GET /v1/restores/plan': {
+    summary: 'Which backups a restore to a moment would use',
+    query: z.strictObject({ at: point.default('latest') }),
+    response: z.object({
+      target: z.string(),
+      timeline: z.number(),
+      chain: list(z.string()),
+      bytes: z.number(),
+      walBytes: z.number(),
+    }),
+  },
+  'POST /v1/restores': {
+    summary: 'One table as it was: into a new table, compared with the present one, or applied to it',
+    body: z.strictObject({
+      table: z.string().max(200).describe('schema.table'),
+      at: point,
+      into: z.string().max(200).optional().describe('new table; nothing is ever overwritten'),
+      diff: z.boolean().default(false),
+      apply: z
+        .strictObject({ reason: z.string().min(1).max(1_000) })
+        .optional()
+        .describe('bring missing and changed rows back'),
+    }),
+    response: restored,
+  },
+  'GET /v1/drills': {
+    summary: 'Recovery drills, newest first, with their signed reports',
+    response: z.object({ drills: list(drill) }),
+  },
+  'POST /v1/drills': {
+    summary: 'Ask the workers for a recovery drill',
+    body: z
+      .strictObject({
+        kind: drillKind.default('drill').describe('to a random moment, or of everything to the latest'),
+      })
+      .nullish(),
+    response: requested,
+    status: 202,
+  },
+} as const satisfies OperationTable

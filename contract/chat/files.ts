@@ -1,0 +1,42 @@
+/** Files of rooms. */
+import { z } from 'zod'
+import { id } from '../fields.ts'
+import type { OperationTable } from '../operation.ts'
+
+export const chatFile = z.object({
+  id,
+  roomId: id,
+  messageId: id.nullable(),
+  name: z.string(),
+  size: z.int().describe('bytes'),
+  mimeType: z.string(),
+  status: z.enum(['processing', 'completed', 'failed']),
+  failureReason: z.string().nullable(),
+  hasThumbnail: z.boolean(),
+  width: z.int().nullable(),
+  height: z.int().nullable(),
+})
+export type ChatFile = z.output<typeof chatFile>
+
+const byFile = z.strictObject({ fileId: id })
+
+export const fileOperations = {
+  'POST /v1/chat/rooms/{roomId}/files': {
+    summary: 'Upload a file as the body of the request; its id is then sent with a message',
+    params: z.strictObject({ roomId: id }),
+    query: z.strictObject({ name: z.string().min(1).max(1_000) }),
+    response: chatFile,
+    status: 201,
+  },
+  'GET /v1/chat/files/{fileId}': { summary: 'The facts of a file', params: byFile, response: chatFile },
+  'GET /v1/chat/files/{fileId}/content': {
+    summary: 'The bytes of a file, or a range of them',
+    params: byFile,
+    response: z.unknown(),
+  },
+  'GET /v1/chat/files/{fileId}/thumbnail': {
+    summary: 'A small picture of an image',
+    params: byFile,
+    response: z.unknown(),
+  },
+} as const satisfies OperationTable

@@ -1,0 +1,175 @@
+/** Messages of a room, in its order, and its events: whatever happened in it, numbered without gaps by `sequence`. */
+import { z } from 'zod'
+import { id, list, pageSize, text, time } from '../fields.ts'
+import {
+  DEFAULT_SEARCH_PAGE_SIZE,
+  MAX_EMOJI_LENGTH,
+  MAX_MESSAGE_CHARACTERS,
+  MAX_ROOM_MEMBERS,
+  MAX_SEARCH_LENGTH,
+  MAX_SEARCH_PAGE_SIZE,
+} from '../limits.ts'
+import type { OperationTable } from '../operation.ts'
+import { chatFile } from './files.ts'
+import { person } from './people.ts'
+
+const message = z.object({
+  id,
+  roomId: id,
+  sequence: z.int().describe('place in the order of the room'),
+  type: z.enum(['text', 'image', 'file', 'system']),
+  content: z.string().describe('empty once deleted'),
+  author: person.nullable().describe('null: erased'),
+  replyTo: z
+    .object({ id, author: person.nullable(), content: z.string(), type: z.string(), isDeleted: z.boolean() })
+    .nullable(),
+  mentions: list(id),
+  reactions: list(z.object({ emoji: z.string(), userIds: list(id) })),
+  file: chatFile.nullable(),
+  clientId: id.nullable(),
+  isEdited: z.boolean(),
+  isDeleted: z.boolean(),
+  createdAt: time,
+  updatedAt: time,
+})
+export type Message = z.output<typeof message>
+
+const eventTypes = [
+  'message_created',
+  'message_edited',
+  'message_deleted',
+  'reaction_added',
+  'reaction_removed',
+  'member_joined',
+  'member_left',
+  'member_changed',
+  'room_changed',
+  'room_deleted',
+] as const
+
+const roomEvent = z.object({
+  roomId: id,
+  sequence: z.int(),
+  type: z.enum(eventTypes),
+  messageId: id.nullable(),
+  userId: id.nullable().describe('whom it is about'),
+  detail: z.record(z.string(), z.unknown()),
+  createdAt: time,
+  message: message.nullable().describe('the message as it is now, for events about one'),
+})
+export type RoomEvent = z.output<typeof roomEvent>
+
+const missedEvents = z.object({
+  events: list(roomEvent).describe('in order of sequence, without a gap'),
+  lastSequence: z.int().describe('of the room, now'),
+  gap: z.boolean().describe('some of what was missed is no longer kept: reload the history instead'),
+})
+export type MissedEvents = z.output<typeof missedEvents>
+
+export const newMessage = z.strictObject({
+  content: text(MAX_MESSAGE_CHARACTERS, 0),
+  fileId: id.optional(),
+  replyToId: id.optional(),
+  mentions: z.array(id).max(MAX_ROOM_MEMBERS).default([]),
+  clientId: id.optional().describe('sent again with the same one, it is the same message'),
+})
+export type NewMessage = z.input<typeof newMessage>
+
+export const messageChange = z.strictObject({
+  content: text(MAX_MESSAGE_CHARACTERS),
+  mentions: z.array(id).max(MAX_ROOM_MEMBERS).default([]),
+})
+export type MessageChange = z.input<typeof messageChange>
+
+const history = z.object({
+  messages: list(message),
+  hasOlder: z.boolean(),
+  hasNewer: z.boolean(),
+})
+export type HistoryPage = z.output<typeof history>
+
+const historyQuery = z
+  .strictObject({
+    before: id.optional().describe('messages older than this one'),
+    after: id.optional().describe('messages newer than this one'),
+    around: id.optional().describe('this message with its neighbours'),
+    limit: pageSize,
+  })
+  .refine(
+    ({ before, after, around }) => [before, after, around].filter((edge) => edge !== undefined).length <= 1,
+    { error: 'takes one of before, after and around' },
+  )
+
+const searchQuery = z.strictObject({
+  q: z.string().trim().min(1, 'is empty').max(MAX_SEARCH_LENGTH),
+  roomId: id.optional(),
+  senderId: id.optional(),
+  from: z.iso.datetime({ offset: true }).optional().describe('sent at or after'),
+  to: z.iso.datetime({ offset: true }).optional().describe('sent before'),
+  hasFile: z.stringbool().optional(),
+  before: id.optional().describe('the last message of the page before'),
+  limit: z.coerce.number<number>().int().min(1).max(MAX_SEARCH_PAGE_SIZE).default(DEFAULT_SEARCH_PAGE_SIZE),
+})
+export type MessageSearch = z.output<typeof searchQuery>
+
+const searchPage = z.object({
+  messages: list(message),
+  next: id.nullable().describe('before of the next page; null when this is the last'),
+})
+export type SearchPage = z.output<typeof searchPage>
+
+const byRoom = z.strictObject({ roomId: id })
+const byMessage = z.strictObject({ messageId: id })
+const byReaction = byMessage.extend({ emoji: text(MAX_EMOJI_LENGTH) })
+
+export const messageOperations = {
+  'GET /v1/chat/rooms/{roomId}/messages': {
+    summary: 'History of a room, oldest first',
+    params: byRoom,
+    query: historyQuery,
+    response: history,
+  },
+  'POST /v1/chat/rooms/{roomId}/messages': {
+    summary: 'Send a message; sent again with the same clientId, it is the same message',
+    params: byRoom,
+    body: newMessage,
+    response: message,
+    status: 201,
+  },
+  'GET /v1/chat/rooms/{roomId}/events': {
+    summary: 'What happened in a room after a sequence number',
+    params: byRoom,
+    query: z.strictObject({ after: z.coerce.number<number>().int().min(0) }),
+    response: missedEvents,
+  },
+  'GET /v1/chat/messages/{messageId}': { summary: 'One message', params: byMessage, response: message },
+  'PATCH /v1/chat/messages/{messageId}': {
+    summary: 'Edit one’s message',
+    params: byMessage,
+    body: messageChange,
+    response: message,
+  },
+  'DELETE /v1/chat/messages/{messageId}': { summary: 'Delete a message', params: byMessage },
+  'GET /v1/chat/messages/{messageId}/edits': {
+    summary: 'Former contents of a message',
+    params: byMessage,
+    response: z.object({ edits: list(z.object({ previousContent: z.string(), editedAt: time })) }),
+  },
+  'PUT /v1/chat/messages/{messageId}/reactions/{emoji}': {
+    summary: 'Add a reaction to a message',
+    params: byReaction,
+  },
+  'DELETE /v1/chat/messages/{messageId}/reactions/{emoji}': {
+    summary: 'Remove one’s reaction',
+    params: byReaction,
+  },
+  'POST /v1/chat/messages/{messageId}/read': {
+    summary: 'Mark a room as read up to this message',
+    params: byMessage,
+  },
+  'GET /v1/chat/search': {
+    summary: 'Messages of one’s rooms that contain every word, newest first',
+    query: searchQuery,
+    response: searchPage,
+  },
+} as const satisfies OperationTable

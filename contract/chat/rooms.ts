@@ -1,0 +1,172 @@
+/** Rooms: one’s own, the directory of public ones, their members and invitations. */
+import { z } from 'zod'
+import { cursor, id, list, next, pageSize, text, time } from '../fields.ts'
+import {
+  MAX_ROOM_DESCRIPTION_CHARACTERS,
+  MAX_ROOM_MEMBERS,
+  MAX_ROOM_NAME_CHARACTERS,
+  MAX_UNREAD_COUNTED,
+} from '../limits.ts'
+import type { OperationTable } from '../operation.ts'
+import { person } from './people.ts'
+
+const roomRole = z.enum(['owner', 'admin', 'member'])
+const notificationLevel = z.enum(['all', 'mentions', 'none'])
+
+const room = z.object({
+  id,
+  name: z.string(),
+  description: z.string().nullable(),
+  type: z.enum(['public', 'private', 'direct']),
+  maxMembers: z.int(),
+  isActive: z.boolean(),
+  classification: z.string(),
+  role: roomRole.nullable().describe('the caller’s; null when not a member'),
+  notificationLevel: notificationLevel.nullable(),
+  memberCount: z.int(),
+  peer: person.nullable().describe('the other person of a direct room'),
+  lastSequence: z.int(),
+  lastMessage: z
+    .object({
+      id,
+      author: person.nullable(),
+      content: z.string(),
+      type: z.string(),
+      isDeleted: z.boolean(),
+      createdAt: time,
+    })
+    .nullable(),
+  unread: z.int().describe(`counted up to ${MAX_UNREAD_COUNTED}`),
+  unreadMentions: z.int(),
+  readTo: time.nullable().describe('createdAt of the last message read'),
+  createdAt: time,
+})
+export type Room = z.output<typeof room>
+
+const member = z.object({ user: person, role: roomRole, joinedAt: time })
+export type Member = z.output<typeof member>
+
+const invitation = z.object({
+  id,
+  room: z.object({ id, name: z.string(), description: z.string().nullable(), type: z.string() }),
+  invited: person,
+  invitedBy: person.nullable(),
+  status: z.enum(['pending', 'accepted', 'declined', 'revoked']),
+  expiresAt: time,
+  createdAt: time,
+})
+export type Invitation = z.output<typeof invitation>
+
+const directoryRoom = z.object({
+  id,
+  name: z.string(),
+  description: z.string().nullable(),
+  memberCount: z.int(),
+  maxMembers: z.int(),
+  isMember: z.boolean(),
+})
+export type DirectoryRoom = z.output<typeof directoryRoom>
+
+const directoryPage = z.object({ rooms: list(directoryRoom), next })
+export type DirectoryPage = z.output<typeof directoryPage>
+
+const roomName = text(MAX_ROOM_NAME_CHARACTERS)
+const description = text(MAX_ROOM_DESCRIPTION_CHARACTERS, 0).optional()
+const visibility = z.enum(['public', 'private'])
+const maxMembers = z.int().min(1).max(MAX_ROOM_MEMBERS)
+
+export const newRoom = z.strictObject({
+  name: roomName,
+  type: visibility.default('public'),
+  description,
+  maxMembers: maxMembers.default(100),
+})
+export type NewRoom = z.input<typeof newRoom>
+
+export const roomChanges = z.strictObject({
+  name: roomName.optional(),
+  description: description.describe('empty removes it'),
+  type: visibility.optional(),
+  maxMembers: maxMembers.optional(),
+  isActive: z.boolean().optional().describe('false archives the room: readable, closed for writing'),
+})
+export type RoomChanges = z.input<typeof roomChanges>
+
+const invitations = z.object({ invitations: list(invitation) })
+const user = z.strictObject({ userId: id })
+const byRoom = z.strictObject({ roomId: id })
+const byMember = byRoom.extend({ userId: id })
+const byInvitation = z.strictObject({ invitationId: id })
+const joined = z.object({ roomId: id })
+
+export const roomOperations = {
+  'GET /v1/chat/rooms': {
+    summary: 'One’s rooms, the one with the newest message first',
+    response: z.object({ rooms: list(room) }),
+  },
+  'POST /v1/chat/rooms': { summary: 'Create a room', body: newRoom, response: room, status: 201 },
+  'GET /v1/chat/directory': {
+    summary: 'Public rooms by name',
+    query: z.strictObject({ q: z.string().max(100).default(''), cursor, limit: pageSize }),
+    response: directoryPage,
+  },
+  'POST /v1/chat/direct': {
+    summary: 'The direct room with a person, created on first use',
+    body: user,
+    response: room,
+  },
+  'GET /v1/chat/rooms/{roomId}': { summary: 'One room', params: byRoom, response: room },
+  'PATCH /v1/chat/rooms/{roomId}': {
+    summary: 'Change a room',
+    params: byRoom,
+    body: roomChanges,
+    response: room,
+  },
+  'DELETE /v1/chat/rooms/{roomId}': { summary: 'Delete a room', params: byRoom },
+  'POST /v1/chat/rooms/{roomId}/join': { summary: 'Join a public room', params: byRoom },
+  'POST /v1/chat/rooms/{roomId}/leave': { summary: 'Leave a room', params: byRoom },
+  'POST /v1/chat/rooms/{roomId}/typing': {
+    summary: 'Tell those who listen to the room that one is typing',
+    params: byRoom,
+  },
+  'PUT /v1/chat/rooms/{roomId}/notification-level': {
+    summary: 'Set what of this room notifies the caller',
+    params: byRoom,
+    body: z.strictObject({ level: notificationLevel }),
+  },
+  'GET /v1/chat/rooms/{roomId}/members': {
+    summary: 'Members of a room',
+    params: byRoom,
+    response: z.object({ members: list(member) }),
+  },
+  'PATCH /v1/chat/rooms/{roomId}/members/{userId}': {
+    summary: 'Change a member’s role',
+    params: byMember,
+    body: z.strictObject({ role: roomRole }),
+  },
+  'DELETE /v1/chat/rooms/{roomId}/members/{userId}': { summary: 'Remove a member', params: byMember },
+  'GET /v1/chat/rooms/{roomId}/invitations': {
+    summary: 'Pending invitations to a room',
+    params: byRoom,
+    response: invitations,
+  },
+  'POST /v1/chat/rooms/{roomId}/invitations': {
+    summary: 'Invite a person',
+    params: byRoom,
+    body: user,
+    response: z.object({ id }),
+    status: 201,
+  },
+  'GET /v1/chat/invitations': { summary: 'Pending invitations of the caller', response: invitations },
+  'POST /v1/chat/invitations/{invitationId}/accept': {
+    summary: 'Accept an invitation',
+    params: byInvitation,
+    response: joined,
+  },
+  'POST /v1/chat/invitations/{invitationId}/decline': {
+    summary: 'Decline an invitation',
+    params: byInvitation,
+    response: joined,
+  },
+  'DELETE /v1/chat/invitations/{invitationId}': { summary: 'Revoke an invitation', params: byInvitation },
+} as const satisfies OperationTable

@@ -1,0 +1,132 @@
+/** What users see and change of themselves: `/v1/me`. */
+import { z } from 'zod'
+import { avatarUrl, byId, displayName, list, password, rowPage, time, totp, username } from './fields.ts'
+import type { OperationTable } from './operation.ts'
+
+const profile = z.object({
+  id: z.string(),
+  issuer: z.string().describe('local, or the identity provider'),
+  username: z.string(),
+  displayName: z.string().nullable().describe('null means the username'),
+  email: z.string().nullable(),
+  avatarUrl: z.string().nullable(),
+  tenantId: z.string().nullable(),
+  createdAt: time,
+  lastLoginAt: time.nullable(),
+})
+
+const profileChange = z.strictObject({
+  username: username.optional(),
+  displayName: displayName.optional(),
+  avatarUrl: avatarUrl.optional(),
+  email: z.email().max(255).optional().describe('needs a step-up; local accounts only'),
+})
+
+const ownSession = z.object({
+  id: z.string(),
+  current: z.boolean(),
+  deviceType: z.string().nullable(),
+  userAgent: z.string().nullable(),
+  ipAddress: z.string().nullable(),
+  status: z.enum(['online', 'away', 'offline']),
+  createdAt: time,
+  lastActivity: time,
+  expiresAt: time,
+  methods: list(z.string()),
+  secondFactor: z.boolean(),
+})
+
+const factor = z.object({
+  id: z.string(),
+  label: z.string().nullable(),
+  confirmedAt: time.nullable(),
+  lastUsedAt: time.nullable(),
+})
+
+const enrolment = z.object({
+  id: z.string(),
+  secret: z.string().describe('base 32, to be typed'),
+  uri: z.string().describe('otpauth:, for the QR code'),
+})
+
+const recoveryCodes = z.object({
+  recoveryCodes: list(z.string()).describe('shown once; each is good for one sign-in'),
+})
+
+const consentDecision = z.strictObject({
+  purpose: z.string().regex(/^[a-z][a-z0-9_]{0,99}$/),
+  decision: z.enum(['granted', 'withdrawn']),
+  documentVersion: z.string().min(1).max(50),
+  regulation: z.enum(['gdpr', 'appi', 'other']),
+})
+
+const consent = z.object({
+  ...consentDecision.shape,
+  id: z.string(),
+  purpose: z.string(),
+  documentVersion: z.string(),
+  createdAt: time,
+})
+export type Consent = z.output<typeof consent>
+
+export const meOperations = {
+  'GET /v1/me': { summary: 'One’s own account', response: profile },
+  'PATCH /v1/me': {
+    summary: 'Change one’s name, picture or e-mail address',
+    body: profileChange,
+  },
+  'PUT /v1/me/password': {
+    summary: 'Change the password; every other session ends',
+    body: z.strictObject({ current: password, next: password }),
+  },
+  'GET /v1/me/consents': {
+    summary: 'One’s consents',
+    response: z.object({
+      current: list(consent).describe('the latest decision for each purpose'),
+      history: list(consent).describe('every decision, newest first'),
+    }),
+  },
+  'POST /v1/me/consents': {
+    summary: 'Give or withdraw a consent; every decision stays on record',
+    body: consentDecision,
+  },
+  'GET /v1/me/audit': {
+    summary: 'What the trail holds of one’s own actions, newest first',
+    query: z.strictObject({
+      from: z.string().optional(),
+      to: z.string().optional(),
+      cursor: z.string().optional(),
+      limit: z.coerce.number<number>().optional(),
+    }),
+    response: rowPage,
+  },
+  'GET /v1/me/sessions': {
+    summary: 'One’s active sessions, the one used last first',
+    response: z.object({ sessions: list(ownSession) }),
+  },
+  'DELETE /v1/me/sessions': {
+    summary: 'End every session but this one',
+    response: z.object({ ended: z.int() }),
+  },
+  'DELETE /v1/me/sessions/{id}': { summary: 'End one session', params: byId },
+  'GET /v1/me/mfa': {
+    summary: 'One’s second factors',
+    response: z.object({ factors: list(factor), recoveryCodesLeft: z.int() }),
+  },
+  'POST /v1/me/mfa': {
+    summary: 'Start enrolling an authenticator app; it counts once its first code is confirmed',
+    body: z.strictObject({ label: z.string().min(1).max(100).nullable().default(null) }),
+    response: enrolment,
+  },
+  'POST /v1/me/mfa/{id}/confirm': {
+    summary: 'Confirm an authenticator by its first code; returns new recovery codes',
+    params: byId,
+    body: z.strictObject({ code: totp }),
+    response: recoveryCodes,
+  },
+  'DELETE /v1/me/mfa/{id}': { summary: 'Remove an authenticator', params: byId },
+  'POST /v1/me/mfa/recovery-codes': {
+    summary: 'Replace all recovery codes by new ones',
+    response: recoveryCodes,
+  },
+} as const satisfies OperationTable

@@ -1,0 +1,50 @@
+/** SQL over everything that is kept: `/v1/query`. */
+import { z } from 'zod'
+import { list, reason } from './fields.ts'
+import { DEFAULT_QUERY_SECONDS, MAX_QUERY_ROWS, MAX_QUERY_SECONDS, MAX_SQL_CHARACTERS } from './limits.ts'
+import type { OperationTable } from './operation.ts'
+
+const result = z.object({
+  columns: list(z.string()),
+  types: list(z.string()).describe('types of DuckDB'),
+  rows: list(list(z.unknown())),
+  files: list(z.string()).describe('archived objects that were read'),
+  hot: z.int().describe('rows that came from PostgreSQL'),
+  truncated: z.boolean().describe('there are more rows than were asked for'),
+})
+
+export const queryOperations = {
+  'POST /v1/query': {
+    summary: 'Query everything that is kept, archived or not',
+    description:
+      'Ends when the caller leaves. With 409 and frozen objects, POST /v1/query/thaw asks for them; the same query works later.',
+    body: z.strictObject({
+      sql: z
+        .string()
+        .min(1)
+        .max(MAX_SQL_CHARACTERS)
+        .describe('one SELECT; tables are named as in PostgreSQL'),
+      rows: z.int().positive().max(MAX_QUERY_ROWS).optional().describe('at most; default 10,000'),
+      seconds: z
+        .number()
+        .positive()
+        .max(MAX_QUERY_SECONDS)
+        .default(DEFAULT_QUERY_SECONDS)
+        .describe('for all of it'),
+      reason: reason.optional().describe('why it is asked; kept in the trail'),
+      format: z.enum(['json', 'csv', 'parquet']).default('json'),
+    }),
+    response: result.or(z.unknown().describe('CSV or Parquet')),
+  },
+  'POST /v1/query/thaw': {
+    summary: 'Ask for frozen objects to become readable',
+    body: z.strictObject({
+      objects: z
+        .array(z.string().regex(/^archive\//))
+        .min(1)
+        .max(1_000),
+    }),
+    response: z.object({ thawing: list(z.string()) }),
+    status: 202,
+  },
+} as const satisfies OperationTable

@@ -1,0 +1,90 @@
+/** Signing in and out: `/v1/session`, `/v1/oidc`. */
+import { z } from 'zod'
+import { list, name, password, recoveryCode, time, totp } from './fields.ts'
+import type { OperationTable } from './operation.ts'
+
+/** What stands between a session and everything else. */
+const pending = z
+  .enum(['password_change', 'second_factor'])
+  .describe('password_change: PUT /v1/me/password; second_factor: POST /v1/me/mfa')
+export type PendingStep = z.infer<typeof pending>
+
+const sessionState = z.object({
+  userId: z.string(),
+  username: z.string(),
+  displayName: z.string(),
+  tenantId: z.string().nullable(),
+  sessionId: z.string(),
+  secondFactor: z.boolean().describe('a second factor was used in this session'),
+  authenticatedAt: time.describe('when credentials were last given'),
+  stepUpUntil: time.describe('until when dangerous actions need no new step-up'),
+  expiresAt: time,
+  pending: pending.nullable(),
+  permissions: list(z.string()).describe('resource:action'),
+})
+
+const challenge = z.string().max(4_096).optional()
+const signInRequest = z.union([
+  z.strictObject({ login: name.describe('username or e-mail address'), password }),
+  z.strictObject({ challenge, code: totp }),
+  z.strictObject({ challenge, recoveryCode }),
+])
+
+const signInResponse = z.discriminatedUnion('step', [
+  z.object({ step: z.literal('done'), userId: z.string() }),
+  z.object({
+    step: z.literal('second_factor'),
+    challenge: z.string().describe('to be sent back with the code, within five minutes'),
+  }),
+])
+
+const stepUpRequest = z.union([
+  z.strictObject({ password }),
+  z.strictObject({ code: totp }),
+  z.strictObject({ recoveryCode }),
+])
+
+const signInMethods = z.object({
+  password: z.boolean().describe('whether passwords are accepted'),
+  providers: list(z.object({ name: z.string(), label: z.string(), start: z.string() })),
+})
+
+/** A path of this server: `//host` and `/\host` would lead elsewhere. */
+const localPath = z
+  .string()
+  .max(1_024)
+  .regex(/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/, 'a path of this server')
+
+export const sessionOperations = {
+  'POST /v1/session': {
+    summary: 'Sign in: a name and a password, then a code where the account has a second factor',
+    body: signInRequest,
+    response: signInResponse,
+  },
+  'GET /v1/session': { summary: 'Who is signed in, and what they may do', response: sessionState },
+  'DELETE /v1/session': { summary: 'Sign out' },
+  'POST /v1/session/step-up': {
+    summary: 'Give credentials again, before a dangerous action',
+    body: stepUpRequest,
+  },
+  'GET /v1/oidc': { summary: 'The ways to sign in', response: signInMethods },
+  'GET /v1/oidc/{name}/start': {
+    summary: 'Start signing in at a provider: redirects there',
+    params: z.strictObject({ name: z.string() }),
+    query: z.strictObject({
+      returnTo: localPath.default('/').describe('where the browser goes afterwards'),
+      reauthenticate: z
+        .enum(['true', 'false'])
+        .default('false')
+        .describe('whether the provider asks for credentials even if it knows the browser'),
+    }),
+    response: z.unknown(),
+    status: 302,
+  },
+  'GET /v1/oidc/callback': {
+    summary: 'Where providers send browsers back to',
+    query: z.looseObject({}),
+    response: z.unknown(),
+    status: 302,
+  },
+} as const satisfies OperationTable

@@ -1,0 +1,68 @@
+/** Whether the server works, what it has recorded, and how far that is sealed and verified. */
+import { z } from 'zod'
+import { list, time } from './fields.ts'
+import type { OperationTable } from './operation.ts'
+
+/** A decimal, since it may be above 2^53. */
+const large = z.string().regex(/^\d+$/)
+const count = z.int().nonnegative()
+
+const logStatus = z.object({
+  log: z.string(),
+  epoch: z.int().positive().describe('rises when the log continues after a restore'),
+  size: large.describe('sealed entries'),
+  root: z.string().describe('root hash of the tree of that size, base64'),
+  sealedAt: time.nullable().describe('time of the last checkpoint; null when nothing is sealed'),
+  pending: count.describe('committed rows that wait to be sealed'),
+})
+
+export const systemStatus = z.object({
+  events: large.describe('security events recorded'),
+  auditRows: large.describe('rows of the audit trail'),
+  protectedTables: list(z.string()).describe('schema.table of every table under audit'),
+  logs: list(logStatus),
+  lastVerification: z
+    .object({ at: time, ok: z.boolean(), problems: count.describe('rows or checkpoints found wrong') })
+    .nullable(),
+  oldestUncheckedSeconds: z
+    .number()
+    .nonnegative()
+    .describe('seconds since the least recently checked part of the ledger was checked'),
+  frontierHeldSeconds: z
+    .number()
+    .nonnegative()
+    .describe('seconds for which an open transaction has kept rows from being sealed'),
+  losses: count.describe('statements whose changes were made but not recorded, and not settled since'),
+  partitions: list(
+    z.object({
+      table: z.string(),
+      coveredUntil: time.nullable().describe('end of the last partition; null when it has no end'),
+      alarm: z.boolean().describe('fewer partitions ahead than the policy asks for'),
+    }),
+  ),
+  drills: z.object({
+    passedSeconds: z.number().nonnegative().describe('seconds since a recovery drill passed'),
+    alarm: z.boolean().describe('that is too long, or the last drill failed'),
+  }),
+  checkedAt: time.describe('when this was read'),
+})
+export type SystemStatus = z.output<typeof systemStatus>
+
+export const systemOperations = {
+  'GET /healthz': {
+    summary: 'Whether the process responds',
+    response: z.object({ status: z.literal('alive'), version: z.string() }),
+  },
+  'GET /readyz': {
+    summary: 'Whether everything that a request needs can be reached',
+    response: z.object({
+      status: z.literal('ready'),
+      checks: list(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+    }),
+  },
+  'GET /metrics': { summary: 'Metrics in the text format of Prometheus', response: z.unknown() },
+  'GET /v1/status': {
+    summary: 'What is recorded, how far it is sealed, and what the last verification found',
+    response: systemStatus,
+  },
+} as const satisfies OperationTable
