@@ -1,15 +1,6 @@
+import { MAX_EVENTS, type MissedEvents, type RoomEvent } from '@akashi/contract'
 import type { Actor, Database } from '../postgres/index.ts'
 import { messageJson, timeJson } from './json-sql.ts'
-import { MAX_EVENTS, type RoomEvent } from './shapes.ts'
-
-export interface MissedEvents {
-  /** In order of sequence, without a gap from `after` on. */
-  readonly events: readonly RoomEvent[]
-  /** Of the room, now. */
-  readonly lastSequence: number
-  /** Some of what was missed is no longer kept: reload the room's history instead. */
-  readonly gap: boolean
-}
 
 /** What happened in a room after a sequence number; at most {@link MAX_EVENTS} at a time. */
 export async function eventsAfter(

@@ -1,4 +1,5 @@
-/** Pieces of SQL that give the JSON of shapes.ts, so that a page is one query. Aliases are the callers' own, never values. */
+/** Pieces of SQL that give the JSON of the contract's shapes, so that a page is one query. Aliases are the callers' own, never values. */
+import { MESSAGE_PREVIEW_CHARACTERS } from '@akashi/contract'
 
 /** ISO 8601 in UTC with milliseconds, as `Date.prototype.toISOString` writes it. */
 export function timeJson(column: string): string {
@@ -23,7 +24,7 @@ export function fileJson(file: string): string {
  * written cannot have yet, and what it is a reply to unless `reply`: what is not asked need not be planned.
  */
 export function messageJson(m: string, fresh?: { readonly reply: boolean }): string {
-  const replyTo = `(select jsonb_build_object('id', q.id, 'author', ${personJson('q.user_id')}, 'content', left(q.content, 200),
+  const replyTo = `(select jsonb_build_object('id', q.id, 'author', ${personJson('q.user_id')}, 'content', left(q.content, ${MESSAGE_PREVIEW_CHARACTERS}),
         'type', q.message_type, 'isDeleted', q.is_deleted)
       from chat.messages q where q.id = ${m}.reply_to_id and q.created_at = chat.message_time(${m}.reply_to_id))`
   const reactions = `coalesce((select jsonb_agg(jsonb_build_object('emoji', g.emoji, 'userIds', g.people) order by g.first)

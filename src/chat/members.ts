@@ -1,7 +1,7 @@
+import type { Invitation, Member } from '@akashi/contract'
 import { AkashiError } from '../foundation/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 import { personJson, timeJson } from './json-sql.ts'
-import type { Invitation, Member } from './shapes.ts'
 
 /** Everybody in a room, owners first. Empty for a room whose members the caller may not see. */
 export async function listMembers(

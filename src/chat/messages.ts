@@ -1,14 +1,15 @@
-import { AkashiError } from '../foundation/index.ts'
-import type { Actor, Database } from '../postgres/index.ts'
-import { messageJson, timeJson } from './json-sql.ts'
 import {
-  DEFAULT_PAGE,
+  DEFAULT_PAGE_SIZE,
+  type HistoryPage,
   type Message,
   type MessageChange,
   messageChange,
   type NewMessage,
   newMessage,
-} from './shapes.ts'
+} from '@akashi/contract'
+import { AkashiError } from '../foundation/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
+import { messageJson, timeJson } from './json-sql.ts'
 
 export interface HistoryQuery {
   /** Messages older than this message. */
@@ -18,13 +19,6 @@ export interface HistoryQuery {
   /** The message itself with as many on either side, to jump to it. */
   readonly around?: string
   readonly limit?: number
-}
-
-export interface History {
-  /** Oldest first. */
-  readonly messages: readonly Message[]
-  readonly hasOlder: boolean
-  readonly hasNewer: boolean
 }
 
 interface Page {
@@ -41,8 +35,8 @@ export async function readHistory(
   actor: Actor,
   roomId: string,
   query: HistoryQuery = {},
-): Promise<History> {
-  const limit = query.limit ?? DEFAULT_PAGE
+): Promise<HistoryPage> {
+  const limit = query.limit ?? DEFAULT_PAGE_SIZE
   return await database.transaction(
     actor,
     async (session) => {

@@ -1,13 +1,14 @@
-import type { Actor, Database } from '../postgres/index.ts'
-import { timeJson } from './json-sql.ts'
 import {
-  DEFAULT_PAGE,
+  DEFAULT_PAGE_SIZE,
   type Notification,
+  type NotificationPage,
   type Person,
   type PreferenceChanges,
   type Preferences,
   preferenceChanges,
-} from './shapes.ts'
+} from '@akashi/contract'
+import type { Actor, Database } from '../postgres/index.ts'
+import { timeJson } from './json-sql.ts'
 
 /** People whose name begins with or contains the words, for mentions, invitations and direct rooms. */
 export async function findPeople(
@@ -26,7 +27,7 @@ export async function findPeople(
            and ($2::uuid is null or exists (select from chat.room_members m where m.room_id = $2 and m.user_id = u.id and m.is_active))
          order by strpos(lower(u.username), lower($1)) <> 1 and strpos(lower(u.display_name), lower($1)) <> 1, lower(u.display_name), u.id
          limit $3`,
-        [query.matching, query.roomId ?? null, query.limit ?? DEFAULT_PAGE],
+        [query.matching, query.roomId ?? null, query.limit ?? DEFAULT_PAGE_SIZE],
       ),
     { readOnly: true },
   )
@@ -72,13 +73,6 @@ export async function setPreferences(
   return row.preferences
 }
 
-export interface NotificationPage {
-  readonly notifications: readonly Notification[]
-  readonly unread: number
-  /** Pass it as `before` for the page after this one; null when this is the last. */
-  readonly next: string | null
-}
-
 /** Characters of a message that its notification shows. */
 const PREVIEW_CHARACTERS = 120
 
@@ -88,7 +82,7 @@ export async function listNotifications(
   actor: Actor,
   query: { readonly before?: string; readonly limit?: number } = {},
 ): Promise<NotificationPage> {
-  const limit = query.limit ?? DEFAULT_PAGE
+  const limit = query.limit ?? DEFAULT_PAGE_SIZE
   const { rows } = await database.transaction(actor, async (session) => {
     const page = await session.query<{ notification: Notification; unread: number; place: string }>(
       `select jsonb_build_object('id', n.id, 'type', n.notification_type,

@@ -1,12 +1,5 @@
+import type { Presence, PresenceStatus } from '@akashi/contract'
 import type { Actor, Database } from '../postgres/index.ts'
-
-export const presenceStatuses = ['online', 'away', 'offline'] as const
-export type PresenceStatus = (typeof presenceStatuses)[number]
-
-export interface Presence {
-  readonly userId: string
-  readonly status: PresenceStatus
-}
 
 /** What the actor's session does now; answers whether that was news. */
 export async function setPresence(

@@ -1,17 +1,20 @@
-import { AkashiError } from '../foundation/index.ts'
-import type { Actor, Database } from '../postgres/index.ts'
-import { personJson, timeJson } from './json-sql.ts'
 import {
-  DEFAULT_PAGE,
+  DEFAULT_PAGE_SIZE,
+  type DirectoryPage,
   type DirectoryRoom,
   MAX_ROOMS_LISTED,
   MAX_UNREAD_COUNTED,
+  MESSAGE_PREVIEW_CHARACTERS,
   type NewRoom,
   newRoom,
   type Room,
   type RoomChanges,
   roomChanges,
-} from './shapes.ts'
+} from '@akashi/contract'
+import { z } from 'zod'
+import { AkashiError, decodeCursor, encodeCursor } from '../foundation/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
+import { personJson, timeJson } from './json-sql.ts'
 
 /** A room as the caller sees it; `me` is their membership, null when there is none. */
 const roomJson = `jsonb_build_object('id', r.id, 'name', r.name, 'description', r.description, 'type', r.room_type,
@@ -21,7 +24,7 @@ const roomJson = `jsonb_build_object('id', r.id, 'name', r.name, 'description', 
   'peer', (select ${personJson('x.user_id')} from chat.room_members x
     where r.room_type = 'direct' and x.room_id = r.id and x.user_id <> me.user_id limit 1),
   'lastSequence', coalesce(s.last_sequence, 0),
-  'lastMessage', (select jsonb_build_object('id', l.id, 'author', ${personJson('l.user_id')}, 'content', left(l.content, 200),
+  'lastMessage', (select jsonb_build_object('id', l.id, 'author', ${personJson('l.user_id')}, 'content', left(l.content, ${MESSAGE_PREVIEW_CHARACTERS}),
       'type', l.message_type, 'isDeleted', l.is_deleted, 'createdAt', ${timeJson('l.created_at')})
     from chat.messages l where l.room_id = r.id and l.created_at = s.last_message_at),
   'unread', (select count(*) from (select from chat.messages n where n.room_id = r.id
@@ -137,11 +140,8 @@ export function setNotificationLevel(
   return call(database, actor, 'select chat.set_notification_level($1, $2)', [roomId, level])
 }
 
-export interface DirectoryPage {
-  readonly rooms: readonly DirectoryRoom[]
-  /** The last room of this page, to go on after; null when this is the last page. */
-  readonly next: { readonly name: string; readonly id: string } | null
-}
+/** Where a page of the directory ends: a room's name and id. */
+const directoryPlace = z.tuple([z.string(), z.guid()])
 
 /** Public rooms by name. `matching` is looked for in name and description. */
 export async function publicRooms(
@@ -149,11 +149,13 @@ export async function publicRooms(
   actor: Actor,
   query: {
     readonly matching?: string
-    readonly after?: { readonly name: string; readonly id: string }
+    /** `next` of the page before. */
+    readonly cursor?: string | undefined
     readonly limit?: number
   },
 ): Promise<DirectoryPage> {
-  const limit = query.limit ?? DEFAULT_PAGE
+  const [afterName, afterId] = query.cursor === undefined ? [] : decodeCursor(query.cursor, directoryPlace)
+  const limit = query.limit ?? DEFAULT_PAGE_SIZE
   const { rows } = await database.transaction(
     actor,
     (session) =>
@@ -161,11 +163,12 @@ export async function publicRooms(
         `select jsonb_build_object('id', d.id, 'name', d.name, 'description', d.description, 'memberCount', d.member_count,
            'maxMembers', d.max_members, 'isMember', d.is_member) as room
          from chat.public_rooms($1, $2, $3, $4) d`,
-        [query.matching ?? '', query.after?.name ?? null, query.after?.id ?? null, limit],
+        [query.matching ?? '', afterName ?? null, afterId ?? null, limit],
       ),
     { readOnly: true },
   )
   const rooms = rows.map(({ room }) => room)
   const last = rooms.at(-1)
-  return { rooms, next: rooms.length < limit || last === undefined ? null : { name: last.name, id: last.id } }
+  const next = rooms.length < limit || last === undefined ? null : encodeCursor([last.name, last.id])
+  return { rooms, next }
 }

@@ -1,35 +1,13 @@
-import { z } from 'zod'
+import type { Message, MessageSearch, SearchPage } from '@akashi/contract'
 import type { Actor, Database } from '../postgres/index.ts'
 import { messageJson } from './json-sql.ts'
-import type { Message } from './shapes.ts'
-
-/** Messages of one page unless the caller says otherwise, and at most. */
-export const DEFAULT_FOUND = 20
-export const MAX_FOUND = 100
-/** Code units of a query. */
-const MAX_QUERY_LENGTH = 200
-
-export const searchQuery = z.strictObject({
-  q: z.string().trim().min(1, 'is empty').max(MAX_QUERY_LENGTH),
-  roomId: z.guid().optional(),
-  senderId: z.guid().optional(),
-  from: z.iso.datetime({ offset: true }).optional().describe('sent at or after'),
-  to: z.iso.datetime({ offset: true }).optional().describe('sent before'),
-  hasFile: z.stringbool().optional(),
-  before: z.guid().optional().describe('the last message of the page before'),
-  limit: z.coerce.number().int().min(1).max(MAX_FOUND).default(DEFAULT_FOUND),
-})
-export type SearchQuery = z.output<typeof searchQuery>
-
-export interface Found {
-  /** Newest first. */
-  readonly messages: readonly Message[]
-  /** Pass it as `before` for the page after this one; null when this is the last. */
-  readonly next: string | null
-}
 
 /** Messages of the caller's rooms that hold every word, of one character or more; width and case do not count. */
-export async function searchMessages(database: Database, actor: Actor, query: SearchQuery): Promise<Found> {
+export async function searchMessages(
+  database: Database,
+  actor: Actor,
+  query: MessageSearch,
+): Promise<SearchPage> {
   const { rows } = await database.transaction(
     actor,
     (session) =>

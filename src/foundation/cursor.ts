@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { AkashiError } from './errors.ts'
 import { jsonOrNull } from './json.ts'
 
-/** Nobody is given a longer one. */
-const MAX_CURSOR_LENGTH = 256
+/** Nobody is given a longer one: the longest place has the name of a room. */
+const MAX_CURSOR_LENGTH = 1_000
 
 export function encodeCursor(place: readonly string[]): string {
   return Buffer.from(JSON.stringify(place)).toString('base64url')

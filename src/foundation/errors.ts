@@ -1,7 +1,11 @@
 /**
  * Every error that Akashi raises on purpose is an {@link AkashiError} with a code of the catalogue
- * below. A message says what happened in lowercase without a full stop; the hint says how to mend it.
+ * below. A message says what happened in lowercase without a full stop; the hint says how to fix it.
  */
+
+import type { ErrorCode } from '@akashi/contract'
+
+export type { ErrorCode }
 
 /** What a code means to each way in: the HTTP status and the exit status of the command line. */
 interface ErrorClass {
@@ -18,7 +22,7 @@ export const errorCatalogue = {
   invalid_config: { status: 500, exit: 2, title: 'the configuration is not valid' },
   unauthenticated: { status: 401, exit: 2, title: 'no valid credentials were given' },
   forbidden: { status: 403, exit: 2, title: 'the caller may not do this' },
-  not_found: { status: 404, exit: 2, title: 'there is no such thing' },
+  not_found: { status: 404, exit: 2, title: 'not found' },
   already_exists: { status: 409, exit: 2, title: 'it exists already' },
   conflict: { status: 409, exit: 2, title: 'the state does not allow this' },
   too_large: { status: 413, exit: 2, title: 'the input is too large' },
@@ -30,12 +34,10 @@ export const errorCatalogue = {
   integrity: { status: 500, exit: 1, title: 'stored data failed verification' },
   append_only: { status: 409, exit: 2, title: 'the record is append-only' },
   internal: { status: 500, exit: 1, title: 'an internal error' },
-} as const satisfies Record<string, ErrorClass>
-
-export type ErrorCode = keyof typeof errorCatalogue
+} as const satisfies Record<ErrorCode, ErrorClass>
 
 export interface ErrorOptions {
-  /** One line that says how to mend it, shown after `hint:`. */
+  /** One line that says how to fix it, shown after `hint:`. */
   readonly hint?: string
   /** Facts for programs (field names, limits, SQLSTATE); never a secret. */
   readonly detail?: Readonly<Record<string, unknown>>

@@ -2,8 +2,8 @@
  * What every route declares: who is admitted, what else is required, and which read access it records.
  * `plugins/access-control.ts` enforces it, `npm run docs` writes docs/access-matrix.md from it.
  */
+import type { PermissionName } from '@akashi/contract'
 import type { FastifySchema } from 'fastify'
-import type { PermissionName } from '../identity/index.ts'
 
 /** In every request, or only in those whose body has this member. */
 export type When = true | { readonly with: string }

@@ -1,3 +1,5 @@
+import { MAX_BODY_BYTES } from '@akashi/contract'
+
 /** What one node accepts from the network. Every wait and every size has an end. */
 export interface HttpLimits {
   /** Bytes of one request body. */
@@ -24,7 +26,7 @@ export interface HttpLimits {
 }
 
 export const httpLimits: HttpLimits = {
-  bodyBytes: 1024 * 1024,
+  bodyBytes: MAX_BODY_BYTES,
   headerBytes: 16 * 1024,
   headersTimeoutMs: 10_000,
   // The largest upload at 2 Mbit/s; smaller bodies are limited by their size.

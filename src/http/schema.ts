@@ -1,21 +1,18 @@
 /**
- * Every route states its shapes in zod: `schema: { params, querystring, body, headers, response }`. The
- * same schema validates the request, types the handler, shapes the response and becomes OpenAPI.
+ * Routes state their shapes in zod: `schema: { params, querystring, body, headers, response }`. The same
+ * schema validates the request, shapes the response and becomes OpenAPI.
  */
+import type { Mistake } from '@akashi/contract'
 import type {
   FastifyBaseLogger,
   FastifyInstance,
   FastifySchema,
-  FastifyTypeProvider,
   RawReplyDefaultExpression,
   RawRequestDefaultExpression,
   RawServerDefault,
 } from 'fastify'
 import { z } from 'zod'
 import { AkashiError } from '../foundation/index.ts'
-
-/** The body of a 204. */
-export const noContent = z.unknown().describe('nothing')
 
 /** Leaves out what was not given: exact optional properties take no undefined. */
 export function given<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
@@ -24,28 +21,15 @@ export function given<T extends object>(value: T): { [K in keyof T]: Exclude<T[K
   }
 }
 
-export interface ZodTypes extends FastifyTypeProvider {
-  readonly validator: this['schema'] extends z.ZodType ? z.output<this['schema']> : unknown
-  readonly serializer: this['schema'] extends z.ZodType ? z.input<this['schema']> : unknown
-}
-
 export type App = FastifyInstance<
   RawServerDefault,
   RawRequestDefaultExpression,
   RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  ZodTypes
+  FastifyBaseLogger
 >
 
 const requestParts = ['params', 'querystring', 'headers', 'body'] as const
 const requestKeys = { params: 'params', querystring: 'query', headers: 'headers', body: 'body' } as const
-
-/** One mistake of a request: in which part, a JSON pointer into it, and what is wrong. */
-export interface Mistake {
-  readonly in: (typeof requestParts)[number]
-  readonly pointer: string
-  readonly detail: string
-}
 
 /** Validates requests and shapes responses by the zod schemas of the routes. */
 export function useZod(app: App): void {
@@ -77,7 +61,7 @@ export function useZod(app: App): void {
   })
 }
 
-function mistake(part: Mistake['in'], issue: z.core.$ZodIssue): Mistake {
+function mistake(part: (typeof requestParts)[number], issue: z.core.$ZodIssue): Mistake {
   const path = issue.path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`)
   return { in: part, pointer: path.join(''), detail: issue.message }
 }

@@ -1,3 +1,4 @@
+import type { SystemStatus } from '@akashi/contract'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { Pruned, TableRestored, TableRestoreOptions, Vault } from '../backup/index.ts'
@@ -6,7 +7,6 @@ import type { Issuer, LoginParts, LoginRules } from '../identity/index.ts'
 import type { Keyring, PersonVault } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import type { Database } from '../postgres/index.ts'
-import type { ThreadState } from './thread-state.ts'
 
 export interface DependencyState {
   readonly name: string
@@ -47,7 +47,7 @@ export interface Services {
   readonly version: string
   readonly log: FastifyBaseLogger
   readonly readiness: (signal: AbortSignal) => Promise<readonly DependencyState[]>
-  readonly threadState: (signal: AbortSignal) => Promise<ThreadState>
+  readonly systemStatus: (signal: AbortSignal) => Promise<SystemStatus>
   /** Reads the audit trail and the ledger, with the rights of whoever may read all of it. */
   readonly trail: Database
   /** Of the role `app`: row-level security decides what whoever asks finds. */

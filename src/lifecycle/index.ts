@@ -36,6 +36,6 @@ export {
   partitionStatus,
   planPartitions,
 } from './partitions.ts'
-export { listPolicies, type Policy, type PolicyChanges, setPolicy } from './policies.ts'
+export { listPolicies, type PolicyChanges, setPolicy } from './policies.ts'
 export * from './query/index.ts'
 export { type DatabaseSetting, listSettings, readDataResidency, setSetting } from './settings.ts'

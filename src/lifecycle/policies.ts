@@ -1,41 +1,20 @@
+import type { RetentionPolicy } from '@akashi/contract'
 import { AkashiError } from '../foundation/index.ts'
 import { type Actor, anonymous, type Database } from '../postgres/index.ts'
 
 /** SQLSTATE invalid_datetime_format. */
 const INVALID_TIME = '22007'
 
-/** How one partitioned table is cut and kept. Lengths of time are PostgreSQL's intervals in ISO 8601, e.g. `P90D`. */
-export interface Policy {
-  /** `schema.table` */
-  readonly table: string
-  readonly interval: 'day' | 'month'
-  /** Partitions that exist ahead of the current one. */
-  readonly ahead: number
-  /** How long rows stay in PostgreSQL. */
-  readonly hot: string
-  /** What happens then: exported and dropped; dropped with a signed retention record; nothing. */
-  readonly atExpiry: 'archive' | 'retire' | 'keep'
-  /** How long rows are kept in all; then they are deleted, unless `atExpiry` is keep. */
-  readonly total: string
-  /** How long after its end a partition is exported. */
-  readonly lateness: string
-  readonly format: 'parquet' | 'parquet+csv'
-  readonly appendOnly: boolean
-  readonly legalHold: boolean
-  readonly changedAt: string
-  readonly changedBy: string | null
-}
-
 /** What is given is changed. Lengths of time as PostgreSQL reads them, e.g. `90 days`. */
 export interface PolicyChanges {
   /** Only for a table that has no policy yet. */
-  readonly interval?: Policy['interval'] | undefined
+  readonly interval?: RetentionPolicy['interval'] | undefined
   readonly ahead?: number | undefined
   readonly hot?: string | undefined
-  readonly atExpiry?: Policy['atExpiry'] | undefined
+  readonly atExpiry?: RetentionPolicy['atExpiry'] | undefined
   readonly total?: string | undefined
   readonly lateness?: string | undefined
-  readonly format?: Policy['format'] | undefined
+  readonly format?: RetentionPolicy['format'] | undefined
 }
 
 const columns = `
@@ -45,12 +24,12 @@ const columns = `
   last_modified_by as "changedBy"`
 
 /** Every policy, by table. */
-export async function listPolicies(database: Database): Promise<Policy[]> {
+export async function listPolicies(database: Database): Promise<RetentionPolicy[]> {
   return await database.transaction(
     anonymous,
     async (session) =>
       (
-        await session.query<Policy>(
+        await session.query<RetentionPolicy>(
           `select ${columns} from lifecycle.policies order by schema_name, table_name`,
         )
       ).rows,
@@ -70,11 +49,11 @@ export async function setPolicy(
   name: { readonly schema: string; readonly table: string },
   changes: PolicyChanges,
   { actor = anonymous, reason }: { readonly actor?: Actor; readonly reason?: string } = {},
-): Promise<Policy> {
+): Promise<RetentionPolicy> {
   const { ahead, hot, atExpiry, total, ...rest } = changes
   const named = { ...rest, premake: ahead, hot_retention: hot, at_expiry: atExpiry, total_retention: total }
   const work = database.transaction(actor, async (session) => {
-    const { rows } = await session.query<Policy>(
+    const { rows } = await session.query<RetentionPolicy>(
       `select ${columns} from lifecycle.set_policy($1, $2, $3::jsonb, $4)`,
       [name.schema, name.table, JSON.stringify(named), reason ?? null],
     )

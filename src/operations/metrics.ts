@@ -1,12 +1,12 @@
+import type { SystemStatus } from '@akashi/contract'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { App } from '../foundation/index.ts'
-import type { ThreadState } from './thread-state.ts'
 
 /** Milliseconds for which one reading of the database serves all gauges of a scrape. */
 const READING_SHARED_MS = 500
 
-/** Metrics of this process and of the thread; what the database knows is read when somebody scrapes. */
-export function openMetrics(app: App, readState: () => Promise<ThreadState>): Registry {
+/** Metrics of this process and of the record; what the database knows is read when somebody scrapes. */
+export function openMetrics(app: App, readState: () => Promise<SystemStatus>): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const info = new Gauge({
@@ -16,7 +16,7 @@ export function openMetrics(app: App, readState: () => Promise<ThreadState>): Re
     registers: [registry],
   })
   info.set({ ...app }, 1)
-  let reading: Promise<ThreadState> | undefined
+  let reading: Promise<SystemStatus> | undefined
   let readAt = Number.NEGATIVE_INFINITY
   const state = () => {
     const now = performance.now()
@@ -30,7 +30,7 @@ export function openMetrics(app: App, readState: () => Promise<ThreadState>): Re
     name: string,
     help: string,
     labelNames: string[],
-    set: (gauge: Gauge, state: ThreadState) => void,
+    set: (gauge: Gauge, state: SystemStatus) => void,
   ) =>
     new Gauge({
       name: `akashi_${name}`,

@@ -14,14 +14,7 @@ export { inferFirstYear } from './ingest/infer-year.ts'
 export { LOAD_BATCH_EVENTS, type LoadProgress, type LoadResult, loadEvents } from './ingest/load.ts'
 export { createEventParser, type ParseOptions, parseEvents } from './ingest/parse.ts'
 export { type AkashiEvent, type ApplicationEvent, recordEvent, recordEventAlone } from './record.ts'
-export {
-  type Remediation,
-  type RemediationChange,
-  type RemediationState,
-  remediate,
-  remediationChange,
-  remediationStates,
-} from './remediation.ts'
+export { remediate } from './remediation.ts'
 export type { EventFilter } from './search/filter.ts'
 export type { EventRow } from './search/row.ts'
 export { type EventPage, readEvent, searchEvents, TEXT_SCAN_EVENTS } from './search/search.ts'
@@ -30,7 +23,6 @@ export {
   eventTimeline,
   type Timeline,
   type TimelineQuery,
-  timelineIntervals,
   timelineQuery,
 } from './search/timeline.ts'
-export { type Submission, type SubmitFormat, submitEvents, submitFormats } from './submit.ts'
+export { submitEvents } from './submit.ts'

@@ -1,42 +1,8 @@
 /** What is done about an event: kept beside it, with every change in the audit trail. */
+import { type Remediation, type RemediationChange, remediationChange } from '@akashi/contract'
 import { z } from 'zod'
 import { AkashiError, parseQuery } from '../foundation/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
-
-/** S1 3.7. An event that nobody has touched is open. */
-export const remediationStates = ['open', 'in_progress', 'resolved', 'suppressed'] as const
-export type RemediationState = (typeof remediationStates)[number]
-
-const NOTES_CHARACTERS = 8_192
-
-/** What is left out stays as it is; null removes. */
-export const remediationChange = z
-  .strictObject({
-    status: z.enum(remediationStates).optional(),
-    notes: z
-      .string()
-      .max(NOTES_CHARACTERS, `is over ${NOTES_CHARACTERS} characters`)
-      .refine(
-        (notes) => notes.isWellFormed() && !notes.includes('\0'),
-        'holds a character that no text holds',
-      )
-      .nullable()
-      .optional(),
-    /** `auth.users.id` */
-    assignee: z.guid('is no uuid').nullable().optional(),
-  })
-  .refine((change) => Object.keys(change).length > 0, 'says nothing: give status, notes or assignee')
-
-export type RemediationChange = z.input<typeof remediationChange>
-
-export interface Remediation {
-  readonly eventId: string
-  readonly status: RemediationState
-  readonly notes: string | null
-  readonly assignee: string | null
-  readonly resolvedAt: string | null
-  readonly updatedAt: string
-}
 
 const changeable = [
   ['status', 'remediation_status'],

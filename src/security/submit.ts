@@ -1,23 +1,9 @@
 /** Events that services send, a portion at a time: checked one by one, stored in one transaction, each once. */
+import type { Submission, SubmitFormat } from '@akashi/contract'
 import type { Actor, Database } from '../postgres/index.ts'
-import type { IngestFormat, ParsedEvent, Rejection } from './ingest/format.ts'
+import type { ParsedEvent } from './ingest/format.ts'
 import { createEventParser } from './ingest/parse.ts'
 import { whilePartitionsAreMade } from './ingest/partitions.ts'
-
-/** Formats that a service can send; syslog is read from files, whose year and zone somebody knows. */
-export const submitFormats = ['json', 'ocsf', 'cloudtrail'] as const satisfies readonly IngestFormat[]
-export type SubmitFormat = (typeof submitFormats)[number]
-
-export interface Submission {
-  /** Lines, or records of a document. */
-  readonly read: number
-  /** Lines that became at least one event, also when it was there already. */
-  readonly accepted: number
-  /** Events that were not there before. */
-  readonly stored: number
-  readonly known: number
-  readonly rejected: readonly Rejection[]
-}
 
 /**
  * Takes in a document (one event, an array, `{"Records": […]}`) or JSON lines. When the promise resolves, what

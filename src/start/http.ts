@@ -12,7 +12,7 @@ import {
   openLogVault,
   openMetrics,
   readBackupSettings,
-  threadState,
+  systemStatus,
 } from '../operations/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
 import type { Connections } from './connections.ts'
@@ -110,10 +110,10 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
     keyring,
     vault: identity.login.vault,
     backups: backupServices(parts),
-    metrics: openMetrics(appOf(parts.settings), () => threadState(database)),
+    metrics: openMetrics(appOf(parts.settings), () => systemStatus(database)),
     identity,
     trustedProxies,
-    threadState: (signal) => threadState(database, signal),
+    systemStatus: (signal) => systemStatus(database, signal),
     readiness: async (signal) => [
       await state('database', () =>
         database.transaction(anonymous, (session) => session.query('select 1'), { signal }),

@@ -1,12 +1,13 @@
 /** What somebody who should not tries. Routes are taken from the API's own description, so that a new one is tried too. */
+
 import { mkdtemp, rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { MAX_FILE_BYTES, operations } from '@akashi/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import * as chat from '../../src/chat/index.ts'
 import { openObjectStore } from '../../src/object-store/index.ts'
 import { type Browser, testServer } from '../identity/server.ts'
 import { testDatabase } from '../support/index.ts'
@@ -313,7 +314,7 @@ describe('a file', () => {
       },
     )
     expect(answer.statusCode, answer.body).toBe(201)
-    const { id, name } = chat.fileShape.parse(answer.json())
+    const { id, name } = operations['GET /v1/chat/files/{fileId}'].response.parse(answer.json())
     expect(name).toBe(shown)
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ path: string }>('select file_path as path from chat.file_uploads where id = $1', [id]),
@@ -334,7 +335,7 @@ describe('a file', () => {
             cookie: [...aoi.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
             'x-akashi-request': '1',
             'content-type': 'application/octet-stream',
-            'content-length': String(chat.MAX_FILE_BYTES + 1),
+            'content-length': String(MAX_FILE_BYTES + 1),
           },
         },
         (answer) => {

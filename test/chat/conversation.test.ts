@@ -2,12 +2,24 @@
  * Two people chat over HTTP and the socket, in Japanese and English, and one of them is erased. The trail shows each
  * step, without the words, and the record verifies.
  */
+
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type {
+  ChatFile,
+  HistoryPage,
+  Invitation,
+  Member,
+  Message,
+  NotificationPage,
+  Room,
+  RoomEvent,
+  SearchPage,
+} from '@akashi/contract'
 import { pino } from 'pino'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -35,9 +47,9 @@ let aoi: Browser
 let aoiId = ''
 let ken: Browser
 let kenId = ''
-let room: chat.Room
-let message: chat.Message
-let heard: chat.RoomEvent[] = []
+let room: Room
+let message: Message
+let heard: RoomEvent[] = []
 let socket: WebSocket
 
 beforeAll(async () => {
@@ -83,11 +95,11 @@ async function trail(table: string, id: string) {
 
 describe('two people', () => {
   it('make a room, and one invites the other', async () => {
-    room = await ask<chat.Room>(aoi, 'POST', '/rooms', { name: '監査 audit', type: 'private' })
+    room = await ask<Room>(aoi, 'POST', '/rooms', { name: '監査 audit', type: 'private' })
     const { id } = await ask<{ id: string }>(aoi, 'POST', `/rooms/${room.id}/invitations`, { userId: kenId })
-    const { invitations } = await ask<{ invitations: chat.Invitation[] }>(ken, 'GET', '/invitations')
+    const { invitations } = await ask<{ invitations: Invitation[] }>(ken, 'GET', '/invitations')
     expect(invitations).toMatchObject([{ id, room: { name: '監査 audit' } }])
-    const told = await ask<chat.NotificationPage>(ken, 'GET', '/notifications')
+    const told = await ask<NotificationPage>(ken, 'GET', '/notifications')
     expect(told.notifications).toMatchObject([{ type: 'invitation', room: { id: room.id } }])
     await ask(ken, 'POST', `/invitations/${id}/accept`)
     expect(
@@ -101,7 +113,7 @@ describe('two people', () => {
   it('send, reply, react and edit, and the other hears each', async () => {
     const cookie = [...ken.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     socket = new WebSocket(`ws://${host}/v1/chat/socket`, { headers: { cookie } })
-    const answers: { id: string; result: chat.Message }[] = []
+    const answers: { id: string; result: Message }[] = []
     socket.on('message', (data) => {
       const frame = JSON.parse(String(data))
       if (frame.type === 'event') heard.push(frame.event)
@@ -110,7 +122,7 @@ describe('two people', () => {
     await once(socket, 'open')
     socket.send(JSON.stringify({ type: 'subscribe', id: 'here', roomId: room.id }))
     await expect.poll(() => answers.map(({ id }) => id)).toEqual(['here'])
-    message = await ask<chat.Message>(aoi, 'POST', `/rooms/${room.id}/messages`, {
+    message = await ask<Message>(aoi, 'POST', `/rooms/${room.id}/messages`, {
       content: 'この変更は誰がしましたか',
       mentions: [kenId],
     })
@@ -131,7 +143,7 @@ describe('two people', () => {
       .poll(() => heard.map(({ type }) => type))
       .toEqual(['message_created', 'message_created', 'reaction_added', 'message_edited'])
     // What is sent, what is heard and what is read are the same.
-    const { messages } = await ask<chat.History>(ken, 'GET', `/rooms/${room.id}/messages`)
+    const { messages } = await ask<HistoryPage>(ken, 'GET', `/rooms/${room.id}/messages`)
     expect(messages.map(({ content }) => content)).toEqual([
       'この変更は誰がいつしましたか',
       'It was me. 私です',
@@ -147,7 +159,7 @@ describe('two people', () => {
     const bytes = await sharp({ create: { width: 80, height: 40, channels: 3, background: '#268' } })
       .png()
       .toBuffer()
-    const file = await ask<chat.ChatFile>(
+    const file = await ask<ChatFile>(
       aoi,
       'POST',
       `/rooms/${room.id}/files?name=${encodeURIComponent('図.png')}`,
@@ -157,7 +169,7 @@ describe('two people', () => {
       },
     )
     heard = []
-    const sent = await ask<chat.Message>(aoi, 'POST', `/rooms/${room.id}/messages`, {
+    const sent = await ask<Message>(aoi, 'POST', `/rooms/${room.id}/messages`, {
       content: '',
       fileId: file.id,
     })
@@ -178,13 +190,13 @@ describe('two people', () => {
 
   it('find it in Japanese, read it, and delete it', async () => {
     const find = async () =>
-      (await ask<chat.Found>(ken, 'GET', `/search?q=${encodeURIComponent('変更')}`)).messages.map(
+      (await ask<SearchPage>(ken, 'GET', `/search?q=${encodeURIComponent('変更')}`)).messages.map(
         ({ id }) => id,
       )
     expect(await find()).toEqual([message.id])
-    const unread = async () => (await ask<chat.Room>(ken, 'GET', `/rooms/${room.id}`)).unread
+    const unread = async () => (await ask<Room>(ken, 'GET', `/rooms/${room.id}`)).unread
     expect(await unread()).toBeGreaterThan(0)
-    const { messages } = await ask<chat.History>(ken, 'GET', `/rooms/${room.id}/messages`)
+    const { messages } = await ask<HistoryPage>(ken, 'GET', `/rooms/${room.id}/messages`)
     await ask(ken, 'POST', `/messages/${messages.at(-1)?.id}/read`)
     expect(await unread()).toBe(0)
     await ask(aoi, 'DELETE', `/messages/${message.id}`)
@@ -207,26 +219,26 @@ describe('two people', () => {
 
 describe('somebody who is erased', () => {
   it('leaves no word, and those who look on see it go', async () => {
-    const own = await ask<chat.Room>(ken, 'POST', '/rooms', { name: 'of ken' })
+    const own = await ask<Room>(ken, 'POST', '/rooms', { name: 'of ken' })
     await ask(aoi, 'POST', `/rooms/${own.id}/join`)
-    const { id: pair } = await ask<chat.Room>(aoi, 'POST', '/direct', { userId: kenId })
+    const { id: pair } = await ask<Room>(aoi, 'POST', '/direct', { userId: kenId })
     const words = ['ぼくの言葉', 'my own words', '直接の言葉']
     const [first, , third] = [
-      await ask<chat.Message>(ken, 'POST', `/rooms/${own.id}/messages`, { content: words[0] }),
-      await ask<chat.Message>(
+      await ask<Message>(ken, 'POST', `/rooms/${own.id}/messages`, { content: words[0] }),
+      await ask<Message>(
         ken,
         'PATCH',
-        `/messages/${(await ask<chat.Message>(ken, 'POST', `/rooms/${own.id}/messages`, { content: 'first version' })).id}`,
+        `/messages/${(await ask<Message>(ken, 'POST', `/rooms/${own.id}/messages`, { content: 'first version' })).id}`,
         { content: words[1] },
       ),
-      await ask<chat.Message>(ken, 'POST', `/rooms/${pair}/messages`, { content: words[2] }),
+      await ask<Message>(ken, 'POST', `/rooms/${pair}/messages`, { content: words[2] }),
     ]
-    const mine = await ask<chat.Message>(aoi, 'POST', `/rooms/${own.id}/messages`, {
+    const mine = await ask<Message>(aoi, 'POST', `/rooms/${own.id}/messages`, {
       content: 'mine',
       replyToId: first?.id,
     })
     await ask(ken, 'PUT', `/messages/${mine.id}/reactions/x`)
-    const listened: Record<string, chat.RoomEvent[]> = { [own.id]: [], [pair]: [] }
+    const listened: Record<string, RoomEvent[]> = { [own.id]: [], [pair]: [] }
     for (const roomId of [own.id, pair]) {
       await feed.subscribe(roomId, {
         userId: aoiId,
@@ -263,9 +275,9 @@ describe('somebody who is erased', () => {
       author: null,
     })
     // The room is not without an owner.
-    const { members } = await ask<{ members: chat.Member[] }>(aoi, 'GET', `/rooms/${own.id}/members`)
+    const { members } = await ask<{ members: Member[] }>(aoi, 'GET', `/rooms/${own.id}/members`)
     expect(members.map(({ user, role }) => [user.id, role])).toEqual([[aoiId, 'owner']])
-    const { messages } = await ask<chat.History>(aoi, 'GET', `/rooms/${own.id}/messages`)
+    const { messages } = await ask<HistoryPage>(aoi, 'GET', `/rooms/${own.id}/messages`)
     expect(messages.at(-1)).toMatchObject({
       content: 'mine',
       replyTo: { content: '', author: null },

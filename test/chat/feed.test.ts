@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import type { Room, RoomEvent } from '@akashi/contract'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import * as chat from '../../src/chat/index.ts'
@@ -23,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => feed.close())
 
 interface Heard {
-  readonly events: chat.RoomEvent[]
+  readonly events: RoomEvent[]
   started: { sequence: number; gap: boolean } | undefined
   ended: boolean
 }
@@ -50,7 +51,7 @@ function listenerOf(person: Person): { heard: Heard; listener: chat.Listener } {
   }
 }
 
-async function roomOfBoth(): Promise<chat.Room> {
+async function roomOfBoth(): Promise<Room> {
   const room = await chat.createRoom(app, aoi.actor, { name: 'both' })
   await chat.joinRoom(app, ken.actor, room.id)
   return room

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
 import { deflateRawSync } from 'node:zlib'
+import { type ChatFile, MAX_FILE_BYTES, operations } from '@akashi/contract'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as chat from '../../src/chat/index.ts'
@@ -68,9 +69,9 @@ describe('an upload', () => {
             yield piece.subarray(0, Math.min(left, piece.length))
         })(),
       )
-    const whole = await upload(stream(chat.MAX_FILE_BYTES))
+    const whole = await upload(stream(MAX_FILE_BYTES))
     expect(whole.size).toBe(104_857_600)
-    await expect(upload(stream(chat.MAX_FILE_BYTES + 1))).rejects.toMatchObject({ code: 'too_large' })
+    await expect(upload(stream(MAX_FILE_BYTES + 1))).rejects.toMatchObject({ code: 'too_large' })
     await expect(upload(Readable.from([]))).rejects.toMatchObject({ code: 'invalid_input' })
     expect(await keys()).toHaveLength(before.length + 1)
     await store.delete((await keys()).find((key) => key.includes(whole.id)) ?? '')
@@ -157,7 +158,7 @@ describe.skipIf(!hasClamd)('a scanned upload', () => {
   })
   afterAll(() => clamd.stop())
 
-  async function inspected(bytes: Uint8Array, name: string, mimeType: string): Promise<chat.ChatFile> {
+  async function inspected(bytes: Uint8Array, name: string, mimeType: string): Promise<ChatFile> {
     const { id } = await upload(bytes, name, mimeType)
     while ((await chat.inspectUploads({ worker, store, scanner, signal })) > 0);
     return await chat.readFile(app, aoi.actor, id)
@@ -282,7 +283,7 @@ describe.skipIf(!hasClamd)('a scanned upload', () => {
         headers: { 'content-type': 'text/html' },
       })
       expect(answer.status).toBe(201)
-      const { id } = chat.fileShape.parse(await answer.json())
+      const { id } = operations['GET /v1/chat/files/{fileId}'].response.parse(await answer.json())
       expect((await request(`/v1/chat/files/${id}/content`)).status).toBe(409)
       while ((await chat.inspectUploads({ worker, store, scanner, signal })) > 0);
       const whole = await request(`/v1/chat/files/${id}/content`)

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { type HistoryPage, type Message, operations } from '@akashi/contract'
 import { beforeAll, describe, expect, it } from 'vitest'
 import * as chat from '../../src/chat/index.ts'
 import { testDatabase } from '../support/index.ts'
@@ -14,12 +15,12 @@ beforeAll(async () => {
   ken = await makePerson(database, app, 'ken')
 })
 
-const contents = (history: chat.History) => history.messages.map(({ content }) => content)
+const contents = (history: HistoryPage) => history.messages.map(({ content }) => content)
 
 describe('a room', () => {
   it('is listed with its newest message, what is unread, and who is in it', async () => {
     const room = await chat.createRoom(app, aoi.actor, { name: '開発', description: 'all about it' })
-    expect(chat.roomShape.parse(room)).toEqual(room)
+    expect(operations['GET /v1/chat/rooms/{roomId}'].response.parse(room)).toEqual(room)
     expect(room).toMatchObject({ role: 'owner', memberCount: 1, unread: 0, lastMessage: null, peer: null })
     await chat.joinRoom(app, ken.actor, room.id)
     await chat.postMessage(app, aoi.actor, room.id, { content: 'first' })
@@ -28,7 +29,7 @@ describe('a room', () => {
       mentions: [ken.id],
     })
     const [listed] = await chat.listRooms(app, ken.actor)
-    expect(chat.roomShape.parse(listed)).toEqual(listed)
+    expect(operations['GET /v1/chat/rooms/{roomId}'].response.parse(listed)).toEqual(listed)
     expect(listed).toMatchObject({
       id: room.id,
       role: 'member',
@@ -69,7 +70,7 @@ describe('a room', () => {
     const second = await chat.publicRooms(app, ken.actor, {
       matching: word,
       limit: 2,
-      ...(first.next && { after: first.next }),
+      ...(first.next && { cursor: first.next }),
     })
     expect(second.rooms.map(({ name }) => name)).toEqual([`${word} c`])
     expect(second.next).toBeNull()
@@ -98,7 +99,7 @@ describe('a room', () => {
 describe('history', () => {
   it('is paged in both directions and around a message', async () => {
     const room = await chat.createRoom(app, aoi.actor, { name: 'long' })
-    const sent: chat.Message[] = []
+    const sent: Message[] = []
     for (let at = 0; at < 10; at += 1) {
       sent.push(await chat.postMessage(app, aoi.actor, room.id, { content: `${at}` }))
     }
@@ -134,7 +135,7 @@ describe('history', () => {
     await chat.setReaction(app, ken.actor, answer.id, '🎉', false)
     await chat.editMessage(app, ken.actor, answer.id, { content: '15:30' })
     const message = await chat.readMessage(app, aoi.actor, answer.id)
-    expect(chat.messageShape.parse(message)).toEqual(message)
+    expect(operations['GET /v1/chat/messages/{messageId}'].response.parse(message)).toEqual(message)
     expect(message).toMatchObject({
       content: '15:30',
       isEdited: true,
@@ -158,7 +159,7 @@ describe('history', () => {
       [3, 'message_created'],
       [4, 'message_deleted'],
     ])
-    for (const event of missed.events) expect(chat.eventShape.parse(event)).toEqual(event)
+    expect(operations['GET /v1/chat/rooms/{roomId}/events'].response.parse(missed)).toEqual(missed)
     await database.asSuperuser((session) =>
       session.query('delete from chat.room_events where room_id = $1', [room.id]),
     )
@@ -197,7 +198,8 @@ describe('people', () => {
     const room = await chat.createRoom(app, aoi.actor, { name: 'secret', type: 'private' })
     await chat.invite(app, aoi.actor, room.id, ken.id)
     const [invitation] = await chat.myInvitations(app, ken.actor)
-    expect(chat.invitationShape.parse(invitation)).toEqual(invitation)
+    const list = { invitations: [invitation] }
+    expect(operations['GET /v1/chat/invitations'].response.parse(list)).toEqual(list)
     expect(invitation).toMatchObject({ room: { name: 'secret' }, invitedBy: { username: 'aoi' } })
     expect(await chat.roomInvitations(app, aoi.actor, room.id)).toHaveLength(1)
     await chat.answerInvitation(app, ken.actor, invitation?.id ?? '', true)

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { type Message, operations, type Room, type SearchPage } from '@akashi/contract'
 import { beforeAll, describe, expect, it } from 'vitest'
 import * as chat from '../../src/chat/index.ts'
 import { migrateUp, openDatabase } from '../../src/postgres/index.ts'
@@ -10,8 +11,8 @@ const database = testDatabase()
 const app = database.open('app')
 let aoi: Person
 let ken: Person
-let mine: chat.Room
-let closed: chat.Room
+let mine: Room
+let closed: Room
 
 const alphabet = [...'東京大阪会議資料確認のですますサーバーｻｰﾊﾞｰ鍵Ａb C証']
 /** A small generator with a seed of its own, so that a failure repeats. */
@@ -28,8 +29,8 @@ const words = (longest: number) => {
 }
 
 const find = async (person: Person, query: Record<string, unknown>) =>
-  await chat.searchMessages(app, person.actor, chat.searchQuery.parse(query))
-const contents = ({ messages }: chat.Found) => messages.map(({ content }) => content)
+  await chat.searchMessages(app, person.actor, operations['GET /v1/chat/search'].query.parse(query))
+const contents = ({ messages }: SearchPage) => messages.map(({ content }) => content)
 
 beforeAll(async () => {
   aoi = await makePerson(database, app, 'aoi')
@@ -90,7 +91,9 @@ describe('search', () => {
     expect(contents(await find(ken, { q: '極秘' }))).toEqual(['極秘の合併'])
     expect(contents(await find(aoi, { q: '極秘' }))).toEqual([])
     expect(contents(await find(aoi, { q: '極秘', roomId: closed.id }))).toEqual([])
-    await expect(chat.searchMessages(app, {}, chat.searchQuery.parse({ q: '極秘' }))).rejects.toMatchObject({
+    await expect(
+      chat.searchMessages(app, {}, operations['GET /v1/chat/search'].query.parse({ q: '極秘' })),
+    ).rejects.toMatchObject({
       code: 'forbidden',
     })
   })
@@ -106,7 +109,7 @@ describe('search', () => {
   it('narrows by sender and time, and goes on page by page', async () => {
     const room = await chat.createRoom(app, aoi.actor, { name: 'narrow' })
     await chat.joinRoom(app, ken.actor, room.id)
-    const sent: chat.Message[] = []
+    const sent: Message[] = []
     for (let at = 0; at < 5; at += 1) {
       sent.push(
         await chat.postMessage(app, at % 2 === 0 ? aoi.actor : ken.actor, room.id, { content: `番号 ${at}` }),
@@ -123,7 +126,7 @@ describe('search', () => {
   })
 
   it('leaves none out where rooms have messages of the same millisecond', async () => {
-    const rooms: chat.Room[] = []
+    const rooms: Room[] = []
     for (let at = 0; at < 7; at += 1) {
       const room = await chat.createRoom(app, aoi.actor, { name: `same ${at}` })
       rooms.push(room)
@@ -165,7 +168,7 @@ describe('search', () => {
   })
 
   it('refuses what is no query', async () => {
-    expect(chat.searchQuery.safeParse({ q: '   ' }).success).toBe(false)
+    expect(operations['GET /v1/chat/search'].query.safeParse({ q: '   ' }).success).toBe(false)
     await expect(find(aoi, { q: '1 2 3 4 5 6 7 8 9 10 11' })).rejects.toMatchObject({ code: 'invalid_input' })
   })
 })

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import type { RoomEvent } from '@akashi/contract'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
@@ -86,8 +87,8 @@ class Client {
     this.#socket.send(text)
   }
 
-  events(): chat.RoomEvent[] {
-    return this.frames.filter(({ type }) => type === 'event').map(({ event }) => event as chat.RoomEvent)
+  events(): RoomEvent[] {
+    return this.frames.filter(({ type }) => type === 'event').map(({ event }) => event as RoomEvent)
   }
 
   /** Reads no more from the connection, as a client whose line is too thin. */
@@ -186,14 +187,14 @@ describe('the socket', () => {
     const client = await Client.open(two, ken)
     expect(await client.ask({ type: 'subscribe', roomId: room })).toMatchObject({
       type: 'refused',
-      problem: { status: 404 },
+      problem: { code: 'not_found', status: 404 },
     })
     expect(await client.ask({ type: 'send', roomId: room, message: { content: 'x' } })).toMatchObject({
-      problem: { status: 404 },
+      problem: { code: 'not_found', status: 404 },
     })
     expect(await client.ask({ type: 'nonsense' })).toMatchObject({
       type: 'refused',
-      problem: { status: 400 },
+      problem: { code: 'invalid_input', status: 400 },
     })
     client.raw('no json')
     await vi.waitFor(() => expect(client.frames.at(-1)).toMatchObject({ type: 'refused', id: null }))

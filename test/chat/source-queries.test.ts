@@ -1,3 +1,4 @@
+import type { Room } from '@akashi/contract'
 import { beforeAll, expect, it } from 'vitest'
 import * as chat from '../../src/chat/index.ts'
 import { testDatabase } from '../support/index.ts'
@@ -7,7 +8,7 @@ import { makePerson, type Person } from './people.ts'
 const database = testDatabase()
 const app = database.open('app')
 let aoi: Person
-let room: chat.Room
+let room: Room
 
 beforeAll(async () => {
   aoi = await makePerson(database, app, 'aoi')

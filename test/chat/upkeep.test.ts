@@ -1,3 +1,4 @@
+import type { Room } from '@akashi/contract'
 import { beforeAll, expect, it } from 'vitest'
 import * as chat from '../../src/chat/index.ts'
 import { testDatabase } from '../support/index.ts'
@@ -8,7 +9,7 @@ const app = database.open('app')
 const worker = database.open('worker')
 const signal = new AbortController().signal
 let aoi: Person
-let room: chat.Room
+let room: Room
 
 const ask = async (text: string, values: readonly unknown[] = []) =>
   (await database.asSuperuser((session) => session.query<Record<string, unknown>>(text, values))).rows

@@ -1,5 +1,6 @@
+import type { ApiKey, Grant, Role, SecurityPolicy } from '@akashi/contract'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type ApiKey, type Grant, type Policy, type Role, verifyApiKey } from '../../src/identity/index.ts'
+import { verifyApiKey } from '../../src/identity/index.ts'
 import { makeUser } from '../identity/people.ts'
 import { testDatabase } from '../support/index.ts'
 import { akashi } from './world.ts'
@@ -74,7 +75,7 @@ describe('akashi roles', () => {
     [['roles', 'grant', 'USER', 'no_role'], /there is no role no_role/],
     [['roles', 'grant', 'USER', 'viewer', '--until', 'soon'], /soon is no time/],
     [['roles', 'create', 'x_role', '--tier', 'top'], /top is no tier/],
-    [['roles', 'allow', 'viewer', 'rooms'], /rooms is no permission/],
+    [['roles', 'allow', 'viewer', 'rooms'], /rooms is not a permission/],
     [['roles', 'allow', 'viewer', 'users:read'], /cannot hold the system permission/],
     [['roles', 'delete', 'viewer'], /built in/],
   ])('refuses %j with one line and a hint', async (argv, message) => {
@@ -157,7 +158,7 @@ describe('akashi apikeys', () => {
 
 describe('akashi policies', () => {
   const current = async (key: string) =>
-    (await run('policies')).document().policies.find((each: Policy) => each.key === key)?.value
+    (await run('policies')).document().policies.find((each: SecurityPolicy) => each.key === key)?.value
 
   it('lists, changes and resets them, each by its type', async () => {
     expect((await akashi(['policies', 'list'], world())).stdout).toMatch(/^policy +value +unit +default/)

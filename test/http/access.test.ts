@@ -24,7 +24,7 @@ function pathOf(url: string): string {
     key: 'no.policy',
     account: 'no-account',
     log: 'audit_logs',
-    work: 'full',
+    task: 'full',
     table: 'no.table',
     schema: 'auth',
     emoji: '%F0%9F%91%8D',

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { AkashiError } from '../../src/foundation/index.ts'
 import { controlAccess } from '../../src/http/plugins/access-control.ts'
 import type { Actor } from '../../src/postgres/index.ts'
-import { fakeServices, open, testApp, thread } from './support.ts'
+import { fakeServices, open, status, testApp } from './support.ts'
 
 interface Operation {
   readonly summary?: string
@@ -46,16 +46,16 @@ describe('routes', () => {
     expect((await app.inject('/readyz')).statusCode).toBe(503)
   })
 
-  it('answers the state of the thread and drops what the schema does not name', async () => {
-    const secret = { ...thread, password: 'hidden' }
-    const answer = await testApp({ threadState: async () => secret }).inject('/v1/status')
-    expect(answer.json()).toEqual(thread)
+  it('returns the system status and drops what the schema does not name', async () => {
+    const secret = { ...status, password: 'hidden' }
+    const answer = await testApp({ systemStatus: async () => secret }).inject('/v1/status')
+    expect(answer.json()).toEqual(status)
     expect(answer.headers['cache-control']).toBe('no-store')
   })
 
   it('fails closed when the state has another shape', async () => {
-    const wrong = { ...thread, events: -1 }
-    expect((await testApp({ threadState: async () => wrong }).inject('/v1/status')).statusCode).toBe(500)
+    const wrong = { ...status, events: '-1' }
+    expect((await testApp({ systemStatus: async () => wrong }).inject('/v1/status')).statusCode).toBe(500)
   })
 
   it('serves the page of the state to be asked for again each time', async () => {
@@ -134,6 +134,7 @@ describe('problem details', () => {
     expect(answer.statusCode).toBe(409)
     expect(answer.json()).toEqual({
       type: 'urn:akashi:error:conflict',
+      code: 'conflict',
       title: 'the state does not allow this',
       status: 409,
       detail: 'the table is frozen',
@@ -161,7 +162,7 @@ describe('problem details', () => {
       querystring: z.strictObject({ limit: z.coerce.number().int().max(10) }),
       body: z.object({ name: z.string(), 'a/b': z.object({ c: z.boolean() }) }),
     }
-    app.post('/try', { ...open, schema }, async (request) => ({ limit: request.query.limit }))
+    app.post('/try', { ...open, schema }, async (request) => request.query)
     const wrong = await app.inject({ method: 'POST', url: '/try?limit=99&x=1', payload: { 'a/b': { c: 1 } } })
     expect(wrong.statusCode).toBe(400)
     const places = wrong.json().errors.map((e: { in: string; pointer: string }) => `${e.in} ${e.pointer}`)
@@ -187,7 +188,7 @@ describe('problem details', () => {
 
   it.each([
     ['too_large', 413, { 'content-type': 'application/json' }, JSON.stringify('x'.repeat(2_000))],
-    ['invalid_input', 415, { 'content-type': 'text/csv' }, 'a,b'],
+    ['unsupported_media_type', 415, { 'content-type': 'text/csv' }, 'a,b'],
     ['invalid_input', 400, { 'content-type': 'application/json' }, '{"a":'],
   ])('refuses a body: %s %i', async (code, status, headers, payload) => {
     const app = testApp({}, { bodyBytes: 1_000 })
@@ -198,14 +199,14 @@ describe('problem details', () => {
 
   it('ends a handler that takes too long and aborts its signal', async () => {
     let aborted = false
-    const threadState = (signal: AbortSignal) =>
+    const systemStatus = (signal: AbortSignal) =>
       new Promise<never>((_resolve, reject) => {
         signal.addEventListener('abort', () => {
           aborted = true
           reject(new Error('aborted'))
         })
       })
-    const answer = await testApp({ threadState }, { handlerTimeoutMs: 20 }).inject('/v1/status')
+    const answer = await testApp({ systemStatus }, { handlerTimeoutMs: 20 }).inject('/v1/status')
     expect(answer.json()).toMatchObject({ type: 'urn:akashi:error:timeout', status: 504 })
     expect(aborted).toBe(true)
   })

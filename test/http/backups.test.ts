@@ -1,6 +1,7 @@
 /** What is asked of the workers about backups: who may, what the trail keeps, where the run is seen. */
+import type { PermissionName } from '@akashi/contract'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { createApiKey, type PermissionName } from '../../src/identity/index.ts'
+import { createApiKey } from '../../src/identity/index.ts'
 import { copyAuditLogs, openLogVault } from '../../src/operations/index.ts'
 import { makeUser } from '../identity/people.ts'
 import { testServer } from '../identity/server.ts'

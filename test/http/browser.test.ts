@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { listen, testApp, thread } from './support.ts'
+import { listen, status, testApp } from './support.ts'
 
 const CHROMIUM = '/usr/bin/chromium'
 /** Milliseconds of the page's own clock, which Chromium lets run ahead when nothing is under way. */
 const PAGE_TIME_MS = 4_000
 const markup = '<img src=x onerror="document.title=\'owned\'">'
-const app = testApp({ threadState: async () => ({ ...thread, protectedTables: [markup] }) })
+const app = testApp({ systemStatus: async () => ({ ...status, protectedTables: [markup] }) })
 const run = promisify(execFile)
 let port = 0
 let profile = ''

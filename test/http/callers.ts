@@ -1,12 +1,8 @@
+import type { PermissionName } from '@akashi/contract'
 import { afterAll, beforeAll } from 'vitest'
 import { type DeclaredRoute, permissionsOf } from '../../src/http/access.ts'
 import { httpLimits } from '../../src/http/index.ts'
-import {
-  createApiKey,
-  createServiceAccount,
-  grantServiceRole,
-  type PermissionName,
-} from '../../src/identity/index.ts'
+import { createApiKey, createServiceAccount, grantServiceRole } from '../../src/identity/index.ts'
 import { PASSWORD, testServer } from '../identity/server.ts'
 import { testStore } from '../lifecycle/support/archive.ts'
 import type { TestDatabase } from '../support/index.ts'

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { AkashiError } from '../../src/foundation/index.ts'
 import { callerSignal } from '../../src/http/plugins/caller-signal.ts'
-import { listen, open, raw, testApp, thread } from './support.ts'
+import { listen, open, raw, status, testApp } from './support.ts'
 
 const running: ReturnType<typeof testApp>[] = []
 
@@ -95,10 +95,10 @@ describe('on a real socket', () => {
       release = resolve
     })
     const app = served({
-      threadState: async () => {
+      systemStatus: async () => {
         started()
         await gate
-        return thread
+        return status
       },
     })
     const port = await listen(app)
@@ -114,7 +114,7 @@ describe('on a real socket', () => {
   it('aborts the work of a caller who has gone', async () => {
     const seen: AbortSignal[] = []
     const app = served({
-      threadState: (signal) =>
+      systemStatus: (signal) =>
         new Promise((_resolve, reject) => {
           seen.push(signal)
           signal.addEventListener('abort', () => reject(new Error('aborted')))

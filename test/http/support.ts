@@ -1,32 +1,27 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
+import type { SystemStatus } from '@akashi/contract'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { localBus } from '../../src/chat/index.ts'
 import { systemClock } from '../../src/foundation/index.ts'
-import {
-  buildApp,
-  type HttpLimits,
-  httpLimits,
-  type Services,
-  type ThreadState,
-} from '../../src/http/index.ts'
+import { buildApp, type HttpLimits, httpLimits, type Services } from '../../src/http/index.ts'
 import { openBreachedPasswords, openPasswords, openSealer } from '../../src/identity/index.ts'
 
-export const thread: ThreadState = {
-  events: 519,
+export const status: SystemStatus = {
+  events: '519',
   auditRows: '12',
   protectedTables: ['public.orders'],
   logs: [
     {
       log: 'audit_logs',
       epoch: 1,
-      size: 12,
+      size: '12',
       root: 'ab'.repeat(32),
       sealedAt: '2026-01-02T03:04:05.000Z',
       pending: 0,
     },
-    { log: 'security_events', epoch: 1, size: 500, root: 'cd'.repeat(32), sealedAt: null, pending: 19 },
+    { log: 'security_events', epoch: 1, size: '500', root: 'cd'.repeat(32), sealedAt: null, pending: 19 },
   ],
   lastVerification: { at: '2026-01-02T03:04:00.000Z', ok: true, problems: 0 },
   oldestUncheckedSeconds: 3600,
@@ -110,7 +105,7 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     version: '0.0.0-test',
     log: pino({ level: 'silent' }),
     readiness: async () => [{ name: 'database', ok: true, detail: 'answers' }],
-    threadState: async () => thread,
+    systemStatus: async () => status,
     trail: noDatabase,
     app: noDatabase,
     worker: noDatabase,

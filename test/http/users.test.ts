@@ -1,5 +1,6 @@
+import type { PermissionName } from '@akashi/contract'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { createApiKey, createUser, type PermissionName } from '../../src/identity/index.ts'
+import { createApiKey, createUser } from '../../src/identity/index.ts'
 import { anonymous } from '../../src/postgres/index.ts'
 import { testServer } from '../identity/server.ts'
 import { testDatabase } from '../support/index.ts'

@@ -1,5 +1,6 @@
+import type { PermissionName } from '@akashi/contract'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createApiKey, type PermissionName } from '../../src/identity/index.ts'
+import { createApiKey } from '../../src/identity/index.ts'
 import { testDatabase } from '../support/index.ts'
 import { makeUser } from './people.ts'
 import { testServer } from './server.ts'

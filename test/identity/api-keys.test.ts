@@ -1,3 +1,4 @@
+import type { IssuedKey } from '@akashi/contract'
 import { describe, expect, it } from 'vitest'
 import { makeApiKey } from '../../src/identity/api-keys/format.ts'
 import {
@@ -8,7 +9,6 @@ import {
   flushApiKeyUses,
   grantServiceRole,
   hasPermission,
-  type IssuedKey,
   listApiKeys,
   listServiceAccounts,
   revokeApiKey,

@@ -112,7 +112,7 @@ function servicesOf(
     version: '0.0.0-test',
     log: pino({ level: 'silent' }),
     readiness: async () => [],
-    threadState: () => Promise.reject(new Error('not asked here')),
+    systemStatus: () => Promise.reject(new Error('not asked here')),
     trail,
     app: identity.login.app,
     worker: identity.login.accounts,

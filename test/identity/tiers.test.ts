@@ -1,3 +1,4 @@
+import type { PermissionName, Tier } from '@akashi/contract'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import {
@@ -6,10 +7,8 @@ import {
   deleteRole,
   grantPermission,
   grantRole,
-  type PermissionName,
   revokePermission,
   revokeRole,
-  type Tier,
 } from '../../src/identity/index.ts'
 import { type Actor, anonymous } from '../../src/postgres/index.ts'
 import { testDatabase } from '../support/index.ts'

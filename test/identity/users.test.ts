@@ -1,3 +1,4 @@
+import type { NewUser } from '@akashi/contract'
 import { describe, expect, it } from 'vitest'
 import {
   convertPlainUsers,
@@ -5,7 +6,6 @@ import {
   findUserByIdentity,
   findUserByLogin,
   listUsers,
-  type NewUser,
   readUser,
   setAccountStatus,
   setClassification,

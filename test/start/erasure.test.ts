@@ -1,12 +1,13 @@
 /** A person erased as their operator does it: in the rows, the trail, the archive, and a backup from before. */
+
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Erasure } from '@akashi/contract'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { akashi, akashiUp, type Running } from '../../scripts/akashi-process.ts'
 import {
   checkErasureCertificate,
   createUser,
-  type Erasure,
   erasureVerifierKey,
   readUser,
 } from '../../src/identity/index.ts'

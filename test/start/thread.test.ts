@@ -63,7 +63,7 @@ async function start(): Promise<void> {
   superuser = openDatabase({ url, role: 'owner', applicationName: 'akashi test' })
 }
 
-async function threadState(): Promise<Status> {
+async function systemStatus(): Promise<Status> {
   const response = await fetch(`${running.url}/v1/status`)
   expect(response.status).toBe(200)
   return (await response.json()) as Status
@@ -73,7 +73,7 @@ async function threadState(): Promise<Status> {
 async function sealed(): Promise<Status> {
   const deadline = performance.now() + SEALED_WITHIN_MS
   for (;;) {
-    const state = await threadState()
+    const state = await systemStatus()
     if (state.logs.every(({ pending }) => pending === 0)) return state
     expect(performance.now(), 'rows wait for the sealer').toBeLessThan(deadline)
     await sleep(POLL_MS)
@@ -177,7 +177,7 @@ describe('akashi up', () => {
     expect(page.headers.get('content-type')).toContain('text/html')
     expect(await page.text()).toContain('Akashi')
     expect((await fetch(`${running.url}/healthz`)).status).toBe(200)
-    expect((await threadState()).logs.map(({ log }) => log)).toEqual([
+    expect((await systemStatus()).logs.map(({ log }) => log)).toEqual([
       'audit_logs',
       'security_events',
       'login_attempts',
@@ -288,7 +288,7 @@ describe('the thread', () => {
       { operation: 'UPDATE', count: 5 },
     ])
     await expectClean()
-    expect((await threadState()).lastVerification).toMatchObject({ ok: true })
+    expect((await systemStatus()).lastVerification).toMatchObject({ ok: true })
   })
 
   it.runIf(existsSync(realLog))('takes every event of a real log, and nothing the second time', async () => {
@@ -319,7 +319,7 @@ describe('a superuser who alters what is sealed', () => {
       )
     await set(1)
     await expectNamed('changed', id)
-    expect((await threadState()).lastVerification).toMatchObject({ ok: false })
+    expect((await systemStatus()).lastVerification).toMatchObject({ ok: false })
     await set(400)
     await expectClean()
   })

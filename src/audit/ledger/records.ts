@@ -1,9 +1,9 @@
 /** What the ledger keeps beside its entries, a page at a time, oldest first: anybody who may read may check it. */
+import type { ChainLink, Cosignature, LedgerEpoch, RetentionRecord } from '@akashi/contract'
 import { z } from 'zod'
 import { decodeCursor, encodeCursor, parseQuery } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { pageLimit } from '../trail/filter.ts'
-import type { EpochCause } from './epoch/link.ts'
 import { logNamed } from './logs.ts'
 
 export interface LedgerRecordsQuery {
@@ -19,67 +19,11 @@ export interface LedgerPage<Row> {
   readonly next: string | null
 }
 
-/** An epoch that followed another; sizes and positions of all of these are decimals, hashes base64. */
-export interface EpochRow {
-  readonly epoch: number
-  readonly origin: string
-  readonly cause: EpochCause
-  readonly reason: string
-  readonly previousOrigin: string
-  readonly previousSize: string
-  readonly previousRoot: string
-  readonly commonSize: string
-  readonly givenUp: readonly string[]
-  readonly size: string
-  readonly root: string
-  /** The signed link. */
-  readonly note: string
-  readonly openedAt: string
-}
-
-/** What a witness added to a published checkpoint. */
-export interface CosignatureRow {
-  readonly epoch: number
-  readonly size: string
-  readonly witness: string
-  /** The checkpoint with both signatures. */
-  readonly note: string
-  readonly cosignedAt: string
-}
-
-/** That retention removed the rows of one range of time. */
-export interface RetentionRow {
-  readonly id: string
-  readonly partition: string
-  /** Bounds of created_at, the upper one exclusive. */
-  readonly from: string
-  readonly to: string
-  readonly firstPosition: string
-  readonly lastPosition: string
-  readonly rows: string
-  readonly digest: string
-  readonly policy: string
-  /** The signed record. */
-  readonly note: string
-  readonly retiredAt: string
-}
-
-/** An entry beside the one before. */
-export interface ChainRow {
-  readonly position: string
-  readonly id: string
-  readonly recordedAt: string
-  /** Hexadecimal, as the view audit.audit_log_chain shows it. */
-  readonly hash: string
-  /** null for the first entry. */
-  readonly previousHash: string | null
-}
-
 const query = z.strictObject({ log: z.string(), cursor: z.string().optional(), limit: pageLimit })
 const digits = z.string().regex(/^\d{1,18}$/)
 
 export function listEpochs(database: Database, actor: Actor, asked: LedgerRecordsQuery) {
-  return read<EpochRow, [string]>(database, actor, asked, {
+  return read<LedgerEpoch, [string]>(database, actor, asked, {
     place: z.tuple([digits]),
     start: ['0'],
     placeOf: ({ epoch }) => [String(epoch)],
@@ -91,7 +35,7 @@ export function listEpochs(database: Database, actor: Actor, asked: LedgerRecord
 }
 
 export function listCosignatures(database: Database, actor: Actor, asked: LedgerRecordsQuery) {
-  return read<CosignatureRow, [string, string, string]>(database, actor, asked, {
+  return read<Cosignature, [string, string, string]>(database, actor, asked, {
     place: z.tuple([digits, digits, z.string()]),
     start: ['0', '0', ''],
     placeOf: ({ epoch, size, witness }) => [String(epoch), size, witness],
@@ -102,7 +46,7 @@ export function listCosignatures(database: Database, actor: Actor, asked: Ledger
 }
 
 export function listRetentionRecords(database: Database, actor: Actor, asked: LedgerRecordsQuery) {
-  return read<RetentionRow, [string, string]>(database, actor, asked, {
+  return read<RetentionRecord, [string, string]>(database, actor, asked, {
     place: z.tuple([digits, z.guid()]),
     start: ['0', '00000000-0000-0000-0000-000000000000'],
     placeOf: ({ lastPosition, id }) => [lastPosition, id],
@@ -115,7 +59,7 @@ export function listRetentionRecords(database: Database, actor: Actor, asked: Le
 }
 
 export function listChain(database: Database, actor: Actor, asked: LedgerRecordsQuery) {
-  return read<ChainRow, [string]>(database, actor, asked, {
+  return read<ChainLink, [string]>(database, actor, asked, {
     place: z.tuple([digits]),
     start: null,
     placeOf: ({ position }) => [position],

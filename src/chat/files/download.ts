@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream'
+import type { ChatFile } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { fileJson } from '../json-sql.ts'
-import type { ChatFile } from '../shapes.ts'
 
 /** `not_found` also for a file that the caller may not see. */
 export async function readFile(database: Database, actor: Actor, fileId: string): Promise<ChatFile> {

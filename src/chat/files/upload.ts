@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
+import { type ChatFile, MAX_FILE_BYTES } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { fileJson } from '../json-sql.ts'
-import { type ChatFile, MAX_FILE_BYTES } from '../shapes.ts'
 
 /** Characters of a file's name, S1 3.6. */
 const MAX_NAME_CHARACTERS = 255

@@ -4,10 +4,11 @@
  *
  * Membership ends in the same order: a listener whose `member_left` is read hears that, and nothing after.
  */
+
+import type { Message, MissedEvents, RoomEvent } from '@akashi/contract'
 import type { Log } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
-import { eventsAfter, type MissedEvents } from '../events.ts'
-import type { Message, RoomEvent } from '../shapes.ts'
+import { eventsAfter } from '../events.ts'
 import type { Bus } from './bus.ts'
 
 /** How often, in milliseconds, rooms are looked at for what no word came about. */

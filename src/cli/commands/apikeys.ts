@@ -27,7 +27,7 @@ function textOf<K extends string>(cli: Invocation, flag: K): Partial<Record<K, s
 }
 
 async function tierOf(cli: Invocation) {
-  const { tiers } = await import('../../identity/index.ts')
+  const { tiers } = await import('@akashi/contract')
   const { tier: given } = cli.flags
   if (given === undefined) return {}
   const tier = tiers.find((each) => each === given)

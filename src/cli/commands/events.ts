@@ -135,7 +135,8 @@ function remedy(group: Command, perform: Parameters<Register>[1]): void {
     .option('--assignee <uuid>', 'who looks after it')
     .action((event: string) =>
       perform(async (cli) => {
-        const { remediate, remediationChange } = await import('../../security/index.ts')
+        const { remediationChange } = await import('@akashi/contract')
+        const { remediate } = await import('../../security/index.ts')
         const { parseQuery } = await import('../../foundation/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { status, notes, assignee } = cli.flags

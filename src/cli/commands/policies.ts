@@ -1,5 +1,5 @@
+import type { SecurityPolicy } from '@akashi/contract'
 import type { Command } from 'commander'
-import type { Policy, PolicyValue } from '../../identity/index.ts'
 import type { Perform, Register } from '../invocation.ts'
 
 export const policies: Register = (program, perform) => {
@@ -72,7 +72,7 @@ function reset(group: Command, perform: Perform): void {
 }
 
 /** The words of a command line as a value of the policy's type; what it may be is the database's to say. */
-function parseValue({ valueType }: Policy, text: string): PolicyValue {
+function parseValue({ valueType }: SecurityPolicy, text: string): SecurityPolicy['value'] {
   switch (valueType) {
     case 'integer':
       return /^-?\d+$/.test(text) ? Number(text) : text
@@ -85,6 +85,6 @@ function parseValue({ valueType }: Policy, text: string): PolicyValue {
   }
 }
 
-function textOf(value: PolicyValue): string {
+function textOf(value: SecurityPolicy['value']): string {
   return typeof value === 'object' ? value.join(',') : String(value)
 }

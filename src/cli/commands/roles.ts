@@ -126,7 +126,8 @@ const define: Group = (group, perform) => {
     .option('--description <text>')
     .action((name: string) =>
       perform(async (cli) => {
-        const { createRole, tiers } = await import('../../identity/index.ts')
+        const { tiers } = await import('@akashi/contract')
+        const { createRole } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { description } = cli.flags
         const tier = tiers.find((each) => each === cli.flags['tier'])

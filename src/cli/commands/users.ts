@@ -1,5 +1,5 @@
+import type { User } from '@akashi/contract'
 import type { Command } from 'commander'
-import type { User } from '../../identity/index.ts'
 import type { Actor } from '../../postgres/index.ts'
 import type { Accounts } from '../../start/index.ts'
 import type { Invocation, Perform, Register } from '../invocation.ts'
@@ -54,7 +54,8 @@ function list(group: Command, perform: Perform): void {
     .option('--cursor <cursor>', 'next of the page before')
     .action(() =>
       perform(async (cli) => {
-        const { accountStatuses, listUsers } = await import('../../identity/index.ts')
+        const { accountStatuses } = await import('@akashi/contract')
+        const { listUsers } = await import('../../identity/index.ts')
         const { AkashiError } = await import('../../foundation/index.ts')
         const { table } = await import('../output/table.ts')
         const status = accountStatuses.find((each) => each === cli.flags['status'])
@@ -121,11 +122,12 @@ function resetPassword(group: Command, perform: Perform): void {
     .option('--second-factor', 'remove authenticators and recovery codes as well')
     .action((username: string) =>
       perform(async (cli) => {
+        const { LOCAL_ISSUER } = await import('@akashi/contract')
         const identity = await import('../../identity/index.ts')
         const { AkashiError } = await import('../../foundation/index.ts')
         const password = await withAccounts(cli, async (accounts) => {
           const user = await identity.findUserByName(accounts, actor, username)
-          if (user.issuer !== identity.LOCAL_ISSUER) {
+          if (user.issuer !== LOCAL_ISSUER) {
             throw new AkashiError(
               'invalid_input',
               `${username} signs in at ${user.issuer}, without a password here`,

@@ -2,9 +2,10 @@
  * The one place that enforces what routes declare. The server does not start while a route declares nothing.
  * Callers who are not admitted are refused before the body is read.
  */
+import type { PermissionName } from '@akashi/contract'
 import type { FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { AkashiError } from '../../foundation/index.ts'
-import { type PermissionName, recordDenial, requirePermission } from '../../identity/index.ts'
+import { recordDenial, requirePermission } from '../../identity/index.ts'
 import { type Access, type DeclaredRoute, permissionsOf } from '../access.ts'
 import type { App } from '../schema.ts'
 import type { Identity } from '../services.ts'
@@ -50,7 +51,7 @@ export function controlAccess(app: App, identity: Identity): void {
   app.addHook('onReady', async () => {
     if (undeclared.length === 0) return
     throw new AkashiError('internal', `routes do not declare their access: ${undeclared.join(', ')}`, {
-      hint: 'add them with route()',
+      hint: 'add them with operation()',
     })
   })
   app.after(() => {

@@ -2,8 +2,8 @@
  * Who a request of /v1 comes from: a bearer token (API key, or JWT of a service) or the cookie of a session.
  * What is not recognised is refused; what a session still lacks keeps it from everything but repairing that.
  */
+import type { PendingStep } from '@akashi/contract'
 import type { FastifyRequest } from 'fastify'
-import type { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
 import {
   type AuthenticatedSession,
@@ -15,7 +15,6 @@ import {
   verifyApiKey,
   verifyBearer,
 } from '../../identity/index.ts'
-import type { pending } from '../contract/session.ts'
 import { isLoopbackAddress } from '../loopback.ts'
 import type { Identity } from '../services.ts'
 import { identifyActor } from './request-actor.ts'
@@ -98,7 +97,7 @@ export async function requireStepUp(request: FastifyRequest, identity: Identity)
 }
 
 /** What a session lacks before it may do anything else. */
-export function pendingOf(session: AuthenticatedSession): z.infer<typeof pending> | null {
+export function pendingOf(session: AuthenticatedSession): PendingStep | null {
   if (session.mustChangePassword) return 'password_change'
   return session.needsFactor ? 'second_factor' : null
 }

@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { PROBLEM_TYPE } from '@akashi/contract'
 import { uuidV7 } from '../../foundation/index.ts'
-import { PROBLEM_TYPE, problem } from '../problem.ts'
+import { problem } from '../problem.ts'
 
 /** What Node's parser refuses before there is a request: answered on the socket itself, then closed. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {

@@ -1,9 +1,9 @@
+import { PROBLEM_TYPE, problemDetails } from '@akashi/contract'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifySchema } from 'fastify'
 import type { Access } from '../access.ts'
-import { problemResponse } from '../problem.ts'
-import { pluginRoutes } from '../route.ts'
+import { pluginRoutes } from '../plugin-routes.ts'
 import { type App, openApiSchema } from '../schema.ts'
 import { cookieNames } from './session-cookie.ts'
 
@@ -34,6 +34,8 @@ export function describeApi(app: App, version: string): void {
     })
   })
 }
+
+const problemResponse = { content: { [PROBLEM_TYPE]: { schema: problemDetails } } }
 
 /** With the credentials that the route takes, and its problems: those that follow from its access and input by status. */
 function describeAccess(schema: FastifySchema, access: Access): FastifySchema {

@@ -1,14 +1,14 @@
+import { PROBLEM_TYPE } from '@akashi/contract'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { AkashiError } from '../../foundation/index.ts'
-import { PROBLEM_TYPE, problem, problemOf } from '../problem.ts'
+import { httpErrors, problem, problemOf } from '../problem.ts'
 import type { App } from '../schema.ts'
 import { AllowedMethods } from './allowed-methods.ts'
 import { isCallerGone } from './caller-signal.ts'
 
-const METHOD_NOT_ALLOWED = 405
 const CLIENT_CLOSED_REQUEST = 499
 
-/** Answers every error as problem details. Unknown ones go to the log in full and to the caller without words. */
+/** Sends every error as problem details. Unknown ones go to the log in full and to the caller without words. */
 export function answerProblems(app: App): void {
   app.setErrorHandler<FastifyError>(sendProblem)
 }
@@ -44,12 +44,11 @@ export function notFoundHandler(app: App): NotFoundHandler {
     const body =
       methods.length === 0 || methods.includes(request.method)
         ? problem('not_found', request.id, { detail: 'no resource has this path', hint: 'see /docs' })
-        : problem('unsupported', request.id, {
+        : problem('method_not_allowed', request.id, {
             detail: `${request.method} is not a method of this resource`,
             hint: `use ${methods.join(', ')}`,
-            status: METHOD_NOT_ALLOWED,
           })
-    if (body.status === METHOD_NOT_ALLOWED) {
+    if (body.status === httpErrors.method_not_allowed.status) {
       reply.header('allow', methods.join(', '))
     }
     reply.code(body.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(body))

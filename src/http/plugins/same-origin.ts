@@ -3,12 +3,10 @@
  * of themselves: `Sec-Fetch-Site`, else `Origin`. Where a cookie speaks for the user, a header that only a
  * script of our own pages can set is asked for as well, so that an old browser that says neither is safe too.
  */
+import { OWN_PAGE_HEADER } from '@akashi/contract'
 import type { FastifyRequest } from 'fastify'
 import { AkashiError } from '../../foundation/index.ts'
 import { isLoopbackHost } from '../loopback.ts'
-
-/** Set by our own pages on every request that changes something; its value means nothing. */
-export const OWN_PAGE_HEADER = 'x-akashi-request'
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 

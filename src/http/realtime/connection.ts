@@ -1,31 +1,23 @@
 /** One socket: what its client asks, what it is sent, and when it is sent away. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { WebSocket } from '@fastify/websocket'
 import {
-  type Bus,
-  type Feed,
-  type Listener,
-  markRead,
+  type ClientFrame,
+  clientFrame,
+  closeCodes,
+  FRAMES_AT_ONCE,
+  FRAMES_PER_SECOND,
+  MAX_SUBSCRIPTIONS,
   type PresenceStatus,
-  postMessage,
   type RoomEvent,
-  setPresence,
-} from '../../chat/index.ts'
+  type ServerFrame,
+} from '@akashi/contract'
+import type { WebSocket } from '@fastify/websocket'
+import { type Bus, type Feed, type Listener, markRead, postMessage, setPresence } from '../../chat/index.ts'
 import { AkashiError, jsonOrNull, type Log } from '../../foundation/index.ts'
 import type { SessionActor } from '../../identity/index.ts'
 import type { Database } from '../../postgres/index.ts'
 import { problemOf } from '../problem.ts'
-import {
-  closeCodes,
-  FRAMES_AT_ONCE,
-  FRAMES_PER_SECOND,
-  HEARTBEAT_MS,
-  MAX_SUBSCRIPTIONS,
-  MAX_WAITING_BYTES,
-  RESUME_TIMEOUT_MS,
-  RESUME_WAITING_BYTES,
-} from './limits.ts'
-import { type ClientFrame, clientFrame, type ServerFrame } from './protocol.ts'
+import { HEARTBEAT_MS, MAX_WAITING_BYTES, RESUME_TIMEOUT_MS, RESUME_WAITING_BYTES } from './limits.ts'
 
 /** From this status on the fault is the server's own. */
 const INTERNAL = 500

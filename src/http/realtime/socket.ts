@@ -1,10 +1,11 @@
+import { closeCodes, MAX_FRAME_BYTES } from '@akashi/contract'
 import websocket from '@fastify/websocket'
 import { presenceToSpread, sessionsThatHold } from '../../chat/index.ts'
 import { sessionOf } from '../plugins/authentication.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 import { Connection } from './connection.ts'
-import { closeCodes, MAX_FRAME_BYTES, PRESENCE_ROUND_MS, REAUTHORISE_MS } from './limits.ts'
+import { PRESENCE_ROUND_MS, REAUTHORISE_MS } from './limits.ts'
 import { socketPresence } from './presence.ts'
 
 /**

@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
 import {
   confirmFactor,
@@ -10,41 +9,24 @@ import {
   replaceRecoveryCodes,
 } from '../../identity/index.ts'
 import { recordEvent } from '../../security/index.ts'
-import { confirmRequest, enrolment, enrolRequest, factors, recoveryCodes } from '../contract/me.ts'
+import { operation } from '../operation.ts'
 import { sessionOf } from '../plugins/authentication.ts'
 import { cookieNames, writeCookie } from '../plugins/session-cookie.ts'
-import { route } from '../route.ts'
-import { type App, noContent } from '../schema.ts'
+import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** Authenticator apps and the recovery codes in their place. */
 export function factorRoutes(app: App, { identity }: Services): void {
   const { login } = identity
-  const one = z.strictObject({ id: z.guid() })
-  route(app, {
-    method: 'GET',
-    url: '/me/mfa',
+  operation(app, 'GET /v1/me/mfa', {
     access: { self: 'person', scope: 'none', whilePending: true },
-    schema: {
-      summary: 'One’s second factors',
-      tags: ['me'],
-      response: { 200: factors },
-    },
     handle: async (request) => {
       const { actor } = sessionOf(request)
       return login.app.transaction(actor, (found) => listFactors(found, actor.userId))
     },
   })
-  route(app, {
-    method: 'POST',
-    url: '/me/mfa',
+  operation(app, 'POST /v1/me/mfa', {
     access: { self: 'person', scope: 'none', stepUp: true, whilePending: true },
-    schema: {
-      summary: 'Begin to enrol an authenticator app; it counts once a first code was confirmed',
-      tags: ['me'],
-      body: enrolRequest,
-      response: { 200: enrolment },
-    },
     handle: async (request, reply) => {
       const { actor } = sessionOf(request)
       reply.header('cache-control', 'no-store')
@@ -55,17 +37,8 @@ export function factorRoutes(app: App, { identity }: Services): void {
       })
     },
   })
-  route(app, {
-    method: 'POST',
-    url: '/me/mfa/:id/confirm',
+  operation(app, 'POST /v1/me/mfa/{id}/confirm', {
     access: { self: 'person', scope: 'none', stepUp: true, whilePending: true },
-    schema: {
-      summary: 'Confirm an authenticator by its first code; answers new recovery codes',
-      tags: ['me'],
-      params: one,
-      body: confirmRequest,
-      response: { 200: recoveryCodes },
-    },
     handle: async (request, reply) => {
       const { actor, session } = sessionOf(request)
       const { totpSkewSteps, recoveryCodes: count } = await identity.rules()
@@ -95,17 +68,9 @@ export function factorRoutes(app: App, { identity }: Services): void {
       return { recoveryCodes: codes }
     },
   })
-  route(app, {
-    method: 'DELETE',
-    url: '/me/mfa/:id',
+  operation(app, 'DELETE /v1/me/mfa/{id}', {
     access: { self: 'person', scope: 'none', stepUp: true },
-    schema: {
-      summary: 'Remove an authenticator',
-      tags: ['me'],
-      params: one,
-      response: { 204: noContent },
-    },
-    handle: async (request, reply) => {
+    handle: async (request) => {
       const { actor } = sessionOf(request)
       await login.app.transaction(actor, async (found) => {
         await removeFactor(found, actor.userId, request.params.id)
@@ -115,18 +80,10 @@ export function factorRoutes(app: App, { identity }: Services): void {
           resource_id: actor.userId,
         })
       })
-      return reply.code(204).send()
     },
   })
-  route(app, {
-    method: 'POST',
-    url: '/me/mfa/recovery-codes',
+  operation(app, 'POST /v1/me/mfa/recovery-codes', {
     access: { self: 'person', scope: 'none', stepUp: true },
-    schema: {
-      summary: 'New recovery codes in place of all former ones',
-      tags: ['me'],
-      response: { 200: recoveryCodes },
-    },
     handle: async (request, reply) => {
       const { actor } = sessionOf(request)
       reply.header('cache-control', 'no-store')

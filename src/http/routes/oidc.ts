@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
 import {
   finishFlow,
@@ -9,10 +8,9 @@ import {
   signInWithProvider,
   startFlow,
 } from '../../identity/index.ts'
-import { signInWays } from '../contract/session.ts'
+import { operation } from '../operation.ts'
 import { ownOrigin } from '../plugins/same-origin.ts'
 import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/session-cookie.ts'
-import { route } from '../route.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 import { answer } from './session.ts'
@@ -22,24 +20,11 @@ const FLOW_LIFETIME_S = 10 * 60
 const FLOW = 'sign-in at a provider'
 const CALLBACK = '/v1/oidc/callback'
 
-/** A path of ours: `//host` and `/\host` would lead elsewhere. */
-const localPath = z
-  .string()
-  .max(1_024)
-  .regex(/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/, 'a path of this server')
-
 /** Signing in at an OpenID provider. Browsers come here by links and redirects, so failures are redirects too. */
 export function oidcRoutes(app: App, { identity }: Services): void {
   const { issuers, login } = identity
-  route(app, {
-    method: 'GET',
-    url: '/oidc',
+  operation(app, 'GET /v1/oidc', {
     access: { public: 'anybody' },
-    schema: {
-      summary: 'The ways to sign in',
-      tags: ['session'],
-      response: { 200: signInWays },
-    },
     handle: async () => ({
       password: (await identity.rules()).localLogin,
       providers: issuers.map(({ settings: { name, label } }) => ({
@@ -49,23 +34,8 @@ export function oidcRoutes(app: App, { identity }: Services): void {
       })),
     }),
   })
-  route(app, {
-    method: 'GET',
-    url: '/oidc/:name/start',
+  operation(app, 'GET /v1/oidc/{name}/start', {
     access: { public: 'anybody' },
-    schema: {
-      summary: 'Begin to sign in at a provider: redirects there',
-      tags: ['session'],
-      params: z.strictObject({ name: z.string() }),
-      querystring: z.strictObject({
-        returnTo: localPath.default('/').describe('where the browser goes afterwards'),
-        reauthenticate: z
-          .enum(['true', 'false'])
-          .default('false')
-          .describe('whether the provider is to ask for credentials even where it knows the browser'),
-      }),
-      response: { 302: z.unknown() },
-    },
     handle: async (request, reply) => {
       const { returnTo, reauthenticate } = request.query
       const { url, flow } = await startFlow(issuerNamed(issuers, request.params.name), {
@@ -78,16 +48,8 @@ export function oidcRoutes(app: App, { identity }: Services): void {
       return reply.redirect(url.href)
     },
   })
-  route(app, {
-    method: 'GET',
-    url: '/oidc/callback',
+  operation(app, 'GET /v1/oidc/callback', {
     access: { public: 'anybody' },
-    schema: {
-      summary: 'Where providers send browsers back to',
-      tags: ['session'],
-      querystring: z.looseObject({}),
-      response: { 302: z.unknown() },
-    },
     handle: async (request, reply) => {
       const sealed = readCookie(request, cookieNames.flow) ?? ''
       const flow = await login.sealer.open(FLOW, sealed, flowSchema)

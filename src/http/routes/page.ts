@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import files, { type FastifyStaticOptions } from '@fastify/static'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AkashiError } from '../../foundation/index.ts'
-import { pluginRoutes, route } from '../route.ts'
+import { pluginRoutes } from '../plugin-routes.ts'
 import type { App } from '../schema.ts'
 
 /** What `npm run build` makes of the sources in web/. */
@@ -43,17 +43,12 @@ export function pageRoutes(app: App): void {
     })
   })
   for (const url of [...pages, '/seal.svg', '/scheme.js']) {
-    route(app, {
-      method: 'GET',
-      url,
-      access: everybody,
-      schema: { summary: 'The pages that people see', tags: ['pages'], hide: true },
-      handle: (_request, reply) => {
-        if (!existsSync(BUILT)) {
-          throw new AkashiError('unavailable', 'the pages have not been built', { hint: 'npm run build' })
-        }
-        return reply.sendFile(pages.includes(url) ? 'index.html' : basename(url))
-      },
+    const schema = { summary: 'The pages that people see', tags: ['pages'], hide: true }
+    app.get(url, { config: { access: everybody }, schema }, (_request, reply) => {
+      if (!existsSync(BUILT)) {
+        throw new AkashiError('unavailable', 'the pages have not been built', { hint: 'npm run build' })
+      }
+      return reply.sendFile(pages.includes(url) ? 'index.html' : basename(url))
     })
   }
 }

@@ -1,27 +1,15 @@
-import { z } from 'zod'
+import { PROBLEM_TYPE } from '@akashi/contract'
 import { errorCatalogue } from '../../foundation/index.ts'
 import type { HttpLimits } from '../limits.ts'
+import { operation } from '../operation.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
-import { PROBLEM_TYPE, problem, problemResponse } from '../problem.ts'
-import { route } from '../route.ts'
+import { problem } from '../problem.ts'
 import type { App } from '../schema.ts'
 import type { DependencyState, Services } from '../services.ts'
 
-const readiness = z.object({
-  status: z.literal('ready'),
-  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })).readonly(),
-})
-
 export function readinessRoute(app: App, services: Services, limits: HttpLimits): void {
-  route(app, {
-    method: 'GET',
-    url: '/readyz',
+  operation(app, 'GET /readyz', {
     access: { public: 'anybody' },
-    schema: {
-      summary: 'Whether everything that a request needs can be reached',
-      tags: ['operations'],
-      response: { 200: readiness, 503: problemResponse },
-    },
     handle: async (request, reply) => {
       const signal = AbortSignal.any([callerSignal(reply), AbortSignal.timeout(limits.readinessTimeoutMs)])
       const checks = await ask(services, signal)

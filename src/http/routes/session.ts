@@ -10,27 +10,18 @@ import {
   signInWithPassword,
   stepUp,
 } from '../../identity/index.ts'
-import { sessionState, signInRequest, signInResponse, stepUpRequest } from '../contract/session.ts'
+import { operation } from '../operation.ts'
 import { pendingOf, sessionOf, steppedUpUntil } from '../plugins/authentication.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/session-cookie.ts'
-import { route } from '../route.ts'
-import { type App, noContent } from '../schema.ts'
+import type { App } from '../schema.ts'
 import type { Identity, Services } from '../services.ts'
 
 /** Signing in, step by step, and out. The token of a session is only ever in its cookie. */
 export function sessionRoutes(app: App, { identity }: Services): void {
   const { login } = identity
-  route(app, {
-    method: 'POST',
-    url: '/session',
+  operation(app, 'POST /v1/session', {
     access: { public: 'anybody' },
-    schema: {
-      summary: 'Sign in: a name and a password, then a code where the account has a second factor',
-      tags: ['session'],
-      body: signInRequest,
-      response: { 200: signInResponse },
-    },
     handle: async (request, reply) => {
       const { body, actor } = request
       const signal = callerSignal(reply)
@@ -41,15 +32,8 @@ export function sessionRoutes(app: App, { identity }: Services): void {
       return answer(identity, request, reply, await signInWithFactor(login, actor, challenge, body, signal))
     },
   })
-  route(app, {
-    method: 'GET',
-    url: '/session',
+  operation(app, 'GET /v1/session', {
     access: { self: 'person', scope: 'none', whilePending: true },
-    schema: {
-      summary: 'Who is signed in here, and what they may do',
-      tags: ['session'],
-      response: { 200: sessionState },
-    },
     handle: async (request, reply) => {
       reply.header('cache-control', 'no-store')
       const { session, actor } = sessionOf(request)
@@ -73,33 +57,20 @@ export function sessionRoutes(app: App, { identity }: Services): void {
       }
     },
   })
-  route(app, {
-    method: 'DELETE',
-    url: '/session',
+  operation(app, 'DELETE /v1/session', {
     access: { self: 'person', scope: 'none', whilePending: true },
-    schema: { summary: 'Sign out', tags: ['session'], response: { 204: noContent } },
     handle: async (request, reply) => {
       const { actor } = sessionOf(request)
       await login.app.transaction(actor, (found) => revokeSession(found, actor.userId, actor.sessionId))
       clearCookie(reply, cookieNames.session)
-      return reply.code(204).send()
     },
   })
-  route(app, {
-    method: 'POST',
-    url: '/session/step-up',
+  operation(app, 'POST /v1/session/step-up', {
     access: { self: 'person', scope: 'none', whilePending: true },
-    schema: {
-      summary: 'Show credentials again, before what is dangerous',
-      tags: ['session'],
-      body: stepUpRequest,
-      response: { 204: noContent },
-    },
     handle: async (request, reply) => {
       const { actor, session } = sessionOf(request)
       const token = await stepUp(login, actor, request.body, callerSignal(reply))
       writeCookie(reply, cookieNames.session, token, session.expiresAt)
-      return reply.code(204).send()
     },
   })
 }

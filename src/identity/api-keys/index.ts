@@ -1,9 +1,7 @@
 export { API_KEY_PATTERN, looksLikeApiKey, parseApiKey } from './format.ts'
 export {
-  type ApiKey,
   type ApiKeyRequest,
   createApiKey,
-  type IssuedKey,
   listApiKeys,
   type Rotation,
   revokeApiKey,

@@ -1,34 +1,8 @@
 /** Making, listing, rotating and revoking keys; the functions of the database decide who may (000009_access_rules). */
+import type { ApiKey, IssuedKey, Tier } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { call } from '../call.ts'
-import type { Tier } from '../roles/index.ts'
 import { makeApiKey } from './format.ts'
-
-export interface ApiKey {
-  readonly id: string
-  readonly name: string
-  readonly prefix: string
-  readonly serviceName: string
-  readonly tier: Tier
-  readonly scopes: readonly string[]
-  readonly userId: string | null
-  readonly serviceAccountId: string | null
-  /** The key that this one succeeded. */
-  readonly replaces: string | null
-  /** RFC 3339, as all times here. */
-  readonly expiresAt: string | null
-  readonly lastUsedAt: string | null
-  readonly isActive: boolean
-  readonly createdAt: string
-}
-
-/** A key and, this once, the key itself. */
-export interface IssuedKey {
-  readonly id: string
-  readonly prefix: string
-  /** Kept nowhere: whoever loses it makes another. */
-  readonly key: string
-}
 
 export interface ApiKeyRequest {
   readonly name: string

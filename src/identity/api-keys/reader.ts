@@ -2,9 +2,9 @@
  * Looks keys up by their hashes. Callers that come while a read is under way share the next one: a process
  * under load asks the database once for many, and a single caller waits for nobody.
  */
+import type { Tier } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import { anonymous, type Database } from '../../postgres/index.ts'
-import type { Tier } from '../roles/index.ts'
 
 /** Callers that may wait for their turn; more are refused, so that a slow database is not made slower. */
 const MAX_WAITING = 10_000

@@ -1,7 +1,7 @@
 /** Who presents this key? One read, nothing written; a key that ought not be used is a security event. */
+import type { Tier } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { recordEventAlone } from '../../security/index.ts'
-import type { Tier } from '../roles/index.ts'
 import { type KeyIdentity, parseApiKey } from './format.ts'
 import { KeyReader, type StoredKey } from './reader.ts'
 import { UseLog } from './use-log.ts'

@@ -1,15 +1,5 @@
+import type { Consent } from '@akashi/contract'
 import type { Actor, Session } from '../../postgres/index.ts'
-
-/** One decision of a person; a later one for the same purpose takes its place and erases nothing. */
-export interface Consent {
-  readonly id: string
-  readonly purpose: string
-  readonly decision: 'granted' | 'withdrawn'
-  /** Version of the text that was decided on. */
-  readonly documentVersion: string
-  readonly regulation: 'gdpr' | 'appi' | 'other'
-  readonly createdAt: string
-}
 
 /** Decisions that one page shows, at most. */
 const MAX_LISTED = 500

@@ -1,1 +1,1 @@
-export { type Consent, decideConsent, readConsents } from './consents.ts'
+export { decideConsent, readConsents } from './consents.ts'

@@ -3,6 +3,7 @@
  * destroyed, then the salts of digests, and a signed certificate says what became of what. Each step is
  * committed before the next and does nothing the second time: a run that was cut short is run again.
  */
+import type { Erasure } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import { type Keyring, personKeyId } from '../../keys/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
@@ -15,17 +16,6 @@ export interface ErasureParts {
   /** Of the role `app` with the actor's context, or of an administrator of the database. */
   readonly database: Database
   readonly keyring: Keyring
-}
-
-export interface Erasure {
-  readonly userId: string
-  readonly requestedAt: string
-  readonly requestedBy: string
-  readonly reason: string
-  /** null while it is not completed. */
-  readonly completedAt: string | null
-  /** A signed note; null while the erasure is not completed. */
-  readonly certificate: string | null
 }
 
 /**

@@ -3,7 +3,7 @@ export {
   type ErasureCertificate,
   erasureVerifierKey,
 } from './certificate.ts'
-export { type Erasure, type ErasureParts, eraseUser, readErasure } from './erase.ts'
+export { type ErasureParts, eraseUser, readErasure } from './erase.ts'
 export {
   completeErasures,
   type Reapplied,

@@ -1,7 +1,7 @@
 /** One guess at somebody's credentials: counted by the database before it is looked at, and settled after. */
+import { LOCAL_ISSUER } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Session } from '../../postgres/index.ts'
-import { LOCAL_ISSUER } from '../users/index.ts'
 import { emailIndexes } from '../users/personal.ts'
 import type { LoginParts } from './parts.ts'
 

@@ -1,9 +1,10 @@
 /** What administrators do with accounts; signing in is the users' own. */
+import type { NewUser, User } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Session } from '../../postgres/index.ts'
 import { recordEvent } from '../../security/index.ts'
 import { revokeSessions } from '../sessions/index.ts'
-import { createUser, type NewUser, readUser, setAccountStatus, type User } from '../users/index.ts'
+import { createUser, readUser, setAccountStatus } from '../users/index.ts'
 import type { LoginParts } from './parts.ts'
 import { resetPassword } from './password-change.ts'
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
+import type { User } from '@akashi/contract'
 import { AkashiError, type OidcIssuer } from '../../foundation/index.ts'
 import type { Actor, Session } from '../../postgres/index.ts'
 import type { OidcIdentity } from '../oidc/index.ts'
-import { createUser, type User } from '../users/index.ts'
+import { createUser } from '../users/index.ts'
 import { subjectIndexes } from '../users/personal.ts'
 import type { LoginParts } from './parts.ts'
 

@@ -1,8 +1,8 @@
 /** Showing credentials again inside a session: before what is dangerous (ASVS 5.0 7.5.3). */
+import { LOCAL_ISSUER } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Actor } from '../../postgres/index.ts'
 import { renewSession } from '../sessions/index.ts'
-import { LOCAL_ISSUER } from '../users/index.ts'
 import { type Account, beginAttempt, settleAttempt } from './attempt.ts'
 import type { LoginParts } from './parts.ts'
 import { checkFactor, checkPassword, type FactorProof, methodOf } from './sign-in.ts'

@@ -1,1 +1,1 @@
-export { listPolicies, type Policy, type PolicyValue, setPolicy } from './policies.ts'
+export { listPolicies, setPolicy } from './policies.ts'

@@ -1,31 +1,13 @@
 /** Security policies: what is demanded of passwords, sessions, factors and keys. Rows, changed while it runs. */
+import type { SecurityPolicy } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 
-export type PolicyValue = boolean | number | string | readonly string[]
-
-export interface Policy {
-  /** `category.rule`, e.g. `password.min_length`. */
-  readonly key: string
-  readonly category: string
-  readonly value: PolicyValue
-  readonly defaultValue: PolicyValue
-  readonly valueType: 'boolean' | 'integer' | 'text' | 'text[]'
-  readonly minimum: number | null
-  readonly maximum: number | null
-  readonly allowed: readonly string[] | null
-  readonly unit: string | null
-  readonly description: string
-  /** RFC 3339 */
-  readonly updatedAt: string
-  readonly lastModifiedBy: string | null
-}
-
-export async function listPolicies(database: Database, actor: Actor): Promise<Policy[]> {
+export async function listPolicies(database: Database, actor: Actor): Promise<SecurityPolicy[]> {
   const { rows } = await database.transaction(
     actor,
     (session) =>
-      session.query<Policy>(
+      session.query<SecurityPolicy>(
         `select key, category, value, default_value as "defaultValue", value_type as "valueType",
            minimum::float8, maximum::float8, allowed, unit, description, updated_at as "updatedAt",
            last_modified_by as "lastModifiedBy"
@@ -46,8 +28,8 @@ export async function setPolicy(
   database: Database,
   actor: Actor,
   key: string,
-  value?: PolicyValue,
-): Promise<Policy> {
+  value?: SecurityPolicy['value'],
+): Promise<SecurityPolicy> {
   const known = (await listPolicies(database, actor)).find((policy) => policy.key === key)
   if (known === undefined) {
     throw new AkashiError('not_found', `there is no policy ${key}`, {
@@ -71,7 +53,7 @@ export async function setPolicy(
   return changed ?? known
 }
 
-function rangeOf({ valueType, minimum, maximum, allowed, unit }: Policy): string {
+function rangeOf({ valueType, minimum, maximum, allowed, unit }: SecurityPolicy): string {
   if (valueType === 'integer') return `a whole number of ${unit ?? 'units'} from ${minimum} to ${maximum}`
   if (valueType === 'boolean') return 'true or false'
   return allowed === null ? 'a text' : `of ${allowed.join(', ')}`

@@ -2,10 +2,10 @@
  * May the caller do it? The database answers (`auth.has_permission`): from the roles in force of the user
  * in the signed context, narrowed to the scopes of an API key. Nothing here decides or remembers an answer.
  */
+import type { PermissionName } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { recordEvent } from '../../security/index.ts'
-import type { PermissionName } from './permission.ts'
 
 /** Whether the caller of this transaction has a permission. */
 export async function hasPermission(session: Session, permission: PermissionName): Promise<boolean> {

@@ -3,9 +3,9 @@
  * gives what is above their tier, what they do not have, or anything to themselves. An `owner` database with
  * an anonymous actor is whoever administers the database, and may do all of it.
  */
+import type { PermissionName, Tier } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { call } from '../call.ts'
-import type { PermissionName, Tier } from './permission.ts'
 
 export interface RoleGrant {
   readonly userId: string

@@ -9,20 +9,5 @@ export {
   revokeRole,
 } from './grants.ts'
 export { userIdOf } from './holder.ts'
-export {
-  type Action,
-  actions,
-  type PermissionName,
-  permissionNamed,
-  permissionPattern,
-  type Tier,
-  tiers,
-} from './permission.ts'
-export {
-  type Grant,
-  listPermissions,
-  listRoles,
-  type Permission,
-  type Role,
-  rolesOfUser,
-} from './roles.ts'
+export { permissionNamed } from './permission.ts'
+export { listPermissions, listRoles, rolesOfUser } from './roles.ts'

@@ -1,36 +1,6 @@
 /** What roles and permissions there are, and who has which. Row-level security decides what is seen. */
+import type { Grant, Permission, Role } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'
-import type { Action, Tier } from './permission.ts'
-
-export interface Role {
-  readonly id: string
-  readonly name: string
-  readonly tier: Tier
-  readonly description: string | null
-  /** `resource:action`, sorted. */
-  readonly permissions: readonly string[]
-}
-
-export interface Permission {
-  readonly id: string
-  readonly resource: string
-  readonly action: Action
-  /** The lowest tier of a role that may hold it. */
-  readonly tier: Tier
-  readonly description: string | null
-}
-
-/** One role that somebody has. */
-export interface Grant {
-  readonly role: string
-  readonly tier: Tier
-  readonly assignedBy: string | null
-  /** RFC 3339, as all times here. */
-  readonly assignedAt: string
-  /** Null is for good. */
-  readonly expiresAt: string | null
-  readonly inForce: boolean
-}
 
 const tierOrder = 'auth.tier_rank(r.tier) desc, r.name'
 

@@ -1,18 +1,7 @@
 /** Callers that are no person: they have roles and API keys, and no password or session. */
+import type { ServiceAccount, Tier } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'
 import { call } from '../call.ts'
-import type { Tier } from '../roles/index.ts'
-
-export interface ServiceAccount {
-  readonly id: string
-  readonly name: string
-  /** The highest tier of a role that it may have. */
-  readonly tier: Tier
-  readonly description: string | null
-  readonly isActive: boolean
-  /** Names of its roles in force. */
-  readonly roles: readonly string[]
-}
 
 export async function listServiceAccounts(database: Database, actor: Actor): Promise<ServiceAccount[]> {
   const { rows } = await database.transaction(

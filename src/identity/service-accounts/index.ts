@@ -3,6 +3,5 @@ export {
   grantServiceRole,
   listServiceAccounts,
   revokeServiceRole,
-  type ServiceAccount,
   setServiceAccountActive,
 } from './accounts.ts'

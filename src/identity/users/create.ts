@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { LOCAL_ISSUER, type NewUser, newUser } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { PersonVault } from '../../keys/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { sealEmail, sealSubject } from './personal.ts'
-import { LOCAL_ISSUER, type NewUser, newUserSchema, parseUser } from './user.ts'
+import { parseUser } from './user.ts'
 
 /**
  * Makes a user, with the role that policy gives to everybody, and answers the id. The person's key is made
@@ -14,7 +15,7 @@ import { LOCAL_ISSUER, type NewUser, newUserSchema, parseUser } from './user.ts'
  *   of the issuer is taken
  */
 export async function createUser(session: Session, vault: PersonVault, input: NewUser): Promise<string> {
-  const user = parseUser(newUserSchema, input)
+  const user = parseUser(newUser, input)
   const id = randomUUID()
   if (user.subject === undefined && user.issuer !== LOCAL_ISSUER) {
     throw new AkashiError('invalid_input', 'a user of an identity provider needs the subject it is known by')

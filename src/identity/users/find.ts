@@ -1,8 +1,8 @@
+import { LOCAL_ISSUER, type User } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { PersonVault } from '../../keys/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { emailIndexes, openRow, subjectIndexes, type UserRow, userColumns } from './personal.ts'
-import { LOCAL_ISSUER, type User } from './user.ts'
 
 const uuidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 

@@ -1,12 +1,8 @@
+import { type AccountStatus, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type User } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { PersonVault } from '../../keys/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { openRow, type UserRow, userColumns } from './personal.ts'
-import type { AccountStatus, User } from './user.ts'
-
-/** Rows of a page, at most. */
-export const USERS_PAGE_LIMIT = 200
-const DEFAULT_LIMIT = 50
 
 export interface UserFilter {
   readonly status?: AccountStatus | undefined
@@ -31,9 +27,9 @@ export async function listUsers(
   vault: PersonVault,
   filter: UserFilter = {},
 ): Promise<UserPage> {
-  const limit = filter.limit ?? DEFAULT_LIMIT
-  if (!Number.isInteger(limit) || limit < 1 || limit > USERS_PAGE_LIMIT) {
-    throw new AkashiError('invalid_input', `a page has 1 to ${USERS_PAGE_LIMIT} users`)
+  const limit = filter.limit ?? DEFAULT_PAGE_SIZE
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE_SIZE) {
+    throw new AkashiError('invalid_input', `a page has 1 to ${MAX_PAGE_SIZE} users`)
   }
   const after = filter.cursor === undefined ? null : Buffer.from(filter.cursor, 'base64url').toString('utf8')
   const { rows } = await session.query<UserRow>(

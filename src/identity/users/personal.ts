@@ -1,7 +1,7 @@
 /** The encrypted columns of auth.users: how a value becomes its columns, and back. */
+import type { AccountStatus, Classification, User } from '@akashi/contract'
 import type { PersonVault, Place } from '../../keys/index.ts'
 import { maskEmail, normaliseEmail } from './email.ts'
-import type { AccountStatus, Classification, User } from './user.ts'
 
 const SUBJECT_PURPOSE = 'auth.users.subject'
 const EMAIL_PURPOSE = 'auth.users.email'

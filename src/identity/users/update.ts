@@ -1,13 +1,8 @@
+import { type AccountStatus, type Classification, type UserChange, userChange } from '@akashi/contract'
 import type { PersonVault } from '../../keys/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { sealEmail } from './personal.ts'
-import {
-  type AccountStatus,
-  type Classification,
-  parseUser,
-  type UserChange,
-  userChangeSchema,
-} from './user.ts'
+import { parseUser } from './user.ts'
 
 /**
  * Names are changed by the user themselves or with users:write; their own e-mail only in a session of the
@@ -21,7 +16,7 @@ export async function updateUser(
   id: string,
   change: UserChange,
 ): Promise<void> {
-  const { username, displayName, email, avatarUrl } = parseUser(userChangeSchema, change)
+  const { username, displayName, email, avatarUrl } = parseUser(userChange, change)
   const names = {
     ...(username === undefined ? {} : { username }),
     ...(displayName === undefined ? {} : { display_name: displayName }),

@@ -1,9 +1,9 @@
 /** Reading people's personal columns, as an act that leaves a trace: users are confidential (S2, data access log). */
+import type { User } from '@akashi/contract'
 import type { PersonVault } from '../../keys/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { readUser } from './find.ts'
 import { listUsers, type UserFilter, type UserPage } from './list.ts'
-import type { User } from './user.ts'
 
 /** As {@link readUser}, with an action `data_access` of the trail. */
 export async function viewUser(session: Session, vault: PersonVault, id: string): Promise<User | null> {

@@ -1,4 +1,4 @@
-export { MAX_AT_ONCE, MAX_ROWS, MAX_SQL_CHARACTERS, MAX_TIMEOUT_MS } from './limits.ts'
+export { MAX_AT_ONCE, MAX_TIMEOUT_MS } from './limits.ts'
 export { csvLine, type QueryFormat, queryFormat, queryFormats, type Written, writeAnswer } from './output.ts'
 export type { QueryAnswer, QueryProgress, QueryRequest } from './request.ts'
 export {

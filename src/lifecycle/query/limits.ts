@@ -1,14 +1,5 @@
-/** Rows of an answer unless the caller asks for fewer or more. */
-export const DEFAULT_ROWS = 10_000
-
-/** Rows of an answer at most, whatever is asked for. */
-export const MAX_ROWS = 10_000_000
-
 /** Bytes of an answer that is held in memory, as JSON. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024
-
-/** Characters of a statement. */
-export const MAX_SQL_CHARACTERS = 100_000
 
 /** Milliseconds of a query, from the first byte that is fetched, unless the caller says otherwise. */
 export const DEFAULT_TIMEOUT_MS = 60_000

@@ -1,14 +1,15 @@
 /** Answers as files: CSV, JSON and Parquet, written as the rows come. */
+
 import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
+import { MAX_QUERY_ROWS } from '@akashi/contract'
 import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { Actor } from '../../postgres/index.ts'
 import { openEngine } from '../archive/engine.ts'
 import { identifier, literal } from '../archive/quote.ts'
-import { MAX_ROWS } from './limits.ts'
 import type { QueryAnswer, QueryRequest } from './request.ts'
 import type { Queries } from './run.ts'
 
@@ -58,7 +59,7 @@ export async function writeAnswer(
     const writer = writers[format](stream)
     let written = 0
     const answer = await queries.run(actor, {
-      rows: MAX_ROWS,
+      rows: MAX_QUERY_ROWS,
       ...request,
       sink: {
         columns: (names) => writer.begin(names),

@@ -1,6 +1,7 @@
 /** What is asked, and what is answered. */
+import { MAX_QUERY_ROWS, MAX_SQL_CHARACTERS } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
-import { MAX_ROWS, MAX_SQL_CHARACTERS, MAX_TIMEOUT_MS } from './limits.ts'
+import { MAX_TIMEOUT_MS } from './limits.ts'
 
 export interface QueryProgress {
   readonly phase: 'fetch' | 'scan'
@@ -47,8 +48,8 @@ export function checkRequest({ sql, rows, timeoutMs, memory }: QueryRequest): vo
   if (sql.trim() === '') throw wrong('the query is empty', 'give one SELECT')
   if (sql.length > MAX_SQL_CHARACTERS)
     throw wrong('the query is too long', `${MAX_SQL_CHARACTERS} characters at most`)
-  if (rows !== undefined && !(Number.isInteger(rows) && rows > 0 && rows <= MAX_ROWS)) {
-    throw wrong(`${rows} is no number of rows`, `from 1 to ${MAX_ROWS}`)
+  if (rows !== undefined && !(Number.isInteger(rows) && rows > 0 && rows <= MAX_QUERY_ROWS)) {
+    throw wrong(`${rows} is no number of rows`, `from 1 to ${MAX_QUERY_ROWS}`)
   }
   if (
     timeoutMs !== undefined &&

@@ -1,6 +1,8 @@
 /** SQL over everything that is kept: closed partitions from Parquet, open ones from PostgreSQL, one name each. */
+
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { DEFAULT_QUERY_ROWS } from '@akashi/contract'
 import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
@@ -8,13 +10,7 @@ import { answer, type Job } from './answer.ts'
 import { type Cache, cacheFolder, openCache } from './cache.ts'
 import type { Manifests } from './cold.ts'
 import { openEngines } from './engine.ts'
-import {
-  DEFAULT_ROWS,
-  DEFAULT_TIMEOUT_MS,
-  ENGINE_MEMORY,
-  ENGINE_THREADS,
-  MAX_ANSWER_BYTES,
-} from './limits.ts'
+import { DEFAULT_TIMEOUT_MS, ENGINE_MEMORY, ENGINE_THREADS, MAX_ANSWER_BYTES } from './limits.ts'
 import type { Limits } from './protocol.ts'
 import { checkRequest, type QueryAnswer, type QueryRequest } from './request.ts'
 
@@ -66,7 +62,7 @@ export function openQueries({ database, store, folder }: QueriesOptions): Querie
         const limits: Limits = {
           memory: request.memory ?? ENGINE_MEMORY,
           threads: Math.min(ENGINE_THREADS, availableParallelism()),
-          rows: request.rows ?? DEFAULT_ROWS,
+          rows: request.rows ?? DEFAULT_QUERY_ROWS,
           bytes: request.sink === undefined ? MAX_ANSWER_BYTES : Number.MAX_SAFE_INTEGER,
         }
         const job: Job = {

@@ -1,7 +1,7 @@
 /** What may be asked of the events, checked in one place with every mistake reported at once. */
+import { remediationStates } from '@akashi/contract'
 import { z } from 'zod'
 import { eventCategories, eventResults, severities } from '../event.ts'
-import { remediationStates } from '../remediation.ts'
 
 /** Rows of one page unless the caller says otherwise, and at most. */
 const DEFAULT_PAGE_ROWS = 50

@@ -1,5 +1,5 @@
+import type { RemediationState } from '@akashi/contract'
 import type { EventCategory, EventResult, Severity } from '../event.ts'
-import type { RemediationState } from '../remediation.ts'
 
 /** An event and what was done about it. Times are ISO 8601 in UTC with microseconds. */
 export interface EventRow {

@@ -1,4 +1,5 @@
 /** How many events there were in each interval of a time, none left out. Each timeline is an action of the trail. */
+import { type TimelineInterval, timelineIntervals } from '@akashi/contract'
 import { z } from 'zod'
 import { parseQuery } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
@@ -7,9 +8,15 @@ import { recordAccess } from './access.ts'
 import { conditionsOf, eventConditions, inOrder, time } from './filter.ts'
 
 /** Minutes of each interval that may be asked for. */
-const intervals = { '1m': 1, '5m': 5, '15m': 15, '1h': 60, '6h': 360, '1d': 1_440, '7d': 10_080 } as const
-type Interval = keyof typeof intervals
-export const timelineIntervals = Object.keys(intervals) as readonly Interval[]
+const intervals = {
+  '1m': 1,
+  '5m': 5,
+  '15m': 15,
+  '1h': 60,
+  '6h': 360,
+  '1d': 1_440,
+  '7d': 10_080,
+} as const satisfies Record<TimelineInterval, number>
 
 const MILLISECONDS_A_MINUTE = 60_000
 /** Buckets of one timeline. */
@@ -35,7 +42,7 @@ export interface Bucket {
 }
 
 export interface Timeline {
-  readonly interval: Interval
+  readonly interval: TimelineInterval
   readonly total: number
   readonly buckets: readonly Bucket[]
 }
@@ -76,6 +83,6 @@ export async function eventTimeline(
   })
 }
 
-function bucketsOf(from: string, to: string, interval: Interval): number {
+function bucketsOf(from: string, to: string, interval: TimelineInterval): number {
   return Math.ceil((Date.parse(to) - Date.parse(from)) / (intervals[interval] * MILLISECONDS_A_MINUTE))
 }

@@ -1,15 +1,13 @@
 import { Readable } from 'node:stream'
+import { MAX_FILE_BYTES } from '@akashi/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
 import * as chat from '../../../chat/index.ts'
 import { AkashiError } from '../../../foundation/index.ts'
+import { operation } from '../../operation.ts'
 import { callerSignal } from '../../plugins/caller-signal.ts'
-import { route } from '../../route.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 
-const tags = ['chat']
-const byFile = z.strictObject({ fileId: z.guid() })
 /** Milliseconds for the transfer of the largest file, at 2 Mbit/s. */
 const TRANSFER_MS = 420_000
 
@@ -19,69 +17,48 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
     // The bytes are no document to be parsed, whatever type they claim.
     uploads.removeAllContentTypeParsers()
     uploads.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload))
-    route(uploads, {
-      method: 'POST',
-      url: '/rooms/:roomId/files',
+    operation(uploads, 'POST /v1/chat/rooms/{roomId}/files', {
       access: { signedIn: 'person', scope: 'any' },
-      bodyLimit: chat.MAX_FILE_BYTES,
+      bodyLimit: MAX_FILE_BYTES,
       handlerTimeout: TRANSFER_MS,
-      schema: {
-        summary: 'Upload a file as the body of the request; send it with a message once it has an id',
-        tags,
-        params: z.strictObject({ roomId: z.guid() }),
-        querystring: z.strictObject({ name: z.string().min(1).max(1_000) }),
-        response: { 201: chat.fileShape },
-      },
       handle: async (request, reply) => {
         if (!(request.body instanceof Readable)) {
           throw new AkashiError('invalid_input', 'the file is empty', { hint: 'send its bytes as the body' })
         }
-        if (Number(request.headers['content-length'] ?? 0) > chat.MAX_FILE_BYTES) {
-          // What the client goes on sending is nobody's.
+        if (Number(request.headers['content-length'] ?? 0) > MAX_FILE_BYTES) {
+          // The rest of what the client sends is not read.
           reply.header('connection', 'close')
-          throw new AkashiError('too_large', `a file has ${chat.MAX_FILE_BYTES} bytes at most`, {
+          throw new AkashiError('too_large', `a file has ${MAX_FILE_BYTES} bytes at most`, {
             hint: 'send it in parts, or a link to it',
           })
         }
-        const file = await chat.uploadFile(database, store, request.actor, request.params.roomId, {
+        return await chat.uploadFile(database, store, request.actor, request.params.roomId, {
           name: request.query.name,
           mimeType: request.headers['content-type'] ?? 'application/octet-stream',
           bytes: request.body,
           signal: callerSignal(reply),
         })
-        return reply.status(201).send(file)
       },
     })
     done()
   })
-  route(app, {
-    method: 'GET',
-    url: '/files/:fileId',
+  operation(app, 'GET /v1/chat/files/{fileId}', {
     access: { signedIn: 'person', scope: 'any' },
-    schema: {
-      summary: 'What is known of a file',
-      tags,
-      params: byFile,
-      response: { 200: chat.fileShape },
-    },
     handle: async (request) => await chat.readFile(database, request.actor, request.params.fileId),
   })
-  for (const [path, summary, thumbnail] of [
-    ['content', 'The bytes of a file, or a range of them', false],
-    ['thumbnail', 'A small picture of an image', true],
+  for (const [part, thumbnail] of [
+    ['content', false],
+    ['thumbnail', true],
   ] as const) {
-    route(app, {
-      method: 'GET',
-      url: `/files/:fileId/${path}`,
+    operation(app, `GET /v1/chat/files/{fileId}/${part}`, {
       access: { signedIn: 'person', scope: 'any' },
       handlerTimeout: TRANSFER_MS,
-      schema: { summary, tags, params: byFile },
       handle: async (request, reply) => {
         const download = await chat.openDownload(database, store, request.actor, request.params.fileId, {
           thumbnail,
           signal: callerSignal(reply),
         })
-        return await answer(request, reply, download, thumbnail)
+        return await send(request, reply, download, thumbnail)
       },
     })
   }
@@ -105,7 +82,7 @@ function rangeOf(
   return start < end ? { start, end } : null
 }
 
-async function answer(
+async function send(
   request: FastifyRequest,
   reply: FastifyReply,
   download: chat.Download,

@@ -1,3 +1,4 @@
+import type { SystemStatus } from '@akashi/contract'
 import {
   countPending,
   emptyRoot,
@@ -12,44 +13,8 @@ import { partitionStatus } from '../lifecycle/index.ts'
 import { anonymous, type Database } from '../postgres/index.ts'
 import { drillState } from './drills.ts'
 
-/** Where the thread from event and change to ledger stands. */
-export interface ThreadState {
-  /** Security events kept in PostgreSQL or sealed, as a decimal. */
-  readonly events: string
-  /** Rows of the audit trail, likewise. */
-  readonly auditRows: string
-  /** `schema.table` of every table under audit. */
-  readonly protectedTables: readonly string[]
-  readonly logs: readonly {
-    readonly log: string
-    readonly epoch: number
-    /** Entries, as a decimal. */
-    readonly size: string
-    /** Base64. */
-    readonly root: string
-    /** ISO 8601 in UTC; null before the first entry. */
-    readonly sealedAt: string | null
-    /** Rows that wait to be sealed. */
-    readonly pending: number
-  }[]
-  readonly lastVerification: { readonly at: string; readonly ok: boolean; readonly problems: number } | null
-  /** Seconds since the part of the ledger that was hashed longest ago was hashed. */
-  readonly oldestUncheckedSeconds: number
-  /** Seconds for which the oldest open transaction has kept rows from being sealed; 0 while none does. */
-  readonly frontierHeldSeconds: number
-  /** Statements whose changes were made and not recorded, and which nobody settled. */
-  readonly losses: number
-  readonly partitions: readonly {
-    readonly table: string
-    readonly coveredUntil: string | null
-    readonly alarm: boolean
-  }[]
-  /** Recovery drills: seconds since one passed, and whether that is too long or the last one failed. */
-  readonly drills: { readonly passedSeconds: number; readonly alarm: boolean }
-  readonly checkedAt: string
-}
-
-export async function threadState(database: Database, signal?: AbortSignal): Promise<ThreadState> {
+/** What the database holds, how far it is sealed, and what the last verification found. */
+export async function systemStatus(database: Database, signal?: AbortSignal): Promise<SystemStatus> {
   const options = signal === undefined ? {} : { signal }
   const { states, tables } = await database.transaction(
     anonymous,
