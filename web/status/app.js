@@ -1,14 +1,14 @@
 import { messages } from './messages.js'
 
 /**
- * The state of GET /v1/status. Counts above 2^53 come as strings of digits.
- * @typedef {number | string} Count
- * @typedef {{ log: string, size: Count, root: string, sealedAt: string | null, pending: Count }} Log
+ * The state of GET /v1/status. Counts that may be above 2^53 are decimals.
+ * @typedef {string} Decimal
+ * @typedef {{ log: string, size: Decimal, root: string, sealedAt: string | null, pending: number }} Log
  * @typedef {{ table: string, coveredUntil: string | null, alarm: boolean }} Partition
  * @typedef {{
- *   events: Count, auditRows: Count, protectedTables: string[], logs: Log[], partitions: Partition[],
- *   lastVerification: { at: string, ok: boolean, problems: Count } | null, checkedAt: string
- * }} ThreadState
+ *   events: Decimal, auditRows: Decimal, protectedTables: string[], logs: Log[], partitions: Partition[],
+ *   lastVerification: { at: string, ok: boolean, problems: number } | null, checkedAt: string
+ * }} SystemStatus
  */
 
 const REFRESH_MS = 2_000
@@ -19,7 +19,7 @@ const LANGUAGE_KEY = 'akashi.language'
 
 /** @type {'ja' | 'en'} */
 let language = preferredLanguage()
-/** @type {ThreadState | undefined} */
+/** @type {SystemStatus | undefined} */
 let state
 /** @type {'connecting' | 'live' | 'away' | 'locked'} */
 let connection = 'connecting'
@@ -53,7 +53,7 @@ function make(tag, className, ...children) {
   return made
 }
 
-/** @param {Count} count */
+/** @param {Decimal | number} count */
 function number(count) {
   return new Intl.NumberFormat(language).format(typeof count === 'string' ? BigInt(count) : count)
 }
@@ -118,7 +118,7 @@ function list(rows, ...empty) {
   return rows.length === 0 ? empty : [make('ul', 'rows', ...rows)]
 }
 
-/** @param {ThreadState} thread */
+/** @param {SystemStatus} thread */
 function renderVerdict(thread) {
   const text = messages[language]
   const last = thread.lastVerification
@@ -138,7 +138,7 @@ function renderVerdict(thread) {
   element('verdict-command').hidden = verdict.state === 'ok'
 }
 
-/** @param {ThreadState} thread */
+/** @param {SystemStatus} thread */
 function renderThread(thread) {
   const text = messages[language]
   renderVerdict(thread)

@@ -1,14 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import type { Message, NewMessage, Person, Room, RoomEvent, ServerFrame } from '@akashi/contract'
+import type { ChatApi } from '../../../web/src/chat/model/chat-api.ts'
 import { ChatClient } from '../../../web/src/chat/model/chat-client.ts'
-import type {
-  ChatApi,
-  Message,
-  NewMessage,
-  Person,
-  Room,
-  RoomEvent,
-  ServerFrame,
-} from '../../../web/src/chat/model/contract.ts'
 import type { SocketLike } from '../../../web/src/chat/model/socket.ts'
 
 export const aoi: Person = { id: randomUUID(), username: 'aoi', displayName: '葵', avatarUrl: null }
@@ -198,7 +191,7 @@ class FakeSocket implements SocketLike {
         this.say({
           type: 'refused',
           id: frame.id,
-          problem: { type: 'urn:akashi:error:x', ...problem },
+          problem: { type: '', title: '', instance: '', code: 'invalid_input', ...problem },
         })
         return
       }

@@ -1,5 +1,5 @@
+import type { Message } from '@akashi/contract'
 import { describe, expect, it } from 'vitest'
-import type { Message } from '../../../web/src/chat/model/contract.ts'
 import { rowsOf } from '../../../web/src/chat/model/rows.ts'
 import { aoi, FakeServer, ken } from './fake-server.ts'
 

@@ -1,14 +1,15 @@
+import type { ResponseOf } from '@akashi/contract'
 import { Switch, Text } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { type Answer, call } from '../api/index.ts'
+import { call } from '../api/index.ts'
 import { moment } from '../i18n/when.ts'
 import { tell, tellProblem } from '../ui/index.ts'
 import { Heading, Part, PartBody, Row, Rows, RowsSkeleton } from './part.tsx'
 import { consentsQuery } from './queries.ts'
 
-type Consents = Answer<'GET /v1/me/consents'>
+type Consents = ResponseOf<'GET /v1/me/consents'>
 
 /** What is asked, and which text of it is shown here: a new text is a new version, to be decided again. */
 const purposes = [

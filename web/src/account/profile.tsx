@@ -1,3 +1,4 @@
+import type { BodyOf, ResponseOf } from '@akashi/contract'
 import {
   Button,
   Group,
@@ -11,7 +12,7 @@ import {
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { type Answer, type Body, call, Problem, refreshSession } from '../api/index.ts'
+import { call, Problem, refreshSession } from '../api/index.ts'
 import { isLanguage, languages } from '../i18n/index.ts'
 import { day } from '../i18n/when.ts'
 import { chooseLanguage } from '../shell/index.ts'
@@ -20,7 +21,7 @@ import { Heading, Part, PartBody } from './part.tsx'
 import classes from './profile.module.css'
 import { profileQuery } from './queries.ts'
 
-type Profile = Answer<'GET /v1/me'>
+type Profile = ResponseOf<'GET /v1/me'>
 
 export function ProfilePage() {
   const { t } = useTranslation()
@@ -50,7 +51,7 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
   const local = profile.issuer === 'local'
-  const changes: Body<'PATCH /v1/me'> = {
+  const changes: BodyOf<'PATCH /v1/me'> = {
     ...(displayName.trim() === (profile.displayName ?? '')
       ? {}
       : { displayName: displayName.trim() || null }),

@@ -1,9 +1,10 @@
+import type { ResponseOf } from '@akashi/contract'
 import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core'
 import { IconDeviceMobile, IconKey, IconShieldPlus } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { type Answer, call, refreshSession } from '../api/index.ts'
+import { call, refreshSession } from '../api/index.ts'
 import { ago } from '../i18n/when.ts'
 import { tell, tellProblem } from '../ui/index.ts'
 import { Confirm } from './confirm.tsx'
@@ -13,7 +14,7 @@ import { PasswordForm } from './password-form.tsx'
 import { factorsQuery, profileQuery } from './queries.ts'
 import { RecoveryCodes } from './recovery-codes.tsx'
 
-type Factor = Answer<'GET /v1/me/mfa'>['factors'][number]
+type Factor = ResponseOf<'GET /v1/me/mfa'>['factors'][number]
 
 export function SecurityPage() {
   const { t } = useTranslation()

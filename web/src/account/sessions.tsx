@@ -1,9 +1,10 @@
+import type { ResponseOf } from '@akashi/contract'
 import { Badge, Button, Group, Text } from '@mantine/core'
 import { IconDeviceDesktop, IconDeviceMobile } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { type Answer, call } from '../api/index.ts'
+import { call } from '../api/index.ts'
 import { ago, moment } from '../i18n/when.ts'
 import { tell, tellProblem } from '../ui/index.ts'
 import { Confirm } from './confirm.tsx'
@@ -11,7 +12,7 @@ import { Heading, Part, Row, Rows, RowsSkeleton } from './part.tsx'
 import { sessionsQuery } from './queries.ts'
 import { deviceOf } from './user-agent.ts'
 
-type OwnSession = Answer<'GET /v1/me/sessions'>['sessions'][number]
+type OwnSession = ResponseOf<'GET /v1/me/sessions'>['sessions'][number]
 
 export function SessionsPage() {
   const { t } = useTranslation()

@@ -1,26 +1,30 @@
-import type { Contract } from './contract.ts'
-import { Problem, problemOf } from './problem.ts'
+import {
+  type BodyOf,
+  type OperationName,
+  OWN_PAGE_HEADER,
+  type ParamsOf,
+  type QueryOf,
+  type ResponseOf,
+} from '@akashi/contract'
+import { Problem, problemOf, unreachable } from './problem.ts'
 import { askForStepUp } from './step-up.ts'
 
-export type Operation = keyof Contract
-export type Answer<O extends Operation> = Contract[O]['answer']
-export type Body<O extends Operation> = Contract[O]['body']
+/** A part of a request, optional where it may be left out or be empty. */
+type Part<Name extends string, Value> = [Value] extends [undefined]
+  ? { readonly [name in Name]?: undefined }
+  : Partial<Value> extends Value
+    ? { readonly [name in Name]?: Value }
+    : { readonly [name in Name]: Value }
 
-type Part<O extends Operation, P extends 'params' | 'query' | 'body'> = Contract[O][P] extends undefined
-  ? { readonly [key in P]?: undefined }
-  : Partial<Contract[O][P]> extends Contract[O][P]
-    ? { readonly [key in P]?: Contract[O][P] }
-    : { readonly [key in P]: Contract[O][P] }
+type Given<O extends OperationName> = Part<'params', ParamsOf<O>> &
+  Part<'query', QueryOf<O>> &
+  Part<'body', BodyOf<O>> & { readonly signal?: AbortSignal }
 
-export type Given<O extends Operation> = Part<O, 'params'> &
-  Part<O, 'query'> &
-  Part<O, 'body'> & { readonly signal?: AbortSignal }
-
-/** Milliseconds after which an answer is no longer waited for. */
+/** Milliseconds after which a response is no longer waited for. */
 const TIMEOUT_MS = 30_000
 
 /** Where 401 is about the credentials that were just typed, or is asked for, and not the end of a session. */
-const credentialOperations: ReadonlySet<string> = new Set<Operation>([
+const credentialOperations: ReadonlySet<string> = new Set<OperationName>([
   'GET /v1/session',
   'POST /v1/session',
   'POST /v1/session/step-up',
@@ -40,10 +44,10 @@ export function onUnauthenticated(act: () => void): void {
  *
  * @throws Problem what the server refused, `network` where it could not be reached
  */
-export async function call<O extends Operation>(
+export async function call<O extends OperationName>(
   operation: O,
   ...given: Partial<Given<O>> extends Given<O> ? [Given<O>?] : [Given<O>]
-): Promise<Answer<O>> {
+): Promise<ResponseOf<O>> {
   const parts: Requested = given[0] ?? {}
   try {
     return await send(operation, parts)
@@ -62,14 +66,14 @@ interface Requested {
   readonly signal?: AbortSignal
 }
 
-async function send<O extends Operation>(operation: O, given: Requested): Promise<Answer<O>> {
+async function send<O extends OperationName>(operation: O, given: Requested): Promise<ResponseOf<O>> {
   const [method = 'GET', path = ''] = operation.split(' ')
   const response = await reach(addressOf(path, given), {
     method,
     headers: {
       ...(given.body === undefined ? {} : { 'content-type': 'application/json' }),
       // The server takes a change from a cookie's owner only with this, which other sites cannot set.
-      ...(method === 'GET' ? {} : { 'x-akashi-request': '1' }),
+      ...(method === 'GET' ? {} : { [OWN_PAGE_HEADER]: '1' }),
     },
     ...(given.body === undefined ? {} : { body: JSON.stringify(given.body) }),
     signal: AbortSignal.any([
@@ -78,8 +82,8 @@ async function send<O extends Operation>(operation: O, given: Requested): Promis
     ]),
   })
   if (!response.ok) throw await problemOf(response)
-  // The server shapes every answer by the schema that the contract was generated from.
-  return (response.status === 204 ? undefined : await response.json()) as Answer<O>
+  // The server shapes every response by the same contract.
+  return (response.status === 204 ? undefined : await response.json()) as ResponseOf<O>
 }
 
 async function reach(address: string, init: RequestInit): Promise<Response> {
@@ -87,10 +91,7 @@ async function reach(address: string, init: RequestInit): Promise<Response> {
     return await fetch(address, init)
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
-    throw new Problem(
-      { code: 'network', status: 0, detail: 'the server cannot be reached' },
-      { cause: error },
-    )
+    throw unreachable(undefined, { cause: error })
   }
 }
 

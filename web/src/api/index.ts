@@ -1,6 +1,6 @@
 /** The server, as the pages see it. */
-export { type Answer, addressOf, type Body, call } from './client.ts'
-export { Problem } from './problem.ts'
+export { addressOf, call } from './client.ts'
+export { Problem, problemIn, unreachable } from './problem.ts'
 export {
   lastEnding,
   queryClient,

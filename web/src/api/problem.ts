@@ -1,74 +1,61 @@
-/** A mistake in what was sent: where, as a JSON pointer, and which. */
-export interface Mistake {
-  readonly in: string
-  readonly pointer: string
-  readonly detail: string
-  /** Of a new password: what is wrong with it. */
-  readonly fault?: string
-}
+import { type Mistake, type ProblemCode, type ProblemDetails, problemCodes } from '@akashi/contract'
 
-interface ProblemDetails {
-  /** The code of the server's catalogue; `network` when no answer came. */
-  readonly code: string
+interface ProblemFacts extends Partial<Pick<ProblemDetails, 'reason' | 'errors' | 'instance'>> {
+  /** The code of the server; `network` when no response came. */
+  readonly code: ProblemCode | 'network'
   readonly status: number
   readonly detail: string
-  readonly reason?: string
-  readonly errors?: readonly Mistake[]
-  /** Id of the request, for whoever reads the server's log. */
-  readonly instance?: string
   readonly retryAfterSeconds?: number
 }
 
 /** What the server said went wrong (RFC 9457), or that it could not be reached. */
 export class Problem extends Error {
-  readonly code: string
+  readonly code: ProblemFacts['code']
   readonly status: number
   readonly reason: string | null
   readonly errors: readonly Mistake[]
+  /** Id of the request, for whoever reads the server's log. */
   readonly instance: string | null
   readonly retryAfterSeconds: number | null
 
-  constructor(details: ProblemDetails, options?: ErrorOptions) {
-    super(details.detail, options)
+  constructor(facts: ProblemFacts, options?: ErrorOptions) {
+    super(facts.detail, options)
     this.name = 'Problem'
-    this.code = details.code
-    this.status = details.status
-    this.reason = details.reason ?? null
-    this.errors = details.errors ?? []
-    this.instance = details.instance ?? null
-    this.retryAfterSeconds = details.retryAfterSeconds ?? null
+    this.code = facts.code
+    this.status = facts.status
+    this.reason = facts.reason ?? null
+    this.errors = facts.errors ?? []
+    this.instance = facts.instance ?? null
+    this.retryAfterSeconds = facts.retryAfterSeconds ?? null
   }
 }
 
-const TYPE_PREFIX = 'urn:akashi:error:'
+/** It is not known whether the request arrived. */
+export function unreachable(detail = 'the server cannot be reached', options?: ErrorOptions): Problem {
+  return new Problem({ code: 'network', status: 0, detail }, options)
+}
+
+/** Nothing about the request is wrong: the same one may succeed later. */
+export function mayPass(error: unknown): boolean {
+  return !(error instanceof Problem) || error.status === 0 || error.status === 429 || error.status >= 500
+}
 
 export async function problemOf(response: Response): Promise<Problem> {
-  const body: unknown = await response.json().catch(() => null)
-  const said = isRecord(body) ? body : {}
-  const type = text(said, 'type') ?? ''
-  const reason = text(said, 'reason')
-  const instance = text(said, 'instance')
   const wait = Number.parseInt(response.headers.get('retry-after') ?? '', 10)
-  return new Problem({
-    code: type.startsWith(TYPE_PREFIX) ? type.slice(TYPE_PREFIX.length) : 'internal',
-    status: response.status,
-    detail: text(said, 'detail') ?? response.statusText,
-    ...(reason === undefined ? {} : { reason }),
-    ...(instance === undefined ? {} : { instance }),
-    ...(Number.isNaN(wait) ? {} : { retryAfterSeconds: wait }),
-    errors: Array.isArray(said['errors']) ? said['errors'].filter(isMistake) : [],
-  })
+  const problem = problemIn(await response.json().catch(() => null), response)
+  return new Problem({ ...problem, ...(Number.isNaN(wait) ? {} : { retryAfterSeconds: wait }) })
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
+/** The problem that a response tells of; `internal` where its body is not the server's, but a proxy's. */
+export function problemIn(
+  body: unknown,
+  { status, statusText }: { readonly status: number; readonly statusText: string },
+): ProblemFacts {
+  return isProblem(body) ? body : { code: 'internal', status, detail: statusText }
 }
 
-function text(record: Record<string, unknown>, key: string): string | undefined {
-  const value = record[key]
-  return typeof value === 'string' ? value : undefined
-}
+const known: ReadonlySet<unknown> = new Set(problemCodes)
 
-function isMistake(value: unknown): value is Mistake {
-  return isRecord(value) && typeof value['pointer'] === 'string' && typeof value['detail'] === 'string'
+function isProblem(body: unknown): body is ProblemDetails {
+  return typeof body === 'object' && body !== null && 'code' in body && known.has(body.code)
 }

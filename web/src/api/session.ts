@@ -1,9 +1,10 @@
+import type { ResponseOf } from '@akashi/contract'
 import { QueryClient, queryOptions, useQuery } from '@tanstack/react-query'
 import { createContext, useContext } from 'react'
-import { type Answer, call, onUnauthenticated } from './client.ts'
+import { call, onUnauthenticated } from './client.ts'
 import { Problem } from './problem.ts'
 
-export type Session = Answer<'GET /v1/session'>
+export type Session = ResponseOf<'GET /v1/session'>
 
 /** Milliseconds between two looks at whether the session still lives, while nothing else asks. */
 const LOOK_MS = 60_000

@@ -1,8 +1,9 @@
+import type { BodyOf } from '@akashi/contract'
 import { Button, Group, Modal, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { type Body, call, onStepUp, Problem, refreshSession } from '../api/index.ts'
+import { call, onStepUp, Problem, refreshSession } from '../api/index.ts'
 import { CodeField, PasswordField, problemText } from '../ui/index.ts'
 
 /** Asks for credentials again when the server wants them; the request that needed them then goes on. */
@@ -39,7 +40,7 @@ function Proof({ onDone, onCancel }: ProofProps) {
   const [recovery, setRecovery] = useState(false)
   const [error, setError] = useState<string | null>(null)
   const [busy, setBusy] = useState(false)
-  const prove = async (body: Body<'POST /v1/session/step-up'>) => {
+  const prove = async (body: BodyOf<'POST /v1/session/step-up'>) => {
     setBusy(true)
     setError(null)
     try {

@@ -1,14 +1,15 @@
+import type { ResponseOf } from '@akashi/contract'
 import { Alert, Anchor, Button, Stack } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { type Answer, call, Problem } from '../api/index.ts'
+import { call, Problem } from '../api/index.ts'
 import { CodeField } from '../ui/index.ts'
 import { refusal } from './password-step.tsx'
 
 interface FactorStepProps {
   /** Null: it is in a cookie, after a provider's redirect. */
   readonly challenge: string | null
-  readonly onAnswer: (answer: Answer<'POST /v1/session'>) => Promise<void> | void
+  readonly onAnswer: (answer: ResponseOf<'POST /v1/session'>) => Promise<void> | void
   readonly onStartOver: () => void
 }
 

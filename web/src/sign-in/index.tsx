@@ -1,10 +1,11 @@
+import type { ResponseOf } from '@akashi/contract'
 import { Alert, Button, Divider, Stack, Text, Title } from '@mantine/core'
 import { IconInfoCircle } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Navigate, useSearchParams } from 'react-router'
-import { type Answer, call, refreshSession, useSessionState } from '../api/index.ts'
+import { call, refreshSession, useSessionState } from '../api/index.ts'
 import { usePageTitle } from '../shell/index.ts'
 import { Mark } from '../ui/index.ts'
 import { Card } from './card.tsx'
@@ -27,7 +28,7 @@ export default function SignIn() {
     queryFn: ({ signal }) => call('GET /v1/oidc', { signal }),
   })
   usePageTitle(t('signIn.title'))
-  const go = async (answer: Answer<'POST /v1/session'>) => {
+  const go = async (answer: ResponseOf<'POST /v1/session'>) => {
     if (answer.step === 'second_factor') return setChallenge(answer.challenge)
     await refreshSession()
   }

@@ -1,12 +1,13 @@
+import type { ResponseOf } from '@akashi/contract'
 import { Alert, Button, Stack, TextInput } from '@mantine/core'
 import type { TFunction } from 'i18next'
 import { type FormEvent, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { type Answer, call, Problem } from '../api/index.ts'
+import { call, Problem } from '../api/index.ts'
 import { PasswordField, problemText } from '../ui/index.ts'
 
 interface PasswordStepProps {
-  readonly onAnswer: (answer: Answer<'POST /v1/session'>) => Promise<void> | void
+  readonly onAnswer: (answer: ResponseOf<'POST /v1/session'>) => Promise<void> | void
 }
 
 export function PasswordStep({ onAnswer }: PasswordStepProps) {

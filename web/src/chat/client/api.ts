@@ -1,5 +1,6 @@
+import { SOCKET_PATH } from '@akashi/contract'
 import { call } from '../../api/index.ts'
-import type { ChatApi } from '../model/contract.ts'
+import type { ChatApi } from '../model/chat-api.ts'
 import type { SocketLike } from '../model/socket.ts'
 
 /** Messages of one page of history. */
@@ -14,7 +15,7 @@ export const chatApi: ChatApi = {
 }
 
 export function openSocket(): SocketLike {
-  const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/v1/chat/socket`)
+  const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}${SOCKET_PATH}`)
   const like: SocketLike = {
     onmessage: null,
     onclose: null,

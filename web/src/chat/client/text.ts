@@ -1,7 +1,7 @@
 /** Short texts that several parts of the chat show. */
+import type { Message, Person, Room } from '@akashi/contract'
 import { currentLanguage } from '../../i18n/index.ts'
 import type { ChatTexts } from '../locales/index.ts'
-import type { Message, Person, Room } from '../model/contract.ts'
 
 export function nameOf(t: ChatTexts, person: Person | null | undefined): string {
   return person?.displayName ?? t('nobody')

@@ -1,5 +1,5 @@
-import { addressOf, Problem } from '../../api/index.ts'
-import type { ChatFile } from '../model/contract.ts'
+import { type ChatFile, OWN_PAGE_HEADER } from '@akashi/contract'
+import { addressOf, Problem, problemIn, unreachable } from '../../api/index.ts'
 
 /** Sends a file's bytes to a room. XMLHttpRequest, since fetch does not tell how much has gone. */
 export function upload(
@@ -15,10 +15,9 @@ export function upload(
     request.upload.onprogress = ({ loaded, total }) => onProgress(total === 0 ? 0 : loaded / total)
     request.onload = () => {
       if (request.status === 201) resolve(request.response)
-      else reject(new Problem({ code: 'refused', status: request.status, detail: request.statusText }))
+      else reject(new Problem(problemIn(request.response, request)))
     }
-    request.onerror = () =>
-      reject(new Problem({ code: 'network', status: 0, detail: 'the upload broke off' }))
+    request.onerror = () => reject(unreachable('the upload broke off'))
     request.onabort = () => reject(new DOMException('the upload was stopped', 'AbortError'))
     request.onloadend = () => signal.removeEventListener('abort', stop)
     request.open(
@@ -26,7 +25,7 @@ export function upload(
       addressOf('/v1/chat/rooms/{roomId}/files', { params: { roomId }, query: { name: source.name } }),
     )
     request.responseType = 'json'
-    request.setRequestHeader('x-akashi-request', '1')
+    request.setRequestHeader(OWN_PAGE_HEADER, '1')
     request.setRequestHeader('content-type', source.type === '' ? 'application/octet-stream' : source.type)
     request.send(source)
   })

@@ -1,6 +1,5 @@
+import { type ChatFile, MAX_FILE_BYTES } from '@akashi/contract'
 import { useEffect, useRef, useState } from 'react'
-import type { ChatFile } from '../model/contract.ts'
-import { limits } from '../model/contract.ts'
 import { upload } from './upload.ts'
 
 export interface Attachment {
@@ -42,7 +41,7 @@ export function useFiles(roomId: string, onFault: (fault: FileFault, name: strin
     files,
     add(sources: Iterable<File>) {
       for (const source of sources) {
-        if (source.size > limits.fileBytes) onFault('tooLarge', source.name)
+        if (source.size > MAX_FILE_BYTES) onFault('tooLarge', source.name)
         else if (source.size === 0) onFault('empty', source.name)
         else {
           const key = crypto.randomUUID()

@@ -2,21 +2,19 @@
  * The one place where what the server says becomes what the page shows: rooms, their loaded history, what is
  * on its way, who is there. Events of a room are applied in the room's order, each once.
  */
-import { Problem } from '../../api/problem.ts'
 import {
-  type ChatApi,
-  type HistoryEdge,
   type HistoryPage,
-  limits,
+  MAX_PAGE_SIZE,
   type Message,
-  mayPass,
   type NewMessage,
   type Person,
   type PresenceStatus,
   type Room,
   type RoomEvent,
   type ServerFrame,
-} from './contract.ts'
+} from '@akashi/contract'
+import { mayPass, Problem } from '../../api/problem.ts'
+import type { ChatApi, HistoryEdge } from './chat-api.ts'
 import { Observable } from './observable.ts'
 import { type Keep, Outbox, type Pending } from './outbox.ts'
 import { afterEvent, afterReading, mergeListed } from './rooms.ts'
@@ -217,7 +215,7 @@ export class ChatClient {
   /** Asks for the presence of people that were not asked about yet on this connection. */
   async watch(userIds: readonly string[]): Promise<void> {
     if (userIds.length === 0) return
-    const presence = await this.#options.api.presence(userIds.slice(0, limits.watchedPeople))
+    const presence = await this.#options.api.presence(userIds.slice(0, MAX_PAGE_SIZE))
     this.presence.update(
       (known) => new Map([...known, ...presence.map(({ userId, status }) => [userId, status] as const)]),
     )

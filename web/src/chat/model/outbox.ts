@@ -2,7 +2,8 @@
  * Messages on their way. Each has a client id; sent again with it, it is the same message on the server, so a
  * message whose answer was lost is simply sent again. One at a time in a room keeps their order.
  */
-import { type Message, mayPass, type NewMessage } from './contract.ts'
+import type { Message, NewMessage } from '@akashi/contract'
+import { mayPass } from '../../api/problem.ts'
 import { Observable } from './observable.ts'
 
 export interface Pending {

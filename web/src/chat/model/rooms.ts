@@ -1,8 +1,11 @@
 /** What events mean for the list of rooms. */
-import { limits, type Message, type Room, type RoomEvent } from './contract.ts'
-
-/** Code units of a message that the list of rooms holds; the server cuts there too. */
-const PREVIEW_LENGTH = 200
+import {
+  MAX_UNREAD_COUNTED,
+  MESSAGE_PREVIEW_CHARACTERS,
+  type Message,
+  type Room,
+  type RoomEvent,
+} from '@akashi/contract'
 
 /** The room after the event; the same object when the event is already part of it. */
 export function afterEvent(room: Room, event: RoomEvent, me: string): Room {
@@ -32,7 +35,7 @@ function afterMessage(room: Room, message: Message, me: string): Room {
   const told = message.mentions.includes(me) || message.replyTo?.author?.id === me
   return {
     ...next,
-    unread: Math.min(limits.unreadCounted, room.unread + 1),
+    unread: Math.min(MAX_UNREAD_COUNTED, room.unread + 1),
     unreadMentions: room.unreadMentions + (told && room.notificationLevel !== 'none' ? 1 : 0),
   }
 }
@@ -49,7 +52,14 @@ function afterChange(room: Room, message: Message, deleted: boolean, me: string)
 
 function previewOf(message: Message): NonNullable<Room['lastMessage']> {
   const { id, author, content, type, isDeleted, createdAt } = message
-  return { id, author, content: content.slice(0, PREVIEW_LENGTH), type, isDeleted, createdAt }
+  return {
+    id,
+    author,
+    content: [...content].slice(0, MESSAGE_PREVIEW_CHARACTERS).join(''),
+    type,
+    isDeleted,
+    createdAt,
+  }
 }
 
 function roleOf(value: unknown): 'owner' | 'admin' | 'member' | null {

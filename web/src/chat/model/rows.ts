@@ -1,5 +1,5 @@
 /** What the history shows, line by line. */
-import type { Message } from './contract.ts'
+import type { Message } from '@akashi/contract'
 import type { Pending } from './outbox.ts'
 
 export type Row =

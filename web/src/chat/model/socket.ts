@@ -3,13 +3,14 @@
  * matches answers to requests, and notices a connection that died in silence.
  */
 import {
+  type ClientNotice,
   type ClientRequest,
-  type ClientWord,
   closeCodes,
-  refusal,
+  FRAMES_AT_ONCE,
+  FRAMES_PER_SECOND,
   type ServerFrame,
-  unreachable,
-} from './contract.ts'
+} from '@akashi/contract'
+import { Problem, unreachable } from '../../api/problem.ts'
 
 /** The part of a browser's WebSocket that is used. */
 export interface SocketLike {
@@ -33,9 +34,10 @@ export interface ChatSocketOptions {
 
 const FIRST_DELAY_MS = 400
 const LONGEST_DELAY_MS = 20_000
-/** Below the server's 100 at once and 20 a second. */
-const FRAMES_AT_ONCE = 70
-const FRAMES_PER_SECOND = 15
+/** Part of what the server allows: it counts by a clock of its own. */
+const SHARE = 0.7
+const BURST = FRAMES_AT_ONCE * SHARE
+const RATE = FRAMES_PER_SECOND * SHARE
 const ANSWER_MS = 20_000
 /** Silence of so many heartbeats is asked about. */
 const SILENT_HEARTBEATS = 1.5
@@ -59,7 +61,7 @@ export class ChatSocket {
   #heard = 0
   #heartbeatMs = 20_000
   #queue: string[] = []
-  #allowance = FRAMES_AT_ONCE
+  #allowance = BURST
   #refilled = 0
   #pace: ReturnType<typeof setTimeout> | undefined
   #retry: ReturnType<typeof setTimeout> | undefined
@@ -95,7 +97,7 @@ export class ChatSocket {
     this.#drop(true)
   }
 
-  word(frame: ClientWord): void {
+  word(frame: ClientNotice): void {
     if (this.#link === 'open') this.#write(JSON.stringify(frame))
   }
 
@@ -136,7 +138,7 @@ export class ChatSocket {
         clearTimeout(opening)
         greeted = true
         this.#attempts = 0
-        this.#allowance = FRAMES_AT_ONCE
+        this.#allowance = BURST
         this.#heartbeatMs = frame.heartbeatMs
         this.#watchSilence()
         this.#become('open')
@@ -172,7 +174,7 @@ export class ChatSocket {
     this.#waiting.delete(frame.id)
     clearTimeout(request.timer)
     if (frame.type === 'answer') request.resolve(frame.result)
-    else request.reject(refusal(frame.problem))
+    else request.reject(new Problem(frame.problem))
   }
 
   #drop(again: boolean): void {
@@ -219,8 +221,8 @@ export class ChatSocket {
 
   #flush(): void {
     const now = performance.now()
-    const earned = ((now - this.#refilled) / 1_000) * FRAMES_PER_SECOND
-    this.#allowance = Math.min(FRAMES_AT_ONCE, this.#allowance + earned)
+    const earned = ((now - this.#refilled) / 1_000) * RATE
+    this.#allowance = Math.min(BURST, this.#allowance + earned)
     this.#refilled = now
     while (this.#queue.length > 0 && this.#allowance >= 1) {
       const text = this.#queue.shift()
@@ -232,7 +234,7 @@ export class ChatSocket {
       this.#pace = setTimeout(() => {
         this.#pace = undefined
         this.#flush()
-      }, 1_000 / FRAMES_PER_SECOND)
+      }, 1_000 / RATE)
     }
   }
 }

@@ -2,7 +2,7 @@
  * The part of a room's history that is loaded: one unbroken run of messages in the room's order. Pages and
  * events may overtake each other, and neither may undo what the other brought.
  */
-import type { HistoryPage, Message } from './contract.ts'
+import type { HistoryPage, Message } from '@akashi/contract'
 
 export interface TimelineView {
   /** Oldest first, without a gap in between. */

@@ -1,3 +1,4 @@
+import { MAX_MESSAGE_CHARACTERS, type Message, type Person, type Room } from '@akashi/contract'
 import { ActionIcon, Textarea, Tooltip } from '@mantine/core'
 import { IconPaperclip, IconSend2, IconX } from '@tabler/icons-react'
 import { useEffect, useRef, useState } from 'react'
@@ -6,7 +7,6 @@ import { useChat } from '../client/context.tsx'
 import { nameOf } from '../client/text.ts'
 import type { useFiles } from '../client/use-files.ts'
 import { useTexts } from '../locales/index.ts'
-import { limits, type Message, type Person, type Room } from '../model/contract.ts'
 import { mentionedIn } from '../model/tokens.ts'
 import classes from './composer.module.css'
 import { FileTray } from './file-tray.tsx'
@@ -36,7 +36,7 @@ export function Composer({ room, name, files, replyTo, onReplied }: ComposerProp
   const picker = useRef<HTMLInputElement>(null)
   const suggestions = useSuggestions(room, text, field)
   const content = text.trim()
-  const left = limits.content - [...content].length
+  const left = MAX_MESSAGE_CHARACTERS - [...content].length
   const uploading = files.files.some(({ state }) => state === 'uploading')
   const ready = files.files.flatMap(({ file }) => (file === null ? [] : [file]))
   const maySend = left >= 0 && !uploading && (content !== '' || ready.length > 0)

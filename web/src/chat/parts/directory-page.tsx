@@ -1,3 +1,4 @@
+import type { DirectoryRoom } from '@akashi/contract'
 import { Button, Loader, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { IconCompass, IconHash, IconSearch, IconUsers } from '@tabler/icons-react'
@@ -8,7 +9,6 @@ import { call } from '../../api/index.ts'
 import { tellProblem } from '../../ui/index.ts'
 import { useChat, useObserved } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
-import type { DirectoryRoom } from '../model/contract.ts'
 import { Empty, PageHead } from './page-head.tsx'
 import classes from './pages.module.css'
 

@@ -1,7 +1,7 @@
+import type { PresenceStatus, Person as Somebody } from '@akashi/contract'
 import { Person } from '../../ui/index.ts'
 import { nameOf } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
-import type { PresenceStatus, Person as Somebody } from '../model/contract.ts'
 import classes from './face.module.css'
 
 interface FaceProps {

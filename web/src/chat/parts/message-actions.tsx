@@ -1,3 +1,4 @@
+import type { Message, Room } from '@akashi/contract'
 import { ActionIcon, Menu, Popover } from '@mantine/core'
 import {
   IconCopy,
@@ -11,7 +12,6 @@ import {
 import { useState } from 'react'
 import { useChat } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
-import type { Message, Room } from '../model/contract.ts'
 import { EmojiPicker } from './emoji-picker.tsx'
 import classes from './message-actions.module.css'
 import { DeleteMessage, MessageDetails } from './message-dialogs.tsx'

@@ -1,3 +1,4 @@
+import type { Message } from '@akashi/contract'
 import { Button, Group, Modal, Stack, Text } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
@@ -7,7 +8,6 @@ import { tellProblem } from '../../ui/index.ts'
 import { useChat } from '../client/context.tsx'
 import { nameOf } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
-import type { Message } from '../model/contract.ts'
 import classes from './message-dialogs.module.css'
 import { MessageText } from './message-text.tsx'
 

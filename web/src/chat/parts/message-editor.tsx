@@ -1,3 +1,4 @@
+import { MAX_MESSAGE_CHARACTERS, type Message } from '@akashi/contract'
 import { Button, Group, Textarea } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -6,7 +7,6 @@ import { call } from '../../api/index.ts'
 import { tellProblem } from '../../ui/index.ts'
 import { useChat } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
-import { limits, type Message } from '../model/contract.ts'
 import { mentionedIn } from '../model/tokens.ts'
 import { sends } from './keys.ts'
 
@@ -33,7 +33,7 @@ export function MessageEditor({ message, onDone }: MessageEditorProps) {
   })
   const submit = () => {
     if (content === message.content) onDone()
-    else if (length > 0 && length <= limits.content) save.mutate()
+    else if (length > 0 && length <= MAX_MESSAGE_CHARACTERS) save.mutate()
   }
   return (
     <div>
@@ -45,7 +45,9 @@ export function MessageEditor({ message, onDone }: MessageEditorProps) {
         minRows={1}
         maxRows={12}
         autoFocus
-        error={length > limits.content && t('composer.tooLong', { count: length - limits.content })}
+        error={
+          length > MAX_MESSAGE_CHARACTERS && t('composer.tooLong', { count: length - MAX_MESSAGE_CHARACTERS })
+        }
         onFocus={({ currentTarget }) => currentTarget.setSelectionRange(text.length, text.length)}
         onKeyDown={(event) => {
           if (event.key === 'Escape' && !event.nativeEvent.isComposing) onDone()

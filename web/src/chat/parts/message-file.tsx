@@ -1,3 +1,4 @@
+import type { ChatFile } from '@akashi/contract'
 import { ActionIcon, Loader, Modal } from '@mantine/core'
 import { IconAlertTriangle, IconDownload, IconFile } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -5,7 +6,6 @@ import { useTranslation } from 'react-i18next'
 import { bytes } from '../client/text.ts'
 import { fileAddress } from '../client/upload.ts'
 import { useTexts } from '../locales/index.ts'
-import type { ChatFile } from '../model/contract.ts'
 import classes from './message-file.module.css'
 
 /** Pixels of the largest picture in the history. */

@@ -1,3 +1,4 @@
+import type { Person } from '@akashi/contract'
 import { Modal } from '@mantine/core'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -6,7 +7,6 @@ import { call, Problem } from '../../api/index.ts'
 import { tell, tellProblem } from '../../ui/index.ts'
 import { useChat } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
-import type { Person } from '../model/contract.ts'
 import { PeoplePicker } from './people-picker.tsx'
 
 interface NewDirectProps {

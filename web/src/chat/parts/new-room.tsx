@@ -1,3 +1,4 @@
+import { MAX_ROOM_DESCRIPTION_CHARACTERS, MAX_ROOM_NAME_CHARACTERS } from '@akashi/contract'
 import { Button, Group, Modal, Radio, Stack, Textarea, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -7,7 +8,6 @@ import { call } from '../../api/index.ts'
 import { tellProblem } from '../../ui/index.ts'
 import { useChat } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
-import { limits } from '../model/contract.ts'
 
 interface NewRoomProps {
   readonly opened: boolean
@@ -61,7 +61,7 @@ function Form({ onDone }: { readonly onDone: () => void }) {
           label={t('newRoomForm.name')}
           value={name}
           onChange={(event) => setName(event.currentTarget.value)}
-          maxLength={limits.roomName}
+          maxLength={MAX_ROOM_NAME_CHARACTERS}
           required
           data-autofocus
         />
@@ -70,7 +70,7 @@ function Form({ onDone }: { readonly onDone: () => void }) {
           description={t('newRoomForm.descriptionDetail')}
           value={description}
           onChange={(event) => setDescription(event.currentTarget.value)}
-          maxLength={limits.description}
+          maxLength={MAX_ROOM_DESCRIPTION_CHARACTERS}
           autosize
           minRows={2}
           maxRows={6}

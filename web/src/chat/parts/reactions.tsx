@@ -1,10 +1,10 @@
+import type { Message } from '@akashi/contract'
 import { Tooltip } from '@mantine/core'
 import { call } from '../../api/index.ts'
 import { tellProblem } from '../../ui/index.ts'
 import { useChat, useObserved } from '../client/context.tsx'
 import { nameOf } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
-import type { Message } from '../model/contract.ts'
 import classes from './reactions.module.css'
 
 /** Names that one reaction lists. */

@@ -1,3 +1,9 @@
+import {
+  MAX_ROOM_DESCRIPTION_CHARACTERS,
+  MAX_ROOM_MEMBERS,
+  MAX_ROOM_NAME_CHARACTERS,
+  type Room,
+} from '@akashi/contract'
 import { Button, Drawer, NumberInput, Select, Stack, Tabs, Text, Textarea, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
@@ -8,7 +14,6 @@ import { day } from '../../i18n/when.ts'
 import { tell, tellProblem } from '../../ui/index.ts'
 import { useChat } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
-import { limits, type Room } from '../model/contract.ts'
 import { Confirm } from './confirm.tsx'
 import { Members } from './members.tsx'
 import { MessageText } from './message-text.tsx'
@@ -136,14 +141,14 @@ function Settings({ room }: { readonly room: Room }) {
         <TextInput
           label={t('details.name')}
           value={name}
-          maxLength={limits.roomName}
+          maxLength={MAX_ROOM_NAME_CHARACTERS}
           required
           onChange={(event) => setName(event.currentTarget.value)}
         />
         <Textarea
           label={t('details.description')}
           value={description}
-          maxLength={limits.description}
+          maxLength={MAX_ROOM_DESCRIPTION_CHARACTERS}
           autosize
           minRows={2}
           maxRows={8}
@@ -165,7 +170,7 @@ function Settings({ room }: { readonly room: Room }) {
               label={t('details.maxMembers')}
               value={maxMembers}
               min={room.memberCount}
-              max={limits.roomMembers}
+              max={MAX_ROOM_MEMBERS}
               allowDecimal={false}
               onChange={setMaxMembers}
             />

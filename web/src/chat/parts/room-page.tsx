@@ -1,3 +1,4 @@
+import type { Message, Room } from '@akashi/contract'
 import { ActionIcon, Button, Tooltip } from '@mantine/core'
 import {
   IconDoorEnter,
@@ -16,7 +17,6 @@ import { useChat, useObserved } from '../client/context.tsx'
 import { nameOf, roomName } from '../client/text.ts'
 import { useFiles } from '../client/use-files.ts'
 import { useTexts } from '../locales/index.ts'
-import type { Message, Room } from '../model/contract.ts'
 import { Composer } from './composer.tsx'
 import { Face } from './face.tsx'
 import { History } from './history.tsx'

@@ -1,3 +1,4 @@
+import { MAX_UNREAD_COUNTED, type Room } from '@akashi/contract'
 import { ActionIcon, Loader, Tooltip } from '@mantine/core'
 import { IconBell, IconCompass, IconHash, IconLock, IconPlus, IconSearch } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
@@ -6,8 +7,6 @@ import { NavLink } from 'react-router'
 import { useChat, useObserved } from '../client/context.tsx'
 import { clockOrDay, nameOf, previewOf, roomName } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
-import type { Room } from '../model/contract.ts'
-import { limits } from '../model/contract.ts'
 import { byNewest } from '../model/rooms.ts'
 import { Face } from './face.tsx'
 import { inboxQuery, invitationsQuery } from './inbox-queries.ts'
@@ -196,5 +195,5 @@ function RoomIcon({
 }
 
 function capped(count: number): string {
-  return count >= limits.unreadCounted ? `${limits.unreadCounted - 1}+` : String(count)
+  return count >= MAX_UNREAD_COUNTED ? `${MAX_UNREAD_COUNTED - 1}+` : String(count)
 }
