@@ -1,0 +1,8 @@
+import { App, Validations } from 'aws-cdk-lib/core'
+import { AwsSolutionsChecks, NIST80053R5Checks } from 'cdk-nag'
+import { addEnvironment } from '../lib/environment.ts'
+import { environments } from '../parameter.ts'
+
+const app = new App()
+for (const parameter of environments) addEnvironment(app, parameter)
+Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new NIST80053R5Checks(app))

@@ -1,0 +1,41 @@
+import { ManagedPolicy, type PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { Stack } from 'aws-cdk-lib/core'
+import type { Construct } from 'constructs'
+import { acknowledge } from '../acknowledge.ts'
+
+export interface ServiceRoleProps {
+  /** Without `.amazonaws.com`. */
+  readonly service: string
+  readonly description: string
+  /** A policy of AWS below `service-role/`, and why it is used instead of one of ours. */
+  readonly awsPolicy?: { readonly name: string; readonly reason: string }
+  readonly statements?: PolicyStatement[]
+  /** Why a statement names no resource, where one does. */
+  readonly anyResource?: string
+}
+
+/**
+ * A role for one AWS service, on behalf of this account only. Its rights are a managed policy: an inline one
+ * does not show where policies are reviewed.
+ */
+export function serviceRole(scope: Construct, id: string, props: ServiceRoleProps): Role {
+  const { service, description, awsPolicy, statements, anyResource } = props
+  const role = new Role(scope, id, {
+    assumedBy: new ServicePrincipal(`${service}.amazonaws.com`, {
+      conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(scope).account } },
+    }),
+    description,
+  })
+  if (awsPolicy !== undefined) {
+    const name = `service-role/${awsPolicy.name}`
+    role.addManagedPolicy(ManagedPolicy.fromAwsManagedPolicyName(name))
+    acknowledge(role, {
+      [`AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${name}]`]: awsPolicy.reason,
+    })
+  }
+  if (statements !== undefined) {
+    const policy = new ManagedPolicy(role, 'Policy', { description, statements, roles: [role] })
+    if (anyResource !== undefined) acknowledge(policy, { 'AwsSolutions-IAM5[Resource::*]': anyResource })
+  }
+  return role
+}

@@ -1,0 +1,86 @@
+/** What differs between the environments. One file, so that a reader compares them line by line. */
+import { AuroraPostgresEngineVersion } from 'aws-cdk-lib/aws-rds'
+import type { EnvironmentParameter } from './lib/parameter.ts'
+
+/** The newest version of Aurora PostgreSQL that the CDK knows. */
+const engineVersion = AuroraPostgresEngineVersion.VER_18_6
+
+/** To be replaced. No account has these numbers, so nothing can be deployed before. */
+const PRODUCTION_ACCOUNT = '000000000000'
+const COPY_ACCOUNT = '000000000001'
+
+export const dev: EnvironmentParameter = {
+  project: 'Akashi',
+  environment: 'dev',
+  region: 'ap-northeast-1',
+  dataResidency: ['ap-northeast-1'],
+  network: {
+    cidr: '10.0.0.0/16',
+    availabilityZones: ['ap-northeast-1a', 'ap-northeast-1c'],
+    natGateways: 1,
+    endpointZones: 1,
+  },
+  // Pauses after half an hour without a connection, and therefore has no cross-check.
+  database: {
+    engineVersion,
+    minCapacity: 0,
+    maxCapacity: 4,
+    readers: 0,
+    maxReaders: 0,
+    insights: 'standard',
+  },
+  backup: { retentionDays: 7, audit: false, airGapped: false },
+}
+
+export const staging: EnvironmentParameter = {
+  project: 'Akashi',
+  environment: 'staging',
+  region: 'ap-northeast-1',
+  dataResidency: ['ap-northeast-1', 'ap-northeast-3'],
+  network: {
+    cidr: '10.1.0.0/16',
+    availabilityZones: ['ap-northeast-1a', 'ap-northeast-1c'],
+    natGateways: 1,
+    endpointZones: 2,
+  },
+  database: {
+    engineVersion,
+    minCapacity: 0.5,
+    maxCapacity: 4,
+    readers: 1,
+    maxReaders: 2,
+    insights: 'standard',
+  },
+  backup: { retentionDays: 7, audit: true, airGapped: false, copyRegion: 'ap-northeast-3' },
+}
+
+export const prod: EnvironmentParameter = {
+  project: 'Akashi',
+  environment: 'prod',
+  account: PRODUCTION_ACCOUNT,
+  region: 'ap-northeast-1',
+  dataResidency: ['ap-northeast-1', 'ap-northeast-3'],
+  network: {
+    cidr: '10.2.0.0/16',
+    availabilityZones: ['ap-northeast-1a', 'ap-northeast-1c', 'ap-northeast-1d'],
+    natGateways: 3,
+    endpointZones: 3,
+  },
+  database: {
+    engineVersion,
+    minCapacity: 0.5,
+    maxCapacity: 4,
+    readers: 1,
+    maxReaders: 4,
+    insights: 'standard',
+  },
+  backup: {
+    retentionDays: 35,
+    audit: true,
+    airGapped: true,
+    copyRegion: 'ap-northeast-3',
+    copyAccount: COPY_ACCOUNT,
+  },
+}
+
+export const environments: readonly EnvironmentParameter[] = [dev, staging, prod]
