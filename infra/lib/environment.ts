@@ -1,9 +1,11 @@
-import { type App, type Environment, Tags } from 'aws-cdk-lib/core'
+import { type App, CfnResource, type Environment, type Stack, TagManager, Tags } from 'aws-cdk-lib/core'
 import { checkParameter } from './check-parameter.ts'
 import { environmentName } from './names.ts'
 import type { EnvironmentParameter } from './parameter.ts'
 import { DataStack } from './stack/data-stack.ts'
 import { RecoveryStack } from './stack/recovery-stack.ts'
+
+const UNTYPED_BUT_TAGGABLE = new Set(['AWS::IAM::Role', 'AWS::Lambda::Function'])
 
 /** Adds the stacks of one environment. Throws when its parameter is wrong. */
 export function addEnvironment(app: App, parameter: EnvironmentParameter): DataStack {
@@ -39,18 +41,29 @@ export function addEnvironment(app: App, parameter: EnvironmentParameter): DataS
       ? []
       : [recovery('RecoveryAccount', 'another account', { region, account: copyAccount }, account)]),
   ]
-  for (const [key, value] of Object.entries(tagsOf(parameter))) {
-    for (const stack of stacks) Tags.of(stack).add(key, value)
-  }
+  for (const stack of stacks) tagEverything(stack, tagsOf(parameter))
   return data
 }
 
-export function tagsOf({ project, environment }: EnvironmentParameter): Record<string, string> {
+function tagsOf({ project, environment }: EnvironmentParameter): Record<string, string> {
   return {
     Project: project,
     Environment: environment,
     DataClassification: 'internal',
     BackupRequired: 'true',
     Encrypted: 'true',
+  }
+}
+
+function tagEverything(stack: Stack, tags: Readonly<Record<string, string>>): void {
+  for (const [key, value] of Object.entries(tags)) Tags.of(stack).add(key, value)
+  // What the CDK makes for its own use is out of the reach of its Tags.
+  for (const resource of stack.node.findAll()) {
+    if (!CfnResource.isCfnResource(resource) || TagManager.isTaggable(resource)) continue
+    if (!UNTYPED_BUT_TAGGABLE.has(resource.cfnResourceType)) continue
+    resource.addPropertyOverride(
+      'Tags',
+      Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
+    )
   }
 }

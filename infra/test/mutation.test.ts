@@ -1,0 +1,91 @@
+/**
+ * Changes every setting of every resource, one at a time, and asks which check notices. A setting that none
+ * notices must be on the list of those that protect nothing, with the reason.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { EnvironmentParameter } from '../lib/parameter.ts'
+import { dev, prod } from '../parameter.ts'
+import { type Check, checks } from './checks/index.ts'
+import { type Mutation, mutationsOf } from './support/mutate.ts'
+import { synthesize } from './support/synthesize.ts'
+import type { Template } from './support/template.ts'
+import { unprotected } from './unprotected.ts'
+
+/** Setting → the checks that notice its change; written for whoever wants to read it. */
+const LIST = join(import.meta.dirname, '../coverage/settings.txt')
+const noticed = new Map<string, Set<string>>()
+const used = new Set<RegExp>()
+
+/** Finds the check that notices a change; begins with the one that noticed the change before. */
+class Noticing {
+  private readonly ordered: Check[]
+  private readonly template: Template
+  private readonly parameter: EnvironmentParameter
+
+  constructor(all: readonly Check[], template: Template, parameter: EnvironmentParameter) {
+    this.ordered = [...all]
+    this.template = template
+    this.parameter = parameter
+  }
+
+  /** The name of a check that fails, undefined when all hold. */
+  name(): string | undefined {
+    const index = this.ordered.findIndex((check) => !holds(check, this.template, this.parameter))
+    if (index === -1) return undefined
+    const [found] = this.ordered.splice(index, 1) as [Check]
+    this.ordered.unshift(found)
+    return found.name
+  }
+}
+
+function holds({ verify }: Check, template: Template, parameter: EnvironmentParameter): boolean {
+  try {
+    verify(template, parameter)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isUnprotected({ path }: Mutation): boolean {
+  const reason = unprotected.find(({ setting }) => setting.test(path))
+  if (reason !== undefined) used.add(reason.setting)
+  return reason !== undefined
+}
+
+for (const parameter of [prod, dev]) {
+  const stacks = synthesize(parameter)
+  describe(parameter.environment, () => {
+    test.each(Object.keys(stacks))('%s: no setting changes unnoticed', (stack) => {
+      const template = stacks[stack] as Template
+      const before = JSON.stringify(template.json)
+      const noticing = new Noticing(checks[stack] ?? [], template, parameter)
+      const unnoticed: string[] = []
+      for (const mutation of mutationsOf(template)) {
+        mutation.apply()
+        const name = noticing.name()
+        mutation.undo()
+        if (name === undefined && !isUnprotected(mutation))
+          unnoticed.push(`${mutation.path} ${mutation.what}`)
+        const setting = `${stack} ${mutation.path}`
+        noticed.set(setting, (noticed.get(setting) ?? new Set()).add(name ?? 'protects nothing'))
+      }
+      expect(unnoticed).toEqual([])
+      expect(JSON.stringify(template.json)).toBe(before)
+    })
+  })
+}
+
+test('everything on the list of unprotected settings is there, and unprotected', () => {
+  expect(unprotected.filter(({ setting }) => !used.has(setting))).toEqual([])
+})
+
+afterAll(() => {
+  const lines = [...noticed].map(
+    ([setting, names]) => `${setting}\n${[...names].map((name) => `    ${name}\n`).join('')}`,
+  )
+  mkdirSync(join(LIST, '..'), { recursive: true })
+  writeFileSync(LIST, lines.join(''))
+})

@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { App } from 'aws-cdk-lib/core'
+import { addEnvironment } from '../../lib/environment.ts'
+import type { EnvironmentParameter } from '../../lib/parameter.ts'
+import { Template } from './template.ts'
+
+const CDK_JSON = join(import.meta.dirname, '../../cdk.json')
+
+/** An app with the feature flags of cdk.json, as the command line makes one. */
+export function newApp(): App {
+  const { context } = JSON.parse(readFileSync(CDK_JSON, 'utf8'))
+  return new App({ context: { ...context, 'aws:cdk:enable-path-metadata': true } })
+}
+
+/** The stacks of one environment: `Data`, `RecoveryRegion` and `RecoveryAccount`, as far as there are any. */
+export type Stacks = Readonly<Record<string, Template>>
+
+export function synthesize(parameter: EnvironmentParameter): Stacks {
+  const app = newApp()
+  addEnvironment(app, parameter)
+  return Object.fromEntries(
+    app
+      .synth()
+      .stacks.map(({ stackName, template }) => [stackName.split('-').at(-1), new Template(template)]),
+  )
+}
