@@ -11,6 +11,10 @@ const CAPACITY = { step: 0.5, max: 256 }
 /** Limit of Aurora. */
 const MAX_READERS = 15
 
+/** What identifiers of RDS, vaults, frameworks and restore tests have in common. */
+const PROJECT = /^[A-Za-z][A-Za-z0-9]{0,19}$/
+const ORGANIZATION = /^o-[a-z0-9]{10,32}$/
+
 export function isExistingNetwork(network: NewNetwork | ExistingNetwork): network is ExistingNetwork {
   return 'vpcId' in network
 }
@@ -18,6 +22,7 @@ export function isExistingNetwork(network: NewNetwork | ExistingNetwork): networ
 /** Throws an Error that names every mistake of the parameter, so that the synthesis fails before any resource. */
 export function checkParameter(parameter: EnvironmentParameter): void {
   const mistakes = [
+    ...nameMistakes(parameter),
     ...residencyMistakes(parameter),
     ...networkMistakes(parameter.network, parameter.region),
     ...databaseMistakes(parameter),
@@ -34,6 +39,15 @@ export function regionsOf({ region, backup, database }: EnvironmentParameter): s
     ...(backup.copyRegion === undefined ? [] : [backup.copyRegion]),
     ...(database.globalRegions ?? []),
   ]
+}
+
+function* nameMistakes({ project, organizationId }: EnvironmentParameter): Generator<string> {
+  if (!PROJECT.test(project)) {
+    yield `project '${project}' cannot name resources; hint: a letter, then up to 19 letters or digits`
+  }
+  if (organizationId !== undefined && !ORGANIZATION.test(organizationId)) {
+    yield `organizationId ${organizationId} is not of the form o-a1b2c3d4e5`
+  }
 }
 
 function* residencyMistakes(parameter: EnvironmentParameter): Generator<string> {
@@ -101,8 +115,9 @@ function* databaseMistakes({ database, environment }: EnvironmentParameter): Gen
 
 function* backupMistakes({ backup, region, account }: EnvironmentParameter): Generator<string> {
   const { retentionDays, airGapped, copyRegion, copyAccount } = backup
-  if (retentionDays < BACKUP_RETENTION_DAYS.min || retentionDays > BACKUP_RETENTION_DAYS.max) {
-    yield `retentionDays is ${retentionDays}; hint: ${BACKUP_RETENTION_DAYS.min} to ${BACKUP_RETENTION_DAYS.max}`
+  const { min, max } = BACKUP_RETENTION_DAYS
+  if (!Number.isInteger(retentionDays) || retentionDays < min || retentionDays > max) {
+    yield `retentionDays is ${retentionDays}; hint: whole days, ${min} to ${max}`
   }
   if (airGapped && retentionDays < MIN_AIR_GAPPED_DAYS) {
     yield `an air-gapped vault keeps at least ${MIN_AIR_GAPPED_DAYS} days, not ${retentionDays}`

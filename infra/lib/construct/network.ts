@@ -50,13 +50,7 @@ export class Network extends Construct {
     super(scope, id)
     const { network } = props
     if (isExistingNetwork(network)) {
-      this.vpc = Vpc.fromVpcAttributes(this, 'Vpc', {
-        vpcId: network.vpcId,
-        vpcCidrBlock: network.cidr,
-        availabilityZones: [...network.availabilityZones],
-        isolatedSubnetIds: [...network.dataSubnetIds],
-        privateSubnetIds: [...network.computeSubnetIds],
-      })
+      this.vpc = existingVpc(this, network)
       this.dataSubnets = { subnetType: SubnetType.PRIVATE_ISOLATED }
       this.computeSubnets = { subnetType: SubnetType.PRIVATE_WITH_EGRESS }
       this.databaseSecurityGroup = this.securityGroup(network.databaseSecurityGroupId)
@@ -124,6 +118,22 @@ export class Network extends Construct {
       maxAggregationInterval: FlowLogMaxAggregationInterval.ONE_MINUTE,
     })
   }
+}
+
+function existingVpc(scope: Construct, network: ExistingNetwork): IVpc {
+  const vpc = Vpc.fromVpcAttributes(scope, 'Vpc', {
+    vpcId: network.vpcId,
+    vpcCidrBlock: network.cidr,
+    availabilityZones: [...network.availabilityZones],
+    isolatedSubnetIds: [...network.dataSubnetIds],
+    privateSubnetIds: [...network.computeSubnetIds],
+  })
+  for (const subnet of [...vpc.isolatedSubnets, ...vpc.privateSubnets]) {
+    acknowledge(subnet, {
+      '@aws-cdk/aws-ec2:noSubnetRouteTableId': 'No route is added to a network that others look after.',
+    })
+  }
+  return vpc
 }
 
 /** The function of the CDK that empties the VPC's default security group would log unencrypted and for ever. */

@@ -128,6 +128,7 @@ export const roleChecks: readonly Check[] = [
       const { Properties } = template.only('AWS::IAM::Role', DEFAULT_GROUP_ROLE)
       assertPolicy(Properties['AssumeRolePolicyDocument'], [assumedBy('lambda')])
       assert.deepEqual(Properties['ManagedPolicyArns'], [
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: CloudFormation fills it in.
         { 'Fn::Sub': 'arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole' },
       ])
       const [policy, ...more] = Properties['Policies']

@@ -1,0 +1,43 @@
+/** Synthesis asks no account: no zone, image or network is looked up. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { addEnvironment } from '../lib/environment.ts'
+import { environments } from '../parameter.ts'
+import { newApp } from './support/synthesize.ts'
+
+const TIMEOUT_MS = 300_000
+
+test('nothing is missing from the context, in any environment', () => {
+  const app = newApp()
+  for (const parameter of environments) addEnvironment(app, parameter)
+  expect(app.synth().manifest.missing).toBeUndefined()
+})
+
+describe('cdk synth', () => {
+  const output = mkdtempSync(join(tmpdir(), 'akashi-cdk-'))
+
+  test('makes the stacks of the three environments, without a warning, with no credentials', { timeout: TIMEOUT_MS }, () => {
+    const cdk = join(import.meta.dirname, '../node_modules/.bin/cdk')
+    const cwd = join(import.meta.dirname, '..')
+    try {
+      const options = ['--strict', '--quiet', '--no-notices', '--output', output]
+      const env = { PATH: process.env['PATH'], HOME: output, JSII_DEPRECATED: 'fail', AWS_EC2_METADATA_DISABLED: 'true' }
+      execFileSync(cdk, ['synth', ...options], { cwd, env, stdio: 'pipe' })
+      const { artifacts } = JSON.parse(readFileSync(join(output, 'manifest.json'), 'utf8'))
+      const stacks = Object.entries<{ type: string }>(artifacts).filter(([, { type }]) => type === 'aws:cloudformation:stack')
+      expect(stacks.map(([name]) => name).toSorted()).toEqual([
+        'Akashi-dev-Data',
+        'Akashi-prod-Data',
+        'Akashi-prod-RecoveryAccount',
+        'Akashi-prod-RecoveryRegion',
+        'Akashi-staging-Data',
+        'Akashi-staging-RecoveryRegion',
+      ])
+    } finally {
+      rmSync(output, { recursive: true })
+    }
+  })
+})
