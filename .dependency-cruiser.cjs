@@ -128,6 +128,13 @@ module.exports = {
       to: { path: '^(src|test|scripts|bench|infra)/' },
     },
     {
+      name: 'infra-stands-alone',
+      comment: 'the infrastructure has packages of its own and deploys the product without importing it',
+      severity: 'error',
+      from: { path: '^infra/' },
+      to: { path: '^(contract|src|test|scripts|bench|web)/' },
+    },
+    {
       name: 'no-cycles',
       severity: 'error',
       from: {},
@@ -139,7 +146,7 @@ module.exports = {
       severity: 'error',
       from: {
         orphan: true,
-        path: '^(contract|src|scripts|bench|web)/',
+        path: '^(contract|src|scripts|bench|web|infra)/',
         pathNot: ['^src/[^/]+/index[.]ts$', '^web/public/'],
       },
       to: {},
@@ -154,7 +161,7 @@ module.exports = {
       name: 'declared',
       comment: 'an imported package stands in package.json',
       severity: 'error',
-      from: { path: '^(src|scripts|bench|test)/' },
+      from: { path: '^(src|scripts|bench|test|infra)/' },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
     },
     {
@@ -170,7 +177,7 @@ module.exports = {
     // Type-only imports count like any other.
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^((web|infra)/)?dist/' },
+    exclude: { path: '^((web/)?dist|infra/(cdk[.]out|coverage))/' },
     enhancedResolveOptions: {
       extensions: ['.ts', '.tsx', '.js', '.mjs', '.cjs', '.json'],
       exportsFields: ['exports'],

@@ -1,8 +1,9 @@
 /**
- * package-lock.json must hold no download address (it would bind every clone to one registry) and must
+ * A package-lock.json must hold no download address (it would bind every clone to one registry) and must
  * agree with package.json, since an install corrects a stale lock silently.
  */
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { z } from 'zod'
 
 const Dependencies = z.record(z.string(), z.string()).default({})
@@ -19,6 +20,8 @@ const Lock = z.object({
       resolved: z.string().optional(),
       integrity: z.string().optional(),
       link: z.boolean().optional(),
+      /** Comes within another package, whose digest covers it. */
+      inBundle: z.boolean().optional(),
     }),
   ),
 })
@@ -44,18 +47,25 @@ export function lockMistakes(manifestText: string, lockText: string): string[] {
   }
   for (const [path, entry] of Object.entries(packages)) {
     if (entry.link !== true && entry.resolved !== undefined) mistakes.push(`${path}: has a download address`)
-    if (path.includes('node_modules/') && entry.link !== true && entry.integrity === undefined) {
+    const covered = entry.link === true || entry.inBundle === true
+    if (path.includes('node_modules/') && !covered && entry.integrity === undefined) {
       mistakes.push(`${path}: has no integrity digest`)
     }
   }
   return mistakes
 }
 
+/** Folders with a lock file of their own. */
+const FOLDERS = ['.', 'infra']
+
 if (import.meta.main) {
-  const mistakes = lockMistakes(
-    readFileSync('package.json', 'utf8'),
-    readFileSync('package-lock.json', 'utf8'),
-  )
-  for (const mistake of mistakes) console.error(`package-lock.json: ${mistake}`)
-  process.exitCode = mistakes.length === 0 ? 0 : 1
+  for (const folder of FOLDERS) {
+    const lock = join(folder, 'package-lock.json')
+    const mistakes = lockMistakes(
+      readFileSync(join(folder, 'package.json'), 'utf8'),
+      readFileSync(lock, 'utf8'),
+    )
+    for (const mistake of mistakes) console.error(`${lock}: ${mistake}`)
+    if (mistakes.length > 0) process.exitCode = 1
+  }
 }

@@ -6,7 +6,14 @@ import { delimiter, resolve } from 'node:path'
 interface Gate {
   readonly name: string
   readonly command: readonly [string, ...string[]]
+  /** Stops a gate that hangs. */
+  readonly timeoutMs?: number
 }
+
+/** The packages of infra/ are few; on a slow line they take a minute. */
+const INSTALL_TIMEOUT_MS = 5 * 60_000
+/** Under two minutes on two cores that do nothing else. */
+const INFRASTRUCTURE_TIMEOUT_MS = 10 * 60_000
 
 /** Counts of the test run for `.ci/run`; ignored by git. */
 const TEST_REPORT = '.test/vitest.json'
@@ -39,12 +46,18 @@ const gates: readonly Gate[] = [
   { name: 'types of the pages', command: ['tsc', '-p', 'web'] },
   { name: 'pages', command: ['node', 'web/build.ts'] },
   {
+    // Before the gates that resolve what infra/ imports.
+    name: 'packages of the infrastructure',
+    command: ['npm', 'install', '--prefix', 'infra', '--no-progress'],
+    timeoutMs: INSTALL_TIMEOUT_MS,
+  },
+  {
     name: 'dependency rules',
     command: [
       'depcruise',
       '--config',
       '.dependency-cruiser.cjs',
-      ...present('contract', 'src', 'scripts', 'bench', 'web'),
+      ...present('contract', 'src', 'scripts', 'bench', 'web', 'infra'),
     ],
   },
   { name: 'unused code and packages', command: ['knip'] },
@@ -54,6 +67,11 @@ const gates: readonly Gate[] = [
   ...optional('requirements', 'scripts/check-requirements.ts'),
   ...optional('schema dump', 'scripts/schema-dump.ts', '--check'),
   ...optional('pictures of the README', 'scripts/readme-images.ts', '--check'),
+  {
+    name: 'infrastructure',
+    command: ['npm', 'test', '--prefix', 'infra'],
+    timeoutMs: INFRASTRUCTURE_TIMEOUT_MS,
+  },
   {
     name: 'tests',
     command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${TEST_REPORT}`],
@@ -94,6 +112,7 @@ for (const [index, gate] of gates.entries()) {
   const { status, signal, error } = spawnSync(program, args, {
     stdio: 'inherit',
     env: { ...process.env, PATH: path },
+    timeout: gate.timeoutMs,
   })
   if (status !== 0) {
     const how = error?.message ?? (signal === null ? `exit ${status}` : signal)

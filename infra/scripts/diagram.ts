@@ -37,20 +37,55 @@ const GROUPS: Readonly<Record<string, Readonly<Record<Language, string>>>> = {
 }
 
 const NODES: readonly Node[] = [
-  node('public', 'network', /^Network\/Vpc\/Public.*Subnet$/, /Subnet$/, 'Public subnets', 'パブリックサブネット'),
+  node(
+    'public',
+    'network',
+    /^Network\/Vpc\/Public.*Subnet$/,
+    /Subnet$/,
+    'Public subnets',
+    'パブリックサブネット',
+  ),
   node('nat', 'network', /NATGateway$/, /NatGateway/, 'NAT gateways', 'NAT ゲートウェイ'),
-  node('compute', 'network', /^Network\/Vpc\/Compute/, /(Subnet|Route)$/, 'Compute subnets', 'コンピュートサブネット'),
-  node('data', 'network', /^Network\/Vpc\/Data.*Subnet$/, /Subnet$/, 'Data subnets, no route out', 'データサブネット（外への経路なし）'),
+  node(
+    'compute',
+    'network',
+    /^Network\/Vpc\/Compute/,
+    /(Subnet|Route)$/,
+    'Compute subnets',
+    'コンピュートサブネット',
+  ),
+  node(
+    'data',
+    'network',
+    /^Network\/Vpc\/Data.*Subnet$/,
+    /Subnet$/,
+    'Data subnets, no route out',
+    'データサブネット（外への経路なし）',
+  ),
   node('endpoints', 'network', /^Network\//, /VPCEndpoint$/, 'VPC endpoints', 'VPC エンドポイント'),
   node('flows', 'network', /FlowLog/, /FlowLog$/, 'Flow logs', 'フローログ'),
   node('cluster', 'database', /^Database\/Cluster/, /RDS::/, 'Aurora PostgreSQL', 'Aurora PostgreSQL'),
-  node('secret', 'database', /^Database\/Secret/, /SecretsManager/, 'Secret, rotated', 'シークレット（ローテーション）'),
+  node(
+    'secret',
+    'database',
+    /^Database\/Secret/,
+    /SecretsManager/,
+    'Secret, rotated',
+    'シークレット（ローテーション）',
+  ),
   node('logs', 'database', /./, /LogGroup$/, 'Logs', 'ログ'),
   node('events', 'database', /^Database\/Events/, /Events::Rule/, 'Events of RDS', 'RDS イベント'),
   node('plan', 'backup', /^Backup\/Plan/, /Backup::/, 'Backup plan', 'バックアッププラン'),
   node('vault', 'backup', /^Backup\/Vault$/, /BackupVault$/, 'Vault', 'ボールト'),
   node('airgap', 'backup', /^Backup\/AirGapped/, /BackupVault$/, 'Air-gapped vault', 'エアギャップボールト'),
-  node('snapshot', 'backup', /^Backup\/Snapshot/, /StateMachine$/, 'Snapshot before changes', '変更前スナップショット'),
+  node(
+    'snapshot',
+    'backup',
+    /^Backup\/Snapshot/,
+    /StateMachine$/,
+    'Snapshot before changes',
+    '変更前スナップショット',
+  ),
   node('restore', 'backup', /^Backup\/RestoreTest/, /Backup::/, 'Monthly restore test', '月次リストアテスト'),
   node('audit', 'backup', /^Backup\/Audit/, /Backup::/, 'Backup audit', 'バックアップ監査'),
   node('reports', 'backup', /^Backup\/Audit\/Reports$/, /Bucket$/, 'Reports', 'レポート'),
@@ -122,7 +157,9 @@ export function drawing(language: Language, context: Record<string, unknown>): s
   addEnvironment(app, prod)
   const { stacks } = app.synth()
   const data = stacks.find(({ stackName }) => stackName.endsWith('-Data'))
-  const recovery = stacks.map(({ stackName }) => stackName.split('-').at(-1) ?? '').filter((name) => name !== 'Data')
+  const recovery = stacks
+    .map(({ stackName }) => stackName.split('-').at(-1) ?? '')
+    .filter((name) => name !== 'Data')
   return `\`\`\`mermaid\n${diagram(data?.template, recovery.toSorted(), language)}\n\`\`\`\n`
 }
 
@@ -132,6 +169,9 @@ if (import.meta.main) {
     const path = join(FOLDER, name)
     const drawn = drawing(language as Language, context)
     const before = readFileSync(path, 'utf8')
-    writeFileSync(path, before.replace(MARKS, (_, begin, _old, end) => `${begin}${drawn}${end}`))
+    writeFileSync(
+      path,
+      before.replace(MARKS, (_, begin, _old, end) => `${begin}${drawn}${end}`),
+    )
   }
 }

@@ -23,14 +23,30 @@ const INITIALIZER = 'the task that runs the migrations'
 const ACCOUNT = 'an AWS account; infra/README.md says how to check it there'
 
 const designTask: readonly Item[] = [
-  { item: 'Aurora Serverless v2 クラスター設計', checks: ['database: Serverless v2', 'database: a writer and'] },
-  { item: 'KMS暗号化キー作成・設定', checks: ['keys: one for each kind of data', 'keys: the database key serves'] },
-  { item: 'Secrets Manager認証情報設定', checks: ['secret: 32 characters', 'database: credentials come from'] },
-  { item: 'VPC内配置とセキュリティグループ設定', checks: ['database: in the data subnets', 'security groups: the database'] },
+  {
+    item: 'Aurora Serverless v2 クラスター設計',
+    checks: ['database: Serverless v2', 'database: a writer and'],
+  },
+  {
+    item: 'KMS暗号化キー作成・設定',
+    checks: ['keys: one for each kind of data', 'keys: the database key serves'],
+  },
+  {
+    item: 'Secrets Manager認証情報設定',
+    checks: ['secret: 32 characters', 'database: credentials come from'],
+  },
+  {
+    item: 'VPC内配置とセキュリティグループ設定',
+    checks: ['database: in the data subnets', 'security groups: the database'],
+  },
   { item: 'チャットアプリ用テーブル設計', tests: ['test/chat/tables.test.ts'] },
   { item: 'BLEA監査カラム追加', tests: ['test/chat/tables.test.ts', 'test/identity/users-table.test.ts'] },
   { item: '行レベルセキュリティ設定', tests: ['test/postgres/access.test.ts'] },
-  { item: 'データ分類設定', checks: ['tags: project, environment, classification'], tests: ['test/chat/tables.test.ts'] },
+  {
+    item: 'データ分類設定',
+    checks: ['tags: project, environment, classification'],
+    tests: ['test/chat/tables.test.ts'],
+  },
   { item: '自動バックアップ設定', checks: ['database: automated backups', 'backup: every day'] },
   { item: 'Point-in-timeリカバリ設定', checks: ['database: automated backups'] },
   { item: 'クロスリージョンバックアップ', checks: ['backup: copies to', 'recovery region: a vault'] },
@@ -38,49 +54,115 @@ const designTask: readonly Item[] = [
 ]
 
 const strengtheningTask: readonly Item[] = [
-  { item: 'PostgreSQLログ有効化', checks: ['database: DDL is logged', 'database: statements of three seconds'] },
+  {
+    item: 'PostgreSQLログ有効化',
+    checks: ['database: DDL is logged', 'database: statements of three seconds'],
+  },
   { item: 'CloudWatch Logs統合', checks: ['database: its log and failed', 'logs: one month'] },
   { item: '監査トリガー実装', tests: ['test/audit/trail.test.ts'] },
   { item: 'データアクセスログ記録', checks: ['database: pgaudit'], tests: ['test/audit/trail.test.ts'] },
-  { item: '列レベル暗号化実装', checks: ['keys: the person keyring'], tests: ['test/keys/person-vault.test.ts'] },
+  {
+    item: '列レベル暗号化実装',
+    checks: ['keys: the person keyring'],
+    tests: ['test/keys/person-vault.test.ts'],
+  },
   { item: 'データマスキング設定', tests: ['test/identity/users.test.ts'] },
   { item: 'アクセス制御強化', checks: ['database: IAM authentication', 'roles: each for one service'] },
   { item: 'データ漏洩防止策', checks: ['endpoints: only the calls', 'database: no value of a statement'] },
   { item: 'インデックス設計', tests: ['test/chat/tables.test.ts'] },
   { item: 'クエリ最適化', tests: ['test/chat/source-queries.test.ts'] },
   { item: 'Performance Insights設定', checks: ['database: Database Insights in the mode'] },
-  { item: 'モニタリング設定', checks: ['database: enhanced monitoring', 'events: what RDS reports'], waits: MONITORING },
+  {
+    item: 'モニタリング設定',
+    checks: ['database: enhanced monitoring', 'events: what RDS reports'],
+    waits: MONITORING,
+  },
 ]
 
 const verification: readonly Item[] = [
   { item: 'Aurora クラスターが正常に作成される', checks: ['database: Aurora PostgreSQL'], waits: ACCOUNT },
-  { item: 'KMS暗号化が有効になる', checks: ['database: storage is encrypted', 'database: storage and'], waits: ACCOUNT },
+  {
+    item: 'KMS暗号化が有効になる',
+    checks: ['database: storage is encrypted', 'database: storage and'],
+    waits: ACCOUNT,
+  },
   { item: 'Secrets Manager 認証情報が機能する', checks: ['secret: knows the cluster'], waits: ACCOUNT },
-  { item: 'データベーススキーマが正常に作成される', tests: ['test/postgres/migrations.test.ts'], waits: INITIALIZER },
+  {
+    item: 'データベーススキーマが正常に作成される',
+    tests: ['test/postgres/migrations.test.ts'],
+    waits: INITIALIZER,
+  },
   { item: '監査ログが記録される', tests: ['test/audit/trail.test.ts'] },
   { item: '行レベルセキュリティが機能する', tests: ['test/chat/access-matrix.test.ts'] },
-  { item: 'バックアップが実行される', checks: ['backup: every day', 'backup: the plan takes'], waits: ACCOUNT },
-  { item: 'Performance Insights が動作する', checks: ['database: Database Insights of instances'], waits: ACCOUNT },
+  {
+    item: 'バックアップが実行される',
+    checks: ['backup: every day', 'backup: the plan takes'],
+    waits: ACCOUNT,
+  },
+  {
+    item: 'Performance Insights が動作する',
+    checks: ['database: Database Insights of instances'],
+    waits: ACCOUNT,
+  },
 ]
 
 const considerations: readonly Item[] = [
-  { item: '暗号化キーのローテーション設定', checks: ['keys: rotated every year', 'secret: rotated every 30 days'] },
-  { item: '最小権限アクセス制御', checks: ['roles: ', 'keys: the database key serves', 'endpoints: only the calls'] },
+  {
+    item: '暗号化キーのローテーション設定',
+    checks: ['keys: rotated every year', 'secret: rotated every 30 days'],
+  },
+  {
+    item: '最小権限アクセス制御',
+    checks: ['roles: ', 'keys: the database key serves', 'endpoints: only the calls'],
+  },
   { item: 'ネットワーク分離（Isolated subnet）', checks: ['network: data subnets have no route out'] },
-  { item: '監査ログの改ざん防止', checks: ['backup: an air-gapped vault'], tests: ['test/audit/tampering.test.ts'] },
-  { item: 'データ保存期間の管理', checks: ['backup: every day', 'logs: one month', 'buckets: reports are under'] },
-  { item: '個人情報の適切な取り扱い', checks: ['database: no value of a statement'], tests: ['test/identity/erasure.test.ts'] },
+  {
+    item: '監査ログの改ざん防止',
+    checks: ['backup: an air-gapped vault'],
+    tests: ['test/audit/tampering.test.ts'],
+  },
+  {
+    item: 'データ保存期間の管理',
+    checks: ['backup: every day', 'logs: one month', 'buckets: reports are under'],
+  },
+  {
+    item: '個人情報の適切な取り扱い',
+    checks: ['database: no value of a statement'],
+    tests: ['test/identity/erasure.test.ts'],
+  },
 ]
 
 const operation: readonly Item[] = [
-  { item: '自動バックアップ: 7日間保持（本番：35日間）', checks: ['database: automated backups', 'backup: every day'] },
+  {
+    item: '自動バックアップ: 7日間保持（本番：35日間）',
+    checks: ['database: automated backups', 'backup: every day'],
+  },
   { item: 'ポイントインタイム復旧', checks: ['database: automated backups'] },
-  { item: 'スナップショット: 日次、重要な変更前', checks: ['backup: every day', 'snapshot: starts', 'snapshot: succeeds'] },
-  { item: 'クロスリージョンバックアップ', checks: ['backup: copies to', 'recovery region: copies are under a key'] },
-  { item: '全バックアップデータをKMS暗号化', checks: ['backup: the vault is under', 'database: storage and'] },
-  { item: 'バックアップデータへの厳格なアクセス制御', checks: ['backup: a vault in which nobody', 'keys: the backup key'] },
-  { item: '接続数・ディスク・スロークエリ・デッドロックの監視', checks: ['database: statements of three'], waits: MONITORING },
-  { item: 'セキュリティパッチ適用: メンテナンス時間内', checks: ['database: minor versions', 'database: instances take'] },
+  {
+    item: 'スナップショット: 日次、重要な変更前',
+    checks: ['backup: every day', 'snapshot: starts', 'snapshot: succeeds'],
+  },
+  {
+    item: 'クロスリージョンバックアップ',
+    checks: ['backup: copies to', 'recovery region: copies are under a key'],
+  },
+  {
+    item: '全バックアップデータをKMS暗号化',
+    checks: ['backup: the vault is under', 'database: storage and'],
+  },
+  {
+    item: 'バックアップデータへの厳格なアクセス制御',
+    checks: ['backup: a vault in which nobody', 'keys: the backup key'],
+  },
+  {
+    item: '接続数・ディスク・スロークエリ・デッドロックの監視',
+    checks: ['database: statements of three'],
+    waits: MONITORING,
+  },
+  {
+    item: 'セキュリティパッチ適用: メンテナンス時間内',
+    checks: ['database: minor versions', 'database: instances take'],
+  },
   { item: '暗号化キーローテーション: 年次', checks: ['keys: rotated every year'] },
   { item: '災害復旧テスト', checks: ['restore test: the newest'], tests: ['test/operations/drills.test.ts'] },
 ]
@@ -109,7 +191,11 @@ describe.each(Object.entries(lists))('%s', (_, { size, items }) => {
 
   test.each(items)('$item', ({ checks: names = [], tests = [] }) => {
     expect(names.length + tests.length).toBeGreaterThan(0)
-    for (const name of names) expect(all.filter((check) => check.name.startsWith(name)), name).not.toEqual([])
+    for (const name of names)
+      expect(
+        all.filter((check) => check.name.startsWith(name)),
+        name,
+      ).not.toEqual([])
     for (const path of tests) expect(existsSync(join(ROOT, path)), path).toBe(true)
   })
 })

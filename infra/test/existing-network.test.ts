@@ -1,8 +1,8 @@
 /** A network that the account already has is used, not made. */
 import { describe, expect, test } from 'vitest'
-import { checks, ownNetworkChecks } from './checks/index.ts'
-import { prod } from '../parameter.ts'
 import type { EnvironmentParameter } from '../lib/parameter.ts'
+import { prod } from '../parameter.ts'
+import { checks, ownNetworkChecks } from './checks/index.ts'
 import { existingNetwork } from './support/existing-network.ts'
 import { synthesize } from './support/synthesize.ts'
 import type { Template } from './support/template.ts'
@@ -18,7 +18,16 @@ describe('an existing VPC', () => {
   const template = data({ ...prod, network })
 
   test('no part of a network is made', () => {
-    for (const type of ['VPC', 'Subnet', 'RouteTable', 'Route', 'NatGateway', 'InternetGateway', 'VPCEndpoint', 'FlowLog']) {
+    for (const type of [
+      'VPC',
+      'Subnet',
+      'RouteTable',
+      'Route',
+      'NatGateway',
+      'InternetGateway',
+      'VPCEndpoint',
+      'FlowLog',
+    ]) {
       expect(template.ofType(`AWS::EC2::${type}`)).toEqual([])
     }
     expect(template.ofType('AWS::Lambda::Function')).toEqual([])
@@ -34,12 +43,19 @@ describe('an existing VPC', () => {
     expect(HostedRotationLambda.VpcSubnetIds).toBe(network.computeSubnetIds.join())
     const rotation = template.only('AWS::EC2::SecurityGroup', 'RotationSecurityGroup').Properties
     expect(rotation['SecurityGroupEgress']).toEqual([
-      { CidrIp: '0.0.0.0/0', Description: 'HTTPS to AWS services', IpProtocol: 'tcp', FromPort: 443, ToPort: 443 },
+      {
+        CidrIp: '0.0.0.0/0',
+        Description: 'HTTPS to AWS services',
+        IpProtocol: 'tcp',
+        FromPort: 443,
+        ToPort: 443,
+      },
     ])
   })
 
   test('security groups are made in it; the database admits the rotation alone', () => {
-    for (const { Properties } of template.ofType('AWS::EC2::SecurityGroup')) expect(Properties['VpcId']).toBe(network.vpcId)
+    for (const { Properties } of template.ofType('AWS::EC2::SecurityGroup'))
+      expect(Properties['VpcId']).toBe(network.vpcId)
     const [rule, ...more] = template.ofType('AWS::EC2::SecurityGroupIngress')
     expect(more).toEqual([])
     expect(rule?.Properties).toMatchObject({ FromPort: 5432, ToPort: 5432 })
@@ -69,7 +85,12 @@ describe('an existing security group', () => {
   test('gets one rule: PostgreSQL from the rotation', () => {
     const [rule, ...more] = template.ofType('AWS::EC2::SecurityGroupIngress')
     expect(more).toEqual([])
-    expect(rule?.Properties).toMatchObject({ GroupId: EXISTING_GROUP, IpProtocol: 'tcp', FromPort: 5432, ToPort: 5432 })
+    expect(rule?.Properties).toMatchObject({
+      GroupId: EXISTING_GROUP,
+      IpProtocol: 'tcp',
+      FromPort: 5432,
+      ToPort: 5432,
+    })
     template.assertRefers(
       rule?.Properties['SourceSecurityGroupId'],
       'AWS::EC2::SecurityGroup',

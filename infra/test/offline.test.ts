@@ -19,15 +19,24 @@ test('nothing is missing from the context, in any environment', () => {
 describe('cdk synth', () => {
   const output = mkdtempSync(join(tmpdir(), 'akashi-cdk-'))
 
-  test('makes the stacks of the three environments, without a warning, with no credentials', { timeout: TIMEOUT_MS }, () => {
+  test('makes the stacks of the three environments, without a warning, with no credentials', {
+    timeout: TIMEOUT_MS,
+  }, () => {
     const cdk = join(import.meta.dirname, '../node_modules/.bin/cdk')
     const cwd = join(import.meta.dirname, '..')
     try {
       const options = ['--strict', '--quiet', '--no-notices', '--output', output]
-      const env = { PATH: process.env['PATH'], HOME: output, JSII_DEPRECATED: 'fail', AWS_EC2_METADATA_DISABLED: 'true' }
+      const env = {
+        PATH: process.env['PATH'],
+        HOME: output,
+        JSII_DEPRECATED: 'fail',
+        AWS_EC2_METADATA_DISABLED: 'true',
+      }
       execFileSync(cdk, ['synth', ...options], { cwd, env, stdio: 'pipe' })
       const { artifacts } = JSON.parse(readFileSync(join(output, 'manifest.json'), 'utf8'))
-      const stacks = Object.entries<{ type: string }>(artifacts).filter(([, { type }]) => type === 'aws:cloudformation:stack')
+      const stacks = Object.entries<{ type: string }>(artifacts).filter(
+        ([, { type }]) => type === 'aws:cloudformation:stack',
+      )
       expect(stacks.map(([name]) => name).toSorted()).toEqual([
         'Akashi-dev-Data',
         'Akashi-prod-Data',

@@ -61,7 +61,11 @@ describe('what the stack hands on', () => {
   test('every stack is protected from termination', () => {
     const app = newApp()
     addEnvironment(app, prod)
-    expect(app.synth().stacks.map(({ terminationProtection }) => terminationProtection)).toEqual([true, true, true])
+    expect(app.synth().stacks.map(({ terminationProtection }) => terminationProtection)).toEqual([
+      true,
+      true,
+      true,
+    ])
   })
 })
 

@@ -15,7 +15,10 @@ function mistakes(parameter: EnvironmentParameter): string {
   }
 }
 
-function withDatabase(database: Partial<EnvironmentParameter['database']>, base = prod): EnvironmentParameter {
+function withDatabase(
+  database: Partial<EnvironmentParameter['database']>,
+  base = prod,
+): EnvironmentParameter {
   return { ...base, database: { ...base.database, ...database } }
 }
 
@@ -41,7 +44,12 @@ describe('data residency', () => {
       {
         ...dev,
         region: 'us-east-1',
-        network: { ...network, availabilityZones: ['us-east-1a', 'us-east-1b'], natGateways: 1, endpointZones: 1 },
+        network: {
+          ...network,
+          availabilityZones: ['us-east-1a', 'us-east-1b'],
+          natGateways: 1,
+          endpointZones: 1,
+        },
       },
     ],
     ['a copy', withBackup({ copyRegion: 'us-west-2' })],
@@ -49,7 +57,9 @@ describe('data residency', () => {
   ]
 
   test.each(outside)('%s outside of it fails the synthesis', (_, parameter) => {
-    expect(() => synthesize(parameter)).toThrow(/region (us-east-1|us-west-2|eu-central-1) is outside the data residency/)
+    expect(() => synthesize(parameter)).toThrow(
+      /region (us-east-1|us-west-2|eu-central-1) is outside the data residency/,
+    )
   })
 
   test.each(environments)('$environment names no region outside of it', (parameter) => {
@@ -64,7 +74,11 @@ describe('a mistake fails the synthesis and says what to do', () => {
   const wrong: readonly [string, EnvironmentParameter, RegExp][] = [
     ['a pause of production', withDatabase({ minCapacity: 0 }), /pauses production.*at least 0\.5/],
     ['production without a reader', withDatabase({ readers: 0 }), /no instance to fail over to/],
-    ['a capacity between the steps', withDatabase({ minCapacity: 0.7 }), /minCapacity is 0\.7.*steps of 0\.5/],
+    [
+      'a capacity between the steps',
+      withDatabase({ minCapacity: 0.7 }),
+      /minCapacity is 0\.7.*steps of 0\.5/,
+    ],
     ['a capacity that is no number', withDatabase({ maxCapacity: Number.NaN }), /maxCapacity is NaN/],
     ['more capacity than there is', withDatabase({ maxCapacity: 257 }), /up to 256/],
     ['less than the least', withDatabase({ maxCapacity: 0.5 }), /maxCapacity 0\.5 is too small/],
@@ -81,13 +95,29 @@ describe('a mistake fails the synthesis and says what to do', () => {
     ['no retention', withBackup({ retentionDays: 0 }), /retentionDays is 0/],
     ['half a day', withBackup({ retentionDays: 7.5 }), /retentionDays is 7\.5/],
     ['an air-gapped vault for days', withBackup({ retentionDays: 6 }), /at least 7 days, not 6/],
-    ['a copy to the same region', withBackup({ copyRegion: 'ap-northeast-1' }), /is the region of the database/],
-    ['a copy to the same account', withBackup({ copyAccount: '000000000000' }), /is the account of the database/],
+    [
+      'a copy to the same region',
+      withBackup({ copyRegion: 'ap-northeast-1' }),
+      /is the region of the database/,
+    ],
+    [
+      'a copy to the same account',
+      withBackup({ copyAccount: '000000000000' }),
+      /is the account of the database/,
+    ],
     ['a copy from an unknown account', withBackup({ copyAccount: '000000000001' }, dev), /needs account/],
     ['an account of 11 digits', withBackup({ copyAccount: '00000000001' }), /is not 12 digits/],
-    ['a project that cannot be a name', { ...dev, project: 'My App' }, /project 'My App' cannot name resources/],
+    [
+      'a project that cannot be a name',
+      { ...dev, project: 'My App' },
+      /project 'My App' cannot name resources/,
+    ],
     ['an organisation that is none', { ...dev, organizationId: '123456789012' }, /not of the form o-/],
-    ['one zone', { ...prod, network: { ...network, availabilityZones: ['ap-northeast-1a'] } }, /1 availability zones/],
+    [
+      'one zone',
+      { ...prod, network: { ...network, availabilityZones: ['ap-northeast-1a'] } },
+      /1 availability zones/,
+    ],
     [
       'a zone twice',
       { ...prod, network: { ...network, availabilityZones: ['ap-northeast-1a', 'ap-northeast-1a'] } },

@@ -14,7 +14,9 @@ describe.each(Object.entries(READMES))('the README in %s', (language, name) => {
   })
 
   test('names files that are there', () => {
-    const files = [...text.matchAll(/`((?:bin|lib|test|scripts)\/[\w./-]+\.ts|parameter\.ts|cdk\.json)`/g)].map(([, path]) => path ?? '')
+    const files = [
+      ...text.matchAll(/`((?:bin|lib|test|scripts)\/[\w./-]+\.ts|parameter\.ts|cdk\.json)`/g),
+    ].map(([, path]) => path ?? '')
     expect(files.length).toBeGreaterThan(10)
     for (const file of files) expect(existsSync(join(FOLDER, file)), file).toBe(true)
   })

@@ -31,6 +31,11 @@ test('a package without a digest is named', () => {
   expect(mistakes({ packages: undigested })).toEqual(['node_modules/pg: has no integrity digest'])
 })
 
+test('a package within another needs no digest of its own', () => {
+  const bundled = { ...packages, 'node_modules/pg/node_modules/inner': { version: '1.0.0', inBundle: true } }
+  expect(mistakes({ packages: bundled })).toEqual([])
+})
+
 test('a stale lock is named, in both directions', () => {
   const changed = {
     dependencies: { pg: '8.23.2' },
