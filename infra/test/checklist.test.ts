@@ -56,7 +56,7 @@ const designTask: readonly Item[] = [
 const strengtheningTask: readonly Item[] = [
   {
     item: 'PostgreSQLログ有効化',
-    checks: ['database: DDL is logged', 'database: statements of three seconds'],
+    checks: ['database: DDL, roles and grants', 'database: statements of three seconds'],
   },
   { item: 'CloudWatch Logs統合', checks: ['database: its log and failed', 'logs: one month'] },
   { item: '監査トリガー実装', tests: ['test/audit/trail.test.ts'] },

@@ -13,10 +13,10 @@ export function serverParameters({ crossCheck }: { crossCheck: boolean }): Recor
     'rds.accepted_password_auth_method': 'scram',
     'rds.logical_replication': crossCheck ? '1' : '0',
     shared_preload_libraries: 'pg_stat_statements,pgaudit',
-    // Roles and grants, with passwords blanked; statements on objects are audited for this role.
-    'pgaudit.log': 'role',
+    // pgaudit blanks passwords; log_statement would write that of each rotation into the log.
+    'pgaudit.log': 'ddl,role',
     'pgaudit.role': 'rds_pgaudit',
-    log_statement: 'ddl',
+    log_statement: 'none',
     log_min_duration_statement: String(SLOW_STATEMENT_MS),
     // The values of a slow or failing statement are personal data.
     log_parameter_max_length: '0',

@@ -25,7 +25,7 @@ import { scaleReaders } from './reader-scaling.ts'
 import { serviceRole } from './service-role.ts'
 
 const PORT = 5432
-/** UTC, after the timetable of Akashi is idle and before its night work. */
+/** UTC. */
 const BACKUP_WINDOW = '03:00-04:00'
 /** UTC; Sunday 03:00 in Japan. */
 const MAINTENANCE_WINDOW = 'Sat:18:00-Sat:19:00'

@@ -152,10 +152,12 @@ const SERVER_SETTINGS: Readonly<Record<string, Record<string, string>>> = {
   },
   'pgaudit and statistics of statements are loaded': {
     shared_preload_libraries: 'pg_stat_statements,pgaudit',
-    'pgaudit.log': 'role',
     'pgaudit.role': 'rds_pgaudit',
   },
-  'DDL is logged': { log_statement: 'ddl' },
+  'DDL, roles and grants are logged, their passwords blanked': {
+    'pgaudit.log': 'ddl,role',
+    log_statement: 'none',
+  },
   'statements of three seconds and waits for locks are logged': {
     log_min_duration_statement: '3000',
     log_lock_waits: '1',
