@@ -14,7 +14,7 @@ import { capabilityOf, isBuilt, STATES, stateOf, stateProblem } from './requirem
 const INDEX = 'docs/requirements.md'
 const SCHEMA = 'migrations/schema.sql'
 const SUMMARY = /(<!-- summary:begin[^\n]*-->\n)([\s\S]*?)(<!-- summary:end -->)/
-const TEST_FILE = /^test\/.+[.]test[.]ts$/
+const TEST_FILE = /^(infra\/)?test\/.+[.]test[.]ts$/
 /** The first cell of the header of the table of what is still to be built. */
 const CAPABILITY = 'capability'
 

@@ -132,6 +132,49 @@ const considerations: readonly Item[] = [
   },
 ]
 
+/** The settings of the code that the task gives. */
+const code: readonly Item[] = [
+  { item: 'public cluster, public secret', tests: ['infra/test/outputs.test.ts'] },
+  {
+    item: "kms.Key description 'ChatApp Aurora encryption key'",
+    checks: ['keys: the description of the database key'],
+  },
+  { item: 'enableKeyRotation: true', checks: ['keys: rotated every year'] },
+  { item: 'keyPolicy', checks: ['keys: the database key serves'] },
+  { item: "description 'ChatApp Aurora database credentials'", checks: ['secret: the description'] },
+  { item: 'generateSecretString', checks: ['secret: 32 characters'] },
+  { item: 'encryptionKey of the secret', checks: ['secret: under the secrets key'] },
+  { item: 'engine auroraPostgres', checks: ['database: Aurora PostgreSQL'] },
+  { item: 'credentials fromSecret', checks: ['database: credentials come from the secret'] },
+  {
+    item: 'storageEncrypted, storageEncryptionKey',
+    checks: ['database: storage is encrypted', 'database: storage and'],
+  },
+  { item: 'vpcSubnets PRIVATE_ISOLATED', checks: ['database: in the data subnets', 'network: data subnets'] },
+  { item: 'securityGroups [databaseSecurityGroup]', checks: ['database: behind its security group alone'] },
+  { item: 'writer', checks: ['database: a writer and', 'database: the first reader'] },
+  { item: 'serverlessV2MinCapacity 0.5, MaxCapacity 4', checks: ['database: Serverless v2'] },
+  { item: 'backup.retention, preferredWindow 03:00-04:00', checks: ['database: automated backups'] },
+  {
+    item: 'monitoringInterval 1 minute, monitoringRole',
+    checks: ['database: enhanced monitoring', 'roles: each for'],
+  },
+  { item: "cloudwatchLogsExports ['postgresql']", checks: ['database: its log and failed'] },
+  { item: 'cloudwatchLogsRetention ONE_MONTH', checks: ['logs: one month'] },
+  {
+    item: 'performanceInsightEncryptionKey, Retention',
+    checks: ['database: Database Insights in', 'database: storage and'],
+  },
+  { item: 'tags', checks: ['tags: project, environment, classification'] },
+  { item: 'port 5432', checks: ['database: port 5432'] },
+  {
+    item: 'initializer: SECRET_ARN, DATABASE_ENDPOINT',
+    tests: ['infra/test/outputs.test.ts'],
+    waits: INITIALIZER,
+  },
+  { item: 'initializer: PRIVATE_WITH_EGRESS', checks: ['network: compute subnets'], waits: INITIALIZER },
+]
+
 const operation: readonly Item[] = [
   {
     item: '自動バックアップ: 7日間保持（本番：35日間）',
@@ -180,6 +223,7 @@ const lists: Readonly<Record<string, { size: number; items: readonly Item[] }>> 
   'Day 4: 監査とセキュリティ強化': { size: 12, items: strengtheningTask },
   検証項目: { size: 8, items: verification },
   セキュリティ考慮事項: { size: 6, items: considerations },
+  'Aurora CDK実装': { size: 23, items: code },
   '運用・保守': { size: 10, items: operation },
   スケーラビリティ対応: { size: 5, items: growth },
 }

@@ -48,6 +48,7 @@ const FILES: Readonly<Record<string, string>> = {
   'test/logs.test.ts':
     "import '../src/audit/index.ts'\ndescribeTable('audit.logs'); refuse(); ['archive', 'run']",
   'test/other.test.ts': 'what nobody looks for, such as catalogs and refused',
+  'infra/test/keys.test.ts': 'keys are rotated every year',
 }
 const COMMANDS = ['archive', 'archive run']
 
@@ -90,6 +91,7 @@ test('takes rows of every state', () => {
 
 test.each([
   ['`audit`', '`test/other.test.ts` (`catalogs`)'],
+  ['`infra/test`', '`infra/test/keys.test.ts` (`rotated every year`)'],
   ['`akashi_reader`', '`test/other.test.ts` (`catalogs`)'],
   ['`audit.context`, `audit.logs_seq`, `audit.logs_position_idx`', '`test/other.test.ts` (`catalogs`)'],
   ['`audit.logs.position`, `audit.logs.logs_pkey`', '`test/other.test.ts` (`catalogs`)'],
