@@ -1,6 +1,6 @@
 /**
- * Changes every setting of every resource, one at a time, and asks which check notices. A setting that none
- * notices must be on the list of those that protect nothing, with the reason.
+ * Mutates every setting of every resource, one at a time, and asks which check fails. A setting whose mutations
+ * survive must be on the list of those that protect nothing, with the reason.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,13 +13,13 @@ import { synthesize } from './support/synthesize.ts'
 import type { Template } from './support/template.ts'
 import { unprotected } from './unprotected.ts'
 
-/** Setting → the checks that notice its change; written for whoever wants to read it. */
+/** Each setting with the checks that fail when it changes; written for people. */
 const LIST = join(import.meta.dirname, '../coverage/settings.txt')
-const noticed = new Map<string, Set<string>>()
+const killedBy = new Map<string, Set<string>>()
 const used = new Set<RegExp>()
 
-/** Finds the check that notices a change; begins with the one that noticed the change before. */
-class Noticing {
+/** Finds a check that fails, beginning with the one that failed for the mutation before. */
+class CheckRunner {
   private readonly ordered: Check[]
   private readonly template: Template
   private readonly parameter: EnvironmentParameter
@@ -31,7 +31,7 @@ class Noticing {
   }
 
   /** The name of a check that fails, undefined when all hold. */
-  name(): string | undefined {
+  firstFailure(): string | undefined {
     const index = this.ordered.findIndex((check) => !holds(check, this.template, this.parameter))
     if (index === -1) return undefined
     const [found] = this.ordered.splice(index, 1) as [Check]
@@ -58,21 +58,21 @@ function isUnprotected({ path }: Mutation): boolean {
 for (const parameter of [prod, dev]) {
   const stacks = synthesize(parameter)
   describe(parameter.environment, () => {
-    test.each(Object.keys(stacks))('%s: no setting changes unnoticed', (stack) => {
+    test.each(Object.keys(stacks))('%s: no mutation survives', (stack) => {
       const template = stacks[stack] as Template
       const before = JSON.stringify(template.json)
-      const noticing = new Noticing(checks[stack] ?? [], template, parameter)
-      const unnoticed: string[] = []
+      const runner = new CheckRunner(checks[stack] ?? [], template, parameter)
+      const survivors: string[] = []
       for (const mutation of mutationsOf(template)) {
         mutation.apply()
-        const name = noticing.name()
+        const name = runner.firstFailure()
         mutation.undo()
         if (name === undefined && !isUnprotected(mutation))
-          unnoticed.push(`${mutation.path} ${mutation.what}`)
+          survivors.push(`${mutation.path} ${mutation.what}`)
         const setting = `${stack} ${mutation.path}`
-        noticed.set(setting, (noticed.get(setting) ?? new Set()).add(name ?? 'protects nothing'))
+        killedBy.set(setting, (killedBy.get(setting) ?? new Set()).add(name ?? 'protects nothing'))
       }
-      expect(unnoticed).toEqual([])
+      expect(survivors).toEqual([])
       expect(JSON.stringify(template.json)).toBe(before)
     })
   })
@@ -83,7 +83,7 @@ test('everything on the list of unprotected settings is there, and unprotected',
 })
 
 afterAll(() => {
-  const lines = [...noticed].map(
+  const lines = [...killedBy].map(
     ([setting, names]) => `${setting}\n${[...names].map((name) => `    ${name}\n`).join('')}`,
   )
   mkdirSync(join(LIST, '..'), { recursive: true })

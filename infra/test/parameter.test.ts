@@ -1,3 +1,4 @@
+import { AuroraPostgresEngineVersion } from 'aws-cdk-lib/aws-rds'
 import { describe, expect, test } from 'vitest'
 import { checkParameter, regionsOf } from '../lib/check-parameter.ts'
 import type { EnvironmentParameter, NewNetwork } from '../lib/parameter.ts'
@@ -29,6 +30,18 @@ function withBackup(backup: Partial<EnvironmentParameter['backup']>, base = prod
 describe('the parameters', () => {
   test.each(environments)('$environment is right', (parameter) => {
     expect(mistakes(parameter)).toBe('')
+  })
+
+  test('the engine is the newest that the CDK knows', () => {
+    const versions = Object.keys(AuroraPostgresEngineVersion)
+      .map((name) => /^VER_(\d+)_(\d+)$/.exec(name))
+      .map((match) => (match === null ? 0 : Number(match[1]) * 1_000 + Number(match[2])))
+    const newest = Math.max(...versions)
+    for (const { database } of environments) {
+      expect(database.engineVersion.auroraPostgresFullVersion).toBe(
+        `${Math.trunc(newest / 1_000)}.${newest % 1_000}`,
+      )
+    }
   })
 
   test('environments have ranges that can be connected', () => {

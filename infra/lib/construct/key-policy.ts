@@ -38,7 +38,7 @@ const ADMINISTRATION = [
 const USE = ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey']
 
 /** The policy that every key begins with: administrators of the account manage the key and cannot use it. */
-export function administered(...statements: PolicyStatement[]): PolicyDocument {
+export function keyPolicy(...statements: PolicyStatement[]): PolicyDocument {
   const administration = new PolicyStatement({
     sid: 'Administration',
     principals: [new AccountRootPrincipal()],
@@ -49,7 +49,7 @@ export function administered(...statements: PolicyStatement[]): PolicyDocument {
 }
 
 /** Whom IAM lets use the service may use the key through it, and never directly. */
-export function throughServices(scope: Construct, ...services: string[]): PolicyStatement[] {
+export function useThroughServices(scope: Construct, ...services: string[]): PolicyStatement[] {
   const { account, region } = Stack.of(scope)
   const through = {
     'kms:CallerAccount': account,
@@ -74,7 +74,7 @@ export function throughServices(scope: Construct, ...services: string[]): Policy
 }
 
 /** CloudWatch Logs, for the log groups of this account and region. */
-export function forLogGroups(scope: Construct): PolicyStatement {
+export function useByCloudWatchLogs(scope: Construct): PolicyStatement {
   const stack = Stack.of(scope)
   return new PolicyStatement({
     sid: 'LogGroups',
@@ -90,7 +90,7 @@ export function forLogGroups(scope: Construct): PolicyStatement {
 }
 
 /** The account that copies of snapshots go to reads them under this key and writes them under its own. */
-export function forCopies(account: string): PolicyStatement[] {
+export function useByCopyAccount(account: string): PolicyStatement[] {
   const principals = [new AccountPrincipal(account)]
   return [
     new PolicyStatement({ sid: 'CopiesToAccount', principals, actions: USE, resources: ['*'] }),

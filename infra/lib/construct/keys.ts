@@ -2,7 +2,13 @@ import { type PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { Duration, RemovalPolicy } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
-import { administered, forCopies, forLogGroups, reportsRole, throughServices } from './key-policy.ts'
+import {
+  keyPolicy,
+  reportsRole,
+  useByCloudWatchLogs,
+  useByCopyAccount,
+  useThroughServices,
+} from './key-policy.ts'
 
 /** KMS rotates the key material; what is already encrypted stays readable. */
 const ROTATION = Duration.days(365)
@@ -58,26 +64,26 @@ export class Keys extends Construct {
       customerKey(this, keyId, {
         alias: `${name}/${alias}`,
         description: `${project} ${purpose} encryption key`,
-        policy: administered(...users),
+        policy: keyPolicy(...users),
       })
 
     this.database = key(
       'Database',
       'database',
       'Aurora',
-      ...throughServices(this, 'rds', 'backup'),
-      ...(copyAccount === undefined ? [] : forCopies(copyAccount)),
+      ...useThroughServices(this, 'rds', 'backup'),
+      ...(copyAccount === undefined ? [] : useByCopyAccount(copyAccount)),
     )
-    this.secrets = key('Secrets', 'secrets', 'secrets', ...throughServices(this, 'secretsmanager'))
-    this.archive = key('Archive', 'archive', 'archive', ...throughServices(this, 's3'))
+    this.secrets = key('Secrets', 'secrets', 'secrets', ...useThroughServices(this, 'secretsmanager'))
+    this.archive = key('Archive', 'archive', 'archive', ...useThroughServices(this, 's3'))
     this.backup = key(
       'Backup',
       'backup',
       'backup',
-      ...throughServices(this, 'backup', 'rds', 's3'),
+      ...useThroughServices(this, 'backup', 'rds', 's3'),
       ...(reports ? [this.deliverReports()] : []),
     )
-    this.logs = key('Logs', 'logs', 'log', forLogGroups(this))
+    this.logs = key('Logs', 'logs', 'log', useByCloudWatchLogs(this))
     this.personKeyring = key('PersonKeyring', 'person-keyring', 'person keyring')
   }
 

@@ -101,7 +101,7 @@ export class Network extends Construct {
   }
 
   private recordFlows(vpc: Vpc, { name, logsKey }: NetworkProps): void {
-    const group = logGroup(this, 'FlowLogs', { name: `/akashi/${name}/flow-logs`, key: logsKey })
+    const group = logGroup(this, 'FlowLogs', { name: `/${name}/flow-logs`, key: logsKey })
     const role = serviceRole(this, 'FlowLogsRole', {
       service: 'vpc-flow-logs',
       description: 'Writes the flow logs',
@@ -139,7 +139,7 @@ function existingVpc(scope: Construct, network: ExistingNetwork): IVpc {
 /** The function of the CDK that empties the VPC's default security group would log unencrypted and for ever. */
 function logDefaultSecurityGroup(scope: Construct, vpc: Vpc, { name, logsKey }: NetworkProps): void {
   const group = logGroup(scope, 'DefaultSecurityGroupLog', {
-    name: `/akashi/${name}/default-security-group`,
+    name: `/${name}/default-security-group`,
     key: logsKey,
   })
   const provider = Stack.of(scope).node.findChild('Custom::VpcRestrictDefaultSGCustomResourceProvider')

@@ -60,7 +60,7 @@ export class DataStack extends Stack {
       keys: this.keys,
       accessLogs: this.accessLogs.bucket,
     })
-    this.handOver()
+    this.addOutputs()
   }
 
   get cluster(): DatabaseCluster {
@@ -77,7 +77,7 @@ export class DataStack extends Stack {
   }
 
   /** What those who build on the database need. */
-  private handOver(): void {
+  private addOutputs(): void {
     const output = (id: string, description: string, value: string) =>
       new CfnOutput(this, id, { description, value })
     output('DatabaseEndpoint', 'Host and port of the writer', this.cluster.clusterEndpoint.socketAddress)

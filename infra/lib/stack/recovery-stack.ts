@@ -1,6 +1,6 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
-import { administered, throughServices } from '../construct/key-policy.ts'
+import { keyPolicy, useThroughServices } from '../construct/key-policy.ts'
 import { customerKey } from '../construct/keys.ts'
 import { vault } from '../construct/vault.ts'
 import { recoveryVaultName } from '../names.ts'
@@ -22,7 +22,7 @@ export class RecoveryStack extends Stack {
     const key = customerKey(this, 'Key', {
       alias: name,
       description: `${props.project} recovery encryption key`,
-      policy: administered(...throughServices(this, 'backup', 'rds')),
+      policy: keyPolicy(...useThroughServices(this, 'backup', 'rds')),
     })
     const { backupVaultArn } = vault(this, 'Vault', { ...props, name, key })
     new CfnOutput(this, 'VaultArn', { value: backupVaultArn, description: 'Vault that the copies go to' })

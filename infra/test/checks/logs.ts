@@ -7,8 +7,8 @@ import { assertKept, type Check } from './check.ts'
 function expectedNames(parameter: EnvironmentParameter): Record<string, string> {
   const name = environmentName(parameter)
   return {
-    'Network/FlowLogs': `/akashi/${name}/flow-logs`,
-    'Network/DefaultSecurityGroupLog': `/akashi/${name}/default-security-group`,
+    'Network/FlowLogs': `/${name}/flow-logs`,
+    'Network/DefaultSecurityGroupLog': `/${name}/default-security-group`,
     'Database/Log-postgresql': `/aws/rds/cluster/${name}/postgresql`,
     'Database/Log-iam-db-auth-error': `/aws/rds/cluster/${name}/iam-db-auth-error`,
     'Database/EventLog': `/aws/events/${name}/rds`,
