@@ -126,7 +126,19 @@ beforeAll(async () => {
   }
   const run = promisify(execFile)(
     process.execPath,
-    [depcruise, '--config', config, '--output-type', 'json', 'contract', 'src', 'scripts', 'web', 'infra', 'test'],
+    [
+      depcruise,
+      '--config',
+      config,
+      '--output-type',
+      'json',
+      'contract',
+      'src',
+      'scripts',
+      'web',
+      'infra',
+      'test',
+    ],
     { cwd: tree, maxBuffer: MAX_OUTPUT_BYTES },
   )
   // The exit status is the number of violations, so a failing run is the expected one.
