@@ -15,6 +15,11 @@ export const chatFile = z.object({
   hasThumbnail: z.boolean(),
   width: z.int().nullable(),
   height: z.int().nullable(),
+  keepsMetadata: z
+    .boolean()
+    .describe(
+      'a picture or video that is given out as it was sent, with the position and device that it may hold',
+    ),
 })
 export type ChatFile = z.output<typeof chatFile>
 

@@ -34,7 +34,13 @@ export type ClientRequest = WithoutId<Sent>
 export type ClientNotice = Exclude<Sent, { id: string }>
 
 export type ServerFrame =
-  | { readonly type: 'hello'; readonly userId: string; readonly heartbeatMs: number }
+  | {
+      readonly type: 'hello'
+      readonly userId: string
+      readonly heartbeatMs: number
+      /** False without a scanner: uploaded files stay hidden. */
+      readonly scansFiles: boolean
+    }
   | { readonly type: 'subscribed'; readonly roomId: string; readonly sequence: number; readonly gap: boolean }
   | { readonly type: 'event'; readonly event: RoomEvent }
   | { readonly type: 'ended'; readonly roomId: string }

@@ -16,7 +16,8 @@ export function fileJson(file: string): string {
   return `jsonb_build_object('id', ${file}.id, 'roomId', ${file}.room_id, 'messageId', ${file}.message_id,
     'name', ${file}.original_name, 'size', ${file}.file_size, 'mimeType', ${file}.mime_type, 'status', ${file}.upload_status,
     'failureReason', ${file}.failure_reason, 'hasThumbnail', ${file}.thumbnail_path is not null,
-    'width', ${file}.width, 'height', ${file}.height)`
+    'width', ${file}.width, 'height', ${file}.height,
+    'keepsMetadata', ${file}.upload_status = 'completed' and ${file}.thumbnail_path is null and ${file}.mime_type ~ '^(image|video)/')`
 }
 
 /**

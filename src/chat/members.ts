@@ -117,19 +117,26 @@ export async function invite(
   return rows[0]?.id ?? ''
 }
 
+/** Accepts or declines an invitation, and marks the notification of it as read. Returns the room's id. */
 export async function answerInvitation(
   database: Database,
   actor: Actor,
   invitationId: string,
   accept: boolean,
 ): Promise<string> {
-  const { rows } = await database.transaction(actor, (session) =>
-    session.query<{ room_id: string }>('select room_id from chat.answer_invitation($1, $2)', [
-      invitationId,
-      accept,
-    ]),
-  )
-  return rows[0]?.room_id ?? ''
+  return await database.transaction(actor, async (session) => {
+    const { rows } = await session.query<{ room_id: string }>(
+      'select room_id from chat.answer_invitation($1, $2)',
+      [invitationId, accept],
+    )
+    const roomId = rows[0]?.room_id ?? ''
+    await session.query(
+      `update chat.notifications set read_at = now()
+       where room_id = $1 and notification_type = 'invitation' and read_at is null`,
+      [roomId],
+    )
+    return roomId
+  })
 }
 
 export async function revokeInvitation(

@@ -10,7 +10,10 @@ import {
 import type { Actor, Database } from '../postgres/index.ts'
 import { timeJson } from './json-sql.ts'
 
-/** People whose name begins with or contains the words, for mentions, invitations and direct rooms. */
+/**
+ * People whose name contains the words, those first whose name begins with them. Compares as the search for
+ * messages does: width, case and composition do not count.
+ */
 export async function findPeople(
   database: Database,
   actor: Actor,
@@ -22,10 +25,12 @@ export async function findPeople(
       session.query<{ person: Person }>(
         `select jsonb_build_object('id', u.id, 'username', u.username, 'displayName', u.display_name, 'avatarUrl', u.avatar_url) as person
          from auth.profiles u
+         cross join lateral (select lower(normalize(u.username, nfkc)) as username,
+           lower(normalize(u.display_name, nfkc)) as display_name, lower(normalize($1, nfkc)) as wanted) n
          where (select auth.current_user_id()) is not null and u.is_active
-           and (strpos(lower(u.username), lower($1)) > 0 or strpos(lower(u.display_name), lower($1)) > 0)
+           and (strpos(n.username, n.wanted) > 0 or strpos(n.display_name, n.wanted) > 0)
            and ($2::uuid is null or exists (select from chat.room_members m where m.room_id = $2 and m.user_id = u.id and m.is_active))
-         order by strpos(lower(u.username), lower($1)) <> 1 and strpos(lower(u.display_name), lower($1)) <> 1, lower(u.display_name), u.id
+         order by strpos(n.username, n.wanted) <> 1 and strpos(n.display_name, n.wanted) <> 1, n.display_name, u.id
          limit $3`,
         [query.matching, query.roomId ?? null, query.limit ?? DEFAULT_PAGE_SIZE],
       ),
@@ -93,7 +98,7 @@ export async function listNotifications(
              where m.id = n.message_id and m.created_at = chat.message_time(n.message_id)),
            'readAt', ${timeJson('n.read_at')}, 'createdAt', ${timeJson('n.created_at')}) as notification,
            to_char(n.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as place,
-           (select count(*)::int from chat.notifications c where c.read_at is null) as unread
+           (select count(*)::int from chat.notifications c join chat.rooms v on v.id = c.room_id where c.read_at is null) as unread
          from chat.notifications n join chat.rooms r on r.id = n.room_id
          where n.created_at < coalesce($1::timestamptz, 'infinity') order by n.created_at desc limit $2`,
       [query.before ?? null, limit + 1],

@@ -56,6 +56,8 @@ export interface Services {
   readonly worker: Database
   /** Where the bytes of files are. */
   readonly store: ObjectStore
+  /** Whether uploaded files are scanned; without a scanner they stay hidden. */
+  readonly scansFiles: boolean
   /** What tells sockets of news, on this node and on others. */
   readonly chat: { readonly bus: Bus; readonly feed: Feed }
   /** Opens personal columns. */

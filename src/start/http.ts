@@ -106,6 +106,7 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
     app: identity.login.app,
     worker: database,
     store,
+    scansFiles: parts.settings.clamdUrl !== undefined,
     chat: parts.chat,
     keyring,
     vault: identity.login.vault,

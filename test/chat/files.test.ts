@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
-import { deflateRawSync } from 'node:zlib'
+import { crc32, deflateRawSync, deflateSync } from 'node:zlib'
 import { type ChatFile, MAX_FILE_BYTES, operations } from '@akashi/contract'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -149,6 +149,37 @@ function zip(member: Buffer, size: number): Buffer {
   return Buffer.concat([local, name, packed, central, name, end])
 }
 
+const picture = sharp({ create: { width: 60, height: 40, channels: 3, background: '#c85' } })
+
+/** Two frames of 40 × 30 pixels, as the format has it. */
+function animatedPng(): Buffer {
+  const u32 = (...numbers: readonly number[]) => {
+    const bytes = Buffer.alloc(4 * numbers.length)
+    for (const [at, number] of numbers.entries()) bytes.writeUInt32BE(number, at * 4)
+    return bytes
+  }
+  const chunk = (type: string, data: Buffer) => {
+    const body = Buffer.concat([Buffer.from(type), data])
+    return Buffer.concat([u32(data.length), body, u32(crc32(body))])
+  }
+  const rows = (grey: number) => {
+    const row = Buffer.concat([Buffer.alloc(1), Buffer.alloc(120, grey)])
+    return deflateSync(Buffer.concat(Array.from({ length: 30 }, () => row)))
+  }
+  const frame = (at: number) =>
+    chunk('fcTL', Buffer.concat([u32(at, 40, 30, 0, 0), Buffer.from([0, 1, 0, 10, 0, 0])]))
+  return Buffer.concat([
+    Buffer.from('89504e470d0a1a0a', 'hex'),
+    chunk('IHDR', Buffer.concat([u32(40, 30), Buffer.from([8, 2, 0, 0, 0])])),
+    chunk('acTL', u32(2, 0)),
+    frame(0),
+    chunk('IDAT', rows(200)),
+    frame(1),
+    chunk('fdAT', Buffer.concat([u32(2), rows(20)])),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
+}
+
 describe.skipIf(!hasClamd)('a scanned upload', () => {
   let clamd: Clamd
   let scanner: chat.Scanner
@@ -200,6 +231,40 @@ describe.skipIf(!hasClamd)('a scanned upload', () => {
     expect((await keys()).filter((key) => key.includes(file.id)).map((key) => key.split('/').at(-1))).toEqual(
       ['content', 'thumbnail'],
     )
+  })
+
+  it.each([
+    ['WebP that is called .jpg', 'image/jpeg', 'image/webp', () => picture.clone().webp().toBuffer()],
+    ['PNG that is called .jpg', 'image/jpeg', 'image/png', () => picture.clone().png().toBuffer()],
+    ['an animated PNG', 'image/png', 'image/png', () => Promise.resolve(animatedPng())],
+  ])('is shown as the picture that it is: %s', async (_, declared, mimeType, bytes) => {
+    expect(await inspected(await bytes(), 'photo.jpg', declared)).toMatchObject({
+      status: 'completed',
+      mimeType,
+      hasThumbnail: true,
+      keepsMetadata: false,
+    })
+  })
+
+  it('says so where a picture or video keeps what its camera wrote into it', async () => {
+    const tiff = await picture
+      .clone()
+      .withExif({ IFD0: { Make: 'Camera' } })
+      .tiff()
+      .toBuffer()
+    const movie = Buffer.concat([Buffer.from([0, 0, 0, 20]), Buffer.from('ftypqt  \0\0\0\0qt  ')])
+    for (const [bytes, type] of [
+      [tiff, 'image/tiff'],
+      [movie, 'video/quicktime'],
+    ] as const) {
+      expect(await inspected(bytes, 'x', type)).toMatchObject({
+        status: 'completed',
+        mimeType: type,
+        hasThumbnail: false,
+        keepsMetadata: true,
+      })
+    }
+    expect(await inspected(Buffer.from('text'), 'x', 'text/plain')).toMatchObject({ keepsMetadata: false })
   })
 
   it.each([

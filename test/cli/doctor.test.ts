@@ -1,4 +1,5 @@
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -67,6 +68,34 @@ test('a keyring of another folder is examined there', async () => {
   await mkdir(keys)
   await chmod(keys, 0o750)
   expect(await examine({ KEYS_URL: `file:${keys}` })).toMatchObject({ wrong: ['keyring'] })
+})
+
+test('a missing scanner is told, and one that does not answer is wrong', async () => {
+  const scanner = async (environment: Record<string, string> = {}) =>
+    (await examine(environment)).checks.find(({ name }) => name === 'file scanner')
+  expect(await scanner()).toMatchObject({
+    ok: true,
+    detail: expect.stringContaining('files that people upload to the chat stay hidden'),
+    hint: expect.stringContaining('CLAMD_URL'),
+  })
+  let answer = 'PONG\0'
+  const daemon = createServer((socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.on('data', (asked) => void socket.end(String(asked) === 'zPING\0' ? answer : 'UNKNOWN COMMAND\0'))
+  })
+  await new Promise<void>((resolve) => daemon.listen(0, '127.0.0.1', resolve))
+  const CLAMD_URL = `clamd://127.0.0.1:${(daemon.address() as AddressInfo).port}`
+  try {
+    expect(await scanner({ CLAMD_URL })).toMatchObject({ ok: true, detail: `${CLAMD_URL} answers` })
+    answer = 'something else\0'
+    expect(await scanner({ CLAMD_URL })).toMatchObject({
+      ok: false,
+      hint: expect.stringContaining('clamd runs'),
+    })
+  } finally {
+    daemon.close()
+  }
+  expect(await examine({ CLAMD_URL })).toMatchObject({ status: 1, wrong: ['file scanner'] })
 })
 
 test('people get a table and hints', async () => {

@@ -51,7 +51,7 @@ async function dump(path: string, language: string): Promise<{ dom: string; cons
 }
 
 describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
-  it('shows every field of the state of the record, names as text', async () => {
+  it('shows every field of the status, names as text', async () => {
     const { dom, console } = await dump('/status/', 'en')
     expect(console).not.toContain('Content Security Policy')
     expect(dom).toContain('<title>Akashi 証</title>')
@@ -68,7 +68,7 @@ describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
     ]) {
       expect(dom).toContain(`>${text}<`)
     }
-    expect(dom).toContain('Verified: the record is as it was written')
+    expect(dom).toContain('Verified: the record is unchanged')
     expect(dom).toContain('until Feb 2, 2026')
   })
 

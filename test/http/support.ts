@@ -110,6 +110,7 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     app: noDatabase,
     worker: noDatabase,
     store: noStore,
+    scansFiles: true,
     chat: { bus: localBus(), feed: noFeed },
     vault: { encrypt: noKeys, decrypt: noKeys, blindIndex: noKeys, blindIndexes: noKeys },
     keyring: noKeyring,

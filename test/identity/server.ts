@@ -117,6 +117,7 @@ function servicesOf(
     app: identity.login.app,
     worker: identity.login.accounts,
     store: noStore,
+    scansFiles: true,
     chat: { bus: localBus(), feed: noFeed },
     vault: identity.login.vault,
     keyring,

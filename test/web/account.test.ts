@@ -39,8 +39,8 @@ describe.skipIf(!hasChromium)('the account', { timeout: 120_000 }, () => {
       ['security', 'Security'],
       ['sessions', 'Sessions'],
       ['privacy', 'Privacy'],
-      ['record', 'My record'],
-      ['nowhere', 'There is no such page'],
+      ['activity', 'Activity'],
+      ['nowhere', 'Page not found'],
     ] as const) {
       await page.goto(`${base}/account/${path}`)
       await page.getByRole('heading', { name: heading, level: 1 }).waitFor()
@@ -58,13 +58,20 @@ describe.skipIf(!hasChromium)('the account', { timeout: 120_000 }, () => {
     const page = await signedIn('changing', '/account/profile')
     await page.getByLabel('Display name').fill(MARKUP)
     await page.getByRole('button', { name: 'Save' }).click()
-    await page.getByRole('button', { name: `Menu of ${MARKUP}` }).waitFor()
+    await page.getByRole('button', { name: `Account menu of ${MARKUP}` }).waitFor()
     expect(await page.title()).toContain('Profile')
-    await page.getByLabel('Address of your picture').fill('https://example.com/me.png')
+    const picture = page.getByLabel('Profile picture URL')
+    await picture.fill('https://example.com/me.png')
     await page.getByRole('button', { name: 'Save' }).click()
-    await page.getByText('Saved').last().waitFor()
+    await page.getByText(`Enter the URL of a picture on this server. It starts with ${base}/`).waitFor()
     expect(await page.locator('img[src^="https://"]').count()).toBe(0)
-    await page.getByRole('link', { name: 'My record' }).click()
+    await picture.fill(`${base}/seal.svg`)
+    await Promise.all([
+      page.waitForResponse((response) => response.request().method() === 'PATCH'),
+      page.getByRole('button', { name: 'Save' }).click(),
+    ])
+    await page.locator(`form img[src="${base}/seal.svg"]`).waitFor()
+    await page.getByRole('link', { name: 'Activity', exact: true }).click()
     await page
       .getByRole('button', { name: /Account changed/ })
       .first()
@@ -79,26 +86,71 @@ describe.skipIf(!hasChromium)('the account', { timeout: 120_000 }, () => {
     const before = server.clock.now()
     server.clock.set(new Date(before.getTime() + 24 * 60 * 60_000))
     try {
-      await page.getByRole('button', { name: 'Add an authenticator app' }).click()
-      await page.getByLabel('Name of the device').fill('phone')
+      await page.getByRole('button', { name: 'Add authenticator app' }).click()
+      await page.getByLabel('Device name').fill('phone')
       await page.getByRole('button', { name: 'Continue' }).click()
-      const dialog = page.getByRole('dialog', { name: 'Is it you?' })
+      const dialog = page.getByRole('dialog', { name: 'Confirm it’s you' })
       await dialog.getByLabel('Password', { exact: true }).fill('not the kettle tram')
       await dialog.getByRole('button', { name: 'Confirm' }).click()
-      await dialog.getByText('The password is not right.').waitFor()
+      await dialog.getByText('Incorrect password.').waitFor()
       await expectAccessible(page)
       server.clock.set(before)
       await dialog.getByLabel('Password', { exact: true }).fill(PASSWORD)
       await dialog.getByRole('button', { name: 'Confirm' }).click()
       const key = page.getByLabel('Key', { exact: true })
-      await page.getByRole('img', { name: 'QR code for the authenticator app' }).waitFor()
+      await page.getByRole('img', { name: 'QR code for your authenticator app' }).waitFor()
       const secret = String(await key.textContent()).replaceAll(/\s/g, '')
-      await page.getByLabel('Enter the six digits').fill(totpCode(secret, server.clock.now()))
-      await page.getByLabel('I have kept them in a safe place').check()
+      await page.getByLabel('Enter the 6-digit code').fill(totpCode(secret, server.clock.now()))
+      await page.getByLabel('I’ve saved them in a safe place').check()
       await page.getByRole('button', { name: 'Done' }).click()
-      await page.getByText('10 codes are left.').waitFor()
+      await page.getByText('10 codes left').waitFor()
       await page.getByText('phone', { exact: true }).waitFor()
       await expectAccessible(page)
+    } finally {
+      server.clock.set(before)
+    }
+  })
+
+  it('asks for credentials above the dialog that needs them, one Escape for each', async () => {
+    await server.user('above')
+    const page = await signedIn('above', '/account/security')
+    const before = server.clock.now()
+    await page.getByRole('button', { name: 'Add authenticator app' }).click()
+    await page.getByRole('button', { name: 'Continue' }).click()
+    const key = page.getByLabel('Key', { exact: true })
+    await page.getByRole('img', { name: 'QR code for your authenticator app' }).waitFor()
+    const secret = String(await key.textContent()).replaceAll(/\s/g, '')
+    await page.getByLabel('Enter the 6-digit code').fill(totpCode(secret, server.clock.now()))
+    await page.getByLabel('I’ve saved them in a safe place').check()
+    await page.getByRole('button', { name: 'Done' }).click()
+    await page.getByText('10 codes left').waitFor()
+    server.clock.set(new Date(before.getTime() + 60 * 60_000))
+    try {
+      const ask = page.getByRole('dialog', { name: 'Generate new recovery codes?' })
+      const confirm = page.getByRole('dialog', { name: 'Confirm it’s you' })
+      await page.getByRole('button', { name: 'Generate new codes' }).click()
+      await ask.getByRole('button', { name: 'Generate new codes' }).click()
+      await confirm.waitFor()
+      await page.keyboard.press('Escape')
+      await confirm.waitFor({ state: 'detached' })
+      await ask.waitFor()
+      // Nobody needs to be told what they did themselves.
+      expect(await page.getByRole('alert').count()).toBe(0)
+      await ask.getByRole('button', { name: 'Generate new codes' }).click()
+      // Clicking needs it to be on top.
+      const code = confirm.getByLabel('6-digit code')
+      await code.click()
+      // Each code works once, so the next has a time of its own; the session is renewed by the database's.
+      server.clock.set(new Date(before.getTime() + 30_000))
+      await code.fill(totpCode(secret, server.clock.now()))
+      await confirm.getByRole('button', { name: 'Confirm' }).click()
+      await page.getByText('Save your recovery codes').waitFor()
+      expect(await page.getByRole('dialog').getByRole('listitem').count()).toBe(10)
+      // Shown once: nothing but the button closes them.
+      await page.keyboard.press('Escape')
+      await page.getByLabel('I’ve saved them in a safe place').check()
+      await page.getByRole('button', { name: 'Done' }).click()
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
     } finally {
       server.clock.set(before)
     }
@@ -110,10 +162,10 @@ describe.skipIf(!hasChromium)('the account', { timeout: 120_000 }, () => {
     const there = await signedIn('spread', '/account/profile')
     await here.reload()
     await here.getByText('This browser').waitFor()
-    await here.getByRole('button', { name: /^End the session of Chrome on Linux/ }).click()
-    await here.getByText('You are signed in nowhere else.').waitFor()
+    await here.getByRole('button', { name: 'End session: Chrome on Linux' }).click()
+    await here.getByText('You’re not signed in anywhere else.').waitFor()
     await there.getByRole('link', { name: 'Sessions' }).click()
-    await there.getByText('You have been signed out.').waitFor()
+    await there.getByText('You’ve been signed out.').waitFor()
     await there.getByLabel('Username or e-mail address').fill('spread')
     await there.getByLabel('Password', { exact: true }).fill(PASSWORD)
     await there.getByRole('button', { name: 'Sign in', exact: true }).click()
@@ -123,13 +175,13 @@ describe.skipIf(!hasChromium)('the account', { timeout: 120_000 }, () => {
   it('records what was agreed to, and that it was taken back', async () => {
     const id = await server.user('agreeing')
     const page = await signedIn('agreeing', '/account/privacy')
-    const news = page.getByRole('switch', { name: 'News' })
+    const news = page.getByRole('switch', { name: 'Product news' })
     await page.getByText('Not decided yet').first().waitFor()
     // The input is hidden below what is drawn for it.
     await news.press('Space')
-    await page.getByText('News: agreed').waitFor()
+    await page.getByText('Product news: agreed').waitFor()
     await news.press('Space')
-    await page.getByText('News: withdrawn').waitFor()
+    await page.getByText('Product news: withdrawn').waitFor()
     const decisions = await database.asSuperuser(async (session) => {
       const { rows } = await session.query<{ decision: string }>(
         'select decision from auth.privacy_consents where user_id = $1 order by created_at',

@@ -11,5 +11,5 @@ it('the record of a person has a name for every table of Akashi that is under au
     ),
   )
   expect(rows.length).toBeGreaterThan(0)
-  expect(rows.map(({ name }) => name).filter((name) => !(name in en.record.things))).toEqual([])
+  expect(rows.map(({ name }) => name).filter((name) => !(name in en.activity.things))).toEqual([])
 })

@@ -13,7 +13,7 @@ export function App() {
       theme={theme}
       colorSchemeManager={schemeManager}
       defaultColorScheme="auto"
-      // They would be style elements; see adoptTheme.
+      // Mantine would write them as style elements; see adoptTheme.
       withCssVariables={false}
       withGlobalClasses={false}
     >

@@ -1,11 +1,10 @@
-import { lazy } from 'react'
 import { Navigate, Route, Routes, useSearchParams } from 'react-router'
-import { Gate, Layout, NotFound } from './shell/index.ts'
+import { Layout, lazily, Main, NotFound, RequireSession } from './shell/index.ts'
 
-const SignIn = lazy(() => import('./sign-in/index.tsx'))
-const Pending = lazy(() => import('./sign-in/pending.tsx'))
-const Account = lazy(() => import('./account/index.tsx'))
-const Chat = lazy(() => import('./chat/index.tsx'))
+const SignIn = lazily(async () => (await import('./sign-in/index.tsx')).SignIn)
+const Pending = lazily(async () => (await import('./sign-in/pending.tsx')).Pending)
+const Account = lazily(async () => (await import('./account/index.tsx')).Account)
+const Chat = lazily(async () => (await import('./chat/index.tsx')).Chat)
 
 export function Pages() {
   return (
@@ -19,16 +18,23 @@ export function Pages() {
           </Layout>
         }
       />
-      <Route element={<Gate pending={(session) => <Pending session={session} />} />}>
+      <Route element={<RequireSession pending={(session) => <Pending session={session} />} />}>
         <Route path="/chat/*" element={<Chat />} />
         <Route path="/account/*" element={<Account />} />
-        <Route path="*" element={<NotFound />} />
+        <Route
+          path="*"
+          element={
+            <Main>
+              <NotFound />
+            </Main>
+          }
+        />
       </Route>
     </Routes>
   )
 }
 
-/** Where addresses without a path lead, and browsers that come back from a provider. */
+/** The start page; also where an identity provider sends browsers back to. */
 function Start() {
   const [search] = useSearchParams()
   const step = search.get('sign-in')

@@ -1,7 +1,7 @@
 import { messages } from './messages.js'
 
 /**
- * The state of GET /v1/status. Counts that may be above 2^53 are decimals.
+ * The response of GET /v1/status. Counts that may be above 2^53 are decimals.
  * @typedef {string} Decimal
  * @typedef {{ log: string, size: Decimal, root: string, sealedAt: string | null, pending: number }} Log
  * @typedef {{ table: string, coveredUntil: string | null, alarm: boolean }} Partition
@@ -13,7 +13,7 @@ import { messages } from './messages.js'
 
 const REFRESH_MS = 2_000
 const REQUEST_TIMEOUT_MS = 5_000
-/** What the status of an answer says about the connection; anything else is `away`. */
+/** The state of the connection by HTTP status; anything else is `away`. */
 const connections = /** @type {Record<number, 'live' | 'locked'>} */ ({ 200: 'live', 401: 'locked' })
 const LANGUAGE_KEY = 'akashi.language'
 
@@ -41,7 +41,7 @@ function element(id) {
 }
 
 /**
- * An element with text, never with markup: names of tables come from the database.
+ * Creates an element with text, never markup: table names come from the database.
  * @param {string} tag
  * @param {string} className
  * @param {(string | Node)[]} children
@@ -112,16 +112,16 @@ function commandLine(command) {
 
 /**
  * @param {Node[]} rows
- * @param {Node[]} empty what to show where there is nothing
+ * @param {Node[]} empty shown instead of an empty list
  */
 function list(rows, ...empty) {
   return rows.length === 0 ? empty : [make('ul', 'rows', ...rows)]
 }
 
-/** @param {SystemStatus} thread */
-function renderVerdict(thread) {
+/** @param {SystemStatus} status */
+function renderVerdict(status) {
   const text = messages[language]
-  const last = thread.lastVerification
+  const last = status.lastVerification
   let verdict = { state: 'none', title: text.unverified, detail: text.unverifiedDetail }
   if (last?.ok === true) {
     verdict = { state: 'ok', title: text.verified, detail: text.verifiedAt(moment(last.at)) }
@@ -138,23 +138,23 @@ function renderVerdict(thread) {
   element('verdict-command').hidden = verdict.state === 'ok'
 }
 
-/** @param {SystemStatus} thread */
-function renderThread(thread) {
+/** @param {SystemStatus} status */
+function renderStatus(status) {
   const text = messages[language]
-  renderVerdict(thread)
-  element('events').textContent = number(thread.events)
-  element('auditRows').textContent = number(thread.auditRows)
-  element('tables').textContent = number(thread.protectedTables.length)
+  renderVerdict(status)
+  element('events').textContent = number(status.events)
+  element('auditRows').textContent = number(status.auditRows)
+  element('tables').textContent = number(status.protectedTables.length)
   const noLogs = make('p', 'note', text.noLogs)
-  element('logs').replaceChildren(...(thread.logs.length === 0 ? [noLogs] : thread.logs.map(logCard)))
-  const tables = thread.protectedTables.map((table) => make('li', '', make('span', 'name', table)))
+  element('logs').replaceChildren(...(status.logs.length === 0 ? [noLogs] : status.logs.map(logCard)))
+  const tables = status.protectedTables.map((table) => make('li', '', make('span', 'name', table)))
   element('protectedTables').replaceChildren(
     ...list(tables, make('p', 'note', text.noTables), commandLine('bin/akashi protect public.orders')),
   )
   element('partitions').replaceChildren(
-    ...list(thread.partitions.map(partitionRow), make('p', 'note', text.noPartitions)),
+    ...list(status.partitions.map(partitionRow), make('p', 'note', text.noPartitions)),
   )
-  element('intake').hidden = BigInt(thread.events) > 0n
+  element('intake').hidden = BigInt(status.events) > 0n
 }
 
 function connectionText() {
@@ -171,16 +171,16 @@ function connectionText() {
 function render() {
   const line = element('connection')
   line.dataset['state'] = connection
-  // Announced by screen readers when the connection changes, not with every refresh.
+  // Screen readers announce changes of the connection, but not every refresh.
   line.setAttribute('aria-live', line.dataset['announced'] === connection ? 'off' : 'polite')
   line.dataset['announced'] = connection
   line.textContent = connectionText()
   element('state').hidden = state === undefined
   element('state').classList.toggle('stale', connection !== 'live')
-  // Drawn again only when it differs, so that a selection or a focus stays.
+  // Rendered again only when it differs, so that selection and focus stay.
   const next = JSON.stringify([language, { ...state, checkedAt: '' }])
   if (state !== undefined && next !== shown) {
-    renderThread(state)
+    renderStatus(state)
     shown = next
   }
 }

@@ -17,6 +17,8 @@ export function isShownImage(mimeType: string): boolean {
 /** `head` is the first {@link HEAD_BYTES} of the file, or all of it. */
 export async function contentType(head: Uint8Array): Promise<string> {
   const known = await fileTypeFromBuffer(head)
+  // An animated PNG is a PNG with more frames, of which the first is shown.
+  if (known?.mime === 'image/apng') return 'image/png'
   if (known !== undefined) return known.mime
   return looksLikeText(head) ? 'text/plain' : 'application/octet-stream'
 }

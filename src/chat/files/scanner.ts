@@ -27,16 +27,41 @@ export function openScanner(address: URL): Scanner {
       try {
         return await converse(socket, bytes)
       } catch (error) {
-        throw new AkashiError('unavailable', 'the virus scanner gave no answer', {
-          hint: 'check that clamd runs and that CLAMD_URL names it',
-          cause: error,
-        })
+        throw unavailable(error)
       } finally {
         signal?.removeEventListener('abort', stop)
         socket.destroy()
       }
     },
   }
+}
+
+/** Milliseconds for a daemon that does nothing else to say that it is there. */
+const PING_MS = 5_000
+
+/** `unavailable` when no daemon of ClamAV answers at the address. */
+export async function pingScanner(address: URL): Promise<void> {
+  const socket = dial(address)
+  socket.setTimeout(PING_MS, () => socket.destroy(new Error('the daemon is silent')))
+  try {
+    const answer = readAnswer(socket)
+    answer.catch(() => undefined)
+    await once(socket, 'connect')
+    await write(socket, Buffer.from('zPING\0'))
+    const text = await answer
+    if (text !== 'PONG') throw new Error(`the daemon said: ${text.slice(0, 200)}`)
+  } catch (error) {
+    throw unavailable(error)
+  } finally {
+    socket.destroy()
+  }
+}
+
+function unavailable(cause: unknown): AkashiError {
+  return new AkashiError('unavailable', 'the virus scanner gave no answer', {
+    hint: 'check that clamd runs and that CLAMD_URL names it',
+    cause,
+  })
 }
 
 function dial({ hostname, port, pathname }: URL): Socket {

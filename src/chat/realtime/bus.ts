@@ -7,8 +7,8 @@ import { EventEmitter } from 'node:events'
 export type Word =
   /** `sequence`: what happened has this number; whoever has read it knows already. */
   | { readonly about: 'room'; readonly roomId: string; readonly sequence?: number }
-  /** Invitations, direct rooms and notifications of one person. */
-  | { readonly about: 'person'; readonly userId: string }
+  /** Invitations, direct rooms, notifications and read positions of one person; `except` is the socket that knows. */
+  | { readonly about: 'person'; readonly userId: string; readonly except?: string }
   | { readonly about: 'presence'; readonly userId: string }
 
 export interface Bus {

@@ -10,7 +10,8 @@ const CONNECT_TIMEOUT_MS = 5_000
 
 const wordShape = z.union([
   z.strictObject({ about: z.literal('room'), roomId: z.guid(), sequence: z.int().optional() }),
-  z.strictObject({ about: z.enum(['person', 'presence']), userId: z.guid() }),
+  z.strictObject({ about: z.literal('person'), userId: z.guid(), except: z.guid().optional() }),
+  z.strictObject({ about: z.literal('presence'), userId: z.guid() }),
 ])
 
 /**

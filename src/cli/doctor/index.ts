@@ -2,6 +2,7 @@ import { appOf, type Config } from '../../foundation/index.ts'
 import { type Check, type CheckResult, resultOf, runChecks } from './check.ts'
 import { dataResidency } from './data-residency.ts'
 import { capabilities, database, losses, migrations, pooler } from './database.ts'
+import { fileScanner } from './file-scanner.ts'
 import { dataFolder, keyringFolder } from './folders.ts'
 import { frontier } from './frontier.ts'
 import { nodeVersion } from './node-version.ts'
@@ -19,6 +20,7 @@ const checks: readonly Check[] = [
   losses,
   capabilities,
   frontier,
+  fileScanner,
 ]
 
 /** Examines this installation. With a configuration that is wrong, nothing that depends on it is examined. */

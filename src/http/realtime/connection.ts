@@ -1,4 +1,5 @@
 /** One socket: what its client asks, what it is sent, and when it is sent away. */
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type ClientFrame,
@@ -30,12 +31,15 @@ export interface ConnectionParts {
   readonly app: Database
   readonly feed: Feed
   readonly bus: Bus
+  /** Whether a scanner looks at files; without one they stay hidden. */
+  readonly scansFiles: boolean
   readonly log: Log
   /** The client said how present it is. */
   readonly onPresence: () => void
 }
 
 export class Connection {
+  readonly id = randomUUID()
   readonly userId: string
   readonly sessionId: string
   readonly #parts: ConnectionParts
@@ -63,7 +67,12 @@ export class Connection {
       this.#answered = false
     }, HEARTBEAT_MS)
     socket.on('close', () => this.#ended())
-    this.send({ type: 'hello', userId: this.userId, heartbeatMs: HEARTBEAT_MS })
+    this.send({
+      type: 'hello',
+      userId: this.userId,
+      heartbeatMs: HEARTBEAT_MS,
+      scansFiles: parts.scansFiles,
+    })
   }
 
   listensTo(roomId: string): boolean {
@@ -154,7 +163,7 @@ export class Connection {
   }
 
   async #perform(frame: ClientFrame): Promise<unknown> {
-    const { app, actor, feed } = this.#parts
+    const { app, actor, feed, bus } = this.#parts
     switch (frame.type) {
       case 'subscribe':
         return await this.#subscribe(frame.roomId, frame.after)
@@ -168,7 +177,10 @@ export class Connection {
         return message
       }
       case 'read':
-        return await markRead(app, actor, frame.messageId)
+        await markRead(app, actor, frame.messageId)
+        // The person's other devices show it as read, too.
+        bus.announce({ about: 'person', userId: this.userId, except: this.id })
+        return null
       case 'typing':
         this.#typing(frame.roomId)
         return null

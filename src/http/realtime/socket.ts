@@ -19,7 +19,8 @@ export function chatSocket(v1: App, services: Services): void {
   const silence = chat.bus.listen((word) => {
     if (word.about === 'person') {
       for (const connection of connections) {
-        if (connection.userId === word.userId) connection.send({ type: 'inbox' })
+        if (connection.userId === word.userId && connection.id !== word.except)
+          connection.send({ type: 'inbox' })
       }
     }
     if (word.about === 'presence') changed.add(word.userId)
@@ -87,6 +88,7 @@ export function chatSocket(v1: App, services: Services): void {
           app: database,
           feed: chat.feed,
           bus: chat.bus,
+          scansFiles: services.scansFiles,
           log,
           // What the client says itself comes after its socket opened.
           onPresence: () => presence.said(actor.sessionId),

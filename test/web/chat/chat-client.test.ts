@@ -59,7 +59,7 @@ describe('a chat over a connection', () => {
     const client = await opened()
     server.reachable = false
     server.breakAll()
-    expect(client.link.get()).toBe('waiting')
+    expect(client.connection.get()).toBe('waiting')
     server.post(ken, { content: 'missed 1' })
     client.send(server.roomId, { content: 'written meanwhile 1' })
     client.send(server.roomId, { content: 'written meanwhile 2' })
@@ -89,11 +89,11 @@ describe('a chat over a connection', () => {
   })
 
   it('keeps what waits over a reload of the page', async () => {
-    const keep = memory()
-    const before = server.client(keep)
+    const storage = memory()
+    const before = server.client(storage)
     before.send(server.roomId, { content: 'kept' })
     before.stop()
-    const after = server.client(keep)
+    const after = server.client(storage)
     after.start()
     await settle(500)
     expect(server.messages.map(({ content }) => content)).toEqual(['kept'])
@@ -106,7 +106,7 @@ describe('a chat over a connection', () => {
     client.send(server.roomId, { content: 'no' })
     client.send(server.roomId, { content: 'yes' })
     await settle(10)
-    expect(client.pending.get()).toMatchObject([{ state: 'failed', problem: 'not like this' }])
+    expect(client.pending.get()).toMatchObject([{ state: 'failed', problem: 'invalid_input' }])
     expect(shown(client)).toEqual(['yes'])
     server.refuse = () => null
     client.retry(client.pending.get()[0]?.clientId ?? '')
@@ -141,14 +141,61 @@ describe('a chat over a connection', () => {
     client.stop()
   })
 
-  it('ends with the session, and forgets what waited', async () => {
-    const client = await opened()
+  it('ends with the session, and sends what was left when the person signs in again', async () => {
+    const storage = memory()
+    const client = server.client(storage)
+    client.start()
+    await settle(500)
     server.breakAll(4001)
     client.send(server.roomId, { content: 'too late' })
     await settle()
-    expect(client.link.get()).toBe('ended')
+    expect(client.connection.get()).toBe('ended')
     expect(server.requests.filter((request) => request === 'ended')).toHaveLength(1)
     expect(server.sockets.size).toBe(0)
+    client.stop()
+    const next = server.client(storage)
+    next.start()
+    await settle(500)
+    expect(server.messages.map(({ content }) => content)).toEqual(['too late'])
+    next.stop()
+  })
+
+  it('tells when notifications and members changed, as often as they did', async () => {
+    const changes: string[] = []
+    const client = server.client(memory(), {
+      onInboxChanged: () => changes.push('inbox'),
+      onMembersChanged: (roomId) => changes.push(roomId === server.roomId ? 'members' : roomId),
+    })
+    client.start()
+    await settle(500)
+    await client.open(server.roomId)
+    changes.length = 0
+    server.post(ken, { content: 'for everybody' })
+    expect(changes).toEqual(['inbox'])
+    server.level = 'mentions'
+    await client.refresh()
+    server.post(ken, { content: 'for nobody' })
+    expect(changes).toEqual(['inbox'])
+    server.post(ken, { content: '@aoi', mentions: [aoi.id] })
+    server.happen('member_joined', null, ken.id)
+    expect(changes).toEqual(['inbox', 'inbox', 'members'])
+    client.stop()
+  })
+
+  it('asks for nothing by itself while nobody is there', async () => {
+    const waiting = new Map<string, () => void>()
+    const client = server.client(memory(), {
+      inBackground: (key, run) => void waiting.set(key, run),
+    })
+    client.start()
+    await settle(500)
+    const asked = server.listings
+    for (const socket of server.sockets) for (const _ of [1, 2, 3]) socket.say({ type: 'inbox' })
+    await settle(1_000)
+    expect(server.listings).toBe(asked)
+    expect([...waiting.keys()]).toEqual(['inbox', 'rooms'])
+    for (const run of waiting.values()) run()
+    expect(server.listings).toBe(asked + 1)
     client.stop()
   })
 
@@ -156,7 +203,7 @@ describe('a chat over a connection', () => {
     const client = await opened()
     for (const socket of server.sockets) socket.send = () => undefined
     await settle(120_000)
-    expect(client.link.get()).toBe('open')
+    expect(client.connection.get()).toBe('open')
     server.post(ken, { content: 'heard on the new one' })
     expect(shown(client)).toEqual(['heard on the new one'])
     client.stop()
@@ -187,6 +234,22 @@ describe('history', () => {
     for (let pages = 0; pages < 3; pages += 1) await client.loadNewer(server.roomId)
     server.post(ken, { content: '41' })
     expect(shown(client)).toEqual(numbers(2, 42))
+    client.stop()
+  })
+
+  it('keeps no more in memory than its reader needs', async () => {
+    const client = await opened()
+    for (let at = 40; at < 700; at += 1) server.post(ken, { content: String(at) })
+    expect(shown(client)).toHaveLength(670)
+    client.atEnd(server.roomId)
+    expect(shown(client)).toEqual(numbers(400, 700))
+    await client.loadOlder(server.roomId)
+    expect(shown(client)).toEqual(numbers(390, 700))
+    for (let room = 0; room < 12; room += 1) await client.open(`room ${room}`)
+    expect(shown(client)).toBeUndefined()
+    expect(client.timelines.get().size).toBe(12)
+    await client.open(server.roomId)
+    expect(shown(client)).toEqual(numbers(690, 700))
     client.stop()
   })
 

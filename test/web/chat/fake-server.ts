@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Message, NewMessage, Person, Room, RoomEvent, ServerFrame } from '@akashi/contract'
 import type { ChatApi } from '../../../web/src/chat/model/chat-api.ts'
-import { ChatClient } from '../../../web/src/chat/model/chat-client.ts'
+import { ChatClient, type ChatClientOptions } from '../../../web/src/chat/model/chat-client.ts'
 import type { SocketLike } from '../../../web/src/chat/model/socket.ts'
 
 export const aoi: Person = { id: randomUUID(), username: 'aoi', displayName: '葵', avatarUrl: null }
@@ -22,6 +22,9 @@ export class FakeServer {
   /** Runs after a page was read and before it arrives. */
   meanwhile: () => void = () => undefined
   requests: string[] = []
+  /** How often the rooms were listed. */
+  listings = 0
+  level: Room['notificationLevel'] = 'all'
 
   post(author: Person, message: NewMessage): Message {
     const had = this.messages.find((one) => one.clientId === message.clientId && one.author?.id === author.id)
@@ -83,7 +86,7 @@ export class FakeServer {
       isActive: true,
       classification: 'internal',
       role: 'member',
-      notificationLevel: 'all',
+      notificationLevel: this.level,
       memberCount: 2,
       peer: null,
       lastSequence: this.events.length,
@@ -101,7 +104,10 @@ export class FakeServer {
 
   api(): ChatApi {
     return {
-      rooms: async () => [this.room()],
+      rooms: async () => {
+        this.listings += 1
+        return [this.room()]
+      },
       room: async () => this.room(),
       presence: async () => [],
       history: async (_, { before, after, around }) => {
@@ -126,13 +132,14 @@ export class FakeServer {
     }
   }
 
-  client(keep = memory()): ChatClient {
+  client(storage = memory(), options: Partial<ChatClientOptions> = {}): ChatClient {
     return new ChatClient({
       me: aoi,
       api: this.api(),
       openSocket: () => new FakeSocket(this),
-      keep,
+      storage,
       onEnded: () => this.requests.push('ended'),
+      ...options,
     })
   }
 }
@@ -149,7 +156,7 @@ class FakeSocket implements SocketLike {
     queueMicrotask(() => {
       if (!server.reachable) return this.break(1006)
       server.sockets.add(this)
-      this.say({ type: 'hello', userId: aoi.id, heartbeatMs: 20_000 })
+      this.say({ type: 'hello', userId: aoi.id, heartbeatMs: 20_000, scansFiles: true })
     })
   }
 

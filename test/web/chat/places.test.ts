@@ -137,47 +137,47 @@ describe.skipIf(!hasChromium)('a place in the chat', { timeout: 120_000 }, () =>
     await page.getByRole('heading', { name: 'Notifications', level: 1 }).waitFor()
     await page.keyboard.press('Control+k')
     await page.getByRole('heading', { name: 'Search', level: 1 }).waitFor()
-    await page.getByLabel('Words to search for').blur()
+    await page.getByLabel('Search messages').blur()
     await page.keyboard.press('?')
-    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).getByText('Search messages').waitFor()
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).getByText('Next unread room').waitFor()
     await page.keyboard.press('Escape')
   })
 
   it('that is unknown says so', async () => {
     await open('/nowhere')
-    await page.getByRole('heading', { name: 'There is no such page' }).waitFor()
+    await page.getByRole('heading', { name: 'Page not found' }).waitFor()
     await page.goto(`${site.origin()}/nowhere`)
-    await page.getByRole('heading', { name: 'There is no such page' }).waitFor()
+    await page.getByRole('heading', { name: 'Page not found' }).waitFor()
   })
 
   it('in what was found depends on who wrote it and when', async () => {
     await chat.postMessage(site.app, rei, roomId, { content: 'only once' })
     await open('/search?q=message')
-    await page.getByText(/more than \d+ messages/).waitFor()
+    await page.getByText(/More than \d+ messages/).waitFor()
     await page.getByRole('combobox', { name: 'Sender' }).fill('rei')
     await page.getByRole('option', { name: 'rei' }).click()
-    await page.getByText('Nothing found for “message”').waitFor()
-    await page.getByLabel('Words to search for').fill('once')
+    await page.getByText('No results for “message”').waitFor()
+    await page.getByLabel('Search messages').fill('once')
     await page.getByText('1 message', { exact: true }).waitFor()
-    await page.getByLabel('Until').fill('2001-01-01')
-    await page.getByText('Nothing found for “once”').waitFor()
+    await page.getByLabel('End date').fill('2001-01-01')
+    await page.getByText('No results for “once”').waitFor()
     await page.reload()
-    await page.getByText('Nothing found for “once”').waitFor()
-    expect(await page.getByLabel('Until').inputValue()).toBe('2001-01-01')
+    await page.getByText('No results for “once”').waitFor()
+    expect(await page.getByLabel('End date').inputValue()).toBe('2001-01-01')
   })
 
   it('of one person alone with another shows who writes', async () => {
     const other = await site.visit('rei', { locale: 'ja', scheme: 'dark', phone: true })
     await open('')
     await page.getByRole('button', { name: 'New direct message' }).click()
-    await page.getByPlaceholder('Find people by name').fill('rei')
+    await page.getByPlaceholder('Search by name').fill('rei')
     await page.getByRole('dialog').getByRole('button', { name: 'rei' }).click()
     await page.locator('form textarea').last().fill('Just for you')
     await page.locator('form textarea').last().press('Enter')
     await other.getByRole('link', { name: /mio/ }).first().click()
     await other.locator('article', { hasText: 'Just for you' }).waitFor()
     await other.locator('form textarea').last().pressSequentially('すぐに')
-    await page.getByText('rei is writing …').waitFor()
+    await page.getByText('rei is typing…').waitFor()
     await expectAccessible(other)
     await other.context().close()
   })
@@ -186,7 +186,7 @@ describe.skipIf(!hasChromium)('a place in the chat', { timeout: 120_000 }, () =>
     const other = await site.visit('rei')
     await other.goto(`${site.origin()}/chat/rooms/${roomId}`)
     await open(`/rooms/${roomId}`)
-    await page.getByRole('button', { name: 'Details of the room' }).click()
+    await page.getByRole('button', { name: 'Room details' }).click()
     await page.getByRole('dialog').getByRole('textbox', { name: /^Name/ }).fill('workshop')
     await page.getByRole('button', { name: 'Save' }).click()
     await other.getByRole('heading', { name: 'workshop', level: 1 }).waitFor()
@@ -196,8 +196,8 @@ describe.skipIf(!hasChromium)('a place in the chat', { timeout: 120_000 }, () =>
       .or(page.getByLabel('Role of rei'))
       .first()
       .click()
-    await page.getByRole('option', { name: 'Administrator' }).click()
-    await other.getByRole('button', { name: 'Details of the room' }).click()
+    await page.getByRole('option', { name: 'Admin' }).click()
+    await other.getByRole('button', { name: 'Room details' }).click()
     await other.getByLabel('Description').waitFor()
     await expectAccessible(other)
     await other.context().close()
@@ -212,7 +212,7 @@ describe.skipIf(!hasChromium)('a place in the chat', { timeout: 120_000 }, () =>
     await page
       .locator('input[type=file]')
       .setInputFiles({ name: 'plans.txt', mimeType: 'text/plain', buffer })
-    await page.getByRole('button', { name: 'Do not send plans.txt' }).click()
+    await page.getByRole('button', { name: 'Remove plans.txt' }).click()
     await expect.poll(() => page.getByText('plans.txt').count()).toBe(0)
   })
 
@@ -226,7 +226,7 @@ describe.skipIf(!hasChromium)('a place in the chat', { timeout: 120_000 }, () =>
       'chat/notifications',
       'chat/nowhere',
       'account/security',
-      'account/record',
+      'account/activity',
     ]
     for (const path of paths) {
       await phone.goto(`${site.origin()}/${path}`)

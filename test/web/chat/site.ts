@@ -20,10 +20,17 @@ export interface VisitOptions {
   readonly locale?: 'ja' | 'en'
   readonly scheme?: 'light' | 'dark'
   readonly phone?: boolean
+  /** Prepares the browser before it loads anything. */
+  readonly before?: (page: Page) => Promise<unknown>
+}
+
+export interface SiteOptions {
+  /** False for a server without a scanner of files. */
+  readonly scansFiles?: boolean
 }
 
 /** A server with its database and pages, and browsers that look at it. Call it at the top of a test file. */
-export function testSite() {
+export function testSite({ scansFiles = true }: SiteOptions = {}) {
   builtPages()
   const chromium = openChromium()
   const database = testDatabase()
@@ -42,7 +49,11 @@ export function testSite() {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'akashi-chat-'))
     store = await openObjectStore(pathToFileURL(folder).href)
-    http = server.app({}, { chat: { bus, feed }, store }, { ...httpLimits, rateMax: MANY_REQUESTS })
+    http = server.app(
+      {},
+      { chat: { bus, feed }, store, scansFiles },
+      { ...httpLimits, rateMax: MANY_REQUESTS },
+    )
     await http.listen({ host: '127.0.0.1', port: 0 })
     origin = `http://127.0.0.1:${(http.server.address() as AddressInfo).port}`
   })
@@ -91,10 +102,8 @@ export function testSite() {
         )
       }),
     /** Somebody who is signed in, at the chat. */
-    async visit(
-      username: string,
-      { locale = 'en', scheme = 'light', phone = false }: VisitOptions = {},
-    ): Promise<Page> {
+    async visit(username: string, options: VisitOptions = {}): Promise<Page> {
+      const { locale = 'en', scheme = 'light', phone = false, before } = options
       await actor(username)
       const page = await chromium.page({
         locale: locale === 'ja' ? 'ja-JP' : 'en-GB',
@@ -105,6 +114,7 @@ export function testSite() {
         isMobile: phone,
         reducedMotion: 'reduce',
       })
+      await before?.(page)
       await page.goto(`${origin}/sign-in`)
       await page.evaluate(
         async (credentials) => {
@@ -117,7 +127,7 @@ export function testSite() {
         { login: username, password: PASSWORD },
       )
       await page.goto(`${origin}/chat`)
-      await page.locator('h2').first().waitFor()
+      await page.locator('nav h2').first().waitFor({ state: 'attached' })
       return page
     },
   }

@@ -32,7 +32,7 @@ async function signInWithCode(page: Page, secret: string): Promise<void> {
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   // Each code works once, so the next has a time of its own.
   site.clock.set(new Date(site.clock.now().getTime() + 30_000))
-  await page.getByLabel('Six-digit code').fill(totpCode(secret, site.clock.now()))
+  await page.getByLabel('6-digit code').fill(totpCode(secret, site.clock.now()))
   await page.getByRole('button', { name: 'Menu of ken' }).waitFor()
 }
 
@@ -63,45 +63,45 @@ describe.skipIf(!hasChromium)('two people in two browsers', () => {
 
   it('sign in with the code of an authenticator that one of them added', async () => {
     await ken.goto(`${site.origin()}/account/security`)
-    await ken.getByRole('button', { name: 'Add an authenticator app' }).click()
-    await ken.getByLabel('Name of the device').fill('phone')
+    await ken.getByRole('button', { name: 'Add authenticator app' }).click()
+    await ken.getByLabel('Device name').fill('phone')
     await ken.getByRole('button', { name: 'Continue' }).click()
-    await ken.getByRole('img', { name: 'QR code for the authenticator app' }).waitFor()
+    await ken.getByRole('img', { name: 'QR code for your authenticator app' }).waitFor()
     const secret = String(await ken.getByLabel('Key', { exact: true }).textContent()).replaceAll(/\s/g, '')
-    await ken.getByLabel('Enter the six digits').fill(totpCode(secret, site.clock.now()))
+    await ken.getByLabel('Enter the 6-digit code').fill(totpCode(secret, site.clock.now()))
 
-    await ken.getByLabel('I have kept them in a safe place').check()
+    await ken.getByLabel('I’ve saved them in a safe place').check()
     await ken.getByRole('button', { name: 'Done' }).click()
-    await ken.getByText('10 codes are left.').waitFor()
+    await ken.getByText('10 codes left').waitFor()
     await ken.getByRole('button', { name: 'Menu of ken' }).click()
     await ken.getByRole('menuitem', { name: 'Sign out' }).click()
-    await ken.getByText('You have signed out.').waitFor()
+    await ken.getByText('You’ve signed out.').waitFor()
     authenticator = secret
     await signInWithCode(ken, secret)
   })
 
   it('make a room, invite, and come in', async () => {
     await expectAccessible(aoi)
-    await aoi.getByRole('button', { name: '新しいルーム' }).click()
-    await aoi.getByLabel('名前').fill('開発チーム')
+    await aoi.getByRole('button', { name: 'ルームを作成' }).click()
+    await aoi.getByLabel('ルーム名').fill('開発チーム')
     await aoi.getByRole('radio', { name: '非公開', exact: false }).check()
     await expectAccessible(aoi)
-    await aoi.getByRole('button', { name: 'ルームを作る' }).click()
-    await aoi.getByText('まだ何も書かれていません').waitFor()
+    await aoi.getByRole('button', { name: '作成', exact: true }).click()
+    await aoi.getByText('まだメッセージはありません').waitFor()
     roomId = new URL(aoi.url()).pathname.split('/').at(-1) ?? ''
     await aoi.getByRole('button', { name: 'ルームの詳細' }).click()
     await aoi.getByRole('tab', { name: 'メンバー' }).click()
-    await aoi.getByRole('button', { name: '招待する' }).click()
-    await aoi.getByPlaceholder('名前で探す').fill('ken')
+    await aoi.getByRole('button', { name: 'メンバーを招待' }).click()
+    await aoi.getByPlaceholder('名前で検索').fill('ken')
     await aoi.getByRole('button', { name: 'ken' }).click()
     await aoi.getByText('招待中').waitFor()
     await aoi.keyboard.press('Escape')
 
     await ken.getByRole('link', { name: /Notifications/ }).click()
-    await ken.getByText('aoi invites you to 開発チーム').waitFor()
+    await ken.getByText('aoi invited you to 開発チーム').waitFor()
     await expectAccessible(ken)
     await ken.getByRole('button', { name: 'Join' }).click()
-    await ken.getByText('Nothing has been said here yet').waitFor()
+    await ken.getByText('No messages yet').waitFor()
   })
 
   it('talk both ways, in both languages', async () => {
@@ -129,7 +129,7 @@ describe.skipIf(!hasChromium)('two people in two browsers', () => {
   })
 
   it('react, reply, edit and delete', async () => {
-    await act(ken, 'こんにちは', 'React')
+    await act(ken, 'こんにちは', 'Add reaction')
     await ken.getByRole('button', { name: '🎉', exact: true }).click()
     await aoi.getByRole('button', { name: /🎉/ }).waitFor()
     await act(ken, 'こんにちは', 'Reply')
@@ -162,8 +162,8 @@ describe.skipIf(!hasChromium)('two people in two browsers', () => {
     const name = '<img src=x onerror=alert(1)>.png'
     await ken.locator('input[type=file]').setInputFiles({ name, mimeType: 'image/png', buffer: png })
     await ken.getByRole('button', { name: 'Send', exact: true }).click()
-    await expect.poll(() => ken.locator('article').last().innerHTML()).toContain('being checked')
-    await aoi.getByText('検査中のファイル…').waitFor()
+    await expect.poll(() => ken.locator('article').last().innerHTML()).toContain('Scanning for viruses')
+    await aoi.getByText('ファイルのウイルスを検査中…').waitFor()
     await site.inspect()
     site.bus.announce({ about: 'room', roomId })
     await aoi.locator('article img').waitFor()
@@ -175,7 +175,7 @@ describe.skipIf(!hasChromium)('two people in two browsers', () => {
 
   it('find what was said, in Japanese, and go there', async () => {
     await aoi.keyboard.press('Control+k')
-    await aoi.getByLabel('検索する言葉').fill('にち')
+    await aoi.getByLabel('メッセージを検索').fill('にち')
     await aoi.locator('mark', { hasText: 'にち' }).waitFor()
     await expectAccessible(aoi)
     await aoi.getByRole('link', { name: /メッセージへ移動/ }).click()
@@ -188,7 +188,7 @@ describe.skipIf(!hasChromium)('two people in two browsers', () => {
     await aoi.getByText('オフラインです').waitFor()
     await write(aoi, '圏外から 1')
     await write(aoi, '圏外から 2')
-    await said(aoi, '圏外から 2').getByText('接続を待っています').waitFor()
+    await said(aoi, '圏外から 2').getByText('接続待ち').waitFor()
     await write(ken, 'while you were away')
     await said(ken, 'while you were away').waitFor()
     await aoi.context().setOffline(false)
@@ -196,7 +196,7 @@ describe.skipIf(!hasChromium)('two people in two browsers', () => {
       await said(page, '圏外から 2').waitFor()
       await said(page, 'while you were away').waitFor()
     }
-    await expect.poll(() => aoi.getByText('接続を待っています').count()).toBe(0)
+    await expect.poll(() => aoi.getByText('接続待ち').count()).toBe(0)
     await expect
       .poll(() => texts(aoi))
       .toEqual([...before, 'while you were away', '圏外から 1', '圏外から 2'])
@@ -208,7 +208,7 @@ describe.skipIf(!hasChromium)('two people in two browsers', () => {
     await elsewhere.goto(`${site.origin()}/sign-in`)
     await signInWithCode(elsewhere, authenticator)
     await elsewhere.goto(`${site.origin()}/account/sessions`)
-    await elsewhere.getByRole('button', { name: /^End the session of/ }).click()
+    await elsewhere.getByRole('button', { name: /^End session: / }).click()
     await ken.waitForURL(/sign-in/)
     await elsewhere.close()
   })
@@ -276,7 +276,7 @@ describe.skipIf(!hasChromium)('a room of 10,000 messages', () => {
     expect(await page.locator('article').count()).toBeLessThan(80)
     await chat.postMessage(site.app, liz, room.id, { content: 'meanwhile' })
     site.bus.announce({ about: 'room', roomId: room.id })
-    await page.getByRole('button', { name: 'To the newest message' }).click()
+    await page.getByRole('button', { name: 'Jump to latest message' }).click()
     await said(page, 'meanwhile').waitFor()
     for (const content of ['one more', 'and one more']) {
       await chat.postMessage(site.app, liz, room.id, { content })

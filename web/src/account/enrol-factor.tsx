@@ -9,15 +9,15 @@ import classes from './enrol-factor.module.css'
 import { RecoveryCodes } from './recovery-codes.tsx'
 
 const QR_PIXELS = 176
-/** Characters in a group of the key, for those who type it. */
-const GROUP = 4
+/** The key is shown in groups of so many characters, which are easier to type. */
+const GROUP_CHARACTERS = 4
 
 interface EnrolFactorProps {
   readonly label?: string | null
   readonly onDone: () => void
 }
 
-/** Scan, confirm by a first code, keep the recovery codes. */
+/** Adds an authenticator app: scan, confirm with a first code, save the recovery codes. */
 export function EnrolFactor({ label = null, onDone }: EnrolFactorProps) {
   const { t } = useTranslation()
   const { data: enrolment, error: refused, refetch } = useEnrolment(label)
@@ -43,11 +43,11 @@ export function EnrolFactor({ label = null, onDone }: EnrolFactorProps) {
     setBusy(true)
     setError(null)
     try {
-      const answer = await call('POST /v1/me/mfa/{id}/confirm', {
+      const { recoveryCodes } = await call('POST /v1/me/mfa/{id}/confirm', {
         params: { id: enrolment.id },
         body: { code: typed },
       })
-      setCodes(answer.recoveryCodes)
+      setCodes(recoveryCodes)
     } catch (failure) {
       setError(failure)
       setCode('')
@@ -101,7 +101,7 @@ export function EnrolFactor({ label = null, onDone }: EnrolFactorProps) {
   )
 }
 
-/** Begins an enrolment once for as long as the component is there; an unconfirmed one counts for nothing. */
+/** Starts one enrolment while the component is mounted; unless it is confirmed, it has no effect. */
 function useEnrolment(label: string | null) {
   return useQuery({
     queryKey: ['me', 'mfa', 'enrolment'],
@@ -115,5 +115,5 @@ function useEnrolment(label: string | null) {
 }
 
 function grouped(secret: string): string {
-  return secret.match(new RegExp(`.{1,${GROUP}}`, 'g'))?.join(' ') ?? ''
+  return secret.match(new RegExp(`.{1,${GROUP_CHARACTERS}}`, 'g'))?.join(' ') ?? ''
 }

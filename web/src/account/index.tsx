@@ -8,11 +8,11 @@ import {
 import { useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Navigate, NavLink, Route, Routes, useLocation } from 'react-router'
-import { NotFound } from '../shell/index.ts'
+import { Main, NotFound } from '../shell/index.ts'
 import classes from './account.module.css'
+import { ActivityPage } from './activity.tsx'
 import { PrivacyPage } from './privacy.tsx'
 import { ProfilePage } from './profile.tsx'
-import { RecordPage } from './record.tsx'
 import { SecurityPage } from './security.tsx'
 import { SessionsPage } from './sessions.tsx'
 
@@ -21,17 +21,17 @@ const sections = [
   ['security', IconShieldLock],
   ['sessions', IconDevices],
   ['privacy', IconHandStop],
-  ['record', IconFileCertificate],
+  ['activity', IconFileCertificate],
 ] as const
 
-/** What people see and change of themselves. */
-export default function Account() {
+/** The account's settings, at /account and below. */
+export function Account() {
   const { t } = useTranslation()
   const { pathname } = useLocation()
   const nav = useRef<HTMLElement>(null)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: which section is current follows the address
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the address decides which section is current
   useEffect(() => {
-    // On a phone the sections are one row, wider than the screen.
+    // On a phone the sections are tabs in one row, wider than the screen.
     nav.current
       ?.querySelector('[aria-current="page"]')
       ?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
@@ -46,17 +46,17 @@ export default function Account() {
           </NavLink>
         ))}
       </nav>
-      <div className={classes['content']}>
+      <Main className={classes['content']}>
         <Routes>
           <Route index element={<Navigate replace to="/account/profile" />} />
           <Route path="profile" element={<ProfilePage />} />
           <Route path="security" element={<SecurityPage />} />
           <Route path="sessions" element={<SessionsPage />} />
           <Route path="privacy" element={<PrivacyPage />} />
-          <Route path="record" element={<RecordPage />} />
+          <Route path="activity" element={<ActivityPage />} />
           <Route path="*" element={<NotFound />} />
         </Routes>
-      </div>
+      </Main>
     </div>
   )
 }

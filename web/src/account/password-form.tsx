@@ -5,12 +5,12 @@ import { useTranslation } from 'react-i18next'
 import { call, Problem } from '../api/index.ts'
 import { PasswordField, problemText } from '../ui/index.ts'
 
-/** Advice only: what policy asks for is said by the server where it is not met. */
+/** Only advice: the server enforces the policy and names the rules that are not met. */
 const ADVISED_CHARACTERS = 12
 
 interface PasswordFormProps {
   readonly username: string
-  /** The current one was given by somebody else. */
+  /** The current password is a one-time password. */
   readonly oneTime?: boolean
   readonly onDone: () => void
 }
@@ -54,7 +54,7 @@ export function PasswordForm({ username, oneTime = false, onDone }: PasswordForm
           </Alert>
         )}
         <VisuallyHidden>
-          {/* Password managers keep the new password under this name. */}
+          {/* Password managers save the new password under this name. */}
           <input
             type="text"
             name="username"

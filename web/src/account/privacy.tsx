@@ -5,13 +5,13 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { call } from '../api/index.ts'
 import { moment } from '../i18n/when.ts'
-import { tell, tellProblem } from '../ui/index.ts'
-import { Heading, Part, PartBody, Row, Rows, RowsSkeleton } from './part.tsx'
+import { showMessage, showProblem } from '../ui/index.ts'
 import { consentsQuery } from './queries.ts'
+import { Heading, Row, Rows, RowsSkeleton, Section, SectionBody } from './section.tsx'
 
 type Consents = ResponseOf<'GET /v1/me/consents'>
 
-/** What is asked, and which text of it is shown here: a new text is a new version, to be decided again. */
+/** Each purpose with the version of its text: a new text has a new version, which people decide on again. */
 const purposes = [
   { purpose: 'service', version: '2026-11' },
   { purpose: 'usage_statistics', version: '2026-11' },
@@ -24,7 +24,7 @@ export function PrivacyPage() {
   return (
     <>
       <Heading title={t('account.privacy')} lead={t('privacy.lead')} />
-      <Part>
+      <Section>
         {data === undefined ? (
           <RowsSkeleton rows={purposes.length} />
         ) : (
@@ -34,14 +34,14 @@ export function PrivacyPage() {
             ))}
           </Rows>
         )}
-      </Part>
-      <Part title={t('privacy.history')}>
+      </Section>
+      <Section title={t('privacy.history')}>
         {data === undefined || data.history.length === 0 ? (
-          <PartBody>
+          <SectionBody>
             <Text c="dimmed" size="sm">
               {data === undefined ? t('common.loading') : t('privacy.historyEmpty')}
             </Text>
-          </PartBody>
+          </SectionBody>
         ) : (
           <Rows>
             {data.history.map((decision) => (
@@ -57,7 +57,7 @@ export function PrivacyPage() {
             ))}
           </Rows>
         )}
-      </Part>
+      </Section>
     </>
   )
 }
@@ -85,9 +85,9 @@ function Purpose({ purpose, version, consents }: PurposeProps) {
         },
       })
       await client.invalidateQueries({ queryKey: ['me', 'consents'] })
-      tell(t('common.saved'))
+      showMessage(t('common.saved'))
     } catch (error) {
-      tellProblem(error)
+      showProblem(error)
     } finally {
       setBusy(false)
     }
@@ -120,7 +120,7 @@ function Purpose({ purpose, version, consents }: PurposeProps) {
   )
 }
 
-/** A purpose that is not asked for any more goes by its own name. */
+/** The title of a purpose, or its id if the pages no longer ask for it. */
 function titleOf(t: ReturnType<typeof useTranslation>['t'], purpose: string): string {
   const known = purposes.find((each) => each.purpose === purpose)
   return known === undefined ? purpose : t(`privacy.purposes.${known.purpose}.title`)

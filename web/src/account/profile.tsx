@@ -10,16 +10,16 @@ import {
   useMantineColorScheme,
 } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
+import { type FormEvent, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { call, Problem, refreshSession } from '../api/index.ts'
+import { call, isDismissedStepUp, Problem, refreshSession } from '../api/index.ts'
 import { isLanguage, languages } from '../i18n/index.ts'
 import { day } from '../i18n/when.ts'
 import { chooseLanguage } from '../shell/index.ts'
-import { Person, problemText, tell } from '../ui/index.ts'
-import { Heading, Part, PartBody } from './part.tsx'
+import { Avatar, isHostedHere, problemText, showMessage } from '../ui/index.ts'
 import classes from './profile.module.css'
 import { profileQuery } from './queries.ts'
+import { Heading, Section, SectionBody } from './section.tsx'
 
 type Profile = ResponseOf<'GET /v1/me'>
 
@@ -29,14 +29,16 @@ export function ProfilePage() {
   return (
     <>
       <Heading title={t('account.profile')} lead={t('profile.lead')} />
-      <Part>
-        <PartBody>{profile === undefined ? <FormSkeleton /> : <ProfileForm profile={profile} />}</PartBody>
-      </Part>
-      <Part title={t('profile.appearance')} lead={t('profile.appearanceLead')}>
-        <PartBody>
+      <Section>
+        <SectionBody>
+          {profile === undefined ? <FormSkeleton /> : <ProfileForm profile={profile} />}
+        </SectionBody>
+      </Section>
+      <Section title={t('profile.appearance')} lead={t('profile.appearanceLead')}>
+        <SectionBody>
           <Appearance />
-        </PartBody>
-      </Part>
+        </SectionBody>
+      </Section>
     </>
   )
 }
@@ -50,39 +52,37 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
   const [avatarUrl, setAvatarUrl] = useState(profile.avatarUrl ?? '')
   const [error, setError] = useState<unknown>(null)
   const [busy, setBusy] = useState(false)
+  const avatarField = useRef<HTMLInputElement>(null)
   const local = profile.issuer === 'local'
-  const changes: BodyOf<'PATCH /v1/me'> = {
-    ...(displayName.trim() === (profile.displayName ?? '')
-      ? {}
-      : { displayName: displayName.trim() || null }),
-    ...(username.trim() === profile.username ? {} : { username: username.trim() }),
-    ...(email.trim() === (profile.email ?? '') ? {} : { email: email.trim() }),
-    ...(avatarUrl.trim() === (profile.avatarUrl ?? '') ? {} : { avatarUrl: avatarUrl.trim() || null }),
-  }
+  const changes = changesOf(profile, { displayName, username, email, avatarUrl })
   const changed = Object.keys(changes).length > 0
+  // An address on another server would be saved and never shown.
+  const avatarElsewhere = typeof changes.avatarUrl === 'string' && !isHostedHere(changes.avatarUrl)
   const save = async (event: FormEvent) => {
     event.preventDefault()
+    if (avatarElsewhere) return avatarField.current?.focus()
     setBusy(true)
     setError(null)
     try {
       await call('PATCH /v1/me', { body: changes })
       await Promise.all([client.invalidateQueries({ queryKey: ['me'] }), refreshSession()])
-      tell(t('common.saved'))
+      showMessage(t('common.saved'))
     } catch (failure) {
       setError(failure)
     } finally {
       setBusy(false)
     }
   }
-  const at = (field: string) =>
+  const isInvalid = (field: string) =>
     error instanceof Problem && error.errors.some(({ pointer }) => pointer === `/${field}`)
   const taken = error instanceof Problem && error.status === 409
-  const elsewhere = error !== null && !taken && !['displayName', 'username', 'email', 'avatarUrl'].some(at)
+  const isOther =
+    error !== null && !taken && !['displayName', 'username', 'email', 'avatarUrl'].some(isInvalid)
   return (
     <form onSubmit={(event) => void save(event)}>
       <Stack gap="lg">
         <div className={classes['who']}>
-          <Person name={displayName.trim() || username} url={avatarUrl} size={64} />
+          <Avatar name={displayName.trim() || username} url={avatarUrl} size={64} />
           <div className={classes['whoText']}>
             <Text fw={650} size="lg">
               {displayName.trim() || username}
@@ -99,7 +99,7 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
           autoComplete="name"
           value={displayName}
           onChange={(event) => setDisplayName(event.currentTarget.value)}
-          error={at('displayName') && t('errors.invalid_input')}
+          error={isInvalid('displayName') && t('errors.invalid_input')}
         />
         <div className={classes['pair']}>
           <TextInput
@@ -111,7 +111,9 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
             spellCheck={false}
             value={username}
             onChange={(event) => setUsername(event.currentTarget.value)}
-            error={(taken && t('profile.usernameTaken')) || (at('username') && t('errors.invalid_input'))}
+            error={
+              (taken && t('profile.usernameTaken')) || (isInvalid('username') && t('errors.invalid_input'))
+            }
           />
           <TextInput
             label={t('profile.email')}
@@ -122,10 +124,11 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
             onChange={(event) => setEmail(event.currentTarget.value)}
             readOnly={!local}
             {...(local ? {} : { description: t('profile.emailProvider') })}
-            error={at('email') && t('errors.invalid_input')}
+            error={isInvalid('email') && t('errors.invalid_input')}
           />
         </div>
         <TextInput
+          ref={avatarField}
           label={t('profile.avatar')}
           description={t('profile.avatarDetail')}
           type="url"
@@ -133,9 +136,12 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
           autoComplete="off"
           value={avatarUrl}
           onChange={(event) => setAvatarUrl(event.currentTarget.value)}
-          error={at('avatarUrl') && t('profile.avatarWrong')}
+          error={
+            (avatarElsewhere || isInvalid('avatarUrl')) &&
+            t('profile.avatarWrong', { origin: location.origin })
+          }
         />
-        {elsewhere && (
+        {isOther && !isDismissedStepUp(error) && (
           <Text c="red" size="sm" role="alert">
             {problemText(t, error)}
           </Text>
@@ -150,7 +156,24 @@ function ProfileForm({ profile }: { readonly profile: Profile }) {
   )
 }
 
-/** As high as the form. */
+/** The fields that differ from what is saved; an empty name or picture is none. */
+function changesOf(
+  profile: Profile,
+  typed: Readonly<Record<'displayName' | 'username' | 'email' | 'avatarUrl', string>>,
+): BodyOf<'PATCH /v1/me'> {
+  const displayName = typed.displayName.trim()
+  const username = typed.username.trim()
+  const email = typed.email.trim()
+  const avatarUrl = typed.avatarUrl.trim()
+  return {
+    ...(displayName === (profile.displayName ?? '') ? {} : { displayName: displayName || null }),
+    ...(username === profile.username ? {} : { username }),
+    ...(email === (profile.email ?? '') ? {} : { email }),
+    ...(avatarUrl === (profile.avatarUrl ?? '') ? {} : { avatarUrl: avatarUrl || null }),
+  }
+}
+
+/** As high as the form that will replace it. */
 function FormSkeleton() {
   return (
     <Stack gap="lg" h={430}>

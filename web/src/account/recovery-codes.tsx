@@ -9,10 +9,10 @@ interface RecoveryCodesProps {
   readonly onDone: () => void
 }
 
-/** Shown once. */
+/** New recovery codes, which are shown only once. */
 export function RecoveryCodes({ codes, onDone }: RecoveryCodesProps) {
   const { t } = useTranslation()
-  const [kept, setKept] = useState(false)
+  const [saved, setSaved] = useState(false)
   const title = useRef<HTMLParagraphElement>(null)
   useEffect(() => title.current?.focus(), [])
   const text = codes.join('\n')
@@ -62,11 +62,11 @@ export function RecoveryCodes({ codes, onDone }: RecoveryCodesProps) {
         </Button>
       </Group>
       <Checkbox
-        label={t('factor.kept')}
-        checked={kept}
-        onChange={(event) => setKept(event.currentTarget.checked)}
+        label={t('factor.saved')}
+        checked={saved}
+        onChange={(event) => setSaved(event.currentTarget.checked)}
       />
-      <Button size="md" disabled={!kept} onClick={onDone}>
+      <Button size="md" disabled={!saved} onClick={onDone}>
         {t('factor.done')}
       </Button>
     </Stack>

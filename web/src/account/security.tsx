@@ -1,18 +1,17 @@
 import type { ResponseOf } from '@akashi/contract'
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Group, Stack, Text, TextInput } from '@mantine/core'
 import { IconDeviceMobile, IconKey, IconShieldPlus } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { call, refreshSession } from '../api/index.ts'
 import { ago } from '../i18n/when.ts'
-import { tell, tellProblem } from '../ui/index.ts'
-import { Confirm } from './confirm.tsx'
+import { ConfirmDialog, Dialog, showMessage, showProblem } from '../ui/index.ts'
 import { EnrolFactor } from './enrol-factor.tsx'
-import { Heading, Part, PartBody, Row, Rows, RowsSkeleton } from './part.tsx'
 import { PasswordForm } from './password-form.tsx'
 import { factorsQuery, profileQuery } from './queries.ts'
 import { RecoveryCodes } from './recovery-codes.tsx'
+import { Heading, Row, Rows, RowsSkeleton, Section, SectionBody } from './section.tsx'
 
 type Factor = ResponseOf<'GET /v1/me/mfa'>['factors'][number]
 
@@ -33,20 +32,20 @@ function Password() {
   const { data: profile } = useQuery(profileQuery)
   const local = profile === undefined || profile.issuer === 'local'
   const changed = () => {
-    tell(t('password.changed'))
+    showMessage(t('password.changed'))
     void refreshSession()
     void client.invalidateQueries({ queryKey: ['me', 'sessions'] })
   }
   return (
-    <Part title={t('security.password')} lead={t('security.passwordLead')}>
-      <PartBody>
+    <Section title={t('security.password')} lead={t('security.passwordLead')}>
+      <SectionBody>
         {local ? (
           <PasswordForm username={profile?.username ?? ''} onDone={changed} />
         ) : (
           <Text c="dimmed">{t('security.passwordProvider', { issuer: profile.issuer })}</Text>
         )}
-      </PartBody>
-    </Part>
+      </SectionBody>
+    </Section>
   )
 }
 
@@ -60,7 +59,7 @@ function Factors() {
   const refresh = () => client.invalidateQueries({ queryKey: ['me', 'mfa'] })
   const nameOf = (factor: Factor | null) => factor?.label ?? t('security.unnamed')
   return (
-    <Part
+    <Section
       title={t('security.factors')}
       lead={t('security.factorsLead')}
       action={
@@ -114,7 +113,7 @@ function Factors() {
           void refreshSession()
         }}
       />
-      <Confirm
+      <ConfirmDialog
         opened={removing !== null}
         title={t('security.removeTitle', { name: nameOf(removing) })}
         detail={t('security.removeDetail')}
@@ -124,10 +123,10 @@ function Factors() {
           if (removing === null) return
           await call('DELETE /v1/me/mfa/{id}', { params: { id: removing.id } })
           await Promise.all([refresh(), refreshSession()])
-          tell(t('security.removed'))
+          showMessage(t('security.removed'))
         }}
       />
-    </Part>
+    </Section>
   )
 }
 
@@ -150,17 +149,12 @@ function AddFactor({ opened, onClose }: AddFactorProps) {
     setNamed(true)
   }
   return (
-    <Modal
-      opened={opened}
-      onClose={close}
-      title={t('security.add')}
-      closeButtonProps={{ 'aria-label': t('common.close') }}
-    >
+    <Dialog opened={opened} onClose={close} title={t('security.add')}>
       {named ? (
         <EnrolFactor
           label={label.trim() || null}
           onDone={() => {
-            tell(t('security.added'))
+            showMessage(t('security.added'))
             close()
           }}
         />
@@ -184,7 +178,7 @@ function AddFactor({ opened, onClose }: AddFactorProps) {
           </Stack>
         </form>
       )}
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -195,7 +189,7 @@ function Codes({ left }: { readonly left: number }) {
   const [codes, setCodes] = useState<readonly string[] | null>(null)
   const done = () => {
     setCodes(null)
-    client.invalidateQueries({ queryKey: ['me', 'mfa'] }).catch(tellProblem)
+    client.invalidateQueries({ queryKey: ['me', 'mfa'] }).catch(showProblem)
   }
   return (
     <Row
@@ -210,7 +204,7 @@ function Codes({ left }: { readonly left: number }) {
       <Text size="sm" c="dimmed">
         {t('security.codesLeft', { count: left })}
       </Text>
-      <Confirm
+      <ConfirmDialog
         opened={asking}
         title={t('security.renewTitle')}
         detail={t('security.renewDetail')}
@@ -218,14 +212,17 @@ function Codes({ left }: { readonly left: number }) {
         onClose={() => setAsking(false)}
         onConfirm={async () => setCodes((await call('POST /v1/me/mfa/recovery-codes')).recoveryCodes)}
       />
-      <Modal
+      <Dialog
         opened={codes !== null}
         onClose={done}
         title={t('security.codes')}
-        closeButtonProps={{ 'aria-label': t('common.close') }}
+        // The codes are shown only once: a stray click must not close them.
+        closeOnClickOutside={false}
+        closeOnEscape={false}
+        withCloseButton={false}
       >
         <RecoveryCodes codes={codes ?? []} onDone={done} />
-      </Modal>
+      </Dialog>
     </Row>
   )
 }

@@ -6,10 +6,9 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { call } from '../api/index.ts'
 import { ago, moment } from '../i18n/when.ts'
-import { tell, tellProblem } from '../ui/index.ts'
-import { Confirm } from './confirm.tsx'
-import { Heading, Part, Row, Rows, RowsSkeleton } from './part.tsx'
+import { ConfirmDialog, showMessage, showProblem } from '../ui/index.ts'
 import { sessionsQuery } from './queries.ts'
+import { Heading, Row, Rows, RowsSkeleton, Section } from './section.tsx'
 import { deviceOf } from './user-agent.ts'
 
 type OwnSession = ResponseOf<'GET /v1/me/sessions'>['sessions'][number]
@@ -24,16 +23,16 @@ export function SessionsPage() {
   const revoke = async (id: string) => {
     try {
       await call('DELETE /v1/me/sessions/{id}', { params: { id } })
-      tell(t('sessions.revoked'))
+      showMessage(t('sessions.revoked'))
     } catch (error) {
-      tellProblem(error)
+      showProblem(error)
     }
     await refresh()
   }
   return (
     <>
       <Heading title={t('account.sessions')} lead={t('sessions.lead')} />
-      <Part>
+      <Section>
         {sessions === undefined ? (
           <RowsSkeleton rows={2} />
         ) : (
@@ -43,7 +42,7 @@ export function SessionsPage() {
             ))}
           </Rows>
         )}
-      </Part>
+      </Section>
       {sessions?.length === 1 && <Text c="dimmed">{t('sessions.alone')}</Text>}
       {sessions !== undefined && sessions.length > 1 && (
         <Group>
@@ -52,7 +51,7 @@ export function SessionsPage() {
           </Button>
         </Group>
       )}
-      <Confirm
+      <ConfirmDialog
         opened={asking}
         title={t('sessions.othersTitle')}
         detail={t('sessions.othersDetail')}
@@ -60,7 +59,7 @@ export function SessionsPage() {
         onClose={() => setAsking(false)}
         onConfirm={async () => {
           const { ended } = await call('DELETE /v1/me/sessions')
-          tell(t('sessions.othersDone', { count: ended }))
+          showMessage(t('sessions.othersDone', { count: ended }))
           await refresh()
         }}
       />

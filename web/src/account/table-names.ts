@@ -2,14 +2,14 @@ import type { TFunction } from 'i18next'
 import { en } from '../i18n/en.ts'
 import type { TrailRow } from './trail-row.ts'
 
-type Thing = keyof typeof en.record.things
+type Thing = keyof typeof en.activity.things
 
 function isThing(name: string): name is Thing {
-  return name in en.record.things
+  return name in en.activity.things
 }
 
-/** What the rows of a table are, in the reader's language; a table of an application goes by its own name. */
+/** The name of a table's rows in the reader's language; tables of applications have only their own name. */
 export function nameOfTable(t: TFunction, { schema, table }: TrailRow): string {
   const name = `${schema ?? ''}_${table ?? ''}`
-  return isThing(name) ? t(`record.things.${name}`) : `${schema ?? ''}.${table ?? ''}`
+  return isThing(name) ? t(`activity.things.${name}`) : `${schema ?? ''}.${table ?? ''}`
 }

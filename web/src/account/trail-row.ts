@@ -6,7 +6,7 @@ interface Change {
   readonly after: string
 }
 
-/** What the page shows of one row of the trail. */
+/** One row of the audit trail, as the page shows it. */
 export interface TrailRow {
   readonly id: string
   readonly createdAt: string
@@ -21,7 +21,7 @@ export interface TrailRow {
 
 type Values = Readonly<Record<string, unknown>>
 
-/** Reads a row as the server gives it: a record whose columns the contract does not name. */
+/** Reads a row of the server, whose columns the contract does not list. */
 export function trailRow(row: Values): TrailRow {
   const operation = operations.find((each) => each === row['operation']) ?? null
   const before = valuesOf(row['oldValues'])
@@ -40,22 +40,22 @@ export function trailRow(row: Values): TrailRow {
     table: textOf(row['table']),
     ipAddress: textOf(row['ipAddress']),
     requestId: textOf(row['requestId']),
-    changes: fields.map((field) => ({ field, before: shown(before[field]), after: shown(after[field]) })),
+    changes: fields.map((field) => ({ field, before: display(before[field]), after: display(after[field]) })),
   }
 }
 
-/** Rows beside each other that one request wrote to one table in one way, such as ten recovery codes. */
-export function together(rows: readonly TrailRow[]): readonly (readonly [TrailRow, ...TrailRow[]])[] {
+/** Groups neighbouring rows of the same request, table and operation, such as ten recovery codes. */
+export function groupRows(rows: readonly TrailRow[]): readonly (readonly [TrailRow, ...TrailRow[]])[] {
   const groups: [TrailRow, ...TrailRow[]][] = []
   for (const row of rows) {
     const last = groups.at(-1)
-    if (last !== undefined && isAlike(last[0], row)) last.push(row)
+    if (last !== undefined && belongTogether(last[0], row)) last.push(row)
     else groups.push([row])
   }
   return groups
 }
 
-function isAlike(one: TrailRow, other: TrailRow): boolean {
+function belongTogether(one: TrailRow, other: TrailRow): boolean {
   return (
     one.requestId !== null &&
     one.requestId === other.requestId &&
@@ -74,7 +74,7 @@ function textOf(value: unknown): string | null {
   return typeof value === 'string' ? value : null
 }
 
-function shown(value: unknown): string {
+function display(value: unknown): string {
   if (value === undefined || value === null) return '–'
   return typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -22,7 +22,7 @@ export interface Device {
   readonly mobile: boolean
 }
 
-/** What a browser says of itself, in two words; null for what is no browser. */
+/** Browser and operating system of a user agent; null if it is not a known browser. */
 export function deviceOf(userAgent: string | null): Device | null {
   const find = (table: typeof browsers | typeof systems) =>
     table.find(([, pattern]) => pattern.test(userAgent ?? ''))?.[0]

@@ -7,7 +7,7 @@ import {
   type ResponseOf,
 } from '@akashi/contract'
 import { Problem, problemOf, unreachable } from './problem.ts'
-import { askForStepUp } from './step-up.ts'
+import { requestStepUp } from './step-up.ts'
 
 /** A part of a request, optional where it may be left out or be empty. */
 type Part<Name extends string, Value> = [Value] extends [undefined]
@@ -20,10 +20,10 @@ type Given<O extends OperationName> = Part<'params', ParamsOf<O>> &
   Part<'query', QueryOf<O>> &
   Part<'body', BodyOf<O>> & { readonly signal?: AbortSignal }
 
-/** Milliseconds after which a response is no longer waited for. */
+/** Milliseconds to wait for a response. */
 const TIMEOUT_MS = 30_000
 
-/** Where 401 is about the credentials that were just typed, or is asked for, and not the end of a session. */
+/** Operations whose 401 does not mean that a session ended: it is about the credentials sent, or expected. */
 const credentialOperations: ReadonlySet<string> = new Set<OperationName>([
   'GET /v1/session',
   'POST /v1/session',
@@ -33,16 +33,16 @@ const credentialOperations: ReadonlySet<string> = new Set<OperationName>([
 
 let whenUnauthenticated = (): void => undefined
 
-/** Sets what happens when the server does not know the session any more. */
-export function onUnauthenticated(act: () => void): void {
-  whenUnauthenticated = act
+/** Registers what to do when the server no longer accepts the session. */
+export function onUnauthenticated(handle: () => void): void {
+  whenUnauthenticated = handle
 }
 
 /**
- * One operation of the server: `call('PATCH /v1/me', { body: { displayName } })`. Where the server wants
- * credentials shown again, they are asked for, and the operation is tried once more.
+ * Calls an operation of the server: `call('PATCH /v1/me', { body: { displayName } })`. If it needs a recent
+ * identity check, asks for one and tries once more.
  *
- * @throws Problem what the server refused, `network` where it could not be reached
+ * @throws Problem the server's refusal, or `network` if it could not be reached
  */
 export async function call<O extends OperationName>(
   operation: O,
@@ -53,7 +53,7 @@ export async function call<O extends OperationName>(
     return await send(operation, parts)
   } catch (error) {
     if (!(error instanceof Problem)) throw error
-    if (error.reason === 'step_up' && (await askForStepUp())) return await send(operation, parts)
+    if (error.reason === 'step_up' && (await requestStepUp())) return await send(operation, parts)
     if (error.status === 401 && !credentialOperations.has(operation)) whenUnauthenticated()
     throw error
   }
@@ -72,7 +72,7 @@ async function send<O extends OperationName>(operation: O, given: Requested): Pr
     method,
     headers: {
       ...(given.body === undefined ? {} : { 'content-type': 'application/json' }),
-      // The server takes a change from a cookie's owner only with this, which other sites cannot set.
+      // The server requires this header for changes made with a cookie, since other sites cannot set it.
       ...(method === 'GET' ? {} : { [OWN_PAGE_HEADER]: '1' }),
     },
     ...(given.body === undefined ? {} : { body: JSON.stringify(given.body) }),
@@ -82,7 +82,7 @@ async function send<O extends OperationName>(operation: O, given: Requested): Pr
     ]),
   })
   if (!response.ok) throw await problemOf(response)
-  // The server shapes every response by the same contract.
+  // The server validates every response against the same contract.
   return (response.status === 204 ? undefined : await response.json()) as ResponseOf<O>
 }
 
@@ -95,7 +95,7 @@ async function reach(address: string, init: RequestInit): Promise<Response> {
   }
 }
 
-/** The path with its `{names}` filled in, and the query; what is undefined is left out. */
+/** Fills in the `{names}` of a path and appends the query; leaves out what is undefined. */
 export function addressOf(path: string, given: Pick<Requested, 'params' | 'query'>): string {
   const params = new Map(Object.entries(given.params ?? {}))
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>

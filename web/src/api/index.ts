@@ -1,15 +1,16 @@
-/** The server, as the pages see it. */
+/** The server's API as the pages use it. */
+export { isAttended, onReturn, whenAttended } from './activity.ts'
 export { addressOf, call } from './client.ts'
 export { Problem, problemIn, unreachable } from './problem.ts'
 export {
-  lastEnding,
+  endSession,
+  lastSessionEnd,
   queryClient,
   refreshSession,
   type Session,
   SessionProvider,
-  sessionEnded,
   signOut,
   useSession,
   useSessionState,
 } from './session.ts'
-export { onStepUp } from './step-up.ts'
+export { isDismissedStepUp, onStepUp } from './step-up.ts'

@@ -8,13 +8,13 @@ interface ProblemFacts extends Partial<Pick<ProblemDetails, 'reason' | 'errors' 
   readonly retryAfterSeconds?: number
 }
 
-/** What the server said went wrong (RFC 9457), or that it could not be reached. */
+/** The server's problem details (RFC 9457), or that it could not be reached. */
 export class Problem extends Error {
   readonly code: ProblemFacts['code']
   readonly status: number
   readonly reason: string | null
   readonly errors: readonly Mistake[]
-  /** Id of the request, for whoever reads the server's log. */
+  /** Request id, to find it in the server's log. */
   readonly instance: string | null
   readonly retryAfterSeconds: number | null
 
@@ -30,23 +30,23 @@ export class Problem extends Error {
   }
 }
 
-/** It is not known whether the request arrived. */
+/** It is unknown whether the request arrived. */
 export function unreachable(detail = 'the server cannot be reached', options?: ErrorOptions): Problem {
   return new Problem({ code: 'network', status: 0, detail }, options)
 }
 
-/** Nothing about the request is wrong: the same one may succeed later. */
-export function mayPass(error: unknown): boolean {
+/** Whether the same request may succeed later, since nothing about it is wrong. */
+export function isTransient(error: unknown): boolean {
   return !(error instanceof Problem) || error.status === 0 || error.status === 429 || error.status >= 500
 }
 
 export async function problemOf(response: Response): Promise<Problem> {
-  const wait = Number.parseInt(response.headers.get('retry-after') ?? '', 10)
+  const retryAfter = Number.parseInt(response.headers.get('retry-after') ?? '', 10)
   const problem = problemIn(await response.json().catch(() => null), response)
-  return new Problem({ ...problem, ...(Number.isNaN(wait) ? {} : { retryAfterSeconds: wait }) })
+  return new Problem({ ...problem, ...(Number.isNaN(retryAfter) ? {} : { retryAfterSeconds: retryAfter }) })
 }
 
-/** The problem that a response tells of; `internal` where its body is not the server's, but a proxy's. */
+/** The problem in the body of a response; `internal` if the body is not the server's, but a proxy's. */
 export function problemIn(
   body: unknown,
   { status, statusText }: { readonly status: number; readonly statusText: string },

@@ -1,24 +1,24 @@
 import type { ResponseOf } from '@akashi/contract'
 import { QueryClient, queryOptions, useQuery } from '@tanstack/react-query'
 import { createContext, useContext } from 'react'
+import { isAttended } from './activity.ts'
 import { call, onUnauthenticated } from './client.ts'
 import { Problem } from './problem.ts'
 
 export type Session = ResponseOf<'GET /v1/session'>
 
-/** Milliseconds between two looks at whether the session still lives, while nothing else asks. */
-const LOOK_MS = 60_000
-/** Milliseconds for which what was read counts as new. */
-const FRESH_MS = 15_000
+/** Milliseconds after which data that was read counts as stale. */
+const STALE_AFTER_MS = 15_000
 const MAX_RETRIES = 2
 
 export const queryClient = new QueryClient({
   defaultOptions: {
     queries: {
-      staleTime: FRESH_MS,
-      // What the server refuses, it refuses again.
+      staleTime: STALE_AFTER_MS,
+      // A refused request would only be refused again.
       retry: (failures, error) =>
         failures < MAX_RETRIES && (!(error instanceof Problem) || error.status === 0),
+      refetchOnReconnect: () => isAttended(),
     },
   },
 })
@@ -31,19 +31,18 @@ export const sessionQuery = queryOptions({
       return await call('GET /v1/session', { signal })
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 401) throw error
-      if (queryClient.getQueryData<Session | null>(['session'])) ending = 'by_server'
+      if (queryClient.getQueryData<Session | null>(['session'])) lastEnd = 'expired'
       return null
     }
   },
-  refetchInterval: LOOK_MS,
 })
 
 const SessionContext = createContext<Session | null>(null)
 
-/** Around what is shown to somebody who is signed in: it goes as a whole when the session does. */
+/** Wraps everything that needs a session; unmounts all of it when the session ends. */
 export const SessionProvider = SessionContext.Provider
 
-/** The session of whoever is signed in; only below the gate, which shows nothing without one. */
+/** The current session; only for use below RequireSession. */
 export function useSession(): Session {
   const session = useContext(SessionContext)
   if (session === null)
@@ -55,29 +54,29 @@ export function useSessionState() {
   return useQuery(sessionQuery)
 }
 
-/** Reads the session again: after signing in, and after what renews it. */
+/** Reads the session again, for example after signing in. */
 export function refreshSession(): Promise<void> {
   return queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey })
 }
 
-/** How the last session of this page went: null where there was none. */
-export type Ending = 'by_person' | 'by_server' | null
-let ending: Ending = null
+/** How the last session in this tab ended; null when there was none. */
+export type SessionEnd = 'signed_out' | 'expired' | null
+let lastEnd: SessionEnd = null
 
-export function lastEnding(): Ending {
-  return ending
+export function lastSessionEnd(): SessionEnd {
+  return lastEnd
 }
 
-/** The server no longer knows the session: whatever was read for it goes away with it. */
-export function sessionEnded(how: Exclude<Ending, null> = 'by_server'): void {
-  if (queryClient.getQueryData(sessionQuery.queryKey) !== null) ending = how
+/** The server no longer accepts the session: drops everything that was read with it. */
+export function endSession(how: Exclude<SessionEnd, null> = 'expired'): void {
+  if (queryClient.getQueryData(sessionQuery.queryKey) !== null) lastEnd = how
   queryClient.setQueryData(sessionQuery.queryKey, null)
   queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionQuery.queryKey[0] })
 }
 
 export async function signOut(): Promise<void> {
   await call('DELETE /v1/session')
-  sessionEnded('by_person')
+  endSession('signed_out')
 }
 
-onUnauthenticated(() => sessionEnded())
+onUnauthenticated(() => endSession())

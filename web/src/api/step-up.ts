@@ -1,23 +1,32 @@
-/** Between the HTTP client, which learns that credentials must be shown again, and the dialog that asks for them. */
+/**
+ * Connects the HTTP client, which learns that an operation needs a recent identity check, with the dialog that
+ * performs it.
+ */
+import { Problem } from './problem.ts'
 
-type Ask = () => Promise<boolean>
+type Confirm = () => Promise<boolean>
 
-let ask: Ask | null = null
-let underWay: Promise<boolean> | null = null
+let confirm: Confirm | null = null
+let pending: Promise<boolean> | null = null
 
-/** Sets who asks; answers how to take it back. */
-export function onStepUp(dialog: Ask): () => void {
-  ask = dialog
+/** Registers the dialog. Returns how to remove it. */
+export function onStepUp(dialog: Confirm): () => void {
+  confirm = dialog
   return () => {
-    if (ask === dialog) ask = null
+    if (confirm === dialog) confirm = null
   }
 }
 
-/** Whether credentials were shown again. Several that want it at once wait for one dialog. */
-export function askForStepUp(): Promise<boolean> {
-  if (ask === null) return Promise.resolve(false)
-  underWay ??= ask().finally(() => {
-    underWay = null
+/** Whether the person confirmed their identity. Operations that need it at the same time share one dialog. */
+export function requestStepUp(): Promise<boolean> {
+  if (confirm === null) return Promise.resolve(false)
+  pending ??= confirm().finally(() => {
+    pending = null
   })
-  return underWay
+  return pending
+}
+
+/** Whether an operation failed because the person closed the dialog. */
+export function isDismissedStepUp(error: unknown): boolean {
+  return error instanceof Problem && error.reason === 'step_up'
 }

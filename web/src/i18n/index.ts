@@ -1,5 +1,5 @@
 /**
- * The two languages. A part of the pages that loads later brings its own texts: it adds them with
+ * The two languages. A part of the pages that is loaded later adds its own texts with
  * {@link addTexts} and declares them by augmenting {@link Texts}, so that their keys are checked too.
  */
 import i18next, { type ResourceLanguage } from 'i18next'
@@ -29,7 +29,7 @@ export function isLanguage(value: unknown): value is Language {
   return value === 'ja' || value === 'en'
 }
 
-/** The language that was chosen on this device; null when none was. */
+/** The language chosen on this device; null when none was. */
 export function chosenLanguage(): Language | null {
   const chosen = localStorage.getItem(STORED_AS)
   return isLanguage(chosen) ? chosen : null
@@ -56,7 +56,7 @@ export async function startTexts(): Promise<void> {
   })
 }
 
-/** Changes the language of everything at once, and remembers it on this device. */
+/** Changes the language at once and remembers it on this device. */
 export function setLanguage(language: Language): void {
   localStorage.setItem(STORED_AS, language)
   void i18next.changeLanguage(language)

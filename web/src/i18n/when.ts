@@ -4,7 +4,7 @@ const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
-/** A day and time of the reader's own zone: “Nov 21, 2026, 9:05 AM”. */
+/** Date and time in the reader's time zone: “Nov 21, 2026, 9:05 AM”. */
 export function moment(time: string): string {
   return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'medium', timeStyle: 'short' }).format(
     new Date(time),
@@ -15,7 +15,7 @@ export function day(time: string): string {
   return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'long' }).format(new Date(time))
 }
 
-/** “3 minutes ago”; a date once it is more than a day. */
+/** “3 minutes ago”; the date after a day. */
 export function ago(time: string, now = Date.now()): string {
   const passed = now - new Date(time).getTime()
   const format = new Intl.RelativeTimeFormat(currentLanguage(), { numeric: 'auto' })

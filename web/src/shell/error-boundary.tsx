@@ -1,10 +1,13 @@
 import { Component, type ReactNode } from 'react'
-import { Failure } from './failure.tsx'
+import { ErrorPage } from './error-page.tsx'
+import { PartNotLoaded } from './lazily.tsx'
 
 interface Props {
   readonly children: ReactNode
-  /** When it changes, such as with the address, what failed is tried again. */
+  /** Renders the children again when it changes, for example with the address. */
   readonly resetKey?: string
+  /** Called instead of showing an error page, for parts that the page can do without. */
+  readonly onError?: (error: Error) => void
 }
 
 interface State {
@@ -12,7 +15,7 @@ interface State {
   readonly resetKey: string | undefined
 }
 
-/** Shows that a part stopped in place of that part, and leaves the rest alone. */
+/** Replaces only the part of the page that failed. */
 export class ErrorBoundary extends Component<Props, State> {
   override state: State = { error: null, resetKey: this.props.resetKey }
 
@@ -24,8 +27,28 @@ export class ErrorBoundary extends Component<Props, State> {
     return props.resetKey === state.resetKey ? null : { error: null, resetKey: props.resetKey }
   }
 
+  override componentDidCatch(error: Error): void {
+    if (error instanceof PartNotLoaded) error.forget()
+    this.props.onError?.(error)
+  }
+
+  override componentDidMount(): void {
+    addEventListener('online', this.#retryLoading)
+  }
+
+  override componentWillUnmount(): void {
+    removeEventListener('online', this.#retryLoading)
+  }
+
   override render() {
     const { error } = this.state
-    return error === null ? this.props.children : <Failure error={error} onRetry={() => location.reload()} />
+    if (error === null) return this.props.children
+    return this.props.onError === undefined ? <ErrorPage error={error} onRetry={this.#retry} /> : null
+  }
+
+  readonly #retry = (): void => this.setState({ error: null })
+
+  readonly #retryLoading = (): void => {
+    if (this.state.error instanceof PartNotLoaded) this.#retry()
   }
 }

@@ -3,30 +3,31 @@ import { IconKeyboard, IconMessageCircle, IconUserCircle } from '@tabler/icons-r
 import { type ReactNode, Suspense, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, NavLink, useLocation, useNavigate } from 'react-router'
-import { Mark } from '../ui/index.ts'
+import { Logo } from '../ui/index.ts'
 import { ErrorBoundary } from './error-boundary.tsx'
 import { LanguageMenu } from './language-menu.tsx'
 import classes from './layout.module.css'
+import { Main } from './main.tsx'
+import { PageLoader } from './page-loader.tsx'
 import { SchemeMenu } from './scheme-menu.tsx'
 import { ShortcutHelp } from './shortcut-help.tsx'
 import { listenForShortcuts, useShortcuts } from './shortcuts.ts'
 import { UserMenu } from './user-menu.tsx'
-import { Waiting } from './waiting.tsx'
 
 interface LayoutProps {
   readonly children: ReactNode
-  /** Without places to go to: nobody is signed in yet. */
+  /** Without navigation, for pages before the sign-in is complete. */
   readonly bare?: boolean
 }
 
-/** The bar at the top; below it the page, which scrolls within itself. */
+/** The bar at the top; below it the page, which scrolls by itself. */
 export function Layout({ children, bare = false }: LayoutProps) {
   const { t } = useTranslation()
   const { pathname } = useLocation()
   const [helpOpen, setHelpOpen] = useState(false)
   useEffect(listenForShortcuts, [])
   useGeneralShortcuts(bare, () => setHelpOpen(true))
-  const place = pathname.split('/')[1] ?? ''
+  const part = pathname.split('/')[1] ?? ''
   return (
     <div className={classes['frame']}>
       <a className={classes['skip']} href="#main">
@@ -34,26 +35,30 @@ export function Layout({ children, bare = false }: LayoutProps) {
       </a>
       <header className={classes['bar']}>
         <UnstyledButton component={Link} to="/" className={classes['brand']} aria-label={t('nav.home')}>
-          <Mark size={26} />
+          <Logo size={26} />
           <span className={classes['name']}>Akashi</span>
         </UnstyledButton>
         <nav aria-label={t('nav.label')} className={classes['places']}>
           {!bare && (
             <>
-              <Place to="/chat" label={t('nav.chat')} icon={<IconMessageCircle size={18} aria-hidden />} />
-              <Place to="/account" label={t('nav.account')} icon={<IconUserCircle size={18} aria-hidden />} />
+              <NavItem to="/chat" label={t('nav.chat')} icon={<IconMessageCircle size={18} aria-hidden />} />
+              <NavItem
+                to="/account"
+                label={t('nav.account')}
+                icon={<IconUserCircle size={18} aria-hidden />}
+              />
             </>
           )}
         </nav>
         <div className={classes['tools']}>
           {!bare && (
-            <Tooltip label={`${t('shortcuts.open')} (?)`}>
+            <Tooltip label={t('shortcuts.title')}>
               <ActionIcon
                 className={classes['wide'] ?? ''}
                 variant="subtle"
                 color="gray"
                 size="lg"
-                aria-label={t('shortcuts.open')}
+                aria-label={t('shortcuts.title')}
                 onClick={() => setHelpOpen(true)}
               >
                 <IconKeyboard size={19} />
@@ -65,27 +70,27 @@ export function Layout({ children, bare = false }: LayoutProps) {
           {!bare && <UserMenu />}
         </div>
       </header>
-      <main id="main" tabIndex={-1} className={classes['page']}>
-        <ErrorBoundary resetKey={place}>
-          <Suspense fallback={<Waiting />}>{children}</Suspense>
+      <div className={classes['page']}>
+        <ErrorBoundary resetKey={part}>
+          <Suspense fallback={<PageLoader />}>{bare ? <Main>{children}</Main> : children}</Suspense>
         </ErrorBoundary>
-      </main>
+      </div>
       <ShortcutHelp opened={helpOpen} onClose={() => setHelpOpen(false)} />
     </div>
   )
 }
 
-interface PlaceProps {
+interface NavItemProps {
   readonly to: string
   readonly label: string
   readonly icon: ReactNode
 }
 
-function Place({ to, label, icon }: PlaceProps) {
+function NavItem({ to, label, icon }: NavItemProps) {
   return (
-    <NavLink to={to} className={classes['place'] ?? ''} aria-label={label}>
+    <NavLink to={to} className={classes['place'] ?? ''}>
       {icon}
-      <span className={classes['wide']}>{label}</span>
+      <span>{label}</span>
     </NavLink>
   )
 }
@@ -96,12 +101,13 @@ function useGeneralShortcuts(bare: boolean, showHelp: () => void): void {
   const { toggleColorScheme } = useMantineColorScheme()
   const group = t('shortcuts.general')
   const always = [
-    { keys: '?', label: t('shortcuts.help'), group, act: showHelp },
-    { keys: 'g d', label: t('shortcuts.scheme'), group, act: toggleColorScheme },
+    { keys: 'mod+/', label: t('shortcuts.help'), group, run: showHelp },
+    { keys: '?', label: t('shortcuts.help'), group, run: showHelp },
+    { keys: 'g d', label: t('shortcuts.scheme'), group, run: toggleColorScheme },
   ]
-  const inside = [
-    { keys: 'g c', label: t('shortcuts.toChat'), group, act: () => void navigate('/chat') },
-    { keys: 'g a', label: t('shortcuts.toAccount'), group, act: () => void navigate('/account') },
+  const signedIn = [
+    { keys: 'g c', label: t('shortcuts.toChat'), group, run: () => void navigate('/chat') },
+    { keys: 'g a', label: t('shortcuts.toAccount'), group, run: () => void navigate('/account') },
   ]
-  useShortcuts(bare ? always : [...always, ...inside])
+  useShortcuts(bare ? always : [...always, ...signedIn])
 }

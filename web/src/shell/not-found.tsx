@@ -1,8 +1,8 @@
 import { Button, Stack, Text, Title } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
-import { Mark } from '../ui/index.ts'
-import classes from './failure.module.css'
+import { Logo } from '../ui/index.ts'
+import classes from './centered.module.css'
 import { usePageTitle } from './title.ts'
 
 export function NotFound() {
@@ -11,11 +11,13 @@ export function NotFound() {
   return (
     <div className={classes['place']}>
       <Stack align="center" gap="sm">
-        <Mark size={44} />
+        <Logo size={44} />
         <Title order={1} size="h3">
           {t('notFound.title')}
         </Title>
-        <Text c="dimmed">{t('notFound.detail')}</Text>
+        <Text c="dimmed" ta="center">
+          {t('notFound.detail')}
+        </Text>
         <Button component={Link} to="/" mt="xs">
           {t('notFound.home')}
         </Button>

@@ -1,46 +1,56 @@
-import { Kbd, Modal } from '@mantine/core'
+import { Kbd, Switch } from '@mantine/core'
 import { Fragment } from 'react'
 import { useTranslation } from 'react-i18next'
+import { Dialog } from '../ui/index.ts'
 import classes from './shortcut-help.module.css'
-import { useRegisteredShortcuts } from './shortcuts.ts'
+import { isSingleKey, useRegisteredShortcuts, useSingleKeys } from './shortcuts.ts'
 
 interface ShortcutHelpProps {
   readonly opened: boolean
   readonly onClose: () => void
 }
 
-/** Every shortcut that works on this page. */
+/** Every shortcut of the page. */
 export function ShortcutHelp({ opened, onClose }: ShortcutHelpProps) {
   const { t } = useTranslation()
-  const groups = Map.groupBy(useRegisteredShortcuts(), ({ group }) => group)
+  const [singleKeys, setSingleKeys] = useSingleKeys()
+  const usable = useRegisteredShortcuts().filter((shortcut) => singleKeys || !isSingleKey(shortcut))
+  const groups = Map.groupBy(usable, ({ group }) => group)
   return (
-    <Modal
-      opened={opened}
-      onClose={onClose}
-      title={t('shortcuts.title')}
-      closeButtonProps={{ 'aria-label': t('common.close') }}
-    >
+    <Dialog opened={opened} onClose={onClose} title={t('shortcuts.title')}>
       {[...groups].map(([group, shortcuts]) => (
         <section key={group} className={classes['group']}>
           <h3 className={classes['title']}>{group}</h3>
           <dl className={classes['list']}>
-            {shortcuts.map(({ keys, label }) => (
-              <div key={keys} className={classes['row']}>
+            {[...Map.groupBy(shortcuts, ({ label }) => label)].map(([label, alternatives]) => (
+              <div key={label} className={classes['row']}>
                 <dt>{label}</dt>
-                <dd className={classes['keys']}>
-                  <Keys keys={keys} />
-                </dd>
+                {alternatives.map(({ keys }) => (
+                  <dd key={keys} className={classes['keys']}>
+                    <Keys keys={keys} />
+                  </dd>
+                ))}
               </div>
             ))}
           </dl>
         </section>
       ))}
-    </Modal>
+      <Switch
+        mt="md"
+        label={t('shortcuts.single')}
+        description={t('shortcuts.singleDetail')}
+        checked={singleKeys}
+        onChange={(event) => setSingleKeys(event.currentTarget.checked)}
+      />
+    </Dialog>
   )
 }
 
+const isMac = /mac|iphone|ipad/i.test(navigator.userAgent)
+
 const names: Readonly<Record<string, string>> = {
-  mod: /mac|iphone|ipad/i.test(navigator.userAgent) ? '⌘' : 'Ctrl',
+  mod: isMac ? '⌘' : 'Ctrl',
+  alt: isMac ? '⌥' : 'Alt',
   escape: 'Esc',
   enter: 'Enter',
   arrowup: '↑',

@@ -2,25 +2,37 @@ import { useEffect, useRef, useSyncExternalStore } from 'react'
 
 export interface Shortcut {
   /**
-   * `?`, `mod+k` (⌘ on a Mac, Ctrl elsewhere), or two keys one after the other: `g c`. Keys without `mod` do
-   * nothing while somebody writes.
+   * `mod+k` (⌘ on a Mac, Ctrl elsewhere), `alt+arrowdown`, a single key such as `?`, or two keys one after the
+   * other: `g c`. Those without `mod` or `alt` do nothing while somebody types, and can be switched off
+   * (WCAG 2.1.4).
    */
   readonly keys: string
   /** What it does, in the reader's language. */
   readonly label: string
   /** The heading under which the help lists it. */
   readonly group: string
-  readonly act: () => void
+  readonly run: () => void
 }
 
 /** Milliseconds within which the second of two keys must follow. */
 const SEQUENCE_MS = 1_000
+const STORED_AS = 'akashi.single-key-shortcuts'
 
 let registered: readonly Shortcut[] = []
+let singleKeys = localStorage.getItem(STORED_AS) !== 'off'
 const listeners = new Set<() => void>()
 let first = { key: '', at: 0 }
 
-/** Makes shortcuts work, and the help list them, for as long as the component is there. */
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
+function notify(): void {
+  for (const listener of listeners) listener()
+}
+
+/** Enables shortcuts, and lists them in the help, while the component is mounted. */
 export function useShortcuts(shortcuts: readonly Shortcut[]): void {
   const latest = useRef(shortcuts)
   useEffect(() => {
@@ -28,29 +40,38 @@ export function useShortcuts(shortcuts: readonly Shortcut[]): void {
   })
   const described = JSON.stringify(shortcuts.map(({ keys, label, group }) => ({ keys, label, group })))
   useEffect(() => {
-    const mine: Shortcut[] = (JSON.parse(described) as Omit<Shortcut, 'act'>[]).map((shortcut, index) => ({
+    const mine: Shortcut[] = (JSON.parse(described) as Omit<Shortcut, 'run'>[]).map((shortcut, index) => ({
       ...shortcut,
-      act: () => latest.current[index]?.act(),
+      run: () => latest.current[index]?.run(),
     }))
-    change([...registered, ...mine])
-    return () => change(registered.filter((each) => !mine.includes(each)))
+    setRegistered([...registered, ...mine])
+    return () => setRegistered(registered.filter((each) => !mine.includes(each)))
   }, [described])
 }
 
-/** Every shortcut that works now. */
+/** Every shortcut of the page that is shown. */
 export function useRegisteredShortcuts(): readonly Shortcut[] {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    () => registered,
-  )
+  return useSyncExternalStore(subscribe, () => registered)
 }
 
-function change(shortcuts: readonly Shortcut[]): void {
+function setRegistered(shortcuts: readonly Shortcut[]): void {
   registered = shortcuts
-  for (const listener of listeners) listener()
+  notify()
+}
+
+/** Whether shortcuts without a modifier key are on, and how to change it. Remembered on this device. */
+export function useSingleKeys(): readonly [boolean, (on: boolean) => void] {
+  return [useSyncExternalStore(subscribe, () => singleKeys), setSingleKeys]
+}
+
+function setSingleKeys(on: boolean): void {
+  singleKeys = on
+  localStorage.setItem(STORED_AS, on ? 'on' : 'off')
+  notify()
+}
+
+export function isSingleKey({ keys }: Pick<Shortcut, 'keys'>): boolean {
+  return !/^(?:mod|alt)\+/.test(keys)
 }
 
 export function listenForShortcuts(): () => void {
@@ -59,24 +80,32 @@ export function listenForShortcuts(): () => void {
 }
 
 function onKeyDown(event: KeyboardEvent): void {
-  // Enter and the like belong to the input method while it converts.
-  if (event.isComposing || event.defaultPrevented || event.altKey) return
+  // While an input method converts text, the keys belong to it.
+  if (event.isComposing || event.defaultPrevented) return
   const mod = event.metaKey || event.ctrlKey
-  if (!mod && isWriting(event.target)) return
+  // Ctrl and Alt together are AltGr, which types characters.
+  if (mod && event.altKey) return
   const key = event.key.toLowerCase()
+  const single = !mod && !event.altKey
+  if (single && (!singleKeys || takesKeys(event.target) || takesKeys(document.activeElement))) return
   const before = event.timeStamp - first.at < SEQUENCE_MS ? first.key : ''
-  first = mod ? { key: '', at: 0 } : { key, at: event.timeStamp }
-  const pressed = mod ? `mod+${key}` : key
+  first = single ? { key, at: event.timeStamp } : { key: '', at: 0 }
+  const pressed = single ? key : `${mod ? 'mod' : 'alt'}+${key}`
   const found =
     registered.findLast(({ keys }) => before !== '' && keys === `${before} ${key}`) ??
     registered.findLast(({ keys }) => keys === pressed)
   if (found === undefined) return
   event.preventDefault()
   first = { key: '', at: 0 }
-  found.act()
+  found.run()
 }
 
-function isWriting(target: EventTarget | null): boolean {
-  if (!(target instanceof HTMLElement)) return false
-  return target.isContentEditable || target.matches('input, textarea, select, [role="textbox"]')
+/** Whether single keys mean something to the element: text fields, and what is inside dialogs, menus and lists. */
+export function takesKeys(element: EventTarget | null): boolean {
+  if (!(element instanceof HTMLElement)) return false
+  return (
+    element.isContentEditable ||
+    element.matches('input, textarea, select, [role="textbox"]') ||
+    element.closest('[role="dialog"], [role="menu"], [role="listbox"]') !== null
+  )
 }

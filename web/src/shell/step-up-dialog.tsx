@@ -1,12 +1,12 @@
 import type { BodyOf } from '@akashi/contract'
-import { Button, Group, Modal, Stack, Text } from '@mantine/core'
+import { Button, Group, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { call, onStepUp, Problem, refreshSession } from '../api/index.ts'
-import { CodeField, PasswordField, problemText } from '../ui/index.ts'
+import { CodeField, Dialog, PasswordField, problemText } from '../ui/index.ts'
 
-/** Asks for credentials again when the server wants them; the request that needed them then goes on. */
+/** Asks for credentials again when an operation needs them; the operation then continues. */
 export function StepUpDialog() {
   const { t } = useTranslation()
   const [settle, setSettle] = useState<((done: boolean) => void) | null>(null)
@@ -16,31 +16,25 @@ export function StepUpDialog() {
     setSettle(null)
   }
   return (
-    <Modal
-      opened={settle !== null}
-      onClose={() => close(false)}
-      title={t('stepUp.title')}
-      closeButtonProps={{ 'aria-label': t('common.close') }}
-      size="sm"
-    >
-      <Proof onDone={() => close(true)} onCancel={() => close(false)} />
-    </Modal>
+    <Dialog opened={settle !== null} onClose={() => close(false)} title={t('stepUp.title')} size="sm">
+      <StepUpForm onDone={() => close(true)} onCancel={() => close(false)} />
+    </Dialog>
   )
 }
 
-interface ProofProps {
+interface StepUpFormProps {
   readonly onDone: () => void
   readonly onCancel: () => void
 }
 
-function Proof({ onDone, onCancel }: ProofProps) {
+function StepUpForm({ onDone, onCancel }: StepUpFormProps) {
   const { t } = useTranslation()
-  const way = useWay()
+  const method = useMethod()
   const [value, setValue] = useState('')
   const [recovery, setRecovery] = useState(false)
   const [error, setError] = useState<string | null>(null)
   const [busy, setBusy] = useState(false)
-  const prove = async (body: BodyOf<'POST /v1/session/step-up'>) => {
+  const confirm = async (body: BodyOf<'POST /v1/session/step-up'>) => {
     setBusy(true)
     setError(null)
     try {
@@ -49,16 +43,16 @@ function Proof({ onDone, onCancel }: ProofProps) {
       onDone()
     } catch (failure) {
       setValue('')
-      setError(wrongText(failure))
+      setError(errorText(failure))
     } finally {
       setBusy(false)
     }
   }
-  const wrongText = (failure: unknown) => {
+  const errorText = (failure: unknown) => {
     if (!(failure instanceof Problem) || failure.status !== 401) return problemText(t, failure)
-    return way === 'password' ? t('stepUp.wrongPassword') : t('errors.wrong_code')
+    return method === 'password' ? t('stepUp.wrongPassword') : t('errors.wrong_code')
   }
-  if (way === 'provider') {
+  if (method === 'provider') {
     return (
       <Stack>
         <Text>{t('stepUp.provider')}</Text>
@@ -70,8 +64,8 @@ function Proof({ onDone, onCancel }: ProofProps) {
   }
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    if (way === 'password') return void prove({ password: value })
-    void prove(recovery ? { recoveryCode: value.trim() } : { code: value })
+    if (method === 'password') return void confirm({ password: value })
+    void confirm(recovery ? { recoveryCode: value.trim() } : { code: value })
   }
   return (
     <form onSubmit={submit}>
@@ -79,7 +73,7 @@ function Proof({ onDone, onCancel }: ProofProps) {
         <Text c="dimmed" size="sm">
           {t('stepUp.detail')}
         </Text>
-        {way === 'password' ? (
+        {method === 'password' ? (
           <PasswordField
             label={t('signIn.password')}
             autoComplete="current-password"
@@ -113,8 +107,8 @@ function Proof({ onDone, onCancel }: ProofProps) {
   )
 }
 
-/** How this account can show who it is: whoever has a second factor shows that. */
-function useWay(): 'password' | 'factor' | 'provider' | null {
+/** How this account confirms its identity: by its second factor if it has one. */
+function useMethod(): 'password' | 'factor' | 'provider' | null {
   const { data: factors } = useQuery({
     queryKey: ['me', 'mfa'],
     queryFn: ({ signal }) => call('GET /v1/me/mfa', { signal }),

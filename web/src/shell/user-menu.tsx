@@ -3,10 +3,10 @@ import { IconActivity, IconLogout, IconUserCircle } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import { signOut, useSession } from '../api/index.ts'
-import { Person, tellProblem } from '../ui/index.ts'
+import { Avatar, showProblem } from '../ui/index.ts'
 import classes from './user-menu.module.css'
 
-/** Who is signed in, and the way out. */
+/** Shows who is signed in, and signs them out. */
 export function UserMenu() {
   const { t } = useTranslation()
   const { displayName, username } = useSession()
@@ -14,7 +14,7 @@ export function UserMenu() {
     <Menu position="bottom-end" withinPortal width={240}>
       <Menu.Target>
         <UnstyledButton className={classes['target']} aria-label={t('nav.menu', { name: displayName })}>
-          <Person name={displayName} size={30} />
+          <Avatar name={displayName} size={30} />
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
@@ -27,11 +27,11 @@ export function UserMenu() {
           {t('nav.account')}
         </Menu.Item>
         <Menu.Item component="a" href="/status/" leftSection={<IconActivity size={16} aria-hidden />}>
-          {t('nav.record')}
+          {t('nav.integrity')}
         </Menu.Item>
         <Menu.Divider />
         <Menu.Item
-          onClick={() => void signOut().catch(tellProblem)}
+          onClick={() => void signOut().catch(showProblem)}
           leftSection={<IconLogout size={16} aria-hidden />}
         >
           {t('nav.signOut')}

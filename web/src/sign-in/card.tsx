@@ -6,7 +6,7 @@ interface CardProps {
   readonly footer?: ReactNode
 }
 
-/** One sheet in the middle of the page. */
+/** A card in the middle of the page. */
 export function Card({ children, footer }: CardProps) {
   return (
     <div className={classes['place']}>

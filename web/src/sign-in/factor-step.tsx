@@ -4,10 +4,10 @@ import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { call, Problem } from '../api/index.ts'
 import { CodeField } from '../ui/index.ts'
-import { refusal } from './password-step.tsx'
+import { signInErrorText } from './password-step.tsx'
 
 interface FactorStepProps {
-  /** Null: it is in a cookie, after a provider's redirect. */
+  /** Null when it is in a cookie, after a provider's redirect. */
   readonly challenge: string | null
   readonly onAnswer: (answer: ResponseOf<'POST /v1/session'>) => Promise<void> | void
   readonly onStartOver: () => void
@@ -38,13 +38,13 @@ export function FactorStep({ challenge, onAnswer, onStartOver }: FactorStepProps
     event.preventDefault()
     void verify(value)
   }
-  const over = error instanceof Problem && error.reason === 'sign_in_over'
+  const isOver = error instanceof Problem && error.reason === 'sign_in_over'
   return (
     <form onSubmit={submit}>
       <Stack gap="md">
-        {over && (
+        {isOver && (
           <Alert color="red" role="alert">
-            {refusal(t, error)}
+            {signInErrorText(t, error)}
           </Alert>
         )}
         <CodeField
@@ -56,10 +56,10 @@ export function FactorStep({ challenge, onAnswer, onStartOver }: FactorStepProps
           }}
           value={value}
           onChange={setValue}
-          error={error === null || over ? null : refusal(t, error)}
+          error={error === null || isOver ? null : signInErrorText(t, error)}
           onComplete={(code) => void verify(code)}
         />
-        <Button type="submit" size="md" loading={busy} disabled={value === '' || over} fullWidth>
+        <Button type="submit" size="md" loading={busy} disabled={value === '' || isOver} fullWidth>
           {t('signIn.verify')}
         </Button>
         <Anchor component="button" type="button" size="sm" ta="center" onClick={onStartOver}>

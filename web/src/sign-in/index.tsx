@@ -7,15 +7,15 @@ import { useTranslation } from 'react-i18next'
 import { Navigate, useSearchParams } from 'react-router'
 import { call, refreshSession, useSessionState } from '../api/index.ts'
 import { usePageTitle } from '../shell/index.ts'
-import { Mark } from '../ui/index.ts'
+import { Logo } from '../ui/index.ts'
 import { Card } from './card.tsx'
 import { FactorStep } from './factor-step.tsx'
 import { PasswordStep } from './password-step.tsx'
 
-/** Where a provider's redirect says that a second factor is asked for; the challenge is in a cookie then. */
+/** The step in a provider's redirect when a second factor is needed; its challenge is in a cookie. */
 const FACTOR_STEP = 'second_factor'
 
-export default function SignIn() {
+export function SignIn() {
   const { t } = useTranslation()
   const [search] = useSearchParams()
   const step = search.get('step')
@@ -23,8 +23,8 @@ export default function SignIn() {
   const [challenge, setChallenge] = useState<string | null | undefined>(
     step === FACTOR_STEP ? null : undefined,
   )
-  const { data: ways } = useQuery({
-    queryKey: ['ways'],
+  const { data: methods } = useQuery({
+    queryKey: ['sign-in-methods'],
     queryFn: ({ signal }) => call('GET /v1/oidc', { signal }),
   })
   usePageTitle(t('signIn.title'))
@@ -42,21 +42,21 @@ export default function SignIn() {
       </Card>
     )
   }
-  const providers = ways?.providers ?? []
+  const providers = methods?.providers ?? []
   return (
     <Card footer={<Text c="dimmed">{t('brand.tagline')}</Text>}>
       <Heading title={t('signIn.title')} />
       <Notice search={search} />
-      {ways !== undefined && (
+      {methods !== undefined && (
         <Stack gap="md">
-          {ways.password ? (
+          {methods.password ? (
             <PasswordStep onAnswer={go} />
           ) : (
             <Text size="sm" c="dimmed">
               {t('signIn.providersOnly')}
             </Text>
           )}
-          {providers.length > 0 && ways.password && <Divider label={t('signIn.or')} />}
+          {providers.length > 0 && methods.password && <Divider label={t('signIn.or')} />}
           {providers.map(({ name, label, start }) => (
             <Button
               key={name}
@@ -69,7 +69,7 @@ export default function SignIn() {
               {t('signIn.provider', { name: label })}
             </Button>
           ))}
-          {ways.password && (
+          {methods.password && (
             <Text size="xs" c="dimmed">
               {t('signIn.help')}
             </Text>
@@ -83,12 +83,12 @@ export default function SignIn() {
 function Heading({ title }: { readonly title: string }) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
-    // For those who hear the page: the step has changed. What is focused inside, such as a field, goes first.
+    // Tells screen readers that the step has changed, unless a field already has the focus.
     if (document.activeElement === document.body) heading.current?.focus()
   }, [])
   return (
     <Stack gap="sm" align="start">
-      <Mark size={44} />
+      <Logo size={44} />
       <Title order={1} size="h2" ref={heading} tabIndex={-1}>
         {title}
       </Title>
@@ -96,7 +96,7 @@ function Heading({ title }: { readonly title: string }) {
   )
 }
 
-/** Why somebody is here who was inside before, or whom a provider sent back. */
+/** Explains why somebody has to sign in again, or why signing in with a provider failed. */
 function Notice({ search }: { readonly search: URLSearchParams }) {
   const { t } = useTranslation()
   const step = search.get('step')
@@ -112,7 +112,7 @@ function Notice({ search }: { readonly search: URLSearchParams }) {
   return null
 }
 
-/** A path of ours: `//host` and `/\host` would lead elsewhere. */
+/** The path to return to; `//host` and `/\host` would lead to another server. */
 function localPath(path: string | null): string {
   return path !== null && /^\/(?![/\\])/.test(path) && !path.startsWith('/sign-in') ? path : '/chat'
 }

@@ -36,7 +36,7 @@ export function PasswordStep({ onAnswer }: PasswordStepProps) {
       <Stack gap="md">
         {error !== null && (
           <Alert color="red" role="alert">
-            {refusal(t, error)}
+            {signInErrorText(t, error)}
           </Alert>
         )}
         <TextInput
@@ -69,13 +69,13 @@ export function PasswordStep({ onAnswer }: PasswordStepProps) {
   )
 }
 
-const SECONDS_OF_MINUTE = 60
+const SECONDS_PER_MINUTE = 60
 
-/** Kindly, and telling no more than the server does: whether a name exists is nobody's business. */
-export function refusal(t: TFunction, error: unknown): string {
+/** The message for a failed sign-in. Like the server's, it does not tell whether the account exists. */
+export function signInErrorText(t: TFunction, error: unknown): string {
   if (!(error instanceof Problem)) return problemText(t, error)
   if (error.code === 'rate_limited' && error.retryAfterSeconds !== null) {
-    return t('signIn.locked', { count: Math.ceil(error.retryAfterSeconds / SECONDS_OF_MINUTE) })
+    return t('signIn.locked', { count: Math.ceil(error.retryAfterSeconds / SECONDS_PER_MINUTE) })
   }
   switch (error.reason) {
     case 'password_expired':

@@ -4,22 +4,22 @@ import { EnrolFactor } from '../account/enrol-factor.tsx'
 import { PasswordForm } from '../account/password-form.tsx'
 import { refreshSession, type Session, signOut } from '../api/index.ts'
 import { usePageTitle } from '../shell/index.ts'
-import { Mark, tellProblem } from '../ui/index.ts'
+import { Logo, showProblem } from '../ui/index.ts'
 import { Card } from './card.tsx'
 
 interface PendingProps {
   readonly session: Session
 }
 
-/** What stands between a session and everything else: a password of one's own, a second factor. */
-export default function Pending({ session }: PendingProps) {
+/** The steps that complete an account before it can be used: a new password, a second factor. */
+export function Pending({ session }: PendingProps) {
   const { t } = useTranslation()
   usePageTitle(t('pending.steps'))
   const isPassword = session.pending === 'password_change'
   return (
     <Card>
       <Stack gap="sm" align="start">
-        <Mark size={44} />
+        <Logo size={44} />
         <div>
           <Text size="sm" c="dimmed">
             {t('pending.steps')}
@@ -42,7 +42,7 @@ export default function Pending({ session }: PendingProps) {
         type="button"
         size="sm"
         ta="center"
-        onClick={() => void signOut().catch(tellProblem)}
+        onClick={() => void signOut().catch(showProblem)}
       >
         {t('nav.signOut')}
       </Anchor>

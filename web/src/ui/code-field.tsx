@@ -9,11 +9,11 @@ interface CodeFieldProps {
   readonly value: string
   readonly onChange: (value: string) => void
   readonly error: string | null
-  /** Called once six digits stand there. */
+  /** Called when all six digits are entered. */
   readonly onComplete?: (code: string) => void
 }
 
-/** A code of the authenticator app, or a recovery code in its place. */
+/** A code of the authenticator app, or a recovery code instead. */
 export function CodeField({ recovery, onRecovery, value, onChange, error, onComplete }: CodeFieldProps) {
   const { t } = useTranslation()
   return (
@@ -39,7 +39,7 @@ export function CodeField({ recovery, onRecovery, value, onChange, error, onComp
           value={value}
           onChange={onChange}
           error={error}
-          focused
+          autoFocus
           {...(onComplete === undefined ? {} : { onComplete })}
         />
       )}
@@ -57,11 +57,10 @@ interface DigitsFieldProps {
   readonly onChange: (value: string) => void
   readonly error: string | null
   readonly onComplete?: (code: string) => void
-  /** Whether one can type at once. */
-  readonly focused?: boolean
+  readonly autoFocus?: boolean
 }
 
-/** Six digits, also typed full-width or pasted with a space in between. */
+/** Six digits; accepts full-width digits and codes pasted with a space in the middle. */
 export function DigitsField({
   label,
   description,
@@ -69,7 +68,7 @@ export function DigitsField({
   onChange,
   error,
   onComplete,
-  focused = false,
+  autoFocus = false,
 }: DigitsFieldProps) {
   return (
     <TextInput
@@ -86,7 +85,7 @@ export function DigitsField({
         if (digits.length === CODE_DIGITS && digits !== value) onComplete?.(digits)
       }}
       error={error}
-      {...(focused ? { 'data-autofocus': true, autoFocus: true } : {})}
+      {...(autoFocus ? { 'data-autofocus': true, autoFocus: true } : {})}
     />
   )
 }

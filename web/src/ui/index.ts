@@ -1,7 +1,10 @@
-/** What every part of the pages may use. */
+/** Components and helpers that every part of the pages uses. */
+export { Avatar, isHostedHere } from './avatar.tsx'
 export { CodeField, DigitsField } from './code-field.tsx'
-export { Mark } from './mark.tsx'
+export { ConfirmDialog } from './confirm-dialog.tsx'
+export { Dialog, SidePanel } from './dialog.tsx'
+export { GrowingTextarea } from './growing-textarea.tsx'
+export { Logo } from './logo.tsx'
 export { PasswordField } from './password-field.tsx'
-export { Person } from './person.tsx'
-export { problemText } from './problem-text.ts'
-export { tell, tellProblem } from './toast.ts'
+export { codeText, problemText } from './problem-text.ts'
+export { showMessage, showProblem } from './toast.ts'

@@ -1,7 +1,7 @@
 import { PasswordInput, type PasswordInputProps } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 
-/** A password, which the eye beside it shows. */
+/** A password field with a button that shows what was typed. */
 export function PasswordField(props: PasswordInputProps) {
   const { t } = useTranslation()
   return (

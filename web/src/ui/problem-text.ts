@@ -13,6 +13,7 @@ const known = new Set<string>([
   'conflict',
   'invalid_input',
   'too_large',
+  'rate_limited',
   'timeout',
   'unavailable',
   'internal',
@@ -22,13 +23,16 @@ function isKnown(code: string): code is Known & 'internal' {
   return known.has(code)
 }
 
-/** What to tell somebody about an error, in their language. */
+/** The message for an error, in the reader’s language. */
 export function problemText(t: TFunction, error: unknown): string {
   if (!(error instanceof Problem)) return t('errors.internal')
-  if (error.code === 'rate_limited') {
-    return error.retryAfterSeconds === null
-      ? t('errors.rate_limited')
-      : t('errors.rate_limited_wait', { count: error.retryAfterSeconds })
+  if (error.code === 'rate_limited' && error.retryAfterSeconds !== null) {
+    return t('errors.rate_limited_wait', { count: error.retryAfterSeconds })
   }
-  return isKnown(error.code) ? t(`errors.${error.code}`) : t('errors.internal')
+  return codeText(t, error.code)
+}
+
+/** The message for an error code of the server. */
+export function codeText(t: TFunction, code: string): string {
+  return isKnown(code) ? t(`errors.${code}`) : t('errors.internal')
 }

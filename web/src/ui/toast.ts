@@ -1,14 +1,22 @@
 import { notifications } from '@mantine/notifications'
 import i18next from 'i18next'
+import { isDismissedStepUp } from '../api/index.ts'
 import { problemText } from './problem-text.ts'
 
-/** Says for a moment that something was done. */
-export function tell(message: string): void {
-  notifications.show({ message, color: 'ai', withBorder: true, closeButtonProps: closeButton() })
+/** Shows a short confirmation, such as “Saved”. */
+export function showMessage(message: string): void {
+  notifications.show({
+    message,
+    color: 'ai',
+    withBorder: true,
+    role: 'status',
+    closeButtonProps: closeButton(),
+  })
 }
 
-/** Says for a moment what went wrong. */
-export function tellProblem(error: unknown): void {
+/** Shows what went wrong. Says nothing to people who closed the identity check themselves. */
+export function showProblem(error: unknown): void {
+  if (isDismissedStepUp(error)) return
   notifications.show({
     message: problemText(i18next.t, error),
     color: 'red',

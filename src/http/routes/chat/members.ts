@@ -2,6 +2,7 @@ import * as chat from '../../../chat/index.ts'
 import { operation } from '../../operation.ts'
 import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
+import { tellOwnDevices } from './own-devices.ts'
 
 /** Who is in a room, and who was asked to come. */
 export function memberRoutes(app: App, { app: database, chat: { bus } }: Services): void {
@@ -56,6 +57,7 @@ export function memberRoutes(app: App, { app: database, chat: { bus } }: Service
         const { invitationId } = request.params
         const roomId = await chat.answerInvitation(database, request.actor, invitationId, accept)
         bus.announce({ about: 'room', roomId })
+        tellOwnDevices(bus, request.actor)
         return { roomId }
       },
     })

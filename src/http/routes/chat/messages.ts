@@ -2,6 +2,7 @@ import * as chat from '../../../chat/index.ts'
 import { operation } from '../../operation.ts'
 import { type App, given } from '../../schema.ts'
 import type { Services } from '../../services.ts'
+import { tellOwnDevices } from './own-devices.ts'
 
 /** Messages, what hangs on them, and what happened while somebody was away. */
 export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: Services): void {
@@ -60,7 +61,10 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
   }
   operation(app, 'POST /v1/chat/messages/{messageId}/read', {
     access: { signedIn: 'person', scope: 'any' },
-    handle: ({ actor, params }) => chat.markRead(database, actor, params.messageId),
+    handle: async ({ actor, params }) => {
+      await chat.markRead(database, actor, params.messageId)
+      tellOwnDevices(bus, actor)
+    },
   })
   operation(app, 'GET /v1/chat/search', {
     access: { signedIn: 'person', scope: 'any' },

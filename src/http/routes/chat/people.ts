@@ -3,6 +3,7 @@ import { operation } from '../../operation.ts'
 import { sessionOf } from '../../plugins/authentication.ts'
 import { type App, given } from '../../schema.ts'
 import type { Services } from '../../services.ts'
+import { tellOwnDevices } from './own-devices.ts'
 
 /** People, and what one person is told and prefers. */
 export function peopleRoutes(app: App, { app: database, chat: { bus } }: Services): void {
@@ -34,9 +35,11 @@ export function peopleRoutes(app: App, { app: database, chat: { bus } }: Service
   })
   operation(app, 'POST /v1/chat/notifications/read', {
     access: { signedIn: 'person', scope: 'any' },
-    handle: async (request) => ({
-      read: await chat.readNotifications(database, request.actor, request.body.ids),
-    }),
+    handle: async ({ actor, body }) => {
+      const read = await chat.readNotifications(database, actor, body.ids)
+      if (read > 0) tellOwnDevices(bus, actor)
+      return { read }
+    },
   })
   operation(app, 'GET /v1/chat/preferences', {
     access: { signedIn: 'person', scope: 'any' },

@@ -4,13 +4,16 @@ import type { ChatApi } from '../model/chat-api.ts'
 import type { SocketLike } from '../model/socket.ts'
 
 /** Messages of one page of history. */
-const PAGE = 60
+const PAGE_MESSAGES = 60
 
 export const chatApi: ChatApi = {
   rooms: async () => (await call('GET /v1/chat/rooms')).rooms,
   room: (roomId) => call('GET /v1/chat/rooms/{roomId}', { params: { roomId } }),
   history: (roomId, edge) =>
-    call('GET /v1/chat/rooms/{roomId}/messages', { params: { roomId }, query: { ...edge, limit: PAGE } }),
+    call('GET /v1/chat/rooms/{roomId}/messages', {
+      params: { roomId },
+      query: { ...edge, limit: PAGE_MESSAGES },
+    }),
   presence: async (userId) => (await call('GET /v1/chat/presence', { query: { userId } })).presence,
 }
 

@@ -1,11 +1,19 @@
 import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore } from 'react'
-import { sessionEnded, useSession } from '../../api/index.ts'
+import { endSession, queryClient, type Session, useSession, whenAttended } from '../../api/index.ts'
 import { ChatClient } from '../model/chat-client.ts'
+import { Drafts } from '../model/drafts.ts'
 import type { Observable } from '../model/observable.ts'
-import type { Keep } from '../model/outbox.ts'
+import type { TextStorage } from '../model/outbox.ts'
 import { chatApi, openSocket } from './api.ts'
+import { inboxKey, membersQuery } from './queries.ts'
+import { upload } from './upload.ts'
 
-const Context = createContext<ChatClient | null>(null)
+interface Chat {
+  readonly client: ChatClient
+  readonly drafts: Drafts
+}
+
+const Context = createContext<Chat | null>(null)
 
 /** Milliseconds after which somebody who looks elsewhere is away. */
 const AWAY_MS = 120_000
@@ -20,43 +28,53 @@ export function ChatProvider({ children }: { readonly children: ReactNode }) {
 }
 
 interface ConnectedProps {
-  readonly session: ReturnType<typeof useSession>
+  readonly session: Session
   readonly children: ReactNode
 }
 
 function Connected({ session, children }: ConnectedProps) {
-  const [client] = useState(
-    () =>
-      new ChatClient({
-        me: {
-          id: session.userId,
-          username: session.username,
-          displayName: session.displayName,
-          avatarUrl: null,
-        },
-        api: chatApi,
-        openSocket,
-        keep: tabStorage(`akashi.outbox.${session.userId}`),
-        isOnline: () => navigator.onLine,
-        onEnded: sessionEnded,
-      }),
-  )
+  const [chat] = useState((): Chat => ({ client: connect(session), drafts: draftsOf(session.userId) }))
   useEffect(() => {
-    client.start()
-    const stop = watchWindow(client)
+    chat.client.start()
+    const stop = watchWindow(chat.client)
     return () => {
       stop()
-      client.stop()
+      chat.client.stop()
     }
-  }, [client])
-  return <Context value={client}>{children}</Context>
+  }, [chat])
+  return <Context value={chat}>{children}</Context>
+}
+
+function connect({ userId, username, displayName }: Session): ChatClient {
+  const invalidate = (queryKey: readonly unknown[]) => void queryClient.invalidateQueries({ queryKey })
+  return new ChatClient({
+    me: { id: userId, username, displayName, avatarUrl: null },
+    api: chatApi,
+    openSocket,
+    storage: tabStorage(`akashi.outbox.${userId}`),
+    isOnline: () => navigator.onLine,
+    onEnded: endSession,
+    onInboxChanged: () => invalidate(inboxKey),
+    onMembersChanged: (roomId) => invalidate(membersQuery(roomId).queryKey),
+    inBackground: whenAttended,
+  })
+}
+
+let kept: { readonly userId: string; readonly drafts: Drafts } | null = null
+
+/** The drafts of one person. They outlive the chat's pages, and nobody else gets to see them. */
+function draftsOf(userId: string): Drafts {
+  if (kept?.userId === userId) return kept.drafts
+  kept?.drafts.close()
+  kept = { userId, drafts: new Drafts({ storage: tabStorage(`akashi.drafts.${userId}`), upload }) }
+  return kept.drafts
 }
 
 function watchWindow(client: ChatClient): () => void {
   let away: ReturnType<typeof setTimeout> | undefined
   const back = () => client.networkBack()
   const lost = () => client.networkLost()
-  const seen = () => {
+  const changed = () => {
     clearTimeout(away)
     if (document.visibilityState === 'visible') {
       client.networkBack()
@@ -65,29 +83,52 @@ function watchWindow(client: ChatClient): () => void {
   }
   window.addEventListener('online', back)
   window.addEventListener('offline', lost)
-  document.addEventListener('visibilitychange', seen)
+  document.addEventListener('visibilitychange', changed)
   return () => {
     clearTimeout(away)
     window.removeEventListener('online', back)
     window.removeEventListener('offline', lost)
-    document.removeEventListener('visibilitychange', seen)
+    document.removeEventListener('visibilitychange', changed)
   }
 }
 
-function tabStorage(key: string): Keep {
+function tabStorage(key: string): TextStorage {
   return {
     read: () => sessionStorage.getItem(key),
-    write: (text) => (text === '[]' ? sessionStorage.removeItem(key) : sessionStorage.setItem(key, text)),
+    write(text) {
+      try {
+        if (text === '' || text === '[]') sessionStorage.removeItem(key)
+        else sessionStorage.setItem(key, text)
+      } catch {
+        // The storage is full: what is written stays in memory.
+      }
+    },
   }
+}
+
+function useContextValue(): Chat {
+  const chat = useContext(Context)
+  if (chat === null) throw new Error('the chat is used outside of its provider')
+  return chat
 }
 
 export function useChat(): ChatClient {
-  const client = useContext(Context)
-  if (client === null) throw new Error('the chat is used outside of its provider')
-  return client
+  return useContextValue().client
 }
 
-/** The value now, and every one after. */
+export function useDrafts(): Drafts {
+  return useContextValue().drafts
+}
+
+/** The current value; renders again when it is replaced. */
 export function useObserved<Value>(observable: Observable<Value>): Value {
   return useSyncExternalStore(observable.listen, observable.get)
+}
+
+/** A part of the current value; renders again only when that part is replaced. */
+export function useSelected<Value, Part>(
+  observable: Observable<Value>,
+  select: (value: Value) => Part,
+): Part {
+  return useSyncExternalStore(observable.listen, () => select(observable.get()))
 }

@@ -1,23 +1,24 @@
-/** Short texts that several parts of the chat show. */
+/** Short texts that several parts of the chat use. */
 import type { Message, Person, Room } from '@akashi/contract'
 import { currentLanguage } from '../../i18n/index.ts'
 import type { ChatTexts } from '../locales/index.ts'
+import { plainText } from '../model/markdown.ts'
 
 export function nameOf(t: ChatTexts, person: Person | null | undefined): string {
-  return person?.displayName ?? t('nobody')
+  return person?.displayName ?? t('deletedUser')
 }
 
 export function roomName(t: ChatTexts, room: Room): string {
   return room.type === 'direct' ? nameOf(t, room.peer) : room.name
 }
 
-/** One line about a message, where the message itself has no place. */
+/** A message in one line. */
 export function previewOf(
   t: ChatTexts,
   message: Pick<Message, 'content' | 'isDeleted'> & { readonly type: string },
 ): string {
-  if (message.isDeleted) return t('deletedText')
-  if (message.content !== '') return message.content
+  if (message.isDeleted) return t('deletedMessage')
+  if (message.content !== '') return plainText(message.content)
   return message.type === 'image' ? t('imageText') : t('fileText')
 }
 
@@ -26,7 +27,7 @@ export function clock(time: string): string {
   return new Intl.DateTimeFormat(currentLanguage(), { timeStyle: 'short' }).format(new Date(time))
 }
 
-/** The clock today, else the day. */
+/** The time of today, otherwise the day. */
 export function clockOrDay(time: string): string {
   const date = new Date(time)
   if (dayOf(time) === dayOf(new Date().toISOString())) return clock(time)
@@ -38,19 +39,19 @@ export function clockOrDay(time: string): string {
   }).format(date)
 }
 
-/** Saturday, November 21 */
+/** Saturday, November 21; 11月21日(土) */
 export function longDay(time: string): string {
   const date = new Date(time)
   const sameYear = date.getFullYear() === new Date().getFullYear()
   return new Intl.DateTimeFormat(currentLanguage(), {
-    weekday: 'long',
+    weekday: currentLanguage() === 'ja' ? 'short' : 'long',
     month: 'long',
     day: 'numeric',
     ...(sameYear ? {} : { year: 'numeric' }),
   }).format(date)
 }
 
-/** The day in the reader's own zone. */
+/** The day in the reader's time zone. */
 export function dayOf(time: string): string {
   const date = new Date(time)
   return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`

@@ -1,7 +1,7 @@
 import { type ChatFile, OWN_PAGE_HEADER } from '@akashi/contract'
 import { addressOf, Problem, problemIn, unreachable } from '../../api/index.ts'
 
-/** Sends a file's bytes to a room. XMLHttpRequest, since fetch does not tell how much has gone. */
+/** Uploads a file to a room. By XMLHttpRequest, since fetch does not report progress. */
 export function upload(
   roomId: string,
   source: File,
@@ -10,8 +10,8 @@ export function upload(
 ): Promise<ChatFile> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
-    const stop = () => request.abort()
-    signal.addEventListener('abort', stop)
+    const abort = () => request.abort()
+    signal.addEventListener('abort', abort)
     request.upload.onprogress = ({ loaded, total }) => onProgress(total === 0 ? 0 : loaded / total)
     request.onload = () => {
       if (request.status === 201) resolve(request.response)
@@ -19,7 +19,7 @@ export function upload(
     }
     request.onerror = () => reject(unreachable('the upload broke off'))
     request.onabort = () => reject(new DOMException('the upload was stopped', 'AbortError'))
-    request.onloadend = () => signal.removeEventListener('abort', stop)
+    request.onloadend = () => signal.removeEventListener('abort', abort)
     request.open(
       'POST',
       addressOf('/v1/chat/rooms/{roomId}/files', { params: { roomId }, query: { name: source.name } }),

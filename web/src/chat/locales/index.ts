@@ -11,7 +11,7 @@ declare module '../../i18n/index.ts' {
 
 addTexts('chat', { en, ja })
 
-/** The chat's texts. */
+/** Translates the texts of the chat. */
 export function useTexts() {
   return useTranslation('chat').t
 }

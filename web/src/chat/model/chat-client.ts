@@ -1,6 +1,7 @@
 /**
- * The one place where what the server says becomes what the page shows: rooms, their loaded history, what is
- * on its way, who is there. Events of a room are applied in the room's order, each once.
+ * Turns what the server sends into what the page shows: rooms, their loaded history, messages being sent, who is
+ * present. Applies the events of a room in the room's order, each once. What is read over HTTP alone, such as
+ * notifications and members, stays in the query cache; this tells it when it is out of date.
  */
 import {
   type HistoryPage,
@@ -13,63 +14,68 @@ import {
   type RoomEvent,
   type ServerFrame,
 } from '@akashi/contract'
-import { mayPass, Problem } from '../../api/problem.ts'
+import { isTransient, Problem } from '../../api/problem.ts'
 import type { ChatApi, HistoryEdge } from './chat-api.ts'
+import type { Quoted } from './drafts.ts'
 import { Observable } from './observable.ts'
-import { type Keep, Outbox, type Pending } from './outbox.ts'
-import { afterEvent, afterReading, mergeListed } from './rooms.ts'
-import { ChatSocket, type Link, type SocketLike } from './socket.ts'
-import { Timeline, type TimelineView } from './timeline.ts'
+import { Outbox, type Pending, type TextStorage } from './outbox.ts'
+import { afterEvent, afterReading, concerns, mergeListed } from './rooms.ts'
+import { ChatSocket, type ConnectionState, type SocketLike } from './socket.ts'
+import { Timelines } from './timelines.ts'
+import { Typing } from './typing.ts'
 
 export interface ChatClientOptions {
   readonly me: Person
   readonly api: ChatApi
   readonly openSocket: () => SocketLike
-  readonly keep: Keep
+  readonly storage: TextStorage
   readonly isOnline?: () => boolean
   readonly newId?: () => string
   /** The session ended: nothing more can be done here. */
   readonly onEnded: () => void
+  /** Invitations or notifications may have changed. */
+  readonly onInboxChanged?: () => void
+  /** Members of a room, or their roles, may have changed. */
+  readonly onMembersChanged?: (roomId: string) => void
+  /**
+   * Runs a request that nobody asked for, now or once somebody uses the page: requests keep the session alive.
+   * `key` names what is asked, so that it is asked once.
+   */
+  readonly inBackground?: (key: string, run: () => void) => void
 }
 
-export interface Draft {
+export interface OutgoingMessage {
   readonly content: string
   readonly mentions?: readonly string[]
-  readonly replyTo?: Message | null
+  readonly replyTo?: Quoted | null
   readonly file?: { readonly id: string; readonly name: string } | null
 }
 
-/** A word about typing is repeated no more often, and believed for no longer, in milliseconds. */
-const TYPING_SAID_MS = 2_500
-const TYPING_BELIEVED_MS = 5_000
-/** Words about the inbox within this time are one. */
-const INBOX_MS = 150
+/** News about the inbox within so many milliseconds lead to one refresh. */
+const INBOX_DELAY_MS = 150
+/** Milliseconds before something that failed for a passing reason is tried again. */
+const RETRY_MS = 2_000
 
 export class ChatClient {
   readonly me: Person
-  readonly link = new Observable<Link>('connecting')
-  /** Null until the first listing. */
+  readonly connection = new Observable<ConnectionState>('connecting')
+  /** Null until the rooms were listed for the first time. */
   readonly rooms = new Observable<ReadonlyMap<string, Room> | null>(null)
-  readonly timelines = new Observable<ReadonlyMap<string, TimelineView>>(new Map())
   readonly presence = new Observable<ReadonlyMap<string, PresenceStatus>>(new Map())
-  readonly typing = new Observable<ReadonlyMap<string, readonly string[]>>(new Map())
   readonly people: Observable<ReadonlyMap<string, Person>>
-  /** Grows when invitations and notifications may have changed. */
-  readonly inbox = new Observable(0)
-  /** Grows, room by room, when its members or settings changed. */
-  readonly roomVersions = new Observable<ReadonlyMap<string, number>>(new Map())
+  /** False when the server has no scanner, so that files stay hidden. */
+  readonly scansFiles = new Observable(true)
   readonly pending: Observable<readonly Pending[]>
   readonly #options: ChatClientOptions
   readonly #socket: ChatSocket
   readonly #outbox: Outbox
-  readonly #timelines = new Map<string, Timeline>()
-  /** Sequence up to which a room's events were applied. */
+  readonly #timelines = new Timelines()
+  readonly #typing = new Typing()
+  /** Sequence up to which the events of each room were applied. */
   readonly #cursors = new Map<string, number>()
-  /** Rooms that this connection listens to, or is about to. */
+  /** Rooms that this connection is subscribed to, or is about to be. */
   #subscribed = new Set<string>()
-  readonly #unsaidReads = new Map<string, Message>()
-  readonly #typingTimers = new Map<string, ReturnType<typeof setTimeout>>()
-  readonly #typingSaid = new Map<string, number>()
+  readonly #unsentReads = new Map<string, Message>()
   #inboxTimer: ReturnType<typeof setTimeout> | undefined
   #listing = 0
 
@@ -79,18 +85,27 @@ export class ChatClient {
     this.people = new Observable<ReadonlyMap<string, Person>>(new Map([[options.me.id, options.me]]))
     this.#socket = new ChatSocket({
       open: options.openSocket,
-      onFrame: (frame) => this.#hear(frame),
-      onLink: (link) => this.#linked(link),
+      onFrame: (frame) => this.#receive(frame),
+      onState: (state) => this.#connectionChanged(state),
       sessionHolds: () => this.#sessionHolds(),
       ...(options.isOnline === undefined ? {} : { isOnline: options.isOnline }),
     })
     this.#outbox = new Outbox({
       send: async ({ roomId, clientId, message }) =>
-        (await this.#socket.ask({ type: 'send', roomId, message: { ...message, clientId } })) as Message,
+        (await this.#socket.request({ type: 'send', roomId, message: { ...message, clientId } })) as Message,
       onSent: (message) => this.#sent(message),
-      keep: options.keep,
+      storage: options.storage,
     })
     this.pending = this.#outbox.pending
+  }
+
+  get timelines() {
+    return this.#timelines.views
+  }
+
+  /** Ids of the people who are typing, by room. */
+  get typing() {
+    return this.#typing.people
   }
 
   start(): void {
@@ -99,20 +114,20 @@ export class ChatClient {
 
   stop(): void {
     this.#socket.stop()
-    this.#outbox.setOpen(false)
+    this.#outbox.close()
+    this.#typing.stop()
     clearTimeout(this.#inboxTimer)
-    for (const timer of this.#typingTimers.values()) clearTimeout(timer)
   }
 
   networkBack(): void {
-    this.#socket.hurry()
+    this.#socket.reconnectNow()
   }
 
   networkLost(): void {
-    this.#socket.lost()
+    this.#socket.disconnect()
   }
 
-  /** Lists the rooms anew and listens to those that are new. */
+  /** Lists the rooms again and subscribes to new ones. */
   async refresh(): Promise<void> {
     this.#listing += 1
     const listing = this.#listing
@@ -120,31 +135,32 @@ export class ChatClient {
     if (listing !== this.#listing) return
     this.rooms.set(mergeListed(this.rooms.get() ?? new Map(), rooms))
     for (const room of rooms) {
-      if (room.peer !== null) this.meet([room.peer])
+      if (room.peer !== null) this.remember([room.peer])
       if (!this.#cursors.has(room.id)) this.#cursors.set(room.id, room.lastSequence)
       void this.#subscribe(room.id)
     }
   }
 
-  /** The newest history of a room, unless it is loaded. */
+  /** Loads the newest history of a room, unless it is loaded. */
   async open(roomId: string): Promise<void> {
-    const timeline = this.#timelineOf(roomId)
+    this.#timelines.use(roomId)
+    const timeline = this.#timelines.of(roomId)
     if (timeline.view.loading === null && timeline.view.messages.length === 0) await this.toEnd(roomId)
   }
 
   async toEnd(roomId: string): Promise<void> {
-    await this.#timelineOf(roomId).load('all', () => this.#history(roomId, {}))
+    await this.#timelines.of(roomId).load('all', () => this.#history(roomId, {}))
   }
 
   async loadOlder(roomId: string): Promise<void> {
-    const timeline = this.#timelineOf(roomId)
+    const timeline = this.#timelines.of(roomId)
     const first = timeline.view.messages[0]
     if (first === undefined || !timeline.view.hasOlder) return
     await timeline.load('older', () => this.#history(roomId, { before: first.id }))
   }
 
   async loadNewer(roomId: string): Promise<void> {
-    const timeline = this.#timelineOf(roomId)
+    const timeline = this.#timelines.of(roomId)
     const last = timeline.view.messages.at(-1)
     if (last === undefined || !timeline.view.hasNewer) return
     await timeline.load('newer', () => this.#history(roomId, { after: last.id }))
@@ -152,31 +168,31 @@ export class ChatClient {
 
   /** Makes sure that the message is loaded. */
   async jump(roomId: string, messageId: string): Promise<void> {
-    const timeline = this.#timelineOf(roomId)
+    this.#timelines.use(roomId)
+    const timeline = this.#timelines.of(roomId)
     if (timeline.has(messageId)) return
     await timeline.load('all', () => this.#history(roomId, { around: messageId }))
   }
 
-  send(roomId: string, { content, mentions = [], replyTo = null, file = null }: Draft): void {
+  /** The reader is at the end of the room, so that older messages need not stay loaded. */
+  atEnd(roomId: string): void {
+    this.#timelines.trim(roomId)
+  }
+
+  send(roomId: string, { content, mentions = [], replyTo = null, file = null }: OutgoingMessage): void {
     const message: Omit<NewMessage, 'clientId'> = {
       content,
       mentions: [...mentions],
       ...(file === null ? {} : { fileId: file.id }),
       ...(replyTo === null ? {} : { replyToId: replyTo.id }),
     }
-    if (this.#timelines.get(roomId)?.view.hasNewer === true) void this.toEnd(roomId).catch(() => undefined)
+    if (this.timelines.get().get(roomId)?.hasNewer === true) void this.toEnd(roomId).catch(() => undefined)
     this.#outbox.add({
       clientId: (this.#options.newId ?? (() => crypto.randomUUID()))(),
       roomId,
       message,
       fileName: file?.name ?? null,
-      replyTo: replyTo && {
-        id: replyTo.id,
-        author: replyTo.author,
-        content: replyTo.content,
-        type: replyTo.type,
-        isDeleted: replyTo.isDeleted,
-      },
+      replyTo,
       createdAt: new Date().toISOString(),
     })
   }
@@ -189,30 +205,27 @@ export class ChatClient {
     this.#outbox.discard(clientId)
   }
 
-  /** The newest loaded message was seen. */
+  /** The reader has seen the newest loaded message. */
   read(roomId: string): void {
-    const message = this.#timelines.get(roomId)?.view.messages.at(-1)
+    const message = this.timelines.get().get(roomId)?.messages.at(-1)
     const room = this.rooms.get()?.get(roomId)
     if (message === undefined || room === undefined) return
     const after = afterReading(room, message)
     if (after === room && room.unread === 0 && room.unreadMentions === 0) return
     this.#putRoom({ ...after, unread: 0, unreadMentions: 0 })
-    this.#unsaidReads.set(roomId, message)
-    this.#sayReads()
+    this.#unsentReads.set(roomId, message)
+    this.#sendReads()
   }
 
   typingIn(roomId: string): void {
-    const now = performance.now()
-    if (now - (this.#typingSaid.get(roomId) ?? Number.NEGATIVE_INFINITY) < TYPING_SAID_MS) return
-    this.#typingSaid.set(roomId, now)
-    this.#socket.word({ type: 'typing', roomId })
+    if (this.#typing.mayAnnounce(roomId)) this.#socket.send({ type: 'typing', roomId })
   }
 
   present(status: 'online' | 'away'): void {
-    this.#socket.word({ type: 'presence', status })
+    this.#socket.send({ type: 'presence', status })
   }
 
-  /** Asks for the presence of people that were not asked about yet on this connection. */
+  /** Reads the presence of people; the connection tells of changes. */
   async watch(userIds: readonly string[]): Promise<void> {
     if (userIds.length === 0) return
     const presence = await this.#options.api.presence(userIds.slice(0, MAX_PAGE_SIZE))
@@ -221,62 +234,60 @@ export class ChatClient {
     )
   }
 
-  /** Keeps names, for those of whom only ids are told. */
-  meet(people: readonly Person[]): void {
+  /** Keeps people's names, since most frames carry only ids. */
+  remember(people: readonly Person[]): void {
     const known = this.people.get()
-    const news = people.filter((person) => {
-      const had = known.get(person.id)
-      return had?.displayName !== person.displayName || had.avatarUrl !== person.avatarUrl
+    const changed = people.filter((person) => {
+      const before = known.get(person.id)
+      return before?.displayName !== person.displayName || before.avatarUrl !== person.avatarUrl
     })
-    if (news.length > 0) this.people.set(new Map([...known, ...news.map((one) => [one.id, one] as const)]))
+    if (changed.length > 0) {
+      this.people.set(new Map([...known, ...changed.map((one) => [one.id, one] as const)]))
+    }
   }
 
-  #linked(link: Link): void {
+  #connectionChanged(state: ConnectionState): void {
     this.#subscribed = new Set()
-    this.link.set(link)
-    this.#outbox.setOpen(link === 'open')
-    if (link === 'open') void this.#resume()
-    if (link === 'ended') {
-      this.#outbox.clear()
-      this.#options.onEnded()
-    }
+    this.connection.set(state)
+    this.#outbox.setOpen(state === 'open')
+    if (state === 'open') void this.#resume()
+    if (state === 'ended') this.#options.onEnded()
   }
 
-  /** Rooms that are known go on where they were; the listing brings those that are new. */
+  /** Continues known rooms where they were; the list brings new ones. */
   async #resume(): Promise<void> {
-    this.#sayReads()
-    this.#tellInbox()
+    this.#sendReads()
+    this.#inboxChanged()
     for (const roomId of this.#cursors.keys()) void this.#subscribe(roomId)
-    for (const [roomId, { view }] of this.#timelines) {
-      if (view.failed && view.messages.length === 0) void this.toEnd(roomId).catch(() => undefined)
-    }
+    for (const roomId of this.#timelines.failed()) void this.toEnd(roomId).catch(() => undefined)
     try {
       await this.refresh()
     } catch (error) {
-      if (mayPass(error)) setTimeout(() => this.#again(), 2_000)
+      if (isTransient(error))
+        setTimeout(() => this.connection.get() === 'open' && void this.#resume(), RETRY_MS)
     }
   }
 
-  #again(): void {
-    if (this.link.get() === 'open') void this.#resume()
-  }
-
   async #subscribe(roomId: string): Promise<void> {
-    if (this.link.get() !== 'open' || this.#subscribed.has(roomId)) return
+    if (this.connection.get() !== 'open' || this.#subscribed.has(roomId)) return
     const mine = this.#subscribed
     mine.add(roomId)
     try {
-      await this.#socket.ask({ type: 'subscribe', roomId, after: this.#cursors.get(roomId) ?? 0 })
+      await this.#socket.request({ type: 'subscribe', roomId, after: this.#cursors.get(roomId) ?? 0 })
     } catch (error) {
       mine.delete(roomId)
       if (!(error instanceof Problem) || mine !== this.#subscribed) return
       if (error.status === 404) this.#forget(roomId)
-      else if (mayPass(error) && error.status !== 0) setTimeout(() => void this.#subscribe(roomId), 2_000)
+      else if (isTransient(error) && error.status !== 0)
+        setTimeout(() => void this.#subscribe(roomId), RETRY_MS)
     }
   }
 
-  #hear(frame: ServerFrame): void {
+  #receive(frame: ServerFrame): void {
     switch (frame.type) {
+      case 'hello':
+        this.scansFiles.set(frame.scansFiles)
+        return
       case 'subscribed':
         this.#cursors.set(frame.roomId, frame.sequence)
         if (frame.gap) this.#reload(frame.roomId)
@@ -289,13 +300,13 @@ export class ChatClient {
         void this.refresh().catch(() => undefined)
         return
       case 'typing':
-        this.#believeTyping(frame.roomId, frame.userId)
+        if (frame.userId !== this.me.id) this.#typing.started(frame.roomId, frame.userId)
         return
       case 'presence':
         this.presence.update((known) => new Map([...known, [frame.userId, frame.status]]))
         return
       case 'inbox':
-        this.#tellInbox()
+        this.#inboxChanged()
         return
       default:
         return
@@ -307,33 +318,37 @@ export class ChatClient {
     const cursor = this.#cursors.get(roomId)
     if (cursor === undefined || sequence <= cursor) return
     if (sequence > cursor + 1) {
-      // Something in between did not arrive: ask for it from where we are.
+      // An event in between did not arrive: subscribe again from the last one that did.
       this.#subscribed.delete(roomId)
       void this.#subscribe(roomId)
       return
     }
     this.#cursors.set(roomId, sequence)
-    if (message !== null) {
-      const created = event.type === 'message_created'
-      if (message.author !== null) this.meet([message.author])
-      if (message.clientId !== null && message.author?.id === this.me.id)
-        this.#outbox.discard(message.clientId)
-      this.#timelines.get(roomId)?.hear(message, created)
-      if (created && message.author !== null) this.#stopTyping(roomId, message.author.id)
-    }
     const room = this.rooms.get()?.get(roomId)
+    if (message !== null) this.#applyMessage(message, event.type === 'message_created', room)
     if (room !== undefined) this.#putRoom(afterEvent(room, event, this.me.id))
-    this.#consequences(event)
+    this.#applyMembership(event)
   }
 
-  #consequences({ type, roomId, userId }: RoomEvent): void {
+  #applyMessage(message: Message, created: boolean, room: Room | undefined): void {
+    const { roomId, author } = message
+    const isMine = author?.id === this.me.id
+    if (author !== null) this.remember([author])
+    if (message.clientId !== null && isMine) this.#outbox.discard(message.clientId)
+    this.#timelines.receive(message, created)
+    if (!created || author === null) return
+    this.#typing.stopped(roomId, author.id)
+    // The server has written a notification.
+    const notifies = room?.notificationLevel === 'all' || concerns(message, this.me.id)
+    if (!isMine && notifies && room?.notificationLevel !== 'none') this.#notificationsChanged()
+  }
+
+  #applyMembership({ type, roomId, userId }: RoomEvent): void {
     if (type === 'room_deleted' || (type === 'member_left' && userId === this.me.id)) {
       this.#forget(roomId)
       return
     }
-    if (type.startsWith('member_') || type === 'room_changed') {
-      this.roomVersions.update((known) => new Map([...known, [roomId, (known.get(roomId) ?? 0) + 1]]))
-    }
+    if (type.startsWith('member_') || type === 'room_changed') this.#options.onMembersChanged?.(roomId)
     if (type === 'room_changed') void this.#rereadRoom(roomId)
   }
 
@@ -345,68 +360,56 @@ export class ChatClient {
     this.#putRoom({ ...known, name, description, type, maxMembers, isActive, memberCount, role })
   }
 
-  /** What happened in between is no longer told one by one. */
+  /** The events since the last connection are no longer available one by one. */
   #reload(roomId: string): void {
     void this.refresh().catch(() => undefined)
-    this.roomVersions.update((known) => new Map([...known, [roomId, (known.get(roomId) ?? 0) + 1]]))
-    if (this.#timelines.has(roomId)) void this.toEnd(roomId).catch(() => undefined)
+    this.#options.onMembersChanged?.(roomId)
+    if (this.#timelines.isLoaded(roomId)) void this.toEnd(roomId).catch(() => undefined)
   }
 
   #forget(roomId: string): void {
     this.#cursors.delete(roomId)
     this.#subscribed.delete(roomId)
-    this.#timelines.delete(roomId)
+    this.#timelines.drop(roomId)
     this.rooms.update((rooms) => rooms && new Map([...rooms].filter(([id]) => id !== roomId)))
-    this.timelines.update((known) => new Map([...known].filter(([id]) => id !== roomId)))
   }
 
   #sent(message: Message): void {
-    // An answer may come behind later events about its message; it tells nothing new then.
+    // The response may arrive after later events about its message, which are newer.
     if ((this.#cursors.get(message.roomId) ?? 0) >= message.sequence) return
-    this.#timelines.get(message.roomId)?.hear(message, true)
+    this.#timelines.receive(message, true)
   }
 
-  #sayReads(): void {
-    for (const [roomId, message] of this.#unsaidReads) {
+  #sendReads(): void {
+    for (const [roomId, message] of this.#unsentReads) {
       this.#socket
-        .ask({ type: 'read', messageId: message.id })
+        .request({ type: 'read', messageId: message.id })
         .then(() => {
-          if (this.#unsaidReads.get(roomId) === message) this.#unsaidReads.delete(roomId)
-          this.inbox.update((version) => version + 1)
+          if (this.#unsentReads.get(roomId) === message) this.#unsentReads.delete(roomId)
+          this.#notificationsChanged()
         })
         .catch((error: unknown) => {
-          if (!mayPass(error)) this.#unsaidReads.delete(roomId)
+          if (!isTransient(error)) this.#unsentReads.delete(roomId)
         })
     }
   }
 
-  #tellInbox(): void {
+  #notificationsChanged(): void {
+    this.#background('inbox', () => this.#options.onInboxChanged?.())
+  }
+
+  #inboxChanged(): void {
     clearTimeout(this.#inboxTimer)
     this.#inboxTimer = setTimeout(() => {
-      this.inbox.update((version) => version + 1)
-      void this.refresh().catch(() => undefined)
-    }, INBOX_MS)
+      this.#notificationsChanged()
+      this.#background('rooms', () => void this.refresh().catch(() => undefined))
+    }, INBOX_DELAY_MS)
   }
 
-  #believeTyping(roomId: string, userId: string): void {
-    if (userId === this.me.id) return
-    const key = `${roomId} ${userId}`
-    clearTimeout(this.#typingTimers.get(key))
-    this.#typingTimers.set(
-      key,
-      setTimeout(() => this.#stopTyping(roomId, userId), TYPING_BELIEVED_MS),
-    )
-    const now = this.typing.get().get(roomId) ?? []
-    if (!now.includes(userId)) this.typing.update((all) => new Map([...all, [roomId, [...now, userId]]]))
-  }
-
-  #stopTyping(roomId: string, userId: string): void {
-    const key = `${roomId} ${userId}`
-    clearTimeout(this.#typingTimers.get(key))
-    this.#typingTimers.delete(key)
-    const now = this.typing.get().get(roomId)
-    if (now?.includes(userId) !== true) return
-    this.typing.update((all) => new Map([...all, [roomId, now.filter((id) => id !== userId)]]))
+  #background(key: string, run: () => void): void {
+    const { inBackground } = this.#options
+    if (inBackground === undefined) run()
+    else inBackground(key, run)
   }
 
   #putRoom(room: Room): void {
@@ -416,21 +419,10 @@ export class ChatClient {
     })
   }
 
-  #timelineOf(roomId: string): Timeline {
-    const known = this.#timelines.get(roomId)
-    if (known !== undefined) return known
-    const timeline = new Timeline((view) => {
-      if (this.#timelines.get(roomId) !== timeline) return
-      this.timelines.update((all) => new Map([...all, [roomId, view]]))
-    })
-    this.#timelines.set(roomId, timeline)
-    return timeline
-  }
-
-  /** Everything after a room's cursor is heard sooner or later, so a page may come before the room is listened to. */
+  /** Events bring everything after a room's cursor, so a page may be loaded before the subscription. */
   async #history(roomId: string, edge: HistoryEdge): Promise<HistoryPage> {
     const page = await this.#options.api.history(roomId, edge)
-    this.meet(page.messages.flatMap(({ author }) => (author === null ? [] : [author])))
+    this.remember(page.messages.flatMap(({ author }) => (author === null ? [] : [author])))
     return page
   }
 

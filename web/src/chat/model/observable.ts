@@ -1,4 +1,4 @@
-/** A value that is replaced, never changed in place, and that says when it was. */
+/** An immutable value that notifies its listeners when it is replaced. */
 export class Observable<Value> {
   #value: Value
   readonly #listeners = new Set<() => void>()

@@ -1,34 +1,35 @@
 /**
- * Messages on their way. Each has a client id; sent again with it, it is the same message on the server, so a
- * message whose answer was lost is simply sent again. One at a time in a room keeps their order.
+ * Messages that are being sent. Each has a client id: sent again with it, it is the same message to the server,
+ * so a message whose response was lost is simply sent again. Sending one at a time in a room keeps their order.
  */
 import type { Message, NewMessage } from '@akashi/contract'
-import { mayPass } from '../../api/problem.ts'
+import { isTransient, Problem } from '../../api/problem.ts'
 import { Observable } from './observable.ts'
 
 export interface Pending {
   readonly clientId: string
   readonly roomId: string
   readonly message: Omit<NewMessage, 'clientId'>
-  /** For the eye until the server's copy is there. */
+  /** Shown until the server's copy arrives. */
   readonly fileName: string | null
   readonly replyTo: Message['replyTo']
   readonly createdAt: string
   readonly state: 'waiting' | 'sending' | 'failed'
+  /** Error code of the server's refusal. */
   readonly problem: string | null
 }
 
-/** Survives a reload of the page, and ends with the tab. */
-export interface Keep {
+/** A place for text that survives a reload of the page and ends with the tab. */
+export interface TextStorage {
   read(): string | null
   write(text: string): void
 }
 
 export interface OutboxOptions {
-  /** Answers the server's copy; rejects with Problem. */
+  /** Resolves with the server's copy; rejects with Problem. */
   readonly send: (pending: Pending) => Promise<Message>
   readonly onSent: (message: Message) => void
-  readonly keep: Keep
+  readonly storage: TextStorage
 }
 
 const FIRST_DELAY_MS = 1_000
@@ -44,7 +45,7 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options
-    this.pending = new Observable(kept(options.keep))
+    this.pending = new Observable(restored(options.storage))
   }
 
   /** Whether there is a connection to send over. */
@@ -70,9 +71,10 @@ export class Outbox {
     this.#set(this.pending.get().filter((one) => one.clientId !== clientId))
   }
 
-  clear(): void {
+  /** Stops sending; what was not sent stays stored for the next time the person signs in. */
+  close(): void {
+    this.#open = false
     for (const timer of this.#timers) clearTimeout(timer)
-    this.#set([])
   }
 
   async #drain(roomId: string): Promise<void> {
@@ -88,7 +90,7 @@ export class Outbox {
     }
   }
 
-  /** Answers whether the room's next message may follow. */
+  /** Resolves with whether the room's next message may be sent. */
   async #deliver(pending: Pending): Promise<boolean> {
     const { clientId, roomId } = pending
     this.#put(clientId, { state: 'sending' })
@@ -99,10 +101,10 @@ export class Outbox {
       this.#options.onSent(message)
       return true
     } catch (error) {
-      if (!mayPass(error)) {
+      if (!isTransient(error)) {
         this.#put(clientId, {
           state: 'failed',
-          problem: error instanceof Error ? error.message : String(error),
+          problem: error instanceof Problem ? error.code : 'internal',
         })
         return true
       }
@@ -128,13 +130,13 @@ export class Outbox {
 
   #set(pending: readonly Pending[]): void {
     this.pending.set(pending)
-    this.#options.keep.write(JSON.stringify(pending))
+    this.#options.storage.write(JSON.stringify(pending))
   }
 }
 
-function kept(keep: Keep): readonly Pending[] {
+function restored(storage: TextStorage): readonly Pending[] {
   try {
-    const list: unknown = JSON.parse(keep.read() ?? '[]')
+    const list: unknown = JSON.parse(storage.read() ?? '[]')
     if (!Array.isArray(list)) return []
     return list.filter(isPending).map((one) => (one.state === 'sending' ? { ...one, state: 'waiting' } : one))
   } catch {

@@ -1,4 +1,4 @@
-/** What events mean for the list of rooms. */
+/** Applies events to the list of rooms. */
 import {
   MAX_UNREAD_COUNTED,
   MESSAGE_PREVIEW_CHARACTERS,
@@ -7,7 +7,7 @@ import {
   type RoomEvent,
 } from '@akashi/contract'
 
-/** The room after the event; the same object when the event is already part of it. */
+/** The room after the event; the same object if it already includes the event. */
 export function afterEvent(room: Room, event: RoomEvent, me: string): Room {
   if (event.sequence <= room.lastSequence) return room
   const next = { ...room, lastSequence: event.sequence }
@@ -32,12 +32,17 @@ export function afterEvent(room: Room, event: RoomEvent, me: string): Room {
 function afterMessage(room: Room, message: Message, me: string): Room {
   const next = { ...room, lastMessage: previewOf(message) }
   if (message.author?.id === me || message.isDeleted) return next
-  const told = message.mentions.includes(me) || message.replyTo?.author?.id === me
+  const mentioned = concerns(message, me)
   return {
     ...next,
     unread: Math.min(MAX_UNREAD_COUNTED, room.unread + 1),
-    unreadMentions: room.unreadMentions + (told && room.notificationLevel !== 'none' ? 1 : 0),
+    unreadMentions: room.unreadMentions + (mentioned && room.notificationLevel !== 'none' ? 1 : 0),
   }
+}
+
+/** Whether a message mentions or replies to the person. */
+export function concerns({ mentions, replyTo }: Message, me: string): boolean {
+  return mentions.includes(me) || replyTo?.author?.id === me
 }
 
 function afterChange(room: Room, message: Message, deleted: boolean, me: string): Room {
@@ -52,32 +57,26 @@ function afterChange(room: Room, message: Message, deleted: boolean, me: string)
 
 function previewOf(message: Message): NonNullable<Room['lastMessage']> {
   const { id, author, content, type, isDeleted, createdAt } = message
-  return {
-    id,
-    author,
-    content: [...content].slice(0, MESSAGE_PREVIEW_CHARACTERS).join(''),
-    type,
-    isDeleted,
-    createdAt,
-  }
+  const preview = [...content].slice(0, MESSAGE_PREVIEW_CHARACTERS).join('')
+  return { id, author, content: preview, type, isDeleted, createdAt }
 }
 
 function roleOf(value: unknown): 'owner' | 'admin' | 'member' | null {
   return value === 'owner' || value === 'admin' || value === 'member' ? value : null
 }
 
-/** Everything up to the message was read by the caller. */
+/** The room after the person has read everything up to the message. */
 export function afterReading(room: Room, message: Message): Room {
   if (room.readTo !== null && room.readTo >= message.createdAt) return room
   return { ...room, readTo: message.createdAt, unread: 0, unreadMentions: 0 }
 }
 
-/** A listing may be older than events that were heard since it was read. */
+/** A listing may be older than events that arrived since it was read. */
 export function mergeListed(known: ReadonlyMap<string, Room>, listed: readonly Room[]): Map<string, Room> {
   return new Map(
     listed.map((room) => {
-      const had = known.get(room.id)
-      return [room.id, had !== undefined && had.lastSequence > room.lastSequence ? had : room]
+      const before = known.get(room.id)
+      return [room.id, before !== undefined && before.lastSequence > room.lastSequence ? before : room]
     }),
   )
 }

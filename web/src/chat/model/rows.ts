@@ -1,4 +1,4 @@
-/** What the history shows, line by line. */
+/** The rows of a history: messages, with a line for each day and for the first unread message. */
 import type { Message } from '@akashi/contract'
 import type { Pending } from './outbox.ts'
 
@@ -8,14 +8,14 @@ export type Row =
   | { readonly kind: 'message'; readonly key: string; readonly message: Message; readonly continued: boolean }
   | { readonly kind: 'pending'; readonly key: string; readonly pending: Pending; readonly continued: boolean }
 
-/** Messages of one author within this time, in milliseconds, stand under one name. */
-const CONTINUED_MS = 5 * 60_000
+/** Messages of one author within so many milliseconds share one heading. */
+const GROUP_MS = 5 * 60_000
 
 export interface RowOptions {
   readonly me: string
-  /** The time up to which everything was read when the room was opened; null for no line. */
+  /** How far the room was read when it was opened; null for no line of unread messages. */
   readonly readTo: string | null
-  /** Day of a time in the reader's time zone, e.g. 2026-11-21. */
+  /** The day of a time in the reader's time zone, such as 2026-11-21. */
   readonly dayOf: (time: string) => string
 }
 
@@ -28,7 +28,7 @@ export function rowsOf(
   let day = ''
   let before: { readonly author: string; readonly at: number } | null = null
   let lineDrawn = readTo === null
-  const enter = (time: string) => {
+  const enterDay = (time: string) => {
     if (dayOf(time) === day) return
     day = dayOf(time)
     before = null
@@ -36,12 +36,12 @@ export function rowsOf(
   }
   const continues = (author: string, time: string, apart: boolean): boolean => {
     const at = Date.parse(time)
-    const same: boolean = before?.author === author && at - before.at < CONTINUED_MS && !apart
+    const same: boolean = before?.author === author && at - before.at < GROUP_MS && !apart
     before = { author, at }
     return same
   }
   for (const message of messages) {
-    enter(message.createdAt)
+    enterDay(message.createdAt)
     const author = message.author?.id ?? ''
     if (!lineDrawn && author !== me && message.createdAt > (readTo ?? '')) {
       lineDrawn = true
@@ -52,14 +52,14 @@ export function rowsOf(
     rows.push({ kind: 'message', key: keyOf(message, me), message, continued })
   }
   for (const one of pending) {
-    enter(one.createdAt)
+    enterDay(one.createdAt)
     const continued = continues(me, one.createdAt, one.replyTo !== null)
     rows.push({ kind: 'pending', key: one.clientId, pending: one, continued })
   }
   return rows
 }
 
-/** A message of one's own keeps the key that it had on its way, so that it is not drawn anew. */
+/** The person's own message keeps the key it had while it was being sent, so that it is not rendered anew. */
 function keyOf(message: Message, me: string): string {
   return message.author?.id === me ? (message.clientId ?? message.id) : message.id
 }

@@ -1,6 +1,6 @@
 /**
- * One WebSocket that is opened again whenever it breaks. It paces what it sends below the server's limit,
- * matches answers to requests, and notices a connection that died in silence.
+ * A WebSocket that is opened again whenever it breaks. Sends at most as fast as the server allows, matches
+ * responses to requests, and detects connections that died without notice.
  */
 import {
   type ClientNotice,
@@ -20,13 +20,13 @@ export interface SocketLike {
   close(code?: number): void
 }
 
-export type Link = 'connecting' | 'open' | 'waiting' | 'ended'
+export type ConnectionState = 'connecting' | 'open' | 'waiting' | 'ended'
 
 export interface ChatSocketOptions {
   readonly open: () => SocketLike
   readonly onFrame: (frame: ServerFrame) => void
-  readonly onLink: (link: Link) => void
-  /** Answers whether the session still holds; asked when a connection was refused, which tells no reason. */
+  readonly onState: (state: ConnectionState) => void
+  /** Whether the session is still valid; a refused connection does not tell the reason. */
   readonly sessionHolds: () => Promise<boolean>
   readonly isOnline?: () => boolean
   readonly random?: () => number
@@ -38,8 +38,8 @@ const LONGEST_DELAY_MS = 20_000
 const SHARE = 0.7
 const BURST = FRAMES_AT_ONCE * SHARE
 const RATE = FRAMES_PER_SECOND * SHARE
-const ANSWER_MS = 20_000
-/** Silence of so many heartbeats is asked about. */
+const RESPONSE_MS = 20_000
+/** After a silence of so many heartbeats the connection is tested. */
 const SILENT_HEARTBEATS = 1.5
 const OPEN_MS = 15_000
 const NO_ROOM = '00000000-0000-0000-0000-000000000000'
@@ -54,11 +54,11 @@ export class ChatSocket {
   readonly #options: ChatSocketOptions
   readonly #waiting = new Map<string, Waiting>()
   #socket: SocketLike | null = null
-  #link: Link = 'waiting'
+  #state: ConnectionState = 'waiting'
   #stopped = true
   #attempts = 0
   #requests = 0
-  #heard = 0
+  #lastFrame = 0
   #heartbeatMs = 20_000
   #queue: string[] = []
   #allowance = BURST
@@ -83,55 +83,56 @@ export class ChatSocket {
     this.#drop(false)
   }
 
-  /** The network is said to be back, or the page to be looked at again: no reason to wait any longer. */
-  hurry(): void {
-    if (this.#stopped || this.#link !== 'waiting') return
+  /** Connects without further delay, since the network or the reader is back. */
+  reconnectNow(): void {
+    if (this.#stopped || this.#state !== 'waiting') return
     clearTimeout(this.#retry)
     this.#attempts = 0
     this.#connect()
   }
 
-  /** The network is said to be gone: what is sent into it would be lost without a word. */
-  lost(): void {
-    if (this.#stopped || this.#link === 'ended') return
+  /** Gives up the connection, since the network is gone: what is sent would be lost without notice. */
+  disconnect(): void {
+    if (this.#stopped || this.#state === 'ended') return
     this.#drop(true)
   }
 
-  word(frame: ClientNotice): void {
-    if (this.#link === 'open') this.#write(JSON.stringify(frame))
+  /** Sends a frame that has no response, unless the connection is broken. */
+  send(frame: ClientNotice): void {
+    if (this.#state === 'open') this.#write(JSON.stringify(frame))
   }
 
-  /** Rejects with Problem; of status 0 when it is not known whether the request arrived. */
-  ask(frame: ClientRequest): Promise<unknown> {
-    if (this.#link !== 'open') return Promise.reject(unreachable())
+  /** Rejects with Problem, with status 0 when it is unknown whether the request arrived. */
+  request(frame: ClientRequest): Promise<unknown> {
+    if (this.#state !== 'open') return Promise.reject(unreachable())
     this.#requests += 1
     const id = String(this.#requests)
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#drop(true), ANSWER_MS)
+      const timer = setTimeout(() => this.#drop(true), RESPONSE_MS)
       this.#waiting.set(id, { resolve, reject, timer })
       this.#write(JSON.stringify({ ...frame, id }))
     })
   }
 
-  #become(link: Link): void {
-    if (this.#link === link) return
-    this.#link = link
-    this.#options.onLink(link)
+  #setState(state: ConnectionState): void {
+    if (this.#state === state) return
+    this.#state = state
+    this.#options.onState(state)
   }
 
   #connect(): void {
     if (this.#options.isOnline?.() === false) {
-      this.#later()
+      this.#reconnectLater()
       return
     }
-    this.#become('connecting')
+    this.#setState('connecting')
     const socket = this.#options.open()
     this.#socket = socket
     let greeted = false
     const opening = setTimeout(() => this.#drop(true), OPEN_MS)
     socket.onmessage = ({ data }) => {
       if (this.#socket !== socket) return
-      this.#heard = performance.now()
+      this.#lastFrame = performance.now()
       const frame = frameOf(data)
       if (frame === null) return
       if (frame.type === 'hello') {
@@ -141,7 +142,7 @@ export class ChatSocket {
         this.#allowance = BURST
         this.#heartbeatMs = frame.heartbeatMs
         this.#watchSilence()
-        this.#become('open')
+        this.#setState('open')
       }
       this.#settle(frame)
       this.#options.onFrame(frame)
@@ -151,11 +152,11 @@ export class ChatSocket {
       if (this.#socket !== socket) return
       if (code === closeCodes.sessionEnded) this.#end()
       else if (greeted) this.#drop(true)
-      else void this.#askWhy()
+      else void this.#findReason()
     }
   }
 
-  async #askWhy(): Promise<void> {
+  async #findReason(): Promise<void> {
     this.#drop(true)
     if (!(await this.#options.sessionHolds().catch(() => true))) this.#end()
   }
@@ -164,7 +165,7 @@ export class ChatSocket {
     this.#stopped = true
     clearTimeout(this.#retry)
     this.#drop(false)
-    this.#become('ended')
+    this.#setState('ended')
   }
 
   #settle(frame: ServerFrame): void {
@@ -177,7 +178,7 @@ export class ChatSocket {
     else request.reject(new Problem(frame.problem))
   }
 
-  #drop(again: boolean): void {
+  #drop(reconnect: boolean): void {
     const socket = this.#socket
     this.#socket = null
     clearInterval(this.#watch)
@@ -191,12 +192,12 @@ export class ChatSocket {
       clearTimeout(timer)
       reject(unreachable('the connection broke before the answer'))
     }
-    if (again && !this.#stopped) this.#later()
+    if (reconnect && !this.#stopped) this.#reconnectLater()
   }
 
-  /** Exponential, with jitter over the upper half, so that a server that comes back is not stormed. */
-  #later(): void {
-    this.#become('waiting')
+  /** Waits longer each time, with jitter, so that clients do not all return at once to a server that restarts. */
+  #reconnectLater(): void {
+    this.#setState('waiting')
     const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#attempts)
     this.#attempts += 1
     const random = this.#options.random ?? Math.random
@@ -204,13 +205,13 @@ export class ChatSocket {
     this.#retry = setTimeout(() => this.#connect(), longest / 2 + (random() * longest) / 2)
   }
 
-  /** A browser answers pings by itself and tells nobody, so silence is met with a question of our own. */
+  /** Browsers answer pings without telling the page, so after a silence the client sends a request of its own. */
   #watchSilence(): void {
     clearInterval(this.#watch)
     this.#watch = setInterval(() => {
-      if (performance.now() - this.#heard < this.#heartbeatMs * SILENT_HEARTBEATS) return
-      this.#heard = performance.now()
-      this.ask({ type: 'unsubscribe', roomId: NO_ROOM }).catch(() => undefined)
+      if (performance.now() - this.#lastFrame < this.#heartbeatMs * SILENT_HEARTBEATS) return
+      this.#lastFrame = performance.now()
+      this.request({ type: 'unsubscribe', roomId: NO_ROOM }).catch(() => undefined)
     }, this.#heartbeatMs / 2)
   }
 

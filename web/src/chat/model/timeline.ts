@@ -1,11 +1,11 @@
 /**
- * The part of a room's history that is loaded: one unbroken run of messages in the room's order. Pages and
- * events may overtake each other, and neither may undo what the other brought.
+ * The loaded part of a room's history: one run of messages without gaps. Pages and events may arrive in either
+ * order, and neither may undo what the other brought.
  */
 import type { HistoryPage, Message } from '@akashi/contract'
 
 export interface TimelineView {
-  /** Oldest first, without a gap in between. */
+  /** Oldest first, without gaps. */
   readonly messages: readonly Message[]
   readonly hasOlder: boolean
   readonly hasNewer: boolean
@@ -19,9 +19,9 @@ type Part = 'all' | 'older' | 'newer'
 
 export class Timeline {
   #view: TimelineView = empty
-  /** Sequence of the newest message heard of, loaded or not. */
+  /** Sequence of the newest message known, loaded or not. */
   #newest = 0
-  /** Messages that events brought while a page was under way: they are newer than the page. */
+  /** Messages that events brought while a page was being loaded: they are newer than the page. */
   #fresh: Map<string, Message> | null = null
   #load = 0
   readonly #onChange: (view: TimelineView) => void
@@ -34,27 +34,36 @@ export class Timeline {
     return this.#view
   }
 
-  /** A message as an event or an answer tells it; messages outside of the run are left for their page. */
-  hear(message: Message, created: boolean): void {
+  /** Takes a message from an event or a response; ignores messages outside of the loaded run. */
+  receive(message: Message, created: boolean): void {
     this.#fresh?.set(message.id, message)
     if (created) this.#newest = Math.max(this.#newest, message.sequence)
     const { messages, hasNewer, loading } = this.#view
-    const at = messages.findIndex(({ id }) => id === message.id)
+    const at = messages.findLastIndex(({ id }) => id === message.id)
     if (at >= 0) this.#change({ messages: messages.with(at, message) })
     else if (created && !hasNewer && loading !== 'all') {
-      this.#change({ messages: inOrder([...messages, message]) })
+      const isNext = message.sequence > (messages.at(-1)?.sequence ?? 0)
+      this.#change({ messages: isNext ? [...messages, message] : inOrder([...messages, message]) })
     }
-    this.#quoteAnew(message)
+    // Nobody has quoted a message that was just created.
+    if (!created) this.#updateQuotes(message)
   }
 
-  /** Whether the message is in the run. */
+  /** Whether the message is loaded. */
   has(messageId: string): boolean {
     return this.#view.messages.some(({ id }) => id === messageId)
   }
 
+  /** Keeps only the newest messages, for a reader at the end of the room. */
+  trim(most: number): void {
+    const { messages, hasNewer, loading } = this.#view
+    if (hasNewer || loading !== null || messages.length <= most) return
+    this.#change({ messages: messages.slice(-most), hasOlder: true })
+  }
+
   /**
-   * Fetches a page and adds it: `all` begins a new run. Of two loads of everything the later counts; a page of
-   * older or newer messages waits for nobody and is fetched only once at a time.
+   * Loads a page and adds it; `all` starts a new run. Of two loads of `all` the later one counts. Older and newer
+   * messages are loaded one page at a time.
    */
   async load(part: Part, fetchPage: () => Promise<HistoryPage>): Promise<void> {
     if (part !== 'all' && this.#view.loading !== null) return
@@ -65,18 +74,18 @@ export class Timeline {
     this.#change({ loading: part, failed: false })
     try {
       const page = await fetchPage()
-      if (load === this.#load) this.#take(part, page, fresh)
+      if (load === this.#load) this.#add(part, page, fresh)
     } catch (error) {
       if (load === this.#load) this.#change({ loading: null, failed: true })
       throw error
     }
   }
 
-  #take(part: Part, page: HistoryPage, fresh: ReadonlyMap<string, Message>): void {
+  #add(part: Part, page: HistoryPage, fresh: ReadonlyMap<string, Message>): void {
     this.#fresh = null
     const loaded = page.messages.map((message) => fresh.get(message.id) ?? message)
     if (part !== 'older' && !page.hasNewer) {
-      // The page ended where the room did; what was created since has been heard, in order.
+      // The page ended where the room did; events have brought what was created since, in order.
       const last = loaded.at(-1)?.sequence ?? this.#view.messages.at(-1)?.sequence ?? 0
       for (const message of fresh.values()) if (message.sequence > last) loaded.push(message)
     }
@@ -92,8 +101,8 @@ export class Timeline {
     })
   }
 
-  /** Quotes of a message say what it says now. */
-  #quoteAnew({ id, content, isDeleted }: Message): void {
+  /** Quotes of a message show its current text. */
+  #updateQuotes({ id, content, isDeleted }: Message): void {
     const { messages } = this.#view
     if (!messages.some(({ replyTo }) => replyTo?.id === id)) return
     const quoted = [...content].slice(0, 200).join('')
@@ -112,7 +121,7 @@ export class Timeline {
   }
 }
 
-/** By sequence; of two of one id the later in the list wins nothing: both tell the same. */
+/** By sequence. Of several copies of a message the first stays: they say the same. */
 function inOrder(messages: readonly Message[]): Message[] {
   const byId = new Map<string, Message>()
   for (const message of messages) if (!byId.has(message.id)) byId.set(message.id, message)

@@ -1,87 +1,84 @@
 import { IconCloudOff, IconRefresh } from '@tabler/icons-react'
-import { useQueryClient } from '@tanstack/react-query'
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { Suspense, useEffect, useState } from 'react'
 import { Outlet, useLocation, useNavigate } from 'react-router'
-import { usePageTitle, useShortcuts } from '../../shell/index.ts'
+import { ErrorBoundary, lazily, Main, useShortcuts, useTitleCount } from '../../shell/index.ts'
 import { useChat, useObserved } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
 import { byNewest } from '../model/rooms.ts'
 import classes from './chat-frame.module.css'
+import { DialogBoundary } from './dialog-boundary.tsx'
 import { Sidebar } from './sidebar.tsx'
 
-// Opened seldom: it comes when it is.
-const NewRoom = lazy(async () => ({ default: (await import('./new-room.tsx')).NewRoom }))
+const NewRoom = lazily(async () => (await import('./new-room.tsx')).NewRoom)
 
-/** Conversations on one side, what was chosen on the other; on a phone one of the two. */
+/** The list of conversations beside the current page; on a phone one of the two. */
 export function ChatFrame() {
   const t = useTexts()
   const chat = useChat()
-  const queries = useQueryClient()
-  const navigate = useNavigate()
   const { pathname } = useLocation()
   const [creating, setCreating] = useState(false)
   const rooms = useObserved(chat.rooms)
-  const inbox = useObserved(chat.inbox)
-  const unread = [...(rooms?.values() ?? [])].filter((room) => room.unread > 0)
+  const unread = byNewest(rooms?.values() ?? []).filter((room) => room.unread > 0)
   const atList = /^\/chat\/?$/.test(pathname)
-  usePageTitle(unread.length > 0 ? `(${unread.length}) ${t('title')}` : t('title'))
-
-  useEffect(() => {
-    if (inbox > 0) void queries.invalidateQueries({ queryKey: ['chat', 'inbox'] })
-  }, [inbox, queries])
-
-  useShortcuts([
-    {
-      keys: 'mod+k',
-      label: t('shortcuts.search'),
-      group: t('shortcuts.group'),
-      act: () => void navigate('/chat/search'),
-    },
-    { keys: 'n', label: t('shortcuts.newRoom'), group: t('shortcuts.group'), act: () => setCreating(true) },
-    {
-      keys: 'd',
-      label: t('shortcuts.directory'),
-      group: t('shortcuts.group'),
-      act: () => void navigate('/chat/directory'),
-    },
-    {
-      keys: 'i',
-      label: t('shortcuts.notifications'),
-      group: t('shortcuts.group'),
-      act: () => void navigate('/chat/notifications'),
-    },
-    {
-      keys: 'u',
-      label: t('shortcuts.next'),
-      group: t('shortcuts.group'),
-      act: () => {
-        const next = byNewest(unread).find(({ id }) => !pathname.endsWith(id))
-        if (next !== undefined) void navigate(`/chat/rooms/${next.id}`)
-      },
-    },
-  ])
-
+  useTitleCount(unread.length)
+  useChatShortcuts({
+    onNewRoom: () => setCreating(true),
+    nextUnread: unread.find(({ id }) => !pathname.endsWith(id))?.id,
+  })
   return (
     <div className={classes['frame']} data-at={atList ? 'list' : 'page'}>
+      {atList && <h1 className={classes['listTitle']}>{t('title')}</h1>}
       <Sidebar onNewRoom={() => setCreating(true)} />
-      <section className={classes['page']}>
-        <LinkState />
-        <Outlet />
-      </section>
-      <Suspense>{creating && <NewRoom opened onClose={() => setCreating(false)} />}</Suspense>
+      <Main className={classes['page']}>
+        <ConnectionLine />
+        <ErrorBoundary resetKey={pathname}>
+          <Suspense>
+            <Outlet />
+          </Suspense>
+        </ErrorBoundary>
+      </Main>
+      {creating && (
+        <DialogBoundary onClose={() => setCreating(false)}>
+          <NewRoom opened onClose={() => setCreating(false)} />
+        </DialogBoundary>
+      )}
     </div>
   )
 }
 
-/** Milliseconds for which a broken connection is not worth a word. */
+interface ChatShortcuts {
+  readonly onNewRoom: () => void
+  readonly nextUnread: string | undefined
+}
+
+function useChatShortcuts({ onNewRoom, nextUnread }: ChatShortcuts): void {
+  const t = useTexts()
+  const navigate = useNavigate()
+  const group = t('shortcuts.group')
+  const to = (path: string) => () => void navigate(path)
+  useShortcuts([
+    { keys: 'mod+k', label: t('shortcuts.search'), group, run: to('/chat/search') },
+    {
+      keys: 'alt+arrowdown',
+      label: t('shortcuts.next'),
+      group,
+      run: () => nextUnread !== undefined && void navigate(`/chat/rooms/${nextUnread}`),
+    },
+    { keys: 'n', label: t('newRoom'), group, run: onNewRoom },
+    { keys: 'd', label: t('directory'), group, run: to('/chat/directory') },
+    { keys: 'i', label: t('notifications'), group, run: to('/chat/notifications') },
+  ])
+}
+
+/** Milliseconds for which a broken connection is not mentioned. */
 const PATIENCE_MS = 1_500
 
-function LinkState() {
+function ConnectionLine() {
   const t = useTexts()
-  const link = useObserved(useChat().link)
+  const connection = useObserved(useChat().connection)
   const online = useOnline()
   const [shown, setShown] = useState(false)
-  const broken = !online || link === 'waiting' || link === 'connecting'
+  const broken = !online || connection === 'waiting' || connection === 'connecting'
   useEffect(() => {
     if (!broken) {
       setShown(false)
@@ -90,20 +87,15 @@ function LinkState() {
     const timer = setTimeout(() => setShown(true), online ? PATIENCE_MS : 0)
     return () => clearTimeout(timer)
   }, [broken, online])
+  const Icon = online ? IconRefresh : IconCloudOff
   return (
-    <div role="status" className={classes['link']} data-shown={shown}>
-      {shown &&
-        (online ? (
-          <>
-            <IconRefresh size={16} aria-hidden />
-            <span>{t('link.reconnecting')}</span>
-          </>
-        ) : (
-          <>
-            <IconCloudOff size={16} aria-hidden />
-            <span>{t('link.offline')}</span>
-          </>
-        ))}
+    <div role="status" className={classes['connection']} data-shown={shown}>
+      {shown && (
+        <>
+          <Icon size={16} aria-hidden />
+          <span>{t(online ? 'connection.reconnecting' : 'connection.offline')}</span>
+        </>
+      )}
     </div>
   )
 }
@@ -111,12 +103,12 @@ function LinkState() {
 function useOnline(): boolean {
   const [online, setOnline] = useState(navigator.onLine)
   useEffect(() => {
-    const look = () => setOnline(navigator.onLine)
-    window.addEventListener('online', look)
-    window.addEventListener('offline', look)
+    const update = () => setOnline(navigator.onLine)
+    window.addEventListener('online', update)
+    window.addEventListener('offline', update)
     return () => {
-      window.removeEventListener('online', look)
-      window.removeEventListener('offline', look)
+      window.removeEventListener('online', update)
+      window.removeEventListener('offline', update)
     }
   }, [])
   return online

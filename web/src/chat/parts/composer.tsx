@@ -1,80 +1,73 @@
-import { MAX_MESSAGE_CHARACTERS, type Message, type Person, type Room } from '@akashi/contract'
-import { ActionIcon, Textarea, Tooltip } from '@mantine/core'
+import { MAX_MESSAGE_CHARACTERS, type Person, type Room } from '@akashi/contract'
+import { ActionIcon, Tooltip } from '@mantine/core'
 import { IconPaperclip, IconSend2, IconX } from '@tabler/icons-react'
-import { useEffect, useRef, useState } from 'react'
-import { useShortcuts } from '../../shell/index.ts'
-import { useChat } from '../client/context.tsx'
+import { type ClipboardEvent, useEffect, useRef, useState } from 'react'
+import { takesKeys } from '../../shell/index.ts'
+import { GrowingTextarea } from '../../ui/index.ts'
+import { useChat, useDrafts, useSelected } from '../client/context.tsx'
 import { nameOf } from '../client/text.ts'
-import type { useFiles } from '../client/use-files.ts'
 import { useTexts } from '../locales/index.ts'
+import { emptyDraft } from '../model/drafts.ts'
+import { namesOf } from '../model/mentions.ts'
 import { mentionedIn } from '../model/tokens.ts'
 import classes from './composer.module.css'
 import { FileTray } from './file-tray.tsx'
-import { isComposing, sends } from './keys.ts'
+import { hasKeyboard, isComposing, sends } from './keys.ts'
 import { Quote } from './message-row.tsx'
 import { Suggestions, useSuggestions } from './suggestions.tsx'
 
-/** Characters before the limit from which on it is shown how many are left. */
+/** How many characters before the limit the rest is shown. */
 const NEARLY_FULL = 200
-
-/** What was begun in a room, for when its writer comes back. */
-const drafts = new Map<string, string>()
 
 interface ComposerProps {
   readonly room: Room
   readonly name: string
-  readonly files: ReturnType<typeof useFiles>
-  readonly replyTo: Message | null
-  readonly onReplied: () => void
+  readonly onFiles: (files: Iterable<File>) => void
 }
 
-export function Composer({ room, name, files, replyTo, onReplied }: ComposerProps) {
+/** Writes a message to a room. What is not sent stays in the drafts. */
+export function Composer({ room, name, onFiles }: ComposerProps) {
   const t = useTexts()
   const chat = useChat()
-  const [text, setText] = useState(() => drafts.get(room.id) ?? '')
+  const drafts = useDrafts()
+  const { text, replyTo, files } = useSelected(drafts.rooms, (all) => all.get(room.id) ?? emptyDraft)
+  const [obstacle, setObstacle] = useState<'uploading' | 'failed' | null>(null)
   const field = useRef<HTMLTextAreaElement>(null)
   const picker = useRef<HTMLInputElement>(null)
   const suggestions = useSuggestions(room, text, field)
   const content = text.trim()
   const left = MAX_MESSAGE_CHARACTERS - [...content].length
-  const uploading = files.files.some(({ state }) => state === 'uploading')
-  const ready = files.files.flatMap(({ file }) => (file === null ? [] : [file]))
-  const maySend = left >= 0 && !uploading && (content !== '' || ready.length > 0)
+  const isEmpty = content === '' && files.length === 0
 
+  useTypingAnywhere(field)
   useEffect(() => {
-    if (text === '') drafts.delete(room.id)
-    else drafts.set(room.id, text)
-  }, [room.id, text])
+    if (hasKeyboard()) field.current?.focus()
+  }, [])
   useEffect(() => {
     if (replyTo !== null) field.current?.focus()
   }, [replyTo])
-  useShortcuts([
-    {
-      keys: 'w',
-      label: t('shortcuts.write'),
-      group: t('shortcuts.group'),
-      act: () => field.current?.focus(),
-    },
-  ])
 
   const send = () => {
-    if (!maySend) return
-    const people = new Map([...chat.people.get().values()].map(({ username, id }) => [username, id]))
-    const mentions = mentionedIn(content, people)
-    const [first = null, ...others] = ready
+    if (left < 0 || isEmpty) return
+    // A message never goes without a file that was meant to go with it.
+    const unfinished = files.find(({ fileId }) => fileId === null)
+    setObstacle(unfinished === undefined ? null : unfinished.state === 'uploading' ? 'uploading' : 'failed')
+    if (unfinished !== undefined) return
+    const [first = null, ...others] = files.flatMap((file) =>
+      file.fileId === null ? [] : [{ id: file.fileId, name: file.name }],
+    )
+    const mentions = mentionedIn(content, namesOf(chat.people.get().values()))
     chat.send(room.id, { content, mentions, replyTo, file: first })
     for (const file of others) chat.send(room.id, { content: '', file })
-    setText('')
-    files.clear()
-    onReplied()
+    drafts.sent(room.id)
     field.current?.focus()
   }
 
   const mention = (person: Person) => {
     const { before, after } = suggestions.around
     const next = `${before}@${person.username} `
-    chat.meet([person])
-    setText(next + after.trimStart())
+    chat.remember([person])
+    drafts.write(room.id, next + after.trimStart())
     requestAnimationFrame(() => {
       field.current?.focus()
       field.current?.setSelectionRange(next.length, next.length)
@@ -90,7 +83,7 @@ export function Composer({ room, name, files, replyTo, onReplied }: ComposerProp
       }}
     >
       {suggestions.people.length > 0 && (
-        <Suggestions people={suggestions.people} at={suggestions.at} onPick={mention} />
+        <Suggestions people={suggestions.people} selected={suggestions.selected} onPick={mention} />
       )}
       {replyTo !== null && (
         <div className={classes['reply']}>
@@ -99,13 +92,13 @@ export function Composer({ room, name, files, replyTo, onReplied }: ComposerProp
             variant="subtle"
             color="gray"
             aria-label={t('composer.cancelReply')}
-            onClick={onReplied}
+            onClick={() => drafts.replyTo(room.id, null)}
           >
             <IconX size={16} />
           </ActionIcon>
         </div>
       )}
-      <FileTray files={files} />
+      <FileTray roomId={room.id} files={files} />
       <div className={classes['line']}>
         <Tooltip label={t('composer.attach')}>
           <ActionIcon
@@ -125,41 +118,37 @@ export function Composer({ room, name, files, replyTo, onReplied }: ComposerProp
           hidden
           aria-label={t('composer.attach')}
           onChange={(event) => {
-            files.add(event.currentTarget.files ?? [])
+            onFiles([...(event.currentTarget.files ?? [])])
             event.currentTarget.value = ''
           }}
         />
-        <Textarea
+        <GrowingTextarea
           ref={field}
           className={classes['field'] ?? ''}
           classNames={{ input: classes['input'] ?? '' }}
           variant="unstyled"
           aria-label={t('composer.label', { name })}
-          aria-autocomplete="list"
-          aria-controls={suggestions.people.length > 0 ? 'chat-suggestions' : undefined}
-          aria-activedescendant={
-            suggestions.people.length > 0 ? `chat-suggestion-${suggestions.at}` : undefined
-          }
-          placeholder={t('composer.placeholder', { name })}
+          {...suggestions.combobox}
+          placeholder={t('composer.label', { name })}
           value={text}
-          autosize
-          minRows={1}
           maxRows={10}
           onChange={(event) => {
-            setText(event.currentTarget.value)
-            suggestions.look(event.currentTarget)
+            drafts.write(room.id, event.currentTarget.value)
+            suggestions.caretMoved(event.currentTarget)
             if (event.currentTarget.value.trim() !== '') chat.typingIn(room.id)
           }}
-          onSelect={(event) => suggestions.look(event.currentTarget)}
+          onSelect={(event) => suggestions.caretMoved(event.currentTarget)}
+          onBlur={suggestions.close}
           onPaste={(event) => {
-            if (event.clipboardData.files.length === 0) return
+            const pasted = pastedFiles(event)
+            if (pasted.length === 0) return
             event.preventDefault()
-            files.add(event.clipboardData.files)
+            onFiles(pasted)
           }}
           onKeyDown={(event) => {
             if (isComposing(event)) return
             if (suggestions.onKey(event, mention)) return
-            if (event.key === 'Escape' && replyTo !== null) onReplied()
+            if (event.key === 'Escape' && replyTo !== null) drafts.replyTo(room.id, null)
             if (sends(event)) {
               event.preventDefault()
               send()
@@ -171,11 +160,16 @@ export function Composer({ room, name, files, replyTo, onReplied }: ComposerProp
           size={36}
           variant="filled"
           aria-label={t('composer.send')}
-          disabled={!maySend}
+          disabled={left < 0 || isEmpty || files.some(({ state }) => state === 'uploading')}
         >
           <IconSend2 size={19} />
         </ActionIcon>
       </div>
+      {obstacle !== null && files.some(({ fileId }) => fileId === null) && (
+        <p className={classes['obstacle']} role="alert">
+          {t(`composer.${obstacle}`)}
+        </p>
+      )}
       {left < NEARLY_FULL && (
         <p className={classes['left']} data-over={left < 0} aria-live="polite">
           {left < 0 ? t('composer.tooLong', { count: -left }) : t('composer.left', { count: left })}
@@ -183,7 +177,34 @@ export function Composer({ room, name, files, replyTo, onReplied }: ComposerProp
       )}
       <span className={classes['hidden']} aria-live="polite">
         {replyTo !== null && t('composer.replying', { name: nameOf(t, replyTo.author) })}
+        {suggestions.people.length > 0 && t('composer.suggested', { count: suggestions.people.length })}
       </span>
     </form>
   )
+}
+
+/**
+ * The files of a paste, unless they come beside text: spreadsheets and word processors add a picture of what was
+ * copied, and file managers the file's name.
+ */
+function pastedFiles({ clipboardData }: ClipboardEvent): readonly File[] {
+  const files = [...clipboardData.files]
+  const text = clipboardData.getData('text/plain').trim()
+  const isText = text !== '' && !files.some(({ name }) => text.includes(name))
+  return isText ? [] : files
+}
+
+/** In a room, printable keys write, wherever the focus is. */
+function useTypingAnywhere(field: React.RefObject<HTMLTextAreaElement | null>): void {
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      const printable = event.key.length === 1 && event.key !== ' '
+      if (!printable || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
+      if (takesKeys(event.target) || takesKeys(document.activeElement)) return
+      field.current?.focus()
+    }
+    // Before the shortcuts, which leave keys in text fields alone.
+    document.addEventListener('keydown', onKeyDown, { capture: true })
+    return () => document.removeEventListener('keydown', onKeyDown, { capture: true })
+  }, [field])
 }

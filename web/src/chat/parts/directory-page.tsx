@@ -2,16 +2,17 @@ import type { DirectoryRoom } from '@akashi/contract'
 import { Button, Loader, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { IconCompass, IconHash, IconSearch, IconUsers } from '@tabler/icons-react'
-import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
+import { keepPreviousData, useInfiniteQuery, useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link, useNavigate } from 'react-router'
 import { call } from '../../api/index.ts'
-import { tellProblem } from '../../ui/index.ts'
+import { showProblem } from '../../ui/index.ts'
 import { useChat, useObserved } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
 import { Empty, PageHead } from './page-head.tsx'
 import classes from './pages.module.css'
 
+/** Milliseconds without typing before the search starts. */
 const TYPING_MS = 200
 
 export function DirectoryPage() {
@@ -50,7 +51,7 @@ export function DirectoryPage() {
         ) : (
           <ul className={classes['list']}>
             {rooms?.map((room) => (
-              <Entry key={room.id} room={room} />
+              <DirectoryEntry key={room.id} room={room} />
             ))}
           </ul>
         )}
@@ -64,24 +65,20 @@ export function DirectoryPage() {
   )
 }
 
-function Entry({ room }: { readonly room: DirectoryRoom }) {
+function DirectoryEntry({ room }: { readonly room: DirectoryRoom }) {
   const t = useTexts()
   const chat = useChat()
   const navigate = useNavigate()
-  const [busy, setBusy] = useState(false)
-  const inside = useObserved(chat.rooms)?.has(room.id) ?? room.isMember
+  const isMember = useObserved(chat.rooms)?.has(room.id) ?? room.isMember
   const { name } = room
-  const join = async () => {
-    setBusy(true)
-    try {
+  const join = useMutation({
+    mutationFn: async () => {
       await call('POST /v1/chat/rooms/{roomId}/join', { params: { roomId: room.id } })
       await chat.refresh()
-      await navigate(`/chat/rooms/${room.id}`)
-    } catch (error) {
-      tellProblem(error)
-      setBusy(false)
-    }
-  }
+    },
+    onSuccess: () => void navigate(`/chat/rooms/${room.id}`),
+    onError: showProblem,
+  })
   return (
     <li className={classes['entry']}>
       <IconHash size={20} aria-hidden className={classes['icon']} />
@@ -92,10 +89,10 @@ function Entry({ room }: { readonly room: DirectoryRoom }) {
         <p>{room.description ?? t('directoryPage.noDescription')}</p>
         <span className={classes['count']}>
           <IconUsers size={14} aria-hidden />
-          {t('directoryPage.members', { count: room.memberCount, most: room.maxMembers })}
+          {t('room.members', { count: room.memberCount })}
         </span>
       </div>
-      {inside ? (
+      {isMember ? (
         <Button
           component={Link}
           to={`/chat/rooms/${room.id}`}
@@ -108,9 +105,9 @@ function Entry({ room }: { readonly room: DirectoryRoom }) {
       ) : (
         <Button
           size="xs"
-          loading={busy}
+          loading={join.isPending}
           aria-label={t('directoryPage.joinLabel', { name })}
-          onClick={() => void join()}
+          onClick={() => join.mutate()}
         >
           {t('directoryPage.join')}
         </Button>

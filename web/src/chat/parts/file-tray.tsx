@@ -1,18 +1,24 @@
 import { ActionIcon, Progress } from '@mantine/core'
 import { IconRefresh, IconX } from '@tabler/icons-react'
+import { useDrafts } from '../client/context.tsx'
 import { bytes } from '../client/text.ts'
-import type { useFiles } from '../client/use-files.ts'
 import { useTexts } from '../locales/index.ts'
+import type { Attachment } from '../model/drafts.ts'
 import classes from './composer.module.css'
 
-/** Files that will be sent with the message: how far each is, and how to stop it. */
-export function FileTray({ files }: { readonly files: ReturnType<typeof useFiles> }) {
+interface FileTrayProps {
+  readonly roomId: string
+  readonly files: readonly Attachment[]
+}
+
+/** The files that will be sent with the message, with the progress of their upload. */
+export function FileTray({ roomId, files }: FileTrayProps) {
   const t = useTexts()
-  if (files.files.length === 0) return null
+  const drafts = useDrafts()
+  if (files.length === 0) return null
   return (
     <ul className={classes['tray']} aria-label={t('file.tray')}>
-      {files.files.map(({ key, source, state, progress }) => {
-        const { name } = source
+      {files.map(({ key, name, size, state, progress }) => {
         const percent = Math.round(progress * 100)
         return (
           <li key={key} className={classes['file']} data-state={state}>
@@ -22,7 +28,7 @@ export function FileTray({ files }: { readonly files: ReturnType<typeof useFiles
                 <Progress value={percent} size="sm" aria-label={t('file.uploading', { name, percent })} />
               ) : (
                 <span className={classes['fileState']}>
-                  {state === 'failed' ? t('file.failed') : bytes(source.size)}
+                  {state === 'done' ? bytes(size) : t(`file.${state}`)}
                 </span>
               )}
             </span>
@@ -31,7 +37,7 @@ export function FileTray({ files }: { readonly files: ReturnType<typeof useFiles
                 variant="subtle"
                 color="gray"
                 aria-label={t('file.retry', { name })}
-                onClick={() => files.retry(key)}
+                onClick={() => drafts.retry(roomId, key)}
               >
                 <IconRefresh size={16} />
               </ActionIcon>
@@ -39,8 +45,8 @@ export function FileTray({ files }: { readonly files: ReturnType<typeof useFiles
             <ActionIcon
               variant="subtle"
               color="gray"
-              aria-label={t('file.cancel', { name })}
-              onClick={() => files.cancel(key)}
+              aria-label={t('file.remove', { name })}
+              onClick={() => drafts.detach(roomId, key)}
             >
               <IconX size={16} />
             </ActionIcon>

@@ -4,9 +4,9 @@ import { IconArrowDown, IconFeather } from '@tabler/icons-react'
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
-import { tellProblem } from '../../ui/index.ts'
+import { showProblem } from '../../ui/index.ts'
 import { useChat, useObserved } from '../client/context.tsx'
-import { dayOf, longDay, nameOf } from '../client/text.ts'
+import { dayOf, longDay, nameOf, previewOf } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import { type Row, rowsOf } from '../model/rows.ts'
 import type { TimelineView } from '../model/timeline.ts'
@@ -14,20 +14,19 @@ import classes from './history.module.css'
 import { MessageRow } from './message-row.tsx'
 import { Empty } from './page-head.tsx'
 import { PendingRow } from './pending-row.tsx'
-import { usePlace } from './use-place.ts'
+import { useAnchoredScroll } from './use-anchored-scroll.ts'
 
-/** Rows before the edge at which the next page is fetched. */
+/** How many rows before the edge the next page is loaded. */
 const AHEAD_ROWS = 12
-/** Milliseconds for which a message that was jumped to stands out. */
+/** Milliseconds for which a message that was jumped to is highlighted. */
 const MARKED_MS = 2_500
 
 interface HistoryProps {
   readonly room: Room
   readonly name: string
-  readonly onReply: (message: Message) => void
 }
 
-export function History({ room, name, onReply }: HistoryProps) {
+export function History({ room, name }: HistoryProps) {
   const t = useTexts()
   const chat = useChat()
   const view = useObserved(chat.timelines).get(room.id)
@@ -48,14 +47,18 @@ export function History({ room, name, onReply }: HistoryProps) {
     () => rowsOf(messages ?? [], mine, { me: chat.me.id, readTo, dayOf }),
     [messages, mine, chat.me.id, readTo],
   )
-  const { virtualizer, atEnd, toEnd, stay, show } = usePlace(rows, view?.hasNewer ?? true, scroller)
+  const { virtualizer, atEnd, toEnd, cancelToEnd, show } = useAnchoredScroll(
+    rows,
+    view?.hasNewer ?? true,
+    scroller,
+  )
 
   useEffect(() => {
     if (wanted === null) void chat.open(room.id).catch(() => undefined)
-    else void chat.jump(room.id, wanted).catch(tellProblem)
+    else void chat.jump(room.id, wanted).catch(showProblem)
   }, [chat, room.id, wanted])
 
-  // Where to begin: at the message that was asked for, at the first unread one, or at the end.
+  // Starts at the message in the address, at the first unread one, or at the end.
   useLayoutEffect(() => {
     if (rows.length === 0) return
     if (wanted !== null) {
@@ -86,11 +89,11 @@ export function History({ room, name, onReply }: HistoryProps) {
   useEffect(() => {
     if (!placed.current || loading !== null || view === undefined || view.failed) return
     if (view.hasOlder && oldestDrawn >= rows.length - AHEAD_ROWS) {
-      void chat.loadOlder(room.id).catch(tellProblem)
-    } else if (view.hasNewer && newestDrawn < AHEAD_ROWS) void chat.loadNewer(room.id).catch(tellProblem)
+      void chat.loadOlder(room.id).catch(showProblem)
+    } else if (view.hasNewer && newestDrawn < AHEAD_ROWS) void chat.loadNewer(room.id).catch(showProblem)
   }, [chat, room.id, newestDrawn, oldestDrawn, loading, rows.length, view])
 
-  // Whoever writes wants to see it, wherever they were reading.
+  // After sending, the reader sees the message, wherever they were.
   const written = useRef(mine.length)
   useEffect(() => {
     if (mine.length > written.current) toEnd()
@@ -101,12 +104,13 @@ export function History({ room, name, onReply }: HistoryProps) {
   const seesEnd = atEnd && view?.hasNewer === false
   useEffect(() => {
     if (!seesEnd || newest === undefined) return
-    const look = () => {
+    chat.atEnd(room.id)
+    const markRead = () => {
       if (document.visibilityState === 'visible' && document.hasFocus()) chat.read(room.id)
     }
-    look()
-    window.addEventListener('focus', look)
-    return () => window.removeEventListener('focus', look)
+    markRead()
+    window.addEventListener('focus', markRead)
+    return () => window.removeEventListener('focus', markRead)
   }, [chat, room.id, seesEnd, newest])
 
   const jump = useCallback((id: string) => setSearch({ message: id }), [setSearch])
@@ -114,8 +118,8 @@ export function History({ room, name, onReply }: HistoryProps) {
     toEnd()
     if (view?.hasNewer === false) return
     void chat.toEnd(room.id).catch((error: unknown) => {
-      stay()
-      tellProblem(error)
+      cancelToEnd()
+      showProblem(error)
     })
   }
   const count = view?.messages.length ?? 0
@@ -125,13 +129,13 @@ export function History({ room, name, onReply }: HistoryProps) {
         ref={scroller}
         className={classes['scroller']}
         aria-label={t('room.history', { name })}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: scrolled content must be reachable by keyboard
         tabIndex={0}
-        onKeyDown={(event) => walk(event)}
+        onKeyDown={moveFocus}
         onMouseLeave={() => setActive(null)}
       >
         {rows.length === 0 ? (
-          <Nothing room={room} name={name} view={view} />
+          <EmptyHistory room={room} name={name} view={view} />
         ) : (
           <div className={classes['rows']} style={{ height: virtualizer.getTotalSize() }}>
             <div
@@ -149,7 +153,6 @@ export function History({ room, name, onReply }: HistoryProps) {
                         active={active === row.key}
                         marked={row.kind === 'message' && marked === row.message.id}
                         onActive={setActive}
-                        onReply={onReply}
                         onJump={jump}
                       />
                     </div>
@@ -161,7 +164,7 @@ export function History({ room, name, onReply }: HistoryProps) {
         )}
       </section>
       {count > 0 && (
-        // Hidden rather than gone at the end: Chromium breaks off a scroll under which the page is laid out anew.
+        // Hidden at the end rather than removed: Chromium stops a scroll when the layout changes under it.
         <ActionIcon
           className={classes['toEnd'] ?? ''}
           data-shown={!seesEnd}
@@ -182,14 +185,14 @@ export function History({ room, name, onReply }: HistoryProps) {
   )
 }
 
-interface NothingProps {
+interface EmptyHistoryProps {
   readonly room: Room
   readonly name: string
   readonly view: TimelineView | undefined
 }
 
-/** Where no message is: not yet, not any more, or not at all. */
-function Nothing({ room, name, view }: NothingProps) {
+/** Shown instead of messages: while they load, when that failed, and when there are none. */
+function EmptyHistory({ room, name, view }: EmptyHistoryProps) {
   const t = useTexts()
   const common = useTranslation().t
   const chat = useChat()
@@ -197,7 +200,7 @@ function Nothing({ room, name, view }: NothingProps) {
     return (
       <div className={classes['failed']} role="alert">
         {t('room.loadFailed')}
-        <Button size="xs" variant="light" onClick={() => void chat.toEnd(room.id).catch(tellProblem)}>
+        <Button size="xs" variant="light" onClick={() => void chat.toEnd(room.id).catch(showProblem)}>
           {common('common.retry')}
         </Button>
       </div>
@@ -221,7 +224,6 @@ interface RowViewProps {
   readonly active: boolean
   readonly marked: boolean
   readonly onActive: (key: string | null) => void
-  readonly onReply: (message: Message) => void
   readonly onJump: (messageId: string) => void
 }
 
@@ -243,23 +245,23 @@ function RowView({ row, ...rest }: RowViewProps) {
   }
 }
 
-/** What is new is said to those who do not see it. */
+/** Reads new messages out to people who use a screen reader. */
 function Announcer({ message, me }: { readonly message: Message | undefined; readonly me: string }) {
   const t = useTexts()
   const [since] = useState(() => new Date().toISOString())
-  const said =
+  const announced =
     message === undefined || message.author?.id === me || message.createdAt < since || message.isDeleted
       ? ''
-      : t('said', { name: nameOf(t, message.author), text: message.content })
+      : t('messageBy', { name: nameOf(t, message.author), text: previewOf(t, message) })
   return (
     <div className={classes['hidden']} aria-live="polite">
-      {said}
+      {announced}
     </div>
   )
 }
 
-/** Arrow keys go from message to message. */
-function walk(event: React.KeyboardEvent<HTMLElement>): void {
+/** Arrow keys move the focus from message to message. */
+function moveFocus(event: React.KeyboardEvent<HTMLElement>): void {
   if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') return
   if (event.target instanceof HTMLElement && event.target.matches('input, textarea')) return
   const articles = [...event.currentTarget.querySelectorAll('article')]

@@ -1,15 +1,20 @@
 import type { KeyboardEvent } from 'react'
 
-/** The key code that browsers give to keys which an input method takes; Safari says so no other way. */
-const TAKEN_BY_INPUT_METHOD = 229
+/** The key code of keys that an input method handles; Safari tells it in no other way. */
+const HANDLED_BY_INPUT_METHOD = 229
 
-/** Whether the input method, and not we, is to have the key: Enter then chooses a conversion. */
+/** Whether the key belongs to an input method, where Enter chooses a conversion. */
 export function isComposing(event: KeyboardEvent): boolean {
-  return event.nativeEvent.isComposing || event.keyCode === TAKEN_BY_INPUT_METHOD
+  return event.nativeEvent.isComposing || event.keyCode === HANDLED_BY_INPUT_METHOD
 }
 
-/** Enter sends, except with Shift, while an input method converts, and where there are no other keys. */
+/** Whether people have a keyboard; on a phone a focused field would cover half of the screen with one. */
+export function hasKeyboard(): boolean {
+  return !matchMedia('(pointer: coarse) and (hover: none)').matches
+}
+
+/** Enter sends, except with Shift, while an input method converts, and on phones, which have no Shift+Enter. */
 export function sends(event: KeyboardEvent): boolean {
   if (event.key !== 'Enter' || event.shiftKey || event.altKey || isComposing(event)) return false
-  return event.ctrlKey || event.metaKey || !matchMedia('(pointer: coarse) and (hover: none)').matches
+  return event.ctrlKey || event.metaKey || hasKeyboard()
 }

@@ -1,17 +1,17 @@
 import type { Member, Person, Room } from '@akashi/contract'
 import { ActionIcon, Button, Group, Select, Text, Tooltip } from '@mantine/core'
 import { IconMessage, IconUserMinus, IconUserPlus, IconX } from '@tabler/icons-react'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { call } from '../../api/index.ts'
-import { tell, tellProblem } from '../../ui/index.ts'
+import { showMessage, showProblem } from '../../ui/index.ts'
 import { useChat, useObserved } from '../client/context.tsx'
+import { membersQuery, roomInvitationsQuery } from '../client/queries.ts'
 import { useTexts } from '../locales/index.ts'
-import { Face } from './face.tsx'
-import { membersQuery } from './inbox-queries.ts'
 import classes from './members.module.css'
 import { useDirect } from './new-direct.tsx'
 import { PeoplePicker } from './people-picker.tsx'
+import { PersonAvatar } from './person-avatar.tsx'
 
 interface MembersProps {
   readonly room: Room
@@ -73,6 +73,11 @@ function MemberLine({ room, member, onLeave }: MemberLineProps) {
     !isMe &&
     room.type !== 'direct' &&
     (room.role === 'owner' || (room.role === 'admin' && member.role === 'member'))
+  const setRole = useMutation({
+    mutationFn: (role: Member['role']) =>
+      call('PATCH /v1/chat/rooms/{roomId}/members/{userId}', { params, body: { role } }),
+    onError: showProblem,
+  })
   const roles: { value: Member['role']; label: string }[] = [
     { value: 'owner', label: t('details.owner') },
     { value: 'admin', label: t('details.admin') },
@@ -80,7 +85,7 @@ function MemberLine({ room, member, onLeave }: MemberLineProps) {
   ]
   return (
     <li className={classes['one']}>
-      <Face person={member.user} size={34} {...(presence === undefined ? {} : { status: presence })} />
+      <PersonAvatar person={member.user} size={34} status={presence} />
       <span className={classes['texts']}>
         <span>
           <bdi>{name}</bdi>
@@ -93,15 +98,10 @@ function MemberLine({ room, member, onLeave }: MemberLineProps) {
           size="xs"
           w={112}
           aria-label={t('details.role', { name })}
-          value={member.role}
+          value={setRole.isPending ? setRole.variables : member.role}
           allowDeselect={false}
           data={roles}
-          onChange={(role) =>
-            role !== null &&
-            void call('PATCH /v1/chat/rooms/{roomId}/members/{userId}', { params, body: { role } }).catch(
-              tellProblem,
-            )
-          }
+          onChange={(role) => role !== null && setRole.mutate(role)}
         />
       ) : (
         member.role !== 'member' && <span className={classes['dim']}>{t(`details.${member.role}`)}</span>
@@ -128,7 +128,7 @@ function MemberLine({ room, member, onLeave }: MemberLineProps) {
   )
 }
 
-/** Asks on the second press, in place. */
+/** Asks before it removes somebody, in place of its button. */
 function Remove({ name, onRemove }: { readonly name: string; readonly onRemove: () => Promise<unknown> }) {
   const t = useTexts()
   const [asked, setAsked] = useState(false)
@@ -138,7 +138,7 @@ function Remove({ name, onRemove }: { readonly name: string; readonly onRemove: 
       color="red"
       onBlur={() => setAsked(false)}
       autoFocus
-      onClick={() => void onRemove().catch(tellProblem)}
+      onClick={() => void onRemove().catch(showProblem)}
     >
       {t('details.removeTitle', { name })}
     </Button>
@@ -159,34 +159,24 @@ function Remove({ name, onRemove }: { readonly name: string; readonly onRemove: 
 function Invite({ room, members }: { readonly room: Room; readonly members: readonly Member[] }) {
   const t = useTexts()
   const queries = useQueryClient()
-  const [busy, setBusy] = useState(false)
-  const queryKey = ['chat', 'room-invitations', room.id]
-  const { data: waiting } = useQuery({
-    queryKey,
-    queryFn: async ({ signal }) =>
-      (
-        await call('GET /v1/chat/rooms/{roomId}/invitations', { params: { roomId: room.id }, signal })
-      ).invitations.filter(({ status }) => status === 'pending'),
-  })
-  const invite = async (person: Person) => {
-    setBusy(true)
-    try {
-      await call('POST /v1/chat/rooms/{roomId}/invitations', {
+  const { data: waiting } = useQuery(roomInvitationsQuery(room.id))
+  const refresh = () => queries.invalidateQueries({ queryKey: roomInvitationsQuery(room.id).queryKey })
+  const invite = useMutation({
+    mutationFn: (person: Person) =>
+      call('POST /v1/chat/rooms/{roomId}/invitations', {
         params: { roomId: room.id },
         body: { userId: person.id },
-      })
-      tell(t('details.inviteDone', { name: person.displayName }))
-      await queries.invalidateQueries({ queryKey })
-    } catch (error) {
-      tellProblem(error)
-    } finally {
-      setBusy(false)
-    }
-  }
-  const takeBack = async (invitationId: string) => {
-    await call('DELETE /v1/chat/invitations/{invitationId}', { params: { invitationId } }).catch(tellProblem)
-    await queries.invalidateQueries({ queryKey })
-  }
+      }),
+    onSuccess: (_, person) => showMessage(t('details.inviteDone', { name: person.displayName })),
+    onError: showProblem,
+    onSettled: refresh,
+  })
+  const revoke = useMutation({
+    mutationFn: (invitationId: string) =>
+      call('DELETE /v1/chat/invitations/{invitationId}', { params: { invitationId } }),
+    onError: showProblem,
+    onSettled: refresh,
+  })
   const except = new Set([
     ...members.map(({ user }) => user.id),
     ...(waiting ?? []).map(({ invited }) => invited.id),
@@ -196,13 +186,13 @@ function Invite({ room, members }: { readonly room: Room; readonly members: read
       <PeoplePicker
         label={t('details.invite')}
         except={except}
-        busy={busy}
-        onPick={(person) => void invite(person)}
+        busy={invite.isPending}
+        onPick={(person) => invite.mutate(person)}
       />
       {waiting !== undefined && waiting.length > 0 && (
         <>
           <Text size="xs" c="dimmed" mt="xs">
-            {t('details.waiting')}
+            {t('details.invited')}
           </Text>
           {waiting.map(({ id, invited }) => (
             <Group key={id} gap="xs" justify="space-between" wrap="nowrap">
@@ -212,8 +202,8 @@ function Invite({ room, members }: { readonly room: Room; readonly members: read
               <ActionIcon
                 variant="subtle"
                 color="gray"
-                aria-label={t('details.takeBack', { name: invited.displayName })}
-                onClick={() => void takeBack(id)}
+                aria-label={t('details.revoke', { name: invited.displayName })}
+                onClick={() => revoke.mutate(id)}
               >
                 <IconX size={16} />
               </ActionIcon>

@@ -20,13 +20,13 @@ import { react } from './reactions.tsx'
 interface MessageActionsProps {
   readonly message: Message
   readonly room: Room
-  readonly onReply: (message: Message) => void
+  readonly onReply: () => void
   readonly onEdit: () => void
 }
 
-const QUICK = '👍'
+const QUICK_EMOJI = '👍'
 
-/** What can be done with a message. */
+/** The toolbar of a message. */
 export function MessageActions({ message, room, onReply, onEdit }: MessageActionsProps) {
   const t = useTexts()
   const { me } = useChat()
@@ -34,7 +34,7 @@ export function MessageActions({ message, room, onReply, onEdit }: MessageAction
   const [dialog, setDialog] = useState<'details' | 'delete' | null>(null)
   const mine = message.author?.id === me.id
   const mayDelete = mine || room.role === 'owner' || room.role === 'admin'
-  const wants = (emoji: string) =>
+  const isNew = (emoji: string) =>
     !message.reactions.some((reaction) => reaction.emoji === emoji && reaction.userIds.includes(me.id))
   const button = { variant: 'subtle', color: 'gray', size: 'md' } as const
   return (
@@ -44,10 +44,10 @@ export function MessageActions({ message, room, onReply, onEdit }: MessageAction
           <ActionIcon
             {...button}
             className={classes['quick'] ?? ''}
-            aria-label={`${t('message.react')} ${QUICK}`}
-            onClick={() => void react(message.id, QUICK, wants(QUICK))}
+            aria-label={`${t('message.react')} ${QUICK_EMOJI}`}
+            onClick={() => void react(message.id, QUICK_EMOJI, isNew(QUICK_EMOJI))}
           >
-            <span aria-hidden>{QUICK}</span>
+            <span aria-hidden>{QUICK_EMOJI}</span>
           </ActionIcon>
           <Popover opened={picking} onChange={setPicking} position="bottom-end" trapFocus withinPortal>
             <Popover.Target>
@@ -63,12 +63,12 @@ export function MessageActions({ message, room, onReply, onEdit }: MessageAction
               <EmojiPicker
                 onPick={(emoji) => {
                   setPicking(false)
-                  void react(message.id, emoji, wants(emoji))
+                  void react(message.id, emoji, isNew(emoji))
                 }}
               />
             </Popover.Dropdown>
           </Popover>
-          <ActionIcon {...button} aria-label={t('message.reply')} onClick={() => onReply(message)}>
+          <ActionIcon {...button} aria-label={t('message.reply')} onClick={onReply}>
             <IconCornerUpLeft size={18} />
           </ActionIcon>
         </>

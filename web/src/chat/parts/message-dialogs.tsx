@@ -1,10 +1,9 @@
 import type { Message } from '@akashi/contract'
-import { Button, Group, Modal, Stack, Text } from '@mantine/core'
-import { useMutation, useQuery } from '@tanstack/react-query'
-import { useTranslation } from 'react-i18next'
+import { Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { call } from '../../api/index.ts'
 import { moment } from '../../i18n/when.ts'
-import { tellProblem } from '../../ui/index.ts'
+import { ConfirmDialog, Dialog } from '../../ui/index.ts'
 import { useChat } from '../client/context.tsx'
 import { nameOf } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
@@ -19,7 +18,6 @@ interface DialogProps {
 
 export function MessageDetails({ message, opened, onClose }: DialogProps) {
   const t = useTexts()
-  const common = useTranslation().t
   const { data: edits } = useQuery({
     queryKey: ['chat', 'edits', message.id, message.updatedAt],
     queryFn: async ({ signal }) =>
@@ -28,16 +26,11 @@ export function MessageDetails({ message, opened, onClose }: DialogProps) {
     enabled: opened && message.isEdited,
   })
   return (
-    <Modal
-      opened={opened}
-      onClose={onClose}
-      title={t('message.details')}
-      closeButtonProps={{ 'aria-label': common('common.close') }}
-    >
+    <Dialog opened={opened} onClose={onClose} title={t('message.details')}>
       <dl className={classes['facts']}>
         <dt>{t('message.sentAt')}</dt>
         <dd>
-          {moment(message.createdAt)}, <bdi>{nameOf(t, message.author)}</bdi>
+          {moment(message.createdAt)} · <bdi>{nameOf(t, message.author)}</bdi>
         </dd>
         <dt>{t('message.number')}</dt>
         <dd>{message.sequence}</dd>
@@ -67,41 +60,25 @@ export function MessageDetails({ message, opened, onClose }: DialogProps) {
           {t('message.notEdited')}
         </Text>
       )}
-    </Modal>
+    </Dialog>
   )
 }
 
 export function DeleteMessage({ message, opened, onClose }: DialogProps) {
   const t = useTexts()
-  const common = useTranslation().t
   const { me } = useChat()
-  const remove = useMutation({
-    mutationFn: () => call('DELETE /v1/chat/messages/{messageId}', { params: { messageId: message.id } }),
-    onSuccess: onClose,
-    onError: tellProblem,
-  })
+  const isOthers = message.author?.id !== me.id
   return (
-    <Modal
+    <ConfirmDialog
       opened={opened}
-      onClose={onClose}
       title={t('message.deleteTitle')}
-      closeButtonProps={{ 'aria-label': common('common.close') }}
-    >
-      <Stack>
-        <Text size="sm">
-          {message.author?.id !== me.id &&
-            `${t('message.deleteOther', { name: nameOf(t, message.author) })} `}
-          {t('message.deleteDetail')}
-        </Text>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose} data-autofocus>
-            {common('common.cancel')}
-          </Button>
-          <Button color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
-            {t('message.delete')}
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+      detail={[
+        ...(isOthers ? [t('message.deleteOther', { name: nameOf(t, message.author) })] : []),
+        t('message.deleteDetail'),
+      ].join(' ')}
+      action={t('message.delete')}
+      onConfirm={() => call('DELETE /v1/chat/messages/{messageId}', { params: { messageId: message.id } })}
+      onClose={onClose}
+    />
   )
 }

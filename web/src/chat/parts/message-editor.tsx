@@ -1,48 +1,48 @@
 import { MAX_MESSAGE_CHARACTERS, type Message } from '@akashi/contract'
-import { Button, Group, Textarea } from '@mantine/core'
+import { Button, Group } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
-import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { call } from '../../api/index.ts'
-import { tellProblem } from '../../ui/index.ts'
-import { useChat } from '../client/context.tsx'
+import { GrowingTextarea, showProblem } from '../../ui/index.ts'
+import { useChat, useDrafts } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
+import { namesOf } from '../model/mentions.ts'
 import { mentionedIn } from '../model/tokens.ts'
-import { sends } from './keys.ts'
+import { isComposing, sends } from './keys.ts'
 
 interface MessageEditorProps {
   readonly message: Message
-  readonly onDone: () => void
+  /** What the message says so far; it is kept in the drafts, where a row that scrolls out of view finds it. */
+  readonly text: string
 }
 
-export function MessageEditor({ message, onDone }: MessageEditorProps) {
+export function MessageEditor({ message, text }: MessageEditorProps) {
   const t = useTexts()
   const common = useTranslation().t
   const chat = useChat()
-  const [text, setText] = useState(message.content)
+  const drafts = useDrafts()
+  const write = (next: string | null) => drafts.edit(message.roomId, message.id, next)
   const content = text.trim()
   const length = [...content].length
   const save = useMutation({
-    mutationFn: () => {
-      const people = new Map([...chat.people.get().values()].map(({ username, id }) => [username, id]))
-      const body = { content, mentions: mentionedIn(content, people) }
-      return call('PATCH /v1/chat/messages/{messageId}', { params: { messageId: message.id }, body })
-    },
-    onSuccess: onDone,
-    onError: tellProblem,
+    mutationFn: () =>
+      call('PATCH /v1/chat/messages/{messageId}', {
+        params: { messageId: message.id },
+        body: { content, mentions: mentionedIn(content, namesOf(chat.people.get().values())) },
+      }),
+    onSuccess: () => write(null),
+    onError: showProblem,
   })
   const submit = () => {
-    if (content === message.content) onDone()
+    if (content === message.content) write(null)
     else if (length > 0 && length <= MAX_MESSAGE_CHARACTERS) save.mutate()
   }
   return (
     <div>
-      <Textarea
+      <GrowingTextarea
         aria-label={t('composer.editing')}
         value={text}
-        onChange={(event) => setText(event.currentTarget.value)}
-        autosize
-        minRows={1}
+        onChange={(event) => write(event.currentTarget.value)}
         maxRows={12}
         autoFocus
         error={
@@ -50,7 +50,7 @@ export function MessageEditor({ message, onDone }: MessageEditorProps) {
         }
         onFocus={({ currentTarget }) => currentTarget.setSelectionRange(text.length, text.length)}
         onKeyDown={(event) => {
-          if (event.key === 'Escape' && !event.nativeEvent.isComposing) onDone()
+          if (event.key === 'Escape' && !isComposing(event)) write(null)
           if (sends(event)) {
             event.preventDefault()
             submit()
@@ -61,7 +61,7 @@ export function MessageEditor({ message, onDone }: MessageEditorProps) {
         <Button size="compact-sm" onClick={submit} loading={save.isPending} disabled={length === 0}>
           {common('common.save')}
         </Button>
-        <Button size="compact-sm" variant="subtle" color="gray" onClick={onDone}>
+        <Button size="compact-sm" variant="subtle" color="gray" onClick={() => write(null)}>
           {common('common.cancel')}
         </Button>
       </Group>

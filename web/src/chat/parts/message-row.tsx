@@ -1,15 +1,16 @@
 import type { Message, Room } from '@akashi/contract'
-import { memo, useState } from 'react'
+import { memo } from 'react'
 import { moment } from '../../i18n/when.ts'
-import { useChat } from '../client/context.tsx'
+import { useChat, useDrafts, useSelected } from '../client/context.tsx'
 import { clock, nameOf, previewOf } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
-import { Face } from './face.tsx'
+import { concerns } from '../model/rooms.ts'
 import { MessageActions } from './message-actions.tsx'
 import { MessageEditor } from './message-editor.tsx'
 import { MessageFile } from './message-file.tsx'
 import classes from './message-row.module.css'
 import { MessageText } from './message-text.tsx'
+import { PersonAvatar } from './person-avatar.tsx'
 import { Reactions } from './reactions.tsx'
 
 interface MessageRowProps {
@@ -17,28 +18,28 @@ interface MessageRowProps {
   readonly message: Message
   readonly room: Room
   readonly continued: boolean
-  /** The pointer or the focus is on it, so that its tools are shown. */
+  /** The pointer or the focus is on it, so that its actions are shown. */
   readonly active: boolean
   readonly marked: boolean
   readonly onActive: (key: string | null) => void
-  readonly onReply: (message: Message) => void
   readonly onJump: (messageId: string) => void
 }
 
 export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
-  const { rowKey, message, room, continued, active, marked, onActive, onReply, onJump } = props
+  const { rowKey, message, room, continued, active, marked, onActive, onJump } = props
   const t = useTexts()
   const { me } = useChat()
-  const [editing, setEditing] = useState(false)
+  const drafts = useDrafts()
+  const edited = useSelected(drafts.rooms, (all) => all.get(room.id)?.edits[message.id])
+  const editing = edited !== undefined && !message.isDeleted && room.isActive
   const author = nameOf(t, message.author)
-  const forMe = message.mentions.includes(me.id) || message.replyTo?.author?.id === me.id
   return (
     <article
       className={classes['row']}
       data-continued={continued}
       data-active={active}
       data-marked={marked}
-      data-for-me={forMe}
+      data-for-me={concerns(message, me.id)}
       data-message={message.id}
       tabIndex={-1}
       aria-label={t('message.label', { name: author, time: clock(message.createdAt) })}
@@ -51,7 +52,7 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
             {clock(message.createdAt)}
           </time>
         ) : (
-          <Face person={message.author} size={36} />
+          <PersonAvatar person={message.author} size={36} />
         )}
       </div>
       <div className={classes['body']}>
@@ -65,9 +66,9 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
         )}
         {message.replyTo !== null && <Quote quoted={message.replyTo} onJump={onJump} />}
         {editing ? (
-          <MessageEditor message={message} onDone={() => setEditing(false)} />
+          <MessageEditor message={message} text={edited} />
         ) : message.isDeleted ? (
-          <p className={classes['deleted']}>{t('deletedText')}</p>
+          <p className={classes['deleted']}>{t('deletedMessage')}</p>
         ) : (
           message.content !== '' && <MessageText text={message.content} mentions={message.mentions} />
         )}
@@ -78,7 +79,12 @@ export const MessageRow = memo(function MessageRow(props: MessageRowProps) {
         {message.reactions.length > 0 && <Reactions message={message} />}
       </div>
       {active && !editing && !message.isDeleted && (
-        <MessageActions message={message} room={room} onReply={onReply} onEdit={() => setEditing(true)} />
+        <MessageActions
+          message={message}
+          room={room}
+          onReply={() => drafts.replyTo(room.id, message)}
+          onEdit={() => drafts.edit(room.id, message.id, message.content)}
+        />
       )}
     </article>
   )

@@ -1,50 +1,109 @@
-import { Fragment, useMemo } from 'react'
+import { createElement, Fragment, type ReactNode, useMemo } from 'react'
 import { useChat, useObserved } from '../client/context.tsx'
-import { tokenize } from '../model/tokens.ts'
+import { type Block, type Inline, parseMarkdown } from '../model/markdown.ts'
+import { type Names, namesOf } from '../model/mentions.ts'
+import { type Token, tokenize } from '../model/tokens.ts'
 import classes from './message-text.module.css'
 
 interface MessageTextProps {
   readonly text: string
-  /** Ids of those whom it mentions. */
+  /** Ids of the people it mentions. */
   readonly mentions: readonly string[]
+  /** Words to mark. */
   readonly words?: readonly string[]
 }
 
-/** The words of a message: text, and nothing that a message brings is ever anything else. */
-export function MessageText({ text, mentions, words }: MessageTextProps) {
+interface Options {
+  readonly names: Names
+  readonly words: readonly string[]
+  readonly me: string
+}
+
+const noWords: readonly string[] = []
+
+/** The text of a message with its Markdown. Rendered as elements, never as HTML. */
+export function MessageText({ text, mentions, words = noWords }: MessageTextProps) {
   const chat = useChat()
   const people = useObserved(chat.people)
-  const tokens = useMemo(() => {
-    const known = mentions.flatMap((id) => {
-      const person = people.get(id)
-      return person === undefined ? [] : [[person.username, id] as const]
-    })
-    return tokenize(text, { mentions: new Map(known), ...(words === undefined ? {} : { words }) })
-  }, [text, mentions, words, people])
+  const content = useMemo(() => {
+    const mentioned = mentions.flatMap((id) => people.get(id) ?? [])
+    return blocks(parseMarkdown(text), { names: namesOf(mentioned), words, me: chat.me.id })
+  }, [text, mentions, words, people, chat.me.id])
   return (
     <div className={classes['text']} dir="auto">
-      {tokens.map((token, at) => {
-        // biome-ignore lint/suspicious/noArrayIndexKey: the tokens of a text have no other identity
-        if (token.kind === 'text') return <Fragment key={at}>{token.text}</Fragment>
-        if (token.kind === 'mark') {
-          // biome-ignore lint/suspicious/noArrayIndexKey: the tokens of a text have no other identity
-          return <mark key={at}>{token.text}</mark>
-        }
-        if (token.kind === 'link') {
-          return (
-            // biome-ignore lint/suspicious/noArrayIndexKey: the tokens of a text have no other identity
-            <a key={at} href={token.href} target="_blank" rel="noopener noreferrer nofollow">
-              {token.text}
-            </a>
-          )
-        }
-        return (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the tokens of a text have no other identity
-          <span key={at} className={classes['mention']} data-me={token.userId === chat.me.id}>
-            {token.text}
-          </span>
-        )
-      })}
+      {content}
     </div>
   )
+}
+
+/** Nodes that never change their order, and therefore need no keys. */
+function sequence(nodes: readonly ReactNode[]): ReactNode {
+  return createElement(Fragment, null, ...nodes)
+}
+
+function blocks(all: readonly Block[], options: Options): ReactNode {
+  return sequence(all.map((block) => blockNode(block, options)))
+}
+
+function blockNode(block: Block, options: Options): ReactNode {
+  switch (block.kind) {
+    case 'code':
+      return (
+        <pre className={classes['code']}>
+          <code>{block.text}</code>
+        </pre>
+      )
+    case 'quote':
+      return <blockquote className={classes['quote']}>{blocks(block.blocks, options)}</blockquote>
+    case 'list': {
+      const items = sequence(block.items.map((item) => createElement('li', null, inlines(item, options))))
+      return block.start === null ? <ul>{items}</ul> : <ol start={block.start}>{items}</ol>
+    }
+    default:
+      return inlines(block.children, options)
+  }
+}
+
+function inlines(all: readonly Inline[], options: Options): ReactNode {
+  return sequence(all.map((inline) => inlineNode(inline, options)))
+}
+
+function inlineNode(inline: Inline, options: Options): ReactNode {
+  switch (inline.kind) {
+    case 'text':
+      return sequence(
+        tokenize(inline.text, { mentions: options.names, words: options.words }).map((token) =>
+          tokenNode(token, options),
+        ),
+      )
+    case 'code':
+      return <code>{inline.text}</code>
+    case 'strong':
+      return <strong>{inlines(inline.children, options)}</strong>
+    case 'em':
+      return <em>{inlines(inline.children, options)}</em>
+    default:
+      return <del>{inlines(inline.children, options)}</del>
+  }
+}
+
+function tokenNode(token: Token, { me }: Options): ReactNode {
+  switch (token.kind) {
+    case 'mark':
+      return <mark>{token.text}</mark>
+    case 'link':
+      return (
+        <a href={token.href} target="_blank" rel="noopener noreferrer nofollow">
+          {token.text}
+        </a>
+      )
+    case 'mention':
+      return (
+        <span className={classes['mention']} data-me={token.userId === me}>
+          {token.text}
+        </span>
+      )
+    default:
+      return token.text
+  }
 }

@@ -1,10 +1,8 @@
 import type { Person } from '@akashi/contract'
-import { Modal } from '@mantine/core'
 import { useState } from 'react'
-import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
 import { call, Problem } from '../../api/index.ts'
-import { tell, tellProblem } from '../../ui/index.ts'
+import { Dialog, showMessage, showProblem } from '../../ui/index.ts'
 import { useChat } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
 import { PeoplePicker } from './people-picker.tsx'
@@ -16,27 +14,21 @@ interface NewDirectProps {
 
 export function NewDirect({ opened, onClose }: NewDirectProps) {
   const t = useTexts()
-  const common = useTranslation().t
   const chat = useChat()
   const { open, busy } = useDirect()
   return (
-    <Modal
-      opened={opened}
-      onClose={onClose}
-      title={t('directForm.title')}
-      closeButtonProps={{ 'aria-label': common('common.close') }}
-    >
+    <Dialog opened={opened} onClose={onClose} title={t('directForm.title')}>
       <PeoplePicker
         label={t('directForm.who')}
         except={new Set([chat.me.id])}
         busy={busy}
         onPick={(person) => void open(person).then((done) => done && onClose())}
       />
-    </Modal>
+    </Dialog>
   )
 }
 
-/** Goes to the direct room with somebody; answers whether there is one. */
+/** Opens the direct room with a person; resolves with whether that worked. */
 export function useDirect() {
   const t = useTexts()
   const chat = useChat()
@@ -50,8 +42,8 @@ export function useDirect() {
       await navigate(`/chat/rooms/${room.id}`)
       return true
     } catch (error) {
-      if (error instanceof Problem && error.status === 403) tell(t('directForm.refused'))
-      else tellProblem(error)
+      if (error instanceof Problem && error.status === 403) showMessage(t('directForm.refused'))
+      else showProblem(error)
       return false
     } finally {
       setBusy(false)

@@ -1,11 +1,10 @@
 import { MAX_ROOM_DESCRIPTION_CHARACTERS, MAX_ROOM_NAME_CHARACTERS } from '@akashi/contract'
-import { Button, Group, Modal, Radio, Stack, Textarea, TextInput } from '@mantine/core'
+import { Button, Group, Radio, Stack, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
-import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
 import { call } from '../../api/index.ts'
-import { tellProblem } from '../../ui/index.ts'
+import { Dialog, GrowingTextarea, showProblem } from '../../ui/index.ts'
 import { useChat } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
 
@@ -16,16 +15,10 @@ interface NewRoomProps {
 
 export function NewRoom({ opened, onClose }: NewRoomProps) {
   const t = useTexts()
-  const common = useTranslation().t
   return (
-    <Modal
-      opened={opened}
-      onClose={onClose}
-      title={t('newRoomForm.title')}
-      closeButtonProps={{ 'aria-label': common('common.close') }}
-    >
+    <Dialog opened={opened} onClose={onClose} title={t('newRoomForm.title')}>
       <Form onDone={onClose} />
-    </Modal>
+    </Dialog>
   )
 }
 
@@ -47,7 +40,7 @@ function Form({ onDone }: { readonly onDone: () => void }) {
       onDone()
       void navigate(`/chat/rooms/${room.id}`)
     },
-    onError: tellProblem,
+    onError: showProblem,
   })
   return (
     <form
@@ -65,13 +58,12 @@ function Form({ onDone }: { readonly onDone: () => void }) {
           required
           data-autofocus
         />
-        <Textarea
+        <GrowingTextarea
           label={t('newRoomForm.description')}
           description={t('newRoomForm.descriptionDetail')}
           value={description}
           onChange={(event) => setDescription(event.currentTarget.value)}
           maxLength={MAX_ROOM_DESCRIPTION_CHARACTERS}
-          autosize
           minRows={2}
           maxRows={6}
         />

@@ -5,11 +5,12 @@ import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tansta
 import { Link, useNavigate } from 'react-router'
 import { call } from '../../api/index.ts'
 import { ago } from '../../i18n/when.ts'
-import { tellProblem } from '../../ui/index.ts'
+import { showProblem } from '../../ui/index.ts'
 import { useChat } from '../client/context.tsx'
+import { inboxKey, invitationsQuery, preferencesQuery } from '../client/queries.ts'
 import { nameOf } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
-import { invitationsQuery, preferencesQuery } from './inbox-queries.ts'
+import { plainText } from '../model/markdown.ts'
 import { Empty, PageHead } from './page-head.tsx'
 import classes from './pages.module.css'
 
@@ -17,7 +18,7 @@ export function NotificationsPage() {
   const t = useTexts()
   const queries = useQueryClient()
   const { data, isPending, isFetchingNextPage, fetchNextPage, hasNextPage } = useInfiniteQuery({
-    queryKey: ['chat', 'inbox', 'list'],
+    queryKey: [...inboxKey, 'list'],
     queryFn: ({ signal, pageParam }) =>
       call('GET /v1/chat/notifications', {
         query: { limit: 30, ...(pageParam === null ? {} : { cursor: pageParam }) },
@@ -28,10 +29,15 @@ export function NotificationsPage() {
   })
   const readAll = useMutation({
     mutationFn: () => call('POST /v1/chat/notifications/read', { body: {} }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ['chat', 'inbox'] }),
-    onError: tellProblem,
+    onSuccess: () => queries.invalidateQueries({ queryKey: inboxKey }),
+    onError: showProblem,
   })
-  const list = data?.pages.flatMap(({ notifications }) => notifications) ?? []
+  const { data: invitations } = useQuery(invitationsQuery)
+  const invitedTo = new Set(invitations?.map(({ room }) => room.id))
+  const list = (data?.pages.flatMap(({ notifications }) => notifications) ?? []).filter(
+    // An open invitation is shown above, where it can be answered.
+    ({ type, room }) => type !== 'invitation' || !invitedTo.has(room.id),
+  )
   const unread = data?.pages[0]?.unread ?? 0
   return (
     <>
@@ -46,7 +52,7 @@ export function NotificationsPage() {
         <Invitations />
         {isPending ? (
           <Loader m="auto" />
-        ) : list.length === 0 ? (
+        ) : list.length === 0 && invitedTo.size === 0 ? (
           <Empty
             icon={<IconBell size={28} aria-hidden />}
             title={t('notificationsPage.none')}
@@ -55,7 +61,7 @@ export function NotificationsPage() {
         ) : (
           <ul className={classes['list']}>
             {list.map((one) => (
-              <Told key={one.id} notification={one} />
+              <NotificationItem key={one.id} notification={one} />
             ))}
           </ul>
         )}
@@ -64,7 +70,7 @@ export function NotificationsPage() {
             {t('searchPage.more')}
           </Button>
         )}
-        <Choices />
+        <NotificationSettings />
       </div>
     </>
   )
@@ -82,12 +88,12 @@ function Invitations() {
         `POST /v1/chat/invitations/{invitationId}/${accept ? 'accept' : 'decline'}`,
         { params: { invitationId: id } },
       )
-      await queries.invalidateQueries({ queryKey: ['chat', 'inbox'] })
       if (!accept) return
       await chat.refresh()
       await navigate(`/chat/rooms/${roomId}`)
     },
-    onError: tellProblem,
+    onError: showProblem,
+    onSettled: () => queries.invalidateQueries({ queryKey: inboxKey }),
   })
   if (data === undefined || data.length === 0) return null
   return (
@@ -103,10 +109,15 @@ function Invitations() {
               </p>
               {room.description !== null && <p>{room.description}</p>}
             </div>
-            <Button size="xs" variant="default" onClick={() => answer.mutate({ id, accept: false })}>
+            <Button
+              size="xs"
+              variant="default"
+              disabled={answer.isPending}
+              onClick={() => answer.mutate({ id, accept: false })}
+            >
               {t('notificationsPage.decline')}
             </Button>
-            <Button size="xs" onClick={() => answer.mutate({ id, accept: true })}>
+            <Button size="xs" disabled={answer.isPending} onClick={() => answer.mutate({ id, accept: true })}>
               {t('notificationsPage.accept')}
             </Button>
           </li>
@@ -118,44 +129,42 @@ function Invitations() {
 
 const icons = { mention: IconAt, reply: IconCornerUpLeft, message: IconMessage, invitation: IconMail }
 
-function Told({ notification }: { readonly notification: Notification }) {
+function NotificationItem({ notification }: { readonly notification: Notification }) {
   const t = useTexts()
   const queries = useQueryClient()
   const { id, type, room, messageId, actor, preview, readAt, createdAt } = notification
   const Icon = icons[type]
   const key = room.type === 'direct' && type !== 'invitation' ? (`${type}Direct` as const) : type
   const to = messageId === null ? `/chat/rooms/${room.id}` : `/chat/rooms/${room.id}?message=${messageId}`
-  const read = () => {
-    if (readAt !== null) return
-    void call('POST /v1/chat/notifications/read', { body: { ids: [id] } })
-      .then(() => queries.invalidateQueries({ queryKey: ['chat', 'inbox'] }))
-      .catch(() => undefined)
-  }
+  const markRead = useMutation({
+    mutationFn: () => call('POST /v1/chat/notifications/read', { body: { ids: [id] } }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: inboxKey }),
+  })
   return (
     <li className={classes['found']} data-new={readAt === null}>
       <Icon size={20} aria-hidden className={classes['icon']} />
       <div className={classes['texts']}>
         <p className={classes['line']}>
-          <Link to={to} className={classes['cover']} onClick={read}>
+          <Link to={to} className={classes['cover']} onClick={() => readAt === null && markRead.mutate()}>
             {t(`notificationsPage.${key}`, { name: nameOf(t, actor), room: room.name })}
           </Link>
           <time dateTime={createdAt}>{ago(createdAt)}</time>
           {readAt === null && <span className={classes['new']}>{t('notificationsPage.new')}</span>}
         </p>
-        {preview !== null && preview !== '' && <p className={classes['preview']}>{preview}</p>}
+        {preview !== null && preview !== '' && <p className={classes['preview']}>{plainText(preview)}</p>}
       </div>
     </li>
   )
 }
 
-function Choices() {
+function NotificationSettings() {
   const t = useTexts()
   const queries = useQueryClient()
   const { data } = useQuery(preferencesQuery)
   const set = useMutation({
     mutationFn: (body: Partial<Preferences>) => call('PATCH /v1/chat/preferences', { body }),
     onSuccess: (preferences) => queries.setQueryData(preferencesQuery.queryKey, preferences),
-    onError: tellProblem,
+    onError: showProblem,
   })
   if (data === undefined) return null
   const now = { ...data, ...(set.isPending ? set.variables : {}) }

@@ -2,6 +2,7 @@ import { ActionIcon } from '@mantine/core'
 import { IconArrowLeft } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { Link } from 'react-router'
+import { usePageTitle } from '../../shell/index.ts'
 import { useTexts } from '../locales/index.ts'
 import classes from './page-head.module.css'
 
@@ -12,9 +13,10 @@ interface PageHeadProps {
   readonly children?: ReactNode
 }
 
-/** Above every page of the chat; on a phone with the way back. */
+/** The title of a page, also for the browser tab; on a phone with a link back to the list. */
 export function PageHead({ title, icon, below, children }: PageHeadProps) {
   const t = useTexts()
+  usePageTitle(title)
   return (
     <header className={classes['head']}>
       <ActionIcon
@@ -44,15 +46,18 @@ interface EmptyProps {
   readonly icon: ReactNode
   readonly title: string
   readonly detail: string
+  /** Whether the title is that of the page, which has no other. */
+  readonly isPage?: boolean
   readonly children?: ReactNode
 }
 
-/** In place of what is not there yet, and how it comes to be. */
-export function Empty({ icon, title, detail, children }: EmptyProps) {
+/** Shown where there is nothing yet, with what to do about it. */
+export function Empty({ icon, title, detail, isPage = false, children }: EmptyProps) {
+  const Heading = isPage ? 'h1' : 'h2'
   return (
     <div className={classes['empty']}>
       <span className={classes['picture']}>{icon}</span>
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       <p>{detail}</p>
       {children}
     </div>

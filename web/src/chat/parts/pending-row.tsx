@@ -1,26 +1,28 @@
 import { Button } from '@mantine/core'
 import { IconPaperclip } from '@tabler/icons-react'
+import { useTranslation } from 'react-i18next'
+import { codeText } from '../../ui/index.ts'
 import { useChat, useObserved } from '../client/context.tsx'
 import { clock } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import type { Pending } from '../model/outbox.ts'
-import { Face } from './face.tsx'
 import classes from './message-row.module.css'
 import { Quote } from './message-row.tsx'
 import { MessageText } from './message-text.tsx'
+import { PersonAvatar } from './person-avatar.tsx'
 
-/** A message on its way. */
-export function PendingRow({
-  pending,
-  continued,
-}: {
+interface PendingRowProps {
   readonly pending: Pending
   readonly continued: boolean
-}) {
+}
+
+/** A message that is being sent, or could not be sent. */
+export function PendingRow({ pending, continued }: PendingRowProps) {
   const t = useTexts()
+  const common = useTranslation().t
   const chat = useChat()
-  const link = useObserved(chat.link)
-  const { clientId, message, state } = pending
+  const connection = useObserved(chat.connection)
+  const { clientId, message, state, problem } = pending
   return (
     <article
       className={classes['row']}
@@ -28,7 +30,7 @@ export function PendingRow({
       tabIndex={-1}
       aria-label={t('message.label', { name: chat.me.displayName, time: clock(pending.createdAt) })}
     >
-      <div className={classes['side']}>{!continued && <Face person={chat.me} size={36} />}</div>
+      <div className={classes['side']}>{!continued && <PersonAvatar person={chat.me} size={36} />}</div>
       <div className={classes['body']}>
         {!continued && (
           <div className={classes['head']}>
@@ -47,7 +49,7 @@ export function PendingRow({
         </div>
         {state === 'failed' ? (
           <div className={classes['failed']} role="alert">
-            <span>{t('message.failed', { reason: pending.problem ?? '' })}</span>
+            <span>{t('message.failed', { reason: codeText(common, problem ?? 'internal') })}</span>
             <Button size="compact-xs" variant="light" onClick={() => chat.retry(clientId)}>
               {t('message.retry')}
             </Button>
@@ -57,7 +59,7 @@ export function PendingRow({
           </div>
         ) : (
           <span className={classes['state']}>
-            {t(link === 'open' ? 'message.sending' : 'message.waiting')}
+            {t(connection === 'open' ? 'message.sending' : 'message.waiting')}
           </span>
         )}
       </div>

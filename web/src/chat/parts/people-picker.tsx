@@ -4,11 +4,12 @@ import { useDebouncedValue } from '@mantine/hooks'
 import { IconSearch } from '@tabler/icons-react'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
+import { peopleQuery } from '../client/queries.ts'
 import { useTexts } from '../locales/index.ts'
-import { Face } from './face.tsx'
-import { peopleQuery } from './inbox-queries.ts'
 import classes from './people-picker.module.css'
+import { PersonAvatar } from './person-avatar.tsx'
 
+/** Milliseconds without typing before the search starts. */
 const TYPING_MS = 200
 
 interface PeoplePickerProps {
@@ -18,13 +19,13 @@ interface PeoplePickerProps {
   readonly onPick: (person: Person) => void
 }
 
-/** Finds one person by name. */
+/** Picks one person by name. */
 export function PeoplePicker({ label, except, busy, onPick }: PeoplePickerProps) {
   const t = useTexts()
   const [words, setWords] = useState('')
-  const [asked] = useDebouncedValue(words.trim(), TYPING_MS)
-  const { data: people, isFetching } = useQuery({ ...peopleQuery(asked), placeholderData: keepPreviousData })
-  const offered = people?.filter(({ id }) => !except.has(id)) ?? []
+  const [q] = useDebouncedValue(words.trim(), TYPING_MS)
+  const { data: people, isFetching } = useQuery({ ...peopleQuery(q), placeholderData: keepPreviousData })
+  const choices = people?.filter(({ id }) => !except.has(id)) ?? []
   return (
     <div>
       <TextInput
@@ -37,10 +38,10 @@ export function PeoplePicker({ label, except, busy, onPick }: PeoplePickerProps)
         data-autofocus
       />
       <ul className={classes['list']} aria-label={label}>
-        {offered.map((person) => (
+        {choices.map((person) => (
           <li key={person.id}>
             <UnstyledButton className={classes['one'] ?? ''} disabled={busy} onClick={() => onPick(person)}>
-              <Face person={person} size={34} />
+              <PersonAvatar person={person} size={34} />
               <span className={classes['texts']}>
                 <bdi>{person.displayName}</bdi>
                 <bdi className={classes['username']}>@{person.username}</bdi>
@@ -48,7 +49,7 @@ export function PeoplePicker({ label, except, busy, onPick }: PeoplePickerProps)
             </UnstyledButton>
           </li>
         ))}
-        {people !== undefined && offered.length === 0 && (
+        {people !== undefined && choices.length === 0 && (
           <li className={classes['none']}>{t('people.none')}</li>
         )}
       </ul>

@@ -1,14 +1,14 @@
 import type { Message } from '@akashi/contract'
 import { Tooltip } from '@mantine/core'
 import { call } from '../../api/index.ts'
-import { tellProblem } from '../../ui/index.ts'
+import { showProblem } from '../../ui/index.ts'
 import { useChat, useObserved } from '../client/context.tsx'
 import { nameOf } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import classes from './reactions.module.css'
 
-/** Names that one reaction lists. */
-const NAMES = 12
+/** How many names the label of a reaction lists. */
+const MAX_NAMES = 12
 
 export function Reactions({ message }: { readonly message: Message }) {
   const t = useTexts()
@@ -19,12 +19,12 @@ export function Reactions({ message }: { readonly message: Message }) {
       {message.reactions.map(({ emoji, userIds }) => {
         const mine = userIds.includes(chat.me.id)
         const names = userIds
-          .slice(0, NAMES)
+          .slice(0, MAX_NAMES)
           .map((id) => nameOf(t, people.get(id)))
           .join(', ')
         const label = t('message.reaction', {
           emoji: `${emoji} ${userIds.length}`,
-          names: userIds.length > NAMES ? `${names} …` : names,
+          names: userIds.length > MAX_NAMES ? `${names} …` : names,
         })
         return (
           <Tooltip key={emoji} label={label} multiline maw={260}>
@@ -50,6 +50,6 @@ export async function react(messageId: string, emoji: string, wanted: boolean): 
       params: { messageId, emoji },
     })
   } catch (error) {
-    tellProblem(error)
+    showProblem(error)
   }
 }

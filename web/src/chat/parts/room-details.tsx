@@ -4,17 +4,17 @@ import {
   MAX_ROOM_NAME_CHARACTERS,
   type Room,
 } from '@akashi/contract'
-import { Button, Drawer, NumberInput, Select, Stack, Tabs, Text, Textarea, TextInput } from '@mantine/core'
+import { Button, NumberInput, Select, Stack, Tabs, Text, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
-import { type ReactNode, useState } from 'react'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
 import { call } from '../../api/index.ts'
 import { day } from '../../i18n/when.ts'
-import { tell, tellProblem } from '../../ui/index.ts'
+import { GrowingTextarea, SidePanel, showMessage, showProblem } from '../../ui/index.ts'
 import { useChat } from '../client/context.tsx'
 import { useTexts } from '../locales/index.ts'
-import { Confirm } from './confirm.tsx'
+import { ConfirmButton } from './confirm-button.tsx'
 import { Members } from './members.tsx'
 import { MessageText } from './message-text.tsx'
 
@@ -27,16 +27,8 @@ interface RoomDetailsProps {
 
 export function RoomDetails({ room, name, opened, onClose }: RoomDetailsProps) {
   const t = useTexts()
-  const common = useTranslation().t
   return (
-    <Drawer
-      opened={opened}
-      onClose={onClose}
-      position="right"
-      size={400}
-      title={<bdi>{name}</bdi>}
-      closeButtonProps={{ 'aria-label': common('common.close') }}
-    >
+    <SidePanel opened={opened} onClose={onClose} size={400} title={<bdi>{name}</bdi>}>
       <Tabs defaultValue="about" keepMounted={false}>
         <Tabs.List grow>
           <Tabs.Tab value="about">{t('details.about')}</Tabs.Tab>
@@ -49,7 +41,7 @@ export function RoomDetails({ room, name, opened, onClose }: RoomDetailsProps) {
           <Members room={room} onLeave={onClose} />
         </Tabs.Panel>
       </Tabs>
-    </Drawer>
+    </SidePanel>
   )
 }
 
@@ -64,7 +56,7 @@ function About({ room, name }: { readonly room: Room; readonly name: string }) {
       <Text size="xs" c="dimmed">
         {t('details.created', { when: day(room.createdAt) })}
       </Text>
-      {!isDirect && <Ends room={room} name={name} />}
+      {!isDirect && <RoomActions room={room} name={name} />}
     </Stack>
   )
 }
@@ -91,12 +83,12 @@ function NotifyLevel({ room }: { readonly room: Room }) {
       })
       await chat.refresh()
     },
-    onError: tellProblem,
+    onError: showProblem,
   })
   return (
     <Select
       label={t('details.notify')}
-      value={set.variables ?? room.notificationLevel}
+      value={set.isPending ? set.variables : room.notificationLevel}
       allowDeselect={false}
       data={[
         { value: 'all', label: t('details.notifyAll') },
@@ -127,8 +119,8 @@ function Settings({ room }: { readonly room: Room }) {
   }
   const save = useMutation({
     mutationFn: () => call('PATCH /v1/chat/rooms/{roomId}', { params: { roomId: room.id }, body: changes }),
-    onSuccess: () => tell(common('common.saved')),
-    onError: tellProblem,
+    onSuccess: () => showMessage(common('common.saved')),
+    onError: showProblem,
   })
   return (
     <form
@@ -145,11 +137,10 @@ function Settings({ room }: { readonly room: Room }) {
           required
           onChange={(event) => setName(event.currentTarget.value)}
         />
-        <Textarea
+        <GrowingTextarea
           label={t('details.description')}
           value={description}
           maxLength={MAX_ROOM_DESCRIPTION_CHARACTERS}
-          autosize
           minRows={2}
           maxRows={8}
           onChange={(event) => setDescription(event.currentTarget.value)}
@@ -184,45 +175,45 @@ function Settings({ room }: { readonly room: Room }) {
   )
 }
 
-/** The ways out: of the room, and for an owner of having it at all. */
-function Ends({ room, name }: { readonly room: Room; readonly name: string }) {
+/** What ends a membership or the room. */
+function RoomActions({ room, name }: { readonly room: Room; readonly name: string }) {
   const t = useTexts()
   const chat = useChat()
   const navigate = useNavigate()
   const params = { roomId: room.id }
-  const gone = async () => {
+  const leavePage = async () => {
     await navigate('/chat')
     await chat.refresh()
   }
-  const act = (
-    text: string,
-    ask: { readonly title: string; readonly detail: string },
-    does: () => Promise<unknown>,
-  ): ReactNode => (
-    <Confirm label={text} title={ask.title} detail={ask.detail} onConfirm={() => does().catch(tellProblem)} />
-  )
+  const archive = room.isActive ? t('details.archive') : t('details.unarchive')
   return (
     <Stack gap="xs" align="flex-start">
-      {act(
-        t('details.leave'),
-        { title: t('details.leaveTitle', { name }), detail: t('details.leaveDetail') },
-        () => call('POST /v1/chat/rooms/{roomId}/leave', { params }).then(gone),
+      <ConfirmButton
+        label={t('details.leave')}
+        title={t('details.leaveTitle', { name })}
+        detail={t('details.leaveDetail')}
+        onConfirm={() => call('POST /v1/chat/rooms/{roomId}/leave', { params }).then(leavePage)}
+      />
+      {room.role === 'owner' && (
+        <>
+          <ConfirmButton
+            label={archive}
+            title={
+              room.isActive ? t('details.archiveTitle', { name }) : t('details.unarchiveTitle', { name })
+            }
+            detail={room.isActive ? t('details.archiveDetail') : t('details.unarchiveDetail')}
+            onConfirm={() =>
+              call('PATCH /v1/chat/rooms/{roomId}', { params, body: { isActive: !room.isActive } })
+            }
+          />
+          <ConfirmButton
+            label={t('details.delete')}
+            title={t('details.deleteTitle', { name })}
+            detail={t('details.deleteDetail')}
+            onConfirm={() => call('DELETE /v1/chat/rooms/{roomId}', { params }).then(leavePage)}
+          />
+        </>
       )}
-      {room.role === 'owner' &&
-        act(
-          room.isActive ? t('details.archive') : t('details.unarchive'),
-          {
-            title: room.isActive ? t('details.archive') : t('details.unarchive'),
-            detail: room.isActive ? t('details.archiveDetail') : '',
-          },
-          () => call('PATCH /v1/chat/rooms/{roomId}', { params, body: { isActive: !room.isActive } }),
-        )}
-      {room.role === 'owner' &&
-        act(
-          t('details.delete'),
-          { title: t('details.deleteTitle', { name }), detail: t('details.deleteDetail') },
-          () => call('DELETE /v1/chat/rooms/{roomId}', { params }).then(gone),
-        )}
     </Stack>
   )
 }

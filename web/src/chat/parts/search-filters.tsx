@@ -3,13 +3,13 @@ import { useDebouncedValue } from '@mantine/hooks'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useChat, useObserved } from '../client/context.tsx'
+import { peopleQuery } from '../client/queries.ts'
 import { roomName } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import { byNewest } from '../model/rooms.ts'
-import { peopleQuery } from './inbox-queries.ts'
 import classes from './pages.module.css'
 
-/** What narrows a search, as it stands in the address. Days are those of the reader, both included. */
+/** The filters of a search, as in the address. Days are in the reader's time zone, both included. */
 export interface Filters {
   readonly room: string | null
   readonly sender: string | null
@@ -20,6 +20,7 @@ export interface Filters {
 
 export type FilterName = keyof Filters
 
+/** Milliseconds without typing before people are searched. */
 const TYPING_MS = 200
 
 export function filtersOf(search: URLSearchParams): Filters {
@@ -32,7 +33,7 @@ export function filtersOf(search: URLSearchParams): Filters {
   }
 }
 
-/** The filters as the server is asked. */
+/** The filters as the server's query. */
 export function queryOf({ room, sender, since, until, files }: Filters) {
   return {
     ...(room === null ? {} : { roomId: room }),
@@ -94,10 +95,10 @@ function Sender({ value, onChange }: SenderProps) {
   const t = useTexts()
   const known = useObserved(useChat().people)
   const [words, setWords] = useState('')
-  const [asked] = useDebouncedValue(words.trim(), TYPING_MS)
-  const { data: people = [] } = useQuery({ ...peopleQuery(asked), placeholderData: keepPreviousData })
+  const [q] = useDebouncedValue(words.trim(), TYPING_MS)
+  const { data: people = [] } = useQuery({ ...peopleQuery(q), placeholderData: keepPreviousData })
   const chosen = value === null ? undefined : known.get(value)
-  const offered = new Map([...people, ...(chosen === undefined ? [] : [chosen])].map((one) => [one.id, one]))
+  const choices = new Map([...people, ...(chosen === undefined ? [] : [chosen])].map((one) => [one.id, one]))
   return (
     <Select
       label={t('searchPage.sender')}
@@ -107,8 +108,8 @@ function Sender({ value, onChange }: SenderProps) {
       placeholder={t('searchPage.anybody')}
       nothingFoundMessage={t('people.none')}
       value={value}
-      data={[...offered.values()].map(({ id, displayName }) => ({ value: id, label: displayName }))}
-      // The server has found them, by more than the name that is shown.
+      data={[...choices.values()].map(({ id, displayName }) => ({ value: id, label: displayName }))}
+      // The server has filtered them already, also by user name.
       filter={({ options }) => options}
       onSearchChange={setWords}
       onChange={onChange}

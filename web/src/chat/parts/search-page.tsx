@@ -11,15 +11,16 @@ import { useChat, useObserved } from '../client/context.tsx'
 import { clockOrDay, nameOf, roomName } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import { wordsOf } from '../model/tokens.ts'
-import { Face } from './face.tsx'
 import { MessageText } from './message-text.tsx'
 import { Empty, PageHead } from './page-head.tsx'
 import classes from './pages.module.css'
+import { PersonAvatar } from './person-avatar.tsx'
 import { filtersOf, queryOf, SearchFilters } from './search-filters.tsx'
 
+/** Milliseconds without typing before the search starts. */
 const TYPING_MS = 250
 
-/** The search stands in the address, so that the way back from a message leads to what was found. */
+/** The search is part of the address, so that going back from a message leads to the results. */
 export function SearchPage() {
   const t = useTexts()
   const [search, setSearch] = useSearchParams()
@@ -36,7 +37,7 @@ export function SearchPage() {
       },
       { replace: true },
     )
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only the words lead to a new address
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only new words change the address
   useEffect(() => put('q', q), [q])
   const { data, isFetching, fetchNextPage, hasNextPage } = useInfiniteQuery({
     queryKey: ['chat', 'search', q, filters],
@@ -54,6 +55,7 @@ export function SearchPage() {
     enabled: q !== '',
     placeholderData: keepPreviousData,
   })
+  const isFiltered = Object.values(filters).some((value) => value !== null && value !== false)
   const found = q === '' ? undefined : data?.pages.flatMap(({ messages }) => messages)
   return (
     <>
@@ -71,13 +73,17 @@ export function SearchPage() {
         />
         <SearchFilters filters={filters} onChange={put} />
         {found === undefined ? (
-          <p className={classes['hint']}>{t('searchPage.hint')}</p>
+          <p className={classes['hint']} role="status">
+            {t(isFiltered ? 'searchPage.wordsNeeded' : 'searchPage.hint')}
+          </p>
         ) : found.length === 0 ? (
-          <Empty
-            icon={<IconZoomQuestion size={28} aria-hidden />}
-            title={t('searchPage.none', { query: q })}
-            detail={t('searchPage.noneDetail')}
-          />
+          <div role="status">
+            <Empty
+              icon={<IconZoomQuestion size={28} aria-hidden />}
+              title={t('searchPage.none', { query: q })}
+              detail={t(isFiltered ? 'searchPage.noneFiltered' : 'searchPage.noneDetail')}
+            />
+          </div>
         ) : (
           <>
             <p className={classes['hint']} role="status">
@@ -85,7 +91,7 @@ export function SearchPage() {
             </p>
             <ul className={classes['list']}>
               {found.map((message) => (
-                <Found key={message.id} message={message} words={wordsOf(q)} />
+                <SearchResult key={message.id} message={message} words={wordsOf(q)} />
               ))}
             </ul>
             {hasNextPage && (
@@ -100,13 +106,13 @@ export function SearchPage() {
   )
 }
 
-function Found({ message, words }: { readonly message: Message; readonly words: readonly string[] }) {
+function SearchResult({ message, words }: { readonly message: Message; readonly words: readonly string[] }) {
   const t = useTexts()
   const room = useObserved(useChat().rooms)?.get(message.roomId)
   const name = nameOf(t, message.author)
   return (
     <li className={classes['found']}>
-      <Face person={message.author} size={34} />
+      <PersonAvatar person={message.author} size={34} />
       <div className={classes['texts']}>
         <p className={classes['line']}>
           <bdi className={classes['strong']}>{name}</bdi>

@@ -3,29 +3,31 @@ import { ActionIcon, Loader, Tooltip } from '@mantine/core'
 import { IconBell, IconCompass, IconHash, IconLock, IconPlus, IconSearch } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useEffect, useState } from 'react'
+import { useTranslation } from 'react-i18next'
 import { NavLink } from 'react-router'
 import { useChat, useObserved } from '../client/context.tsx'
+import { unreadQuery } from '../client/queries.ts'
 import { clockOrDay, nameOf, previewOf, roomName } from '../client/text.ts'
 import { useTexts } from '../locales/index.ts'
 import { byNewest } from '../model/rooms.ts'
-import { Face } from './face.tsx'
-import { inboxQuery, invitationsQuery } from './inbox-queries.ts'
 import { NewDirect } from './new-direct.tsx'
+import { PersonAvatar } from './person-avatar.tsx'
 import classes from './sidebar.module.css'
 
 export function Sidebar({ onNewRoom }: { readonly onNewRoom: () => void }) {
   const t = useTexts()
+  const common = useTranslation().t
   const chat = useChat()
-  const [writing, setWriting] = useState(false)
+  const [choosing, setChoosing] = useState(false)
   const rooms = useObserved(chat.rooms)
-  const link = useObserved(chat.link)
+  const connection = useObserved(chat.connection)
   const sorted = byNewest(rooms?.values() ?? [])
   const direct = sorted.filter(({ type }) => type === 'direct')
   const shared = sorted.filter(({ type }) => type !== 'direct')
   const peers = direct.flatMap(({ peer }) => (peer === null ? [] : [peer.id])).join(' ')
   useEffect(() => {
-    if (link === 'open' && peers !== '') void chat.watch(peers.split(' ')).catch(() => undefined)
-  }, [chat, link, peers])
+    if (connection === 'open' && peers !== '') void chat.watch(peers.split(' ')).catch(() => undefined)
+  }, [chat, connection, peers])
 
   return (
     <nav className={classes['side']} aria-label={t('list')}>
@@ -41,7 +43,11 @@ export function Sidebar({ onNewRoom }: { readonly onNewRoom: () => void }) {
       </ul>
       <div className={classes['rooms']}>
         <Group title={t('rooms')} add={t('newRoom')} onAdd={onNewRoom}>
-          {rooms === null && <Loader size="sm" className={classes['wait'] ?? ''} />}
+          {rooms === null && (
+            <li className={classes['wait']}>
+              <Loader size="sm" aria-label={common('common.loading')} role="status" />
+            </li>
+          )}
           {shared.map((room) => (
             <RoomLink key={room.id} room={room} />
           ))}
@@ -53,14 +59,14 @@ export function Sidebar({ onNewRoom }: { readonly onNewRoom: () => void }) {
             </li>
           )}
         </Group>
-        <Group title={t('direct')} add={t('newDirect')} onAdd={() => setWriting(true)}>
+        <Group title={t('direct')} add={t('newDirect')} onAdd={() => setChoosing(true)}>
           {direct.map((room) => (
             <RoomLink key={room.id} room={room} />
           ))}
           {rooms !== null && direct.length === 0 && <li className={classes['empty']}>{t('noDirect')}</li>}
         </Group>
       </div>
-      <NewDirect opened={writing} onClose={() => setWriting(false)} />
+      <NewDirect opened={choosing} onClose={() => setChoosing(false)} />
     </nav>
   )
 }
@@ -86,14 +92,12 @@ function Place({ to, icon, label, badge }: PlaceProps) {
 
 function InboxBadge() {
   const t = useTexts()
-  const { data: told } = useQuery(inboxQuery)
-  const { data: invitations } = useQuery(invitationsQuery)
-  const count = Math.max(told?.unread ?? 0, invitations?.length ?? 0)
+  const { data: count = 0 } = useQuery(unreadQuery)
   if (count === 0) return null
   return (
     <span className={classes['badge']} data-mention>
       <span aria-hidden>{capped(count)}</span>
-      <span className={classes['hidden']}>{t('unread', { count })}</span>
+      <span className={classes['hidden']}>{t('unreadNotifications', { count })}</span>
     </span>
   )
 }
@@ -127,15 +131,15 @@ function RoomLink({ room }: { readonly room: Room }) {
   const online = useObserved(presence)
   const { lastMessage, unread, unreadMentions } = room
   const name = roomName(t, room)
-  const said = lastMessage === null ? '' : previewOf(t, lastMessage)
+  const text = lastMessage === null ? '' : previewOf(t, lastMessage)
   const preview =
     lastMessage === null
       ? (room.description ?? '')
       : lastMessage.author?.id === me.id
-        ? t('you', { text: said })
+        ? t('you', { text })
         : room.type === 'direct'
-          ? said
-          : t('said', { name: nameOf(t, lastMessage.author), text: said })
+          ? text
+          : t('messageBy', { name: nameOf(t, lastMessage.author), text })
   return (
     <li>
       <NavLink
@@ -184,7 +188,7 @@ function RoomIcon({
 }) {
   const t = useTexts()
   if (room.type === 'direct') {
-    return <Face person={room.peer} size={36} {...(status === undefined ? {} : { status })} />
+    return <PersonAvatar person={room.peer} size={36} status={status} />
   }
   const Icon = room.type === 'private' ? IconLock : IconHash
   return (

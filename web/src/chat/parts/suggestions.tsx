@@ -2,56 +2,72 @@ import type { Person, Room } from '@akashi/contract'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { type KeyboardEvent, type RefObject, useState } from 'react'
 import { useChat } from '../client/context.tsx'
+import { peopleQuery } from '../client/queries.ts'
 import { useTexts } from '../locales/index.ts'
+import { fold } from '../model/fold.ts'
+import { unfinishedMention } from '../model/mentions.ts'
 import classes from './composer.module.css'
-import { Face } from './face.tsx'
-import { peopleQuery } from './inbox-queries.ts'
+import { PersonAvatar } from './person-avatar.tsx'
 
-const unfinished = /(?:^|[\s、。「(（])@([\p{L}\p{N}_.-]{0,30})$/u
-/** People that are offered at once. */
-const MOST = 6
-const nobody: readonly Person[] = []
+const MAX_SUGGESTIONS = 6
+const LIST_ID = 'chat-suggestions'
+const noPeople: readonly Person[] = []
 
-/** People of the room whose name goes on as the one that is being written behind an @. */
+/** Members of the room whose name matches what is being written behind an @. */
 export function useSuggestions(room: Room, text: string, field: RefObject<HTMLTextAreaElement | null>) {
   const { me } = useChat()
   const [caret, setCaret] = useState<number | null>(null)
-  const [at, setAt] = useState(0)
-  const [refused, setRefused] = useState<string | null>(null)
+  const [selection, setSelection] = useState(0)
+  const [dismissed, setDismissed] = useState<string | null>(null)
   const before = caret === null ? '' : text.slice(0, caret)
-  const found = room.type === 'direct' ? null : unfinished.exec(before)
-  const words = found?.[1] ?? null
+  const mention = room.type === 'direct' ? null : unfinishedMention(before)
   const { data } = useQuery({
-    ...peopleQuery(words ?? '', room.id),
-    enabled: words !== null,
+    ...peopleQuery(mention?.name ?? '', room.id),
+    enabled: mention !== null,
     placeholderData: keepPreviousData,
   })
   const people =
-    words === null || refused === before
-      ? nobody
-      : (data ?? nobody).filter(({ id }) => id !== me.id).slice(0, MOST)
-  const selected = Math.min(at, Math.max(0, people.length - 1))
+    mention === null || dismissed === before
+      ? noPeople
+      : (data ?? noPeople)
+          .filter((person) => person.id !== me.id && matches(person, mention.name))
+          .slice(0, MAX_SUGGESTIONS)
+  const selected = Math.min(selection, Math.max(0, people.length - 1))
   return {
     people,
-    at: selected,
+    selected,
+    /** Text in front of the @ and behind the caret. */
     around: {
-      before: before.slice(0, before.length - (words?.length ?? 0) - 1),
+      before: before.slice(0, mention?.start ?? before.length),
       after: text.slice(caret ?? text.length),
     },
-    look: (target: HTMLTextAreaElement) => {
+    /** While people are suggested, the field is a combobox with their list. */
+    combobox:
+      people.length === 0
+        ? {}
+        : ({
+            role: 'combobox',
+            'aria-expanded': true,
+            'aria-haspopup': 'listbox',
+            'aria-autocomplete': 'list',
+            'aria-controls': LIST_ID,
+            'aria-activedescendant': optionId(selected),
+          } as const),
+    caretMoved(target: HTMLTextAreaElement) {
       setCaret(target.selectionStart === target.selectionEnd ? target.selectionStart : null)
     },
-    /** Answers whether the key was for the list. */
+    close: () => setDismissed(before),
+    /** Handles the keys of the list. Returns whether the key was one. */
     onKey(event: KeyboardEvent, pick: (person: Person) => void): boolean {
       if (people.length === 0 || field.current === null) return false
       const person = people[selected]
       if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
         const step = event.key === 'ArrowDown' ? 1 : people.length - 1
-        setAt((selected + step) % people.length)
+        setSelection((selected + step) % people.length)
       } else if ((event.key === 'Enter' || event.key === 'Tab') && !event.shiftKey && person !== undefined) {
-        setAt(0)
+        setSelection(0)
         pick(person)
-      } else if (event.key === 'Escape') setRefused(before)
+      } else if (event.key === 'Escape') setDismissed(before)
       else return false
       event.preventDefault()
       return true
@@ -59,38 +75,42 @@ export function useSuggestions(room: Room, text: string, field: RefObject<HTMLTe
   }
 }
 
+/** People found for what was written before may not match any more. */
+function matches({ username, displayName }: Person, name: string): boolean {
+  return [username, displayName].some((one) => fold(one).includes(fold(name)))
+}
+
 interface SuggestionsProps {
   readonly people: readonly Person[]
-  readonly at: number
+  readonly selected: number
   readonly onPick: (person: Person) => void
 }
 
-export function Suggestions({ people, at, onPick }: SuggestionsProps) {
+export function Suggestions({ people, selected, onPick }: SuggestionsProps) {
   const t = useTexts()
   return (
-    <div
-      id="chat-suggestions"
-      className={classes['suggestions']}
-      role="listbox"
-      aria-label={t('composer.people')}
-    >
+    <div id={LIST_ID} className={classes['suggestions']} role="listbox" aria-label={t('composer.people')}>
       {people.map((person, index) => (
-        // biome-ignore lint/a11y/useKeyWithClickEvents: the text field has the keys
+        // biome-ignore lint/a11y/useKeyWithClickEvents: the text field handles the keys
         <div
           key={person.id}
-          id={`chat-suggestion-${index}`}
+          id={optionId(index)}
           className={classes['suggestion']}
           role="option"
           tabIndex={-1}
-          aria-selected={index === at}
+          aria-selected={index === selected}
           onMouseDown={(event) => event.preventDefault()}
           onClick={() => onPick(person)}
         >
-          <Face person={person} size={26} />
+          <PersonAvatar person={person} size={26} />
           <bdi>{person.displayName}</bdi>
           <bdi className={classes['username']}>@{person.username}</bdi>
         </div>
       ))}
     </div>
   )
+}
+
+function optionId(index: number): string {
+  return `chat-suggestion-${index}`
 }

@@ -1,18 +1,20 @@
+/** What the chat reads over HTTP. */
 import { queryOptions } from '@tanstack/react-query'
 import { call } from '../../api/index.ts'
 
-/** How much there is to be told; the first page with it. */
-export const inboxQuery = queryOptions({
-  queryKey: ['chat', 'inbox', 'count'],
-  queryFn: ({ signal }) => call('GET /v1/chat/notifications', { query: { limit: 1 }, signal }),
+/** The beginning of every key about invitations and notifications. */
+export const inboxKey = ['chat', 'inbox'] as const
+
+/** How many notifications are unread. */
+export const unreadQuery = queryOptions({
+  queryKey: [...inboxKey, 'unread'],
+  queryFn: async ({ signal }) =>
+    (await call('GET /v1/chat/notifications', { query: { limit: 1 }, signal })).unread,
 })
 
 export const invitationsQuery = queryOptions({
-  queryKey: ['chat', 'inbox', 'invitations'],
-  queryFn: async ({ signal }) =>
-    (await call('GET /v1/chat/invitations', { signal })).invitations.filter(
-      ({ status }) => status === 'pending',
-    ),
+  queryKey: [...inboxKey, 'invitations'],
+  queryFn: async ({ signal }) => (await call('GET /v1/chat/invitations', { signal })).invitations,
 })
 
 export const preferencesQuery = queryOptions({
@@ -25,6 +27,14 @@ export const membersQuery = (roomId: string) =>
     queryKey: ['chat', 'members', roomId],
     queryFn: async ({ signal }) =>
       (await call('GET /v1/chat/rooms/{roomId}/members', { params: { roomId }, signal })).members,
+  })
+
+/** Open invitations to a room. */
+export const roomInvitationsQuery = (roomId: string) =>
+  queryOptions({
+    queryKey: ['chat', 'room-invitations', roomId],
+    queryFn: async ({ signal }) =>
+      (await call('GET /v1/chat/rooms/{roomId}/invitations', { params: { roomId }, signal })).invitations,
   })
 
 export const peopleQuery = (q: string, roomId?: string) =>

@@ -8,26 +8,30 @@ const OVERSCAN_ROWS = 8
 const BELOW_PX = 6
 const ABOVE_PX = 12
 
-interface Place {
-  /** The row at the lower edge, and how far it reaches below it, in pixels. */
+interface Anchor {
+  /** The row at the lower edge, and how far it extends below the edge, in pixels. */
   readonly key: string
   readonly within: number
   readonly atEnd: boolean
 }
 
 /**
- * Which rows are drawn, and where the reader stands among them.
+ * Which rows are rendered, and where the reader is among them.
  *
- * Everything is counted from the end: the scroller is laid out in reverse, 0 is the newest row, and index 0 the
- * row that stands there. Whatever is loaded or changes its height above the reader therefore moves nothing, and
- * the end is where it is whatever the rows turn out to measure. Rows that come in below are the one case to mend:
- * the reader stays with the row that they saw, or at the end if they were there.
+ * Positions count from the end: the scroller is laid out in reverse, so that offset 0 and index 0 are the newest
+ * row. Rows that are loaded or change their height above the reader therefore move nothing, and the end does not
+ * depend on measured heights. Only rows that are added below need a correction: the reader stays at the row they
+ * saw, or at the end if they were there.
  *
- * `hasNewer`: the rows end before the room does, so that their end is not a place to stay at.
+ * `hasNewer`: the loaded rows end before the room does, so that their end is not a position to stay at.
  */
-export function usePlace(rows: readonly Row[], hasNewer: boolean, scroller: RefObject<HTMLElement | null>) {
+export function useAnchoredScroll(
+  rows: readonly Row[],
+  hasNewer: boolean,
+  scroller: RefObject<HTMLElement | null>,
+) {
   const [atEnd, setAtEnd] = useState(true)
-  const place = useRef<Place | null>(null)
+  const anchor = useRef<Anchor | null>(null)
   const shown = useRef({ rows, hasNewer })
   const endWanted = useRef(false)
   const rowAt = (index: number) => rows[rows.length - 1 - index]
@@ -41,7 +45,7 @@ export function usePlace(rows: readonly Row[], hasNewer: boolean, scroller: RefO
     measureElement: (element) => element.getBoundingClientRect().height,
     observeElementOffset: (instance, tell) =>
       observeElementOffset(instance, (top, moves) => {
-        note()
+        remember()
         tell(0 - top, moves)
       }),
     scrollToFn: (offset, { adjustments = 0, ...how }, instance) =>
@@ -51,20 +55,20 @@ export function usePlace(rows: readonly Row[], hasNewer: boolean, scroller: RefO
     paddingEnd: ABOVE_PX,
   })
 
-  function note(): void {
+  function remember(): void {
     const offset = 0 - (scroller.current?.scrollTop ?? 0)
     const item = virtualizer.getVirtualItemForOffset(offset)
-    place.current =
+    anchor.current =
       item === undefined
         ? null
         : { key: String(item.key), within: offset - item.start, atEnd: offset < AT_END_PX }
     setAtEnd(offset < AT_END_PX)
   }
 
-  function offsetOf({ key, within }: Place): number {
+  function offsetOf({ key, within }: Anchor): number {
     const index = rows.findLastIndex((row) => row.key === key)
     if (index < 0) return 0
-    // Asking for a row has the sizes added up anew.
+    // Makes the virtualizer add up the sizes again.
     virtualizer.getVirtualItemForOffset(0)
     return (virtualizer.measurementsCache[rows.length - 1 - index]?.start ?? 0) + within
   }
@@ -72,38 +76,38 @@ export function usePlace(rows: readonly Row[], hasNewer: boolean, scroller: RefO
   useLayoutEffect(() => {
     const element = scroller.current
     const before = shown.current
-    if (element !== null && before.rows !== rows && place.current !== null) {
-      const follows = endWanted.current || (place.current.atEnd && !before.hasNewer)
-      element.scrollTop = follows ? 0 : -offsetOf(place.current)
+    if (element !== null && before.rows !== rows && anchor.current !== null) {
+      const follows = endWanted.current || (anchor.current.atEnd && !before.hasNewer)
+      element.scrollTop = follows ? 0 : -offsetOf(anchor.current)
     }
     if (!hasNewer) endWanted.current = false
     shown.current = { rows, hasNewer }
-    note()
+    remember()
   })
 
   return {
     virtualizer,
     atEnd,
-    /** To the newest row; to that of the rows that are about to come, where these end before the room does. */
+    /** Scrolls to the newest row, also if it is only being loaded. */
     toEnd() {
       virtualizer.cancelScroll()
       endWanted.current = hasNewer
       if (scroller.current !== null) scroller.current.scrollTop = 0
-      note()
+      remember()
     },
-    /** What was asked for does not come. */
-    stay() {
+    /** The newest rows could not be loaded. */
+    cancelToEnd() {
       endWanted.current = false
     },
-    /** To a row, by its place in `rows`. */
+    /** Scrolls to a row, by its index in `rows`. */
     show(index: number, where: 'top' | 'center') {
       virtualizer.scrollToIndex(rows.length - 1 - index, { align: where === 'top' ? 'end' : 'center' })
-      note()
+      remember()
     },
   }
 }
 
-/** Pixels, before a row was measured. */
+/** Height in pixels of a row that is not measured yet. */
 function estimate(row: Row | undefined): number {
   if (row === undefined || row.kind === 'unread') return 32
   if (row.kind === 'day') return 41

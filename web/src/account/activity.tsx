@@ -5,14 +5,15 @@ import { useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { call } from '../api/index.ts'
 import { moment } from '../i18n/when.ts'
-import { Heading, Part, PartBody, Rows, RowsSkeleton } from './part.tsx'
-import classes from './record.module.css'
+import classes from './activity.module.css'
+import { Heading, Rows, RowsSkeleton, Section, SectionBody } from './section.tsx'
 import { nameOfTable } from './table-names.ts'
-import { type TrailRow, together, trailRow } from './trail-row.ts'
+import { groupRows, type TrailRow, trailRow } from './trail-row.ts'
 
 const PAGE_ROWS = 30
 
-export function RecordPage() {
+/** The audit trail of the person's own changes. */
+export function ActivityPage() {
   const { t } = useTranslation()
   const { data, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
     queryKey: ['me', 'audit'],
@@ -25,17 +26,17 @@ export function RecordPage() {
     getNextPageParam: ({ next }) => next,
     refetchOnMount: 'always',
   })
-  const entries = data && together(data.pages.flatMap((page) => page.rows.map(trailRow)))
+  const entries = data && groupRows(data.pages.flatMap((page) => page.rows.map(trailRow)))
   return (
     <>
-      <Heading title={t('account.record')} lead={t('record.lead')} />
-      <Part>
+      <Heading title={t('account.activity')} lead={t('activity.lead')} />
+      <Section>
         {entries === undefined ? (
           <RowsSkeleton rows={8} />
         ) : entries.length === 0 ? (
-          <PartBody>
-            <Text c="dimmed">{t('record.empty')}</Text>
-          </PartBody>
+          <SectionBody>
+            <Text c="dimmed">{t('activity.empty')}</Text>
+          </SectionBody>
         ) : (
           <Rows>
             {entries.map((rows) => (
@@ -43,7 +44,7 @@ export function RecordPage() {
             ))}
           </Rows>
         )}
-      </Part>
+      </Section>
       {hasNextPage && (
         <Button variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
           {t('common.more')}
@@ -53,14 +54,15 @@ export function RecordPage() {
   )
 }
 
-type Together = readonly [TrailRow, ...TrailRow[]]
+type RowGroup = readonly [TrailRow, ...TrailRow[]]
 
-function Entry({ rows }: { readonly rows: Together }) {
+function Entry({ rows }: { readonly rows: RowGroup }) {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   const detail = useId()
   const [row] = rows
-  const what = row.operation === null ? row.action : `${nameOfTable(t, row)} ${t(`record.${row.operation}`)}`
+  const what =
+    row.operation === null ? row.action : t(`activity.did.${row.operation}`, { thing: nameOfTable(t, row) })
   return (
     <li className={classes['entry']}>
       <UnstyledButton
@@ -73,7 +75,7 @@ function Entry({ rows }: { readonly rows: Together }) {
         <span className={classes['what']}>
           {what}
           {rows.length > 1 && (
-            <span className={classes['fields']}>{t('record.several', { count: rows.length })}</span>
+            <span className={classes['fields']}>{t('activity.several', { count: rows.length })}</span>
           )}
         </span>
         <span className={classes['when']}>{moment(row.createdAt)}</span>
@@ -93,9 +95,9 @@ function Detail({ row }: { readonly row: TrailRow }) {
         <table className={classes['changes']}>
           <thead>
             <tr>
-              <th scope="col">{t('record.field')}</th>
-              <th scope="col">{t('record.before')}</th>
-              <th scope="col">{t('record.after')}</th>
+              <th scope="col">{t('activity.field')}</th>
+              <th scope="col">{t('activity.before')}</th>
+              <th scope="col">{t('activity.after')}</th>
             </tr>
           </thead>
           <tbody>
@@ -110,10 +112,10 @@ function Detail({ row }: { readonly row: TrailRow }) {
         </table>
       )}
       <dl className={classes['facts']}>
-        {row.table !== null && <Fact term={t('record.table')} value={`${row.schema}.${row.table}`} />}
-        {row.ipAddress !== null && <Fact term={t('record.where')} value={row.ipAddress} />}
-        {row.requestId !== null && <Fact term={t('record.request')} value={row.requestId} />}
-        <Fact term={t('record.id')} value={row.id} />
+        {row.table !== null && <Fact term={t('activity.table')} value={`${row.schema}.${row.table}`} />}
+        {row.ipAddress !== null && <Fact term={t('activity.ipAddress')} value={row.ipAddress} />}
+        {row.requestId !== null && <Fact term={t('activity.request')} value={row.requestId} />}
+        <Fact term={t('activity.id')} value={row.id} />
       </dl>
     </div>
   )

@@ -1,9 +1,8 @@
 import { Loader } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
-import classes from './failure.module.css'
+import classes from './centered.module.css'
 
-/** Where something is about to be. */
-export function Waiting() {
+export function PageLoader() {
   const { t } = useTranslation()
   return (
     <div className={classes['place']}>

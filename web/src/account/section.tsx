@@ -8,7 +8,7 @@ interface HeadingProps {
   readonly lead?: string
 }
 
-/** The first lines of a page of the account. */
+/** The title of an account page, and what it is about. */
 export function Heading({ title, lead }: HeadingProps) {
   usePageTitle(title)
   return (
@@ -21,20 +21,20 @@ export function Heading({ title, lead }: HeadingProps) {
   )
 }
 
-interface PartProps {
+interface SectionProps {
   readonly title?: string
   readonly lead?: string
-  /** Beside the title. */
+  /** A button beside the title. */
   readonly action?: ReactNode
   readonly children: ReactNode
 }
 
-/** One sheet of a page. */
-export function Part({ title, lead, action, children }: PartProps) {
+/** A card of a page. */
+export function Section({ title, lead, action, children }: SectionProps) {
   return (
-    <section className={classes['part']}>
+    <section className={classes['card']}>
       {title !== undefined && (
-        <div className={classes['partHead']}>
+        <div className={classes['cardHead']}>
           <div>
             <Title order={2} size="h4">
               {title}
@@ -53,8 +53,8 @@ export function Part({ title, lead, action, children }: PartProps) {
   )
 }
 
-export function PartBody({ children }: { readonly children: ReactNode }) {
-  return <div className={classes['partBody']}>{children}</div>
+export function SectionBody({ children }: { readonly children: ReactNode }) {
+  return <div className={classes['cardBody']}>{children}</div>
 }
 
 export function Rows({ children }: { readonly children: ReactNode }) {
@@ -77,12 +77,12 @@ export function Row({ icon, children, action }: RowProps) {
   )
 }
 
-/** As high as the rows that come, so that nothing jumps when they do. */
+/** As high as the rows that will replace it, so that nothing moves when they load. */
 export function RowsSkeleton({ rows }: { readonly rows: number }) {
   return (
     <Rows>
       {Array.from({ length: rows }, (_, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same and never move
+        // biome-ignore lint/suspicious/noArrayIndexKey: the rows are identical and never move
         <Row key={index}>
           <Skeleton height={12} width="45%" />
           <Skeleton height={10} width="70%" mt={9} />
