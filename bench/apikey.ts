@@ -1,7 +1,7 @@
 /** How many API keys one process verifies by function call: checksum, hash, one read, no write. */
 import { createApiKey, flushApiKeyUses, hasPermission, verifyApiKey } from '../src/identity/index.ts'
 import { benchCluster } from './cluster.ts'
-import { atLeast, type Benchmark, figure, interleave, median, ratio } from './harness.ts'
+import { atLeast, type Benchmark, bencher, figure, interleave, median, ratio } from './harness.ts'
 
 const KEYS = 1_000
 const STORED_KEYS = 20_000
@@ -16,7 +16,7 @@ export const apikey: Benchmark = {
     const count = Math.round(VERIFICATIONS * options.scale)
     try {
       const owner = cluster.connections.open('owner', { poolSize: 4 })
-      const app = await cluster.application(8)
+      const app = cluster.application(8)
       await cluster.asAdministrator((session) =>
         session.query(`
           insert into auth.service_accounts (name, tier) values ('bench', 'system');
@@ -34,7 +34,7 @@ export const apikey: Benchmark = {
       const keys: string[] = []
       for (let made = 0; made < KEYS; made += 1) {
         const request = { name: `key-${made}`, serviceAccount: 'bench', scopes: ['events:read'] }
-        keys.push((await createApiKey(owner, {}, request)).key)
+        keys.push((await createApiKey(owner, bencher, request)).key)
       }
       await owner.close()
 
@@ -59,13 +59,13 @@ export const apikey: Benchmark = {
           'verify and decide': () =>
             rate(CALLERS, Math.ceil(count / 2), async (key) => {
               const caller = await verifyApiKey(app, key)
-              return await app.transaction(caller?.actor ?? {}, (session) =>
+              return await app.transaction(caller?.actor ?? bencher, (session) =>
                 hasPermission(session, 'events:read'),
               )
             }),
           'bare read': () =>
             rate(CALLERS, Math.ceil(count / 2), async () => {
-              const { rows } = await app.transaction({}, (session) => session.query('select 1'))
+              const { rows } = await app.transaction(bencher, (session) => session.query('select 1'))
               return rows.length === 1
             }),
         },

@@ -1,7 +1,9 @@
 /** Exports every closed partition in a process of its own, as the command does: `archive-child.ts URL STORE`; prints seconds, its own CPU seconds and peak bytes. */
+
 import { runArchive } from '../src/lifecycle/index.ts'
 import { openObjectStore } from '../src/object-store/index.ts'
 import { openDatabase } from '../src/postgres/index.ts'
+import { bencher } from './harness.ts'
 
 const MEMORY_SAMPLE_MS = 25
 
@@ -14,7 +16,7 @@ const sampling = setInterval(() => {
 }, MEMORY_SAMPLE_MS)
 const begun = performance.now()
 const started = process.cpuUsage()
-const rows = await runArchive(worker, objects, {
+const rows = await runArchive(worker, bencher, objects, {
   table: { schema: 'security', table: 'security_events' },
   only: 'export',
 })

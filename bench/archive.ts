@@ -9,7 +9,7 @@ import { seal, securityEvents } from '../src/audit/index.ts'
 import { archiveStatus } from '../src/lifecycle/index.ts'
 import { type BenchCluster, benchCluster } from './cluster.ts'
 import { serverCpuMilliseconds } from './cpu.ts'
-import { atMost, type Benchmark, figure, median } from './harness.ts'
+import { atMost, type Benchmark, bencher, figure, median } from './harness.ts'
 
 const ROWS = 1_000_000
 /** Memory must not grow with the partition: the largest is this many times the smallest. */
@@ -38,7 +38,7 @@ export const archive: Benchmark = {
         const run = await measured(cluster, store)
         const second = await copyOut(cluster, day)
         const copySeconds = (first.seconds + second.seconds) / 2
-        const exported = (await archiveStatus(cluster.worker)).find(({ from }) =>
+        const exported = (await archiveStatus(cluster.worker, bencher)).find(({ from }) =>
           from.startsWith(isoDay(day)),
         )
         ratios.push(run.seconds / copySeconds)
@@ -118,7 +118,7 @@ export async function addEvents(cluster: BenchCluster, day: Date, rows: number):
        from generate_series(1::bigint, ${rows}::bigint) i`,
     )
   })
-  await seal(cluster.worker, cluster.keyring, securityEvents)
+  await seal(cluster.worker, bencher, cluster.keyring, securityEvents)
   await cluster.asAdministrator((session) => session.query('vacuum analyze security.security_events'))
 }
 

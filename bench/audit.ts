@@ -6,12 +6,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { logs, seal } from '../src/audit/index.ts'
-import type { Actor, Database } from '../src/postgres/index.ts'
+import { type Actor, type Database, person } from '../src/postgres/index.ts'
 import { type BenchCluster, benchCluster } from './cluster.ts'
 import {
   atLeast,
   type Benchmark,
   type BenchmarkOptions,
+  bencher,
   figure,
   interleave,
   median,
@@ -100,18 +101,21 @@ const schema = `
 
   select audit.protect('bench_audited');`
 
-const actor: Actor = {
-  userId: '0199d3a0-0000-7000-8000-000000000001',
-  sessionId: '0199d3a0-0000-7000-8000-000000000002',
-  subject: 'auth0|6f1c2d3e4a5b',
-  clientIp: '203.0.113.7',
-  userAgent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36',
-  requestId: 'a1b2c3d4-0000-4000-8000-000000000003',
-  traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
-  apiEndpoint: 'POST /v1/orders',
-  applicationVersion: '1.2.3',
-  tenantId: 'tenant-1',
-}
+const actor: Actor = person(
+  {
+    userId: '0199d3a0-0000-7000-8000-000000000001',
+    sessionId: '0199d3a0-0000-7000-8000-000000000002',
+    tenantId: 'tenant-1',
+  },
+  {
+    clientIp: '203.0.113.7',
+    userAgent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36',
+    requestId: 'a1b2c3d4-0000-4000-8000-000000000003',
+    traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+    apiEndpoint: 'POST /v1/orders',
+    applicationVersion: '1.2.3',
+  },
+)
 
 /** What the driver sends at the start of a transaction, with the context as the library signed it for now. */
 async function beginMessage(database: Database, who: Actor): Promise<Buffer> {
@@ -171,7 +175,7 @@ async function sealWhile<T>(cluster: BenchCluster, work: () => Promise<T>): Prom
   let running = true
   const sealing = (async () => {
     while (running) {
-      for (const log of logs) await seal(cluster.worker, cluster.keyring, log)
+      for (const log of logs) await seal(cluster.worker, bencher, cluster.keyring, log)
       await sleep(SEAL_EVERY_MS)
     }
   })()
@@ -190,7 +194,7 @@ export const audit: Benchmark = {
     const cluster = await benchCluster()
     try {
       await cluster.asAdministrator((session) => session.query(schema))
-      const signed = await cluster.application(1)
+      const signed = cluster.application(1)
       const bare = cluster.connections.open('app', { poolSize: 1 })
       const clients: LeanClient[] = []
       try {
@@ -206,8 +210,8 @@ export const audit: Benchmark = {
             'audited, think': () =>
               sealWhile(cluster, () => turn(clients, signed, 'bench_audited', actor, THINK_MS)),
             'hash chain, think': () => turn(clients, signed, 'bench_chain', actor, THINK_MS),
-            unaudited: () => turn(clients, bare, 'bench_plain', {}),
-            audited: () => sealWhile(cluster, () => turn(clients, bare, 'bench_audited', {})),
+            unaudited: () => turn(clients, bare, 'bench_plain', bencher),
+            audited: () => sealWhile(cluster, () => turn(clients, bare, 'bench_audited', bencher)),
           },
           options,
         )

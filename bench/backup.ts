@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runBackup } from '../src/backup/index.ts'
 import { openReplication } from '../src/postgres/index.ts'
+import { backupBench } from './backup-store.ts'
 import { atMost, type Benchmark, figure, interleave, median, ratio } from './harness.ts'
-import { backupBench } from './vault.ts'
 
 const KIBIBYTES_OF_MEBIBYTE = 1024
 const SAMPLE_MS = 20
@@ -56,20 +56,20 @@ export const backup: Benchmark = {
   name: 'backup',
   description: 'full backup ÷ BASE_BACKUP with SHA-256 manifest to nowhere, 1 GiB; idle incremental',
   async run(options) {
-    const folder = await mkdtemp(join(tmpdir(), 'akashi-bench-vault-'))
+    const folder = await mkdtemp(join(tmpdir(), 'akashi-bench-backups-'))
     const bench = await backupBench(folder, options.scale)
     try {
-      const { cluster, vault, source } = bench
+      const { cluster, backupStore, source } = bench
       const seconds = await interleave(
         {
           nowhere: () => timed(() => readToNowhere(source.url)),
-          backup: () => timed(() => runBackup(vault, source, 'full')),
+          backup: () => timed(() => runBackup(backupStore, source, 'full')),
         },
         options,
       )
       const idle: number[] = []
       for (let round = 0; round < options.rounds; round += 1) {
-        idle.push(await timed(() => runBackup(vault, source, 'incremental')))
+        idle.push(await timed(() => runBackup(backupStore, source, 'incremental')))
       }
       const memory = await peakMemory(cluster.dataDir)
       return [

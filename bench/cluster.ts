@@ -21,7 +21,7 @@ export interface BenchCluster {
   asAdministrator<T>(work: (session: Session) => Promise<T>): Promise<T>
   readonly worker: Database
   /** An application's pool whose context is signed. */
-  application(poolSize: number): Promise<Database>
+  application(poolSize: number): Database
   close(): Promise<void>
 }
 
@@ -45,12 +45,8 @@ export async function benchCluster(): Promise<BenchCluster> {
     keyring,
     worker,
     asAdministrator: (work) => owner.direct(work, { timeoutMs: 0 }),
-    application: async (poolSize) => {
-      const key = await keyring.ensure('context')
-      const database = connections.open('app', {
-        poolSize,
-        contextKey: { id: key.id, secret: await keyring.secret(key.id) },
-      })
+    application: (poolSize) => {
+      const database = connections.open('app', { poolSize })
       open.push(database)
       return database
     },

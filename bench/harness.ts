@@ -3,6 +3,11 @@
  * the figure is the median of the ratios of each round, so that a machine whose speed drifts misleads less.
  */
 
+import { system } from '../src/postgres/index.ts'
+
+/** Who acts in what a benchmark does for nobody in particular. */
+export const bencher = system('benchmark')
+
 export interface Result {
   /** What was measured, with its baseline: `audited ÷ unaudited, with context`. */
   readonly measure: string

@@ -8,7 +8,7 @@ import { logGenerators, SSHD_LOG_TIMEZONE, SSHD_LOG_YEAR } from '../scripts/even
 import { loadEvents, parseEvents } from '../src/security/index.ts'
 import { type BenchCluster, benchCluster } from './cluster.ts'
 import { cpuMilliseconds } from './cpu.ts'
-import { atLeast, type Benchmark, figure, interleave, median, ratio } from './harness.ts'
+import { atLeast, type Benchmark, bencher, figure, interleave, median, ratio } from './harness.ts'
 
 const LINES = 200_000
 const SEED = 1
@@ -108,7 +108,7 @@ async function takeIn(
     asOf: new Date(),
     source,
   })
-  const { stored } = await loadEvents(worker, events, { source, format: 'sshd' })
+  const { stored } = await loadEvents(worker, bencher, events, { source, format: 'sshd' })
   const seconds = (performance.now() - begun) / 1000
   clearInterval(sampling)
   return { stored, seconds, peakBytes }

@@ -10,9 +10,9 @@ import {
   signInWithPassword,
 } from '../src/identity/index.ts'
 import { openPersonVault } from '../src/keys/index.ts'
-import type { Database } from '../src/postgres/index.ts'
+import { anonymous, type Database } from '../src/postgres/index.ts'
 import { type BenchCluster, benchCluster } from './cluster.ts'
-import { atLeast, atMost, type Benchmark, figure, median } from './harness.ts'
+import { atLeast, atMost, type Benchmark, bencher, figure, median } from './harness.ts'
 
 /** Sign-ins of one round at scale 1. */
 const LOGINS = 600
@@ -35,8 +35,8 @@ export const login: Benchmark = {
     const cluster = await benchCluster()
     const opened: Database[] = []
     try {
-      const parts = await loginParts(cluster)
-      opened.push(parts.accounts)
+      const parts = loginParts(cluster)
+      opened.push(parts.worker)
       const people = await makePeople(parts)
       const each = Math.max(1, Math.round((LOGINS * scale) / CALLERS))
       const rates: number[] = []
@@ -69,15 +69,13 @@ interface Person {
   readonly clientIp: string
 }
 
-async function loginParts({ connections, keyring, application }: BenchCluster): Promise<LoginParts> {
-  const app = await application(POOL_SIZE)
-  const { id } = await keyring.ensure('context')
-  const contextKey = { id, secret: await keyring.secret(id) }
-  const accounts = connections.open('worker', { poolSize: POOL_SIZE, contextKey })
+function loginParts({ connections, keyring, application }: BenchCluster): LoginParts {
+  const app = application(POOL_SIZE)
+  const worker = connections.open('worker', { poolSize: POOL_SIZE })
   const vault = openPersonVault(keyring)
   return {
     app,
-    accounts,
+    worker,
     vault,
     passwords: openPasswords(),
     breached: openBreachedPasswords(),
@@ -90,7 +88,10 @@ function makePeople(parts: LoginParts): Promise<Person[]> {
   return Promise.all(
     Array.from({ length: CALLERS }, async (_, i) => {
       const username = `bench-${i}`
-      const { password } = await createLocalUser(parts, {}, { username, email: `${username}@example.com` })
+      const { password } = await createLocalUser(parts, bencher, {
+        username,
+        email: `${username}@example.com`,
+      })
       return { login: username, password, clientIp: `192.0.2.${i}` }
     }),
   )
@@ -98,7 +99,7 @@ function makePeople(parts: LoginParts): Promise<Person[]> {
 
 async function signIns(parts: LoginParts, person: Person, count: number): Promise<void> {
   for (let i = 0; i < count; i += 1) {
-    const { step } = await signInWithPassword(parts, { clientIp: person.clientIp }, person)
+    const { step } = await signInWithPassword(parts, anonymous('test', { clientIp: person.clientIp }), person)
     if (step !== 'done') throw new Error('a sign-in was not done')
   }
 }

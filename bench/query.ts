@@ -7,7 +7,7 @@ import { openQueries, type Queries, type QueryAnswer, runArchive } from '../src/
 import { openObjectStore } from '../src/object-store/index.ts'
 import { addEvents } from './archive.ts'
 import { benchCluster } from './cluster.ts'
-import { atMost, type Benchmark, figure, interleave, median, type Result, ratio } from './harness.ts'
+import { atMost, type Benchmark, bencher, figure, interleave, median, type Result, ratio } from './harness.ts'
 
 const DAYS = 10
 const ROWS_A_DAY = 1_000_000
@@ -36,7 +36,7 @@ export const query: Benchmark = {
       const store = await openObjectStore(`file:${join(folder, 'objects')}`)
       for (let day = 0; day < DAYS; day += 1) {
         await addEvents(cluster, new Date(FIRST + day * DAY_MS), Math.round(ROWS_A_DAY * options.scale))
-        await runArchive(cluster.worker, store, { table: EVENTS })
+        await runArchive(cluster.worker, bencher, store, { table: EVENTS })
         options.progress(`day ${day + 1}/${DAYS} archived`)
       }
       const database = cluster.connections.open('security_admin', { poolSize: 2 })
@@ -74,7 +74,7 @@ async function compare(
   sql: string,
   { queries, hand, cache, options }: Sides,
 ): Promise<Result[]> {
-  const ours = () => queries.run({}, { sql })
+  const ours = () => queries.run(bencher, { sql })
   const first = await ours()
   const byHand = sql.replace('from security_events', `from read_parquet('${cache}/*.parquet')`)
   expectEqual(name, first, await (await hand.runAndReadAll(byHand)).getRowsJson())

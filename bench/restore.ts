@@ -4,20 +4,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseTarget, restoreCluster, runBackup, streamWal } from '../src/backup/index.ts'
 import { openRestoreFolder, removeCluster, startEmbedded } from '../src/postgres/index.ts'
+import { backupBench, fill } from './backup-store.ts'
 import { atMost, type Benchmark, figure, median } from './harness.ts'
-import { backupBench, fill } from './vault.ts'
 
 export const restore: Benchmark = {
   name: 'restore',
   description: '1 GiB of files and 1 GiB of WAL to a server that serves',
   async run({ scale, rounds, progress }) {
-    const folder = await mkdtemp(join(tmpdir(), 'akashi-bench-vault-'))
+    const folder = await mkdtemp(join(tmpdir(), 'akashi-bench-backups-'))
     const bench = await backupBench(folder, scale)
     try {
-      const { cluster, vault, source } = bench
+      const { cluster, backupStore, source } = bench
       const stopping = new AbortController()
-      const stream = streamWal(vault, source, { signal: stopping.signal })
-      await runBackup(vault, source, 'full')
+      const stream = streamWal(backupStore, source, { signal: stopping.signal })
+      await runBackup(backupStore, source, 'full')
       const begun = performance.now()
       await fill(cluster, 'later', scale)
       stopping.abort()
@@ -25,7 +25,7 @@ export const restore: Benchmark = {
       progress(`wrote and streamed the WAL in ${((performance.now() - begun) / 1000).toFixed(1)} s`)
       const seconds: number[] = []
       for (let round = 0; round < rounds; round += 1) {
-        seconds.push(await restoreOnce(vault))
+        seconds.push(await restoreOnce(backupStore))
         progress(`round ${round + 1}/${rounds}: ${seconds.at(-1)?.toFixed(1)} s`)
       }
       return [
@@ -39,15 +39,16 @@ export const restore: Benchmark = {
   },
 }
 
-async function restoreOnce(vault: Parameters<typeof restoreCluster>[0]): Promise<number> {
+async function restoreOnce(backupStore: Parameters<typeof restoreCluster>[0]): Promise<number> {
   const dataDir = await mkdtemp(join(tmpdir(), 'akashi-bench-restored-'))
   await chmod(dataDir, 0o711)
   try {
     const begun = performance.now()
     const folder = await openRestoreFolder(dataDir)
-    await restoreCluster(vault, folder, { target: parseTarget('latest'), walFetch: 'exit 200' }).finally(() =>
-      folder.close(),
-    )
+    await restoreCluster(backupStore, folder, {
+      target: parseTarget('latest'),
+      walFetch: 'exit 200',
+    }).finally(() => folder.close())
     const server = await startEmbedded({ dataDir, port: 0 })
     const seconds = (performance.now() - begun) / 1000
     await server.stop()

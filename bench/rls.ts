@@ -1,4 +1,5 @@
 /** What row-level security costs the page that is read most: the newest messages of a room. */
+import { person } from '../src/postgres/index.ts'
 import { fillChat } from './chat-messages.ts'
 import { benchCluster } from './cluster.ts'
 import { atMost, type Benchmark, figure, interleave, median, ratio } from './harness.ts'
@@ -19,9 +20,7 @@ export const rls: Benchmark = {
       const { reader, rooms } = await cluster.asAdministrator((session) =>
         fillChat(session, Math.round(MESSAGES * options.scale)),
       )
-      const key = await cluster.keyring.ensure('context')
-      const contextKey = { id: key.id, secret: await cluster.keyring.secret(key.id) }
-      const open = (role: 'app' | 'owner') => cluster.connections.open(role, { poolSize: 1, contextKey })
+      const open = (role: 'app' | 'owner') => cluster.connections.open(role, { poolSize: 1 })
       const [app, owner] = [open('app'), open('owner')]
       const pages = Math.round(PAGES * options.scale)
       const read = (database: typeof app) => async () => {
@@ -29,7 +28,7 @@ export const rls: Benchmark = {
         for (let at = 0; at < pages; at += 1) {
           const before = new Date(Date.now() - ((at * 37) % 300) * 86_400_000)
           const { rows } = await database.transaction(
-            { userId: reader },
+            person({ userId: reader }),
             (session) => session.query(page, [rooms[at % rooms.length], before]),
             { readOnly: true },
           )

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { auditLogs, seal as sealLog } from '../src/audit/index.ts'
 import { benchCluster } from './cluster.ts'
-import { atLeast, atMost, type Benchmark, median } from './harness.ts'
+import { atLeast, atMost, type Benchmark, bencher, median } from './harness.ts'
 
 const BACKLOG_ROWS = 100_000
 const LOAD_SECONDS = 15
@@ -24,7 +24,7 @@ export const seal: Benchmark = {
         session.query(`create table bench_seal (id bigint generated always as identity primary key, note text);
           grant insert on bench_seal to akashi_app; select audit.protect('bench_seal')`),
       )
-      await sealLog(cluster.worker, cluster.keyring, auditLogs)
+      await sealLog(cluster.worker, bencher, cluster.keyring, auditLogs)
       const rates: number[] = []
       const backlog = Math.round(BACKLOG_ROWS * scale)
       for (let round = 0; round < rounds; round += 1) {
@@ -35,7 +35,7 @@ export const seal: Benchmark = {
           ),
         )
         const begun = performance.now()
-        const { rows } = await sealLog(cluster.worker, cluster.keyring, auditLogs)
+        const { rows } = await sealLog(cluster.worker, bencher, cluster.keyring, auditLogs)
         rates.push((rows * 1000) / (performance.now() - begun))
         progress(`round ${round + 1}/${rounds}: ${Math.round(rates.at(-1) ?? 0)} rows/s`)
       }
@@ -49,13 +49,13 @@ export const seal: Benchmark = {
     }
 
     async function lagUnderLoad(): Promise<number[]> {
-      const application = await cluster.application(WRITERS)
+      const application = cluster.application(WRITERS)
       const lags: number[] = []
       let running = true
       const sealing = (async () => {
         while (running) {
-          const { rows: sealed, size } = await sealLog(cluster.worker, cluster.keyring, auditLogs)
-          const { rows } = await cluster.worker.transaction({}, (session) =>
+          const { rows: sealed, size } = await sealLog(cluster.worker, bencher, cluster.keyring, auditLogs)
+          const { rows } = await cluster.worker.transaction(bencher, (session) =>
             session.query<{ lag: number }>(
               `select (extract(epoch from (h.sealed_at - e.created_at)) * 1000)::float8 as lag
                from audit.ledger_heads h join audit.ledger_entries e on e.log = h.log and e.position >= $1
@@ -71,7 +71,7 @@ export const seal: Benchmark = {
       await Promise.all(
         Array.from({ length: WRITERS }, async () => {
           while (performance.now() < end) {
-            await application.transaction({}, (session) =>
+            await application.transaction(bencher, (session) =>
               session.query("insert into public.bench_seal (note) values ('x')"),
             )
           }

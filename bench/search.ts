@@ -1,6 +1,7 @@
 /** Searching a year of Japanese messages, and whether everything is found. */
 import { type MessageSearch, operations } from '@akashi/contract'
 import { searchMessages } from '../src/chat/index.ts'
+import { person } from '../src/postgres/index.ts'
 import { fillChat } from './chat-messages.ts'
 import { benchCluster } from './cluster.ts'
 import { atLeast, atMost, type Benchmark, figure } from './harness.ts'
@@ -38,9 +39,9 @@ export const search: Benchmark = {
       const begun = performance.now()
       const { reader, rooms } = await cluster.asAdministrator((session) => fillChat(session, count))
       progress(`${count} messages in ${Math.round((performance.now() - begun) / 1000)} s`)
-      const app = await cluster.application(4)
+      const app = cluster.application(4)
       const find = (query: Partial<MessageSearch>) =>
-        searchMessages(app, { userId: reader }, operations['GET /v1/chat/search'].query.parse(query))
+        searchMessages(app, person({ userId: reader }), operations['GET /v1/chat/search'].query.parse(query))
       const times: number[] = []
       for (let round = 0; round < rounds; round += 1) {
         for (const q of queries) {

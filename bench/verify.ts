@@ -8,7 +8,7 @@ import {
   verify as verifyLedger,
 } from '../src/audit/index.ts'
 import { benchCluster } from './cluster.ts'
-import { atLeast, type Benchmark, figure, interleave, median, ratio } from './harness.ts'
+import { atLeast, type Benchmark, bencher, figure, interleave, median, ratio } from './harness.ts'
 
 const ROWS = 300_000
 
@@ -24,7 +24,7 @@ export const verify: Benchmark = {
           select audit.protect('bench_verify');
           insert into bench_verify (customer, amount, note) select i, 12.5, 'two boxes of green tea' from generate_series(1, ${count}) i`),
       )
-      await seal(cluster.worker, cluster.keyring, auditLogs)
+      await seal(cluster.worker, bencher, cluster.keyring, auditLogs)
       await cluster.asAdministrator((session) => session.query('vacuum analyze audit.audit_logs'))
       await cluster.asAdministrator((session) => session.query('vacuum analyze audit.ledger_entries'))
       const entry = postgresEntrySql(auditLogs, { arrays: 'short' })
@@ -32,7 +32,9 @@ export const verify: Benchmark = {
         {
           verify: async () => {
             const begun = performance.now()
-            const report = await verifyLedger(cluster.worker, { verifierKeys: verifierKeys(cluster.keyring) })
+            const report = await verifyLedger(cluster.worker, bencher, {
+              verifierKeys: verifierKeys(cluster.keyring),
+            })
             if (!report.ok)
               throw new Error(
                 `the ledger under the benchmark does not verify: ${JSON.stringify(report.logs)}`,
@@ -43,7 +45,7 @@ export const verify: Benchmark = {
           'hash only': async () => {
             const begun = performance.now()
             await cluster.worker.transaction(
-              {},
+              bencher,
               (session) =>
                 session.query(
                   `select count(${entry.hash}) from (select ${entry.texts} from audit.audit_logs r ${FENCE}) t`,

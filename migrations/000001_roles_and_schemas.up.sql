@@ -14,22 +14,23 @@ begin
       ('akashi_worker',         'login'),
       ('akashi_reader',         'login'),
       ('akashi_security_admin', 'login'),
-      ('akashi_backup',         'login')
+      ('akashi_backup',         'login'),
+      ('akashi_server',         'login noinherit')
     ) as wanted (name, login)
   loop
     if not exists (select from pg_catalog.pg_roles where rolname = role.name) then
       execute format('create role %I %s nosuperuser nocreatedb nocreaterole nobypassrls', role.name, role.login);
     end if;
   end loop;
-  -- Whoever migrates acts as these; a superuser may do so without being a member.
+  -- Whoever administers the database may act as any of them; a superuser may without being a member.
   if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
-    execute format('grant akashi_owner, akashi_policy, akashi_worker to %I', current_user);
+    execute format('grant akashi_owner, akashi_policy, akashi_app, akashi_worker, akashi_reader, akashi_security_admin,
+      akashi_backup to %I', current_user);
   end if;
-  -- A server with one login acts as akashi_app in what it does for users: it may take that role, and has
-  -- nothing of it otherwise.
-  if not pg_has_role('akashi_worker', 'akashi_app', 'member') then
-    alter role akashi_worker noinherit;
-    grant akashi_app to akashi_worker;
+  -- The login of a server that has one for everything: it has no right of its own, and each transaction takes
+  -- the role that it acts as.
+  if not pg_has_role('akashi_server', 'akashi_app', 'member') then
+    grant akashi_app, akashi_worker, akashi_security_admin, akashi_backup to akashi_server;
   end if;
 end
 $roles$;

@@ -121,6 +121,13 @@ grant execute on function auth.context_verified(), auth.current_user_id(), auth.
 
 set local role akashi_owner;
 
+-- Which role a transaction acts as: the one that it took, else the login's own. A login that may act as several has
+-- the rights of the one alone, also in what a definer function decides.
+create function auth.acting_role() returns name
+  language sql stable set search_path = '' as $$
+  select coalesce(nullif(current_setting('role'), 'none'), session_user::text)::name
+$$;
+
 -- Every mutable table keeps when and by whom a row last changed.
 create function auth.update_updated_at() returns trigger
   language plpgsql set search_path = '' as $$

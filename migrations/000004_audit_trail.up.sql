@@ -90,6 +90,7 @@ $uuid$;
 comment on table audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
 comment on column audit.audit_logs.xid is 'The transaction; with seq it is the order in which the ledger takes rows.';
 comment on column audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';
+comment on column audit.audit_logs.subject is 'Who acted where no user did: system:<job>, service:<name>, operator:<account> or anonymous:<reason>.';
 comment on column audit.audit_logs.context_verified is 'False: user_id to tenant_id are what the connection claimed, unsigned.';
 comment on column audit.audit_logs.db_user is 'Who the server says it was, whatever the application said.';
 comment on column audit.audit_logs.record_id is 'The primary key as text; a JSON array where it has several columns.';
@@ -811,14 +812,14 @@ create view audit.v_security_audit_summary with (security_invoker = true) as
          count(*) as operation_count,
          count(distinct user_id) as unique_users,
          count(distinct ip_address) as unique_ips,
-         array_agg(distinct subject) filter (where subject is not null) as affected_users
+         array_agg(distinct user_id) filter (where user_id is not null) as affected_users
   from audit.audit_logs
   where created_at >= now() - interval '24 hours'
   group by date_trunc('hour', created_at), table_name, operation, data_classification
   order by audit_hour desc;
 comment on view audit.v_security_audit_summary is
   'The last 24 hours; an action that is no change of a row has neither table nor operation. Its reader sees what row-level security shows them.';
-comment on column audit.v_security_audit_summary.affected_users is 'Subjects of the identity provider (cognito_user_id in the source).';
+comment on column audit.v_security_audit_summary.affected_users is 'auth.users.id (cognito_user_id in the source).';
 grant select on audit.v_security_audit_summary to akashi_app, akashi_worker, akashi_security_admin;
 
 -- What is searched for, but seldom: an index for it on the open partition would be paid by every write. It is made

@@ -13,7 +13,7 @@ set local role akashi_owner;
 create function auth.is_administrator() returns boolean
   language sql stable security definer set search_path = '' as $$
   select auth.current_user_id() is null and auth.current_session_id() is null
-    and pg_has_role(session_user, 'akashi_owner', 'member')
+    and pg_has_role(auth.acting_role(), 'akashi_owner', 'member')
 $$;
 comment on function auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
 
@@ -688,11 +688,11 @@ grant execute on function auth.require_permission(text), auth.current_permission
   auth.revoke_api_key(uuid, text), auth.touch_api_keys(uuid[], timestamptz[])
   to akashi_app;
 
--- The caller is the server itself: the worker's login, which signs people in, and nobody named by the context.
+-- The caller is the server itself: it acts as the worker, which signs people in, and the context names nobody.
 create function auth.is_server() returns boolean
   language sql stable security definer set search_path = '' as $$
   select auth.current_user_id() is null and auth.current_session_id() is null
-    and pg_has_role(session_user, 'akashi_worker', 'member')
+    and pg_has_role(auth.acting_role(), 'akashi_worker', 'member')
 $$;
 
 -- Makes a user, with the role that policy gives to every new one. The server may, users:write may; a
@@ -749,9 +749,9 @@ $$;
 create function auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text)
   returns void language plpgsql security definer set search_path = '' as $$
 begin
-  -- Of themselves people change names; an e-mail only through the worker's login, which has verified it.
+  -- Of themselves people change names; an e-mail only through the worker, which has verified it.
   if user_id is distinct from auth.current_user_id()
-     or (change_user.email_index is not null and not pg_has_role(session_user, 'akashi_worker', 'member')) then
+     or (change_user.email_index is not null and not pg_has_role(auth.acting_role(), 'akashi_worker', 'member')) then
     perform auth.managed_user(user_id, 'users:write');
   end if;
   update auth.users u set

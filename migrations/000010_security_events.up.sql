@@ -124,7 +124,7 @@ create function security.record_event(
   language plpgsql security definer set search_path = '' as $$
 declare
   who     constant audit.request_context := audit.request_context();
-  trusted constant boolean := who.verified or pg_has_role(session_user, 'akashi_worker', 'member');
+  trusted constant boolean := who.verified or pg_has_role(auth.acting_role(), 'akashi_worker', 'member');
   claimed jsonb;
   new_id  constant uuid := audit.uuid_v7();
 begin
@@ -148,7 +148,7 @@ begin
   values (new_id, clock_timestamp(), event_type, event_category, severity, source_service, description,
     case when who.verified and who.user_id is not null then who.user_id when trusted then record_event.user_id end,
     user_name,
-    case when who.verified and who.subject is not null then who.subject else external_user_id end,
+    case when who.verified and who.subject like 'service:%' then who.subject else external_user_id end,
     case when who.verified and who.session_id is not null then who.session_id when trusted then record_event.session_id end,
     case when who.verified and who.ip_address is not null then who.ip_address when trusted then record_event.source_ip end,
     who.user_agent, resource_type, resource_id, action_performed, result,

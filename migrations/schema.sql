@@ -15,8 +15,13 @@ create role akashi_reader login;
 
 create role akashi_security_admin login;
 
+create role akashi_server login noinherit;
+grant akashi_app to akashi_server;
+grant akashi_backup to akashi_server;
+grant akashi_security_admin to akashi_server;
+grant akashi_worker to akashi_server;
+
 create role akashi_worker login;
-grant akashi_app to akashi_worker;
 
 -- Schemas
 
@@ -146,6 +151,7 @@ alter table audit.audit_logs owner to akashi_owner;
 comment on table audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
 comment on column audit.audit_logs.xid is 'The transaction; with seq it is the order in which the ledger takes rows.';
 comment on column audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';
+comment on column audit.audit_logs.subject is 'Who acted where no user did: system:<job>, service:<name>, operator:<account> or anonymous:<reason>.';
 comment on column audit.audit_logs.context_verified is 'False: user_id to tenant_id are what the connection claimed, unsigned.';
 comment on column audit.audit_logs.db_user is 'Who the server says it was, whatever the application said.';
 comment on column audit.audit_logs.record_id is 'The primary key as text; a JSON array where it has several columns.';
@@ -2604,7 +2610,7 @@ create view audit.v_security_audit_summary with (security_invoker=true) as
     count(*) AS operation_count,
     count(DISTINCT user_id) AS unique_users,
     count(DISTINCT ip_address) AS unique_ips,
-    array_agg(DISTINCT subject) FILTER (WHERE (subject IS NOT NULL)) AS affected_users
+    array_agg(DISTINCT user_id) FILTER (WHERE (user_id IS NOT NULL)) AS affected_users
    FROM audit.audit_logs
   WHERE (created_at >= (now() - 'PT24H'::interval))
   GROUP BY (date_trunc('hour'::text, created_at)), table_name, operation, data_classification
@@ -4009,6 +4015,16 @@ $function$;
 alter function audit.watch_alarms(kind text, severity text, problems jsonb) owner to akashi_owner;
 grant execute on function audit.watch_alarms(kind text, severity text, problems jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION auth.acting_role()
+ RETURNS name
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(nullif(current_setting('role'), 'none'), session_user::text)::name
+$function$;
+alter function auth.acting_role() owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION auth.add_context_key(key_id text, secret bytea)
  RETURNS void
  LANGUAGE plpgsql
@@ -4218,9 +4234,9 @@ CREATE OR REPLACE FUNCTION auth.change_user(user_id uuid, changes jsonb, email_e
  SET search_path TO ''
 AS $function$
 begin
-  -- Of themselves people change names; an e-mail only through the worker's login, which has verified it.
+  -- Of themselves people change names; an e-mail only through the worker, which has verified it.
   if user_id is distinct from auth.current_user_id()
-     or (change_user.email_index is not null and not pg_has_role(session_user, 'akashi_worker', 'member')) then
+     or (change_user.email_index is not null and not pg_has_role(auth.acting_role(), 'akashi_worker', 'member')) then
     perform auth.managed_user(user_id, 'users:write');
   end if;
   update auth.users u set
@@ -4726,7 +4742,7 @@ CREATE OR REPLACE FUNCTION auth.is_administrator()
  SET search_path TO ''
 AS $function$
   select auth.current_user_id() is null and auth.current_session_id() is null
-    and pg_has_role(session_user, 'akashi_owner', 'member')
+    and pg_has_role(auth.acting_role(), 'akashi_owner', 'member')
 $function$;
 alter function auth.is_administrator() owner to akashi_owner;
 comment on function auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
@@ -4738,7 +4754,7 @@ CREATE OR REPLACE FUNCTION auth.is_server()
  SET search_path TO ''
 AS $function$
   select auth.current_user_id() is null and auth.current_session_id() is null
-    and pg_has_role(session_user, 'akashi_worker', 'member')
+    and pg_has_role(auth.acting_role(), 'akashi_worker', 'member')
 $function$;
 alter function auth.is_server() owner to akashi_owner;
 
@@ -8483,7 +8499,7 @@ CREATE OR REPLACE FUNCTION security.record_event(event_type text, event_category
 AS $function$
 declare
   who     constant audit.request_context := audit.request_context();
-  trusted constant boolean := who.verified or pg_has_role(session_user, 'akashi_worker', 'member');
+  trusted constant boolean := who.verified or pg_has_role(auth.acting_role(), 'akashi_worker', 'member');
   claimed jsonb;
   new_id  constant uuid := audit.uuid_v7();
 begin
@@ -8507,7 +8523,7 @@ begin
   values (new_id, clock_timestamp(), event_type, event_category, severity, source_service, description,
     case when who.verified and who.user_id is not null then who.user_id when trusted then record_event.user_id end,
     user_name,
-    case when who.verified and who.subject is not null then who.subject else external_user_id end,
+    case when who.verified and who.subject like 'service:%' then who.subject else external_user_id end,
     case when who.verified and who.session_id is not null then who.session_id when trusted then record_event.session_id end,
     case when who.verified and who.ip_address is not null then who.ip_address when trusted then record_event.source_ip end,
     who.user_agent, resource_type, resource_id, action_performed, result,

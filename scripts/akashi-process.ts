@@ -21,6 +21,7 @@ export interface RunOptions {
 }
 
 export interface Running {
+  /** Empty for a worker, which serves nobody. */
   readonly url: string
   readonly pid: number
   /** Everything that it has printed, both streams. */
@@ -69,10 +70,10 @@ export async function akashiServer(args: readonly string[], options: RunOptions 
     }, VERB_TIMEOUT_MS)
     const take = (text: string) => {
       output += text
-      const found = /^ready (\S+)$/m.exec(output)?.[1]
-      if (found === undefined) return
+      const found = /^ready(?: (\S+))?$/m.exec(output)
+      if (found === null) return
       clearTimeout(timer)
-      resolve(found)
+      resolve(found[1] ?? '')
     }
     child.stdout?.setEncoding('utf8').on('data', take)
     child.stderr?.setEncoding('utf8').on('data', take)

@@ -81,7 +81,7 @@ ${table(['file', 'environment', 'flag', 'accepts', 'default', 'meaning'], rows)}
 \`\`\`yaml
 # ${DEFAULT_CONFIG_FILE}
 port: 8080
-databaseUrl: postgresql://akashi_worker@db.example.org/app
+databaseUrl: postgresql://akashi_server@db.example.org/app
 appEnvironment: prod
 \`\`\`
 

@@ -1,7 +1,7 @@
 /** What the demo acts with: its Akashi, logins to its database, and a terminal that shows each command. */
 import { join } from 'node:path'
 import { loadConfig } from '../../src/foundation/index.ts'
-import type { Actor, Database, DirectSession } from '../../src/postgres/index.ts'
+import { type Actor, type Database, type DirectSession, system } from '../../src/postgres/index.ts'
 import { findConnections, openKeys } from '../../src/start/index.ts'
 import { akashi, type Outcome } from '../akashi-process.ts'
 import type { Messages } from './messages.ts'
@@ -27,6 +27,9 @@ export interface Stage {
   close(): Promise<void>
 }
 
+/** Who acts in what the demonstration does for nobody in particular. */
+export const demo = system('demo')
+
 export async function openStage(data: string, terminal: Terminal, text: Messages): Promise<Stage> {
   const settings = await loadConfig({
     flags: { data },
@@ -34,13 +37,9 @@ export async function openStage(data: string, terminal: Terminal, text: Messages
     environment: {},
     directory: data,
   })
-  const connections = await findConnections(settings)
   const keyring = await openKeys(settings)
-  const key = await keyring.ensure('context')
-  const shop = connections.open('app', {
-    poolSize: 1,
-    contextKey: { id: key.id, secret: await keyring.secret(key.id) },
-  })
+  const connections = await findConnections(settings, keyring)
+  const shop = connections.open('app', { poolSize: 1 })
   const auditor = connections.open('security_admin', { poolSize: 1 })
   const superuser = connections.open('owner', { poolSize: 1 })
   return {
@@ -67,7 +66,7 @@ export async function openStage(data: string, terminal: Terminal, text: Messages
       }),
     ask: async <R>(query: string) => {
       terminal.command('auditor =>', query)
-      const { rows } = await auditor.transaction({}, (session) => session.query<R & object>(query))
+      const { rows } = await auditor.transaction(demo, (session) => session.query<R & object>(query))
       const columns = Object.keys(rows[0] ?? {})
       const cells = rows.map((row) => columns.map((column) => new Map(Object.entries(row)).get(column)))
       await terminal.output(aligned([columns, ...cells]))

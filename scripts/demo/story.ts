@@ -3,10 +3,10 @@ import { writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { countPending, logs, readHead } from '../../src/audit/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
+import { person } from '../../src/postgres/index.ts'
 import { logGenerators, SSHD_LOG_TIMEZONE, SSHD_LOG_YEAR } from '../event-logs/index.ts'
 import { archiveEvents, bringTableBack } from './keeping.ts'
-import { generatedLog, runShown, type Stage, Unexpected } from './stage.ts'
+import { demo, generatedLog, runShown, type Stage, Unexpected } from './stage.ts'
 import { tamperFiveTimes } from './tampering.ts'
 
 const REAL_LOG = resolve(import.meta.dirname, '../../../shared/data/openssh/OpenSSH_2k.log')
@@ -21,8 +21,8 @@ const SEAL_POLL_MS = 100
 /** A row waits less than a second; a busy machine may take longer. */
 const SEALED_WITHIN_MS = 30_000
 
-const hanako = { userId: 'a0000000-0000-4000-8000-000000000001', subject: 'hanako', clientIp: '192.0.2.10' }
-const taro = { userId: 'a0000000-0000-4000-8000-000000000002', subject: 'taro', clientIp: '192.0.2.20' }
+const hanako = person({ userId: 'a0000001-0000-4000-8000-000000000000' }, { clientIp: '192.0.2.10' })
+const taro = person({ userId: 'a0000002-0000-4000-8000-000000000000' }, { clientIp: '192.0.2.20' })
 
 export async function tell(stage: Stage, options: { readonly generated: boolean }): Promise<void> {
   await protectShop(stage)
@@ -75,18 +75,18 @@ async function workInShop({ terminal, text, asShop, ask }: Stage): Promise<void>
     'delete from shop.orders where id = 1002',
   )
   const trail = await ask<{ who: string; signed: boolean; change: string }>(
-    `select subject as who, ip_address as from, context_verified as signed,
+    `select left(user_id::text, 8) as who, ip_address as from, context_verified as signed,
        operation as change, table_name as table, record_id as key,
        old_values->'total' as before, new_values->'total' as after
 from audit.audit_logs where schema_name = 'shop' order by seq`,
   )
   const seen = trail.map(({ who, signed, change }) => `${who} ${change} ${signed ? 'signed' : 'claimed'}`)
   const expected = [
-    'hanako INSERT signed',
-    'hanako INSERT signed',
-    'hanako INSERT signed',
-    'taro UPDATE signed',
-    'taro DELETE signed',
+    'a0000001 INSERT signed',
+    'a0000001 INSERT signed',
+    'a0000001 INSERT signed',
+    'a0000002 UPDATE signed',
+    'a0000002 DELETE signed',
   ]
   if (seen.join() !== expected.join()) throw new Unexpected(`${expected.join()} (${seen.join()})`)
   const [customer] = await ask<{ email: unknown }>(
@@ -131,7 +131,7 @@ order by 2 desc, 1 limit 5`,
 async function showTimeline({ terminal, text, superuser, run }: Stage): Promise<void> {
   await terminal.say(text.when)
   const type = 'authentication_failure'
-  const { rows } = await superuser.transaction(anonymous, (session) =>
+  const { rows } = await superuser.transaction(demo, (session) =>
     session.query<{ from: string; to: string; hours: number }>(
       `select date_trunc('hour', min(created_at)) as from, date_trunc('hour', max(created_at)) + interval '1 hour' as to,
          extract(epoch from max(created_at) - min(created_at)) / 3600 as hours
@@ -153,7 +153,7 @@ async function waitForSeal({ terminal, text, superuser }: Stage): Promise<void> 
   const deadline = performance.now() + SEALED_WITHIN_MS
   for (;;) {
     const { pending, entries } = await superuser.transaction(
-      anonymous,
+      demo,
       async (session) => {
         let waiting = 0
         let sealed = 0

@@ -29,8 +29,9 @@ const comment = (oid: string, catalog: string, target: string) => `
 const relation = `format('%I.%I', n.nspname, c.relname)`
 
 const roles = `
-  select format('create role %I%s%s%s%s%s%s;', rolname,
+  select format('create role %I%s%s%s%s%s%s%s;', rolname,
            case when rolcanlogin then ' login' else ' nologin' end,
+           case when rolinherit then '' else ' noinherit' end,
            case when rolsuper then ' superuser' else '' end,
            case when rolcreatedb then ' createdb' else '' end,
            case when rolcreaterole then ' createrole' else '' end,

@@ -3,7 +3,7 @@
  *
  * full: a copy of every file of the cluster. incremental: only the blocks that changed since the backup
  * before it, its parent. chain: an incremental, its parent, and so on to the full.
- * base: a full or an incremental, as against WAL. pack, frame: see vault/sealing.ts.
+ * base: a full or an incremental, as against WAL. pack, frame: see store/sealing.ts.
  * coverage: a stretch of WAL without a hole. restorable window: the moments that a base and the coverage
  * from it on can bring back.
  */

@@ -48,10 +48,11 @@ export async function activeUserCount(database: Database, actor: Actor): Promise
  */
 export async function socketsChanged(
   worker: Database,
+  actor: Actor,
   opened: readonly string[],
   closed: ReadonlyMap<string, number>,
 ): Promise<readonly string[]> {
-  const { rows } = await worker.transaction({}, (session) =>
+  const { rows } = await worker.transaction(actor, (session) =>
     session.query<{ userId: string }>(
       'select distinct u as "userId" from chat.sockets_changed($1::uuid[], $2::uuid[], $3::integer[]) as u',
       [opened, [...closed.keys()], [...closed.values()]],
@@ -63,10 +64,11 @@ export async function socketsChanged(
 /** For a node that spreads changes; `worker` may ask for anybody. */
 export async function presenceToSpread(
   worker: Database,
+  actor: Actor,
   userIds: readonly string[],
 ): Promise<readonly (Presence & { readonly roomIds: readonly string[] })[]> {
   const { rows } = await worker.transaction(
-    {},
+    actor,
     (session) =>
       session.query<Presence & { roomIds: string[] }>(
         'select user_id as "userId", status, room_ids as "roomIds" from chat.presence_to_spread($1::uuid[])',
@@ -80,10 +82,11 @@ export async function presenceToSpread(
 /** Those of the sessions that still hold; `worker` may ask for anybody's. */
 export async function sessionsThatHold(
   worker: Database,
+  actor: Actor,
   sessionIds: readonly string[],
 ): Promise<ReadonlySet<string>> {
   const { rows } = await worker.transaction(
-    {},
+    actor,
     (session) => session.query<{ ids: string[] }>('select chat.sessions_that_hold($1) as ids', [sessionIds]),
     { readOnly: true },
   )

@@ -1,11 +1,15 @@
-import type { Database } from '../postgres/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
 
 /** Removes what has outlived its time, a piece at a time (S1 4.3); answers how many of each. */
-export async function purgeExpired(worker: Database, signal: AbortSignal): Promise<Record<string, number>> {
+export async function purgeExpired(
+  worker: Database,
+  actor: Actor,
+  signal: AbortSignal,
+): Promise<Record<string, number>> {
   const removed: Record<string, number> = {}
   for (;;) {
     signal.throwIfAborted()
-    const { rows } = await worker.transaction({}, (session) =>
+    const { rows } = await worker.transaction(actor, (session) =>
       session.query<{ what: string; removed: number }>(
         'select what, removed::float8 as removed from chat.purge_expired()',
       ),

@@ -1,15 +1,17 @@
-import type { Database, DatabaseRole } from '../postgres/index.ts'
+import type { Actor, Database, DatabaseRole } from '../postgres/index.ts'
 import type { Connections } from '../start/index.ts'
 import type { Invocation } from './invocation.ts'
 
 /** The database of the configuration, for one verb: whatever it opens is closed when its work is done. */
 export async function withConnections<T>(
   cli: Invocation,
-  work: (connections: Connections & { pool(role: DatabaseRole): Database }) => Promise<T>,
+  work: (
+    connections: Connections & { pool(role: DatabaseRole): Database; readonly actor: Actor },
+  ) => Promise<T>,
 ): Promise<T> {
   const { findConnections } = await import('../start/index.ts')
   const config = await cli.config()
-  const connections = await findConnections(config)
+  const connections = await findConnections(config, null)
   const opened: Database[] = []
   const pool = (role: DatabaseRole) => {
     const database = connections.open(role, { poolSize: 2 })
@@ -17,7 +19,7 @@ export async function withConnections<T>(
     return database
   }
   try {
-    return await work({ ...connections, pool })
+    return await work({ ...connections, pool, actor: await cli.actor() })
   } finally {
     await Promise.all(opened.map((database) => database.close()))
   }

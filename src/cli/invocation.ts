@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { appOf, type Config, type Logger, loadConfig, openLog } from '../foundation/index.ts'
+import type { Actor } from '../postgres/index.ts'
 import { type Progress, startProgress } from './output/progress.ts'
 import type { ExitStatus, World } from './world.ts'
 
@@ -16,6 +17,8 @@ export interface Invocation {
   readonly flags: Readonly<Record<string, unknown>>
   /** Flags, environment and file together, read once. `invalid_config` names every mistake. */
   config(): Promise<Config>
+  /** Whoever typed the command, for the transactions of it. */
+  actor(): Promise<Actor>
   /** The log of the configuration, on standard error. */
   log(): Promise<Logger>
   /** The result: `document` with --json, else `text`. Once per run. */
@@ -39,8 +42,13 @@ export type Perform = (work: Work) => Promise<void>
 /** Adds a verb to the program. */
 export type Register = (program: Command, perform: Perform) => void
 
-export function createInvocation(world: World, flags: Readonly<Record<string, unknown>>): Invocation {
-  const { environment, directory, stdout, stderr, signal, interactive, ask } = world
+/** @param command the verb with its groups, such as `akashi users list` */
+export function createInvocation(
+  world: World,
+  command: string,
+  flags: Readonly<Record<string, unknown>>,
+): Invocation {
+  const { environment, directory, account, stdout, stderr, signal, interactive, ask } = world
   const json = flags['json'] === true
   let config: Promise<Config> | undefined
   let log: Promise<Logger> | undefined
@@ -54,6 +62,7 @@ export function createInvocation(world: World, flags: Readonly<Record<string, un
     signal,
     flags,
     config: readConfig,
+    actor: async () => (await import('../postgres/index.ts')).operator({ account, command }),
     log: () => {
       log ??= readConfig().then((read) =>
         openLog({ level: read.logLevel, format: read.logFormat, app: appOf(read) }),

@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os'
 import { isatty } from 'node:tty'
 import { run } from './program.ts'
 import { askAtTerminal } from './terminal.ts'
@@ -20,8 +21,18 @@ process.stdout.on('error', (error) => {
   throw error
 })
 
+/** In a container the account may have a number and no name. */
+function accountName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`
+  }
+}
+
 const world: World = {
   environment: process.env,
+  account: accountName(),
   directory: process.cwd(),
   stdout: process.stdout,
   stderr: process.stderr,

@@ -13,13 +13,15 @@ export async function run(
   verbs: readonly Register[] = commands,
 ): Promise<ExitStatus> {
   let status: ExitStatus = 0
+  let command = ''
   let flags: Record<string, unknown> = {}
   const perform: Perform = async (work) => {
-    status = (await work(createInvocation(world, flags))) ?? 0
+    status = (await work(createInvocation(world, command, flags))) ?? 0
   }
   const program = createProgram(world, perform, verbs)
-  program.hook('preAction', (_, command) => {
-    flags = command.optsWithGlobals()
+  program.hook('preAction', (_, verb) => {
+    command = pathOf(verb)
+    flags = verb.optsWithGlobals()
   })
   try {
     await program.parseAsync([...argv], { from: 'user' })
@@ -32,6 +34,11 @@ export async function run(
     }
     return report(toAkashiError(thrown, world.signal), world, { json: argv.includes('--json'), ...flags })
   }
+}
+
+/** `akashi users list` */
+function pathOf(verb: Command): string {
+  return verb.parent === null ? verb.name() : `${pathOf(verb.parent)} ${verb.name()}`
 }
 
 /** Every command with its options; `world` takes the help. */

@@ -3,6 +3,8 @@ import type { Environment } from '../foundation/index.ts'
 /** What the command line touches outside itself, so that tests can stand in for it. */
 export interface World {
   readonly environment: Environment
+  /** The account of the operating system that runs the command. */
+  readonly account: string
   /** Folder that relative paths start from. */
   readonly directory: string
   readonly stdout: { write(text: string): unknown }

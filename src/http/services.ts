@@ -1,12 +1,12 @@
 import type { SystemStatus } from '@akashi/contract'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Registry } from 'prom-client'
-import type { Pruned, TableRestored, TableRestoreOptions, Vault } from '../backup/index.ts'
+import type { BackupStore, Pruned, TableRestored, TableRestoreOptions } from '../backup/index.ts'
 import type { Bus, Feed } from '../chat/index.ts'
 import type { Issuer, LoginParts, LoginRules } from '../identity/index.ts'
 import type { Keyring, PersonVault } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import type { Database } from '../postgres/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
 
 export interface DependencyState {
   readonly name: string
@@ -29,15 +29,16 @@ export interface Identity {
 /** Backups of the cluster that the server is on. */
 export interface BackupServices {
   /** @throws unsupported where physical backups are the provider's */
-  vault(signal: AbortSignal): Promise<Vault>
-  /** Names the present moment; answers its position in the WAL. @throws unsupported as `vault` does */
+  open(actor: Actor, signal: AbortSignal): Promise<BackupStore>
+  /** Names the present moment; answers its position in the WAL. @throws unsupported as `open` does */
   point(name: string, signal: AbortSignal): Promise<string>
   /** What `prune` would remove now; changes nothing. */
-  planPrune(vault: Vault, signal: AbortSignal): Promise<Pruned>
+  planPrune(backupStore: BackupStore, actor: Actor, signal: AbortSignal): Promise<Pruned>
   /** For copies of the audit log, which managed PostgreSQL has too. */
-  logVault(): Promise<Vault>
+  openForAuditCopies(actor: Actor): Promise<BackupStore>
   restoreTable(
-    vault: Vault,
+    backupStore: BackupStore,
+    actor: Actor,
     options: Omit<TableRestoreOptions, 'place' | 'databaseName'>,
   ): Promise<TableRestored>
 }
@@ -47,9 +48,9 @@ export interface Services {
   readonly version: string
   readonly log: FastifyBaseLogger
   readonly readiness: (signal: AbortSignal) => Promise<readonly DependencyState[]>
-  readonly systemStatus: (signal: AbortSignal) => Promise<SystemStatus>
-  /** Reads the audit trail and the ledger, with the rights of whoever may read all of it. */
-  readonly trail: Database
+  readonly systemStatus: (actor: Actor, signal: AbortSignal) => Promise<SystemStatus>
+  /** Of the role `security_admin`: reads all of the trail, the events and the ledger, whoever asks; routes decide who may. */
+  readonly securityAdmin: Database
   /** Of the role `app`: row-level security decides what whoever asks finds. */
   readonly app: Database
   /** Of the role `worker`: what no user's rights are about. */
@@ -61,7 +62,7 @@ export interface Services {
   /** What tells sockets of news, on this node and on others. */
   readonly chat: { readonly bus: Bus; readonly feed: Feed }
   /** Opens personal columns. */
-  readonly vault: PersonVault
+  readonly personVault: PersonVault
   /** Destroys the keys of persons. */
   readonly keyring: Keyring
   readonly metrics: Registry

@@ -1,6 +1,6 @@
 import type { Clock } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
-import { anonymous, type Database } from '../postgres/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
 
 const DAY_MS = 86_400_000
 
@@ -19,9 +19,10 @@ export async function keyAges(parts: {
   readonly database: Database
   readonly keyring: Keyring
   readonly clock: Clock
+  readonly actor: Actor
 }): Promise<readonly KeyAge[]> {
-  const { database, keyring, clock } = parts
-  const limits = await database.transaction(anonymous, async (session) => {
+  const { database, keyring, clock, actor } = parts
+  const limits = await database.transaction(actor, async (session) => {
     const { rows } = await session.query<Record<KeyAge['purpose'], number>>(
       `select lifecycle.setting('keys.wrapping.rotation_days')::float8 as wrapping,
               lifecycle.setting('keys.blind_index.rotation_days')::float8 as "blind-index"`,

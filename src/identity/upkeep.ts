@@ -1,15 +1,16 @@
-import { anonymous, type Database } from '../postgres/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
 
 /** Removes sessions and one-time things that have outlived their time, a batch at a time; answers how many of each. */
 export async function purgeIdentity(
   worker: Database,
+  actor: Actor,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Record<string, number>> {
   const removed: Record<string, number> = {}
   for (;;) {
     options.signal?.throwIfAborted()
     const { rows } = await worker.transaction(
-      anonymous,
+      actor,
       (session) =>
         session.query<{ what: string; removed: number }>(
           'select what, removed::float8 as removed from auth.purge_expired()',

@@ -1,4 +1,4 @@
-import { type Actor, anonymous, type Database } from '../postgres/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
 
 export interface Hold {
   readonly schema: string
@@ -14,7 +14,7 @@ export interface Hold {
  *
  * @throws AkashiError not_found when the table has no policy
  */
-export async function holdTable(database: Database, hold: Hold, actor: Actor = anonymous): Promise<void> {
+export async function holdTable(database: Database, actor: Actor, hold: Hold): Promise<void> {
   await database.transaction(actor, (session) =>
     session.query('select lifecycle.hold($1, $2, $3, $4)', [
       hold.schema,

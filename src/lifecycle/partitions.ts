@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../foundation/index.ts'
-import { anonymous, type Database, type TransactionOptions } from '../postgres/index.ts'
+import type { Actor, Database, TransactionOptions } from '../postgres/index.ts'
 
 /** Days that a table of daily partitions must be covered from now on; below it the alarm rings. */
 export const DAILY_HEADROOM_DAYS = 7
@@ -89,11 +89,12 @@ const columns = `
  */
 export async function planPartitions(
   database: Database,
+  actor: Actor,
   asOf?: Date,
   options: PartitionOptions = {},
 ): Promise<PartitionRow[]> {
   return await database.transaction(
-    anonymous,
+    actor,
     async (session) => {
       const { rows } = await session.query<PlanRow>(
         `select ${columns} from lifecycle.plan_partitions(coalesce($1::timestamptz, now()))`,
@@ -114,12 +115,13 @@ export async function planPartitions(
  */
 export async function applyPartitions(
   database: Database,
+  actor: Actor,
   asOf?: Date,
   options: PartitionOptions = {},
 ): Promise<PartitionRow[]> {
-  const settled: PartitionRow[] = await drainDefaults(database, options)
+  const settled: PartitionRow[] = await drainDefaults(database, actor, options)
   for (let attempt = 1; ; attempt += 1) {
-    const rows = await applyOnce(database, asOf, options)
+    const rows = await applyOnce(database, actor, asOf, options)
     const failed = rows.filter((row) => row.action === 'failed')
     settled.push(...rows.filter((row) => row.action !== 'failed'))
     if (failed.length === 0 || attempt === APPLY_ATTEMPTS) {
@@ -141,9 +143,13 @@ const drainSql = `
   from lifecycle.drain_default($1::regclass, $2)`
 
 /** Each step is a transaction of its own, so that a run that stops has lost nothing and the next one goes on. */
-async function drainDefaults(database: Database, options: PartitionOptions): Promise<PartitionRow[]> {
+async function drainDefaults(
+  database: Database,
+  actor: Actor,
+  options: PartitionOptions,
+): Promise<PartitionRow[]> {
   const { rows: tables } = await database.transaction(
-    anonymous,
+    actor,
     (session) => session.query<{ table: string; relation: string; partition: string }>(defaultsSql),
     { ...options, readOnly: true },
   )
@@ -151,7 +157,7 @@ async function drainDefaults(database: Database, options: PartitionOptions): Pro
   for (const { table, relation, partition } of tables) {
     try {
       for (;;) {
-        const step = await drainStep(database, relation, options)
+        const step = await drainStep(database, actor, relation, options)
         if (step === undefined || step.action === 'none') break
         const message = `${step.moved} rows of ${partition}`
         const { action, from, to } = step
@@ -177,13 +183,14 @@ interface DrainStep {
 
 async function drainStep(
   database: Database,
+  actor: Actor,
   relation: string,
   options: PartitionOptions,
 ): Promise<DrainStep | undefined> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       const { rows } = await database.transaction(
-        anonymous,
+        actor,
         (session) => session.query<DrainStep>(drainSql, [relation, DRAIN_ROWS]),
         { ...options, timeoutMs: APPLY_TIMEOUT_MS },
       )
@@ -198,12 +205,13 @@ async function drainStep(
 
 async function applyOnce(
   database: Database,
+  actor: Actor,
   asOf: Date | undefined,
   options: PartitionOptions,
 ): Promise<PartitionRow[]> {
   const transactionOptions: TransactionOptions = { ...options, timeoutMs: APPLY_TIMEOUT_MS }
   return await database.transaction(
-    anonymous,
+    actor,
     async (session) => {
       const { rows } = await session.query<PlanRow>(
         `select ${columns} from lifecycle.apply_partitions(coalesce($1::timestamptz, now()))`,
@@ -254,11 +262,12 @@ const statusSql = `
  */
 export async function partitionStatus(
   database: Database,
+  actor: Actor,
   asOf?: Date,
   options: PartitionOptions = {},
 ): Promise<PartitionStatus[]> {
   return await database.transaction(
-    anonymous,
+    actor,
     async (session) => {
       const { rows } = await session.query<PartitionStatus>(statusSql, [
         asOf?.toISOString() ?? null,

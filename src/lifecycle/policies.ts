@@ -1,6 +1,6 @@
 import type { RetentionPolicy } from '@akashi/contract'
 import { AkashiError } from '../foundation/index.ts'
-import { type Actor, anonymous, type Database } from '../postgres/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
 
 /** SQLSTATE invalid_datetime_format. */
 const INVALID_TIME = '22007'
@@ -24,9 +24,9 @@ const columns = `
   last_modified_by as "changedBy"`
 
 /** Every policy, by table. */
-export async function listPolicies(database: Database): Promise<RetentionPolicy[]> {
+export async function listPolicies(database: Database, actor: Actor): Promise<RetentionPolicy[]> {
   return await database.transaction(
-    anonymous,
+    actor,
     async (session) =>
       (
         await session.query<RetentionPolicy>(
@@ -46,9 +46,10 @@ export async function listPolicies(database: Database): Promise<RetentionPolicy[
  */
 export async function setPolicy(
   database: Database,
+  actor: Actor,
   name: { readonly schema: string; readonly table: string },
   changes: PolicyChanges,
-  { actor = anonymous, reason }: { readonly actor?: Actor; readonly reason?: string } = {},
+  reason?: string,
 ): Promise<RetentionPolicy> {
   const { ahead, hot, atExpiry, total, ...rest } = changes
   const named = { ...rest, premake: ahead, hot_retention: hot, at_expiry: atExpiry, total_retention: total }

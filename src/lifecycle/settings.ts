@@ -1,6 +1,6 @@
 /** Settings of the database, as against those of a process: rows that every process sees at once. */
 import { AkashiError, nearest } from '../foundation/index.ts'
-import { type Actor, anonymous, type Database } from '../postgres/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
 
 /** Named when the ledger began; its logs carry it ever since. */
 const ORIGIN = 'ledger.origin'
@@ -22,9 +22,9 @@ const columns =
   'key, value, accepts, description, updated_at as "updatedAt", last_modified_by as "lastModifiedBy"'
 
 /** Region that data must stay in. */
-export async function readDataResidency(database: Database): Promise<string> {
+export async function readDataResidency(database: Database, actor: Actor): Promise<string> {
   const { rows } = await database.transaction(
-    anonymous,
+    actor,
     (session) =>
       session.query<{ region: string }>(
         `select lifecycle.setting('organisation.data_residency') #>> '{}' as region`,
@@ -35,9 +35,9 @@ export async function readDataResidency(database: Database): Promise<string> {
 }
 
 /** All of them, by key. */
-export async function listSettings(database: Database): Promise<DatabaseSetting[]> {
+export async function listSettings(database: Database, actor: Actor): Promise<DatabaseSetting[]> {
   const { rows } = await database.transaction(
-    anonymous,
+    actor,
     (session) => session.query<DatabaseSetting>(`select ${columns} from lifecycle.settings order by key`),
     { readOnly: true },
   )
@@ -55,7 +55,7 @@ export async function setSetting(
   key: string,
   text: string,
 ): Promise<DatabaseSetting> {
-  const all = await listSettings(database)
+  const all = await listSettings(database, actor)
   const known = all.find((setting) => setting.key === key)
   if (known === undefined) {
     const meant = nearest(

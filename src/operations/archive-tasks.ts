@@ -14,13 +14,13 @@ const SETTLE_MS = 86_400_000
 export function archiveTasks(store: ObjectStore, keyring: Keyring): Readonly<Record<string, Task>> {
   const run =
     (options: ArchiveOptions): Task =>
-    async ({ database, signal }) =>
-      summarize(await runArchive(database, store, { ...options, signal }))
+    async ({ worker, actor, signal }) =>
+      summarize(await runArchive(worker, actor, store, { ...options, signal }))
   return {
     'archive.export': run({ only: 'export' }),
     'archive.expire': run({ only: 'expire', settleMs: SETTLE_MS }),
-    'archive.retire': async ({ database, signal }) => {
-      const rows = await retireExpired(database, store, keyring, { signal })
+    'archive.retire': async ({ worker, actor, signal }) => {
+      const rows = await retireExpired(worker, actor, store, keyring, { signal })
       assertNoneFailed(rows)
       return { retired: rows.filter(({ action }) => action === 'retired').length }
     },

@@ -1,4 +1,4 @@
-import { anonymous, type Database } from '../postgres/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
 
 /** What the settings of the database say about backups. */
 export interface BackupSettings {
@@ -12,9 +12,9 @@ export interface BackupSettings {
 }
 
 /** @param database of a role that reads settings */
-export async function readBackupSettings(database: Database): Promise<BackupSettings> {
+export async function readBackupSettings(database: Database, actor: Actor): Promise<BackupSettings> {
   const { rows } = await database.transaction(
-    anonymous,
+    actor,
     (session) =>
       session.query<BackupSettings>(
         `select lifecycle.setting('backup.retention_days')::integer as "retentionDays",

@@ -2,18 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type BackupManifest,
   type BackupSource,
+  type BackupStore,
   identify,
-  openVault,
+  openBackupStore,
   protectCluster,
   pruneBackups,
   runBackup,
-  type Vault,
   verifyBackups,
 } from '../backup/index.ts'
 import { AkashiError, type Log } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { type Database, type Provider, readCapabilities } from '../postgres/index.ts'
+import { type Actor, type Database, type Provider, readCapabilities } from '../postgres/index.ts'
 import { copyAuditLogs, pruneAuditLogCopies } from './audit-copies.ts'
 import { readBackupSettings } from './backup-settings.ts'
 import { type DrillKind, drill, watchDrills } from './drills.ts'
@@ -38,15 +38,16 @@ export interface DrillPlace {
   readonly scratch: string
 }
 
-/** The vault of the cluster that the source is. */
-export async function openClusterVault(
+/** The backup store of the cluster that the source is. */
+export async function openClusterBackupStore(
   { keyring, store, source }: BackupParts,
-  database: Database,
+  worker: Database,
+  actor: Actor,
   signal?: AbortSignal,
-): Promise<Vault> {
-  const { recipients } = await readBackupSettings(database)
+): Promise<BackupStore> {
+  const { recipients } = await readBackupSettings(worker, actor)
   const { systemId } = await identify(source.url, signal)
-  return openVault({ keyring, store, recipients }, systemId)
+  return openBackupStore({ keyring, store, recipients }, systemId)
 }
 
 /** What keeps and restores data on a managed service, which gives nobody a physical backup. */
@@ -74,16 +75,26 @@ export async function backupObstacle(source: Pick<BackupSource, 'url'>): Promise
 /** The backup jobs of the timetable. Where the server allows no physical backup, a run says so and does nothing. */
 export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<string, Task>> {
   const possible =
-    (work: (vault: Vault, context: Parameters<Task>[0]) => ReturnType<Task>): Task =>
+    (work: (backupStore: BackupStore, context: Parameters<Task>[0]) => ReturnType<Task>): Task =>
     async (context) => {
       const obstacle = await backupObstacle(parts.source)
       if (obstacle !== undefined) return { skipped: obstacle }
-      return work(await openClusterVault(parts, context.database, context.signal), context)
+      return work(await openClusterBackupStore(parts, context.worker, context.actor, context.signal), context)
     }
   const practised = (kind: DrillKind) =>
-    possible(async (vault, { database, signal }) => {
+    possible(async (backupStore, { worker, actor, signal }) => {
       const { keyring, store, source, scratch } = parts
-      const found = await drill({ keyring, store, source, vault, database, kind, place: scratch, signal })
+      const found = await drill({
+        keyring,
+        store,
+        source,
+        backupStore,
+        worker,
+        actor,
+        kind,
+        place: scratch,
+        signal,
+      })
       if (found.ok)
         return { object: found.object, rpoSeconds: found.rpoSeconds, rtoSeconds: found.rtoSeconds }
       throw new AkashiError('integrity', `the recovery drill failed: ${found.problems.join('; ')}`, {
@@ -91,32 +102,37 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
       })
     })
   return {
-    'backup.full': possible(async (vault, { signal }) =>
-      summary(await runBackup(vault, parts.source, 'full', { signal })),
+    'backup.full': possible(async (backupStore, { signal }) =>
+      summary(await runBackup(backupStore, parts.source, 'full', { signal })),
     ),
-    'backup.incremental': possible(async (vault, { signal }) => {
+    'backup.incremental': possible(async (backupStore, { signal }) => {
       try {
-        return summary(await runBackup(vault, parts.source, 'incremental', { signal }))
+        return summary(await runBackup(backupStore, parts.source, 'incremental', { signal }))
       } catch (error) {
         // Before version 17 there are none; the daily full backups and the WAL are enough.
         if (error instanceof AkashiError && error.code === 'unsupported') return { skipped: error.message }
         if (!(error instanceof AkashiError) || error.code !== 'conflict') throw error
-        return summary(await runBackup(vault, parts.source, 'full', { signal }))
+        return summary(await runBackup(backupStore, parts.source, 'full', { signal }))
       }
     }),
     'backup.drill': practised('drill'),
     'backup.recovery_test': practised('recovery_test'),
-    'backup.audit_copy': async ({ database, signal }) => {
+    'backup.audit_copy': async ({ worker, actor, signal }) => {
       const { keyring, store } = parts
-      const { id, logs, bytes } = await copyAuditLogs({ keyring, store, database }, signal)
-      const removed = await pruneAuditLogCopies({ keyring, store, database }, { signal })
+      const { id, logs, bytes } = await copyAuditLogs({ keyring, store, worker, actor }, signal)
+      const removed = await pruneAuditLogCopies({ keyring, store, worker, actor }, { signal })
       return { id, rows: logs.reduce((sum, { rows }) => sum + rows, 0), bytes, removed: removed.length }
     },
-    'backup.drill_watch': possible(async (_, { database }) => ({ ...(await watchDrills(database)) })),
-    'backup.verify': possible(async (vault, { signal }) => {
-      const { ok, backups, walPieces, auditCopies, bytes, problems, gaps } = await verifyBackups(vault, {
-        signal,
-      })
+    'backup.drill_watch': possible(async (_, { worker, actor }) => ({
+      ...(await watchDrills(worker, actor)),
+    })),
+    'backup.verify': possible(async (backupStore, { signal }) => {
+      const { ok, backups, walPieces, auditCopies, bytes, problems, gaps } = await verifyBackups(
+        backupStore,
+        {
+          signal,
+        },
+      )
       if (ok) return { backups, walPieces, auditCopies, bytes }
       const missing = gaps
         .filter(({ declared }) => !declared)
@@ -127,10 +143,12 @@ export function backupTasks(parts: BackupParts & DrillPlace): Readonly<Record<st
         { hint: 'akashi backup verify tells each of them' },
       )
     }),
-    'backup.rewrap': possible(async (vault, { signal }) => ({ keys: await vault.keys.rewrap(signal) })),
-    'backup.prune': possible(async (vault, { database, signal }) => {
-      const { retentionDays, hold } = await readBackupSettings(database)
-      const { backups, objects } = await pruneBackups(vault, { retentionDays, hold, signal })
+    'backup.rewrap': possible(async (backupStore, { signal }) => ({
+      keys: await backupStore.keys.rewrap(signal),
+    })),
+    'backup.prune': possible(async (backupStore, { worker, actor, signal }) => {
+      const { retentionDays, hold } = await readBackupSettings(worker, actor)
+      const { backups, objects } = await pruneBackups(backupStore, { retentionDays, hold, signal })
       return { backups: backups.length, objects: objects.length }
     }),
   }
@@ -144,16 +162,16 @@ function summary({ id, kind, bytes, stored }: BackupManifest) {
 export function backupLoop(
   options: BackupParts & {
     /** Of the role `worker`. */
-    readonly database: Database
+    readonly worker: Database
     readonly signal: AbortSignal
     readonly log: Log
   },
 ): Loop {
-  const { database, source, signal, log } = options
+  const { worker, source, signal, log } = options
   let told = false
   return runLoop({
     name: 'backup',
-    database,
+    worker,
     intervalMs: STREAM_RETRY_MS,
     signal,
     log,
@@ -165,8 +183,8 @@ export function backupLoop(
         await sleep(OBSTACLE_RETRY_MS, undefined, { signal: context.signal }).catch(() => undefined)
         return
       }
-      const vault = await openClusterVault(options, database, context.signal)
-      await protectCluster(vault, source, { signal: context.signal, log })
+      const backupStore = await openClusterBackupStore(options, worker, context.actor, context.signal)
+      await protectCluster(backupStore, source, { signal: context.signal, log })
     },
   })
 }

@@ -11,11 +11,11 @@ const INSPECTION_INTERVAL_MS = 500
 /** The code behind `lifecycle.jobs.task` for chat. */
 export function chatTasks(store: ObjectStore): Readonly<Record<string, Task>> {
   return {
-    'chat.purge': async ({ database, signal }) => {
-      const removed = await purgeExpired(database, signal)
+    'chat.purge': async ({ worker, actor, signal }) => {
+      const removed = await purgeExpired(worker, actor, signal)
       let files = 0
       for (;;) {
-        const some = await removeDeletedFiles({ worker: database, store, signal })
+        const some = await removeDeletedFiles({ worker, store, signal }, actor)
         files += some
         if (some === 0) return { ...removed, files }
       }
@@ -25,18 +25,19 @@ export function chatTasks(store: ObjectStore): Readonly<Record<string, Task>> {
 
 /** Inspects files as they come in: scanned, cleaned, then seen by others. One process at a time. */
 export function inspectionLoop(parts: {
-  readonly database: Database
+  readonly worker: Database
   readonly store: ObjectStore
   readonly scanner: Scanner | undefined
   readonly log: Log
   readonly signal: AbortSignal
 }): Loop {
-  const { database, store, scanner, log, signal } = parts
+  const { worker, store, scanner, log, signal } = parts
   return runLoop({
     name: 'chat.inspection',
-    database,
+    worker,
     intervalMs: INSPECTION_INTERVAL_MS,
-    work: (round) => inspectUploads({ worker: round.database, store, scanner, signal: round.signal }),
+    work: (round) =>
+      inspectUploads({ worker: round.worker, store, scanner, signal: round.signal }, round.actor),
     log,
     signal,
   })

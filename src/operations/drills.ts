@@ -1,9 +1,9 @@
 import type { ProblemKind } from '../audit/index.ts'
-import { type BackupSource, type DrillReport, runDrill, type Vault } from '../backup/index.ts'
+import { type BackupSource, type BackupStore, type DrillReport, runDrill } from '../backup/index.ts'
 import { AkashiError } from '../foundation/index.ts'
 import { type Keyring, signNote } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { anonymous, type Database, type Session } from '../postgres/index.ts'
+import type { Actor, Database, Session } from '../postgres/index.ts'
 import { verifyCopy } from './ledger-tasks.ts'
 
 /** drill: to a random moment. recovery_test: the whole cluster to the latest one, each half-year (S5). */
@@ -12,9 +12,10 @@ export type DrillKind = 'drill' | 'recovery_test'
 export interface DrillParts {
   readonly keyring: Keyring
   readonly store: ObjectStore
-  readonly vault: Vault
+  readonly backupStore: BackupStore
   /** Of the role `worker`. */
-  readonly database: Database
+  readonly worker: Database
+  readonly actor: Actor
   /** Folder for the servers that are thrown away. */
   readonly place: string
   /** Default drill. */
@@ -69,15 +70,15 @@ async function readLimits(session: Session): Promise<Limits> {
 
 /** Runs a drill and keeps its report, signed, in the store and in the database. One that failed raises an alarm. */
 export async function drill(parts: DrillParts): Promise<DrillReport & { readonly object: string }> {
-  const { keyring, store, vault, database, place, kind = 'drill', source, signal, onPhase } = parts
-  const { rpoSeconds, rtoSeconds } = await database.transaction(anonymous, readLimits, { readOnly: true })
-  const report = await runDrill(vault, {
+  const { keyring, store, backupStore, worker, actor, place, kind = 'drill', source, signal, onPhase } = parts
+  const { rpoSeconds, rtoSeconds } = await worker.transaction(actor, readLimits, { readOnly: true })
+  const report = await runDrill(backupStore, {
     place,
     moment: kind === 'drill' ? 'random' : 'latest',
     databaseName: databaseOf(source.url),
     limits: { rpoSeconds, rtoSeconds },
     verifyLedger: async (copy, cancel) => {
-      const { logs } = await verifyCopy(copy, { keyring, store }, cancel)
+      const { logs } = await verifyCopy(copy, actor, { keyring, store }, cancel)
       return {
         checked: logs.reduce((sum, { checked }) => sum + checked, 0),
         problems: logs.flatMap(({ log, problems }) =>
@@ -91,15 +92,15 @@ export async function drill(parts: DrillParts): Promise<DrillReport & { readonly
     ...(onPhase === undefined ? {} : { onPhase }),
   })
   const { id } = await keyring.ensure('report')
-  const note = await signNote(keyring, id, signerName(vault), `${JSON.stringify(report, null, 2)}\n`)
-  const object = `drills/${vault.systemId}/${report.startedAt.replaceAll(/[-:.]/g, '')}.note`
+  const note = await signNote(keyring, id, signerName(backupStore), `${JSON.stringify(report, null, 2)}\n`)
+  const object = `drills/${backupStore.systemId}/${report.startedAt.replaceAll(/[-:.]/g, '')}.note`
   await store.put(object, Buffer.from(note), signal === undefined ? {} : { signal })
-  await database.transaction(anonymous, async (session) => {
+  await worker.transaction(actor, async (session) => {
     const { rows } = await session.query<{ id: string }>(
       `insert into lifecycle.drills (system_id, started_at, finished_at, ok, target, rpo_seconds, rto_seconds, phases, problems,
          object, note, kind) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning id`,
       [
-        vault.systemId,
+        backupStore.systemId,
         report.startedAt,
         report.finishedAt,
         report.ok,
@@ -130,7 +131,7 @@ export function databaseOf(url: string): string {
 }
 
 /** Name that a report is signed under; the key is the keyring's of purpose `report`. */
-export function signerName({ systemId }: Pick<Vault, 'systemId'>): string {
+export function signerName({ systemId }: Pick<BackupStore, 'systemId'>): string {
   return `akashi.local/${systemId}/drill`
 }
 
@@ -149,9 +150,9 @@ async function alarm(
 }
 
 /** Newest first. @param database of a role that reads drills */
-export async function listDrills(database: Database, limit = 50): Promise<Drill[]> {
+export async function listDrills(database: Database, actor: Actor, limit = 50): Promise<Drill[]> {
   const { rows } = await database.transaction(
-    anonymous,
+    actor,
     (session) =>
       session.query<Drill>(
         `select id, kind, started_at as "startedAt", finished_at as "finishedAt", ok, target, rpo_seconds as "rpoSeconds",
@@ -174,9 +175,13 @@ export interface DrillState {
 }
 
 /** @param database of the role worker or security_admin */
-export async function drillState(database: Database, kind: DrillKind = 'drill'): Promise<DrillState> {
+export async function drillState(
+  database: Database,
+  actor: Actor,
+  kind: DrillKind = 'drill',
+): Promise<DrillState> {
   const { rows } = await database.transaction(
-    anonymous,
+    actor,
     (session) =>
       session.query<DrillState>(
         `select age.seconds as "passedSeconds",
@@ -197,11 +202,11 @@ export async function drillState(database: Database, kind: DrillKind = 'drill'):
 }
 
 /** Raises the alarm when no drill or no test of a whole recovery passed for too long, once a day. @throws conflict then */
-export async function watchDrills(database: Database): Promise<DrillState> {
-  const state = await drillState(database)
-  const test = await drillState(database, 'recovery_test')
-  if (test.missed) await tellMissed(database, 'recovery_test_missed', test)
-  if (state.missed) await tellMissed(database, 'recovery_drill_missed', state)
+export async function watchDrills(database: Database, actor: Actor): Promise<DrillState> {
+  const state = await drillState(database, actor)
+  const test = await drillState(database, actor, 'recovery_test')
+  if (test.missed) await tellMissed(database, actor, 'recovery_test_missed', test)
+  if (state.missed) await tellMissed(database, actor, 'recovery_drill_missed', state)
   if (!test.missed && !state.missed) return state
   const late = state.missed ? state : test
   throw new AkashiError(
@@ -215,10 +220,11 @@ export async function watchDrills(database: Database): Promise<DrillState> {
 
 async function tellMissed(
   database: Database,
+  actor: Actor,
   type: 'recovery_drill_missed' | 'recovery_test_missed',
   state: DrillState,
 ): Promise<void> {
-  await database.transaction(anonymous, async (session) => {
+  await database.transaction(actor, async (session) => {
     const { rows } = await session.query(
       `select from security.security_events where event_type = $2
          and created_at > now() - make_interval(days => $1) limit 1`,

@@ -7,7 +7,6 @@ import {
   rotateIndexes,
 } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
-import type { Database } from '../postgres/index.ts'
 import type { Task } from './schedule/index.ts'
 
 /** Days after the end of its time at which a key that nobody has rotated is an alarm. */
@@ -15,12 +14,11 @@ const GRACE_DAYS = 7
 
 /** The code behind `lifecycle.jobs.task` for people and their keys. */
 export function identityTasks(keyring: Keyring, clock: Clock = systemClock): Readonly<Record<string, Task>> {
-  const parts = (database: Database) => ({ database, keyring, clock })
   return {
-    'identity.purge': ({ database, signal }) => purgeIdentity(database, { signal }),
-    'keys.reconcile': async ({ database, signal }) => {
-      const again = await reapplyErasures({ database, keyring }, { signal })
-      const { completed, refused } = await completeErasures({ database, keyring }, { signal })
+    'identity.purge': ({ worker, actor, signal }) => purgeIdentity(worker, actor, { signal }),
+    'keys.reconcile': async ({ worker, actor, signal }) => {
+      const again = await reapplyErasures({ database: worker, keyring }, actor, { signal })
+      const { completed, refused } = await completeErasures({ database: worker, keyring }, actor, { signal })
       const left = [...again.refused, ...refused]
       if (left.length > 0) {
         const reasons = left.map(({ userId, reason }) => `${userId}: ${reason}`)
@@ -34,15 +32,20 @@ export function identityTasks(keyring: Keyring, clock: Clock = systemClock): Rea
         completed: completed.length,
       }
     },
-    'keys.rotate': async ({ database, signal }) => {
+    'keys.rotate': async ({ worker, actor, signal }) => {
       const rotated: string[] = []
-      for (const { purpose, ageDays, limitDays, unfinished } of await keyAges(parts(database))) {
+      for (const { purpose, ageDays, limitDays, unfinished } of await keyAges({
+        database: worker,
+        keyring,
+        clock,
+        actor,
+      })) {
         if (!unfinished && (limitDays === 0 || ageDays < limitDays)) continue
         if (purpose === 'wrapping') {
           rotated.push((await keyring.rotateWrapping({ signal })).keyId)
           continue
         }
-        const { keyId, conflicts } = await rotateIndexes({ database, keyring }, { signal })
+        const { keyId, conflicts } = await rotateIndexes({ database: worker, keyring }, actor, { signal })
         rotated.push(keyId)
         if (conflicts.length > 0) {
           throw new AkashiError('conflict', `users share an e-mail address: ${conflicts.join(', ')}`, {
@@ -52,8 +55,8 @@ export function identityTasks(keyring: Keyring, clock: Clock = systemClock): Rea
       }
       return { rotated }
     },
-    'keys.check': async ({ database }) => {
-      const ages = await keyAges(parts(database))
+    'keys.check': async ({ worker, actor }) => {
+      const ages = await keyAges({ database: worker, keyring, clock, actor })
       const old = ages.filter(({ ageDays, limitDays }) => limitDays > 0 && ageDays > limitDays + GRACE_DAYS)
       if (old.length > 0) {
         const said = old.map(

@@ -1,12 +1,12 @@
 export { archiveTasks } from './archive-tasks.ts'
-export { copyAuditLogs, openLogVault, pruneAuditLogCopies } from './audit-copies.ts'
+export { copyAuditLogs, openLogBackupStore, pruneAuditLogCopies } from './audit-copies.ts'
 export { readBackupSettings } from './backup-settings.ts'
 export {
   type BackupParts,
   backupLoop,
   backupObstacle,
   backupTasks,
-  openClusterVault,
+  openClusterBackupStore,
 } from './backup-tasks.ts'
 export { chatTasks, inspectionLoop } from './chat-tasks.ts'
 export {

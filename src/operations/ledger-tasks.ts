@@ -22,7 +22,7 @@ import { AkashiError, type Log } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import { archivedRows } from '../lifecycle/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { anonymous, type Database } from '../postgres/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
 
@@ -37,6 +37,7 @@ export interface LedgerParts {
 /** Verifies every log against the keys and the published checkpoints, and keeps what was found. */
 export async function verifyAndRecord(
   database: Database,
+  actor: Actor,
   { keyring, store }: LedgerParts,
   options: {
     /** Default full. */
@@ -50,13 +51,14 @@ export async function verifyAndRecord(
   const objects = new Map<string, string[]>()
   const parts = {
     verifierKeys: verifierKeys(keyring),
-    published: (log: string, from: bigint) => elsewhere(database, store, log, from, onAway),
+    published: (log: string, from: bigint) => elsewhere(database, actor, store, log, from, onAway),
     onObject: (log: string, object: string) => objects.set(log, [...(objects.get(log) ?? []), object]),
-    archived: archivedRows(database, store),
+    archived: archivedRows(database, actor, store),
     ...(signal === undefined ? {} : { signal }),
   }
-  const report = mode === 'scrub' ? await scrub(database, parts) : await verify(database, { ...parts, mode })
-  await recordVerification(database, startedAt, report, objects)
+  const report =
+    mode === 'scrub' ? await scrub(database, actor, parts) : await verify(database, actor, { ...parts, mode })
+  await recordVerification(database, actor, startedAt, report, objects)
   return report
 }
 
@@ -66,19 +68,20 @@ export async function verifyAndRecord(
  */
 export async function verifyCopy(
   database: Database,
+  actor: Actor,
   { keyring, store }: LedgerParts,
   signal?: AbortSignal,
 ): Promise<VerifyReport> {
-  const known = await database.transaction(anonymous, async (session) => {
+  const known = await database.transaction(actor, async (session) => {
     const { rows } = await session.query<{ log: string; origin: string; size: string }>(
       `select log, origin, size::text from audit.ledger_heads
        union all select h.log, e.previous_origin, h.size::text from audit.ledger_epochs e join audit.ledger_heads h using (log)`,
     )
     return new Map(rows.map(({ log, origin, size }) => [`${log} ${origin}`, BigInt(size)]))
   })
-  return await verify(database, {
+  return await verify(database, actor, {
     verifierKeys: verifierKeys(keyring),
-    archived: archivedRows(database, store),
+    archived: archivedRows(database, actor, store),
     published: async function* (log, from) {
       for await (const note of publishedNotes(store, log, from)) {
         const [origin = '', size = '0'] = note.split('\n')
@@ -93,22 +96,28 @@ export async function verifyCopy(
 /** Every checkpoint of a log that is kept outside the database. */
 async function* elsewhere(
   database: Database,
+  actor: Actor,
   store: ObjectStore,
   log: string,
   from: bigint,
   onAway: (witness: string, error: AkashiError) => void,
 ): AsyncIterable<string> {
   yield* publishedNotes(store, log, from)
-  yield* witnessedNotes(database, log, onAway)
+  yield* witnessedNotes(database, actor, log, onAway)
 }
 
 /**
  * Submits every head to every trusted witness. One that is away is told and stops nothing; one that saw
  * another history makes it fail with `integrity`.
  */
-async function submitToWitnesses(database: Database, log: Log, signal: AbortSignal): Promise<number> {
-  const witnesses = await trustedWitnesses(database)
-  const outcomes = await witnessHeads(database, witnesses.map(witnessAddress), { signal })
+async function submitToWitnesses(
+  database: Database,
+  actor: Actor,
+  log: Log,
+  signal: AbortSignal,
+): Promise<number> {
+  const witnesses = await trustedWitnesses(database, actor)
+  const outcomes = await witnessHeads(database, actor, witnesses.map(witnessAddress), { signal })
   for (const { witness, log: name, error } of outcomes) {
     if (error?.code === 'integrity') throw error
     if (error !== null) log.warn({ witness, log: name, err: error }, 'a witness did not cosign')
@@ -118,8 +127,8 @@ async function submitToWitnesses(database: Database, log: Log, signal: AbortSign
 
 /** Fails when something was found, so that the run says so. */
 function verification(parts: LedgerParts, mode: VerifyMode): Task {
-  return async ({ database, signal }) => {
-    const report = await verifyAndRecord(database, parts, { mode, signal })
+  return async ({ worker, actor, signal }) => {
+    const report = await verifyAndRecord(worker, actor, parts, { mode, signal })
     if (!report.ok) {
       const problems = report.logs.flatMap((log) => log.problems)
       throw new AkashiError(
@@ -143,8 +152,8 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
     'ledger.verify': verification(parts, 'full'),
     'ledger.verify_incremental': verification(parts, 'incremental'),
     'ledger.scrub': verification(parts, 'scrub'),
-    'ledger.watch': async ({ database }) => {
-      const { triggers, holders } = await watchLedger(database)
+    'ledger.watch': async ({ worker, actor }) => {
+      const { triggers, holders } = await watchLedger(worker, actor)
       const wrong = [
         ...triggers.map(({ table, problem }) => `${table}: ${problem}`),
         ...holders.map(describeHolder),
@@ -156,15 +165,15 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
       }
       return {}
     },
-    'ledger.publish': async ({ database, log, signal }) => {
-      const opened = await openEpochsWhereNeeded(database, parts.keyring, parts.store)
+    'ledger.publish': async ({ worker, actor, log, signal }) => {
+      const opened = await openEpochsWhereNeeded(worker, actor, parts.keyring, parts.store)
       for (const { log: name, epoch, cause, reason } of opened) {
         log.error({ log: name, epoch, cause, reason }, 'the log goes on in a new epoch')
       }
       return {
         opened: opened.map(({ log: name, epoch, cause }) => ({ log: name, epoch, cause })),
-        published: await publishCheckpoints(database, parts.store),
-        cosigned: await submitToWitnesses(database, log, signal),
+        published: await publishCheckpoints(worker, actor, parts.store),
+        cosigned: await submitToWitnesses(worker, actor, log, signal),
       }
     },
   }
@@ -172,20 +181,21 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
 
 /** Seals what was committed, again and again, in one process at a time. */
 export function sealLoop(options: {
-  readonly database: Database
+  readonly worker: Database
   readonly keyring: Keyring
   readonly signal: AbortSignal
   readonly log: Log
 }): Loop {
-  const { database, keyring, signal, log } = options
+  const { worker, keyring, signal, log } = options
   return runLoop({
     name: 'seal',
-    database,
+    worker,
     intervalMs: SEAL_INTERVAL_MS,
     signal,
     log,
     work: async (context) => {
-      for (const definition of logs) await seal(context.database, keyring, definition, context.signal)
+      for (const definition of logs)
+        await seal(context.worker, context.actor, keyring, definition, context.signal)
     },
   })
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { aborted, type Log } from '../foundation/index.ts'
-import type { Database, DirectSession } from '../postgres/index.ts'
+import { type Actor, type Database, type DirectSession, system } from '../postgres/index.ts'
 
 /**
  * Milliseconds between two attempts of a process that waits to become the leader. Polled, since a
@@ -18,7 +18,10 @@ const BACKOFF_MAX_MS = 30_000
 const STOP_TIMEOUT_MS = 10_000
 
 export interface LoopContext {
-  readonly database: Database
+  /** Of the role `worker`. */
+  readonly worker: Database
+  /** The loop, for its transactions. */
+  readonly actor: Actor
   /** The connection that holds the leader's lock. */
   readonly session: DirectSession
   /** Aborted when the loop stops or the lock is lost. */
@@ -26,9 +29,10 @@ export interface LoopContext {
 }
 
 export interface LoopOptions {
-  /** Names the lock: one leader among all processes of the database. */
+  /** Names the lock and the actor: one leader among all processes of the database. */
   readonly name: string
-  readonly database: Database
+  /** Of the role `worker`. */
+  readonly worker: Database
   /** Milliseconds from the end of a round to the start of the next. */
   readonly intervalMs: number
   /** One round. */
@@ -81,12 +85,12 @@ async function giveUp(signal: AbortSignal, ended: Promise<void>, { log, name }: 
 
 /** Waits for the lead, leads, and begins again when the connection is lost. */
 async function elect(options: LoopOptions): Promise<void> {
-  const { name, database, signal, log } = options
+  const { name, worker, signal, log } = options
   let failures = 0
   while (!signal.aborted) {
     try {
       // Not cut off by the signal: the lock must outlive the round that it protects.
-      await database.direct(async (session) => {
+      await worker.direct(async (session) => {
         if (await becomeLeader(session, name, signal)) {
           failures = 0
           log.info({ loop: name }, 'leads the loop')
@@ -118,13 +122,14 @@ async function becomeLeader(session: DirectSession, name: string, signal: AbortS
 }
 
 async function lead(session: DirectSession, options: LoopOptions): Promise<void> {
-  const { name, database, intervalMs, work, log } = options
+  const { name, worker, intervalMs, work, log } = options
   const signal = AbortSignal.any([options.signal, session.lost])
+  const actor = system(name)
   let failures = 0
   let checked = Date.now()
   while (!signal.aborted) {
     try {
-      await work({ database, session, signal })
+      await work({ worker, actor, session, signal })
       failures = 0
     } catch (error) {
       if (signal.aborted) {

@@ -10,14 +10,14 @@ import {
   unsettledLosses,
 } from '../audit/index.ts'
 import { partitionStatus } from '../lifecycle/index.ts'
-import { anonymous, type Database } from '../postgres/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
 import { drillState } from './drills.ts'
 
 /** What the database holds, how far it is sealed, and what the last verification found. */
-export async function systemStatus(database: Database, signal?: AbortSignal): Promise<SystemStatus> {
+export async function systemStatus(database: Database, actor: Actor, signal?: AbortSignal): Promise<SystemStatus> {
   const options = signal === undefined ? {} : { signal }
   const { states, tables } = await database.transaction(
-    anonymous,
+    actor,
     async (session) => {
       const found = []
       for (const log of logs) {
@@ -43,20 +43,20 @@ export async function systemStatus(database: Database, signal?: AbortSignal): Pr
     const state = states.find((candidate) => candidate.log === log)
     return (BigInt(state?.size ?? 0) + BigInt(state?.pending ?? 0)).toString()
   }
-  const drills = await drillState(database)
+  const drills = await drillState(database, actor)
   return {
     events: rows('security_events'),
     auditRows: rows('audit_logs'),
     protectedTables: tables,
     logs: states,
-    lastVerification: await lastVerification(database),
-    oldestUncheckedSeconds: await oldestUncheckedSeconds(database),
+    lastVerification: await lastVerification(database, actor),
+    oldestUncheckedSeconds: await oldestUncheckedSeconds(database, actor),
     frontierHeldSeconds: Math.max(
       0,
-      ...(await frontierHolders(database)).map(({ ageSeconds }) => ageSeconds ?? 0),
+      ...(await frontierHolders(database, actor)).map(({ ageSeconds }) => ageSeconds ?? 0),
     ),
-    losses: (await unsettledLosses(database)).reduce((sum, { statements }) => sum + statements, 0),
-    partitions: (await partitionStatus(database, undefined, options)).map(
+    losses: (await unsettledLosses(database, actor)).reduce((sum, { statements }) => sum + statements, 0),
+    partitions: (await partitionStatus(database, actor, undefined, options)).map(
       ({ table, coveredUntil, alarm }) => ({
         table,
         // A partition without an end covers whatever comes.

@@ -5,8 +5,8 @@ import { pruneJobRuns, type Task } from './schedule/index.ts'
 
 /** The code behind `lifecycle.jobs.task` that needs nothing but the database. */
 export const lifecycleTasks: Readonly<Record<string, Task>> = {
-  'partitions.apply': async ({ database, signal }) => {
-    const tables = await applyPartitions(database, undefined, { signal })
+  'partitions.apply': async ({ worker, actor, signal }) => {
+    const tables = await applyPartitions(worker, actor, undefined, { signal })
     const failed = tables.filter((row) => row.action === 'failed')
     if (failed.length > 0) {
       const reasons = failed.map(
@@ -18,8 +18,8 @@ export const lifecycleTasks: Readonly<Record<string, Task>> = {
     }
     return { created: tables.filter((row) => row.action === 'created').length }
   },
-  'partitions.check': async ({ database, signal }) => {
-    const tables = await partitionStatus(database, undefined, { signal })
+  'partitions.check': async ({ worker, actor, signal }) => {
+    const tables = await partitionStatus(worker, actor, undefined, { signal })
     const short = tables.filter((row) => row.alarm)
     if (short.length > 0) {
       const ends = short.map((row) => `${row.table} (covered until ${row.coveredUntil ?? 'before now'})`)
@@ -29,9 +29,9 @@ export const lifecycleTasks: Readonly<Record<string, Task>> = {
     }
     return { tables: tables.length }
   },
-  'audit.losses': async ({ database }) => {
-    const reported = await reportLosses(database)
-    const losses = await unsettledLosses(database)
+  'audit.losses': async ({ worker, actor }) => {
+    const reported = await reportLosses(worker, actor)
+    const losses = await unsettledLosses(worker, actor)
     if (losses.length > 0) {
       const tables = losses.map((loss) => `${loss.table} (${loss.statements} statements, ${loss.message})`)
       throw new AkashiError('integrity', `changes were made and not recorded: ${tables.join('; ')}`, {
@@ -40,14 +40,14 @@ export const lifecycleTasks: Readonly<Record<string, Task>> = {
     }
     return { reported }
   },
-  'audit.index_closed': async ({ database, signal }) => {
+  'audit.index_closed': async ({ worker, actor, signal }) => {
     const made: string[] = []
     for (;;) {
       signal.throwIfAborted()
-      const index = await indexClosedPartition(database, signal)
+      const index = await indexClosedPartition(worker, actor, signal)
       if (index === null) return { indexes: made }
       made.push(index)
     }
   },
-  'jobs.prune': async ({ database }) => ({ removed: await pruneJobRuns(database) }),
+  'jobs.prune': async ({ worker, actor }) => ({ removed: await pruneJobRuns(worker, actor) }),
 }

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { AkashiError } from '../foundation/index.ts'
-import type { Actor } from './types.ts'
+import { Actor } from './actor.ts'
 
 /** Key that signs the request context; the database holds the same key in `auth.context_keys`. */
 export interface ContextKey {
@@ -32,27 +32,47 @@ type Rule =
   | { readonly kind: 'note'; readonly maxLength: number }
 
 interface Field {
-  readonly key: keyof Actor
+  readonly name: string
   readonly setting: string
+  readonly of: (actor: Actor) => string | undefined
   readonly rule: Rule
 }
 
+const uuid: Rule = { kind: 'uuid' }
+const name = (maxLength: number): Rule => ({ kind: 'name', maxLength })
+const note = (maxLength: number): Rule => ({ kind: 'note', maxLength })
+
 /** In the order in which they are signed: the contract with `auth.context_verified()`. Lengths are UTF-16 units. */
 const fields: readonly Field[] = [
-  { key: 'userId', setting: 'app.current_user_id', rule: { kind: 'uuid' } },
-  { key: 'sessionId', setting: 'app.current_session_id', rule: { kind: 'uuid' } },
-  { key: 'subject', setting: 'app.subject', rule: { kind: 'name', maxLength: 255 } },
-  { key: 'clientIp', setting: 'app.client_ip', rule: { kind: 'note', maxLength: 64 } },
-  { key: 'userAgent', setting: 'app.user_agent', rule: { kind: 'note', maxLength: 512 } },
-  { key: 'requestId', setting: 'app.request_id', rule: { kind: 'note', maxLength: 128 } },
-  { key: 'traceId', setting: 'app.trace_id', rule: { kind: 'note', maxLength: 128 } },
-  { key: 'correlationId', setting: 'app.correlation_id', rule: { kind: 'note', maxLength: 128 } },
-  { key: 'apiEndpoint', setting: 'app.api_endpoint', rule: { kind: 'note', maxLength: 512 } },
-  { key: 'applicationVersion', setting: 'app.application_version', rule: { kind: 'note', maxLength: 128 } },
-  { key: 'tenantId', setting: 'app.tenant_id', rule: { kind: 'name', maxLength: 128 } },
+  { name: 'userId', setting: 'app.current_user_id', of: ({ userId }) => userId, rule: uuid },
+  { name: 'sessionId', setting: 'app.current_session_id', of: ({ sessionId }) => sessionId, rule: uuid },
+  { name: 'subject', setting: 'app.subject', of: ({ subject }) => subject, rule: name(255) },
+  { name: 'clientIp', setting: 'app.client_ip', of: ({ origin }) => origin.clientIp, rule: note(64) },
+  { name: 'userAgent', setting: 'app.user_agent', of: ({ origin }) => origin.userAgent, rule: note(512) },
+  { name: 'requestId', setting: 'app.request_id', of: ({ origin }) => origin.requestId, rule: note(128) },
+  { name: 'traceId', setting: 'app.trace_id', of: ({ origin }) => origin.traceId, rule: note(128) },
+  {
+    name: 'correlationId',
+    setting: 'app.correlation_id',
+    of: ({ origin }) => origin.correlationId,
+    rule: note(128),
+  },
+  {
+    name: 'apiEndpoint',
+    setting: 'app.api_endpoint',
+    of: ({ origin }) => origin.apiEndpoint,
+    rule: note(512),
+  },
+  {
+    name: 'applicationVersion',
+    setting: 'app.application_version',
+    of: ({ origin }) => origin.applicationVersion,
+    rule: note(128),
+  },
+  { name: 'tenantId', setting: 'app.tenant_id', of: ({ tenantId }) => tenantId, rule: name(128) },
 ]
 
-/** Every setting of the context, in the order of the values that {@link contextValues} answers. */
+/** Every setting of the context, in the order of the values that {@link contextValues} returns. */
 export const contextSettings: readonly string[] = [
   ...fields.map((field) => field.setting),
   'app.context_expires',
@@ -64,10 +84,15 @@ export const contextSettings: readonly string[] = [
  * The value of each setting, empty where there is none: a connection of a pool must not keep any of the
  * transaction before. `serverTime` is the database's clock in milliseconds since 1970.
  *
- * @throws AkashiError invalid_input when a field that says who acts does not fit
+ * @throws AkashiError invalid_input when a field that says who acts does not fit, internal without an actor
  */
 export function contextValues(actor: Actor, key: ContextKey | undefined, serverTime: number): string[] {
-  const values = fields.map((field) => fit(field, actor[field.key] ?? ''))
+  if (!Actor.isActor(actor)) {
+    throw new AkashiError('internal', 'a transaction was begun without an actor', {
+      hint: 'give it a person, service, operator, system or anonymous',
+    })
+  }
+  const values = fields.map((field) => fit(field, field.of(actor) ?? ''))
   if (key === undefined) {
     return [...values, '', '', '']
   }
@@ -83,7 +108,7 @@ export function contextExpiry(serverTime: number): number {
   return Math.floor(serverTime / 1000) + CONTEXT_LIFETIME_S
 }
 
-function fit({ key, rule }: Field, value: string): string {
+function fit({ name: field, rule }: Field, value: string): string {
   if (value === '') {
     return value
   }
@@ -93,7 +118,7 @@ function fit({ key, rule }: Field, value: string): string {
   }
   if (rule.kind === 'uuid') {
     if (!uuidPattern.test(value)) {
-      throw new AkashiError('invalid_input', `${key} of the actor is not a uuid`)
+      throw new AkashiError('invalid_input', `${field} of the actor is not a uuid`)
     }
     return value.toLowerCase()
   }
@@ -102,7 +127,7 @@ function fit({ key, rule }: Field, value: string): string {
     value !== value.toWellFormed() ||
     value.search(controlCharacters) !== -1
   ) {
-    throw new AkashiError('invalid_input', `${key} of the actor is not valid`, {
+    throw new AkashiError('invalid_input', `${field} of the actor is not valid`, {
       hint: `at most ${rule.maxLength} characters, no control characters`,
     })
   }

@@ -1,5 +1,8 @@
 import { abortError, watchAbort } from './abort.ts'
 import { Client, clientConfig } from './client.ts'
+import { CONNECT_TIMEOUT_MS } from './limits.ts'
+import { requireRoles } from './membership.ts'
+import { type DatabaseRole, roleName } from './role.ts'
 import { ClientSession, execute, sessionEnded } from './session.ts'
 import { toAkashiError } from './sqlstate.ts'
 import { runTransaction, type TransactionEnvironment } from './transaction.ts'
@@ -30,6 +33,7 @@ export async function runDirect<T>(
   try {
     await client.connect().catch((error: unknown) => Promise.reject(toAkashiError(error)))
     await execute(client, pinSession, [String(timeoutMs)], timeoutMs)
+    await actAs(client, environment.role)
     if (signal?.aborted === true) {
       throw abortError(signal)
     }
@@ -45,6 +49,16 @@ export async function runDirect<T>(
     await abort.delivered()
     await client.end().catch(() => undefined)
   }
+}
+
+/**
+ * For the whole session. Whoever administers the server keeps their own rights outside of transactions:
+ * roles, databases and migrations are not the owner's to make.
+ */
+async function actAs(client: Client, role: DatabaseRole): Promise<void> {
+  if (role === 'owner') return
+  await requireRoles(client, [role])
+  await execute(client, `select set_config('role', '${roleName(role)}', false)`, [], CONNECT_TIMEOUT_MS)
 }
 
 function directSession(

@@ -1,16 +1,23 @@
 import pg from 'pg'
+import { type DatabaseRole, roleName } from './role.ts'
 
 /** A pool of the driver itself, for a library that brings statements of its own: nothing of ours is in it. */
 export type DriverPool = pg.Pool
 
 /**
- * Opens a pool to the server itself. Connections that fail while nobody uses them, or after the library
+ * Opens a pool to the server itself, never through a pooler, that acts as a role. Connections that fail while nobody uses them, or after the library
  * let go of them, are replaced by the next use and never end the process. Whoever opens it awaits `end()`.
  * Without a limit on waiting for a connection: graphile-worker awaits nobody for what it finishes last, and
  * a rejection of that would end the process.
  */
-export function openDriverPool(url: string, max: number): DriverPool {
-  const pool = new pg.Pool({ connectionString: url, max })
+export function openDriverPool(url: string, role: DatabaseRole, max: number): DriverPool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    verify: (client, done) => {
+      client.query(`set role ${roleName(role)}`).then(() => done(), done)
+    },
+  })
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   return pool

@@ -1,9 +1,23 @@
+export {
+  type Actor,
+  anonymous,
+  isPerson,
+  type Origin,
+  operator,
+  type Person,
+  type PersonInSession,
+  person,
+  service,
+  system,
+} from './actor.ts'
 export { type Capabilities, type Provider, readCapabilities } from './capabilities.ts'
 export type { ContextKey } from './context.ts'
 export { type DriverPool, openDriverPool } from './driver-pool.ts'
 export * from './embedded/index.ts'
+export { requireServerLogin } from './login.ts'
 export * from './migrate/index.ts'
 export { type DatabaseOptions, openDatabase } from './pool.ts'
 export * from './replication/index.ts'
+export type { DatabaseRole } from './role.ts'
 export { SQLSTATE, sqlState } from './sqlstate.ts'
 export * from './types.ts'

@@ -2,30 +2,25 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { AkashiError, POOL_SIZE, STATEMENT_TIMEOUT_MS } from '../foundation/index.ts'
 import { abortError } from './abort.ts'
+import type { Actor } from './actor.ts'
 import { Client, clientConfig } from './client.ts'
 import type { ContextKey } from './context.ts'
 import { runDirect } from './direct.ts'
-import {
-  CONNECT_TIMEOUT_MS,
-  POOL_IDLE_MS,
-  RETRY_BACKOFF_MAX_MS,
-  RETRY_BACKOFF_MS,
-  TRANSACTION_RETRIES,
-} from './limits.ts'
+import { POOL_IDLE_MS, RETRY_BACKOFF_MAX_MS, RETRY_BACKOFF_MS, TRANSACTION_RETRIES } from './limits.ts'
+import { requireRoles } from './membership.ts'
+import type { DatabaseRole } from './role.ts'
 import { ServerClock } from './server-clock.ts'
-import { execute } from './session.ts'
 import { SQLSTATE, sqlState, toAkashiError } from './sqlstate.ts'
 import { isReusable, runTransaction, type TransactionEnvironment } from './transaction.ts'
-import type { Actor, Database, DatabaseRole, Session, TransactionOptions } from './types.ts'
+import type { Database, Session, TransactionOptions } from './types.ts'
 
 export interface DatabaseOptions {
   /** May lead to a pooler in transaction mode. */
   readonly url: string
   /** Leads to the server itself; default `url`. */
   readonly directUrl?: string
+  /** What every transaction acts as; the login is the role's own or a member of it. */
   readonly role: DatabaseRole
-  /** The login is another one that may take the role: each transaction does, until it ends. */
-  readonly assumeRole?: boolean
   /** Without it a context is recorded as claimed and row-level security treats everybody as anonymous. */
   readonly contextKey?: ContextKey
   /** Connections at most; default POOL_SIZE. */
@@ -41,7 +36,6 @@ export function openDatabase(options: DatabaseOptions): Database {
   const { url, directUrl = url, role, applicationName = 'akashi' } = options
   const environment: TransactionEnvironment = {
     role,
-    assumeRole: options.assumeRole ?? false,
     contextKey: options.contextKey,
     clock: new ServerClock(),
     statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
@@ -68,7 +62,7 @@ function createPool(url: string, applicationName: string, max: number, role: Dat
     idleTimeoutMillis: POOL_IDLE_MS,
     Client,
     verify: (client, done) => {
-      refuseBypass(client, role).then(
+      requireRoles(trackedClient(client), [role]).then(
         () => done(),
         (error: unknown) => done(toAkashiError(error)),
       )
@@ -77,24 +71,6 @@ function createPool(url: string, applicationName: string, max: number, role: Dat
   // A connection that fails while nobody uses it is replaced by the next use.
   pool.on('error', () => undefined)
   return pool
-}
-
-/** A login that row-level security does not bind would show everybody everything without an error. */
-async function refuseBypass(client: pg.ClientBase, role: DatabaseRole): Promise<void> {
-  if (role === 'owner') {
-    return
-  }
-  const { rows } = await execute(
-    trackedClient(client),
-    'select rolsuper or rolbypassrls as bypasses from pg_catalog.pg_roles where rolname = current_user',
-    [],
-    CONNECT_TIMEOUT_MS,
-  )
-  if (rows[0]?.bypasses !== false) {
-    throw new AkashiError('invalid_config', `the login of the ${role} pool bypasses row-level security`, {
-      hint: `give it the URL of akashi_${role} or of a role that is only a member of it`,
-    })
-  }
 }
 
 async function withRetries<T>(

@@ -1,20 +1,20 @@
 import pg from 'pg'
 import { AkashiError } from '../foundation/index.ts'
 import { watchAbort } from './abort.ts'
+import type { Actor } from './actor.ts'
 import { BeginQuery } from './begin.ts'
 import type { Client } from './client.ts'
 import { type ContextKey, contextExpiry, contextSettings, contextValues } from './context.ts'
 import { IDLE_IN_TRANSACTION_MS } from './limits.ts'
+import { type DatabaseRole, roleName } from './role.ts'
 import type { ServerClock } from './server-clock.ts'
 import { ClientSession, execute, sessionEnded, withDeadline } from './session.ts'
 import { toAkashiError } from './sqlstate.ts'
-import type { Actor, DatabaseRole, Session, TransactionOptions } from './types.ts'
+import type { Session, TransactionOptions } from './types.ts'
 
 /** What all transactions of one database have in common. */
 export interface TransactionEnvironment {
   readonly role: DatabaseRole
-  /** The login is another one that may take the role. */
-  readonly assumeRole?: boolean
   readonly contextKey: ContextKey | undefined
   readonly clock: ServerClock
   readonly statementTimeoutMs: number
@@ -31,17 +31,17 @@ const pinnedSettings: readonly (readonly [name: string, value: string])[] = [
 
 /**
  * One statement sets everything, transaction-locally: nothing of it outlives the transaction, which is
- * also what makes it work through a pooler. Values are parameters; the names are constants of ours.
+ * also what makes it work through a pooler. Values are parameters; the names are constants of ours. The role is
+ * set whether or not the login is the role's own, so that rights never depend on who logged in.
  */
-const prepareTransaction = [
-  'select (extract(epoch from now()) * 1000)::float8 as server_time',
-  ...pinnedSettings.map(([name, value]) => `set_config('${name}', '${value}', true)`),
-  ...contextSettings.map((name, index) => `set_config('${name}', $${index + 1}, true)`),
-  `set_config('statement_timeout', $${contextSettings.length + 1}, true)`,
-].join(', ')
-
-/** The same, acting as a role whose login is another's. */
-const prepareAs = (role: DatabaseRole) => `${prepareTransaction}, set_config('role', 'akashi_${role}', true)`
+const prepareTransaction = (role: DatabaseRole): string =>
+  [
+    'select (extract(epoch from now()) * 1000)::float8 as server_time',
+    ...pinnedSettings.map(([name, value]) => `set_config('${name}', '${value}', true)`),
+    ...contextSettings.map((name, index) => `set_config('${name}', $${index + 1}, true)`),
+    `set_config('statement_timeout', $${contextSettings.length + 1}, true)`,
+    `set_config('role', '${roleName(role)}', true)`,
+  ].join(', ')
 
 /**
  * Runs `work` in one transaction on `client`: commits when it resolves, else rolls back. Afterwards the
@@ -92,10 +92,8 @@ async function begin(
   if (isolation !== 'read committed' && isolation !== 'repeatable read' && isolation !== 'serializable') {
     throw new AkashiError('internal', 'there is no such isolation level')
   }
-  const { clock, contextKey } = environment
-  // The role that owns everything has no login: whoever logs in for it acts as it inside a transaction.
-  const assumes = environment.role === 'owner' || environment.assumeRole === true
-  const prepare = assumes ? prepareAs(environment.role) : prepareTransaction
+  const { clock, contextKey, role } = environment
+  const prepare = prepareTransaction(role)
   const valuesAt = (serverTime: number) => [
     ...contextValues(actor, contextKey, serverTime),
     String(timeoutMs),

@@ -1,31 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
-
-/**
- * Who a statement runs for. Every field is optional; nothing given is anonymous. The fields become
- * `app.*` settings of the transaction, signed with the context key, and from there the audit row's
- * columns and the row-level security of every table.
- */
-export interface Actor {
-  /** `auth.users.id` */
-  readonly userId?: string
-  /** `auth.user_sessions.id` */
-  readonly sessionId?: string
-  /**
-   * The name of a caller that is no person, such as the subject of a service's token. Never a person's: the
-   * trail outlives their key, and userId says who it was.
-   */
-  readonly subject?: string
-  readonly clientIp?: string
-  readonly userAgent?: string
-  readonly requestId?: string
-  readonly traceId?: string
-  readonly correlationId?: string
-  readonly apiEndpoint?: string
-  readonly applicationVersion?: string
-  readonly tenantId?: string
-}
-
-export const anonymous: Actor = {}
+import type { Actor } from './actor.ts'
+import type { DatabaseRole } from './role.ts'
 
 export interface Rows<R> {
   readonly rows: R[]
@@ -88,5 +63,3 @@ export interface Database {
   direct<T>(work: (session: DirectSession) => Promise<T>, options?: DirectOptions): Promise<T>
   close(): Promise<void>
 }
-
-export type DatabaseRole = 'owner' | 'app' | 'worker' | 'reader' | 'security_admin' | 'backup'

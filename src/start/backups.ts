@@ -1,22 +1,23 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type BackupSource, chooseSystem, openVault, type Vault } from '../backup/index.ts'
+import { type BackupSource, type BackupStore, chooseSystem, openBackupStore } from '../backup/index.ts'
 import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
-import { backupObstacle, copyAuditLogs, openClusterVault } from '../operations/index.ts'
-import { clusterStatus, type Database } from '../postgres/index.ts'
-import { findConnections } from './connections.ts'
+import { backupObstacle, copyAuditLogs, openClusterBackupStore } from '../operations/index.ts'
+import { type Actor, clusterStatus, type Database } from '../postgres/index.ts'
+import { findAddresses, findConnections } from './connections.ts'
 import { openKeys, openObjects } from './places.ts'
 import type { Settings } from './settings.ts'
 
 export interface RunningBackups {
+  readonly actor: Actor
   readonly keyring: Keyring
   readonly store: ObjectStore
-  readonly vault: Vault
+  readonly backupStore: BackupStore
   readonly source: BackupSource
   /** Of the role `worker`. */
-  readonly database: Database
+  readonly worker: Database
 }
 
 /**
@@ -25,16 +26,17 @@ export interface RunningBackups {
  */
 export async function withRunningBackups<T>(
   settings: Settings,
+  actor: Actor,
   work: (backups: RunningBackups) => Promise<T>,
 ): Promise<T> {
   const cleanup = new AsyncDisposableStack()
   try {
-    const connections = await findConnections(settings)
     const keyring = await openKeys(settings)
     cleanup.defer(() => keyring.close())
+    const connections = await findConnections(settings, keyring)
     const store = await openObjects(settings)
-    const database = connections.open('worker', { poolSize: 1 })
-    cleanup.defer(() => database.close())
+    const worker = connections.open('worker', { poolSize: 1 })
+    cleanup.defer(() => worker.close())
     const source = {
       url: connections.directUrl('backup'),
       database: connections.open('backup', { poolSize: 1 }),
@@ -43,11 +45,12 @@ export async function withRunningBackups<T>(
     const obstacle = await backupObstacle(source)
     if (obstacle !== undefined) throw noPhysicalBackup(obstacle)
     return await work({
+      actor,
       keyring,
       store,
-      vault: await openClusterVault({ keyring, store, source }, database),
+      backupStore: await openClusterBackupStore({ keyring, store, source }, worker, actor),
       source,
-      database,
+      worker,
     })
   } finally {
     await cleanup.disposeAsync()
@@ -55,14 +58,13 @@ export async function withRunningBackups<T>(
 }
 
 /** A long-term copy of the audit log of the database of these settings. */
-export async function takeAuditLogCopy(settings: Settings, signal: AbortSignal) {
-  const connections = await findConnections(settings)
+export async function takeAuditLogCopy(settings: Settings, actor: Actor, signal: AbortSignal) {
   const keyring = await openKeys(settings)
-  const database = connections.open('worker', { poolSize: 1 })
+  const worker = (await findConnections(settings, keyring)).open('worker', { poolSize: 1 })
   try {
-    return await copyAuditLogs({ keyring, store: await openObjects(settings), database }, signal)
+    return await copyAuditLogs({ keyring, store: await openObjects(settings), worker, actor }, signal)
   } finally {
-    await database.close()
+    await worker.close()
     await keyring.close()
   }
 }
@@ -71,7 +73,7 @@ export async function takeAuditLogCopy(settings: Settings, signal: AbortSignal) 
 export async function withStoredBackups<T>(
   settings: Settings,
   cluster: string | undefined,
-  work: (vault: Vault) => Promise<T>,
+  work: (backupStore: BackupStore, keyring: Keyring) => Promise<T>,
 ): Promise<T> {
   const keyring = await openKeys(settings)
   try {
@@ -81,7 +83,7 @@ export async function withStoredBackups<T>(
         throw (await providersInstead(settings, error)) ?? error
       },
     )
-    return await work(await openVault({ store, keyring }, systemId))
+    return await work(await openBackupStore({ store, keyring }, systemId), keyring)
   } finally {
     await keyring.close()
   }
@@ -91,7 +93,7 @@ export async function withStoredBackups<T>(
 async function providersInstead(settings: Settings, error: unknown): Promise<AkashiError | undefined> {
   const { databaseUrl } = settings
   if (databaseUrl === undefined || !(error instanceof AkashiError) || error.code !== 'not_found') return
-  const { adminUrl } = await findConnections(settings)
+  const { adminUrl } = await findAddresses(settings)
   // A database that is away is no reason to hide what the store said.
   const obstacle = await backupObstacle({ url: adminUrl }).catch(() => undefined)
   return obstacle === undefined ? undefined : noPhysicalBackup(obstacle)

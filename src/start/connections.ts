@@ -1,35 +1,47 @@
 /**
  * Which database a process talks to, and as whom.
  *
- * With DATABASE_URL set, that is the one login this process has: the worker's for `serve` and `work`, an
- * administrator's for `migrate` and `protect`. Without it, the embedded cluster of
- * the data folder serves, and each purpose logs in as its own role.
+ * The embedded cluster of the data folder has a login for each role. With DATABASE_URL set, that one login serves
+ * every purpose, as a member of the role that each transaction acts as: `akashi_server` for `serve` and `work`, an
+ * administrator for `migrate`, `protect` and what else needs the owner.
  */
 import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { AkashiError } from '../foundation/index.ts'
-import { clusterStatus, type Database, type DatabaseRole, openDatabase } from '../postgres/index.ts'
+import type { Keyring } from '../keys/index.ts'
+import {
+  type ContextKey,
+  clusterStatus,
+  type Database,
+  type DatabaseRole,
+  openDatabase,
+} from '../postgres/index.ts'
 import type { Settings } from './settings.ts'
 
 /** Name of the database that `akashi up` makes. */
 export const DATABASE_NAME = 'akashi'
 
-/** Roles that log in; the owner's work is done by whoever administers the server. */
-export const loginRoles = ['app', 'worker', 'reader', 'security_admin', 'backup'] as const
+/**
+ * Logins `akashi_…`. The owner's work is done by whoever administers the server; `server` has no rights and may act
+ * as the others.
+ */
+export const logins = ['app', 'worker', 'reader', 'security_admin', 'backup', 'server'] as const
 
-export interface Connections {
-  /** A pool under the role; the caller closes it. */
-  open(
-    role: DatabaseRole,
-    options?: {
-      readonly poolSize?: number
-      readonly contextKey?: { readonly id: string; readonly secret: Uint8Array }
-    },
-  ): Database
-  /** URL of an administrator, straight to the server. Holds a password: never print it. */
+export type Login = DatabaseRole | (typeof logins)[number]
+
+/** How the database is reached. The URLs hold passwords: never print them. */
+export interface Addresses {
+  /** Of an administrator, straight to the server. */
   readonly adminUrl: string
-  /** URL of a role, straight to the server. Holds a password: never print it. */
-  directUrl(role: DatabaseRole): string
+  /** Of a login that may act as the role of this name; may lead through a pooler. */
+  url(login: Login): string
+  /** The same, straight to the server. */
+  directUrl(login: Login): string
+}
+
+export interface Connections extends Addresses {
+  /** A pool whose transactions act as the role and are signed; the caller closes it. */
+  open(role: DatabaseRole, options?: { readonly poolSize?: number }): Database
 }
 
 /** Passwords of the embedded cluster's roles follow from the superuser's, so there is only one to keep. */
@@ -37,22 +49,48 @@ export function rolePassword(superuserPassword: string, role: string): string {
   return createHmac('sha256', superuserPassword).update(`akashi role ${role}`).digest('base64url')
 }
 
-export function embeddedConnections(
+/** The key that contexts are signed with; the database knows it since `migrate up`. */
+export async function contextKey(keyring: Keyring): Promise<ContextKey> {
+  const { id } = await keyring.ensure('context')
+  return { id, secret: await keyring.secret(id) }
+}
+
+export function embeddedAddresses(
   port: number,
   superuser: { readonly user: string; readonly password: string },
-  settings: PoolSettings,
-): Connections {
-  const url = (user: string, password: string) =>
+): Addresses {
+  const at = (user: string, password: string) =>
     `postgresql://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${DATABASE_NAME}`
-  const adminUrl = url(superuser.user, superuser.password)
-  const directUrl = (role: DatabaseRole) =>
-    role === 'owner' ? adminUrl : url(`akashi_${role}`, rolePassword(superuser.password, `akashi_${role}`))
-  return {
-    adminUrl,
-    directUrl,
-    open: (role, options = {}) =>
-      openDatabase({ ...poolOptions(settings), url: directUrl(role), role, ...options }),
+  const adminUrl = at(superuser.user, superuser.password)
+  const url = (login: Login) =>
+    login === 'owner' ? adminUrl : at(`akashi_${login}`, rolePassword(superuser.password, `akashi_${login}`))
+  return { adminUrl, directUrl: url, url }
+}
+
+/** How to reach the database of these settings without starting anything. */
+export async function findAddresses(settings: Settings): Promise<Addresses> {
+  if (settings.databaseUrl !== undefined) {
+    const url = settings.databaseUrl
+    const directUrl = settings.databaseDirectUrl ?? url
+    return { adminUrl: directUrl, directUrl: () => directUrl, url: () => url }
   }
+  const status = await clusterStatus(settings.data)
+  if (status.state !== 'running' || status.port === undefined) {
+    throw new AkashiError('unavailable', `no database runs for ${settings.data}`, {
+      hint: 'start it with akashi up, or set DATABASE_URL',
+    })
+  }
+  const password = (await readFile(status.passwordFile, 'utf8')).trim()
+  return embeddedAddresses(status.port, { user: 'postgres', password })
+}
+
+/**
+ * Pools of the database of these settings, without starting anything.
+ *
+ * @param keyring null where the caller has none: what it does is then recorded as claimed, not as signed
+ */
+export async function findConnections(settings: Settings, keyring: Keyring | null): Promise<Connections> {
+  return await connect(await findAddresses(settings), keyring, settings)
 }
 
 /** What every pool needs of the settings, whatever it is for. */
@@ -63,35 +101,22 @@ export function poolOptions({ appName, statementTimeoutMs }: PoolSettings) {
   return { applicationName: appName, statementTimeoutMs }
 }
 
-function externalConnections(url: string, settings: Settings): Connections {
-  const directUrl = settings.databaseDirectUrl ?? url
+export async function connect(
+  addresses: Addresses,
+  keyring: Keyring | null,
+  settings: PoolSettings,
+): Promise<Connections> {
+  const signing = keyring === null ? {} : { contextKey: await contextKey(keyring) }
   return {
-    adminUrl: directUrl,
-    directUrl: () => directUrl,
-    // The worker's login may take the application's role, whose rows are those of whom it acts for.
+    ...addresses,
     open: (role, options = {}) =>
       openDatabase({
         ...poolOptions(settings),
-        url,
-        directUrl,
+        url: addresses.url(role),
+        directUrl: addresses.directUrl(role),
         role,
-        assumeRole: role === 'app',
+        ...signing,
         ...options,
       }),
   }
-}
-
-/** How to reach the database of these settings without starting anything. */
-export async function findConnections(settings: Settings): Promise<Connections> {
-  if (settings.databaseUrl !== undefined) {
-    return externalConnections(settings.databaseUrl, settings)
-  }
-  const status = await clusterStatus(settings.data)
-  if (status.state !== 'running' || status.port === undefined) {
-    throw new AkashiError('unavailable', `no database runs for ${settings.data}`, {
-      hint: 'start it with akashi up, or set DATABASE_URL',
-    })
-  }
-  const password = (await readFile(status.passwordFile, 'utf8')).trim()
-  return embeddedConnections(status.port, { user: 'postgres', password }, settings)
 }

@@ -1,5 +1,5 @@
 import { AkashiError, type App, appOf } from '../foundation/index.ts'
-import { findConnections, loginRoles } from './connections.ts'
+import { findAddresses, logins } from './connections.ts'
 import { objectStoreUrl } from './places.ts'
 import { readRunRecord } from './run-record.ts'
 import type { Settings } from './settings.ts'
@@ -26,7 +26,7 @@ export async function describe(settings: Settings): Promise<Description> {
     pid: run?.pid ?? null,
   }
   try {
-    const connections = await findConnections(settings)
+    const connections = await findAddresses(settings)
     const database = connections.directUrl('app')
     const { host, pathname } = new URL(database)
     return { ...base, database, superuser: connections.adminUrl, place: `${host}${pathname}` }
@@ -40,12 +40,12 @@ export async function describe(settings: Settings): Promise<Description> {
 
 /** The URL of one role's login, or the superuser's. */
 export async function databaseUrl(settings: Settings, role: string): Promise<string> {
-  const connections = await findConnections(settings)
+  const connections = await findAddresses(settings)
   if (role === 'superuser') return connections.adminUrl
-  const known = loginRoles.find((candidate) => candidate === role)
+  const known = logins.find((candidate) => candidate === role)
   if (known === undefined) {
     throw new AkashiError('invalid_input', `there is no role ${role}`, {
-      hint: `one of ${loginRoles.join(', ')} or superuser`,
+      hint: `one of ${logins.join(', ')} or superuser`,
     })
   }
   return connections.directUrl(known)

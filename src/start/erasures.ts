@@ -1,19 +1,20 @@
 import type { Log } from '../foundation/index.ts'
 import { reapplyErasures } from '../identity/index.ts'
 import type { Keyring } from '../keys/index.ts'
-import type { Database } from '../postgres/index.ts'
+import { type Database, system } from '../postgres/index.ts'
 
 /** Erases again, before anybody is served, who came back with an older copy of the database or the keyring. */
 export async function reapplyAtStart(parts: {
   /** Of the role `worker`. */
-  readonly database: Database
+  readonly worker: Database
   readonly keyring: Keyring
   readonly log: Log
   readonly signal?: AbortSignal
 }): Promise<void> {
-  const { database, keyring, log, signal } = parts
+  const { worker, keyring, log, signal } = parts
   const { destroyedAgain, erasedAgain, refused } = await reapplyErasures(
-    { database, keyring },
+    { database: worker, keyring },
+    system('start'),
     signal === undefined ? {} : { signal },
   )
   if (destroyedAgain.length + erasedAgain.length > 0) {

@@ -8,16 +8,16 @@ import type { Keyring } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import {
   backupObstacle,
-  openClusterVault,
-  openLogVault,
+  openClusterBackupStore,
+  openLogBackupStore,
   openMetrics,
   readBackupSettings,
   systemStatus,
 } from '../operations/index.ts'
-import { anonymous, type Database } from '../postgres/index.ts'
+import { type Database, system } from '../postgres/index.ts'
 import type { Connections } from './connections.ts'
 import { reapplyAtStart } from './erasures.ts'
-import { contextKey, openIdentity } from './identity.ts'
+import { openIdentity } from './identity.ts'
 import { restoreTable } from './restore-table.ts'
 import type { Settings } from './settings.ts'
 
@@ -27,8 +27,8 @@ export interface NodeParts {
   readonly log: Logger
   readonly connections: Connections
   readonly keyring: Keyring
-  /** Of the role `worker`: reads what the page and the metrics show. */
-  readonly database: Database
+  /** Of the role `worker`. */
+  readonly worker: Database
   readonly store: ObjectStore
 }
 
@@ -48,20 +48,19 @@ export async function openNode(
 ): Promise<{ readonly url: string; announce(onReady: (ready: Ready) => void): Promise<void> }> {
   const { settings, connections, keyring, ...rest } = parts
   await reapplyAtStart({ ...rest, keyring })
-  const key = await contextKey(keyring)
-  const trail = connections.open('security_admin', { poolSize: settings.poolSize, contextKey: key })
-  cleanup.defer(() => trail.close())
-  const identity = await openIdentity({ settings, connections, keyring, contextKey: key }, cleanup)
+  const securityAdmin = connections.open('security_admin', { poolSize: settings.poolSize })
+  cleanup.defer(() => securityAdmin.close())
+  const identity = openIdentity({ settings, connections, keyring, worker: rest.worker }, cleanup)
   const bus = settings.redisUrl === undefined ? localBus() : await redisBus(settings.redisUrl, rest.log)
   cleanup.defer(() => bus.close())
-  const feed = openFeed({ app: identity.login.app, worker: rest.database, bus, log: rest.log })
+  const feed = openFeed({ app: identity.login.app, worker: rest.worker, bus, log: rest.log })
   cleanup.defer(() => feed.close())
   const http = await serveHttp({
     ...rest,
     settings,
     connections,
     keyring,
-    trail,
+    securityAdmin,
     identity,
     chat: { bus, feed },
   })
@@ -80,10 +79,10 @@ interface HttpParts {
   readonly connections: Connections
   readonly version: string
   readonly log: Logger
-  /** Reads what the page and the metrics show. */
-  readonly database: Database
-  /** Of the role `security_admin`: reads the trail and the ledger. */
-  readonly trail: Database
+  /** Of the role `worker`. */
+  readonly worker: Database
+  /** Of the role `security_admin`. */
+  readonly securityAdmin: Database
   readonly keyring: Keyring
   readonly store: ObjectStore
   readonly chat: { readonly bus: Bus; readonly feed: Feed }
@@ -97,27 +96,27 @@ interface HttpServer {
 
 /** Serves HTTP until it is closed; requests under way may finish. */
 async function serveHttp(parts: HttpParts): Promise<HttpServer> {
-  const { version, log, database, trail, keyring, store, identity } = parts
+  const { version, log, worker, securityAdmin, keyring, store, identity } = parts
   const { host, port, trustedProxies } = parts.settings
   const http = buildApp({
     version,
     log,
-    trail,
+    securityAdmin,
     app: identity.login.app,
-    worker: database,
+    worker,
     store,
     scansFiles: parts.settings.clamdUrl !== undefined,
     chat: parts.chat,
     keyring,
-    vault: identity.login.vault,
+    personVault: identity.login.vault,
     backups: backupServices(parts),
-    metrics: openMetrics(appOf(parts.settings), () => systemStatus(database)),
+    metrics: openMetrics(appOf(parts.settings), () => systemStatus(worker, system('metrics'))),
     identity,
     trustedProxies,
-    systemStatus: (signal) => systemStatus(database, signal),
+    systemStatus: (actor, signal) => systemStatus(worker, actor, signal),
     readiness: async (signal) => [
       await state('database', () =>
-        database.transaction(anonymous, (session) => session.query('select 1'), { signal }),
+        worker.transaction(system('readiness'), (session) => session.query('select 1'), { signal }),
       ),
       await state('object store', () => store.head('checkpoints/ready')),
     ],
@@ -132,7 +131,7 @@ async function serveHttp(parts: HttpParts): Promise<HttpServer> {
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => http.close() }
 }
 
-function backupServices({ settings, connections, keyring, store, database }: HttpParts): BackupServices {
+function backupServices({ settings, connections, keyring, store, worker }: HttpParts): BackupServices {
   const withSource = async <T>(work: (source: BackupSource) => Promise<T>): Promise<T> => {
     const url = connections.directUrl('backup')
     const source = { url, database: connections.open('backup', { poolSize: 1 }) }
@@ -147,14 +146,16 @@ function backupServices({ settings, connections, keyring, store, database }: Htt
     }
   }
   return {
-    vault: (signal) => withSource((source) => openClusterVault({ keyring, store, source }, database, signal)),
+    open: (actor, signal) =>
+      withSource((source) => openClusterBackupStore({ keyring, store, source }, worker, actor, signal)),
     point: (name, signal) => withSource((source) => createRestorePoint(source.database, name, signal)),
-    planPrune: async (vault, signal) => {
-      const { retentionDays, hold } = await readBackupSettings(database)
-      return pruneBackups(vault, { retentionDays, hold, dryRun: true, signal })
+    planPrune: async (backupStore, actor, signal) => {
+      const { retentionDays, hold } = await readBackupSettings(worker, actor)
+      return pruneBackups(backupStore, { retentionDays, hold, dryRun: true, signal })
     },
-    logVault: () => openLogVault({ keyring, store, database }),
-    restoreTable: (vault, options) => restoreTable({ settings, vault, ...options }),
+    openForAuditCopies: (actor) => openLogBackupStore({ keyring, store, worker, actor }),
+    restoreTable: (backupStore, actor, options) =>
+      restoreTable({ settings, keyring, backupStore, actor, ...options }),
   }
 }
 

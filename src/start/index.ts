@@ -1,6 +1,6 @@
 export { type Accounts, withAccounts } from './accounts.ts'
 export { type RunningBackups, takeAuditLogCopy, withRunningBackups, withStoredBackups } from './backups.ts'
-export { type Connections, findConnections } from './connections.ts'
+export { type Connections, findAddresses, findConnections } from './connections.ts'
 export { type Description, databaseUrl, describe } from './describe.ts'
 export { migrateDatabase, migrationsDirectory } from './migrate.ts'
 export { keysUrl, objectStoreUrl, openKeys, openObjects } from './places.ts'

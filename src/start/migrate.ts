@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { convertPlainUsers, reapplyErasures } from '../identity/index.ts'
 import { type Keyring, openPersonVault } from '../keys/index.ts'
-import { migrateUp } from '../postgres/index.ts'
-import type { Connections } from './connections.ts'
+import { type Actor, migrateUp } from '../postgres/index.ts'
+import { type Connections, contextKey } from './connections.ts'
 
 /** Where the migration files are, from the source tree and from `dist` alike. */
 export const migrationsDirectory: string = fileURLToPath(new URL('../../migrations', import.meta.url))
@@ -16,24 +16,24 @@ export async function migrateDatabase(options: {
   /** Of an administrator. */
   readonly connections: Pick<Connections, 'adminUrl' | 'open'>
   readonly keyring: Keyring
+  readonly actor: Actor
   readonly signal?: AbortSignal
 }): Promise<string[]> {
-  const { connections, keyring, signal } = options
+  const { connections, keyring, actor, signal } = options
   const applied = await migrateUp({
     url: connections.adminUrl,
     directory: migrationsDirectory,
     ...(signal === undefined ? {} : { signal }),
   })
+  const key = await contextKey(keyring)
   const admin = connections.open('owner', { poolSize: 1 })
   try {
-    const key = await keyring.ensure('context')
-    const secret = Buffer.from(await keyring.secret(key.id))
-    await admin.transaction({}, (session) =>
-      session.query('select auth.add_context_key($1, $2)', [key.id, secret]),
+    await admin.transaction(actor, (session) =>
+      session.query('select auth.add_context_key($1, $2)', [key.id, Buffer.from(key.secret)]),
     )
     const cancel = signal === undefined ? {} : { signal }
-    await reapplyErasures({ database: admin, keyring }, cancel)
-    await convertPlainUsers(admin, openPersonVault(keyring), cancel)
+    await reapplyErasures({ database: admin, keyring }, actor, cancel)
+    await convertPlainUsers(admin, actor, openPersonVault(keyring), cancel)
   } finally {
     await admin.close()
   }

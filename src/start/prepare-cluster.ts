@@ -1,10 +1,11 @@
 import type { Keyring } from '../keys/index.ts'
-import { type EmbeddedServer, openDatabase } from '../postgres/index.ts'
+import { type EmbeddedServer, openDatabase, system } from '../postgres/index.ts'
 import {
   type Connections,
+  connect,
   DATABASE_NAME,
-  embeddedConnections,
-  loginRoles,
+  embeddedAddresses,
+  logins,
   type PoolSettings,
   poolOptions,
   rolePassword,
@@ -20,10 +21,11 @@ export async function prepareCluster(options: {
 }): Promise<Connections> {
   const { server, keyring, settings, signal } = options
   await createDatabase(server, settings)
-  const connections = embeddedConnections(server.port, server.superuser, settings)
+  const connections = await connect(embeddedAddresses(server.port, server.superuser), keyring, settings)
   await migrateDatabase({
     connections,
     keyring,
+    actor: system('start'),
     ...(signal === undefined ? {} : { signal }),
   })
   await setRolePasswords(connections, server)
@@ -40,8 +42,8 @@ export async function setRolePasswords(
     await admin.direct(async (session) => {
       // ALTER ROLE takes no parameters: the server quotes its text, and must not log it.
       await session.query('set log_statement = none')
-      for (const role of loginRoles) {
-        const name = `akashi_${role}`
+      for (const login of logins) {
+        const name = `akashi_${login}`
         const { rows } = await session.query<{ statement: string }>(
           `select format('alter role %I password %L', $1::text, $2::text) as statement`,
           [name, rolePassword(superuser.password, name)],

@@ -1,7 +1,7 @@
 /** What a provider of managed PostgreSQL offers instead of what Akashi does on a server of one's own. */
 import { AkashiError } from '../foundation/index.ts'
 import { type Provider, readCapabilities } from '../postgres/index.ts'
-import { findConnections } from './connections.ts'
+import { findAddresses } from './connections.ts'
 import type { Settings } from './settings.ts'
 
 const UPGRADES: Readonly<Record<Provider, string>> = {
@@ -14,7 +14,7 @@ const UPGRADES: Readonly<Record<Provider, string>> = {
 
 /** Why `akashi upgrade` does nothing for the database of these settings. */
 export async function providerUpgrade(settings: Settings): Promise<AkashiError> {
-  const { adminUrl } = await findConnections(settings)
+  const { adminUrl } = await findAddresses(settings)
   const { provider } = await readCapabilities(adminUrl)
   return new AkashiError('unsupported', 'akashi upgrade is for the embedded PostgreSQL', {
     hint: `${

@@ -1,17 +1,22 @@
 import { join } from 'node:path'
 import {
+  type BackupStore,
   restoreTable as bring,
   type TableRestored,
   type TableRestoreOptions,
-  type Vault,
 } from '../backup/index.ts'
+import { AkashiError } from '../foundation/index.ts'
+import type { Keyring } from '../keys/index.ts'
 import { databaseOf } from '../operations/index.ts'
+import type { Actor, Database } from '../postgres/index.ts'
 import { findConnections } from './connections.ts'
 import type { Settings } from './settings.ts'
 
 export type TableRequest = Omit<TableRestoreOptions, 'place' | 'databaseName'> & {
   readonly settings: Settings
-  readonly vault: Vault
+  readonly keyring: Keyring
+  readonly actor: Actor
+  readonly backupStore: BackupStore
 }
 
 /** Where servers that are thrown away get their folders. */
@@ -20,13 +25,33 @@ export function scratchPlace({ data }: Pick<Settings, 'data'>): string {
 }
 
 /** One table as it was, into the live database of these settings, which must run. */
-export async function restoreTable({ settings, vault, ...options }: TableRequest): Promise<TableRestored> {
-  const connections = await findConnections(settings)
+export async function restoreTable({
+  settings,
+  backupStore,
+  keyring,
+  actor,
+  ...options
+}: TableRequest): Promise<TableRestored> {
+  const connections = await findConnections(settings, keyring)
   const live = connections.open('owner', { poolSize: 1 })
   try {
+    await requireAdministrator(live, actor)
     const databaseName = databaseOf(connections.adminUrl)
-    return await bring(vault, live, { ...options, place: scratchPlace(settings), databaseName })
+    return await bring(backupStore, live, actor, { ...options, place: scratchPlace(settings), databaseName })
   } finally {
     await live.close()
+  }
+}
+
+/** Known before anything is recovered: the tables of an application are not the server's to write. */
+async function requireAdministrator(live: Database, actor: Actor): Promise<void> {
+  try {
+    await live.transaction(actor, (session) => session.query('select 1'))
+  } catch (error) {
+    if (!(error instanceof AkashiError) || error.code !== 'invalid_config') throw error
+    throw new AkashiError('unsupported', `bringing a table back takes an administrator: ${error.message}`, {
+      hint: 'run akashi restore --table with DATABASE_URL of an administrator',
+      cause: error,
+    })
   }
 }

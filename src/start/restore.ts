@@ -3,25 +3,29 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openEpoch, type VerifyReport } from '../audit/index.ts'
 import {
+  type BackupStore,
   checkStructure,
   type Restored,
   restoreCluster,
   type StructureCheck,
   type Target,
   targetText,
-  type Vault,
 } from '../backup/index.ts'
 import { AkashiError, errno, folderOfFileUrl } from '../foundation/index.ts'
+import type { Keyring } from '../keys/index.ts'
+import type { ObjectStore } from '../object-store/index.ts'
 import { verifyAndRecord } from '../operations/index.ts'
-import { openRestoreFolder, startEmbedded } from '../postgres/index.ts'
-import { type Connections, embeddedConnections } from './connections.ts'
-import { keysUrl, objectStoreUrl, openKeys, openObjects } from './places.ts'
+import { type Actor, openRestoreFolder, startEmbedded } from '../postgres/index.ts'
+import { type Connections, connect, embeddedAddresses } from './connections.ts'
+import { keysUrl, objectStoreUrl, openObjects } from './places.ts'
 import { setRolePasswords } from './prepare-cluster.ts'
 import type { Settings } from './settings.ts'
 
 export interface RestoreRequest {
   readonly settings: Settings
-  readonly vault: Vault
+  readonly actor: Actor
+  readonly backupStore: BackupStore
+  readonly keyring: Keyring
   readonly target: Target
   readonly timeline?: number
   /** Data folder to restore into; must not have a database. */
@@ -57,7 +61,7 @@ export interface RestoreChecks {
  * the objects of these settings: what was erased since stays erased.
  */
 export async function restore(request: RestoreRequest): Promise<RestoreReport> {
-  const { settings, vault, target, timeline, walFetch, signal, onProgress } = request
+  const { settings, backupStore, keyring, target, timeline, walFetch, signal, onProgress } = request
   const to = resolve(request.to)
   if (to === resolve(settings.data)) {
     throw new AkashiError('invalid_input', 'a restore goes into a folder of its own', {
@@ -67,7 +71,7 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   const folder = await openRestoreFolder(to)
   let restored: Restored
   try {
-    restored = await restoreCluster(vault, folder, {
+    restored = await restoreCluster(backupStore, folder, {
       target,
       walFetch,
       signal,
@@ -81,11 +85,12 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
   await share(objectStoreUrl(settings), join(to, 'objects'))
   const server = await startEmbedded({ dataDir: to, port: 0, signal })
   try {
-    const connections = embeddedConnections(server.port, server.superuser, settings)
+    const store = await openObjects(settings)
+    const connections = await connect(embeddedAddresses(server.port, server.superuser), keyring, settings)
     await setRolePasswords(connections, server)
-    await continueLedger(connections, settings, `restored to ${targetText(target)}`)
+    await continueLedger(connections, store, request)
     const tables = await countRows(connections, signal)
-    const checks = request.check ? await checkAll(connections, settings, signal) : null
+    const checks = request.check ? await checkAll(connections, store, request) : null
     server.detach()
     const rows = tables.reduce((sum, table) => sum + table.rows, 0)
     return { ...restored, url: connections.adminUrl, tables, rows, checks }
@@ -96,28 +101,29 @@ export async function restore(request: RestoreRequest): Promise<RestoreReport> {
 }
 
 /** What the restored database seals from now on is another history than what was published after the target. */
-async function continueLedger(connections: Connections, settings: Settings, reason: string): Promise<void> {
-  const keyring = await openKeys(settings)
+async function continueLedger(
+  connections: Connections,
+  store: ObjectStore,
+  { keyring, actor, target }: RestoreRequest,
+): Promise<void> {
   const worker = connections.open('worker', { poolSize: 2 })
   try {
-    await openEpoch(worker, keyring, await openObjects(settings), reason)
+    await openEpoch(worker, actor, keyring, store, `restored to ${targetText(target)}`)
   } finally {
     await worker.close()
-    await keyring.close()
   }
 }
 
 async function checkAll(
   connections: Connections,
-  settings: Settings,
-  signal: AbortSignal,
+  store: ObjectStore,
+  { keyring, actor, signal }: RestoreRequest,
 ): Promise<RestoreChecks> {
-  const keyring = await openKeys(settings)
   const owner = connections.open('owner', { poolSize: 1 })
   const worker = connections.open('worker', { poolSize: 2 })
   try {
     const structure = await checkStructure(owner, signal)
-    const verify = await verifyAndRecord(worker, { keyring, store: await openObjects(settings) }, { signal })
+    const verify = await verifyAndRecord(worker, actor, { keyring, store }, { signal })
     const problems = verify.logs.flatMap((log) =>
       log.problems.map(({ kind, detail }) => `${log.log}: ${kind}: ${detail}`),
     )
@@ -134,7 +140,6 @@ async function checkAll(
   } finally {
     await worker.close()
     await owner.close()
-    await keyring.close()
   }
 }
 

@@ -1,7 +1,8 @@
 /** `akashi serve` and `akashi work`: the same parts over a PostgreSQL that runs elsewhere. */
 import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
-import { refuseFormerDatabase } from '../postgres/index.ts'
-import { findConnections } from './connections.ts'
+import type { Keyring } from '../keys/index.ts'
+import { refuseFormerDatabase, requireServerLogin, system } from '../postgres/index.ts'
+import { type Connections, findConnections } from './connections.ts'
 import { reapplyAtStart } from './erasures.ts'
 import type { Ready } from './http.ts'
 import { openKeys, openObjects } from './places.ts'
@@ -32,13 +33,13 @@ export async function serve(
     const keyring = await openKeys(settings)
     cleanup.defer(() => keyring.close())
     const store = await openObjects(settings)
-    const connections = await findConnections(settings)
-    const database = connections.open('worker', { poolSize: settings.poolSize })
-    cleanup.defer(() => database.close())
-    await database.transaction({}, refuseFormerDatabase)
+    const connections = await connectAsServer(settings, keyring)
+    const worker = connections.open('worker', { poolSize: settings.poolSize })
+    cleanup.defer(() => worker.close())
+    await worker.transaction(system('start'), refuseFormerDatabase)
     // Here, so that a command that only asks the database does not load the server.
     const { openNode } = await import('./http.ts')
-    const node = await openNode({ settings, version, log, connections, keyring, database, store }, cleanup)
+    const node = await openNode({ settings, version, log, connections, keyring, worker, store }, cleanup)
     await node.announce(onReady)
     await aborted(signal)
   } finally {
@@ -55,14 +56,14 @@ export async function work(options: ProcessOptions & { readonly onReady: () => v
     const keyring = await openKeys(settings)
     cleanup.defer(() => keyring.close())
     const store = await openObjects(settings)
-    const connections = await findConnections(settings)
-    const database = connections.open('worker', { poolSize: settings.poolSize })
-    cleanup.defer(() => database.close())
-    await database.transaction({}, refuseFormerDatabase)
-    await reapplyAtStart({ database, keyring, log, signal })
-    const worker = await runWorker({
+    const connections = await connectAsServer(settings, keyring)
+    const worker = connections.open('worker', { poolSize: settings.poolSize })
+    cleanup.defer(() => worker.close())
+    await worker.transaction(system('start'), refuseFormerDatabase)
+    await reapplyAtStart({ worker, keyring, log, signal })
+    const running = await runWorker({
       connections,
-      database,
+      worker,
       keyring,
       store,
       scratch: scratchPlace(settings),
@@ -71,16 +72,26 @@ export async function work(options: ProcessOptions & { readonly onReady: () => v
       signal,
     })
     onReady()
-    await worker.done
+    await running.done
   } finally {
     await cleanup.disposeAsync()
   }
 }
 
+/** Every role that `serve` and `work` act as. */
+const serverRoles = ['app', 'worker', 'security_admin', 'backup'] as const
+
+/** Refuses to start with a login that something would fail for later. */
+async function connectAsServer(settings: Settings, keyring: Keyring): Promise<Connections> {
+  const connections = await findConnections(settings, keyring)
+  await requireServerLogin(connections.adminUrl, serverRoles)
+  return connections
+}
+
 function requireDatabaseUrl(settings: Settings, verb: string): void {
   if (settings.databaseUrl === undefined) {
     throw new AkashiError('invalid_config', `akashi ${verb} needs a database`, {
-      hint: 'set DATABASE_URL to a login of akashi_worker; akashi up brings its own PostgreSQL',
+      hint: 'set DATABASE_URL to the login akashi_server; akashi up brings its own PostgreSQL',
     })
   }
 }

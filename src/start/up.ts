@@ -40,16 +40,16 @@ export async function up(options: UpOptions): Promise<void> {
     const server = await startEmbedded({ dataDir: settings.data, port: 0, signal })
     cleanup.defer(() => server.stop())
     const connections = await prepareCluster({ server, keyring, settings, signal })
-    const database = connections.open('worker', { poolSize: settings.poolSize })
-    cleanup.defer(() => database.close())
+    const worker = connections.open('worker', { poolSize: settings.poolSize })
+    cleanup.defer(() => worker.close())
     // Before the worker, so that a taken port is known while nothing has begun.
     // Here, so that a command that only asks the database does not load the server.
     const { openNode } = await import('./http.ts')
-    const node = await openNode({ settings, version, log, connections, keyring, database, store }, cleanup)
+    const node = await openNode({ settings, version, log, connections, keyring, worker, store }, cleanup)
     const stopping = new AbortController()
-    const worker = await runWorker({
+    const running = await runWorker({
       connections,
-      database,
+      worker,
       keyring,
       store,
       scratch: scratchPlace(settings),
@@ -59,7 +59,7 @@ export async function up(options: UpOptions): Promise<void> {
     })
     cleanup.defer(async () => {
       stopping.abort()
-      await worker.done
+      await running.done
     })
     await writeRunRecord(settings.data, {
       pid: process.pid,

@@ -4,6 +4,7 @@ import { differences, readContent } from '../backup/index.ts'
 import { AkashiError } from '../foundation/index.ts'
 import { verifyAndRecord } from '../operations/index.ts'
 import {
+  type Actor,
   type ClusterUpgrade,
   keptClusters,
   openDatabase,
@@ -19,6 +20,7 @@ import type { Settings } from './settings.ts'
 
 export interface UpgradeRequest {
   readonly settings: Settings
+  readonly actor: Actor
   /** Folder with the old version's programs; default where packages put them. */
   readonly binaries?: string
   readonly signal: AbortSignal
@@ -105,7 +107,7 @@ async function compare(
 
 /** The new cluster's numbers of transactions begin anew: what was sealed by the old ones is another epoch. */
 async function continueOn(request: UpgradeRequest, reason: string): Promise<VerifyReport> {
-  const { settings, signal, onPhase } = request
+  const { settings, actor, signal, onPhase } = request
   const cleanup = new AsyncDisposableStack()
   try {
     const keyring = await openKeys(settings)
@@ -117,9 +119,9 @@ async function continueOn(request: UpgradeRequest, reason: string): Promise<Veri
     const connections = await prepareCluster({ server, keyring, settings, signal })
     const worker = connections.open('worker', { poolSize: 2 })
     cleanup.defer(() => worker.close())
-    await openEpoch(worker, keyring, store, reason)
+    await openEpoch(worker, actor, keyring, store, reason)
     onPhase('verify')
-    return await verifyAndRecord(worker, { keyring, store }, { signal })
+    return await verifyAndRecord(worker, actor, { keyring, store }, { signal })
   } finally {
     await cleanup.disposeAsync()
   }

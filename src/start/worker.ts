@@ -20,7 +20,7 @@ import type { Connections } from './connections.ts'
 export interface WorkerParts {
   readonly connections: Connections
   /** Of the role `worker`. */
-  readonly database: Database
+  readonly worker: Database
   readonly keyring: Keyring
   readonly store: ObjectStore
   /** Folder for servers that are thrown away. */
@@ -34,13 +34,13 @@ export interface WorkerParts {
 
 /** The background of Akashi in this process: the sealer and the timetable. Any number of processes may run it. */
 export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Promise<void> }> {
-  const { connections, database, keyring, store, scratch, clamdUrl, log, signal } = parts
+  const { connections, worker: pool, keyring, store, scratch, clamdUrl, log, signal } = parts
   const source = {
     url: connections.directUrl('backup'),
     database: connections.open('backup', { poolSize: 1 }),
   }
   const worker = await startWorker({
-    database,
+    worker: pool,
     directUrl: connections.directUrl('worker'),
     tasks: {
       ...lifecycleTasks,
@@ -53,10 +53,10 @@ export async function runWorker(parts: WorkerParts): Promise<{ readonly done: Pr
     log,
     signal,
   })
-  const sealer = sealLoop({ database, keyring, log, signal })
+  const sealer = sealLoop({ worker: pool, keyring, log, signal })
   const scanner = clamdUrl === undefined ? undefined : openScanner(new URL(clamdUrl))
-  const inspection = inspectionLoop({ database, store, scanner, log, signal })
-  const backup = backupLoop({ keyring, store, source, database, log, signal })
+  const inspection = inspectionLoop({ worker: pool, store, scanner, log, signal })
+  const backup = backupLoop({ keyring, store, source, worker: pool, log, signal })
   return {
     done: Promise.all([worker.done, sealer.done, inspection.done, backup.done]).then(() =>
       source.database.close(),

@@ -7,8 +7,7 @@ import {
   type RowText,
 } from '../../src/audit/index.ts'
 import { AkashiError } from '../../src/foundation/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -74,7 +73,7 @@ beforeAll(async () => {
         ? `r.${name}`
         : `r.${name}::text`,
   )
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query<Record<string, string>>(
       `select e.position::text, ${columns.join(', ')} from audit.audit_logs r
        join audit.ledger_entries e on e.log = 'audit_logs' and e.row_id = r.id where r.table_name = 'shop' order by e.position`,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { indexClosedPartition } from '../../src/audit/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -24,10 +24,10 @@ describe('a partition of the trail that has closed', () => {
     if (first === undefined) throw new Error('there are partitions')
     const early = new Date(first.ends.getTime() + HOUR_MS - 1)
     const closed = new Date(first.ends.getTime() + HOUR_MS)
-    expect(await indexClosedPartition(worker, undefined, early)).toBeNull()
+    expect(await indexClosedPartition(worker, tester, undefined, early)).toBeNull()
     const made = []
     for (;;) {
-      const index = await indexClosedPartition(worker, undefined, closed)
+      const index = await indexClosedPartition(worker, tester, undefined, closed)
       if (index === null) break
       made.push(index)
     }
@@ -50,7 +50,7 @@ describe('a partition of the trail that has closed', () => {
     await database.asSuperuser(async (session) => {
       await session.query(`begin; lock table audit.${second?.name} in row exclusive mode`)
       await expect(
-        indexClosedPartition(worker, undefined, new Date((second?.ends.getTime() ?? 0) + HOUR_MS)),
+        indexClosedPartition(worker, tester, undefined, new Date((second?.ends.getTime() ?? 0) + HOUR_MS)),
       ).rejects.toThrow()
       await session.query('rollback')
     })

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { anonymous } from '../../src/postgres/index.ts'
+import { person } from '../../src/postgres/index.ts'
 import { describeTable } from '../support/catalog.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const app = database.open('app')
@@ -44,9 +44,11 @@ it('the trail has the columns of its sources', async () => {
 })
 
 it('keeps everything that the context says about a request', async () => {
-  const actor = {
+  const who = {
     userId: '0199d3a0-0000-7000-8000-000000000001',
     sessionId: '0199d3a0-0000-7000-8000-000000000002',
+  }
+  const origin = {
     clientIp: '192.0.2.7',
     userAgent: 'a browser',
     requestId: 'request-1',
@@ -55,13 +57,13 @@ it('keeps everything that the context says about a request', async () => {
     apiEndpoint: '/v1/reports',
     applicationVersion: '1.2.3',
   }
-  await app.transaction(actor, (session) =>
+  await app.transaction(person(who, origin), (session) =>
     session.query(
       `select audit.record_action('report_exported', 'export', 'reports', '7', 'FAILURE', '{"pages": 3}',
          error_code => 'E7', error_message => 'no paper', compliance_context => '{"law": "APPI"}')`,
     ),
   )
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query(
       `select user_id, session_id, ip_address, user_agent, request_id, trace_id, correlation_id, api_endpoint,
          application_version, event_type, action, resource, resource_id, result, detail, error_code, error_message,
@@ -70,15 +72,15 @@ it('keeps everything that the context says about a request', async () => {
   )
   expect(rows).toEqual([
     {
-      user_id: actor.userId,
-      session_id: actor.sessionId,
-      ip_address: actor.clientIp,
-      user_agent: actor.userAgent,
-      request_id: actor.requestId,
-      trace_id: actor.traceId,
-      correlation_id: actor.correlationId,
-      api_endpoint: actor.apiEndpoint,
-      application_version: actor.applicationVersion,
+      user_id: who.userId,
+      session_id: who.sessionId,
+      ip_address: origin.clientIp,
+      user_agent: origin.userAgent,
+      request_id: origin.requestId,
+      trace_id: origin.traceId,
+      correlation_id: origin.correlationId,
+      api_endpoint: origin.apiEndpoint,
+      application_version: origin.applicationVersion,
       event_type: 'report_exported',
       action: 'export',
       resource: 'reports',

@@ -18,7 +18,6 @@ import {
 import { AkashiError } from '../../src/foundation/index.ts'
 import { type Keyring, openKeyring } from '../../src/keys/index.ts'
 import {
-  anonymous,
   type Database,
   type EmbeddedServer,
   migrateUp,
@@ -29,6 +28,7 @@ import { reachableFolder, removeDataDir } from '../support/embedded.ts'
 import { freePort } from '../support/local-server.ts'
 import { random } from '../support/random.ts'
 import { MIGRATIONS } from '../support/settings.ts'
+import { tester } from '../support/tester.ts'
 
 /** AKASHI_LONG=1 runs as many transactions as the design asks for; CONTRIBUTING tells how long that takes. */
 const LONG = process.env['AKASHI_LONG'] === '1'
@@ -235,7 +235,7 @@ describe('the trail and the ledger', () => {
       while (!done) {
         await sleep(VERIFY_EVERY_MS)
         try {
-          const report = await verify(worker, { verifierKeys: verifierKeys(keyring) })
+          const report = await verify(worker, tester, { verifierKeys: verifierKeys(keyring) })
           verifications += 1
           reported.push(...report.logs.flatMap((log) => log.problems))
         } catch (error) {
@@ -258,16 +258,16 @@ describe('the trail and the ledger', () => {
     for (const [i, { gid }] of left.entries()) {
       await ask(`${i % 2 === 0 ? 'commit' : 'rollback'} prepared '${gid}'`)
     }
-    for (const log of logs) await seal(worker, keyring, log)
+    for (const log of logs) await seal(worker, tester, keyring, log)
 
     const [wrong] = await ask<Record<string, number>>(wrongRecords)
     const [counted] = await ask<Record<string, number>>(counts)
-    const pending = await worker.transaction(anonymous, async (session) => {
+    const pending = await worker.transaction(tester, async (session) => {
       let waiting = 0
       for (const log of logs) waiting += await countPending(session, log, await readHead(session, log.log))
       return waiting
     })
-    const final = await verify(worker, { verifierKeys: verifierKeys(keyring) })
+    const final = await verify(worker, tester, { verifierKeys: verifierKeys(keyring) })
     process.stdout.write(
       `completeness: ${sent} transactions in ${seconds.toFixed(0)} s, ${counted?.['rows']} rows, ${sealersKilled} sealers and ${serversKilled} servers killed, ` +
         `${left.length} prepared transactions found after them, ${verifications} verifications meanwhile\n`,

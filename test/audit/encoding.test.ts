@@ -12,7 +12,7 @@ import {
   securityEvents,
 } from '../../src/audit/index.ts'
 import type { Session } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const app = database.open('app')
@@ -167,7 +167,7 @@ describe('the canonical encoding', () => {
   })
 
   it('belongs to an application that cannot read what others wrote', async () => {
-    const rows = await app.transaction({}, (session) => hashesIn(session, auditLogs))
+    const rows = await app.transaction(tester, (session) => hashesIn(session, auditLogs))
     expect(rows).toEqual([])
   })
 })

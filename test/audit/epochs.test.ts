@@ -12,8 +12,7 @@ import {
   type VerifyReport,
 } from '../../src/audit/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { tamperWith } from '../support/tamper.ts'
 
@@ -34,7 +33,7 @@ beforeAll(async () => {
     ),
   )
   await write(1, 20)
-  await publishCheckpoints(worker, store)
+  await publishCheckpoints(worker, tester, store)
 })
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -56,7 +55,7 @@ const details = (report: VerifyReport) =>
   report.logs.flatMap(({ problems }) => problems.map(({ kind, detail }) => `${kind}: ${detail}`))
 
 async function trailHead(): Promise<{ epoch: number; origin: string; size: bigint }> {
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ epoch: number; origin: string; size: bigint }>(
       "select epoch, origin, size from audit.ledger_heads where log = 'audit_logs'",
     ),
@@ -105,7 +104,7 @@ async function putBack(): Promise<void> {
 
 describe('a database that continues what it published', () => {
   it('stays in its epoch', async () => {
-    expect(await openEpochsWhereNeeded(worker, ledger.keyring, store)).toEqual([])
+    expect(await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).toEqual([])
     expect(await trailHead()).toMatchObject({ epoch: 1 })
   })
 })
@@ -116,12 +115,12 @@ describe('a database that was put back', () => {
   it('opens an epoch when more was published than it has, with an alarm', async () => {
     await remember()
     await write(21, 50)
-    await publishCheckpoints(worker, store)
+    await publishCheckpoints(worker, tester, store)
     published = (await trailHead()).size
     await putBack()
     const old = await trailHead()
     expect(details(await verify())).toEqual([expect.stringContaining('its end was cut off')])
-    const opened = await openEpochsWhereNeeded(worker, ledger.keyring, store)
+    const opened = await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)
     expect(opened).toMatchObject([
       { log: 'audit_logs', epoch: 2, cause: 'older', previousSize: published, commonSize: old.size },
     ])
@@ -133,12 +132,12 @@ describe('a database that was put back', () => {
     expect(rows).toEqual([{ severity: 'critical', lost: String(published - old.size) }])
     expect(await trailHead()).toMatchObject({ epoch: 2 })
     expect((await trailHead()).origin).not.toBe(old.origin)
-    expect(await openEpochsWhereNeeded(worker, ledger.keyring, store)).toEqual([])
+    expect(await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).toEqual([])
   })
 
   it('seals and publishes on, and still says what was given up', async () => {
     await write(21, 60)
-    expect((await publishCheckpoints(worker, store)).map(({ log }) => log)).toContain('audit_logs')
+    expect((await publishCheckpoints(worker, tester, store)).map(({ log }) => log)).toContain('audit_logs')
     const report = await verify()
     expect(details(report)).toEqual([
       expect.stringMatching(/checkpoint: epoch 2 gave up \d+ published entries/),
@@ -148,6 +147,7 @@ describe('a database that was put back', () => {
   it('verifies once somebody ordered an epoch', async () => {
     const [opened] = await openEpoch(
       worker,
+      tester,
       ledger.keyring,
       store,
       'accepted: restored from the backup of Monday',
@@ -156,10 +156,10 @@ describe('a database that was put back', () => {
     expect(opened?.commonSize).toBe(opened?.size)
     expect(details(await verify())).toEqual([])
     await write(61, 70)
-    await publishCheckpoints(worker, store)
+    await publishCheckpoints(worker, tester, store)
     expect(details(await verify())).toEqual([])
     expect(details(await verify('incremental'))).toEqual([])
-    expect(await openEpochsWhereNeeded(worker, ledger.keyring, store)).toEqual([])
+    expect(await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).toEqual([])
   })
 
   it('is found again when it is put back to before an epoch', async () => {
@@ -171,14 +171,14 @@ describe('a database that was put back', () => {
     expect(details(await verify()).join()).toContain(
       'an epoch was published that this database does not know',
     )
-    const [opened] = await openEpochsWhereNeeded(worker, ledger.keyring, store)
+    const [opened] = await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)
     expect(opened).toMatchObject({ epoch: 2, cause: 'older' })
     expect(opened?.givenUp).toHaveLength(2)
     expect(opened?.commonSize).toBe(opened?.size)
-    expect(await openEpochsWhereNeeded(worker, ledger.keyring, store)).toEqual([])
-    await openEpoch(worker, ledger.keyring, store, 'accepted')
+    expect(await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).toEqual([])
+    await openEpoch(worker, tester, ledger.keyring, store, 'accepted')
     await write(100, 105)
-    await publishCheckpoints(worker, store)
+    await publishCheckpoints(worker, tester, store)
     expect(details(await verify())).toEqual([])
   })
 })
@@ -187,17 +187,17 @@ describe('a database whose history was written anew', () => {
   it('opens an epoch when another checkpoint of its size was published', async () => {
     await remember()
     await write(200, 209)
-    await publishCheckpoints(worker, store)
+    await publishCheckpoints(worker, tester, store)
     const { size } = await trailHead()
     await putBack()
     await write(300, 309)
     expect((await trailHead()).size).toBe(size)
-    await expect(publishCheckpoints(worker, store)).rejects.toMatchObject({ code: 'integrity' })
-    const [opened] = await openEpochsWhereNeeded(worker, ledger.keyring, store)
+    await expect(publishCheckpoints(worker, tester, store)).rejects.toMatchObject({ code: 'integrity' })
+    const [opened] = await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)
     expect(opened).toMatchObject({ cause: 'conflict', previousSize: size, commonSize: size - 10n })
     expect(details(await verify())).toEqual([expect.stringContaining('gave up 10 published entries')])
-    await openEpoch(worker, ledger.keyring, store, 'accepted')
-    await publishCheckpoints(worker, store)
+    await openEpoch(worker, tester, ledger.keyring, store, 'accepted')
+    await publishCheckpoints(worker, tester, store)
     expect(details(await verify())).toEqual([])
   })
 
@@ -211,7 +211,7 @@ describe('a database whose history was written anew', () => {
     await tamperWith(database, (session) =>
       session.query("update audit.audit_logs set action = 'forged' where id = $1", [row?.id]),
     )
-    await openEpoch(worker, ledger.keyring, store, 'accepted')
+    await openEpoch(worker, tester, ledger.keyring, store, 'accepted')
     expect(details(await verify())).toEqual([expect.stringContaining(`changed: row ${row?.id}`)])
     await tamperWith(database, (session) =>
       session.query('update audit.audit_logs set action = $2 where id = $1', [row?.id, row?.action]),
@@ -263,20 +263,20 @@ describe('the chain of epochs', () => {
     const held = new Promise<void>((resolve) => {
       release = resolve
     })
-    const writer = app.transaction(anonymous, async (session) => {
+    const writer = app.transaction(tester, async (session) => {
       await session.query('insert into public.shop values (1000, 1)')
       await held
     })
     const writers = Array.from({ length: 20 }, (_, i) =>
-      app.transaction(anonymous, (session) =>
+      app.transaction(tester, (session) =>
         session.query('insert into public.shop values ($1, 1)', [2000 + i]),
       ),
     )
-    const opening = openEpoch(worker, ledger.keyring, store, 'while writers write')
+    const opening = openEpoch(worker, tester, ledger.keyring, store, 'while writers write')
     release()
     await Promise.all([writer, ...writers, opening])
     await ledger.seal()
-    const { rows } = await worker.transaction(anonymous, (session) =>
+    const { rows } = await worker.transaction(tester, (session) =>
       session.query<{ rows: number; entries: number }>(
         `select (select count(*)::integer from audit.audit_logs) as rows,
                 (select count(*)::integer from audit.ledger_entries where log = 'audit_logs') as entries`,
@@ -288,10 +288,10 @@ describe('the chain of epochs', () => {
   })
 
   it('refuses an epoch without a reason', async () => {
-    await expect(openEpoch(worker, ledger.keyring, store, ' ')).rejects.toMatchObject({
+    await expect(openEpoch(worker, tester, ledger.keyring, store, ' ')).rejects.toMatchObject({
       code: 'invalid_input',
     })
-    await expect(openEpoch(worker, ledger.keyring, store, 'a\nb')).rejects.toMatchObject({
+    await expect(openEpoch(worker, tester, ledger.keyring, store, 'a\nb')).rejects.toMatchObject({
       code: 'invalid_input',
     })
   })

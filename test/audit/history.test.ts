@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type RecordAsOfQuery, type RecordQuery, recordAsOf, recordHistory } from '../../src/audit/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { person } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const app = database.open('app')
@@ -22,14 +22,14 @@ async function step(name: string, ...statements: string[]): Promise<void> {
 }
 
 async function told(query: RecordQuery): Promise<string[]> {
-  const { rows } = await recordHistory(worker, anonymous, query)
+  const { rows } = await recordHistory(worker, tester, query)
   return rows.map(
     (row) => `${row.operation} ${row.recordId} ${row.changes.map((change) => change.field).join()}`,
   )
 }
 
 async function at(moment: string, query: Omit<RecordAsOfQuery, 'at'>) {
-  return await recordAsOf(worker, anonymous, { ...query, at: moments.get(moment) ?? '' })
+  return await recordAsOf(worker, tester, { ...query, at: moments.get(moment) ?? '' })
 }
 
 beforeAll(async () => {
@@ -71,7 +71,7 @@ describe('the history of a record', () => {
       'INSERT c id,name,price',
       'TRUNCATE null ',
     ])
-    const { rows } = await recordHistory(worker, anonymous, { table: 'item', recordId: 'c' })
+    const { rows } = await recordHistory(worker, tester, { table: 'item', recordId: 'c' })
     expect(rows.map((row) => row.changes).slice(0, 3)).toEqual([
       [
         { field: 'id', new: 'a' },
@@ -107,7 +107,7 @@ describe('the history of a record', () => {
     const seen: string[] = []
     let cursor: string | null = null
     do {
-      const page: Awaited<ReturnType<typeof recordHistory>> = await recordHistory(worker, anonymous, {
+      const page: Awaited<ReturnType<typeof recordHistory>> = await recordHistory(worker, tester, {
         table: 'item',
         recordId: 'c',
         limit: 3,
@@ -116,16 +116,16 @@ describe('the history of a record', () => {
       seen.push(...page.rows.map((row) => row.id))
       cursor = page.next
     } while (cursor !== null)
-    const { rows } = await recordHistory(worker, anonymous, { table: 'item', recordId: 'c' })
+    const { rows } = await recordHistory(worker, tester, { table: 'item', recordId: 'c' })
     expect(seen).toEqual(rows.map((row) => row.id))
     await expect(
-      recordHistory(worker, anonymous, { table: 'item', recordId: 'c', cursor: 'x' }),
+      recordHistory(worker, tester, { table: 'item', recordId: 'c', cursor: 'x' }),
     ).rejects.toMatchObject({ code: 'invalid_input' })
-    await expect(
-      recordHistory(worker, anonymous, { table: '', recordId: 'c', limit: 0 }),
-    ).rejects.toMatchObject({
-      detail: { mistakes: ['table is empty', 'limit is below 1'] },
-    })
+    await expect(recordHistory(worker, tester, { table: '', recordId: 'c', limit: 0 })).rejects.toMatchObject(
+      {
+        detail: { mistakes: ['table is empty', 'limit is below 1'] },
+      },
+    )
   })
 
   it.each<[string, (id: number) => number]>([
@@ -142,7 +142,7 @@ describe('the history of a record', () => {
     await step('shift protected', "select audit.protect('shift')", "update shift set name = name || '!'")
     await step('shift moved', `update shift set id = ${expression}`)
     for (const id of [1, 2, 3, 4, 5]) {
-      const { rows } = await recordHistory(worker, anonymous, { table: 'shift', recordId: String(move(id)) })
+      const { rows } = await recordHistory(worker, tester, { table: 'shift', recordId: String(move(id)) })
       const since = rows.filter((row) => row.createdAt > (moments.get('shift made') ?? ''))
       const moved = move(id) === id ? [] : [[`n${id}!`, String(move(id))]]
       expect(since.map((row) => [row.newValues?.['name'], row.recordId])).toEqual([
@@ -207,12 +207,12 @@ describe('the history of a record', () => {
     await database.asSuperuser((session) =>
       session.query('grant select, insert, update on item to akashi_app'),
     )
-    await app.transaction({ userId: me }, (session) =>
+    await app.transaction(person({ userId: me }), (session) =>
       session.query("update public.item set price = 6 where id = 'z'"),
     )
-    const mine = await recordHistory(app, { userId: me }, { table: 'item', recordId: 'z' })
+    const mine = await recordHistory(app, person({ userId: me }), { table: 'item', recordId: 'z' })
     expect(mine.rows.map((row) => row.operation)).toEqual(['UPDATE'])
-    expect((await recordHistory(app, anonymous, { table: 'item', recordId: 'z' })).rows).toEqual([])
+    expect((await recordHistory(app, tester, { table: 'item', recordId: 'z' })).rows).toEqual([])
   })
 })
 
@@ -263,7 +263,7 @@ describe('a record as it was', () => {
 
   it('is answered only to those who see the whole trail', async () => {
     await expect(
-      recordAsOf(app, { userId: me }, { table: 'item', recordId: 'z', at: '2027-01-01T00:00:00Z' }),
+      recordAsOf(app, person({ userId: me }), { table: 'item', recordId: 'z', at: '2027-01-01T00:00:00Z' }),
     ).rejects.toMatchObject({ code: 'forbidden' })
   })
 })

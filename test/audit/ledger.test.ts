@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { auditLogs, readHead } from '../../src/audit/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -11,7 +10,7 @@ const app = database.open('app', { poolSize: 16 })
 const ledger = testLedger(worker)
 
 async function head(log = auditLogs) {
-  return await worker.transaction(anonymous, (session) => readHead(session, log.log))
+  return await worker.transaction(tester, (session) => readHead(session, log.log))
 }
 
 const counts = `
@@ -50,7 +49,7 @@ describe('sealing', () => {
     const writers = Array.from({ length: 12 }, async (_, writer) => {
       for (let i = 0; i < 40; i += 1) {
         const kind = (writer + i) % 5
-        const work = app.transaction(anonymous, async (session) => {
+        const work = app.transaction(tester, async (session) => {
           await session.query('insert into public.busy (n) values ($1)', [i])
           if (kind === 1) await sleep(3)
           if (kind === 2) {
@@ -71,7 +70,7 @@ describe('sealing', () => {
     running = false
     await sealing
     await ledger.seal()
-    const { rows } = await worker.transaction(anonymous, (session) => session.query<Counts>(counts))
+    const { rows } = await worker.transaction(tester, (session) => session.query<Counts>(counts))
     expect(rows[0]?.rows).toBeGreaterThan(12 * 40)
     expect(rows[0]).toMatchObject({ entries: rows[0]?.rows, distinct_rows: rows[0]?.rows, without_row: 0 })
     expect((await ledger.verify()).ok).toBe(true)
@@ -84,12 +83,12 @@ describe('sealing', () => {
     const held = new Promise<void>((resolve) => {
       release = resolve
     })
-    const open = app.transaction(anonymous, async (session) => {
+    const open = app.transaction(tester, async (session) => {
       await session.query('insert into public.busy (n) values (100)')
       await held
     })
     await sleep(50)
-    await app.transaction(anonymous, (session) => session.query('insert into public.busy (n) values (101)'))
+    await app.transaction(tester, (session) => session.query('insert into public.busy (n) values (101)'))
     await ledger.sealOnce()
     expect((await head())?.size).toBe(before?.size)
     release()
@@ -99,18 +98,18 @@ describe('sealing', () => {
   })
 
   it('is safe when several sealers run at once', async () => {
-    await app.transaction(anonymous, async (session) => {
+    await app.transaction(tester, async (session) => {
       for (let i = 0; i < 50; i += 1) await session.query('insert into public.busy (n) values ($1)', [i])
     })
     await Promise.all([ledger.sealOnce(), ledger.sealOnce(), ledger.sealOnce(), ledger.seal()])
-    const { rows } = await worker.transaction(anonymous, (session) => session.query<Counts>(counts))
+    const { rows } = await worker.transaction(tester, (session) => session.query<Counts>(counts))
     expect(rows[0]).toMatchObject({ entries: rows[0]?.rows, distinct_rows: rows[0]?.rows })
     expect((await ledger.verify()).ok).toBe(true)
   })
 
   it('refuses to run where row security would hide rows', async () => {
     await expect(
-      app.transaction(anonymous, (session) =>
+      app.transaction(tester, (session) =>
         session.query("select audit.assert_unfiltered('audit.audit_logs')"),
       ),
     ).rejects.toMatchObject({ code: 'forbidden' })

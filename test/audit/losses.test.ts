@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { reportLosses, settleLosses, unsettledLosses } from '../../src/audit/index.ts'
 import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -62,13 +62,13 @@ const setup = `create table strict (id int primary key, note text); create table
 
 describe('a table that prefers a loss to a refusal', () => {
   afterEach(async () => {
-    await settleLosses(officer, 'looked into')
-    expect(await unsettledLosses(worker)).toEqual([])
+    await settleLosses(officer, tester, 'looked into')
+    expect(await unsettledLosses(worker, tester)).toEqual([])
   })
 
   it('is recorded like any other as long as the trail can be written', async () => {
     await run(setup)
-    await app.transaction({ requestId: 'r-1' }, (session) =>
+    await app.transaction(anonymous('test', { requestId: 'r-1' }), (session) =>
       session.query("insert into public.lenient select i, 'x' from generate_series(1, 200) i"),
     )
     expect(
@@ -76,18 +76,18 @@ describe('a table that prefers a loss to a refusal', () => {
         "select count(*)::int as rows, min(request_id) as request from audit.audit_logs where table_name = 'lenient'",
       ),
     ).toEqual([{ rows: 200, request: 'r-1' }])
-    expect(await unsettledLosses(worker)).toEqual([])
+    expect(await unsettledLosses(worker, tester)).toEqual([])
   })
 
   it.each(failures)('goes through when %s, and is counted', async (_, breakIt, mend, sqlstate) => {
     await run('truncate strict, lenient', "insert into lenient values (1, 'a'), (2, 'b')", breakIt)
     try {
       await expect(
-        app.transaction(anonymous, (session) =>
+        app.transaction(tester, (session) =>
           session.query("insert into public.strict values (3, 'refused')"),
         ),
       ).rejects.toThrow()
-      await app.transaction({ requestId: 'r-7' }, async (session) => {
+      await app.transaction(anonymous('test', { requestId: 'r-7' }), async (session) => {
         await session.query("insert into public.lenient select i, 'c' from generate_series(3, 102) i")
         await session.query("update public.lenient set note = 'd' where id <= 2")
         await session.query('delete from public.lenient where id = 1')
@@ -111,8 +111,8 @@ describe('a table that prefers a loss to a refusal', () => {
     expect(problems).toMatchObject([{ kind: 'trigger', id: 'public.lenient' }])
     expect(problems[0]?.detail).toContain('4 statements (103 rows) were made and not recorded')
 
-    expect(await reportLosses(worker)).toBe(4)
-    expect(await reportLosses(worker)).toBe(0)
+    expect(await reportLosses(worker, tester)).toBe(4)
+    expect(await reportLosses(worker, tester)).toBe(0)
     expect(
       await ask(
         "select result, error_code, detail ->> 'operation' as operation from audit.audit_logs where event_type = 'audit_loss' order by seq desc limit 4",
@@ -138,7 +138,7 @@ describe('a table that prefers a loss to a refusal', () => {
     )
     try {
       await expect(
-        app.transaction(anonymous, (session) =>
+        app.transaction(tester, (session) =>
           session.query("insert into public.lenient values (900, 'refused')"),
         ),
       ).rejects.toThrow()
@@ -160,7 +160,7 @@ describe('a table that prefers a loss to a refusal', () => {
       await expect(
         database.asSuperuser((session) => session.query("insert into lenient values (901, 'refused')")),
       ).rejects.toThrow()
-      expect(await unsettledLosses(worker)).toEqual([])
+      expect(await unsettledLosses(worker, tester)).toEqual([])
     } finally {
       await run('drop function conflict cascade')
     }
@@ -175,8 +175,8 @@ describe('a table that prefers a loss to a refusal', () => {
     ]) {
       await expect(run(statement), statement).rejects.toMatchObject({ code: 'append_only' })
     }
-    await expect(settleLosses(officer, '')).rejects.toMatchObject({ code: 'invalid_input' })
-    await expect(settleLosses(worker, 'not mine to say')).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(settleLosses(officer, tester, '')).rejects.toMatchObject({ code: 'invalid_input' })
+    await expect(settleLosses(worker, tester, 'not mine to say')).rejects.toMatchObject({ code: 'forbidden' })
   })
 
   it('is chosen by name', async () => {

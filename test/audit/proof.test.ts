@@ -13,8 +13,8 @@ import {
 } from '../../src/audit/index.ts'
 import { verifyConsistency } from '../../src/audit/ledger/merkle.ts'
 import type { VerifierKey } from '../../src/keys/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { person } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -34,24 +34,24 @@ beforeAll(async () => {
     session.query(`insert into security.security_events (event_type, event_category, severity, source_service, source_ip, event_details)
       values ('ログイン', 'system', 'info', 's', '2001:db8::/32', '{"port": 22, "big": 1.00}')`),
   )
-  await app.transaction({ userId: me }, (session) =>
+  await app.transaction(person({ userId: me }), (session) =>
     session.query("insert into public.shop values (1000, 'mine', 1)"),
   )
   await ledger.seal()
-  const { rows } = await searchTrail(worker, anonymous, { table: 'shop', limit: 500 })
+  const { rows } = await searchTrail(worker, tester, { table: 'shop', limit: 500 })
   ids = rows.map((row) => row.id)
-  const head = await worker.transaction(anonymous, (session) => readHead(session, 'audit_logs'))
+  const head = await worker.transaction(tester, (session) => readHead(session, 'audit_logs'))
   keys = await verifierKeys(ledger.keyring)(head?.origin ?? '')
 })
 
 /** As it goes through a file. */
 async function bundleOf(id: string, log = auditLogs): Promise<ProofBundle> {
-  return JSON.parse(JSON.stringify(await proveRow(worker, log, id))) as ProofBundle
+  return JSON.parse(JSON.stringify(await proveRow(worker, tester, log, id))) as ProofBundle
 }
 
 describe('a proof', () => {
   it('of any row checks with the key alone, and says what it proves', async () => {
-    const head = await worker.transaction(anonymous, (session) => readHead(session, 'audit_logs'))
+    const head = await worker.transaction(tester, (session) => readHead(session, 'audit_logs'))
     expect(ids.length).toBe(302)
     for (const id of [
       ...ids.slice(0, 3),
@@ -71,10 +71,10 @@ describe('a proof', () => {
   })
 
   it('of a security event checks too', async () => {
-    const { rows } = await worker.transaction(anonymous, (session) =>
+    const { rows } = await worker.transaction(tester, (session) =>
       session.query<{ id: string }>("select id from security.security_events where event_type = 'ログイン'"),
     )
-    const head = await worker.transaction(anonymous, (session) => readHead(session, 'security_events'))
+    const head = await worker.transaction(tester, (session) => readHead(session, 'security_events'))
     const bundle = await bundleOf(rows[0]?.id ?? '', securityEvents)
     expect(bundle.row).toMatchObject({
       source_ip: '2001:db8::/32',
@@ -155,16 +155,20 @@ describe('a proof', () => {
 
   it('needs a sealed row that is what was sealed', async () => {
     await database.asSuperuser((session) => session.query("insert into shop values (2000, 'new', 1)"))
-    const { rows } = await searchTrail(worker, anonymous, { table: 'shop', recordId: '2000' })
-    await expect(proveRow(worker, auditLogs, rows[0]?.id ?? '')).rejects.toMatchObject({
+    const { rows } = await searchTrail(worker, tester, { table: 'shop', recordId: '2000' })
+    await expect(proveRow(worker, tester, auditLogs, rows[0]?.id ?? '')).rejects.toMatchObject({
       code: 'conflict',
       hint: expect.stringContaining('sealer') as unknown,
     })
-    await expect(proveRow(worker, auditLogs, '0199d3a0-0000-7000-8000-00000000dead')).rejects.toMatchObject({
+    await expect(
+      proveRow(worker, tester, auditLogs, '0199d3a0-0000-7000-8000-00000000dead'),
+    ).rejects.toMatchObject({
       code: 'not_found',
     })
-    await expect(proveRow(worker, securityEvents, ids[0] ?? '')).rejects.toMatchObject({ code: 'not_found' })
-    await expect(proveRow(worker, auditLogs, 'x')).rejects.toMatchObject({ code: 'invalid_input' })
+    await expect(proveRow(worker, tester, securityEvents, ids[0] ?? '')).rejects.toMatchObject({
+      code: 'not_found',
+    })
+    await expect(proveRow(worker, tester, auditLogs, 'x')).rejects.toMatchObject({ code: 'invalid_input' })
     await database.asSuperuser(async (session) => {
       const { rows: names } = await session.query<{ name: string }>(
         'select tableoid::regclass::text as name from audit.audit_logs where id = $1',
@@ -175,14 +179,16 @@ describe('a proof', () => {
       await session.query(`update ${partition?.name} set action = 'forged' where id = $1`, [ids[5]])
       await session.query(`alter table ${partition?.name} enable always trigger refuse_change`)
     })
-    await expect(proveRow(worker, auditLogs, ids[5] ?? '')).rejects.toMatchObject({ code: 'integrity' })
+    await expect(proveRow(worker, tester, auditLogs, ids[5] ?? '')).rejects.toMatchObject({
+      code: 'integrity',
+    })
   })
 
   it('is given to an application user for their own rows only', async () => {
-    const mine = await searchTrail(app, { userId: me }, {})
-    const own = await proveRow(app, auditLogs, mine.rows[0]?.id ?? '', { userId: me })
+    const mine = await searchTrail(app, person({ userId: me }), {})
+    const own = await proveRow(app, person({ userId: me }), auditLogs, mine.rows[0]?.id ?? '')
     expect(checkProof(own, keys).id).toBe(mine.rows[0]?.id)
-    await expect(proveRow(app, auditLogs, ids[10] ?? '', { userId: me })).rejects.toMatchObject({
+    await expect(proveRow(app, person({ userId: me }), auditLogs, ids[10] ?? '')).rejects.toMatchObject({
       code: 'not_found',
     })
   })
@@ -200,18 +206,24 @@ describe('a proof of consistency', () => {
       [100n, 101n],
       [size, size],
     ] as const) {
-      const { proof, firstRoot, secondRoot } = await proveConsistency(worker, auditLogs, first, second)
+      const { proof, firstRoot, secondRoot } = await proveConsistency(
+        worker,
+        tester,
+        auditLogs,
+        first,
+        second,
+      )
       expect(verifyConsistency(first, second, hash(firstRoot), hash(secondRoot), proof.map(hash))).toBe(true)
     }
-    const whole = await proveConsistency(worker, auditLogs, 0n, size)
-    const head = await worker.transaction(anonymous, (session) => readHead(session, 'audit_logs'))
+    const whole = await proveConsistency(worker, tester, auditLogs, 0n, size)
+    const head = await worker.transaction(tester, (session) => readHead(session, 'audit_logs'))
     expect(whole).toMatchObject({ origin: head?.origin, secondRoot: head?.root.toString('base64') })
     for (const [first, second] of [
       [-1n, 1n],
       [2n, 1n],
       [0n, size + 100n],
     ] as const) {
-      await expect(proveConsistency(worker, auditLogs, first, second)).rejects.toMatchObject({
+      await expect(proveConsistency(worker, tester, auditLogs, first, second)).rejects.toMatchObject({
         code: 'invalid_input',
       })
     }

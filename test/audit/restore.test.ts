@@ -21,7 +21,6 @@ import {
 import { type Keyring, openKeyring } from '../../src/keys/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
 import {
-  anonymous,
   type Database,
   type EmbeddedServer,
   migrateUp,
@@ -29,7 +28,7 @@ import {
   startEmbedded,
 } from '../../src/postgres/index.ts'
 import { FAST, reachableFolder, removeDataDir } from '../support/embedded.ts'
-import { MIGRATIONS } from '../support/index.ts'
+import { MIGRATIONS, tester } from '../support/index.ts'
 
 /** Transactions that the first cluster is ahead of the second, whose numbers so lie below the sealed ones. */
 const TRANSACTIONS_AHEAD = 3_000
@@ -86,7 +85,7 @@ async function start(dataDir: string): Promise<Running> {
 }
 
 async function sealAll({ worker }: Running): Promise<void> {
-  for (const log of logs) await seal(worker, keyring, log)
+  for (const log of logs) await seal(worker, tester, keyring, log)
 }
 
 async function change({ admin }: Running, statement: string): Promise<void> {
@@ -95,14 +94,14 @@ async function change({ admin }: Running, statement: string): Promise<void> {
 
 const details = async ({ worker }: Running) =>
   (
-    await verify(worker, {
+    await verify(worker, tester, {
       verifierKeys: verifierKeys(keyring),
       published: (log, from) => publishedNotes(store, log, from),
     })
   ).logs.flatMap(({ problems }) => problems.map(({ kind, detail }) => `${kind}: ${detail}`))
 
 const head = ({ worker }: Running) =>
-  worker.transaction(anonymous, (session) => readHead(session, auditLogs.log))
+  worker.transaction(tester, (session) => readHead(session, auditLogs.log))
 
 async function shop(running: Running): Promise<void> {
   await change(
@@ -123,7 +122,7 @@ describe('a logical restore', () => {
       )
       await change(first, 'update shop set price = price + 1')
       await sealAll(first)
-      await publishCheckpoints(first.worker, store)
+      await publishCheckpoints(first.worker, tester, store)
       // Committed, and not yet sealed when the copy is made.
       await change(first, 'update shop set price = price + 1 where id <= 10')
       await copyTables(first, second)
@@ -132,7 +131,7 @@ describe('a logical restore', () => {
         "create table shop (id int primary key); select audit.protect('shop'); insert into shop values (1)",
       )
       await expect(sealAll(second)).rejects.toMatchObject({ code: 'conflict' })
-      const opened = await openEpochsWhereNeeded(second.worker, keyring, store)
+      const opened = await openEpochsWhereNeeded(second.worker, tester, keyring, store)
       expect(opened.find(({ log }) => log === 'audit_logs')).toMatchObject({ epoch: 2, cause: 'moved' })
       expect(await details(second)).toEqual([])
 
@@ -141,7 +140,7 @@ describe('a logical restore', () => {
       await sealAll(second)
       expect((await head(second))?.size).toBe((before?.size ?? 0n) + 19n)
       await sealAll(second)
-      const { rows } = await second.worker.transaction(anonymous, (session) =>
+      const { rows } = await second.worker.transaction(tester, (session) =>
         session.query<{ rows: number; entries: number; distinct: number }>(
           `select (select count(*)::integer from audit.audit_logs) as rows, count(*)::integer as entries,
                   count(distinct row_id)::integer as distinct from audit.ledger_entries where log = 'audit_logs'`,
@@ -149,11 +148,11 @@ describe('a logical restore', () => {
       )
       expect(rows[0]).toMatchObject({ entries: rows[0]?.rows, distinct: rows[0]?.rows })
       expect(
-        await second.worker.transaction(anonymous, async (session) =>
+        await second.worker.transaction(tester, async (session) =>
           countPending(session, auditLogs, await readHead(session, auditLogs.log)),
         ),
       ).toBe(0)
-      await publishCheckpoints(second.worker, store)
+      await publishCheckpoints(second.worker, tester, store)
       expect(await details(second)).toEqual([])
     } finally {
       await first.stop()
@@ -217,7 +216,7 @@ describe('a physical restore', () => {
     try {
       await shop(running)
       await sealAll(running)
-      await publishCheckpoints(running.worker, store)
+      await publishCheckpoints(running.worker, tester, store)
       await running.stop()
       // The cluster of a server that root started lies elsewhere and belongs to another account: copied as it is.
       expect(spawnSync('cp', ['-a', place, `${place}-older`]).status).toBe(0)
@@ -225,7 +224,7 @@ describe('a physical restore', () => {
       running = await start(dataDir)
       await change(running, 'update shop set price = price + 1')
       await sealAll(running)
-      await publishCheckpoints(running.worker, store)
+      await publishCheckpoints(running.worker, tester, store)
       expect(await details(running)).toEqual([])
       const lost = await head(running)
       await running.stop()
@@ -234,17 +233,17 @@ describe('a physical restore', () => {
       await rename(`${place}-older`, place)
       running = await start(dataDir)
       expect((await details(running)).join()).toContain('its end was cut off')
-      const opened = await openEpochsWhereNeeded(running.worker, keyring, store)
+      const opened = await openEpochsWhereNeeded(running.worker, tester, keyring, store)
       expect(opened.find(({ log }) => log === 'audit_logs')).toMatchObject({
         cause: 'older',
         previousSize: lost?.size,
         commonSize: (lost?.size ?? 0n) - BigInt(SHOP_ROWS),
       })
       expect((await details(running)).join()).toContain(`gave up ${SHOP_ROWS} published entries`)
-      await openEpoch(running.worker, keyring, store, 'restored to Monday')
+      await openEpoch(running.worker, tester, keyring, store, 'restored to Monday')
       await change(running, 'delete from shop')
       await sealAll(running)
-      await publishCheckpoints(running.worker, store)
+      await publishCheckpoints(running.worker, tester, store)
       expect(await details(running)).toEqual([])
     } finally {
       await running.stop()

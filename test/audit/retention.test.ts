@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { auditLogs, type RetentionRecord, retire } from '../../src/audit/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { tamperWith } from '../support/tamper.ts'
 
@@ -36,7 +35,7 @@ const removeOld = () =>
   tamperWith(database, (session) => session.query("delete from audit.audit_logs where action = 'old'"))
 
 async function entries(): Promise<{ id: string; position: string }[]> {
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ id: string; position: string }>(
       `select e.row_id as id, e.position::text from audit.ledger_entries e
        where e.log = 'audit_logs' and e.created_at >= '2019-03-01' and e.created_at < '2019-04-01' order by e.position`,
@@ -54,9 +53,9 @@ beforeAll(async () => {
 describe('rows that retention removes', () => {
   it('need a record before they go: without one they are removed', async () => {
     expect(
-      await retire(worker, ledger.keyring, { ...range, from: to, to: new Date('2019-05-01') }),
+      await retire(worker, tester, ledger.keyring, { ...range, from: to, to: new Date('2019-05-01') }),
     ).toBeNull()
-    first = await retire(worker, ledger.keyring, range)
+    first = await retire(worker, tester, ledger.keyring, range)
     expect(first).toMatchObject({ rows: 300n, log: 'audit_logs' })
     expect(await ledger.verify()).toMatchObject({ ok: true, logs: [{ retired: 0 }, {}, {}] })
     await removeOld()
@@ -68,7 +67,7 @@ describe('rows that retention removes', () => {
   })
 
   it('are recorded once, however often it is asked', async () => {
-    const again = await retire(worker, ledger.keyring, range)
+    const again = await retire(worker, tester, ledger.keyring, range)
     expect(again).toMatchObject({ id: first?.id, rows: 300n })
   })
 
@@ -85,12 +84,12 @@ describe('rows that retention removes', () => {
     const late = (await entries()).slice(300)
     const problems = await ledger.problems()
     expect(problems.map(({ kind, id }) => `${kind} ${id}`)).toEqual(late.map(({ id }) => `removed ${id}`))
-    expect(await retire(worker, ledger.keyring, range)).toMatchObject({ rows: 5n })
+    expect(await retire(worker, tester, ledger.keyring, range)).toMatchObject({ rows: 5n })
     expect(await ledger.verify()).toMatchObject({ ok: true, logs: [{ retired: 305 }, {}, {}] })
   })
 
   it('are missed when somebody removes more than the record says', async () => {
-    const { rows } = await worker.transaction(anonymous, (session) =>
+    const { rows } = await worker.transaction(tester, (session) =>
       session.query<{ id: string }>(
         "select row_id as id from audit.ledger_entries where log = 'audit_logs' and created_at > '2020-01-01' order by position limit 1",
       ),
@@ -166,18 +165,18 @@ describe('recording', () => {
     await database.asSuperuser((session) =>
       session.query("update lifecycle.policies set legal_hold = true where table_name = 'audit_logs'"),
     )
-    await expect(retire(worker, ledger.keyring, range)).rejects.toMatchObject({ code: 'conflict' })
+    await expect(retire(worker, tester, ledger.keyring, range)).rejects.toMatchObject({ code: 'conflict' })
     await database.asSuperuser((session) =>
       session.query("update lifecycle.policies set legal_hold = false where table_name = 'audit_logs'"),
     )
-    expect(await retire(worker, ledger.keyring, range)).toMatchObject({ rows: 2n })
+    expect(await retire(worker, tester, ledger.keyring, range)).toMatchObject({ rows: 2n })
   })
 
   it('is refused to the application, and no record is changed or removed', async () => {
     await expect(
       database
         .open('app')
-        .transaction(anonymous, (session) =>
+        .transaction(tester, (session) =>
           session.query(
             "select audit.record_retention('audit_logs', 'p', now(), now(), 0, 0, 1, '', 'x', 'x')",
           ),
@@ -189,7 +188,9 @@ describe('recording', () => {
   })
 
   it('refuses a range that is none', async () => {
-    await expect(retire(worker, ledger.keyring, { ...range, from: to, to: from })).rejects.toMatchObject({
+    await expect(
+      retire(worker, tester, ledger.keyring, { ...range, from: to, to: from }),
+    ).rejects.toMatchObject({
       code: 'invalid_input',
     })
   })

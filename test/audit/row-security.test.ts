@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { AkashiError } from '../../src/foundation/index.ts'
-import { type Actor, anonymous, type Database } from '../../src/postgres/index.ts'
+import type { Actor, Database } from '../../src/postgres/index.ts'
 import { makeUser } from '../identity/people.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -76,15 +76,15 @@ const visible: Readonly<Record<string, Readonly<Record<Viewer, Seen>>>> = {
 
 function viewers(): Readonly<Record<Viewer, readonly [Database, Actor]>> {
   return {
-    nobody: [app, anonymous],
+    nobody: [app, tester],
     ada: [app, ada],
     eve: [app, eve],
     // Says that it is Ada, in a context that is not signed.
-    claim: [app, anonymous],
+    claim: [app, tester],
     auditor: [app, auditor],
-    worker: [worker, anonymous],
-    securityAdmin: [securityAdmin, anonymous],
-    reader: [reader, anonymous],
+    worker: [worker, tester],
+    securityAdmin: [securityAdmin, tester],
+    reader: [reader, tester],
   }
 }
 
@@ -152,7 +152,7 @@ describe('change and removal of the record and the ledger', () => {
   ]
   it.each(statements)('are refused to everybody: %s', async (statement) => {
     for (const [role, pool] of roles) {
-      expect(await codeOf(pool.transaction(anonymous, (session) => session.query(statement))), role).toMatch(
+      expect(await codeOf(pool.transaction(tester, (session) => session.query(statement))), role).toMatch(
         /^(forbidden|append_only)$/,
       )
     }

@@ -1,22 +1,16 @@
 /** The audit queries of the sources (S1 6.3; S3, query patterns of the audit log), with their names mapped. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type Actor, anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { type Actor, person } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const app = database.open('app')
 const admin = database.open('security_admin')
-const alice: Actor = {
-  userId: '0199d3a0-0000-7000-8000-00000000000a',
-  subject: 'sub-a',
-  clientIp: '203.0.113.7',
-  traceId: 'trace-1',
-}
-const bob: Actor = {
-  userId: '0199d3a0-0000-7000-8000-00000000000b',
-  subject: 'sub-b',
-  clientIp: '203.0.113.8',
-}
+const alice: Actor = person(
+  { userId: '0199d3a0-0000-7000-8000-00000000000a' },
+  { clientIp: '203.0.113.7', traceId: 'trace-1' },
+)
+const bob: Actor = person({ userId: '0199d3a0-0000-7000-8000-00000000000b' }, { clientIp: '203.0.113.8' })
 
 beforeAll(async () => {
   await database.asSuperuser((session) =>
@@ -39,7 +33,7 @@ beforeAll(async () => {
 
 describe("S3: the audit log's query patterns", () => {
   it('lists the operations of a user in time', async () => {
-    const { rows } = await admin.transaction(anonymous, (session) =>
+    const { rows } = await admin.transaction(tester, (session) =>
       session.query(
         `SELECT id, action, resource, resource_id, detail, ip_address, created_at
          FROM audit.audit_logs
@@ -63,7 +57,7 @@ describe("S3: the audit log's query patterns", () => {
   })
 
   it('finds a trace', async () => {
-    const { rows } = await admin.transaction(anonymous, (session) =>
+    const { rows } = await admin.transaction(tester, (session) =>
       session.query(
         'SELECT id, user_id, action, resource, detail, created_at FROM audit.audit_logs WHERE trace_id = $1',
         ['trace-1'],
@@ -86,7 +80,7 @@ describe('S1 6.3', () => {
         // The month began less than 25 hours ago and has no partition before it.
         expect(error).toMatchObject({ code: 'invalid_input' })
       })
-    const { rows } = await admin.transaction(anonymous, (session) =>
+    const { rows } = await admin.transaction(tester, (session) =>
       session.query(
         `SELECT table_name, operation, data_classification, sum(operation_count)::integer AS operation_count, max(unique_users)::integer AS unique_users,
                 max(unique_ips)::integer AS unique_ips, max(affected_users) AS affected_users
@@ -101,7 +95,7 @@ describe('S1 6.3', () => {
         operation_count: 2,
         unique_users: 2,
         unique_ips: 2,
-        affected_users: ['sub-a', 'sub-b'],
+        affected_users: [alice.userId, bob.userId],
       },
       {
         table_name: 'vault',
@@ -110,13 +104,13 @@ describe('S1 6.3', () => {
         operation_count: 12,
         unique_users: 1,
         unique_ips: 1,
-        affected_users: ['sub-a'],
+        affected_users: [alice.userId],
       },
     ])
   })
 
   it('lists the latest hour first', async () => {
-    const { rows } = await admin.transaction(anonymous, (session) =>
+    const { rows } = await admin.transaction(tester, (session) =>
       session.query<{ audit_hour: string }>('SELECT * FROM audit.v_security_audit_summary'),
     )
     expect(rows.length).toBeGreaterThan(1)
@@ -148,28 +142,28 @@ describe('S1 6.3', () => {
       })
     expect(await sum(bob)).toBe(1)
     expect(await sum(alice)).toBe(14)
-    expect(await sum(anonymous)).toBeNull()
+    expect(await sum(tester)).toBeNull()
   })
 
   // The patterns of detect_audit_anomalies() as the source has them; the detectors that run are security's.
   it.each([
     [
       'bulk operations',
-      "SELECT subject, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '5 minutes' GROUP BY subject HAVING COUNT(*) > 13 AND subject IS NOT NULL",
+      "SELECT user_id, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '5 minutes' GROUP BY user_id HAVING COUNT(*) > 13 AND user_id IS NOT NULL",
       14,
     ],
     [
       'sensitive data',
-      "SELECT subject, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '1 hour' AND data_classification = 'confidential' GROUP BY subject HAVING COUNT(*) > 10",
+      "SELECT user_id, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '1 hour' AND data_classification = 'confidential' GROUP BY user_id HAVING COUNT(*) > 10",
       13,
     ],
     [
       'hours',
-      "SELECT subject, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '1 hour' AND EXTRACT(hour FROM created_at) BETWEEN 0 AND 23 AND operation IN ('UPDATE', 'DELETE') GROUP BY subject HAVING COUNT(*) > 5 AND subject IS NOT NULL",
+      "SELECT user_id, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '1 hour' AND EXTRACT(hour FROM created_at) BETWEEN 0 AND 23 AND operation IN ('UPDATE', 'DELETE') GROUP BY user_id HAVING COUNT(*) > 5 AND user_id IS NOT NULL",
       12,
     ],
   ])('counts for anomalies: %s', async (_, query, count) => {
-    const { rows } = await admin.transaction(anonymous, (session) => session.query(query))
-    expect(rows).toEqual([{ subject: 'sub-a', count }])
+    const { rows } = await admin.transaction(tester, (session) => session.query(query))
+    expect(rows).toEqual([{ user_id: alice.userId, count }])
   })
 })

@@ -6,8 +6,7 @@ import { inclusionProof, leafHash, rootFromInclusion, treeRoot } from '../../src
 import { formatTilePath, parseTilePath } from '../../src/audit/ledger/tile-paths.ts'
 import { TiledTree } from '../../src/audit/ledger/tiles.ts'
 import { verifyNote } from '../../src/keys/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -23,10 +22,10 @@ beforeAll(async () => {
     ),
   )
   await ledger.seal()
-  size = (await worker.transaction(anonymous, (session) => readHead(session, 'audit_logs')))?.size ?? 0n
+  size = (await worker.transaction(tester, (session) => readHead(session, 'audit_logs')))?.size ?? 0n
 })
 
-const get = async (path: string) => (await staticResource(reader, auditLogs, path)).bytes
+const get = async (path: string) => (await staticResource(reader, tester, auditLogs, path)).bytes
 
 describe('paths of tiles', () => {
   it.each([
@@ -103,16 +102,18 @@ describe('the static resources of a log', () => {
   })
 
   it('say how long they may be kept', async () => {
-    expect(await staticResource(reader, auditLogs, 'checkpoint')).toMatchObject({
+    expect(await staticResource(reader, tester, auditLogs, 'checkpoint')).toMatchObject({
       cacheControl: 'public, max-age=1',
       contentType: 'text/plain; charset=utf-8',
     })
-    expect(await staticResource(reader, auditLogs, 'tile/0/000')).toMatchObject({
+    expect(await staticResource(reader, tester, auditLogs, 'tile/0/000')).toMatchObject({
       cacheControl: 'public, max-age=31536000, immutable',
       contentType: 'application/octet-stream',
     })
-    expect((await staticResource(reader, auditLogs, 'tile/entries/001')).cacheControl).toContain('immutable')
-    expect((await staticResource(reader, auditLogs, 'tile/1/000.p/1')).cacheControl).not.toContain(
+    expect((await staticResource(reader, tester, auditLogs, 'tile/entries/001')).cacheControl).toContain(
+      'immutable',
+    )
+    expect((await staticResource(reader, tester, auditLogs, 'tile/1/000.p/1')).cacheControl).not.toContain(
       'immutable',
     )
   })
@@ -131,11 +132,11 @@ describe('the static resources of a log', () => {
     'favicon.ico',
     'tile/0/999.p/1',
   ])('have no %s', async (path) => {
-    await expect(staticResource(reader, auditLogs, path)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(staticResource(reader, tester, auditLogs, path)).rejects.toMatchObject({ code: 'not_found' })
   })
 
   it('are none before the first seal', async () => {
-    await expect(staticResource(reader, securityEvents, 'checkpoint')).rejects.toMatchObject({
+    await expect(staticResource(reader, tester, securityEvents, 'checkpoint')).rejects.toMatchObject({
       code: 'not_found',
     })
   })

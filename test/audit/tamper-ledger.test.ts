@@ -24,8 +24,8 @@ import {
   witnessKey,
 } from '../../src/audit/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
-import { anonymous, type DirectSession } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import type { DirectSession } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { insideOf, tamperWith, withoutGuards } from '../support/tamper.ts'
 
@@ -58,17 +58,17 @@ beforeAll(async () => {
       insert into shop select generate_series(1, 300)`),
   )
   await ledger.seal()
-  const head = await worker.transaction(anonymous, (session) => readHead(session, auditLogs.log))
+  const head = await worker.transaction(tester, (session) => readHead(session, auditLogs.log))
   witness = await serveWitness({
     folder: join(folder, 'witness'),
     key: await witnessKey(ledger.keyring, 'witness.example/w1'),
     logs: [...(await verifierKeys(ledger.keyring)(head?.origin ?? ''))],
     port: 0,
   })
-  const trusted = await trustWitness(database.open('owner'), witness.url, witness.verifierKey)
-  await publishCheckpoints(worker, store)
-  await witnessHeads(worker, [witnessAddress(trusted)])
-  await retire(worker, ledger.keyring, {
+  const trusted = await trustWitness(database.open('owner'), tester, witness.url, witness.verifierKey)
+  await publishCheckpoints(worker, tester, store)
+  await witnessHeads(worker, tester, [witnessAddress(trusted)])
+  await retire(worker, tester, ledger.keyring, {
     log: auditLogs,
     partition: 'audit.audit_logs_2019_03',
     from: new Date('2019-03-01'),
@@ -76,11 +76,11 @@ beforeAll(async () => {
     policy: 'audit_logs: 2555 days',
   })
   await tamperWith(database, (session) => session.query("delete from audit.audit_logs where action = 'old'"))
-  const [opened] = await openEpoch(worker, ledger.keyring, store, 'restored')
+  const [opened] = await openEpoch(worker, tester, ledger.keyring, store, 'restored')
   begun = opened?.size ?? 0n
   await database.asSuperuser((session) => session.query('insert into shop select generate_series(301, 320)'))
   await ledger.seal()
-  await publishCheckpoints(worker, store)
+  await publishCheckpoints(worker, tester, store)
   expect(await ledger.problems({ published })).toEqual([])
 }, TIMEOUT_MS)
 
@@ -110,7 +110,7 @@ async function foundInside(
     await withoutGuards(session)
     const look = async () =>
       (
-        await verify(insideOf(session), { verifierKeys: verifierKeys(ledger.keyring), published })
+        await verify(insideOf(session), tester, { verifierKeys: verifierKeys(ledger.keyring), published })
       ).logs.flatMap((log) => log.problems)
     const noise = new Set((await look()).map((problem) => JSON.stringify(problem)))
     for (const [name, mutate] of mutations) {
@@ -408,7 +408,7 @@ describe('a frontier that was put back', () => {
             await session.query(
               "update audit.ledger_heads set last_xid = '0', last_seq = 0 where log = 'audit_logs'",
             )
-            await seal(insideOf(session), ledger.keyring, auditLogs)
+            await seal(insideOf(session), tester, ledger.keyring, auditLogs)
             expect((await readHead(session, 'audit_logs'))?.size).toBe(size + 20n)
           },
         ],
@@ -440,7 +440,7 @@ describe('what was published', () => {
         if (place === 'checkpoints') {
           expect((await ledger.problems({ published })).length, key).toBeGreaterThan(0)
         } else {
-          await expect(publishCheckpoints(worker, store)).rejects.toMatchObject({ code: 'integrity' })
+          await expect(publishCheckpoints(worker, tester, store)).rejects.toMatchObject({ code: 'integrity' })
         }
         await store.put(key, note)
       }
@@ -457,8 +457,8 @@ describe('a head that claims another cluster', () => {
     await tamperWith(database, (session) =>
       session.query("update audit.ledger_heads set system_identifier = 1 where log = 'audit_logs'"),
     )
-    await expect(seal(worker, ledger.keyring, auditLogs)).rejects.toMatchObject({ code: 'conflict' })
-    expect(await openEpochsWhereNeeded(worker, ledger.keyring, store)).toMatchObject([
+    await expect(seal(worker, tester, ledger.keyring, auditLogs)).rejects.toMatchObject({ code: 'conflict' })
+    expect(await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).toMatchObject([
       { log: 'audit_logs', cause: 'moved' },
     ])
     expect(await ledger.problems({ published })).toEqual([])

@@ -10,8 +10,8 @@ import {
   verifierKeys,
   verify,
 } from '../../src/audit/index.ts'
-import { anonymous, type DirectSession } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import type { DirectSession } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { random } from '../support/random.ts'
 import { insideOf, withoutGuards } from '../support/tamper.ts'
@@ -40,7 +40,7 @@ function one<T>(from: readonly T[]): T {
 const published = new Map<string, string[]>()
 
 async function keepHeads(): Promise<void> {
-  await worker.transaction(anonymous, async (session) => {
+  await worker.transaction(tester, async (session) => {
     for (const { log } of logs) {
       const note = (await readHead(session, log))?.note
       if (note !== undefined && note !== null) published.set(log, [...(published.get(log) ?? []), note])
@@ -49,7 +49,7 @@ async function keepHeads(): Promise<void> {
 }
 
 async function problemsIn(session: DirectSession, notes: ReadonlyMap<string, string[]>): Promise<Problem[]> {
-  const report = await verify(insideOf(session), {
+  const report = await verify(insideOf(session), tester, {
     verifierKeys: verifierKeys(ledger.keyring),
     published: async function* (log) {
       yield* notes.get(log) ?? []
@@ -170,7 +170,7 @@ beforeAll(async () => {
   )
   await ledger.seal()
   await keepHeads()
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ log: string; id: string; position: string }>(
       'select log, row_id as id, position::text from audit.ledger_entries order by log, position',
     ),
@@ -408,7 +408,7 @@ describe('a history that was written anew with the key of the log', () => {
     await session.query(`delete from audit.ledger_tiles where log = '${log.log}'`)
     await session.query(`delete from audit.ledger_heads where log = '${log.log}'`)
     await session.query(change)
-    await seal(insideOf(session), ledger.keyring, log)
+    await seal(insideOf(session), tester, ledger.keyring, log)
   }
 
   const rewrites: readonly (readonly [string, (log: LogDefinition, entry: Entry) => string])[] = [

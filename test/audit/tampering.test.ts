@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Problem } from '../../src/audit/index.ts'
-import { anonymous, type DirectSession } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import type { DirectSession } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -10,7 +10,7 @@ const ledger = testLedger(worker)
 
 /** Rows of the trail under test, in the order of the ledger. */
 async function sealedRows(): Promise<{ id: string; position: bigint }[]> {
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ id: string; position: bigint }>(
       "select row_id as id, position from audit.ledger_entries where log = 'audit_logs' order by position desc limit 20",
     ),
@@ -73,7 +73,7 @@ describe('a superuser who alters sealed rows', () => {
 
   it('is found by every column of every row that changes', { timeout: 120_000 }, async () => {
     const rows = await sealedRows()
-    const { rows: columns } = await worker.transaction(anonymous, (session) =>
+    const { rows: columns } = await worker.transaction(tester, (session) =>
       session.query<{ name: string; type: string }>(
         `select attname as name, format_type(atttypid, atttypmod) as type from pg_attribute
          where attrelid = 'audit.audit_logs'::regclass and attnum > 0 and not attisdropped and attname <> 'created_at'`,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Session } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { person, type Session } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const app = database.open('app')
@@ -279,7 +279,7 @@ describe('who did it', () => {
       "select audit.protect('signed')",
       'grant insert on signed to akashi_app',
     )
-    await app.transaction({ userId: me, requestId: 'r-1', clientIp: '2001:db8::7' }, (session) =>
+    await app.transaction(person({ userId: me }, { requestId: 'r-1', clientIp: '2001:db8::7' }), (session) =>
       session.query('insert into public.signed values (1)'),
     )
     const [row] = await run('signed')
@@ -299,7 +299,7 @@ describe('who did it', () => {
       "select audit.protect('claimed')",
       'grant insert on claimed to akashi_app',
     )
-    await app.transaction({}, async (session) => {
+    await app.transaction(tester, async (session) => {
       await session.query(
         "select set_config('app.current_user_id', $1, true), set_config('app.client_ip', 'not an address', true)",
         [me],
@@ -321,23 +321,26 @@ describe('who did it', () => {
       'app.context_expires',
       'app.context_key',
     ]) {
-      const verified = await app.transaction({ userId: me, requestId: 'r-1' }, async (session) => {
-        await session.query('select set_config($1, $2, true)', [setting, '9999999999'])
-        const { rows } = await session.query<{ ok: boolean }>('select auth.context_verified() as ok')
-        return rows[0]?.ok
-      })
+      const verified = await app.transaction(
+        person({ userId: me }, { requestId: 'r-1' }),
+        async (session) => {
+          await session.query('select set_config($1, $2, true)', [setting, '9999999999'])
+          const { rows } = await session.query<{ ok: boolean }>('select auth.context_verified() as ok')
+          return rows[0]?.ok
+        },
+      )
       expect(verified, setting).toBe(setting === 'app.session_id')
     }
   })
 
   it('is recorded for actions too', async () => {
-    await app.transaction({ userId: me }, (session) =>
+    await app.transaction(person({ userId: me }), (session) =>
       session.query("select audit.record_action('report_exported', 'export', 'reports', '7')"),
     )
-    await app.transaction({ userId: me }, (session) =>
+    await app.transaction(person({ userId: me }), (session) =>
       session.query("select audit.record_access('chat.messages', array['1', '2'], 'court order')"),
     )
-    const { rows } = await worker.transaction({}, (session) =>
+    const { rows } = await worker.transaction(tester, (session) =>
       session.query(
         'select event_type, action, user_id, detail, data_classification from audit.audit_logs where operation is null order by seq',
       ),
@@ -389,7 +392,7 @@ describe('the trail itself', () => {
     'refuses the application: %s',
     async (statement) => {
       const text = statement.replace('%PARTITION%', await partition())
-      await expect(app.transaction({}, (session) => session.query(text))).rejects.toMatchObject({
+      await expect(app.transaction(tester, (session) => session.query(text))).rejects.toMatchObject({
         code: 'forbidden',
       })
     },
@@ -407,11 +410,11 @@ describe('the trail itself', () => {
 
   it('shows an application user only their own rows, and anonymous none', async () => {
     const other = '0199d3a0-0000-7000-8000-000000000002'
-    await app.transaction({ userId: other }, (session) =>
+    await app.transaction(person({ userId: other }), (session) =>
       session.query("select audit.record_action('seen', 'x')"),
     )
     const count = (userId?: string) =>
-      app.transaction(userId === undefined ? {} : { userId }, async (session) => {
+      app.transaction(userId === undefined ? tester : person({ userId }), async (session) => {
         const { rows } = await session.query<{ users: string[] | null }>(
           'select array_agg(distinct user_id::text) as users from audit.audit_logs',
         )

@@ -15,8 +15,8 @@ import {
 } from '../../src/audit/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
 import { verifyAndRecord } from '../../src/operations/index.ts'
-import { anonymous, type DirectSession } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import type { DirectSession } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { tamperWith } from '../support/tamper.ts'
 
@@ -43,7 +43,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const run = (mode: VerifyMode): Promise<VerifyReport> =>
-  verifyAndRecord(worker, { keyring: ledger.keyring, store }, { mode })
+  verifyAndRecord(worker, tester, { keyring: ledger.keyring, store }, { mode })
 
 const kinds = (report: VerifyReport) =>
   report.logs.flatMap((log) => log.problems).map(({ kind, id }) => `${kind} ${id}`)
@@ -61,7 +61,7 @@ async function write(n: number): Promise<void> {
 
 /** A sealed row of the trail by its place from the start or, negative, from the end. */
 async function sealed(place: number): Promise<{ id: string; position: string }> {
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ id: string; position: string }>(
       `select e.row_id as id, e.position::text from audit.ledger_entries e where e.log = 'audit_logs'
        order by e.position ${place < 0 ? 'desc' : 'asc'} offset $1 limit 1`,
@@ -99,7 +99,9 @@ async function found(
   })
   const parts = { verifierKeys: verifierKeys(ledger.keyring) }
   try {
-    return mode === 'scrub' ? await scrub(worker, { ...parts, slices: 2 }) : await ledger.verify({ mode })
+    return mode === 'scrub'
+      ? await scrub(worker, tester, { ...parts, slices: 2 })
+      : await ledger.verify({ mode })
   } finally {
     await tamperWith(database, async (session) => {
       for (const [table, those] of saved) {
@@ -131,7 +133,7 @@ describe('an incremental verification', () => {
   it('compares checkpoints that were published since, also in the middle of a tile', async () => {
     for (const n of [3, 300, 5]) {
       await write(n)
-      await publishCheckpoints(worker, store)
+      await publishCheckpoints(worker, tester, store)
     }
     expect(await run('incremental')).toMatchObject({ ok: true })
     expect(trail(await run('incremental')).checked).toBe(0)
@@ -225,15 +227,15 @@ describe('the scrub', () => {
     await run('full')
     await mark(0, 3)
     await mark(1, 2)
-    expect(await oldestUncheckedSeconds(worker)).toBeGreaterThan(3 * 3600 - 1)
-    const first = await scrub(worker, parts)
+    expect(await oldestUncheckedSeconds(worker, tester)).toBeGreaterThan(3 * 3600 - 1)
+    const first = await scrub(worker, tester, parts)
     expect(first).toMatchObject({ mode: 'scrub', ok: true })
     expect(trail(first).checked).toBe(65_536)
-    expect(await oldestUncheckedSeconds(worker)).toBeLessThan(2 * 3600 + 600)
-    expect(await oldestUncheckedSeconds(worker)).toBeGreaterThan(2 * 3600 - 1)
-    const second = await scrub(worker, parts)
+    expect(await oldestUncheckedSeconds(worker, tester)).toBeLessThan(2 * 3600 + 600)
+    expect(await oldestUncheckedSeconds(worker, tester)).toBeGreaterThan(2 * 3600 - 1)
+    const second = await scrub(worker, tester, parts)
     expect(trail(second).checked).toBe(Number(trail(second).size) - 65_536)
-    expect(await oldestUncheckedSeconds(worker)).toBeLessThan(600)
+    expect(await oldestUncheckedSeconds(worker, tester)).toBeLessThan(600)
   })
 
   it('finds rows changed, moved in time, removed and added', async () => {
@@ -301,18 +303,18 @@ describe('the scrub', () => {
 describe('what the last verification says', () => {
   it('stays wrong until a full one finds nothing', async () => {
     await run('full')
-    expect(await lastVerification(worker)).toMatchObject({ ok: true, problems: 0 })
+    expect(await lastVerification(worker, tester)).toMatchObject({ ok: true, problems: 0 })
     const row = await sealed(50)
     await tamperWith(database, (session) =>
       session.query("update audit.audit_logs set action = 'forged' where id = $1", [row.id]),
     )
     expect((await run('scrub')).ok).toBe(false)
     expect((await run('incremental')).ok).toBe(true)
-    expect(await lastVerification(worker)).toMatchObject({ ok: false, problems: 1 })
+    expect(await lastVerification(worker, tester)).toMatchObject({ ok: false, problems: 1 })
     await tamperWith(database, (session) =>
       session.query("update audit.audit_logs set action = 'insert' where id = $1", [row.id]),
     )
-    await recordVerification(worker, new Date(), await ledger.verify())
-    expect(await lastVerification(worker)).toMatchObject({ ok: true, problems: 0 })
+    await recordVerification(worker, tester, new Date(), await ledger.verify())
+    expect(await lastVerification(worker, tester)).toMatchObject({ ok: true, problems: 0 })
   })
 })

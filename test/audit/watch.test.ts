@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { describeHolder, frontierHolders, watchLedger } from '../../src/audit/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -27,7 +26,7 @@ it('names the process that holds the frontier, and raises one alarm for it', asy
     release = resolve
   })
   const begun = Promise.withResolvers<number>()
-  const open = holding.transaction(anonymous, async (session) => {
+  const open = holding.transaction(tester, async (session) => {
     const { rows } = await session.query<{ pid: number }>(
       'select pg_backend_pid() as pid, pg_current_xact_id()::text',
     )
@@ -37,7 +36,7 @@ it('names the process that holds the frontier, and raises one alarm for it', asy
   try {
     const pid = await begun.promise
     // Other test files of the same server may hold it before.
-    const find = async () => (await frontierHolders(worker)).find((holder) => holder.pid === pid)
+    const find = async () => (await frontierHolders(worker, tester)).find((holder) => holder.pid === pid)
     for (let attempt = 0; (await find()) === undefined && attempt < 300; attempt += 1) await sleep(100)
     const holder = await find()
     expect(holder).toMatchObject({
@@ -51,9 +50,9 @@ it('names the process that holds the frontier, and raises one alarm for it', asy
     expect(describeHolder(holder)).toMatch(
       new RegExp(`^process ${pid} .* of akashi_app in database ${database.name}`),
     )
-    expect((await watchLedger(worker, 3600)).holders).toEqual([])
-    expect((await watchLedger(worker, 0)).holders.map((each) => each.pid)).toContain(pid)
-    await watchLedger(worker, 0)
+    expect((await watchLedger(worker, tester, 3600)).holders).toEqual([])
+    expect((await watchLedger(worker, tester, 0)).holders.map((each) => each.pid)).toContain(pid)
+    await watchLedger(worker, tester, 0)
     expect(
       (await events('ledger_frontier_held')).filter(({ subject }) => subject.includes(`process ${pid},`)),
     ).toHaveLength(1)
@@ -73,16 +72,16 @@ it('raises one alarm for a trigger that was disabled, and another when it is dis
     database.asSuperuser((session) =>
       session.query('alter table shop enable always trigger akashi_audit_insert'),
     )
-  expect((await watchLedger(worker)).triggers).toEqual([])
+  expect((await watchLedger(worker, tester)).triggers).toEqual([])
   await disable()
   const found = { table: 'public.shop', problem: 'trigger akashi_audit_insert is disabled' }
-  expect((await watchLedger(worker)).triggers).toEqual([found])
-  await watchLedger(worker)
+  expect((await watchLedger(worker, tester)).triggers).toEqual([found])
+  await watchLedger(worker, tester)
   expect(await events('audit_trigger_disabled')).toEqual([{ subject: found.table, detail: found.problem }])
   await enable()
-  expect((await watchLedger(worker)).triggers).toEqual([])
+  expect((await watchLedger(worker, tester)).triggers).toEqual([])
   await disable()
-  await watchLedger(worker)
+  await watchLedger(worker, tester)
   expect(await events('audit_trigger_disabled')).toHaveLength(2)
   await enable()
 })
@@ -91,7 +90,7 @@ it('watches the guards of the ledger itself', async () => {
   await database.asSuperuser((session) =>
     session.query('alter table audit.retention_records disable trigger refuse_change'),
   )
-  expect((await watchLedger(worker)).triggers).toContainEqual({
+  expect((await watchLedger(worker, tester)).triggers).toContainEqual({
     table: 'audit.retention_records',
     problem: 'trigger refuse_change is disabled',
   })
@@ -103,7 +102,7 @@ it('watches the guards of the ledger itself', async () => {
 it('shows each entry beside the one before, as a chain', async () => {
   await database.asSuperuser((session) => session.query('insert into shop select generate_series(1, 5)'))
   await ledger.seal()
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ position: bigint; hash: string; previous_hash: string | null }>(
       "select position, hash, previous_hash from audit.audit_log_chain where log = 'audit_logs' order by position",
     ),

@@ -34,8 +34,7 @@ import {
   type VerifierKey,
   verifyNote,
 } from '../../src/keys/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const origin = 'log.example/one'
@@ -239,7 +238,7 @@ describe('a log and its witness over HTTP', () => {
   const ledger = testLedger(worker)
   let server: WitnessServer
 
-  const head = () => worker.transaction(anonymous, (session) => readHead(session, auditLogs.log))
+  const head = () => worker.transaction(tester, (session) => readHead(session, auditLogs.log))
   const witness = () => ({ url: server.url, key: parseVerifierKey(server.verifierKey, COSIGNATURE_TYPE) })
   const write = (n: number) =>
     database.asSuperuser((session) =>
@@ -262,7 +261,7 @@ describe('a log and its witness over HTTP', () => {
     for (const n of [1, 40, 300]) {
       await write(n)
       await ledger.seal()
-      const [outcome, ...rest] = await witnessHeads(worker, [witness()])
+      const [outcome, ...rest] = await witnessHeads(worker, tester, [witness()])
       expect(rest).toEqual([])
       const { note, size = 0n } = (await head()) ?? {}
       expect(size).toBeGreaterThanOrEqual(BigInt(n))
@@ -287,7 +286,7 @@ describe('a log and its witness over HTTP', () => {
     const wrong = { url: `${server.url}nowhere`, key: { ...key, name: 'wrong' } }
     await write(1)
     await ledger.seal()
-    const outcomes = await witnessHeads(worker, [away, dumb, wrong, witness()], { timeoutMs: 300 })
+    const outcomes = await witnessHeads(worker, tester, [away, dumb, wrong, witness()], { timeoutMs: 300 })
     expect(outcomes.map((outcome) => [outcome.witness, outcome.error?.code ?? null])).toEqual([
       ['away', 'unavailable'],
       ['silent', 'timeout'],
@@ -317,7 +316,7 @@ describe('a log and its witness over HTTP', () => {
     const before = (await head())?.size
     await write(7)
     await ledger.seal()
-    await witnessHeads(worker, [witness()])
+    await witnessHeads(worker, tester, [witness()])
     const seen = (await head())?.size
     expect(await ledger.problems({ published })).toEqual([])
     // As from an older data folder: everything fits together, and the head is one that the log itself signed.
@@ -339,13 +338,13 @@ describe('a log and its witness over HTTP', () => {
     expect(await ledger.problems({ published })).toMatchObject([
       { kind: 'checkpoint', position: String(seen), detail: expect.stringContaining('cut off') as unknown },
     ])
-    expect(await witnessHeads(worker, [witness()])).toMatchObject([
+    expect(await witnessHeads(worker, tester, [witness()])).toMatchObject([
       { error: { code: 'conflict', detail: { size: String(seen) } } },
     ])
     // Grown again by other rows: a fork.
     await write(20)
     await ledger.seal()
-    expect(await witnessHeads(worker, [witness()])).toMatchObject([{ error: { code: 'integrity' } }])
+    expect(await witnessHeads(worker, tester, [witness()])).toMatchObject([{ error: { code: 'integrity' } }])
     expect(await ledger.problems({ published })).toMatchObject([
       { kind: 'checkpoint', detail: expect.stringContaining('rewritten') as unknown },
     ])

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { identify, openVault, runBackup } from '../../src/backup/index.ts'
+import { identify, openBackupStore, runBackup } from '../../src/backup/index.ts'
 import { openBackup, writeFiles } from '../../src/backup/restore/write-files.ts'
 import { openKeyring } from '../../src/keys/index.ts'
 import { openObjectStore } from '../../src/object-store/index.ts'
@@ -26,15 +26,15 @@ it.runIf(existsSync(POSTGRES_15))(
       )
       const { systemId } = await identify(url)
       const store = await openObjectStore(`file:${join(side, 'objects')}`)
-      const vault = await openVault({ store, keyring }, systemId)
-      const manifest = await runBackup(vault, { url, database }, 'full')
+      const backupStore = await openBackupStore({ store, keyring }, systemId)
+      const manifest = await runBackup(backupStore, { url, database }, 'full')
       const folder = join(side, 'written')
       await mkdir(folder)
-      await writeFiles(vault, [await openBackup(vault, manifest)], folder)
+      await writeFiles(backupStore, [await openBackup(backupStore, manifest)], folder)
       const checked = spawnSync(join(POSTGRES_15, 'pg_verifybackup'), [folder], { encoding: 'utf8' })
       expect(checked.stderr).toBe('')
       expect(checked.stdout).toContain('backup successfully verified')
-      await expect(runBackup(vault, { url, database }, 'incremental')).rejects.toMatchObject({
+      await expect(runBackup(backupStore, { url, database }, 'incremental')).rejects.toMatchObject({
         code: 'unsupported',
         hint: expect.stringContaining('backup full'),
       })

@@ -27,7 +27,7 @@ it(
       try {
         await cluster.sql('create table commits (id integer primary key, at timestamptz, lsn pg_lsn)')
         const stream = cluster.stream()
-        await runBackup(cluster.vault, cluster.source, 'full')
+        await runBackup(cluster.backupStore, cluster.source, 'full')
         const committed: { id: number; at: number; lsn: bigint }[] = []
         let lost = false
         const writer = (async () => {
@@ -53,7 +53,7 @@ it(
           (last, event) => (event.kind === 'flushed' && event.lsn > last ? event.lsn : last),
           0n,
         )
-        const restored = await restoreTo(cluster.vault, 'latest')
+        const restored = await restoreTo(cluster.backupStore, 'latest')
         const [found] = await restored.sql<{ last: number; rows: number }>(
           'select max(id) as last, count(*)::integer as rows from commits',
         )

@@ -39,9 +39,9 @@ async function damaged(name: string, alter: (bytes: Buffer) => Buffer, work: () 
 }
 
 /** Our own cache of opened keys would hide a damaged one. */
-async function freshVault() {
-  const { openVault } = await import('../../src/backup/index.ts')
-  return openVault({ store: cluster.store, keyring: cluster.keyring }, cluster.vault.systemId)
+async function freshBackupStore() {
+  const { openBackupStore } = await import('../../src/backup/index.ts')
+  return openBackupStore({ store: cluster.store, keyring: cluster.keyring }, cluster.backupStore.systemId)
 }
 
 function flip(position: number): (bytes: Buffer) => Buffer {
@@ -56,12 +56,12 @@ beforeAll(async () => {
   cluster = await startCluster()
   await cluster.sql(`create table t as select i, repeat('a', 100) as note from generate_series(1, 5000) i`)
   const stream = cluster.stream()
-  await runBackup(cluster.vault, cluster.source, 'full')
+  await runBackup(cluster.backupStore, cluster.source, 'full')
   await cluster.sql(`insert into t values (0, 'later')`)
   await stream.flushed()
   await stream.stop()
   // Leaves the history of its timeline in the store.
-  const restored = await restoreTo(cluster.vault, 'latest')
+  const restored = await restoreTo(cluster.backupStore, 'latest')
   await restored.stop()
 })
 
@@ -78,7 +78,7 @@ describe('one flipped byte', () => {
       for (const name of found.slice(0, 3)) {
         for (const position of [0.02, 0.5, 0.98]) {
           await damaged(name, flip(position), async () => {
-            const report = await verifyBackups(await freshVault())
+            const report = await verifyBackups(await freshBackupStore())
             expect(report.ok, `${name} at ${position}`).toBe(false)
             expect(report.problems.map(({ object, detail }) => `${object} ${detail}`).join('\n')).toContain(
               name,
@@ -86,7 +86,7 @@ describe('one flipped byte', () => {
           })
         }
       }
-      expect((await verifyBackups(await freshVault())).problems).toEqual([])
+      expect((await verifyBackups(await freshBackupStore())).problems).toEqual([])
     },
     120_000,
   )
@@ -94,7 +94,9 @@ describe('one flipped byte', () => {
   it('keeps a restore from starting PostgreSQL', async () => {
     const pack = (await names()).find((name) => kinds['pack']?.test(name)) ?? ''
     await damaged(pack, flip(0.7), async () => {
-      const error: unknown = await restoreTo(await freshVault(), 'latest').catch((reason: unknown) => reason)
+      const error: unknown = await restoreTo(await freshBackupStore(), 'latest').catch(
+        (reason: unknown) => reason,
+      )
       expect(error).toBeInstanceOf(AkashiError)
       expect(error).toMatchObject({ code: 'integrity', message: expect.stringContaining(pack) })
     })
@@ -109,13 +111,13 @@ describe('an object', () => {
       pack,
       (bytes) => bytes.subarray(0, bytes.length - 10),
       async () => {
-        const { problems } = await verifyBackups(await freshVault())
+        const { problems } = await verifyBackups(await freshBackupStore())
         expect(problems.map(({ object }) => object)).toContain(pack)
       },
     )
     const bytes = await bytesOf(pack)
     await cluster.store.delete(pack)
-    const { problems } = await verifyBackups(await freshVault())
+    const { problems } = await verifyBackups(await freshBackupStore())
     expect(problems.map(({ object }) => object)).toContain(pack)
     await cluster.store.put(pack, bytes)
 
@@ -126,7 +128,7 @@ describe('an object', () => {
         first,
         () => other,
         async () => {
-          const report = await verifyBackups(await freshVault())
+          const report = await verifyBackups(await freshBackupStore())
           expect(report.problems.map(({ object }) => object)).toContain(first)
         },
       )
@@ -137,13 +139,13 @@ describe('an object', () => {
 describe('data keys', () => {
   it('are opened by a new recipient after they were wrapped anew, and no pack is rewritten', async () => {
     const { generateX25519Identity, identityToRecipient } = await import('age-encryption')
-    const { DataKeys } = await import('../../src/backup/vault/data-keys.ts')
-    const { identitiesOf } = await import('../../src/backup/vault/identity.ts')
+    const { DataKeys } = await import('../../src/backup/store/data-keys.ts')
+    const { identitiesOf } = await import('../../src/backup/store/identity.ts')
     const identity = await generateX25519Identity()
     const recipient = await identityToRecipient(identity)
     const before = new Map<string, string>()
     for await (const head of cluster.store.list('backups/')) before.set(head.key, head.sha256)
-    const { systemId } = cluster.vault
+    const { systemId } = cluster.backupStore
     const theirs = new DataKeys(cluster.store, systemId, { identities: [identity], recipients: [] })
     const name = (await names()).find((key) => kinds['data key']?.test(key)) ?? ''
     const id = name.slice(name.lastIndexOf('/') + 1, -'.age'.length)
@@ -160,6 +162,6 @@ describe('data keys', () => {
 
     // A rotated keyring still opens what was wrapped for its earlier key.
     await cluster.keyring.rotate('backup')
-    expect((await verifyBackups(await freshVault())).ok).toBe(true)
+    expect((await verifyBackups(await freshBackupStore())).ok).toBe(true)
   })
 })

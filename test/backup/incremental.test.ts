@@ -42,7 +42,7 @@ beforeAll(async () => {
     await cluster.sql(`create index on ${table} (id)`)
     await fill(table, 'a')
   }
-  await runBackup(cluster.vault, cluster.source, 'full')
+  await runBackup(cluster.backupStore, cluster.source, 'full')
 })
 
 afterAll(async () => {
@@ -78,7 +78,7 @@ describe('a chain of incrementals', () => {
     await fill('truncated', 'b')
     await cluster.sql('delete from shrunk_twice where id > 100')
     await cluster.sql('vacuum (truncate) shrunk_twice')
-    await runBackup(cluster.vault, cluster.source, 'incremental')
+    await runBackup(cluster.backupStore, cluster.source, 'incremental')
 
     await fill('shrunk_twice', 'c')
     await cluster.sql('delete from shrunk_twice where id > 3000')
@@ -88,25 +88,25 @@ describe('a chain of incrementals', () => {
     await cluster.sql('create table dropped (id integer, note text)')
     await fill('dropped', 'd')
     await cluster.sql(`update vacuumed set note = 'changed' where id = 7`)
-    await runBackup(cluster.vault, cluster.source, 'incremental')
+    await runBackup(cluster.backupStore, cluster.source, 'incremental')
     await stream.flushed()
     const expected = await cluster.sql(contents)
 
-    const chained = await restoreTo(cluster.vault, 'latest')
+    const chained = await restoreTo(cluster.backupStore, 'latest')
     expect(chained.chain).toHaveLength(3)
     await expectSame(chained, expected)
   }, 120_000)
 
   it('is what the full backup and the WAL alone give', async () => {
     const expected = await cluster.sql(contents)
-    const { backups } = await (await import('../../src/backup/index.ts')).readCatalog(cluster.vault)
+    const { backups } = await (await import('../../src/backup/index.ts')).readCatalog(cluster.backupStore)
     for (const { id, kind } of backups) {
       if (kind === 'full') continue
-      for await (const { key } of cluster.store.list(`backups/${cluster.vault.systemId}/base/${id}/`)) {
+      for await (const { key } of cluster.store.list(`backups/${cluster.backupStore.systemId}/base/${id}/`)) {
         await cluster.store.delete(key)
       }
     }
-    const alone = await restoreTo(cluster.vault, 'latest')
+    const alone = await restoreTo(cluster.backupStore, 'latest')
     expect(alone.chain).toHaveLength(1)
     await expectSame(alone, expected)
   }, 120_000)

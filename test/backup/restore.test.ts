@@ -20,11 +20,11 @@ async function now(): Promise<string> {
 }
 
 async function latestRestorable(): Promise<number> {
-  return Math.max(...stretchesOf(await readCatalog(cluster.vault)).map(({ toMs }) => toMs))
+  return Math.max(...stretchesOf(await readCatalog(cluster.backupStore)).map(({ toMs }) => toMs))
 }
 
 async function refusal(at: string): Promise<AkashiError> {
-  const error: unknown = await restoreTo(cluster.vault, at).then(
+  const error: unknown = await restoreTo(cluster.backupStore, at).then(
     async (restored) => {
       await restored.stop()
       return undefined
@@ -40,7 +40,7 @@ beforeAll(async () => {
   stream = cluster.stream()
   await cluster.sql('create table t (id integer primary key, note text)')
   await cluster.sql(`insert into t select i, repeat('a', 200) from generate_series(1, 20000) i`)
-  full = await runBackup(cluster.vault, cluster.source, 'full')
+  full = await runBackup(cluster.backupStore, cluster.source, 'full')
   await cluster.sql(`insert into t values (100001, 'one')`)
   await cluster.sql(PAUSE)
   points.push({ label: 'a time', at: await now(), rows: 20_001 })
@@ -56,7 +56,7 @@ beforeAll(async () => {
   await cluster.sql(`select pg_create_restore_point('before-the-mistake')`)
   points.push({ label: 'a named point', at: 'before-the-mistake', rows: 20_004 })
   await cluster.sql('delete from t where id <= 15000')
-  await runBackup(cluster.vault, cluster.source, 'incremental')
+  await runBackup(cluster.backupStore, cluster.source, 'incremental')
   await cluster.sql(`insert into t values (100005, 'five')`)
   await cluster.sql(PAUSE)
   points.push({ label: 'a time behind an incremental', at: await now(), rows: 5_005 })
@@ -79,7 +79,7 @@ describe('a cluster in the store', () => {
   it('comes back at every kind of point with exactly what was committed by then', async () => {
     const timelines: number[] = []
     for (const { label, at, rows } of points) {
-      const restored = await restoreTo(cluster.vault, at)
+      const restored = await restoreTo(cluster.backupStore, at)
       try {
         const [found] = await restored.sql<{ rows: number }>('select count(*)::integer as rows from t')
         expect(found?.rows, label).toBe(rows)
@@ -115,7 +115,7 @@ describe('a cluster in the store', () => {
   it('reaches the latest restorable moment itself, and one millisecond later is refused', async () => {
     await stream.stop()
     const to = await latestRestorable()
-    const restored = await restoreTo(cluster.vault, new Date(to).toISOString())
+    const restored = await restoreTo(cluster.backupStore, new Date(to).toISOString())
     await restored.stop()
     expect((await refusal(new Date(to + 1).toISOString())).code).toBe('conflict')
     stream = cluster.stream()
@@ -124,14 +124,14 @@ describe('a cluster in the store', () => {
   it('moves its latest restorable moment while nobody writes', async () => {
     const before = await latestRestorable()
     await expect.poll(latestRestorable, { timeout: 20_000 }).toBeGreaterThan(before)
-    const restored = await restoreTo(cluster.vault, new Date(await latestRestorable()).toISOString())
+    const restored = await restoreTo(cluster.backupStore, new Date(await latestRestorable()).toISOString())
     const [found] = await restored.sql<{ rows: number }>('select count(*)::integer as rows from t')
     await restored.stop()
     expect(found?.rows).toBe(5_105)
   }, 60_000)
 
   it('passes verification', async () => {
-    const found = await verifyBackups(cluster.vault)
+    const found = await verifyBackups(cluster.backupStore)
     expect(found).toMatchObject({ ok: true, problems: [], gaps: [], backups: 2 })
   })
 })

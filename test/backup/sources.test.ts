@@ -6,7 +6,7 @@ import { chmod, chown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-import { identify, openVault, readCatalog, runBackup, verifyBackups } from '../../src/backup/index.ts'
+import { identify, openBackupStore, readCatalog, runBackup, verifyBackups } from '../../src/backup/index.ts'
 import { openBackup, writeFiles } from '../../src/backup/restore/write-files.ts'
 import { streamWal } from '../../src/backup/wal/stream.ts'
 import { openKeyring } from '../../src/keys/index.ts'
@@ -106,11 +106,11 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
-async function vaultIn(folder: string, url: string) {
+async function backupStoreIn(folder: string, url: string) {
   const keyring = await openKeyring(`file:${join(folder, 'keys')}`)
   const store = await openObjectStore(`file:${join(folder, 'objects')}`)
   const { systemId } = await identify(url)
-  return { keyring, store, vault: await openVault({ store, keyring }, systemId) }
+  return { keyring, store, backupStore: await openBackupStore({ store, keyring }, systemId) }
 }
 
 it.runIf(existsSync(POSTGRES_15)).each([
@@ -126,7 +126,7 @@ it.runIf(existsSync(POSTGRES_15)).each([
       const copy = join(folder, 'standby')
       run('pg_basebackup', ['-D', copy, '-R', '-N', '-X', 'stream', '-c', 'fast', '-d', primary.url], folder)
       const standby = await start(copy, ['hot_standby=on', 'fsync=off'])
-      const { keyring, vault } = await vaultIn(folder, primary.url)
+      const { keyring, backupStore } = await backupStoreIn(folder, primary.url)
       const open = [primary, standby].map(({ url }) => openDatabase({ url, role: 'owner', poolSize: 1 }))
       const [first, second] = open
       if (first === undefined || second === undefined) throw new Error('both were opened')
@@ -135,7 +135,7 @@ it.runIf(existsSync(POSTGRES_15)).each([
         let flushed = 0n
         const stream = (source: { url: string; database: typeof first }) => {
           const stopping = new AbortController()
-          const ended = streamWal(vault, source, {
+          const ended = streamWal(backupStore, source, {
             signal: stopping.signal,
             heartbeatMs: 300,
             onEvent: (event) => {
@@ -158,11 +158,11 @@ it.runIf(existsSync(POSTGRES_15)).each([
           .poll(() => ask(standby.url, 'select count(*)::int as n from t'), POLL)
           .toEqual([{ n: 1_000 }])
         // From the standby: it is in recovery, and the backup is complete all the same.
-        const manifest = await runBackup(vault, { url: standby.url, database: second }, 'full')
+        const manifest = await runBackup(backupStore, { url: standby.url, database: second }, 'full')
         expect(await ask(standby.url, 'select pg_is_in_recovery() as standby')).toEqual([{ standby: true }])
         const written = join(folder, 'written')
         await mkdir(written)
-        await writeFiles(vault, [await openBackup(vault, manifest)], written)
+        await writeFiles(backupStore, [await openBackup(backupStore, manifest)], written)
         const checked = spawnSync(join(POSTGRES_15, 'pg_verifybackup'), [written], { encoding: 'utf8' })
         expect(checked.stderr + checked.stdout).toContain('successfully verified')
 
@@ -184,17 +184,17 @@ it.runIf(existsSync(POSTGRES_15)).each([
           await ask(standby.url, 'checkpoint')
         }
         const after = stream({ url: standby.url, database: second })
-        await runBackup(vault, { url: standby.url, database: second }, 'full')
+        await runBackup(backupStore, { url: standby.url, database: second }, 'full')
         const [more] = await ask<{ lsn: string }>(
           standby.url,
           `insert into t values (1003) returning (pg_current_wal_insert_lsn() - '0/0')::text as lsn`,
         )
         await expect.poll(() => flushed > BigInt(more?.lsn ?? '0'), POLL).toBe(true)
         await after.stop()
-        const catalog = await readCatalog(vault)
+        const catalog = await readCatalog(backupStore)
         expect(catalog.backups.map(({ timeline }) => timeline)).toEqual([1, 2])
         expect(catalog.histories.get(2)?.map(({ timeline }) => timeline)).toEqual([1])
-        const report = await verifyBackups(vault)
+        const report = await verifyBackups(backupStore)
         expect(report.problems).toEqual([])
         expect(report.gaps.every(({ declared }) => declared)).toBe(true)
         expect(report.ok).toBe(true)
@@ -251,12 +251,12 @@ it.runIf(existsSync(POSTGRES_15))(
           code: 'invalid_config',
         })
         await expect(identify(`${server.url}?sslmode=verify-full`)).rejects.toThrow()
-        const { keyring, vault } = await vaultIn(folder, url)
-        const taken = await runBackup(vault, { url, database }, 'full')
+        const { keyring, backupStore } = await backupStoreIn(folder, url)
+        const taken = await runBackup(backupStore, { url, database }, 'full')
         expect(taken.files).toBeGreaterThan(500)
         const stopping = new AbortController()
         const streaming = streamWal(
-          vault,
+          backupStore,
           { url, database },
           {
             signal: stopping.signal,
@@ -268,7 +268,7 @@ it.runIf(existsSync(POSTGRES_15))(
         expect(await ask(url, 'select ssl from pg_stat_ssl where pid = pg_backend_pid()')).toEqual([
           { ssl: true },
         ])
-        expect(await verifyBackups(vault)).toMatchObject({ ok: true, backups: 1 })
+        expect(await verifyBackups(backupStore)).toMatchObject({ ok: true, backups: 1 })
         await keyring.close()
       } finally {
         await database.close()
@@ -287,13 +287,13 @@ it('tablespaces come back in folders of the restored cluster, through an increme
     await cluster.sql(`create tablespace elsewhere location '${place}'`)
     await cluster.sql('create table far (id integer primary key, note text) tablespace elsewhere')
     await cluster.sql(`insert into far select i, repeat('a', 100) from generate_series(1, 5000) i`)
-    const full = await runBackup(cluster.vault, cluster.source, 'full')
+    const full = await runBackup(cluster.backupStore, cluster.source, 'full')
     expect(full.tablespaces).toMatchObject([{ location: place }])
     await cluster.sql(`update far set note = 'changed' where id <= 10`)
-    await runBackup(cluster.vault, cluster.source, 'incremental')
+    await runBackup(cluster.backupStore, cluster.source, 'incremental')
     await cluster.sql('delete from far where id > 4000')
     await stream.flushed()
-    const restored = await restoreTo(cluster.vault, 'latest')
+    const restored = await restoreTo(cluster.backupStore, 'latest')
     try {
       expect(restored.chain).toHaveLength(2)
       expect(

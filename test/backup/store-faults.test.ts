@@ -47,14 +47,14 @@ it.each(SEEDS)(
     const cluster = await startCluster({ wrap: (store) => unreliable(store, faults, seed) })
     try {
       await cluster.sql('create table t (id integer)')
-      await runBackup(cluster.vault, cluster.source, 'full')
+      await runBackup(cluster.backupStore, cluster.source, 'full')
       faults.rate = 0.3
       let stream = cluster.stream()
       for (let round = 0; round < 4; round += 1) {
         await cluster.sql('insert into t select i from generate_series(1, 20000) i')
         await cluster.sql('select pg_switch_wal()')
         // Taken or not: what counts is what the catalog says of it.
-        await runBackup(cluster.vault, cluster.source, 'full').catch(() => undefined)
+        await runBackup(cluster.backupStore, cluster.source, 'full').catch(() => undefined)
         const running = await Promise.race([
           stream.ended.then(
             () => false,
@@ -78,13 +78,13 @@ it.each(SEEDS)(
       stream = cluster.stream()
       await stream.flushed()
       await stream.stop()
-      const catalog = await readCatalog(cluster.vault)
+      const catalog = await readCatalog(cluster.backupStore)
       expect(coverageOf(catalog.pieces)).toHaveLength(1)
       expect(coverageOf(catalog.pieces)[0]?.end).toBeGreaterThanOrEqual(reported(stream))
-      const report = await verifyBackups(cluster.vault)
+      const report = await verifyBackups(cluster.backupStore)
       expect(report.problems).toEqual([])
       expect(stretchesOf(catalog).length).toBe(catalog.backups.length)
-      const restored = await restoreTo(cluster.vault, 'latest')
+      const restored = await restoreTo(cluster.backupStore, 'latest')
       const [found] = await restored.sql<{ rows: number }>('select count(*)::integer as rows from t')
       await restored.stop()
       expect(found?.rows).toBe(80_001)
@@ -104,7 +104,7 @@ it('a slot that lost its WAL is told as a gap, and a full backup follows', async
   const protect = async (until: () => Promise<boolean>) => {
     const stopping = new AbortController()
     const kinds: string[] = []
-    const running = protectCluster(cluster.vault, cluster.source, {
+    const running = protectCluster(cluster.backupStore, cluster.source, {
       signal: stopping.signal,
       log,
       heartbeatMs: 300,
@@ -117,7 +117,7 @@ it('a slot that lost its WAL is told as a gap, and a full backup follows', async
     return kinds
   }
   try {
-    const backups = async () => (await readCatalog(cluster.vault)).backups.length
+    const backups = async () => (await readCatalog(cluster.backupStore)).backups.length
     await protect(async () => (await backups()) === 1)
     for (let segment = 0; segment < 10; segment += 1) {
       await cluster.sql(`select pg_logical_emit_message(false, 'filler', repeat('x', 1000000))`)
@@ -129,15 +129,15 @@ it('a slot that lost its WAL is told as a gap, and a full backup follows', async
     )
     expect(slot?.status).toBe('lost')
     expect(await protect(async () => (await backups()) === 2)).toContain('gap')
-    const { gaps, ok } = await verifyBackups(cluster.vault)
+    const { gaps, ok } = await verifyBackups(cluster.backupStore)
     expect(ok).toBe(true)
     expect(gaps).toMatchObject([{ declared: true }])
     // One that nobody declared is missing objects.
-    for await (const { key } of cluster.store.list(`backups/${cluster.vault.systemId}/gaps/`)) {
+    for await (const { key } of cluster.store.list(`backups/${cluster.backupStore.systemId}/gaps/`)) {
       await cluster.store.delete(key)
     }
-    expect(await verifyBackups(cluster.vault)).toMatchObject({ ok: false, gaps: [{ declared: false }] })
-    const restored = await restoreTo(cluster.vault, 'latest')
+    expect(await verifyBackups(cluster.backupStore)).toMatchObject({ ok: false, gaps: [{ declared: false }] })
+    const restored = await restoreTo(cluster.backupStore, 'latest')
     await restored.stop()
   } finally {
     await cluster.stop()

@@ -9,6 +9,7 @@ import {
   runBackup,
   type TableRestored,
 } from '../../src/backup/index.ts'
+import { tester } from '../support/tester.ts'
 import { type RunningStream, startCluster, type TestCluster } from './support/cluster.ts'
 
 let cluster: TestCluster
@@ -35,7 +36,7 @@ async function bring(
   options: { into?: string; diff?: boolean; apply?: { reason: string } } = {},
 ): Promise<TableRestored> {
   const { into, ...rest } = options
-  return await restoreTable(cluster.vault, cluster.source.database, {
+  return await restoreTable(cluster.backupStore, cluster.source.database, tester, {
     table: parseTableName(table),
     target: parseTarget(moment),
     databaseName: 'postgres',
@@ -92,13 +93,13 @@ beforeAll(async () => {
   await cluster.sql(
     `insert into parts select i, date '2026-01-01' + i % 50, 'v' || i from generate_series(1, 1000) i`,
   )
-  whole = (await runBackup(cluster.vault, cluster.source, 'full')).bytes
+  whole = (await runBackup(cluster.backupStore, cluster.source, 'full')).bytes
   const [other] = await cluster.sql<{ bytes: number }>(`select pg_relation_size('other')::float8 as bytes`)
   large = other?.bytes ?? 0
   await cluster.sql(`update notes set mood = 'high' where id % 3 = 0`)
   await cluster.sql('delete from notes where id > 390')
   await cluster.sql(`update other set filler = repeat('y', 400) where id % 5 = 0`)
-  await runBackup(cluster.vault, cluster.source, 'incremental')
+  await runBackup(cluster.backupStore, cluster.source, 'incremental')
   await cluster.sql(`insert into parts values (5000, '2026-02-03', 'late')`)
   await cluster.sql('alter table parts rename to renamed')
   await cluster.sql(

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { putWithRetries, readObject } from '../../src/backup/vault/transfer.ts'
+import { putWithRetries, readObject } from '../../src/backup/store/transfer.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
 
 let folder = ''

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { AkashiError } from '../../src/foundation/index.ts'
-import { type Actor, anonymous, type DatabaseRole, type Session } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { type Actor, type DatabaseRole, person, type Session } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { makePerson } from './people.ts'
 
 /**
@@ -187,7 +187,7 @@ async function attempt<T>(caller: Caller, work: (session: Session) => Promise<T>
   const isLogin = caller === 'worker' || caller === 'reader' || caller === 'security_admin'
   let answer: { readonly value: T } | undefined
   try {
-    await pools[isLogin ? caller : 'app'].transaction(actors[caller] ?? anonymous, async (session) => {
+    await pools[isLogin ? caller : 'app'].transaction(actors[caller] ?? tester, async (session) => {
       answer = { value: await work(session) }
       throw rolledBack
     })
@@ -239,7 +239,7 @@ beforeAll(async () => {
   const elsewhere = await makePerson(database, pools.app, 'elsewhere')
   for (const name of people) {
     const { id } = await makePerson(database, pools.app, name)
-    actors[name] = { userId: id }
+    actors[name] = person({ userId: id })
   }
   await database.asSuperuser(async (session) => {
     for (const id of [room, otherRoom]) {

@@ -26,8 +26,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import * as chat from '../../src/chat/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
+import { person } from '../../src/postgres/index.ts'
 import { type Browser, enrol, testServer } from '../identity/server.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -177,7 +178,7 @@ describe('two people', () => {
     await expect.poll(() => heard.length).toBe(1)
     expect(heard[0]?.message).toMatchObject({ id: sent.id, file: null })
     const scanner: chat.Scanner = { scan: () => Promise.resolve({ clean: true }) }
-    await chat.inspectUploads({ worker, store, scanner, signal: new AbortController().signal })
+    await chat.inspectUploads({ worker, store, scanner, signal: new AbortController().signal }, tester)
     await expect.poll(() => heard.length).toBe(2)
     expect(heard[1]?.message?.file).toMatchObject({ id: file.id, status: 'completed', hasThumbnail: true })
     expect((await ken.send('GET', `/v1/chat/files/${file.id}/thumbnail`)).headers['content-type']).toBe(
@@ -242,7 +243,7 @@ describe('somebody who is erased', () => {
     for (const roomId of [own.id, pair]) {
       await feed.subscribe(roomId, {
         userId: aoiId,
-        actor: { userId: aoiId },
+        actor: person({ userId: aoiId }),
         onStart: () => undefined,
         onEvent: (event) => void listened[roomId]?.push(event),
         drained: () => Promise.resolve(),

@@ -14,7 +14,7 @@ import * as chat from '../../src/chat/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
 import { type Browser, testServer } from '../identity/server.ts'
 import { type Clamd, eicar, hasClamd, startClamd } from '../support/clamd.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { makePerson, type Person } from './people.ts'
 
 const database = testDatabase()
@@ -108,15 +108,17 @@ describe('an upload', () => {
     await chat.postMessage(app, aoi.actor, room, { content: '', fileId: file.id })
     await expect(chat.readFile(app, ken.actor, file.id)).rejects.toMatchObject({ code: 'not_found' })
     await expect(open(aoi, file.id)).rejects.toMatchObject({ code: 'conflict' })
-    expect(await chat.inspectUploads({ worker, store, scanner: undefined, signal })).toBe(0)
+    expect(await chat.inspectUploads({ worker, store, scanner: undefined, signal }, tester)).toBe(0)
   })
 
   it('stays in quarantine while the scanner is away', async () => {
     const file = await upload(Buffer.from('waits'))
     const away = chat.openScanner(new URL(`clamd:/nowhere/${randomUUID()}`))
-    await expect(chat.inspectUploads({ worker, store, scanner: away, signal })).rejects.toMatchObject({
-      code: 'unavailable',
-    })
+    await expect(chat.inspectUploads({ worker, store, scanner: away, signal }, tester)).rejects.toMatchObject(
+      {
+        code: 'unavailable',
+      },
+    )
     expect(await chat.readFile(app, aoi.actor, file.id)).toMatchObject({ status: 'processing' })
   })
 })
@@ -191,7 +193,7 @@ describe.skipIf(!hasClamd)('a scanned upload', () => {
 
   async function inspected(bytes: Uint8Array, name: string, mimeType: string): Promise<ChatFile> {
     const { id } = await upload(bytes, name, mimeType)
-    while ((await chat.inspectUploads({ worker, store, scanner, signal })) > 0);
+    while ((await chat.inspectUploads({ worker, store, scanner, signal }, tester)) > 0);
     return await chat.readFile(app, aoi.actor, id)
   }
 
@@ -203,7 +205,7 @@ describe.skipIf(!hasClamd)('a scanned upload', () => {
     expect((await buffer(await (await open(ken, file.id)).open())).toString()).toBe('日本語の文章')
     await chat.deleteMessage(app, aoi.actor, message.id)
     await expect(open(ken, file.id)).rejects.toMatchObject({ code: 'not_found' })
-    await chat.removeDeletedFiles({ worker, store, signal })
+    await chat.removeDeletedFiles({ worker, store, signal }, tester)
     expect((await keys()).filter((key) => key.includes(file.id))).toEqual([])
   })
 
@@ -350,7 +352,7 @@ describe.skipIf(!hasClamd)('a scanned upload', () => {
       expect(answer.status).toBe(201)
       const { id } = operations['GET /v1/chat/files/{fileId}'].response.parse(await answer.json())
       expect((await request(`/v1/chat/files/${id}/content`)).status).toBe(409)
-      while ((await chat.inspectUploads({ worker, store, scanner, signal })) > 0);
+      while ((await chat.inspectUploads({ worker, store, scanner, signal }, tester)) > 0);
       const whole = await request(`/v1/chat/files/${id}/content`)
       expect(await whole.text()).toBe(page)
       expect(whole.headers.get('content-type')).toBe('application/octet-stream')

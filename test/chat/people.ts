@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Actor, Database, Session } from '../../src/postgres/index.ts'
+import { type Actor, type Database, person, type Session } from '../../src/postgres/index.ts'
 import type { TestDatabase } from '../support/index.ts'
 
 /** Somebody with an active account, who acts through the application's role. */
@@ -22,7 +22,7 @@ export async function makePerson(database: TestDatabase, app: Database, username
       `${username}@example.com`,
     ]),
   )
-  const actor: Actor = { userId: id }
+  const actor = person({ userId: id })
   const act = <T>(work: (session: Session) => Promise<T>) => app.transaction(actor, work)
   return {
     id,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { makePerson, type Person } from './people.ts'
 
 const database = testDatabase()
@@ -58,7 +58,7 @@ describe('rooms', () => {
     await aoi.ask('select chat.invite($1, $2)', [closed, ken.id])
     expect((await seen(ken)).sort()).toEqual([open, closed].sort())
     expect(await seen(mei)).toEqual([open])
-    const nobody = await app.transaction({}, (session) => session.query('select id from chat.rooms'))
+    const nobody = await app.transaction(tester, (session) => session.query('select id from chat.rooms'))
     expect(nobody.rows).toEqual([])
   })
 
@@ -289,7 +289,7 @@ describe('messages', () => {
     const message = await post(leaver, here, 'my own words')
     await database
       .open('worker')
-      .transaction({}, (session) => session.query('select chat.erase_person($1)', [leaver.id]))
+      .transaction(tester, (session) => session.query('select chat.erase_person($1)', [leaver.id]))
     const [row] = await aoi.ask('select content, user_id, is_deleted from chat.messages where id = $1', [
       message.id,
     ])

@@ -7,7 +7,8 @@ import * as chat from '../../src/chat/index.ts'
 import { openPasswords } from '../../src/identity/index.ts'
 import { openKeyring, openPersonVault } from '../../src/keys/index.ts'
 import { openObjectStore } from '../../src/object-store/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { person } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { CONTEXT_KEY } from '../support/settings.ts'
 
 const database = testDatabase()
@@ -17,20 +18,20 @@ it('the sample workspace comes, is there once, and goes with its people', async 
   const keyring = await openKeyring(pathToFileURL(join(folder, 'keys')).href)
   const parts: chat.SampleParts = {
     app: database.open('app'),
-    accounts: database.open('owner', { contextKey: CONTEXT_KEY }),
+    worker: database.open('owner', { contextKey: CONTEXT_KEY }),
     vault: openPersonVault(keyring),
     passwords: openPasswords(),
     keyring,
+    actor: tester,
     store: await openObjectStore(pathToFileURL(join(folder, 'objects')).href),
   }
   const people = await chat.addSample(parts)
   expect(people.map(({ username }) => username)).toEqual(['aoi', 'ken', 'mei', 'lukas'])
   await expect(chat.addSample(parts)).rejects.toMatchObject({ code: 'conflict' })
-  const actor = await database.asSuperuser(async (session) => ({
-    userId:
-      (await session.query<{ id: string }>(`select id from auth.users where username = 'aoi'`)).rows[0]?.id ??
-      '',
-  }))
+  const aoi = await database.asSuperuser((session) =>
+    session.query<{ id: string }>(`select id from auth.users where username = 'aoi'`),
+  )
+  const actor = person({ userId: aoi.rows[0]?.id ?? '' })
   const rooms = await chat.listRooms(parts.app, actor)
   expect(rooms.map(({ name }) => name).sort()).toEqual(['direct', '採用 hiring', '総合 general'].sort())
   const general = rooms.find(({ name }) => name.endsWith('general'))

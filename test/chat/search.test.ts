@@ -3,7 +3,7 @@ import { type Message, operations, type Room, type SearchPage } from '@akashi/co
 import { beforeAll, describe, expect, it } from 'vitest'
 import * as chat from '../../src/chat/index.ts'
 import { migrateUp, openDatabase } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { MIGRATIONS } from '../support/settings.ts'
 import { makePerson, type Person } from './people.ts'
 
@@ -92,7 +92,7 @@ describe('search', () => {
     expect(contents(await find(aoi, { q: '極秘' }))).toEqual([])
     expect(contents(await find(aoi, { q: '極秘', roomId: closed.id }))).toEqual([])
     await expect(
-      chat.searchMessages(app, {}, operations['GET /v1/chat/search'].query.parse({ q: '極秘' })),
+      chat.searchMessages(app, tester, operations['GET /v1/chat/search'].query.parse({ q: '極秘' })),
     ).rejects.toMatchObject({
       code: 'forbidden',
     })

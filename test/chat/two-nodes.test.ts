@@ -12,7 +12,7 @@ import { akashiServer, type Running } from '../../scripts/akashi-process.ts'
 import { openKeyring } from '../../src/keys/index.ts'
 import { migrateDatabase } from '../../src/start/index.ts'
 import { type Crowd, openCrowd } from '../support/chat-crowd.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { hasRedis, type Redis, startRedis } from '../support/redis.ts'
 
 const LONG = process.env['AKASHI_LONG'] === '1'
@@ -68,13 +68,13 @@ describe.skipIf(!hasRedis)('a crowd at two nodes', { timeout: TIME_LIMIT_MS }, (
     const keysUrl = pathToFileURL(join(folder, 'keys')).href
     const keyring = await openKeyring(keysUrl)
     const connections = { adminUrl: database.url('owner'), open: database.open }
-    await migrateDatabase({ connections, keyring })
+    await migrateDatabase({ connections, keyring, actor: tester })
     await keyring.close()
     redis = await startRedis()
     const node = (name: string) =>
       akashiServer(['serve', '--data', join(folder, name), '--port', '0'], {
         env: {
-          DATABASE_URL: database.url('worker'),
+          DATABASE_URL: database.url('server'),
           KEYS_URL: keysUrl,
           OBJECT_STORE_URL: pathToFileURL(join(folder, 'objects')).href,
           REDIS_URL: redis.url,

@@ -1,7 +1,7 @@
 import type { Room } from '@akashi/contract'
 import { beforeAll, expect, it } from 'vitest'
 import * as chat from '../../src/chat/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { makePerson, type Person } from './people.ts'
 
 const database = testDatabase()
@@ -40,7 +40,7 @@ it('removes what has outlived its time, and nothing else', async () => {
     `update chat.room_events set created_at = now() - interval '8 days' where room_id = $1 and sequence = 1`,
     [room.id],
   )
-  const removed = await chat.purgeExpired(worker, signal)
+  const removed = await chat.purgeExpired(worker, tester, signal)
   expect(removed).toMatchObject({
     'deleted messages': 1,
     'failed uploads': 1,
@@ -59,7 +59,7 @@ it('removes what has outlived its time, and nothing else', async () => {
     { original_name: 'failed-new', upload_status: 'failed', is_deleted: false },
     { original_name: 'failed-old', upload_status: 'failed', is_deleted: true },
   ])
-  expect(await chat.purgeExpired(worker, signal)).toEqual({
+  expect(await chat.purgeExpired(worker, tester, signal)).toEqual({
     'deleted messages': 0,
     'failed uploads': 0,
     'uploads given up': 0,
@@ -85,11 +85,11 @@ it('goes by the settings', async () => {
   await change('deleted_messages.retention_days', 12)
   await change('temporary_data.retention_days', 12)
   const none = { 'deleted messages': 0, 'failed uploads': 0 }
-  expect(await chat.purgeExpired(worker, signal)).toMatchObject(none)
+  expect(await chat.purgeExpired(worker, tester, signal)).toMatchObject(none)
   await change('deleted_messages.retention_days', 10)
-  expect(await chat.purgeExpired(worker, signal)).toMatchObject({ ...none, 'deleted messages': 1 })
+  expect(await chat.purgeExpired(worker, tester, signal)).toMatchObject({ ...none, 'deleted messages': 1 })
   await change('temporary_data.retention_days', 10)
-  expect(await chat.purgeExpired(worker, signal)).toMatchObject({ ...none, 'failed uploads': 1 })
+  expect(await chat.purgeExpired(worker, tester, signal)).toMatchObject({ ...none, 'failed uploads': 1 })
   await change('deleted_messages.retention_days', 365)
   await change('temporary_data.retention_days', 7)
 })
@@ -99,7 +99,7 @@ it('shows a security administrator a room for a reason, and keeps the reason', a
   await chat.postMessage(app, aoi.actor, secret.id, { content: 'private words' })
   const admin = database.open('security_admin')
   const read = (reason: string) =>
-    admin.transaction({}, (session) =>
+    admin.transaction(tester, (session) =>
       session.query<{ content: string }>('select content from chat.read_as_security_admin($1, $2)', [
         secret.id,
         reason,
@@ -108,7 +108,7 @@ it('shows a security administrator a room for a reason, and keeps the reason', a
   await expect(read('why not')).rejects.toMatchObject({ code: 'invalid_input' })
   expect((await read('incident 4711, ordered by the board')).rows).toEqual([{ content: 'private words' }])
   await expect(
-    admin.transaction({}, (session) => session.query('select content from chat.messages')),
+    admin.transaction(tester, (session) => session.query('select content from chat.messages')),
   ).rejects.toMatchObject({ code: 'forbidden' })
   const trail = await ask(
     `select detail ->> 'reason' as reason from audit.audit_logs where event_type = 'data_access' and resource = 'chat.messages'`,

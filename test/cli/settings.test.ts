@@ -6,7 +6,7 @@ import { loadConfig } from '../../src/foundation/index.ts'
 import type { DatabaseSetting } from '../../src/lifecycle/index.ts'
 import { makePerson } from '../chat/people.ts'
 import { makeUser } from '../identity/people.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { akashi } from './world.ts'
 
 const database = testDatabase()
@@ -109,12 +109,12 @@ describe('in the database', () => {
     '%s reads and cannot change',
     async (role) => {
       const pool = database.open(role)
-      const read = await pool.transaction({}, (session) =>
+      const read = await pool.transaction(tester, (session) =>
         session.query(`select lifecycle.setting('session.retention_days') as days`),
       )
       expect(read.rows).toEqual([{ days: 30 }])
       await expect(
-        pool.transaction({}, (session) => session.query(`update lifecycle.settings set value = '1'`)),
+        pool.transaction(tester, (session) => session.query(`update lifecycle.settings set value = '1'`)),
       ).rejects.toMatchObject({ code: 'forbidden' })
     },
   )
@@ -123,7 +123,7 @@ describe('in the database', () => {
     await expect(
       database
         .open('worker')
-        .transaction({}, (session) => session.query(`select lifecycle.setting('colour')`)),
+        .transaction(tester, (session) => session.query(`select lifecycle.setting('colour')`)),
     ).rejects.toMatchObject({ code: 'not_found', message: 'there is no setting colour' })
   })
 
@@ -193,7 +193,7 @@ describe('what they do', () => {
       const environment = { DATABASE_URL: database.url('worker'), ...given }
       const config = await loadConfig({ environment, directory: '/nonexistent' })
       const { signal } = new AbortController()
-      expect(await dataResidency.run({ config, signal })).toMatchObject({ ok, detail })
+      expect(await dataResidency.run({ config, actor: tester, signal })).toMatchObject({ ok, detail })
     })
 
     it('and leaves a database that is away to other checks', async () => {

@@ -17,6 +17,7 @@ export async function akashi(
   let stderr = ''
   const world: World = {
     environment: {},
+    account: 'tester',
     directory: '/nonexistent',
     stdout: {
       write: (text) => {

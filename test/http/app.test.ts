@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { AkashiError } from '../../src/foundation/index.ts'
 import { controlAccess } from '../../src/http/plugins/access-control.ts'
-import type { Actor } from '../../src/postgres/index.ts'
+import type { Actor, Origin } from '../../src/postgres/index.ts'
 import { fakeServices, open, status, testApp } from './support.ts'
 
 interface Operation {
@@ -199,7 +199,7 @@ describe('problem details', () => {
 
   it('ends a handler that takes too long and aborts its signal', async () => {
     let aborted = false
-    const systemStatus = (signal: AbortSignal) =>
+    const systemStatus = (_: Actor, signal: AbortSignal) =>
       new Promise<never>((_resolve, reject) => {
         signal.addEventListener('abort', () => {
           aborted = true
@@ -264,7 +264,7 @@ describe('guards', () => {
       [['127.0.0.1'], '198.51.100.1'],
     ] as const) {
       const app = testApp({ trustedProxies })
-      app.get('/who', open, async (request) => request.actor)
+      app.get('/who', open, async (request) => request.actor.origin)
       expect((await app.inject({ url: '/who', headers })).json()).toMatchObject({ clientIp: seen })
     }
   })
@@ -290,18 +290,18 @@ describe('guards', () => {
 })
 
 describe('the context of a request', () => {
-  async function actorOf(headers: Record<string, string>): Promise<{ actor: Actor; echoed: unknown }> {
+  async function actorOf(headers: Record<string, string>): Promise<{ origin: Origin; echoed: unknown }> {
     const app = testApp()
-    app.get('/things/:id', open, async (request) => request.actor)
+    app.get('/things/:id', open, async (request) => request.actor.origin)
     const answer = await app.inject({ url: '/things/7?q=1', headers })
-    return { actor: answer.json(), echoed: answer.headers['x-request-id'] }
+    return { origin: answer.json(), echoed: answer.headers['x-request-id'] }
   }
 
   it('says where a request came from', async () => {
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
     const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
-    const { actor } = await actorOf({ 'x-request-id': 'r-1', 'user-agent': 'tests', traceparent })
-    expect(actor).toEqual({
+    const { origin } = await actorOf({ 'x-request-id': 'r-1', 'user-agent': 'tests', traceparent })
+    expect(origin).toEqual({
       clientIp: '127.0.0.1',
       userAgent: 'tests',
       requestId: 'r-1',
@@ -314,9 +314,9 @@ describe('the context of a request', () => {
   it('echoes a request id only when it is fit to be recorded', async () => {
     expect((await actorOf({ 'x-request-id': 'r-1' })).echoed).toBe('r-1')
     for (const id of ['', 'a b', '<script>', 'x'.repeat(129), 'é']) {
-      const { actor, echoed } = await actorOf({ 'x-request-id': id })
+      const { origin, echoed } = await actorOf({ 'x-request-id': id })
       expect(echoed).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/)
-      expect(actor.requestId).toBe(echoed)
+      expect(origin.requestId).toBe(echoed)
     }
   })
 
@@ -327,13 +327,13 @@ describe('the context of a request', () => {
     `00-${'a'.repeat(32)}-00f067aa0ba902b7-01-more`,
     `00-${'A'.repeat(32)}-00f067aa0ba902b7-01`,
   ])('starts a new trace for %s', async (traceparent) => {
-    const { actor } = await actorOf({ traceparent })
-    expect(actor.traceId).toMatch(/^[0-9a-f]{32}$/)
-    expect(traceparent).not.toContain(actor.traceId)
+    const { origin } = await actorOf({ traceparent })
+    expect(origin.traceId).toMatch(/^[0-9a-f]{32}$/)
+    expect(traceparent).not.toContain(origin.traceId)
   })
 
   it('takes the trace of a later version', async () => {
-    const { actor } = await actorOf({ traceparent: `01-${'a'.repeat(32)}-00f067aa0ba902b7-01-more` })
-    expect(actor.traceId).toBe('a'.repeat(32))
+    const { origin } = await actorOf({ traceparent: `01-${'a'.repeat(32)}-00f067aa0ba902b7-01-more` })
+    expect(origin.traceId).toBe('a'.repeat(32))
   })
 })

@@ -4,7 +4,7 @@ import { runArchive } from '../../src/lifecycle/index.ts'
 import { makeUser } from '../identity/people.ts'
 import { testServer } from '../identity/server.ts'
 import { insertEvents, testStore } from '../lifecycle/support/archive.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -28,7 +28,7 @@ beforeAll(async () => {
   app = server.app({}, { store: cold.store })
   await insertEvents(worker, '2016-06-10', 30)
   await ledger.seal()
-  await runArchive(worker, cold.store, { table: { schema: 'security', table: 'security_events' } })
+  await runArchive(worker, tester, cold.store, { table: { schema: 'security', table: 'security_events' } })
 })
 
 function ask(as: keyof typeof keys, method: 'GET' | 'PATCH' | 'POST', path: string, payload?: object) {

@@ -2,12 +2,12 @@
 import type { PermissionName } from '@akashi/contract'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createApiKey } from '../../src/identity/index.ts'
-import { copyAuditLogs, openLogVault } from '../../src/operations/index.ts'
+import { copyAuditLogs, openLogBackupStore } from '../../src/operations/index.ts'
 import { makeUser } from '../identity/people.ts'
 import { testServer } from '../identity/server.ts'
 import { testKeyring } from '../identity/support.ts'
 import { testStore } from '../lifecycle/support/archive.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -38,11 +38,12 @@ beforeAll(async () => {
     {},
     {
       backups: {
-        vault: none,
+        open: none,
         point: none,
         planPrune: none,
         restoreTable: none,
-        logVault: () => openLogVault({ keyring: keys.keyring, store: place.store, database: worker }),
+        openForAuditCopies: () =>
+          openLogBackupStore({ keyring: keys.keyring, store: place.store, worker, actor: tester }),
       },
     },
   )
@@ -89,7 +90,7 @@ describe('what takes long', () => {
     )
     expect(rows).toEqual([{ user_id: userId, verified: true }])
 
-    await worker.transaction({}, async (session) => {
+    await worker.transaction(tester, async (session) => {
       const begun = await session.query<{ id: string }>('select lifecycle.begin_run($1, $2, $3) as id', [
         job,
         'worker of a test',
@@ -136,7 +137,12 @@ describe('what takes long', () => {
 it('lists the long-term copies of the audit log', async () => {
   expect(await ask('read', 'GET', '/backups/audit-copies')).toEqual({ status: 200, body: { copies: [] } })
   await ledger.seal()
-  const taken = await copyAuditLogs({ keyring: keys.keyring, store: place.store, database: worker })
+  const taken = await copyAuditLogs({
+    keyring: keys.keyring,
+    store: place.store,
+    worker,
+    actor: tester,
+  })
   const { body } = await ask('read', 'GET', '/backups/audit-copies')
   expect(body.copies).toMatchObject([
     { id: taken.id, tiers: ['near', 'cold'], manifest: { bytes: taken.bytes }, problem: null },

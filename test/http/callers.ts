@@ -3,6 +3,7 @@ import { afterAll, beforeAll } from 'vitest'
 import { type DeclaredRoute, permissionsOf } from '../../src/http/access.ts'
 import { httpLimits } from '../../src/http/index.ts'
 import { createApiKey, createServiceAccount, grantServiceRole } from '../../src/identity/index.ts'
+import { type Person, person } from '../../src/postgres/index.ts'
 import { PASSWORD, testServer } from '../identity/server.ts'
 import { testStore } from '../lifecycle/support/archive.ts'
 import type { TestDatabase } from '../support/index.ts'
@@ -50,8 +51,8 @@ export function testCallers(database: TestDatabase) {
     for (const role of seedRoles) await addPerson(role, role)
     await addPerson('a session that must change its password', 'sys_admin', { pending: true })
     await addPerson('a session of an hour ago', 'sys_admin', { stale: true })
-    const owner = { userId: idOf('sys_admin') }
-    callers.set('a person’s key without scopes', { ...(await keyOf(owner, [])), ...owner })
+    const owner = person({ userId: idOf('sys_admin') })
+    callers.set('a person’s key without scopes', { ...(await keyOf(owner, [])), userId: owner.userId })
     await createServiceAccount(application, owner, { name: 'robot', tier: 'system' })
     await grantServiceRole(application, owner, { account: 'robot', role: 'sys_admin' })
     callers.set('a service key without scopes', await keyOf(owner, [], 'robot'))
@@ -97,11 +98,7 @@ export function testCallers(database: TestDatabase) {
     return { cookie, 'x-akashi-request': '1' }
   }
 
-  async function keyOf(
-    owner: { readonly userId: string },
-    scopes: PermissionName[],
-    serviceAccount?: string,
-  ): Promise<Caller> {
+  async function keyOf(owner: Person, scopes: PermissionName[], serviceAccount?: string): Promise<Caller> {
     const { key } = await createApiKey(application, owner, {
       name: 'test',
       scopes,

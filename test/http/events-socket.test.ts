@@ -3,10 +3,10 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createApiKey } from '../../src/identity/index.ts'
-import { anonymous, type Database } from '../../src/postgres/index.ts'
+import type { Database } from '../../src/postgres/index.ts'
 import { makeUser } from '../identity/people.ts'
 import { testServer } from '../identity/server.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { listen, raw } from './support.ts'
 
 const database = testDatabase()
@@ -55,7 +55,7 @@ const event = () => {
 }
 
 const stored = async () => {
-  const { rows } = await admin.transaction(anonymous, (session) =>
+  const { rows } = await admin.transaction(tester, (session) =>
     session.query<{ count: number }>(
       `select count(*)::integer as count from security.security_events where event_type = 'coupon_guessed'`,
     ),

@@ -1,10 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { httpLimits } from '../../src/http/index.ts'
 import { createApiKey } from '../../src/identity/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
 import { makeUser } from '../identity/people.ts'
 import { testServer } from '../identity/server.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const admin = database.open('security_admin')
@@ -50,7 +49,7 @@ function post(body: string | Uint8Array, type = 'application/json', query = '', 
 }
 
 const count = async () => {
-  const { rows } = await admin.transaction(anonymous, (session) =>
+  const { rows } = await admin.transaction(tester, (session) =>
     session.query<{ count: number }>('select count(*)::integer as count from security.security_events'),
   )
   return rows[0]?.count ?? -1
@@ -79,7 +78,7 @@ describe('POST /v1/events', () => {
   it('keeps who sent it, which no sender can say', async () => {
     const id = '0199d3a0-0000-7000-8000-000000000003'
     await post(JSON.stringify(event({ id, source_ip: '198.51.100.9', event_details: { a: 1 } })))
-    const { rows } = await admin.transaction(anonymous, (session) =>
+    const { rows } = await admin.transaction(tester, (session) =>
       session.query('select source_ip, event_details from security.security_events where id = $1', [id]),
     )
     expect(rows).toEqual([

@@ -16,10 +16,9 @@ import {
 } from '../../src/audit/index.ts'
 import { createApiKey } from '../../src/identity/index.ts'
 import { openObjectStore } from '../../src/object-store/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
 import { makeUser } from '../identity/people.ts'
 import { testServer } from '../identity/server.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -44,20 +43,20 @@ beforeAll(async () => {
     ),
   )
   await ledger.seal()
-  const head = await worker.transaction(anonymous, (session) => readHead(session, auditLogs.log))
+  const head = await worker.transaction(tester, (session) => readHead(session, auditLogs.log))
   const witness = await serveWitness({
     folder: join(folder, 'witness'),
     key: await witnessKey(ledger.keyring, 'witness.example/w1'),
     logs: [...(await verifierKeys(ledger.keyring)(head?.origin ?? ''))],
     port: 0,
   })
-  await witnessHeads(worker, [
+  await witnessHeads(worker, tester, [
     witnessAddress({ name: 'witness.example/w1', url: witness.url, key: witness.verifierKey }),
   ])
-  await openEpoch(worker, ledger.keyring, store, 'first')
-  await openEpoch(worker, ledger.keyring, store, 'second')
+  await openEpoch(worker, tester, ledger.keyring, store, 'first')
+  await openEpoch(worker, tester, ledger.keyring, store, 'second')
   const now = new Date()
-  await retire(worker, ledger.keyring, {
+  await retire(worker, tester, ledger.keyring, {
     log: auditLogs,
     partition: 'audit.audit_logs_now',
     from: new Date(now.getTime() - 86_400_000),

@@ -114,7 +114,7 @@ describe('on a real socket', () => {
   it('aborts the work of a caller who has gone', async () => {
     const seen: AbortSignal[] = []
     const app = served({
-      systemStatus: (signal) =>
+      systemStatus: (_, signal) =>
         new Promise((_resolve, reject) => {
           seen.push(signal)
           signal.addEventListener('abort', () => reject(new Error('aborted')))

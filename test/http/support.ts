@@ -33,7 +33,7 @@ export const status: SystemStatus = {
 }
 
 /** What these tests show needs no database; a route that asks one fails. */
-const noDatabase: Services['trail'] = {
+const noDatabase: Services['securityAdmin'] = {
   role: 'security_admin',
   transaction: () => Promise.reject(new Error('there is no database here')),
   direct: () => Promise.reject(new Error('there is no database here')),
@@ -43,7 +43,7 @@ const noDatabase: Services['trail'] = {
 const noIdentity: Services['identity'] = {
   login: {
     app: { ...noDatabase, role: 'app' },
-    accounts: { ...noDatabase, role: 'worker' },
+    worker: { ...noDatabase, role: 'worker' },
     vault: {
       encrypt: () => Promise.reject(new Error('there is no vault here')),
       decrypt: () => Promise.reject(new Error('there is no vault here')),
@@ -106,18 +106,18 @@ export function fakeServices(changes: Partial<Services> = {}): Services {
     log: pino({ level: 'silent' }),
     readiness: async () => [{ name: 'database', ok: true, detail: 'answers' }],
     systemStatus: async () => status,
-    trail: noDatabase,
+    securityAdmin: noDatabase,
     app: noDatabase,
     worker: noDatabase,
     store: noStore,
     scansFiles: true,
     chat: { bus: localBus(), feed: noFeed },
-    vault: { encrypt: noKeys, decrypt: noKeys, blindIndex: noKeys, blindIndexes: noKeys },
+    personVault: { encrypt: noKeys, decrypt: noKeys, blindIndex: noKeys, blindIndexes: noKeys },
     keyring: noKeyring,
     metrics: new Registry(),
     backups: {
-      logVault: () => Promise.reject(new Error('there is no backup here')),
-      vault: () => Promise.reject(new Error('there is no backup here')),
+      openForAuditCopies: () => Promise.reject(new Error('there is no backup here')),
+      open: () => Promise.reject(new Error('there is no backup here')),
       point: () => Promise.reject(new Error('there is no backup here')),
       planPrune: () => Promise.reject(new Error('there is no backup here')),
       restoreTable: () => Promise.reject(new Error('there is no backup here')),

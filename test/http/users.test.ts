@@ -1,9 +1,9 @@
 import type { PermissionName } from '@akashi/contract'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createApiKey, createUser } from '../../src/identity/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
+import { person } from '../../src/postgres/index.ts'
 import { testServer } from '../identity/server.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { listen } from './support.ts'
 
 const database = testDatabase()
@@ -22,13 +22,13 @@ beforeAll(async () => {
     ['taro', 'viewer', []],
   ]
   for (const [username, role, scopes] of people) {
-    const id = await owner.transaction(anonymous, async (session) => {
+    const id = await owner.transaction(tester, async (session) => {
       const made = await createUser(session, server.vault(), { username, email: `${username}@example.com` })
       await session.query('select auth.grant_role($1, $2)', [made, role])
       return made
     })
     ids[username] = id
-    keys[username] = (await createApiKey(inApp, { userId: id }, { name: 'test', scopes })).key
+    keys[username] = (await createApiKey(inApp, person({ userId: id }), { name: 'test', scopes })).key
   }
   const app = server.app()
   address = `http://127.0.0.1:${await listen(app)}/v1`
@@ -53,7 +53,7 @@ describe('/users', () => {
     expect(list).toMatchObject({ status: 200, body: { users: [{ email: 'taro@example.com' }], next: null } })
     const one = await ask('auditor', 'GET', `/users/${ids['taro']}`)
     expect(one).toMatchObject({ status: 200, body: { username: 'taro', status: 'active' } })
-    const { rows } = await inApp.transaction({ userId: ids['auditor'] ?? '' }, (session) =>
+    const { rows } = await inApp.transaction(person({ userId: ids['auditor'] ?? '' }), (session) =>
       session.query(
         `select resource_id from audit.audit_logs where event_type = 'data_access' and resource = 'user'`,
       ),

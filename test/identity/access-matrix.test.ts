@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
-import {
-  type Actor,
-  anonymous,
-  type Database,
-  type DatabaseRole,
-  type Session,
-} from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import type { Actor, Database, DatabaseRole, Session } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { makeUser } from './people.ts'
 
 /**
@@ -263,7 +257,7 @@ async function attempt<T>(caller: Caller, work: (session: Session) => Promise<T>
   const isLogin = caller === 'worker' || caller === 'reader' || caller === 'security_admin'
   let answer: { readonly value: T } | undefined
   try {
-    await pools[isLogin ? caller : 'app']?.transaction(actors[caller] ?? anonymous, async (session) => {
+    await pools[isLogin ? caller : 'app']?.transaction(actors[caller] ?? tester, async (session) => {
       answer = { value: await work(session) }
       throw rolledBack
     })

@@ -11,8 +11,8 @@ import {
   reconcileErasures,
 } from '../../src/identity/index.ts'
 import { type Keyring, personKeyId } from '../../src/keys/index.ts'
-import { anonymous, type Session } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { person, type Session } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -23,9 +23,9 @@ const ledger = testLedger(worker)
 
 const { openPersonVault } = await import('../../src/keys/index.ts')
 const vault = () => openPersonVault(ledger.keyring)
-const inWorker = <T>(work: (session: Session) => Promise<T>) => worker.transaction(anonymous, work)
+const inWorker = <T>(work: (session: Session) => Promise<T>) => worker.transaction(tester, work)
 const asOwner = (text: string, values: unknown[] = []) =>
-  owner.transaction(anonymous, (session) => session.query(text, values))
+  owner.transaction(tester, (session) => session.query(text, values))
 
 let admin = ''
 let made = 0
@@ -45,7 +45,7 @@ async function make(role?: string): Promise<string> {
   return id
 }
 const erase = (id: string, by = admin, keyring: Keyring = ledger.keyring) =>
-  eraseUser({ database: app, keyring }, { userId: by }, id, { confirm: id, reason: 'asked for it' })
+  eraseUser({ database: app, keyring }, person({ userId: by }), id, { confirm: id, reason: 'asked for it' })
 
 /** Every value of the trail about a person, as text. */
 const trailOf = async (id: string) => {
@@ -194,7 +194,9 @@ describe('erasing a person', () => {
         },
       })
       await expect(erase(id, admin, broken)).rejects.toThrow(`cut short at ${verb}`)
-      expect(await readErasure({ database: app }, { userId: admin }, id)).toMatchObject({ completedAt: null })
+      expect(await readErasure({ database: app }, person({ userId: admin }), id)).toMatchObject({
+        completedAt: null,
+      })
     }
     const first = await erase(id)
     expect(
@@ -226,7 +228,7 @@ describe('erasing a person', () => {
   })
 
   it('is refused for the last administrator', async () => {
-    const refused = eraseUser({ database: owner, keyring: ledger.keyring }, anonymous, admin, {
+    const refused = eraseUser({ database: owner, keyring: ledger.keyring }, tester, admin, {
       confirm: admin,
       reason: 'mistake',
     })
@@ -244,7 +246,12 @@ describe('erasing a person', () => {
   it('needs the person to be named twice', async () => {
     const id = await make()
     const options = { confirm: 'somebody', reason: 'x' }
-    const refused = eraseUser({ database: app, keyring: ledger.keyring }, { userId: admin }, id, options)
+    const refused = eraseUser(
+      { database: app, keyring: ledger.keyring },
+      person({ userId: admin }),
+      id,
+      options,
+    )
     await expect(refused).rejects.toMatchObject({ code: 'invalid_input' })
   })
 })
@@ -254,14 +261,14 @@ describe('reconciling', () => {
     const id = await make()
     await asOwner('select keys.begin_erasure($1, $2, $3)', [id, personKeyId(id), 'cut short'])
     const parts = { database: owner, keyring: ledger.keyring }
-    expect(await reconcileErasures(parts)).toEqual({
+    expect(await reconcileErasures(parts, tester)).toEqual({
       completed: [id],
       destroyedAgain: [],
       erasedAgain: [],
       refused: [],
       missingKeys: 0,
     })
-    expect(await reconcileErasures(parts)).toMatchObject({ completed: [] })
-    expect((await readErasure(parts, anonymous, id))?.certificate).not.toBeNull()
+    expect(await reconcileErasures(parts, tester)).toMatchObject({ completed: [] })
+    expect((await readErasure(parts, tester, id))?.certificate).not.toBeNull()
   })
 })

@@ -11,8 +11,7 @@ import {
   rolesOfUser,
   setPolicy,
 } from '../../src/identity/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { makeRole, makeUser } from './people.ts'
 
 const database = testDatabase()
@@ -35,7 +34,7 @@ describe('giving a role', () => {
       'an auditor',
     ).rejects.toMatchObject(forbidden)
     await expect(
-      grantRole(app, anonymous, { userId: user.userId, role: 'viewer' }),
+      grantRole(app, tester, { userId: user.userId, role: 'viewer' }),
       'nobody',
     ).rejects.toMatchObject(forbidden)
   })
@@ -170,7 +169,7 @@ describe('giving a role', () => {
 
   it('is open to whoever administers the database, who is recorded as that', async () => {
     const user = await makeUser(database)
-    await grantRole(owner, anonymous, { userId: user.userId, role: 'sys_admin' })
+    await grantRole(owner, tester, { userId: user.userId, role: 'sys_admin' })
     expect(await rolesOfUser(app, user, user.userId)).toMatchObject([{ role: 'sys_admin', assignedBy: null }])
     // The same login is judged by the user whom a signed context names.
     const viewer = await makeUser(database, 'viewer')
@@ -193,7 +192,7 @@ describe('taking a role', () => {
     ])
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
     await expect(
-      revokeRole(owner, anonymous, {
+      revokeRole(owner, tester, {
         userId: outcomes[0]?.status === 'fulfilled' ? one.userId : two.userId,
         role: 'sys_admin',
       }),
@@ -215,7 +214,7 @@ describe('roles', () => {
     await expect(grantPermission(app, admin, { role, permission: 'users:read' })).rejects.toMatchObject(
       forbidden,
     )
-    await expect(grantPermission(owner, anonymous, { role, permission: 'users:read' })).rejects.toMatchObject(
+    await expect(grantPermission(owner, tester, { role, permission: 'users:read' })).rejects.toMatchObject(
       forbidden,
     )
     await expect(

@@ -17,8 +17,7 @@ import {
 } from '../../src/identity/index.ts'
 import { type Keyring, openKeyring, openPersonVault, type PersonVault } from '../../src/keys/index.ts'
 import { identityTasks } from '../../src/operations/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const CHILD = fileURLToPath(new URL('reindex-child.ts', import.meta.url))
 const USERS = 40
@@ -35,7 +34,7 @@ let vault: PersonVault
 const ids: string[] = []
 
 const make = (n: number | string) =>
-  worker.transaction(anonymous, (session) =>
+  worker.transaction(tester, (session) =>
     createUser(session, vault, {
       issuer: 'local',
       subject: `sub-${n}`,
@@ -45,7 +44,7 @@ const make = (n: number | string) =>
   )
 /** Whether everybody is found by what they are known by. */
 async function found(): Promise<boolean> {
-  return await worker.transaction(anonymous, async (session) => {
+  return await worker.transaction(tester, async (session) => {
     for (const [n, id] of ids.entries()) {
       const users = [
         await findUserByLogin(session, vault, `user-${n}@example.com`),
@@ -83,10 +82,9 @@ describe('rotating the key of blind indexes', () => {
     // Who comes meanwhile is under the new key already.
     ids.push(await make(USERS))
     const seen: number[] = []
-    const ended = await rotateIndexes(
-      { database: worker, keyring },
-      { onProgress: (done) => seen.push(done) },
-    )
+    const ended = await rotateIndexes({ database: worker, keyring }, tester, {
+      onProgress: (done) => seen.push(done),
+    })
     expect(ended).toMatchObject({ keyId: between.active, resumed: true, conflicts: [] })
     expect(ended.reindexed).toBeGreaterThan(0)
     expect(ended.reindexed).toBeLessThan(USERS)
@@ -96,7 +94,7 @@ describe('rotating the key of blind indexes', () => {
     expect(await found()).toBe(true)
     // The same address is still one user's.
     await expect(
-      worker.transaction(anonymous, (session) =>
+      worker.transaction(tester, (session) =>
         createUser(session, vault, { username: 'again', email: 'user-1@example.com' }),
       ),
     ).rejects.toMatchObject({ code: 'already_exists' })
@@ -111,20 +109,20 @@ describe('rotating the key of blind indexes', () => {
     expect(await sealer.open('test', sealed, content)).toEqual({ a: 1 })
     expect(await sealer.open('test', await sealer.seal('test', { a: 2 }, 60), content)).toEqual({ a: 2 })
     expect(await found()).toBe(true)
-    expect(await rotateIndexes({ database: worker, keyring })).toMatchObject({ resumed: true })
+    expect(await rotateIndexes({ database: worker, keyring }, tester)).toMatchObject({ resumed: true })
   })
 
   it('names users who share an address under two keys, and ends when that is mended', async () => {
     await keyring.beginIndexRotation()
     await expect.poll(async () => (await vault.blindIndexes('p', 'v')).length).toBe(2)
-    const twin = await worker.transaction(anonymous, (session) =>
+    const twin = await worker.transaction(tester, (session) =>
       createUser(session, vault, { username: 'twin', email: 'user-2@example.com' }),
     )
-    const { conflicts } = await rotateIndexes({ database: worker, keyring })
+    const { conflicts } = await rotateIndexes({ database: worker, keyring }, tester)
     expect(conflicts).toEqual([ids[2]])
     expect((await keyring.indexKeys()).former).not.toBeNull()
     await database.asSuperuser((session) => session.query('delete from auth.users where id = $1', [twin]))
-    expect(await rotateIndexes({ database: worker, keyring })).toMatchObject({ conflicts: [] })
+    expect(await rotateIndexes({ database: worker, keyring }, tester)).toMatchObject({ conflicts: [] })
     expect((await keyring.indexKeys()).former).toBeNull()
   })
 })
@@ -133,7 +131,7 @@ describe('the timetable of keys', () => {
   const run = (task: string, days: number) => {
     const work = identityTasks(keyring, fixedClock(new Date(Date.now() + days * DAY_MS)))[task]
     if (work === undefined) throw new Error(`there is no ${task}`)
-    return work({ database: worker, signal: new AbortController().signal, log: silent })
+    return work({ worker, actor: tester, signal: new AbortController().signal, log: silent })
   }
   const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
   const wrapping = async () => (await keyring.ensure('wrapping')).id
@@ -162,7 +160,7 @@ describe('the timetable of keys', () => {
     await expect(run('keys.check', 40)).rejects.toMatchObject({ code: 'conflict' })
     const { rotated } = (await run('keys.rotate', 31)) as { rotated: string[] }
     expect(rotated).toHaveLength(1)
-    const ages = await keyAges({ database: worker, keyring, clock: fixedClock(new Date()) })
+    const ages = await keyAges({ database: worker, actor: tester, keyring, clock: fixedClock(new Date()) })
     expect(ages.map(({ purpose, limitDays }) => [purpose, limitDays])).toEqual([
       ['wrapping', 365],
       ['blind-index', 30],

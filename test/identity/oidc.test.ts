@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { oidcIssuersSchema } from '../../src/foundation/config/oidc-issuers.ts'
 import { createUser, type Issuer, openIssuer } from '../../src/identity/index.ts'
 import { totpCode } from '../../src/identity/mfa/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import {
   AUDIENCE,
   CLIENT,
@@ -234,7 +234,7 @@ describe('a service', () => {
       app.inject({ url: '/v1/me', headers: { host: 'localhost:4180', authorization } })
     expect((await call(`Bearer ${token}`)).statusCode).toBe(401)
     const { login } = server.identity()
-    const id = await login.accounts.transaction({}, (session) =>
+    const id = await login.worker.transaction(tester, (session) =>
       createUser(session, login.vault, {
         issuer: one.issuer,
         subject: SERVICE,

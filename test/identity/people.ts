@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Actor } from '../../src/postgres/index.ts'
+import { type PersonInSession, person } from '../../src/postgres/index.ts'
 import type { TestDatabase } from '../support/index.ts'
 
 let made = 0
@@ -8,7 +8,7 @@ let made = 0
 export async function makeUser(
   database: TestDatabase,
   ...roles: readonly string[]
-): Promise<Actor & { readonly userId: string }> {
+): Promise<PersonInSession> {
   const userId = randomUUID()
   const sessionId = randomUUID()
   made += 1
@@ -29,7 +29,7 @@ export async function makeUser(
       [userId, roles],
     )
   })
-  return { userId, sessionId }
+  return person({ userId, sessionId })
 }
 
 /** A role of a test with these permissions. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { hasPermission, requirePermission } from '../../src/identity/index.ts'
-import { type Actor, anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { type Actor, person } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { makeRole, makeUser } from './people.ts'
 
 const database = testDatabase()
@@ -24,7 +24,7 @@ describe('auth.has_permission', () => {
     expect(await may(operator, 'users:write')).toBe(false)
     expect(await may(operator, 'nothing:read')).toBe(false)
     expect(await may(await makeUser(database), 'users:read')).toBe(false)
-    expect(await may(anonymous, 'users:read')).toBe(false)
+    expect(await may(tester, 'users:read')).toBe(false)
   })
 
   it('lets admin hold the other actions of its resource only', async () => {
@@ -36,7 +36,7 @@ describe('auth.has_permission', () => {
 
   it('believes no context that is not signed', async () => {
     const admin = await makeUser(database, 'sys_admin')
-    const answer = await app.transaction(anonymous, async (session) => {
+    const answer = await app.transaction(tester, async (session) => {
       await session.query(`select set_config('app.current_user_id', $1, true)`, [admin.userId])
       return await hasPermission(session, 'users:read')
     })
@@ -67,8 +67,10 @@ describe('auth.has_permission', () => {
   it('refuses a session that was revoked, has expired, is another’s or is none', async () => {
     const admin = await makeUser(database, 'sys_admin')
     const other = await makeUser(database)
-    expect(await may({ userId: admin.userId, sessionId: other.sessionId ?? '' }, 'users:read')).toBe(false)
-    expect(await may({ userId: admin.userId, sessionId: randomUUID() }, 'users:read')).toBe(false)
+    expect(await may(person({ userId: admin.userId, sessionId: other.sessionId ?? '' }), 'users:read')).toBe(
+      false,
+    )
+    expect(await may(person({ userId: admin.userId, sessionId: randomUUID() }), 'users:read')).toBe(false)
     await asSuperuser('update auth.user_sessions set revoked_at = now() where id = $1', [admin.sessionId])
     expect(await may(admin, 'users:read')).toBe(false)
     await asSuperuser('update auth.user_sessions set revoked_at = null, expires_at = now() where id = $1', [
@@ -80,13 +82,11 @@ describe('auth.has_permission', () => {
   it('answers about another for the worker, never for the application', async () => {
     const { userId } = await makeUser(database, 'sys_auditor')
     const ask = `select auth.user_has_permission($1, 'audit_logs:read') as allowed`
-    const { rows } = await worker.transaction(anonymous, (session) => session.query(ask, [userId]))
+    const { rows } = await worker.transaction(tester, (session) => session.query(ask, [userId]))
     expect(rows).toEqual([{ allowed: true }])
-    await expect(app.transaction(anonymous, (session) => session.query(ask, [userId]))).rejects.toMatchObject(
-      {
-        code: 'forbidden',
-      },
-    )
+    await expect(app.transaction(tester, (session) => session.query(ask, [userId]))).rejects.toMatchObject({
+      code: 'forbidden',
+    })
   })
 })
 
@@ -147,11 +147,10 @@ describe('at 5,000 roles', () => {
 
 describe('a refusal', () => {
   it('stands in the trail and among the events', async () => {
-    const actor = {
-      ...(await makeUser(database, 'viewer')),
+    const actor = person(await makeUser(database, 'viewer'), {
       clientIp: '203.0.113.9',
       apiEndpoint: 'GET /v1/roles',
-    }
+    })
     await expect(requirePermission(app, actor, 'roles:read')).rejects.toMatchObject({ code: 'forbidden' })
     const trail = await asSuperuser(
       `select action, resource_id, result, error_code, user_id, detail from audit.audit_logs where event_type = 'permission_denied'`,
@@ -175,7 +174,7 @@ describe('a refusal', () => {
   })
 
   it('tells nobody from somebody, and lets those in who may', async () => {
-    await expect(requirePermission(app, anonymous, 'roles:read')).rejects.toMatchObject({
+    await expect(requirePermission(app, tester, 'roles:read')).rejects.toMatchObject({
       code: 'unauthenticated',
     })
     await expect(

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createUser } from '../../src/identity/index.ts'
 import { subjectIndexes } from '../../src/identity/users/personal.ts'
-import { type Actor, anonymous, type DatabaseRole } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import type { Actor, DatabaseRole } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { makeUser } from './people.ts'
 import { testKeyring } from './support.ts'
@@ -28,7 +28,7 @@ const token = createHash('sha256').update('a token').digest()
 
 beforeAll(async () => {
   user = await makeUser(database, 'sys_operator', 'viewer')
-  federated = await worker.transaction(anonymous, (session) =>
+  federated = await worker.transaction(tester, (session) =>
     createUser(session, keys.vault, {
       username: 'federated',
       email: 'federated@example.com',
@@ -80,7 +80,7 @@ async function ask(title: string, ...values: unknown[]): Promise<Record<string, 
   const { role, sql } = pattern
   const { rows } = await database
     .open(role as DatabaseRole)
-    .transaction(role === 'app' ? user : anonymous, (session) =>
+    .transaction(role === 'app' ? user : tester, (session) =>
       session.query<Record<string, unknown>>(sql, values),
     )
   return rows

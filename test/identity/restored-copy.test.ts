@@ -7,7 +7,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createUser, eraseUser, readUser, reconcileErasures } from '../../src/identity/index.ts'
 import { type Keyring, openKeyring, openPersonVault, personKeyId } from '../../src/keys/index.ts'
 import {
-  anonymous,
   type Database,
   type EmbeddedServer,
   migrateUp,
@@ -15,7 +14,7 @@ import {
   startEmbedded,
 } from '../../src/postgres/index.ts'
 import { FAST, reachableFolder, removeDataDir } from '../support/embedded.ts'
-import { MIGRATIONS } from '../support/index.ts'
+import { MIGRATIONS, tester } from '../support/index.ts'
 
 const run = promisify(execFile)
 
@@ -54,7 +53,7 @@ it('a database restored to before an erasure cannot read the person, and erases 
   const vault = openPersonVault(keyring)
   const [id, other] = await inServer(async (database) => {
     await migrateUp({ url: server?.url('postgres') ?? '', directory: MIGRATIONS })
-    return await database.transaction(anonymous, async (session) => [
+    return await database.transaction(tester, async (session) => [
       await createUser(session, vault, { username: 'erased', email: 'erased@example.com' }),
       await createUser(session, vault, { username: 'other', email: 'other@example.com' }),
     ])
@@ -63,10 +62,10 @@ it('a database restored to before an erasure cannot read the person, and erases 
   await run('cp', ['-a', data, aside])
 
   await inServer((database) =>
-    eraseUser({ database, keyring }, anonymous, id, { confirm: 'erased', reason: 'asked for it' }),
+    eraseUser({ database, keyring }, tester, id, { confirm: 'erased', reason: 'asked for it' }),
   )
   const read = (database: Database, person: string) =>
-    database.transaction(anonymous, (session) => readUser(session, vault, person))
+    database.transaction(tester, (session) => readUser(session, vault, person))
 
   // The restore: the folder of before, with the keyring of now.
   await run('rm', ['-rf', data])
@@ -74,12 +73,12 @@ it('a database restored to before an erasure cannot read the person, and erases 
   await inServer(async (database) => {
     expect(await read(database, id)).toMatchObject({ status: 'active', email: null, subject: null })
     expect(await read(database, other)).toMatchObject({ email: 'other@example.com' })
-    expect(await reconcileErasures({ database, keyring })).toMatchObject({
+    expect(await reconcileErasures({ database, keyring }, tester)).toMatchObject({
       erasedAgain: [id],
       missingKeys: 0,
     })
     expect(await read(database, id)).toMatchObject({ status: 'deleted', username: `deleted-${id}` })
-    const { rows } = await database.transaction(anonymous, (session) =>
+    const { rows } = await database.transaction(tester, (session) =>
       session.query('select from keys.digest_salts where data_subject = $1', [id]),
     )
     expect(rows).toEqual([])
@@ -89,21 +88,23 @@ it('a database restored to before an erasure cannot read the person, and erases 
 it('a keyring restored to before an erasure destroys the key again', async () => {
   const vault = openPersonVault(keyring)
   const id = await inServer((database) =>
-    database.transaction(anonymous, (session) =>
+    database.transaction(tester, (session) =>
       createUser(session, vault, { username: 'second', email: 'second@example.com' }),
     ),
   )
   const copy = join(keysFolder, 'copy')
   await cp(join(keysFolder, 'keys'), copy, { recursive: true })
   await inServer(async (database) => {
-    await eraseUser({ database, keyring }, anonymous, id, { confirm: id, reason: 'asked for it' })
+    await eraseUser({ database, keyring }, tester, id, { confirm: id, reason: 'asked for it' })
     const restored = await openKeyring(`file:${copy}`)
     expect(await restored.state(personKeyId(id))).toBe('present')
-    expect(await reconcileErasures({ database, keyring: restored })).toMatchObject({ destroyedAgain: [id] })
+    expect(await reconcileErasures({ database, keyring: restored }, tester)).toMatchObject({
+      destroyedAgain: [id],
+    })
     expect(await restored.state(personKeyId(id))).toBe('destroyed')
     await restored.close()
     const empty = await openKeyring(`file:${join(keysFolder, 'empty')}`)
-    expect(await reconcileErasures({ database, keyring: empty })).toMatchObject({ missingKeys: 1 })
+    expect(await reconcileErasures({ database, keyring: empty }, tester)).toMatchObject({ missingKeys: 1 })
     await empty.close()
   })
 })

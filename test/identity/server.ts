@@ -19,9 +19,10 @@ import {
 import { setPassword } from '../../src/identity/login/password-change.ts'
 import { totpCode } from '../../src/identity/mfa/index.ts'
 import { type Keyring, openKeyring, openPersonVault, type PersonVault } from '../../src/keys/index.ts'
-import type { Actor, Database } from '../../src/postgres/index.ts'
+import { type Actor, anonymous, type Database, person } from '../../src/postgres/index.ts'
 import { noFeed, noStore } from '../http/support.ts'
 import type { TestDatabase } from '../support/index.ts'
+import { tester } from '../support/tester.ts'
 
 export const PASSWORD = 'kettle violet tram 9'
 
@@ -43,8 +44,8 @@ export interface TestServer {
 /** Call it at the top of a test file. */
 export function testServer(database: TestDatabase): TestServer {
   const app = database.open('app')
-  const accounts = database.open('worker')
-  const trail = database.open('security_admin')
+  const worker = database.open('worker')
+  const securityAdmin = database.open('security_admin')
   const clock = fixedClock(new Date())
   let folder = ''
   let opened: PersonVault | undefined
@@ -63,7 +64,7 @@ export function testServer(database: TestDatabase): TestServer {
   const identity = (): Identity => ({
     login: {
       app,
-      accounts,
+      worker,
       vault: vault(),
       passwords,
       breached: openBreachedPasswords(),
@@ -72,17 +73,17 @@ export function testServer(database: TestDatabase): TestServer {
     },
     issuers: [],
     publicUrl: undefined,
-    rules: () => accounts.transaction({}, readLoginRules),
+    rules: () => worker.transaction(tester, readLoginRules),
   })
   return {
     identity,
     vault,
     clock,
     app: (changes = {}, services = {}, limits = httpLimits) =>
-      buildApp(servicesOf({ ...identity(), ...changes }, trail, keyring, services), limits),
+      buildApp(servicesOf({ ...identity(), ...changes }, securityAdmin, keyring, services), limits),
     user: async (username, { oneTime = false, role } = {}) => {
       const hash = await passwords.hash(PASSWORD)
-      const id = await accounts.transaction({}, async (session) => {
+      const id = await worker.transaction(tester, async (session) => {
         const made = await createUser(session, vault(), { username, email: `${username}@example.com` })
         await setPassword(session, made, hash, oneTime)
         return made
@@ -103,7 +104,7 @@ export function testServer(database: TestDatabase): TestServer {
 
 function servicesOf(
   identity: Identity,
-  trail: Database,
+  securityAdmin: Database,
   keyring: Keyring | undefined,
   changes: Partial<Services>,
 ): Services {
@@ -113,18 +114,18 @@ function servicesOf(
     log: pino({ level: 'silent' }),
     readiness: async () => [],
     systemStatus: () => Promise.reject(new Error('not asked here')),
-    trail,
+    securityAdmin,
     app: identity.login.app,
-    worker: identity.login.accounts,
+    worker: identity.login.worker,
     store: noStore,
     scansFiles: true,
     chat: { bus: localBus(), feed: noFeed },
-    vault: identity.login.vault,
+    personVault: identity.login.vault,
     keyring,
     metrics: new Registry(),
     backups: {
-      logVault: () => Promise.reject(new Error('there is no backup here')),
-      vault: () => Promise.reject(new Error('there is no backup here')),
+      openForAuditCopies: () => Promise.reject(new Error('there is no backup here')),
+      open: () => Promise.reject(new Error('there is no backup here')),
       point: () => Promise.reject(new Error('there is no backup here')),
       planPrune: () => Promise.reject(new Error('there is no backup here')),
       restoreTable: () => Promise.reject(new Error('there is no backup here')),
@@ -191,5 +192,6 @@ export async function enrol(
 
 /** An actor of a request from somewhere. */
 export function from(clientIp: string, userId?: string): Actor {
-  return { clientIp, requestId: randomBytes(4).toString('hex'), ...(userId === undefined ? {} : { userId }) }
+  const origin = { clientIp, requestId: randomBytes(4).toString('hex') }
+  return userId === undefined ? anonymous('test', origin) : person({ userId }, origin)
 }

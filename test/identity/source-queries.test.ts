@@ -2,8 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { makeApiKey, parseApiKey } from '../../src/identity/api-keys/format.ts'
 import { createApiKey, createUser, verifyApiKey } from '../../src/identity/index.ts'
 import { subjectIndexes } from '../../src/identity/users/personal.ts'
-import { type Actor, anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { type Person, person } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { makeUser } from './people.ts'
 import { testKeyring } from './support.ts'
 
@@ -15,7 +15,7 @@ const database = testDatabase()
 const keys = testKeyring()
 const app = database.open('app')
 
-let user: Actor & { readonly userId: string }
+let user: Person
 let key = ''
 
 const ask = async <R = Record<string, unknown>>(text: string, values: unknown[]) =>
@@ -31,7 +31,7 @@ beforeAll(async () => {
 
 describe('users and what they may', () => {
   it('an active user by the subject of a token, which only its blind index finds', async () => {
-    const id = await database.open('worker').transaction(anonymous, (session) =>
+    const id = await database.open('worker').transaction(tester, (session) =>
       createUser(session, keys.vault, {
         username: 'federated',
         email: 'federated@example.com',
@@ -86,7 +86,7 @@ describe('users and what they may', () => {
 
 describe('the audit log', () => {
   beforeAll(async () => {
-    await app.transaction({ ...user, traceId: 'trace-of-the-source' }, async (session) => {
+    await app.transaction(person(user, { traceId: 'trace-of-the-source' }), async (session) => {
       for (const page of [1, 2, 3]) {
         await session.query(`select audit.record_action('report', 'export', 'reports', $1::text)`, [
           String(page),

@@ -10,8 +10,8 @@ import {
   revokePermission,
   revokeRole,
 } from '../../src/identity/index.ts'
-import { type Actor, anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import type { Actor } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { makeUser } from './people.ts'
 
 const database = testDatabase()
@@ -62,7 +62,7 @@ const permissions = [
 type Rights = ReadonlyMap<string, number>
 
 async function reset(userIds: readonly string[]): Promise<void> {
-  await owner.transaction(anonymous, async (session) => {
+  await owner.transaction(tester, async (session) => {
     await session.query('delete from auth.user_roles where user_id = any ($1)', [userIds])
     await session.query('delete from auth.roles where name = any ($1)', [
       [...madeRoles, ...Object.keys(roles)],
@@ -86,7 +86,7 @@ async function reset(userIds: readonly string[]): Promise<void> {
 
 /** What each user may do, and until when: read without the functions under test. */
 async function rightsOf(userIds: readonly string[]): Promise<Map<string, Rights>> {
-  const { rows } = await owner.transaction(anonymous, (session) =>
+  const { rows } = await owner.transaction(tester, (session) =>
     session.query<{ id: string; rights: Record<string, number | null> }>(
       `select u.id, coalesce((select jsonb_object_agg(what, until) from (
            select what, max(coalesce(extract(epoch from ur.expires_at), 1e12)) as until
@@ -193,7 +193,7 @@ it('no sequence of grants gives anybody what its giver did not have, for longer,
       await reset(userIds)
       let before = await rightsOf(userIds)
       for (const each of steps) {
-        const by = people[each.by] ?? anonymous
+        const by = people[each.by] ?? tester
         const outcome = await attempt(by, userIds[each.to] ?? '', each).then(
           () => 'done',
           (error: { readonly code?: string }) => error.code ?? 'unknown',

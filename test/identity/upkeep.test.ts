@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { purgeIdentity } from '../../src/identity/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { makeUser } from './people.ts'
 
 const database = testDatabase()
@@ -40,7 +40,7 @@ it('removes what has outlived its time, and nothing else', async () => {
   await ask(`insert into auth.local_credentials (user_id, password_hash) values ($1, '$argon2id$x')`, [
     chosen.userId,
   ])
-  expect(await purgeIdentity(worker)).toEqual({
+  expect(await purgeIdentity(worker, tester)).toEqual({
     sessions: 1,
     one_time_passwords: 1,
     unconfirmed_factors: 1,
@@ -65,7 +65,7 @@ it('removes what has outlived its time, and nothing else', async () => {
   expect(removals).toEqual([
     ...['local_credentials', 'mfa_factors', 'user_sessions'].map((name) => ({ table_name: name })),
   ])
-  expect(Object.values(await purgeIdentity(worker))).toEqual([0, 0, 0, 0])
+  expect(Object.values(await purgeIdentity(worker, tester))).toEqual([0, 0, 0, 0])
 })
 
 it('goes by the settings, and is in the timetable', async () => {
@@ -76,10 +76,10 @@ it('goes by the settings, and is in the timetable', async () => {
   )
   const left = () =>
     ask('select from auth.user_sessions where user_id = $1 and expires_at < now()', [user.userId])
-  await purgeIdentity(worker)
+  await purgeIdentity(worker, tester)
   expect(await left()).toHaveLength(1)
   await ask(`update lifecycle.settings set value = '1' where key = 'session.retention_days'`)
-  await purgeIdentity(worker)
+  await purgeIdentity(worker, tester)
   expect(await left()).toHaveLength(0)
   expect(await ask(`select schedule from lifecycle.jobs where task = 'identity.purge'`)).toEqual([
     { schedule: '0 18 * * *' },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { anonymous, type Session } from '../../src/postgres/index.ts'
+import { person, type Session } from '../../src/postgres/index.ts'
 import { describeTable } from '../support/catalog.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const app = database.open('app')
@@ -80,7 +80,7 @@ describe('auth.users', () => {
     const derived: unknown[] = []
     for (const state of ['active', 'inactive', 'suspended', 'deleted']) {
       const id = await makeUser(`state-${state}`, { account_status: state })
-      const { rows } = await worker.transaction(anonymous, (session) =>
+      const { rows } = await worker.transaction(tester, (session) =>
         session.query('select is_active, is_deleted from auth.users where id = $1', [id]),
       )
       derived.push(...rows)
@@ -98,9 +98,9 @@ describe('row-level security of users', () => {
   it('shows and changes one’s own row only', async () => {
     const mine = await makeUser('mine')
     const theirs = await makeUser('theirs')
-    expect(await app.transaction({ userId: mine }, usersOf)).toEqual([mine])
-    expect(await app.transaction(anonymous, usersOf)).toEqual([])
-    const changed = await app.transaction({ userId: mine }, (session) =>
+    expect(await app.transaction(person({ userId: mine }), usersOf)).toEqual([mine])
+    expect(await app.transaction(tester, usersOf)).toEqual([])
+    const changed = await app.transaction(person({ userId: mine }), (session) =>
       session.query(`update auth.users set display_name = 'me' where id in ($1, $2) returning id`, [
         mine,
         theirs,
@@ -111,7 +111,7 @@ describe('row-level security of users', () => {
 
   it('believes no context that is not signed', async () => {
     const id = await makeUser('unsigned')
-    const seen = await app.transaction(anonymous, async (session) => {
+    const seen = await app.transaction(tester, async (session) => {
       await session.query(`select set_config('app.current_user_id', $1, true)`, [id])
       return await usersOf(session)
     })
@@ -122,7 +122,7 @@ describe('row-level security of users', () => {
     'lets nobody change their own %s',
     async (column) => {
       const userId = await makeUser(`own-${column.replace('_', '-')}`)
-      const change = app.transaction({ userId }, (session) =>
+      const change = app.transaction(person({ userId }), (session) =>
         session.query(`update auth.users set ${column} = 'public' where id = $1`, [userId]),
       )
       await expect(change).rejects.toMatchObject({ code: 'forbidden' })
@@ -133,7 +133,7 @@ describe('row-level security of users', () => {
     const userId = await makeUser('reader')
     const other = await makeUser('shown')
     await makeUser('gone', { account_status: 'deleted' })
-    const { rows } = await app.transaction({ userId }, (session) =>
+    const { rows } = await app.transaction(person({ userId }), (session) =>
       session.query(`select * from auth.profiles where username in ('shown', 'gone')`),
     )
     expect(rows).toEqual([
@@ -145,10 +145,10 @@ describe('row-level security of users', () => {
 describe('a change of a user', () => {
   it('keeps when and by whom, and stands in the trail', async () => {
     const userId = await makeUser('changed')
-    await app.transaction({ userId }, (session) =>
+    await app.transaction(person({ userId }), (session) =>
       session.query(`update auth.users set display_name = 'Someone' where id = $1`, [userId]),
     )
-    const user = await worker.transaction(anonymous, (session) =>
+    const user = await worker.transaction(tester, (session) =>
       session.query(
         'select last_modified_by, updated_at > created_at as later from auth.users where id = $1',
         [userId],
@@ -156,7 +156,7 @@ describe('a change of a user', () => {
     )
     expect(user.rows).toEqual([{ last_modified_by: userId, later: true }])
     await database.asSuperuser((session) => session.query('delete from auth.users where id = $1', [userId]))
-    const trail = await worker.transaction(anonymous, (session) =>
+    const trail = await worker.transaction(tester, (session) =>
       session.query(
         `select operation, user_id, data_subject, data_classification from audit.audit_logs
          where table_name = 'users' and record_id = $1 order by seq`,

@@ -11,8 +11,8 @@ import {
   setClassification,
   updateUser,
 } from '../../src/identity/index.ts'
-import { anonymous, type Session } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { person, type Session } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testKeyring } from './support.ts'
 
 const database = testDatabase()
@@ -22,7 +22,7 @@ const reader = database.open('reader')
 const app = database.open('app')
 const owner = database.open('owner')
 
-const inWorker = <T>(work: (session: Session) => Promise<T>) => worker.transaction(anonymous, work)
+const inWorker = <T>(work: (session: Session) => Promise<T>) => worker.transaction(tester, work)
 const make = (username: string, more: Partial<NewUser> = {}) =>
   inWorker((session) =>
     createUser(session, keys.vault, { username, email: `${username}@example.com`, ...more }),
@@ -109,7 +109,7 @@ describe('a user', () => {
 
   it('changes', async () => {
     const id = await make('before')
-    await owner.transaction(anonymous, async (session) => {
+    await owner.transaction(tester, async (session) => {
       await updateUser(session, keys.vault, id, { email: 'after@example.com', displayName: 'After' })
       await setAccountStatus(session, id, 'suspended')
       await setClassification(session, id, 'restricted')
@@ -121,7 +121,7 @@ describe('a user', () => {
       status: 'suspended',
       classification: 'restricted',
     })
-    const stranger = app.transaction(anonymous, (session) => setAccountStatus(session, id, 'active'))
+    const stranger = app.transaction(tester, (session) => setAccountStatus(session, id, 'active'))
     await expect(stranger).rejects.toMatchObject({ code: 'forbidden' })
   })
 
@@ -139,7 +139,7 @@ describe('a user', () => {
 describe('who may change users', () => {
   const asAdmin = async (name: string, role = 'sys_admin') => {
     const userId = await make(name)
-    await owner.transaction(anonymous, (session) =>
+    await owner.transaction(tester, (session) =>
       session.query('select auth.grant_role($1, $2)', [userId, role]),
     )
     return userId
@@ -153,7 +153,7 @@ describe('who may change users', () => {
     ]
     const target = await make('target-one')
     const by = (userId: string, work: (session: Session) => Promise<unknown>) =>
-      app.transaction({ userId }, work)
+      app.transaction(person({ userId }), work)
     const newUser = { username: 'made-by-app', email: 'made@example.com' }
     const attempts: [string, (session: Session) => Promise<unknown>][] = [
       ['create', (session) => createUser(session, keys.vault, newUser)],
@@ -186,7 +186,9 @@ describe('who may change users', () => {
       (session: Session) => setClassification(session, admin, 'restricted'),
       (session: Session) => updateUser(session, keys.vault, admin, { email: 'mine@example.com' }),
     ])
-      await expect(app.transaction({ userId: admin }, own)).rejects.toMatchObject({ code: 'forbidden' })
+      await expect(app.transaction(person({ userId: admin }), own)).rejects.toMatchObject({
+        code: 'forbidden',
+      })
   })
 
   it('keeps somebody who administers', async () => {
@@ -197,7 +199,7 @@ describe('who may change users', () => {
     )
     const last = await asAdmin('last-admin')
     const suspend = (id: string) =>
-      owner.transaction(anonymous, (session) => setAccountStatus(session, id, 'suspended'))
+      owner.transaction(tester, (session) => setAccountStatus(session, id, 'suspended'))
     await expect(suspend(last)).rejects.toMatchObject({ code: 'conflict' })
     await asAdmin('next-admin')
     await suspend(last)
@@ -235,7 +237,10 @@ describe('rows that SQL wrote', () => {
       return rows.map(({ id }) => id)
     })
     const duplicate = ids.at(-1)
-    expect(await convertPlainUsers(worker, keys.vault)).toEqual({ converted: 250, conflicts: [duplicate] })
+    expect(await convertPlainUsers(worker, tester, keys.vault)).toEqual({
+      converted: 250,
+      conflicts: [duplicate],
+    })
     expect(
       await inWorker((session) => findUserByIdentity(session, keys.vault, 'https://id.example/old', 'old-7')),
     ).toMatchObject({ email: 'old-7@example.com' })
@@ -256,7 +261,7 @@ describe('rows that SQL wrote', () => {
 describe('what others see', () => {
   it('is masked for a reader, under the names of the sources', async () => {
     const id = await make('masked', { displayName: '佐藤', email: 'sato@example.com' })
-    const { rows } = await reader.transaction(anonymous, (session) =>
+    const { rows } = await reader.transaction(tester, (session) =>
       session.query('select username, email, display_name, subject from auth.masked_users where id = $1', [
         id,
       ]),
@@ -264,7 +269,7 @@ describe('what others see', () => {
     expect(rows).toEqual([
       { username: 'm***', email: 's***@example.com', display_name: '佐***', subject: '***' },
     ])
-    const direct = reader.transaction(anonymous, (session) => session.query('select * from auth.users'))
+    const direct = reader.transaction(tester, (session) => session.query('select * from auth.users'))
     await expect(direct).rejects.toMatchObject({ code: 'forbidden' })
   })
 

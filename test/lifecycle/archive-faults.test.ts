@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { AkashiError } from '../../src/foundation/index.ts'
 import { type ArchiveRow, archivedRows, archiveStatus, runArchive } from '../../src/lifecycle/index.ts'
 import type { ObjectStore } from '../../src/object-store/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { insertEvents, namedObjects, storedObjects, tamper, testStore } from './support/archive.ts'
 
@@ -26,7 +26,7 @@ async function prepared(date: string): Promise<string> {
 }
 
 async function archive(store: ObjectStore = cold.store, options = {}): Promise<ArchiveRow[]> {
-  return await runArchive(worker, store, { table: events, sealWaitMs: 0, ...options })
+  return await runArchive(worker, tester, store, { table: events, sealWaitMs: 0, ...options })
 }
 
 const rowOf = (rows: readonly ArchiveRow[], partition: string) =>
@@ -74,7 +74,7 @@ test.each<[string, string, (bytes: Buffer) => Buffer]>([
   expect(row).toMatchObject({ action: 'failed', exported: false, dropped: false })
   expect(row?.message).toMatch(/is not what was put there/)
   expect(await countIn(`security.${partition}`)).toBe(ROWS)
-  const [record] = (await archiveStatus(worker)).filter((each) => each.partition === partition)
+  const [record] = (await archiveStatus(worker, tester)).filter((each) => each.partition === partition)
   expect(record).toMatchObject({ state: 'exporting', message: expect.stringMatching(/put there/) })
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped', rows: ROWS })
   expect(await storedObjects(cold.store)).toEqual(await namedObjects(worker, cold.store))
@@ -105,7 +105,7 @@ test('a file that was cut on the disk keeps the table', async () => {
 test('a manifest that was exchanged keeps the table', async () => {
   const partition = await prepared('2016-01-06')
   await archive(cold.store, { only: 'export' })
-  const [record] = (await archiveStatus(worker)).filter((each) => each.partition === partition)
+  const [record] = (await archiveStatus(worker, tester)).filter((each) => each.partition === partition)
   const key = record?.manifest ?? ''
   const chunks: Buffer[] = []
   for await (const chunk of await cold.store.get(key)) chunks.push(Buffer.from(chunk as Uint8Array))
@@ -202,7 +202,7 @@ test('a detached table takes no row, and one forced into it keeps it from being 
   })
   expect(refused).toMatchObject({ code: 'append_only' })
   expect(await countIn(relation)).toBe(ROWS + 1)
-  const [record] = (await archiveStatus(worker)).filter((each) => each.partition === partition)
+  const [record] = (await archiveStatus(worker, tester)).filter((each) => each.partition === partition)
   expect(record).toMatchObject({
     state: 'detached',
     message: expect.stringMatching(/not those that were exported/),
@@ -305,7 +305,7 @@ test('the store is told what every object hashes to', async () => {
 test('a legal hold keeps what is expired', async () => {
   const partition = await prepared('2016-02-09')
   const hold = (held: boolean) =>
-    worker.transaction({}, (session) =>
+    worker.transaction(tester, (session) =>
       session.query("select lifecycle.hold('security', 'security_events', $1, 'case 7')", [held]),
     )
   await hold(true)
@@ -340,7 +340,7 @@ test('eight racing archivers make one manifest and one drop', async () => {
   const own = runs.flatMap((rows) => rows.filter((row) => row.partition === partition))
   expect(own.filter(({ action }) => action === 'failed')).toEqual([])
   expect(own.filter(({ dropped }) => dropped)).toHaveLength(1)
-  expect((await archiveStatus(worker)).filter((each) => each.partition === partition)).toHaveLength(1)
+  expect((await archiveStatus(worker, tester)).filter((each) => each.partition === partition)).toHaveLength(1)
   expect(await storedObjects(cold.store)).toEqual(await namedObjects(worker, cold.store))
 })
 
@@ -355,7 +355,7 @@ test('a long reader and writers see no failure and no missing row while a partit
   const writer = (async () => {
     while (running) {
       await application
-        .transaction({}, (session) =>
+        .transaction(tester, (session) =>
           session.query(
             `insert into security.security_events (event_type, event_category, severity, source_service) values ('beside', 'system', 'info', 'test')`,
           ),
@@ -367,7 +367,7 @@ test('a long reader and writers see no failure and no missing row while a partit
     }
   })()
   const reading = Promise.withResolvers<void>()
-  const reader = worker.transaction({}, async (session) => {
+  const reader = worker.transaction(tester, async (session) => {
     const started = performance.now()
     while (performance.now() - started < READ_MS) {
       const { rows } = await session.query<{ count: number }>(
@@ -392,5 +392,5 @@ test('a long reader and writers see no failure and no missing row while a partit
 
 test('after all of it the ledger finds every row, in PostgreSQL or in Parquet', async () => {
   await ledger.seal()
-  expect(await ledger.problems({ archived: archivedRows(worker, cold.store) })).toEqual([])
+  expect(await ledger.problems({ archived: archivedRows(worker, tester, cold.store) })).toEqual([])
 })

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { archivedRows, archiveStatus, runArchive, verifyArchive } from '../../src/lifecycle/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { insertEvents, namedObjects, storedObjects, testStore } from './support/archive.ts'
 
@@ -41,7 +41,7 @@ let day = 0
 async function runToEnd(): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
     // The server learns a moment later that the killed process is gone, and holds its lock until then.
-    const rows = await runArchive(worker, cold.store, { table: events, partRows: 100 })
+    const rows = await runArchive(worker, tester, cold.store, { table: events, partRows: 100 })
     expect(rows.filter(({ action }) => action === 'failed')).toEqual([])
     if (!rows.some(({ action }) => action === 'busy')) return
   }
@@ -63,11 +63,13 @@ describe.each(steps)('killed at %s', (step) => {
       const [, signal]: unknown[] = await once(archiver, 'exit')
       expect(signal).toBe('SIGKILL')
       // Between: every row is where verification finds it.
-      expect(await ledger.problems({ archived: archivedRows(worker, cold.store) })).toEqual([])
+      expect(await ledger.problems({ archived: archivedRows(worker, tester, cold.store) })).toEqual([])
       await runToEnd()
-      const report = await ledger.verify({ archived: archivedRows(worker, cold.store) })
+      const report = await ledger.verify({ archived: archivedRows(worker, tester, cold.store) })
       expect(report.logs.flatMap(({ problems }) => problems)).toEqual([])
-      const own = (await archiveStatus(worker, { table: events })).filter(({ from }) => from.startsWith(date))
+      const own = (await archiveStatus(worker, tester, { table: events })).filter(({ from }) =>
+        from.startsWith(date),
+      )
       expect(own).toMatchObject([{ state: 'dropped', rows: count, generation: 0 }])
       expect(await storedObjects(cold.store)).toEqual(await namedObjects(worker, cold.store))
     },
@@ -76,7 +78,7 @@ describe.each(steps)('killed at %s', (step) => {
 })
 
 test('everything that was stored is still what its manifests say', async () => {
-  const checks = await verifyArchive(worker, cold.store)
+  const checks = await verifyArchive(worker, tester, cold.store)
   expect(checks).toHaveLength(steps.length * seeds.length)
   expect(checks.filter(({ ok }) => !ok)).toEqual([])
 })

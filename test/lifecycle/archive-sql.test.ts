@@ -1,7 +1,7 @@
 /** The archive as the source calls it from SQL (S4 3.2 and its operation guide). */
 import { expect, test } from 'vitest'
 import { runArchive, setPolicy } from '../../src/lifecycle/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { insertEvents, storedObjects, testStore } from './support/archive.ts'
 
@@ -14,7 +14,7 @@ const events = { schema: 'security', table: 'security_events' } as const
 
 async function ask(sql: string): Promise<Record<string, unknown>[]> {
   return await admin.transaction(
-    {},
+    tester,
     async (session) => (await session.query<Record<string, unknown>>(sql)).rows,
   )
 }
@@ -41,7 +41,7 @@ test('process_archived_partitions answers a row for each partition, and asks the
 })
 
 test('get_archive_status has the size in PostgreSQL and the object of each partition', async () => {
-  await runArchive(worker, cold.store, { table: events, only: 'export' })
+  await runArchive(worker, tester, cold.store, { table: events, only: 'export' })
   const [exported] = await ask('select * from archive.get_archive_status()')
   expect(exported).toMatchObject({
     table_name: 'security.security_events',
@@ -51,17 +51,17 @@ test('get_archive_status has the size in PostgreSQL and the object of each parti
     object: 'archive/security/security_events/year=2025/month=09/day=05/_security_events_p20250905.0.json',
     message: null,
   })
-  await runArchive(worker, cold.store, { table: events })
+  await runArchive(worker, tester, cold.store, { table: events })
   expect(await ask('select state, size from archive.get_archive_status()')).toEqual([
     { state: 'dropped', size: '0 bytes' },
   ])
 })
 
 test('a CSV copy stands beside the Parquet object, on request', async () => {
-  await setPolicy(worker, events, { format: 'parquet+csv' })
+  await setPolicy(worker, tester, events, { format: 'parquet+csv' })
   await insertEvents(worker, '2025-01-02', 7)
   await ledger.seal()
-  await runArchive(worker, cold.store, { table: events })
+  await runArchive(worker, tester, cold.store, { table: events })
   const keys: string[] = []
   for await (const { key } of cold.store.list('archive-csv/')) keys.push(key)
   const parquet = (await storedObjects(cold.store)).filter((key) => /day=02\/[^_].*parquet$/.test(key))
@@ -77,7 +77,7 @@ test('a CSV copy stands beside the Parquet object, on request', async () => {
 test('others may not ask', async () => {
   const app = database.open('app')
   await expect(
-    app.transaction({}, (session) =>
+    app.transaction(tester, (session) =>
       session.query('select * from archive.process_archived_partitions(true)'),
     ),
   ).rejects.toMatchObject({ code: 'forbidden' })

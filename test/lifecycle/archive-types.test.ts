@@ -3,7 +3,7 @@ import { parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { expect, test } from 'vitest'
 import { archiveStatus, restorePartition, runArchive, verifyArchive } from '../../src/lifecycle/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testStore } from './support/archive.ts'
 
 const database = testDatabase()
@@ -163,19 +163,24 @@ test('every value survives the way to Parquet and back', async () => {
   const count = await makeTable()
   const before = await contents()
   expect(before).toHaveLength(count)
-  const rows = await runArchive(worker, cold.store, { table: kinds, partRows: 40 })
+  const rows = await runArchive(worker, tester, cold.store, { table: kinds, partRows: 40 })
   expect(rows.map(({ action, message }) => [action, message])).toContainEqual([
     'dropped',
     `Exported and dropped (${count} rows)`,
   ])
   expect(await contents()).toEqual([])
-  expect((await verifyArchive(worker, cold.store, { table: kinds })).filter(({ ok }) => !ok)).toEqual([])
-  await restorePartition(database.open('owner'), cold.store, { ...kinds, partition: 'kinds_p20180101' })
+  expect((await verifyArchive(worker, tester, cold.store, { table: kinds })).filter(({ ok }) => !ok)).toEqual(
+    [],
+  )
+  await restorePartition(database.open('owner'), tester, cold.store, {
+    ...kinds,
+    partition: 'kinds_p20180101',
+  })
   expect(await contents()).toEqual(before)
 })
 
 test('an independent reader reads every file', async () => {
-  const [record] = (await archiveStatus(worker, { table: kinds })).filter(({ rows }) => rows !== 0)
+  const [record] = (await archiveStatus(worker, tester, { table: kinds })).filter(({ rows }) => rows !== 0)
   const manifest = JSON.parse(Buffer.from(await readObject(record?.manifest ?? '')).toString()) as {
     parts: { key: string; rows: number }[]
   }
@@ -210,7 +215,7 @@ test.each<[string, string, string]>([
   await asOwner(
     `insert into lifecycle.kinds (id, created_at, ${column}) values (1000, '2018-01-02 12:00:00+00', ${value})`,
   )
-  const rows = await runArchive(worker, cold.store, { table: kinds })
+  const rows = await runArchive(worker, tester, cold.store, { table: kinds })
   const row = rows.find(({ partition }) => partition === 'kinds_p20180102')
   expect(row).toMatchObject({ action: 'failed', dropped: false })
   expect(row?.message).toMatch(/cannot be represented|is not what/)

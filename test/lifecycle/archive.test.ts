@@ -7,7 +7,7 @@ import {
   runArchive,
   verifyArchive,
 } from '../../src/lifecycle/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { insertEvents, testStore } from './support/archive.ts'
 
@@ -21,9 +21,9 @@ const events = { schema: 'security', table: 'security_events' } as const
 test('a closed and expired partition is exported, compared, detached and dropped', async () => {
   await insertEvents(worker, '2016-12-10', 1_000)
   await ledger.seal()
-  const plan = await planArchive(worker, { table: events })
+  const plan = await planArchive(worker, tester, { table: events })
   expect(plan).toMatchObject([{ partition: 'security_events_p20161210', action: 'drop', dropped: false }])
-  const rows = await runArchive(worker, cold.store, { table: events })
+  const rows = await runArchive(worker, tester, cold.store, { table: events })
   expect(rows).toEqual([
     {
       table: 'security.security_events',
@@ -36,7 +36,7 @@ test('a closed and expired partition is exported, compared, detached and dropped
       message: 'Exported and dropped (1000 rows)',
     },
   ])
-  expect(await runArchive(worker, cold.store, { table: events })).toEqual([])
+  expect(await runArchive(worker, tester, cold.store, { table: events })).toEqual([])
 })
 
 const wholeSql = `select coalesce(encode(sha256(string_agg(convert_to(r::text, 'UTF8'), '\\x0a' order by xid, seq)), 'hex'), '') as hash, count(*)::integer as rows
@@ -50,7 +50,7 @@ async function contents(day: string): Promise<{ hash: string; rows: number } | u
 }
 
 test('the ledger verifies archived rows from Parquet, and names what the store changed', async () => {
-  const before = await ledger.verify({ archived: archivedRows(worker, cold.store) })
+  const before = await ledger.verify({ archived: archivedRows(worker, tester, cold.store) })
   expect(before.logs.flatMap(({ problems }) => problems)).toEqual([])
   expect(before.logs.find(({ log }) => log === 'security_events')).toMatchObject({ checked: 1_000 })
   const without = await ledger.problems()
@@ -61,47 +61,47 @@ test('a partition comes back as it was, stays for a while, and goes again', asyn
   await insertEvents(worker, '2017-02-03', 300)
   await ledger.seal()
   const before = await contents('2017-02-03')
-  await runArchive(worker, cold.store, { table: events, partRows: 100 })
+  await runArchive(worker, tester, cold.store, { table: events, partRows: 100 })
   expect(await contents('2017-02-03')).toMatchObject({ rows: 0 })
-  const restored = await restorePartition(database.open('owner'), cold.store, {
+  const restored = await restorePartition(database.open('owner'), tester, cold.store, {
     ...events,
     partition: 'security_events_p20170203',
   })
   expect(restored).toMatchObject({ rows: 300 })
   expect(await contents('2017-02-03')).toEqual(before)
-  expect(await ledger.problems({ archived: archivedRows(worker, cold.store) })).toEqual([])
-  expect(await runArchive(worker, cold.store, { table: events })).toMatchObject([{ action: 'held' }])
+  expect(await ledger.problems({ archived: archivedRows(worker, tester, cold.store) })).toEqual([])
+  expect(await runArchive(worker, tester, cold.store, { table: events })).toMatchObject([{ action: 'held' }])
   const asOf = new Date(Date.parse(restored.keepUntil) + 1)
-  const rows = await runArchive(worker, cold.store, { table: events, asOf })
+  const rows = await runArchive(worker, tester, cold.store, { table: events, asOf })
   expect(rows.filter(({ dropped }) => dropped)).toMatchObject([{ action: 'dropped', rows: 300 }])
 })
 
 test('an empty partition is exported and dropped like any other', async () => {
   await insertEvents(worker, '2017-04-05', 0)
-  expect(await runArchive(worker, cold.store, { table: events })).toMatchObject([
+  expect(await runArchive(worker, tester, cold.store, { table: events })).toMatchObject([
     { partition: 'security_events_p20170405', rows: 0, exported: true, dropped: true, action: 'dropped' },
   ])
-  expect((await verifyArchive(worker, cold.store)).filter(({ ok }) => !ok)).toEqual([])
+  expect((await verifyArchive(worker, tester, cold.store)).filter(({ ok }) => !ok)).toEqual([])
 })
 
 test('late rows of an archived period get an object of their own', async () => {
   await insertEvents(worker, '2017-05-06', 10)
   await ledger.seal()
-  await runArchive(worker, cold.store, { table: events })
+  await runArchive(worker, tester, cold.store, { table: events })
   await insertEvents(worker, '2017-05-06', 5, 'late')
   await ledger.seal()
-  const rows = await runArchive(worker, cold.store, { table: events })
+  const rows = await runArchive(worker, tester, cold.store, { table: events })
   const late = rows.filter(({ partition }) => partition.endsWith('0506'))
   expect(late).toMatchObject([
     { action: 'dropped', rows: 5, object: expect.stringMatching(/_p20170506\.1\.json$/) },
   ])
-  const status = (await archiveStatus(worker, { table: events })).filter(({ partition }) =>
+  const status = (await archiveStatus(worker, tester, { table: events })).filter(({ partition }) =>
     partition.endsWith('0506'),
   )
   expect(status.map(({ rows: count, state }) => [count, state])).toEqual([
     [10, 'dropped'],
     [5, 'dropped'],
   ])
-  expect(await ledger.problems({ archived: archivedRows(worker, cold.store) })).toEqual([])
-  expect((await verifyArchive(worker, cold.store)).filter(({ ok }) => !ok)).toEqual([])
+  expect(await ledger.problems({ archived: archivedRows(worker, tester, cold.store) })).toEqual([])
+  expect((await verifyArchive(worker, tester, cold.store)).filter(({ ok }) => !ok)).toEqual([])
 })

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { archiveStatus, athenaDdl, glueTable, outerTable, runArchive } from '../../src/lifecycle/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { insertEvents, storedObjects, testStore } from './support/archive.ts'
 
@@ -14,11 +14,11 @@ beforeAll(async () => {
   await insertEvents(worker, '2024-06-10', 10)
   await insertEvents(worker, '2025-01-02', 10)
   await ledger.seal()
-  await runArchive(worker, cold.store, { table: events })
+  await runArchive(worker, tester, cold.store, { table: events })
 })
 
 const read = (location?: string) =>
-  outerTable(worker, cold.store, { ...events, ...(location === undefined ? {} : { location }) })
+  outerTable(worker, tester, cold.store, { ...events, ...(location === undefined ? {} : { location }) })
 
 /** Folders that a projection makes of its properties, for one day. */
 function projected(parameters: Record<string, string>, day: string): string {
@@ -62,7 +62,7 @@ describe('a table as Glue and Athena see it', () => {
   })
 
   test('months have one folder each, of their first day', async () => {
-    const table = await outerTable(worker, cold.store, { schema: 'audit', table: 'audit_logs' })
+    const table = await outerTable(worker, tester, cold.store, { schema: 'audit', table: 'audit_logs' })
     expect(glueTable(table)).toMatchObject({
       Parameters: { 'projection.day.type': 'enum', 'projection.day.values': '01' },
     })
@@ -83,7 +83,7 @@ describe('a table as Glue and Athena see it', () => {
 })
 
 test('a file with another column is named', async () => {
-  const [first] = await archiveStatus(worker, { table: events })
+  const [first] = await archiveStatus(worker, tester, { table: events })
   await database.asSuperuser((session) =>
     session.query('alter table security.security_events rename column tenant_name to tenant_label'),
   )
@@ -98,7 +98,9 @@ test('a file with another column is named', async () => {
 })
 
 test('a table without a policy is none of the archive', async () => {
-  await expect(outerTable(worker, cold.store, { schema: 'auth', table: 'users' })).rejects.toMatchObject({
+  await expect(
+    outerTable(worker, tester, cold.store, { schema: 'auth', table: 'users' }),
+  ).rejects.toMatchObject({
     code: 'not_found',
   })
 })

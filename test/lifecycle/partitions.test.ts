@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { applyPartitions, partitionStatus, planPartitions } from '../../src/lifecycle/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -27,14 +27,16 @@ async function run(statement: string): Promise<void> {
 }
 
 async function rowsOf(name: string, asOf: Date) {
-  const rows = await applyPartitions(worker, asOf)
+  const rows = await applyPartitions(worker, tester, asOf)
   return rows.filter((row) => row.table === `lifecycle.${name}`)
 }
 
 test('partitions ahead are planned, made, and not made again', async () => {
   await makeTable('ahead', 'day', 3)
   const asOf = new Date('2031-05-30T23:59:59.999Z')
-  const planned = (await planPartitions(worker, asOf)).filter((row) => row.table === 'lifecycle.ahead')
+  const planned = (await planPartitions(worker, tester, asOf)).filter(
+    (row) => row.table === 'lifecycle.ahead',
+  )
   expect(planned.map((row) => row.partition)).toEqual([
     'ahead_p20310530',
     'ahead_p20310531',
@@ -44,8 +46,8 @@ test('partitions ahead are planned, made, and not made again', async () => {
   expect(planned.map((row) => row.action)).toEqual(Array(4).fill('create'))
   const made = await rowsOf('ahead', asOf)
   expect(made).toEqual(planned.map((row) => ({ ...row, action: 'created' })))
-  expect(await applyPartitions(worker, asOf)).toEqual([])
-  expect(await planPartitions(worker, asOf)).toEqual([])
+  expect(await applyPartitions(worker, tester, asOf)).toEqual([])
+  expect(await planPartitions(worker, tester, asOf)).toEqual([])
 })
 
 test('bounds are UTC days and months over leap days and ends of years', async () => {
@@ -84,7 +86,7 @@ test('what odd partitions leave open is filled, however they lie', async () => {
   await odd('begin', '2033-03-04 00:00', '2033-03-04 18:00:00.5')
   await odd('over', '2033-03-06 12:00', '2033-03-08 01:00')
   const asOf = new Date('2033-03-01T00:00:00Z')
-  const planned = (await planPartitions(worker, asOf)).filter((row) => row.table === 'lifecycle.odd')
+  const planned = (await planPartitions(worker, tester, asOf)).filter((row) => row.table === 'lifecycle.odd')
   const rows = await rowsOf('odd', asOf)
   expect(rows.map((row) => [row.partition, row.from?.slice(5, 16), row.to?.slice(5, 16)])).toEqual([
     ['odd_p20330301', '03-01T00:00', '03-02T00:00'],
@@ -99,7 +101,7 @@ test('what odd partitions leave open is filled, however they lie', async () => {
     ['odd_p20330310', '03-10T00:00', '03-11T00:00'],
   ])
   expect(rows).toEqual(planned.map((row) => ({ ...row, action: 'created' })))
-  const status = (await partitionStatus(worker, asOf)).find((row) => row.table === 'lifecycle.odd')
+  const status = (await partitionStatus(worker, tester, asOf)).find((row) => row.table === 'lifecycle.odd')
   expect(status).toMatchObject({ coveredUntil: '2033-03-11T00:00:00.000000Z', alarm: false })
   expect(await rowsOf('odd', asOf)).toEqual([])
 })
@@ -130,7 +132,7 @@ test('a table that cannot be planned is a row with its reason, and the others ar
     `insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
      values ('lifecycle', 'unsound', 'day', 3, '90 days', 'archive', '1 year', true)`,
   )
-  const rows = await applyPartitions(worker, new Date('2039-01-01T00:00:00Z'))
+  const rows = await applyPartitions(worker, tester, new Date('2039-01-01T00:00:00Z'))
   expect(rows.filter(({ action }) => action === 'failed')).toMatchObject([
     { table: 'lifecycle.unsound', message: expect.stringMatching(/not partitioned by range/) },
   ])
@@ -166,7 +168,7 @@ test('the rows of a default partition get partitions of their own, none lost, no
   const content = async () => (await database.asSuperuser((session) => session.query(contentSql))).rows
   const before = await content()
   expect(before).toMatchObject([{ rows: 2 * ROWS, ids: 2 * ROWS }])
-  const plan = (await planPartitions(worker, new Date('2036-02-28T00:00:00Z'))).filter(
+  const plan = (await planPartitions(worker, tester, new Date('2036-02-28T00:00:00Z'))).filter(
     ({ table }) => table === 'lifecycle.adopted',
   )
   expect(plan[0]).toMatchObject({ action: 'drain', partition: 'adopted_rest', from: null })
@@ -177,7 +179,7 @@ test('the rows of a default partition get partitions of their own, none lost, no
     while (running) seen.add(JSON.stringify(await content()))
   })()
   const old = worker.transaction(
-    {},
+    tester,
     async (session) => {
       await session.query('select 1')
       await expect
@@ -219,7 +221,7 @@ test('a drain that finds the table in use changes nothing, says so, and goes on 
   await adopted('busy', 10)
   const asOf = new Date('2036-02-28T00:00:00Z')
   await database.asSuperuser((session) =>
-    session.transaction({}, async (held) => {
+    session.transaction(tester, async (held) => {
       await held.query('select count(*) from lifecycle.busy_rest')
       const rows = await rowsOf('busy', asOf)
       expect(rows.filter(({ action }) => action !== 'failed')).toEqual([])
@@ -235,9 +237,9 @@ test('a locked table does not stop the others, and is made up for once it is fre
   await makeTable('unlocked', 'day', 1)
   const asOf = new Date('2034-01-01T00:00:00Z')
   await database.asSuperuser((session) =>
-    session.transaction({}, async (held) => {
+    session.transaction(tester, async (held) => {
       await held.query('lock table lifecycle.locked in share update exclusive mode')
-      const rows = await applyPartitions(worker, asOf)
+      const rows = await applyPartitions(worker, tester, asOf)
       const actions = (table: string) => rows.filter((row) => row.table === table).map((row) => row.action)
       expect(actions('lifecycle.locked')).toEqual(['failed', 'failed'])
       expect(actions('lifecycle.unlocked')).toEqual(['created', 'created'])
@@ -249,7 +251,7 @@ test('a locked table does not stop the others, and is made up for once it is fre
 })
 
 test('every new partition is guarded, bound by row security and granted to nobody', async () => {
-  await applyPartitions(worker)
+  await applyPartitions(worker, tester)
   const { rows } = await database.asSuperuser((session) =>
     session.query<{
       partition: string
@@ -280,7 +282,7 @@ test('headroom counts from now without gaps', async () => {
   const asOf = new Date('2035-06-01T00:00:00Z')
   await rowsOf('gap', asOf)
   const status = async (at: Date) =>
-    (await partitionStatus(worker, at)).find((row) => row.table === 'lifecycle.gap')
+    (await partitionStatus(worker, tester, at)).find((row) => row.table === 'lifecycle.gap')
   expect(await status(asOf)).toMatchObject({ coveredUntil: '2035-06-12T00:00:00.000000Z', alarm: false })
   expect(await status(new Date('2035-06-05T00:00:00Z'))).toMatchObject({
     headroomSeconds: 7 * 86_400,
@@ -297,8 +299,8 @@ test('headroom counts from now without gaps', async () => {
 })
 
 test('the tables of the migrations have headroom', async () => {
-  await applyPartitions(worker)
-  const status = await partitionStatus(worker)
+  await applyPartitions(worker, tester)
+  const status = await partitionStatus(worker, tester)
   const ours = status.filter((row) => !row.table.startsWith('lifecycle.'))
   expect(ours.map((row) => row.table)).toContain('audit.audit_logs')
   expect(ours.filter((row) => row.alarm)).toEqual([])

@@ -2,17 +2,18 @@
 import { expect, test } from 'vitest'
 import { listPolicies, setPolicy } from '../../src/lifecycle/index.ts'
 import type { DatabaseRole } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
 const events = { schema: 'security', table: 'security_events' } as const
 
-const policyOf = async (table: string) => (await listPolicies(worker)).find((each) => each.table === table)
+const policyOf = async (table: string) =>
+  (await listPolicies(worker, tester)).find((each) => each.table === table)
 
 test('what is named is changed, the rest stays, and the trail has both sides and the reason', async () => {
   const before = await policyOf('security.security_events')
-  const changed = await setPolicy(worker, events, { hot: '120 days', ahead: 400 }, { reason: 'ticket 12' })
+  const changed = await setPolicy(worker, tester, events, { hot: '120 days', ahead: 400 }, 'ticket 12')
   expect(changed).toEqual({
     ...before,
     hot: 'P120D',
@@ -55,7 +56,7 @@ test.each([
   [{}, 'invalid_input', /nothing is to be changed/],
 ])('%j is refused', async (changes, code, message) => {
   const before = await policyOf('security.security_events')
-  await expect(setPolicy(worker, events, changes)).rejects.toMatchObject({
+  await expect(setPolicy(worker, tester, events, changes)).rejects.toMatchObject({
     code,
     message: expect.stringMatching(message),
   })
@@ -66,15 +67,19 @@ test.each([
   ['security', 'no_such_table', 'not_found'],
   ['auth', 'users', 'not_found'],
 ])('%s.%s has no policy to change', async (schema, table, code) => {
-  await expect(setPolicy(worker, { schema, table }, { hot: '1 year' })).rejects.toMatchObject({ code })
+  await expect(setPolicy(worker, tester, { schema, table }, { hot: '1 year' })).rejects.toMatchObject({
+    code,
+  })
 })
 
 test('the archive is switched off and on, hold and append_only are not among the changes', async () => {
-  expect(await setPolicy(worker, events, { atExpiry: 'keep' })).toMatchObject({ atExpiry: 'keep' })
-  expect(await setPolicy(worker, events, { atExpiry: 'archive' })).toMatchObject({ atExpiry: 'archive' })
+  expect(await setPolicy(worker, tester, events, { atExpiry: 'keep' })).toMatchObject({ atExpiry: 'keep' })
+  expect(await setPolicy(worker, tester, events, { atExpiry: 'archive' })).toMatchObject({
+    atExpiry: 'archive',
+  })
   for (const changes of ['{"legal_hold": false}', '{"append_only": false}', '{"x": 1}', '[]']) {
     await expect(
-      worker.transaction({}, (session) =>
+      worker.transaction(tester, (session) =>
         session.query("select lifecycle.set_policy('security', 'security_events', $1::jsonb)", [changes]),
       ),
     ).rejects.toMatchObject({ code: 'invalid_input' })
@@ -87,8 +92,10 @@ test('a partitioned table gets a policy', async () => {
       create table lifecycle.readings (id integer, created_at timestamptz not null, primary key (id, created_at)) partition by range (created_at)`),
   )
   const name = { schema: 'lifecycle', table: 'readings' }
-  await expect(setPolicy(worker, name, { hot: '1 year' })).rejects.toMatchObject({ code: 'not_found' })
-  const policy = await setPolicy(worker, name, {
+  await expect(setPolicy(worker, tester, name, { hot: '1 year' })).rejects.toMatchObject({
+    code: 'not_found',
+  })
+  const policy = await setPolicy(worker, tester, name, {
     interval: 'month',
     hot: '1 year',
     total: '3 years',
@@ -103,11 +110,11 @@ test.each<[Exclude<DatabaseRole, 'owner' | 'backup'>, boolean]>([
   ['app', false],
   ['reader', false],
 ])('%s may change policies: %s', async (role, allowed) => {
-  const change = setPolicy(database.open(role), events, { lateness: '7 days' })
+  const change = setPolicy(database.open(role), tester, events, { lateness: '7 days' })
   if (allowed) expect(await change).toMatchObject({ lateness: 'P7D' })
   else await expect(change).rejects.toMatchObject({ code: 'forbidden' })
   const direct = database
     .open(role)
-    .transaction({}, (session) => session.query("update lifecycle.policies set hot_retention = '1 day'"))
+    .transaction(tester, (session) => session.query("update lifecycle.policies set hot_retention = '1 day'"))
   await expect(direct).rejects.toMatchObject({ code: 'forbidden' })
 })

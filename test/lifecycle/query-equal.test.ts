@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openQueries, type Queries, runArchive } from '../../src/lifecycle/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { insertEvents, testStore } from './support/archive.ts'
 
@@ -108,7 +108,7 @@ const question = fc.oneof(
 async function answersTo(questions: readonly string[]): Promise<string[]> {
   const answers: string[] = []
   for (const sql of questions) {
-    const { rows, types } = await queries.run({}, { sql }).catch((error: unknown) => {
+    const { rows, types } = await queries.run(tester, { sql }).catch((error: unknown) => {
       throw new Error(sql, { cause: error })
     })
     answers.push(JSON.stringify({ types, rows }))
@@ -126,9 +126,9 @@ test(
     const archived = (async () => {
       for (const date of DAYS) {
         const asOf = new Date(Date.parse(date) + 86_400_000 * 60)
-        await runArchive(worker, cold.store, { table: events, only: 'export', asOf, partRows: 100 })
+        await runArchive(worker, tester, cold.store, { table: events, only: 'export', asOf, partRows: 100 })
       }
-      const rows = await runArchive(worker, cold.store, { table: events, partRows: 100 })
+      const rows = await runArchive(worker, tester, cold.store, { table: events, partRows: 100 })
       archiving = false
       return rows
     })()

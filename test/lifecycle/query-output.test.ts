@@ -5,7 +5,7 @@ import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openQueries, type Queries, queryFormat, writeAnswer } from '../../src/lifecycle/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testStore } from './support/archive.ts'
 
 const database = testDatabase()
@@ -32,7 +32,7 @@ const sql = `select 9007199254740993::bigint as big, 7 as small, 1.50::decimal(9
   from range(3) t(i)`
 
 test('JSON keeps what JSON can hold, and text where it cannot', async () => {
-  const { rows, types } = await queries.run({}, { sql })
+  const { rows, types } = await queries.run(tester, { sql })
   expect(types.slice(0, 2)).toEqual(['BIGINT', 'INTEGER'])
   expect(rows[0]?.slice(0, 9)).toEqual([
     '9007199254740993',
@@ -51,7 +51,7 @@ test('CSV', async () => {
   const file = join(folder, 'answer.csv')
   const { written } = await writeAnswer(
     queries,
-    {},
+    tester,
     { sql: 'select i, null as n from range(3000) t(i) order by i' },
     { format: 'csv', file },
   )
@@ -62,7 +62,7 @@ test('CSV', async () => {
 
 test('JSON', async () => {
   const file = join(folder, 'answer.json')
-  await writeAnswer(queries, {}, { sql: 'select i from range(5000) t(i)' }, { format: 'json', file })
+  await writeAnswer(queries, tester, { sql: 'select i from range(5000) t(i)' }, { format: 'json', file })
   const document = JSON.parse(await readFile(file, 'utf8'))
   expect(document.columns).toEqual(['i'])
   expect(document.rows).toHaveLength(5_000)
@@ -70,7 +70,7 @@ test('JSON', async () => {
 
 test('Parquet keeps types and lists, and names that occur twice', async () => {
   const file = join(folder, 'answer.parquet')
-  await writeAnswer(queries, {}, { sql }, { format: 'parquet', file })
+  await writeAnswer(queries, tester, { sql }, { format: 'parquet', file })
   const [row] = await parquetReadObjects({ file: await asyncBufferFromFile(file), compressors, utf8: false })
   expect(row).toMatchObject({
     big: 9007199254740993n,
@@ -91,7 +91,7 @@ test('a query that fails leaves no file', async () => {
   const file = join(folder, 'failed.csv')
   const failing = writeAnswer(
     queries,
-    {},
+    tester,
     { sql: "select error('x') from range(2)" },
     { format: 'csv', file },
   )

@@ -13,7 +13,7 @@ import {
   runArchive,
 } from '../../src/lifecycle/index.ts'
 import type { ObjectStore } from '../../src/object-store/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { insertEvents, testStore } from './support/archive.ts'
 
@@ -35,7 +35,7 @@ function query(sql: string, options: Partial<QueryRequest> = {}): Promise<QueryA
     store: cold.store,
     folder: `${cold.folder}-cache`,
   })
-  return queries.run({}, { sql, ...options })
+  return queries.run(tester, { sql, ...options })
 }
 
 const today = new Date().toISOString().slice(0, 10)
@@ -47,7 +47,7 @@ beforeAll(async () => {
   await insertEvents(worker, '2024-06-11', 500)
   await insertEvents(worker, '2025-01-02', 40)
   await ledger.seal()
-  await runArchive(worker, cold.store, { table: events })
+  await runArchive(worker, tester, cold.store, { table: events })
   await insertEvents(worker, '2024-06-11', 5, 'late')
   await insertEvents(worker, today, 20)
 })
@@ -301,8 +301,8 @@ test('objects are fetched once', async () => {
     return cold.store.get(key, options)
   })
   await withQueries(store, async (other) => {
-    await Promise.all([other.run({}, count), other.run({}, count)])
-    await other.run({}, { sql: "select count(*) from security_events where year = '2025'" })
+    await Promise.all([other.run(tester, count), other.run(tester, count)])
+    await other.run(tester, { sql: "select count(*) from security_events where year = '2025'" })
   })
   expect(fetched).toBe(FILES.length)
 })
@@ -314,7 +314,7 @@ test('an object that is not what was put is refused', async () => {
       : cold.store.get(key, options),
   )
   await withQueries(store, (other) =>
-    expect(other.run({}, count)).rejects.toMatchObject({ code: 'integrity' }),
+    expect(other.run(tester, count)).rejects.toMatchObject({ code: 'integrity' }),
   )
 })
 
@@ -336,13 +336,13 @@ test('frozen objects are named; once they are thawed the query goes on', async (
     },
   )
   await withQueries(store, async (other) => {
-    const error = await other.run({}, count).catch((thrown: unknown) => thrown)
+    const error = await other.run(tester, count).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ code: 'conflict', detail: { frozen: [...frozen] } })
     expect(fetched).toBe(FILES.length - 1)
     const [key = ''] = frozen
     frozen.add('kept frozen')
     expect(await other.thaw([key])).toEqual([key])
-    expect((await other.run({}, count)).rows).toEqual([[1_565]])
+    expect((await other.run(tester, count)).rows).toEqual([[1_565]])
     expect(fetched).toBe(FILES.length)
   })
 })

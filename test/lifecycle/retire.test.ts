@@ -14,7 +14,7 @@ import {
   setPolicy,
 } from '../../src/lifecycle/index.ts'
 import type { ObjectStore } from '../../src/object-store/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { insertEvents, storedObjects, testStore } from './support/archive.ts'
 
@@ -25,15 +25,15 @@ const cold = testStore()
 const events = { schema: 'security', table: 'security_events' } as const
 const attempts = { schema: 'auth', table: 'login_attempts' } as const
 
-const run = (options: Parameters<typeof retireExpired>[3] = {}, store: ObjectStore = cold.store) =>
-  retireExpired(worker, store, ledger.keyring, options)
-const problems = () => ledger.problems({ archived: archivedRows(worker, cold.store) })
+const run = (options: Parameters<typeof retireExpired>[4] = {}, store: ObjectStore = cold.store) =>
+  retireExpired(worker, tester, store, ledger.keyring, options)
+const problems = () => ledger.problems({ archived: archivedRows(worker, tester, cold.store) })
 
 async function archived(day: string, rows: number): Promise<string> {
   await insertEvents(worker, day, rows)
   await ledger.seal()
   const partition = `security_events_p${day.replaceAll('-', '')}`
-  const done = await runArchive(worker, cold.store, { table: events, partRows: 100 })
+  const done = await runArchive(worker, tester, cold.store, { table: events, partRows: 100 })
   expect(done).toMatchObject([{ partition, action: 'dropped', rows }])
   return partition
 }
@@ -52,9 +52,9 @@ function storeWith(remove: (key: string) => Promise<void>): ObjectStore {
 }
 
 test('archived periods are deleted after a signed record, and verification stays clean', async () => {
-  await setPolicy(worker, events, { format: 'parquet+csv' })
+  await setPolicy(worker, tester, events, { format: 'parquet+csv' })
   const partition = await archived('2016-01-01', 250)
-  await setPolicy(worker, events, { format: 'parquet' })
+  await setPolicy(worker, tester, events, { format: 'parquet' })
   await archived('2016-01-02', 30)
   const young = await archived('2024-05-05', 20)
   const row = await database.asSuperuser(async (session) => {
@@ -63,7 +63,7 @@ test('archived periods are deleted after a signed record, and verification stays
     )
     return rows[0]?.id ?? ''
   })
-  expect(await planRetirement(worker, { table: events })).toMatchObject([
+  expect(await planRetirement(worker, tester, { table: events })).toMatchObject([
     { partition, action: 'retire', rows: 250 },
     { action: 'retire', rows: 30 },
   ])
@@ -76,15 +76,15 @@ test('archived periods are deleted after a signed record, and verification stays
   for await (const { key } of cold.store.list('')) if (key.includes('security_events')) left.push(key)
   expect(left.length).toBe(2)
   expect(left.every((key) => key.includes(young))).toBe(true)
-  const report = await ledger.verify({ archived: archivedRows(worker, cold.store) })
+  const report = await ledger.verify({ archived: archivedRows(worker, tester, cold.store) })
   expect(report.logs.flatMap((log) => log.problems)).toEqual([])
   expect(report.logs.find(({ log }) => log === 'security_events')).toMatchObject({
     checked: 20,
     retired: 280,
   })
-  const status = await archiveStatus(worker, { table: events })
+  const status = await archiveStatus(worker, tester, { table: events })
   expect(status.map(({ state }) => state)).toEqual(['retired', 'retired', 'dropped'])
-  expect(await lineageOf(worker, cold.store, {}, row)).toMatchObject({
+  expect(await lineageOf(worker, cold.store, tester, row)).toMatchObject({
     livesIn: 'nowhere: retired',
     object: null,
     retentionRecord: expect.stringMatching(/^[0-9a-f-]{36}$/),
@@ -94,7 +94,7 @@ test('archived periods are deleted after a signed record, and verification stays
     store: cold.store,
     folder: `${cold.folder}-cache`,
   })
-  const found = await queries.run({}, { sql: 'select count(*) from security_events' })
+  const found = await queries.run(tester, { sql: 'select count(*) from security_events' })
   queries.close()
   expect(found.rows).toEqual([[20]])
 })
@@ -107,9 +107,9 @@ test('rows that come for a retired period go the same way', async () => {
 
 test('a legal hold keeps everything, also when it begins in the middle', async () => {
   const partition = await archived('2016-01-03', 250)
-  await holdTable(worker, { ...events, held: true, reason: 'case 9' })
+  await holdTable(worker, tester, { ...events, held: true, reason: 'case 9' })
   expect(await run({ table: events })).toMatchObject([{ partition, action: 'held' }])
-  await holdTable(worker, { ...events, held: false })
+  await holdTable(worker, tester, { ...events, held: false })
   const keys = await storedObjects(cold.store)
   let deleted = 0
   const rows = await run(
@@ -117,13 +117,13 @@ test('a legal hold keeps everything, also when it begins in the middle', async (
     storeWith(async (key) => {
       deleted += 1
       await cold.store.delete(key)
-      await holdTable(worker, { ...events, held: true })
+      await holdTable(worker, tester, { ...events, held: true })
     }),
   )
   expect(rows).toMatchObject([{ action: 'failed', message: expect.stringMatching(/legal hold/) }])
   expect(deleted).toBe(1)
   expect(await storedObjects(cold.store)).toHaveLength(keys.length - 1)
-  await holdTable(worker, { ...events, held: false })
+  await holdTable(worker, tester, { ...events, held: false })
   expect(await run({ table: events })).toMatchObject([{ partition, action: 'retired', rows: 250 }])
   expect(await problems()).toEqual([])
 })
@@ -157,17 +157,19 @@ test.each(steps)('stopped after %s, the next run goes on', async (step) => {
   const again = await run({ table: events })
   expect(again).toMatchObject(step === 'finished' ? [] : [{ partition, action: 'retired', rows: 120 }])
   expect(await problems()).toEqual([])
-  const kept = (await archiveStatus(worker)).filter(({ state }) => state === 'dropped')
+  const kept = (await archiveStatus(worker, tester)).filter(({ state }) => state === 'dropped')
   expect(kept).toHaveLength(1)
 })
 
 test('nothing young goes, whoever asks, and nothing without its record', async () => {
-  const [young] = (await archiveStatus(worker, { table: events })).filter(({ state }) => state === 'dropped')
+  const [young] = (await archiveStatus(worker, tester, { table: events })).filter(
+    ({ state }) => state === 'dropped',
+  )
   const begin = (id: string | undefined) =>
-    worker.transaction({}, (session) => session.query('select lifecycle.begin_retiring($1, null)', [id]))
+    worker.transaction(tester, (session) => session.query('select lifecycle.begin_retiring($1, null)', [id]))
   await expect(begin(young?.id)).rejects.toMatchObject({ code: 'conflict', message: /kept until/ })
   await archived('2016-03-01', 3)
-  const old = (await archiveStatus(worker, { table: events })).find(({ partition }) =>
+  const old = (await archiveStatus(worker, tester, { table: events })).find(({ partition }) =>
     partition.endsWith('0301'),
   )
   await expect(begin(old?.id)).rejects.toMatchObject({ code: 'conflict', message: /no retention record/ })
@@ -203,14 +205,14 @@ test('login attempts are dropped by a signed record when six months are over, la
     { action: 'failed', message: expect.stringMatching(/no retention record names/) },
   ])
   await ledger.seal()
-  await holdTable(worker, { ...attempts, held: true })
+  await holdTable(worker, tester, { ...attempts, held: true })
   expect(await run({ table: attempts })).toMatchObject([{ action: 'held' }])
-  await holdTable(worker, { ...attempts, held: false })
+  await holdTable(worker, tester, { ...attempts, held: false })
   expect(await run({ table: attempts })).toMatchObject([
     { partition: 'login_attempts_2025_01', action: 'retired', rows: 40, object: null },
   ])
   expect(await gone()).toEqual([{ gone: true }])
-  const report = await ledger.verify({ archived: archivedRows(worker, cold.store) })
+  const report = await ledger.verify({ archived: archivedRows(worker, tester, cold.store) })
   expect(report.logs.flatMap((log) => log.problems)).toEqual([])
   expect(report.logs.find(({ log }) => log === 'login_attempts')).toMatchObject({ retired: 40 })
   await insert(2)
@@ -220,7 +222,7 @@ test('login attempts are dropped by a signed record when six months are over, la
 })
 
 test('every object that is left is one that a manifest names', async () => {
-  const kept = (await archiveStatus(worker)).filter(({ state }) => state === 'dropped')
+  const kept = (await archiveStatus(worker, tester)).filter(({ state }) => state === 'dropped')
   expect(kept.length).toBeGreaterThan(0)
   expect(await storedObjects(cold.store)).toHaveLength(2 * kept.length)
 })

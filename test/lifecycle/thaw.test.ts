@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { AkashiError } from '../../src/foundation/index.ts'
 import { runArchive, thawArchive, verifyArchive } from '../../src/lifecycle/index.ts'
 import type { ObjectStore } from '../../src/object-store/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { insertEvents, storedObjects, testStore } from './support/archive.ts'
 
@@ -47,28 +47,28 @@ test('frozen objects are named, asked for by period, and none is left once they 
   await insertEvents(worker, '2016-12-10', 30)
   await insertEvents(worker, '2017-01-05', 20)
   await ledger.seal()
-  await runArchive(worker, cold.store, { table: events })
+  await runArchive(worker, tester, cold.store, { table: events })
   const objects = (await storedObjects(cold.store)).filter((key) => key.endsWith('.parquet'))
   const store = freezing(true)
-  const named = await thawArchive(worker, store, { dryRun: true })
+  const named = await thawArchive(worker, tester, store, { dryRun: true })
   expect(named.map(({ object, state }) => [object, state])).toEqual(objects.map((key) => [key, 'frozen']))
   expect(store.asked).toEqual([])
-  const checks = await verifyArchive(worker, store)
+  const checks = await verifyArchive(worker, tester, store)
   expect(checks.map(({ ok, message }) => [ok, message])).toEqual(
     objects.map((key) => [false, `${key} is frozen`]),
   )
   const period = { table: events, from: new Date('2017-01-01'), to: new Date('2017-02-01') }
-  expect(await thawArchive(worker, store, period)).toEqual([
+  expect(await thawArchive(worker, tester, store, period)).toEqual([
     { object: objects[1], bytes: expect.any(Number), state: 'thawing' },
   ])
-  expect(await thawArchive(worker, store, period)).toEqual([])
-  expect((await verifyArchive(worker, store)).map(({ ok }) => ok)).toEqual([false, true])
+  expect(await thawArchive(worker, tester, store, period)).toEqual([])
+  expect((await verifyArchive(worker, tester, store)).map(({ ok }) => ok)).toEqual([false, true])
 })
 
 test('a store that cannot thaw says so, and names the object', async () => {
-  await expect(thawArchive(worker, freezing(false))).rejects.toMatchObject({
+  await expect(thawArchive(worker, tester, freezing(false))).rejects.toMatchObject({
     code: 'unsupported',
     message: expect.stringMatching(/cannot thaw archive\/security/),
   })
-  expect(await thawArchive(worker, cold.store)).toEqual([])
+  expect(await thawArchive(worker, tester, cold.store)).toEqual([])
 })

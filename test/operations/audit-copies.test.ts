@@ -12,9 +12,8 @@ import {
   verifyBackups,
 } from '../../src/backup/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
-import { copyAuditLogs, drillState, openLogVault, watchDrills } from '../../src/operations/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { copyAuditLogs, drillState, openLogBackupStore, watchDrills } from '../../src/operations/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const DAY_MS = 86_400_000
@@ -38,7 +37,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-const parts = () => ({ keyring: ledger.keyring, store, database: worker })
+const parts = () => ({ actor: tester, keyring: ledger.keyring, store, worker })
 
 async function write(from: number, to: number): Promise<void> {
   await database.asSuperuser((session) =>
@@ -58,13 +57,13 @@ interface Line {
 
 async function lines(copy: AuditCopy, tier: 'near' | 'cold'): Promise<Line[]> {
   const chunks: Buffer[] = []
-  for await (const part of readAuditCopy(await openLogVault(parts()), copy, { tier })) chunks.push(part)
+  for await (const part of readAuditCopy(await openLogBackupStore(parts()), copy, { tier })) chunks.push(part)
   const text = Buffer.concat(chunks).toString().trim()
   return text === '' ? [] : text.split('\n').map((line) => JSON.parse(line) as Line)
 }
 
 async function one(at: number): Promise<AuditCopy> {
-  const copy = (await listAuditCopies(await openLogVault(parts()))).at(at)
+  const copy = (await listAuditCopies(await openLogBackupStore(parts()))).at(at)
   if (copy === undefined) throw new Error('there is no such copy')
   return copy
 }
@@ -73,7 +72,7 @@ test('a copy has every row since the one before, each hashing to its entry, on b
   await write(1, 5_000)
   await copyAuditLogs(parts())
   const size = await worker.transaction(
-    anonymous,
+    tester,
     async (session) => (await readHead(session, 'audit_logs'))?.size,
   )
   const first = await one(0)
@@ -94,8 +93,8 @@ test('a copy has every row since the one before, each hashing to its entry, on b
 })
 
 test('verification reads every part, and names one that was changed', async () => {
-  const vault = await openLogVault(parts())
-  expect(await verifyBackups(vault)).toMatchObject({ ok: true, auditCopies: 2 })
+  const backupStore = await openLogBackupStore(parts())
+  expect(await verifyBackups(backupStore)).toMatchObject({ ok: true, auditCopies: 2 })
   for (const pattern of [/cold.*part-000001$/, /near.*manifest\.json$/]) {
     let name = ''
     for await (const { key } of store.list('audit-copies/')) if (pattern.test(key)) name = key
@@ -106,7 +105,7 @@ test('verification reads every part, and names one that was changed', async () =
     const at = bytes.length >> 1
     changed[at] = (changed[at] ?? 0) ^ 1
     await store.put(name, changed)
-    const found = await verifyBackups(await openLogVault(parts()))
+    const found = await verifyBackups(await openLogBackupStore(parts()))
     expect(found.ok).toBe(false)
     expect(found.problems.map(({ object, detail }) => `${object} ${detail}`).join('\n')).toContain(name)
     await store.put(name, bytes)
@@ -114,15 +113,15 @@ test('verification reads every part, and names one that was changed', async () =
 })
 
 test('each tier is pruned by its own age, and nothing under a legal hold', async () => {
-  const vault = await openLogVault(parts())
+  const backupStore = await openLogBackupStore(parts())
   const prune = (days: number, hold = false) =>
-    pruneAuditCopies(vault, {
+    pruneAuditCopies(backupStore, {
       nearDays: 90,
       coldDays: 1_095,
       hold,
       now: new Date(Date.now() + days * DAY_MS),
     })
-  const tiers = async () => (await listAuditCopies(vault)).map((copy) => copy.tiers)
+  const tiers = async () => (await listAuditCopies(backupStore)).map((copy) => copy.tiers)
   expect(await prune(89)).toEqual([])
   expect(await prune(2_000, true)).toEqual([])
   expect((await prune(91)).every((name) => name.includes('/near/'))).toBe(true)
@@ -138,14 +137,14 @@ test('each tier is pruned by its own age, and nothing under a legal hold', async
 })
 
 test('an alarm is raised when no test of a whole recovery passed for half a year, once a day', async () => {
-  expect((await drillState(worker, 'recovery_test')).missed).toBe(false)
+  expect((await drillState(worker, tester, 'recovery_test')).missed).toBe(false)
   await database.asSuperuser((session) =>
     session.query(
       `update lifecycle.jobs set created_at = now() - interval '201 days' where name = 'backup-recovery-test'`,
     ),
   )
   for (let day = 0; day < 2; day += 1) {
-    await expect(watchDrills(worker)).rejects.toMatchObject({
+    await expect(watchDrills(worker, tester)).rejects.toMatchObject({
       message: expect.stringContaining('whole recovery'),
     })
   }

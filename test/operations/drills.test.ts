@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { drillState, listDrills, watchDrills } from '../../src/operations/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -25,20 +25,20 @@ async function events(): Promise<number> {
 }
 
 test('a drill that is missed raises the alarm once a day, and one that passed ends it', async () => {
-  expect(await drillState(worker)).toMatchObject({ lastOk: true, missed: false })
+  expect(await drillState(worker, tester)).toMatchObject({ lastOk: true, missed: false })
   await addDrill(true, '40 days')
   await addDrill(false, '2 days')
-  expect(await drillState(worker)).toMatchObject({ lastOk: false, missed: true })
-  await expect(watchDrills(worker)).rejects.toMatchObject({ code: 'conflict' })
-  await expect(watchDrills(worker)).rejects.toMatchObject({ code: 'conflict' })
+  expect(await drillState(worker, tester)).toMatchObject({ lastOk: false, missed: true })
+  await expect(watchDrills(worker, tester)).rejects.toMatchObject({ code: 'conflict' })
+  await expect(watchDrills(worker, tester)).rejects.toMatchObject({ code: 'conflict' })
   expect(await events()).toBe(1)
   await addDrill(true, '1 hour')
-  expect(await watchDrills(worker)).toMatchObject({ lastOk: true, missed: false })
-  expect((await listDrills(worker)).map(({ ok }) => ok)).toEqual([true, false, true])
+  expect(await watchDrills(worker, tester)).toMatchObject({ lastOk: true, missed: false })
+  expect((await listDrills(worker, tester)).map(({ ok }) => ok)).toEqual([true, false, true])
 })
 
 test('a report of a drill is never changed or removed by the worker', async () => {
-  const change = (text: string) => worker.transaction({}, (session) => session.query(text))
+  const change = (text: string) => worker.transaction(tester, (session) => session.query(text))
   await expect(change('update lifecycle.drills set ok = true')).rejects.toMatchObject({ code: 'forbidden' })
   await expect(change('delete from lifecycle.drills')).rejects.toMatchObject({ code: 'forbidden' })
 })

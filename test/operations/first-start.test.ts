@@ -12,7 +12,7 @@ test('workers that start at the same time prepare the queue once', async () => {
   const workers = await Promise.all(
     Array.from({ length: WORKERS }, () =>
       startWorker({
-        database: database.open('worker', { poolSize: 2 }),
+        worker: database.open('worker', { poolSize: 2 }),
         directUrl: database.url('worker'),
         tasks: {},
         log,
@@ -36,7 +36,7 @@ test('a worker that cannot start says why', async () => {
   const url = new URL(database.url('worker'))
   url.password = 'wrong'
   const starting = startWorker({
-    database: database.open('worker', { url: url.href }),
+    worker: database.open('worker', { url: url.href }),
     directUrl: url.href,
     tasks: {},
     log: keepingLog(),

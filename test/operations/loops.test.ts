@@ -14,7 +14,7 @@ afterEach(async () => {
 
 function start(name: string, work: LoopOptions['work'], signal = new AbortController().signal) {
   const log = keepingLog()
-  const loop = runLoop({ name, database: database.open('worker'), intervalMs: 10, work, signal, log })
+  const loop = runLoop({ name, worker: database.open('worker'), intervalMs: 10, work, signal, log })
   loops.push(loop)
   return { loop, log }
 }

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { jobHistory, lifecycleTasks, runNow, startWorker } from '../../src/operations/index.ts'
 import { migrateDown, migrationStatus } from '../../src/postgres/index.ts'
-import { MIGRATIONS, testDatabase } from '../support/index.ts'
+import { MIGRATIONS, testDatabase, tester } from '../support/index.ts'
 import { keepingLog } from './keeping-log.ts'
 
 const VERSION = 5
@@ -12,15 +12,15 @@ const worker = database.open('worker')
 test('the schedule goes down after it was used, but not with its history', async () => {
   const controller = new AbortController()
   const running = await startWorker({
-    database: worker,
+    worker,
     directUrl: database.url('worker'),
     tasks: lifecycleTasks,
     log: keepingLog(),
     signal: controller.signal,
   })
-  await runNow(worker, 'partitions')
+  await runNow(worker, tester, 'partitions')
   await vi.waitFor(
-    async () => expect(await jobHistory(worker, 'partitions')).toMatchObject([{ state: 'done' }]),
+    async () => expect(await jobHistory(worker, tester, 'partitions')).toMatchObject([{ state: 'done' }]),
     { timeout: 20_000 },
   )
   controller.abort()

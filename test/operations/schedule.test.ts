@@ -14,8 +14,7 @@ import {
   type Task,
   type Worker,
 } from '../../src/operations/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { keepingLog } from './keeping-log.ts'
 
 const NEVER = '0 0 1 1 *'
@@ -35,7 +34,7 @@ async function start(
   const log = keepingLog()
   const controller = new AbortController()
   const running: Worker = await startWorker({
-    database: worker,
+    worker,
     directUrl: database.url('worker'),
     tasks,
     log,
@@ -65,7 +64,7 @@ async function addJob(
 /** Waits for the nth run of a job to be over. */
 async function finished(name: string, count = 1) {
   return await vi.waitFor(async () => {
-    const runs = (await jobHistory(worker, name)).filter((run) => run.state !== 'running')
+    const runs = (await jobHistory(worker, tester, name)).filter((run) => run.state !== 'running')
     expect(runs.length).toBeGreaterThanOrEqual(count)
     return runs
   }, PATIENCE)
@@ -83,7 +82,7 @@ async function backdate(name: string, ago: string): Promise<void> {
 }
 
 test('the timetable of the migrations is there', async () => {
-  const jobs = await listJobs(worker)
+  const jobs = await listJobs(worker, tester)
   expect(Object.fromEntries(jobs.map((job) => [job.name, [job.schedule, job.task]]))).toEqual({
     'archive-expire': ['0 3 * * *', 'archive.expire'],
     'archive-export': ['0 2 * * *', 'archive.export'],
@@ -118,10 +117,12 @@ test('the timetable of the migrations is there', async () => {
 test('a run out of turn is made and recorded with its result', async () => {
   await addJob('gives-result', 'test.result')
   await start({ 'test.result': () => Promise.resolve({ rows: 3 }) })
-  const requested = await runNow(worker, 'gives-result')
+  const requested = await runNow(worker, tester, 'gives-result')
   const [run] = await finished('gives-result')
   expect(run).toMatchObject({ state: 'done', dueAt: requested, result: { rows: 3 }, message: null })
-  expect((await listJobs(worker)).find((job) => job.name === 'gives-result')?.lastRun?.id).toBe(run?.id)
+  expect((await listJobs(worker, tester)).find((job) => job.name === 'gives-result')?.lastRun?.id).toBe(
+    run?.id,
+  )
 })
 
 test('a failing job is recorded with its message and runs again', async () => {
@@ -129,17 +130,17 @@ test('a failing job is recorded with its message and runs again', async () => {
   await start({
     'test.fail': () => Promise.reject(new AkashiError('conflict', 'the store is full', { hint: 'empty it' })),
   })
-  await runNow(worker, 'fails')
+  await runNow(worker, tester, 'fails')
   const [run] = await finished('fails')
   expect(run).toMatchObject({ state: 'failed', message: 'the store is full (hint: empty it)', result: null })
-  await runNow(worker, 'fails')
+  await runNow(worker, tester, 'fails')
   expect(await finished('fails', 2)).toHaveLength(2)
 })
 
 test('a job that takes longer than its limit is cancelled and recorded as failed', async () => {
   await addJob('too-long', 'test.obedient', { timeout: '1 second' })
   await start({ 'test.obedient': untilAborted })
-  await runNow(worker, 'too-long')
+  await runNow(worker, tester, 'too-long')
   const [run] = await finished('too-long')
   expect(run).toMatchObject({ state: 'failed', message: 'it took longer than its limit of 1 seconds' })
 })
@@ -147,18 +148,18 @@ test('a job that takes longer than its limit is cancelled and recorded as failed
 test('what fell due is caught up on by one run, and not while the job is paused', async () => {
   await addJob('missed', 'test.count', { schedule: '*/30 * * * *' })
   await addJob('asleep', 'test.count', { schedule: '*/30 * * * *' })
-  await pauseJob(worker, 'asleep', true)
+  await pauseJob(worker, tester, 'asleep', true)
   await backdate('missed', '5 hours')
   await backdate('asleep', '5 hours')
   const { stop } = await start({ 'test.count': () => Promise.resolve({}) })
   const runs = await finished('missed')
   await stop()
   await start({ 'test.count': () => Promise.resolve({}) })
-  await runNow(worker, 'asleep')
+  await runNow(worker, tester, 'asleep')
   await finished('asleep')
-  expect(await jobHistory(worker, 'missed')).toEqual(runs)
+  expect(await jobHistory(worker, tester, 'missed')).toEqual(runs)
   expect(runs).toHaveLength(1)
-  expect(await jobHistory(worker, 'asleep')).toHaveLength(1)
+  expect(await jobHistory(worker, tester, 'asleep')).toHaveLength(1)
 })
 
 test('a job that is added while the worker runs is taken into the timetable', async () => {
@@ -172,7 +173,7 @@ test('a job that is added while the worker runs is taken into the timetable', as
 test('a due moment is begun once, and not while the job is paused', async () => {
   await addJob('once', 'test.none')
   const begin = async (due: string) => {
-    const { rows } = await worker.transaction(anonymous, (session) =>
+    const { rows } = await worker.transaction(tester, (session) =>
       session.query<{ run: string | null }>(`select lifecycle.begin_run('once', 'somebody', $1) as run`, [
         due,
       ]),
@@ -188,9 +189,9 @@ test('a due moment is begun once, and not while the job is paused', async () => 
     expect(await begin('2099-01-01T01:00:00Z')).toBeNull()
     await session.query(`select lifecycle.finish_run($1, 'somebody', 'done', null, null)`, [first])
     expect(await begin('2026-01-01T01:00:00Z')).toBeNull()
-    await pauseJob(worker, 'once', true)
+    await pauseJob(worker, tester, 'once', true)
     expect(await begin('2099-01-01T01:00:00Z')).toBeNull()
-    await pauseJob(worker, 'once', false)
+    await pauseJob(worker, tester, 'once', false)
     const second = await begin('2099-01-01T01:00:00Z')
     expect(second).not.toBeNull()
     const { rows } = await session.query(
@@ -205,10 +206,10 @@ test('two workers never run one job at the same time', async () => {
   await addJob('alone', 'test.alone')
   let now = 0
   let most = 0
-  const alone: Task = async ({ database: own }) => {
+  const alone: Task = async ({ worker: own }) => {
     now += 1
     most = Math.max(most, now)
-    await own.transaction(anonymous, (session) => session.query('select pg_sleep(0.1)'))
+    await own.transaction(tester, (session) => session.query('select pg_sleep(0.1)'))
     now -= 1
     return {}
   }
@@ -218,7 +219,7 @@ test('two workers never run one job at the same time', async () => {
     start({ 'test.alone': alone }),
   ])
   for (let turn = 1; turn <= 5; turn += 1) {
-    await Promise.all([runNow(worker, 'alone'), runNow(worker, 'alone')])
+    await Promise.all([runNow(worker, tester, 'alone'), runNow(worker, tester, 'alone')])
     await finished('alone', turn)
   }
   expect(most).toBe(1)
@@ -227,10 +228,13 @@ test('two workers never run one job at the same time', async () => {
 test('a worker that stops cancels what it runs', async () => {
   await addJob('interrupted', 'test.slow')
   const { stop } = await start({ 'test.slow': untilAborted })
-  await runNow(worker, 'interrupted')
-  await vi.waitFor(async () => expect(await jobHistory(worker, 'interrupted')).toHaveLength(1), PATIENCE)
+  await runNow(worker, tester, 'interrupted')
+  await vi.waitFor(
+    async () => expect(await jobHistory(worker, tester, 'interrupted')).toHaveLength(1),
+    PATIENCE,
+  )
   await stop()
-  expect(await jobHistory(worker, 'interrupted')).toMatchObject([
+  expect(await jobHistory(worker, tester, 'interrupted')).toMatchObject([
     { state: 'cancelled', message: 'the worker stopped' },
   ])
 })
@@ -242,15 +246,15 @@ test('the run of a worker that was killed is closed, and the job runs again', as
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   await once(child.stdout, 'data')
-  await runNow(worker, 'killed')
+  await runNow(worker, tester, 'killed')
   await vi.waitFor(
-    async () => expect(await jobHistory(worker, 'killed')).toMatchObject([{ state: 'running' }]),
+    async () => expect(await jobHistory(worker, tester, 'killed')).toMatchObject([{ state: 'running' }]),
     PATIENCE,
   )
   child.kill('SIGKILL')
   await once(child, 'exit')
   await start({ 'test.forever': () => Promise.resolve({}) })
-  await runNow(worker, 'killed')
+  await runNow(worker, tester, 'killed')
   const runs = await finished('killed', 2)
   expect(runs.map((run) => run.state)).toEqual(['done', 'failed'])
   expect(runs[1]?.message).toBe('the worker died or lost its connection')
@@ -265,8 +269,8 @@ test('a worker whose connection is cut cancels its runs and starts again', async
       return turns === 1 ? untilAborted(context) : Promise.resolve({ turns })
     },
   })
-  await runNow(worker, 'cut')
-  await vi.waitFor(async () => expect(await jobHistory(worker, 'cut')).toHaveLength(1), PATIENCE)
+  await runNow(worker, tester, 'cut')
+  await vi.waitFor(async () => expect(await jobHistory(worker, tester, 'cut')).toHaveLength(1), PATIENCE)
   await database.asSuperuser((session) =>
     session.query(
       `select pg_terminate_backend(l.pid) from pg_locks l
@@ -275,7 +279,7 @@ test('a worker whose connection is cut cancels its runs and starts again', async
     ),
   )
   await finished('cut')
-  await runNow(worker, 'cut')
+  await runNow(worker, tester, 'cut')
   const [again] = await finished('cut', 2)
   expect(again).toMatchObject({ state: 'done', result: { turns: 2 } })
 })
@@ -284,7 +288,7 @@ test('a schedule without meaning and a task that is not here are said once and s
   await addJob('meaningless', 'test.fine', { schedule: '99 * * * *' })
   await addJob('fine', 'test.fine')
   const { log } = await start({ 'test.fine': () => Promise.resolve({}) })
-  await runNow(worker, 'fine')
+  await runNow(worker, tester, 'fine')
   await finished('fine')
   expect(log.lines.filter((line) => line.includes('meaningless'))).toHaveLength(1)
   expect(log.lines.filter((line) => line.includes('ledger.publish'))).toHaveLength(1)
@@ -293,7 +297,7 @@ test('a schedule without meaning and a task that is not here are said once and s
 test('the tasks of the timetable run', async () => {
   await start({ ...lifecycleTasks })
   for (const name of ['partitions', 'partition-headroom', 'prune-job-runs']) {
-    await runNow(worker, name)
+    await runNow(worker, tester, name)
     expect((await finished(name))[0]).toMatchObject({ state: 'done' })
   }
 })
@@ -305,26 +309,26 @@ test('history is pruned after 90 days', async () => {
        select 'old', at, at, at, 'done', 'w' from (values (now() - interval '91 days'), (now() - interval '89 days')) t (at)`,
     ),
   )
-  expect(await pruneJobRuns(worker)).toBe(1)
-  expect(await jobHistory(worker, 'old')).toHaveLength(1)
+  expect(await pruneJobRuns(worker, tester)).toBe(1)
+  expect(await jobHistory(worker, tester, 'old')).toHaveLength(1)
 })
 
 test('administrators may pause and request, others may not, and nobody writes history by hand', async () => {
   await addJob('touched', 'test.none')
   const admin = database.open('security_admin')
-  await pauseJob(admin, 'touched', true)
-  await runNow(admin, 'touched')
-  await expect(runNow(admin, 'no-such-job')).rejects.toMatchObject({ code: 'not_found' })
-  await expect(pauseJob(database.open('reader'), 'touched', false)).rejects.toMatchObject({
+  await pauseJob(admin, tester, 'touched', true)
+  await runNow(admin, tester, 'touched')
+  await expect(runNow(admin, tester, 'no-such-job')).rejects.toMatchObject({ code: 'not_found' })
+  await expect(pauseJob(database.open('reader'), tester, 'touched', false)).rejects.toMatchObject({
     code: 'forbidden',
   })
-  await expect(runNow(database.open('app'), 'touched')).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(runNow(database.open('app'), tester, 'touched')).rejects.toMatchObject({ code: 'forbidden' })
   for (const statement of ['delete from lifecycle.job_runs', 'update lifecycle.jobs set paused = true']) {
-    await expect(worker.transaction(anonymous, (session) => session.query(statement))).rejects.toMatchObject({
+    await expect(worker.transaction(tester, (session) => session.query(statement))).rejects.toMatchObject({
       code: 'forbidden',
     })
   }
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query(
       `select changed_fields, db_user from audit.audit_logs
        where table_name = 'jobs' and record_id = 'touched' and operation = 'UPDATE' order by seq limit 1`,

@@ -18,7 +18,7 @@ import {
 import { type Keyring, openKeyring } from '../../src/keys/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
 import { ledgerTasks, verifyAndRecord } from '../../src/operations/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -38,7 +38,7 @@ beforeAll(async () => {
   store = await openObjectStore(pathToFileURL(join(folder, 'objects')).href)
   witnessKeys = await openKeyring(pathToFileURL(join(folder, 'witness-keys')).href)
   await ledger.seal()
-  const heads = await readLogHeads(worker)
+  const heads = await readLogHeads(worker, tester)
   const logs = await Promise.all(heads.map(({ origin }) => verifierKeys(ledger.keyring)(origin)))
   witness = await serveWitness({
     folder: join(folder, 'witness'),
@@ -57,30 +57,31 @@ afterAll(async () => {
 function publish() {
   const task = ledgerTasks({ keyring: ledger.keyring, store })['ledger.publish']
   if (task === undefined) throw new Error('there is no such task')
-  return task({ database: worker, signal, log })
+  return task({ worker, actor: tester, signal, log })
 }
 
 it('has every published head cosigned by the witnesses that are trusted', async () => {
-  await trustWitness(owner, witness.url, witness.verifierKey)
-  expect(await trustedWitnesses(worker)).toMatchObject([{ name: 'witness.example/w1' }])
+  await trustWitness(owner, tester, witness.url, witness.verifierKey)
+  expect(await trustedWitnesses(worker, tester)).toMatchObject([{ name: 'witness.example/w1' }])
   expect(await publish()).toMatchObject({ published: [{ log: auditLogs.log }], cosigned: 1 })
-  expect((await verifyAndRecord(worker, { keyring: ledger.keyring, store })).ok).toBe(true)
+  expect((await verifyAndRecord(worker, tester, { keyring: ledger.keyring, store })).ok).toBe(true)
 })
 
 it('goes on when a witness is away, and says so', async () => {
-  await trustWitness(owner, 'http://127.0.0.1:9', witness.verifierKey)
+  await trustWitness(owner, tester, 'http://127.0.0.1:9', witness.verifierKey)
   await database.asSuperuser((session) => session.query("select audit.record_action('shift_begun', 'begin')"))
   await ledger.seal()
   expect(await publish()).toMatchObject({ published: [{ log: auditLogs.log }], cosigned: 0 })
   const away: string[] = []
   const report = await verifyAndRecord(
     worker,
+    tester,
     { keyring: ledger.keyring, store },
     { onAway: (name) => away.push(name) },
   )
   expect(report.ok).toBe(true)
   expect(new Set(away)).toEqual(new Set(['witness.example/w1']))
-  await trustWitness(owner, witness.url, witness.verifierKey)
+  await trustWitness(owner, tester, witness.url, witness.verifierKey)
 })
 
 it('finds a log that was cut back, from the witness alone', async () => {
@@ -95,12 +96,12 @@ it('finds a log that was cut back, from the witness alone', async () => {
     )
     await session.query('alter table audit.ledger_heads enable always trigger keep_head; commit')
   })
-  const report = await verifyAndRecord(worker, { keyring: ledger.keyring, store: emptied })
+  const report = await verifyAndRecord(worker, tester, { keyring: ledger.keyring, store: emptied })
   const problems = report.logs.flatMap((each) => each.problems)
   expect(
     problems.some(({ kind, detail }) => kind === 'checkpoint' && detail.includes('its end was cut off')),
   ).toBe(true)
-  await expect(forgetWitness(owner, 'nobody')).rejects.toMatchObject({ code: 'not_found' })
-  await forgetWitness(owner, 'witness.example/w1')
-  expect(await trustedWitnesses(worker)).toEqual([])
+  await expect(forgetWitness(owner, tester, 'nobody')).rejects.toMatchObject({ code: 'not_found' })
+  await forgetWitness(owner, tester, 'witness.example/w1')
+  expect(await trustedWitnesses(worker, tester)).toEqual([])
 })

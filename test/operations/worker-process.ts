@@ -5,7 +5,7 @@ import { keepingLog } from './keeping-log.ts'
 
 const [url = ''] = process.argv.slice(2)
 await startWorker({
-  database: openDatabase({ url, role: 'worker' }),
+  worker: openDatabase({ url, role: 'worker' }),
   directUrl: url,
   tasks: { 'test.forever': () => new Promise(() => setInterval(() => undefined, 1_000)) },
   log: keepingLog(),

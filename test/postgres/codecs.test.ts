@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 
@@ -10,7 +10,7 @@ async function roundTrip(type: string, value: unknown): Promise<unknown> {
 
 /** Sends each value as a parameter of the type and reads it back. */
 async function roundTrips(type: string, values: readonly unknown[]): Promise<unknown[]> {
-  return await database.open('app', { poolSize: 1 }).transaction({}, async (session) => {
+  return await database.open('app', { poolSize: 1 }).transaction(tester, async (session) => {
     const seen: unknown[] = []
     for (const value of values) {
       const { rows } = await session.query<{ value: unknown }>(`select $1::${type} as value`, [value])

@@ -1,8 +1,8 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AkashiError } from '../../src/foundation/index.ts'
-import { type Actor, anonymous, type Database, type Session } from '../../src/postgres/index.ts'
-import { hasPgBouncer, type Pooler, startPgBouncer, testDatabase } from '../support/index.ts'
+import { type Actor, type Database, person, type Session } from '../../src/postgres/index.ts'
+import { hasPgBouncer, type Pooler, startPgBouncer, testDatabase, tester } from '../support/index.ts'
 
 const TRANSACTIONS = 10_000
 const CONNECTIONS = 4
@@ -14,10 +14,9 @@ const STATEMENT_TIMEOUT_MS = 2 * TIMEOUT_MS
 
 const database = testDatabase()
 
-const settings: Readonly<Record<keyof Actor, string>> = {
+const settings = {
   userId: 'app.current_user_id',
   sessionId: 'app.current_session_id',
-  subject: 'app.subject',
   clientIp: 'app.client_ip',
   userAgent: 'app.user_agent',
   requestId: 'app.request_id',
@@ -26,31 +25,28 @@ const settings: Readonly<Record<keyof Actor, string>> = {
   apiEndpoint: 'app.api_endpoint',
   applicationVersion: 'app.application_version',
   tenantId: 'app.tenant_id',
-}
+} as const
 const names = Object.values(settings)
 const readSettings = `
   select array[${names.map((name) => `coalesce(current_setting('${name}', true), '')`).join(', ')}] as seen,
          coalesce(current_setting('app.context_signature', true), '') as signature, pg_backend_pid() as pid`
 const readIdentity = 'select auth.context_verified() as verified, auth.current_user_id() as "user"'
 
-/** A random half of the fields, each with a value that no other transaction has. */
+/** Somebody with a random half of the other fields, each with a value that no other transaction has. */
 function someone(): Actor {
   const given = (value: string) => (randomInt(2) === 0 ? value : undefined)
-  const fields: Record<string, string | undefined> = {
-    userId: given(randomUUID()),
-    sessionId: given(randomUUID()),
-    ...Object.fromEntries(
-      Object.keys(settings)
-        .filter((key) => key !== 'userId' && key !== 'sessionId')
-        .map((key) => [key, given(`${key} ${randomUUID()}`)]),
-    ),
-  }
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+  const origin = Object.fromEntries(
+    Object.keys(settings).map((key) => [key, given(`${key} ${randomUUID()}`)]),
+  )
+  return person(
+    { userId: randomUUID(), sessionId: given(randomUUID()), tenantId: given(`tenant ${randomUUID()}`) },
+    origin,
+  )
 }
 
-function expected(actor: Actor): string[] {
-  const given = new Map(Object.entries(actor))
-  return Object.keys(settings).map((key) => String(given.get(key) ?? ''))
+function expected({ userId, sessionId, tenantId, origin }: Actor): string[] {
+  const given = new Map(Object.entries({ ...origin, userId, sessionId, tenantId }))
+  return Object.keys(settings).map((key) => given.get(key) ?? '')
 }
 
 async function expectOwnContext(session: Session, actor: Actor): Promise<void> {
@@ -136,7 +132,7 @@ async function expectIsolation(app: Database): Promise<void> {
   const caller = async () => {
     while (left > 0) {
       left -= 1
-      await ending()(app, randomInt(10) === 0 ? anonymous : someone())
+      await ending()(app, randomInt(10) === 0 ? tester : someone())
     }
   }
   await Promise.all(Array.from({ length: CALLERS }, caller))

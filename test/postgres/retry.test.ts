@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { anonymous, type Session } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import type { Session } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 
@@ -28,7 +28,7 @@ async function addOne(session: Session): Promise<void> {
 
 test('concurrent serializable transactions all succeed, none lost', async () => {
   const app = database.open('app', { poolSize: 4 })
-  const add = () => app.transaction(anonymous, addOne, { isolation: 'serializable', retries: 100 })
+  const add = () => app.transaction(tester, addOne, { isolation: 'serializable', retries: 100 })
   await Promise.all(Array.from({ length: 20 }, add))
   expect(await values()).toEqual([20, 0])
 })
@@ -37,11 +37,11 @@ test('a serialization failure is a conflict once the retries are used up', async
   const app = database.open('app', { poolSize: 2 })
   let runs = 0
   const loser = app.transaction(
-    anonymous,
+    tester,
     async (session) => {
       runs += 1
       await session.query('select * from public.counters')
-      await app.transaction(anonymous, (other) =>
+      await app.transaction(tester, (other) =>
         other.query('update public.counters set value = value + 1 where id = 1'),
       )
       await session.query('update public.counters set value = 0 where id = 1')
@@ -58,7 +58,7 @@ test('a serialization failure in answer to COMMIT is run again', async () => {
   let runs = 0
   // Write skew that closes only at the commit: each transaction reads what the other writes.
   await app.transaction(
-    anonymous,
+    tester,
     async (session) => {
       runs += 1
       const { rows } = await session.query<{ total: bigint }>(
@@ -66,7 +66,7 @@ test('a serialization failure in answer to COMMIT is run again', async () => {
       )
       if (runs === 1) {
         await app.transaction(
-          anonymous,
+          tester,
           async (other) => {
             await other.query('select sum(value) from public.counters')
             await other.query('update public.counters set value = value + 1 where id = 2')
@@ -90,7 +90,7 @@ test('a deadlock is run again', async () => {
   const app = database.open('app', { poolSize: 2 })
   const met = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const
   const swap = (first: number, second: number, mine: 0 | 1) =>
-    app.transaction(anonymous, async (session) => {
+    app.transaction(tester, async (session) => {
       await session.query('update public.counters set value = value + 1 where id = $1', [first])
       met[mine].resolve()
       await met[mine === 0 ? 1 : 0].promise
@@ -111,13 +111,13 @@ describe('what is not run again', () => {
         create constraint trigger die after update on public.counters deferrable initially deferred
           for each row execute function public.die()`),
     )
-    const transaction = app.transaction(anonymous, async (session) => {
+    const transaction = app.transaction(tester, async (session) => {
       runs += 1
       await session.query('update public.counters set value = 1 where id = 1')
     })
     await expect(transaction).rejects.toMatchObject({ code: 'unavailable', detail: { committed: 'unknown' } })
     expect(runs).toBe(1)
-    await app.transaction(anonymous, (session) => session.query('select 1'))
+    await app.transaction(tester, (session) => session.query('select 1'))
   })
 
   test('a transaction that fails for another reason', async () => {
@@ -127,7 +127,7 @@ describe('what is not run again', () => {
       runs += 1
       await session.query('insert into public.counters values (1, 1)')
     }
-    await expect(app.transaction(anonymous, work)).rejects.toMatchObject({ code: 'already_exists' })
+    await expect(app.transaction(tester, work)).rejects.toMatchObject({ code: 'already_exists' })
     expect(runs).toBe(1)
   })
 })

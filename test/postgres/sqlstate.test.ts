@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { AkashiError } from '../../src/foundation/index.ts'
-import { anonymous, type Session } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import type { Session } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const SECRET = 'tuna-melt-4711'
@@ -15,7 +15,7 @@ async function errorOf(statement: string, values: unknown[] = []): Promise<Akash
     await session.query(`insert into t values (1, 1, 'one')`)
     await session.query(statement, values)
   }
-  const error: unknown = await owner.transaction(anonymous, work).catch((reason: unknown) => reason)
+  const error: unknown = await owner.transaction(tester, work).catch((reason: unknown) => reason)
   if (!(error instanceof AkashiError)) {
     throw new Error('the statement did not fail')
   }
@@ -86,7 +86,7 @@ test('an unreachable server is unavailable', async () => {
   const url = new URL(database.url('app'))
   url.port = '1'
   const app = database.open('app', { url: url.href })
-  await expect(app.transaction(anonymous, (session) => session.query('select 1'))).rejects.toMatchObject({
+  await expect(app.transaction(tester, (session) => session.query('select 1'))).rejects.toMatchObject({
     code: 'unavailable',
     detail: { errno: 'ECONNREFUSED' },
   })
@@ -96,7 +96,7 @@ test('a wrong password is a matter of configuration', async () => {
   const url = new URL(database.url('app'))
   url.password = 'wrong'
   const app = database.open('app', { url: url.href })
-  await expect(app.transaction(anonymous, (session) => session.query('select 1'))).rejects.toMatchObject({
+  await expect(app.transaction(tester, (session) => session.query('select 1'))).rejects.toMatchObject({
     code: 'invalid_config',
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { AkashiError } from '../../src/foundation/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { person } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const userId = '019a0000-0000-7000-8000-000000000001'
@@ -10,7 +10,7 @@ describe('the context of a transaction', () => {
   test('is verified by the database and names the user', async () => {
     const app = database.open('app')
     const seen = await app.transaction(
-      { userId, clientIp: '192.0.2.7', userAgent: 'Ünïcode 🙂' },
+      person({ userId }, { clientIp: '192.0.2.7', userAgent: 'Ünïcode 🙂' }),
       async (session) => {
         const { rows } = await session.query(`
         select auth.context_verified() as verified, auth.current_user_id() as "user",
@@ -21,9 +21,9 @@ describe('the context of a transaction', () => {
     expect(seen).toEqual({ verified: true, user: userId, agent: 'Ünïcode 🙂' })
   })
 
-  test('is anonymous when nothing is given', async () => {
+  test('names no user where none acts', async () => {
     const app = database.open('app')
-    const seen = await app.transaction(anonymous, async (session) => {
+    const seen = await app.transaction(tester, async (session) => {
       const { rows } = await session.query(
         'select auth.context_verified() as verified, auth.current_user_id() as "user"',
       )
@@ -34,7 +34,7 @@ describe('the context of a transaction', () => {
 
   test('does not count when it was not signed', async () => {
     const app = database.open('app', { url: database.url('app') })
-    const seen = await app.transaction(anonymous, async (session) => {
+    const seen = await app.transaction(tester, async (session) => {
       await session.query(`select set_config('app.current_user_id', $1, true)`, [userId])
       const { rows } = await session.query(
         'select auth.context_verified() as verified, auth.current_user_id() as "user"',
@@ -45,11 +45,20 @@ describe('the context of a transaction', () => {
   })
 })
 
-test('refuses a pool whose login bypasses row-level security', async () => {
+test('a superuser who acts as a role has the rights of the role alone', async () => {
   const app = database.open('app', { url: database.url('owner') })
-  await expect(app.transaction(anonymous, (session) => session.query('select 1'))).rejects.toMatchObject({
-    code: 'invalid_config',
-  })
+  await database.asSuperuser((session) =>
+    session.query(
+      "insert into auth.users (subject, username, email) values ('s', 'hidden', 'hidden@example.com')",
+    ),
+  )
+  const { rows } = await app.transaction(tester, (session) =>
+    session.query('select current_user::text as name, array(select username from auth.users) as users'),
+  )
+  expect(rows).toEqual([{ name: 'akashi_app', users: [] }])
+  await expect(
+    app.transaction(tester, (session) => session.query('select from auth.context_keys')),
+  ).rejects.toMatchObject({ code: 'forbidden' })
 })
 
 test('rolls back what a failing work has written and keeps the connection', async () => {
@@ -60,19 +69,19 @@ test('rolls back what a failing work has written and keeps the connection', asyn
   const app = database.open('app', { poolSize: 1 })
   const pid = async () =>
     await app.transaction(
-      anonymous,
+      tester,
       async (session) => (await session.query('select pg_backend_pid() as pid')).rows[0],
     )
   const before = await pid()
   const failure = new Error('changed my mind')
   await expect(
-    app.transaction(anonymous, async (session) => {
+    app.transaction(tester, async (session) => {
       await session.query('insert into public.notes values (1)')
       throw failure
     }),
   ).rejects.toBe(failure)
   expect(await pid()).toEqual(before)
-  const { rows } = await app.transaction(anonymous, (session) => session.query('select id from public.notes'))
+  const { rows } = await app.transaction(tester, (session) => session.query('select id from public.notes'))
   expect(rows).toEqual([])
 })
 
@@ -81,7 +90,7 @@ test('cancels the running statement when the signal fires', async () => {
   const controller = new AbortController()
   const { promise: running, resolve } = Promise.withResolvers<void>()
   const transaction = app.transaction(
-    anonymous,
+    tester,
     async (session) => {
       const sleeping = session.query('select pg_sleep(600)')
       resolve()
@@ -93,13 +102,13 @@ test('cancels the running statement when the signal fires', async () => {
   await running
   controller.abort()
   await outcome
-  await app.transaction(anonymous, (session) => session.query('select 1'))
+  await app.transaction(tester, (session) => session.query('select 1'))
 })
 
 test('refuses to pretend that a transaction with a failed statement was committed', async () => {
   const app = database.open('app')
   const error = await app
-    .transaction(anonymous, async (session) => {
+    .transaction(tester, async (session) => {
       await session.query('select 1/0').catch(() => undefined)
     })
     .catch((reason: unknown) => reason)

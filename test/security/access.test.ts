@@ -1,13 +1,13 @@
 /** Who sees and does what with events, remediation and the results of hooks: a table, checked by doing it. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { anonymous, type DatabaseRole } from '../../src/postgres/index.ts'
+import { type DatabaseRole, person } from '../../src/postgres/index.ts'
 import { recordEvent } from '../../src/security/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const app = database.open('app')
-const mine = { userId: '0199d3a0-0000-7000-8000-00000000000a' }
-const theirs = { userId: '0199d3a0-0000-7000-8000-00000000000b' }
+const mine = person({ userId: '0199d3a0-0000-7000-8000-00000000000a' })
+const theirs = person({ userId: '0199d3a0-0000-7000-8000-00000000000b' })
 let event = { id: '', at: '' }
 
 beforeAll(async () => {
@@ -136,7 +136,7 @@ for (const [what, statement, ...outcomes] of matrix) {
 }
 
 it('events, remediation and results of hooks are refused to whoever is anonymous', async () => {
-  const { rows } = await app.transaction(anonymous, (session) =>
+  const { rows } = await app.transaction(tester, (session) =>
     session.query('select 1 from security.security_events'),
   )
   expect(rows).toEqual([])
@@ -145,7 +145,7 @@ it('events, remediation and results of hooks are refused to whoever is anonymous
 it('results of hooks cannot be changed by their owner either', async () => {
   const change = database
     .open('owner')
-    .transaction(anonymous, (session) =>
+    .transaction(tester, (session) =>
       session.query(`update security.security_event_hook_results set result = 'success'`),
     )
   await expect(change).rejects.toMatchObject({ code: 'append_only' })

@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest'
-import { anonymous } from '../../src/postgres/index.ts'
 import { describeTable } from '../support/catalog.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -44,7 +43,7 @@ it('security events have the columns and indexes of their sources', async () => 
 })
 
 function record(category: string, severity: string): Promise<unknown> {
-  return worker.transaction(anonymous, (session) =>
+  return worker.transaction(tester, (session) =>
     session.query(
       `insert into security.security_events (event_type, event_category, severity, source_service)
        values ('checked', $1, $2, 'rds')`,
@@ -73,7 +72,7 @@ it('tells of tampering who listens, and keeps it as an event', async () => {
       timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
     })
   })
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query(
       `select severity, event_category, event_details from security.security_events where event_type = 'audit_log_tampering'`,
     ),

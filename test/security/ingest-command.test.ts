@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { akashi } from '../../scripts/akashi-process.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { formatOptions, ingest, type Loaded, writeLog } from './support/ingest-process.ts'
 
 const database = testDatabase()
@@ -24,7 +23,7 @@ const loaded = async (...args: string[]): Promise<Loaded> => {
   return JSON.parse(stdout)
 }
 const partitions = async () => {
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ name: string }>(
       `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
        where i.inhparent = 'security.security_events'::regclass and c.relname < 'security_events_p2012' order by 1`,
@@ -78,7 +77,7 @@ describe('akashi ingest', () => {
     await writeFile(file, packed)
     const whole = await loaded(file, '--format', 'json')
     expect(whole.accepted).toBe(5_000)
-    const { rows } = await worker.transaction(anonymous, (session) =>
+    const { rows } = await worker.transaction(tester, (session) =>
       session.query(
         `select count(*)::integer as count from security.security_events where created_at = '2025-05-05T00:00:00Z'`,
       ),
@@ -136,7 +135,7 @@ describe('akashi ingest', () => {
 
 describe('akashi events', () => {
   const run = (...args: string[]) =>
-    akashi(['events', ...args], { env: { DATABASE_URL: database.url('worker') } })
+    akashi(['events', ...args], { env: { DATABASE_URL: database.url('server') } })
 
   it('searches, counts over time, and says what is done', async () => {
     const file = join(folder, 'searched.json')

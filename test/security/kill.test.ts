@@ -8,8 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { logGenerators } from '../../scripts/event-logs/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { type Format, formatOptions, ingest, type Loaded, writeLog } from './support/ingest-process.ts'
 
 const long = process.env['AKASHI_LONG'] === '1'
@@ -33,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 async function ask<R>(text: string, values: readonly unknown[] = []): Promise<R[]> {
-  const { rows } = await worker.transaction(anonymous, (session) => session.query<R & object>(text, values), {
+  const { rows } = await worker.transaction(tester, (session) => session.query<R & object>(text, values), {
     timeoutMs: 0,
   })
   return rows

@@ -4,9 +4,8 @@ import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { logGenerators, SSHD_LOG_TIMEZONE, SSHD_LOG_YEAR } from '../../scripts/event-logs/index.ts'
-import { anonymous } from '../../src/postgres/index.ts'
 import { LOAD_BATCH_EVENTS, loadEvents, type ParseOptions, parseEvents } from '../../src/security/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
 const database = testDatabase()
@@ -21,11 +20,14 @@ const options: ParseOptions = {
 }
 
 function load(path: string) {
-  return loadEvents(worker, parseEvents(createReadStream(path), options), { source: path, format: 'sshd' })
+  return loadEvents(worker, tester, parseEvents(createReadStream(path), options), {
+    source: path,
+    format: 'sshd',
+  })
 }
 
 async function countBy(column: string, type: string): Promise<Record<string, number>> {
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ key: string; count: number }>(
       `select host(${column}) as key, count(*)::integer as count from security.security_events where event_type = $1 group by 1`,
       [type],
@@ -35,7 +37,7 @@ async function countBy(column: string, type: string): Promise<Record<string, num
 }
 
 async function countEvents(): Promise<number> {
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ count: number }>('select count(*)::integer as count from security.security_events'),
   )
   return rows[0]?.count ?? Number.NaN
@@ -69,6 +71,7 @@ describe('taking in a log of sshd', () => {
     const take = (portion: readonly Buffer[]) =>
       loadEvents(
         worker,
+        tester,
         parseEvents(Readable.from(portion), {
           format: 'sshd',
           year: SSHD_LOG_YEAR,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Actor, anonymous } from '../../src/postgres/index.ts'
+import { type Actor, anonymous, person, service } from '../../src/postgres/index.ts'
 import {
   akashiEventTypes,
   eventCategories,
@@ -8,27 +8,25 @@ import {
   recordEventAlone,
   severities,
 } from '../../src/security/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const app = database.open('app')
 const worker = database.open('worker')
 const admin = database.open('security_admin')
 
-const alice: Actor = {
-  userId: '0199d3a0-0000-7000-8000-00000000000a',
-  sessionId: '0199d3a0-0000-7000-8000-0000000000a1',
-  subject: 'sub-a',
-  clientIp: '203.0.113.7',
-  userAgent: 'agent',
-  requestId: 'request-1',
-  traceId: 'trace-1',
-  tenantId: 'tenant-1',
-}
+const alice: Actor = person(
+  {
+    userId: '0199d3a0-0000-7000-8000-00000000000a',
+    sessionId: '0199d3a0-0000-7000-8000-0000000000a1',
+    tenantId: 'tenant-1',
+  },
+  { clientIp: '203.0.113.7', userAgent: 'agent', requestId: 'request-1', traceId: 'trace-1' },
+)
 const someoneElse = '0199d3a0-0000-7000-8000-00000000000e'
 
 async function stored(id: string): Promise<Record<string, unknown>> {
-  const { rows } = await admin.transaction(anonymous, (session) =>
+  const { rows } = await admin.transaction(tester, (session) =>
     session.query('select * from security.security_events where id = $1', [id]),
   )
   return rows[0] ?? {}
@@ -93,7 +91,7 @@ describe('recordEvent', () => {
       source_service: 'akashi',
       user_id: alice.userId,
       session_id: alice.sessionId,
-      external_user_id: 'sub-a',
+      external_user_id: 'sub-b',
       source_ip: '203.0.113.7',
       user_agent: 'agent',
       request_id: 'request-1',
@@ -104,8 +102,21 @@ describe('recordEvent', () => {
     })
   })
 
+  it('says which service acted, and takes neither a job nor nobody for a user of other systems', async () => {
+    const by = async (actor: Actor) =>
+      await stored(
+        await app.transaction(actor, (session) =>
+          recordEvent(session, { event_type: 'role_granted', external_user_id: 'sub-b' }),
+        ),
+      )
+    const billing = service({ name: 'billing', keyId: alice.sessionId ?? '' })
+    expect(await by(billing)).toMatchObject({ user_id: null, external_user_id: 'service:billing' })
+    expect(await by(tester)).toMatchObject({ user_id: null, external_user_id: 'sub-b' })
+    expect(await by(anonymous('test'))).toMatchObject({ user_id: null, external_user_id: 'sub-b' })
+  })
+
   it('lets the event say what a signed context leaves open, as at a login', async () => {
-    const id = await app.transaction({ clientIp: '203.0.113.9' }, (session) =>
+    const id = await app.transaction(anonymous('test', { clientIp: '203.0.113.9' }), (session) =>
       recordEvent(session, {
         event_type: 'authentication_success',
         user_id: alice.userId ?? '',
@@ -135,14 +146,14 @@ describe('recordEvent', () => {
       source_ip: null,
       tenant_id: null,
       event_details: {
-        claimed: { user_id: alice.userId, source_ip: '203.0.113.7', external_user_id: 'sub-a' },
+        claimed: { user_id: alice.userId, source_ip: '203.0.113.7' },
         db_user: 'akashi_app',
       },
     })
   })
 
   it('lets the worker write about others, as detectors do', async () => {
-    const id = await recordEventAlone(worker, anonymous, {
+    const id = await recordEventAlone(worker, tester, {
       event_type: 'brute_force_detected',
       source_service: 'security_monitor',
       user_id: someoneElse,
@@ -207,7 +218,7 @@ describe('the table of events', () => {
   })
 
   it.each(['received_at', 'seq', 'xid', 'salt'])('lets nobody say its %s', async (column) => {
-    const write = worker.transaction(anonymous, (session) =>
+    const write = worker.transaction(tester, (session) =>
       session.query(
         `insert into security.security_events (event_type, event_category, severity, source_service, ${column})
          values ('forged', 'authentication', 'info', 'x', default)`,
@@ -220,7 +231,7 @@ describe('the table of events', () => {
 describe('a change of a user', () => {
   const id = '0199d3a0-0000-7000-8000-00000000000f'
   const events = async () => {
-    const { rows } = await admin.transaction(anonymous, (session) =>
+    const { rows } = await admin.transaction(tester, (session) =>
       session.query(
         `select user_id, event_type, event_category, severity, resource_type, resource_id, action_performed, ocsf_class_uid, event_details
          from security.security_events where resource_id = $1 order by created_at`,

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { anonymous } from '../../src/postgres/index.ts'
+import { person } from '../../src/postgres/index.ts'
 import { eventTimeline, readEvent, remediate, searchEvents } from '../../src/security/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -20,7 +20,7 @@ interface Made {
 const made: Made[] = []
 
 beforeAll(async () => {
-  await worker.transaction(anonymous, async (session) => {
+  await worker.transaction(tester, async (session) => {
     await session.query(
       `select lifecycle.create_partitions('security.security_events', $1::timestamptz, $2::timestamptz)`,
       [day, at(60 * 24 * 3)],
@@ -57,11 +57,11 @@ describe('searchEvents', () => {
       let cursor: string | null = null
       let pages = 0
       do {
-        const page = await searchEvents(
-          admin,
-          {},
-          { ...range, limit, ...(cursor === null ? {} : { cursor }) },
-        )
+        const page = await searchEvents(admin, tester, {
+          ...range,
+          limit,
+          ...(cursor === null ? {} : { cursor }),
+        })
         seen.push(...page.rows)
         cursor = page.next
         pages += 1
@@ -86,7 +86,7 @@ describe('searchEvents', () => {
     ['time', { from: at(10), to: at(20) }, (n: number) => n >= 10 && n < 20],
     ['another service', { service: 'nobody' }, () => false],
   ])('narrows by %s', async (_, filter, fits) => {
-    const { rows } = await searchEvents(admin, {}, { ...range, ...filter, limit: 500 })
+    const { rows } = await searchEvents(admin, tester, { ...range, ...filter, limit: 500 })
     const expected = made.filter((_, n) => fits(n)).map(({ id }) => id)
     expect(rows.map(({ id }) => id).toSorted()).toEqual(expected.toSorted())
   })
@@ -95,32 +95,34 @@ describe('searchEvents', () => {
     ['50%_\\ TH', 17],
     ['"word" 日', 18],
   ])('finds the text %s', async (text, n) => {
-    const { rows } = await searchEvents(admin, {}, { ...range, text })
+    const { rows } = await searchEvents(admin, tester, { ...range, text })
     expect(rows.map(({ id }) => id)).toEqual([made[n]?.id])
   })
 
   it('names every mistake of a filter', async () => {
-    const wrong = searchEvents(
-      admin,
-      {},
-      { from: 'yesterday', address: 'host.example', limit: 0, text: 'x'.repeat(300), userId: 'nobody' },
-    )
+    const wrong = searchEvents(admin, tester, {
+      from: 'yesterday',
+      address: 'host.example',
+      limit: 0,
+      text: 'x'.repeat(300),
+      userId: 'nobody',
+    })
     await expect(wrong).rejects.toMatchObject({
       code: 'invalid_input',
       message: expect.stringMatching(/from .*userId .*address .*text .*limit/),
     })
-    await expect(searchEvents(admin, {}, { text: 'x' })).rejects.toThrow('needs a time range')
-    await expect(searchEvents(admin, {}, { cursor: 'eA' })).rejects.toThrow('cursor')
+    await expect(searchEvents(admin, tester, { text: 'x' })).rejects.toThrow('needs a time range')
+    await expect(searchEvents(admin, tester, { cursor: 'eA' })).rejects.toThrow('cursor')
   })
 
   it('is refused to the application', async () => {
-    await expect(searchEvents(database.open('app'), {}, {})).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(searchEvents(database.open('app'), tester, {})).rejects.toMatchObject({ code: 'forbidden' })
   })
 })
 
 describe('eventTimeline', () => {
   it('counts what a plain count counts, and shows empty intervals', async () => {
-    const timeline = await eventTimeline(admin, {}, { from: day, to: at(300), interval: '1h' })
+    const timeline = await eventTimeline(admin, tester, { from: day, to: at(300), interval: '1h' })
     expect(timeline.buckets.map(({ at: begin, count }) => [begin, count])).toEqual([
       ['2026-03-01T00:00:00.000000Z', 60],
       ['2026-03-01T01:00:00.000000Z', 60],
@@ -133,16 +135,12 @@ describe('eventTimeline', () => {
   })
 
   it('follows its begin, so that days are those of a time zone, and takes filters', async () => {
-    const timeline = await eventTimeline(
-      admin,
-      {},
-      {
-        from: '2026-03-01T00:00:00+09:00',
-        to: '2026-03-03T00:00:00+09:00',
-        interval: '1d',
-        minSeverity: 'critical',
-      },
-    )
+    const timeline = await eventTimeline(admin, tester, {
+      from: '2026-03-01T00:00:00+09:00',
+      to: '2026-03-03T00:00:00+09:00',
+      interval: '1d',
+      minSeverity: 'critical',
+    })
     expect(timeline.buckets.map(({ at: begin, count }) => [begin, count])).toEqual([
       ['2026-02-28T15:00:00.000000Z', 48],
       ['2026-03-01T15:00:00.000000Z', 0],
@@ -150,19 +148,19 @@ describe('eventTimeline', () => {
   })
 
   it('gives its last interval also where the time ends within it', async () => {
-    const timeline = await eventTimeline(admin, {}, { from: at(0), to: at(61), interval: '1h' })
+    const timeline = await eventTimeline(admin, tester, { from: at(0), to: at(61), interval: '1h' })
     expect(timeline.buckets.map(({ count }) => count)).toEqual([60, 1])
   })
 
   it('refuses more buckets than it gives', async () => {
-    const many = eventTimeline(admin, {}, { from: day, to: '2027-03-01T00:00:00Z', interval: '1m' })
+    const many = eventTimeline(admin, tester, { from: day, to: '2027-03-01T00:00:00Z', interval: '1m' })
     await expect(many).rejects.toThrow('buckets')
   })
 })
 
 describe('reading', () => {
   it('leaves an action of the trail that says who asked for what and was shown which events', async () => {
-    const actor = { userId: '0199d3a0-0000-7000-8000-00000000000c' }
+    const actor = person({ userId: '0199d3a0-0000-7000-8000-00000000000c' })
     const id = made[17]?.id ?? ''
     const interval = '1d' as const
     const page = await searchEvents(admin, actor, { ...range, userName: 'user-2', limit: 2 })
@@ -198,15 +196,15 @@ describe('remediation', () => {
   const id = () => made[3]?.id ?? ''
 
   it('is kept beside the event, under the names of the sources, with its history in the trail', async () => {
-    const before = await readEvent(admin, {}, id())
+    const before = await readEvent(admin, tester, id())
     expect(before).toMatchObject({ status: 'open', notes: null, resolvedAt: null, retentionDays: 2555 })
-    const actor = { userId: '0199d3a0-0000-7000-8000-00000000000a' }
+    const actor = person({ userId: '0199d3a0-0000-7000-8000-00000000000a' })
     await remediate(admin, actor, id(), { status: 'in_progress', notes: 'looking' })
     const resolved = await remediate(admin, actor, id(), { status: 'resolved' })
     expect(resolved).toMatchObject({ status: 'resolved', notes: 'looking', resolvedAt: expect.any(String) })
     const noted = await remediate(admin, actor, id(), { notes: 'a scanner' })
     expect(noted.resolvedAt).toBe(resolved.resolvedAt)
-    const { status, notes, resolvedAt, ...rest } = await readEvent(admin, {}, id())
+    const { status, notes, resolvedAt, ...rest } = await readEvent(admin, tester, id())
     expect({ status, notes, resolvedAt }).toEqual({
       status: 'resolved',
       notes: 'a scanner',
@@ -215,7 +213,7 @@ describe('remediation', () => {
     expect({ ...before, status, notes, resolvedAt }).toEqual({ ...rest, status, notes, resolvedAt })
     const again = await remediate(admin, actor, id(), { status: 'open', notes: null })
     expect(again).toMatchObject({ status: 'open', notes: null, resolvedAt: null })
-    const { rows } = await admin.transaction(anonymous, (session) =>
+    const { rows } = await admin.transaction(tester, (session) =>
       session.query(
         `select operation, user_id, new_values ->> 'remediation_status' as status from audit.audit_logs
          where table_name = 'remediations' order by seq`,
@@ -232,21 +230,21 @@ describe('remediation', () => {
   })
 
   it('is what events can be searched and counted by', async () => {
-    await remediate(admin, {}, made[5]?.id ?? '', { status: 'suppressed' })
-    const suppressed = await searchEvents(admin, {}, { ...range, status: 'suppressed' })
+    await remediate(admin, tester, made[5]?.id ?? '', { status: 'suppressed' })
+    const suppressed = await searchEvents(admin, tester, { ...range, status: 'suppressed' })
     expect(suppressed.rows.map((row) => row.id)).toEqual([made[5]?.id])
-    const open = await eventTimeline(admin, {}, { ...range, interval: '1d', status: 'open' })
+    const open = await eventTimeline(admin, tester, { ...range, interval: '1d', status: 'open' })
     expect(open.total).toBe(EVENTS - 1)
   })
 
   it('needs an event, a change and a known state', async () => {
     const nobody = '0199d3a0-0000-7000-8000-00000000dead'
-    await expect(remediate(admin, {}, nobody, { status: 'open' })).rejects.toMatchObject({
+    await expect(remediate(admin, tester, nobody, { status: 'open' })).rejects.toMatchObject({
       code: 'not_found',
     })
-    await expect(readEvent(admin, {}, nobody)).rejects.toMatchObject({ code: 'not_found' })
-    await expect(remediate(admin, {}, id(), {})).rejects.toMatchObject({ code: 'invalid_input' })
-    const forged = admin.transaction(anonymous, (session) =>
+    await expect(readEvent(admin, tester, nobody)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(remediate(admin, tester, id(), {})).rejects.toMatchObject({ code: 'invalid_input' })
+    const forged = admin.transaction(tester, (session) =>
       session.query('insert into security.remediations (event_id, event_created_at) values ($1, now())', [
         nobody,
       ]),

@@ -1,7 +1,6 @@
 /** The queries of the sources over security events, with their names mapped, on the live table. */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { anonymous } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -10,7 +9,7 @@ const admin = database.open('security_admin')
 /** An attacker with 120 failures at three accounts, somebody who mistyped twice, and last year's failure. */
 beforeAll(async () => {
   const users = [1, 2, 3].map((n) => `0199d3a0-0000-7000-8000-00000000000${n}`)
-  await worker.transaction(anonymous, async (session) => {
+  await worker.transaction(tester, async (session) => {
     await session.query(
       `select lifecycle.create_partitions('security.security_events', day, day)
        from unnest(array['2024-06-10', '2024-07-02', '2023-12-31']::timestamptz[]) day`,
@@ -33,7 +32,7 @@ beforeAll(async () => {
 })
 
 async function ask(query: string): Promise<Record<string, unknown>[]> {
-  const { rows } = await admin.transaction(anonymous, (session) => session.query(query))
+  const { rows } = await admin.transaction(tester, (session) => session.query(query))
   return rows
 }
 

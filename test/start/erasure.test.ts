@@ -13,8 +13,9 @@ import {
 } from '../../src/identity/index.ts'
 import { type Keyring, openKeyring, openPersonVault, type PersonVault } from '../../src/keys/index.ts'
 import type { ArchiveRow } from '../../src/lifecycle/index.ts'
-import { anonymous, openDatabase, type Session } from '../../src/postgres/index.ts'
+import { openDatabase, type Session } from '../../src/postgres/index.ts'
 import { ask, reachableFolder, removeDataDir } from '../support/embedded.ts'
+import { tester } from '../support/tester.ts'
 
 const MINUTES_MS = 300_000
 const MONTH_MS = 32 * 86_400_000
@@ -43,7 +44,7 @@ async function document<T>(args: readonly string[], folder = data): Promise<T> {
 async function inDatabase<T>(url: string, work: (session: Session) => Promise<T>): Promise<T> {
   const database = openDatabase({ url, role: 'owner', poolSize: 1 })
   try {
-    return await database.transaction(anonymous, work)
+    return await database.transaction(tester, work)
   } finally {
     await database.close()
   }

@@ -1,8 +1,10 @@
 /** What settings do, seen from outside of the process that they are given to. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { akashi, akashiServer, type Running } from '../../scripts/akashi-process.ts'
 import { openDatabase } from '../../src/postgres/index.ts'
 import { ask, reachableFolder, removeDataDir } from '../support/embedded.ts'
+import { tester } from '../support/tester.ts'
 
 /** Below the 30 s that a statement may take by default: a test that waits for those fails. */
 const SOON_MS = 20_000
@@ -43,7 +45,7 @@ function signIn(password: string): Promise<Response> {
 async function whileLocked<T>(table: string, work: () => Promise<T>): Promise<T> {
   const database = openDatabase({ url: superuser, role: 'owner', poolSize: 1 })
   try {
-    return await database.transaction({}, async (session) => {
+    return await database.transaction(tester, async (session) => {
       await session.query(`lock table ${table} in access exclusive mode`)
       return await work()
     })

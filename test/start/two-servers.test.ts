@@ -74,7 +74,7 @@ beforeAll(async () => {
   const issuers = [{ name: 'id', issuer: provider.issuer, clientId: CLIENT, clientSecret: CLIENT_SECRET }]
   const env = { OIDC_ISSUERS: JSON.stringify(issuers) }
   first = await akashiServer(['up', '--data', data, '--port', port], { env })
-  const { stdout } = await akashi(['url', '--role', 'worker', '--data', data])
+  const { stdout } = await akashi(['url', '--role', 'server', '--data', data])
   second = await akashiServer(['serve', '--data', other, '--port', '0'], {
     env: {
       ...env,

@@ -11,7 +11,7 @@ import { logs, seal } from '../../src/audit/index.ts'
 import { openKeyring } from '../../src/keys/index.ts'
 import { prepareCluster } from '../../src/start/index.ts'
 import { ask, reachableFolder, removeDataDir } from '../support/embedded.ts'
-import { POSTGRES_15 } from '../support/index.ts'
+import { POSTGRES_15, tester } from '../support/index.ts'
 import { accountIds, freePort } from '../support/local-server.ts'
 
 const MINUTES_MS = 300_000
@@ -139,7 +139,7 @@ beforeAll(async () => {
     await sql(`create database "other 'one'"`)
     await ask(url(`other 'one'`), 'create table here as select 42 as answer')
     const worker = connections.open('worker', { poolSize: 1 })
-    for (const log of logs) await seal(worker, keyring, log)
+    for (const log of logs) await seal(worker, tester, keyring, log)
     await worker.close()
     // Recorded, and not yet sealed when it stopped.
     await sql(`update public.orders set note = 'last' where id = 1`)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { migrateUp, openDatabase } from '../../src/postgres/index.ts'
 import { startThrowaway } from './embedded-server.ts'
-import { CONTEXT_KEY, LOGIN_ROLES, MIGRATIONS, rolePassword, TEMPLATE } from './settings.ts'
+import { CONTEXT_KEY, LOGINS, MIGRATIONS, rolePassword, TEMPLATE } from './settings.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -55,7 +55,7 @@ async function prepareTemplate(serverUrl: string): Promise<void> {
     })
     await migrateUp({ url: templateUrl.href, directory: MIGRATIONS })
     await template.direct(async (session) => {
-      for (const role of LOGIN_ROLES) {
+      for (const role of LOGINS) {
         await session.query(`alter role akashi_${role} password '${rolePassword(role)}'`)
       }
       await session.query('select auth.add_context_key($1, $2)', [CONTEXT_KEY.id, CONTEXT_KEY.secret])

@@ -14,7 +14,8 @@ import {
   verify,
 } from '../../src/audit/index.ts'
 import { type Keyring, openKeyring } from '../../src/keys/index.ts'
-import { anonymous, type Database } from '../../src/postgres/index.ts'
+import type { Database } from '../../src/postgres/index.ts'
+import { tester } from './tester.ts'
 
 const SEAL_ATTEMPTS = 1_000
 const SEAL_PAUSE_MS = 100
@@ -24,9 +25,9 @@ export interface TestLedger {
   seal(): Promise<void>
   /** Seals what is below the frontier now. */
   sealOnce(): Promise<void>
-  verify(options?: Partial<Parameters<typeof verify>[1]>): Promise<VerifyReport>
+  verify(options?: Partial<Parameters<typeof verify>[2]>): Promise<VerifyReport>
   /** Problems of all logs, as `kind id`. */
-  problems(options?: Partial<Parameters<typeof verify>[1]>): Promise<Problem[]>
+  problems(options?: Partial<Parameters<typeof verify>[2]>): Promise<Problem[]>
   readonly keyring: Keyring
 }
 
@@ -47,16 +48,16 @@ export function testLedger(worker: Database): TestLedger {
     await rm(folder, { recursive: true, force: true })
   })
   const sealOnce = async () => {
-    for (const log of logs) await seal(worker, keys(), log)
+    for (const log of logs) await seal(worker, tester, keys(), log)
   }
   const pending = () =>
-    worker.transaction(anonymous, async (session) => {
+    worker.transaction(tester, async (session) => {
       let waiting = 0
       for (const log of logs) waiting += await countPending(session, log, await readHead(session, log.log))
       return waiting
     })
   const run: TestLedger['verify'] = (options = {}) =>
-    verify(worker, { verifierKeys: verifierKeys(keys()), ...options })
+    verify(worker, tester, { verifierKeys: verifierKeys(keys()), ...options })
   return {
     get keyring() {
       return keys()

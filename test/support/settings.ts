@@ -8,15 +8,18 @@ export const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.
 /** Known to the template database, and so to every database of a test. */
 export const CONTEXT_KEY: ContextKey = { id: 'test', secret: Buffer.alloc(32, 0x5a) }
 
-/** The owner has no login: the superuser acts as it. */
-export const LOGIN_ROLES: readonly Exclude<DatabaseRole, 'owner'>[] = [
+/** The owner has no login: the superuser acts as it. `server` has no rights, and may act as the others. */
+export const LOGINS = [
+  'server',
   'app',
   'worker',
   'reader',
   'security_admin',
   'backup',
-]
+] as const satisfies readonly (Exclude<DatabaseRole, 'owner'> | 'server')[]
 
-export function rolePassword(role: Exclude<DatabaseRole, 'owner'>): string {
+export type Login = (typeof LOGINS)[number]
+
+export function rolePassword(role: Login): string {
   return `test-${role}`
 }

@@ -13,7 +13,7 @@ import { CONTEXT_KEY, rolePassword, TEMPLATE } from './settings.ts'
 export interface TestDatabase {
   readonly name: string
   /** URL for a role's login; the superuser's for `owner`. */
-  url(role: DatabaseRole): string
+  url(login: DatabaseRole | 'server'): string
   /** A pool that is closed after the file's tests. */
   open(role: DatabaseRole, options?: Partial<DatabaseOptions>): Database
   /** A connection of the superuser, whom neither grants nor row-level security bind. */
@@ -35,7 +35,7 @@ export function emptyDatabase(): EmptyDatabase {
 function database(origin: string): TestDatabase {
   const name = `test_${randomBytes(8).toString('hex')}`
   const opened: Database[] = []
-  const url = (role: DatabaseRole) => {
+  const url = (role: DatabaseRole | 'server') => {
     const result = new URL(inject('serverUrl'))
     result.pathname = `/${name}`
     if (role !== 'owner') {

@@ -1,6 +1,6 @@
 /** Proofs that a row is in the ledger, and that one checkpoint continues another. */
 import { AkashiError } from '../../foundation/index.ts'
-import { type Actor, anonymous, type Database, type Session } from '../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { entryHash } from './encoding.ts'
 import type { LogDefinition } from './logs.ts'
 import { consistencyProof, inclusionProof, treeRoot } from './merkle.ts'
@@ -22,9 +22,9 @@ const snapshot = { isolation: 'repeatable read', readOnly: true } as const
  */
 export async function proveRow(
   database: Database,
+  actor: Actor,
   log: LogDefinition,
   rowId: string,
-  actor: Actor = anonymous,
 ): Promise<ProofBundle> {
   if (!UUID.test(rowId)) throw new AkashiError('invalid_input', `${rowId} is no id of a row: it is no uuid`)
   return await database.transaction(actor, (session) => prove(session, log, rowId), snapshot)
@@ -117,12 +117,13 @@ export interface ConsistencyProof {
  */
 export async function proveConsistency(
   database: Database,
+  actor: Actor,
   log: LogDefinition,
   first: bigint,
   second: bigint,
 ): Promise<ConsistencyProof> {
   return await database.transaction(
-    anonymous,
+    actor,
     async (session) => {
       const head = await readHead(session, log.log)
       const size = head?.size ?? 0n

@@ -4,7 +4,7 @@
  */
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import { anonymous, type Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import { readEpochs } from './epoch/link.ts'
 import { checkpointKey, epochKey, putNote } from './published.ts'
 import { readHeads } from './store.ts'
@@ -18,8 +18,12 @@ export interface Published {
  * Publishes every head that was not yet, and the links of its epochs. Fails with `integrity` when another
  * checkpoint of the same size is there already: the database and its published history have parted.
  */
-export async function publishCheckpoints(database: Database, store: ObjectStore): Promise<Published[]> {
-  const { heads, epochs } = await database.transaction(anonymous, async (session) => ({
+export async function publishCheckpoints(
+  database: Database,
+  actor: Actor,
+  store: ObjectStore,
+): Promise<Published[]> {
+  const { heads, epochs } = await database.transaction(actor, async (session) => ({
     heads: await readHeads(session),
     epochs: await readEpochs(session),
   }))
@@ -38,7 +42,7 @@ export async function publishCheckpoints(database: Database, store: ObjectStore)
         { hint: 'run akashi verify: the database does not continue the published history' },
       )
     }
-    const { rowCount } = await database.transaction(anonymous, (session) =>
+    const { rowCount } = await database.transaction(actor, (session) =>
       session.query(
         `insert into audit.ledger_checkpoints (log, epoch, size, root, note) values ($1, $2, $3, $4, $5)
          on conflict do nothing`,

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { AkashiError } from '../../foundation/index.ts'
 import { type Keyring, signNote, type VerifierKey, verifyNote } from '../../keys/index.ts'
-import { anonymous, type Database, type Session } from '../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
 import type { LogDefinition } from './logs.ts'
 import { readHead } from './store.ts'
 
@@ -52,6 +52,7 @@ export interface RetentionRecord {
  */
 export async function retire(
   database: Database,
+  actor: Actor,
   keyring: Keyring,
   retirement: Retirement,
   signal?: AbortSignal,
@@ -65,7 +66,7 @@ export async function retire(
   }
   const key = await keyring.ensure('checkpoint')
   return await database.transaction(
-    anonymous,
+    actor,
     async (session) => {
       const head = await readHead(session, log.log)
       if (head === undefined) return null

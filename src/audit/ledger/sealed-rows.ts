@@ -1,6 +1,6 @@
 /** Sealed rows in the order of their entries, for copies that are kept elsewhere. */
 import { AkashiError } from '../../foundation/index.ts'
-import { anonymous, type Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import { entryHash } from './encoding.ts'
 import type { LogDefinition } from './logs.ts'
 import { bundleColumnSql } from './proof-bundle.ts'
@@ -23,6 +23,7 @@ export interface SealedRow {
  */
 export async function* sealedRows(
   database: Database,
+  actor: Actor,
   log: LogDefinition,
   range: { readonly from: bigint; readonly to: bigint },
   signal?: AbortSignal,
@@ -36,7 +37,7 @@ export async function* sealedRows(
   for (let from = range.from; from < range.to; from += BigInt(PAGE_ROWS)) {
     const to = from + BigInt(PAGE_ROWS) < range.to ? from + BigInt(PAGE_ROWS) : range.to
     const { rows } = await database.transaction(
-      anonymous,
+      actor,
       (session) =>
         session.query<Record<string, string | string[] | Buffer | null>>(text, [
           log.log,

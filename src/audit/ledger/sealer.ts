@@ -7,7 +7,7 @@
 import { AkashiError } from '../../foundation/index.ts'
 import type { Keyring } from '../../keys/index.ts'
 import { signNote } from '../../keys/index.ts'
-import { anonymous, type Database, type Session } from '../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { checkpointText } from './checkpoint.ts'
 import { postgresEntrySql } from './encoding.ts'
 import type { LogDefinition } from './logs.ts'
@@ -28,13 +28,14 @@ export interface Sealed {
 /** Takes every row below the frontier into one log. Commits a batch at a time; safe to stop anywhere. */
 export async function seal(
   database: Database,
+  actor: Actor,
   keyring: Keyring,
   log: LogDefinition,
   signal?: AbortSignal,
 ): Promise<Sealed> {
   let rows = 0
   for (;;) {
-    const batch = await database.transaction(anonymous, (session) => sealBatch(session, keyring, log), {
+    const batch = await database.transaction(actor, (session) => sealBatch(session, keyring, log), {
       ...(signal === undefined ? {} : { signal }),
     })
     rows += batch.rows

@@ -4,7 +4,7 @@
  * the transport.
  */
 import { AkashiError } from '../../foundation/index.ts'
-import { anonymous, type Database, type Session } from '../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
 import type { LogDefinition } from './logs.ts'
 import { HASH_BYTES } from './merkle.ts'
 import { readHead, tileReader } from './store.ts'
@@ -38,10 +38,11 @@ const LENGTH_BYTES = 2
  */
 export async function staticResource(
   database: Database,
+  actor: Actor,
   log: LogDefinition,
   path: string,
 ): Promise<StaticResource> {
-  const bytes = await database.transaction(anonymous, (session) => read(session, log, path), {
+  const bytes = await database.transaction(actor, (session) => read(session, log, path), {
     readOnly: true,
     isolation: 'repeatable read',
   })

@@ -1,5 +1,5 @@
 /** What the ledger keeps in PostgreSQL: heads, tiles, entries. */
-import { anonymous, type Database, type Session } from '../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
 import type { TileKey, TileReader } from './tiles.ts'
 
 export interface Head {
@@ -94,6 +94,6 @@ export async function writeTiles(
 }
 
 /** The heads of every log that has one. */
-export async function readLogHeads(database: Database): Promise<Head[]> {
-  return await database.transaction(anonymous, (session) => readHeads(session), { readOnly: true })
+export async function readLogHeads(database: Database, actor: Actor): Promise<Head[]> {
+  return await database.transaction(actor, (session) => readHeads(session), { readOnly: true })
 }

@@ -1,5 +1,5 @@
 /** What is looked at every minute: the triggers of the record, and who holds the sealer up. */
-import { anonymous, type Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import { logs } from './logs.ts'
 
 /** A transaction that holds the frontier this long is an alarm, in seconds: rows behind it wait to be sealed. */
@@ -19,9 +19,9 @@ export interface FrontierHolder {
 }
 
 /** The transactions that the sealer waits for, in any database of the cluster: usually none or one. */
-export async function frontierHolders(database: Database): Promise<FrontierHolder[]> {
+export async function frontierHolders(database: Database, actor: Actor): Promise<FrontierHolder[]> {
   const { rows } = await database.transaction(
-    anonymous,
+    actor,
     (session) =>
       session.query<FrontierHolder>(
         `select pid, database, login, application_name as "applicationName", state, prepared, age_seconds as "ageSeconds"
@@ -51,11 +51,15 @@ export interface Alarms {
 }
 
 /** Looks, and raises an alarm (a security event and a notification) for what was not wrong a minute ago. */
-export async function watchLedger(database: Database, heldSeconds = FRONTIER_HELD_ALARM_S): Promise<Alarms> {
-  const holders = (await frontierHolders(database)).filter(
+export async function watchLedger(
+  database: Database,
+  actor: Actor,
+  heldSeconds = FRONTIER_HELD_ALARM_S,
+): Promise<Alarms> {
+  const holders = (await frontierHolders(database, actor)).filter(
     ({ ageSeconds }) => (ageSeconds ?? 0) >= heldSeconds,
   )
-  return await database.transaction(anonymous, async (session) => {
+  return await database.transaction(actor, async (session) => {
     const triggers: { table: string; problem: string }[] = []
     for (const { log } of logs) {
       const { rows } = await session.query<{ table: string; problem: string }>(

@@ -1,4 +1,4 @@
-import { anonymous, type Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 
 /** One index over a month of the trail may take this long, in milliseconds. */
 const INDEX_TIMEOUT_MS = 3_600_000
@@ -11,11 +11,12 @@ const INDEX_TIMEOUT_MS = 3_600_000
  */
 export async function indexClosedPartition(
   database: Database,
+  actor: Actor,
   signal?: AbortSignal,
   asOf?: Date,
 ): Promise<string | null> {
   const { rows } = await database.transaction(
-    anonymous,
+    actor,
     (session) =>
       session.query<{ index: string | null }>(
         'select audit.index_closed_partition(coalesce($1::timestamptz, now())) as index',

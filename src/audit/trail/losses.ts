@@ -1,4 +1,4 @@
-import { anonymous, type Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 
 /** Statements on one table whose changes were made and not recorded, and which nobody has settled. */
 export interface Loss {
@@ -22,9 +22,9 @@ export interface Loss {
  *
  * @param database of the role `worker`, `security_admin` or `owner`
  */
-export async function unsettledLosses(database: Database): Promise<Loss[]> {
+export async function unsettledLosses(database: Database, actor: Actor): Promise<Loss[]> {
   const { rows } = await database.transaction(
-    anonymous,
+    actor,
     (session) =>
       session.query<Loss>(
         `select schema_name || '.' || table_name as "table", operation, count(*)::integer as statements,
@@ -40,16 +40,16 @@ export async function unsettledLosses(database: Database): Promise<Loss[]> {
 }
 
 /** Puts losses that are new into the trail and raises each as an event. Answers how many. */
-export async function reportLosses(database: Database): Promise<number> {
-  const { rows } = await database.transaction(anonymous, (session) =>
+export async function reportLosses(database: Database, actor: Actor): Promise<number> {
+  const { rows } = await database.transaction(actor, (session) =>
     session.query<{ reported: number }>('select audit.report_losses() as reported'),
   )
   return rows[0]?.reported ?? 0
 }
 
 /** Says what became of the losses there are; they stay on record. Answers how many. */
-export async function settleLosses(database: Database, explanation: string): Promise<number> {
-  const { rows } = await database.transaction(anonymous, (session) =>
+export async function settleLosses(database: Database, actor: Actor, explanation: string): Promise<number> {
+  const { rows } = await database.transaction(actor, (session) =>
     session.query<{ settled: number }>('select audit.settle_losses($1) as settled', [explanation]),
   )
   return rows[0]?.settled ?? 0

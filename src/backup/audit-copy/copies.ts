@@ -1,15 +1,15 @@
 /** The copies of the logs that the store has, from the store alone. */
 import { AkashiError } from '../../foundation/index.ts'
+import type { BackupStore } from '../store/backup-store.ts'
 import {
   auditCopyManifest,
   auditCopyPart,
   auditCopyPrefix,
   type CopyTier,
   dataKeyName,
-} from '../vault/paths.ts'
-import { readSealed } from '../vault/sealed-object.ts'
-import { damagedObject } from '../vault/sealing.ts'
-import type { Vault } from '../vault/vault.ts'
+} from '../store/paths.ts'
+import { readSealed } from '../store/sealed-object.ts'
+import { damagedObject } from '../store/sealing.ts'
 import { type AuditCopyManifest, readCopyManifest } from './manifest.ts'
 
 const DAY_MS = 86_400_000
@@ -28,11 +28,11 @@ export interface AuditCopy {
 }
 
 /** Oldest first. */
-export async function listAuditCopies(vault: Vault, signal?: AbortSignal): Promise<AuditCopy[]> {
+export async function listAuditCopies(backupStore: BackupStore, signal?: AbortSignal): Promise<AuditCopy[]> {
   const found = new Map<string, CopyTier[]>()
   for (const tier of ['near', 'cold'] as const) {
-    const prefix = auditCopyPrefix(tier, vault.systemId)
-    for await (const { key } of vault.store.list(prefix, signal === undefined ? {} : { signal })) {
+    const prefix = auditCopyPrefix(tier, backupStore.systemId)
+    for await (const { key } of backupStore.store.list(prefix, signal === undefined ? {} : { signal })) {
       const id = key.slice(prefix.length, key.indexOf('/', prefix.length))
       const tiers = found.get(id) ?? []
       if (!tiers.includes(tier)) found.set(id, [...tiers, tier])
@@ -42,7 +42,12 @@ export async function listAuditCopies(vault: Vault, signal?: AbortSignal): Promi
   for (const [id, tiers] of [...found].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const [tier = 'cold'] = tiers
     try {
-      copies.push({ id, tiers, manifest: await readCopyManifest(vault, tier, id, signal), problem: null })
+      copies.push({
+        id,
+        tiers,
+        manifest: await readCopyManifest(backupStore, tier, id, signal),
+        problem: null,
+      })
     } catch (error) {
       if (!(error instanceof AkashiError) || !['integrity', 'not_found', 'forbidden'].includes(error.code))
         throw error
@@ -59,14 +64,14 @@ export async function listAuditCopies(vault: Vault, signal?: AbortSignal): Promi
 
 /** Its lines, as they were copied; from the cold tier when the near one has it no more. @throws unavailable while frozen */
 export async function* readAuditCopy(
-  vault: Vault,
+  backupStore: BackupStore,
   copy: Pick<AuditCopy, 'id' | 'tiers' | 'manifest'>,
   options: { readonly tier?: CopyTier; readonly signal?: AbortSignal } = {},
 ): AsyncGenerator<Buffer> {
   const { tier = copy.tiers.includes('near') ? 'near' : 'cold', signal } = options
   for (let number = 1; number <= (copy.manifest?.parts ?? 0); number += 1) {
-    const name = auditCopyPart(tier, vault.systemId, copy.id, number)
-    yield await readSealed(vault.store, vault.keys, { kind: 'audit', name }, signal).catch(
+    const name = auditCopyPart(tier, backupStore.systemId, copy.id, number)
+    yield await readSealed(backupStore.store, backupStore.keys, { kind: 'audit', name }, signal).catch(
       (error: unknown) => {
         if (!(error instanceof AkashiError) || error.code !== 'not_found') throw error
         throw damagedObject(name, 'it is missing', error)
@@ -80,7 +85,7 @@ export async function* readAuditCopy(
  * @returns names of the objects
  */
 export async function pruneAuditCopies(
-  vault: Vault,
+  backupStore: BackupStore,
   options: {
     readonly nearDays: number
     readonly coldDays: number
@@ -94,24 +99,24 @@ export async function pruneAuditCopies(
   const removed: string[] = []
   if (hold) return removed
   const days = { near: nearDays, cold: coldDays }
-  for (const { id, tiers, manifest, problem } of await listAuditCopies(vault, signal)) {
+  for (const { id, tiers, manifest, problem } of await listAuditCopies(backupStore, signal)) {
     const age = (now.getTime() - timeOf(id)) / DAY_MS
     // A damaged manifest is told by verification; its copy goes with its time.
     const abandoned = manifest === null && problem === NEVER_COMPLETED && age > INCOMPLETE_DAYS
     const going = tiers.filter((tier) => abandoned || age > days[tier])
     for (const tier of going) {
-      const prefix = `${auditCopyPrefix(tier, vault.systemId)}${id}/`
-      const names: string[] = [auditCopyManifest(tier, vault.systemId, id)]
-      for await (const { key } of vault.store.list(prefix)) if (!names.includes(key)) names.push(key)
+      const prefix = `${auditCopyPrefix(tier, backupStore.systemId)}${id}/`
+      const names: string[] = [auditCopyManifest(tier, backupStore.systemId, id)]
+      for await (const { key } of backupStore.store.list(prefix)) if (!names.includes(key)) names.push(key)
       for (const name of names) {
         signal?.throwIfAborted()
-        if (!dryRun) await vault.store.delete(name)
+        if (!dryRun) await backupStore.store.delete(name)
         removed.push(name)
       }
     }
     if (going.length === tiers.length && manifest !== null) {
-      const name = dataKeyName(vault.systemId, manifest.key)
-      if (!dryRun) await vault.store.delete(name)
+      const name = dataKeyName(backupStore.systemId, manifest.key)
+      if (!dryRun) await backupStore.store.delete(name)
       removed.push(name)
     }
   }

@@ -2,11 +2,11 @@
 import { timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { canonical } from '../base/manifest.ts'
-import type { DataKey } from '../vault/data-keys.ts'
-import { auditCopyManifest, type CopyTier } from '../vault/paths.ts'
-import { authenticate, damagedObject } from '../vault/sealing.ts'
-import { readObject } from '../vault/transfer.ts'
-import type { Vault } from '../vault/vault.ts'
+import type { BackupStore } from '../store/backup-store.ts'
+import type { DataKey } from '../store/data-keys.ts'
+import { auditCopyManifest, type CopyTier } from '../store/paths.ts'
+import { authenticate, damagedObject } from '../store/sealing.ts'
+import { readObject } from '../store/transfer.ts'
 
 const decimal = z.string().regex(/^\d+$/)
 
@@ -47,19 +47,19 @@ export function signCopy(key: DataKey, manifest: Omit<AuditCopyManifest, 'mac'>)
 
 /** @throws integrity when it is not as it was written, not_found, forbidden */
 export async function readCopyManifest(
-  vault: Vault,
+  backupStore: BackupStore,
   tier: CopyTier,
   id: string,
   signal?: AbortSignal,
 ): Promise<AuditCopyManifest> {
-  const name = auditCopyManifest(tier, vault.systemId, id)
-  const bytes = await readObject(vault.store, name, signal)
+  const name = auditCopyManifest(tier, backupStore.systemId, id)
+  const bytes = await readObject(backupStore.store, name, signal)
   const parsed = schema.safeParse(jsonOf(bytes))
-  if (!parsed.success || parsed.data.id !== id || parsed.data.systemId !== vault.systemId) {
+  if (!parsed.success || parsed.data.id !== id || parsed.data.systemId !== backupStore.systemId) {
     throw damagedObject(name, 'it is no manifest of this copy')
   }
   const { mac, ...rest } = parsed.data
-  const key = await vault.keys.open(rest.key, name, signal)
+  const key = await backupStore.keys.open(rest.key, name, signal)
   const expected = Buffer.from(authenticate(key.secret, canonical(rest)))
   const found = Buffer.from(mac)
   if (expected.length !== found.length || !timingSafeEqual(expected, found)) {

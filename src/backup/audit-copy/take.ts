@@ -1,10 +1,10 @@
 /** Long-term copies of the audit log (S5 1.2): what was sealed since the copy before, apart from the database. */
 import { randomBytes } from 'node:crypto'
-import type { DataKey } from '../vault/data-keys.ts'
-import { auditCopyManifest, auditCopyPart, type CopyTier } from '../vault/paths.ts'
-import { putSealed } from '../vault/sealed-object.ts'
-import { putWithRetries } from '../vault/transfer.ts'
-import type { Vault } from '../vault/vault.ts'
+import type { BackupStore } from '../store/backup-store.ts'
+import type { DataKey } from '../store/data-keys.ts'
+import { auditCopyManifest, auditCopyPart, type CopyTier } from '../store/paths.ts'
+import { putSealed } from '../store/sealed-object.ts'
+import { putWithRetries } from '../store/transfer.ts'
 import { listAuditCopies } from './copies.ts'
 import { type AuditCopyManifest, signCopy } from './manifest.ts'
 
@@ -29,16 +29,16 @@ export interface CopiedLog {
  * in another epoch since. Both tiers get it, the manifests last.
  */
 export async function takeAuditCopy(
-  vault: Vault,
+  backupStore: BackupStore,
   logs: readonly CopiedLog[],
   options: { readonly now?: Date; readonly signal?: AbortSignal } = {},
 ): Promise<AuditCopyManifest> {
   const { now = new Date(), signal } = options
-  const newest = (await listAuditCopies(vault, signal)).findLast(({ manifest }) => manifest !== null)
-  const key = await vault.keys.create(signal)
+  const newest = (await listAuditCopies(backupStore, signal)).findLast(({ manifest }) => manifest !== null)
+  const key = await backupStore.keys.create(signal)
   const stamp = now.toISOString().replaceAll(/[-:.]/g, '')
   const id = `${stamp}-${randomBytes(ID_RANDOM_BYTES).toString('hex')}`
-  const parts = new Parts(vault, key, id, signal)
+  const parts = new Parts(backupStore, key, id, signal)
   const copied: AuditCopyManifest['logs'] = []
   for (const { log, origin, size, checkpoint, rows: read } of logs) {
     const before = newest?.manifest?.logs.find((one) => one.log === log && one.origin === origin)
@@ -54,7 +54,7 @@ export async function takeAuditCopy(
   const manifest = signCopy(key, {
     version: 1,
     id,
-    systemId: vault.systemId,
+    systemId: backupStore.systemId,
     takenAt: now.toISOString(),
     key: key.id,
     logs: copied,
@@ -63,13 +63,13 @@ export async function takeAuditCopy(
   })
   const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`)
   for (const tier of copyTiers) {
-    await putWithRetries(vault.store, auditCopyManifest(tier, vault.systemId, id), text, signal)
+    await putWithRetries(backupStore.store, auditCopyManifest(tier, backupStore.systemId, id), text, signal)
   }
   return manifest
 }
 
 class Parts {
-  readonly #vault: Vault
+  readonly #backupStore: BackupStore
   readonly #key: DataKey
   readonly #id: string
   readonly #signal: AbortSignal | undefined
@@ -78,8 +78,8 @@ class Parts {
   count = 0
   bytes = 0
 
-  constructor(vault: Vault, key: DataKey, id: string, signal: AbortSignal | undefined) {
-    this.#vault = vault
+  constructor(backupStore: BackupStore, key: DataKey, id: string, signal: AbortSignal | undefined) {
+    this.#backupStore = backupStore
     this.#key = key
     this.#id = id
     this.#signal = signal
@@ -100,8 +100,8 @@ class Parts {
     this.count += 1
     this.bytes += data.length
     for (const tier of copyTiers) {
-      const name = auditCopyPart(tier, this.#vault.systemId, this.#id, this.count)
-      await putSealed(this.#vault.store, this.#key, { kind: 'audit', name, data }, this.#signal)
+      const name = auditCopyPart(tier, this.#backupStore.systemId, this.#id, this.count)
+      await putSealed(this.#backupStore.store, this.#key, { kind: 'audit', name, data }, this.#signal)
     }
   }
 }

@@ -1,11 +1,11 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { ObjectStore } from '../../object-store/index.ts'
+import type { BackupStore } from '../store/backup-store.ts'
+import type { DataKey } from '../store/data-keys.ts'
+import { manifestName } from '../store/paths.ts'
+import { authenticate, damagedObject } from '../store/sealing.ts'
+import { readObject } from '../store/transfer.ts'
 import { type BackupManifest, manifestSchema } from '../types.ts'
-import type { DataKey } from '../vault/data-keys.ts'
-import { manifestName } from '../vault/paths.ts'
-import { authenticate, damagedObject } from '../vault/sealing.ts'
-import { readObject } from '../vault/transfer.ts'
-import type { Vault } from '../vault/vault.ts'
 
 export function signManifest(key: DataKey, manifest: Omit<BackupManifest, 'mac'>): BackupManifest {
   return { ...manifest, mac: authenticate(key.secret, canonical(manifest)) }
@@ -31,13 +31,13 @@ export async function readManifest(
 
 /** @throws integrity when it is not as it was written */
 export async function checkManifest(
-  vault: Vault,
+  backupStore: BackupStore,
   manifest: BackupManifest,
   signal?: AbortSignal,
 ): Promise<void> {
   const { mac, ...rest } = manifest
-  const name = manifestName(vault.systemId, manifest.id)
-  const key = await vault.keys.open(manifest.key, name, signal)
+  const name = manifestName(backupStore.systemId, manifest.id)
+  const key = await backupStore.keys.open(manifest.key, name, signal)
   const expected = Buffer.from(authenticate(key.secret, canonical(rest)))
   const found = Buffer.from(mac)
   if (expected.length !== found.length || !timingSafeEqual(expected, found)) {

@@ -1,8 +1,8 @@
 import type { ObjectStore } from '../../object-store/index.ts'
-import type { DataKeys } from '../vault/data-keys.ts'
-import { decodeHeader, MAX_HEADER_BYTES } from '../vault/header.ts'
-import { damagedObject, FRAME_BYTES, type ObjectCipher, objectCipher, openFrame } from '../vault/sealing.ts'
-import { readObject } from '../vault/transfer.ts'
+import type { DataKeys } from '../store/data-keys.ts'
+import { decodeHeader, MAX_HEADER_BYTES } from '../store/header.ts'
+import { damagedObject, FRAME_BYTES, type ObjectCipher, objectCipher, openFrame } from '../store/sealing.ts'
+import { readObject } from '../store/transfer.ts'
 import type { BackupIndex } from './backup-index.ts'
 import type { PackEntry } from './pack-writer.ts'
 

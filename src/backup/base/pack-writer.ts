@@ -1,15 +1,15 @@
 import type { ObjectStore } from '../../object-store/index.ts'
-import type { DataKey } from '../vault/data-keys.ts'
-import { encodeHeader, newHeader } from '../vault/header.ts'
-import { packName } from '../vault/paths.ts'
+import type { DataKey } from '../store/data-keys.ts'
+import { encodeHeader, newHeader } from '../store/header.ts'
+import { packName } from '../store/paths.ts'
 import {
   FRAME_BYTES,
   MAX_SEALED_BYTES,
   type ObjectCipher,
   objectCipher,
   sealFrame,
-} from '../vault/sealing.ts'
-import { putWithRetries } from '../vault/transfer.ts'
+} from '../store/sealing.ts'
+import { putWithRetries } from '../store/transfer.ts'
 
 /** Bytes after which a pack is put and the next begun. */
 const PACK_BYTES = 8 * 1024 * 1024

@@ -1,8 +1,8 @@
 import { AkashiError } from '../../foundation/index.ts'
 import { openReplication } from '../../postgres/index.ts'
 import { chainOf, readCatalog } from '../catalog/catalog.ts'
+import type { BackupStore } from '../store/backup-store.ts'
 import type { BackupKind, BackupManifest } from '../types.ts'
-import type { Vault } from '../vault/vault.ts'
 import { type BackupSource, type TakeOptions, takeBackup } from './take.ts'
 
 /** Which cluster a server is, and on which timeline. @throws forbidden, invalid_config, unavailable */
@@ -27,19 +27,23 @@ export async function identify(
  * @throws conflict when there is none to build on
  */
 export async function runBackup(
-  vault: Vault,
+  backupStore: BackupStore,
   source: BackupSource,
   kind: BackupKind,
   options: Pick<TakeOptions, 'signal' | 'onProgress'> = {},
 ): Promise<BackupManifest> {
-  if (kind === 'full') return takeBackup(vault, source, { ...options, kind })
-  const parent = await parentFor(vault, source, options.signal)
-  return takeBackup(vault, source, { ...options, kind, parent })
+  if (kind === 'full') return takeBackup(backupStore, source, { ...options, kind })
+  const parent = await parentFor(backupStore, source, options.signal)
+  return takeBackup(backupStore, source, { ...options, kind, parent })
 }
 
-async function parentFor(vault: Vault, source: BackupSource, signal?: AbortSignal): Promise<BackupManifest> {
+async function parentFor(
+  backupStore: BackupStore,
+  source: BackupSource,
+  signal?: AbortSignal,
+): Promise<BackupManifest> {
   const { timeline } = await identify(source.url, signal)
-  const { backups } = await readCatalog(vault, signal)
+  const { backups } = await readCatalog(backupStore, signal)
   const newest = backups.filter((backup) => chainOf(backups, backup) !== undefined).at(-1)
   if (newest !== undefined && newest.timeline === timeline) return newest
   throw new AkashiError(

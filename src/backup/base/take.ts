@@ -8,12 +8,12 @@ import {
   parseLsn,
   type Replication,
 } from '../../postgres/index.ts'
+import type { BackupStore } from '../store/backup-store.ts'
+import type { DataKey } from '../store/data-keys.ts'
+import { indexName, manifestName } from '../store/paths.ts'
+import { putSealed } from '../store/sealed-object.ts'
+import { putWithRetries } from '../store/transfer.ts'
 import type { BackupKind, BackupManifest } from '../types.ts'
-import type { DataKey } from '../vault/data-keys.ts'
-import { indexName, manifestName } from '../vault/paths.ts'
-import { putSealed } from '../vault/sealed-object.ts'
-import { putWithRetries } from '../vault/transfer.ts'
-import type { Vault } from '../vault/vault.ts'
 import { type BackupFile, type BackupIndex, encodeIndex, MANIFEST_FILE } from './backup-index.ts'
 import { readLimitBlocks } from './limit-blocks.ts'
 import { signManifest } from './manifest.ts'
@@ -46,7 +46,7 @@ const ID_RANDOM_BYTES = 2
  * @throws unsupported, conflict (an incremental is not possible now), unavailable, forbidden, cancelled
  */
 export async function takeBackup(
-  vault: Vault,
+  backupStore: BackupStore,
   source: BackupSource,
   options: TakeOptions,
 ): Promise<BackupManifest> {
@@ -64,28 +64,28 @@ export async function takeBackup(
     await holder.createSlot(`akashi_${id.replaceAll(/[^a-z0-9]/g, '_')}`, { temporary: true })
     const replication = await openReplication(source.url, connection)
     cleanup.defer(() => replication.close())
-    if (parent !== undefined) await uploadParent(vault, replication, parent, signal)
+    if (parent !== undefined) await uploadParent(backupStore, replication, parent, signal)
     const backup = await replication.baseBackup({
       label: `akashi ${id}`,
       wal: true,
       incremental: parent !== undefined,
     })
-    return await store(vault, source, backup, { ...options, id, before })
+    return await store(backupStore, source, backup, { ...options, id, before })
   } finally {
     await cleanup.disposeAsync()
   }
 }
 
 async function store(
-  vault: Vault,
+  backupStore: BackupStore,
   source: BackupSource,
   backup: BaseBackup,
   options: TakeOptions & { readonly id: string; readonly before: ServerFacts },
 ): Promise<BackupManifest> {
   const { id, kind, parent, before, signal } = options
-  const { systemId } = vault
-  const key = await vault.keys.create(signal)
-  const received = await receive(vault, backup, key, options)
+  const { systemId } = backupStore
+  const key = await backupStore.keys.create(signal)
+  const received = await receive(backupStore, backup, key, options)
   const after = await readServerFacts(source.database, signal)
   const index: BackupIndex = {
     version: 1,
@@ -104,7 +104,7 @@ async function store(
     relations: await readRelations(source.database, signal),
   }
   const stored = await putSealed(
-    vault.store,
+    backupStore.store,
     key,
     { kind: 'index', name: indexName(systemId, id), data: encodeIndex(index) },
     signal,
@@ -137,7 +137,7 @@ async function store(
     objects,
   })
   await putWithRetries(
-    vault.store,
+    backupStore.store,
     manifestName(systemId, id),
     Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`),
     signal,
@@ -146,13 +146,13 @@ async function store(
 }
 
 async function receive(
-  vault: Vault,
+  backupStore: BackupStore,
   backup: BaseBackup,
   key: DataKey,
   options: TakeOptions & { readonly id: string },
 ) {
   const { id, signal, onProgress = () => undefined } = options
-  const writer = new PackWriter(vault.store, key, { systemId: vault.systemId, id }, signal)
+  const writer = new PackWriter(backupStore.store, key, { systemId: backupStore.systemId, id }, signal)
   const files: BackupFile[] = []
   const total = backup.tablespaces.reduce((sum, { bytes }) => sum + bytes, 0)
   let folder = ''
@@ -200,13 +200,13 @@ function fileOf(entry: TarEntry, folder: string, offset: number): BackupFile {
 }
 
 async function uploadParent(
-  vault: Vault,
+  backupStore: BackupStore,
   replication: Replication,
   parent: BackupManifest,
   signal?: AbortSignal,
 ): Promise<void> {
-  const index = await readIndex(vault, parent.id, signal)
-  const manifest = await readFile(vault, index, MANIFEST_FILE, signal)
+  const index = await readIndex(backupStore, parent.id, signal)
+  const manifest = await readFile(backupStore, index, MANIFEST_FILE, signal)
   await replication.uploadManifest(
     (async function* chunks() {
       for (let at = 0; at < manifest.length; at += UPLOAD_BYTES)

@@ -1,8 +1,8 @@
 import { AkashiError } from '../../foundation/index.ts'
 import { readManifest } from '../base/manifest.ts'
+import type { BackupStore } from '../store/backup-store.ts'
+import { basePrefix } from '../store/paths.ts'
 import type { BackupManifest } from '../types.ts'
-import { basePrefix } from '../vault/paths.ts'
-import type { Vault } from '../vault/vault.ts'
 import { type Ancestor, listHistories, parseHistory, readHistory } from '../wal/history.ts'
 import type { WalPiece } from '../wal/names.ts'
 import { listPieces } from '../wal/pieces.ts'
@@ -24,8 +24,8 @@ export interface Catalog {
 const MANIFEST = /base\/([^/]+)\/manifest\.json$/
 const PART = /base\/([^/]+)\//
 
-export async function readCatalog(vault: Vault, signal?: AbortSignal): Promise<Catalog> {
-  const { store, systemId } = vault
+export async function readCatalog(backupStore: BackupStore, signal?: AbortSignal): Promise<Catalog> {
+  const { store, systemId } = backupStore
   const complete = new Set<string>()
   const seen = new Set<string>()
   for await (const { key } of store.list(basePrefix(systemId))) {
@@ -51,7 +51,7 @@ export async function readCatalog(vault: Vault, signal?: AbortSignal): Promise<C
   const histories = new Map<number, Ancestor[]>()
   for (const timeline of await listHistories(store, systemId)) {
     try {
-      histories.set(timeline, parseHistory(await readHistory(vault, timeline, signal)))
+      histories.set(timeline, parseHistory(await readHistory(backupStore, timeline, signal)))
     } catch (error) {
       note(`timeline ${timeline}`, error)
     }

@@ -1,8 +1,8 @@
 /** Which backups and which WAL a retention no longer needs. The decision is a pure function of the catalog. */
 import { type Lsn, parseLsn } from '../../postgres/index.ts'
+import type { BackupStore } from '../store/backup-store.ts'
+import { basePrefix, dataKeyName } from '../store/paths.ts'
 import type { BackupManifest } from '../types.ts'
-import { basePrefix, dataKeyName } from '../vault/paths.ts'
-import type { Vault } from '../vault/vault.ts'
 import { segmentStart, type WalPiece } from '../wal/names.ts'
 import { chainOf, readCatalog } from './catalog.ts'
 import { type CatalogView, stretchesOf } from './window.ts'
@@ -75,7 +75,7 @@ export interface Pruned {
 
 /** Removes what the plan names, manifests first, so that a kill leaves no backup that seems complete. */
 export async function pruneBackups(
-  vault: Vault,
+  backupStore: BackupStore,
   options: {
     readonly retentionDays: number
     readonly hold: boolean
@@ -85,32 +85,35 @@ export async function pruneBackups(
   },
 ): Promise<Pruned> {
   const { retentionDays, hold, dryRun = false, now = new Date(), signal } = options
-  const catalog = await readCatalog(vault, signal)
+  const catalog = await readCatalog(backupStore, signal)
   const plan = planPrune(catalog, { cutoffMs: now.getTime() - retentionDays * DAY_MS, hold })
   const objects: string[] = []
   const remove = async (name: string) => {
     signal?.throwIfAborted()
-    if (!dryRun) await vault.store.delete(name)
+    if (!dryRun) await backupStore.store.delete(name)
     objects.push(name)
   }
-  const incomplete = hold ? [] : await abandoned(vault, catalog.incomplete, now)
+  const incomplete = hold ? [] : await abandoned(backupStore, catalog.incomplete, now)
   for (const id of [...plan.backups.map((backup) => backup.id), ...incomplete]) {
     const names: string[] = []
-    for await (const { key } of vault.store.list(`${basePrefix(vault.systemId)}${id}/`)) names.push(key)
+    for await (const { key } of backupStore.store.list(`${basePrefix(backupStore.systemId)}${id}/`))
+      names.push(key)
     const manifestFirst = names.sort((a, b) => Number(b.endsWith('.json')) - Number(a.endsWith('.json')))
     for (const name of manifestFirst) await remove(name)
   }
   for (const { name } of plan.pieces) await remove(name)
-  for (const { key } of plan.backups) await remove(dataKeyName(vault.systemId, key))
+  for (const { key } of plan.backups) await remove(dataKeyName(backupStore.systemId, key))
   return { backups: plan.backups.map(({ id }) => id), objects }
 }
 
 /** Backups that were begun and never completed, long enough ago. */
-async function abandoned(vault: Vault, ids: readonly string[], now: Date): Promise<string[]> {
+async function abandoned(backupStore: BackupStore, ids: readonly string[], now: Date): Promise<string[]> {
   const found: string[] = []
   for (const id of ids) {
     let newest = 0
-    for await (const { lastModified } of vault.store.list(`${basePrefix(vault.systemId)}${id}/`)) {
+    for await (const { lastModified } of backupStore.store.list(
+      `${basePrefix(backupStore.systemId)}${id}/`,
+    )) {
       newest = Math.max(newest, lastModified.getTime())
     }
     if (newest < now.getTime() - INCOMPLETE_MS) found.push(id)

@@ -1,9 +1,9 @@
 import { AkashiError } from '../../foundation/index.ts'
 import { listAuditCopies, NEVER_COMPLETED, readAuditCopy } from '../audit-copy/copies.ts'
 import { checkFiles, openBackup } from '../restore/write-files.ts'
+import type { BackupStore } from '../store/backup-store.ts'
+import { dataKeyPrefix, gapName, gapPrefix, historyName } from '../store/paths.ts'
 import type { BackupManifest } from '../types.ts'
-import { dataKeyPrefix, gapName, gapPrefix, historyName } from '../vault/paths.ts'
-import type { Vault } from '../vault/vault.ts'
 import { readHistory } from '../wal/history.ts'
 import type { WalPiece } from '../wal/names.ts'
 import { coverageOf, listPieces } from '../wal/pieces.ts'
@@ -48,9 +48,12 @@ interface Options {
 }
 
 /** Reads every object and checks it: keys, manifests, indexes, packs against the server's own checksums, WAL. */
-export async function verifyBackups(vault: Vault, options: Options = {}): Promise<BackupVerification> {
+export async function verifyBackups(
+  backupStore: BackupStore,
+  options: Options = {},
+): Promise<BackupVerification> {
   const { signal, onProgress = () => undefined } = options
-  const catalog = await readCatalog(vault, signal)
+  const catalog = await readCatalog(backupStore, signal)
   const problems: VerifyProblem[] = [...catalog.problems]
   const walBytes = catalog.pieces.reduce((sum, { start, end }) => sum + Number(end - start), 0)
   const total = walBytes + catalog.backups.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -68,20 +71,22 @@ export async function verifyBackups(vault: Vault, options: Options = {}): Promis
       problems.push(problemOf(object, error))
     }
   }
-  for await (const { key } of vault.store.list(dataKeyPrefix(vault.systemId))) {
-    await check(key, () => vault.keys.open(key.slice(key.lastIndexOf('/') + 1, -'.age'.length), key, signal))
+  for await (const { key } of backupStore.store.list(dataKeyPrefix(backupStore.systemId))) {
+    await check(key, () =>
+      backupStore.keys.open(key.slice(key.lastIndexOf('/') + 1, -'.age'.length), key, signal),
+    )
   }
   for (const backup of catalog.backups) {
-    await check(backup.id, () => verifyBackup(vault, backup, catalog.backups, signal, count))
+    await check(backup.id, () => verifyBackup(backupStore, backup, catalog.backups, signal, count))
   }
   for (const timeline of catalog.histories.keys()) {
-    await check(historyName(vault.systemId, timeline), () => readHistory(vault, timeline, signal))
+    await check(historyName(backupStore.systemId, timeline), () => readHistory(backupStore, timeline, signal))
   }
   for (const piece of catalog.pieces) {
-    await check(piece.name, () => verifyPiece(vault, piece, signal))
+    await check(piece.name, () => verifyPiece(backupStore, piece, signal))
     count(Number(piece.end - piece.start))
   }
-  const copies = await listAuditCopies(vault, signal)
+  const copies = await listAuditCopies(backupStore, signal)
   for (const copy of copies) {
     // One without a manifest may be one that is being taken.
     if (copy.manifest === null) {
@@ -90,7 +95,7 @@ export async function verifyBackups(vault: Vault, options: Options = {}): Promis
     }
     for (const tier of copy.tiers) {
       await check(copy.id, async () => {
-        for await (const part of readAuditCopy(vault, copy, {
+        for await (const part of readAuditCopy(backupStore, copy, {
           tier,
           ...(signal === undefined ? {} : { signal }),
         }))
@@ -98,10 +103,10 @@ export async function verifyBackups(vault: Vault, options: Options = {}): Promis
       })
     }
   }
-  const gaps = await gapsOf(vault, catalog.pieces)
+  const gaps = await gapsOf(backupStore, catalog.pieces)
   return {
     ok: problems.length === 0 && gaps.every(({ declared }) => declared),
-    systemId: vault.systemId,
+    systemId: backupStore.systemId,
     backups: catalog.backups.length,
     walPieces: catalog.pieces.length,
     auditCopies: copies.filter(({ manifest }) => manifest !== null).length,
@@ -112,9 +117,9 @@ export async function verifyBackups(vault: Vault, options: Options = {}): Promis
 }
 
 /** Holes between pieces, and what was told to be lost where no piece follows on the same timeline. */
-async function gapsOf(vault: Vault, pieces: readonly WalPiece[]): Promise<Gap[]> {
+async function gapsOf(backupStore: BackupStore, pieces: readonly WalPiece[]): Promise<Gap[]> {
   const declared = new Map<string, Gap>()
-  for await (const { key } of vault.store.list(gapPrefix(vault.systemId))) {
+  for await (const { key } of backupStore.store.list(gapPrefix(backupStore.systemId))) {
     const [, timeline, from, to] = GAP_NAME.exec(key) ?? []
     if (timeline === undefined || from === undefined || to === undefined) continue
     const positions = { from: BigInt(`0x${from}`).toString(16), to: BigInt(`0x${to}`).toString(16) }
@@ -124,7 +129,7 @@ async function gapsOf(vault: Vault, pieces: readonly WalPiece[]): Promise<Gap[]>
   const holes = coverage.flatMap(({ timeline, end }, i) => {
     const next = coverage[i + 1]
     if (next === undefined || next.timeline !== timeline) return []
-    const name = gapName(vault.systemId, { timeline, from: end, to: next.start })
+    const name = gapName(backupStore.systemId, { timeline, from: end, to: next.start })
     const told = declared.delete(name)
     return [{ timeline, from: end.toString(16), to: next.start.toString(16), declared: told }]
   })
@@ -132,28 +137,28 @@ async function gapsOf(vault: Vault, pieces: readonly WalPiece[]): Promise<Gap[]>
 }
 
 /** One that a whole segment replaced while it was to be read is no loss. */
-async function verifyPiece(vault: Vault, piece: WalPiece, signal?: AbortSignal): Promise<void> {
+async function verifyPiece(backupStore: BackupStore, piece: WalPiece, signal?: AbortSignal): Promise<void> {
   try {
-    await readPiece(vault, piece, signal)
+    await readPiece(backupStore, piece, signal)
   } catch (error) {
     if (!isMissing(error)) throw error
-    const now = await listPieces(vault.store, vault.systemId, piece.timeline)
+    const now = await listPieces(backupStore.store, backupStore.systemId, piece.timeline)
     const replacement = now.find(({ start, end }) => start <= piece.start && end >= piece.end)
     if (replacement === undefined || replacement.name === piece.name) throw error
-    await readPiece(vault, replacement, signal)
+    await readPiece(backupStore, replacement, signal)
   }
 }
 
 async function verifyBackup(
-  vault: Vault,
+  backupStore: BackupStore,
   backup: BackupManifest,
   backups: readonly BackupManifest[],
   signal: AbortSignal | undefined,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
-  const opened = await openBackup(vault, backup, signal)
+  const opened = await openBackup(backupStore, backup, signal)
   for (const { name, size } of backup.objects) {
-    const head = await vault.store.head(name)
+    const head = await backupStore.store.head(name)
     if (head?.size !== size) {
       throw new AkashiError(
         'integrity',
@@ -164,7 +169,7 @@ async function verifyBackup(
       )
     }
   }
-  await checkFiles(vault, opened, { onBytes, ...(signal === undefined ? {} : { signal }) })
+  await checkFiles(backupStore, opened, { onBytes, ...(signal === undefined ? {} : { signal }) })
   if (chainOf(backups, backup) === undefined) {
     throw new AkashiError('integrity', `${backup.id} builds on ${backup.parent}, which is not there`, {
       detail: { object: backup.id },

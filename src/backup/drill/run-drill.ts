@@ -6,7 +6,7 @@ import { currentTimeline, restorableIntervals, type Stretch, stretchesOf } from 
 import { checkStructure } from '../restore/check-structure.ts'
 import { type Scratch, withScratch } from '../restore/scratch.ts'
 import { timeText } from '../restore/target.ts'
-import type { Vault } from '../vault/vault.ts'
+import type { BackupStore } from '../store/backup-store.ts'
 import { chooseMoment, type Moment } from './choose-moment.ts'
 import { type Content, differences, readContent } from './content.ts'
 
@@ -61,7 +61,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
  * in it, and restores the same moment a second way to compare. What is wrong is a result; only what keeps the
  * drill from knowing (the store is away) is thrown. Nothing is written to the store.
  */
-export async function runDrill(vault: Vault, options: DrillOptions): Promise<DrillReport> {
+export async function runDrill(backupStore: BackupStore, options: DrillOptions): Promise<DrillReport> {
   const { limits, signal, onPhase = () => undefined } = options
   const cancel = signal === undefined ? {} : { signal }
   const startedAt = new Date()
@@ -78,7 +78,7 @@ export async function runDrill(vault: Vault, options: DrillOptions): Promise<Dri
   }
   const found: Mutable<Omit<DrillReport, 'ok' | 'finishedAt'>> = {
     version: 1,
-    cluster: vault.systemId,
+    cluster: backupStore.systemId,
     startedAt: startedAt.toISOString(),
     window: null,
     target: null,
@@ -94,7 +94,7 @@ export async function runDrill(vault: Vault, options: DrillOptions): Promise<Dri
     ledgerRows: null,
     problems,
   }
-  const stretches = await timed('catalog', async () => stretchesOf(await readCatalog(vault, signal)))
+  const stretches = await timed('catalog', async () => stretchesOf(await readCatalog(backupStore, signal)))
   const timeline = currentTimeline(stretches)
   const last = timeline === undefined ? undefined : restorableIntervals(stretches, timeline).at(-1)
   const moment =
@@ -105,10 +105,10 @@ export async function runDrill(vault: Vault, options: DrillOptions): Promise<Dri
     found.window = { from: new Date(last.fromMs).toISOString(), to: new Date(last.toMs).toISOString() }
     found.rpoSeconds = seconds(Math.max(0, startedAt.getTime() - last.toMs))
     found.target = timeText(BigInt(moment.ms) * 1000n)
-    await attempt(problems, () => restoreAndCheck(vault, moment, found, timed, options))
+    await attempt(problems, () => restoreAndCheck(backupStore, moment, found, timed, options))
   }
   await attempt(problems, async () => {
-    const verified = await timed('store', () => verifyBackups(vault, cancel))
+    const verified = await timed('store', () => verifyBackups(backupStore, cancel))
     problems.push(...verified.problems.map(({ object, detail }) => `${object}: ${detail}`))
     for (const { timeline: own, from, to, declared } of verified.gaps) {
       if (!declared) problems.push(`WAL of timeline ${own} is missing from ${from} to ${to}`)
@@ -134,7 +134,7 @@ function latestMoment(
 }
 
 async function restoreAndCheck(
-  vault: Vault,
+  backupStore: BackupStore,
   { ms, comparable }: Moment,
   found: Mutable<Omit<DrillReport, 'ok' | 'finishedAt'>>,
   timed: <T>(phase: string, work: () => Promise<T>) => Promise<T>,
@@ -149,7 +149,7 @@ async function restoreAndCheck(
     ...(signal === undefined ? {} : { signal }),
   } as const
   onPhase('restore')
-  const content = await withScratch(vault, request, async (scratch): Promise<Content> => {
+  const content = await withScratch(backupStore, request, async (scratch): Promise<Content> => {
     found.chain = scratch.chain
     found.reached = scratch.reachedTime
     measure(found, scratch)
@@ -164,7 +164,7 @@ async function restoreAndCheck(
   found.content = { relations: content.relations.size, rows: content.rows, sha256: content.hash }
   if (!comparable) return
   await timed('comparison', () =>
-    withScratch(vault, { ...request, fullOnly: true }, async (other) => {
+    withScratch(backupStore, { ...request, fullOnly: true }, async (other) => {
       found.comparedWith = other.chain
       const differing = differences(content, await readContent(other.database, signal))
       problems.push(

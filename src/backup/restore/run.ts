@@ -5,8 +5,8 @@ import { type Database, formatLsn, openDatabase, type RestoreFolder } from '../.
 import type { BackupIndex } from '../base/backup-index.ts'
 import { type Catalog, chainOf, readCatalog } from '../catalog/catalog.ts'
 import { type Stretch, stretchesOf } from '../catalog/window.ts'
+import type { BackupStore } from '../store/backup-store.ts'
 import type { BackupManifest } from '../types.ts'
-import type { Vault } from '../vault/vault.ts'
 import { parseHistory, putHistory } from '../wal/history.ts'
 import { RECOVERY_SETTINGS, writeRecoverySettings } from './settings.ts'
 import { stageWal } from './stage-wal.ts'
@@ -47,14 +47,14 @@ export interface Restored {
  * object, unavailable with what PostgreSQL said
  */
 export async function restoreCluster(
-  vault: Vault,
+  backupStore: BackupStore,
   folder: RestoreFolder,
   options: RestoreOptions,
 ): Promise<Restored> {
   const { onProgress = () => undefined } = options
-  const prepared = await prepareFolder(vault, folder, options)
+  const prepared = await prepareFolder(backupStore, folder, options)
   onProgress('recovery', 0, 1)
-  const reached = await recover(vault, folder, options.signal)
+  const reached = await recover(backupStore, folder, options.signal)
   onProgress('recovery', 1, 1)
   const { opened: _, ...rest } = prepared
   return { target: targetText(options.target), ...reached, ...rest }
@@ -73,24 +73,24 @@ export type Prepared = Pick<Restored, 'chain' | 'walBytes' | 'bytes'> & {
 
 /** Puts everything that the recovery needs into the folder: the server can be started on it. */
 export async function prepareFolder(
-  vault: Vault,
+  backupStore: BackupStore,
   folder: RestoreFolder,
   options: PrepareOptions,
 ): Promise<Prepared> {
   const { signal, keep, onProgress = () => undefined } = options
-  const catalog = await readCatalog(vault, signal)
-  const plan = await chooseStretch(vault, catalog, folder, options)
+  const catalog = await readCatalog(backupStore, signal)
+  const plan = await chooseStretch(backupStore, catalog, folder, options)
   const { stretch, target } = plan
   assertRuns(stretch.backup, folder)
   const chain = chainOf(catalog.backups, stretch.backup) ?? []
   const opened: OpenedBackup[] = []
-  for (const manifest of chain) opened.push(await openBackup(vault, manifest, signal))
+  for (const manifest of chain) opened.push(await openBackup(backupStore, manifest, signal))
   await linkTablespaces(stretch.backup, folder)
   const last = opened.at(-1)
   const kept = last === undefined ? undefined : keep?.(last.index)
   const total = bytesToWrite(opened, kept)
   let done = 0
-  await writeFiles(vault, opened, folder.draft, {
+  await writeFiles(backupStore, opened, folder.draft, {
     ...(signal === undefined ? {} : { signal }),
     ...(kept === undefined ? {} : { keep: kept }),
     onBytes: (bytes) => {
@@ -117,7 +117,7 @@ interface Plan {
 
 /** Fetches and checks the WAL of the best stretch that has a record to stop at. */
 async function chooseStretch(
-  vault: Vault,
+  backupStore: BackupStore,
   catalog: Catalog,
   folder: RestoreFolder,
   options: PrepareOptions,
@@ -128,7 +128,7 @@ async function chooseStretch(
   for (const stretch of possible) {
     const total = stretch.wal.reduce((sum, { start, end }) => sum + Number(end - start), 0)
     let done = 0
-    const staged = await stageWal(vault, stretch, catalog.pieces, target, folder.walFolder, {
+    const staged = await stageWal(backupStore, stretch, catalog.pieces, target, folder.walFolder, {
       ...(signal === undefined ? {} : { signal }),
       onBytes: (bytes) => {
         done += bytes
@@ -165,7 +165,7 @@ async function linkTablespaces({ tablespaces }: BackupManifest, folder: RestoreF
   }
 }
 
-async function recover(vault: Vault, folder: RestoreFolder, signal?: AbortSignal) {
+async function recover(backupStore: BackupStore, folder: RestoreFolder, signal?: AbortSignal) {
   const server = await folder.recover({
     timeoutMs: RECOVERY_TIMEOUT_MS,
     ...(signal === undefined ? {} : { signal }),
@@ -174,7 +174,13 @@ async function recover(vault: Vault, folder: RestoreFolder, signal?: AbortSignal
   try {
     const found = await settle(database, folder)
     // So that the next restore of the same cluster does not take the same number.
-    await putHistory(vault, await vault.keys.create(signal), found.timeline, found.history, signal)
+    await putHistory(
+      backupStore,
+      await backupStore.keys.create(signal),
+      found.timeline,
+      found.history,
+      signal,
+    )
     const { history: _, ...reached } = found
     return reached
   } finally {

@@ -10,7 +10,7 @@ import {
   openRestoreFolder,
   removeCluster,
 } from '../../postgres/index.ts'
-import type { Vault } from '../vault/vault.ts'
+import type { BackupStore } from '../store/backup-store.ts'
 import { parseHistory } from '../wal/history.ts'
 import { type End, endOfRecovery, type Prepared, type PrepareOptions, prepareFolder } from './run.ts'
 
@@ -50,7 +50,7 @@ export type ScratchOptions = Omit<PrepareOptions, 'walFetch'> & {
  * @throws as a restore does
  */
 export async function withScratch<T>(
-  vault: Vault,
+  backupStore: BackupStore,
   options: ScratchOptions,
   work: (scratch: Scratch) => Promise<T>,
 ): Promise<T> {
@@ -64,7 +64,7 @@ export async function withScratch<T>(
     const folder = await openRestoreFolder(dataDir)
     cleanup.defer(() => folder.close())
     const started = performance.now()
-    const prepared = await prepareFolder(vault, folder, { ...options, walFetch: 'exit 1' })
+    const prepared = await prepareFolder(backupStore, folder, { ...options, walFetch: 'exit 1' })
     const fetched = performance.now()
     const server = await folder.recover({
       timeoutMs: RECOVERY_TIMEOUT_MS,

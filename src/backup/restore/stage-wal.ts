@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import { formatLsn, type Lsn } from '../../postgres/index.ts'
 import type { Stretch } from '../catalog/window.ts'
-import { timelineHex } from '../vault/paths.ts'
-import type { Vault } from '../vault/vault.ts'
+import type { BackupStore } from '../store/backup-store.ts'
+import { timelineHex } from '../store/paths.ts'
 import { listHistories, readHistory } from '../wal/history.ts'
 import { segmentFile, type WalPiece } from '../wal/names.ts'
 import { readSegment } from '../wal/read.ts'
@@ -27,7 +27,7 @@ export interface Staged {
 }
 
 export async function stageWal(
-  vault: Vault,
+  backupStore: BackupStore,
   stretch: Stretch,
   pieces: readonly WalPiece[],
   target: Target,
@@ -36,8 +36,8 @@ export async function stageWal(
 ): Promise<Staged> {
   const { signal, onBytes = () => undefined } = options
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  for (const timeline of await listHistories(vault.store, vault.systemId)) {
-    const content = await readHistory(vault, timeline, signal)
+  for (const timeline of await listHistories(backupStore.store, backupStore.systemId)) {
+    const content = await readHistory(backupStore, timeline, signal)
     await writeFile(join(folder, `${timelineHex(timeline)}.history`), content, { mode: 0o600 })
   }
   const segmentBytes = stretch.backup.walSegmentBytes
@@ -48,7 +48,7 @@ export async function stageWal(
     const walker = new WalWalker(part.start, segmentBytes, (event) => search.see(event))
     for (let start = part.start; start < part.end && !search.found; start += BigInt(segmentBytes)) {
       const end = min(start + BigInt(segmentBytes), part.end)
-      const segment = await readSegment(vault, part.timeline, { start, end, segmentBytes }, own, signal)
+      const segment = await readSegment(backupStore, part.timeline, { start, end, segmentBytes }, own, signal)
       if (segment === undefined) throw walMissing(part.timeline, start)
       walker.advance(segment, start, end)
       search.reached(walker.lastRecord)

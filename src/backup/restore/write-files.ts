@@ -7,10 +7,10 @@ import { type BackupFile, type BackupIndex, MANIFEST_FILE } from '../base/backup
 import { checkManifest } from '../base/manifest.ts'
 import { readFrames } from '../base/pack-reader.ts'
 import { readFile, readIndex } from '../base/read.ts'
+import type { BackupStore } from '../store/backup-store.ts'
+import { manifestName } from '../store/paths.ts'
+import { damagedObject, FRAME_BYTES } from '../store/sealing.ts'
 import type { BackupManifest } from '../types.ts'
-import { manifestName } from '../vault/paths.ts'
-import { damagedObject, FRAME_BYTES } from '../vault/sealing.ts'
-import type { Vault } from '../vault/vault.ts'
 import { forkOf, INCREMENTAL_PREFIX, IncrementalApplier, limitOfFile } from './incremental-file.ts'
 import { readChecksums } from './postgres-manifest.ts'
 
@@ -23,13 +23,13 @@ export interface OpenedBackup {
 
 /** Manifest, index and checksums of a backup, each proven to be what was written. */
 export async function openBackup(
-  vault: Vault,
+  backupStore: BackupStore,
   manifest: BackupManifest,
   signal?: AbortSignal,
 ): Promise<OpenedBackup> {
-  await checkManifest(vault, manifest, signal)
-  const index = await readIndex(vault, manifest.id, signal)
-  const checksums = readChecksums(await readFile(vault, index, MANIFEST_FILE, signal))
+  await checkManifest(backupStore, manifest, signal)
+  const index = await readIndex(backupStore, manifest.id, signal)
+  const checksums = readChecksums(await readFile(backupStore, index, MANIFEST_FILE, signal))
   return { manifest, index, checksums }
 }
 
@@ -50,7 +50,7 @@ export function bytesToWrite(chain: readonly OpenedBackup[], keep: Keep = keepAl
 
 /** @param chain the full backup first; the folder holds the state of the last one afterwards */
 export async function writeFiles(
-  vault: Vault,
+  backupStore: BackupStore,
   chain: readonly OpenedBackup[],
   folder: string,
   options: Options & { readonly keep?: Keep } = {},
@@ -64,14 +64,18 @@ export async function writeFiles(
   for (const [i, backup] of chain.entries()) {
     const files = wantedFiles(chain, i, backup, options.keep ?? keepAll)
     const open = (file: BackupFile) => openSink(folder, backup, file)
-    await scatter(vault, backup, files, open, options)
+    await scatter(backupStore, backup, files, open, options)
   }
 }
 
 /** Reads every file of a backup against its checksum, writing nothing. */
-export async function checkFiles(vault: Vault, backup: OpenedBackup, options: Options = {}): Promise<void> {
+export async function checkFiles(
+  backupStore: BackupStore,
+  backup: OpenedBackup,
+  options: Options = {},
+): Promise<void> {
   const files = backup.index.files.filter(({ kind }) => kind === 'file')
-  await scatter(vault, backup, files, async () => nowhere, options)
+  await scatter(backupStore, backup, files, async () => nowhere, options)
 }
 
 /** Files of one backup that the last of the chain still needs. */
@@ -137,7 +141,7 @@ function wholeSink(handle: FileHandle): Sink {
 
 /** Gives each file's bytes to its sink, reading each frame once. */
 async function scatter(
-  vault: Vault,
+  backupStore: BackupStore,
   backup: OpenedBackup,
   files: readonly BackupFile[],
   openFile: (file: BackupFile) => Promise<Sink>,
@@ -145,7 +149,7 @@ async function scatter(
 ): Promise<void> {
   const ordered = [...files].sort((a, b) => a.offset - b.offset)
   const wanted = framesOf(ordered)
-  const source = { store: vault.store, keys: vault.keys, signal }
+  const source = { store: backupStore.store, keys: backupStore.keys, signal }
   let next = 0
   let current: OpenFile | undefined
   const advance = async (limit: number): Promise<void> => {
@@ -154,7 +158,7 @@ async function scatter(
       if (file === undefined || (file.size > 0 && file.offset >= limit)) return
       next += 1
       const opened = { file, sink: await openFile(file), hash: createHash('sha256'), left: file.size }
-      if (file.size === 0) await finish(vault, backup, opened)
+      if (file.size === 0) await finish(backupStore, backup, opened)
       else current = opened
     }
   }
@@ -172,7 +176,7 @@ async function scatter(
         current.left -= part.length
         onBytes(part.length)
         if (current.left > 0) break
-        await finish(vault, backup, current)
+        await finish(backupStore, backup, current)
         current = undefined
         await advance(end)
       }
@@ -182,7 +186,7 @@ async function scatter(
     await current?.sink.close().catch(() => undefined)
   }
   if (current !== undefined) {
-    throw damagedObject(manifestName(vault.systemId, backup.manifest.id), 'packs of it are missing')
+    throw damagedObject(manifestName(backupStore.systemId, backup.manifest.id), 'packs of it are missing')
   }
 }
 
@@ -193,13 +197,17 @@ interface OpenFile {
   left: number
 }
 
-async function finish(vault: Vault, backup: OpenedBackup, { file, sink, hash }: OpenFile): Promise<void> {
+async function finish(
+  backupStore: BackupStore,
+  backup: OpenedBackup,
+  { file, sink, hash }: OpenFile,
+): Promise<void> {
   sink.end()
   await sink.close()
   const expected = backup.checksums.get(file.path)
   if (expected !== undefined && expected !== hash.digest('hex')) {
     throw damagedObject(
-      manifestName(vault.systemId, backup.manifest.id),
+      manifestName(backupStore.systemId, backup.manifest.id),
       `${file.path} is not what the server sent`,
     )
   }

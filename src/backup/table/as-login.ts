@@ -1,4 +1,4 @@
-import type { Database, Session } from '../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
 
 /**
  * One transaction under the login itself: the tables of an application do not belong to akashi_owner, and the
@@ -22,5 +22,24 @@ export async function asLogin<T>(
       }
     },
     { timeoutMs: 0, ...(signal === undefined ? {} : { signal }) },
+  )
+}
+
+/** The same in the live database, where the trail keeps who asked for it. */
+export async function asAdministrator<T>(
+  database: Database,
+  actor: Actor,
+  work: (session: Session) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  return await database.direct((session) =>
+    session.transaction(
+      actor,
+      async (inner) => {
+        await inner.query('set local role none')
+        return await work(inner)
+      },
+      { timeoutMs: 0, ...(signal === undefined ? {} : { signal }) },
+    ),
   )
 }

@@ -1,9 +1,9 @@
 import { AkashiError } from '../../foundation/index.ts'
-import type { Database, Session } from '../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { type Scratch, type ScratchOptions, withScratch } from '../restore/scratch.ts'
 import { targetText } from '../restore/target.ts'
-import type { Vault } from '../vault/vault.ts'
-import { asLogin } from './as-login.ts'
+import type { BackupStore } from '../store/backup-store.ts'
+import { asAdministrator } from './as-login.ts'
 import { COMMON_SETTINGS, copyRows, createCopy, finishCopy, occupied, TRIGGERS_MAY_RUN } from './copy.ts'
 import { applyDifference, compare, type Difference, differ } from './difference.ts'
 import { keepFor, leftOut, type Wanted } from './keep.ts'
@@ -18,8 +18,6 @@ export interface TableRestoreOptions extends Omit<ScratchOptions, 'keep' | 'full
   readonly diff?: boolean
   /** Bring missing and changed rows back into the present table; needs a reason, which the trail keeps. */
   readonly apply?: { readonly reason: string }
-  /** `auth.users.id` of who asked for it; absent when the login did. */
-  readonly actor?: string
 }
 
 export interface TableRestored {
@@ -50,8 +48,9 @@ export interface TableRestored {
  * integrity naming the damaged object
  */
 export async function restoreTable(
-  vault: Vault,
+  backupStore: BackupStore,
   live: Database,
+  actor: Actor,
   options: TableRestoreOptions,
 ): Promise<TableRestored> {
   const { table, into, target, signal } = options
@@ -62,14 +61,14 @@ export async function restoreTable(
   for (let attempt = 1; ; attempt += 1) {
     const wanted: Wanted = { table, oids }
     const outcome = await withScratch(
-      vault,
+      backupStore,
       { ...options, keep: (index) => keepFor(index, wanted) },
       async (scratch) => {
         const shape = await scratch.database.direct((session) => readShape(session, table))
         const missing = missingFrom(scratch, wanted, shape)
         if (missing.length > 0 && attempt === 1) return { missing }
         await readyForReading(scratch, shape)
-        return { brought: await bring(scratch, live, shape, options) }
+        return { brought: await bring(scratch, live, actor, shape, options) }
       },
     )
     if ('brought' in outcome) {
@@ -142,12 +141,14 @@ async function readyForReading({ database }: Scratch, { oid, leaves }: Shape): P
 async function bring(
   scratch: Scratch,
   live: Database,
+  actor: Actor,
   shape: Shape,
   options: TableRestoreOptions,
 ): Promise<Omit<TableRestored, 'table' | 'into' | 'target'>> {
   const { table, into, signal } = options
-  return await asLogin(
+  return await asAdministrator(
     live,
+    actor,
     async (session) => {
       await session.query(COMMON_SETTINGS)
       const before = await createCopy(session, into, shape)
@@ -196,12 +197,9 @@ async function record(
   { reachedTime, reachedLsn }: Scratch,
   rows: number,
   { applied }: Pick<TableRestored, 'applied'>,
-  { table, into, apply, actor, target }: TableRestoreOptions,
+  { table, into, apply, target }: TableRestoreOptions,
 ): Promise<void> {
-  const detail = {
-    ...{ target: targetText(target), reachedTime, reachedLsn },
-    ...(actor === undefined ? {} : { requested_by: actor }),
-  }
+  const detail = { target: targetText(target), reachedTime, reachedLsn }
   if (into !== undefined) {
     await session.query('select audit.exempt($1::regclass, $2)', [
       quoteTable(into),

@@ -1,10 +1,10 @@
 /** Timeline history files: where a timeline left the one before it. */
 import type { ObjectStore } from '../../object-store/index.ts'
 import { type Lsn, parseLsn } from '../../postgres/index.ts'
-import type { DataKey } from '../vault/data-keys.ts'
-import { historyName, historyPrefix } from '../vault/paths.ts'
-import { putSealed, readSealed } from '../vault/sealed-object.ts'
-import type { Vault } from '../vault/vault.ts'
+import type { BackupStore } from '../store/backup-store.ts'
+import type { DataKey } from '../store/data-keys.ts'
+import { historyName, historyPrefix } from '../store/paths.ts'
+import { putSealed, readSealed } from '../store/sealed-object.ts'
 
 /** One step of a timeline's past: `timeline` was left at `end`. */
 export interface Ancestor {
@@ -13,20 +13,24 @@ export interface Ancestor {
 }
 
 export async function putHistory(
-  vault: Vault,
+  backupStore: BackupStore,
   key: DataKey,
   timeline: number,
   content: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const name = historyName(vault.systemId, timeline)
-  if ((await vault.store.head(name)) !== null) return
-  await putSealed(vault.store, key, { kind: 'history', name, data: Buffer.from(content) }, signal)
+  const name = historyName(backupStore.systemId, timeline)
+  if ((await backupStore.store.head(name)) !== null) return
+  await putSealed(backupStore.store, key, { kind: 'history', name, data: Buffer.from(content) }, signal)
 }
 
-export async function readHistory(vault: Vault, timeline: number, signal?: AbortSignal): Promise<string> {
-  const name = historyName(vault.systemId, timeline)
-  return (await readSealed(vault.store, vault.keys, { kind: 'history', name }, signal)).toString()
+export async function readHistory(
+  backupStore: BackupStore,
+  timeline: number,
+  signal?: AbortSignal,
+): Promise<string> {
+  const name = historyName(backupStore.systemId, timeline)
+  return (await readSealed(backupStore.store, backupStore.keys, { kind: 'history', name }, signal)).toString()
 }
 
 /** Timelines that the store has the history of; the first one has none. */

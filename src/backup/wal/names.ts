@@ -4,7 +4,7 @@
  * knows the restorable window from the names alone. Pieces may overlap; a whole segment replaces its parts.
  */
 import type { Lsn } from '../../postgres/index.ts'
-import { timelineHex, walPrefix } from '../vault/paths.ts'
+import { timelineHex, walPrefix } from '../store/paths.ts'
 
 const LSN_DIGITS = 16
 const TIME_DIGITS = 14

@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Lsn } from '../../postgres/index.ts'
-import { timelineHex, walPrefix } from '../vault/paths.ts'
+import { timelineHex, walPrefix } from '../store/paths.ts'
 import { parseWalPiece, type WalPiece } from './names.ts'
 
 /** A stretch of WAL without a hole. */

@@ -4,7 +4,7 @@ import { identify, runBackup } from '../base/run.ts'
 import type { BackupSource } from '../base/take.ts'
 import { readCatalog } from '../catalog/catalog.ts'
 import { stretchesOf } from '../catalog/window.ts'
-import type { Vault } from '../vault/vault.ts'
+import type { BackupStore } from '../store/backup-store.ts'
 import { coverageOf } from './pieces.ts'
 import { type StreamEvent, type StreamOptions, streamWal } from './stream.ts'
 
@@ -16,7 +16,7 @@ const RETRY_MS = 60_000
  * first start, behind a gap, on a new timeline.
  */
 export async function protectCluster(
-  vault: Vault,
+  backupStore: BackupStore,
   source: BackupSource,
   options: StreamOptions & { readonly log: Pick<Logger, 'info' | 'warn' | 'error'> },
 ): Promise<void> {
@@ -36,10 +36,10 @@ export async function protectCluster(
     onEvent(event)
   }
   const ensuring = Promise.race([flushed.promise, aborted(alive)]).then(() =>
-    untilBased(vault, source, alive, log),
+    untilBased(backupStore, source, alive, log),
   )
   try {
-    await streamWal(vault, source, { ...options, onEvent: tell })
+    await streamWal(backupStore, source, { ...options, onEvent: tell })
   } finally {
     ended.abort()
     await ensuring
@@ -48,14 +48,14 @@ export async function protectCluster(
 
 /** A stream without a backup to start from brings nothing back: tried until it succeeds. */
 async function untilBased(
-  vault: Vault,
+  backupStore: BackupStore,
   source: BackupSource,
   signal: AbortSignal,
   log: Pick<Logger, 'info' | 'error'>,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      return await ensureBase(vault, source, signal, log)
+      return await ensureBase(backupStore, source, signal, log)
     } catch (error) {
       if (signal.aborted) return
       log.error({ err: error }, 'a full backup failed; WAL alone brings nothing back')
@@ -66,13 +66,13 @@ async function untilBased(
 
 /** Takes a full backup unless one reaches to the WAL that is streamed now. */
 async function ensureBase(
-  vault: Vault,
+  backupStore: BackupStore,
   source: BackupSource,
   signal: AbortSignal,
   log: Pick<Logger, 'info'>,
 ): Promise<void> {
   const { timeline } = await identify(source.url, signal)
-  const catalog = await readCatalog(vault, signal)
+  const catalog = await readCatalog(backupStore, signal)
   const streamed = coverageOf(catalog.pieces).findLast((coverage) => coverage.timeline === timeline)
   const usable = stretchesOf(catalog).some(
     (stretch) =>
@@ -82,6 +82,6 @@ async function ensureBase(
       stretch.toLsn >= streamed.end,
   )
   if (usable) return
-  const { id, bytes } = await runBackup(vault, source, 'full', { signal })
+  const { id, bytes } = await runBackup(backupStore, source, 'full', { signal })
   log.info({ backup: id, bytes }, 'took a full backup, as none reached to the WAL that is streamed')
 }

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../../foundation/index.ts'
 import { type Lsn, openReplication, type Replication, type WalStream } from '../../postgres/index.ts'
 import type { BackupSource } from '../base/take.ts'
-import type { DataKey } from '../vault/data-keys.ts'
-import { gapName } from '../vault/paths.ts'
-import { putWithRetries } from '../vault/transfer.ts'
-import type { Vault } from '../vault/vault.ts'
+import type { BackupStore } from '../store/backup-store.ts'
+import type { DataKey } from '../store/data-keys.ts'
+import { gapName } from '../store/paths.ts'
+import { putWithRetries } from '../store/transfer.ts'
 import { parseHistory, putHistory } from './history.ts'
 import { segmentStart } from './names.ts'
 import { coverageOf, listPieces } from './pieces.ts'
@@ -42,9 +42,13 @@ export interface StreamOptions {
  * acknowledged only when its object is durable.
  * @throws unavailable when server or store went away: run it again, it goes on where it stopped
  */
-export async function streamWal(vault: Vault, source: BackupSource, options: StreamOptions): Promise<void> {
+export async function streamWal(
+  backupStore: BackupStore,
+  source: BackupSource,
+  options: StreamOptions,
+): Promise<void> {
   const { signal, onEvent = () => undefined, slot = SLOT } = options
-  const key = await vault.keys.create(signal)
+  const key = await backupStore.keys.create(signal)
   let next: Position | undefined
   while (!signal.aborted) {
     const cut = new AbortController()
@@ -54,14 +58,14 @@ export async function streamWal(vault: Vault, source: BackupSource, options: Str
     })
     try {
       const { systemId } = await replication.identify()
-      if (systemId !== vault.systemId) {
+      if (systemId !== backupStore.systemId) {
         throw new AkashiError('conflict', 'the server is another cluster than before', {
           hint: 'start the stream again',
         })
       }
       next = await streamTimeline(
-        { vault, source, key, replication, cut, slot, onEvent },
-        next ?? (await startingPoint(vault, replication, slot, onEvent)),
+        { backupStore, source, key, replication, cut, slot, onEvent },
+        next ?? (await startingPoint(backupStore, replication, slot, onEvent)),
         options,
       )
     } finally {
@@ -77,7 +81,7 @@ interface Position {
 }
 
 interface Parts {
-  readonly vault: Vault
+  readonly backupStore: BackupStore
   readonly source: BackupSource
   readonly key: DataKey
   readonly replication: Replication
@@ -89,7 +93,7 @@ interface Parts {
 
 /** Where the slot stands; a slot that lost WAL is made anew and the gap is told. */
 async function startingPoint(
-  vault: Vault,
+  backupStore: BackupStore,
   replication: Replication,
   slot: string,
   onEvent: (event: StreamEvent) => void,
@@ -111,11 +115,11 @@ async function startingPoint(
   }
   const start = segmentStart(restart, segmentBytes)
   const position = { timeline: state?.restartTimeline ?? timeline, start, segmentBytes }
-  for (const gap of await lostBefore(vault, replication, position)) {
+  for (const gap of await lostBefore(backupStore, replication, position)) {
     // Told first, so that no gap is in the store that nobody was told of.
     await putWithRetries(
-      vault.store,
-      gapName(vault.systemId, gap),
+      backupStore.store,
+      gapName(backupStore.systemId, gap),
       Buffer.from(`${new Date().toISOString()}\n`),
     )
     onEvent({ kind: 'gap', ...gap })
@@ -134,7 +138,7 @@ interface Stretch {
  * timeline: what of the one before was not stored then, and what the new one wrote before its slot, is lost.
  */
 async function lostBefore(
-  { store, systemId }: Vault,
+  { store, systemId }: BackupStore,
   replication: Replication,
   { timeline, start, segmentBytes }: Position,
 ): Promise<Stretch[]> {
@@ -162,17 +166,17 @@ async function streamTimeline(
   position: Position,
   options: StreamOptions,
 ): Promise<Position | undefined> {
-  const { vault, key, replication, cut, slot, onEvent } = parts
+  const { backupStore, key, replication, cut, slot, onEvent } = parts
   const { timeline, start, segmentBytes } = position
   if (timeline > 1) {
     const { content } = await replication.timelineHistory(timeline)
-    await putHistory(vault, key, timeline, content, options.signal)
+    await putHistory(backupStore, key, timeline, content, options.signal)
   }
-  const existing = (await listPieces(vault.store, vault.systemId, timeline)).filter(
+  const existing = (await listPieces(backupStore.store, backupStore.systemId, timeline)).filter(
     (piece) => piece.start >= start && piece.end <= start + BigInt(segmentBytes),
   )
   const stream: WalStream = replication.walStream({ start, timeline, slot })
-  const uploader = new WalUploader(vault, key, {
+  const uploader = new WalUploader(backupStore, key, {
     timeline,
     start,
     segmentBytes,

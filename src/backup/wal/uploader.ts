@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Lsn } from '../../postgres/index.ts'
-import type { DataKey } from '../vault/data-keys.ts'
-import { putSealed } from '../vault/sealed-object.ts'
-import type { Vault } from '../vault/vault.ts'
+import type { BackupStore } from '../store/backup-store.ts'
+import type { DataKey } from '../store/data-keys.ts'
+import { putSealed } from '../store/sealed-object.ts'
 import { beforeCommit, type WalPiece, walPieceName } from './names.ts'
 import { WalWalker } from './walker.ts'
 
@@ -25,7 +25,7 @@ interface Segment {
 
 /** Takes WAL in and puts it: a whole segment as one object, what trickles in as pieces that it then replaces. */
 export class WalUploader {
-  readonly #vault: Vault
+  readonly #backupStore: BackupStore
   readonly #key: DataKey
   readonly #timeline: number
   readonly #segmentBytes: number
@@ -42,7 +42,7 @@ export class WalUploader {
   lastCommitAt = Date.now()
 
   constructor(
-    vault: Vault,
+    backupStore: BackupStore,
     key: DataKey,
     options: {
       readonly timeline: number
@@ -53,7 +53,7 @@ export class WalUploader {
       readonly onFlushed: (received: Lsn, flushed: Lsn) => void
     },
   ) {
-    this.#vault = vault
+    this.#backupStore = backupStore
     this.#key = key
     this.#timeline = options.timeline
     this.#segmentBytes = options.segmentBytes
@@ -154,9 +154,9 @@ export class WalUploader {
   async #put(segment: Segment, start: Lsn, signal?: AbortSignal): Promise<WalPiece> {
     const end = segment.received
     const described = { timeline: this.#timeline, start, end, commitMs: segment.commitMs }
-    const name = walPieceName(this.#vault.systemId, described)
+    const name = walPieceName(this.#backupStore.systemId, described)
     const data = segment.data.subarray(Number(start - segment.start), Number(end - segment.start))
-    await putSealed(this.#vault.store, this.#key, { kind: 'wal', name, data }, signal)
+    await putSealed(this.#backupStore.store, this.#key, { kind: 'wal', name, data }, signal)
     this.#flushed = end
     this.#onFlushed(this.#segment.received, end)
     return { name, ...described }
@@ -168,7 +168,7 @@ export class WalUploader {
       ({ name, start, end }) => name !== by.name && start >= by.start && end <= by.end,
     )
     segment.pieces = segment.pieces.filter((piece) => !replaced.includes(piece))
-    for (const { name } of replaced) await this.#vault.store.delete(name).catch(() => undefined)
+    for (const { name } of replaced) await this.#backupStore.store.delete(name).catch(() => undefined)
   }
 
   async #completeSegment(): Promise<void> {

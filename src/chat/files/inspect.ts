@@ -2,7 +2,7 @@
 import { buffer } from 'node:stream/consumers'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import type { Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import { recordEvent } from '../../security/index.ts'
 import { contentType, HEAD_BYTES, isShownImage } from './content.ts'
 import { cleanImage, MAX_IMAGE_BYTES } from './images.ts'
@@ -44,10 +44,10 @@ const failed = (reason: string, scanned = false): Outcome => ({
  * Inspects files that wait, the oldest first; answers how many. Without a scanner none is. When the scanner or
  * the store is away it fails, and the files stay in quarantine: nothing of them was shown to anybody.
  */
-export async function inspectUploads(parts: InspectionParts): Promise<number> {
+export async function inspectUploads(parts: InspectionParts, actor: Actor): Promise<number> {
   const { worker, scanner, signal } = parts
   if (scanner === undefined) return 0
-  const { rows } = await worker.transaction({}, (session) =>
+  const { rows } = await worker.transaction(actor, (session) =>
     session.query<Waiting>(
       `select id, user_id as "userId", file_path as path, mime_type as declared, file_size::float8 as size from chat.file_uploads
        where upload_status = 'processing' and received_at is not null and not is_deleted order by received_at limit ${FILES_AT_ONCE}`,
@@ -55,7 +55,7 @@ export async function inspectUploads(parts: InspectionParts): Promise<number> {
   )
   for (const upload of rows) {
     signal.throwIfAborted()
-    await finish(parts, upload, await inspect(parts, scanner, upload))
+    await finish(parts, actor, upload, await inspect(parts, scanner, upload))
   }
   return rows.length
 }
@@ -104,8 +104,13 @@ async function inspect(
   }
 }
 
-async function finish({ worker, store }: InspectionParts, upload: Waiting, outcome: Outcome): Promise<void> {
-  await worker.transaction({}, async (session) => {
+async function finish(
+  { worker, store }: InspectionParts,
+  actor: Actor,
+  upload: Waiting,
+  outcome: Outcome,
+): Promise<void> {
+  await worker.transaction(actor, async (session) => {
     await session.query('select chat.finish_upload($1, $2)', [upload.id, JSON.stringify(outcome)])
     const reason = outcome['failure_reason']
     if (typeof reason === 'string' && reason.startsWith('infected')) {
@@ -126,9 +131,10 @@ async function finish({ worker, store }: InspectionParts, upload: Waiting, outco
 /** Removes the bytes of files that were deleted; answers how many files. */
 export async function removeDeletedFiles(
   parts: Pick<InspectionParts, 'worker' | 'store' | 'signal'>,
+  actor: Actor,
 ): Promise<number> {
   const { worker, store, signal } = parts
-  const { rows } = await worker.transaction({}, (session) =>
+  const { rows } = await worker.transaction(actor, (session) =>
     session.query<{ id: string; path: string; thumbnail: string | null }>(
       `select id, file_path as path, thumbnail_path as thumbnail from chat.file_uploads
        where is_deleted and removed_at is null order by updated_at limit 100`,
@@ -138,7 +144,7 @@ export async function removeDeletedFiles(
     signal.throwIfAborted()
     await store.delete(path)
     if (thumbnail !== null) await store.delete(thumbnail)
-    await worker.transaction({}, (session) => session.query('select chat.file_removed($1)', [id]))
+    await worker.transaction(actor, (session) => session.query('select chat.file_removed($1)', [id]))
   }
   return rows.length
 }

@@ -7,7 +7,7 @@
 
 import type { Message, MissedEvents, RoomEvent } from '@akashi/contract'
 import type { Log } from '../../foundation/index.ts'
-import type { Actor, Database } from '../../postgres/index.ts'
+import { type Actor, type Database, system } from '../../postgres/index.ts'
 import { eventsAfter } from '../events.ts'
 import type { Bus } from './bus.ts'
 
@@ -72,6 +72,8 @@ interface Room {
   pumping: boolean
   again: boolean
 }
+
+const feed = system('chat-feed')
 
 /** `app` reads as the listeners; `worker` only asks which rooms moved on. */
 export function openFeed(options: {
@@ -240,7 +242,7 @@ export function openFeed(options: {
     const ids = [...rooms.keys()].slice(0, LOOK_ROOMS)
     if (ids.length === 0) return
     const { rows } = await worker.transaction(
-      {},
+      feed,
       (session) =>
         session.query<{ id: string; last: string }>(
           'select room_id as id, last_sequence::text as last from chat.room_sequences where room_id = any ($1::uuid[])',

@@ -4,7 +4,7 @@ import { AkashiError } from '../../foundation/index.ts'
 import { createLocalUser, eraseUser, type Passwords } from '../../identity/index.ts'
 import type { Keyring, PersonVault } from '../../keys/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import type { Actor, Database } from '../../postgres/index.ts'
+import { type Actor, type Database, type Person, person } from '../../postgres/index.ts'
 import { uploadFile } from '../files/upload.ts'
 import { answerInvitation, invite } from '../members.ts'
 import { editMessage, postMessage, setReaction } from '../messages.ts'
@@ -17,12 +17,14 @@ const TENANT = 'sample'
 export interface SampleParts {
   /** Of the role `app`: acts for the sample's people. */
   readonly app: Database
-  /** Of whoever administers the database: makes accounts and erases them. */
-  readonly accounts: Database
+  /** Of the role `worker`: makes accounts and erases them. */
+  readonly worker: Database
   readonly vault: PersonVault
   readonly passwords: Passwords
   readonly keyring: Keyring
   readonly store: ObjectStore
+  /** Who asks for it. */
+  readonly actor: Actor
 }
 
 export interface SamplePerson {
@@ -40,20 +42,16 @@ export async function addSample(parts: SampleParts): Promise<readonly SamplePers
     })
   }
   const accounts: SamplePerson[] = []
-  const actors = new Map<Who, Actor & { readonly userId: string }>()
+  const actors = new Map<Who, Person>()
   for (const who of Object.keys(people) as Who[]) {
     const displayName = people[who]
-    const { id, password } = await createLocalUser(
-      parts,
-      {},
-      {
-        username: who,
-        displayName,
-        email: `${who}@sample.example.com`,
-        tenantId: TENANT,
-      },
-    )
-    actors.set(who, { userId: id, apiEndpoint: 'akashi sample' })
+    const { id, password } = await createLocalUser(parts, parts.actor, {
+      username: who,
+      displayName,
+      email: `${who}@sample.example.com`,
+      tenantId: TENANT,
+    })
+    actors.set(who, person({ userId: id }, parts.actor.origin))
     accounts.push({ username: who, displayName, oneTimePassword: password })
   }
   const actorOf = (who: Who) => {
@@ -83,7 +81,7 @@ async function talk(
   { app, store }: SampleParts,
   roomId: string,
   lines: readonly Line[],
-  actorOf: (who: Who) => Actor & { readonly userId: string },
+  actorOf: (who: Who) => Person,
 ): Promise<void> {
   const named = new Map<string, string>()
   for (const line of lines) {
@@ -136,8 +134,11 @@ interface SampleUser {
   readonly username: string
 }
 
-async function samplePeople({ accounts }: Pick<SampleParts, 'accounts'>): Promise<readonly SampleUser[]> {
-  const { rows } = await accounts.transaction({}, (session) =>
+async function samplePeople({
+  worker,
+  actor,
+}: Pick<SampleParts, 'worker' | 'actor'>): Promise<readonly SampleUser[]> {
+  const { rows } = await worker.transaction(actor, (session) =>
     session.query<SampleUser>('select id, username from auth.users where tenant_id = $1 and not is_deleted', [
       TENANT,
     ]),
@@ -149,13 +150,13 @@ async function samplePeople({ accounts }: Pick<SampleParts, 'accounts'>): Promis
 export async function removeSample(parts: SampleParts): Promise<number> {
   const found = await samplePeople(parts)
   for (const { id } of found) {
-    const actor: Actor = { userId: id, apiEndpoint: 'akashi sample' }
+    const actor = person({ userId: id }, parts.actor.origin)
     for (const room of await listRooms(parts.app, actor)) {
       if (room.role === 'owner') await deleteRoom(parts.app, actor, room.id)
     }
   }
   for (const { id, username } of found) {
-    await eraseUser({ database: parts.accounts, keyring: parts.keyring }, {}, id, {
+    await eraseUser({ database: parts.worker, keyring: parts.keyring }, parts.actor, id, {
       confirm: username,
       reason: 'the sample workspace was removed',
     })

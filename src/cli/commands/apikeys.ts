@@ -46,7 +46,7 @@ const show: Group = (group, perform) => {
         const { listApiKeys } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const keys = await withConnections(cli, ({ pool }) => listApiKeys(pool('owner'), {}))
+        const keys = await withConnections(cli, ({ pool, actor }) => listApiKeys(pool('owner'), actor))
         const rows = keys.map((key) => [
           key.id,
           key.prefix,
@@ -81,21 +81,17 @@ const issue: Group = (group, perform) => {
         const { owner, service } = cli.flags
         const days = numberOf(cli, 'days')
         const tier = await tierOf(cli)
-        const issued = await withConnections(cli, async ({ pool }) => {
+        const issued = await withConnections(cli, async ({ pool, actor }) => {
           const database = pool('owner')
-          return await createApiKey(
-            database,
-            {},
-            {
-              name,
-              scopes: list(cli.flags['scopes']),
-              ...tier,
-              ...textOf(cli, 'environment'),
-              ...(typeof owner === 'string' ? { owner: await userIdOf(database, {}, owner) } : {}),
-              ...(typeof service === 'string' ? { serviceAccount: service } : {}),
-              ...(days === undefined ? {} : { expiresAt: new Date(Date.now() + days * DAY_MS) }),
-            },
-          )
+          return await createApiKey(database, actor, {
+            name,
+            scopes: list(cli.flags['scopes']),
+            ...tier,
+            ...textOf(cli, 'environment'),
+            ...(typeof owner === 'string' ? { owner: await userIdOf(database, actor, owner) } : {}),
+            ...(typeof service === 'string' ? { serviceAccount: service } : {}),
+            ...(days === undefined ? {} : { expiresAt: new Date(Date.now() + days * DAY_MS) }),
+          })
         })
         cli.note('the key is shown this once; keep it where secrets are kept')
         cli.print(issued, issued.key)
@@ -113,8 +109,8 @@ const issue: Group = (group, perform) => {
         const { rotateApiKey } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const overlap = numberOf(cli, 'overlap')
-        const issued = await withConnections(cli, ({ pool }) =>
-          rotateApiKey(pool('owner'), {}, id, {
+        const issued = await withConnections(cli, ({ pool, actor }) =>
+          rotateApiKey(pool('owner'), actor, id, {
             ...textOf(cli, 'environment'),
             ...(overlap === undefined ? {} : { overlapSeconds: overlap * HOUR_S }),
           }),
@@ -134,7 +130,9 @@ const issue: Group = (group, perform) => {
         const { revokeApiKey } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { reason } = textOf(cli, 'reason')
-        const revoked = await withConnections(cli, ({ pool }) => revokeApiKey(pool('owner'), {}, id, reason))
+        const revoked = await withConnections(cli, ({ pool, actor }) =>
+          revokeApiKey(pool('owner'), actor, id, reason),
+        )
         cli.print({ id, revoked }, revoked ? `${id} opens nothing any more` : `${id} had ended before`)
         return 0
       }),
@@ -150,7 +148,9 @@ const services: Group = (group, perform) => {
         const { listServiceAccounts } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const accounts = await withConnections(cli, ({ pool }) => listServiceAccounts(pool('owner'), {}))
+        const accounts = await withConnections(cli, ({ pool, actor }) =>
+          listServiceAccounts(pool('owner'), actor),
+        )
         const rows = accounts.map((each) => [
           each.name,
           each.tier,
@@ -176,10 +176,10 @@ const services: Group = (group, perform) => {
         const { withConnections } = await import('../databases.ts')
         const account = { name, ...(await tierOf(cli)), ...textOf(cli, 'description') }
         const roles = list(cli.flags['roles'])
-        const id = await withConnections(cli, async ({ pool }) => {
+        const id = await withConnections(cli, async ({ pool, actor }) => {
           const owner = pool('owner')
-          const made = await createServiceAccount(owner, {}, account)
-          for (const role of roles) await grantServiceRole(owner, {}, { account: name, role })
+          const made = await createServiceAccount(owner, actor, account)
+          for (const role of roles) await grantServiceRole(owner, actor, { account: name, role })
           return made
         })
         cli.print(
@@ -198,7 +198,9 @@ const services: Group = (group, perform) => {
         perform(async (cli) => {
           const { setServiceAccountActive } = await import('../../identity/index.ts')
           const { withConnections } = await import('../databases.ts')
-          await withConnections(cli, ({ pool }) => setServiceAccountActive(pool('owner'), {}, name, active))
+          await withConnections(cli, ({ pool, actor }) =>
+            setServiceAccountActive(pool('owner'), actor, name, active),
+          )
           cli.print({ account: name, active }, `${name} is ${active ? 'active' : 'stopped'}`)
           return 0
         }),

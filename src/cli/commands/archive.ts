@@ -73,10 +73,10 @@ function run(group: Command, perform: Perform): void {
         const { table } = await import('../output/table.ts')
         const asOf = timeOf(cli, 'asOf')
         const options = { ...tableOf(cli), ...(asOf === undefined ? {} : { asOf }), signal: cli.signal }
-        const tables = await withConnections(cli, async ({ pool }) =>
+        const tables = await withConnections(cli, async ({ pool, actor }) =>
           cli.flags['dryRun'] === true
-            ? await planArchive(pool('worker'), options)
-            : await runArchive(pool('worker'), await openObjects(await cli.config()), options),
+            ? await planArchive(pool('worker'), actor, options)
+            : await runArchive(pool('worker'), actor, await openObjects(await cli.config()), options),
         )
         cli.print({ tables }, tables.length === 0 ? 'nothing is due' : table(ROW_COLUMNS, tables.map(cells)))
         return tables.some(({ action }) => action === 'failed') ? 1 : 0
@@ -94,8 +94,8 @@ function status(group: Command, perform: Perform): void {
         const { archiveStatus } = await import('../../lifecycle/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const exports = await withConnections(cli, ({ pool }) =>
-          archiveStatus(pool('worker'), { ...tableOf(cli), signal: cli.signal }),
+        const exports = await withConnections(cli, ({ pool, actor }) =>
+          archiveStatus(pool('worker'), actor, { ...tableOf(cli), signal: cli.signal }),
         )
         const rows = exports.map((each) => [
           each.state,
@@ -125,8 +125,8 @@ function verify(group: Command, perform: Perform): void {
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
         const store = await openObjects(await cli.config())
-        const exports = await withConnections(cli, ({ pool }) =>
-          verifyArchive(pool('worker'), store, { ...tableOf(cli), signal: cli.signal }),
+        const exports = await withConnections(cli, ({ pool, actor }) =>
+          verifyArchive(pool('worker'), actor, store, { ...tableOf(cli), signal: cli.signal }),
         )
         const rows = exports.map((each) => [
           each.ok ? 'ok' : 'BAD',
@@ -158,8 +158,8 @@ function restore(group: Command, perform: Perform): void {
         const { withConnections } = await import('../databases.ts')
         const store = await openObjects(await cli.config())
         const keepUntil = timeOf(cli, 'until')
-        const restored = await withConnections(cli, ({ pool }) =>
-          restorePartition(pool('owner'), store, {
+        const restored = await withConnections(cli, ({ pool, actor }) =>
+          restorePartition(pool('owner'), actor, store, {
             ...nameOf(name),
             partition,
             signal: cli.signal,
@@ -188,8 +188,8 @@ function hold(group: Command, perform: Perform): void {
         const { withConnections } = await import('../databases.ts')
         const held = cli.flags['release'] !== true
         const { reason } = cli.flags
-        await withConnections(cli, ({ pool }) =>
-          holdTable(pool('worker'), {
+        await withConnections(cli, ({ pool, actor }) =>
+          holdTable(pool('worker'), actor, {
             ...nameOf(name),
             held,
             ...(typeof reason === 'string' ? { reason } : {}),
@@ -211,7 +211,7 @@ function policy(group: Command, perform: Perform): void {
         const { listPolicies } = await import('../../lifecycle/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const policies = await withConnections(cli, ({ pool }) => listPolicies(pool('worker')))
+        const policies = await withConnections(cli, ({ pool, actor }) => listPolicies(pool('worker'), actor))
         const rows = policies.map((each) => [
           each.table,
           each.interval,
@@ -248,12 +248,13 @@ function policy(group: Command, perform: Perform): void {
         const { setPolicy } = await import('../../lifecycle/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { reason } = cli.flags
-        const changed = await withConnections(cli, ({ pool }) =>
+        const changed = await withConnections(cli, ({ pool, actor }) =>
           setPolicy(
             pool('worker'),
+            actor,
             nameOf(name),
             changesOf(cli),
-            typeof reason === 'string' ? { reason } : {},
+            typeof reason === 'string' ? reason : undefined,
           ),
         )
         cli.print(
@@ -314,9 +315,9 @@ function retire(group: Command, perform: Perform): void {
           })
         }
         const options = { ...tableOf(cli), signal: cli.signal }
-        const tables = await withConnections(cli, async ({ pool }) => {
+        const tables = await withConnections(cli, async ({ pool, actor }) => {
           if (dry) {
-            return await planRetirement(pool('worker'), {
+            return await planRetirement(pool('worker'), actor, {
               ...options,
               ...(asOf === undefined ? {} : { asOf }),
             })
@@ -324,7 +325,7 @@ function retire(group: Command, perform: Perform): void {
           const config = await cli.config()
           const keyring = await openKeys(config)
           try {
-            return await retireExpired(pool('worker'), await openObjects(config), keyring, options)
+            return await retireExpired(pool('worker'), actor, await openObjects(config), keyring, options)
           } finally {
             await keyring.close()
           }
@@ -353,8 +354,8 @@ function thaw(group: Command, perform: Perform): void {
         const { table } = await import('../output/table.ts')
         const store = await openObjects(await cli.config())
         const [from, to] = [timeOf(cli, 'from'), timeOf(cli, 'to')]
-        const objects = await withConnections(cli, ({ pool }) =>
-          thawArchive(pool('worker'), store, {
+        const objects = await withConnections(cli, ({ pool, actor }) =>
+          thawArchive(pool('worker'), actor, store, {
             ...tableOf(cli),
             ...(from === undefined ? {} : { from }),
             ...(to === undefined ? {} : { to }),

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 import { limitOf, moreOf } from './pages.ts'
 
@@ -8,7 +8,11 @@ interface Page {
   readonly next: string | null
 }
 
-type List = (database: Database, query: { log: string; cursor?: string; limit?: number }) => Promise<Page>
+type List = (
+  database: Database,
+  actor: Actor,
+  query: { log: string; cursor?: string; limit?: number },
+) => Promise<Page>
 
 /** Verb, what it lists, the columns that are shown as text. */
 const lists: readonly (readonly [verb: string, meaning: string, columns: readonly string[], list: List])[] = [
@@ -16,26 +20,29 @@ const lists: readonly (readonly [verb: string, meaning: string, columns: readonl
     'epochs',
     'list the epochs of a log after the first',
     ['epoch', 'openedAt', 'cause', 'size', 'commonSize', 'reason'],
-    async (database, query) => (await import('../../audit/index.ts')).listEpochs(database, {}, query),
+    async (database, actor, query) =>
+      (await import('../../audit/index.ts')).listEpochs(database, actor, query),
   ],
   [
     'cosignatures',
     'list what witnesses cosigned',
     ['epoch', 'size', 'witness', 'cosignedAt'],
-    async (database, query) => (await import('../../audit/index.ts')).listCosignatures(database, {}, query),
+    async (database, actor, query) =>
+      (await import('../../audit/index.ts')).listCosignatures(database, actor, query),
   ],
   [
     'retention',
     'list the signed records of rows that retention removed',
     ['partition', 'from', 'to', 'rows', 'firstPosition', 'lastPosition', 'policy'],
-    async (database, query) =>
-      (await import('../../audit/index.ts')).listRetentionRecords(database, {}, query),
+    async (database, actor, query) =>
+      (await import('../../audit/index.ts')).listRetentionRecords(database, actor, query),
   ],
   [
     'chain',
     'list entries, each with the hash of the one before',
     ['position', 'recordedAt', 'id', 'hash', 'previousHash'],
-    async (database, query) => (await import('../../audit/index.ts')).listChain(database, {}, query),
+    async (database, actor, query) =>
+      (await import('../../audit/index.ts')).listChain(database, actor, query),
   ],
 ]
 
@@ -57,7 +64,7 @@ async function show(cli: Invocation, columns: readonly string[], list: List): Pr
   const { table } = await import('../output/table.ts')
   const { log, cursor } = cli.flags
   const query = { log: String(log), ...limitOf(cli), ...(typeof cursor === 'string' ? { cursor } : {}) }
-  const page = await withConnections(cli, ({ pool }) => list(pool('security_admin'), query))
+  const page = await withConnections(cli, ({ pool, actor }) => list(pool('security_admin'), actor, query))
   const rows = page.rows.map((row) => {
     const values = new Map(Object.entries(row))
     return columns.map((column) => String(values.get(column) ?? ''))

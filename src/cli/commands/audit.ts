@@ -49,13 +49,15 @@ function search(group: Command, perform: Parameters<Register>[1]): void {
           .filter(([field, value]) => value !== undefined && field !== 'table'),
       )
       const filter = { ...given, ...tableOf(cli.flags['table']), ...limitOf(cli) }
-      const page = await withConnections(cli, ({ pool }) => searchTrail(pool('security_admin'), {}, filter))
+      const page = await withConnections(cli, ({ pool, actor }) =>
+        searchTrail(pool('security_admin'), actor, filter),
+      )
       const rows = page.rows.map((row) => [
         row.createdAt,
         row.action,
         row.table === null ? row.resource : `${row.schema}.${row.table}`,
         row.recordId ?? row.resourceId,
-        row.userId ?? row.dbUser,
+        row.userId ?? row.subject ?? row.dbUser,
         row.id,
       ])
       const shown =
@@ -96,7 +98,9 @@ function history(group: Command, perform: Parameters<Register>[1]): void {
 async function tellAsOf(cli: Invocation, query: RecordAsOfQuery): Promise<ExitStatus> {
   const { recordAsOf } = await import('../../audit/index.ts')
   const { withConnections } = await import('../databases.ts')
-  const found = await withConnections(cli, ({ pool }) => recordAsOf(pool('security_admin'), {}, query))
+  const found = await withConnections(cli, ({ pool, actor }) =>
+    recordAsOf(pool('security_admin'), actor, query),
+  )
   cli.print(
     found,
     found.values === null ? `${found.state}: ${found.reason}` : JSON.stringify(found.values, null, 2),
@@ -110,8 +114,15 @@ async function tellHistory(cli: Invocation, record: RecordQuery): Promise<ExitSt
   const { table } = await import('../output/table.ts')
   const { cursor } = cli.flags
   const query = { ...record, ...limitOf(cli), ...(typeof cursor === 'string' ? { cursor } : {}) }
-  const page = await withConnections(cli, ({ pool }) => recordHistory(pool('security_admin'), {}, query))
-  const rows = page.rows.map((row) => [row.createdAt, row.action, row.userId ?? row.dbUser, changesOf(row)])
+  const page = await withConnections(cli, ({ pool, actor }) =>
+    recordHistory(pool('security_admin'), actor, query),
+  )
+  const rows = page.rows.map((row) => [
+    row.createdAt,
+    row.action,
+    row.userId ?? row.subject ?? row.dbUser,
+    changesOf(row),
+  ])
   const shown =
     rows.length === 0
       ? 'the trail has nothing about this record'
@@ -131,7 +142,9 @@ function prove(group: Command, perform: Parameters<Register>[1]): void {
         const { logNamed, proveRow } = await import('../../audit/index.ts')
         const { withConnections } = await import('../databases.ts')
         const log = logNamed(String(cli.flags['log']))
-        const bundle = await withConnections(cli, ({ pool }) => proveRow(pool('security_admin'), log, row))
+        const bundle = await withConnections(cli, ({ pool, actor }) =>
+          proveRow(pool('security_admin'), actor, log, row),
+        )
         cli.print(bundle, JSON.stringify(bundle, null, 2))
         return 0
       }),
@@ -147,7 +160,9 @@ function prove(group: Command, perform: Parameters<Register>[1]): void {
         const { withConnections } = await import('../databases.ts')
         const keyring = await openKeys(await cli.config())
         try {
-          const heads = await withConnections(cli, ({ pool }) => readLogHeads(pool('security_admin')))
+          const heads = await withConnections(cli, ({ pool, actor }) =>
+            readLogHeads(pool('security_admin'), actor),
+          )
           const keys = await Promise.all(
             heads.map(async ({ log, origin }) => ({
               log,
@@ -197,11 +212,11 @@ function losses(group: Command, perform: Parameters<Register>[1]): void {
         const { settleLosses, unsettledLosses } = await import('../../audit/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        return await withConnections(cli, async ({ pool }) => {
+        return await withConnections(cli, async ({ pool, actor }) => {
           const owner = pool('owner')
           const { settle } = cli.flags
-          const settled = typeof settle === 'string' ? await settleLosses(owner, settle) : 0
-          const found = await unsettledLosses(owner)
+          const settled = typeof settle === 'string' ? await settleLosses(owner, actor, settle) : 0
+          const found = await unsettledLosses(owner, actor)
           cli.print(
             { settled, losses: found },
             found.length === 0
@@ -258,8 +273,8 @@ function epoch(group: Command, perform: Parameters<Register>[1]): void {
         const keyring = await openKeys(config)
         try {
           const store = await openObjects(config)
-          const opened = await withConnections(cli, ({ pool }) =>
-            openEpoch(pool('worker'), keyring, store, String(cli.flags['reason'])),
+          const opened = await withConnections(cli, ({ pool, actor }) =>
+            openEpoch(pool('worker'), actor, keyring, store, String(cli.flags['reason'])),
           )
           const epochs = opened.map(({ root, previousRoot, ...rest }) => ({
             ...rest,

@@ -27,17 +27,21 @@ export const backup: Register = (program, perform) => {
           const { runBackup } = await import('../../backup/index.ts')
           const { withRunningBackups } = await import('../../start/index.ts')
           const started = performance.now()
-          const taken = await withRunningBackups(await cli.config(), async ({ vault, source }) => {
-            const bar = await cli.progress(kind, 100)
-            try {
-              return await runBackup(vault, source, kind, {
-                signal: cli.signal,
-                onProgress: (done, total) => bar.update(Math.min(100, (100 * done) / total)),
-              })
-            } finally {
-              bar.stop()
-            }
-          })
+          const taken = await withRunningBackups(
+            await cli.config(),
+            await cli.actor(),
+            async ({ backupStore, source }) => {
+              const bar = await cli.progress(kind, 100)
+              try {
+                return await runBackup(backupStore, source, kind, {
+                  signal: cli.signal,
+                  onProgress: (done, total) => bar.update(Math.min(100, (100 * done) / total)),
+                })
+              } finally {
+                bar.stop()
+              }
+            },
+          )
           const { id, parent, bytes, stored, startLsn, endLsn, timeline } = taken
           const seconds = Math.round(performance.now() - started) / 1000
           cli.print(
@@ -58,8 +62,8 @@ export const backup: Register = (program, perform) => {
         const { withRunningBackups } = await import('../../start/index.ts')
         const log = await cli.log()
         let last = ''
-        await withRunningBackups(await cli.config(), ({ vault, source }) =>
-          protectCluster(vault, source, {
+        await withRunningBackups(await cli.config(), await cli.actor(), ({ backupStore, source }) =>
+          protectCluster(backupStore, source, {
             signal: cli.signal,
             log,
             onEvent: (event) => {
@@ -82,8 +86,8 @@ export const backup: Register = (program, perform) => {
       perform(async (cli) => {
         const { describeCatalog, readCatalog } = await import('../../backup/index.ts')
         const { withStoredBackups } = await import('../../start/index.ts')
-        const catalog = await withStoredBackups(await cli.config(), cluster(cli), (vault) =>
-          readCatalog(vault, cli.signal),
+        const catalog = await withStoredBackups(await cli.config(), cluster(cli), (backupStore) =>
+          readCatalog(backupStore, cli.signal),
         )
         const { table } = await import('../output/table.ts')
         const found = describeCatalog(catalog)
@@ -116,8 +120,8 @@ export const backup: Register = (program, perform) => {
         const { verifyBackups } = await import('../../backup/index.ts')
         const { withStoredBackups } = await import('../../start/index.ts')
         const bar = await cli.progress('verify', 100)
-        const found = await withStoredBackups(await cli.config(), cluster(cli), (vault) =>
-          verifyBackups(vault, {
+        const found = await withStoredBackups(await cli.config(), cluster(cli), (backupStore) =>
+          verifyBackups(backupStore, {
             signal: cli.signal,
             onProgress: (done, total) => bar.update(Math.min(100, (100 * done) / total)),
           }),
@@ -144,10 +148,14 @@ export const backup: Register = (program, perform) => {
         const { readBackupSettings } = await import('../../operations/index.ts')
         const { withRunningBackups } = await import('../../start/index.ts')
         const dryRun = cli.flags['dryRun'] === true
-        const pruned = await withRunningBackups(await cli.config(), async ({ vault, database }) => {
-          const { retentionDays, hold } = await readBackupSettings(database)
-          return pruneBackups(vault, { retentionDays, hold, dryRun, signal: cli.signal })
-        })
+        const pruned = await withRunningBackups(
+          await cli.config(),
+          await cli.actor(),
+          async ({ backupStore, worker, actor }) => {
+            const { retentionDays, hold } = await readBackupSettings(worker, actor)
+            return pruneBackups(backupStore, { retentionDays, hold, dryRun, signal: cli.signal })
+          },
+        )
         cli.print(
           { dryRun, ...pruned },
           `${dryRun ? 'would remove' : 'removed'} ${pruned.backups.length} backups, ${pruned.objects.length} objects`,
@@ -163,7 +171,7 @@ export const backup: Register = (program, perform) => {
       perform(async (cli) => {
         const { createRestorePoint } = await import('../../backup/index.ts')
         const { withRunningBackups } = await import('../../start/index.ts')
-        const lsn = await withRunningBackups(await cli.config(), ({ source }) =>
+        const lsn = await withRunningBackups(await cli.config(), await cli.actor(), ({ source }) =>
           createRestorePoint(source.database, name),
         )
         cli.print({ name, lsn }, `${name} is at ${lsn}`)
@@ -176,8 +184,8 @@ export const backup: Register = (program, perform) => {
     .action(() =>
       perform(async (cli) => {
         const { withRunningBackups } = await import('../../start/index.ts')
-        const keys = await withRunningBackups(await cli.config(), ({ vault }) =>
-          vault.keys.rewrap(cli.signal),
+        const keys = await withRunningBackups(await cli.config(), await cli.actor(), ({ backupStore }) =>
+          backupStore.keys.rewrap(cli.signal),
         )
         cli.print({ keys }, `${keys} data keys wrapped anew`)
         return 0
@@ -200,8 +208,8 @@ export const backup: Register = (program, perform) => {
           const { listAuditCopies, readAuditCopy } = await import('../../backup/index.ts')
           const { AkashiError } = await import('../../foundation/index.ts')
           const { withStoredBackups } = await import('../../start/index.ts')
-          return await withStoredBackups(settings, cluster(cli), async (vault): Promise<ExitStatus> => {
-            const copies = await listAuditCopies(vault, cli.signal)
+          return await withStoredBackups(settings, cluster(cli), async (backupStore): Promise<ExitStatus> => {
+            const copies = await listAuditCopies(backupStore, cli.signal)
             if (read !== undefined) {
               const copy = copies.find(({ id }) => id === read)
               if (copy === undefined) {
@@ -218,7 +226,7 @@ export const backup: Register = (program, perform) => {
               const { createWriteStream } = await import('node:fs')
               const { pipeline } = await import('node:stream/promises')
               await pipeline(
-                readAuditCopy(vault, copy, { signal: cli.signal }),
+                readAuditCopy(backupStore, copy, { signal: cli.signal }),
                 createWriteStream(String(out), { flags: 'wx', mode: 0o600 }),
               )
               cli.print(
@@ -239,7 +247,7 @@ export const backup: Register = (program, perform) => {
           })
         }
         const { takeAuditLogCopy } = await import('../../start/index.ts')
-        const taken = await takeAuditLogCopy(settings, cli.signal)
+        const taken = await takeAuditLogCopy(settings, await cli.actor(), cli.signal)
         const rows = taken.logs.reduce((sum, log) => sum + log.rows, 0)
         cli.print(taken, `${taken.id}: ${rows} rows, ${size(taken.bytes)}`)
         return 0

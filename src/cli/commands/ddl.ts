@@ -14,8 +14,8 @@ async function readTable(cli: Invocation, name: string) {
   }
   const { location } = cli.flags
   const store = await openObjects(await cli.config())
-  return await withConnections(cli, ({ pool }) =>
-    outerTable(pool('worker'), store, {
+  return await withConnections(cli, ({ pool, actor }) =>
+    outerTable(pool('worker'), actor, store, {
       schema,
       table,
       signal: cli.signal,

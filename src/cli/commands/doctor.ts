@@ -8,7 +8,7 @@ export const doctor: Register = (program, perform) => {
       perform(async (cli) => {
         const { examine } = await import('../doctor/index.ts')
         const { table } = await import('../output/table.ts')
-        const results = await examine(cli.signal, cli.config)
+        const results = await examine(cli)
         const ok = results.every((result) => result.ok)
         const rows = results.map(({ name, ok, detail }) => [ok ? 'ok' : 'WRONG', name, detail])
         const hints = results.flatMap(({ name, hint }) => (hint === null ? [] : [`hint: ${name}: ${hint}`]))

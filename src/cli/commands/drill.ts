@@ -15,7 +15,9 @@ export const drill: Register = (program, perform) => {
         const settings = await cli.config()
         if (cli.flags['list'] === true) {
           const { table } = await import('../output/table.ts')
-          const drills = await withRunningBackups(settings, ({ database }) => listDrills(database))
+          const drills = await withRunningBackups(settings, await cli.actor(), ({ worker, actor }) =>
+            listDrills(worker, actor),
+          )
           const rows = drills.map((one) => [
             one.startedAt,
             one.kind,
@@ -33,7 +35,7 @@ export const drill: Register = (program, perform) => {
           )
           return 0
         }
-        const report = await withRunningBackups(settings, (backups) =>
+        const report = await withRunningBackups(settings, await cli.actor(), (backups) =>
           run({
             ...backups,
             kind: cli.flags['latest'] === true ? 'recovery_test' : 'drill',

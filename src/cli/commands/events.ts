@@ -81,8 +81,8 @@ function search(group: Command, perform: Parameters<Register>[1]): void {
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
         const filter = { ...given(cli, [...filters, ...pageOptions]), ...limitOf(cli) }
-        const page = await withConnections(cli, ({ pool }) =>
-          searchEvents(pool('security_admin'), {}, filter),
+        const page = await withConnections(cli, ({ pool, actor }) =>
+          searchEvents(pool('security_admin'), actor, filter),
         )
         const head = ['at', 'severity', 'type', 'who', 'from', 'of', 'status', 'event']
         const shown = page.rows.length === 0 ? 'nothing found' : table(head, page.rows.map(cells))
@@ -105,8 +105,8 @@ function timeline(group: Command, perform: Parameters<Register>[1]): void {
         const { withConnections } = await import('../databases.ts')
         const query = { ...given(cli, filters), interval: cli.flags['interval'] }
         const parsed = parseQuery(timelineQuery, query)
-        const found = await withConnections(cli, ({ pool }) =>
-          eventTimeline(pool('security_admin'), {}, parsed),
+        const found = await withConnections(cli, ({ pool, actor }) =>
+          eventTimeline(pool('security_admin'), actor, parsed),
         )
         cli.print(found, chart(found.buckets))
         return 0
@@ -142,8 +142,8 @@ function remedy(group: Command, perform: Parameters<Register>[1]): void {
         const { status, notes, assignee } = cli.flags
         const wanted = Object.entries({ status, notes, assignee }).filter(([, value]) => value !== undefined)
         const change = parseQuery(remediationChange, Object.fromEntries(wanted))
-        const now = await withConnections(cli, ({ pool }) =>
-          remediate(pool('security_admin'), {}, event, change),
+        const now = await withConnections(cli, ({ pool, actor }) =>
+          remediate(pool('security_admin'), actor, event, change),
         )
         cli.print(now, `event ${now.eventId} is ${now.status}`)
         return 0

@@ -40,8 +40,8 @@ export const ingest: Register = (program, perform) => {
           const options = await parseOptions(cli.flags, input)
           const bar = await cli.progress(input.name, input.size)
           try {
-            const result = await withConnections(cli, ({ pool }) =>
-              loadEvents(pool('worker'), parseEvents(input.bytes, options), {
+            const result = await withConnections(cli, ({ pool, actor }) =>
+              loadEvents(pool('worker'), actor, parseEvents(input.bytes, options), {
                 source: input.name,
                 format: options.format,
                 signal: cli.signal,

@@ -10,7 +10,7 @@ export const jobs: Register = (program, perform) => {
         const { listJobs } = await import('../../operations/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const found = await withConnections(cli, ({ pool }) => listJobs(pool('worker')))
+        const found = await withConnections(cli, ({ pool, actor }) => listJobs(pool('worker'), actor))
         const rows = found.map((job) => [
           job.name,
           job.schedule,
@@ -34,7 +34,7 @@ export const jobs: Register = (program, perform) => {
         const { jobHistory } = await import('../../operations/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const runs = await withConnections(cli, ({ pool }) => jobHistory(pool('worker'), name))
+        const runs = await withConnections(cli, ({ pool, actor }) => jobHistory(pool('worker'), actor, name))
         const rows = runs.map((run) => [run.state, run.startedAt, run.finishedAt, run.message])
         cli.print(
           { runs },
@@ -51,7 +51,9 @@ export const jobs: Register = (program, perform) => {
       perform(async (cli) => {
         const { runNow } = await import('../../operations/index.ts')
         const { withConnections } = await import('../databases.ts')
-        const requestedAt = await withConnections(cli, ({ pool }) => runNow(pool('worker'), name))
+        const requestedAt = await withConnections(cli, ({ pool, actor }) =>
+          runNow(pool('worker'), actor, name),
+        )
         cli.print(
           { job: name, requestedAt },
           `${name} was asked for; akashi jobs history ${name} shows its runs`,
@@ -68,7 +70,7 @@ export const jobs: Register = (program, perform) => {
         perform(async (cli) => {
           const { pauseJob } = await import('../../operations/index.ts')
           const { withConnections } = await import('../databases.ts')
-          await withConnections(cli, ({ pool }) => pauseJob(pool('worker'), name, paused))
+          await withConnections(cli, ({ pool, actor }) => pauseJob(pool('worker'), actor, name, paused))
           cli.print({ job: name, paused }, `${name} is ${paused ? 'paused' : 'back in the timetable'}`)
           return 0
         }),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Keyring } from '../../keys/index.ts'
-import type { Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import type { Invocation, Perform, Register } from '../invocation.ts'
 import type { ExitStatus } from '../world.ts'
 
@@ -85,11 +85,11 @@ function rotateIndex(group: Command, perform: Perform): void {
           const { rotateIndexes } = await import('../../identity/index.ts')
           const { withConnections } = await import('../databases.ts')
           const bar = await cli.progress('indexing', 0)
-          const result = await withConnections(cli, ({ pool }) =>
-            rotateIndexes(
-              { database: pool('owner'), keyring },
-              { signal: cli.signal, onProgress: (done) => bar.update(done) },
-            ),
+          const result = await withConnections(cli, ({ pool, actor }) =>
+            rotateIndexes({ database: pool('owner'), keyring }, actor, {
+              signal: cli.signal,
+              onProgress: (done) => bar.update(done),
+            }),
           ).finally(() => bar.stop())
           const { keyId, resumed, reindexed, conflicts } = result
           cli.print(
@@ -114,9 +114,9 @@ function shred(group: Command, perform: Perform): void {
     .description('erase a person: end the account, destroy the key, print the signed certificate')
     .action((user: string) =>
       perform((cli) =>
-        withPersons(cli, user, async ({ database, keyring, userId }) => {
+        withPersons(cli, user, async ({ database, actor, keyring, userId }) => {
           const { eraseUser } = await import('../../identity/index.ts')
-          const erasure = await eraseUser({ database, keyring }, {}, userId, {
+          const erasure = await eraseUser({ database, keyring }, actor, userId, {
             confirm: String(cli.flags['confirm']),
             reason: String(cli.flags['reason']),
             signal: cli.signal,
@@ -135,10 +135,10 @@ function certificate(group: Command, perform: Perform): void {
     .description('print the certificate of an erasure; exits 1 while it is not completed')
     .action((user: string) =>
       perform((cli) =>
-        withPersons(cli, user, async ({ database, userId }) => {
+        withPersons(cli, user, async ({ database, actor, userId }) => {
           const { readErasure } = await import('../../identity/index.ts')
           const { AkashiError } = await import('../../foundation/index.ts')
-          const erasure = await readErasure({ database }, {}, userId)
+          const erasure = await readErasure({ database }, actor, userId)
           if (erasure === null) throw new AkashiError('not_found', 'this person was not erased')
           const unfinished = 'the erasure was cut short: akashi keys reconcile completes it'
           cli.print(erasure, erasure.certificate ?? unfinished)
@@ -178,8 +178,8 @@ function reconcile(group: Command, perform: Perform): void {
         withKeyring(cli, async (keyring) => {
           const { reconcileErasures } = await import('../../identity/index.ts')
           const { withConnections } = await import('../databases.ts')
-          const result = await withConnections(cli, ({ pool }) =>
-            reconcileErasures({ database: pool('owner'), keyring }, { signal: cli.signal }),
+          const result = await withConnections(cli, ({ pool, actor }) =>
+            reconcileErasures({ database: pool('owner'), keyring }, actor, { signal: cli.signal }),
           )
           const { completed, destroyedAgain, erasedAgain, refused, missingKeys } = result
           cli.print(
@@ -215,17 +215,22 @@ async function withKeyring(
 function withPersons(
   cli: Invocation,
   user: string,
-  work: (parts: { database: Database; keyring: Keyring; userId: string }) => Promise<ExitStatus>,
+  work: (parts: {
+    database: Database
+    actor: Actor
+    keyring: Keyring
+    userId: string
+  }) => Promise<ExitStatus>,
 ): Promise<ExitStatus> {
   return withKeyring(cli, async (keyring) => {
     const { resolveUserId } = await import('../../identity/index.ts')
     const { openPersonVault } = await import('../../keys/index.ts')
     const { withConnections } = await import('../databases.ts')
-    return await withConnections(cli, async ({ pool }) => {
+    return await withConnections(cli, async ({ pool, actor }) => {
       const database = pool('owner')
       const vault = openPersonVault(keyring)
-      const userId = await database.transaction({}, (session) => resolveUserId(session, vault, user))
-      return await work({ database, keyring, userId })
+      const userId = await database.transaction(actor, (session) => resolveUserId(session, vault, user))
+      return await work({ database, actor, keyring, userId })
     })
   })
 }

@@ -1,8 +1,8 @@
 import type { Invocation, Register } from '../invocation.ts'
 
 async function target(cli: Invocation) {
-  const { findConnections, migrationsDirectory } = await import('../../start/index.ts')
-  const { adminUrl } = await findConnections(await cli.config())
+  const { findAddresses, migrationsDirectory } = await import('../../start/index.ts')
+  const { adminUrl } = await findAddresses(await cli.config())
   return { url: adminUrl, directory: migrationsDirectory, signal: cli.signal }
 }
 
@@ -17,11 +17,14 @@ export const migrate: Register = (program, perform) => {
       perform(async (cli) => {
         const { findConnections, migrateDatabase, openKeys } = await import('../../start/index.ts')
         const config = await cli.config()
-        const connections = await findConnections(config)
         const keyring = await openKeys(config)
-        const applied = await migrateDatabase({ connections, keyring, signal: cli.signal }).finally(() =>
-          keyring.close(),
-        )
+        const connections = await findConnections(config, keyring)
+        const applied = await migrateDatabase({
+          connections,
+          keyring,
+          actor: await cli.actor(),
+          signal: cli.signal,
+        }).finally(() => keyring.close())
         cli.print(
           { applied },
           applied.length === 0 ? 'nothing to do' : applied.map((id) => `applied ${id}`).join('\n'),

@@ -30,8 +30,8 @@ export const partitions: Register = (program, perform) => {
           const { withConnections } = await import('../databases.ts')
           const { table } = await import('../output/table.ts')
           const work = verb === 'plan' ? lifecycle.planPartitions : lifecycle.applyPartitions
-          const tables = await withConnections(cli, ({ pool }) =>
-            work(pool('worker'), asOf(cli), { signal: cli.signal }),
+          const tables = await withConnections(cli, ({ pool, actor }) =>
+            work(pool('worker'), actor, asOf(cli), { signal: cli.signal }),
           )
           const rows = tables.map((row) => [
             row.action,
@@ -63,8 +63,8 @@ export const partitions: Register = (program, perform) => {
         const { partitionStatus } = await import('../../lifecycle/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const tables = await withConnections(cli, ({ pool }) =>
-          partitionStatus(pool('worker'), undefined, { signal: cli.signal }),
+        const tables = await withConnections(cli, ({ pool, actor }) =>
+          partitionStatus(pool('worker'), actor, undefined, { signal: cli.signal }),
         )
         const rows = tables.map((t) => [
           t.alarm ? 'ALARM' : 'ok',

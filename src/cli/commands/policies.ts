@@ -20,7 +20,7 @@ function list(group: Command, perform: Perform): void {
         const { listPolicies } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const all = await withConnections(cli, ({ pool }) => listPolicies(pool('owner'), {}))
+        const all = await withConnections(cli, ({ pool, actor }) => listPolicies(pool('owner'), actor))
         const rows = all.map((policy) => [
           policy.key,
           textOf(policy.value),
@@ -44,10 +44,10 @@ function set(group: Command, perform: Perform): void {
       perform(async (cli) => {
         const { listPolicies, setPolicy } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
-        const changed = await withConnections(cli, async ({ pool }) => {
+        const changed = await withConnections(cli, async ({ pool, actor }) => {
           const owner = pool('owner')
-          const known = (await listPolicies(owner, {})).find((policy) => policy.key === key)
-          return await setPolicy(owner, {}, key, known === undefined ? value : parseValue(known, value))
+          const known = (await listPolicies(owner, actor)).find((policy) => policy.key === key)
+          return await setPolicy(owner, actor, key, known === undefined ? value : parseValue(known, value))
         })
         cli.print(changed, `${key} is ${textOf(changed.value)} now`)
         return 0
@@ -64,7 +64,7 @@ function reset(group: Command, perform: Perform): void {
       perform(async (cli) => {
         const { setPolicy } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
-        const changed = await withConnections(cli, ({ pool }) => setPolicy(pool('owner'), {}, key))
+        const changed = await withConnections(cli, ({ pool, actor }) => setPolicy(pool('owner'), actor, key))
         cli.print(changed, `${key} is ${textOf(changed.value)} again`)
         return 0
       }),

@@ -78,18 +78,18 @@ export const query: Register = (program, perform) => {
           signal: cli.signal,
         }
         const store = await openObjects(await cli.config())
-        return await withConnections(cli, async ({ pool }) => {
+        return await withConnections(cli, async ({ pool, actor }) => {
           const queries = openQueries({ database: pool('security_admin'), store })
           const watching = watch(cli)
           const asked = { ...request, onProgress: watching.onProgress }
           try {
             if (file !== undefined || form === 'parquet') {
-              const answer = await writeAnswer(queries, {}, asked, { format: form, file: file ?? '' })
+              const answer = await writeAnswer(queries, actor, asked, { format: form, file: file ?? '' })
               await watching.stop()
               cli.print({ ...answer, output: file }, `${answer.written} rows in ${file}; ${summary(answer)}`)
               return 0
             }
-            const answer = await queries.run({}, asked)
+            const answer = await queries.run(actor, asked)
             await watching.stop()
             const text = {
               table: () => `${table(answer.columns, answer.rows)}\n\n${summary(answer)}`,

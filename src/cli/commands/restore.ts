@@ -1,5 +1,7 @@
-import type { Target, Vault } from '../../backup/index.ts'
+import type { BackupStore, Target } from '../../backup/index.ts'
 import { AkashiError } from '../../foundation/index.ts'
+import type { Keyring } from '../../keys/index.ts'
+import type { Actor } from '../../postgres/index.ts'
 import type { Settings } from '../../start/index.ts'
 import type { Invocation, Register } from '../invocation.ts'
 import type { ExitStatus } from '../world.ts'
@@ -8,7 +10,9 @@ const labels = { wal: 'WAL', files: 'files', recovery: 'recovery' } as const
 
 interface Request {
   readonly settings: Settings
-  readonly vault: Vault
+  readonly backupStore: BackupStore
+  readonly keyring: Keyring
+  readonly actor: Actor
   readonly target: Target
   readonly timeline?: number
   readonly signal: AbortSignal
@@ -43,10 +47,13 @@ export const restore: Register = (program, perform) => {
         const cluster = textOf(cli, 'cluster')
         const work = chooseWork(cli)
         const progress = await follow(cli)
-        return await withStoredBackups(settings, cluster, (vault) =>
+        const actor = await cli.actor()
+        return await withStoredBackups(settings, cluster, (backupStore, keyring) =>
           work(cli, {
             settings,
-            vault,
+            backupStore,
+            keyring,
+            actor,
             target,
             ...(timeline === undefined ? {} : { timeline }),
             signal: cli.signal,
@@ -71,7 +78,7 @@ function chooseWork(cli: Invocation): (cli: Invocation, request: Request) => Pro
 async function restoreAll(cli: Invocation, request: Request): Promise<ExitStatus> {
   const { shellQuote } = await import('../../backup/index.ts')
   const { programCommand, restore: bring } = await import('../../start/index.ts')
-  const { settings, vault } = request
+  const { settings, backupStore } = request
   const to = textOf(cli, 'to') ?? ''
   const started = performance.now()
   const report = await bring({
@@ -80,7 +87,7 @@ async function restoreAll(cli: Invocation, request: Request): Promise<ExitStatus
     check: cli.flags['check'] !== false,
     walFetch: [
       ...programCommand.map(shellQuote),
-      `wal-fetch --data ${shellQuote(settings.data)} --cluster ${vault.systemId} "%f" "%p"`,
+      `wal-fetch --data ${shellQuote(settings.data)} --cluster ${backupStore.systemId} "%f" "%p"`,
     ].join(' '),
   })
   const seconds = secondsSince(started)

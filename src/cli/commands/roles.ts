@@ -23,7 +23,7 @@ const show: Group = (group, perform) => {
         const { listRoles } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const roles = await withConnections(cli, ({ pool }) => listRoles(pool('owner'), {}))
+        const roles = await withConnections(cli, ({ pool, actor }) => listRoles(pool('owner'), actor))
         const rows = roles.map((role) => [role.name, role.tier, role.permissions.join(' '), role.description])
         cli.print({ roles }, table(['role', 'tier', 'permissions', ''], rows))
         return 0
@@ -37,7 +37,9 @@ const show: Group = (group, perform) => {
         const { listPermissions } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const permissions = await withConnections(cli, ({ pool }) => listPermissions(pool('owner'), {}))
+        const permissions = await withConnections(cli, ({ pool, actor }) =>
+          listPermissions(pool('owner'), actor),
+        )
         const rows = permissions.map((each) => [
           `${each.resource}:${each.action}`,
           each.tier,
@@ -56,9 +58,9 @@ const show: Group = (group, perform) => {
         const { rolesOfUser, userIdOf } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const roles = await withConnections(cli, async ({ pool }) => {
+        const roles = await withConnections(cli, async ({ pool, actor }) => {
           const staff = pool('owner')
-          return await rolesOfUser(staff, {}, await userIdOf(staff, {}, user))
+          return await rolesOfUser(staff, actor, await userIdOf(staff, actor, user))
         })
         const rows = roles.map((grant) => [
           grant.role,
@@ -86,10 +88,13 @@ const give: Group = (group, perform) => {
       perform(async (cli) => {
         const { grantRole, userIdOf } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
-        const grant = await withConnections(cli, async ({ pool }) => {
+        const grant = await withConnections(cli, async ({ pool, actor }) => {
           const owner = pool('owner')
-          const userId = await userIdOf(owner, {}, user)
-          return { id: await grantRole(owner, {}, { userId, role, ...momentOf(cli.flags['until']) }), userId }
+          const userId = await userIdOf(owner, actor, user)
+          return {
+            id: await grantRole(owner, actor, { userId, role, ...momentOf(cli.flags['until']) }),
+            userId,
+          }
         })
         cli.print({ ...grant, role }, `${user} is ${role}`)
         return 0
@@ -104,9 +109,9 @@ const give: Group = (group, perform) => {
       perform(async (cli) => {
         const { revokeRole, userIdOf } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
-        const revoked = await withConnections(cli, async ({ pool }) => {
+        const revoked = await withConnections(cli, async ({ pool, actor }) => {
           const owner = pool('owner')
-          return await revokeRole(owner, {}, { userId: await userIdOf(owner, {}, user), role })
+          return await revokeRole(owner, actor, { userId: await userIdOf(owner, actor, user), role })
         })
         cli.print(
           { user, role, revoked },
@@ -137,7 +142,7 @@ const define: Group = (group, perform) => {
           })
         }
         const role = { name, tier, ...(typeof description === 'string' ? { description } : {}) }
-        const id = await withConnections(cli, ({ pool }) => createRole(pool('owner'), {}, role))
+        const id = await withConnections(cli, ({ pool, actor }) => createRole(pool('owner'), actor, role))
         cli.print({ id, ...role }, `${name} was made; akashi roles allow ${name} <permission> fills it`)
         return 0
       }),
@@ -150,7 +155,9 @@ const define: Group = (group, perform) => {
       perform(async (cli) => {
         const { deleteRole } = await import('../../identity/index.ts')
         const { withConnections } = await import('../databases.ts')
-        const deleted = await withConnections(cli, ({ pool }) => deleteRole(pool('owner'), {}, name))
+        const deleted = await withConnections(cli, ({ pool, actor }) =>
+          deleteRole(pool('owner'), actor, name),
+        )
         cli.print({ role: name, deleted }, deleted ? `${name} is gone` : `there was no role ${name}`)
         return 0
       }),
@@ -168,8 +175,8 @@ const define: Group = (group, perform) => {
           )
           const { withConnections } = await import('../databases.ts')
           const grant = { role, permission: permissionNamed(name) }
-          await withConnections(cli, async ({ pool }) => {
-            await (allowed ? grantPermission : revokePermission)(pool('owner'), {}, grant)
+          await withConnections(cli, async ({ pool, actor }) => {
+            await (allowed ? grantPermission : revokePermission)(pool('owner'), actor, grant)
           })
           cli.print({ ...grant, allowed }, `${role} ${allowed ? 'holds' : 'does not hold'} ${name}`)
           return 0

@@ -80,5 +80,5 @@ async function withSample<T>(cli: Invocation, work: (parts: SampleParts) => Prom
   const start = await import('../../start/index.ts')
   const config = await cli.config()
   const store = await start.openObjects(config)
-  return await start.withAccounts(config, (accounts) => work({ ...accounts, store }))
+  return await start.withAccounts(config, await cli.actor(), (accounts) => work({ ...accounts, store }))
 }

@@ -12,7 +12,7 @@ export const settings: Register = (program, perform) => {
         const { listSettings } = await import('../../lifecycle/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const found = await withConnections(cli, ({ pool }) => listSettings(pool('worker')))
+        const found = await withConnections(cli, ({ pool, actor }) => listSettings(pool('worker'), actor))
         const rows = found.map(({ key, value, description }) => [key, value, description])
         cli.print({ settings: found }, table(['setting', 'value', ''], rows))
         return 0
@@ -27,7 +27,9 @@ export const settings: Register = (program, perform) => {
       perform(async (cli) => {
         const { setSetting } = await import('../../lifecycle/index.ts')
         const { withConnections } = await import('../databases.ts')
-        const changed = await withConnections(cli, ({ pool }) => setSetting(pool('owner'), {}, key, value))
+        const changed = await withConnections(cli, ({ pool, actor }) =>
+          setSetting(pool('owner'), actor, key, value),
+        )
         cli.print(changed, `${key} is ${JSON.stringify(changed.value)} now`)
         return 0
       }),

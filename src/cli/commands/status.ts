@@ -26,7 +26,7 @@ export const url: Register = (program, perform) => {
   program
     .command('url')
     .description('print the URL of the database, for psql and applications; it holds a password')
-    .option('--role <role>', 'whose: app, worker, reader, security_admin, backup or superuser', 'app')
+    .option('--role <role>', 'whose: app, worker, reader, security_admin, backup, server or superuser', 'app')
     .action(() =>
       perform(async (cli) => {
         const { databaseUrl } = await import('../../start/index.ts')

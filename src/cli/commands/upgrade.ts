@@ -26,6 +26,7 @@ export const upgrade: Register = (program, perform) => {
         const started = performance.now()
         const report = await run({
           settings,
+          actor: await cli.actor(),
           ...(binaries === undefined ? {} : { binaries: String(binaries) }),
           signal: cli.signal,
           onPhase: (phase) => cli.note(`upgrade: ${phase}`),

@@ -1,11 +1,7 @@
 import type { User } from '@akashi/contract'
 import type { Command } from 'commander'
-import type { Actor } from '../../postgres/index.ts'
 import type { Accounts } from '../../start/index.ts'
 import type { Invocation, Perform, Register } from '../invocation.ts'
-
-/** The command line acts for nobody: the trail has who was logged in to the database. */
-const actor: Actor = { apiEndpoint: 'akashi users' }
 
 export const users: Register = (program, perform) => {
   const group = program.command('users').description('accounts: make, suspend, reset, end their sessions')
@@ -13,20 +9,20 @@ export const users: Register = (program, perform) => {
   create(group, perform)
   onUser(group, perform, 'suspend', 'shut a user out; every session ends', async (accounts, user) => {
     const { suspendUser } = await import('../../identity/index.ts')
-    const ended = await suspendUser(accounts, actor, user.id)
+    const ended = await suspendUser(accounts, accounts.actor, user.id)
     return { document: { ended }, text: `${user.username} is suspended; ${ended} sessions ended` }
   })
   onUser(group, perform, 'reactivate', 'let a suspended user in again', async (accounts, user) => {
     const { reactivateUser } = await import('../../identity/index.ts')
-    await reactivateUser(accounts, actor, user.id)
+    await reactivateUser(accounts, accounts.actor, user.id)
     return { document: {}, text: `${user.username} may sign in again` }
   })
   resetPassword(group, perform)
   const sessions = group.command('sessions').description('where a user is signed in')
-  onUser(sessions, perform, 'list', 'list the living sessions of a user', async ({ accounts }, user) => {
+  onUser(sessions, perform, 'list', 'list the living sessions of a user', async ({ worker, actor }, user) => {
     const { listSessions } = await import('../../identity/index.ts')
     const { table } = await import('../output/table.ts')
-    const found = await accounts.transaction(actor, (session) => listSessions(session, user.id))
+    const found = await worker.transaction(actor, (session) => listSessions(session, user.id))
     const rows = found.map((each) => [
       each.id,
       each.deviceType,
@@ -41,7 +37,7 @@ export const users: Register = (program, perform) => {
   })
   onUser(sessions, perform, 'revoke', 'end every session of a user', async (accounts, user) => {
     const { endSessions } = await import('../../identity/index.ts')
-    const ended = await endSessions(accounts, actor, user.id)
+    const ended = await endSessions(accounts, accounts.actor, user.id)
     return { document: { ended }, text: `${ended} sessions of ${user.username} ended` }
   })
 }
@@ -65,8 +61,8 @@ function list(group: Command, perform: Perform): void {
           })
         }
         const cursor = cli.flags['cursor']
-        const page = await withAccounts(cli, ({ accounts, vault }) =>
-          accounts.transaction(actor, (session) =>
+        const page = await withAccounts(cli, ({ worker, actor, vault }) =>
+          worker.transaction(actor, (session) =>
             listUsers(session, vault, {
               ...(status === undefined ? {} : { status }),
               ...(typeof cursor === 'string' ? { cursor } : {}),
@@ -99,7 +95,7 @@ function create(group: Command, perform: Perform): void {
         const { createLocalUser } = await import('../../identity/index.ts')
         const displayName = cli.flags['displayName']
         const made = await withAccounts(cli, (accounts) =>
-          createLocalUser(accounts, actor, {
+          createLocalUser(accounts, accounts.actor, {
             username,
             email: String(cli.flags['email']),
             displayName: typeof displayName === 'string' ? displayName : null,
@@ -126,15 +122,16 @@ function resetPassword(group: Command, perform: Perform): void {
         const identity = await import('../../identity/index.ts')
         const { AkashiError } = await import('../../foundation/index.ts')
         const password = await withAccounts(cli, async (accounts) => {
-          const user = await identity.findUserByName(accounts, actor, username)
+          const user = await identity.findUserByName(accounts, accounts.actor, username)
           if (user.issuer !== LOCAL_ISSUER) {
             throw new AkashiError(
               'invalid_input',
               `${username} signs in at ${user.issuer}, without a password here`,
             )
           }
-          if (cli.flags['secondFactor'] === true) await identity.resetFactors(accounts, actor, user.id)
-          return identity.resetPassword(accounts, actor, user.id)
+          if (cli.flags['secondFactor'] === true)
+            await identity.resetFactors(accounts, accounts.actor, user.id)
+          return identity.resetPassword(accounts, accounts.actor, user.id)
         })
         cli.print(
           { username, oneTimePassword: password },
@@ -161,7 +158,7 @@ function onUser(
       perform(async (cli) => {
         const { findUserByName } = await import('../../identity/index.ts')
         const { document, text } = await withAccounts(cli, async (accounts) =>
-          work(accounts, await findUserByName(accounts, actor, username)),
+          work(accounts, await findUserByName(accounts, accounts.actor, username)),
         )
         cli.print({ username, ...document }, text)
         return 0
@@ -171,5 +168,5 @@ function onUser(
 
 async function withAccounts<T>(cli: Invocation, work: (accounts: Accounts) => Promise<T>): Promise<T> {
   const start = await import('../../start/index.ts')
-  return start.withAccounts(await cli.config(), work)
+  return start.withAccounts(await cli.config(), await cli.actor(), work)
 }

@@ -51,9 +51,10 @@ export const verify: Register = (program, perform) => {
         const keyring = await openKeys(config)
         try {
           const store = await openObjects(config)
-          const report = await withConnections(cli, ({ pool }) =>
+          const report = await withConnections(cli, ({ pool, actor }) =>
             verifyAndRecord(
               pool('worker'),
+              actor,
               { keyring, store },
               {
                 mode,

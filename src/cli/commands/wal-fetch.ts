@@ -13,8 +13,8 @@ export const walFetch: Register = (program, perform) => {
         const { withStoredBackups } = await import('../../start/index.ts')
         const cluster = cli.flags['cluster'] === undefined ? undefined : String(cli.flags['cluster'])
         try {
-          const found = await withStoredBackups(await cli.config(), cluster, (vault) =>
-            fetchWal(vault, file, path),
+          const found = await withStoredBackups(await cli.config(), cluster, (backupStore) =>
+            fetchWal(backupStore, file, path),
           )
           return found ? 0 : 1
         } catch (error) {

@@ -15,7 +15,9 @@ export const witness: Register = (program, perform) => {
       perform(async (cli) => {
         const { trustWitness } = await import('../../audit/index.ts')
         const { withConnections } = await import('../databases.ts')
-        const trusted = await withConnections(cli, ({ pool }) => trustWitness(pool('owner'), url, key))
+        const trusted = await withConnections(cli, ({ pool, actor }) =>
+          trustWitness(pool('owner'), actor, url, key),
+        )
         cli.print(trusted, `${trusted.name} cosigns from the next minute on`)
         return 0
       }),
@@ -28,7 +30,7 @@ export const witness: Register = (program, perform) => {
       perform(async (cli) => {
         const { forgetWitness } = await import('../../audit/index.ts')
         const { withConnections } = await import('../databases.ts')
-        await withConnections(cli, ({ pool }) => forgetWitness(pool('owner'), name))
+        await withConnections(cli, ({ pool, actor }) => forgetWitness(pool('owner'), actor, name))
         cli.print({ forgotten: name }, `${name} is asked no more`)
         return 0
       }),
@@ -41,7 +43,9 @@ export const witness: Register = (program, perform) => {
         const { trustedWitnesses } = await import('../../audit/index.ts')
         const { withConnections } = await import('../databases.ts')
         const { table } = await import('../output/table.ts')
-        const witnesses = await withConnections(cli, ({ pool }) => trustedWitnesses(pool('worker')))
+        const witnesses = await withConnections(cli, ({ pool, actor }) =>
+          trustedWitnesses(pool('worker'), actor),
+        )
         const rows = witnesses.map(({ name, url, key }) => [name, url, key])
         cli.print(
           { witnesses },

@@ -1,4 +1,5 @@
 import { AkashiError, type Config, redactText } from '../../foundation/index.ts'
+import type { Actor } from '../../postgres/index.ts'
 
 export interface Finding {
   readonly ok: boolean
@@ -16,6 +17,7 @@ export interface Check {
 
 export interface CheckContext {
   readonly config: Config
+  readonly actor: Actor
   readonly signal: AbortSignal
 }
 

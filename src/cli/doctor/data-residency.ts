@@ -9,12 +9,12 @@ const RDS_HOST = /[.]([a-z]{2}(?:-[a-z]+)+-\d)[.]rds[.]amazonaws[.]com(?:[.]cn)?
 /** Whether everything that names its region is in the region that the data must stay in. */
 export const dataResidency: Check = {
   name: 'data residency',
-  run: async ({ config }) => {
+  run: async ({ config, actor }) => {
     try {
-      const connections = await findConnections(config)
+      const connections = await findConnections(config, null)
       const database = connections.open('worker', { poolSize: 1 })
       try {
-        const wanted = await readDataResidency(database)
+        const wanted = await readDataResidency(database, actor)
         const places = regions(config, connections.adminUrl)
         const outside = places.filter(({ region }) => region !== wanted)
         if (outside.length === 0) {

@@ -15,7 +15,7 @@ async function withDatabase(
 ): Promise<Finding> {
   let connections: Connections
   try {
-    connections = await findConnections(config)
+    connections = await findConnections(config, null)
   } catch (error) {
     if (config.databaseUrl === undefined && error instanceof AkashiError && error.code === 'unavailable') {
       return { ok: true, detail: 'not running; akashi up starts it' }
@@ -76,13 +76,13 @@ export const migrations: Check = {
 
 export const losses: Check = {
   name: 'audit losses',
-  run: ({ config }) =>
+  run: ({ config, actor }) =>
     withDatabase(config, async (url, connections) => {
       const { pending } = await migrationStatus({ url, directory: migrationsDirectory })
       if (pending.length > 0) return { ok: true, detail: 'not looked for before the migrations are applied' }
       const administrator = connections.open('owner', { poolSize: 1 })
       try {
-        const found = await unsettledLosses(administrator)
+        const found = await unsettledLosses(administrator, actor)
         if (found.length === 0) return { ok: true, detail: 'none' }
         const tables = found.map(
           ({ table, operation, statements, lastAt, message }) =>

@@ -6,11 +6,11 @@ import type { Check } from './check.ts'
 /** A transaction that stays open, in any database of the cluster, keeps rows from being sealed. */
 export const frontier: Check = {
   name: 'sealing frontier',
-  run: async ({ config }) => {
+  run: async ({ config, actor }) => {
     try {
-      const database = (await findConnections(config)).open('worker', { poolSize: 1 })
+      const database = (await findConnections(config, null)).open('worker', { poolSize: 1 })
       try {
-        const held = (await frontierHolders(database)).filter(
+        const held = (await frontierHolders(database, actor)).filter(
           ({ ageSeconds }) => (ageSeconds ?? 0) >= FRONTIER_HELD_ALARM_S,
         )
         if (held.length === 0) return { ok: true, detail: 'no transaction holds it' }

@@ -1,4 +1,5 @@
 import { appOf, type Config } from '../../foundation/index.ts'
+import type { Invocation } from '../invocation.ts'
 import { type Check, type CheckResult, resultOf, runChecks } from './check.ts'
 import { dataResidency } from './data-residency.ts'
 import { capabilities, database, losses, migrations, pooler } from './database.ts'
@@ -24,10 +25,11 @@ const checks: readonly Check[] = [
 ]
 
 /** Examines this installation. With a configuration that is wrong, nothing that depends on it is examined. */
-export async function examine(
-  signal: AbortSignal,
-  readConfig: () => Promise<Config>,
-): Promise<CheckResult[]> {
+export async function examine({
+  signal,
+  config: readConfig,
+  actor,
+}: Pick<Invocation, 'signal' | 'config' | 'actor'>): Promise<CheckResult[]> {
   let config: Config | undefined
   const results = [
     await resultOf('node', signal, nodeVersion),
@@ -42,5 +44,7 @@ export async function examine(
       }
     }),
   ]
-  return config === undefined ? results : [...results, ...(await runChecks(checks, { config, signal }))]
+  return config === undefined
+    ? results
+    : [...results, ...(await runChecks(checks, { config, actor: await actor(), signal }))]
 }

@@ -11,10 +11,10 @@ import {
   findProviderUser,
   looksLikeApiKey,
   looksLikeJwt,
-  type SessionActor,
   verifyApiKey,
   verifyBearer,
 } from '../../identity/index.ts'
+import { isPerson, type Person, type PersonInSession, person } from '../../postgres/index.ts'
 import { isLoopbackAddress } from '../loopback.ts'
 import type { Identity } from '../services.ts'
 import { identifyActor } from './request-actor.ts'
@@ -22,7 +22,7 @@ import { refuseForgery } from './same-origin.ts'
 import { cookieNames, readCookie } from './session-cookie.ts'
 
 type Credential =
-  | { readonly kind: 'session'; readonly session: AuthenticatedSession }
+  | { readonly kind: 'session'; readonly session: AuthenticatedSession; readonly actor: PersonInSession }
   | { readonly kind: 'api_key' }
   | { readonly kind: 'jwt' }
 
@@ -53,26 +53,20 @@ export async function authenticate(
 /** The session that authenticates a request. `forbidden` when something else does: keys have no session. */
 export function sessionOf(request: FastifyRequest): {
   readonly session: AuthenticatedSession
-  readonly actor: SessionActor
+  readonly actor: PersonInSession
 } {
   const credential = credentials.get(request)
   if (credential?.kind !== 'session') {
     throw new AkashiError('forbidden', 'this needs a session', { hint: 'sign in with POST /v1/session' })
   }
-  const { session } = credential
-  return {
-    session,
-    actor: { ...request.actor, userId: session.userId, sessionId: session.sessionId },
-  }
+  return credential
 }
 
 /** The user behind a request, whatever shows who they are. `forbidden` for a service, which is no user. */
-export function userOf(request: FastifyRequest): FastifyRequest['actor'] & { readonly userId: string } {
-  const { userId } = request.actor
-  if (userId === undefined) {
-    throw new AkashiError('forbidden', 'service accounts cannot do this')
-  }
-  return { ...request.actor, userId }
+export function userOf(request: FastifyRequest): Person {
+  const { actor } = request
+  if (!isPerson(actor)) throw new AkashiError('forbidden', 'service accounts cannot do this')
+  return actor
 }
 
 /** Whether credentials were shown to this session within so many minutes. */
@@ -111,14 +105,12 @@ async function credentialOf(request: FastifyRequest, identity: Identity): Promis
   const cookie = readCookie(request, cookieNames.session)
   if (cookie === undefined) return null
   refuseForgery(request, identity.publicUrl)
-  const session = await authenticateSession(identity.login.accounts, cookie)
+  const session = await authenticateSession(identity.login.worker, request.actor, cookie)
   if (session === null) return null
-  identifyActor(request, {
-    userId: session.userId,
-    sessionId: session.sessionId,
-    ...(session.tenantId === null ? {} : { tenantId: session.tenantId }),
-  })
-  return { kind: 'session', session }
+  const { userId, sessionId, tenantId } = session
+  const actor = person({ userId, sessionId, tenantId: tenantId ?? undefined }, request.actor.origin)
+  identifyActor(request, actor)
+  return { kind: 'session', session, actor }
 }
 
 async function bearerCredential(
@@ -127,7 +119,7 @@ async function bearerCredential(
   token: string,
 ): Promise<Credential | null> {
   if (looksLikeApiKey(token)) {
-    const caller = await verifyApiKey(identity.login.app, token, request.actor)
+    const caller = await verifyApiKey(identity.login.app, token, request.actor.origin)
     if (caller === null) return null
     identifyActor(request, caller.actor)
     return { kind: 'api_key' }
@@ -135,11 +127,12 @@ async function bearerCredential(
   if (!looksLikeJwt(token)) return null
   const claimed = await verifyBearer(identity.issuers, token)
   if (claimed === null) return null
-  const user = await identity.login.accounts.transaction(request.actor, (session) =>
+  const user = await identity.login.worker.transaction(request.actor, (session) =>
     findProviderUser(session, identity.login, claimed.issuer, claimed.subject),
   )
   if (user === null || !user.active) return null
-  identifyActor(request, { userId: user.id, ...(user.tenantId === null ? {} : { tenantId: user.tenantId }) })
+  const { id: userId, tenantId } = user
+  identifyActor(request, person({ userId, tenantId: tenantId ?? undefined }, request.actor.origin))
   return { kind: 'jwt' }
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { AkashiError } from '../../foundation/index.ts'
-import type { Actor } from '../../postgres/index.ts'
+import { type Actor, anonymous } from '../../postgres/index.ts'
 import type { App } from '../schema.ts'
 import { traceIdOf } from './trace-context.ts'
 
@@ -26,21 +26,19 @@ export function describeActor(app: App, applicationVersion: string): void {
   app.addHook('onRequest', async (request) => {
     const traceparent = request.headers['traceparent']
     const userAgent = request.headers['user-agent']
-    actors.set(request, {
+    const origin = {
       clientIp: request.ip.replace(/^::ffff:(?=\d+\.)/i, ''),
-      ...(userAgent === undefined ? {} : { userAgent }),
+      userAgent,
       requestId: request.id,
       traceId: traceIdOf(typeof traceparent === 'string' ? traceparent : undefined),
       apiEndpoint: `${request.method} ${request.routeOptions.url ?? '(no route)'}`,
       applicationVersion,
-    })
+    }
+    actors.set(request, anonymous('not authenticated', origin))
   })
 }
 
 /** Says who is behind a request, once that is known. */
-export function identifyActor(
-  request: FastifyRequest,
-  who: Pick<Actor, 'userId' | 'sessionId' | 'subject' | 'tenantId'>,
-): void {
-  actors.set(request, { ...request.actor, ...who })
+export function identifyActor(request: FastifyRequest, actor: Actor): void {
+  actors.set(request, actor)
 }

@@ -15,8 +15,7 @@ import {
 import type { WebSocket } from '@fastify/websocket'
 import { type Bus, type Feed, type Listener, markRead, postMessage, setPresence } from '../../chat/index.ts'
 import { AkashiError, jsonOrNull, type Log } from '../../foundation/index.ts'
-import type { SessionActor } from '../../identity/index.ts'
-import type { Database } from '../../postgres/index.ts'
+import type { Database, PersonInSession } from '../../postgres/index.ts'
 import { problemOf } from '../problem.ts'
 import { HEARTBEAT_MS, MAX_WAITING_BYTES, RESUME_TIMEOUT_MS, RESUME_WAITING_BYTES } from './limits.ts'
 
@@ -27,7 +26,7 @@ const DRAIN_POLL_MS = 20
 
 export interface ConnectionParts {
   readonly socket: WebSocket
-  readonly actor: SessionActor
+  readonly actor: PersonInSession
   readonly app: Database
   readonly feed: Feed
   readonly bus: Bus

@@ -1,6 +1,8 @@
 /** What sockets that open and close say of the presence of their sessions. */
 import { type Bus, socketsChanged } from '../../chat/index.ts'
-import type { Database } from '../../postgres/index.ts'
+import { type Database, system } from '../../postgres/index.ts'
+
+const presence = system('chat-presence')
 
 export interface SocketPresence {
   opened(sessionId: string): void
@@ -52,7 +54,7 @@ export function socketPresence(worker: Database, bus: Bus): SocketPresence {
       opened.clear()
       closed.clear()
       try {
-        const changed = await socketsChanged(worker, came, went)
+        const changed = await socketsChanged(worker, presence, came, went)
         for (const userId of changed) bus.announce({ about: 'presence', userId })
       } catch (error) {
         again(came, went, now)

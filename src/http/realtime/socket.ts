@@ -1,12 +1,16 @@
 import { closeCodes, MAX_FRAME_BYTES } from '@akashi/contract'
 import websocket from '@fastify/websocket'
 import { presenceToSpread, sessionsThatHold } from '../../chat/index.ts'
+import { person, system } from '../../postgres/index.ts'
 import { sessionOf } from '../plugins/authentication.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 import { Connection } from './connection.ts'
 import { PRESENCE_ROUND_MS, REAUTHORISE_MS } from './limits.ts'
 import { socketPresence } from './presence.ts'
+
+const spreading = system('chat-presence')
+const asking = system('chat-sessions')
 
 /**
  * GET /v1/chat/socket. Browsers send cookies with a WebSocket from any page, so its Origin must be this
@@ -40,7 +44,7 @@ export function chatSocket(v1: App, services: Services): void {
       if (changed.size === 0) return
       const people = [...changed]
       changed.clear()
-      for (const { userId, status, roomIds } of await presenceToSpread(worker, people)) {
+      for (const { userId, status, roomIds } of await presenceToSpread(worker, spreading, people)) {
         if (told.get(userId) === status) continue
         told.set(userId, status)
         for (const connection of listening(roomIds)) connection.send({ type: 'presence', userId, status })
@@ -59,7 +63,9 @@ export function chatSocket(v1: App, services: Services): void {
     async () => {
       if (connections.size === 0) return
       const asked = [...connections]
-      const holding = await sessionsThatHold(worker, [...new Set(asked.map(({ sessionId }) => sessionId))])
+      const holding = await sessionsThatHold(worker, asking, [
+        ...new Set(asked.map(({ sessionId }) => sessionId)),
+      ])
       for (const connection of asked) {
         if (!holding.has(connection.sessionId))
           connection.close(closeCodes.sessionEnded, 'the session has ended')
@@ -81,7 +87,8 @@ export function chatSocket(v1: App, services: Services): void {
         config: { access: { signedIn: 'person', scope: 'none' } },
       },
       (socket, request) => {
-        const actor = { ...sessionOf(request).actor, apiEndpoint: 'WS /v1/chat/socket' }
+        const { actor: caller } = sessionOf(request)
+        const actor = person(caller, { ...caller.origin, apiEndpoint: 'WS /v1/chat/socket' })
         const connection = new Connection({
           socket,
           actor,

@@ -13,22 +13,22 @@ import { type App, given } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** The archive: what is in it, what is due, and legal hold. Restoring takes an administrator's command line. */
-export function archiveRoutes(app: App, { trail, store }: Services): void {
+export function archiveRoutes(app: App, { securityAdmin, store }: Services): void {
   operation(app, 'GET /v1/archive', {
     access: { permission: 'archive:read' },
-    handle: async () => ({ exports: await archiveStatus(trail) }),
+    handle: async ({ actor }) => ({ exports: await archiveStatus(securityAdmin, actor) }),
   })
   operation(app, 'GET /v1/archive/plan', {
     access: { permission: 'archive:read' },
-    handle: async ({ query }) => ({
-      tables: await planArchive(trail, given(query)),
+    handle: async ({ query, actor }) => ({
+      tables: await planArchive(securityAdmin, actor, given(query)),
     }),
   })
   operation(app, 'POST /v1/archive/runs', {
     access: { permission: 'archive:write', stepUp: true },
-    handle: async () => {
-      await runNow(trail, 'archive-export')
-      return { requestedAt: await runNow(trail, 'archive-expire') }
+    handle: async ({ actor }) => {
+      await runNow(securityAdmin, actor, 'archive-export')
+      return { requestedAt: await runNow(securityAdmin, actor, 'archive-expire') }
     },
   })
   operation(app, 'PUT /v1/archive/holds/{table}', {
@@ -37,34 +37,34 @@ export function archiveRoutes(app: App, { trail, store }: Services): void {
       const { table } = request.params
       const { held, reason } = request.body
       const [schema = '', name = ''] = table.split('.')
-      await holdTable(trail, { schema, table: name, held, ...given({ reason }) }, request.actor)
+      await holdTable(securityAdmin, request.actor, { schema, table: name, held, ...given({ reason }) })
       return { table, held }
     },
   })
   operation(app, 'GET /v1/archive/policies', {
     access: { permission: 'archive:read' },
-    handle: async () => ({ policies: await listPolicies(trail) }),
+    handle: async ({ actor }) => ({ policies: await listPolicies(securityAdmin, actor) }),
   })
   operation(app, 'PATCH /v1/archive/policies/{table}', {
     access: { permission: 'archive:write', stepUp: true },
     handle: async ({ params, body, actor }) => {
       const [schema = '', table = ''] = params.table.split('.')
       const { reason, ...changes } = body
-      return await setPolicy(trail, { schema, table }, changes, { actor, ...given({ reason }) })
+      return await setPolicy(securityAdmin, actor, { schema, table }, changes, reason)
     },
   })
   operation(app, 'GET /v1/archive/retirement', {
     access: { permission: 'archive:read' },
-    handle: async ({ query }) => ({
-      tables: await planRetirement(trail, given(query)),
+    handle: async ({ query, actor }) => ({
+      tables: await planRetirement(securityAdmin, actor, given(query)),
     }),
   })
   operation(app, 'POST /v1/archive/thaw', {
     access: { permission: 'archive:write', stepUp: true },
-    handle: async ({ body }) => {
+    handle: async ({ body, actor }) => {
       const [schema, table] = body.table?.split('.') ?? []
       return {
-        objects: await thawArchive(trail, store, {
+        objects: await thawArchive(securityAdmin, actor, store, {
           ...(schema === undefined || table === undefined ? {} : { table: { schema, table } }),
           ...given({ from: body.from, to: body.to }),
         }),

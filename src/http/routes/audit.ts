@@ -4,17 +4,17 @@ import { type App, given } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** The audit trail: what happened, the history of a record, how it was. */
-export function auditRoutes(app: App, { trail }: Services): void {
+export function auditRoutes(app: App, { securityAdmin }: Services): void {
   operation(app, 'GET /v1/audit/logs', {
     access: { permission: 'audit_logs:read' },
-    handle: (request) => searchTrail(trail, request.actor, given(request.query)),
+    handle: (request) => searchTrail(securityAdmin, request.actor, given(request.query)),
   })
   operation(app, 'GET /v1/audit/records/{schema}/{table}/{recordId}', {
     access: { permission: 'audit_logs:read' },
-    handle: (request) => recordHistory(trail, request.actor, { ...request.params, ...given(request.query) }),
+    handle: (request) => recordHistory(securityAdmin, request.actor, { ...request.params, ...given(request.query) }),
   })
   operation(app, 'GET /v1/audit/records/{schema}/{table}/{recordId}/as-of/{at}', {
     access: { permission: 'audit_logs:read' },
-    handle: (request) => recordAsOf(trail, request.actor, request.params),
+    handle: (request) => recordAsOf(securityAdmin, request.actor, request.params),
   })
 }

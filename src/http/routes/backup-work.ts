@@ -1,6 +1,7 @@
 import type { BackupTask } from '@akashi/contract'
 import { jobHistory, runNow } from '../../operations/index.ts'
 import { operation } from '../operation.ts'
+import type { Actor } from '../../postgres/index.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
@@ -19,29 +20,29 @@ const jobs = {
 
 /** What takes long runs in the workers: it is requested here, and its run is listed below /backups/runs. */
 export function backupWorkRoutes(app: App, services: Services): void {
-  const { backups, trail } = services
+  const { backups, securityAdmin } = services
   operation(app, 'GET /v1/backups/runs/{task}', {
     access: { permission: 'backup:read' },
-    handle: async ({ params, query }) => ({
-      runs: (await jobHistory(trail, jobs[params.task], query.limit)).map(
+    handle: async ({ params, query, actor }) => ({
+      runs: (await jobHistory(securityAdmin, actor, jobs[params.task], query.limit)).map(
         ({ job: _, worker: __, ...shown }) => shown,
       ),
     }),
   })
   operation(app, 'GET /v1/backups/prune/plan', {
     access: { permission: 'backup:read' },
-    handle: async (_, reply) => {
+    handle: async ({ actor }, reply) => {
       const signal = callerSignal(reply)
-      return backups.planPrune(await backups.vault(signal), signal)
+      return backups.planPrune(await backups.open(actor, signal), actor, signal)
     },
   })
   operation(app, 'POST /v1/backups', {
     access: { permission: 'backup:write' },
-    handle: async ({ body, actor }) => await ask(services, body.kind, actor),
+    handle: async ({ body, actor }) => await ask(services, actor, body.kind),
   })
   operation(app, 'POST /v1/backups/verifications', {
     access: { permission: 'backup:write' },
-    handle: async ({ actor }) => await ask(services, 'verification', actor),
+    handle: async ({ actor }) => await ask(services, actor, 'verification'),
   })
   operation(app, 'POST /v1/backups/points', {
     access: { permission: 'backup:write' },
@@ -52,18 +53,18 @@ export function backupWorkRoutes(app: App, services: Services): void {
   })
   operation(app, 'POST /v1/drills', {
     access: { permission: 'backup:write' },
-    handle: async ({ body, actor }) => await ask(services, body?.kind ?? 'drill', actor),
+    handle: async ({ body, actor }) => await ask(services, actor, body?.kind ?? 'drill'),
   })
   operation(app, 'POST /v1/backups/prune', {
     access: { permission: 'backup:admin', stepUp: true },
-    handle: async ({ actor }) => await ask(services, 'prune', actor),
+    handle: async ({ actor }) => await ask(services, actor, 'prune'),
   })
   operation(app, 'POST /v1/backups/rewrap', {
     access: { permission: 'backup:admin', stepUp: true },
-    handle: async ({ actor }) => await ask(services, 'rewrap', actor),
+    handle: async ({ actor }) => await ask(services, actor, 'rewrap'),
   })
 }
 
-async function ask({ trail }: Services, task: BackupTask, actor: Parameters<typeof runNow>[2]) {
-  return { requestedAt: await runNow(trail, jobs[task], actor), runs: `/v1/backups/runs/${task}` }
+async function ask({ securityAdmin }: Services, actor: Actor, task: BackupTask) {
+  return { requestedAt: await runNow(securityAdmin, actor, jobs[task]), runs: `/v1/backups/runs/${task}` }
 }

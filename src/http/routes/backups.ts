@@ -20,38 +20,38 @@ const TABLE_TIMEOUT_MS = 110_000
  * Backups, what a restore would do, one table of the past, and drills. Bringing the whole cluster back is the
  * command line's: the server that would be asked is the one that is lost.
  */
-export function backupRoutes(app: App, { backups, trail }: Services): void {
+export function backupRoutes(app: App, { backups, securityAdmin }: Services): void {
   operation(app, 'GET /v1/backups', {
     access: { permission: 'backup:read' },
-    handle: async (_, reply) => {
+    handle: async ({ actor }, reply) => {
       const signal = callerSignal(reply)
-      return describeCatalog(await readCatalog(await backups.vault(signal), signal))
+      return describeCatalog(await readCatalog(await backups.open(actor, signal), signal))
     },
   })
   operation(app, 'GET /v1/backups/audit-copies', {
     access: { permission: 'backup:read' },
-    handle: async (_, reply) => {
+    handle: async ({ actor }, reply) => {
       const signal = callerSignal(reply)
-      return { copies: await listAuditCopies(await backups.logVault(), signal) }
+      return { copies: await listAuditCopies(await backups.openForAuditCopies(actor), signal) }
     },
   })
   operation(app, 'GET /v1/restores/plan', {
     access: { permission: 'backup:read' },
-    handle: async ({ query }, reply) => {
+    handle: async ({ query, actor }, reply) => {
       const target = parseTarget(query.at)
       const signal = callerSignal(reply)
-      return planRestore(await readCatalog(await backups.vault(signal), signal), target)
+      return planRestore(await readCatalog(await backups.open(actor, signal), signal), target)
     },
   })
   operation(app, 'GET /v1/drills', {
     access: { permission: 'backup:read' },
-    handle: async () => ({ drills: await listDrills(trail) }),
+    handle: async ({ actor }) => ({ drills: await listDrills(securityAdmin, actor) }),
   })
   operation(app, 'POST /v1/restores', {
     access: { permission: 'backup:admin', stepUp: true, reason: { with: 'apply' } },
     handlerTimeout: TABLE_TIMEOUT_MS,
-    handle: async (request, reply) => {
-      const { table, at, into, diff, apply } = request.body
+    handle: async ({ body, actor }, reply) => {
+      const { table, at, into, diff, apply } = body
       if (into === undefined && !diff && apply === undefined) {
         throw new AkashiError('invalid_input', 'what to do with the table is not said', {
           hint: 'give into, diff or apply',
@@ -59,14 +59,12 @@ export function backupRoutes(app: App, { backups, trail }: Services): void {
       }
       const name = parseTableName(table)
       const signal = callerSignal(reply)
-      const { userId } = request.actor
-      return await backups.restoreTable(await backups.vault(signal), {
+      return await backups.restoreTable(await backups.open(actor, signal), actor, {
         table: name,
         target: parseTarget(at),
         ...(into === undefined ? {} : { into: parseTableName(into, name.schema) }),
         diff,
         ...(apply === undefined ? {} : { apply }),
-        ...(userId === undefined ? {} : { actor: userId }),
         signal,
       })
     },

@@ -21,29 +21,29 @@ function given(query: Readonly<Record<string, unknown>>): Record<string, unknown
 }
 
 /** Security events: sent by services, searched, counted over time, and what is done about them. */
-export function eventRoutes(app: App, { trail, app: application }: Services): void {
+export function eventRoutes(app: App, { securityAdmin, app: application }: Services): void {
   app.register((scope: App, _, done) => {
     takeEvents(scope, application)
     done()
   })
   operation(app, 'GET /v1/events', {
     access: { permission: 'events:read', reads: 'security.security_events' },
-    handle: (request) => searchEvents(trail, request.actor, given(request.query)),
+    handle: (request) => searchEvents(securityAdmin, request.actor, given(request.query)),
   })
   operation(app, 'GET /v1/events/timeline', {
     access: { permission: 'events:read', reads: 'security.security_events' },
     handle: async (request) => {
       const { from, to, interval, ...rest } = request.query
-      return await eventTimeline(trail, request.actor, { ...given(rest), from, to, interval })
+      return await eventTimeline(securityAdmin, request.actor, { ...given(rest), from, to, interval })
     },
   })
   operation(app, 'GET /v1/events/{id}', {
     access: { permission: 'events:read', reads: 'security.security_events' },
-    handle: (request) => readEvent(trail, request.actor, request.params.id),
+    handle: (request) => readEvent(securityAdmin, request.actor, request.params.id),
   })
   operation(app, 'PATCH /v1/events/{id}', {
     access: { permission: 'events:write' },
-    handle: (request) => remediate(trail, request.actor, request.params.id, request.body),
+    handle: (request) => remediate(securityAdmin, request.actor, request.params.id, request.body),
   })
 }
 

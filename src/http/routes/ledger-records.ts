@@ -4,21 +4,21 @@ import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** What a log keeps beside its entries, each a page at a time, oldest first. */
-export function ledgerRecordRoutes(app: App, { trail }: Services): void {
+export function ledgerRecordRoutes(app: App, { securityAdmin }: Services): void {
   operation(app, 'GET /v1/ledger/{log}/epochs', {
     access: { permission: 'ledger:read' },
-    handle: ({ actor, params, query }) => listEpochs(trail, actor, { ...params, ...query }),
+    handle: ({ actor, params, query }) => listEpochs(securityAdmin, actor, { ...params, ...query }),
   })
   operation(app, 'GET /v1/ledger/{log}/cosignatures', {
     access: { permission: 'ledger:read' },
-    handle: ({ actor, params, query }) => listCosignatures(trail, actor, { ...params, ...query }),
+    handle: ({ actor, params, query }) => listCosignatures(securityAdmin, actor, { ...params, ...query }),
   })
   operation(app, 'GET /v1/ledger/{log}/retention', {
     access: { permission: 'ledger:read' },
-    handle: ({ actor, params, query }) => listRetentionRecords(trail, actor, { ...params, ...query }),
+    handle: ({ actor, params, query }) => listRetentionRecords(securityAdmin, actor, { ...params, ...query }),
   })
   operation(app, 'GET /v1/ledger/{log}/chain', {
     access: { permission: 'ledger:read' },
-    handle: ({ actor, params, query }) => listChain(trail, actor, { ...params, ...query }),
+    handle: ({ actor, params, query }) => listChain(securityAdmin, actor, { ...params, ...query }),
   })
 }

@@ -4,11 +4,11 @@ import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** The ledger: heads, proofs, and the static paths that C2SP tlog-tiles clients read. */
-export function ledgerRoutes(app: App, { trail }: Services): void {
+export function ledgerRoutes(app: App, { securityAdmin }: Services): void {
   operation(app, 'GET /v1/ledger', {
     access: { permission: 'ledger:read' },
-    handle: async () => ({
-      logs: (await readLogHeads(trail)).map(({ log, origin, size, root, note }) => ({
+    handle: async ({ actor }) => ({
+      logs: (await readLogHeads(securityAdmin, actor)).map(({ log, origin, size, root, note }) => ({
         log,
         origin,
         size: size.toString(),
@@ -19,13 +19,14 @@ export function ledgerRoutes(app: App, { trail }: Services): void {
   })
   operation(app, 'GET /v1/ledger/{log}/proofs/{row}', {
     access: { permission: 'ledger:read' },
-    handle: (request) => proveRow(trail, logNamed(request.params.log), request.params.row, request.actor),
+    handle: (request) => proveRow(securityAdmin, request.actor, logNamed(request.params.log), request.params.row),
   })
   operation(app, 'GET /v1/ledger/{log}/{*}', {
     access: { permission: 'ledger:read' },
     handle: async (request, reply) => {
       const { bytes, contentType, cacheControl } = await staticResource(
-        trail,
+        securityAdmin,
+        request.actor,
         logNamed(request.params.log),
         request.params['*'],
       )

@@ -30,7 +30,7 @@ export function meRoutes(app: App, services: Services): void {
       const actor = userOf(request)
       const { email, ...shown } = request.body
       if (email !== undefined) {
-        await login.accounts.transaction(actor, async (found) => {
+        await login.worker.transaction(actor, async (found) => {
           const user = await readUser(found, login.vault, actor.userId)
           if (user?.issuer !== LOCAL_ISSUER) {
             throw new AkashiError('forbidden', 'the address comes from the identity provider')

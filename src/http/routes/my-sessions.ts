@@ -18,7 +18,7 @@ export function mySessionRoutes(app: App, { identity: { login } }: Services): vo
     access: { self: 'person', scope: 'none' },
     handle: async (request) => {
       const { actor } = sessionOf(request)
-      const ended = await login.accounts.transaction(actor, (found) =>
+      const ended = await login.worker.transaction(actor, (found) =>
         revokeSessions(found, actor.userId, actor.sessionId),
       )
       return { ended }

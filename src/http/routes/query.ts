@@ -17,8 +17,8 @@ const GRACE_MS = 5_000
 const mediaTypes = { csv: 'text/csv; charset=utf-8', parquet: 'application/vnd.apache.parquet' } as const
 
 /** SQL over everything that is kept. Whoever may ask reads whole tables, and each read is recorded. */
-export function queryRoutes(app: App, { trail, store }: Services): void {
-  const queries = openQueries({ database: trail, store })
+export function queryRoutes(app: App, { securityAdmin, store }: Services): void {
+  const queries = openQueries({ database: securityAdmin, store })
   app.addHook('onClose', async () => queries.close())
   let underWay = 0
   operation(app, 'POST /v1/query', {

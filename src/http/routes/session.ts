@@ -11,6 +11,7 @@ import {
   stepUp,
 } from '../../identity/index.ts'
 import { operation } from '../operation.ts'
+import { person } from '../../postgres/index.ts'
 import { pendingOf, sessionOf, steppedUpUntil } from '../plugins/authentication.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/session-cookie.ts'
@@ -95,9 +96,9 @@ async function replaceSession(
   begun: NewSession,
 ): Promise<void> {
   const former = readCookie(request, cookieNames.session)
-  const ended = former === undefined ? null : await authenticateSession(login.accounts, former)
+  const ended = former === undefined ? null : await authenticateSession(login.worker, request.actor, former)
   if (ended !== null) {
-    const owner = { ...request.actor, userId: ended.userId, sessionId: ended.sessionId }
+    const owner = person({ userId: ended.userId, sessionId: ended.sessionId }, request.actor.origin)
     await login.app.transaction(owner, (found) => revokeSession(found, ended.userId, ended.sessionId))
   }
   clearCookie(reply, cookieNames.challenge)

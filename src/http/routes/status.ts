@@ -6,9 +6,9 @@ import type { Services } from '../services.ts'
 export function statusRoute(app: App, services: Services): void {
   operation(app, 'GET /v1/status', {
     access: { public: 'this machine' },
-    handle: async (_request, reply) => {
+    handle: async ({ actor }, reply) => {
       reply.header('cache-control', 'no-store')
-      return services.systemStatus(callerSignal(reply))
+      return services.systemStatus(actor, callerSignal(reply))
     },
   })
 }

@@ -6,12 +6,12 @@ import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** Users as administrators see and manage them. */
-export function userRoutes(app: App, { app: database, vault, keyring }: Services): void {
+export function userRoutes(app: App, { app: database, personVault, keyring }: Services): void {
   operation(app, 'GET /v1/users', {
     access: { permission: 'users:read', reads: 'user' },
     handle: async (request) => {
       return await database.transaction(request.actor, (session) =>
-        identity.viewUsers(session, vault, request.query),
+        identity.viewUsers(session, personVault, request.query),
       )
     },
   })
@@ -19,7 +19,7 @@ export function userRoutes(app: App, { app: database, vault, keyring }: Services
     access: { permission: 'users:write', stepUp: true },
     handle: async (request) => {
       const id = await database.transaction(request.actor, (session) =>
-        identity.createUser(session, vault, request.body),
+        identity.createUser(session, personVault, request.body),
       )
       return { id }
     },
@@ -34,7 +34,7 @@ export function userRoutes(app: App, { app: database, vault, keyring }: Services
       const { id } = request.params
       const { status, classification, ...names } = request.body
       await database.transaction(request.actor, async (session) => {
-        await identity.updateUser(session, vault, id, names)
+        await identity.updateUser(session, personVault, id, names)
         if (status !== undefined) await identity.setAccountStatus(session, id, status)
         if (classification !== undefined) await identity.setClassification(session, id, classification)
       })
@@ -57,7 +57,7 @@ export function userRoutes(app: App, { app: database, vault, keyring }: Services
 
   async function one(request: FastifyRequest, id: string) {
     const found = await database.transaction(request.actor, (session) =>
-      identity.viewUser(session, vault, id),
+      identity.viewUser(session, personVault, id),
     )
     if (found === null) throw new AkashiError('not_found', 'there is no such user')
     return found

@@ -4,7 +4,7 @@
  */
 import type { Tier } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
-import { anonymous, type Database } from '../../postgres/index.ts'
+import { type Database, system } from '../../postgres/index.ts'
 
 /** Callers that may wait for their turn; more are refused, so that a slow database is not made slower. */
 const MAX_WAITING = 10_000
@@ -29,6 +29,8 @@ interface Waiting {
   readonly resolve: (key: StoredKey | undefined) => void
   readonly reject: (reason: unknown) => void
 }
+
+const reader = system('api-key-reader')
 
 export class KeyReader {
   readonly #database: Database
@@ -65,7 +67,7 @@ export class KeyReader {
     try {
       const hashes = [...new Set(batch.map(({ hash }) => hash))]
       const { rows } = await this.#database.transaction(
-        anonymous,
+        reader,
         (session) => session.query<StoredKey>('select * from auth.verify_api_keys($1)', [hashes]),
         { readOnly: true },
       )

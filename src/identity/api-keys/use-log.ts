@@ -1,10 +1,12 @@
 /** When keys were last used: kept in memory and written many at once, so that verifying writes nothing. */
-import { anonymous, type Database } from '../../postgres/index.ts'
+import { type Database, system } from '../../postgres/index.ts'
 
 /** What a process that is killed forgets at most. */
 const FLUSH_MS = 30_000
 /** Keys that are remembered between two writes; further ones are left out. */
 const MAX_KEYS = 50_000
+
+const useLog = system('api-key-uses')
 
 export class UseLog {
   readonly #database: Database
@@ -29,7 +31,7 @@ export class UseLog {
     if (used.size === 0) return
     this.#used = new Map()
     try {
-      await this.#database.transaction(anonymous, (session) =>
+      await this.#database.transaction(useLog, (session) =>
         session.query('select auth.touch_api_keys($1, $2)', [[...used.keys()], [...used.values()]]),
       )
     } catch (error) {

@@ -1,6 +1,6 @@
 /** Who presents this key? One read, nothing written; a key that ought not be used is a security event. */
 import type { Tier } from '@akashi/contract'
-import type { Actor, Database } from '../../postgres/index.ts'
+import { type Actor, anonymous, type Database, type Origin, person, service } from '../../postgres/index.ts'
 import { recordEventAlone } from '../../security/index.ts'
 import { type KeyIdentity, parseApiKey } from './format.ts'
 import { KeyReader, type StoredKey } from './reader.ts'
@@ -19,7 +19,7 @@ export interface ApiKeyCaller {
   /** RFC 3339 */
   readonly expiresAt: string | null
   /** For the transactions of this caller: the key is what they showed, in place of a session. */
-  readonly actor: Pick<Actor, 'userId' | 'sessionId' | 'subject'>
+  readonly actor: Actor
 }
 
 /** One event for a key and reason in so long, however often it is tried. */
@@ -44,13 +44,13 @@ function verifierOf(database: Database): Verifier {
 }
 
 /**
- * The caller of a key, null when it is none that may be used. `database` is of the role app; `from` says
- * where the request came from, for the event of a misuse.
+ * The caller of a key, null when it is none that may be used. `database` is of the role app; `origin` is
+ * where the request comes from.
  */
 export async function verifyApiKey(
   database: Database,
   presented: string,
-  from: Actor = {},
+  origin: Origin = {},
 ): Promise<ApiKeyCaller | null> {
   const identity = parseApiKey(presented)
   if (identity === undefined) return null
@@ -58,10 +58,10 @@ export async function verifyApiKey(
   const stored = await reader.find(identity.hash)
   if (stored?.state === 'valid') {
     uses.note(stored.id)
-    return callerOf(stored)
+    return callerOf(stored, origin)
   }
   if (firstInAWhile(misused, `${identity.hash} ${stored?.state}`)) {
-    await recordMisuse(database, from, identity, stored)
+    await recordMisuse(database, origin, identity, stored)
   }
   return null
 }
@@ -71,7 +71,7 @@ export async function flushApiKeyUses(database: Database): Promise<void> {
   await verifiers.get(database)?.uses.flush()
 }
 
-function callerOf(stored: StoredKey): ApiKeyCaller {
+function callerOf(stored: StoredKey, origin: Origin): ApiKeyCaller {
   const { id, user_id, service_account_id, service_name } = stored
   return {
     keyId: id,
@@ -84,8 +84,8 @@ function callerOf(stored: StoredKey): ApiKeyCaller {
     expiresAt: stored.expires_at,
     actor:
       user_id === null
-        ? { sessionId: id, subject: `service:${service_name}` }
-        : { userId: user_id, sessionId: id },
+        ? service({ name: service_name, keyId: id }, origin)
+        : person({ userId: user_id, sessionId: id }, origin),
   }
 }
 
@@ -102,11 +102,11 @@ function firstInAWhile(misused: Map<string, number>, what: string): boolean {
 
 async function recordMisuse(
   database: Database,
-  { userId: _, sessionId: __, ...from }: Actor,
+  origin: Origin,
   { prefix }: KeyIdentity,
   stored: StoredKey | undefined,
 ): Promise<void> {
-  await recordEventAlone(database, from, {
+  await recordEventAlone(database, anonymous('invalid API key', origin), {
     event_type: 'api_key_misuse',
     resource_type: 'api_key',
     action_performed: 'authenticate',

@@ -1,5 +1,5 @@
 import type { Consent } from '@akashi/contract'
-import type { Actor, Session } from '../../postgres/index.ts'
+import type { Person, Session } from '../../postgres/index.ts'
 
 /** Decisions that one page shows, at most. */
 const MAX_LISTED = 500
@@ -24,7 +24,7 @@ export async function readConsents(
 
 export async function decideConsent(
   session: Session,
-  actor: Actor & { readonly userId: string },
+  actor: Person,
   consent: Pick<Consent, 'purpose' | 'decision' | 'documentVersion' | 'regulation'>,
 ): Promise<void> {
   await session.query(
@@ -36,8 +36,8 @@ export async function decideConsent(
       consent.decision,
       consent.documentVersion,
       consent.regulation,
-      actor.clientIp ?? null,
-      actor.userAgent ?? null,
+      actor.origin.clientIp ?? null,
+      actor.origin.userAgent ?? null,
     ],
   )
 }

@@ -4,7 +4,7 @@
  */
 import { AkashiError } from '../../foundation/index.ts'
 import { personKeyId } from '../../keys/index.ts'
-import { anonymous } from '../../postgres/index.ts'
+import type { Actor } from '../../postgres/index.ts'
 import { beginErasure, type ErasureParts, eraseUser } from './erase.ts'
 
 const REASON = 'the key was destroyed before this copy of the database was restored'
@@ -37,8 +37,12 @@ interface Options {
  * With the rights of whoever administers the database, or of the server acting for nobody. Idempotent, also
  * in several processes at once.
  */
-export async function reapplyErasures(parts: ErasureParts, options: Options = {}): Promise<Reapplied> {
-  const known = await erasures(parts, options)
+export async function reapplyErasures(
+  parts: ErasureParts,
+  actor: Actor,
+  options: Options = {},
+): Promise<Reapplied> {
+  const known = await erasures(parts, actor, options)
   const destroyed = await parts.keyring.destroyed()
   const destroyedAgain: string[] = []
   for (const { userId, keyId, finished } of known) {
@@ -50,11 +54,11 @@ export async function reapplyErasures(parts: ErasureParts, options: Options = {}
   const unrecorded = new Set([...destroyed].filter((keyId) => !recorded.has(keyId)))
   const back = [
     ...known.filter(({ living }) => living).map(({ userId }) => userId),
-    ...(unrecorded.size === 0 ? [] : await usersOf(parts, unrecorded, options)),
+    ...(unrecorded.size === 0 ? [] : await usersOf(parts, actor, unrecorded, options)),
   ]
   const erasedAgain: string[] = []
   const refused = await tryEach(back, async (userId) => {
-    await beginErasure(parts, anonymous, userId, { reason: REASON, ...options })
+    await beginErasure(parts, actor, userId, { reason: REASON, ...options })
     erasedAgain.push(userId)
   })
   return { destroyedAgain, erasedAgain, refused }
@@ -63,14 +67,15 @@ export async function reapplyErasures(parts: ErasureParts, options: Options = {}
 /** Completes every erasure that was begun: rights and safety as of {@link reapplyErasures}. */
 export async function completeErasures(
   parts: ErasureParts,
+  actor: Actor,
   options: Options = {},
 ): Promise<Pick<Reconciliation, 'completed' | 'refused'>> {
-  const begun = (await erasures(parts, options)).filter(({ finished }) => !finished)
+  const begun = (await erasures(parts, actor, options)).filter(({ finished }) => !finished)
   const completed: string[] = []
   const refused = await tryEach(
     begun.map(({ userId }) => userId),
     async (userId) => {
-      await eraseUser(parts, anonymous, userId, { confirm: userId, reason: REASON, ...options })
+      await eraseUser(parts, actor, userId, { confirm: userId, reason: REASON, ...options })
       completed.push(userId)
     },
   )
@@ -78,11 +83,15 @@ export async function completeErasures(
 }
 
 /** Everything above, and a look for keys that are missing, which reads a file of every user. */
-export async function reconcileErasures(parts: ErasureParts, options: Options = {}): Promise<Reconciliation> {
-  const reapplied = await reapplyErasures(parts, options)
-  const { completed, refused } = await completeErasures(parts, options)
+export async function reconcileErasures(
+  parts: ErasureParts,
+  actor: Actor,
+  options: Options = {},
+): Promise<Reconciliation> {
+  const reapplied = await reapplyErasures(parts, actor, options)
+  const { completed, refused } = await completeErasures(parts, actor, options)
   let missingKeys = 0
-  for await (const { userId, encrypted } of users(parts, options)) {
+  for await (const { userId, encrypted } of users(parts, actor, options)) {
     if (encrypted && (await parts.keyring.state(personKeyId(userId))) === 'unknown') missingKeys += 1
   }
   return {
@@ -119,9 +128,13 @@ interface Known {
   readonly living: boolean
 }
 
-async function erasures({ database }: ErasureParts, options: Options): Promise<readonly Known[]> {
+async function erasures(
+  { database }: ErasureParts,
+  actor: Actor,
+  options: Options,
+): Promise<readonly Known[]> {
   const { rows } = await database.transaction(
-    anonymous,
+    actor,
     (session) =>
       session.query<Known>(
         `select e.user_id as "userId", e.key_id as "keyId", e.completed_at is not null as finished,
@@ -135,11 +148,12 @@ async function erasures({ database }: ErasureParts, options: Options): Promise<r
 
 async function usersOf(
   parts: ErasureParts,
+  actor: Actor,
   keyIds: ReadonlySet<string>,
   options: Options,
 ): Promise<readonly string[]> {
   const found: string[] = []
-  for await (const { userId } of users(parts, options)) {
+  for await (const { userId } of users(parts, actor, options)) {
     if (keyIds.has(personKeyId(userId))) found.push(userId)
   }
   return found
@@ -153,12 +167,13 @@ interface LivingUser {
 /** Every user who is not erased. */
 async function* users(
   { database }: ErasureParts,
+  actor: Actor,
   options: Options,
 ): AsyncGenerator<LivingUser, void, undefined> {
   for (let after: string | null = null; ; ) {
     const from: string | null = after
     const batch: readonly LivingUser[] = await database.transaction(
-      anonymous,
+      actor,
       async (session) => {
         const { rows } = await session.query<LivingUser>(
           `select id as "userId", num_nonnulls(email_encrypted, subject_encrypted) > 0 as encrypted from auth.users

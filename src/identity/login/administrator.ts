@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { AkashiError } from '../../foundation/index.ts'
-import { anonymous, type Session } from '../../postgres/index.ts'
+import { type Session, system } from '../../postgres/index.ts'
 import { generatePassword } from '../passwords/index.ts'
 import { createUser } from '../users/index.ts'
 import type { LoginParts } from './parts.ts'
@@ -8,6 +8,7 @@ import { setPassword } from './password-change.ts'
 
 const USERNAME = 'admin'
 const SUFFIX_BYTES = 3
+const start = system('first-administrator')
 
 export interface FirstAdministrator {
   readonly username: string
@@ -17,10 +18,10 @@ export interface FirstAdministrator {
 
 /** Makes the first administrator of a database that has none; null when there is one, whoever made them. */
 export async function createFirstAdministrator(
-  parts: Pick<LoginParts, 'accounts' | 'vault' | 'passwords'>,
+  parts: Pick<LoginParts, 'worker' | 'vault' | 'passwords'>,
 ): Promise<FirstAdministrator | null> {
-  const { accounts, vault, passwords } = parts
-  const present = await accounts.transaction(anonymous, async (session) => {
+  const { worker, vault, passwords } = parts
+  const present = await worker.transaction(start, async (session) => {
     const { rows } = await session.query<{ present: boolean }>('select auth.has_administrator() as present')
     return rows[0]?.present === true
   })
@@ -28,7 +29,7 @@ export async function createFirstAdministrator(
   const password = generatePassword()
   const hash = await passwords.hash(password)
   try {
-    return await accounts.transaction(anonymous, async (session) => {
+    return await worker.transaction(start, async (session) => {
       const username = await freeName(session)
       const id = await createUser(session, vault, { username, email: `${username}@akashi.invalid` })
       const { rows } = await session.query<{ made: boolean }>(

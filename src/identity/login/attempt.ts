@@ -55,7 +55,7 @@ export async function beginAttempt(
   find: (session: Session) => Promise<Account>,
   signal?: AbortSignal,
 ): Promise<Attempt> {
-  const { attempt, waitSeconds } = await parts.accounts.transaction(
+  const { attempt, waitSeconds } = await parts.worker.transaction(
     actor,
     async (session) => {
       const account = await find(session)
@@ -102,7 +102,7 @@ export async function settleAttempt(
   outcome: Outcome,
   more: { readonly reason?: string; readonly sessionId?: string } = {},
 ): Promise<void> {
-  await parts.accounts.transaction(actor, (session) =>
+  await parts.worker.transaction(actor, (session) =>
     settle(session, attempt, outcome, more.reason, more.sessionId),
   )
 }

@@ -18,4 +18,4 @@ export {
   signInWithPassword,
   signInWithProvider,
 } from './sign-in.ts'
-export { type SessionActor, type StepUpProof, stepUp } from './step-up.ts'
+export { type StepUpProof, stepUp } from './step-up.ts'

@@ -8,8 +8,8 @@ import { createUser, readUser, setAccountStatus } from '../users/index.ts'
 import type { LoginParts } from './parts.ts'
 import { resetPassword } from './password-change.ts'
 
-/** `accounts` is of somebody who administers the database, or names an actor who may. */
-type Parts = Pick<LoginParts, 'accounts' | 'vault' | 'passwords'>
+/** `worker` makes and changes accounts for a person who may, or for whoever administers the server. */
+type Parts = Pick<LoginParts, 'worker' | 'vault' | 'passwords'>
 
 /** A local user with a one-time password, which is shown once and changed at the first sign-in. */
 export async function createLocalUser(
@@ -17,13 +17,13 @@ export async function createLocalUser(
   actor: Actor,
   user: Pick<NewUser, 'username' | 'email' | 'displayName' | 'tenantId'>,
 ): Promise<{ readonly id: string; readonly password: string }> {
-  const id = await parts.accounts.transaction(actor, (session) => createUser(session, parts.vault, user))
+  const id = await parts.worker.transaction(actor, (session) => createUser(session, parts.vault, user))
   return { id, password: await resetPassword(parts, actor, id) }
 }
 
 /** By username, which is one person's whatever the provider. `not_found` where there is none. */
 export async function findUserByName(parts: Parts, actor: Actor, username: string): Promise<User> {
-  const user = await parts.accounts.transaction(actor, async (session) => {
+  const user = await parts.worker.transaction(actor, async (session) => {
     const { rows } = await session.query<{ id: string }>('select id from auth.users where username = $1', [
       username,
     ])
@@ -39,24 +39,24 @@ export async function findUserByName(parts: Parts, actor: Actor, username: strin
 
 /** Shuts a user out, and every session with them; answers how many ended. */
 export async function suspendUser(parts: Parts, actor: Actor, userId: string): Promise<number> {
-  return parts.accounts.transaction(actor, async (session) => {
+  return parts.worker.transaction(actor, async (session) => {
     await setAccountStatus(session, userId, 'suspended')
     return revokeAll(session, userId, 'suspended')
   })
 }
 
 export async function reactivateUser(parts: Parts, actor: Actor, userId: string): Promise<void> {
-  await parts.accounts.transaction(actor, (session) => setAccountStatus(session, userId, 'active'))
+  await parts.worker.transaction(actor, (session) => setAccountStatus(session, userId, 'active'))
 }
 
 /** Ends every session of a user; answers how many. */
 export async function endSessions(parts: Parts, actor: Actor, userId: string): Promise<number> {
-  return parts.accounts.transaction(actor, (session) => revokeAll(session, userId, 'administrator'))
+  return parts.worker.transaction(actor, (session) => revokeAll(session, userId, 'administrator'))
 }
 
 /** For whoever has lost authenticator and recovery codes. */
 export async function resetFactors(parts: Parts, actor: Actor, userId: string): Promise<void> {
-  await parts.accounts.transaction(actor, (session) =>
+  await parts.worker.transaction(actor, (session) =>
     session.query('select auth.remove_factors($1)', [userId]),
   )
 }

@@ -6,10 +6,10 @@ import type { Sealer } from '../sessions/index.ts'
 
 /** What signing in works with. */
 export interface LoginParts {
-  /** Of the role `app`, with the context key: what a user does for themselves, under row-level security. */
+  /** Of the role `app`: what a user does for themselves, under row-level security. */
   readonly app: Database
-  /** Of the role `worker`, with the context key: what is done before it is known for whom. */
-  readonly accounts: Database
+  /** Of the role `worker`: what is done before it is known for whom. */
+  readonly worker: Database
   readonly vault: PersonVault
   readonly passwords: Passwords
   readonly breached: BreachedPasswords

@@ -1,6 +1,6 @@
 import { LOCAL_ISSUER } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
-import type { Actor, Session } from '../../postgres/index.ts'
+import type { Actor, PersonInSession, Session } from '../../postgres/index.ts'
 import { generatePassword, type PasswordFault, passwordFaults } from '../passwords/index.ts'
 import { renewSession, revokeSessions } from '../sessions/index.ts'
 import { readUser } from '../users/index.ts'
@@ -8,7 +8,6 @@ import { type Account, beginAttempt, settleAttempt } from './attempt.ts'
 import type { LoginParts } from './parts.ts'
 import { readLoginRules } from './rules.ts'
 import { checkPassword } from './sign-in.ts'
-import type { SessionActor } from './step-up.ts'
 
 /** Words of ours that everybody would try first. */
 const PRODUCT_WORDS = ['akashi']
@@ -30,7 +29,7 @@ const faultTexts: Readonly<Record<PasswordFault, string>> = {
  */
 export async function changePassword(
   parts: LoginParts,
-  actor: SessionActor,
+  actor: PersonInSession,
   given: { readonly current: string; readonly next: string },
   signal?: AbortSignal,
 ): Promise<string> {
@@ -40,7 +39,7 @@ export async function changePassword(
   await settleAttempt(parts, actor, attempt, 'success', { sessionId: actor.sessionId })
   await refuseFaults(parts, actor, given.next, signal)
   const hash = await parts.passwords.hash(given.next, signal)
-  await parts.accounts.transaction(actor, async (session) => {
+  await parts.worker.transaction(actor, async (session) => {
     await setPassword(session, actor.userId, hash, false)
     await revokeSessions(session, actor.userId, actor.sessionId)
   })
@@ -51,13 +50,13 @@ export async function changePassword(
 
 /** A one-time password for an account: shown once, good for one sign-in, to be changed there. Ends its sessions. */
 export async function resetPassword(
-  parts: Pick<LoginParts, 'accounts' | 'passwords'>,
+  parts: Pick<LoginParts, 'worker' | 'passwords'>,
   actor: Actor,
   userId: string,
 ): Promise<string> {
   const password = generatePassword()
   const hash = await parts.passwords.hash(password)
-  await parts.accounts.transaction(actor, async (session) => {
+  await parts.worker.transaction(actor, async (session) => {
     await setPassword(session, userId, hash, true)
     await revokeSessions(session, userId)
   })
@@ -75,11 +74,11 @@ export async function setPassword(
 
 async function refuseFaults(
   parts: LoginParts,
-  actor: SessionActor,
+  actor: PersonInSession,
   password: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { rules, names, history } = await parts.accounts.transaction(actor, async (session) => {
+  const { rules, names, history } = await parts.worker.transaction(actor, async (session) => {
     const user = await readUser(session, parts.vault, actor.userId)
     const hashes = await session.query<{ password_hash: string }>('select * from auth.password_hashes($1)', [
       actor.userId,

@@ -31,7 +31,7 @@ export async function providerUser(
   identity: OidcIdentity,
 ): Promise<ProviderUser> {
   const find = (session: Session) => findProviderUser(session, parts, identity.issuer, identity.subject)
-  const known = await parts.accounts.transaction(actor, find)
+  const known = await parts.worker.transaction(actor, find)
   if (known !== null) return known
   if (!settings.createUsers) {
     throw new AkashiError('forbidden', 'nobody here has this account', {
@@ -41,7 +41,7 @@ export async function providerUser(
   let taken: unknown
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     try {
-      await parts.accounts.transaction(actor, (session) =>
+      await parts.worker.transaction(actor, (session) =>
         createUser(session, parts.vault, {
           issuer: identity.issuer,
           subject: identity.subject,
@@ -56,7 +56,7 @@ export async function providerUser(
       taken = error
     }
     // Made now, or by a sign-in at the same time.
-    const made = await parts.accounts.transaction(actor, find)
+    const made = await parts.worker.transaction(actor, find)
     if (made !== null) return made
   }
   throw taken

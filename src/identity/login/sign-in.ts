@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { AkashiError } from '../../foundation/index.ts'
-import type { Actor } from '../../postgres/index.ts'
+import { type Actor, type Person, person } from '../../postgres/index.ts'
 import { useFactor } from '../mfa/index.ts'
 import { beginSession, type NewSession } from '../sessions/index.ts'
 import { type Account, type Attempt, accountOf, beginAttempt, settleAttempt } from './attempt.ts'
@@ -41,7 +41,7 @@ export async function signInWithPassword(
   given: { readonly login: string; readonly password: string },
   signal?: AbortSignal,
 ): Promise<SignedIn> {
-  await requireLocalLogin(parts)
+  await requireLocalLogin(parts, actor)
   const attempt = await beginAttempt(
     parts,
     actor,
@@ -80,7 +80,7 @@ export async function signInWithFactor(
     await settleAttempt(parts, actor, attempt, 'denied', { reason: 'account_changed' })
     throw beginAgain()
   }
-  await checkFactor(parts, { ...actor, userId }, attempt, proof)
+  await checkFactor(parts, person({ userId }, actor.origin), attempt, proof)
   return finish(parts, actor, attempt, { ...challenge, methods: [...challenge.methods, 'otp'] }, true)
 }
 
@@ -116,8 +116,8 @@ export async function signInWithProvider(
 }
 
 /** `forbidden` where policy has users of providers alone. */
-async function requireLocalLogin(parts: LoginParts): Promise<LoginRules> {
-  const rules = await parts.accounts.transaction({}, readLoginRules)
+async function requireLocalLogin(parts: LoginParts, actor: Actor): Promise<LoginRules> {
+  const rules = await parts.worker.transaction(actor, readLoginRules)
   if (!rules.localLogin) {
     throw new AkashiError('forbidden', 'passwords are switched off here', {
       hint: 'sign in through an identity provider',
@@ -160,7 +160,7 @@ export async function checkPassword(
   }
   if (verdict.outdated && attempt.passwordHash !== null) {
     const better = await passwords.hash(password)
-    await parts.accounts.transaction(actor, (session) =>
+    await parts.worker.transaction(actor, (session) =>
       session.query('select auth.upgrade_password_hash($1, $2, $3)', [userId, attempt.passwordHash, better]),
     )
   }
@@ -170,7 +170,7 @@ export async function checkPassword(
 /** Settles the attempt when the code is wrong. */
 export async function checkFactor(
   parts: LoginParts,
-  actor: Actor & { readonly userId: string },
+  actor: Person,
   attempt: Attempt,
   proof: FactorProof,
 ): Promise<void> {
@@ -204,7 +204,7 @@ async function finish(
   { userId, methods }: Challenge,
   secondFactor: boolean,
 ): Promise<SignedIn> {
-  const user = { ...actor, userId }
+  const user = person({ userId }, actor.origin)
   const begun = await parts.app.transaction(user, (session) =>
     beginSession(session, user, { methods, secondFactor }),
   )

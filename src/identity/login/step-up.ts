@@ -1,21 +1,18 @@
 /** Showing credentials again inside a session: before what is dangerous (ASVS 5.0 7.5.3). */
 import { LOCAL_ISSUER } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
-import type { Actor } from '../../postgres/index.ts'
+import type { PersonInSession } from '../../postgres/index.ts'
 import { renewSession } from '../sessions/index.ts'
 import { type Account, beginAttempt, settleAttempt } from './attempt.ts'
 import type { LoginParts } from './parts.ts'
 import { checkFactor, checkPassword, type FactorProof, methodOf } from './sign-in.ts'
-
-/** Whom a session belongs to. */
-export type SessionActor = Actor & { readonly userId: string; readonly sessionId: string }
 
 export type StepUpProof = FactorProof | { readonly password: string }
 
 /** Answers the new token of the session; the old one ends. Whoever has a second factor shows that. */
 export async function stepUp(
   parts: LoginParts,
-  actor: SessionActor,
+  actor: PersonInSession,
   proof: StepUpProof,
   signal?: AbortSignal,
 ): Promise<string> {

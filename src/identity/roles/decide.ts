@@ -61,12 +61,12 @@ export async function recordDenial(
 async function writeDenial(session: Session, actor: Actor, permission: PermissionName): Promise<void> {
   await session.query(
     `select audit.record_action('permission_denied', 'deny', 'permission', $1, 'FAILURE', $2, error_code => 'forbidden')`,
-    [permission, JSON.stringify({ endpoint: actor.apiEndpoint ?? null })],
+    [permission, JSON.stringify({ endpoint: actor.origin.apiEndpoint ?? null })],
   )
   await recordEvent(session, {
     event_type: 'permission_denied',
     resource_type: 'permission',
     resource_id: permission,
-    action_performed: actor.apiEndpoint ?? null,
+    action_performed: actor.origin.apiEndpoint ?? null,
   })
 }

@@ -1,7 +1,7 @@
 /** Sessions in PostgreSQL: what is revoked there is refused by every server at its next request. */
 import { randomUUID } from 'node:crypto'
 import { AkashiError } from '../../foundation/index.ts'
-import { type Actor, anonymous, type Database, type Session } from '../../postgres/index.ts'
+import type { Actor, Database, Person, Session } from '../../postgres/index.ts'
 import { newSessionToken, sessionTokenHash } from './token.ts'
 
 /** A session as its owner sees it. Times are RFC 3339. */
@@ -41,12 +41,13 @@ export interface NewSession {
 
 /** Who a token stands for now; null when it is none, has ended or was revoked. One read of the database. */
 export async function authenticateSession(
-  accounts: Database,
+  worker: Database,
+  actor: Actor,
   token: string,
 ): Promise<AuthenticatedSession | null> {
   const hash = sessionTokenHash(token)
   if (hash === null) return null
-  const { rows } = await accounts.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(actor, (session) =>
     session.query<{
       session_id: string
       user_id: string
@@ -75,7 +76,7 @@ export async function authenticateSession(
 /** Begins a session for the actor's user, always under a new token, and ends the oldest beyond what policy allows. */
 export async function beginSession(
   session: Session,
-  actor: Actor & { readonly userId: string },
+  actor: Person,
   how: { readonly methods: readonly string[]; readonly secondFactor: boolean },
 ): Promise<NewSession> {
   const { token, hash } = newSessionToken()
@@ -90,9 +91,9 @@ export async function beginSession(
       sessionId,
       actor.userId,
       hash,
-      deviceType(actor.userAgent),
-      actor.userAgent ?? null,
-      actor.clientIp ?? null,
+      deviceType(actor.origin.userAgent),
+      actor.origin.userAgent ?? null,
+      actor.origin.clientIp ?? null,
       how.secondFactor,
       how.methods,
     ],
@@ -167,7 +168,7 @@ export async function revokeSession(session: Session, userId: string, sessionId:
   if (rowCount === 0) throw new AkashiError('not_found', 'there is no such session')
 }
 
-/** Ends all sessions of a user, but for `kept`; answers how many. Needs the rights of the accounts' role. */
+/** Ends all sessions of a user, but for `kept`; answers how many. Needs the rights of the worker' role. */
 export async function revokeSessions(session: Session, userId: string, kept?: string): Promise<number> {
   const { rows } = await session.query<{ ended: number }>('select auth.revoke_sessions($1, $2) as ended', [
     userId,

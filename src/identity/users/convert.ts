@@ -1,5 +1,5 @@
 import type { PersonVault } from '../../keys/index.ts'
-import { anonymous, type Database, SQLSTATE, sqlState } from '../../postgres/index.ts'
+import { type Actor, type Database, SQLSTATE, sqlState } from '../../postgres/index.ts'
 import { sealEmail, sealSubject } from './personal.ts'
 
 /** Rows of one transaction: each makes a key, so a batch takes about a second. */
@@ -18,6 +18,7 @@ export interface ConversionResult {
  */
 export async function convertPlainUsers(
   database: Database,
+  actor: Actor,
   vault: PersonVault,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<ConversionResult> {
@@ -25,7 +26,7 @@ export async function convertPlainUsers(
   let converted = 0
   for (;;) {
     const { rows } = await database.transaction(
-      anonymous,
+      actor,
       (session) =>
         session.query<PlainRow>(
           `select id, subject, email from auth.users
@@ -36,7 +37,7 @@ export async function convertPlainUsers(
     )
     if (rows.length === 0) return { converted, conflicts }
     for (const row of rows) {
-      if (await convertOne(database, vault, row, options)) converted += 1
+      if (await convertOne(database, actor, vault, row, options)) converted += 1
       else conflicts.push(row.id)
     }
   }
@@ -51,6 +52,7 @@ interface PlainRow {
 /** False when the row would break a unique index. */
 async function convertOne(
   database: Database,
+  actor: Actor,
   vault: PersonVault,
   { id, subject, email }: PlainRow,
   options: { readonly signal?: AbortSignal },
@@ -62,7 +64,7 @@ async function convertOne(
   const assignments = Object.keys(columns).map((name, at) => `${name} = $${at + 4}`)
   try {
     await database.transaction(
-      anonymous,
+      actor,
       // Only what was read is replaced: another process may have been faster, or a person have changed it.
       (session) =>
         session.query(

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../../foundation/index.ts'
 import { INDEX_KEYS_MS, type Keyring, openPersonVault, type PersonVault } from '../../keys/index.ts'
-import { anonymous, type Database, SQLSTATE, sqlState } from '../../postgres/index.ts'
+import { type Actor, type Database, SQLSTATE, sqlState } from '../../postgres/index.ts'
 import { indexesOf, openRow, type UserRow, userColumns } from './personal.ts'
 
 const BATCH_ROWS = 200
@@ -24,6 +24,7 @@ export interface IndexRotation {
  */
 export async function rotateIndexes(
   { database, keyring }: { readonly database: Database; readonly keyring: Keyring },
+  actor: Actor,
   options: {
     readonly signal?: AbortSignal
     /** Users looked at so far in this pass. */
@@ -41,8 +42,8 @@ export async function rotateIndexes(
     found = 0
     conflicts.clear()
     let done = 0
-    for await (const row of users(database, signal)) {
-      const outcome = await reindex(parts, row)
+    for await (const row of users(database, actor, signal)) {
+      const outcome = await reindex(parts, actor, row)
       if (outcome === 'conflict') conflicts.add(row.id)
       if (outcome === 'written') found += 1
       done += 1
@@ -61,6 +62,7 @@ interface IndexedRow extends UserRow {
 
 async function reindex(
   { database, vault }: { readonly database: Database; readonly vault: PersonVault },
+  actor: Actor,
   row: IndexedRow,
 ): Promise<'same' | 'written' | 'conflict'> {
   const next = await indexesOf(vault, await openRow(vault, row))
@@ -71,7 +73,7 @@ async function reindex(
   if ((subject === null && row.subject_index !== null) || (email === null && row.email_index !== null))
     return 'same'
   try {
-    return await database.transaction(anonymous, async (session) => {
+    return await database.transaction(actor, async (session) => {
       // Only what was read is replaced: the person may have another address meanwhile, or be erased.
       const { rows } = await session.query(
         `update auth.users set subject_index = $2, email_index = $3
@@ -88,12 +90,13 @@ async function reindex(
 
 async function* users(
   database: Database,
+  actor: Actor,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<IndexedRow, void, undefined> {
   for (let after: string | null = null; ; ) {
     const from: string | null = after
     const batch: readonly IndexedRow[] = await database.transaction(
-      anonymous,
+      actor,
       async (session) => {
         const { rows } = await session.query<IndexedRow>(
           `select ${userColumns}, subject_index, email_index from auth.users

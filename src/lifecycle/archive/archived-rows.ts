@@ -10,7 +10,7 @@ import {
 } from '../../audit/index.ts'
 import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import { anonymous, type Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import { POSITION_COLUMN } from './columns.ts'
 import { openEngine, type Row } from './engine.ts'
 import { type ManifestPart, readManifest } from './manifest.ts'
@@ -21,13 +21,13 @@ import { listExports } from './records.ts'
 const MICROSECONDS_PER_MILLISECOND = 1000n
 
 /** Rows whose only home is the store: those of detached and dropped partitions. */
-export function archivedRows(database: Database, store: ObjectStore): ArchivedRows {
+export function archivedRows(database: Database, actor: Actor, store: ObjectStore): ArchivedRows {
   const parts = new Map<string, { readonly log: string; readonly part: ManifestPart }>()
   return {
     objects: async (log, signal) => {
       const { schema, table } = logNamed(log)
       const records = await database.transaction(
-        anonymous,
+        actor,
         (session) => listExports(session, { schema, table }),
         {
           readOnly: true,

@@ -4,7 +4,7 @@
  * keeps the table where it is, and says why.
  */
 import { AkashiError } from '../../foundation/index.ts'
-import { anonymous, type Session } from '../../postgres/index.ts'
+import type { Session } from '../../postgres/index.ts'
 import { checkExport } from './check.ts'
 import { exportPartition, type Workshop } from './export.ts'
 import { COPY_TIMEOUT_MS, DETACH_LOCK_MS, DETACH_PAUSE_MS, DETACH_WAIT_MS } from './limits.ts'
@@ -33,7 +33,7 @@ export async function expirePartition(
   const detached = records.some(({ state }) => state === 'detached')
   if (!detached) {
     const same = await shop.session.transaction(
-      anonymous,
+      shop.actor,
       (session) => matches(session, target, records, false),
       {
         isolation: 'repeatable read',
@@ -60,7 +60,7 @@ export async function expirePartition(
 
 /** The exports whose rows are in the table: earlier ones of the same period may be gone from it. */
 async function readAll(shop: Workshop, target: Target): Promise<ExportRecord[]> {
-  const records = await shop.session.transaction(anonymous, (session) => readExports(session, target))
+  const records = await shop.session.transaction(shop.actor, (session) => readExports(session, target))
   return records.filter((each) => !isGone(each))
 }
 
@@ -103,13 +103,13 @@ function changed(target: Target): AkashiError {
 }
 
 async function detach(
-  { session, signal }: Workshop,
+  { session, actor, signal }: Workshop,
   target: Target,
   records: readonly ExportRecord[],
   options: ExpireOptions,
 ): Promise<void> {
   const once = () =>
-    session.transaction(anonymous, async (inner) => {
+    session.transaction(actor, async (inner) => {
       await inner.query(`select set_config('lock_timeout', '${DETACH_LOCK_MS}ms', true)`)
       await inner.query('select lifecycle.fence_partition($1, $2, $3)', [
         target.schema,
@@ -155,9 +155,9 @@ async function drop(
   records: readonly ExportRecord[],
   asOf: Date,
 ): Promise<void> {
-  const { session, signal } = shop
+  const { session, actor, signal } = shop
   await session.transaction(
-    anonymous,
+    actor,
     async (inner) => {
       await inner.query('select lifecycle.freeze_detached($1)', [target.partition])
       if (!(await matches(inner, target, records, true))) throw changed(target)

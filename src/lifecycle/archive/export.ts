@@ -9,7 +9,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectHead, ObjectStore } from '../../object-store/index.ts'
-import { anonymous, type DirectSession, type Session } from '../../postgres/index.ts'
+import type { Actor, DirectSession, Session } from '../../postgres/index.ts'
 import { checkExport } from './check.ts'
 import type { ArchivedColumn } from './columns.ts'
 import type { Engine } from './engine.ts'
@@ -51,6 +51,8 @@ export type ArchiveStep =
 export interface Workshop {
   /** Connection that holds the lock of the partition. */
   readonly session: DirectSession
+  /** Who asked for the run. */
+  readonly actor: Actor
   readonly store: ObjectStore
   readonly engine: Engine
   /** Folder for temporary files, this run's own. */
@@ -73,8 +75,8 @@ export async function exportPartition(
   target: Target,
   options: { readonly csv: boolean; readonly anew?: boolean },
 ): Promise<ExportRecord | undefined> {
-  const { session, store } = shop
-  const earlier = await session.transaction(anonymous, (inner) => readExports(inner, target))
+  const { session, actor, store } = shop
+  const earlier = await session.transaction(actor, (inner) => readExports(inner, target))
   const unfinished = earlier.find(({ state }) => state === 'exporting')
   const done = earlier.filter(({ state }) => state !== 'exporting')
   if (unfinished !== undefined) {
@@ -83,7 +85,7 @@ export async function exportPartition(
       // Published and not recorded: the run was killed between the two.
       await checkExport(shop, published.manifest)
       await record(shop, target, unfinished.id, published.manifest, published.sha256)
-      return await exported(session, target, unfinished.generation)
+      return await exported(session, actor, target, unfinished.generation)
     }
   }
   const window = options.anew === true ? { after: null } : await newRows(shop, target, done)
@@ -92,7 +94,7 @@ export async function exportPartition(
   const folder = partitionFolder(target.schema, target.table, target.from)
   const own =
     unfinished ??
-    (await session.transaction(anonymous, (inner) =>
+    (await session.transaction(actor, (inner) =>
       insertExport(inner, target, {
         generation,
         folder,
@@ -111,15 +113,16 @@ export async function exportPartition(
     await checkExport(shop, published.manifest)
   }
   await record(shop, target, own.id, published.manifest, published.sha256)
-  return await exported(session, target, generation)
+  return await exported(session, actor, target, generation)
 }
 
 async function exported(
   session: DirectSession,
+  actor: Actor,
   target: Target,
   generation: number,
 ): Promise<ExportRecord | undefined> {
-  const records = await session.transaction(anonymous, (inner) => readExports(inner, target))
+  const records = await session.transaction(actor, (inner) => readExports(inner, target))
   return records.find((each) => each.generation === generation)
 }
 
@@ -130,7 +133,7 @@ async function record(
   manifest: Manifest,
   sha256: string,
 ): Promise<void> {
-  await shop.session.transaction(anonymous, (inner) =>
+  await shop.session.transaction(shop.actor, (inner) =>
     recordVerified(inner, id, manifest, sha256, manifest.upto),
   )
   await shop.onStep?.('recorded', target)
@@ -148,7 +151,7 @@ async function newRows(
   const last = done.at(-1)
   if (last === undefined) return { after: null }
   return await shop.session.transaction(
-    anonymous,
+    shop.actor,
     async (session) => {
       const source = await openSource(session, target, false)
       if (source.log === null) return isGone(last) ? { after: null } : undefined
@@ -170,9 +173,9 @@ interface ExportPlan {
 }
 
 async function exportRows(shop: Workshop, target: Target, plan: ExportPlan): Promise<Manifest> {
-  const { session, signal } = shop
+  const { session, actor, signal } = shop
   return await session.transaction(
-    anonymous,
+    actor,
     async (snapshot) => {
       const source = await openSource(snapshot, target, false)
       const ledger = await readLedger(snapshot, source.log)

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import { anonymous, type Database, type Session } from '../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { restoreExpression } from './columns.ts'
 import { type Engine, openEngine } from './engine.ts'
 import { COPY_TIMEOUT_MS, RESTORED_DAYS } from './limits.ts'
@@ -49,6 +49,7 @@ export interface Restored {
  */
 export async function restorePartition(
   owner: Database,
+  actor: Actor,
   store: ObjectStore,
   options: RestoreOptions,
 ): Promise<Restored> {
@@ -58,7 +59,7 @@ export async function restorePartition(
   const engine = openEngine(join(folder, 'engine'))
   try {
     return await owner.transaction(
-      anonymous,
+      actor,
       async (session) => {
         const all = await listExports(session, { schema, table })
         const records = all.filter((each) => each.partition === partition && each.state === 'dropped')

@@ -7,7 +7,7 @@ import { type LogDefinition, retire } from '../../audit/index.ts'
 import { AkashiError, counted } from '../../foundation/index.ts'
 import type { Keyring } from '../../keys/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import { anonymous, type Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import { DETACH_PAUSE_MS, DETACH_WAIT_MS } from './limits.ts'
 import { patiently } from './lock-wait.ts'
 import { csvKey } from './path.ts'
@@ -72,9 +72,14 @@ const dueSql = `
   where p.at_expiry = 'retire' and isfinite(b.lower) and b.upper + p.total_retention <= $1::timestamptz
   order by 1, 2, 4, 10`
 
-async function readDue(database: Database, { table, signal }: RetireOptions, asOf: Date): Promise<Due[]> {
+async function readDue(
+  database: Database,
+  actor: Actor,
+  { table, signal }: RetireOptions,
+  asOf: Date,
+): Promise<Due[]> {
   return await database.transaction(
-    anonymous,
+    actor,
     async (session) =>
       (await session.query<Due>(dueSql, [asOf.toISOString(), table?.schema ?? null, table?.table ?? null]))
         .rows,
@@ -89,9 +94,10 @@ async function readDue(database: Database, { table, signal }: RetireOptions, asO
  */
 export async function planRetirement(
   database: Database,
+  actor: Actor,
   options: RetireOptions & { readonly asOf?: Date } = {},
 ): Promise<RetiredRow[]> {
-  const due = await readDue(database, options, options.asOf ?? new Date())
+  const due = await readDue(database, actor, options, options.asOf ?? new Date())
   return due.map((each) =>
     each.held
       ? describe(each, 'held', 'Would keep: legal hold')
@@ -105,12 +111,13 @@ export async function planRetirement(
  */
 export async function retireExpired(
   database: Database,
+  actor: Actor,
   store: ObjectStore,
   keyring: Keyring,
   options: RetireOptions = {},
 ): Promise<RetiredRow[]> {
   const rows: RetiredRow[] = []
-  for (const due of await readDue(database, options, new Date())) {
+  for (const due of await readDue(database, actor, options, new Date())) {
     options.signal?.throwIfAborted()
     if (due.held) {
       rows.push(describe(due, 'held', 'Kept: legal hold'))
@@ -119,8 +126,8 @@ export async function retireExpired(
     try {
       const removed =
         due.export === null
-          ? await dropPartition(database, keyring, due, options)
-          : await deleteObjects(database, store, keyring, { ...due, export: due.export }, options)
+          ? await dropPartition(database, actor, keyring, due, options)
+          : await deleteObjects(database, actor, store, keyring, { ...due, export: due.export }, options)
       if (removed !== null)
         rows.push(describe({ ...due, rows: removed }, 'retired', `Deleted (${counted(removed, 'row')})`))
     } catch (error) {
@@ -134,6 +141,7 @@ export async function retireExpired(
 /** The record of a period, signed before anything of it goes; null where there is no log or no entry. */
 async function recordOf(
   database: Database,
+  actor: Actor,
   keyring: Keyring,
   due: Due,
   { signal, onStep }: RetireOptions,
@@ -142,6 +150,7 @@ async function recordOf(
   if (log === null) return null
   const record = await retire(
     database,
+    actor,
     keyring,
     {
       log,
@@ -158,15 +167,16 @@ async function recordOf(
 
 async function deleteObjects(
   database: Database,
+  actor: Actor,
   store: ObjectStore,
   keyring: Keyring,
   due: Due & { readonly export: string },
   options: RetireOptions,
 ): Promise<number | null> {
   const { onStep, signal } = options
-  const record = await recordOf(database, keyring, due, options)
+  const record = await recordOf(database, actor, keyring, due, options)
   const begin = async () =>
-    await database.transaction(anonymous, async (session) => {
+    await database.transaction(actor, async (session) => {
       const { rows } = await session.query<{ begun: boolean }>(
         'select lifecycle.begin_retiring($1, $2) as begun',
         [due.export, record],
@@ -187,7 +197,7 @@ async function deleteObjects(
   }
   await onStep?.('deleted')
   await store.delete(due.manifest ?? '')
-  await database.transaction(anonymous, (session) =>
+  await database.transaction(actor, (session) =>
     session.query('select lifecycle.finish_retiring($1)', [due.export]),
   )
   await onStep?.('finished')
@@ -196,14 +206,15 @@ async function deleteObjects(
 
 async function dropPartition(
   database: Database,
+  actor: Actor,
   keyring: Keyring,
   due: Due,
   options: RetireOptions,
 ): Promise<number> {
-  await recordOf(database, keyring, due, options)
+  await recordOf(database, actor, keyring, due, options)
   const dropped = await patiently(
     () =>
-      database.transaction(anonymous, async (session) => {
+      database.transaction(actor, async (session) => {
         const { rows } = await session.query<{ rows: number }>(
           'select lifecycle.drop_retired($1, $2, $3)::float8 as rows',
           [due.schema, due.table, due.partition],

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError, counted, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import { anonymous, type Database, type DirectSession } from '../../postgres/index.ts'
+import type { Actor, Database, DirectSession } from '../../postgres/index.ts'
 import { type Engine, openEngine } from './engine.ts'
 import { expirePartition } from './expire.ts'
 import { type ArchiveStep, exportPartition, type Workshop } from './export.ts'
@@ -47,9 +47,13 @@ export interface ArchiveRow {
 }
 
 /** What {@link runArchive} would do now; changes nothing and reads no rows. */
-export async function planArchive(database: Database, options: ArchiveOptions = {}): Promise<ArchiveRow[]> {
+export async function planArchive(
+  database: Database,
+  actor: Actor,
+  options: ArchiveOptions = {},
+): Promise<ArchiveRow[]> {
   const asOf = options.asOf ?? new Date()
-  const candidates = await candidatesOf(database, options, asOf)
+  const candidates = await candidatesOf(database, actor, options, asOf)
   return candidates.flatMap((candidate) => {
     const step = nextStep(candidate, options, asOf)
     if (step === null) return []
@@ -71,10 +75,15 @@ export async function planArchive(database: Database, options: ArchiveOptions = 
   })
 }
 
-async function candidatesOf(database: Database, options: ArchiveOptions, asOf: Date): Promise<Candidate[]> {
+async function candidatesOf(
+  database: Database,
+  actor: Actor,
+  options: ArchiveOptions,
+  asOf: Date,
+): Promise<Candidate[]> {
   const { table, signal } = options
   return await database.transaction(
-    anonymous,
+    actor,
     (session) => readCandidates(session, { asOf, ...(table === undefined ? {} : { table }) }),
     { readOnly: true, ...(signal === undefined ? {} : { signal }) },
   )
@@ -118,6 +127,7 @@ function describe(
  */
 export async function runArchive(
   database: Database,
+  actor: Actor,
   store: ObjectStore,
   options: ArchiveOptions = {},
 ): Promise<ArchiveRow[]> {
@@ -128,13 +138,14 @@ export async function runArchive(
   try {
     const opened = openEngine(join(folder, 'engine'))
     engine = opened
-    const candidates = await candidatesOf(database, options, asOf)
+    const candidates = await candidatesOf(database, actor, options, asOf)
     await database.direct(
       async (session) => {
         for (const candidate of candidates) {
           options.signal?.throwIfAborted()
           const shop: Workshop = {
             session,
+            actor,
             store,
             engine: opened,
             folder,
@@ -211,7 +222,7 @@ async function processPartition(
     if (options.signal?.aborted === true || shop.session.lost.aborted) throw error
     const message = error instanceof AkashiError ? error.message : 'the archive failed'
     if (!(error instanceof AkashiError)) throw error
-    await shop.session.transaction(anonymous, (session) => recordFailure(session, planned, message))
+    await shop.session.transaction(shop.actor, (session) => recordFailure(session, planned, message))
     return describe(planned, 'failed', {
       rows: planned.rows ?? planned.estimate,
       exported: progress.exported,
@@ -228,7 +239,7 @@ async function refresh(
   asOf: Date,
 ): Promise<Candidate | undefined> {
   const fresh = await shop.session.transaction(
-    anonymous,
+    shop.actor,
     (session) => readCandidates(session, { asOf, table: { schema, table } }),
     { readOnly: true },
   )
@@ -265,7 +276,7 @@ async function advance(
 async function waitForSealer(shop: Workshop, target: Target, waitMs: number): Promise<void> {
   const deadline = performance.now() + waitMs
   for (;;) {
-    const waiting = await shop.session.transaction(anonymous, async (session) => {
+    const waiting = await shop.session.transaction(shop.actor, async (session) => {
       const source = await openSource(session, target, false)
       const ledger = await readLedger(session, source.log)
       return ledger === null ? 0 : await countRows(session, source, { after: ledger.frontier, upto: null })
@@ -281,7 +292,7 @@ async function outcome(
   progress: Progress,
   held: string | null,
 ): Promise<ArchiveRow> {
-  const records = await shop.session.transaction(anonymous, (session) => readExports(session, candidate))
+  const records = await shop.session.transaction(shop.actor, (session) => readExports(session, candidate))
   const rows = held === null ? progress.rows : records.reduce((sum, { rows: count }) => sum + (count ?? 0), 0)
   const last: ExportRecord | undefined = records.at(-1)
   const message = progress.dropped

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import { anonymous, type Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import { checkExport } from './check.ts'
 import { openEngine } from './engine.ts'
 import { readManifest } from './manifest.ts'
@@ -18,9 +18,10 @@ export interface ArchiveFilter {
 /** Every export, by table and bounds. */
 export async function archiveStatus(
   database: Database,
+  actor: Actor,
   { table, signal }: ArchiveFilter = {},
 ): Promise<ExportRecord[]> {
-  return await database.transaction(anonymous, (session) => listExports(session, table ?? null), {
+  return await database.transaction(actor, (session) => listExports(session, table ?? null), {
     readOnly: true,
     ...(signal === undefined ? {} : { signal }),
   })
@@ -41,10 +42,11 @@ export interface ArchiveCheck {
 /** Reads every export back from the store and compares it with its manifest. What is wrong is in its row. */
 export async function verifyArchive(
   database: Database,
+  actor: Actor,
   store: ObjectStore,
   filter: ArchiveFilter & { readonly onCheck?: (check: ArchiveCheck) => void } = {},
 ): Promise<ArchiveCheck[]> {
-  const records = (await archiveStatus(database, filter)).filter(
+  const records = (await archiveStatus(database, actor, filter)).filter(
     ({ state }) => state !== 'exporting' && state !== 'retiring' && state !== 'retired',
   )
   const folder = await makeScratchFolder('archive-verify')

@@ -1,7 +1,7 @@
 /** Archived objects that a cold storage class holds back: named, and asked for. */
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import type { Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import { type ArchiveFilter, archiveStatus } from './status.ts'
 
 export interface ThawOptions extends ArchiveFilter {
@@ -28,12 +28,13 @@ export interface FrozenObject {
  */
 export async function thawArchive(
   database: Database,
+  actor: Actor,
   store: ObjectStore,
   options: ThawOptions = {},
 ): Promise<FrozenObject[]> {
   const { from, to, dryRun = false, signal } = options
   const folders = new Set<string>()
-  for (const each of await archiveStatus(database, options)) {
+  for (const each of await archiveStatus(database, actor, options)) {
     if (each.state !== 'verified' && each.state !== 'detached' && each.state !== 'dropped') continue
     if (from !== undefined && Date.parse(each.to) <= from.getTime()) continue
     if (to !== undefined && Date.parse(each.from) >= to.getTime()) continue

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError, makeScratchFolder } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import { anonymous, type Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import { openEngine } from '../archive/engine.ts'
 import { type Manifest, readManifest } from '../archive/manifest.ts'
 import { fetchObject } from '../archive/parts.ts'
@@ -30,12 +30,13 @@ function samples(exports: readonly ExportRecord[]): ExportRecord[] {
 /** @returns how many objects were compared */
 export async function checkFiles(
   database: Database,
+  actor: Actor,
   store: ObjectStore,
   name: { readonly schema: string; readonly table: string },
   columns: readonly OuterColumn[],
   signal?: AbortSignal,
 ): Promise<number> {
-  const exports = await database.transaction(anonymous, (session) => listExports(session, name), {
+  const exports = await database.transaction(actor, (session) => listExports(session, name), {
     readOnly: true,
   })
   let checked = 0

@@ -1,7 +1,7 @@
 /** What a catalogue outside has to know of a table in the store: columns as the files have them, and folders. */
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
-import { anonymous, type Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import { POSITION_COLUMN, readColumns } from '../archive/columns.ts'
 import { tableFolder } from '../archive/path.ts'
 import { identifier } from '../archive/quote.ts'
@@ -48,11 +48,12 @@ const policySql = `
  */
 export async function outerTable(
   database: Database,
+  actor: Actor,
   store: ObjectStore,
   { schema, table, location, signal }: OuterTableOptions,
 ): Promise<OuterTable> {
   const found = await database.transaction(
-    anonymous,
+    actor,
     async (session) => {
       const { rows } = await session.query<{
         interval: string
@@ -84,6 +85,6 @@ export async function outerTable(
     firstYear: found.policy.firstYear,
     lastYear: found.policy.lastYear,
     dataResidency: found.policy.dataResidency,
-    checked: await checkFiles(database, store, { schema, table }, columns, signal),
+    checked: await checkFiles(database, actor, store, { schema, table }, columns, signal),
   }
 }

@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError, type Log } from '../../foundation/index.ts'
-import { anonymous, type Database } from '../../postgres/index.ts'
+import { type Actor, type Database, system } from '../../postgres/index.ts'
 import type { RunState } from './jobs.ts'
 import { MESSAGE_LENGTH, RECORD_ATTEMPTS, RECORD_PAUSE_MS } from './limits.ts'
 import type { Task } from './task.ts'
 import type { DueJob } from './timetable.ts'
 
 export interface Execution extends DueJob {
-  readonly database: Database
-  /** Whose lock vouches for the run. */
-  readonly worker: string
+  /** Of the role `worker`. */
+  readonly worker: Database
+  /** Name of the process whose lock vouches for the run. */
+  readonly runner: string
   readonly task: Task
   readonly timeoutSeconds: number
   /** Cancels the run. */
@@ -29,30 +30,31 @@ interface Outcome {
  * recorded; what this throws is that the record could not be written.
  */
 export async function execute(execution: Execution): Promise<void> {
-  const { database, worker, job, due, log } = execution
-  const run = await begin(execution)
+  const { worker, runner, job, due, log } = execution
+  const actor = system(job)
+  const run = await begin(execution, actor)
   if (run === null) {
     log.debug({ job, due }, 'the job runs already, was run, or is paused')
     return
   }
-  const outcome = await attempt(execution)
+  const outcome = await attempt(execution, actor)
   if (outcome.state === 'failed') {
     log.error({ job, run, message: outcome.message }, 'the job failed')
   } else {
     log.debug({ job, run, state: outcome.state }, 'the job ended')
   }
-  if (!(await finish(database, run, worker, outcome))) {
+  if (!(await finish(worker, actor, run, runner, outcome))) {
     log.warn({ job, run }, 'the run was closed by another worker meanwhile')
   }
 }
 
-async function begin({ database, worker, job, due, signal }: Execution): Promise<string | null> {
-  const { rows } = await database.transaction(
-    anonymous,
+async function begin({ worker, runner, job, due, signal }: Execution, actor: Actor): Promise<string | null> {
+  const { rows } = await worker.transaction(
+    actor,
     (session) =>
       session.query<{ run: string | null }>('select lifecycle.begin_run($1, $2, $3) as run', [
         job,
-        worker,
+        runner,
         due,
       ]),
     { signal },
@@ -60,10 +62,13 @@ async function begin({ database, worker, job, due, signal }: Execution): Promise
   return rows[0]?.run ?? null
 }
 
-async function attempt({ database, task, timeoutSeconds, signal, log, job }: Execution): Promise<Outcome> {
+async function attempt(
+  { worker, task, timeoutSeconds, signal, log, job }: Execution,
+  actor: Actor,
+): Promise<Outcome> {
   const limit = AbortSignal.timeout(timeoutSeconds * 1_000)
   try {
-    const result = await task({ database, signal: AbortSignal.any([signal, limit]), log })
+    const result = await task({ worker, actor, signal: AbortSignal.any([signal, limit]), log })
     return { state: 'done', message: null, result: JSON.stringify(result) }
   } catch (error) {
     if (signal.aborted) {
@@ -89,14 +94,20 @@ function describe(error: unknown): string {
   return `${message}${hint}`.slice(0, MESSAGE_LENGTH)
 }
 
-async function finish(database: Database, run: string, worker: string, outcome: Outcome): Promise<boolean> {
+async function finish(
+  worker: Database,
+  actor: Actor,
+  run: string,
+  runner: string,
+  outcome: Outcome,
+): Promise<boolean> {
   const { state, message, result } = outcome
   for (let tries = 1; ; tries += 1) {
     try {
-      const { rows } = await database.transaction(anonymous, (session) =>
+      const { rows } = await worker.transaction(actor, (session) =>
         session.query<{ ours: boolean }>('select lifecycle.finish_run($1, $2, $3, $4, $5) as ours', [
           run,
-          worker,
+          runner,
           state,
           message,
           result,

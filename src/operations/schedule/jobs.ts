@@ -1,5 +1,5 @@
 import { AkashiError } from '../../foundation/index.ts'
-import { type Actor, anonymous, type Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import { HISTORY_LIMIT } from './limits.ts'
 
 export type RunState = 'running' | 'done' | 'failed' | 'cancelled'
@@ -34,9 +34,9 @@ const runColumns = `
   r.state, r.worker, r.message, r.result`
 
 /** Every job with its last run, by name. */
-export async function listJobs(database: Database): Promise<Job[]> {
+export async function listJobs(database: Database, actor: Actor): Promise<Job[]> {
   const { jobs, runs } = await database.transaction(
-    anonymous,
+    actor,
     async (session) => ({
       jobs: await session.query<Omit<Job, 'lastRun'>>(
         `select name, schedule, task, description, paused, extract(epoch from timeout)::float8 as "timeoutSeconds",
@@ -59,9 +59,14 @@ export async function listJobs(database: Database): Promise<Job[]> {
  *
  * @param limit rows at most; default HISTORY_LIMIT
  */
-export async function jobHistory(database: Database, name: string, limit = HISTORY_LIMIT): Promise<JobRun[]> {
+export async function jobHistory(
+  database: Database,
+  actor: Actor,
+  name: string,
+  limit = HISTORY_LIMIT,
+): Promise<JobRun[]> {
   const { rows } = await database.transaction(
-    anonymous,
+    actor,
     (session) =>
       session.query<JobRun>(
         `select ${runColumns} from lifecycle.job_runs r where r.job = $1 order by r.started_at desc limit $2`,
@@ -80,7 +85,7 @@ export async function jobHistory(database: Database, name: string, limit = HISTO
  * @returns when it was asked: a run with this `dueAt` or a later start answers it
  * @throws AkashiError not_found
  */
-export async function runNow(database: Database, name: string, actor: Actor = anonymous): Promise<string> {
+export async function runNow(database: Database, actor: Actor, name: string): Promise<string> {
   const { rows } = await database.transaction(actor, (session) =>
     session.query<{ requested: string }>('select lifecycle.request_job($1) as requested', [name]),
   )
@@ -96,15 +101,20 @@ export async function runNow(database: Database, name: string, actor: Actor = an
  *
  * @throws AkashiError not_found
  */
-export async function pauseJob(database: Database, name: string, paused: boolean): Promise<void> {
-  await database.transaction(anonymous, (session) =>
+export async function pauseJob(
+  database: Database,
+  actor: Actor,
+  name: string,
+  paused: boolean,
+): Promise<void> {
+  await database.transaction(actor, (session) =>
     session.query('select lifecycle.pause_job($1, $2)', [name, paused]),
   )
 }
 
 /** Removes runs from the history that are older than 90 days. */
-export async function pruneJobRuns(database: Database): Promise<number> {
-  const { rows } = await database.transaction(anonymous, (session) =>
+export async function pruneJobRuns(database: Database, actor: Actor): Promise<number> {
+  const { rows } = await database.transaction(actor, (session) =>
     session.query<{ removed: number }>('select lifecycle.prune_job_runs() as removed'),
   )
   return rows[0]?.removed ?? 0

@@ -5,11 +5,11 @@ import { makeWorkerUtils, type ParsedCronItem, type Runner, run } from 'graphile
 import { z } from 'zod'
 import { AkashiError, type Log } from '../../foundation/index.ts'
 import {
-  anonymous,
   type Database,
   type DirectSession,
   type DriverPool,
   openDriverPool,
+  system,
 } from '../../postgres/index.ts'
 import { execute } from './execute.ts'
 import { CANCEL_MS, CONCURRENT_JOBS, FINISH_MS, QUEUE_POOL_SIZE, RELOAD_MS } from './limits.ts'
@@ -18,7 +18,7 @@ import type { Task } from './task.ts'
 import { cronItem, type DueJob, owed, QUEUE_TASK, readTimetable, type TimetableRow } from './timetable.ts'
 
 export interface LifeOptions {
-  readonly database: Database
+  readonly worker: Database
   readonly directUrl: string
   readonly tasks: Readonly<Record<string, Task>>
   readonly log: Log
@@ -26,6 +26,8 @@ export interface LifeOptions {
   /** Called once the timetable was read and jobs are taken. */
   readonly onStarted: () => void
 }
+
+const scheduler = system('scheduler')
 
 /** What waits in the queue: put there by the timetable (`_cron`) or as an owed run (`due`). */
 const payloadSchema = z.object({
@@ -42,7 +44,7 @@ const payloadSchema = z.object({
  * @throws AkashiError when the life ended for another reason than the signal
  */
 export async function live(options: LifeOptions): Promise<void> {
-  await options.database.direct((session) => new Life(options, session).run())
+  await options.worker.direct((session) => new Life(options, session).run())
 }
 
 class Life {
@@ -67,7 +69,7 @@ class Life {
   }
 
   async run(): Promise<void> {
-    const { signal, database, log, onStarted } = this.#options
+    const { signal, worker, log, onStarted } = this.#options
     if (signal.aborted) {
       return
     }
@@ -77,10 +79,10 @@ class Life {
     try {
       await this.#session.query('select pg_advisory_lock(lifecycle.worker_lock($1))', [this.#name])
       await prepareQueue(this.#session, this.#options)
-      await database.transaction(anonymous, (session) => session.query('select lifecycle.close_stale_runs()'))
+      await worker.transaction(scheduler, (session) => session.query('select lifecycle.close_stale_runs()'))
       await this.#session.listen('akashi_jobs', () => this.#wake())
       // The queue's own pool would lose its error handlers before its connections end.
-      const pool = openDriverPool(this.#options.directUrl, QUEUE_POOL_SIZE)
+      const pool = openDriverPool(this.#options.directUrl, 'worker', QUEUE_POOL_SIZE)
       try {
         const runner = await this.#startQueue(pool)
         try {
@@ -144,14 +146,14 @@ class Life {
     if (row === undefined || task === undefined || due === undefined) {
       return
     }
-    const { database, log } = this.#options
+    const { worker, log } = this.#options
     const running = execute({
       job,
       due,
-      database,
+      worker,
       log,
       task,
-      worker: this.#name,
+      runner: this.#name,
       timeoutSeconds: row.timeoutSeconds,
       signal: this.#cancel.signal,
     }).catch((error: unknown) => this.#fail(error))
@@ -181,7 +183,7 @@ class Life {
   }
 
   async #reload(runner: Runner): Promise<void> {
-    const rows = await readTimetable(this.#options.database)
+    const rows = await readTimetable(this.#options.worker, scheduler)
     const now = new Date()
     const items: ParsedCronItem[] = []
     const due: DueJob[] = []
@@ -252,7 +254,7 @@ async function prepareQueue(session: DirectSession, { directUrl, log }: LifeOpti
   const lock = `hashtextextended('akashi.queue', 0)`
   await session.query(`select pg_advisory_lock(${lock})`)
   try {
-    const pgPool = openDriverPool(directUrl, 2)
+    const pgPool = openDriverPool(directUrl, 'worker', 2)
     try {
       const utils = await makeWorkerUtils({ pgPool, logger: queueLogger(log) })
       try {

@@ -1,8 +1,11 @@
 import type { Log } from '../../foundation/index.ts'
-import type { Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 
 export interface TaskContext {
-  readonly database: Database
+  /** Of the role `worker`. */
+  readonly worker: Database
+  /** The job, for its transactions. */
+  readonly actor: Actor
   /** Aborted when the job's time is over or the worker stops. A task that ignores it keeps its job running. */
   readonly signal: AbortSignal
   readonly log: Log

@@ -1,6 +1,6 @@
 /** The timetable as the worker reads it: which jobs there are, and which of them are due and not begun. */
 import { type ParsedCronItem, parseCronItem } from 'graphile-worker'
-import { anonymous, type Database } from '../../postgres/index.ts'
+import type { Actor, Database } from '../../postgres/index.ts'
 import { CATCH_UP_AFTER_MS, CATCH_UP_MS } from './limits.ts'
 
 /** The one task that the queue knows; which job it is about is in the payload. */
@@ -41,14 +41,10 @@ const timetableSql = `
   ) last on true
   order by j.name`
 
-export async function readTimetable(database: Database): Promise<TimetableRow[]> {
-  const { rows } = await database.transaction(
-    anonymous,
-    (session) => session.query<TimetableRow>(timetableSql),
-    {
-      readOnly: true,
-    },
-  )
+export async function readTimetable(database: Database, actor: Actor): Promise<TimetableRow[]> {
+  const { rows } = await database.transaction(actor, (session) => session.query<TimetableRow>(timetableSql), {
+    readOnly: true,
+  })
   return rows
 }
 

@@ -7,7 +7,7 @@ import type { Task } from './task.ts'
 
 export interface WorkerOptions {
   /** Of the role `worker`. */
-  readonly database: Database
+  readonly worker: Database
   /** URL of the same role, to the server itself. */
   readonly directUrl: string
   /** What `lifecycle.jobs.task` names. Jobs whose task is not here are left to other workers. */

@@ -6,7 +6,7 @@
  * transaction: when the process dies, what was committed stays and the rest comes with the next run.
  */
 import { AkashiError } from '../../foundation/index.ts'
-import { anonymous, type Database, type Session } from '../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../postgres/index.ts'
 import { copyColumns, copyRows, type EventRows, EventRowsBuilder } from './copy.ts'
 import type { ParsedBatch, Rejection } from './format.ts'
 import { whilePartitionsAreMade } from './partitions.ts'
@@ -63,6 +63,7 @@ export interface LoadOptions {
  */
 export async function loadEvents(
   database: Database,
+  actor: Actor,
   batches: AsyncIterable<ParsedBatch>,
   options: LoadOptions,
 ): Promise<LoadResult> {
@@ -79,9 +80,9 @@ export async function loadEvents(
 
   const store = async (batch: EventRows) => {
     try {
-      await makePartitions(database, batch, knownDays)
+      await makePartitions(database, actor, batch, knownDays)
       // Read after the wait, not before it: the other batch counts too.
-      const added = await storeBatch(database, batch, options)
+      const added = await storeBatch(database, actor, batch, options)
       stored += added
     } catch (error) {
       failures.push(error)
@@ -120,11 +121,16 @@ export async function loadEvents(
 }
 
 /** Partitions for the days of a batch, in a transaction of their own: their locks are not held while rows load. */
-async function makePartitions(database: Database, batch: EventRows, known: Set<string>): Promise<void> {
+async function makePartitions(
+  database: Database,
+  actor: Actor,
+  batch: EventRows,
+  known: Set<string>,
+): Promise<void> {
   const missing = batch.days.filter((day) => !known.has(day))
   if (missing.length === 0) return
   await whilePartitionsAreMade(() =>
-    database.transaction(anonymous, (session) =>
+    database.transaction(actor, (session) =>
       session.query(
         `select lifecycle.create_partitions('security.security_events', day, day) from unnest($1::timestamptz[]) day`,
         [missing.map((day) => `${day}T00:00:00Z`)],
@@ -135,9 +141,14 @@ async function makePartitions(database: Database, batch: EventRows, known: Set<s
 }
 
 /** Answers how many events of the batch were new. */
-async function storeBatch(database: Database, batch: EventRows, options: LoadOptions): Promise<number> {
+async function storeBatch(
+  database: Database,
+  actor: Actor,
+  batch: EventRows,
+  options: LoadOptions,
+): Promise<number> {
   const attempt = (onConflict: string) =>
-    database.transaction(anonymous, (session) => insertBatch(session, batch, options, onConflict), {
+    database.transaction(actor, (session) => insertBatch(session, batch, options, onConflict), {
       timeoutMs: LOAD_TIMEOUT_MS,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     })

@@ -1,17 +1,17 @@
-/** A server of its own with a vault beside it, for tests of backup and restore. */
+/** A server of its own with a backup store beside it, for tests of backup and restore. */
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   type BackupSource,
+  type BackupStore,
   identify,
-  openVault,
+  openBackupStore,
   parseTarget,
   type Restored,
   restoreCluster,
   type StreamEvent,
   streamWal,
-  type Vault,
 } from '../../../src/backup/index.ts'
 import { type Keyring, openKeyring } from '../../../src/keys/index.ts'
 import { type ObjectStore, openObjectStore } from '../../../src/object-store/index.ts'
@@ -33,7 +33,7 @@ export interface TestCluster {
   /** The real folder of its data (PGDATA). */
   readonly folder: string
   readonly source: BackupSource
-  readonly vault: Vault
+  readonly backupStore: BackupStore
   readonly store: ObjectStore
   readonly keyring: Keyring
   sql<R = Record<string, unknown>>(text: string): Promise<R[]>
@@ -60,7 +60,7 @@ export async function startCluster(
   const { wrap = (store) => store } = options
   const dataDir = await reachableFolder()
   await layCluster(dataDir)
-  const side = await mkdtemp(join(tmpdir(), 'akashi-vault-'))
+  const side = await mkdtemp(join(tmpdir(), 'akashi-backups-'))
   const server = await startEmbedded({
     dataDir,
     port: 0,
@@ -71,7 +71,7 @@ export async function startCluster(
   const keyring = await openKeyring(`file:${join(side, 'keys')}`)
   const store = wrap(await openObjectStore(`file:${join(side, 'objects')}`))
   const { systemId } = await identify(url)
-  const vault = await openVault({ store, keyring }, systemId)
+  const backupStore = await openBackupStore({ store, keyring }, systemId)
   const source = { url, database }
   const sql = <R>(text: string) => ask<R>(database, text)
   const { clusterDir: folder } = await clusterStatus(dataDir)
@@ -79,11 +79,11 @@ export async function startCluster(
     server,
     folder,
     source,
-    vault,
+    backupStore,
     store,
     keyring,
     sql,
-    stream: ({ heartbeatMs = HEARTBEAT_MS } = {}) => startStream(vault, source, heartbeatMs, sql),
+    stream: ({ heartbeatMs = HEARTBEAT_MS } = {}) => startStream(backupStore, source, heartbeatMs, sql),
     stop: async () => {
       await database.close()
       await keyring.close()
@@ -95,7 +95,7 @@ export async function startCluster(
 }
 
 function startStream(
-  vault: Vault,
+  backupStore: BackupStore,
   source: BackupSource,
   heartbeatMs: number,
   sql: <R>(text: string) => Promise<R[]>,
@@ -103,7 +103,7 @@ function startStream(
   const stopping = new AbortController()
   const events: StreamEvent[] = []
   const waiting = new Set<() => void>()
-  const ended = streamWal(vault, source, {
+  const ended = streamWal(backupStore, source, {
     signal: stopping.signal,
     heartbeatMs,
     onEvent: (event) => {
@@ -144,13 +144,13 @@ export interface RestoredCluster extends Restored {
 }
 
 /** Restores into a folder of its own and starts a server on it. */
-export async function restoreTo(vault: Vault, at: string): Promise<RestoredCluster> {
+export async function restoreTo(backupStore: BackupStore, at: string): Promise<RestoredCluster> {
   const target = parseTarget(at)
   const dataDir = await mkdtemp(join(tmpdir(), 'akashi-restored-'))
   await chmod(dataDir, 0o711)
   try {
     const folder = await openRestoreFolder(dataDir)
-    const restored = await restoreCluster(vault, folder, {
+    const restored = await restoreCluster(backupStore, folder, {
       target,
       walFetch: 'exit 200',
     }).finally(() => folder.close())

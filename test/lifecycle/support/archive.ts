@@ -6,6 +6,7 @@ import { archiveStatus } from '../../../src/lifecycle/index.ts'
 import { type ObjectStore, openObjectStore } from '../../../src/object-store/index.ts'
 import type { Database } from '../../../src/postgres/index.ts'
 import type { TestDatabase } from '../../support/index.ts'
+import { tester } from '../../support/tester.ts'
 
 /** Call it at the top of a test file: a store of its own. */
 export function testStore(): { readonly store: ObjectStore; readonly folder: string } {
@@ -37,7 +38,7 @@ export async function insertEvents(
   count: number,
   note = 'event',
 ): Promise<void> {
-  await worker.transaction({}, async (session) => {
+  await worker.transaction(tester, async (session) => {
     await session.query(
       "select lifecycle.create_partitions('security.security_events', $1::timestamptz, $1::timestamptz)",
       [`${day}T00:00:00Z`],
@@ -77,7 +78,7 @@ export async function storedObjects(store: ObjectStore): Promise<string[]> {
 /** Keys of every manifest that is recorded, and of what it names. */
 export async function namedObjects(worker: Database, store: ObjectStore): Promise<string[]> {
   const keys: string[] = []
-  for (const { manifest } of await archiveStatus(worker)) {
+  for (const { manifest } of await archiveStatus(worker, tester)) {
     keys.push(manifest)
     const chunks: Buffer[] = []
     for await (const chunk of await store.get(manifest)) chunks.push(Buffer.from(chunk as Uint8Array))

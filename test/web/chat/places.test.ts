@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import * as chat from '../../../src/chat/index.ts'
+import type { Person } from '../../../src/postgres/index.ts'
 import { expectAccessible, hasChromium } from '../support.ts'
 import { testSite } from './site.ts'
 
@@ -8,8 +9,8 @@ const site = testSite()
 /** Pixels by which a row may seem to move: a scroll position is one of whole ones. */
 const STILL_PX = 2
 let page: Page
-let mio: { readonly userId: string }
-let rei: { readonly userId: string }
+let mio: Person
+let rei: Person
 let roomId = ''
 
 const history = (place: Page) => place.locator('section[tabindex="0"]')

@@ -9,8 +9,9 @@ import { afterAll, beforeAll } from 'vitest'
 import * as chat from '../../../src/chat/index.ts'
 import { httpLimits } from '../../../src/http/index.ts'
 import { type ObjectStore, openObjectStore } from '../../../src/object-store/index.ts'
+import { type Person, person } from '../../../src/postgres/index.ts'
 import { PASSWORD, testServer } from '../../identity/server.ts'
-import { testDatabase } from '../../support/index.ts'
+import { testDatabase, tester } from '../../support/index.ts'
 import { builtPages, openChromium } from '../support.ts'
 
 /** Everybody comes from one address here, which is not what the limit is for. */
@@ -63,10 +64,10 @@ export function testSite({ scansFiles = true }: SiteOptions = {}) {
     await rm(folder, { recursive: true, force: true })
   })
 
-  async function actor(username: string): Promise<{ readonly userId: string }> {
+  async function actor(username: string): Promise<Person> {
     const userId = ids.get(username) ?? (await server.user(username))
     ids.set(username, userId)
-    return { userId }
+    return person({ userId })
   }
 
   return {
@@ -82,7 +83,7 @@ export function testSite({ scansFiles = true }: SiteOptions = {}) {
     async inspect(): Promise<void> {
       if (store === undefined) throw new Error('the site is opened before the tests')
       const scanner: chat.Scanner = { scan: () => Promise.resolve({ clean: true }) }
-      await chat.inspectUploads({ worker, store, scanner, signal: new AbortController().signal })
+      await chat.inspectUploads({ worker, store, scanner, signal: new AbortController().signal }, tester)
     },
     /** Messages `message 1` to `message <count>` of a room with one member, without a request for each. */
     many: (roomId: string, userId: string, count: number) =>

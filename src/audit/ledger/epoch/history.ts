@@ -2,7 +2,7 @@
 import { AkashiError } from '../../../foundation/index.ts'
 import { parseNote } from '../../../keys/index.ts'
 import type { ObjectStore } from '../../../object-store/index.ts'
-import { anonymous, type Database } from '../../../postgres/index.ts'
+import type { Actor, Database } from '../../../postgres/index.ts'
 import { type Checkpoint, parseCheckpoint } from '../checkpoint.ts'
 import { treeRoot } from '../merkle.ts'
 import { originOn, type PublishedSize, publishedBranches, publishedSizes, readNote } from '../published.ts'
@@ -22,6 +22,7 @@ export interface SharedHistory {
 /** Reads as many notes as a binary search over the sizes takes. */
 export async function sharedHistory(
   database: Database,
+  actor: Actor,
   store: ObjectStore,
   head: Head,
   epochs: readonly Epoch[],
@@ -46,7 +47,7 @@ export async function sharedHistory(
     const checkpoint = await readCheckpoint(store, last.key)
     if (latest === null || checkpoint.size > latest.size) latest = checkpoint
     const inherited = link === null ? 0n : await inheritedSize(store, link, agreements)
-    const found = await agreedSize(database, store, head, sizes)
+    const found = await agreedSize(database, actor, store, head, sizes)
     const agreed = found > inherited ? found : inherited
     agreements.set(origin, agreed)
     if (found !== last.size && agreed < common) common = agreed
@@ -68,12 +69,13 @@ async function inheritedSize(
 /** The largest of these sizes at which the tree has the published root; 0 when there is none. */
 async function agreedSize(
   database: Database,
+  actor: Actor,
   store: ObjectStore,
   head: Head,
   sizes: readonly PublishedSize[],
 ): Promise<bigint> {
   return await database.transaction(
-    anonymous,
+    actor,
     async (session) => {
       const { node } = new TiledTree(head.size, tileReader(session, head.log))
       let low = 0

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { AkashiError } from '../../../foundation/index.ts'
 import { type Keyring, signNote } from '../../../keys/index.ts'
 import type { ObjectStore } from '../../../object-store/index.ts'
-import { anonymous, type Database, type Session } from '../../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { checkpointText } from '../checkpoint.ts'
 import { type LogDefinition, logs } from '../logs.ts'
 import { emptyRoot } from '../merkle.ts'
@@ -33,6 +33,7 @@ const BRANCH_BYTES = 8
  */
 export async function openEpoch(
   database: Database,
+  actor: Actor,
   keyring: Keyring,
   store: ObjectStore,
   reason: string,
@@ -40,7 +41,7 @@ export async function openEpoch(
   if (reason.trim() === '' || /[\p{Cc}]/u.test(reason)) {
     throw new AkashiError('invalid_input', 'the reason of an epoch is one line of text')
   }
-  return await openWhere(database, keyring, store, () => Promise.resolve({ cause: 'ordered', reason }))
+  return await openWhere(database, actor, keyring, store, () => Promise.resolve({ cause: 'ordered', reason }))
 }
 
 /**
@@ -50,10 +51,13 @@ export async function openEpoch(
  */
 export async function openEpochsWhereNeeded(
   database: Database,
+  actor: Actor,
   keyring: Keyring,
   store: ObjectStore,
 ): Promise<Epoch[]> {
-  return await openWhere(database, keyring, store, (head, epochs) => findCause(database, store, head, epochs))
+  return await openWhere(database, actor, keyring, store, (head, epochs) =>
+    findCause(database, actor, store, head, epochs),
+  )
 }
 
 interface Occasion {
@@ -63,24 +67,25 @@ interface Occasion {
 
 async function openWhere(
   database: Database,
+  actor: Actor,
   keyring: Keyring,
   store: ObjectStore,
   occasionFor: (head: Head, epochs: readonly Epoch[]) => Promise<Occasion | null>,
 ): Promise<Epoch[]> {
   const opened: Epoch[] = []
   for (const log of logs) {
-    const { head, epochs } = await database.transaction(anonymous, async (session) => ({
+    const { head, epochs } = await database.transaction(actor, async (session) => ({
       head: await readHead(session, log.log),
       epochs: await readEpochs(session, log.log),
     }))
     if (head === undefined || head.note === null) continue
     const occasion = await occasionFor(head, epochs)
     if (occasion === null) continue
-    const { latest, common, unknown } = await sharedHistory(database, store, head, epochs)
-    const sealedSeq = await lastSealedSeq(database, log, head)
+    const { latest, common, unknown } = await sharedHistory(database, actor, store, head, epochs)
+    const sealedSeq = await lastSealedSeq(database, actor, log, head)
     const key = await keyring.ensure('checkpoint')
     const epoch = await database.transaction(
-      anonymous,
+      actor,
       async (session) => {
         const floor = await holdLog(session, log)
         const locked = await lockHead(session, log.log, emptyRoot)
@@ -109,9 +114,14 @@ async function openWhere(
 }
 
 /** The last seq that was sealed in the cluster before; null when this is the one that sealed. Reads every row. */
-async function lastSealedSeq(database: Database, log: LogDefinition, head: Head): Promise<string | null> {
+async function lastSealedSeq(
+  database: Database,
+  actor: Actor,
+  log: LogDefinition,
+  head: Head,
+): Promise<string | null> {
   return await database.transaction(
-    anonymous,
+    actor,
     async (session) => {
       const { rows: clusters } = await session.query<{ cluster: string }>(
         'select system_identifier::text as cluster from audit.system_identity()',
@@ -213,6 +223,7 @@ async function begin(
 
 async function findCause(
   database: Database,
+  actor: Actor,
   store: ObjectStore,
   head: Head,
   epochs: readonly Epoch[],
@@ -230,7 +241,7 @@ async function findCause(
   if (published !== undefined && note !== null && body(published) !== body(note)) {
     return { cause: 'conflict', reason: `another checkpoint of size ${size} was published` }
   }
-  const { rows } = await database.transaction(anonymous, (session) =>
+  const { rows } = await database.transaction(actor, (session) =>
     session.query<{ cluster: string; timeline: number | null }>(
       'select system_identifier::text as cluster, timeline from audit.system_identity()',
     ),

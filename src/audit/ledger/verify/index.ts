@@ -1,5 +1,5 @@
 /** Verification of the ledger, whole or from where the last one ended: signatures, tree, rows and triggers. */
-import { anonymous, type Database, type Session } from '../../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { type LogDefinition, logs } from '../logs.ts'
 import type { Head } from '../store.ts'
 import { verifyArchived } from './archived-rows.ts'
@@ -16,11 +16,15 @@ import { verifyRows } from './rows.ts'
 import { verifyTree } from './tree.ts'
 
 /** Checks every log in one snapshot; finding problems is a result, not an error. */
-export async function verify(database: Database, options: VerifyOptions): Promise<VerifyReport> {
+export async function verify(
+  database: Database,
+  actor: Actor,
+  options: VerifyOptions,
+): Promise<VerifyReport> {
   const reports: LogReport[] = []
   for (const log of logs) {
     const report = await database.transaction(
-      anonymous,
+      actor,
       (session) => verifyLog(session, log, options),
       verifyTransaction(options),
     )

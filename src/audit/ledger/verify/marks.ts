@@ -1,7 +1,7 @@
 /** When which part of a log was last hashed, and up to where a log is known to be good. */
 
 import { parseNote } from '../../../keys/index.ts'
-import { anonymous, type Database, type Session } from '../../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { parseCheckpoint } from '../checkpoint.ts'
 import type { Head } from '../store.ts'
 import type { LogReport } from './problems.ts'
@@ -130,9 +130,9 @@ export async function readMarks(
  * Seconds since the part of any log that was hashed longest ago was hashed. A part that never was counts from
  * when the first checkpoint that covers it was published. 0 while there is nothing to check.
  */
-export async function oldestUncheckedSeconds(database: Database): Promise<number> {
+export async function oldestUncheckedSeconds(database: Database, actor: Actor): Promise<number> {
   const { rows } = await database.transaction(
-    anonymous,
+    actor,
     (session) =>
       session.query<{ seconds: number }>(
         `select coalesce(max(extract(epoch from clock_timestamp() - part.since)), 0)::float8 as seconds

@@ -1,4 +1,4 @@
-import { anonymous, type Database, type Session } from '../../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { markSlices, markUnits, markVerified, objectUnit, SLICE_ENTRIES } from './marks.ts'
 import type { LogReport, VerifyReport } from './problems.ts'
 
@@ -13,11 +13,12 @@ const ALARM_PROBLEMS = 20
  */
 export async function recordVerification(
   database: Database,
+  actor: Actor,
   startedAt: Date,
   report: VerifyReport,
   objects: ReadonlyMap<string, readonly string[]> = new Map(),
 ): Promise<void> {
-  await database.transaction(anonymous, async (session) => {
+  await database.transaction(actor, async (session) => {
     await session.query(
       'insert into audit.verifications (started_at, mode, ok, report) values ($1, $2, $3, $4)',
       [startedAt.toISOString(), report.mode, report.ok, JSON.stringify(report)],
@@ -61,8 +62,8 @@ export interface LastVerification {
 }
 
 /** What is known from the last full verification and those after it; a partial one clears nothing. */
-export async function lastVerification(database: Database): Promise<LastVerification | null> {
-  const { rows } = await database.transaction(anonymous, (session) =>
+export async function lastVerification(database: Database, actor: Actor): Promise<LastVerification | null> {
+  const { rows } = await database.transaction(actor, (session) =>
     session.query<LastVerification>(
       `with since as (
          select v.finished_at, v.ok, v.report from audit.verifications v

@@ -2,7 +2,7 @@
  * The rolling scrub: each run hashes again the slices, and the archived object, that were hashed longest ago,
  * and looks whether the next rows in the order of the ledger have entries. What a run reads is bounded.
  */
-import { anonymous, type Database, type Session } from '../../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { type LogDefinition, logs } from '../logs.ts'
 import { type Head, tileReader } from '../store.ts'
 import { TiledTree } from '../tiles.ts'
@@ -34,16 +34,16 @@ export interface ScrubOptions extends VerifyOptions {
 }
 
 /** One run over every log. Remembers what it hashed, whether or not it found something. */
-export async function scrub(database: Database, options: ScrubOptions): Promise<VerifyReport> {
+export async function scrub(database: Database, actor: Actor, options: ScrubOptions): Promise<VerifyReport> {
   const reports: LogReport[] = []
   for (const log of logs) {
     const at = new Date()
     const { report, units, objects, cursor } = await database.transaction(
-      anonymous,
+      actor,
       (session) => scrubLog(session, log, options),
       verifyTransaction(options),
     )
-    await database.transaction(anonymous, async (session) => {
+    await database.transaction(actor, async (session) => {
       await markUnits(session, log.log, units, at)
       if (objects !== null) await forgetObjects(session, log.log, objects)
       if (cursor !== null) await moveCursor(session, log.log, cursor)

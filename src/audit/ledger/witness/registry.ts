@@ -1,6 +1,6 @@
 import { AkashiError } from '../../../foundation/index.ts'
 import { COSIGNATURE_TYPE, parseVerifierKey } from '../../../keys/index.ts'
-import { anonymous, type Database, type Session } from '../../../postgres/index.ts'
+import type { Actor, Database, Session } from '../../../postgres/index.ts'
 import { readEpochs } from '../epoch/link.ts'
 import { readHeads } from '../store.ts'
 import { type WitnessAddress, witnessedNote } from './submit.ts'
@@ -18,14 +18,19 @@ export interface TrustedWitness {
  *
  * @throws AkashiError conflict for another key under a name that is trusted: what it cosigned before would not verify
  */
-export async function trustWitness(owner: Database, url: string, key: string): Promise<TrustedWitness> {
+export async function trustWitness(
+  owner: Database,
+  actor: Actor,
+  url: string,
+  key: string,
+): Promise<TrustedWitness> {
   const { name } = parseVerifierKey(key, COSIGNATURE_TYPE)
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
     throw new AkashiError('invalid_input', 'the address of a witness is no http(s) URL', {
       hint: 'give the address that akashi witness printed where it runs',
     })
   }
-  const { rowCount } = await owner.transaction(anonymous, (session) =>
+  const { rowCount } = await owner.transaction(actor, (session) =>
     session.query(
       `insert into audit.witnesses as known (name, url, verifier_key) values ($1, $2, $3)
        on conflict (name) do update set url = excluded.url where known.verifier_key = excluded.verifier_key`,
@@ -41,15 +46,15 @@ export async function trustWitness(owner: Database, url: string, key: string): P
 }
 
 /** Submits to this witness no more. */
-export async function forgetWitness(owner: Database, name: string): Promise<void> {
-  const { rowCount } = await owner.transaction(anonymous, (session) =>
+export async function forgetWitness(owner: Database, actor: Actor, name: string): Promise<void> {
+  const { rowCount } = await owner.transaction(actor, (session) =>
     session.query('delete from audit.witnesses where name = $1', [name]),
   )
   if (rowCount === 0) throw new AkashiError('not_found', `no witness ${name} is trusted`)
 }
 
-export async function trustedWitnesses(database: Database): Promise<TrustedWitness[]> {
-  return await database.transaction(anonymous, (session) => readTrusted(session))
+export async function trustedWitnesses(database: Database, actor: Actor): Promise<TrustedWitness[]> {
+  return await database.transaction(actor, (session) => readTrusted(session))
 }
 
 export async function readTrusted(session: Session): Promise<TrustedWitness[]> {
@@ -69,17 +74,18 @@ export function witnessAddress({ url, key }: TrustedWitness): WitnessAddress {
  */
 export async function* witnessedNotes(
   database: Database,
+  actor: Actor,
   log: string,
   onAway: (name: string, error: AkashiError) => void,
 ): AsyncIterable<string> {
-  const { heads, epochs } = await database.transaction(anonymous, async (session) => ({
+  const { heads, epochs } = await database.transaction(actor, async (session) => ({
     heads: await readHeads(session),
     epochs: await readEpochs(session, log),
   }))
   const head = heads.find((candidate) => candidate.log === log)
   if (head === undefined) return
   const origins = new Set([head.origin, ...epochs.map(({ previousOrigin }) => previousOrigin)])
-  for (const witness of await trustedWitnesses(database)) {
+  for (const witness of await trustedWitnesses(database, actor)) {
     try {
       for (const origin of origins) {
         const note = await witnessedNote(witnessAddress(witness), origin)

@@ -1,7 +1,7 @@
 /** The log's side of C2SP tlog-witness. A witness that is away costs its own cosignature and nothing else. */
 import { AkashiError } from '../../../foundation/index.ts'
 import { cosignedAt, formatNote, parseNote, type VerifierKey } from '../../../keys/index.ts'
-import { anonymous, type Database } from '../../../postgres/index.ts'
+import type { Actor, Database } from '../../../postgres/index.ts'
 import { parseCheckpoint } from '../checkpoint.ts'
 import { logNamed } from '../logs.ts'
 import { proveConsistency } from '../proof.ts'
@@ -122,21 +122,22 @@ export interface WitnessOutcome {
 /** Submits every head to every witness, all at once. What one witness does, or not, stays its own outcome. */
 export async function witnessHeads(
   database: Database,
+  actor: Actor,
   witnesses: readonly WitnessAddress[],
   options: SubmitOptions = {},
 ): Promise<WitnessOutcome[]> {
-  const heads = await database.transaction(anonymous, (session) => readHeads(session))
+  const heads = await database.transaction(actor, (session) => readHeads(session))
   const submissions = heads.flatMap(({ log, epoch, size, note }) =>
     witnesses.map(async (witness): Promise<WitnessOutcome[]> => {
       if (note === null) return []
       const outcome = { witness: witness.key.name, log, size: size.toString() }
       const prove: ConsistencyProver = async (first, second) => {
-        const { proof } = await proveConsistency(database, logNamed(log), first, second)
+        const { proof } = await proveConsistency(database, actor, logNamed(log), first, second)
         return proof.map((hash) => Buffer.from(hash, 'base64'))
       }
       try {
         const cosigned = await submitToWitness(witness, note, prove, options)
-        await keepCosignature(database, { log, epoch, size, witness: witness.key.name, ...cosigned })
+        await keepCosignature(database, actor, { log, epoch, size, witness: witness.key.name, ...cosigned })
         return [{ ...outcome, cosigned, error: null }]
       } catch (error) {
         if (error instanceof AkashiError) return [{ ...outcome, cosigned: null, error }]
@@ -150,9 +151,10 @@ export async function witnessHeads(
 /** Kept beside the checkpoint; what a witness signed first for a size stays. */
 async function keepCosignature(
   database: Database,
+  actor: Actor,
   own: { log: string; epoch: number; size: bigint; witness: string } & Cosigned,
 ): Promise<void> {
-  await database.transaction(anonymous, (session) =>
+  await database.transaction(actor, (session) =>
     session.query(
       `insert into audit.ledger_cosignatures (log, epoch, size, witness, note, cosigned_at) values ($1, $2, $3, $4, $5, $6)
        on conflict do nothing`,

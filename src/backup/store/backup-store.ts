@@ -9,20 +9,20 @@ import { backupsPrefix, systemOf, systemPrefix } from './paths.ts'
 const LAST_NAME = 'zzzz'
 
 /** Where the backups of one cluster are, and what opens them. */
-export interface Vault {
+export interface BackupStore {
   readonly store: ObjectStore
   readonly systemId: string
   readonly keys: DataKeys
 }
 
-export interface VaultOptions {
+export interface BackupStoreOptions {
   readonly store: ObjectStore
   readonly keyring: Keyring
   /** Public keys (`age1…`) that may open backups beside the keyring's own. */
   readonly recipients?: readonly string[]
 }
 
-export async function openVault(options: VaultOptions, systemId: string): Promise<Vault> {
+export async function openBackupStore(options: BackupStoreOptions, systemId: string): Promise<BackupStore> {
   const { store, keyring, recipients = [] } = options
   const who = { identities: await identitiesOf(keyring), recipients }
   return { store, systemId, keys: new DataKeys(store, systemId, who) }

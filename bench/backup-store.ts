@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type BackupSource, identify, openVault, type Vault } from '../src/backup/index.ts'
+import { type BackupSource, type BackupStore, identify, openBackupStore } from '../src/backup/index.ts'
 import { openObjectStore } from '../src/object-store/index.ts'
 import { type BenchCluster, benchCluster } from './cluster.ts'
 
@@ -9,12 +9,12 @@ const ROW_BYTES = 1_040
 
 export interface BackupBench {
   readonly cluster: BenchCluster
-  readonly vault: Vault
+  readonly backupStore: BackupStore
   readonly source: BackupSource
   close(): Promise<void>
 }
 
-/** A cluster with a table of about `gibibytes`, and a vault in a folder beside it. */
+/** A cluster with a table of about `gibibytes`, and a backup store in a folder beside it. */
 export async function backupBench(folder: string, gibibytes: number): Promise<BackupBench> {
   const cluster = await benchCluster()
   const url = cluster.connections.directUrl('backup')
@@ -25,7 +25,7 @@ export async function backupBench(folder: string, gibibytes: number): Promise<Ba
   const store = await openObjectStore(`file:${join(folder, 'objects')}`)
   return {
     cluster,
-    vault: await openVault({ store, keyring: cluster.keyring }, systemId),
+    backupStore: await openBackupStore({ store, keyring: cluster.keyring }, systemId),
     source: { url, database },
     close: async () => {
       await database.close()
