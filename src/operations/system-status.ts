@@ -14,7 +14,11 @@ import type { Actor, Database } from '../postgres/index.ts'
 import { drillState } from './drills.ts'
 
 /** What the database holds, how far it is sealed, and what the last verification found. */
-export async function systemStatus(database: Database, actor: Actor, signal?: AbortSignal): Promise<SystemStatus> {
+export async function systemStatus(
+  database: Database,
+  actor: Actor,
+  signal?: AbortSignal,
+): Promise<SystemStatus> {
   const options = signal === undefined ? {} : { signal }
   const { states, tables } = await database.transaction(
     actor,

@@ -11,7 +11,8 @@ export function auditRoutes(app: App, { securityAdmin }: Services): void {
   })
   operation(app, 'GET /v1/audit/records/{schema}/{table}/{recordId}', {
     access: { permission: 'audit_logs:read' },
-    handle: (request) => recordHistory(securityAdmin, request.actor, { ...request.params, ...given(request.query) }),
+    handle: (request) =>
+      recordHistory(securityAdmin, request.actor, { ...request.params, ...given(request.query) }),
   })
   operation(app, 'GET /v1/audit/records/{schema}/{table}/{recordId}/as-of/{at}', {
     access: { permission: 'audit_logs:read' },

@@ -1,7 +1,7 @@
 import type { BackupTask } from '@akashi/contract'
 import { jobHistory, runNow } from '../../operations/index.ts'
-import { operation } from '../operation.ts'
 import type { Actor } from '../../postgres/index.ts'
+import { operation } from '../operation.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'

@@ -19,7 +19,8 @@ export function ledgerRoutes(app: App, { securityAdmin }: Services): void {
   })
   operation(app, 'GET /v1/ledger/{log}/proofs/{row}', {
     access: { permission: 'ledger:read' },
-    handle: (request) => proveRow(securityAdmin, request.actor, logNamed(request.params.log), request.params.row),
+    handle: (request) =>
+      proveRow(securityAdmin, request.actor, logNamed(request.params.log), request.params.row),
   })
   operation(app, 'GET /v1/ledger/{log}/{*}', {
     access: { permission: 'ledger:read' },

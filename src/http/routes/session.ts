@@ -10,8 +10,8 @@ import {
   signInWithPassword,
   stepUp,
 } from '../../identity/index.ts'
-import { operation } from '../operation.ts'
 import { person } from '../../postgres/index.ts'
+import { operation } from '../operation.ts'
 import { pendingOf, sessionOf, steppedUpUntil } from '../plugins/authentication.ts'
 import { callerSignal } from '../plugins/caller-signal.ts'
 import { clearCookie, cookieNames, readCookie, writeCookie } from '../plugins/session-cookie.ts'

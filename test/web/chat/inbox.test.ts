@@ -1,13 +1,14 @@
 import type { Page, Request } from 'playwright-core'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import * as chat from '../../../src/chat/index.ts'
+import type { Person } from '../../../src/postgres/index.ts'
 import { hasChromium } from '../support.ts'
 import { testSite } from './site.ts'
 
 const site = testSite()
 let page: Page
-let emi: { readonly userId: string }
-let ryo: { readonly userId: string }
+let emi: Person
+let ryo: Person
 
 const bell = (place: Page, count: number) =>
   place.getByRole('link', {
@@ -15,7 +16,7 @@ const bell = (place: Page, count: number) =>
     exact: true,
   })
 
-async function room(name: string, ...members: readonly { readonly userId: string }[]): Promise<string> {
+async function room(name: string, ...members: readonly Person[]): Promise<string> {
   const { id } = await chat.createRoom(site.app, ryo, { name })
   for (const member of members) await chat.joinRoom(site.app, member, id)
   for (const member of members) site.bus.announce({ about: 'person', userId: member.userId })

@@ -1,13 +1,14 @@
 import type { Page } from 'playwright-core'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import * as chat from '../../../src/chat/index.ts'
+import type { Person } from '../../../src/postgres/index.ts'
 import { PASSWORD } from '../../identity/server.ts'
 import { hasChromium } from '../support.ts'
 import { testSite } from './site.ts'
 
 const site = testSite()
 let page: Page
-let nao: { readonly userId: string }
+let nao: Person
 let first = ''
 let second = ''
 

@@ -2,13 +2,14 @@ import type { Message } from '@akashi/contract'
 import type { Page } from 'playwright-core'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import * as chat from '../../../src/chat/index.ts'
+import type { Person } from '../../../src/postgres/index.ts'
 import { expectAccessible, hasChromium } from '../support.ts'
 import { testSite } from './site.ts'
 
 const site = testSite()
 let page: Page
-let kei: { readonly userId: string }
-let tanaka: { readonly userId: string }
+let kei: Person
+let tanaka: Person
 let roomId = ''
 
 const field = () => page.getByPlaceholder('Message plaza')
