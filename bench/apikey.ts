@@ -19,17 +19,19 @@ export const apikey: Benchmark = {
       const app = cluster.application(8)
       await cluster.asAdministrator((session) =>
         session.query(`
-          insert into auth.service_accounts (name, tier) values ('bench', 'system');
-          insert into auth.service_account_roles (service_account_id, role_id)
-            select a.id, r.id from auth.service_accounts a, auth.roles r where r.name = 'sys_auditor';
-          update auth.security_policies set value = '10000' where key = 'api_key.max_per_owner';
-          insert into auth.api_keys (name, key_hash, key_prefix, service_name, tier, service_account_id)
+          insert into akashi_auth.service_accounts (name, tier) values ('bench', 'system');
+          insert into akashi_auth.service_account_roles (service_account_id, role_id)
+            select a.id, r.id from akashi_auth.service_accounts a, akashi_auth.roles r where r.name = 'sys_auditor';
+          update akashi_auth.security_policies set value = '10000' where key = 'api_key.max_per_owner';
+          insert into akashi_auth.api_keys (name, key_hash, key_prefix, service_name, tier, service_account_id)
             select 'other', encode(sha256(i::text::bytea), 'hex'), lpad(i::text, 10, '0'), 'bench', 'system', a.id
-            from auth.service_accounts a, generate_series(1, ${STORED_KEYS - KEYS}) i;
-          analyze auth.api_keys`),
+            from akashi_auth.service_accounts a, generate_series(1, ${STORED_KEYS - KEYS}) i;
+          analyze akashi_auth.api_keys`),
       )
       await cluster.asAdministrator((session) =>
-        session.query(`update auth.api_keys set is_active = false, revoked_at = now() where name = 'other'`),
+        session.query(
+          `update akashi_auth.api_keys set is_active = false, revoked_at = now() where name = 'other'`,
+        ),
       )
       const keys: string[] = []
       for (let made = 0; made < KEYS; made += 1) {

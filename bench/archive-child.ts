@@ -17,7 +17,7 @@ const sampling = setInterval(() => {
 const begun = performance.now()
 const started = process.cpuUsage()
 const rows = await runArchive(worker, bencher, objects, {
-  table: { schema: 'security', table: 'security_events' },
+  table: { schema: 'akashi_security', table: 'security_events' },
   only: 'export',
 })
 const seconds = (performance.now() - begun) / 1000

@@ -99,10 +99,10 @@ export async function addEvents(cluster: BenchCluster, day: Date, rows: number):
   const date = isoDay(day)
   await cluster.asAdministrator(async (session) => {
     await session.query(
-      `select lifecycle.create_partitions('security.security_events', '${date}T00:00Z', '${date}T00:00Z')`,
+      `select akashi_lifecycle.create_partitions('akashi_security.security_events', '${date}T00:00Z', '${date}T00:00Z')`,
     )
     await session.query(
-      `insert into security.security_events (created_at, event_type, event_category, severity, source_service, description,
+      `insert into akashi_security.security_events (created_at, event_type, event_category, severity, source_service, description,
          user_id, user_name, source_ip, user_agent, resource_type, resource_id, action_performed, result, tenant_id,
          request_id, trace_id, event_details)
        select timestamptz '${date}T00:00Z' + i * interval '86400 seconds' / ${rows + 1},
@@ -119,7 +119,7 @@ export async function addEvents(cluster: BenchCluster, day: Date, rows: number):
     )
   })
   await seal(cluster.worker, bencher, cluster.keyring, securityEvents)
-  await cluster.asAdministrator((session) => session.query('vacuum analyze security.security_events'))
+  await cluster.asAdministrator((session) => session.query('vacuum analyze akashi_security.security_events'))
 }
 
 /** The baseline: every row as CSV, counted and thrown away. */
@@ -132,7 +132,7 @@ async function copyOut(
     const started = process.cpuUsage()
     const begun = performance.now()
     let bytes = 0
-    const name = `security.security_events_p${isoDay(day).replaceAll('-', '')}`
+    const name = `akashi_security.security_events_p${isoDay(day).replaceAll('-', '')}`
     for await (const chunk of session.copyTo(`copy ${name} to stdout (format csv)`)) {
       bytes += (chunk as Uint8Array).length
     }

@@ -16,7 +16,9 @@ export const auditBulk: Benchmark = {
         create index on ${table} (customer);
         insert into ${table} (customer, amount, note) select i, 1, 'two boxes of green tea' from generate_series(1, ${ROWS}) i;`
       await cluster.asAdministrator((session) =>
-        session.query(`${setup('bulk_plain')} ${setup('bulk_audited')} select audit.protect('bulk_audited')`),
+        session.query(
+          `${setup('bulk_plain')} ${setup('bulk_audited')} select akashi_audit.protect('bulk_audited')`,
+        ),
       )
       const update = (table: string) => async () => {
         await cluster.asAdministrator(async (session) => {

@@ -99,7 +99,7 @@ const schema = `
   end $$;
   create trigger audit after insert on bench_chain for each row execute function chain();
 
-  select audit.protect('bench_audited');`
+  select akashi_audit.protect('bench_audited');`
 
 const actor: Actor = person(
   {

@@ -18,37 +18,37 @@ const words =
     ' ',
   )
 
-/** Fills chat.messages with `count` messages over the last twelve months. Audit is off meanwhile: it is not what is measured. */
+/** Fills akashi_chat.messages with `count` messages over the last twelve months. Audit is off meanwhile: it is not what is measured. */
 export async function fillChat(session: Session, count: number): Promise<ChatHistory> {
   const reader = randomUUID()
   await session.query(
-    `insert into auth.users (id, issuer, subject_index, subject_encrypted, email_index, email_encrypted, email_masked, username)
+    `insert into akashi_auth.users (id, issuer, subject_index, subject_encrypted, email_index, email_encrypted, email_masked, username)
      values ($1, 'local', sha256('reader'), '\\x01', sha256('reader'), '\\x01', 'r***@example.com', 'reader')`,
     [reader],
   )
   await session.query(
-    `select lifecycle.create_partition('chat.messages', now() - make_interval(months => m)) from generate_series(0, 12) as m`,
+    `select akashi_lifecycle.create_partition('akashi_chat.messages', now() - make_interval(months => m)) from generate_series(0, 12) as m`,
   )
-  await session.query('alter table chat.messages disable trigger all')
+  await session.query('alter table akashi_chat.messages disable trigger all')
   // Built at the end, as a bulk load does.
   const index = await session.query<{ statement: string }>(
-    `select pg_get_indexdef('chat.messages_grams_idx'::regclass) as statement`,
+    `select pg_get_indexdef('akashi_chat.messages_grams_idx'::regclass) as statement`,
   )
-  await session.query('drop index chat.messages_grams_idx')
+  await session.query('drop index akashi_chat.messages_grams_idx')
   const rooms = await session.query<{ id: string }>(
-    `with made as (insert into chat.rooms (name) select 'room ' || n from generate_series(1, ${ROOMS}) as n returning id),
-       turns as (insert into chat.room_sequences (room_id, last_sequence, last_message_at) select id, $1, now() from made)
+    `with made as (insert into akashi_chat.rooms (name) select 'room ' || n from generate_series(1, ${ROOMS}) as n returning id),
+       turns as (insert into akashi_chat.room_sequences (room_id, last_sequence, last_message_at) select id, $1, now() from made)
      select id from made`,
     [count],
   )
   const mine = rooms.rows.slice(0, ROOMS_OF_READER).map(({ id }) => id)
   await session.query(
-    `insert into chat.room_members (room_id, user_id, role) select r, $2, 'owner' from unnest($1::uuid[]) as r`,
+    `insert into akashi_chat.room_members (room_id, user_id, role) select r, $2, 'owner' from unnest($1::uuid[]) as r`,
     [mine, reader],
   )
   await session.query(
-    `insert into chat.messages (id, room_id, user_id, sequence, content, created_at, updated_at)
-     select chat.message_id(t.at), ($2::uuid[])[1 + n % ${ROOMS}], $3, n,
+    `insert into akashi_chat.messages (id, room_id, user_id, sequence, content, created_at, updated_at)
+     select akashi_chat.message_id(t.at), ($2::uuid[])[1 + n % ${ROOMS}], $3, n,
        (select string_agg(($4::text[])[least(cardinality($4::text[]), floor(power(cardinality($4::text[]) + 1, random()))::integer)], case when random() < 0.5 then '、' else 'の' end)
         from generate_series(1, 3 + (n % 9)) as w where n is not null), t.at, t.at
      from generate_series(1, $1::integer) as n
@@ -57,12 +57,12 @@ export async function fillChat(session: Session, count: number): Promise<ChatHis
   )
   // As the triggers keep it: a message after the time of its room is none that a search looks for.
   await session.query(
-    `update chat.room_sequences s set last_message_at = m.newest
-     from (select room_id, max(created_at) as newest from chat.messages group by room_id) m where m.room_id = s.room_id`,
+    `update akashi_chat.room_sequences s set last_message_at = m.newest
+     from (select room_id, max(created_at) as newest from akashi_chat.messages group by room_id) m where m.room_id = s.room_id`,
   )
-  await session.query('alter table chat.messages enable trigger all')
+  await session.query('alter table akashi_chat.messages enable trigger all')
   await session.query("set maintenance_work_mem = '512MB'")
   await session.query((index.rows[0]?.statement ?? '').replace(' ON ONLY ', ' ON '))
-  await session.query('vacuum analyze chat.messages')
+  await session.query('vacuum analyze akashi_chat.messages')
   return { reader, rooms: mine }
 }

@@ -16,25 +16,25 @@ export async function makeChatPeople(url: string, count: number, rooms: number):
   try {
     return await database.direct(async (session) => {
       const users = await session.query<{ id: string }>(
-        `insert into auth.users (issuer, subject, username, email)
+        `insert into akashi_auth.users (issuer, subject, username, email)
          select 'local', 'crowd-' || n, 'crowd-' || n, 'crowd-' || n || '@example.com' from generate_series(1, $1::integer) n returning id`,
         [count],
       )
       const ids = users.rows.map(({ id }) => id)
       await session.query(
-        `insert into auth.user_sessions (user_id, session_token_hash, expires_at)
+        `insert into akashi_auth.user_sessions (user_id, session_token_hash, expires_at)
          select u, h, now() + interval '1 hour' from unnest($1::uuid[], $2::bytea[]) as t (u, h)`,
         [ids, hashes],
       )
       const made = await session.query<{ id: string }>(
-        `with made as (insert into chat.rooms (name, max_members) select 'room ' || n, 1000 from generate_series(1, $1::integer) n returning id),
-           turns as (insert into chat.room_sequences (room_id, last_sequence) select id, 1 from made)
+        `with made as (insert into akashi_chat.rooms (name, max_members) select 'room ' || n, 1000 from generate_series(1, $1::integer) n returning id),
+           turns as (insert into akashi_chat.room_sequences (room_id, last_sequence) select id, 1 from made)
          select id from made`,
         [rooms],
       )
       const roomIds = made.rows.map(({ id }) => id)
       await session.query(
-        `insert into chat.room_members (room_id, user_id) select ($1::uuid[])[1 + (n - 1) % cardinality($1::uuid[])], u
+        `insert into akashi_chat.room_members (room_id, user_id) select ($1::uuid[])[1 + (n - 1) % cardinality($1::uuid[])], u
          from unnest($2::uuid[]) with ordinality as t (u, n)`,
         [roomIds, ids],
       )

@@ -50,7 +50,7 @@ export const ingest: Benchmark = {
       await take()
       await cluster.asAdministrator((session) =>
         session.query(
-          `create table bench_events as select ${columns} from security.security_events with no data`,
+          `create table bench_events as select ${columns} from akashi_security.security_events with no data`,
         ),
       )
       const events = await writeRows(cluster, rows)
@@ -118,11 +118,11 @@ async function writeRows(cluster: BenchCluster, path: string): Promise<number> {
   const file = await open(path, 'w')
   return await cluster.asAdministrator(async (session) => {
     await pipeline(
-      session.copyTo(`copy (select ${columns} from security.security_events) to stdout`),
+      session.copyTo(`copy (select ${columns} from akashi_security.security_events) to stdout`),
       file.createWriteStream(),
     )
     const { rows } = await session.query<{ events: number }>(
-      'select count(*)::integer as events from security.security_events',
+      'select count(*)::integer as events from akashi_security.security_events',
     )
     return rows[0]?.events ?? 0
   })

@@ -13,7 +13,7 @@ const DAYS = 10
 const ROWS_A_DAY = 1_000_000
 const DAY_MS = 86_400_000
 const FIRST = Date.UTC(2016, 0, 1)
-const EVENTS = { schema: 'security', table: 'security_events' } as const
+const EVENTS = { schema: 'akashi_security', table: 'security_events' } as const
 const LIMIT = 1.2
 const LOOKUP_MS = 100
 

@@ -8,7 +8,7 @@ const MESSAGES = 300_000
 const PAGES = 1_500
 /** The page without what only its reader sees: both sides run this very statement. */
 const page =
-  'select * from chat.messages m where m.room_id = $1 and m.created_at < $2 order by m.created_at desc limit 50'
+  'select * from akashi_chat.messages m where m.room_id = $1 and m.created_at < $2 order by m.created_at desc limit 50'
 
 export const rls: Benchmark = {
   name: 'rls',

@@ -22,7 +22,7 @@ export const seal: Benchmark = {
     try {
       await cluster.asAdministrator((session) =>
         session.query(`create table bench_seal (id bigint generated always as identity primary key, note text);
-          grant insert on bench_seal to akashi_app; select audit.protect('bench_seal')`),
+          grant insert on bench_seal to akashi_app; select akashi_audit.protect('bench_seal')`),
       )
       await sealLog(cluster.worker, bencher, cluster.keyring, auditLogs)
       const rates: number[] = []
@@ -58,7 +58,7 @@ export const seal: Benchmark = {
           const { rows } = await cluster.worker.transaction(bencher, (session) =>
             session.query<{ lag: number }>(
               `select (extract(epoch from (h.sealed_at - e.created_at)) * 1000)::float8 as lag
-               from audit.ledger_heads h join audit.ledger_entries e on e.log = h.log and e.position >= $1
+               from akashi_audit.ledger_heads h join akashi_audit.ledger_entries e on e.log = h.log and e.position >= $1
                where h.log = 'audit_logs'`,
               [(size - BigInt(sealed)).toString()],
             ),

@@ -69,7 +69,7 @@ export const search: Benchmark = {
         for (const q of ['桜', '孔雀', '量子 螺旋', '珪素、麒麟', 'サーバー の鍵']) {
           const { rows } = await cluster.asAdministrator((session) =>
             session.query<{ id: string }>(
-              `select id from chat.messages where room_id = any ($1) and not exists (
+              `select id from akashi_chat.messages where room_id = any ($1) and not exists (
                  select from regexp_split_to_table(lower(normalize($2, nfkc)), '\\s+') as w where strpos(lower(normalize(content, nfkc)), w) = 0)
                order by created_at desc limit 500`,
               [rooms, q],

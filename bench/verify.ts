@@ -21,12 +21,12 @@ export const verify: Benchmark = {
     try {
       await cluster.asAdministrator((session) =>
         session.query(`create table bench_verify (id bigint generated always as identity primary key, customer integer, amount numeric(12,2), note text);
-          select audit.protect('bench_verify');
+          select akashi_audit.protect('bench_verify');
           insert into bench_verify (customer, amount, note) select i, 12.5, 'two boxes of green tea' from generate_series(1, ${count}) i`),
       )
       await seal(cluster.worker, bencher, cluster.keyring, auditLogs)
-      await cluster.asAdministrator((session) => session.query('vacuum analyze audit.audit_logs'))
-      await cluster.asAdministrator((session) => session.query('vacuum analyze audit.ledger_entries'))
+      await cluster.asAdministrator((session) => session.query('vacuum analyze akashi_audit.audit_logs'))
+      await cluster.asAdministrator((session) => session.query('vacuum analyze akashi_audit.ledger_entries'))
       const entry = postgresEntrySql(auditLogs, { arrays: 'short' })
       const figures = await interleave(
         {
@@ -48,7 +48,7 @@ export const verify: Benchmark = {
               bencher,
               (session) =>
                 session.query(
-                  `select count(${entry.hash}) from (select ${entry.texts} from audit.audit_logs r ${FENCE}) t`,
+                  `select count(${entry.hash}) from (select ${entry.texts} from akashi_audit.audit_logs r ${FENCE}) t`,
                 ),
               { timeoutMs: 600_000 },
             )

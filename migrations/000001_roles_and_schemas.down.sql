@@ -2,14 +2,14 @@
 alter default privileges for role akashi_owner grant execute on functions to public;
 alter default privileges for role akashi_policy grant execute on functions to public;
 
-drop schema keys;
-drop schema archive;
-drop schema security;
-drop schema audit;
-drop schema auth;
-alter schema lifecycle owner to current_user;
-revoke all on schema lifecycle from akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
-revoke select on lifecycle.schema_migrations from akashi_worker;
+drop schema akashi_keys;
+drop schema akashi_archive;
+drop schema akashi_security;
+drop schema akashi_audit;
+drop schema akashi_auth;
+alter schema akashi_lifecycle owner to current_user;
+revoke all on schema akashi_lifecycle from akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+revoke select on akashi_lifecycle.schema_migrations from akashi_worker;
 
 do $roles$
 declare

@@ -35,27 +35,27 @@ begin
 end
 $roles$;
 
-create schema if not exists lifecycle;
-alter schema lifecycle owner to akashi_owner;
-create schema auth authorization akashi_owner;
-create schema audit authorization akashi_owner;
-create schema security authorization akashi_owner;
-create schema archive authorization akashi_owner;
-create schema keys authorization akashi_owner;
+create schema if not exists akashi_lifecycle;
+alter schema akashi_lifecycle owner to akashi_owner;
+create schema akashi_auth authorization akashi_owner;
+create schema akashi_audit authorization akashi_owner;
+create schema akashi_security authorization akashi_owner;
+create schema akashi_archive authorization akashi_owner;
+create schema akashi_keys authorization akashi_owner;
 
-comment on schema auth is 'Who may do what: users, sessions, roles, and the signed request context.';
-comment on schema audit is 'The audit trail and its ledger.';
-comment on schema security is 'Security events of every service, and what was done about them.';
-comment on schema archive is 'Detached partitions that wait for the end of their time in PostgreSQL.';
-comment on schema lifecycle is 'Settings, partition and retention policies, jobs, migrations.';
-comment on schema keys is 'Ids of keys that live outside the database.';
+comment on schema akashi_auth is 'Who may do what: users, sessions, roles, and the signed request context.';
+comment on schema akashi_audit is 'The audit trail and its ledger.';
+comment on schema akashi_security is 'Security events of every service, and what was done about them.';
+comment on schema akashi_archive is 'Detached partitions that wait for the end of their time in PostgreSQL.';
+comment on schema akashi_lifecycle is 'Settings, partition and retention policies, jobs, migrations.';
+comment on schema akashi_keys is 'Ids of keys that live outside the database.';
 
-grant usage on schema auth, audit, security, lifecycle to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
-grant usage on schema archive to akashi_worker, akashi_reader, akashi_security_admin;
-grant usage on schema keys to akashi_app, akashi_worker, akashi_security_admin;
-grant usage on schema auth, audit, keys to akashi_policy;
+grant usage on schema akashi_auth, akashi_audit, akashi_security, akashi_lifecycle to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+grant usage on schema akashi_archive to akashi_worker, akashi_reader, akashi_security_admin;
+grant usage on schema akashi_keys to akashi_app, akashi_worker, akashi_security_admin;
+grant usage on schema akashi_auth, akashi_audit, akashi_keys to akashi_policy;
 -- A worker tells by it whether the database is one of this program.
-grant select on lifecycle.schema_migrations to akashi_worker;
+grant select on akashi_lifecycle.schema_migrations to akashi_worker;
 
 -- A function is callable by whom it is granted to, never by everybody.
 alter default privileges for role akashi_owner revoke execute on functions from public;

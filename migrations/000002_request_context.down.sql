@@ -1,4 +1,4 @@
--- disposable: auth.context_keys
-drop function auth.update_updated_at(), auth.acting_role(), auth.current_session_id(), auth.current_user_id(), auth.context_verified(),
-  auth.try_inet(text), auth.try_uuid(text), auth.add_context_key(text, bytea);
-drop table auth.context_keys;
+-- disposable: akashi_auth.context_keys
+drop function akashi_auth.update_updated_at(), akashi_auth.acting_role(), akashi_auth.current_session_id(), akashi_auth.current_user_id(), akashi_auth.context_verified(),
+  akashi_auth.try_inet(text), akashi_auth.try_uuid(text), akashi_auth.add_context_key(text, bytea);
+drop table akashi_auth.context_keys;

@@ -3,22 +3,22 @@
 -- that the application's process holds and that no login role can read here.
 set local role akashi_owner;
 
-create table auth.context_keys (
+create table akashi_auth.context_keys (
   id         text primary key,
   inner_key  bytea not null check (octet_length(inner_key) = 64),
   outer_key  bytea not null check (octet_length(outer_key) = 64),
   created_at timestamptz not null default now()
 );
-comment on table auth.context_keys is
+comment on table akashi_auth.context_keys is
   'Keys that verify a request context, as the two padded blocks of HMAC-SHA256 (RFC 2104), since the check runs in every audited statement.';
 
-alter table auth.context_keys enable row level security, force row level security;
-create policy context_keys_verify on auth.context_keys for select to akashi_policy using (true);
-create policy context_keys_owner on auth.context_keys to akashi_owner using (true) with check (true);
-grant select on auth.context_keys to akashi_policy;
+alter table akashi_auth.context_keys enable row level security, force row level security;
+create policy context_keys_verify on akashi_auth.context_keys for select to akashi_policy using (true);
+create policy context_keys_owner on akashi_auth.context_keys to akashi_owner using (true) with check (true);
+grant select on akashi_auth.context_keys to akashi_policy;
 
 -- Takes the raw 32 bytes of a key of the keyring; adding the same key again changes nothing.
-create function auth.add_context_key(key_id text, secret bytea) returns void
+create function akashi_auth.add_context_key(key_id text, secret bytea) returns void
   language plpgsql set search_path = '' as $$
 declare
   inner_key bytea := secret || decode(repeat('00', 32), 'hex');
@@ -31,14 +31,14 @@ begin
     inner_key := set_byte(inner_key, i, get_byte(inner_key, i) # 54); -- 0x36
     outer_key := set_byte(outer_key, i, get_byte(outer_key, i) # 92); -- 0x5c
   end loop;
-  insert into auth.context_keys (id, inner_key, outer_key)
+  insert into akashi_auth.context_keys (id, inner_key, outer_key)
   values (key_id, inner_key, outer_key)
   on conflict (id) do nothing;
 end
 $$;
 
 -- A claim that is no valid value is no claim; it must not fail the statement that carries it.
-create function auth.try_uuid(value text) returns uuid
+create function akashi_auth.try_uuid(value text) returns uuid
   language plpgsql immutable strict parallel safe set search_path = '' as $$
 begin
   return value::uuid;
@@ -47,7 +47,7 @@ exception when invalid_text_representation then
 end
 $$;
 
-create function auth.try_inet(value text) returns inet
+create function akashi_auth.try_inet(value text) returns inet
   language plpgsql immutable strict parallel safe set search_path = '' as $$
 begin
   return value::inet;
@@ -56,23 +56,23 @@ exception when invalid_text_representation then
 end
 $$;
 
-grant create on schema auth to akashi_policy;
+grant create on schema akashi_auth to akashi_policy;
 reset role;
 set local role akashi_policy;
 
 -- True when the context was signed with a known key and had not expired when the transaction began.
 -- The order of the fields and the separator U+001F are the contract with src/postgres/context.ts.
-create function auth.context_verified() returns boolean
+create function akashi_auth.context_verified() returns boolean
   language plpgsql stable parallel safe security definer set search_path = '' as $$
 declare
   signature text := current_setting('app.context_signature', true);
   expires text := current_setting('app.context_expires', true);
-  signing auth.context_keys;
+  signing akashi_auth.context_keys;
 begin
   if signature is null or signature = '' then
     return false;
   end if;
-  select * into signing from auth.context_keys where id = current_setting('app.context_key', true);
+  select * into signing from akashi_auth.context_keys where id = current_setting('app.context_key', true);
   if not found then
     return false;
   end if;
@@ -97,44 +97,44 @@ begin
   return expires::bigint >= extract(epoch from now());
 end
 $$;
-comment on function auth.context_verified() is
+comment on function akashi_auth.context_verified() is
   'Whether the app.* settings of this transaction carry a valid signature. Policies call it as (select …) so that it runs once a statement.';
 
-create function auth.current_user_id() returns uuid
+create function akashi_auth.current_user_id() returns uuid
   language sql stable parallel safe security definer set search_path = '' as $$
-  select case when auth.context_verified() then auth.try_uuid(nullif(current_setting('app.current_user_id', true), '')) end
+  select case when akashi_auth.context_verified() then akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), '')) end
 $$;
-comment on function auth.current_user_id() is 'auth.users.id of the verified context; null is anonymous.';
+comment on function akashi_auth.current_user_id() is 'akashi_auth.users.id of the verified context; null is anonymous.';
 
-create function auth.current_session_id() returns uuid
+create function akashi_auth.current_session_id() returns uuid
   language sql stable parallel safe security definer set search_path = '' as $$
-  select case when auth.context_verified() then auth.try_uuid(nullif(current_setting('app.current_session_id', true), '')) end
+  select case when akashi_auth.context_verified() then akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), '')) end
 $$;
-comment on function auth.current_session_id() is 'auth.user_sessions.id of the verified context; null where there is none.';
+comment on function akashi_auth.current_session_id() is 'akashi_auth.user_sessions.id of the verified context; null where there is none.';
 
 reset role;
-revoke create on schema auth from akashi_policy;
-grant execute on function auth.try_uuid(text), auth.try_inet(text) to akashi_policy;
-grant execute on function auth.context_verified(), auth.current_user_id(), auth.current_session_id(),
-  auth.try_uuid(text), auth.try_inet(text)
+revoke create on schema akashi_auth from akashi_policy;
+grant execute on function akashi_auth.try_uuid(text), akashi_auth.try_inet(text) to akashi_policy;
+grant execute on function akashi_auth.context_verified(), akashi_auth.current_user_id(), akashi_auth.current_session_id(),
+  akashi_auth.try_uuid(text), akashi_auth.try_inet(text)
   to akashi_owner, akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 
 set local role akashi_owner;
 
 -- Which role a transaction acts as: the one that it took, else the login's own. A login that may act as several has
 -- the rights of the one alone, also in what a definer function decides.
-create function auth.acting_role() returns name
+create function akashi_auth.acting_role() returns name
   language sql stable set search_path = '' as $$
   select coalesce(nullif(current_setting('role'), 'none'), session_user::text)::name
 $$;
 
 -- Every mutable table keeps when and by whom a row last changed.
-create function auth.update_updated_at() returns trigger
+create function akashi_auth.update_updated_at() returns trigger
   language plpgsql set search_path = '' as $$
 begin
   new.updated_at := now();
-  new.last_modified_by := coalesce(auth.current_user_id()::text, session_user);
+  new.last_modified_by := coalesce(akashi_auth.current_user_id()::text, session_user);
   return new;
 end
 $$;
-grant execute on function auth.update_updated_at() to akashi_app, akashi_worker, akashi_security_admin;
+grant execute on function akashi_auth.update_updated_at() to akashi_app, akashi_worker, akashi_security_admin;

@@ -1,15 +1,15 @@
--- disposable: lifecycle.settings, lifecycle.policies
-drop view lifecycle.partition_headroom;
-drop function lifecycle.drain_default(regclass, integer),
-  lifecycle.create_partitions(regclass, timestamptz, timestamptz), lifecycle.apply_partitions(timestamptz),
-  lifecycle.plan_partitions(timestamptz), lifecycle.missing_partitions(regclass, timestamptz),
-  lifecycle.create_partition(regclass, timestamptz), lifecycle.make_partition(regclass, text, timestamptz, timestamptz),
-  lifecycle.attach_prepared(regclass, regclass, timestamptz, timestamptz),
-  lifecycle.prepare_partition(regclass, text, timestamptz, timestamptz), lifecycle.policy_of(regclass),
-  lifecycle.piece_name(text, text, tstzrange), lifecycle.uncovered(regclass, timestamptz, timestamptz),
-  lifecycle.default_partition(regclass), lifecycle.partition_name(text, timestamptz, text),
-  lifecycle.partition_to(timestamptz, text), lifecycle.partition_from(timestamptz, text),
-  lifecycle.hold(text, text, boolean, text), lifecycle.set_policy(text, text, jsonb, text), lifecycle.setting(text);
-drop table lifecycle.policies, lifecycle.settings;
-drop function lifecycle.partition_bounds(regclass);
-drop type lifecycle.partition_action;
+-- disposable: akashi_lifecycle.settings, akashi_lifecycle.policies
+drop view akashi_lifecycle.partition_headroom;
+drop function akashi_lifecycle.drain_default(regclass, integer),
+  akashi_lifecycle.create_partitions(regclass, timestamptz, timestamptz), akashi_lifecycle.apply_partitions(timestamptz),
+  akashi_lifecycle.plan_partitions(timestamptz), akashi_lifecycle.missing_partitions(regclass, timestamptz),
+  akashi_lifecycle.create_partition(regclass, timestamptz), akashi_lifecycle.make_partition(regclass, text, timestamptz, timestamptz),
+  akashi_lifecycle.attach_prepared(regclass, regclass, timestamptz, timestamptz),
+  akashi_lifecycle.prepare_partition(regclass, text, timestamptz, timestamptz), akashi_lifecycle.policy_of(regclass),
+  akashi_lifecycle.piece_name(text, text, tstzrange), akashi_lifecycle.uncovered(regclass, timestamptz, timestamptz),
+  akashi_lifecycle.default_partition(regclass), akashi_lifecycle.partition_name(text, timestamptz, text),
+  akashi_lifecycle.partition_to(timestamptz, text), akashi_lifecycle.partition_from(timestamptz, text),
+  akashi_lifecycle.hold(text, text, boolean, text), akashi_lifecycle.set_policy(text, text, jsonb, text), akashi_lifecycle.setting(text);
+drop table akashi_lifecycle.policies, akashi_lifecycle.settings;
+drop function akashi_lifecycle.partition_bounds(regclass);
+drop type akashi_lifecycle.partition_action;

@@ -4,7 +4,7 @@
 -- filled whatever stands beside them, and rows of a default partition move out in batches.
 set local role akashi_owner;
 
-create table lifecycle.settings (
+create table akashi_lifecycle.settings (
   key              text primary key check (key ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'),
   value            jsonb not null,
   pattern          text not null,
@@ -19,20 +19,20 @@ create table lifecycle.settings (
   constraint settings_time_zone_check
     check (key <> 'organisation.time_zone' or timezone(value #>> '{}', timestamptz 'epoch') is not null)
 );
-comment on table lifecycle.settings is 'One row per setting; changed by administrators, read by everybody.';
-comment on column lifecycle.settings.pattern is 'Regular expression that the text of the JSON value matches as a whole.';
-comment on column lifecycle.settings.accepts is 'The same for people, completing "must be".';
+comment on table akashi_lifecycle.settings is 'One row per setting; changed by administrators, read by everybody.';
+comment on column akashi_lifecycle.settings.pattern is 'Regular expression that the text of the JSON value matches as a whole.';
+comment on column akashi_lifecycle.settings.accepts is 'The same for people, completing "must be".';
 
-alter table lifecycle.settings enable row level security, force row level security;
-create policy settings_read on lifecycle.settings for select
+alter table akashi_lifecycle.settings enable row level security, force row level security;
+create policy settings_read on akashi_lifecycle.settings for select
   to akashi_app, akashi_worker, akashi_reader, akashi_security_admin using (true);
-create policy settings_owner on lifecycle.settings to akashi_owner using (true) with check (true);
-grant select on lifecycle.settings to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+create policy settings_owner on akashi_lifecycle.settings to akashi_owner using (true) with check (true);
+grant select on akashi_lifecycle.settings to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 
-create trigger update_updated_at before update on lifecycle.settings
-  for each row execute function auth.update_updated_at();
+create trigger update_updated_at before update on akashi_lifecycle.settings
+  for each row execute function akashi_auth.update_updated_at();
 
-insert into lifecycle.settings (key, value, pattern, accepts, description) values
+insert into akashi_lifecycle.settings (key, value, pattern, accepts, description) values
   ('session.retention_days', '30', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
    'how long a session is kept after it expired'),
   ('temporary_data.retention_days', '7', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
@@ -43,21 +43,21 @@ insert into lifecycle.settings (key, value, pattern, accepts, description) value
   ('organisation.data_residency', '"ap-northeast-1"', '"[a-z0-9-]{1,50}"', 'the name of a region, such as ap-northeast-1',
    'region that data must stay in: recorded with new users and exported tables, compared by akashi doctor');
 
-create function lifecycle.setting(key text) returns jsonb language plpgsql stable set search_path = '' as $$
+create function akashi_lifecycle.setting(key text) returns jsonb language plpgsql stable set search_path = '' as $$
 declare
   found_value jsonb;
 begin
-  select s.value into found_value from lifecycle.settings s where s.key = setting.key;
+  select s.value into found_value from akashi_lifecycle.settings s where s.key = setting.key;
   if not found then
     raise exception 'there is no setting %', key using errcode = 'undefined_object', hint = 'akashi settings list shows them';
   end if;
   return found_value;
 end
 $$;
-comment on function lifecycle.setting(text) is 'The value of a setting; an error where there is none.';
-grant execute on function lifecycle.setting(text) to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+comment on function akashi_lifecycle.setting(text) is 'The value of a setting; an error where there is none.';
+grant execute on function akashi_lifecycle.setting(text) to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 
-create table lifecycle.policies (
+create table akashi_lifecycle.policies (
   schema_name       text not null,
   table_name        text not null,
   interval          text not null check (interval in ('day', 'month')),
@@ -76,26 +76,26 @@ create table lifecycle.policies (
   primary key (schema_name, table_name),
   check (total_retention >= hot_retention)
 );
-comment on table lifecycle.policies is
+comment on table akashi_lifecycle.policies is
   'One row per partitioned table: how it is cut, how far ahead, how long hot, what then, how long in all.';
-comment on column lifecycle.policies.premake is 'Partitions that exist ahead of the current one.';
-comment on column lifecycle.policies.at_expiry is
+comment on column akashi_lifecycle.policies.premake is 'Partitions that exist ahead of the current one.';
+comment on column akashi_lifecycle.policies.at_expiry is
   'archive: exported, verified, dropped; retire: dropped with a signed retention record; keep: stays.';
-comment on column lifecycle.policies.lateness is 'How long after its end a partition still takes rows that are in time; then it is exported.';
-comment on column lifecycle.policies.format is 'parquet, or parquet+csv for a CSV copy beside it.';
+comment on column akashi_lifecycle.policies.lateness is 'How long after its end a partition still takes rows that are in time; then it is exported.';
+comment on column akashi_lifecycle.policies.format is 'parquet, or parquet+csv for a CSV copy beside it.';
 
-alter table lifecycle.policies enable row level security, force row level security;
-create policy policies_read on lifecycle.policies for select
+alter table akashi_lifecycle.policies enable row level security, force row level security;
+create policy policies_read on akashi_lifecycle.policies for select
   to akashi_app, akashi_worker, akashi_reader, akashi_security_admin using (true);
-create policy policies_owner on lifecycle.policies to akashi_owner using (true) with check (true);
-grant select on lifecycle.policies to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
-create trigger update_updated_at before update on lifecycle.policies
-  for each row execute function auth.update_updated_at();
+create policy policies_owner on akashi_lifecycle.policies to akashi_owner using (true) with check (true);
+grant select on akashi_lifecycle.policies to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+create trigger update_updated_at before update on akashi_lifecycle.policies
+  for each row execute function akashi_auth.update_updated_at();
 
 -- Policies are changed by functions that check them, say who changed what and why, and are for those who
 -- administer; the trail records the row itself too.
-create function lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text default null)
-  returns lifecycle.policies language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
+create function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text default null)
+  returns akashi_lifecycle.policies language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
 #variable_conflict use_column
 declare
   known constant text[] := array['interval', 'premake', 'hot_retention', 'at_expiry', 'total_retention', 'lateness', 'format'];
@@ -104,8 +104,8 @@ declare
   least_months constant integer := 2;
   most_steps constant integer := 1200;
   target constant regclass := to_regclass(format('%I.%I', set_policy.schema_name, set_policy.table_name));
-  before lifecycle.policies;
-  changed lifecycle.policies;
+  before akashi_lifecycle.policies;
+  changed akashi_lifecycle.policies;
   wrong text;
 begin
   if target is null then
@@ -118,9 +118,9 @@ begin
   select key into wrong from jsonb_each(changes) where key <> all (known) order by key limit 1;
   if found then
     raise exception 'a policy has no % to change', wrong using errcode = 'invalid_parameter_value',
-      hint = 'it has ' || array_to_string(known, ', ') || '; lifecycle.hold() is for legal hold';
+      hint = 'it has ' || array_to_string(known, ', ') || '; akashi_lifecycle.hold() is for legal hold';
   end if;
-  select * into before from lifecycle.policies p
+  select * into before from akashi_lifecycle.policies p
   where (p.schema_name, p.table_name) = (set_policy.schema_name, set_policy.table_name) for update;
   if not found then
     if not (changes ?& array['interval', 'hot_retention', 'at_expiry', 'total_retention']) then
@@ -139,10 +139,10 @@ begin
       raise exception '% is not owned by akashi_owner, who makes and detaches partitions', target
         using errcode = 'AK003', hint = format('alter table %s owner to akashi_owner', target);
     end if;
-    before := jsonb_populate_record(null::lifecycle.policies, jsonb_build_object('schema_name', set_policy.schema_name,
+    before := jsonb_populate_record(null::akashi_lifecycle.policies, jsonb_build_object('schema_name', set_policy.schema_name,
       'table_name', set_policy.table_name, 'append_only', false, 'legal_hold', false, 'lateness', '1 day', 'format', 'parquet',
       'premake', case changes ->> 'interval' when 'month' then 3 else 30 end, 'created_at', now(), 'updated_at', now()));
-    insert into lifecycle.policies select (jsonb_populate_record(before, changes)).*;
+    insert into akashi_lifecycle.policies select (jsonb_populate_record(before, changes)).*;
   elsif changes ? 'interval' and changes ->> 'interval' <> before.interval then
     raise exception 'the interval of %.% cannot be changed: its partitions are cut by it', set_policy.schema_name, set_policy.table_name
       using errcode = 'AK003';
@@ -167,60 +167,60 @@ begin
     raise exception 'the policy is not one' using errcode = 'invalid_parameter_value',
       hint = 'interval is day or month, lateness not negative, format parquet or parquet+csv';
   end if;
-  update lifecycle.policies p
+  update akashi_lifecycle.policies p
   set premake = changed.premake, hot_retention = changed.hot_retention, at_expiry = changed.at_expiry,
       total_retention = changed.total_retention, lateness = changed.lateness, format = changed.format,
-      last_modified_by = coalesce(auth.current_user_id()::text, session_user)
+      last_modified_by = coalesce(akashi_auth.current_user_id()::text, session_user)
   where (p.schema_name, p.table_name) = (set_policy.schema_name, set_policy.table_name)
   returning * into changed;
-  perform audit.record_action('lifecycle_policy', 'set', format('%I.%I', set_policy.schema_name, set_policy.table_name), null, 'SUCCESS',
+  perform akashi_audit.record_action('lifecycle_policy', 'set', format('%I.%I', set_policy.schema_name, set_policy.table_name), null, 'SUCCESS',
     jsonb_strip_nulls(jsonb_build_object('changes', changes, 'before',
       (select jsonb_object_agg(key, value) from jsonb_each(to_jsonb(before)) where changes ? key), 'reason', reason)));
   return changed;
 end
 $$;
-comment on function lifecycle.set_policy(text, text, jsonb, text) is
+comment on function akashi_lifecycle.set_policy(text, text, jsonb, text) is
   'Changes what is named of a table''s policy, or gives a partitioned table one; refuses what contradicts itself, and records who and why.';
-grant execute on function lifecycle.set_policy(text, text, jsonb, text) to akashi_worker, akashi_security_admin;
+grant execute on function akashi_lifecycle.set_policy(text, text, jsonb, text) to akashi_worker, akashi_security_admin;
 
-create function lifecycle.hold(schema_name text, table_name text, held boolean, reason text default null) returns void
+create function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text default null) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
-  update lifecycle.policies p set legal_hold = held
+  update akashi_lifecycle.policies p set legal_hold = held
   where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name);
   if not found then
     raise exception '%.% has no lifecycle policy', schema_name, table_name using errcode = 'undefined_object';
   end if;
-  perform audit.record_action('archive', case when held then 'hold' else 'release' end, format('%I.%I', schema_name, table_name),
+  perform akashi_audit.record_action('akashi_archive', case when held then 'hold' else 'release' end, format('%I.%I', schema_name, table_name),
     null, 'SUCCESS', jsonb_strip_nulls(jsonb_build_object('reason', reason)));
 end
 $$;
-comment on function lifecycle.hold(text, text, boolean, text) is
+comment on function akashi_lifecycle.hold(text, text, boolean, text) is
   'Puts a table under legal hold, or ends it: while it lasts nothing of the table is dropped, retired or deleted.';
-grant execute on function lifecycle.hold(text, text, boolean, text) to akashi_worker, akashi_security_admin;
+grant execute on function akashi_lifecycle.hold(text, text, boolean, text) to akashi_worker, akashi_security_admin;
 
 -- Bounds are UTC days and months, so daylight saving never moves them.
-create function lifecycle.partition_from(at timestamptz, step text) returns timestamptz
+create function akashi_lifecycle.partition_from(at timestamptz, step text) returns timestamptz
   language sql stable set search_path = '' as $$
   select date_trunc(step, at at time zone 'UTC') at time zone 'UTC'
 $$;
 
-create function lifecycle.partition_to(at timestamptz, step text) returns timestamptz
+create function akashi_lifecycle.partition_to(at timestamptz, step text) returns timestamptz
   language sql stable set search_path = '' as $$
   select (date_trunc(step, at at time zone 'UTC') + ('1 ' || step)::interval) at time zone 'UTC'
 $$;
 
-create function lifecycle.partition_name(parent text, at timestamptz, step text) returns text
+create function akashi_lifecycle.partition_name(parent text, at timestamptz, step text) returns text
   language sql stable set search_path = '' as $$
   select parent || case step when 'day' then to_char(at at time zone 'UTC', '"_p"YYYYMMDD')
                              else to_char(at at time zone 'UTC', '_YYYY_MM') end
 $$;
-comment on function lifecycle.partition_name(text, timestamptz, text) is
+comment on function akashi_lifecycle.partition_name(text, timestamptz, text) is
   'audit_logs_2026_11 for months, security_events_p20261121 for days.';
 
 -- What one partition's bounds are, read from the catalog; null for a default partition. Bounds that are no
 -- times (a table of another kind under a policy) are none.
-create function lifecycle.partition_bounds(partition regclass, out lower timestamptz, out upper timestamptz)
+create function akashi_lifecycle.partition_bounds(partition regclass, out lower timestamptz, out upper timestamptz)
   language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
 declare
   bound text[] := regexp_match(
@@ -236,37 +236,37 @@ end
 $$;
 
 -- The default partition of a table; null where it has none.
-create function lifecycle.default_partition(parent regclass) returns regclass
+create function akashi_lifecycle.default_partition(parent regclass) returns regclass
   language sql stable set search_path = '' as $$
   select nullif(p.partdefid, 0)::regclass from pg_catalog.pg_partitioned_table p where p.partrelid = parent
 $$;
 
 -- What of a range has no partition.
-create function lifecycle.uncovered(parent regclass, range_from timestamptz, range_to timestamptz) returns tstzmultirange
+create function akashi_lifecycle.uncovered(parent regclass, range_from timestamptz, range_to timestamptz) returns tstzmultirange
   language sql stable set search_path = '' as $$
   select tstzmultirange(tstzrange(range_from, range_to))
     - coalesce((select range_agg(tstzrange(b.lower, b.upper))
-                from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
+                from pg_catalog.pg_inherits i, akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b
                 where i.inhparent = parent and b.lower < b.upper), '{}')
 $$;
 
 -- A part of a period is named for its beginning, too.
-create function lifecycle.piece_name(parent text, step text, piece tstzrange) returns text
+create function akashi_lifecycle.piece_name(parent text, step text, piece tstzrange) returns text
   language sql stable set search_path = '' as $$
-  select lifecycle.partition_name(parent, lower(piece), step)
-    || case when lower(piece) = lifecycle.partition_from(lower(piece), step)
-                 and upper(piece) = lifecycle.partition_to(lower(piece), step) then ''
+  select akashi_lifecycle.partition_name(parent, lower(piece), step)
+    || case when lower(piece) = akashi_lifecycle.partition_from(lower(piece), step)
+                 and upper(piece) = akashi_lifecycle.partition_to(lower(piece), step) then ''
             else to_char(lower(piece) at time zone 'UTC',
               case step when 'day' then '"_"HH24MISS' else '"_"DDHH24MISS' end
               || case when date_trunc('second', lower(piece)) = lower(piece) then '' else 'US' end) end
 $$;
 
-create function lifecycle.policy_of(parent regclass) returns lifecycle.policies
+create function akashi_lifecycle.policy_of(parent regclass) returns akashi_lifecycle.policies
   language plpgsql stable set search_path = '' as $$
 declare
-  policy lifecycle.policies;
+  policy akashi_lifecycle.policies;
 begin
-  select p.* into policy from lifecycle.policies p
+  select p.* into policy from akashi_lifecycle.policies p
   join pg_catalog.pg_namespace n on n.nspname = p.schema_name
   join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
   where c.oid = parent;
@@ -279,15 +279,15 @@ end
 $$;
 
 -- A partition that is to be made, was made, or could not be; a table that cannot be planned is a row too.
-create type lifecycle.partition_action as (
+create type akashi_lifecycle.partition_action as (
   schema_name text, table_name text, partition_name text, action text, lower timestamptz, upper timestamptz, message text
 );
 
 -- A table like its parent, within bounds, not yet attached.
-create function lifecycle.prepare_partition(parent regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
+create function akashi_lifecycle.prepare_partition(parent regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
   returns regclass language plpgsql set search_path = '' set timezone = 'UTC' as $$
 declare
-  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
   child constant text := format('%I.%I', policy.schema_name, name);
 begin
   execute format('create table %s (like %s including defaults including constraints including generated including storage)',
@@ -299,23 +299,23 @@ end
 $$;
 
 -- Statement triggers are not inherited: a partition that is made for a guarded or protected table gets its own.
--- Its body is not checked here, since audit.protected_tables comes with the trail, which is partitioned itself.
+-- Its body is not checked here, since akashi_audit.protected_tables comes with the trail, which is partitioned itself.
 set local check_function_bodies = off;
-create function lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamptz, upper_bound timestamptz)
+create function akashi_lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamptz, upper_bound timestamptz)
   returns void language plpgsql set search_path = '' set timezone = 'UTC' as $$
 declare
-  policy constant lifecycle.policies := lifecycle.policy_of(parent);
-  protection audit.protected_tables;
+  policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
+  protection akashi_audit.protected_tables;
 begin
   execute format('alter table %s enable row level security', child);
   execute format('alter table %s force row level security', child);
   execute format('revoke all on %s from public', child);
   if policy.append_only then
-    perform audit.guard(child);
+    perform akashi_audit.guard(child);
   end if;
-  select * into protection from audit.protected_tables p where p.schema_name = policy.schema_name and p.table_name = policy.table_name;
+  select * into protection from akashi_audit.protected_tables p where p.schema_name = policy.schema_name and p.table_name = policy.table_name;
   if found then
-    perform audit.attach_triggers(child, protection);
+    perform akashi_audit.attach_triggers(child, protection);
   end if;
   execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
   execute format('alter table %s drop constraint bounds', child);
@@ -325,49 +325,49 @@ $$;
 set local check_function_bodies = on;
 
 -- Makes and attaches a partition of exactly these bounds. Answers null when something of the range is covered.
-create function lifecycle.make_partition(parent regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
+create function akashi_lifecycle.make_partition(parent regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
   returns text language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
 begin
   -- One maker at a time per table: two would both find the gap and one of them fail.
   perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
-  if lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
+  if akashi_lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
     return null;
   end if;
-  perform lifecycle.attach_prepared(parent, lifecycle.prepare_partition(parent, name, lower_bound, upper_bound), lower_bound, upper_bound);
+  perform akashi_lifecycle.attach_prepared(parent, akashi_lifecycle.prepare_partition(parent, name, lower_bound, upper_bound), lower_bound, upper_bound);
   return name;
 end
 $$;
 
 -- Makes the partition that holds `at`, as much of its period as no other partition has. Null when one has it.
-create function lifecycle.create_partition(parent regclass, at timestamptz) returns text
+create function akashi_lifecycle.create_partition(parent regclass, at timestamptz) returns text
   language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
 declare
-  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
   piece tstzrange;
 begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
   select p into piece
-  from unnest(lifecycle.uncovered(parent, lifecycle.partition_from(at, policy.interval), lifecycle.partition_to(at, policy.interval))) p
+  from unnest(akashi_lifecycle.uncovered(parent, akashi_lifecycle.partition_from(at, policy.interval), akashi_lifecycle.partition_to(at, policy.interval))) p
   where p @> at;
   if not found then
     return null;
   end if;
-  return lifecycle.make_partition(parent, lifecycle.piece_name(policy.table_name, policy.interval, piece), lower(piece), upper(piece));
+  return akashi_lifecycle.make_partition(parent, akashi_lifecycle.piece_name(policy.table_name, policy.interval, piece), lower(piece), upper(piece));
 end
 $$;
-comment on function lifecycle.create_partition(regclass, timestamptz) is
+comment on function akashi_lifecycle.create_partition(regclass, timestamptz) is
   'Makes and attaches the partition of a table that holds a moment, guarded like its parent; null when it is there already.';
 
 -- What one table is missing between the current partition and the one `premake` steps ahead.
-create function lifecycle.missing_partitions(parent regclass, as_of timestamptz) returns setof lifecycle.partition_action
+create function akashi_lifecycle.missing_partitions(parent regclass, as_of timestamptz) returns setof akashi_lifecycle.partition_action
   language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
 declare
-  policy constant lifecycle.policies := lifecycle.policy_of(parent);
-  fallback constant regclass := lifecycle.default_partition(parent);
-  begins constant timestamptz := lifecycle.partition_from(as_of, policy.interval);
-  ends constant timestamptz := lifecycle.partition_to(
+  policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
+  fallback constant regclass := akashi_lifecycle.default_partition(parent);
+  begins constant timestamptz := akashi_lifecycle.partition_from(as_of, policy.interval);
+  ends constant timestamptz := akashi_lifecycle.partition_to(
     (begins at time zone 'UTC' + policy.premake * ('1 ' || policy.interval)::interval) at time zone 'UTC', policy.interval);
-  missing constant tstzmultirange := lifecycle.uncovered(parent, begins, ends);
+  missing constant tstzmultirange := akashi_lifecycle.uncovered(parent, begins, ends);
 begin
   if not exists (
     select from pg_catalog.pg_partitioned_table t
@@ -384,47 +384,47 @@ begin
   end if;
   -- With rows left in a default partition those that it has no row of can be made all the same.
   return query
-    select policy.schema_name, policy.table_name, lifecycle.piece_name(policy.table_name, policy.interval, piece), 'create',
+    select policy.schema_name, policy.table_name, akashi_lifecycle.piece_name(policy.table_name, policy.interval, piece), 'create',
            lower(piece), upper(piece), null::text
     from generate_series(0, policy.premake) n
     cross join lateral (
       select (begins at time zone 'UTC' + n * ('1 ' || policy.interval)::interval) at time zone 'UTC' as at
     ) step
-    cross join lateral unnest(missing * tstzmultirange(tstzrange(step.at, lifecycle.partition_to(step.at, policy.interval)))) piece
+    cross join lateral unnest(missing * tstzmultirange(tstzrange(step.at, akashi_lifecycle.partition_to(step.at, policy.interval)))) piece
     order by lower(piece);
 end
 $$;
 
 -- What is missing of every table between the current partition and the one `premake` steps ahead.
-create function lifecycle.plan_partitions(as_of timestamptz default now()) returns setof lifecycle.partition_action
+create function akashi_lifecycle.plan_partitions(as_of timestamptz default now()) returns setof akashi_lifecycle.partition_action
   language plpgsql stable security definer set search_path = '' set timezone = 'UTC' as $$
 declare
-  policy lifecycle.policies;
+  policy akashi_lifecycle.policies;
   parent regclass;
 begin
-  for policy in select * from lifecycle.policies p order by p.schema_name, p.table_name loop
+  for policy in select * from akashi_lifecycle.policies p order by p.schema_name, p.table_name loop
     parent := to_regclass(format('%I.%I', policy.schema_name, policy.table_name));
     continue when parent is null;
     begin
-      return query select * from lifecycle.missing_partitions(parent, as_of);
+      return query select * from akashi_lifecycle.missing_partitions(parent, as_of);
     exception when others then
-      return next (policy.schema_name, policy.table_name, policy.table_name, 'failed', null, null, sqlerrm)::lifecycle.partition_action;
+      return next (policy.schema_name, policy.table_name, policy.table_name, 'failed', null, null, sqlerrm)::akashi_lifecycle.partition_action;
     end;
   end loop;
 end
 $$;
 
 -- Carries the plan out. One table's failure is its own row with the reason and stops no other.
-create function lifecycle.apply_partitions(as_of timestamptz default now()) returns setof lifecycle.partition_action
+create function akashi_lifecycle.apply_partitions(as_of timestamptz default now()) returns setof akashi_lifecycle.partition_action
   language plpgsql security definer set search_path = '' as $$
 declare
-  step lifecycle.partition_action;
+  step akashi_lifecycle.partition_action;
 begin
-  for step in select * from lifecycle.plan_partitions(as_of) loop
+  for step in select * from akashi_lifecycle.plan_partitions(as_of) loop
     if step.action = 'create' then
       begin
         -- Somebody else may have made it meanwhile.
-        step.action := case when lifecycle.make_partition(format('%I.%I', step.schema_name, step.table_name)::regclass,
+        step.action := case when akashi_lifecycle.make_partition(format('%I.%I', step.schema_name, step.table_name)::regclass,
           step.partition_name, step.lower, step.upper) is null then 'exists' else 'created' end;
       exception when others then
         step.action := 'failed';
@@ -437,7 +437,7 @@ end
 $$;
 
 -- Partitions over a declared range of old or future dates, e.g. before a log of another year is taken in.
-create function lifecycle.create_partitions(parent regclass, range_from timestamptz, range_to timestamptz)
+create function akashi_lifecycle.create_partitions(parent regclass, range_from timestamptz, range_to timestamptz)
   returns integer language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
 declare
   max_partitions constant integer := 4000;
@@ -445,25 +445,25 @@ declare
   at timestamptz;
   made integer := 0;
 begin
-  select p.interval into step from lifecycle.policies p
+  select p.interval into step from akashi_lifecycle.policies p
   where to_regclass(format('%I.%I', p.schema_name, p.table_name)) = parent;
   if not found then
     raise exception '% has no lifecycle policy', parent
-      using errcode = 'undefined_object', hint = 'add a row to lifecycle.policies first';
+      using errcode = 'undefined_object', hint = 'add a row to akashi_lifecycle.policies first';
   end if;
   if not (isfinite(range_from) and isfinite(range_to) and range_from <= range_to) then
     raise exception 'the range % to % is not a range of time', range_from, range_to using errcode = 'invalid_parameter_value';
   end if;
-  at := lifecycle.partition_from(range_from, step);
+  at := akashi_lifecycle.partition_from(range_from, step);
   while at <= range_to loop
-    if lifecycle.create_partition(parent, at) is not null then
+    if akashi_lifecycle.create_partition(parent, at) is not null then
       made := made + 1;
       if made > max_partitions then
         raise exception 'the range % to % needs more than % partitions', range_from, range_to, max_partitions
           using errcode = 'program_limit_exceeded', hint = 'take it in in smaller ranges';
       end if;
     end if;
-    at := lifecycle.partition_to(at, step);
+    at := akashi_lifecycle.partition_to(at, step);
   end loop;
   return made;
 end
@@ -472,12 +472,12 @@ $$;
 -- Gives the oldest rows of a default partition a partition of their own: a whole period, or as much of one as
 -- has no more than `batch` rows, so that a lock is held only as long as these take. They move in one
 -- transaction, so that every snapshot has each row once. Without rows the default partition is detached.
-create function lifecycle.drain_default(parent regclass, batch integer, out action text, out partition_name text,
+create function akashi_lifecycle.drain_default(parent regclass, batch integer, out action text, out partition_name text,
   out lower timestamptz, out upper timestamptz, out moved bigint)
   language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
 declare
-  policy constant lifecycle.policies := lifecycle.policy_of(parent);
-  fallback constant regclass := lifecycle.default_partition(parent);
+  policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
+  fallback constant regclass := akashi_lifecycle.default_partition(parent);
   hidden boolean;
   oldest timestamptz;
   piece tstzrange;
@@ -503,7 +503,7 @@ begin
   if hidden then
     execute format('create policy akashi_drain on %s to akashi_owner using (true) with check (true)', fallback);
   end if;
-  perform audit.assert_unfiltered(fallback);
+  perform akashi_audit.assert_unfiltered(fallback);
   execute format('select min(created_at) from only %s', fallback) into oldest;
   if oldest is null then
     if hidden then
@@ -522,7 +522,7 @@ begin
   end if;
   -- Whatever is in the default partition is in no other, so the piece that holds its oldest row is uncovered.
   select p into piece
-  from unnest(lifecycle.uncovered(parent, lifecycle.partition_from(oldest, policy.interval), lifecycle.partition_to(oldest, policy.interval))) p
+  from unnest(akashi_lifecycle.uncovered(parent, akashi_lifecycle.partition_from(oldest, policy.interval), akashi_lifecycle.partition_to(oldest, policy.interval))) p
   where p @> oldest;
   execute format('select created_at from only %s where created_at < %L order by created_at offset %s limit 1', fallback, upper(piece), batch)
     into ends;
@@ -530,8 +530,8 @@ begin
     execute format('select min(created_at) from only %s where created_at > %L and created_at < %L', fallback, ends, upper(piece)) into ends;
   end if;
   piece := tstzrange(lower(piece), coalesce(ends, upper(piece)));
-  partition_name := lifecycle.piece_name(policy.table_name, policy.interval, piece);
-  child := lifecycle.prepare_partition(parent, partition_name, lower(piece), upper(piece));
+  partition_name := akashi_lifecycle.piece_name(policy.table_name, policy.interval, piece);
+  child := akashi_lifecycle.prepare_partition(parent, partition_name, lower(piece), upper(piece));
   select string_agg(format('%I', a.attname), ', ' order by a.attnum) into list from pg_catalog.pg_attribute a
   where a.attrelid = fallback and a.attnum > 0 and not a.attisdropped and a.attgenerated = '';
   execute format('insert into %s (%s) select %s from only %s where created_at >= %L and created_at < %L',
@@ -550,29 +550,29 @@ begin
   if hidden then
     execute format('drop policy akashi_drain on %s', fallback);
   end if;
-  perform lifecycle.attach_prepared(parent, child, lower(piece), upper(piece));
+  perform akashi_lifecycle.attach_prepared(parent, child, lower(piece), upper(piece));
   action := 'drained';
   lower := lower(piece);
   upper := upper(piece);
 end
 $$;
-comment on function lifecycle.drain_default(regclass, integer, out text, out text, out timestamptz, out timestamptz, out bigint) is
+comment on function akashi_lifecycle.drain_default(regclass, integer, out text, out text, out timestamptz, out timestamptz, out bigint) is
   'Moves up to about a batch of rows out of a default partition; detaches it once it is empty. Call it until it says detached.';
 
 -- Where each table stands: the alarm rings while there is still room.
-create view lifecycle.partition_headroom with (security_invoker = true) as
+create view akashi_lifecycle.partition_headroom with (security_invoker = true) as
   select p.schema_name, p.table_name, p.interval, p.premake, count(b.upper) as partitions,
          max(b.upper) filter (where isfinite(b.upper)) as covered_until,
          max(b.upper) filter (where isfinite(b.upper)) - now() as headroom
-  from lifecycle.policies p
+  from akashi_lifecycle.policies p
   left join pg_catalog.pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
-  left join lateral lifecycle.partition_bounds(i.inhrelid::regclass) b on true
+  left join lateral akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b on true
   group by p.schema_name, p.table_name, p.interval, p.premake;
 
-grant execute on function lifecycle.partition_bounds(regclass), lifecycle.partition_from(timestamptz, text),
-  lifecycle.partition_to(timestamptz, text), lifecycle.partition_name(text, timestamptz, text)
+grant execute on function akashi_lifecycle.partition_bounds(regclass), akashi_lifecycle.partition_from(timestamptz, text),
+  akashi_lifecycle.partition_to(timestamptz, text), akashi_lifecycle.partition_name(text, timestamptz, text)
   to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
-grant execute on function lifecycle.plan_partitions(timestamptz), lifecycle.apply_partitions(timestamptz),
-  lifecycle.create_partitions(regclass, timestamptz, timestamptz) to akashi_worker;
-grant execute on function lifecycle.drain_default(regclass, integer), lifecycle.default_partition(regclass) to akashi_worker;
-grant select on lifecycle.partition_headroom to akashi_worker, akashi_security_admin, akashi_reader;
+grant execute on function akashi_lifecycle.plan_partitions(timestamptz), akashi_lifecycle.apply_partitions(timestamptz),
+  akashi_lifecycle.create_partitions(regclass, timestamptz, timestamptz) to akashi_worker;
+grant execute on function akashi_lifecycle.drain_default(regclass, integer), akashi_lifecycle.default_partition(regclass) to akashi_worker;
+grant select on akashi_lifecycle.partition_headroom to akashi_worker, akashi_security_admin, akashi_reader;

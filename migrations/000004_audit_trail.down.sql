@@ -1,18 +1,18 @@
--- disposable: audit.protected_tables, audit.exempt_tables
+-- disposable: akashi_audit.protected_tables, akashi_audit.exempt_tables
 -- With their triggers, on whatever table they are.
-drop function audit.log_changes(), audit.log_changes_or_loss() cascade;
-delete from lifecycle.policies where (schema_name, table_name) = ('audit', 'audit_logs');
-drop view audit.v_security_audit_summary, audit.coverage;
-drop function audit.index_closed_partition(timestamptz), audit.settle_losses(text, timestamptz), audit.report_losses(),
-  audit.record_access(text, text[], text, text),
-  audit.record_action(text, text, text, text, text, jsonb, text, text, text, text, jsonb), audit.exempt(regclass, text),
-  audit.unprotect_missing(text, text), audit.unprotect(regclass),
-  audit.protect(regclass, text, text, jsonb, text[], text), audit.primary_key(oid),
-  audit.attach_triggers(regclass, audit.protected_tables), audit.random_salts(bigint),
-  audit.bulk_statement(oid, text, boolean), audit.redact(jsonb, text, text[], text[]),
-  audit.composite_key(jsonb, text[]), audit.refuse_stale_protection(oid), audit.request_context(),
-  audit.guard(regclass);
-drop table audit.losses, audit.exempt_tables, audit.protected_tables, keys.digest_salts, audit.audit_logs;
-drop function audit.keep_loss(), audit.uuid_v7(), audit.refuse_change();
-drop type audit.bulk_batch, audit.request_context;
-drop sequence audit.audit_logs_seq;
+drop function akashi_audit.log_changes(), akashi_audit.log_changes_or_loss() cascade;
+delete from akashi_lifecycle.policies where (schema_name, table_name) = ('akashi_audit', 'audit_logs');
+drop view akashi_audit.v_security_audit_summary, akashi_audit.coverage;
+drop function akashi_audit.index_closed_partition(timestamptz), akashi_audit.settle_losses(text, timestamptz), akashi_audit.report_losses(),
+  akashi_audit.record_access(text, text[], text, text),
+  akashi_audit.record_action(text, text, text, text, text, jsonb, text, text, text, text, jsonb), akashi_audit.exempt(regclass, text),
+  akashi_audit.unprotect_missing(text, text), akashi_audit.unprotect(regclass),
+  akashi_audit.protect(regclass, text, text, jsonb, text[], text), akashi_audit.primary_key(oid),
+  akashi_audit.attach_triggers(regclass, akashi_audit.protected_tables), akashi_audit.random_salts(bigint),
+  akashi_audit.bulk_statement(oid, text, boolean), akashi_audit.redact(jsonb, text, text[], text[]),
+  akashi_audit.composite_key(jsonb, text[]), akashi_audit.refuse_stale_protection(oid), akashi_audit.request_context(),
+  akashi_audit.guard(regclass);
+drop table akashi_audit.losses, akashi_audit.exempt_tables, akashi_audit.protected_tables, akashi_keys.digest_salts, akashi_audit.audit_logs;
+drop function akashi_audit.keep_loss(), akashi_audit.uuid_v7(), akashi_audit.refuse_change();
+drop type akashi_audit.bulk_batch, akashi_audit.request_context;
+drop sequence akashi_audit.audit_logs_seq;

@@ -5,7 +5,7 @@ set local role akashi_owner;
 
 -- Refuses whatever would change or remove a row. Statement triggers fire only on the table that a
 -- statement names, so every partition has its own, and keeps it when it is detached.
-create function audit.refuse_change() returns trigger
+create function akashi_audit.refuse_change() returns trigger
   language plpgsql set search_path = '' as $$
 begin
   raise exception 'rows of %.% cannot be changed or removed: % refused', tg_table_schema, tg_table_name, lower(tg_op)
@@ -14,33 +14,33 @@ begin
 end
 $$;
 
-create function audit.guard(target regclass) returns void
+create function akashi_audit.guard(target regclass) returns void
   language plpgsql set search_path = '' as $$
 begin
   execute format('create or replace trigger refuse_change before update or delete or truncate on %s
-    for each statement execute function audit.refuse_change()', target);
+    for each statement execute function akashi_audit.refuse_change()', target);
   execute format('alter table %s enable always trigger refuse_change', target);
 end
 $$;
-comment on function audit.guard(regclass) is 'Makes a table append-only: UPDATE, DELETE and TRUNCATE are refused, also for its owner.';
+comment on function akashi_audit.guard(regclass) is 'Makes a table append-only: UPDATE, DELETE and TRUNCATE are refused, also for its owner.';
 
 -- A statement takes one number of the sequence and numbers its rows from there: a number for each row would
 -- cost as much as an index. `seq` ascends in the order in which writers reach the trail.
-create sequence audit.audit_logs_seq increment by 65536;
+create sequence akashi_audit.audit_logs_seq increment by 65536;
 
 -- UUID version 7 sorts by time, so its index grows at one end. PostgreSQL has a function for it from 18 on.
-create function audit.uuid_v7() returns uuid language sql volatile parallel safe set search_path = '' as $$
+create function akashi_audit.uuid_v7() returns uuid language sql volatile parallel safe set search_path = '' as $$
   select encode(set_bit(set_bit(overlay(
     uuid_send(gen_random_uuid())
     placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
     from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
 $$;
-grant execute on function audit.uuid_v7() to akashi_worker;
+grant execute on function akashi_audit.uuid_v7() to akashi_worker;
 
-create table audit.audit_logs (
-  id                  uuid not null default audit.uuid_v7(),
+create table akashi_audit.audit_logs (
+  id                  uuid not null default akashi_audit.uuid_v7(),
   created_at          timestamptz not null default clock_timestamp(),
-  seq                 bigint not null default nextval('audit.audit_logs_seq'),
+  seq                 bigint not null default nextval('akashi_audit.audit_logs_seq'),
   xid                 xid8 not null default pg_current_xact_id(),
   salt                bytea not null default uuid_send(gen_random_uuid()),
   user_id             uuid,
@@ -83,46 +83,46 @@ create table audit.audit_logs (
 do $uuid$
 begin
   if current_setting('server_version_num')::integer >= 180000 then
-    alter table audit.audit_logs alter column id set default uuidv7();
+    alter table akashi_audit.audit_logs alter column id set default uuidv7();
   end if;
 end
 $uuid$;
-comment on table audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
-comment on column audit.audit_logs.xid is 'The transaction; with seq it is the order in which the ledger takes rows.';
-comment on column audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';
-comment on column audit.audit_logs.subject is 'Who acted where no user did: system:<job>, service:<name>, operator:<account> or anonymous:<reason>.';
-comment on column audit.audit_logs.context_verified is 'False: user_id to tenant_id are what the connection claimed, unsigned.';
-comment on column audit.audit_logs.db_user is 'Who the server says it was, whatever the application said.';
-comment on column audit.audit_logs.record_id is 'The primary key as text; a JSON array where it has several columns.';
-comment on column audit.audit_logs.data_subject is 'Which person the row is about.';
-comment on column audit.audit_logs.old_values is 'UPDATE: the changed columns as they were. DELETE: the whole row.';
-comment on column audit.audit_logs.new_values is 'INSERT, UPDATE: the whole row as it is now.';
+comment on table akashi_audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
+comment on column akashi_audit.audit_logs.xid is 'The transaction; with seq it is the order in which the ledger takes rows.';
+comment on column akashi_audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';
+comment on column akashi_audit.audit_logs.subject is 'Who acted where no user did: system:<job>, service:<name>, operator:<account> or anonymous:<reason>.';
+comment on column akashi_audit.audit_logs.context_verified is 'False: user_id to tenant_id are what the connection claimed, unsigned.';
+comment on column akashi_audit.audit_logs.db_user is 'Who the server says it was, whatever the application said.';
+comment on column akashi_audit.audit_logs.record_id is 'The primary key as text; a JSON array where it has several columns.';
+comment on column akashi_audit.audit_logs.data_subject is 'Which person the row is about.';
+comment on column akashi_audit.audit_logs.old_values is 'UPDATE: the changed columns as they were. DELETE: the whole row.';
+comment on column akashi_audit.audit_logs.new_values is 'INSERT, UPDATE: the whole row as it is now.';
 
-create index audit_logs_order_idx on audit.audit_logs (xid, seq);
-create index audit_logs_record_idx on audit.audit_logs (record_id, table_name);
+create index audit_logs_order_idx on akashi_audit.audit_logs (xid, seq);
+create index audit_logs_record_idx on akashi_audit.audit_logs (record_id, table_name);
 
-alter table audit.audit_logs enable row level security, force row level security;
-create policy audit_logs_record on audit.audit_logs for insert to akashi_owner with check (true);
-create policy audit_logs_self on audit.audit_logs for select to akashi_app
-  using (user_id = (select auth.current_user_id()) and context_verified);
-create policy audit_logs_staff on audit.audit_logs for select to akashi_worker, akashi_security_admin using (true);
+alter table akashi_audit.audit_logs enable row level security, force row level security;
+create policy audit_logs_record on akashi_audit.audit_logs for insert to akashi_owner with check (true);
+create policy audit_logs_self on akashi_audit.audit_logs for select to akashi_app
+  using (user_id = (select akashi_auth.current_user_id()) and context_verified);
+create policy audit_logs_staff on akashi_audit.audit_logs for select to akashi_worker, akashi_security_admin using (true);
 -- The policy role reads the trail, to count what is about a person; nobody else's view of it changes.
-create policy audit_logs_policy on audit.audit_logs for select to akashi_policy using (true);
-grant select on audit.audit_logs to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
-select audit.guard('audit.audit_logs');
+create policy audit_logs_policy on akashi_audit.audit_logs for select to akashi_policy using (true);
+grant select on akashi_audit.audit_logs to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+select akashi_audit.guard('akashi_audit.audit_logs');
 
 -- Salts of digested values, one a person: without it nobody can tell what a digest was of, nor find it by
 -- trying. Erasing a person removes theirs. The empty subject is for rows that are about nobody.
-create table keys.digest_salts (
+create table akashi_keys.digest_salts (
   data_subject text primary key,
   salt         bytea not null default uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
   created_at   timestamptz not null default now()
 );
-alter table keys.digest_salts enable row level security, force row level security;
-create policy digest_salts_owner on keys.digest_salts to akashi_owner using (true) with check (true);
+alter table akashi_keys.digest_salts enable row level security, force row level security;
+create policy digest_salts_owner on akashi_keys.digest_salts to akashi_owner using (true) with check (true);
 
 -- Which tables are under audit, and how. Triggers are made from it; `verify` compares them.
-create table audit.protected_tables (
+create table akashi_audit.protected_tables (
   schema_name      text not null,
   table_name       text not null,
   classification   text not null default 'internal' check (classification in ('public', 'internal', 'confidential', 'restricted')),
@@ -133,42 +133,42 @@ create table audit.protected_tables (
   omitted_columns  text[] not null default '{}',
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
-  created_by       text default coalesce(auth.current_user_id()::text, session_user),
+  created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by text,
   on_failure       text not null default 'fail' check (on_failure in ('fail', 'record_loss')),
   primary key (schema_name, table_name)
 );
-comment on column audit.protected_tables.on_failure is
-  'When a change cannot be recorded: fail, and it is not made; record_loss, and it is made and counted in audit.losses.';
-alter table audit.protected_tables enable row level security, force row level security;
-create policy protected_tables_read on audit.protected_tables for select to akashi_app, akashi_worker, akashi_security_admin using (true);
-create policy protected_tables_owner on audit.protected_tables to akashi_owner using (true) with check (true);
-grant select on audit.protected_tables to akashi_app, akashi_worker, akashi_security_admin;
-create trigger update_updated_at before update on audit.protected_tables
-  for each row execute function auth.update_updated_at();
+comment on column akashi_audit.protected_tables.on_failure is
+  'When a change cannot be recorded: fail, and it is not made; record_loss, and it is made and counted in akashi_audit.losses.';
+alter table akashi_audit.protected_tables enable row level security, force row level security;
+create policy protected_tables_read on akashi_audit.protected_tables for select to akashi_app, akashi_worker, akashi_security_admin using (true);
+create policy protected_tables_owner on akashi_audit.protected_tables to akashi_owner using (true) with check (true);
+grant select on akashi_audit.protected_tables to akashi_app, akashi_worker, akashi_security_admin;
+create trigger update_updated_at before update on akashi_audit.protected_tables
+  for each row execute function akashi_auth.update_updated_at();
 
 -- Tables that need no audit, each with the reason; whatever is neither here nor protected is a gap.
-create table audit.exempt_tables (
+create table akashi_audit.exempt_tables (
   schema_name      text not null,
   table_name       text not null,
   reason           text not null check (reason <> ''),
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
-  created_by       text default coalesce(auth.current_user_id()::text, session_user),
+  created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by text,
   primary key (schema_name, table_name)
 );
-alter table audit.exempt_tables enable row level security, force row level security;
-create policy exempt_tables_read on audit.exempt_tables for select to akashi_app, akashi_worker, akashi_security_admin using (true);
-create policy exempt_tables_owner on audit.exempt_tables to akashi_owner using (true) with check (true);
-grant select on audit.exempt_tables to akashi_app, akashi_worker, akashi_security_admin;
-create trigger update_updated_at before update on audit.exempt_tables
-  for each row execute function auth.update_updated_at();
+alter table akashi_audit.exempt_tables enable row level security, force row level security;
+create policy exempt_tables_read on akashi_audit.exempt_tables for select to akashi_app, akashi_worker, akashi_security_admin using (true);
+create policy exempt_tables_owner on akashi_audit.exempt_tables to akashi_owner using (true) with check (true);
+grant select on akashi_audit.exempt_tables to akashi_app, akashi_worker, akashi_security_admin;
+create trigger update_updated_at before update on akashi_audit.exempt_tables
+  for each row execute function akashi_auth.update_updated_at();
 
 -- Changes that the trail does not have. The table has no partition, no index but its key and no trigger but its
 -- guard, so that it can be written when the trail cannot.
-create table audit.losses (
-  id               uuid primary key default audit.uuid_v7(),
+create table akashi_audit.losses (
+  id               uuid primary key default akashi_audit.uuid_v7(),
   created_at       timestamptz not null default clock_timestamp(),
   schema_name      text not null,
   table_name       text not null,
@@ -188,20 +188,20 @@ create table audit.losses (
   explanation      text,
   check ((settled_at is null) = (explanation is null) and (settled_at is null) = (settled_by is null))
 );
-comment on table audit.losses is
+comment on table akashi_audit.losses is
   'Statements on tables protected with on_failure => record_loss whose changes could not be recorded.';
-comment on column audit.losses.row_count is 'Rows that the statement changed; null for TRUNCATE.';
-comment on column audit.losses.claimed_user_id is 'What the connection said, unchecked.';
-comment on column audit.losses.reported_at is 'When the loss itself was put into the trail and raised as an event.';
-comment on column audit.losses.settled_at is 'When somebody explained it; until then verify, doctor and the metrics name it.';
+comment on column akashi_audit.losses.row_count is 'Rows that the statement changed; null for TRUNCATE.';
+comment on column akashi_audit.losses.claimed_user_id is 'What the connection said, unchecked.';
+comment on column akashi_audit.losses.reported_at is 'When the loss itself was put into the trail and raised as an event.';
+comment on column akashi_audit.losses.settled_at is 'When somebody explained it; until then verify, doctor and the metrics name it.';
 
-alter table audit.losses enable row level security, force row level security;
-create policy losses_owner on audit.losses to akashi_owner using (true) with check (true);
-create policy losses_read on audit.losses for select to akashi_worker, akashi_security_admin using (true);
-grant select on audit.losses to akashi_worker, akashi_security_admin;
+alter table akashi_audit.losses enable row level security, force row level security;
+create policy losses_owner on akashi_audit.losses to akashi_owner using (true) with check (true);
+create policy losses_read on akashi_audit.losses for select to akashi_worker, akashi_security_admin using (true);
+grant select on akashi_audit.losses to akashi_worker, akashi_security_admin;
 
 -- A loss is told once and explained once; nothing else of it changes.
-create function audit.keep_loss() returns trigger language plpgsql set search_path = '' as $$
+create function akashi_audit.keep_loss() returns trigger language plpgsql set search_path = '' as $$
 begin
   if (to_jsonb(old) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
      is distinct from (to_jsonb(new) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
@@ -214,33 +214,33 @@ begin
   return new;
 end
 $$;
-create trigger keep_loss before update on audit.losses for each row execute function audit.keep_loss();
-alter table audit.losses enable always trigger keep_loss;
-create trigger refuse_change before delete or truncate on audit.losses
-  for each statement execute function audit.refuse_change();
-alter table audit.losses enable always trigger refuse_change;
+create trigger keep_loss before update on akashi_audit.losses for each row execute function akashi_audit.keep_loss();
+alter table akashi_audit.losses enable always trigger keep_loss;
+create trigger refuse_change before delete or truncate on akashi_audit.losses
+  for each statement execute function akashi_audit.refuse_change();
+alter table akashi_audit.losses enable always trigger refuse_change;
 
-create type audit.request_context as (
+create type akashi_audit.request_context as (
   verified boolean, user_id uuid, session_id uuid, subject text, ip_address inet, user_agent text, api_endpoint text,
   request_id text, trace_id text, correlation_id text, application_version text, tenant_id text
 );
 
 -- The context of this transaction: as signed, or as claimed when it is not. A claim that is no valid value
 -- is no claim; only unsigned ones need the functions that forgive it.
-create function audit.request_context() returns audit.request_context
+create function akashi_audit.request_context() returns akashi_audit.request_context
   language plpgsql stable parallel safe security definer set search_path = '' as $$
 declare
-  who audit.request_context;
+  who akashi_audit.request_context;
 begin
-  who.verified := auth.context_verified();
+  who.verified := akashi_auth.context_verified();
   if who.verified then
     who.user_id := nullif(current_setting('app.current_user_id', true), '');
     who.session_id := nullif(current_setting('app.current_session_id', true), '');
     who.ip_address := nullif(current_setting('app.client_ip', true), '');
   else
-    who.user_id := auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
-    who.session_id := auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
-    who.ip_address := auth.try_inet(nullif(current_setting('app.client_ip', true), ''));
+    who.user_id := akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
+    who.session_id := akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
+    who.ip_address := akashi_auth.try_inet(nullif(current_setting('app.client_ip', true), ''));
   end if;
   who.subject := nullif(current_setting('app.subject', true), '');
   who.user_agent := nullif(current_setting('app.user_agent', true), '');
@@ -255,7 +255,7 @@ end
 $$;
 
 -- A protection names columns, and names can change. Recording by a stale one would lose keys, persons or secrecy.
-create function audit.refuse_stale_protection(relation oid) returns text
+create function akashi_audit.refuse_stale_protection(relation oid) returns text
   language plpgsql stable set search_path = '' as $$
 begin
   raise exception 'columns that the audit of % names are not there any more', relation::regclass
@@ -264,7 +264,7 @@ end
 $$;
 
 -- A key of several columns as text: a JSON array of their values in the key's order.
-create function audit.composite_key(record jsonb, key_columns text[]) returns text
+create function akashi_audit.composite_key(record jsonb, key_columns text[]) returns text
   language plpgsql immutable parallel safe set search_path = '' as $$
 begin
   if not record ?& key_columns then
@@ -277,7 +277,7 @@ $$;
 
 -- A row's values as the trail may keep them: omitted columns left out, digested ones replaced by
 -- {"sha256": "<hex of SHA-256 over the person's salt and the value's JSON text>"}.
-create function audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[]) returns jsonb
+create function akashi_audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[]) returns jsonb
   language plpgsql volatile set search_path = '' as $$
 declare
   result jsonb := record - omitted_columns;
@@ -288,8 +288,8 @@ begin
   foreach name in array digest_columns loop
     if result -> name is not null and result -> name <> 'null' then
       if person_salt is null then
-        insert into keys.digest_salts (data_subject) values (person) on conflict do nothing;
-        select salt into person_salt from keys.digest_salts where data_subject = person;
+        insert into akashi_keys.digest_salts (data_subject) values (person) on conflict do nothing;
+        select salt into person_salt from akashi_keys.digest_salts where data_subject = person;
       end if;
       result := jsonb_set(result, array[name], jsonb_build_object('sha256',
         encode(sha256(person_salt || convert_to((result -> name)::text, 'UTF8')), 'hex')));
@@ -303,10 +303,10 @@ $$;
 -- older than the table. Old and new row are compared column by column. Where a type's own equality is not that
 -- of the values as the trail shows them (intervals, citext, collations), they are compared as JSON, which is how
 -- the rows of small statements are compared.
--- Parameters: $1 audit.bulk_batch, $2 context, $3 to $5 classification, schema, table, $6 key columns,
+-- Parameters: $1 akashi_audit.bulk_batch, $2 context, $3 to $5 classification, schema, table, $6 key columns,
 -- $7 subject column, $8 ignored, $9 digested, $10 omitted columns, $11 the one key column, $12 columns to look for,
 -- $13 the table.
-create type audit.bulk_batch as (
+create type akashi_audit.bulk_batch as (
   skip        integer,  -- rows that are recorded already
   id_prefix   bytea,    -- the first twelve bytes of every id: time, version and what is random in a UUID version 7
   first_seqs  bigint[], -- the first number of each block of 65,536 rows
@@ -316,10 +316,10 @@ create type audit.bulk_batch as (
   application text
 );
 
-create function audit.bulk_statement(relation oid, operation text, redacted boolean) returns text
+create function akashi_audit.bulk_statement(relation oid, operation text, redacted boolean) returns text
   language plpgsql stable set search_path = '' as $$
 declare
-  columns constant text := 'insert into audit.audit_logs (id, created_at, seq, xid, salt, db_user, db_address, application_name,
+  columns constant text := 'insert into akashi_audit.audit_logs (id, created_at, seq, xid, salt, db_user, db_address, application_name,
     user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id, trace_id, correlation_id,
     application_version, tenant_id, data_classification, schema_name, table_name, action, operation, record_id, data_subject';
   place constant text := 'row_number() over () - 1 as place';
@@ -329,8 +329,8 @@ declare
            substring(($1).salts from 16 * place::integer + 1 for 16), ($1).db_user, ($1).db_address, ($1).application,
            ($2).user_id, ($2).session_id, ($2).subject, ($2).ip_address, ($2).user_agent, ($2).verified, ($2).api_endpoint,
            ($2).request_id, ($2).trace_id, ($2).correlation_id, ($2).application_version, ($2).tenant_id, $3, $4, $5, %L, %L,
-           case when $12 is not null and not row_values ?& $12 then audit.refuse_stale_protection($13)
-                else coalesce(row_values ->> $11, audit.composite_key(row_values, $6)) end$sql$, lower(operation), operation);
+           case when $12 is not null and not row_values ?& $12 then akashi_audit.refuse_stale_protection($13)
+                else coalesce(row_values ->> $11, akashi_audit.composite_key(row_values, $6)) end$sql$, lower(operation), operation);
   befores text;
   afters text;
   fields text;
@@ -341,7 +341,7 @@ begin
       from (select %s, to_jsonb(r.*) as row_values from %s r) rows
       where place >= ($1).skip$sql$, columns,
       case operation when 'INSERT' then 'new_values' else 'old_values' end, shared,
-      case when redacted then 'audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
+      case when redacted then 'akashi_audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
       place, case operation when 'INSERT' then 'new_rows' else 'old_rows' end);
   end if;
   select string_agg(format('r.%I as o%s', c.attname, c.attnum), ', '),
@@ -361,7 +361,7 @@ begin
   return format($sql$%s, old_values, new_values, changed_fields, detail)%s,
       coalesce(row_values ->> $7, old_values ->> $7), %s, %s, fields,
       case when fields && $6 then jsonb_build_object('previous_record_id',
-        coalesce((row_values || old_values) ->> $11, audit.composite_key(row_values || old_values, $6))) end
+        coalesce((row_values || old_values) ->> $11, akashi_audit.composite_key(row_values || old_values, $6))) end
     from (
       select place, row_values, array_remove(array[%s], null) as fields, %s as old_values
       from (select %s, %s from old_rows r) before
@@ -369,15 +369,15 @@ begin
       offset 0
     ) rows
     where place >= ($1).skip and not fields <@ $8$sql$, columns, shared,
-    case when redacted then 'audit.redact(old_values, (row_values || old_values) ->> $7, $9, $10)' else 'old_values' end,
-    case when redacted then 'audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
+    case when redacted then 'akashi_audit.redact(old_values, (row_values || old_values) ->> $7, $9, $10)' else 'old_values' end,
+    case when redacted then 'akashi_audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
     fields, old_values, place, befores, place, afters);
 end
 $$;
 
 -- Random bytes for the salts of many rows: SHA-512 over 244 random bits and a counter costs a tenth of asking
 -- the operating system for each row.
-create function audit.random_salts(rows bigint) returns bytea
+create function akashi_audit.random_salts(rows bigint) returns bytea
   language plpgsql volatile set search_path = '' as $$
 declare
   seed constant bytea := uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
@@ -401,7 +401,7 @@ declare
   set bytea_output = 'hex' set extra_float_digits = '1' set lc_monetary = 'C'$text$;
   work constant text := $text$declare
   bulk_rows      constant integer := 50;
-  who            constant audit.request_context := audit.request_context();
+  who            constant akashi_audit.request_context := akashi_audit.request_context();
   classification constant text := tg_argv[0];
   key_columns    constant text[] := tg_argv[1];
   key_column     constant text := case when cardinality(key_columns) = 1 then key_columns[1] end;
@@ -415,35 +415,35 @@ declare
     then array_remove(key_columns || digested || omitted || subject_column, null) end;
   done           bigint;
   rows           bigint;
-  batch          audit.bulk_batch;
+  batch          akashi_audit.bulk_batch;
   joins          text;
 begin
   if tg_op = 'INSERT' then
-    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, new_values)
     select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'insert', 'INSERT',
-      case when named is not null and not n ?& named then audit.refuse_stale_protection(tg_relid)
-           else coalesce(n ->> key_column, audit.composite_key(n, key_columns)) end,
-      n ->> subject_column, case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end
+      case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+           else coalesce(n ->> key_column, akashi_audit.composite_key(n, key_columns)) end,
+      n ->> subject_column, case when redacted then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
     from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
   elsif tg_op = 'UPDATE' then
-    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values, new_values, changed_fields, detail)
     select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'update', 'UPDATE',
-      case when named is not null and not n ?& named then audit.refuse_stale_protection(tg_relid)
-           else coalesce(n ->> key_column, audit.composite_key(n, key_columns)) end,
+      case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+           else coalesce(n ->> key_column, akashi_audit.composite_key(n, key_columns)) end,
       coalesce(n ->> subject_column, o ->> subject_column),
-      case when redacted then audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
-      case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end,
+      case when redacted then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
+      case when redacted then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
       diff.fields,
       case when diff.fields && key_columns
-        then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, audit.composite_key(o, key_columns))) end
+        then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, akashi_audit.composite_key(o, key_columns))) end
     from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
     join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
     cross join lateral (
@@ -453,18 +453,18 @@ begin
     ) diff
     where not diff.fields <@ ignored;
   elsif tg_op = 'DELETE' then
-    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values)
     select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'delete', 'DELETE',
-      case when named is not null and not o ?& named then audit.refuse_stale_protection(tg_relid)
-           else coalesce(o ->> key_column, audit.composite_key(o, key_columns)) end,
-      o ->> subject_column, case when redacted then audit.redact(o, o ->> subject_column, digested, omitted) else o end
+      case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+           else coalesce(o ->> key_column, akashi_audit.composite_key(o, key_columns)) end,
+      o ->> subject_column, case when redacted then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
     from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
   else
-    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation)
     values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
@@ -482,13 +482,13 @@ begin
     else
       select count(*) into rows from old_rows;
     end if;
-    batch := (bulk_rows, substring(uuid_send(audit.uuid_v7()) for 12),
-      array(select nextval('audit.audit_logs_seq') from generate_series(0, (rows - 1) / 65536)), audit.random_salts(rows),
+    batch := (bulk_rows, substring(uuid_send(akashi_audit.uuid_v7()) for 12),
+      array(select nextval('akashi_audit.audit_logs_seq') from generate_series(0, (rows - 1) / 65536)), akashi_audit.random_salts(rows),
       session_user, inet_client_addr(), nullif(current_setting('application_name'), ''));
     -- Hashing pairs the rows in one pass; sorting them would spill to disk, and compiling costs more than it saves.
     joins := current_setting('enable_mergejoin') || ',' || current_setting('enable_nestloop') || ',' || current_setting('jit');
     perform set_config('enable_mergejoin', 'off', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true);
-    execute audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
+    execute akashi_audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
       tg_table_name::text, key_columns, subject_column, ignored, digested, omitted, key_column, named, tg_relid;
     perform set_config('enable_mergejoin', split_part(joins, ',', 1), true),
             set_config('enable_nestloop', split_part(joins, ',', 2), true), set_config('jit', split_part(joins, ',', 3), true);
@@ -511,25 +511,25 @@ $text$;
       elsif tg_op in ('UPDATE', 'DELETE') then
         select count(*) into lost from old_rows;
       end if;
-      insert into audit.losses (schema_name, table_name, operation, row_count, sqlstate, message)
+      insert into akashi_audit.losses (schema_name, table_name, operation, row_count, sqlstate, message)
       values (tg_table_schema, tg_table_name, tg_op, lost, state, left(cause, 1000));
       raise warning '% of %.% was made and not recorded: %', tg_op, tg_table_schema, tg_table_name, cause
-        using hint = 'see audit.losses and akashi doctor';
+        using hint = 'see akashi_audit.losses and akashi doctor';
     end;
 $text$;
 begin
-  execute format('create function audit.log_changes() returns trigger language plpgsql %s as %L', settings,
+  execute format('create function akashi_audit.log_changes() returns trigger language plpgsql %s as %L', settings,
     E'\n' || work || E'  return null;\nend\n');
-  execute format('create function audit.log_changes_or_loss() returns trigger language plpgsql %s as %L', settings,
+  execute format('create function akashi_audit.log_changes_or_loss() returns trigger language plpgsql %s as %L', settings,
     E'\nbegin\n' || work || E'  return null;\nend;\n' || loss || E'  return null;\nend\n');
 end
 $functions$;
 
 -- The triggers of one table or partition, always firing, also under session_replication_role = replica.
-create function audit.attach_triggers(target regclass, policy audit.protected_tables)
+create function akashi_audit.attach_triggers(target regclass, policy akashi_audit.protected_tables)
   returns void language plpgsql set search_path = '' as $$
 declare
-  call constant text := format('audit.%s(%L, %L, %L, %L, %L, %L)',
+  call constant text := format('akashi_audit.%s(%L, %L, %L, %L, %L, %L)',
     case policy.on_failure when 'record_loss' then 'log_changes_or_loss' else 'log_changes' end, policy.classification,
     policy.key_columns, coalesce(policy.subject_column, ''), policy.ignored_columns, policy.digest_columns, policy.omitted_columns);
   event record;
@@ -549,7 +549,7 @@ begin
 end
 $$;
 
-create function audit.primary_key(target oid) returns text[]
+create function akashi_audit.primary_key(target oid) returns text[]
   language sql stable set search_path = '' as $$
   select array_agg(a.attname::text order by k.place)
   from pg_catalog.pg_index i
@@ -563,7 +563,7 @@ $$;
 --   ignore:  columns whose change alone writes nothing.
 --   subject: the column that says which person a row is about.
 --   on_failure: when a change cannot be recorded, 'fail' (it is not made) or 'record_loss' (it is made and counted).
-create function audit.protect(
+create function akashi_audit.protect(
   target regclass,
   classification text default 'internal',
   subject text default null,
@@ -573,7 +573,7 @@ create function audit.protect(
 ) returns void
   language plpgsql set search_path = '' as $$
 declare
-  policy audit.protected_tables;
+  policy akashi_audit.protected_tables;
   kind "char";
   missing text;
   part regclass;
@@ -584,11 +584,11 @@ begin
     raise exception '% is no table', target using errcode = 'wrong_object_type', hint = 'only tables can be put under audit';
   end if;
   if policy.schema_name in ('pg_catalog', 'information_schema')
-     or (policy.schema_name = 'audit' and policy.table_name <> 'protected_tables') then
+     or (policy.schema_name = 'akashi_audit' and policy.table_name <> 'protected_tables') then
     raise exception '% cannot be put under audit', target using errcode = 'wrong_object_type',
       hint = 'the trail, the ledger and the catalogs watch themselves by other means';
   end if;
-  policy.key_columns := audit.primary_key(target);
+  policy.key_columns := akashi_audit.primary_key(target);
   if policy.key_columns is null then
     raise exception '% has no primary key', target using errcode = 'invalid_table_definition',
       hint = 'give it a primary key first: without one a record cannot be followed';
@@ -623,8 +623,8 @@ begin
     union select a.attname from pg_catalog.pg_attribute a where a.attrelid = target and a.attgenerated = 'v' and not a.attisdropped
     order by 1);
   policy.on_failure := protect.on_failure;
-  delete from audit.exempt_tables e where (e.schema_name, e.table_name) = (policy.schema_name, policy.table_name);
-  insert into audit.protected_tables as p (schema_name, table_name, classification, key_columns, subject_column,
+  delete from akashi_audit.exempt_tables e where (e.schema_name, e.table_name) = (policy.schema_name, policy.table_name);
+  insert into akashi_audit.protected_tables as p (schema_name, table_name, classification, key_columns, subject_column,
     ignored_columns, digest_columns, omitted_columns, on_failure)
   values (policy.schema_name, policy.table_name, policy.classification, policy.key_columns, policy.subject_column,
     policy.ignored_columns, policy.digest_columns, policy.omitted_columns, policy.on_failure)
@@ -635,21 +635,21 @@ begin
         on_failure = excluded.on_failure;
   -- Statement triggers fire on the table that a statement names, so every partition has its own.
   for part in select relid from pg_catalog.pg_partition_tree(target) union select target loop
-    perform audit.attach_triggers(part, policy);
+    perform akashi_audit.attach_triggers(part, policy);
   end loop;
 end
 $$;
-comment on function audit.protect(regclass, text, text, jsonb, text[], text) is
-  'Puts a table under audit: every change writes a row of audit.audit_logs in its own transaction. The caller must own the table.';
+comment on function akashi_audit.protect(regclass, text, text, jsonb, text[], text) is
+  'Puts a table under audit: every change writes a row of akashi_audit.audit_logs in its own transaction. The caller must own the table.';
 
 -- Ends the audit of a table; what was recorded stays, and so does the record that it ended.
-create function audit.unprotect(target regclass) returns void
+create function akashi_audit.unprotect(target regclass) returns void
   language plpgsql set search_path = '' as $$
 declare
   part regclass;
   event text;
 begin
-  delete from audit.protected_tables p using pg_catalog.pg_class c, pg_catalog.pg_namespace n
+  delete from akashi_audit.protected_tables p using pg_catalog.pg_class c, pg_catalog.pg_namespace n
   where c.oid = target and n.oid = c.relnamespace and (p.schema_name, p.table_name) = (n.nspname, c.relname);
   if not found then
     raise exception '% is not under audit', target using errcode = 'undefined_object';
@@ -661,53 +661,53 @@ begin
   end loop;
 end
 $$;
-comment on function audit.unprotect(regclass) is 'Removes the triggers of audit.protect and keeps the trail.';
+comment on function akashi_audit.unprotect(regclass) is 'Removes the triggers of akashi_audit.protect and keeps the trail.';
 
 -- Ends the audit of a table that is not there any more, or not under that name.
-create function audit.unprotect_missing(schema_name text, table_name text) returns void
+create function akashi_audit.unprotect_missing(schema_name text, table_name text) returns void
   language plpgsql set search_path = '' as $$
 begin
   if exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
              where (n.nspname, c.relname) = (unprotect_missing.schema_name, unprotect_missing.table_name)) then
-    raise exception '%.% is there', schema_name, table_name using errcode = 'AK003', hint = 'use audit.unprotect';
+    raise exception '%.% is there', schema_name, table_name using errcode = 'AK003', hint = 'use akashi_audit.unprotect';
   end if;
-  delete from audit.protected_tables p
+  delete from akashi_audit.protected_tables p
   where (p.schema_name, p.table_name) = (unprotect_missing.schema_name, unprotect_missing.table_name);
   if not found then
     raise exception '%.% is not under audit', schema_name, table_name using errcode = 'undefined_object';
   end if;
 end
 $$;
-comment on function audit.unprotect_missing(text, text) is 'Forgets the protection of a table that was dropped or renamed; its trail stays.';
+comment on function akashi_audit.unprotect_missing(text, text) is 'Forgets the protection of a table that was dropped or renamed; its trail stays.';
 
-create function audit.exempt(target regclass, reason text) returns void
+create function akashi_audit.exempt(target regclass, reason text) returns void
   language plpgsql set search_path = '' as $$
 begin
-  insert into audit.exempt_tables as e (schema_name, table_name, reason)
+  insert into akashi_audit.exempt_tables as e (schema_name, table_name, reason)
   select n.nspname, c.relname, exempt.reason
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = target
   on conflict (schema_name, table_name) do update set reason = excluded.reason;
 end
 $$;
-comment on function audit.exempt(regclass, text) is 'Says why a table needs no audit.';
+comment on function akashi_audit.exempt(regclass, text) is 'Says why a table needs no audit.';
 
 -- Every table of the application's and of Akashi's schemas: protected, exempt, or a gap. Partitions stand
 -- for their parents.
-create view audit.coverage with (security_invoker = true) as
+create view akashi_audit.coverage with (security_invoker = true) as
   select n.nspname as schema_name, c.relname as table_name,
          case when p.table_name is not null then 'protected' when e.table_name is not null then 'exempt' else 'gap' end as state,
          p.classification, e.reason
   from pg_catalog.pg_class c
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  left join audit.protected_tables p on (p.schema_name, p.table_name) = (n.nspname, c.relname)
-  left join audit.exempt_tables e on (e.schema_name, e.table_name) = (n.nspname, c.relname)
+  left join akashi_audit.protected_tables p on (p.schema_name, p.table_name) = (n.nspname, c.relname)
+  left join akashi_audit.exempt_tables e on (e.schema_name, e.table_name) = (n.nspname, c.relname)
   where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence = 'p'
-    and n.nspname not in ('pg_catalog', 'information_schema', 'archive', 'graphile_worker') and n.nspname not like 'pg\_%';
-grant select on audit.coverage to akashi_app, akashi_worker, akashi_security_admin;
+    and n.nspname not in ('pg_catalog', 'information_schema', 'akashi_archive', 'akashi_jobs') and n.nspname not like 'pg\_%';
+grant select on akashi_audit.coverage to akashi_app, akashi_worker, akashi_security_admin;
 
 -- An application action that is no change of a row: a login, an export, a refusal. Written in the caller's
 -- transaction; answers the id of the row.
-create function audit.record_action(
+create function akashi_audit.record_action(
   event_type text,
   action text,
   resource text default null,
@@ -722,8 +722,8 @@ create function audit.record_action(
 ) returns uuid
   language plpgsql security definer set search_path = '' as $$
 declare
-  who constant audit.request_context := audit.request_context();
-  new_id constant uuid := audit.uuid_v7();
+  who constant akashi_audit.request_context := akashi_audit.request_context();
+  new_id constant uuid := akashi_audit.uuid_v7();
 begin
   if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,99}$' or event_type = 'data_change' then
     raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
@@ -736,7 +736,7 @@ begin
     raise exception '% is no classification', data_classification using errcode = 'invalid_parameter_value',
       hint = 'use public, internal, confidential or restricted';
   end if;
-  insert into audit.audit_logs (id, user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint,
+  insert into akashi_audit.audit_logs (id, user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint,
     request_id, trace_id, correlation_id, application_version, tenant_id, event_type, action, resource, resource_id,
     result, detail, data_classification, data_subject, error_code, error_message, compliance_context)
   values (new_id, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint,
@@ -745,35 +745,35 @@ begin
   return new_id;
 end
 $$;
-comment on function audit.record_action is 'Records an action in the trail, in the caller''s transaction; answers the row''s id.';
+comment on function akashi_audit.record_action is 'Records an action in the trail, in the caller''s transaction; answers the row''s id.';
 
 -- A read of confidential or restricted data, which no trigger sees.
-create function audit.record_access(resource text, resource_ids text[], reason text default null,
+create function akashi_audit.record_access(resource text, resource_ids text[], reason text default null,
   data_classification text default 'confidential') returns uuid
   language sql set search_path = '' as $$
-  select audit.record_action('data_access', 'read', resource, case when cardinality(resource_ids) = 1 then resource_ids[1] end,
+  select akashi_audit.record_action('data_access', 'read', resource, case when cardinality(resource_ids) = 1 then resource_ids[1] end,
     'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason)), data_classification)
 $$;
-comment on function audit.record_access is 'Records that somebody read confidential data.';
-grant execute on function audit.record_action, audit.record_access to akashi_app, akashi_worker, akashi_security_admin;
+comment on function akashi_audit.record_access is 'Records that somebody read confidential data.';
+grant execute on function akashi_audit.record_action, akashi_audit.record_access to akashi_app, akashi_worker, akashi_security_admin;
 
 -- Puts each loss into the trail and raises it as an event, as soon as both can be written. Answers how many.
-create function audit.report_losses() returns integer
+create function akashi_audit.report_losses() returns integer
   language plpgsql security definer set search_path = '' as $$
 declare
-  loss audit.losses;
+  loss akashi_audit.losses;
   reported integer := 0;
 begin
-  for loss in select * from audit.losses where reported_at is null order by created_at for update loop
-    perform audit.record_action('audit_loss', 'lose', loss.schema_name || '.' || loss.table_name, loss.id::text, 'FAILURE',
+  for loss in select * from akashi_audit.losses where reported_at is null order by created_at for update loop
+    perform akashi_audit.record_action('audit_loss', 'lose', loss.schema_name || '.' || loss.table_name, loss.id::text, 'FAILURE',
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation'], error_code => loss.sqlstate,
       error_message => loss.message);
-    insert into security.security_events (event_type, event_category, severity, source_service, description, action_performed,
+    insert into akashi_security.security_events (event_type, event_category, severity, source_service, description, action_performed,
       result, ocsf_class_uid, resource_type, resource_id, request_id, event_details)
     values ('audit_loss', 'integrity', 'critical', 'akashi', 'changes were made and not recorded', 'record', 'failure', 2004, 'table',
       left(loss.schema_name || '.' || loss.table_name, 255), loss.request_id,
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
-    update audit.losses set reported_at = clock_timestamp() where id = loss.id;
+    update akashi_audit.losses set reported_at = clock_timestamp() where id = loss.id;
     reported := reported + 1;
   end loop;
   return reported;
@@ -781,30 +781,30 @@ end
 $$;
 
 -- Somebody found out what was lost and says so; the losses stay, and so does who said it.
-create function audit.settle_losses(explanation text, until timestamptz default clock_timestamp()) returns integer
+create function akashi_audit.settle_losses(explanation text, until timestamptz default clock_timestamp()) returns integer
   language plpgsql security definer set search_path = '' as $$
 declare
   settled integer;
-  by_whom constant text := coalesce(auth.current_user_id()::text, session_user);
+  by_whom constant text := coalesce(akashi_auth.current_user_id()::text, session_user);
 begin
   if coalesce(explanation, '') = '' then
     raise exception 'a loss is settled by an explanation' using errcode = 'invalid_parameter_value';
   end if;
-  update audit.losses l set settled_at = clock_timestamp(), settled_by = by_whom, explanation = settle_losses.explanation
+  update akashi_audit.losses l set settled_at = clock_timestamp(), settled_by = by_whom, explanation = settle_losses.explanation
   where l.settled_at is null and l.created_at <= until;
   get diagnostics settled = row_count;
   if settled > 0 then
-    perform audit.record_action('audit_losses_settled', 'settle', 'audit.losses', null, 'SUCCESS',
+    perform akashi_audit.record_action('audit_losses_settled', 'settle', 'akashi_audit.losses', null, 'SUCCESS',
       jsonb_build_object('losses', settled, 'until', until, 'explanation', explanation));
   end if;
   return settled;
 end
 $$;
-grant execute on function audit.report_losses() to akashi_worker;
-grant execute on function audit.settle_losses(text, timestamptz) to akashi_security_admin;
+grant execute on function akashi_audit.report_losses() to akashi_worker;
+grant execute on function akashi_audit.settle_losses(text, timestamptz) to akashi_security_admin;
 
 -- The last day of the trail by hour, table, operation and classification.
-create view audit.v_security_audit_summary with (security_invoker = true) as
+create view akashi_audit.v_security_audit_summary with (security_invoker = true) as
   select date_trunc('hour', created_at) as audit_hour,
          table_name,
          operation,
@@ -813,19 +813,19 @@ create view audit.v_security_audit_summary with (security_invoker = true) as
          count(distinct user_id) as unique_users,
          count(distinct ip_address) as unique_ips,
          array_agg(distinct user_id) filter (where user_id is not null) as affected_users
-  from audit.audit_logs
+  from akashi_audit.audit_logs
   where created_at >= now() - interval '24 hours'
   group by date_trunc('hour', created_at), table_name, operation, data_classification
   order by audit_hour desc;
-comment on view audit.v_security_audit_summary is
+comment on view akashi_audit.v_security_audit_summary is
   'The last 24 hours; an action that is no change of a row has neither table nor operation. Its reader sees what row-level security shows them.';
-comment on column audit.v_security_audit_summary.affected_users is 'auth.users.id (cognito_user_id in the source).';
-grant select on audit.v_security_audit_summary to akashi_app, akashi_worker, akashi_security_admin;
+comment on column akashi_audit.v_security_audit_summary.affected_users is 'akashi_auth.users.id (cognito_user_id in the source).';
+grant select on akashi_audit.v_security_audit_summary to akashi_app, akashi_worker, akashi_security_admin;
 
 -- What is searched for, but seldom: an index for it on the open partition would be paid by every write. It is made
 -- when a partition closes, on that partition alone. Nothing is written there any more (created_at is the server's
 -- clock), so that an ordinary CREATE INDEX makes no writer wait; readers never do.
-create function audit.index_closed_partition(as_of timestamptz default now()) returns text
+create function akashi_audit.index_closed_partition(as_of timestamptz default now()) returns text
   language plpgsql security definer set search_path = '' set lock_timeout = '100ms' as $$
 declare
   -- A transaction that began before midnight may still be writing rows of the day before.
@@ -837,14 +837,14 @@ begin
     from pg_catalog.pg_inherits i
     join pg_catalog.pg_class c on c.oid = i.inhrelid
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    cross join lateral lifecycle.partition_bounds(c.oid::regclass) b
+    cross join lateral akashi_lifecycle.partition_bounds(c.oid::regclass) b
     cross join (values
       ('user',    '(user_id, created_at) where user_id is not null'),
       ('trace',   '(trace_id) where trace_id is not null'),
       ('request', '(request_id) where request_id is not null'),
       ('table',   '(table_name, schema_name, created_at) where table_name is not null')
     ) as wanted (suffix, definition)
-    where i.inhparent = 'audit.audit_logs'::regclass and b.upper <= as_of - settling
+    where i.inhparent = 'akashi_audit.audit_logs'::regclass and b.upper <= as_of - settling
       and not exists (
         select from pg_catalog.pg_class x
         where x.relnamespace = c.relnamespace and x.relname = c.relname || '_closed_' || wanted.suffix)
@@ -856,21 +856,21 @@ begin
   return null;
 end
 $$;
-comment on function audit.index_closed_partition(timestamptz) is
+comment on function akashi_audit.index_closed_partition(timestamptz) is
   'Makes one index that a closed partition of the trail lacks, and answers its name; null when none is lacking.';
-grant execute on function audit.index_closed_partition(timestamptz) to akashi_worker;
+grant execute on function akashi_audit.index_closed_partition(timestamptz) to akashi_worker;
 
 -- Its partitions, which take the tables and functions above; from here on changes can be recorded.
-insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
-values ('audit', 'audit_logs', 'month', 3, '24 months', 'archive', '2555 days', true);
-select lifecycle.apply_partitions();
+insert into akashi_lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
+values ('akashi_audit', 'audit_logs', 'month', 3, '24 months', 'archive', '2555 days', true);
+select akashi_lifecycle.apply_partitions();
 
-select audit.protect('audit.protected_tables');
-select audit.protect('lifecycle.settings');
-select audit.protect('lifecycle.policies');
-select audit.exempt('audit.audit_logs', 'it is the trail'),
-       audit.exempt('audit.exempt_tables', 'changed by migrations and administrators; each row says who and when'),
-       audit.exempt('audit.losses', 'append-only itself; each loss goes into the trail as soon as that can be written'),
-       audit.exempt('auth.context_keys', 'holds secrets; keys are recorded by id in the key service'),
-       audit.exempt('keys.digest_salts', 'holds secrets and is written by the trail itself'),
-       audit.exempt('lifecycle.schema_migrations', 'written by the migration runner, one row each, with a checksum');
+select akashi_audit.protect('akashi_audit.protected_tables');
+select akashi_audit.protect('akashi_lifecycle.settings');
+select akashi_audit.protect('akashi_lifecycle.policies');
+select akashi_audit.exempt('akashi_audit.audit_logs', 'it is the trail'),
+       akashi_audit.exempt('akashi_audit.exempt_tables', 'changed by migrations and administrators; each row says who and when'),
+       akashi_audit.exempt('akashi_audit.losses', 'append-only itself; each loss goes into the trail as soon as that can be written'),
+       akashi_audit.exempt('akashi_auth.context_keys', 'holds secrets; keys are recorded by id in the key service'),
+       akashi_audit.exempt('akashi_keys.digest_salts', 'holds secrets and is written by the trail itself'),
+       akashi_audit.exempt('akashi_lifecycle.schema_migrations', 'written by the migration runner, one row each, with a checksum');

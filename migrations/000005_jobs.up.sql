@@ -1,11 +1,11 @@
 -- The timetable as rows, and the history of what ran. graphile-worker keeps its queue in a schema of its
 -- own, which it migrates itself as akashi_worker.
-create schema graphile_worker authorization akashi_worker;
-comment on schema graphile_worker is 'The job queue, managed by graphile-worker.';
+create schema akashi_jobs authorization akashi_worker;
+comment on schema akashi_jobs is 'The job queue, managed by graphile-worker.';
 
 set local role akashi_worker;
 -- graphile-worker creates its schema where this table is missing, which takes a right on the whole database.
-create table graphile_worker.migrations (
+create table akashi_jobs.migrations (
   id       integer primary key,
   ts       timestamptz not null default now(),
   breaking boolean not null default false
@@ -14,7 +14,7 @@ reset role;
 
 set local role akashi_owner;
 
-create table lifecycle.jobs (
+create table akashi_lifecycle.jobs (
   name             text primary key check (name ~ '^[a-z][a-z0-9-]{0,99}$'),
   schedule         text not null check (schedule ~ '^[0-9*/,-]+( [0-9*/,-]+){4}$'),
   task             text not null check (task ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'),
@@ -24,36 +24,36 @@ create table lifecycle.jobs (
   requested_at     timestamptz,
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
-  created_by       text default coalesce(auth.current_user_id()::text, session_user),
+  created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by text
 );
-comment on table lifecycle.jobs is 'What runs when, without anybody asking.';
-comment on column lifecycle.jobs.schedule is 'Five fields of cron (minute, hour, day of month, month, day of week) in UTC.';
-comment on column lifecycle.jobs.task is 'Name of the code that runs; several jobs may share one.';
-comment on column lifecycle.jobs.timeout is 'A run is cancelled after this long.';
-comment on column lifecycle.jobs.requested_at is 'When somebody last asked for a run out of turn; any run begun since answers it.';
-alter table lifecycle.jobs enable row level security, force row level security;
-create policy jobs_read on lifecycle.jobs for select to akashi_worker, akashi_security_admin, akashi_reader using (true);
-create policy jobs_owner on lifecycle.jobs to akashi_owner using (true) with check (true);
-grant select on lifecycle.jobs to akashi_worker, akashi_security_admin, akashi_reader;
-create trigger update_updated_at before update on lifecycle.jobs
-  for each row execute function auth.update_updated_at();
+comment on table akashi_lifecycle.jobs is 'What runs when, without anybody asking.';
+comment on column akashi_lifecycle.jobs.schedule is 'Five fields of cron (minute, hour, day of month, month, day of week) in UTC.';
+comment on column akashi_lifecycle.jobs.task is 'Name of the code that runs; several jobs may share one.';
+comment on column akashi_lifecycle.jobs.timeout is 'A run is cancelled after this long.';
+comment on column akashi_lifecycle.jobs.requested_at is 'When somebody last asked for a run out of turn; any run begun since answers it.';
+alter table akashi_lifecycle.jobs enable row level security, force row level security;
+create policy jobs_read on akashi_lifecycle.jobs for select to akashi_worker, akashi_security_admin, akashi_reader using (true);
+create policy jobs_owner on akashi_lifecycle.jobs to akashi_owner using (true) with check (true);
+grant select on akashi_lifecycle.jobs to akashi_worker, akashi_security_admin, akashi_reader;
+create trigger update_updated_at before update on akashi_lifecycle.jobs
+  for each row execute function akashi_auth.update_updated_at();
 
 -- Workers listen, so that a change or a request takes effect at once.
-create function lifecycle.announce_jobs() returns trigger
+create function akashi_lifecycle.announce_jobs() returns trigger
   language plpgsql set search_path = '' as $$
 begin
   perform pg_notify('akashi_jobs', '');
   return null;
 end
 $$;
-create trigger announce_jobs after insert or update or delete on lifecycle.jobs
-  for each statement execute function lifecycle.announce_jobs();
+create trigger announce_jobs after insert or update or delete on akashi_lifecycle.jobs
+  for each statement execute function akashi_lifecycle.announce_jobs();
 
-select audit.protect('lifecycle.jobs');
+select akashi_audit.protect('akashi_lifecycle.jobs');
 
-create table lifecycle.job_runs (
-  id          uuid primary key default audit.uuid_v7(),
+create table akashi_lifecycle.job_runs (
+  id          uuid primary key default akashi_audit.uuid_v7(),
   job         text not null,
   due_at      timestamptz not null,
   started_at  timestamptz not null default clock_timestamp(),
@@ -64,37 +64,37 @@ create table lifecycle.job_runs (
   result      jsonb,
   check ((finished_at is null) = (state = 'running'))
 );
-comment on table lifecycle.job_runs is 'Every run of a job, kept 90 days, also of jobs that are gone.';
-comment on column lifecycle.job_runs.due_at is 'The moment of the timetable, or the request, that the run answers.';
-comment on column lifecycle.job_runs.worker is
-  'Which process. It holds the advisory lock of lifecycle.worker_lock(worker) for as long as it lives.';
-create unique index job_runs_running_idx on lifecycle.job_runs (job) where state = 'running';
-create index job_runs_job_idx on lifecycle.job_runs (job, started_at desc);
-create index job_runs_started_idx on lifecycle.job_runs (started_at);
-alter table lifecycle.job_runs enable row level security, force row level security;
-create policy job_runs_read on lifecycle.job_runs for select to akashi_worker, akashi_security_admin, akashi_reader using (true);
-create policy job_runs_owner on lifecycle.job_runs to akashi_owner using (true) with check (true);
-grant select on lifecycle.job_runs to akashi_worker, akashi_security_admin, akashi_reader;
-select audit.exempt('lifecycle.job_runs', 'history that only the worker writes');
+comment on table akashi_lifecycle.job_runs is 'Every run of a job, kept 90 days, also of jobs that are gone.';
+comment on column akashi_lifecycle.job_runs.due_at is 'The moment of the timetable, or the request, that the run answers.';
+comment on column akashi_lifecycle.job_runs.worker is
+  'Which process. It holds the advisory lock of akashi_lifecycle.worker_lock(worker) for as long as it lives.';
+create unique index job_runs_running_idx on akashi_lifecycle.job_runs (job) where state = 'running';
+create index job_runs_job_idx on akashi_lifecycle.job_runs (job, started_at desc);
+create index job_runs_started_idx on akashi_lifecycle.job_runs (started_at);
+alter table akashi_lifecycle.job_runs enable row level security, force row level security;
+create policy job_runs_read on akashi_lifecycle.job_runs for select to akashi_worker, akashi_security_admin, akashi_reader using (true);
+create policy job_runs_owner on akashi_lifecycle.job_runs to akashi_owner using (true) with check (true);
+grant select on akashi_lifecycle.job_runs to akashi_worker, akashi_security_admin, akashi_reader;
+select akashi_audit.exempt('akashi_lifecycle.job_runs', 'history that only the worker writes');
 
-create function lifecycle.pause_job(name text, paused boolean) returns void
+create function akashi_lifecycle.pause_job(name text, paused boolean) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
-  update lifecycle.jobs j set paused = pause_job.paused where j.name = pause_job.name;
+  update akashi_lifecycle.jobs j set paused = pause_job.paused where j.name = pause_job.name;
   if not found then
     raise exception 'there is no job %', name using errcode = 'undefined_object', hint = 'list them: akashi jobs';
   end if;
 end
 $$;
-comment on function lifecycle.pause_job(text, boolean) is
+comment on function akashi_lifecycle.pause_job(text, boolean) is
   'Stops a job from being started by the timetable, or lets it again. A run under way goes on.';
 
-create function lifecycle.request_job(name text) returns timestamptz
+create function akashi_lifecycle.request_job(name text) returns timestamptz
   language plpgsql security definer set search_path = '' as $$
 declare
   requested timestamptz;
 begin
-  update lifecycle.jobs j set requested_at = clock_timestamp() where j.name = request_job.name
+  update akashi_lifecycle.jobs j set requested_at = clock_timestamp() where j.name = request_job.name
   returning j.requested_at into requested;
   if not found then
     raise exception 'there is no job %', name using errcode = 'undefined_object', hint = 'list them: akashi jobs';
@@ -102,25 +102,25 @@ begin
   return requested;
 end
 $$;
-comment on function lifecycle.request_job(text) is
+comment on function akashi_lifecycle.request_job(text) is
   'Asks the workers for a run out of turn, also of a paused job; answers when it was asked.';
 
-create function lifecycle.worker_lock(worker text) returns bigint
+create function akashi_lifecycle.worker_lock(worker text) returns bigint
   language sql immutable set search_path = '' as $$
   select hashtextextended('akashi.worker/' || worker, 0)
 $$;
 
 -- A worker that lives holds its lock; one that was killed has lost it with its connection.
-create function lifecycle.close_stale_runs() returns integer
+create function akashi_lifecycle.close_stale_runs() returns integer
   language plpgsql security definer set search_path = '' as $$
 declare
   candidate text;
   closed integer := 0;
   step integer;
 begin
-  for candidate in select distinct worker from lifecycle.job_runs where state = 'running' loop
-    if pg_try_advisory_xact_lock(lifecycle.worker_lock(candidate)) then
-      update lifecycle.job_runs
+  for candidate in select distinct worker from akashi_lifecycle.job_runs where state = 'running' loop
+    if pg_try_advisory_xact_lock(akashi_lifecycle.worker_lock(candidate)) then
+      update akashi_lifecycle.job_runs
       set state = 'failed', finished_at = clock_timestamp(), message = 'the worker died or lost its connection'
       where worker = candidate and state = 'running';
       get diagnostics step = row_count;
@@ -133,21 +133,21 @@ $$;
 
 -- Begins the run that became due at a moment, unless one runs, one was begun for that moment or later,
 -- or the job is paused. Answers null when there is nothing to do: several workers may ask for the same run.
-create function lifecycle.begin_run(job text, worker text, due timestamptz) returns uuid
+create function akashi_lifecycle.begin_run(job text, worker text, due timestamptz) returns uuid
   language plpgsql security definer set search_path = '' as $$
 declare
-  wanted lifecycle.jobs;
+  wanted akashi_lifecycle.jobs;
   run uuid;
 begin
-  perform lifecycle.close_stale_runs();
-  select * into wanted from lifecycle.jobs j where j.name = begin_run.job for update;
+  perform akashi_lifecycle.close_stale_runs();
+  select * into wanted from akashi_lifecycle.jobs j where j.name = begin_run.job for update;
   if not found or (wanted.paused and due is distinct from wanted.requested_at) then
     return null;
   end if;
-  if exists (select from lifecycle.job_runs r where r.job = begin_run.job and (r.due_at >= due or r.started_at >= due)) then
+  if exists (select from akashi_lifecycle.job_runs r where r.job = begin_run.job and (r.due_at >= due or r.started_at >= due)) then
     return null;
   end if;
-  insert into lifecycle.job_runs (job, due_at, worker) values (wanted.name, due, begin_run.worker)
+  insert into akashi_lifecycle.job_runs (job, due_at, worker) values (wanted.name, due, begin_run.worker)
   on conflict do nothing
   returning id into run;
   return run;
@@ -155,17 +155,17 @@ end
 $$;
 
 -- Answers whether the run was still this worker's.
-create function lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) returns boolean
+create function akashi_lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) returns boolean
   language plpgsql security definer set search_path = '' as $$
 begin
-  update lifecycle.job_runs r
+  update akashi_lifecycle.job_runs r
   set state = finish_run.state, finished_at = clock_timestamp(), message = finish_run.message, result = finish_run.result
   where r.id = run and r.worker = finish_run.worker and r.state = 'running';
   return found;
 end
 $$;
 
-create function lifecycle.prune_job_runs(keep interval default '90 days') returns integer
+create function akashi_lifecycle.prune_job_runs(keep interval default '90 days') returns integer
   language plpgsql security definer set search_path = '' as $$
 declare
   removed integer;
@@ -173,25 +173,25 @@ begin
   if keep < interval '1 day' then
     raise exception 'history is kept for a day at least' using errcode = 'invalid_parameter_value';
   end if;
-  delete from lifecycle.job_runs where started_at < now() - keep and state <> 'running';
+  delete from akashi_lifecycle.job_runs where started_at < now() - keep and state <> 'running';
   get diagnostics removed = row_count;
   return removed;
 end
 $$;
 
-grant execute on function lifecycle.pause_job(text, boolean), lifecycle.request_job(text)
+grant execute on function akashi_lifecycle.pause_job(text, boolean), akashi_lifecycle.request_job(text)
   to akashi_worker, akashi_security_admin;
-grant execute on function lifecycle.worker_lock(text), lifecycle.close_stale_runs(),
-  lifecycle.begin_run(text, text, timestamptz), lifecycle.finish_run(uuid, text, text, text, jsonb),
-  lifecycle.prune_job_runs(interval)
+grant execute on function akashi_lifecycle.worker_lock(text), akashi_lifecycle.close_stale_runs(),
+  akashi_lifecycle.begin_run(text, text, timestamptz), akashi_lifecycle.finish_run(uuid, text, text, text, jsonb),
+  akashi_lifecycle.prune_job_runs(interval)
   to akashi_worker;
 
 -- The timetable of the contexts before this one; each later one adds its own.
-insert into lifecycle.jobs (name, schedule, task, timeout, description) values
+insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('partitions',          '0 1 * * *',   'partitions.apply',    '10 minutes', 'make partitions ahead of time'),
   ('partition-headroom',  '15 * * * *',  'partitions.check',    '1 minute',   'fail when a table is about to run out of partitions'),
   ('index-closed-partitions', '30 1 * * *', 'audit.index_closed', '2 hours',
    'index partitions of the trail that have closed by user, trace, request and table'),
-  ('audit-losses',        '*/5 * * * *', 'audit.losses',        '1 minute',
+  ('audit-losses',        '*/5 * * * *', 'akashi_audit.losses',        '1 minute',
    'put changes that could not be recorded into the trail as losses, and fail while any is not settled'),
   ('prune-job-runs',      '30 4 * * *',  'jobs.prune',          '10 minutes', 'remove runs older than 90 days from the history');

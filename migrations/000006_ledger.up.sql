@@ -3,7 +3,7 @@
 set local role akashi_owner;
 
 -- The head of each log: how far it is sealed, and the signed checkpoint of that size.
-create table audit.ledger_heads (
+create table akashi_audit.ledger_heads (
   log               text primary key check (log ~ '^[a-z_]+$'),
   epoch             integer not null default 1 check (epoch > 0),
   origin            text not null,
@@ -17,19 +17,19 @@ create table audit.ledger_heads (
   system_identifier bigint,
   timeline          integer
 );
-comment on column audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
-comment on column audit.ledger_heads.seq_floor is
+comment on column akashi_audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
+comment on column akashi_audit.ledger_heads.seq_floor is
   'Rows up to this seq were written before the epoch: all that had to be are in the tree, whatever their xid says here.';
-comment on column audit.ledger_heads.system_identifier is 'The cluster that the epoch was opened in; in another one its xids mean nothing.';
-alter table audit.ledger_heads enable row level security, force row level security;
-create policy ledger_heads_worker on audit.ledger_heads to akashi_worker using (true) with check (true);
-create policy ledger_heads_read on audit.ledger_heads for select to akashi_app, akashi_security_admin, akashi_reader using (true);
-create policy ledger_heads_owner on audit.ledger_heads to akashi_owner using (true) with check (true);
-grant select on audit.ledger_heads to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
-grant insert, update on audit.ledger_heads to akashi_worker;
+comment on column akashi_audit.ledger_heads.system_identifier is 'The cluster that the epoch was opened in; in another one its xids mean nothing.';
+alter table akashi_audit.ledger_heads enable row level security, force row level security;
+create policy ledger_heads_worker on akashi_audit.ledger_heads to akashi_worker using (true) with check (true);
+create policy ledger_heads_read on akashi_audit.ledger_heads for select to akashi_app, akashi_security_admin, akashi_reader using (true);
+create policy ledger_heads_owner on akashi_audit.ledger_heads to akashi_owner using (true) with check (true);
+grant select on akashi_audit.ledger_heads to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
+grant insert, update on akashi_audit.ledger_heads to akashi_worker;
 
 -- A head never shrinks, and is not removed.
-create function audit.keep_head() returns trigger language plpgsql set search_path = '' as $$
+create function akashi_audit.keep_head() returns trigger language plpgsql set search_path = '' as $$
 begin
   if new.log is distinct from old.log or new.size < old.size or new.epoch < old.epoch
      or (new.epoch = old.epoch and (new.last_xid, new.last_seq) < (old.last_xid, old.last_seq)) then
@@ -39,13 +39,13 @@ begin
   return new;
 end
 $$;
-create trigger keep_head before update on audit.ledger_heads for each row execute function audit.keep_head();
-alter table audit.ledger_heads enable always trigger keep_head;
-create trigger refuse_change before delete or truncate on audit.ledger_heads
-  for each statement execute function audit.refuse_change();
-alter table audit.ledger_heads enable always trigger refuse_change;
+create trigger keep_head before update on akashi_audit.ledger_heads for each row execute function akashi_audit.keep_head();
+alter table akashi_audit.ledger_heads enable always trigger keep_head;
+create trigger refuse_change before delete or truncate on akashi_audit.ledger_heads
+  for each statement execute function akashi_audit.refuse_change();
+alter table akashi_audit.ledger_heads enable always trigger refuse_change;
 
-create table audit.ledger_entries (
+create table akashi_audit.ledger_entries (
   log        text not null,
   position   bigint not null check (position >= 0),
   row_id     uuid not null,
@@ -53,35 +53,35 @@ create table audit.ledger_entries (
   entry_hash bytea not null check (octet_length(entry_hash) = 32),
   primary key (log, position)
 );
-create index ledger_entries_row_idx on audit.ledger_entries (row_id);
+create index ledger_entries_row_idx on akashi_audit.ledger_entries (row_id);
 -- Entries of one partition are counted by time; a B-tree would cost the sealer more than this.
-create index ledger_entries_created_at_idx on audit.ledger_entries using brin (created_at) with (pages_per_range = 32, autosummarize = on);
-alter table audit.ledger_entries enable row level security, force row level security;
-create policy ledger_entries_worker on audit.ledger_entries to akashi_worker using (true) with check (true);
-create policy ledger_entries_read on audit.ledger_entries for select to akashi_app, akashi_security_admin, akashi_reader using (true);
-create policy ledger_entries_owner on audit.ledger_entries to akashi_owner using (true) with check (true);
-grant select on audit.ledger_entries to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
-grant insert on audit.ledger_entries to akashi_worker;
-select audit.guard('audit.ledger_entries');
+create index ledger_entries_created_at_idx on akashi_audit.ledger_entries using brin (created_at) with (pages_per_range = 32, autosummarize = on);
+alter table akashi_audit.ledger_entries enable row level security, force row level security;
+create policy ledger_entries_worker on akashi_audit.ledger_entries to akashi_worker using (true) with check (true);
+create policy ledger_entries_read on akashi_audit.ledger_entries for select to akashi_app, akashi_security_admin, akashi_reader using (true);
+create policy ledger_entries_owner on akashi_audit.ledger_entries to akashi_owner using (true) with check (true);
+grant select on akashi_audit.ledger_entries to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
+grant insert on akashi_audit.ledger_entries to akashi_worker;
+select akashi_audit.guard('akashi_audit.ledger_entries');
 
 -- Merkle tree hashes in tiles of 256 (C2SP tlog-tiles): level 0 holds leaf hashes, level 1 the roots of
 -- full level-0 tiles, and so on. Only the last tile of a level still grows.
-create table audit.ledger_tiles (
+create table akashi_audit.ledger_tiles (
   log    text not null,
   level  smallint not null check (level between 0 and 7),
   tile   bigint not null check (tile >= 0),
   hashes bytea not null check (octet_length(hashes) between 32 and 8192 and octet_length(hashes) % 32 = 0),
   primary key (log, level, tile)
 );
-alter table audit.ledger_tiles enable row level security, force row level security;
-create policy ledger_tiles_worker on audit.ledger_tiles to akashi_worker using (true) with check (true);
-create policy ledger_tiles_read on audit.ledger_tiles for select to akashi_app, akashi_security_admin, akashi_reader using (true);
-create policy ledger_tiles_owner on audit.ledger_tiles to akashi_owner using (true) with check (true);
-grant select on audit.ledger_tiles to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
-grant insert, update on audit.ledger_tiles to akashi_worker;
+alter table akashi_audit.ledger_tiles enable row level security, force row level security;
+create policy ledger_tiles_worker on akashi_audit.ledger_tiles to akashi_worker using (true) with check (true);
+create policy ledger_tiles_read on akashi_audit.ledger_tiles for select to akashi_app, akashi_security_admin, akashi_reader using (true);
+create policy ledger_tiles_owner on akashi_audit.ledger_tiles to akashi_owner using (true) with check (true);
+grant select on akashi_audit.ledger_tiles to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
+grant insert, update on akashi_audit.ledger_tiles to akashi_worker;
 
 -- A tile never changes what it holds, it only gains hashes, and is not removed.
-create function audit.keep_tile() returns trigger language plpgsql set search_path = '' as $$
+create function akashi_audit.keep_tile() returns trigger language plpgsql set search_path = '' as $$
 begin
   if (new.log, new.level, new.tile) is distinct from (old.log, old.level, old.tile)
      or substring(new.hashes from 1 for octet_length(old.hashes)) is distinct from old.hashes then
@@ -91,14 +91,14 @@ begin
   return new;
 end
 $$;
-create trigger keep_tile before update on audit.ledger_tiles for each row execute function audit.keep_tile();
-alter table audit.ledger_tiles enable always trigger keep_tile;
-create trigger refuse_change before delete or truncate on audit.ledger_tiles
-  for each statement execute function audit.refuse_change();
-alter table audit.ledger_tiles enable always trigger refuse_change;
+create trigger keep_tile before update on akashi_audit.ledger_tiles for each row execute function akashi_audit.keep_tile();
+alter table akashi_audit.ledger_tiles enable always trigger keep_tile;
+create trigger refuse_change before delete or truncate on akashi_audit.ledger_tiles
+  for each statement execute function akashi_audit.refuse_change();
+alter table akashi_audit.ledger_tiles enable always trigger refuse_change;
 
 -- Checkpoints that were published: signed notes that outlive any later head.
-create table audit.ledger_checkpoints (
+create table akashi_audit.ledger_checkpoints (
   log          text not null,
   epoch        integer not null,
   size         bigint not null,
@@ -107,17 +107,17 @@ create table audit.ledger_checkpoints (
   published_at timestamptz not null default now(),
   primary key (log, epoch, size)
 );
-alter table audit.ledger_checkpoints enable row level security, force row level security;
-create policy ledger_checkpoints_worker on audit.ledger_checkpoints to akashi_worker using (true) with check (true);
-create policy ledger_checkpoints_read on audit.ledger_checkpoints for select to akashi_app, akashi_security_admin, akashi_reader using (true);
-create policy ledger_checkpoints_owner on audit.ledger_checkpoints to akashi_owner using (true) with check (true);
-grant select on audit.ledger_checkpoints to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
-grant insert on audit.ledger_checkpoints to akashi_worker;
-select audit.guard('audit.ledger_checkpoints');
+alter table akashi_audit.ledger_checkpoints enable row level security, force row level security;
+create policy ledger_checkpoints_worker on akashi_audit.ledger_checkpoints to akashi_worker using (true) with check (true);
+create policy ledger_checkpoints_read on akashi_audit.ledger_checkpoints for select to akashi_app, akashi_security_admin, akashi_reader using (true);
+create policy ledger_checkpoints_owner on akashi_audit.ledger_checkpoints to akashi_owner using (true) with check (true);
+grant select on akashi_audit.ledger_checkpoints to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
+grant insert on akashi_audit.ledger_checkpoints to akashi_worker;
+select akashi_audit.guard('akashi_audit.ledger_checkpoints');
 
 -- Epochs: after a restore, or when the database does not continue what it published, a log goes on under a new
 -- name that is linked to the old head by a signed note.
-create table audit.ledger_epochs (
+create table akashi_audit.ledger_epochs (
   log             text not null,
   epoch           integer not null check (epoch > 1),
   origin          text not null unique,
@@ -134,43 +134,43 @@ create table audit.ledger_epochs (
   opened_at       timestamptz not null default now(),
   primary key (log, epoch)
 );
-comment on column audit.ledger_epochs.cause is
+comment on column akashi_audit.ledger_epochs.cause is
   'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline.';
-comment on column audit.ledger_epochs.common_size is
+comment on column akashi_audit.ledger_epochs.common_size is
   'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
 
-comment on column audit.ledger_epochs.given_up is
+comment on column akashi_audit.ledger_epochs.given_up is
   'Origins of epochs that were published by a database that is no longer: this one was copied before them.';
 
-alter table audit.ledger_epochs enable row level security, force row level security;
-create policy ledger_epochs_worker on audit.ledger_epochs to akashi_worker using (true) with check (true);
-create policy ledger_epochs_read on audit.ledger_epochs for select to akashi_app, akashi_security_admin, akashi_reader using (true);
-create policy ledger_epochs_owner on audit.ledger_epochs to akashi_owner using (true) with check (true);
-grant select on audit.ledger_epochs to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
-grant insert on audit.ledger_epochs to akashi_worker;
-select audit.guard('audit.ledger_epochs');
+alter table akashi_audit.ledger_epochs enable row level security, force row level security;
+create policy ledger_epochs_worker on akashi_audit.ledger_epochs to akashi_worker using (true) with check (true);
+create policy ledger_epochs_read on akashi_audit.ledger_epochs for select to akashi_app, akashi_security_admin, akashi_reader using (true);
+create policy ledger_epochs_owner on akashi_audit.ledger_epochs to akashi_owner using (true) with check (true);
+grant select on akashi_audit.ledger_epochs to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
+grant insert on akashi_audit.ledger_epochs to akashi_worker;
+select akashi_audit.guard('akashi_audit.ledger_epochs');
 
 -- Whom the heads of the logs are submitted to after they were published.
-create table audit.witnesses (
+create table akashi_audit.witnesses (
   name             text primary key check (name <> ''),
   url              text not null check (url ~ '^https?://'),
   verifier_key     text not null unique,
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
-  created_by       text default coalesce(auth.current_user_id()::text, session_user),
+  created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by text
 );
-comment on table audit.witnesses is 'Witnesses (C2SP tlog-witness) that are asked to cosign every published head.';
+comment on table akashi_audit.witnesses is 'Witnesses (C2SP tlog-witness) that are asked to cosign every published head.';
 
-alter table audit.witnesses enable row level security, force row level security;
-create policy witnesses_read on audit.witnesses for select to akashi_worker, akashi_security_admin using (true);
-create policy witnesses_owner on audit.witnesses to akashi_owner using (true) with check (true);
-grant select on audit.witnesses to akashi_worker, akashi_security_admin;
-create trigger update_updated_at before update on audit.witnesses
-  for each row execute function auth.update_updated_at();
+alter table akashi_audit.witnesses enable row level security, force row level security;
+create policy witnesses_read on akashi_audit.witnesses for select to akashi_worker, akashi_security_admin using (true);
+create policy witnesses_owner on akashi_audit.witnesses to akashi_owner using (true) with check (true);
+grant select on akashi_audit.witnesses to akashi_worker, akashi_security_admin;
+create trigger update_updated_at before update on akashi_audit.witnesses
+  for each row execute function akashi_auth.update_updated_at();
 
 -- What witnesses added to published checkpoints.
-create table audit.ledger_cosignatures (
+create table akashi_audit.ledger_cosignatures (
   log         text not null,
   epoch       integer not null,
   size        bigint not null check (size >= 0),
@@ -179,35 +179,35 @@ create table audit.ledger_cosignatures (
   cosigned_at timestamptz not null,
   primary key (log, epoch, size, witness)
 );
-comment on column audit.ledger_cosignatures.note is 'The checkpoint with the signature lines of the log and of this witness.';
-alter table audit.ledger_cosignatures enable row level security, force row level security;
-create policy ledger_cosignatures_worker on audit.ledger_cosignatures to akashi_worker using (true) with check (true);
-create policy ledger_cosignatures_read on audit.ledger_cosignatures for select to akashi_app, akashi_security_admin, akashi_reader using (true);
-create policy ledger_cosignatures_owner on audit.ledger_cosignatures to akashi_owner using (true) with check (true);
-grant select on audit.ledger_cosignatures to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
-grant insert on audit.ledger_cosignatures to akashi_worker;
-select audit.guard('audit.ledger_cosignatures');
+comment on column akashi_audit.ledger_cosignatures.note is 'The checkpoint with the signature lines of the log and of this witness.';
+alter table akashi_audit.ledger_cosignatures enable row level security, force row level security;
+create policy ledger_cosignatures_worker on akashi_audit.ledger_cosignatures to akashi_worker using (true) with check (true);
+create policy ledger_cosignatures_read on akashi_audit.ledger_cosignatures for select to akashi_app, akashi_security_admin, akashi_reader using (true);
+create policy ledger_cosignatures_owner on akashi_audit.ledger_cosignatures to akashi_owner using (true) with check (true);
+grant select on akashi_audit.ledger_cosignatures to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
+grant insert on akashi_audit.ledger_cosignatures to akashi_worker;
+select akashi_audit.guard('akashi_audit.ledger_cosignatures');
 
 -- What each verification found; one that found something is also an alarm.
-create table audit.verifications (
-  id          uuid primary key default audit.uuid_v7(),
+create table akashi_audit.verifications (
+  id          uuid primary key default akashi_audit.uuid_v7(),
   started_at  timestamptz not null,
   finished_at timestamptz not null default clock_timestamp(),
   ok          boolean not null,
   report      jsonb not null,
   mode        text not null default 'full' check (mode in ('full', 'incremental', 'scrub'))
 );
-create index verifications_finished_at_idx on audit.verifications (finished_at desc);
-alter table audit.verifications enable row level security, force row level security;
-create policy verifications_worker on audit.verifications for insert to akashi_worker with check (true);
-create policy verifications_read on audit.verifications for select to akashi_app, akashi_worker, akashi_security_admin using (true);
-grant insert on audit.verifications to akashi_worker;
-grant select on audit.verifications to akashi_app, akashi_worker, akashi_security_admin;
-select audit.guard('audit.verifications');
+create index verifications_finished_at_idx on akashi_audit.verifications (finished_at desc);
+alter table akashi_audit.verifications enable row level security, force row level security;
+create policy verifications_worker on akashi_audit.verifications for insert to akashi_worker with check (true);
+create policy verifications_read on akashi_audit.verifications for select to akashi_app, akashi_worker, akashi_security_admin using (true);
+grant insert on akashi_audit.verifications to akashi_worker;
+grant select on akashi_audit.verifications to akashi_app, akashi_worker, akashi_security_admin;
+select akashi_audit.guard('akashi_audit.verifications');
 
 -- Up to where each log was verified without a problem: an incremental verification goes on from there. The
 -- signed note says that size and root were the log's own.
-create table audit.verified_heads (
+create table akashi_audit.verified_heads (
   log         text primary key,
   epoch       integer not null,
   size        bigint not null check (size >= 0),
@@ -219,32 +219,32 @@ create table audit.verified_heads (
   scrub_xid   xid8 not null default '0',
   scrub_seq   bigint not null default 0
 );
-alter table audit.verified_heads enable row level security, force row level security;
-create policy verified_heads_worker on audit.verified_heads to akashi_worker using (true) with check (true);
-create policy verified_heads_read on audit.verified_heads for select to akashi_app, akashi_security_admin, akashi_reader using (true);
-create policy verified_heads_owner on audit.verified_heads to akashi_owner using (true) with check (true);
-grant select on audit.verified_heads to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
-grant insert, update on audit.verified_heads to akashi_worker;
+alter table akashi_audit.verified_heads enable row level security, force row level security;
+create policy verified_heads_worker on akashi_audit.verified_heads to akashi_worker using (true) with check (true);
+create policy verified_heads_read on akashi_audit.verified_heads for select to akashi_app, akashi_security_admin, akashi_reader using (true);
+create policy verified_heads_owner on akashi_audit.verified_heads to akashi_owner using (true) with check (true);
+grant select on akashi_audit.verified_heads to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
+grant insert, update on akashi_audit.verified_heads to akashi_worker;
 
 -- When each part of a log was last hashed: slices of positions, and objects of the archive.
-create table audit.ledger_scrubs (
+create table akashi_audit.ledger_scrubs (
   log        text not null,
   unit       text not null check (unit ~ '^(slice|object)/'),
   checked_at timestamptz not null,
   primary key (log, unit)
 );
-comment on column audit.ledger_scrubs.unit is
+comment on column akashi_audit.ledger_scrubs.unit is
   'slice/<n, twelve digits>: positions n·65536 to n·65536 + 65535; object/<name>: an archived object.';
-alter table audit.ledger_scrubs enable row level security, force row level security;
-create policy ledger_scrubs_worker on audit.ledger_scrubs to akashi_worker using (true) with check (true);
-create policy ledger_scrubs_read on audit.ledger_scrubs for select to akashi_app, akashi_security_admin, akashi_reader using (true);
-create policy ledger_scrubs_owner on audit.ledger_scrubs to akashi_owner using (true) with check (true);
-grant select on audit.ledger_scrubs to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
-grant insert, update, delete on audit.ledger_scrubs to akashi_worker;
+alter table akashi_audit.ledger_scrubs enable row level security, force row level security;
+create policy ledger_scrubs_worker on akashi_audit.ledger_scrubs to akashi_worker using (true) with check (true);
+create policy ledger_scrubs_read on akashi_audit.ledger_scrubs for select to akashi_app, akashi_security_admin, akashi_reader using (true);
+create policy ledger_scrubs_owner on akashi_audit.ledger_scrubs to akashi_owner using (true) with check (true);
+grant select on akashi_audit.ledger_scrubs to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
+grant insert, update, delete on akashi_audit.ledger_scrubs to akashi_worker;
 
 -- That the rows of one range of time were removed by a policy. Their entries stay in the tree.
-create table audit.retention_records (
-  id             uuid primary key default audit.uuid_v7(),
+create table akashi_audit.retention_records (
+  id             uuid primary key default akashi_audit.uuid_v7(),
   log            text not null,
   partition_name text not null,
   lower_bound    timestamptz not null,
@@ -259,70 +259,70 @@ create table audit.retention_records (
   check (lower_bound < upper_bound),
   check (first_position >= 0 and first_position <= last_position)
 );
-comment on column audit.retention_records.digest is
+comment on column akashi_audit.retention_records.digest is
   'SHA-256 over position (8 bytes, most significant first) and entry hash of each retired entry, in ascending position.';
-create unique index retention_records_first_idx on audit.retention_records (log, partition_name, first_position);
-alter table audit.retention_records enable row level security, force row level security;
-create policy retention_records_worker on audit.retention_records to akashi_worker using (true) with check (true);
-create policy retention_records_read on audit.retention_records for select to akashi_app, akashi_security_admin, akashi_reader using (true);
-create policy retention_records_owner on audit.retention_records to akashi_owner using (true) with check (true);
-grant select on audit.retention_records to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
-select audit.guard('audit.retention_records');
+create unique index retention_records_first_idx on akashi_audit.retention_records (log, partition_name, first_position);
+alter table akashi_audit.retention_records enable row level security, force row level security;
+create policy retention_records_worker on akashi_audit.retention_records to akashi_worker using (true) with check (true);
+create policy retention_records_read on akashi_audit.retention_records for select to akashi_app, akashi_security_admin, akashi_reader using (true);
+create policy retention_records_owner on akashi_audit.retention_records to akashi_owner using (true) with check (true);
+grant select on akashi_audit.retention_records to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
+select akashi_audit.guard('akashi_audit.retention_records');
 
 -- Whoever removes rows records it here first. A legal hold refuses it, and so does a range whose entries are
 -- not as many as are told.
-create function audit.record_retention(log text, partition_name text, lower_bound timestamptz, upper_bound timestamptz,
+create function akashi_audit.record_retention(log text, partition_name text, lower_bound timestamptz, upper_bound timestamptz,
   first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) returns uuid
   language plpgsql security definer set search_path = '' as $$
 declare
   record_id uuid;
   counted bigint;
 begin
-  if exists (select from lifecycle.policies p where p.table_name = record_retention.log and p.legal_hold) then
+  if exists (select from akashi_lifecycle.policies p where p.table_name = record_retention.log and p.legal_hold) then
     raise exception 'rows of log % are under legal hold', log
-      using errcode = 'AK003', hint = 'the hold ends in lifecycle.policies';
+      using errcode = 'AK003', hint = 'the hold ends in akashi_lifecycle.policies';
   end if;
-  select count(*) into counted from audit.ledger_entries e
+  select count(*) into counted from akashi_audit.ledger_entries e
   where e.log = record_retention.log and e.position between first_position and last_position
     and e.created_at >= lower_bound and e.created_at < upper_bound;
   if counted <> row_count then
     raise exception 'the range holds % entries of log %, not %', counted, log, row_count
       using errcode = 'AK003', hint = 'count again: rows were sealed meanwhile';
   end if;
-  insert into audit.retention_records (log, partition_name, lower_bound, upper_bound, first_position, last_position,
+  insert into akashi_audit.retention_records (log, partition_name, lower_bound, upper_bound, first_position, last_position,
     row_count, digest, policy, note)
   values (log, partition_name, lower_bound, upper_bound, first_position, last_position, row_count, digest, policy, note)
   returning id into record_id;
   return record_id;
 end
 $$;
-grant execute on function audit.record_retention(text, text, timestamptz, timestamptz, bigint, bigint, bigint, bytea, text, text)
+grant execute on function akashi_audit.record_retention(text, text, timestamptz, timestamptz, bigint, bigint, bigint, bytea, text, text)
   to akashi_worker;
 
 -- Alarms that stand: one security event when one begins, none while it lasts.
-create table audit.standing_alarms (
+create table akashi_audit.standing_alarms (
   kind      text not null,
   subject   text not null,
   detail    text not null,
   raised_at timestamptz not null default now(),
   primary key (kind, subject, detail)
 );
-alter table audit.standing_alarms enable row level security, force row level security;
-create policy standing_alarms_read on audit.standing_alarms for select to akashi_app, akashi_worker, akashi_security_admin using (true);
-create policy standing_alarms_owner on audit.standing_alarms to akashi_owner using (true) with check (true);
-grant select on audit.standing_alarms to akashi_app, akashi_worker, akashi_security_admin;
+alter table akashi_audit.standing_alarms enable row level security, force row level security;
+create policy standing_alarms_read on akashi_audit.standing_alarms for select to akashi_app, akashi_worker, akashi_security_admin using (true);
+create policy standing_alarms_owner on akashi_audit.standing_alarms to akashi_owner using (true) with check (true);
+grant select on akashi_audit.standing_alarms to akashi_app, akashi_worker, akashi_security_admin;
 
-select audit.exempt('audit.ledger_heads', 'part of the ledger'), audit.exempt('audit.ledger_entries', 'part of the ledger'),
-       audit.exempt('audit.ledger_tiles', 'part of the ledger'), audit.exempt('audit.ledger_checkpoints', 'part of the ledger'),
-       audit.exempt('audit.ledger_epochs', 'part of the ledger'), audit.exempt('audit.ledger_cosignatures', 'part of the ledger'),
-       audit.exempt('audit.verified_heads', 'part of the ledger'), audit.exempt('audit.ledger_scrubs', 'part of the ledger'),
-       audit.exempt('audit.witnesses', 'changed by administrators; each row says who and when'),
-       audit.exempt('audit.verifications', 'append-only itself'),
-       audit.exempt('audit.retention_records', 'append-only and signed itself'),
-       audit.exempt('audit.standing_alarms', 'each alarm is a security event');
+select akashi_audit.exempt('akashi_audit.ledger_heads', 'part of the ledger'), akashi_audit.exempt('akashi_audit.ledger_entries', 'part of the ledger'),
+       akashi_audit.exempt('akashi_audit.ledger_tiles', 'part of the ledger'), akashi_audit.exempt('akashi_audit.ledger_checkpoints', 'part of the ledger'),
+       akashi_audit.exempt('akashi_audit.ledger_epochs', 'part of the ledger'), akashi_audit.exempt('akashi_audit.ledger_cosignatures', 'part of the ledger'),
+       akashi_audit.exempt('akashi_audit.verified_heads', 'part of the ledger'), akashi_audit.exempt('akashi_audit.ledger_scrubs', 'part of the ledger'),
+       akashi_audit.exempt('akashi_audit.witnesses', 'changed by administrators; each row says who and when'),
+       akashi_audit.exempt('akashi_audit.verifications', 'append-only itself'),
+       akashi_audit.exempt('akashi_audit.retention_records', 'append-only and signed itself'),
+       akashi_audit.exempt('akashi_audit.standing_alarms', 'each alarm is a security event');
 
 -- Bulk readers see every row or none: row security filters silently, so they ask first.
-create function audit.assert_unfiltered(target regclass) returns void
+create function akashi_audit.assert_unfiltered(target regclass) returns void
   language plpgsql stable set search_path = '' as $$
 begin
   if pg_catalog.row_security_active(target) and (
@@ -342,49 +342,49 @@ begin
   end if;
 end
 $$;
-comment on function audit.assert_unfiltered(regclass) is 'Fails unless the caller sees every row of the table.';
-grant execute on function audit.assert_unfiltered(regclass) to akashi_worker, akashi_security_admin;
+comment on function akashi_audit.assert_unfiltered(regclass) is 'Fails unless the caller sees every row of the table.';
+grant execute on function akashi_audit.assert_unfiltered(regclass) to akashi_worker, akashi_security_admin;
 
 -- Triggers that record or guard and are not as they should be, for one log: the guards of its table and
 -- of the ledger; for audit_logs also the triggers of every protected table and partition.
 -- Guards are watched whatever the policies say.
-create function audit.trigger_problems(log text) returns table ("table" text, problem text)
+create function akashi_audit.trigger_problems(log text) returns table ("table" text, problem text)
   language sql stable security definer set search_path = '' as $$
   with guarded as (
     select part.relid::oid as relid, null::text as name, 'refuse_change' as trigger_name,
-           'audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
-    from lifecycle.policies p
+           'akashi_audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
+    from akashi_lifecycle.policies p
     cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
     -- With the trail go the append-only tables that have no log of their own.
     where p.append_only and trigger_problems.log = 'audit_logs' and p.table_name not in ('audit_logs', 'security_events', 'login_attempts')
     union all
     -- Tables with a log are looked at whether or not a policy still names them.
-    select part.relid::oid, sealed.name, 'refuse_change', 'audit.refuse_change'::regproc::oid, ''
-    from (values ('audit_logs', 'audit.audit_logs'), ('security_events', 'security.security_events'),
-                 ('login_attempts', 'auth.login_attempts')) as sealed (log, name)
+    select part.relid::oid, sealed.name, 'refuse_change', 'akashi_audit.refuse_change'::regproc::oid, ''
+    from (values ('audit_logs', 'akashi_audit.audit_logs'), ('security_events', 'akashi_security.security_events'),
+                 ('login_attempts', 'akashi_auth.login_attempts')) as sealed (log, name)
     left join lateral pg_catalog.pg_partition_tree(to_regclass(sealed.name)) part on true
     where sealed.log = trigger_problems.log
     union all
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
-    from (values ('audit.ledger_entries', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.ledger_checkpoints', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.ledger_epochs', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.ledger_cosignatures', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.retention_records', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.verifications', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.ledger_tiles', 'keep_tile', 'audit.keep_tile'),
-                 ('audit.ledger_tiles', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.ledger_heads', 'keep_head', 'audit.keep_head'),
-                 ('audit.ledger_heads', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.losses', 'keep_loss', 'audit.keep_loss'),
-                 ('audit.losses', 'refuse_change', 'audit.refuse_change')) as own (name, trigger_name, function)
+    from (values ('akashi_audit.ledger_entries', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.ledger_checkpoints', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.ledger_epochs', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.ledger_cosignatures', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.retention_records', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.verifications', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.ledger_tiles', 'keep_tile', 'akashi_audit.keep_tile'),
+                 ('akashi_audit.ledger_tiles', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.ledger_heads', 'keep_head', 'akashi_audit.keep_head'),
+                 ('akashi_audit.ledger_heads', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.losses', 'keep_loss', 'akashi_audit.keep_loss'),
+                 ('akashi_audit.losses', 'refuse_change', 'akashi_audit.refuse_change')) as own (name, trigger_name, function)
   ), recorded as (
     select part.relid::oid, format('%I.%I', p.schema_name, p.table_name), 'akashi_audit_' || event,
-           case p.on_failure when 'record_loss' then 'audit.log_changes_or_loss' else 'audit.log_changes' end::regproc,
+           case p.on_failure when 'record_loss' then 'akashi_audit.log_changes_or_loss' else 'akashi_audit.log_changes' end::regproc,
            (select string_agg(convert_to(argument, 'UTF8') || '\x00'::bytea, ''::bytea order by place)
             from unnest(array[p.classification, p.key_columns::text, coalesce(p.subject_column, ''), p.ignored_columns::text,
                               p.digest_columns::text, p.omitted_columns::text]) with ordinality as a (argument, place))
-    from audit.protected_tables p
+    from akashi_audit.protected_tables p
     -- By the catalog: to_regclass refuses names in schemas that this function's owner may not use.
     left join lateral (
       select c.oid as named from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -411,7 +411,7 @@ create function audit.trigger_problems(log text) returns table ("table" text, pr
   select p.schema_name || '.' || p.table_name,
          case when stale.gone is not null then format('the protection names columns that are gone: %s', stale.gone)
               else format('its primary key is not (%s) any more', array_to_string(p.key_columns, ', ')) end
-  from audit.protected_tables p
+  from akashi_audit.protected_tables p
   join pg_catalog.pg_namespace n on n.nspname = p.schema_name
   join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
   cross join lateral (
@@ -420,37 +420,37 @@ create function audit.trigger_problems(log text) returns table ("table" text, pr
     where name is not null and not exists (
       select from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attname = name and a.attnum > 0 and not a.attisdropped)
   ) stale
-  where trigger_problems.log = 'audit_logs' and (stale.gone is not null or p.key_columns is distinct from audit.primary_key(c.oid))
+  where trigger_problems.log = 'audit_logs' and (stale.gone is not null or p.key_columns is distinct from akashi_audit.primary_key(c.oid))
   union all
   select schema_name || '.' || table_name,
          format('%s statements (%s rows) were made and not recorded, the last at %s: %s', count(*), coalesce(sum(row_count), 0),
                 to_char(max(created_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"'), (array_agg(message order by created_at desc))[1])
-  from audit.losses
+  from akashi_audit.losses
   where trigger_problems.log = 'audit_logs' and settled_at is null
   group by schema_name, table_name
 $$;
-grant execute on function audit.trigger_problems(text) to akashi_worker, akashi_security_admin;
+grant execute on function akashi_audit.trigger_problems(text) to akashi_worker, akashi_security_admin;
 
 -- Which cluster this is, and which branch of its history.
-create function audit.system_identity(out system_identifier bigint, out timeline integer)
+create function akashi_audit.system_identity(out system_identifier bigint, out timeline integer)
   language sql stable security definer set search_path = '' as $$
   select s.system_identifier,
          case when not pg_catalog.pg_is_in_recovery()
            then ('x' || substring(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) for 8))::bit(32)::integer end
   from pg_catalog.pg_control_system() s
 $$;
-grant execute on function audit.system_identity() to akashi_worker, akashi_security_admin;
+grant execute on function akashi_audit.system_identity() to akashi_worker, akashi_security_admin;
 
 -- Holds writers off a log's table until the transaction ends: whatever is in it then is committed. Answers the
 -- last number that may be used: a statement numbers its rows from the one that it took of the sequence, and up to
 -- the next all may be. The floor of an epoch lies above it.
-create function audit.hold_log(log text) returns bigint
+create function akashi_audit.hold_log(log text) returns bigint
   language plpgsql security definer set search_path = '' set lock_timeout = '10s' as $$
 declare
   target record;
   last bigint;
 begin
-  select p.schema_name, p.table_name into strict target from lifecycle.policies p where p.append_only and p.table_name = log;
+  select p.schema_name, p.table_name into strict target from akashi_lifecycle.policies p where p.append_only and p.table_name = log;
   execute format('lock table %I.%I in share mode', target.schema_name, target.table_name);
   execute format('select case when is_called then last_value + seqincrement - 1 else last_value - 1 end
                   from %1$I.%2$I, pg_catalog.pg_sequence where seqrelid = %3$L::regclass',
@@ -459,26 +459,26 @@ begin
   return last;
 end
 $$;
-grant execute on function audit.hold_log(text) to akashi_worker;
+grant execute on function akashi_audit.hold_log(text) to akashi_worker;
 
 -- Whoever listens on the channel learns of tampering in the moment it is found, and the event stays in the
 -- record, with the class of the Open Cybersecurity Schema Framework for a detection finding.
-create function audit.alert_audit_log_tampering(report jsonb) returns void
+create function akashi_audit.alert_audit_log_tampering(report jsonb) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
-  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result,
+  insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
     ocsf_class_uid, event_details)
   values ('audit_log_tampering', 'integrity', 'critical', 'akashi', 'verify', 'failure', 2004, report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'verification of the audit ledger failed', 'timestamp', now())::text);
 end
 $$;
-grant execute on function audit.alert_audit_log_tampering(jsonb) to akashi_worker;
+grant execute on function akashi_audit.alert_audit_log_tampering(jsonb) to akashi_worker;
 
-create function audit.alert_ledger_epoch(report jsonb) returns void
+create function akashi_audit.alert_ledger_epoch(report jsonb) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
-  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result,
+  insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
     ocsf_class_uid, event_details)
   values ('ledger_epoch_opened', 'integrity', case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end,
           'akashi', 'open_epoch', 'success', 2004, report);
@@ -486,25 +486,25 @@ begin
     'message', 'a log of the audit ledger goes on in a new epoch', 'timestamp', now())::text);
 end
 $$;
-grant execute on function audit.alert_ledger_epoch(jsonb) to akashi_worker;
+grant execute on function akashi_audit.alert_ledger_epoch(jsonb) to akashi_worker;
 
 -- What is wrong now, of one kind: an array of {subject, detail}. Answers how many alarms began.
-create function audit.watch_alarms(kind text, severity text, problems jsonb) returns integer
+create function akashi_audit.watch_alarms(kind text, severity text, problems jsonb) returns integer
   language plpgsql security definer set search_path = '' as $$
 declare
   begun integer;
 begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.alarms/' || kind, 0));
-  delete from audit.standing_alarms a
+  delete from akashi_audit.standing_alarms a
   where a.kind = watch_alarms.kind and not exists (
     select from jsonb_to_recordset(problems) as f (subject text, detail text) where f.subject = a.subject and f.detail = a.detail);
   with raised as (
-    insert into audit.standing_alarms (kind, subject, detail)
+    insert into akashi_audit.standing_alarms (kind, subject, detail)
     select distinct watch_alarms.kind, f.subject, f.detail from jsonb_to_recordset(problems) as f (subject text, detail text)
     on conflict do nothing
     returning subject, detail
   ), events as (
-    insert into security.security_events (event_type, event_category, severity, source_service, resource_type, resource_id,
+    insert into akashi_security.security_events (event_type, event_category, severity, source_service, resource_type, resource_id,
       action_performed, result, ocsf_class_uid, event_details)
     select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure', 2004,
       jsonb_build_object('subject', r.subject, 'detail', r.detail) from raised r
@@ -516,12 +516,12 @@ begin
   return begun;
 end
 $$;
-grant execute on function audit.watch_alarms(text, text, jsonb) to akashi_worker;
+grant execute on function akashi_audit.watch_alarms(text, text, jsonb) to akashi_worker;
 
 -- Whoever holds the frontier: the oldest transaction with an xid, in any database of the cluster, or one that was
 -- prepared. pg_stat_activity shows another role's xact_start only to pg_read_all_stats: it is asked with the
 -- owner's right, so no login needs it.
-create function audit.frontier_holders()
+create function akashi_audit.frontier_holders()
   returns table (pid integer, database text, login text, application_name text, state text, prepared text, age_seconds double precision)
   language sql stable security definer set search_path = '' as $$
   with frontier as materialized (select pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::xid as xid)
@@ -533,7 +533,7 @@ create function audit.frontier_holders()
   select null, p.database::text, p.owner::text, null, 'prepared', p.gid, extract(epoch from clock_timestamp() - p.prepared)::float8
   from pg_catalog.pg_prepared_xacts p join frontier f on p.transaction = f.xid
 $$;
-grant execute on function audit.frontier_holders() to akashi_worker, akashi_security_admin;
+grant execute on function akashi_audit.frontier_holders() to akashi_worker, akashi_security_admin;
 reset role;
 do $stats$
 begin
@@ -545,21 +545,21 @@ $stats$;
 set local role akashi_owner;
 
 -- Each entry's hash beside that of the one before. The tree, not this chain, is what is signed.
-create view audit.audit_log_chain with (security_invoker = true) as
+create view akashi_audit.audit_log_chain with (security_invoker = true) as
   select e.log, e.position, e.row_id as id, e.created_at as recorded_at,
          encode(e.entry_hash, 'hex') as hash, encode(p.entry_hash, 'hex') as previous_hash
-  from audit.ledger_entries e
-  left join audit.ledger_entries p on p.log = e.log and p.position = e.position - 1;
-comment on view audit.audit_log_chain is 'Each entry with its hash and that of the entry before, which is null for the first.';
-grant select on audit.audit_log_chain to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
+  from akashi_audit.ledger_entries e
+  left join akashi_audit.ledger_entries p on p.log = e.log and p.position = e.position - 1;
+comment on view akashi_audit.audit_log_chain is 'Each entry with its hash and that of the entry before, which is null for the first.';
+grant select on akashi_audit.audit_log_chain to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 
 -- The first part of every log's origin (C2SP tlog-checkpoint); unlike any other installation's.
-insert into lifecycle.settings (key, value, pattern, accepts, description)
+insert into akashi_lifecycle.settings (key, value, pattern, accepts, description)
 values ('ledger.origin', to_jsonb('akashi.local/' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 12)),
         '"[^"\\]+"', 'a name without spaces', 'name that this installation signs its logs under; it never changes');
 
 -- Daily the tail, on Sunday everything, in between a part of what was hashed longest ago.
-insert into lifecycle.jobs (name, schedule, task, timeout, description) values
+insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('verify-incremental',  '0 7 * * 1,2,3,4,5,6', 'ledger.verify_incremental', '4 hours',
    'verify what was sealed since the last good verification, and the state of the triggers'),
   ('verify',              '0 7 * * 0',           'ledger.verify',             '12 hours',

@@ -13,17 +13,17 @@
 --   privacy_consents       one row a decision; current_consents shows the latest
 set local role akashi_owner;
 
-create function auth.tier_rank(tier text) returns integer
+create function akashi_auth.tier_rank(tier text) returns integer
   language sql immutable strict parallel safe set search_path = '' as $$
   select case tier when 'system' then 3 when 'business' then 2 when 'service' then 1 end
 $$;
-comment on function auth.tier_rank(text) is 'system 3, business 2, service 1; nothing crosses to a higher one.';
-grant execute on function auth.tier_rank(text) to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+comment on function akashi_auth.tier_rank(text) is 'system 3, business 2, service 1; nothing crosses to a higher one.';
+grant execute on function akashi_auth.tier_rank(text) to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 
 -- The key to a person at an identity provider is (issuer, subject). E-mail and subject are encrypted by the
 -- application under the person's key (src/keys), which SQL does not hold. A row that SQL alone writes with plain
 -- columns stays plain until `akashi keys convert` or the next start has encrypted it; then these are null.
-create table auth.users (
+create table akashi_auth.users (
   id                      uuid primary key default gen_random_uuid(),
   issuer                  varchar(255) not null default 'local' check (issuer <> ''),
   subject                 varchar(255) check (subject <> ''),
@@ -37,11 +37,11 @@ create table auth.users (
   is_deleted              boolean not null generated always as (account_status = 'deleted') stored,
   tenant_id               varchar(255),
   security_classification varchar(50) not null default 'internal',
-  data_residency          varchar(50) not null default (lifecycle.setting('organisation.data_residency') #>> '{}'),
+  data_residency          varchar(50) not null default (akashi_lifecycle.setting('organisation.data_residency') #>> '{}'),
   compliance_tags         jsonb not null default '{}' check (jsonb_typeof(compliance_tags) = 'object'),
   created_at              timestamptz not null default now(),
   updated_at              timestamptz not null default now(),
-  created_by              varchar(255) default coalesce(auth.current_user_id()::text, session_user),
+  created_by              varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by        varchar(255),
   subject_encrypted       bytea,
   subject_index           bytea,
@@ -66,66 +66,66 @@ create table auth.users (
     and (email is not null or email_index is not null or account_status = 'deleted')),
   constraint users_index_length_check check (octet_length(subject_index) = 32 and octet_length(email_index) = 32)
 );
-comment on table auth.users is 'One row per person and identity provider; local accounts have the issuer local.';
-comment on column auth.users.display_name is 'Null means the username.';
-comment on column auth.users.tenant_id is 'A label for filters, grouping and retention; tenants are isolated by a database each.';
-comment on column auth.users.subject is 'Plain only until it is encrypted; then null.';
-comment on column auth.users.email is 'Plain only until it is encrypted; then null.';
-comment on column auth.users.subject_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
-comment on column auth.users.subject_index is 'Blind index of the subject: HMAC-SHA-256. Unique with the issuer.';
-comment on column auth.users.email_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
-comment on column auth.users.email_index is 'Blind index of the e-mail in lowercase: HMAC-SHA-256. Unique with the issuer.';
-comment on column auth.users.email_masked is 'Such as t***@example.com: what a reader sees, who has no keys.';
-comment on column auth.users.legal_hold is 'Why the person may not be erased now; null where nothing forbids it.';
-create unique index users_issuer_subject_index_key on auth.users (issuer, subject_index);
-create unique index users_issuer_email_index_key on auth.users (issuer, email_index);
-create index users_account_status_idx on auth.users (account_status);
-create index users_created_at_idx on auth.users (created_at);
-create index users_last_login_at_idx on auth.users (last_login_at);
-create index users_last_modified_by_idx on auth.users (last_modified_by, updated_at);
-create index users_security_classification_idx on auth.users (security_classification);
-create index users_compliance_tags_idx on auth.users using gin (compliance_tags);
+comment on table akashi_auth.users is 'One row per person and identity provider; local accounts have the issuer local.';
+comment on column akashi_auth.users.display_name is 'Null means the username.';
+comment on column akashi_auth.users.tenant_id is 'A label for filters, grouping and retention; tenants are isolated by a database each.';
+comment on column akashi_auth.users.subject is 'Plain only until it is encrypted; then null.';
+comment on column akashi_auth.users.email is 'Plain only until it is encrypted; then null.';
+comment on column akashi_auth.users.subject_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
+comment on column akashi_auth.users.subject_index is 'Blind index of the subject: HMAC-SHA-256. Unique with the issuer.';
+comment on column akashi_auth.users.email_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
+comment on column akashi_auth.users.email_index is 'Blind index of the e-mail in lowercase: HMAC-SHA-256. Unique with the issuer.';
+comment on column akashi_auth.users.email_masked is 'Such as t***@example.com: what a reader sees, who has no keys.';
+comment on column akashi_auth.users.legal_hold is 'Why the person may not be erased now; null where nothing forbids it.';
+create unique index users_issuer_subject_index_key on akashi_auth.users (issuer, subject_index);
+create unique index users_issuer_email_index_key on akashi_auth.users (issuer, email_index);
+create index users_account_status_idx on akashi_auth.users (account_status);
+create index users_created_at_idx on akashi_auth.users (created_at);
+create index users_last_login_at_idx on akashi_auth.users (last_login_at);
+create index users_last_modified_by_idx on akashi_auth.users (last_modified_by, updated_at);
+create index users_security_classification_idx on akashi_auth.users (security_classification);
+create index users_compliance_tags_idx on akashi_auth.users using gin (compliance_tags);
 -- Few rows, those that are still plain: the conversion asks again and again.
-create index users_plain_idx on auth.users (id) where subject is not null or email is not null;
+create index users_plain_idx on akashi_auth.users (id) where subject is not null or email is not null;
 
-create trigger update_updated_at before update on auth.users
-  for each row execute function auth.update_updated_at();
+create trigger update_updated_at before update on akashi_auth.users
+  for each row execute function akashi_auth.update_updated_at();
 
-alter table auth.users enable row level security, force row level security;
-create policy users_self_read on auth.users for select to akashi_app
-  using (id = (select auth.current_user_id()));
-create policy users_self_update on auth.users for update to akashi_app
-  using (id = (select auth.current_user_id())) with check (id = (select auth.current_user_id()));
-create policy users_staff_read on auth.users for select to akashi_worker, akashi_security_admin using (true);
-create policy users_policy_read on auth.users for select to akashi_policy using (true);
-create policy users_owner on auth.users to akashi_owner using (true) with check (true);
+alter table akashi_auth.users enable row level security, force row level security;
+create policy users_self_read on akashi_auth.users for select to akashi_app
+  using (id = (select akashi_auth.current_user_id()));
+create policy users_self_update on akashi_auth.users for update to akashi_app
+  using (id = (select akashi_auth.current_user_id())) with check (id = (select akashi_auth.current_user_id()));
+create policy users_staff_read on akashi_auth.users for select to akashi_worker, akashi_security_admin using (true);
+create policy users_policy_read on akashi_auth.users for select to akashi_policy using (true);
+create policy users_owner on akashi_auth.users to akashi_owner using (true) with check (true);
 -- The worker encrypts what is plain. Everything else that happens to users goes through functions, which ask
 -- whether the caller may.
-create policy users_convert on auth.users for update to akashi_worker using (true) with check (true);
+create policy users_convert on akashi_auth.users for update to akashi_worker using (true) with check (true);
 
 -- What a user may change of themselves; state and classification are not among it.
-grant select on auth.users to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
-grant update (username, display_name, avatar_url) on auth.users to akashi_app;
-grant update (subject, subject_encrypted, subject_index, email, email_encrypted, email_index, email_masked) on auth.users
+grant select on akashi_auth.users to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+grant update (username, display_name, avatar_url) on akashi_auth.users to akashi_app;
+grant update (subject, subject_encrypted, subject_index, email, email_encrypted, email_index, email_masked) on akashi_auth.users
   to akashi_worker;
 -- Ciphertext may stand in the trail, since it goes with its key. Names stay plain in the row, because other
 -- people see them, and are digests in the trail. Indexes and masks would outlive the key: they stay out.
-select audit.protect('auth.users', 'confidential', 'id',
+select akashi_audit.protect('akashi_auth.users', 'confidential', 'id',
   '{"subject": "digest", "email": "digest", "username": "digest", "display_name": "digest", "avatar_url": "digest",
     "subject_index": "omit", "email_index": "omit", "email_masked": "omit"}',
   array['last_login_at', 'updated_at', 'last_modified_by']);
 
 -- Somebody must be able to administer, whoever suspends or erases whom. One at a time, by the role's lock.
-create function auth.keep_last_administrator() returns trigger
+create function akashi_auth.keep_last_administrator() returns trigger
   language plpgsql security definer set search_path = '' as $$
 declare
   administrator uuid;
 begin
-  select r.id into administrator from auth.roles r where r.name = 'sys_admin' for no key update;
-  if exists (select from auth.user_roles ur where ur.user_id = old.id and ur.role_id = administrator
+  select r.id into administrator from akashi_auth.roles r where r.name = 'sys_admin' for no key update;
+  if exists (select from akashi_auth.user_roles ur where ur.user_id = old.id and ur.role_id = administrator
              and (ur.expires_at is null or ur.expires_at > now()))
      and not exists (
-       select from auth.user_roles ur join auth.users u on u.id = ur.user_id
+       select from akashi_auth.user_roles ur join akashi_auth.users u on u.id = ur.user_id
        where ur.role_id = administrator and u.id <> old.id and u.is_active and (ur.expires_at is null or ur.expires_at > now()))
   then
     raise exception 'the last sys_admin stays active' using errcode = 'AK003', hint = 'give the role to somebody else first';
@@ -133,38 +133,38 @@ begin
   return new;
 end
 $$;
-create trigger keep_last_administrator before update on auth.users for each row
+create trigger keep_last_administrator before update on akashi_auth.users for each row
   when (old.account_status = 'active' and new.account_status <> 'active')
-  execute function auth.keep_last_administrator();
-alter table auth.users enable always trigger keep_last_administrator;
+  execute function akashi_auth.keep_last_administrator();
+alter table akashi_auth.users enable always trigger keep_last_administrator;
 
-grant create on schema auth to akashi_policy;
+grant create on schema akashi_auth to akashi_policy;
 reset role;
 set local role akashi_policy;
 
 -- The public part, for showing names beside what people wrote. A definer view, so it needs no row policy.
-create view auth.profiles with (security_barrier = true) as
+create view akashi_auth.profiles with (security_barrier = true) as
   select id, username, coalesce(display_name, username) as display_name, avatar_url, is_active
-  from auth.users where not is_deleted;
-comment on view auth.profiles is 'Names and pictures, visible to every signed-in service; never e-mail, subject or state.';
-grant select on auth.profiles to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+  from akashi_auth.users where not is_deleted;
+comment on view akashi_auth.profiles is 'Names and pictures, visible to every signed-in service; never e-mail, subject or state.';
+grant select on akashi_auth.profiles to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 
 -- How a reader sees people: enough to tell them apart and to see that an address is there.
-create view auth.masked_users with (security_barrier = true) as
+create view akashi_auth.masked_users with (security_barrier = true) as
   select id, issuer, '***'::text as subject, left(username, 1) || '***' as username, left(display_name, 1) || '***' as display_name,
          coalesce(email_masked, regexp_replace(email, '^(.).*(@.*)$', '\1***\2')) as email,
          last_login_at, account_status, is_active, is_deleted, tenant_id, security_classification, data_residency,
          compliance_tags, created_at, updated_at
-  from auth.users;
-comment on view auth.masked_users is 'Users under their own column names, with personal values masked.';
-grant select on auth.masked_users to akashi_reader, akashi_worker, akashi_security_admin;
+  from akashi_auth.users;
+comment on view akashi_auth.masked_users is 'Users under their own column names, with personal values masked.';
+grant select on akashi_auth.masked_users to akashi_reader, akashi_worker, akashi_security_admin;
 
 reset role;
-revoke create on schema auth from akashi_policy;
+revoke create on schema akashi_auth from akashi_policy;
 set local role akashi_owner;
 
 -- A tier never changes, for the owner neither: what was given under it would change with it.
-create function auth.keep_tier() returns trigger language plpgsql set search_path = '' as $$
+create function akashi_auth.keep_tier() returns trigger language plpgsql set search_path = '' as $$
 begin
   if new.tier is distinct from old.tier then
     raise exception 'the tier of % does not change', tg_table_name using errcode = 'insufficient_privilege',
@@ -174,32 +174,32 @@ begin
 end
 $$;
 
-create table auth.roles (
+create table akashi_auth.roles (
   id               uuid primary key default gen_random_uuid(),
   name             varchar(100) not null unique check (name ~ '^[a-z][a-z0-9_]*$'),
   description      text,
   tier             varchar(20) not null,
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
-  created_by       text default coalesce(auth.current_user_id()::text, session_user),
+  created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by text,
   constraint roles_tier_check check (tier in ('system', 'business', 'service'))
 );
-create index roles_tier_idx on auth.roles (tier);
-create trigger update_updated_at before update on auth.roles for each row execute function auth.update_updated_at();
-alter table auth.roles enable row level security, force row level security;
-create policy roles_owner on auth.roles to akashi_owner using (true) with check (true);
-create policy roles_policy on auth.roles for select to akashi_policy using (true);
+create index roles_tier_idx on akashi_auth.roles (tier);
+create trigger update_updated_at before update on akashi_auth.roles for each row execute function akashi_auth.update_updated_at();
+alter table akashi_auth.roles enable row level security, force row level security;
+create policy roles_owner on akashi_auth.roles to akashi_owner using (true) with check (true);
+create policy roles_policy on akashi_auth.roles for select to akashi_policy using (true);
 -- Definitions: any signed-in caller reads what roles there are.
-create policy roles_signed_in on auth.roles for select to akashi_app
-  using ((select auth.current_user_id()) is not null or (select auth.current_session_id()) is not null);
-create policy roles_staff on auth.roles for select to akashi_worker, akashi_reader, akashi_security_admin using (true);
-grant select on auth.roles to akashi_app, akashi_worker, akashi_reader, akashi_security_admin, akashi_policy;
-create trigger keep_tier before update on auth.roles for each row execute function auth.keep_tier();
-alter table auth.roles enable always trigger keep_tier;
-select audit.protect('auth.roles');
+create policy roles_signed_in on akashi_auth.roles for select to akashi_app
+  using ((select akashi_auth.current_user_id()) is not null or (select akashi_auth.current_session_id()) is not null);
+create policy roles_staff on akashi_auth.roles for select to akashi_worker, akashi_reader, akashi_security_admin using (true);
+grant select on akashi_auth.roles to akashi_app, akashi_worker, akashi_reader, akashi_security_admin, akashi_policy;
+create trigger keep_tier before update on akashi_auth.roles for each row execute function akashi_auth.keep_tier();
+alter table akashi_auth.roles enable always trigger keep_tier;
+select akashi_audit.protect('akashi_auth.roles');
 
-create table auth.permissions (
+create table akashi_auth.permissions (
   id               uuid primary key default gen_random_uuid(),
   resource         varchar(255) not null check (resource ~ '^[a-z][a-z0-9_]*$'),
   action           varchar(50) not null,
@@ -207,57 +207,57 @@ create table auth.permissions (
   tier             varchar(20) not null default 'system',
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
-  created_by       text default coalesce(auth.current_user_id()::text, session_user),
+  created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by text,
   constraint permissions_resource_action_key unique (resource, action),
   constraint permissions_action_check check (action in ('read', 'write', 'delete', 'admin')),
   constraint permissions_tier_check check (tier in ('system', 'business', 'service'))
 );
-comment on table auth.permissions is 'Written resource:action; the action admin holds read, write and delete of its resource.';
-comment on column auth.permissions.tier is 'The lowest tier of a role that may hold it.';
-create trigger update_updated_at before update on auth.permissions for each row execute function auth.update_updated_at();
-alter table auth.permissions enable row level security, force row level security;
-create policy permissions_owner on auth.permissions to akashi_owner using (true) with check (true);
-create policy permissions_policy on auth.permissions for select to akashi_policy using (true);
-create policy permissions_signed_in on auth.permissions for select to akashi_app
-  using ((select auth.current_user_id()) is not null or (select auth.current_session_id()) is not null);
-create policy permissions_staff on auth.permissions for select to akashi_worker, akashi_reader, akashi_security_admin using (true);
-grant select on auth.permissions to akashi_app, akashi_worker, akashi_reader, akashi_security_admin, akashi_policy;
-create trigger keep_tier before update on auth.permissions for each row execute function auth.keep_tier();
-alter table auth.permissions enable always trigger keep_tier;
-select audit.protect('auth.permissions');
+comment on table akashi_auth.permissions is 'Written resource:action; the action admin holds read, write and delete of its resource.';
+comment on column akashi_auth.permissions.tier is 'The lowest tier of a role that may hold it.';
+create trigger update_updated_at before update on akashi_auth.permissions for each row execute function akashi_auth.update_updated_at();
+alter table akashi_auth.permissions enable row level security, force row level security;
+create policy permissions_owner on akashi_auth.permissions to akashi_owner using (true) with check (true);
+create policy permissions_policy on akashi_auth.permissions for select to akashi_policy using (true);
+create policy permissions_signed_in on akashi_auth.permissions for select to akashi_app
+  using ((select akashi_auth.current_user_id()) is not null or (select akashi_auth.current_session_id()) is not null);
+create policy permissions_staff on akashi_auth.permissions for select to akashi_worker, akashi_reader, akashi_security_admin using (true);
+grant select on akashi_auth.permissions to akashi_app, akashi_worker, akashi_reader, akashi_security_admin, akashi_policy;
+create trigger keep_tier before update on akashi_auth.permissions for each row execute function akashi_auth.keep_tier();
+alter table akashi_auth.permissions enable always trigger keep_tier;
+select akashi_audit.protect('akashi_auth.permissions');
 
-create table auth.role_permissions (
+create table akashi_auth.role_permissions (
   id               uuid primary key default gen_random_uuid(),
-  role_id          uuid not null references auth.roles (id) on delete cascade,
-  permission_id    uuid not null references auth.permissions (id) on delete cascade,
+  role_id          uuid not null references akashi_auth.roles (id) on delete cascade,
+  permission_id    uuid not null references akashi_auth.permissions (id) on delete cascade,
   granted_at       timestamptz not null default now(),
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
-  created_by       text default coalesce(auth.current_user_id()::text, session_user),
+  created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by text,
   constraint role_permissions_role_id_permission_id_key unique (role_id, permission_id)
 );
-create index role_permissions_permission_id_idx on auth.role_permissions (permission_id, role_id);
-create trigger update_updated_at before update on auth.role_permissions for each row execute function auth.update_updated_at();
-alter table auth.role_permissions enable row level security, force row level security;
-create policy role_permissions_owner on auth.role_permissions to akashi_owner using (true) with check (true);
-create policy role_permissions_policy on auth.role_permissions for select to akashi_policy using (true);
-create policy role_permissions_signed_in on auth.role_permissions for select to akashi_app
-  using ((select auth.current_user_id()) is not null or (select auth.current_session_id()) is not null);
-create policy role_permissions_staff on auth.role_permissions for select to akashi_worker, akashi_reader, akashi_security_admin using (true);
-grant select on auth.role_permissions to akashi_app, akashi_worker, akashi_reader, akashi_security_admin, akashi_policy;
-select audit.protect('auth.role_permissions');
+create index role_permissions_permission_id_idx on akashi_auth.role_permissions (permission_id, role_id);
+create trigger update_updated_at before update on akashi_auth.role_permissions for each row execute function akashi_auth.update_updated_at();
+alter table akashi_auth.role_permissions enable row level security, force row level security;
+create policy role_permissions_owner on akashi_auth.role_permissions to akashi_owner using (true) with check (true);
+create policy role_permissions_policy on akashi_auth.role_permissions for select to akashi_policy using (true);
+create policy role_permissions_signed_in on akashi_auth.role_permissions for select to akashi_app
+  using ((select akashi_auth.current_user_id()) is not null or (select akashi_auth.current_session_id()) is not null);
+create policy role_permissions_staff on akashi_auth.role_permissions for select to akashi_worker, akashi_reader, akashi_security_admin using (true);
+grant select on akashi_auth.role_permissions to akashi_app, akashi_worker, akashi_reader, akashi_security_admin, akashi_policy;
+select akashi_audit.protect('akashi_auth.role_permissions');
 
 -- A permission stands only in roles of its tier or above it.
-create function auth.check_role_permission() returns trigger language plpgsql security definer set search_path = '' as $$
+create function akashi_auth.check_role_permission() returns trigger language plpgsql security definer set search_path = '' as $$
 declare
-  role auth.roles;
-  permission auth.permissions;
+  role akashi_auth.roles;
+  permission akashi_auth.permissions;
 begin
-  select * into role from auth.roles r where r.id = new.role_id;
-  select * into permission from auth.permissions p where p.id = new.permission_id;
-  if auth.tier_rank(permission.tier) > auth.tier_rank(role.tier) then
+  select * into role from akashi_auth.roles r where r.id = new.role_id;
+  select * into permission from akashi_auth.permissions p where p.id = new.permission_id;
+  if akashi_auth.tier_rank(permission.tier) > akashi_auth.tier_rank(role.tier) then
     raise exception 'the % role % cannot hold the % permission %:%', role.tier, role.name, permission.tier,
       permission.resource, permission.action using errcode = 'insufficient_privilege',
       hint = 'a permission stands only in roles of its tier or above it';
@@ -265,35 +265,35 @@ begin
   return new;
 end
 $$;
-create trigger check_role_permission before insert or update on auth.role_permissions
-  for each row execute function auth.check_role_permission();
-alter table auth.role_permissions enable always trigger check_role_permission;
+create trigger check_role_permission before insert or update on akashi_auth.role_permissions
+  for each row execute function akashi_auth.check_role_permission();
+alter table akashi_auth.role_permissions enable always trigger check_role_permission;
 
-create table auth.user_roles (
+create table akashi_auth.user_roles (
   id               uuid primary key default gen_random_uuid(),
-  user_id          uuid not null references auth.users (id) on delete cascade,
-  role_id          uuid not null references auth.roles (id) on delete cascade,
-  assigned_by      uuid references auth.users (id) on delete set null,
+  user_id          uuid not null references akashi_auth.users (id) on delete cascade,
+  role_id          uuid not null references akashi_auth.roles (id) on delete cascade,
+  assigned_by      uuid references akashi_auth.users (id) on delete set null,
   assigned_at      timestamptz not null default now(),
   expires_at       timestamptz,
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
-  created_by       text default coalesce(auth.current_user_id()::text, session_user),
+  created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by text,
   constraint user_roles_user_id_role_id_key unique (user_id, role_id)
 );
-comment on column auth.user_roles.expires_at is 'Null is for good; an expired role decides nothing.';
-create index user_roles_role_id_idx on auth.user_roles (role_id);
-create index user_roles_assigned_by_idx on auth.user_roles (assigned_by) where assigned_by is not null;
-create trigger update_updated_at before update on auth.user_roles for each row execute function auth.update_updated_at();
-alter table auth.user_roles enable row level security, force row level security;
-create policy user_roles_owner on auth.user_roles to akashi_owner using (true) with check (true);
-create policy user_roles_policy on auth.user_roles for select to akashi_policy using (true);
-create policy user_roles_staff on auth.user_roles for select to akashi_worker, akashi_security_admin using (true);
-grant select on auth.user_roles to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
-select audit.protect('auth.user_roles', 'internal', 'user_id');
+comment on column akashi_auth.user_roles.expires_at is 'Null is for good; an expired role decides nothing.';
+create index user_roles_role_id_idx on akashi_auth.user_roles (role_id);
+create index user_roles_assigned_by_idx on akashi_auth.user_roles (assigned_by) where assigned_by is not null;
+create trigger update_updated_at before update on akashi_auth.user_roles for each row execute function akashi_auth.update_updated_at();
+alter table akashi_auth.user_roles enable row level security, force row level security;
+create policy user_roles_owner on akashi_auth.user_roles to akashi_owner using (true) with check (true);
+create policy user_roles_policy on akashi_auth.user_roles for select to akashi_policy using (true);
+create policy user_roles_staff on akashi_auth.user_roles for select to akashi_worker, akashi_security_admin using (true);
+grant select on akashi_auth.user_roles to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+select akashi_audit.protect('akashi_auth.user_roles', 'internal', 'user_id');
 
-create table auth.service_accounts (
+create table akashi_auth.service_accounts (
   id               uuid primary key default gen_random_uuid(),
   name             varchar(255) not null unique check (name ~ '^[a-z][a-z0-9_.-]*$'),
   description      text,
@@ -302,65 +302,65 @@ create table auth.service_accounts (
   tenant_id        varchar(255),
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
-  created_by       text default coalesce(auth.current_user_id()::text, session_user),
+  created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by text,
   constraint service_accounts_tier_check check (tier in ('system', 'business', 'service'))
 );
-comment on table auth.service_accounts is 'Callers that are no person: no password, no session, only API keys.';
-comment on column auth.service_accounts.tier is 'The highest tier of a role that it may be given.';
-create trigger update_updated_at before update on auth.service_accounts for each row execute function auth.update_updated_at();
-alter table auth.service_accounts enable row level security, force row level security;
-create policy service_accounts_owner on auth.service_accounts to akashi_owner using (true) with check (true);
-create policy service_accounts_policy on auth.service_accounts for select to akashi_policy using (true);
-create policy service_accounts_staff on auth.service_accounts for select to akashi_worker, akashi_security_admin using (true);
-grant select on auth.service_accounts to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
-create trigger keep_tier before update on auth.service_accounts for each row execute function auth.keep_tier();
-alter table auth.service_accounts enable always trigger keep_tier;
-select audit.protect('auth.service_accounts');
+comment on table akashi_auth.service_accounts is 'Callers that are no person: no password, no session, only API keys.';
+comment on column akashi_auth.service_accounts.tier is 'The highest tier of a role that it may be given.';
+create trigger update_updated_at before update on akashi_auth.service_accounts for each row execute function akashi_auth.update_updated_at();
+alter table akashi_auth.service_accounts enable row level security, force row level security;
+create policy service_accounts_owner on akashi_auth.service_accounts to akashi_owner using (true) with check (true);
+create policy service_accounts_policy on akashi_auth.service_accounts for select to akashi_policy using (true);
+create policy service_accounts_staff on akashi_auth.service_accounts for select to akashi_worker, akashi_security_admin using (true);
+grant select on akashi_auth.service_accounts to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+create trigger keep_tier before update on akashi_auth.service_accounts for each row execute function akashi_auth.keep_tier();
+alter table akashi_auth.service_accounts enable always trigger keep_tier;
+select akashi_audit.protect('akashi_auth.service_accounts');
 
-create table auth.service_account_roles (
+create table akashi_auth.service_account_roles (
   id                 uuid primary key default gen_random_uuid(),
-  service_account_id uuid not null references auth.service_accounts (id) on delete cascade,
-  role_id            uuid not null references auth.roles (id) on delete cascade,
-  assigned_by        uuid references auth.users (id) on delete set null,
+  service_account_id uuid not null references akashi_auth.service_accounts (id) on delete cascade,
+  role_id            uuid not null references akashi_auth.roles (id) on delete cascade,
+  assigned_by        uuid references akashi_auth.users (id) on delete set null,
   assigned_at        timestamptz not null default now(),
   expires_at         timestamptz,
   created_at         timestamptz not null default now(),
   updated_at         timestamptz not null default now(),
-  created_by         text default coalesce(auth.current_user_id()::text, session_user),
+  created_by         text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by   text,
   constraint service_account_roles_service_account_id_role_id_key unique (service_account_id, role_id)
 );
-create index service_account_roles_role_id_idx on auth.service_account_roles (role_id);
-create index service_account_roles_assigned_by_idx on auth.service_account_roles (assigned_by) where assigned_by is not null;
-create trigger update_updated_at before update on auth.service_account_roles for each row execute function auth.update_updated_at();
-alter table auth.service_account_roles enable row level security, force row level security;
-create policy service_account_roles_owner on auth.service_account_roles to akashi_owner using (true) with check (true);
-create policy service_account_roles_policy on auth.service_account_roles for select to akashi_policy using (true);
-create policy service_account_roles_staff on auth.service_account_roles for select to akashi_worker, akashi_security_admin using (true);
-grant select on auth.service_account_roles to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
-select audit.protect('auth.service_account_roles');
+create index service_account_roles_role_id_idx on akashi_auth.service_account_roles (role_id);
+create index service_account_roles_assigned_by_idx on akashi_auth.service_account_roles (assigned_by) where assigned_by is not null;
+create trigger update_updated_at before update on akashi_auth.service_account_roles for each row execute function akashi_auth.update_updated_at();
+alter table akashi_auth.service_account_roles enable row level security, force row level security;
+create policy service_account_roles_owner on akashi_auth.service_account_roles to akashi_owner using (true) with check (true);
+create policy service_account_roles_policy on akashi_auth.service_account_roles for select to akashi_policy using (true);
+create policy service_account_roles_staff on akashi_auth.service_account_roles for select to akashi_worker, akashi_security_admin using (true);
+grant select on akashi_auth.service_account_roles to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+select akashi_audit.protect('akashi_auth.service_account_roles');
 
 -- A service account has only roles of its tier or below it.
-create function auth.check_service_role() returns trigger language plpgsql security definer set search_path = '' as $$
+create function akashi_auth.check_service_role() returns trigger language plpgsql security definer set search_path = '' as $$
 declare
-  role auth.roles;
-  account auth.service_accounts;
+  role akashi_auth.roles;
+  account akashi_auth.service_accounts;
 begin
-  select * into role from auth.roles r where r.id = new.role_id;
-  select * into account from auth.service_accounts a where a.id = new.service_account_id;
-  if auth.tier_rank(role.tier) > auth.tier_rank(account.tier) then
+  select * into role from akashi_auth.roles r where r.id = new.role_id;
+  select * into account from akashi_auth.service_accounts a where a.id = new.service_account_id;
+  if akashi_auth.tier_rank(role.tier) > akashi_auth.tier_rank(account.tier) then
     raise exception 'the % service account % cannot have the % role %', account.tier, account.name, role.tier, role.name
       using errcode = 'insufficient_privilege', hint = 'use a service account of that tier';
   end if;
   return new;
 end
 $$;
-create trigger check_service_role before insert or update on auth.service_account_roles
-  for each row execute function auth.check_service_role();
-alter table auth.service_account_roles enable always trigger check_service_role;
+create trigger check_service_role before insert or update on akashi_auth.service_account_roles
+  for each row execute function akashi_auth.check_service_role();
+alter table akashi_auth.service_account_roles enable always trigger check_service_role;
 
-create table auth.api_keys (
+create table akashi_auth.api_keys (
   id                 uuid primary key default gen_random_uuid(),
   name               varchar(255) not null check (name <> ''),
   key_hash           varchar(255) not null unique check (key_hash ~ '^[0-9a-f]{64}$'),
@@ -368,14 +368,14 @@ create table auth.api_keys (
   service_name       varchar(255) not null check (service_name <> ''),
   tier               varchar(20) not null,
   permissions        jsonb not null default '[]' check (jsonb_typeof(permissions) = 'array'),
-  user_id            uuid references auth.users (id) on delete cascade,
-  service_account_id uuid references auth.service_accounts (id) on delete cascade,
-  replaces           uuid references auth.api_keys (id) on delete set null,
+  user_id            uuid references akashi_auth.users (id) on delete cascade,
+  service_account_id uuid references akashi_auth.service_accounts (id) on delete cascade,
+  replaces           uuid references akashi_auth.api_keys (id) on delete set null,
   expires_at         timestamptz,
   last_used_at       timestamptz,
   is_active          boolean not null default true,
   revoked_at         timestamptz,
-  created_by         uuid references auth.users (id) on delete set null,
+  created_by         uuid references akashi_auth.users (id) on delete set null,
   created_at         timestamptz not null default now(),
   updated_at         timestamptz not null default now(),
   last_modified_by   text,
@@ -383,36 +383,36 @@ create table auth.api_keys (
   constraint api_keys_owner_check check (num_nonnulls(user_id, service_account_id) = 1),
   constraint api_keys_revoked_check check (is_active = (revoked_at is null))
 );
-comment on column auth.api_keys.key_hash is 'SHA-256 of the whole key, in hex; the key itself is shown once and kept nowhere.';
-comment on column auth.api_keys.key_prefix is 'The ten characters after akashi_: says which key it is, opens nothing.';
-comment on column auth.api_keys.permissions is 'Scopes as resource:action; what counts is what the owner has of them at each use.';
-comment on column auth.api_keys.replaces is 'The key that this one was made to replace by rotation.';
-comment on column auth.api_keys.last_used_at is 'Written in batches, so up to a minute late.';
-create index api_keys_service_name_idx on auth.api_keys (service_name);
-create index api_keys_key_prefix_idx on auth.api_keys (key_prefix);
-create index api_keys_expires_at_idx on auth.api_keys (expires_at) where expires_at is not null;
-create index api_keys_user_id_idx on auth.api_keys (user_id) where user_id is not null;
-create index api_keys_service_account_id_idx on auth.api_keys (service_account_id) where service_account_id is not null;
-create index api_keys_replaces_idx on auth.api_keys (replaces) where replaces is not null;
-create index api_keys_created_by_idx on auth.api_keys (created_by) where created_by is not null;
-create trigger update_updated_at before update on auth.api_keys for each row execute function auth.update_updated_at();
-alter table auth.api_keys enable row level security, force row level security;
-create policy api_keys_owner on auth.api_keys to akashi_owner using (true) with check (true);
-create policy api_keys_policy on auth.api_keys for select to akashi_policy using (true);
-create policy api_keys_staff on auth.api_keys for select to akashi_worker, akashi_security_admin using (true);
-grant select on auth.api_keys to akashi_policy;
+comment on column akashi_auth.api_keys.key_hash is 'SHA-256 of the whole key, in hex; the key itself is shown once and kept nowhere.';
+comment on column akashi_auth.api_keys.key_prefix is 'The ten characters after akashi_: says which key it is, opens nothing.';
+comment on column akashi_auth.api_keys.permissions is 'Scopes as resource:action; what counts is what the owner has of them at each use.';
+comment on column akashi_auth.api_keys.replaces is 'The key that this one was made to replace by rotation.';
+comment on column akashi_auth.api_keys.last_used_at is 'Written in batches, so up to a minute late.';
+create index api_keys_service_name_idx on akashi_auth.api_keys (service_name);
+create index api_keys_key_prefix_idx on akashi_auth.api_keys (key_prefix);
+create index api_keys_expires_at_idx on akashi_auth.api_keys (expires_at) where expires_at is not null;
+create index api_keys_user_id_idx on akashi_auth.api_keys (user_id) where user_id is not null;
+create index api_keys_service_account_id_idx on akashi_auth.api_keys (service_account_id) where service_account_id is not null;
+create index api_keys_replaces_idx on akashi_auth.api_keys (replaces) where replaces is not null;
+create index api_keys_created_by_idx on akashi_auth.api_keys (created_by) where created_by is not null;
+create trigger update_updated_at before update on akashi_auth.api_keys for each row execute function akashi_auth.update_updated_at();
+alter table akashi_auth.api_keys enable row level security, force row level security;
+create policy api_keys_owner on akashi_auth.api_keys to akashi_owner using (true) with check (true);
+create policy api_keys_policy on akashi_auth.api_keys for select to akashi_policy using (true);
+create policy api_keys_staff on akashi_auth.api_keys for select to akashi_worker, akashi_security_admin using (true);
+grant select on akashi_auth.api_keys to akashi_policy;
 -- Keys, without their hashes.
 grant select (id, name, key_prefix, service_name, tier, permissions, user_id, service_account_id, replaces, expires_at,
   last_used_at, is_active, revoked_at, created_by, created_at, updated_at, last_modified_by)
-  on auth.api_keys to akashi_app, akashi_worker, akashi_security_admin;
-create trigger keep_tier before update on auth.api_keys for each row execute function auth.keep_tier();
-alter table auth.api_keys enable always trigger keep_tier;
-select audit.protect('auth.api_keys', 'confidential', 'user_id', '{"key_hash": "omit"}',
+  on akashi_auth.api_keys to akashi_app, akashi_worker, akashi_security_admin;
+create trigger keep_tier before update on akashi_auth.api_keys for each row execute function akashi_auth.keep_tier();
+alter table akashi_auth.api_keys enable always trigger keep_tier;
+select akashi_audit.protect('akashi_auth.api_keys', 'confidential', 'user_id', '{"key_hash": "omit"}',
   array['last_used_at', 'updated_at', 'last_modified_by']);
 
-create table auth.user_sessions (
+create table akashi_auth.user_sessions (
   id                     uuid primary key default gen_random_uuid(),
-  user_id                uuid not null references auth.users (id) on delete cascade,
+  user_id                uuid not null references akashi_auth.users (id) on delete cascade,
   room_id                uuid,
   session_token_hash     bytea not null unique check (octet_length(session_token_hash) = 32),
   device_type            varchar(50),
@@ -427,156 +427,156 @@ create table auth.user_sessions (
   revoked_at             timestamptz,
   created_at             timestamptz not null default now(),
   updated_at             timestamptz not null default now(),
-  created_by             text default coalesce(auth.current_user_id()::text, session_user),
+  created_by             text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by       text,
   constraint user_sessions_status_check check (status in ('online', 'away', 'offline'))
 );
-comment on column auth.user_sessions.room_id is 'The room on the screen; written by chat, no foreign key.';
-comment on column auth.user_sessions.session_token_hash is 'SHA-256 of the token; the token itself is kept nowhere.';
-comment on column auth.user_sessions.expires_at is 'The end whatever happens; the idle limit counts from last_activity.';
-comment on column auth.user_sessions.security_validated is 'A second factor was shown in this session.';
-comment on column auth.user_sessions.authentication_methods is 'How, by the names of RFC 8176: pwd, otp, …';
-comment on column auth.user_sessions.authenticated_at is 'When credentials were last shown: what a step-up renews.';
-create index user_sessions_user_idx on auth.user_sessions (user_id, status);
-create index user_sessions_room_idx on auth.user_sessions (room_id, status);
-create index user_sessions_expires_idx on auth.user_sessions (expires_at);
-create index user_sessions_activity_idx on auth.user_sessions (last_activity);
-create trigger update_updated_at before update on auth.user_sessions for each row execute function auth.update_updated_at();
-alter table auth.user_sessions enable row level security, force row level security;
-create policy user_sessions_owner on auth.user_sessions to akashi_owner using (true) with check (true);
-create policy user_sessions_policy on auth.user_sessions for select to akashi_policy using (true);
-create policy user_sessions_begin on auth.user_sessions for insert to akashi_app
-  with check (user_id = (select auth.current_user_id()));
-create policy user_sessions_change on auth.user_sessions for update to akashi_app
-  using (user_id = (select auth.current_user_id()) and revoked_at is null)
-  with check (user_id = (select auth.current_user_id()));
-create policy user_sessions_staff on auth.user_sessions for select to akashi_worker, akashi_security_admin using (true);
-create policy user_sessions_expired on auth.user_sessions for delete to akashi_worker using (expires_at < (select now()));
-grant select on auth.user_sessions to akashi_policy;
+comment on column akashi_auth.user_sessions.room_id is 'The room on the screen; written by chat, no foreign key.';
+comment on column akashi_auth.user_sessions.session_token_hash is 'SHA-256 of the token; the token itself is kept nowhere.';
+comment on column akashi_auth.user_sessions.expires_at is 'The end whatever happens; the idle limit counts from last_activity.';
+comment on column akashi_auth.user_sessions.security_validated is 'A second factor was shown in this session.';
+comment on column akashi_auth.user_sessions.authentication_methods is 'How, by the names of RFC 8176: pwd, otp, …';
+comment on column akashi_auth.user_sessions.authenticated_at is 'When credentials were last shown: what a step-up renews.';
+create index user_sessions_user_idx on akashi_auth.user_sessions (user_id, status);
+create index user_sessions_room_idx on akashi_auth.user_sessions (room_id, status);
+create index user_sessions_expires_idx on akashi_auth.user_sessions (expires_at);
+create index user_sessions_activity_idx on akashi_auth.user_sessions (last_activity);
+create trigger update_updated_at before update on akashi_auth.user_sessions for each row execute function akashi_auth.update_updated_at();
+alter table akashi_auth.user_sessions enable row level security, force row level security;
+create policy user_sessions_owner on akashi_auth.user_sessions to akashi_owner using (true) with check (true);
+create policy user_sessions_policy on akashi_auth.user_sessions for select to akashi_policy using (true);
+create policy user_sessions_begin on akashi_auth.user_sessions for insert to akashi_app
+  with check (user_id = (select akashi_auth.current_user_id()));
+create policy user_sessions_change on akashi_auth.user_sessions for update to akashi_app
+  using (user_id = (select akashi_auth.current_user_id()) and revoked_at is null)
+  with check (user_id = (select akashi_auth.current_user_id()));
+create policy user_sessions_staff on akashi_auth.user_sessions for select to akashi_worker, akashi_security_admin using (true);
+create policy user_sessions_expired on akashi_auth.user_sessions for delete to akashi_worker using (expires_at < (select now()));
+grant select on akashi_auth.user_sessions to akashi_policy;
 -- Sessions, without their token hashes. A revoked one never changes again; maintenance deletes old ones.
 grant select (id, user_id, room_id, device_type, user_agent, ip_address, status, last_activity, expires_at, security_validated,
   authentication_methods, authenticated_at, revoked_at, created_at, updated_at, created_by, last_modified_by)
-  on auth.user_sessions to akashi_app, akashi_worker, akashi_security_admin;
+  on akashi_auth.user_sessions to akashi_app, akashi_worker, akashi_security_admin;
 grant insert (id, user_id, session_token_hash, device_type, user_agent, ip_address, status, expires_at, security_validated,
-  authentication_methods) on auth.user_sessions to akashi_app;
+  authentication_methods) on akashi_auth.user_sessions to akashi_app;
 grant update (room_id, status, last_activity, security_validated, authentication_methods, authenticated_at, revoked_at)
-  on auth.user_sessions to akashi_app;
-grant delete on auth.user_sessions to akashi_worker;
-select audit.protect('auth.user_sessions', 'confidential', 'user_id', '{"session_token_hash": "omit"}',
+  on akashi_auth.user_sessions to akashi_app;
+grant delete on akashi_auth.user_sessions to akashi_worker;
+select akashi_audit.protect('akashi_auth.user_sessions', 'confidential', 'user_id', '{"session_token_hash": "omit"}',
   array['status', 'room_id', 'last_activity', 'updated_at', 'last_modified_by']);
 
 -- The one decision. Functions of akashi_policy, which reads every row of the tables that they need.
-grant create on schema auth to akashi_policy;
+grant create on schema akashi_auth to akashi_policy;
 reset role;
 set local role akashi_policy;
 
 -- Whether one of these roles holds a permission. Both sides are arrays, so that a denial is one walk along
 -- the index however many roles there are: a join probes it once for each role that somebody has.
-create function auth.roles_hold(roles uuid[], permission text) returns boolean
+create function akashi_auth.roles_hold(roles uuid[], permission text) returns boolean
   language plpgsql stable parallel safe security definer set search_path = '' as $$
 declare
   wanted constant uuid[] := array(
-    select p.id from auth.permissions p
+    select p.id from akashi_auth.permissions p
     where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
-      and exists (select from auth.permissions named
+      and exists (select from akashi_auth.permissions named
                   where named.resource = p.resource and named.action = split_part(permission, ':', 2)));
 begin
   return exists (
-    select from auth.role_permissions rp where rp.permission_id = any (wanted) and rp.role_id = any (roles));
+    select from akashi_auth.role_permissions rp where rp.permission_id = any (wanted) and rp.role_id = any (roles));
 end
 $$;
 
-create function auth.user_has_permission(user_id uuid, permission text) returns boolean
+create function akashi_auth.user_has_permission(user_id uuid, permission text) returns boolean
   language plpgsql stable parallel safe security definer set search_path = '' as $$
 begin
-  return exists (select from auth.users u where u.id = user_has_permission.user_id and u.is_active)
-    and auth.roles_hold(array(
-      select ur.role_id from auth.user_roles ur
+  return exists (select from akashi_auth.users u where u.id = user_has_permission.user_id and u.is_active)
+    and akashi_auth.roles_hold(array(
+      select ur.role_id from akashi_auth.user_roles ur
       where ur.user_id = user_has_permission.user_id and (ur.expires_at is null or ur.expires_at > now())), permission);
 end
 $$;
-comment on function auth.user_has_permission(uuid, text) is
+comment on function akashi_auth.user_has_permission(uuid, text) is
   'Whether an active user has a permission (resource:action) through a role that has not expired.';
 
-create function auth.service_account_has_permission(service_account_id uuid, permission text) returns boolean
+create function akashi_auth.service_account_has_permission(service_account_id uuid, permission text) returns boolean
   language plpgsql stable parallel safe security definer set search_path = '' as $$
 begin
   return exists (
-      select from auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active)
-    and auth.roles_hold(array(
-      select sr.role_id from auth.service_account_roles sr
+      select from akashi_auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active)
+    and akashi_auth.roles_hold(array(
+      select sr.role_id from akashi_auth.service_account_roles sr
       where sr.service_account_id = service_account_has_permission.service_account_id
         and (sr.expires_at is null or sr.expires_at > now())), permission);
 end
 $$;
 
 -- What a key's scopes and tier leave of a permission, whatever its owner has.
-create function auth.key_allows(key auth.api_keys, permission text) returns boolean
+create function akashi_auth.key_allows(key akashi_auth.api_keys, permission text) returns boolean
   language sql stable parallel safe security definer set search_path = '' as $$
   select key.is_active and (key.expires_at is null or key.expires_at > now())
     and key.permissions ?| array[permission, split_part(permission, ':', 1) || ':admin']
     and exists (
-      select from auth.permissions p
+      select from akashi_auth.permissions p
       where p.resource = split_part(permission, ':', 1) and p.action = split_part(permission, ':', 2)
-        and auth.tier_rank(p.tier) <= auth.tier_rank(key.tier))
+        and akashi_auth.tier_rank(p.tier) <= akashi_auth.tier_rank(key.tier))
 $$;
 
 -- Decides for the verified context. current_session_id names what the caller showed: a session that lives,
 -- or an API key, which narrows its owner to its scopes. Anything else named there is refused; without one
 -- the context is the process's own.
-create function auth.has_permission(permission text) returns boolean
+create function akashi_auth.has_permission(permission text) returns boolean
   language plpgsql stable parallel safe security definer set search_path = '' as $$
 declare
   caller uuid;
   shown uuid;
-  key auth.api_keys;
+  key akashi_auth.api_keys;
 begin
-  if not auth.context_verified() then
+  if not akashi_auth.context_verified() then
     return false;
   end if;
-  caller := auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
-  shown := auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
+  caller := akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
+  shown := akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
   if shown is null then
-    return caller is not null and auth.user_has_permission(caller, permission);
+    return caller is not null and akashi_auth.user_has_permission(caller, permission);
   end if;
-  select * into key from auth.api_keys k where k.id = shown;
+  select * into key from akashi_auth.api_keys k where k.id = shown;
   if found then
-    return key.user_id is not distinct from caller and auth.key_allows(key, permission)
-      and case when caller is null then auth.service_account_has_permission(key.service_account_id, permission)
-               else auth.user_has_permission(caller, permission) end;
+    return key.user_id is not distinct from caller and akashi_auth.key_allows(key, permission)
+      and case when caller is null then akashi_auth.service_account_has_permission(key.service_account_id, permission)
+               else akashi_auth.user_has_permission(caller, permission) end;
   end if;
   return exists (
-      select from auth.user_sessions s
+      select from akashi_auth.user_sessions s
       where s.id = shown and s.user_id = caller and s.revoked_at is null and s.expires_at > now())
-    and auth.user_has_permission(caller, permission);
+    and akashi_auth.user_has_permission(caller, permission);
 end
 $$;
-comment on function auth.has_permission(text) is
-  'Whether the caller of the verified context may: resource:action. Policies call it as (select auth.has_permission(''…'')).';
+comment on function akashi_auth.has_permission(text) is
+  'Whether the caller of the verified context may: resource:action. Policies call it as (select akashi_auth.has_permission(''…'')).';
 
 reset role;
-revoke create on schema auth from akashi_policy;
-grant execute on function auth.has_permission(text) to akashi_owner, akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
-grant execute on function auth.user_has_permission(uuid, text), auth.service_account_has_permission(uuid, text)
+revoke create on schema akashi_auth from akashi_policy;
+grant execute on function akashi_auth.has_permission(text) to akashi_owner, akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+grant execute on function akashi_auth.user_has_permission(uuid, text), akashi_auth.service_account_has_permission(uuid, text)
   to akashi_owner, akashi_worker, akashi_security_admin;
-grant execute on function auth.key_allows(auth.api_keys, text) to akashi_owner;
+grant execute on function akashi_auth.key_allows(akashi_auth.api_keys, text) to akashi_owner;
 set local role akashi_owner;
 
 -- What the application sees of the tables above: one's own rows, and what a permission opens.
-create policy users_app_read on auth.users for select to akashi_app using ((select auth.has_permission('users:read')));
-create policy user_roles_app on auth.user_roles for select to akashi_app
-  using (user_id = (select auth.current_user_id()) or (select auth.has_permission('roles:read')));
-create policy service_accounts_app on auth.service_accounts for select to akashi_app
-  using ((select auth.has_permission('api_keys:read')));
-create policy service_account_roles_app on auth.service_account_roles for select to akashi_app
-  using ((select auth.has_permission('api_keys:read')));
-create policy api_keys_app on auth.api_keys for select to akashi_app
-  using (user_id = (select auth.current_user_id()) or (select auth.has_permission('api_keys:read')));
-create policy user_sessions_self on auth.user_sessions for select to akashi_app
-  using (user_id = (select auth.current_user_id()) or (select auth.has_permission('sessions:read')));
+create policy users_app_read on akashi_auth.users for select to akashi_app using ((select akashi_auth.has_permission('users:read')));
+create policy user_roles_app on akashi_auth.user_roles for select to akashi_app
+  using (user_id = (select akashi_auth.current_user_id()) or (select akashi_auth.has_permission('roles:read')));
+create policy service_accounts_app on akashi_auth.service_accounts for select to akashi_app
+  using ((select akashi_auth.has_permission('api_keys:read')));
+create policy service_account_roles_app on akashi_auth.service_account_roles for select to akashi_app
+  using ((select akashi_auth.has_permission('api_keys:read')));
+create policy api_keys_app on akashi_auth.api_keys for select to akashi_app
+  using (user_id = (select akashi_auth.current_user_id()) or (select akashi_auth.has_permission('api_keys:read')));
+create policy user_sessions_self on akashi_auth.user_sessions for select to akashi_app
+  using (user_id = (select akashi_auth.current_user_id()) or (select akashi_auth.has_permission('sessions:read')));
 
 -- Whether a value is one that a policy may have. minimum and maximum bound integers; allowed bounds texts.
-create function auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[])
+create function akashi_auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[])
   returns boolean language sql immutable parallel safe set search_path = '' as $$
   select case value_type
     when 'boolean' then jsonb_typeof(value) = 'boolean'
@@ -590,7 +590,7 @@ create function auth.policy_value_fits(value jsonb, value_type text, minimum big
   end
 $$;
 
-create table auth.security_policies (
+create table akashi_auth.security_policies (
   key              text primary key check (key ~ '^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$'),
   category         text not null generated always as (split_part(key, '.', 1)) stored,
   value            jsonb not null,
@@ -603,24 +603,24 @@ create table auth.security_policies (
   description      text not null,
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
-  created_by       text default coalesce(auth.current_user_id()::text, session_user),
+  created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by text,
   constraint security_policies_value_check
-    check (auth.policy_value_fits(value, value_type, minimum, maximum, allowed)),
+    check (akashi_auth.policy_value_fits(value, value_type, minimum, maximum, allowed)),
   constraint security_policies_default_check
-    check (auth.policy_value_fits(default_value, value_type, minimum, maximum, allowed))
+    check (akashi_auth.policy_value_fits(default_value, value_type, minimum, maximum, allowed))
 );
-comment on table auth.security_policies is 'One row a rule; the defaults follow OWASP ASVS 5.0.';
-create trigger update_updated_at before update on auth.security_policies for each row execute function auth.update_updated_at();
-alter table auth.security_policies enable row level security, force row level security;
-create policy security_policies_owner on auth.security_policies to akashi_owner using (true) with check (true);
-create policy security_policies_policy on auth.security_policies for select to akashi_policy using (true);
-create policy security_policies_read on auth.security_policies for select
+comment on table akashi_auth.security_policies is 'One row a rule; the defaults follow OWASP ASVS 5.0.';
+create trigger update_updated_at before update on akashi_auth.security_policies for each row execute function akashi_auth.update_updated_at();
+alter table akashi_auth.security_policies enable row level security, force row level security;
+create policy security_policies_owner on akashi_auth.security_policies to akashi_owner using (true) with check (true);
+create policy security_policies_policy on akashi_auth.security_policies for select to akashi_policy using (true);
+create policy security_policies_read on akashi_auth.security_policies for select
   to akashi_app, akashi_worker, akashi_reader, akashi_security_admin using (true);
-grant select on auth.security_policies to akashi_app, akashi_worker, akashi_reader, akashi_security_admin, akashi_policy;
-select audit.protect('auth.security_policies');
+grant select on akashi_auth.security_policies to akashi_app, akashi_worker, akashi_reader, akashi_security_admin, akashi_policy;
+select akashi_audit.protect('akashi_auth.security_policies');
 
-insert into auth.security_policies (key, value, default_value, value_type, minimum, maximum, allowed, unit, description)
+insert into akashi_auth.security_policies (key, value, default_value, value_type, minimum, maximum, allowed, unit, description)
 select key, value::jsonb, value::jsonb, value_type, minimum, maximum, allowed::text[], unit, description
 from (values
   ('password.local_login',           'true',  'boolean', null::bigint, null::bigint, null, null, 'local accounts may sign in by password; false leaves OIDC alone'),
@@ -651,23 +651,23 @@ from (values
 ) as rule (key, value, value_type, minimum, maximum, allowed, unit, description);
 
 -- The value of a policy; an unknown key is a mistake of the caller.
-create function auth.policy(key text) returns jsonb
+create function akashi_auth.policy(key text) returns jsonb
   language plpgsql stable parallel safe security definer set search_path = '' as $$
 declare
   found_value jsonb;
 begin
-  select p.value into found_value from auth.security_policies p where p.key = policy.key;
+  select p.value into found_value from akashi_auth.security_policies p where p.key = policy.key;
   if not found then
     raise exception 'there is no policy %', policy.key using errcode = 'undefined_object';
   end if;
   return found_value;
 end
 $$;
-grant execute on function auth.policy(text) to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+grant execute on function akashi_auth.policy(text) to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 
-create table auth.privacy_consents (
+create table akashi_auth.privacy_consents (
   id               uuid primary key default gen_random_uuid(),
-  user_id          uuid not null references auth.users (id) on delete cascade,
+  user_id          uuid not null references akashi_auth.users (id) on delete cascade,
   purpose          varchar(100) not null check (purpose ~ '^[a-z][a-z0-9_]*$'),
   decision         varchar(20) not null,
   document_version varchar(50) not null check (document_version <> ''),
@@ -675,28 +675,28 @@ create table auth.privacy_consents (
   ip_address       inet,
   user_agent       text,
   created_at       timestamptz not null default clock_timestamp(),
-  created_by       text default coalesce(auth.current_user_id()::text, session_user),
+  created_by       text default coalesce(akashi_auth.current_user_id()::text, session_user),
   constraint privacy_consents_decision_check check (decision in ('granted', 'withdrawn')),
   constraint privacy_consents_regulation_check check (regulation in ('gdpr', 'appi', 'other'))
 );
-comment on table auth.privacy_consents is 'Each row is a decision and stays: the history is the record.';
-comment on column auth.privacy_consents.document_version is 'Version of the text that was agreed to.';
-comment on column auth.privacy_consents.regulation is 'gdpr, or appi: Japan''s act on the protection of personal information.';
-create index privacy_consents_user_idx on auth.privacy_consents (user_id, purpose, created_at desc);
-alter table auth.privacy_consents enable row level security, force row level security;
-create policy privacy_consents_owner on auth.privacy_consents to akashi_owner using (true) with check (true);
-create policy privacy_consents_policy on auth.privacy_consents for select to akashi_policy using (true);
-create policy privacy_consents_self on auth.privacy_consents for select to akashi_app
-  using (user_id = (select auth.current_user_id()) or (select auth.has_permission('users:read')));
-create policy privacy_consents_decide on auth.privacy_consents for insert to akashi_app
-  with check (user_id = (select auth.current_user_id()));
-create policy privacy_consents_staff on auth.privacy_consents for select to akashi_worker, akashi_security_admin using (true);
-grant select on auth.privacy_consents to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
-grant insert on auth.privacy_consents to akashi_app;
-select audit.protect('auth.privacy_consents', 'confidential', 'user_id', '{"ip_address": "digest", "user_agent": "omit"}');
+comment on table akashi_auth.privacy_consents is 'Each row is a decision and stays: the history is the record.';
+comment on column akashi_auth.privacy_consents.document_version is 'Version of the text that was agreed to.';
+comment on column akashi_auth.privacy_consents.regulation is 'gdpr, or appi: Japan''s act on the protection of personal information.';
+create index privacy_consents_user_idx on akashi_auth.privacy_consents (user_id, purpose, created_at desc);
+alter table akashi_auth.privacy_consents enable row level security, force row level security;
+create policy privacy_consents_owner on akashi_auth.privacy_consents to akashi_owner using (true) with check (true);
+create policy privacy_consents_policy on akashi_auth.privacy_consents for select to akashi_policy using (true);
+create policy privacy_consents_self on akashi_auth.privacy_consents for select to akashi_app
+  using (user_id = (select akashi_auth.current_user_id()) or (select akashi_auth.has_permission('users:read')));
+create policy privacy_consents_decide on akashi_auth.privacy_consents for insert to akashi_app
+  with check (user_id = (select akashi_auth.current_user_id()));
+create policy privacy_consents_staff on akashi_auth.privacy_consents for select to akashi_worker, akashi_security_admin using (true);
+grant select on akashi_auth.privacy_consents to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+grant insert on akashi_auth.privacy_consents to akashi_app;
+select akashi_audit.protect('akashi_auth.privacy_consents', 'confidential', 'user_id', '{"ip_address": "digest", "user_agent": "omit"}');
 
-create view auth.current_consents with (security_invoker = true) as
+create view akashi_auth.current_consents with (security_invoker = true) as
   select distinct on (user_id, purpose) id, user_id, purpose, decision, document_version, regulation, created_at
-  from auth.privacy_consents order by user_id, purpose, created_at desc;
-comment on view auth.current_consents is 'The latest decision for each purpose.';
-grant select on auth.current_consents to akashi_app, akashi_worker, akashi_security_admin;
+  from akashi_auth.privacy_consents order by user_id, purpose, created_at desc;
+comment on view akashi_auth.current_consents is 'The latest decision for each purpose.';
+grant select on akashi_auth.current_consents to akashi_app, akashi_worker, akashi_security_admin;

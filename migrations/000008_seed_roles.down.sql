@@ -1,6 +1,6 @@
 -- Only what up added; granting a role of these to somebody goes with the role.
-delete from auth.roles where name in ('sys_admin', 'sys_operator', 'sys_auditor', 'security_admin', 'viewer');
-delete from auth.permissions where (resource, action) in (
+delete from akashi_auth.roles where name in ('sys_admin', 'sys_operator', 'sys_auditor', 'security_admin', 'viewer');
+delete from akashi_auth.permissions where (resource, action) in (
   ('users', 'read'), ('users', 'write'), ('users', 'delete'), ('users', 'admin'),
   ('auth_config', 'read'), ('auth_config', 'write'), ('auth_config', 'delete'), ('auth_config', 'admin'),
   ('audit_logs', 'read'),

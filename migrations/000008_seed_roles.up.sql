@@ -2,13 +2,13 @@
 -- three roles, 21 permissions, and who has which (21, 8 and 5).
 set local role akashi_owner;
 
-insert into auth.roles (name, description, tier) values
+insert into akashi_auth.roles (name, description, tier) values
   ('sys_admin',    'システム全体の管理者。すべてのリソースに対する全権限', 'system'),
   ('sys_operator', 'システム運用担当。監視・ログ閲覧・設定変更',           'system'),
   ('sys_auditor',  '監査担当。全リソースの読み取り専用',                   'system')
 on conflict (name) do nothing;
 
-insert into auth.permissions (resource, action, description) values
+insert into akashi_auth.permissions (resource, action, description) values
   ('users',         'read',   'ユーザー情報の閲覧'),
   ('users',         'write',  'ユーザー情報の作成・更新'),
   ('users',         'delete', 'ユーザーの削除'),
@@ -32,10 +32,10 @@ insert into auth.permissions (resource, action, description) values
   ('monitoring',    'admin',  '監視管理の全権限')
 on conflict (resource, action) do nothing;
 
-insert into auth.role_permissions (role_id, permission_id)
+insert into akashi_auth.role_permissions (role_id, permission_id)
 select r.id, p.id
-from auth.roles r
-cross join auth.permissions p
+from akashi_auth.roles r
+cross join akashi_auth.permissions p
 where r.name = 'sys_admin'
    or (r.name = 'sys_operator' and (p.resource, p.action) in (
         ('users', 'read'), ('auth_config', 'read'), ('auth_config', 'write'), ('audit_logs', 'read'),
@@ -45,7 +45,7 @@ on conflict (role_id, permission_id) do nothing;
 
 -- Akashi's own permissions and roles, beside those above. roles read and write are of the business tier, so
 -- that a business may administer itself; what no tier above service needs is for everybody.
-insert into auth.permissions (resource, action, tier, description) values
+insert into akashi_auth.permissions (resource, action, tier, description) values
   ('roles',     'read',   'business', 'ロールとその割り当ての閲覧'),
   ('roles',     'write',  'business', 'ロールの割り当てと解除'),
   ('roles',     'delete', 'system',   'ロールの削除'),
@@ -85,14 +85,14 @@ insert into auth.permissions (resource, action, tier, description) values
   ('rooms',     'write',  'service',  'ルームの作成'),
   ('rooms',     'admin',  'business', '全ルームの管理');
 
-insert into auth.roles (name, description, tier) values
+insert into akashi_auth.roles (name, description, tier) values
   ('security_admin', 'セキュリティ管理者。イベント対応・検知・アカウントと鍵の統制', 'system'),
   ('viewer',         '一般利用者。全ユーザーの初期ロール',                           'service');
 
-insert into auth.role_permissions (role_id, permission_id)
+insert into akashi_auth.role_permissions (role_id, permission_id)
 select r.id, p.id
-from auth.roles r
-cross join auth.permissions p
+from akashi_auth.roles r
+cross join akashi_auth.permissions p
 where (p.resource in ('roles', 'api_keys', 'sessions', 'ledger', 'events', 'lifecycle', 'archive', 'query', 'backup', 'jobs',
                       'keys', 'reports', 'messages', 'rooms') and (
         r.name = 'sys_admin'

@@ -1,5 +1,5 @@
 -- Who may give what to whom. Login roles write none of these tables; these functions do, after asking
--- auth.has_permission of the caller. Nothing crosses to a higher tier:
+-- akashi_auth.has_permission of the caller. Nothing crosses to a higher tier:
 --
 --   a permission stands only in roles of its tier or above it     (trigger, binds the owner too)
 --   a tier never changes                                          (trigger)
@@ -10,68 +10,68 @@
 -- Somebody who administers the database, and whom no signed context names, may do all of it.
 set local role akashi_owner;
 
-create function auth.is_administrator() returns boolean
+create function akashi_auth.is_administrator() returns boolean
   language sql stable security definer set search_path = '' as $$
-  select auth.current_user_id() is null and auth.current_session_id() is null
-    and pg_has_role(auth.acting_role(), 'akashi_owner', 'member')
+  select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
+    and pg_has_role(akashi_auth.acting_role(), 'akashi_owner', 'member')
 $$;
-comment on function auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
+comment on function akashi_auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
 
-create function auth.require_permission(permission text) returns void
+create function akashi_auth.require_permission(permission text) returns void
   language plpgsql stable security definer set search_path = '' as $$
 begin
-  if not auth.is_administrator() and not auth.has_permission(permission) then
+  if not akashi_auth.is_administrator() and not akashi_auth.has_permission(permission) then
     raise exception 'the permission % is needed', permission using errcode = 'insufficient_privilege',
       hint = 'ask somebody who may grant roles';
   end if;
 end
 $$;
-comment on function auth.require_permission(text) is 'Fails unless the caller has the permission, or administers the database.';
+comment on function akashi_auth.require_permission(text) is 'Fails unless the caller has the permission, or administers the database.';
 
 -- The highest tier of the roles in force: 3 system, 2 business, 1 service, 0 none.
-create function auth.user_rank(user_id uuid) returns integer
+create function akashi_auth.user_rank(user_id uuid) returns integer
   language sql stable security definer set search_path = '' as $$
-  select coalesce(max(auth.tier_rank(r.tier)), 0)
-  from auth.user_roles ur
-  join auth.roles r on r.id = ur.role_id
-  join auth.users u on u.id = ur.user_id
+  select coalesce(max(akashi_auth.tier_rank(r.tier)), 0)
+  from akashi_auth.user_roles ur
+  join akashi_auth.roles r on r.id = ur.role_id
+  join akashi_auth.users u on u.id = ur.user_id
   where ur.user_id = user_rank.user_id and u.is_active and (ur.expires_at is null or ur.expires_at > now())
 $$;
 
-create function auth.service_account_rank(service_account_id uuid) returns integer
+create function akashi_auth.service_account_rank(service_account_id uuid) returns integer
   language sql stable security definer set search_path = '' as $$
-  select coalesce(max(auth.tier_rank(r.tier)), 0)
-  from auth.service_account_roles sr
-  join auth.roles r on r.id = sr.role_id
-  join auth.service_accounts a on a.id = sr.service_account_id
+  select coalesce(max(akashi_auth.tier_rank(r.tier)), 0)
+  from akashi_auth.service_account_roles sr
+  join akashi_auth.roles r on r.id = sr.role_id
+  join akashi_auth.service_accounts a on a.id = sr.service_account_id
   where sr.service_account_id = service_account_rank.service_account_id and a.is_active
     and (sr.expires_at is null or sr.expires_at > now())
 $$;
 
-create function auth.caller_rank() returns integer
+create function akashi_auth.caller_rank() returns integer
   language plpgsql stable security definer set search_path = '' as $$
 declare
-  key auth.api_keys;
+  key akashi_auth.api_keys;
 begin
-  if auth.is_administrator() then
-    return auth.tier_rank('system');
+  if akashi_auth.is_administrator() then
+    return akashi_auth.tier_rank('system');
   end if;
-  select * into key from auth.api_keys k where k.id = auth.current_session_id();
+  select * into key from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id();
   if found then
-    return least(auth.tier_rank(key.tier), case when key.user_id is null
-      then auth.service_account_rank(key.service_account_id) else auth.user_rank(key.user_id) end);
+    return least(akashi_auth.tier_rank(key.tier), case when key.user_id is null
+      then akashi_auth.service_account_rank(key.service_account_id) else akashi_auth.user_rank(key.user_id) end);
   end if;
-  return auth.user_rank(auth.current_user_id());
+  return akashi_auth.user_rank(akashi_auth.current_user_id());
 end
 $$;
 
-create function auth.refuse_tier(tier text) returns void
+create function akashi_auth.refuse_tier(tier text) returns void
   language plpgsql stable security definer set search_path = '' as $$
 begin
-  if auth.tier_rank(tier) is null then
+  if akashi_auth.tier_rank(tier) is null then
     raise exception '% is no tier', tier using errcode = 'invalid_parameter_value', hint = 'use system, business or service';
   end if;
-  if auth.tier_rank(tier) > auth.caller_rank() then
+  if akashi_auth.tier_rank(tier) > akashi_auth.caller_rank() then
     raise exception 'the tier % is above the caller''s own', tier using errcode = 'insufficient_privilege',
       hint = 'somebody of that tier has to do it';
   end if;
@@ -79,22 +79,22 @@ end
 $$;
 
 -- The role of that name, which the caller may hand out. Locked, so that it gains nothing meanwhile.
-create function auth.role_to_grant(role_name text) returns auth.roles
+create function akashi_auth.role_to_grant(role_name text) returns akashi_auth.roles
   language plpgsql security definer set search_path = '' as $$
 declare
-  role auth.roles;
+  role akashi_auth.roles;
   missing text;
 begin
-  perform auth.require_permission('roles:write');
-  select * into role from auth.roles r where r.name = role_name for share;
+  perform akashi_auth.require_permission('roles:write');
+  select * into role from akashi_auth.roles r where r.name = role_name for share;
   if not found then
     raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
   end if;
-  perform auth.refuse_tier(role.tier);
-  if not auth.is_administrator() then
+  perform akashi_auth.refuse_tier(role.tier);
+  if not akashi_auth.is_administrator() then
     select p.resource || ':' || p.action into missing
-    from auth.role_permissions rp join auth.permissions p on p.id = rp.permission_id
-    where rp.role_id = role.id and not auth.has_permission(p.resource || ':' || p.action)
+    from akashi_auth.role_permissions rp join akashi_auth.permissions p on p.id = rp.permission_id
+    where rp.role_id = role.id and not akashi_auth.has_permission(p.resource || ':' || p.action)
     order by 1 limit 1;
     if found then
       raise exception 'the role % holds %, which the caller does not have', role_name, missing
@@ -105,13 +105,13 @@ begin
 end
 $$;
 
-create function auth.record_grant(event text, role auth.roles, target_type text, target_id uuid, detail jsonb) returns void
+create function akashi_auth.record_grant(event text, role akashi_auth.roles, target_type text, target_id uuid, detail jsonb) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
-  perform audit.record_action(event, case event when 'role_granted' then 'grant' else 'revoke' end, 'role', role.name,
+  perform akashi_audit.record_action(event, case event when 'role_granted' then 'grant' else 'revoke' end, 'role', role.name,
     'SUCCESS', detail || jsonb_build_object(target_type, target_id, 'tier', role.tier),
     data_subject => case target_type when 'user' then target_id::text end);
-  perform security.record_event(event_type => event, event_category => 'authorization',
+  perform akashi_security.record_event(event_type => event, event_category => 'authorization',
     severity => case when event = 'role_revoked' then 'low' when role.tier = 'system' then 'high' when role.tier = 'business' then 'medium' else 'info' end,
     source_service => 'akashi', resource_type => target_type, resource_id => target_id::text,
     action_performed => event, result => 'success', ocsf_class_uid => 3005,
@@ -125,35 +125,35 @@ $$;
 
 -- Until when the caller has every one of these permissions and a role of the tier; infinity is for good,
 -- -infinity not at all.
-create function auth.caller_until(permissions text[], tier text) returns timestamptz
+create function akashi_auth.caller_until(permissions text[], tier text) returns timestamptz
   language plpgsql stable security definer set search_path = '' as $$
 declare
-  key auth.api_keys;
-  caller uuid := auth.current_user_id();
+  key akashi_auth.api_keys;
+  caller uuid := akashi_auth.current_user_id();
   ends timestamptz;
 begin
-  if auth.is_administrator() then
+  if akashi_auth.is_administrator() then
     return 'infinity';
   end if;
-  select * into key from auth.api_keys k where k.id = auth.current_session_id();
+  select * into key from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id();
   if found then
     caller := key.user_id;
   end if;
   with held as (
     select r.id, r.tier, coalesce(g.expires_at, 'infinity') as until
-    from (select ur.role_id, ur.expires_at from auth.user_roles ur where ur.user_id = caller
+    from (select ur.role_id, ur.expires_at from akashi_auth.user_roles ur where ur.user_id = caller
           union all
-          select sr.role_id, sr.expires_at from auth.service_account_roles sr
+          select sr.role_id, sr.expires_at from akashi_auth.service_account_roles sr
           where sr.service_account_id = key.service_account_id) g
-    join auth.roles r on r.id = g.role_id
+    join akashi_auth.roles r on r.id = g.role_id
     where g.expires_at is null or g.expires_at > now()
   ), needed as (
     select coalesce(max(held.until), '-infinity') as until from held
-    where auth.tier_rank(held.tier) >= auth.tier_rank(caller_until.tier)
+    where akashi_auth.tier_rank(held.tier) >= akashi_auth.tier_rank(caller_until.tier)
     union all
     select coalesce((
       select max(held.until) from held
-      join auth.role_permissions rp on rp.role_id = held.id join auth.permissions p on p.id = rp.permission_id
+      join akashi_auth.role_permissions rp on rp.role_id = held.id join akashi_auth.permissions p on p.id = rp.permission_id
       where p.resource = split_part(wanted.permission, ':', 1) and p.action in (split_part(wanted.permission, ':', 2), 'admin')
     ), '-infinity')
     from unnest(caller_until.permissions) as wanted (permission)
@@ -164,10 +164,10 @@ end
 $$;
 
 -- Fails when what is given, until null for good, would last longer than the caller's own.
-create function auth.refuse_longer(until timestamptz, permissions text[], tier text) returns void
+create function akashi_auth.refuse_longer(until timestamptz, permissions text[], tier text) returns void
   language plpgsql stable security definer set search_path = '' as $$
 declare
-  own constant timestamptz := auth.caller_until(permissions, tier);
+  own constant timestamptz := akashi_auth.caller_until(permissions, tier);
 begin
   if coalesce(until, 'infinity') > own then
     raise exception 'this would last longer than what the caller has, which ends %', own using errcode = 'insufficient_privilege',
@@ -176,129 +176,129 @@ begin
 end
 $$;
 
-create function auth.refuse_longer_role(role auth.roles, until timestamptz) returns void
+create function akashi_auth.refuse_longer_role(role akashi_auth.roles, until timestamptz) returns void
   language sql stable security definer set search_path = '' as $$
-  select auth.refuse_longer(until, array(
+  select akashi_auth.refuse_longer(until, array(
     select 'roles:write' union
-    select p.resource || ':' || p.action from auth.role_permissions rp join auth.permissions p on p.id = rp.permission_id
+    select p.resource || ':' || p.action from akashi_auth.role_permissions rp join akashi_auth.permissions p on p.id = rp.permission_id
     where rp.role_id = role.id), role.tier)
 $$;
 
 -- Gives a user a role, or changes when it ends. Answers the grant's id.
-create function auth.grant_role(user_id uuid, role_name text, expires_at timestamptz default null) returns uuid
+create function akashi_auth.grant_role(user_id uuid, role_name text, expires_at timestamptz default null) returns uuid
   language plpgsql security definer set search_path = '' as $$
 declare
-  role constant auth.roles := auth.role_to_grant(role_name);
+  role constant akashi_auth.roles := akashi_auth.role_to_grant(role_name);
   grant_id uuid;
 begin
-  if grant_role.user_id = auth.current_user_id() then
+  if grant_role.user_id = akashi_auth.current_user_id() then
     raise exception 'nobody gives a role to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
   if grant_role.expires_at <= now() then
     raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
   end if;
-  perform auth.refuse_longer_role(role, grant_role.expires_at);
-  if not exists (select from auth.users u where u.id = grant_role.user_id and not u.is_deleted) then
+  perform akashi_auth.refuse_longer_role(role, grant_role.expires_at);
+  if not exists (select from akashi_auth.users u where u.id = grant_role.user_id and not u.is_deleted) then
     raise exception 'there is no user %', grant_role.user_id using errcode = 'no_data_found';
   end if;
-  insert into auth.user_roles as ur (user_id, role_id, assigned_by, expires_at)
-  values (grant_role.user_id, role.id, auth.current_user_id(), grant_role.expires_at)
+  insert into akashi_auth.user_roles as ur (user_id, role_id, assigned_by, expires_at)
+  values (grant_role.user_id, role.id, akashi_auth.current_user_id(), grant_role.expires_at)
   on conflict on constraint user_roles_user_id_role_id_key do update
     set assigned_by = excluded.assigned_by, assigned_at = now(), expires_at = excluded.expires_at
   returning ur.id into grant_id;
-  perform auth.record_grant('role_granted', role, 'user', grant_role.user_id, jsonb_build_object('expires_at', grant_role.expires_at));
+  perform akashi_auth.record_grant('role_granted', role, 'user', grant_role.user_id, jsonb_build_object('expires_at', grant_role.expires_at));
   return grant_id;
 end
 $$;
-comment on function auth.grant_role(uuid, text, timestamptz) is
+comment on function akashi_auth.grant_role(uuid, text, timestamptz) is
   'Gives a user a role of the caller''s tier or below it, holding only what the caller has; never to oneself.';
 
 -- Takes a role from a user; false when they did not have it. The last administrator stays.
-create function auth.revoke_role(user_id uuid, role_name text) returns boolean
+create function akashi_auth.revoke_role(user_id uuid, role_name text) returns boolean
   language plpgsql security definer set search_path = '' as $$
 declare
-  role auth.roles;
+  role akashi_auth.roles;
 begin
-  perform auth.require_permission('roles:write');
+  perform akashi_auth.require_permission('roles:write');
   -- One at a time for each role, so that two callers cannot take the last two away together.
-  select * into role from auth.roles r where r.name = role_name for no key update;
+  select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
     raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
   end if;
-  perform auth.refuse_tier(role.tier);
-  delete from auth.user_roles ur where ur.user_id = revoke_role.user_id and ur.role_id = role.id;
+  perform akashi_auth.refuse_tier(role.tier);
+  delete from akashi_auth.user_roles ur where ur.user_id = revoke_role.user_id and ur.role_id = role.id;
   if not found then
     return false;
   end if;
   if role.name = 'sys_admin' and not exists (
-    select from auth.user_roles ur join auth.users u on u.id = ur.user_id
+    select from akashi_auth.user_roles ur join akashi_auth.users u on u.id = ur.user_id
     where ur.role_id = role.id and u.is_active and (ur.expires_at is null or ur.expires_at > now())
   ) then
     raise exception 'the last sys_admin cannot be taken away' using errcode = 'AK003', hint = 'give the role to somebody else first';
   end if;
-  perform auth.record_grant('role_revoked', role, 'user', revoke_role.user_id, '{}');
+  perform akashi_auth.record_grant('role_revoked', role, 'user', revoke_role.user_id, '{}');
   return true;
 end
 $$;
 
 -- The role that every new user gets, by policy; called by whatever makes users, never by a login role.
-create function auth.assign_default_role(user_id uuid) returns void
+create function akashi_auth.assign_default_role(user_id uuid) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
-  role auth.roles;
+  role akashi_auth.roles;
 begin
-  select * into role from auth.roles r where r.name = auth.policy('account.default_role') #>> '{}';
+  select * into role from akashi_auth.roles r where r.name = akashi_auth.policy('account.default_role') #>> '{}';
   if found and role.tier <> 'service' then
     raise exception 'the default role % is not of the service tier', role.name using errcode = 'AK003',
       hint = 'set the policy account.default_role to one that is';
   end if;
   if found then
-    insert into auth.user_roles (user_id, role_id) values (assign_default_role.user_id, role.id)
+    insert into akashi_auth.user_roles (user_id, role_id) values (assign_default_role.user_id, role.id)
     on conflict on constraint user_roles_user_id_role_id_key do nothing;
   end if;
 end
 $$;
 
-create function auth.create_role(name text, tier text, description text default null) returns uuid
+create function akashi_auth.create_role(name text, tier text, description text default null) returns uuid
   language plpgsql security definer set search_path = '' as $$
 declare
   role_id uuid;
 begin
-  perform auth.require_permission('roles:admin');
-  perform auth.refuse_tier(tier);
-  insert into auth.roles (name, tier, description) values (create_role.name, create_role.tier, create_role.description)
+  perform akashi_auth.require_permission('roles:admin');
+  perform akashi_auth.refuse_tier(tier);
+  insert into akashi_auth.roles (name, tier, description) values (create_role.name, create_role.tier, create_role.description)
   returning id into role_id;
   return role_id;
 end
 $$;
 
 -- Deletes a role and every grant of it. Those that Akashi and its sources bring stay.
-create function auth.delete_role(role_name text) returns boolean
+create function akashi_auth.delete_role(role_name text) returns boolean
   language plpgsql security definer set search_path = '' as $$
 declare
-  role auth.roles;
+  role akashi_auth.roles;
 begin
-  perform auth.require_permission('roles:delete');
-  select * into role from auth.roles r where r.name = role_name for update;
+  perform akashi_auth.require_permission('roles:delete');
+  select * into role from akashi_auth.roles r where r.name = role_name for update;
   if not found then
     return false;
   end if;
-  perform auth.refuse_tier(role.tier);
+  perform akashi_auth.refuse_tier(role.tier);
   if role.name in ('sys_admin', 'sys_operator', 'sys_auditor', 'security_admin', 'viewer') then
     raise exception 'the role % is built in', role_name using errcode = 'AK003', hint = 'revoke it from whoever has it instead';
   end if;
-  delete from auth.roles r where r.id = role.id;
+  delete from akashi_auth.roles r where r.id = role.id;
   return true;
 end
 $$;
 
-create function auth.permission_id(permission text) returns uuid
+create function akashi_auth.permission_id(permission text) returns uuid
   language plpgsql stable security definer set search_path = '' as $$
 declare
   found_id uuid;
 begin
-  select p.id into found_id from auth.permissions p
+  select p.id into found_id from akashi_auth.permissions p
   where p.resource = split_part(permission, ':', 1) and p.action = split_part(permission, ':', 2);
   if not found then
     raise exception 'there is no permission %', permission using errcode = 'undefined_object',
@@ -309,61 +309,61 @@ end
 $$;
 
 -- Puts a permission into a role.
-create function auth.grant_permission(role_name text, permission text) returns void
+create function akashi_auth.grant_permission(role_name text, permission text) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
-  role auth.roles;
+  role akashi_auth.roles;
 begin
-  perform auth.require_permission('roles:admin');
-  select * into role from auth.roles r where r.name = role_name for no key update;
+  perform akashi_auth.require_permission('roles:admin');
+  select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
     raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
   end if;
-  perform auth.refuse_tier(role.tier);
-  if not auth.is_administrator() and not auth.has_permission(permission) then
+  perform akashi_auth.refuse_tier(role.tier);
+  if not akashi_auth.is_administrator() and not akashi_auth.has_permission(permission) then
     raise exception 'the caller does not have %', permission using errcode = 'insufficient_privilege',
       hint = 'give only what you have yourself';
   end if;
-  perform auth.refuse_longer(null, array['roles:admin', permission], role.tier);
-  insert into auth.role_permissions (role_id, permission_id) values (role.id, auth.permission_id(permission))
+  perform akashi_auth.refuse_longer(null, array['roles:admin', permission], role.tier);
+  insert into akashi_auth.role_permissions (role_id, permission_id) values (role.id, akashi_auth.permission_id(permission))
   on conflict on constraint role_permissions_role_id_permission_id_key do nothing;
 end
 $$;
 
 -- Takes a permission out of a role; false when it was not there.
-create function auth.revoke_permission(role_name text, permission text) returns boolean
+create function akashi_auth.revoke_permission(role_name text, permission text) returns boolean
   language plpgsql security definer set search_path = '' as $$
 declare
-  role auth.roles;
+  role akashi_auth.roles;
 begin
-  perform auth.require_permission('roles:admin');
-  select * into role from auth.roles r where r.name = role_name for no key update;
+  perform akashi_auth.require_permission('roles:admin');
+  select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
     raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
   end if;
-  perform auth.refuse_tier(role.tier);
+  perform akashi_auth.refuse_tier(role.tier);
   if role.name = 'sys_admin' then
     raise exception 'sys_admin keeps every permission' using errcode = 'AK003', hint = 'make a role with fewer instead';
   end if;
-  delete from auth.role_permissions rp where rp.role_id = role.id and rp.permission_id = auth.permission_id(permission);
+  delete from akashi_auth.role_permissions rp where rp.role_id = role.id and rp.permission_id = akashi_auth.permission_id(permission);
   return found;
 end
 $$;
 
 -- What the caller may do, as resource:action: their roles', narrowed by an API key.
-create function auth.current_permissions() returns setof text
+create function akashi_auth.current_permissions() returns setof text
   language sql stable security definer set search_path = '' as $$
-  select p.resource || ':' || p.action from auth.permissions p
-  where auth.has_permission(p.resource || ':' || p.action) order by 1
+  select p.resource || ':' || p.action from akashi_auth.permissions p
+  where akashi_auth.has_permission(p.resource || ':' || p.action) order by 1
 $$;
 
-create function auth.set_policy(key text, value jsonb) returns void
+create function akashi_auth.set_policy(key text, value jsonb) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   before jsonb;
 begin
-  perform auth.require_permission('auth_config:write');
-  select p.value into before from auth.security_policies p where p.key = set_policy.key for update;
+  perform akashi_auth.require_permission('auth_config:write');
+  select p.value into before from akashi_auth.security_policies p where p.key = set_policy.key for update;
   if not found then
     raise exception 'there is no policy %', set_policy.key using errcode = 'undefined_object';
   end if;
@@ -372,23 +372,23 @@ begin
   end if;
   -- It is given to whoever comes, for good.
   if set_policy.key = 'account.default_role' and set_policy.value #>> '{}' <> '' then
-    perform auth.refuse_longer_role(auth.role_to_grant(set_policy.value #>> '{}'), null);
+    perform akashi_auth.refuse_longer_role(akashi_auth.role_to_grant(set_policy.value #>> '{}'), null);
   end if;
-  update auth.security_policies p set value = set_policy.value where p.key = set_policy.key;
-  perform security.record_event(event_type => 'policy_changed', event_category => 'configuration', severity => 'medium',
+  update akashi_auth.security_policies p set value = set_policy.value where p.key = set_policy.key;
+  perform akashi_security.record_event(event_type => 'policy_changed', event_category => 'configuration', severity => 'medium',
     source_service => 'akashi', resource_type => 'policy', resource_id => set_policy.key, action_performed => 'update',
     result => 'success', ocsf_class_uid => 3004, event_details => jsonb_build_object('old', before, 'new', set_policy.value));
 end
 $$;
 
-create function auth.create_service_account(name text, tier text default 'service', description text default null) returns uuid
+create function akashi_auth.create_service_account(name text, tier text default 'service', description text default null) returns uuid
   language plpgsql security definer set search_path = '' as $$
 declare
   account_id uuid;
 begin
-  perform auth.require_permission('api_keys:write');
-  perform auth.refuse_tier(tier);
-  insert into auth.service_accounts (name, tier, description)
+  perform akashi_auth.require_permission('api_keys:write');
+  perform akashi_auth.refuse_tier(tier);
+  insert into akashi_auth.service_accounts (name, tier, description)
   values (create_service_account.name, create_service_account.tier, create_service_account.description)
   returning id into account_id;
   return account_id;
@@ -396,110 +396,110 @@ end
 $$;
 
 -- The account of that name, which the caller may manage.
-create function auth.service_account_named(account_name text) returns auth.service_accounts
+create function akashi_auth.service_account_named(account_name text) returns akashi_auth.service_accounts
   language plpgsql security definer set search_path = '' as $$
 declare
-  account auth.service_accounts;
+  account akashi_auth.service_accounts;
 begin
-  perform auth.require_permission('api_keys:write');
-  select * into account from auth.service_accounts a where a.name = account_name for no key update;
+  perform akashi_auth.require_permission('api_keys:write');
+  select * into account from akashi_auth.service_accounts a where a.name = account_name for no key update;
   if not found then
     raise exception 'there is no service account %', account_name using errcode = 'undefined_object';
   end if;
-  perform auth.refuse_tier(account.tier);
+  perform akashi_auth.refuse_tier(account.tier);
   return account;
 end
 $$;
 
-create function auth.set_service_account_active(account_name text, active boolean) returns void
+create function akashi_auth.set_service_account_active(account_name text, active boolean) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
-  account constant auth.service_accounts := auth.service_account_named(account_name);
+  account constant akashi_auth.service_accounts := akashi_auth.service_account_named(account_name);
 begin
-  update auth.service_accounts a set is_active = active where a.id = account.id;
+  update akashi_auth.service_accounts a set is_active = active where a.id = account.id;
 end
 $$;
 
-create function auth.grant_service_role(account_name text, role_name text, expires_at timestamptz default null) returns uuid
+create function akashi_auth.grant_service_role(account_name text, role_name text, expires_at timestamptz default null) returns uuid
   language plpgsql security definer set search_path = '' as $$
 declare
-  account constant auth.service_accounts := auth.service_account_named(account_name);
-  role constant auth.roles := auth.role_to_grant(role_name);
+  account constant akashi_auth.service_accounts := akashi_auth.service_account_named(account_name);
+  role constant akashi_auth.roles := akashi_auth.role_to_grant(role_name);
   grant_id uuid;
 begin
-  if exists (select from auth.api_keys k where k.id = auth.current_session_id() and k.service_account_id = account.id) then
+  if exists (select from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id() and k.service_account_id = account.id) then
     raise exception 'nobody gives a role to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
   if grant_service_role.expires_at <= now() then
     raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
   end if;
-  perform auth.refuse_longer_role(role, grant_service_role.expires_at);
-  insert into auth.service_account_roles as sr (service_account_id, role_id, assigned_by, expires_at)
-  values (account.id, role.id, auth.current_user_id(), grant_service_role.expires_at)
+  perform akashi_auth.refuse_longer_role(role, grant_service_role.expires_at);
+  insert into akashi_auth.service_account_roles as sr (service_account_id, role_id, assigned_by, expires_at)
+  values (account.id, role.id, akashi_auth.current_user_id(), grant_service_role.expires_at)
   on conflict on constraint service_account_roles_service_account_id_role_id_key do update
     set assigned_by = excluded.assigned_by, assigned_at = now(), expires_at = excluded.expires_at
   returning sr.id into grant_id;
-  perform auth.record_grant('role_granted', role, 'service_account', account.id, jsonb_build_object('expires_at', grant_service_role.expires_at));
+  perform akashi_auth.record_grant('role_granted', role, 'service_account', account.id, jsonb_build_object('expires_at', grant_service_role.expires_at));
   return grant_id;
 end
 $$;
 
-create function auth.revoke_service_role(account_name text, role_name text) returns boolean
+create function akashi_auth.revoke_service_role(account_name text, role_name text) returns boolean
   language plpgsql security definer set search_path = '' as $$
 declare
-  account constant auth.service_accounts := auth.service_account_named(account_name);
-  role auth.roles;
+  account constant akashi_auth.service_accounts := akashi_auth.service_account_named(account_name);
+  role akashi_auth.roles;
 begin
-  perform auth.require_permission('roles:write');
-  select * into role from auth.roles r where r.name = role_name;
+  perform akashi_auth.require_permission('roles:write');
+  select * into role from akashi_auth.roles r where r.name = role_name;
   if not found then
     raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
   end if;
-  perform auth.refuse_tier(role.tier);
-  delete from auth.service_account_roles sr where sr.service_account_id = account.id and sr.role_id = role.id;
+  perform akashi_auth.refuse_tier(role.tier);
+  delete from akashi_auth.service_account_roles sr where sr.service_account_id = account.id and sr.role_id = role.id;
   if not found then
     return false;
   end if;
-  perform auth.record_grant('role_revoked', role, 'service_account', account.id, '{}');
+  perform akashi_auth.record_grant('role_revoked', role, 'service_account', account.id, '{}');
   return true;
 end
 $$;
 
 -- API keys. The key is made by the application and never comes here: its SHA-256 and its prefix do. A key
 -- is made for oneself, or for a service account; one for another person would act in their name.
-create function auth.key_owner_has(key auth.api_keys, permission text) returns boolean
+create function akashi_auth.key_owner_has(key akashi_auth.api_keys, permission text) returns boolean
   language sql stable security definer set search_path = '' as $$
-  select case when key.user_id is null then auth.service_account_has_permission(key.service_account_id, permission)
-              else auth.user_has_permission(key.user_id, permission) end
+  select case when key.user_id is null then akashi_auth.service_account_has_permission(key.service_account_id, permission)
+              else akashi_auth.user_has_permission(key.user_id, permission) end
 $$;
 
 -- Fails unless owner and caller both have every scope and the tier. `key` need not be stored yet.
-create function auth.check_key(key auth.api_keys) returns void
+create function akashi_auth.check_key(key akashi_auth.api_keys) returns void
   language plpgsql stable security definer set search_path = '' as $$
 declare
   scope text;
   scope_tier text;
 begin
-  if key.tier not in ('system', 'business', 'service') or auth.tier_rank(key.tier) > greatest(1,
-      case when key.user_id is null then auth.service_account_rank(key.service_account_id) else auth.user_rank(key.user_id) end) then
+  if key.tier not in ('system', 'business', 'service') or akashi_auth.tier_rank(key.tier) > greatest(1,
+      case when key.user_id is null then akashi_auth.service_account_rank(key.service_account_id) else akashi_auth.user_rank(key.user_id) end) then
     raise exception 'the tier % is above the owner''s own', key.tier using errcode = 'insufficient_privilege',
       hint = 'use a lower tier';
   end if;
   if key.tier <> 'service' then
-    perform auth.refuse_tier(key.tier);
+    perform akashi_auth.refuse_tier(key.tier);
   end if;
   for scope in select jsonb_array_elements_text(key.permissions) loop
-    select p.tier into scope_tier from auth.permissions p where p.id = auth.permission_id(scope);
-    if not auth.key_owner_has(key, scope) then
+    select p.tier into scope_tier from akashi_auth.permissions p where p.id = akashi_auth.permission_id(scope);
+    if not akashi_auth.key_owner_has(key, scope) then
       raise exception 'the owner of the key does not have %', scope using errcode = 'insufficient_privilege',
         hint = 'the scopes of a key are within what its owner may';
     end if;
-    if auth.tier_rank(scope_tier) > auth.tier_rank(key.tier) then
+    if akashi_auth.tier_rank(scope_tier) > akashi_auth.tier_rank(key.tier) then
       raise exception 'a key of the % tier cannot have %', key.tier, scope using errcode = 'insufficient_privilege',
         hint = 'give the key a higher tier';
     end if;
-    if not auth.is_administrator() and not auth.has_permission(scope) then
+    if not akashi_auth.is_administrator() and not akashi_auth.has_permission(scope) then
       raise exception 'the caller does not have %', scope using errcode = 'insufficient_privilege',
         hint = 'give only what you have yourself';
     end if;
@@ -508,13 +508,13 @@ end
 $$;
 
 -- Whether the caller is the key's owner by a session, not by another key of theirs.
-create function auth.owns_key(key auth.api_keys) returns boolean
+create function akashi_auth.owns_key(key akashi_auth.api_keys) returns boolean
   language sql stable security definer set search_path = '' as $$
-  select coalesce(key.user_id = auth.current_user_id(), false)
-    and not exists (select from auth.api_keys k where k.id = auth.current_session_id())
+  select coalesce(key.user_id = akashi_auth.current_user_id(), false)
+    and not exists (select from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id())
 $$;
 
-create function auth.create_api_key(
+create function akashi_auth.create_api_key(
   name            text,
   key_hash        text,
   key_prefix      text,
@@ -527,141 +527,141 @@ create function auth.create_api_key(
 ) returns uuid
   language plpgsql security definer set search_path = '' as $$
 declare
-  key auth.api_keys;
+  key akashi_auth.api_keys;
   rank integer;
   active integer;
 begin
-  key.user_id := case when service_account is null then coalesce(owner, auth.current_user_id()) end;
+  key.user_id := case when service_account is null then coalesce(owner, akashi_auth.current_user_id()) end;
   if service_account is not null then
     if owner is not null then
       raise exception 'a key has one owner' using errcode = 'invalid_parameter_value';
     end if;
-    key.service_account_id := (auth.service_account_named(service_account)).id;
-    rank := auth.service_account_rank(key.service_account_id);
+    key.service_account_id := (akashi_auth.service_account_named(service_account)).id;
+    rank := akashi_auth.service_account_rank(key.service_account_id);
   elsif key.user_id is null then
     raise exception 'a key has an owner' using errcode = 'invalid_parameter_value', hint = 'name a user or a service account';
-  elsif not auth.is_administrator() and key.user_id <> coalesce(auth.current_user_id(), '00000000-0000-0000-0000-000000000000') then
+  elsif not akashi_auth.is_administrator() and key.user_id <> coalesce(akashi_auth.current_user_id(), '00000000-0000-0000-0000-000000000000') then
     raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
       hint = 'make it for a service account';
   else
-    if not auth.is_administrator() and not auth.owns_key(key) then
-      perform auth.require_permission('api_keys:write');
+    if not akashi_auth.is_administrator() and not akashi_auth.owns_key(key) then
+      perform akashi_auth.require_permission('api_keys:write');
     end if;
     -- Locked, so that a limit holds among parallel callers.
-    perform from auth.users u where u.id = key.user_id and u.is_active for no key update;
+    perform from akashi_auth.users u where u.id = key.user_id and u.is_active for no key update;
     if not found then
       raise exception 'there is no active user %', key.user_id using errcode = 'no_data_found';
     end if;
-    rank := auth.user_rank(key.user_id);
+    rank := akashi_auth.user_rank(key.user_id);
   end if;
   key.id := gen_random_uuid();
-  key.tier := coalesce(create_api_key.tier, case least(rank, auth.caller_rank()) when 3 then 'system' when 2 then 'business' else 'service' end);
+  key.tier := coalesce(create_api_key.tier, case least(rank, akashi_auth.caller_rank()) when 3 then 'system' when 2 then 'business' else 'service' end);
   key.permissions := to_jsonb(array(select distinct scope from unnest(scopes) scope order by scope));
-  key.expires_at := coalesce(create_api_key.expires_at, now() + (auth.policy('api_key.default_lifetime_days')::text || ' days')::interval);
-  if key.expires_at <= now() or key.expires_at > now() + (auth.policy('api_key.max_lifetime_days')::text || ' days')::interval then
-    raise exception 'a key ends at most % days from now', auth.policy('api_key.max_lifetime_days')
+  key.expires_at := coalesce(create_api_key.expires_at, now() + (akashi_auth.policy('api_key.default_lifetime_days')::text || ' days')::interval);
+  if key.expires_at <= now() or key.expires_at > now() + (akashi_auth.policy('api_key.max_lifetime_days')::text || ' days')::interval then
+    raise exception 'a key ends at most % days from now', akashi_auth.policy('api_key.max_lifetime_days')
       using errcode = 'invalid_parameter_value', hint = 'rotate it instead of letting it live on';
   end if;
-  perform auth.check_key(key);
-  select count(*) into active from auth.api_keys k
+  perform akashi_auth.check_key(key);
+  select count(*) into active from akashi_auth.api_keys k
   where (k.user_id = key.user_id or k.service_account_id = key.service_account_id) and k.is_active and k.expires_at > now();
-  if active >= auth.policy('api_key.max_per_owner')::integer then
+  if active >= akashi_auth.policy('api_key.max_per_owner')::integer then
     raise exception 'the owner has % keys already', active using errcode = 'AK003', hint = 'revoke those that nobody uses';
   end if;
-  insert into auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
+  insert into akashi_auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
     expires_at, created_by)
   values (key.id, create_api_key.name, create_api_key.key_hash, create_api_key.key_prefix,
     coalesce(create_api_key.service_name, service_account, 'user'), key.tier, key.permissions, key.user_id, key.service_account_id,
-    key.expires_at, auth.current_user_id());
-  perform audit.record_action('api_key_created', 'create', 'api_key', key.id::text, 'SUCCESS',
+    key.expires_at, akashi_auth.current_user_id());
+  perform akashi_audit.record_action('api_key_created', 'create', 'api_key', key.id::text, 'SUCCESS',
     jsonb_build_object('prefix', create_api_key.key_prefix, 'scopes', key.permissions, 'tier', key.tier, 'expires_at', key.expires_at),
     data_subject => key.user_id::text);
   return key.id;
 end
 $$;
-comment on function auth.create_api_key is
+comment on function akashi_auth.create_api_key is
   'Keeps a key by its SHA-256. Its scopes and tier are within the owner''s and the caller''s; owner is for administrators of the database.';
 
 -- Makes the successor of a key: same owner, scopes and length of life. The old one works on for a while.
-create function auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval default null) returns uuid
+create function akashi_auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval default null) returns uuid
   language plpgsql security definer set search_path = '' as $$
 declare
-  key auth.api_keys;
+  key akashi_auth.api_keys;
   new_id constant uuid := gen_random_uuid();
-  longest constant interval := (auth.policy('api_key.rotation_overlap_hours')::text || ' hours')::interval;
+  longest constant interval := (akashi_auth.policy('api_key.rotation_overlap_hours')::text || ' hours')::interval;
 begin
-  select * into key from auth.api_keys k where k.id = key_id for update;
+  select * into key from akashi_auth.api_keys k where k.id = key_id for update;
   if not found then
     raise exception 'there is no key %', key_id using errcode = 'no_data_found';
   end if;
-  if not (auth.is_administrator() or auth.owns_key(key) or auth.current_session_id() is not distinct from key.id) then
-    if key.user_id is not null and key.user_id is distinct from auth.current_user_id() then
+  if not (akashi_auth.is_administrator() or akashi_auth.owns_key(key) or akashi_auth.current_session_id() is not distinct from key.id) then
+    if key.user_id is not null and key.user_id is distinct from akashi_auth.current_user_id() then
       raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
         hint = 'the owner rotates it; others can revoke it';
     end if;
-    perform auth.require_permission('api_keys:write');
-    perform auth.check_key(key);
+    perform akashi_auth.require_permission('api_keys:write');
+    perform akashi_auth.check_key(key);
   end if;
   if not key.is_active or key.expires_at <= now() then
     raise exception 'the key is revoked or has expired' using errcode = 'AK003', hint = 'make a new one';
   end if;
-  if exists (select from auth.api_keys k where k.replaces = key.id and k.is_active) then
+  if exists (select from akashi_auth.api_keys k where k.replaces = key.id and k.is_active) then
     raise exception 'the key was rotated already' using errcode = 'AK003', hint = 'rotate its successor';
   end if;
   if coalesce(overlap, longest) not between interval '0' and longest then
     raise exception 'an overlap has at most %', longest using errcode = 'invalid_parameter_value';
   end if;
-  insert into auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
+  insert into akashi_auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
     replaces, expires_at, created_by)
   values (new_id, key.name, rotate_api_key.key_hash, rotate_api_key.key_prefix, key.service_name, key.tier, key.permissions,
     key.user_id, key.service_account_id, key.id,
-    now() + least(key.expires_at - key.created_at, (auth.policy('api_key.max_lifetime_days')::text || ' days')::interval),
-    auth.current_user_id());
-  update auth.api_keys k set expires_at = least(k.expires_at, now() + coalesce(overlap, longest)) where k.id = key.id;
-  perform audit.record_action('api_key_rotated', 'rotate', 'api_key', key.id::text, 'SUCCESS',
+    now() + least(key.expires_at - key.created_at, (akashi_auth.policy('api_key.max_lifetime_days')::text || ' days')::interval),
+    akashi_auth.current_user_id());
+  update akashi_auth.api_keys k set expires_at = least(k.expires_at, now() + coalesce(overlap, longest)) where k.id = key.id;
+  perform akashi_audit.record_action('api_key_rotated', 'rotate', 'api_key', key.id::text, 'SUCCESS',
     jsonb_build_object('successor', new_id, 'prefix', rotate_api_key.key_prefix), data_subject => key.user_id::text);
   return new_id;
 end
 $$;
 
 -- Ends a key at once; false when it had ended. Owner, the key itself, or api_keys:delete.
-create function auth.revoke_api_key(key_id uuid, reason text default null) returns boolean
+create function akashi_auth.revoke_api_key(key_id uuid, reason text default null) returns boolean
   language plpgsql security definer set search_path = '' as $$
 declare
-  key auth.api_keys;
+  key akashi_auth.api_keys;
 begin
-  select * into key from auth.api_keys k where k.id = key_id for update;
+  select * into key from akashi_auth.api_keys k where k.id = key_id for update;
   if not found then
     raise exception 'there is no key %', key_id using errcode = 'no_data_found';
   end if;
-  if not (auth.is_administrator() or auth.owns_key(key) or auth.current_session_id() is not distinct from key.id) then
-    perform auth.require_permission('api_keys:delete');
+  if not (akashi_auth.is_administrator() or akashi_auth.owns_key(key) or akashi_auth.current_session_id() is not distinct from key.id) then
+    perform akashi_auth.require_permission('api_keys:delete');
   end if;
   if not key.is_active then
     return false;
   end if;
-  update auth.api_keys k set is_active = false, revoked_at = now() where k.id = key.id;
-  perform audit.record_action('api_key_revoked', 'revoke', 'api_key', key.id::text, 'SUCCESS',
+  update akashi_auth.api_keys k set is_active = false, revoked_at = now() where k.id = key.id;
+  perform akashi_audit.record_action('api_key_revoked', 'revoke', 'api_key', key.id::text, 'SUCCESS',
     jsonb_strip_nulls(jsonb_build_object('reason', reason)), data_subject => key.user_id::text);
   return true;
 end
 $$;
 
 -- Writes when keys were used, many at once; never moves a time back.
-create function auth.touch_api_keys(key_ids uuid[], used_at timestamptz[]) returns void
+create function akashi_auth.touch_api_keys(key_ids uuid[], used_at timestamptz[]) returns void
   language sql security definer set search_path = '' as $$
-  update auth.api_keys k set last_used_at = used.at
+  update akashi_auth.api_keys k set last_used_at = used.at
   from (select id, max(at) as at from unnest(key_ids, used_at) as u (id, at) group by id) used
   where k.id = used.id and used.at <= now() + interval '1 minute' and (k.last_used_at is null or k.last_used_at < used.at)
 $$;
 
-grant create on schema auth to akashi_policy;
+grant create on schema akashi_auth to akashi_policy;
 reset role;
 set local role akashi_policy;
 
 -- Whose keys these are, by their hashes: one read for any number of callers. state is valid, revoked, expired
 -- or owner_inactive; an unknown hash has no row.
-create function auth.verify_api_keys(hashes text[])
+create function akashi_auth.verify_api_keys(hashes text[])
   returns table (key_hash text, id uuid, name text, service_name text, tier text, permissions jsonb, user_id uuid,
                  service_account_id uuid, expires_at timestamptz, state text)
   language sql stable security definer set search_path = '' as $$
@@ -670,74 +670,74 @@ create function auth.verify_api_keys(hashes text[])
               when k.expires_at <= now() then 'expired'
               when not coalesce(u.is_active, a.is_active) then 'owner_inactive'
               else 'valid' end
-  from auth.api_keys k
-  left join auth.users u on u.id = k.user_id
-  left join auth.service_accounts a on a.id = k.service_account_id
+  from akashi_auth.api_keys k
+  left join akashi_auth.users u on u.id = k.user_id
+  left join akashi_auth.service_accounts a on a.id = k.service_account_id
   where k.key_hash = any (hashes)
 $$;
 
 reset role;
-revoke create on schema auth from akashi_policy;
-grant execute on function auth.verify_api_keys(text[]) to akashi_app;
+revoke create on schema akashi_auth from akashi_policy;
+grant execute on function akashi_auth.verify_api_keys(text[]) to akashi_app;
 set local role akashi_owner;
-grant execute on function auth.require_permission(text), auth.current_permissions(), auth.grant_role(uuid, text, timestamptz),
-  auth.revoke_role(uuid, text), auth.create_role(text, text, text), auth.delete_role(text), auth.grant_permission(text, text),
-  auth.revoke_permission(text, text), auth.set_policy(text, jsonb), auth.create_service_account(text, text, text),
-  auth.set_service_account_active(text, boolean), auth.grant_service_role(text, text, timestamptz),
-  auth.revoke_service_role(text, text), auth.create_api_key, auth.rotate_api_key(uuid, text, text, interval),
-  auth.revoke_api_key(uuid, text), auth.touch_api_keys(uuid[], timestamptz[])
+grant execute on function akashi_auth.require_permission(text), akashi_auth.current_permissions(), akashi_auth.grant_role(uuid, text, timestamptz),
+  akashi_auth.revoke_role(uuid, text), akashi_auth.create_role(text, text, text), akashi_auth.delete_role(text), akashi_auth.grant_permission(text, text),
+  akashi_auth.revoke_permission(text, text), akashi_auth.set_policy(text, jsonb), akashi_auth.create_service_account(text, text, text),
+  akashi_auth.set_service_account_active(text, boolean), akashi_auth.grant_service_role(text, text, timestamptz),
+  akashi_auth.revoke_service_role(text, text), akashi_auth.create_api_key, akashi_auth.rotate_api_key(uuid, text, text, interval),
+  akashi_auth.revoke_api_key(uuid, text), akashi_auth.touch_api_keys(uuid[], timestamptz[])
   to akashi_app;
 
 -- The caller is the server itself: it acts as the worker, which signs people in, and the context names nobody.
-create function auth.is_server() returns boolean
+create function akashi_auth.is_server() returns boolean
   language sql stable security definer set search_path = '' as $$
-  select auth.current_user_id() is null and auth.current_session_id() is null
-    and pg_has_role(auth.acting_role(), 'akashi_worker', 'member')
+  select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
+    and pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member')
 $$;
 
 -- Makes a user, with the role that policy gives to every new one. The server may, users:write may; a
 -- classification other than internal takes users:admin.
-create function auth.create_user(
+create function akashi_auth.create_user(
   id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea,
   email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text,
   compliance_tags jsonb
 ) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
-  if not auth.is_server() then
-    perform auth.require_permission('users:write');
+  if not akashi_auth.is_server() then
+    perform akashi_auth.require_permission('users:write');
   end if;
-  if create_user.security_classification <> 'internal' and not auth.is_server() then
-    perform auth.require_permission('users:admin');
+  if create_user.security_classification <> 'internal' and not akashi_auth.is_server() then
+    perform akashi_auth.require_permission('users:admin');
   end if;
-  insert into auth.users (id, issuer, subject_encrypted, subject_index, username, display_name, email_encrypted, email_index,
+  insert into akashi_auth.users (id, issuer, subject_encrypted, subject_index, username, display_name, email_encrypted, email_index,
     email_masked, avatar_url, account_status, security_classification, tenant_id, compliance_tags)
   values (create_user.id, create_user.issuer, create_user.subject_encrypted, create_user.subject_index, create_user.username,
     create_user.display_name, create_user.email_encrypted, create_user.email_index, create_user.email_masked,
     create_user.avatar_url, create_user.account_status, create_user.security_classification, create_user.tenant_id,
     create_user.compliance_tags);
-  perform auth.assign_default_role(create_user.id);
+  perform akashi_auth.assign_default_role(create_user.id);
 end
 $$;
 
 -- The row of somebody else whom the caller may manage: there, not erased, and of no higher tier. Locked.
-create function auth.managed_user(user_id uuid, permission text) returns auth.users
+create function akashi_auth.managed_user(user_id uuid, permission text) returns akashi_auth.users
   language plpgsql security definer set search_path = '' as $$
 declare
-  person auth.users;
+  person akashi_auth.users;
 begin
-  if not auth.is_server() then
-    perform auth.require_permission(permission);
+  if not akashi_auth.is_server() then
+    perform akashi_auth.require_permission(permission);
   end if;
-  select * into person from auth.users u where u.id = user_id for no key update;
+  select * into person from akashi_auth.users u where u.id = user_id for no key update;
   if not found or person.is_deleted then
     raise exception 'there is no such user, or they were erased' using errcode = 'no_data_found';
   end if;
-  if person.id = auth.current_user_id() then
+  if person.id = akashi_auth.current_user_id() then
     raise exception 'nobody does this to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
-  if not auth.is_server() and auth.user_rank(person.id) > auth.caller_rank() then
+  if not akashi_auth.is_server() and akashi_auth.user_rank(person.id) > akashi_auth.caller_rank() then
     raise exception 'the user is of a higher tier than the caller' using errcode = 'insufficient_privilege',
       hint = 'somebody of that tier has to do it';
   end if;
@@ -746,15 +746,15 @@ end
 $$;
 
 -- changes: username, display_name, avatar_url; what is not named stays. Without an e-mail, that stays too.
-create function auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text)
+create function akashi_auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text)
   returns void language plpgsql security definer set search_path = '' as $$
 begin
   -- Of themselves people change names; an e-mail only through the worker, which has verified it.
-  if user_id is distinct from auth.current_user_id()
-     or (change_user.email_index is not null and not pg_has_role(auth.acting_role(), 'akashi_worker', 'member')) then
-    perform auth.managed_user(user_id, 'users:write');
+  if user_id is distinct from akashi_auth.current_user_id()
+     or (change_user.email_index is not null and not pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member')) then
+    perform akashi_auth.managed_user(user_id, 'users:write');
   end if;
-  update auth.users u set
+  update akashi_auth.users u set
     username = case when changes ? 'username' then changes ->> 'username' else u.username end,
     display_name = case when changes ? 'display_name' then changes ->> 'display_name' else u.display_name end,
     avatar_url = case when changes ? 'avatar_url' then changes ->> 'avatar_url' else u.avatar_url end,
@@ -769,25 +769,25 @@ begin
 end
 $$;
 
-create function auth.set_account_status(user_id uuid, account_status text) returns void
+create function akashi_auth.set_account_status(user_id uuid, account_status text) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
-  perform auth.managed_user(user_id, 'users:write');
+  perform akashi_auth.managed_user(user_id, 'users:write');
   if set_account_status.account_status = 'deleted' then
     raise exception 'a person is deleted by erasing them' using errcode = 'invalid_parameter_value',
       hint = 'akashi keys shred does it, and cannot be taken back';
   end if;
-  update auth.users u set account_status = set_account_status.account_status where u.id = user_id;
+  update akashi_auth.users u set account_status = set_account_status.account_status where u.id = user_id;
 end
 $$;
 
-create function auth.set_classification(user_id uuid, security_classification text) returns void
+create function akashi_auth.set_classification(user_id uuid, security_classification text) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
-  perform auth.managed_user(user_id, 'users:admin');
-  update auth.users u set security_classification = set_classification.security_classification where u.id = user_id;
+  perform akashi_auth.managed_user(user_id, 'users:admin');
+  update akashi_auth.users u set security_classification = set_classification.security_classification where u.id = user_id;
 end
 $$;
 
-grant execute on function auth.create_user, auth.change_user, auth.set_account_status(uuid, text), auth.set_classification(uuid, text)
+grant execute on function akashi_auth.create_user, akashi_auth.change_user, akashi_auth.set_account_status(uuid, text), akashi_auth.set_classification(uuid, text)
   to akashi_app, akashi_worker;

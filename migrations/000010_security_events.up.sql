@@ -2,13 +2,13 @@
 -- never in it: remediations, and what hooks answered. The views join them under the sources' names.
 set local role akashi_owner;
 
-create sequence security.security_events_seq;
+create sequence akashi_security.security_events_seq;
 
-create table security.security_events (
-  id               uuid not null default audit.uuid_v7(),
+create table akashi_security.security_events (
+  id               uuid not null default akashi_audit.uuid_v7(),
   created_at       timestamptz not null default now(),
   received_at      timestamptz not null default clock_timestamp(),
-  seq              bigint not null default nextval('security.security_events_seq'),
+  seq              bigint not null default nextval('akashi_security.security_events_seq'),
   xid              xid8 not null default pg_current_xact_id(),
   salt             bytea not null default uuid_send(gen_random_uuid()),
   event_type       varchar(50) not null,
@@ -44,62 +44,62 @@ create table security.security_events (
 do $uuid$
 begin
   if current_setting('server_version_num')::integer >= 180000 then
-    alter table security.security_events alter column id set default uuidv7();
+    alter table akashi_security.security_events alter column id set default uuidv7();
   end if;
 end
 $uuid$;
-comment on table security.security_events is 'Append-only; sealed into the ledger security_events.';
-comment on column security.security_events.created_at is 'When it happened.';
-comment on column security.security_events.received_at is 'When it arrived here; live detectors count by it.';
+comment on table akashi_security.security_events is 'Append-only; sealed into the ledger security_events.';
+comment on column akashi_security.security_events.created_at is 'When it happened.';
+comment on column akashi_security.security_events.received_at is 'When it arrived here; live detectors count by it.';
 
-create index security_events_order_idx on security.security_events (xid, seq);
+create index security_events_order_idx on akashi_security.security_events (xid, seq);
 -- The newest first, whatever is asked for: pages and timelines follow it.
-create index security_events_created_idx on security.security_events (created_at desc, id desc);
+create index security_events_created_idx on akashi_security.security_events (created_at desc, id desc);
 -- An index by type and one by address took a third of what taking in an event costs the server, and more the larger
 -- the day grew. Events of one address or user stand near each other, so it is enough to know for each block of pages
 -- what it cannot hold: a Bloom filter for each column, made by autovacuum when the block is full. The INSERT pays
 -- nothing for it. A block that is not full yet is read through.
-create index security_events_blocks_idx on security.security_events using brin (
+create index security_events_blocks_idx on akashi_security.security_events using brin (
   event_type text_bloom_ops (n_distinct_per_range = 50),
   source_ip inet_bloom_ops (n_distinct_per_range = 400),
   user_id uuid_bloom_ops (n_distinct_per_range = 400),
   user_name text_bloom_ops (n_distinct_per_range = 400)
 ) with (pages_per_range = 64, autosummarize = on);
 
-alter table security.security_events enable row level security, force row level security;
+alter table akashi_security.security_events enable row level security, force row level security;
 -- Who may write security events, and as whom: everybody but the intake of logs goes through functions that take
 -- the actor from the signed context, so that nobody writes an event in another's name.
-create policy security_events_record on security.security_events for insert to akashi_worker, akashi_owner with check (true);
-create policy security_events_self on security.security_events for select to akashi_app
-  using (user_id = (select auth.current_user_id()));
-create policy security_events_staff on security.security_events for select to akashi_worker, akashi_security_admin using (true);
+create policy security_events_record on akashi_security.security_events for insert to akashi_worker, akashi_owner with check (true);
+create policy security_events_self on akashi_security.security_events for select to akashi_app
+  using (user_id = (select akashi_auth.current_user_id()));
+create policy security_events_staff on akashi_security.security_events for select to akashi_worker, akashi_security_admin using (true);
 -- For submit_events, which tells what it stored from what was there.
-create policy security_events_owner on security.security_events for select to akashi_owner using (true);
+create policy security_events_owner on akashi_security.security_events for select to akashi_owner using (true);
 -- The auditor sees every event without what may name a person or hold what they typed.
-create policy security_events_auditor on security.security_events for select to akashi_reader using (true);
+create policy security_events_auditor on akashi_security.security_events for select to akashi_reader using (true);
 grant select (id, created_at, received_at, seq, xid, event_type, event_category, severity, source_service, user_id, session_id,
   source_ip, resource_type, resource_id, action_performed, result, tenant_id, tenant_name, client_id, client_name,
-  request_id, trace_id, ocsf_class_uid) on security.security_events to akashi_reader;
-grant select on security.security_events to akashi_app, akashi_worker, akashi_security_admin;
+  request_id, trace_id, ocsf_class_uid) on akashi_security.security_events to akashi_reader;
+grant select on akashi_security.security_events to akashi_app, akashi_worker, akashi_security_admin;
 -- When it arrived, its place in the ledger and its salt are never the writer's to say.
 grant insert (id, created_at, event_type, event_category, severity, source_service, description, user_id, user_name,
   external_user_id, session_id, source_ip, user_agent, resource_type, resource_id, action_performed, result, tenant_id,
   tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
-  on security.security_events to akashi_worker;
-grant usage on sequence security.security_events_seq to akashi_worker;
-select audit.guard('security.security_events');
+  on akashi_security.security_events to akashi_worker;
+grant usage on sequence akashi_security.security_events_seq to akashi_worker;
+select akashi_audit.guard('akashi_security.security_events');
 -- Events are taken in over HTTP up to seven days late.
-insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only, lateness)
-values ('security', 'security_events', 'day', 30, '90 days', 'archive', '2555 days', true, '7 days');
-select lifecycle.apply_partitions();
-select audit.exempt('security.security_events', 'append-only and sealed itself');
+insert into akashi_lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only, lateness)
+values ('akashi_security', 'security_events', 'day', 30, '90 days', 'archive', '2555 days', true, '7 days');
+select akashi_lifecycle.apply_partitions();
+select akashi_audit.exempt('akashi_security.security_events', 'append-only and sealed itself');
 
 -- One event, now, in the caller's transaction; answers its id.
 --
 -- What the context says wins. What it leaves open may be given where the context is signed, or by the
 -- worker: a login is recorded before its session exists, a detector writes about others. Of an unsigned
 -- context nothing is believed; it stands in event_details.claimed.
-create function security.record_event(
+create function akashi_security.record_event(
   event_type       text,
   event_category   text,
   severity         text,
@@ -123,10 +123,10 @@ create function security.record_event(
 ) returns uuid
   language plpgsql security definer set search_path = '' as $$
 declare
-  who     constant audit.request_context := audit.request_context();
-  trusted constant boolean := who.verified or pg_has_role(auth.acting_role(), 'akashi_worker', 'member');
+  who     constant akashi_audit.request_context := akashi_audit.request_context();
+  trusted constant boolean := who.verified or pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member');
   claimed jsonb;
-  new_id  constant uuid := audit.uuid_v7();
+  new_id  constant uuid := akashi_audit.uuid_v7();
 begin
   if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,49}$' then
     raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
@@ -142,7 +142,7 @@ begin
   if claimed is not null then
     event_details := event_details || jsonb_build_object('claimed', claimed, 'db_user', session_user);
   end if;
-  insert into security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
+  insert into akashi_security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
     user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id,
     action_performed, result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
   values (new_id, clock_timestamp(), event_type, event_category, severity, source_service, description,
@@ -157,20 +157,20 @@ begin
   return new_id;
 end
 $$;
-comment on function security.record_event is
+comment on function akashi_security.record_event is
   'Records a security event in the caller''s transaction, with the actor of the signed context; answers its id.';
-grant execute on function security.record_event to akashi_app, akashi_worker, akashi_security_admin;
+grant execute on function akashi_security.record_event to akashi_app, akashi_worker, akashi_security_admin;
 
 -- Events that services send over HTTP, in one transaction; the caller has checked their shape. Who sent them
 -- is taken from the signed context and kept beside what they say. Answers, for each, what became of it:
 -- stored; known, when the same id is there; or why it is not taken. The window keeps a sender from
 -- writing history, and what it holds is never archived yet.
-create function security.submit_events(events jsonb) returns table (place integer, state text)
+create function akashi_security.submit_events(events jsonb) returns table (place integer, state text)
   language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
 declare
   max_age   constant interval := '7 days';
   max_ahead constant interval := '5 minutes';
-  who       constant audit.request_context := audit.request_context();
+  who       constant akashi_audit.request_context := akashi_audit.request_context();
   sender    jsonb;
   missing   timestamptz;
 begin
@@ -181,12 +181,12 @@ begin
   sender := jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'subject', who.subject,
     'address', host(who.ip_address), 'request_id', who.request_id));
   for missing in
-    select distinct lifecycle.partition_from((e.value ->> 'created_at')::timestamptz, 'day')
+    select distinct akashi_lifecycle.partition_from((e.value ->> 'created_at')::timestamptz, 'day')
     from jsonb_array_elements(events) e
     where (e.value ->> 'created_at')::timestamptz between now() - max_age and now() + max_ahead
   loop
-    if to_regclass(format('security.%I', lifecycle.partition_name('security_events', missing, 'day'))) is null then
-      perform lifecycle.create_partition('security.security_events', missing);
+    if to_regclass(format('akashi_security.%I', akashi_lifecycle.partition_name('security_events', missing, 'day'))) is null then
+      perform akashi_lifecycle.create_partition('akashi_security.security_events', missing);
     end if;
   end loop;
   return query
@@ -203,7 +203,7 @@ begin
                      when g.created_at > now() + max_ahead then 'more than 5 minutes ahead' end as refusal
     from given g
   ), stored as (
-    insert into security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
+    insert into akashi_security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
       user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id, action_performed,
       result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
     select distinct on (j.id, j.created_at) j.id, j.created_at, j.event_type, j.event_category, j.severity, j.source_service,
@@ -222,18 +222,18 @@ begin
   order by j.place;
 end
 $$;
-comment on function security.submit_events(jsonb) is
+comment on function akashi_security.submit_events(jsonb) is
   'Takes in an array of events of services, 7 days old to 5 minutes ahead, each once; answers what became of each by its place.';
-grant execute on function security.submit_events(jsonb) to akashi_app, akashi_worker;
+grant execute on function akashi_security.submit_events(jsonb) to akashi_app, akashi_worker;
 
 -- A user's classification or the state of their account changed. Whoever did it is the actor of the
 -- context; whom it happened to is the resource.
-create function security.log_security_event() returns trigger
+create function akashi_security.log_security_event() returns trigger
   language plpgsql security definer set search_path = '' as $$
 declare
-  who constant audit.request_context := audit.request_context();
+  who constant akashi_audit.request_context := akashi_audit.request_context();
 begin
-  perform security.record_event(
+  perform akashi_security.record_event(
     event_type => 'data_modification', event_category => 'configuration', severity => 'medium',
     source_service => 'application', resource_type => tg_table_name, resource_id => new.id::text,
     action_performed => tg_op, result => 'success', ocsf_class_uid => 3001,
@@ -247,44 +247,44 @@ begin
   return null;
 end
 $$;
-comment on function security.log_security_event() is 'Makes a security event of a change of who a user is to security.';
-create trigger users_security_event_trigger after update on auth.users for each row
+comment on function akashi_security.log_security_event() is 'Makes a security event of a change of who a user is to security.';
+create trigger users_security_event_trigger after update on akashi_auth.users for each row
   when (old.security_classification is distinct from new.security_classification
         or old.account_status is distinct from new.account_status)
-  execute function security.log_security_event();
-alter table auth.users enable always trigger users_security_event_trigger;
+  execute function akashi_security.log_security_event();
+alter table akashi_auth.users enable always trigger users_security_event_trigger;
 
-create table security.remediations (
+create table akashi_security.remediations (
   event_id           uuid not null,
   event_created_at   timestamptz not null,
   severity           varchar(20) not null,
   remediation_status varchar(20) not null default 'open',
   remediation_notes  text check (length(remediation_notes) <= 8192),
-  assignee           uuid references auth.users (id) on delete set null,
+  assignee           uuid references akashi_auth.users (id) on delete set null,
   security_hub_id    varchar(255),
   resolved_at        timestamptz,
   created_at         timestamptz not null default now(),
   updated_at         timestamptz not null default now(),
-  created_by         text default coalesce(auth.current_user_id()::text, session_user),
+  created_by         text default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by   text,
   primary key (event_id, event_created_at),
   constraint remediations_status_check check (remediation_status in ('open', 'in_progress', 'resolved', 'suppressed')),
   check ((remediation_status = 'resolved') = (resolved_at is not null))
 );
-comment on table security.remediations is
+comment on table akashi_security.remediations is
   'What is done about an event; an event without a row is open. Its history is in the audit trail.';
-comment on column security.remediations.severity is 'Of the event, for the list of what is open; it outlives the event''s partition.';
-comment on column security.remediations.security_hub_id is 'Finding id in AWS Security Hub.';
-create index remediations_status_idx on security.remediations (remediation_status, severity);
-create index remediations_hub_id_idx on security.remediations (security_hub_id) where security_hub_id is not null;
-create index remediations_assignee_idx on security.remediations (assignee) where assignee is not null;
+comment on column akashi_security.remediations.severity is 'Of the event, for the list of what is open; it outlives the event''s partition.';
+comment on column akashi_security.remediations.security_hub_id is 'Finding id in AWS Security Hub.';
+create index remediations_status_idx on akashi_security.remediations (remediation_status, severity);
+create index remediations_hub_id_idx on akashi_security.remediations (security_hub_id) where security_hub_id is not null;
+create index remediations_assignee_idx on akashi_security.remediations (assignee) where assignee is not null;
 
 -- Runs with the writer's rights, so nobody remedies an event that they may not see.
-create function security.keep_remediation() returns trigger
+create function akashi_security.keep_remediation() returns trigger
   language plpgsql set search_path = '' as $$
 begin
   if tg_op = 'INSERT' then
-    select e.severity into new.severity from security.security_events e
+    select e.severity into new.severity from akashi_security.security_events e
     where e.id = new.event_id and e.created_at = new.event_created_at;
     if not found then
       raise exception 'there is no event % of %', new.event_id, new.event_created_at using errcode = 'no_data_found';
@@ -298,27 +298,27 @@ begin
   return new;
 end
 $$;
-grant execute on function security.keep_remediation() to akashi_worker, akashi_security_admin;
-create trigger keep_remediation before insert or update on security.remediations
-  for each row execute function security.keep_remediation();
-create trigger update_updated_at before update on security.remediations
-  for each row execute function auth.update_updated_at();
+grant execute on function akashi_security.keep_remediation() to akashi_worker, akashi_security_admin;
+create trigger keep_remediation before insert or update on akashi_security.remediations
+  for each row execute function akashi_security.keep_remediation();
+create trigger update_updated_at before update on akashi_security.remediations
+  for each row execute function akashi_auth.update_updated_at();
 
-alter table security.remediations enable row level security, force row level security;
-create policy remediations_staff on security.remediations to akashi_worker, akashi_security_admin using (true) with check (true);
-create policy remediations_auditor on security.remediations for select to akashi_reader using (true);
-create policy remediations_owner on security.remediations to akashi_owner using (true) with check (true);
-grant select on security.remediations to akashi_worker, akashi_security_admin;
+alter table akashi_security.remediations enable row level security, force row level security;
+create policy remediations_staff on akashi_security.remediations to akashi_worker, akashi_security_admin using (true) with check (true);
+create policy remediations_auditor on akashi_security.remediations for select to akashi_reader using (true);
+create policy remediations_owner on akashi_security.remediations to akashi_owner using (true) with check (true);
+grant select on akashi_security.remediations to akashi_worker, akashi_security_admin;
 grant select (event_id, event_created_at, severity, remediation_status, assignee, security_hub_id, resolved_at, created_at, updated_at)
-  on security.remediations to akashi_reader;
+  on akashi_security.remediations to akashi_reader;
 grant insert (event_id, event_created_at, remediation_status, remediation_notes, assignee, security_hub_id),
       update (remediation_status, remediation_notes, assignee, security_hub_id)
-  on security.remediations to akashi_worker, akashi_security_admin;
-select audit.protect('security.remediations', 'confidential', null, '{}', array['updated_at', 'last_modified_by']);
+  on akashi_security.remediations to akashi_worker, akashi_security_admin;
+select akashi_audit.protect('akashi_security.remediations', 'confidential', null, '{}', array['updated_at', 'last_modified_by']);
 
 -- One row for each time that an event was handed to a hook: a webhook, a notification, an export.
-create table security.security_event_hook_results (
-  id               uuid not null default audit.uuid_v7(),
+create table akashi_security.security_event_hook_results (
+  id               uuid not null default akashi_audit.uuid_v7(),
   created_at       timestamptz not null default clock_timestamp(),
   event_id         uuid not null,
   event_created_at timestamptz not null,
@@ -334,55 +334,55 @@ create table security.security_event_hook_results (
   primary key (id, created_at),
   check (isfinite(created_at))
 ) partition by range (created_at);
-comment on table security.security_event_hook_results is 'Append-only: what each hook answered about an event, attempt by attempt.';
-create index security_event_hook_results_event_idx on security.security_event_hook_results (event_id);
-create index security_event_hook_results_hook_idx on security.security_event_hook_results (hook_name, created_at desc);
+comment on table akashi_security.security_event_hook_results is 'Append-only: what each hook answered about an event, attempt by attempt.';
+create index security_event_hook_results_event_idx on akashi_security.security_event_hook_results (event_id);
+create index security_event_hook_results_hook_idx on akashi_security.security_event_hook_results (hook_name, created_at desc);
 
-alter table security.security_event_hook_results enable row level security, force row level security;
-create policy hook_results_record on security.security_event_hook_results for insert to akashi_worker with check (true);
-create policy hook_results_staff on security.security_event_hook_results for select
+alter table akashi_security.security_event_hook_results enable row level security, force row level security;
+create policy hook_results_record on akashi_security.security_event_hook_results for insert to akashi_worker with check (true);
+create policy hook_results_staff on akashi_security.security_event_hook_results for select
   to akashi_worker, akashi_security_admin, akashi_reader using (true);
 grant insert (event_id, event_created_at, hook_name, hook_type, attempt, result, duration_ms, response_code, error_message, detail, tenant_id)
-  on security.security_event_hook_results to akashi_worker;
-grant select on security.security_event_hook_results to akashi_worker, akashi_security_admin, akashi_reader;
-select audit.guard('security.security_event_hook_results');
-insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
-values ('security', 'security_event_hook_results', 'day', 30, '90 days', 'archive', '2555 days', true);
-select lifecycle.apply_partitions();
-select audit.exempt('security.security_event_hook_results', 'append-only itself');
+  on akashi_security.security_event_hook_results to akashi_worker;
+grant select on akashi_security.security_event_hook_results to akashi_worker, akashi_security_admin, akashi_reader;
+select akashi_audit.guard('akashi_security.security_event_hook_results');
+insert into akashi_lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
+values ('akashi_security', 'security_event_hook_results', 'day', 30, '90 days', 'archive', '2555 days', true);
+select akashi_lifecycle.apply_partitions();
+select akashi_audit.exempt('akashi_security.security_event_hook_results', 'append-only itself');
 
-create view security.v_security_events with (security_invoker = true) as
+create view akashi_security.v_security_events with (security_invoker = true) as
   select e.id, e.created_at, e.received_at, e.event_type, e.event_category, e.severity, e.source_service, e.description,
          e.user_id, e.user_name, e.external_user_id, e.session_id, e.source_ip, e.user_agent, e.resource_type, e.resource_id,
          e.action_performed, e.result, e.tenant_id, e.tenant_name, e.client_id, e.client_name, e.request_id, e.trace_id,
          e.ocsf_class_uid, e.event_details, r.security_hub_id,
          coalesce(r.remediation_status, 'open') as remediation_status, r.remediation_notes, r.assignee, r.resolved_at,
-         case when e.created_at >= now() - (select hot_retention from lifecycle.policies
-                                            where schema_name = 'security' and table_name = 'security_events')
+         case when e.created_at >= now() - (select hot_retention from akashi_lifecycle.policies
+                                            where schema_name = 'akashi_security' and table_name = 'security_events')
               then 'active' else 'due' end as archive_status,
-         (select extract(day from total_retention)::integer from lifecycle.policies
-          where schema_name = 'security' and table_name = 'security_events') as retention_period
-  from security.security_events e
-  left join security.remediations r on r.event_id = e.id and r.event_created_at = e.created_at;
-comment on view security.v_security_events is 'Events with what was done about them, under the names of the sources.';
-comment on column security.v_security_events.archive_status is
+         (select extract(day from total_retention)::integer from akashi_lifecycle.policies
+          where schema_name = 'akashi_security' and table_name = 'security_events') as retention_period
+  from akashi_security.security_events e
+  left join akashi_security.remediations r on r.event_id = e.id and r.event_created_at = e.created_at;
+comment on view akashi_security.v_security_events is 'Events with what was done about them, under the names of the sources.';
+comment on column akashi_security.v_security_events.archive_status is
   'active: within its hot retention; due: waits for its partition to be archived. Archived events are no longer here.';
-comment on column security.v_security_events.retention_period is 'Days, from the policy of the table.';
-grant select on security.v_security_events to akashi_worker, akashi_security_admin;
+comment on column akashi_security.v_security_events.retention_period is 'Days, from the policy of the table.';
+grant select on akashi_security.v_security_events to akashi_worker, akashi_security_admin;
 
-create view security.v_security_events_masked with (security_invoker = true) as
+create view akashi_security.v_security_events_masked with (security_invoker = true) as
   select e.id, e.created_at, e.received_at, e.event_type, e.event_category, e.severity, e.source_service, e.user_id, e.session_id,
          e.source_ip, e.resource_type, e.resource_id, e.action_performed, e.result, e.tenant_id, e.tenant_name, e.client_id,
          e.client_name, e.request_id, e.trace_id, e.ocsf_class_uid, r.security_hub_id,
          coalesce(r.remediation_status, 'open') as remediation_status, r.assignee, r.resolved_at
-  from security.security_events e
-  left join security.remediations r on r.event_id = e.id and r.event_created_at = e.created_at;
-comment on view security.v_security_events_masked is 'For the auditor: without names, descriptions, user agents, details and notes.';
-grant select on security.v_security_events_masked to akashi_reader, akashi_worker, akashi_security_admin;
+  from akashi_security.security_events e
+  left join akashi_security.remediations r on r.event_id = e.id and r.event_created_at = e.created_at;
+comment on view akashi_security.v_security_events_masked is 'For the auditor: without names, descriptions, user agents, details and notes.';
+grant select on akashi_security.v_security_events_masked to akashi_reader, akashi_worker, akashi_security_admin;
 
 -- Which inputs were taken in, so that a file that is read again is known even after its events have left
 -- PostgreSQL for the archive.
-create table security.ingest_batches (
+create table akashi_security.ingest_batches (
   digest      bytea primary key check (octet_length(digest) = 32),
   source      text not null,
   format      text not null,
@@ -391,12 +391,12 @@ create table security.ingest_batches (
   last_at     timestamptz not null,
   received_at timestamptz not null default clock_timestamp()
 );
-comment on table security.ingest_batches is 'One row per batch of events taken in, by the SHA-256 of their ids: exactly once also after archiving.';
+comment on table akashi_security.ingest_batches is 'One row per batch of events taken in, by the SHA-256 of their ids: exactly once also after archiving.';
 
-alter table security.ingest_batches enable row level security, force row level security;
-create policy ingest_batches_worker on security.ingest_batches to akashi_worker using (true) with check (true);
-create policy ingest_batches_read on security.ingest_batches for select to akashi_security_admin using (true);
-create policy ingest_batches_owner on security.ingest_batches to akashi_owner using (true) with check (true);
-grant select, insert on security.ingest_batches to akashi_worker;
-grant select on security.ingest_batches to akashi_security_admin;
-select audit.guard('security.ingest_batches'), audit.exempt('security.ingest_batches', 'append-only itself');
+alter table akashi_security.ingest_batches enable row level security, force row level security;
+create policy ingest_batches_worker on akashi_security.ingest_batches to akashi_worker using (true) with check (true);
+create policy ingest_batches_read on akashi_security.ingest_batches for select to akashi_security_admin using (true);
+create policy ingest_batches_owner on akashi_security.ingest_batches to akashi_owner using (true) with check (true);
+grant select, insert on akashi_security.ingest_batches to akashi_worker;
+grant select on akashi_security.ingest_batches to akashi_security_admin;
+select akashi_audit.guard('akashi_security.ingest_batches'), akashi_audit.exempt('akashi_security.ingest_batches', 'append-only itself');

@@ -1,12 +1,12 @@
 -- Which columns hold values of persons, and how a person is erased: what is plain is cleared, and the key that
 -- opens the rest is destroyed. A database that was restored to before an erasure erases the person again when it
 -- starts. Servers and workers do that with their own login: it may, as long as it acts for nobody, what managing
--- people is to it already (auth.managed_user). Whoever acts for somebody needs keys:admin.
+-- people is to it already (akashi_auth.managed_user). Whoever acts for somebody needs keys:admin.
 set local role akashi_owner;
 
 -- Where values of persons stand, in which form, and what becomes of them when a person is erased. Contexts
 -- name their own columns in the migration that makes them.
-create table keys.personal_columns (
+create table akashi_keys.personal_columns (
   schema_name   text not null,
   table_name    text not null,
   column_name   text not null,
@@ -19,48 +19,48 @@ create table keys.personal_columns (
   check ((at_erasure = 'kept') = (until is not null)),
   check (at_erasure <> 'shredded' or form = 'encrypted')
 );
-comment on table keys.personal_columns is 'Which columns hold values of persons; the certificate of an erasure is made from it.';
-comment on column keys.personal_columns.person_column is 'The column that says whose: the id of a user.';
-comment on column keys.personal_columns.at_erasure is
+comment on table akashi_keys.personal_columns is 'Which columns hold values of persons; the certificate of an erasure is made from it.';
+comment on column akashi_keys.personal_columns.person_column is 'The column that says whose: the id of a user.';
+comment on column akashi_keys.personal_columns.at_erasure is
   'shredded: stays as bytes that nobody can open; cleared: set to null; deleted: the row goes; replaced: emptied by a function of its schema; kept: stays plain.';
-comment on column keys.personal_columns.until is 'When and why a kept value goes.';
-alter table keys.personal_columns enable row level security, force row level security;
-create policy personal_columns_owner on keys.personal_columns to akashi_owner using (true) with check (true);
-select audit.protect('keys.personal_columns');
+comment on column akashi_keys.personal_columns.until is 'When and why a kept value goes.';
+alter table akashi_keys.personal_columns enable row level security, force row level security;
+create policy personal_columns_owner on akashi_keys.personal_columns to akashi_owner using (true) with check (true);
+select akashi_audit.protect('akashi_keys.personal_columns');
 
-insert into keys.personal_columns (schema_name, table_name, column_name, person_column, form, at_erasure, until) values
-  ('auth',  'users',             'email_encrypted',   'id',           'encrypted', 'cleared', null),
-  ('auth',  'users',             'subject_encrypted', 'id',           'encrypted', 'cleared', null),
-  ('auth',  'users',             'email_index',       'id',           'index',     'cleared', null),
-  ('auth',  'users',             'subject_index',     'id',           'index',     'cleared', null),
-  ('auth',  'users',             'email_masked',      'id',           'masked',    'cleared', null),
-  ('auth',  'users',             'username',          'id',           'plain',     'cleared', null),
-  ('auth',  'users',             'display_name',      'id',           'plain',     'cleared', null),
-  ('auth',  'users',             'avatar_url',        'id',           'plain',     'cleared', null),
-  ('auth',  'local_credentials', 'password_hash',     'user_id',      'plain',     'deleted', null),
-  ('auth',  'password_history',  'password_hash',     'user_id',      'plain',     'deleted', null),
-  ('auth',  'mfa_factors',       'secret',            'user_id',      'encrypted', 'deleted', null),
-  ('auth',  'recovery_codes',    'code_hash',         'user_id',      'plain',     'deleted', null),
-  ('auth',  'user_sessions',     'ip_address',        'user_id',      'plain',     'cleared', null),
-  ('auth',  'user_sessions',     'user_agent',        'user_id',      'plain',     'cleared', null),
-  ('auth',  'privacy_consents',  'ip_address',        'user_id',      'plain',     'kept', 'proof of consent, kept while claims can be made'),
-  ('auth',  'privacy_consents',  'user_agent',        'user_id',      'plain',     'kept', 'proof of consent, kept while claims can be made'),
-  ('auth',  'login_attempts',    'ip_address',        'user_id',      'plain',     'kept', '6 months after the attempt'),
-  ('auth',  'login_attempts',    'user_agent',        'user_id',      'plain',     'kept', '6 months after the attempt'),
-  ('auth',  'login_attempts',    'identifier_hash',   'user_id',      'index',     'kept', '6 months after the attempt'),
-  ('audit', 'audit_logs',        'ip_address',        'user_id',      'plain',     'kept', '2,555 days after the act: who acted from where is the record'),
-  ('audit', 'audit_logs',        'user_agent',        'user_id',      'plain',     'kept', '2,555 days after the act: who acted from where is the record'),
-  ('audit', 'audit_logs',        'new_values',        'data_subject', 'plain',     'kept', '2,555 days: addresses and devices of sessions; names in it are digests, encrypted columns unreadable'),
-  ('security', 'security_events', 'user_name',        'user_id',      'plain',     'kept', 'the retention of security events'),
-  ('security', 'security_events', 'external_user_id', 'user_id',      'plain',     'kept', 'the retention of security events'),
-  ('security', 'security_events', 'source_ip',        'user_id',      'plain',     'kept', 'the retention of security events'),
-  ('security', 'security_events', 'user_agent',       'user_id',      'plain',     'kept', 'the retention of security events');
+insert into akashi_keys.personal_columns (schema_name, table_name, column_name, person_column, form, at_erasure, until) values
+  ('akashi_auth',  'users',             'email_encrypted',   'id',           'encrypted', 'cleared', null),
+  ('akashi_auth',  'users',             'subject_encrypted', 'id',           'encrypted', 'cleared', null),
+  ('akashi_auth',  'users',             'email_index',       'id',           'index',     'cleared', null),
+  ('akashi_auth',  'users',             'subject_index',     'id',           'index',     'cleared', null),
+  ('akashi_auth',  'users',             'email_masked',      'id',           'masked',    'cleared', null),
+  ('akashi_auth',  'users',             'username',          'id',           'plain',     'cleared', null),
+  ('akashi_auth',  'users',             'display_name',      'id',           'plain',     'cleared', null),
+  ('akashi_auth',  'users',             'avatar_url',        'id',           'plain',     'cleared', null),
+  ('akashi_auth',  'local_credentials', 'password_hash',     'user_id',      'plain',     'deleted', null),
+  ('akashi_auth',  'password_history',  'password_hash',     'user_id',      'plain',     'deleted', null),
+  ('akashi_auth',  'mfa_factors',       'secret',            'user_id',      'encrypted', 'deleted', null),
+  ('akashi_auth',  'recovery_codes',    'code_hash',         'user_id',      'plain',     'deleted', null),
+  ('akashi_auth',  'user_sessions',     'ip_address',        'user_id',      'plain',     'cleared', null),
+  ('akashi_auth',  'user_sessions',     'user_agent',        'user_id',      'plain',     'cleared', null),
+  ('akashi_auth',  'privacy_consents',  'ip_address',        'user_id',      'plain',     'kept', 'proof of consent, kept while claims can be made'),
+  ('akashi_auth',  'privacy_consents',  'user_agent',        'user_id',      'plain',     'kept', 'proof of consent, kept while claims can be made'),
+  ('akashi_auth',  'login_attempts',    'ip_address',        'user_id',      'plain',     'kept', '6 months after the attempt'),
+  ('akashi_auth',  'login_attempts',    'user_agent',        'user_id',      'plain',     'kept', '6 months after the attempt'),
+  ('akashi_auth',  'login_attempts',    'identifier_hash',   'user_id',      'index',     'kept', '6 months after the attempt'),
+  ('akashi_audit', 'audit_logs',        'ip_address',        'user_id',      'plain',     'kept', '2,555 days after the act: who acted from where is the record'),
+  ('akashi_audit', 'audit_logs',        'user_agent',        'user_id',      'plain',     'kept', '2,555 days after the act: who acted from where is the record'),
+  ('akashi_audit', 'audit_logs',        'new_values',        'data_subject', 'plain',     'kept', '2,555 days: addresses and devices of sessions; names in it are digests, encrypted columns unreadable'),
+  ('akashi_security', 'security_events', 'user_name',        'user_id',      'plain',     'kept', 'the retention of security events'),
+  ('akashi_security', 'security_events', 'external_user_id', 'user_id',      'plain',     'kept', 'the retention of security events'),
+  ('akashi_security', 'security_events', 'source_ip',        'user_id',      'plain',     'kept', 'the retention of security events'),
+  ('akashi_security', 'security_events', 'user_agent',       'user_id',      'plain',     'kept', 'the retention of security events');
 
 -- One row a person who was erased, or is being: what was begun is gone on with from here.
-create table keys.erasures (
+create table akashi_keys.erasures (
   user_id          uuid primary key,
   key_id           text not null,
-  requested_by     text not null default coalesce(auth.current_user_id()::text, session_user),
+  requested_by     text not null default coalesce(akashi_auth.current_user_id()::text, session_user),
   requested_at     timestamptz not null default now(),
   reason           text not null check (reason <> '' and length(reason) <= 1000),
   columns          jsonb not null,
@@ -69,27 +69,27 @@ create table keys.erasures (
   certificate      text,
   check ((completed_at is null) = (certificate is null))
 );
-comment on table keys.erasures is 'Persons whose key was destroyed. No foreign key: the record outlives the account.';
-comment on column keys.erasures.columns is 'What stood where when it began: the personal columns with counts of values.';
-comment on column keys.erasures.salts is 'Salts of digests that were destroyed.';
-comment on column keys.erasures.certificate is 'Signed note (C2SP signed-note) that says what became unreadable and what remains.';
-alter table keys.erasures enable row level security, force row level security;
-create policy erasures_owner on keys.erasures to akashi_owner using (true) with check (true);
-create policy erasures_staff on keys.erasures for select to akashi_worker, akashi_security_admin using (true);
-create policy erasures_app on keys.erasures for select to akashi_app using ((select auth.has_permission('keys:read')));
-grant select on keys.erasures to akashi_app, akashi_worker, akashi_security_admin;
-select audit.protect('keys.erasures', 'confidential', 'user_id');
+comment on table akashi_keys.erasures is 'Persons whose key was destroyed. No foreign key: the record outlives the account.';
+comment on column akashi_keys.erasures.columns is 'What stood where when it began: the personal columns with counts of values.';
+comment on column akashi_keys.erasures.salts is 'Salts of digests that were destroyed.';
+comment on column akashi_keys.erasures.certificate is 'Signed note (C2SP signed-note) that says what became unreadable and what remains.';
+alter table akashi_keys.erasures enable row level security, force row level security;
+create policy erasures_owner on akashi_keys.erasures to akashi_owner using (true) with check (true);
+create policy erasures_staff on akashi_keys.erasures for select to akashi_worker, akashi_security_admin using (true);
+create policy erasures_app on akashi_keys.erasures for select to akashi_app using ((select akashi_auth.has_permission('keys:read')));
+grant select on akashi_keys.erasures to akashi_app, akashi_worker, akashi_security_admin;
+select akashi_audit.protect('akashi_keys.erasures', 'confidential', 'user_id');
 
 -- Values of a person by personal column, as [{schema, table, column, form, atErasure, until, values}]. What is
 -- kept is not counted: those tables are large, and their rows stay.
-create function keys.count_personal(person uuid) returns jsonb
+create function akashi_keys.count_personal(person uuid) returns jsonb
   language plpgsql stable security definer set search_path = '' as $$
 declare
-  place keys.personal_columns;
+  place akashi_keys.personal_columns;
   result jsonb := '[]';
   counted bigint;
 begin
-  for place in select * from keys.personal_columns order by schema_name, table_name, column_name loop
+  for place in select * from akashi_keys.personal_columns order by schema_name, table_name, column_name loop
     counted := null;
     if place.at_erasure <> 'kept' then
       execute format('select count(%I) from %I.%I where %I = $1', place.column_name, place.schema_name, place.table_name,
@@ -102,8 +102,8 @@ begin
 end
 $$;
 
--- Sets to null what is to be cleared and deletes what is to go, in every table but auth.users.
-create function keys.clear_personal(person uuid) returns void
+-- Sets to null what is to be cleared and deletes what is to go, in every table but akashi_auth.users.
+create function akashi_keys.clear_personal(person uuid) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   target record;
@@ -111,8 +111,8 @@ begin
   for target in
     select schema_name, table_name, person_column, bool_or(at_erasure = 'deleted') as deleted,
            string_agg(format('%I = null', column_name), ', ') as cleared
-    from keys.personal_columns
-    where at_erasure in ('cleared', 'deleted') and (schema_name, table_name) <> ('auth', 'users')
+    from akashi_keys.personal_columns
+    where at_erasure in ('cleared', 'deleted') and (schema_name, table_name) <> ('akashi_auth', 'users')
     group by schema_name, table_name, person_column
   loop
     if target.deleted then
@@ -125,120 +125,120 @@ begin
 end
 $$;
 
-create function keys.require_erasing() returns void
+create function akashi_keys.require_erasing() returns void
   language plpgsql stable security definer set search_path = '' as $$
 begin
-  if not auth.is_server() then
-    perform auth.require_permission('keys:admin');
+  if not akashi_auth.is_server() then
+    perform akashi_auth.require_permission('keys:admin');
   end if;
 end
 $$;
 
 -- First half of an erasure: everything but the key, in one transaction. Answers when it began; again, for one
 -- that has begun, also when the account has come back with a restored database.
-create function keys.begin_erasure(person uuid, key_id text, reason text) returns timestamptz
+create function akashi_keys.begin_erasure(person uuid, key_id text, reason text) returns timestamptz
   language plpgsql security definer set search_path = '' as $$
 declare
-  begun keys.erasures;
-  account auth.users;
+  begun akashi_keys.erasures;
+  account akashi_auth.users;
   held text;
 begin
-  perform keys.require_erasing();
-  select * into begun from keys.erasures e where e.user_id = person for update;
-  select * into account from auth.users u where u.id = person for update;
+  perform akashi_keys.require_erasing();
+  select * into begun from akashi_keys.erasures e where e.user_id = person for update;
+  select * into account from akashi_auth.users u where u.id = person for update;
   if account.id is null and begun.user_id is null then
     raise exception 'there is no such user' using errcode = 'no_data_found';
   end if;
   if begun.user_id is not null and (account.id is null or account.is_deleted) then
     return begun.requested_at;
   end if;
-  perform auth.managed_user(person, 'keys:admin');
+  perform akashi_auth.managed_user(person, 'keys:admin');
   select coalesce(account.legal_hold, min(p.schema_name || '.' || p.table_name || ' is under legal hold')) into held
-  from lifecycle.policies p
-  join keys.personal_columns c using (schema_name, table_name)
+  from akashi_lifecycle.policies p
+  join akashi_keys.personal_columns c using (schema_name, table_name)
   where p.legal_hold;
   if held is not null then
     raise exception 'the person is under legal hold: %', held using errcode = 'AK003', hint = 'erase when the hold is lifted';
   end if;
-  insert into keys.erasures as e (user_id, key_id, reason, columns)
-  values (person, begin_erasure.key_id, begin_erasure.reason, keys.count_personal(person))
+  insert into akashi_keys.erasures as e (user_id, key_id, reason, columns)
+  values (person, begin_erasure.key_id, begin_erasure.reason, akashi_keys.count_personal(person))
   on conflict (user_id) do update set completed_at = null, certificate = null, columns = excluded.columns
   returning * into begun;
-  update auth.user_sessions s set revoked_at = now() where s.user_id = person and s.revoked_at is null;
-  update auth.api_keys k set is_active = false, revoked_at = now() where k.user_id = person and k.is_active;
-  update auth.users u set
+  update akashi_auth.user_sessions s set revoked_at = now() where s.user_id = person and s.revoked_at is null;
+  update akashi_auth.api_keys k set is_active = false, revoked_at = now() where k.user_id = person and k.is_active;
+  update akashi_auth.users u set
     account_status = 'deleted', username = 'deleted-' || u.id, display_name = null, avatar_url = null,
     subject = null, subject_encrypted = null, subject_index = null,
     email = null, email_encrypted = null, email_index = null, email_masked = null, compliance_tags = '{}'
   where u.id = person;
-  delete from auth.user_roles ur where ur.user_id = person;
-  perform keys.clear_personal(person);
-  perform audit.record_action('erasure_begun', 'erase', 'user', person::text, 'SUCCESS',
+  delete from akashi_auth.user_roles ur where ur.user_id = person;
+  perform akashi_keys.clear_personal(person);
+  perform akashi_audit.record_action('erasure_begun', 'erase', 'user', person::text, 'SUCCESS',
     jsonb_build_object('key_id', begin_erasure.key_id, 'reason', begin_erasure.reason), 'confidential', person::text);
   return begun.requested_at;
 end
 $$;
-comment on function keys.begin_erasure(uuid, text, text) is
+comment on function akashi_keys.begin_erasure(uuid, text, text) is
   'Ends the account, its sessions, keys and roles and clears what is plain; the caller then destroys the person''s key.';
 
 -- Second half, once the key is destroyed: without their salt the digests of the person say nothing.
-create function keys.erase_salts(person uuid) returns void
+create function akashi_keys.erase_salts(person uuid) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   erased integer;
 begin
-  perform keys.require_erasing();
-  if not exists (select from keys.erasures e where e.user_id = person) then
+  perform akashi_keys.require_erasing();
+  if not exists (select from akashi_keys.erasures e where e.user_id = person) then
     raise exception 'no erasure of this person has begun' using errcode = 'AK003';
   end if;
-  delete from keys.digest_salts s where s.data_subject = person::text;
+  delete from akashi_keys.digest_salts s where s.data_subject = person::text;
   get diagnostics erased = row_count;
-  update keys.erasures e set salts = e.salts + erased where e.user_id = person and erased > 0;
+  update akashi_keys.erasures e set salts = e.salts + erased where e.user_id = person and erased > 0;
 end
 $$;
 
-create function keys.finish_erasure(person uuid, certificate text) returns void
+create function akashi_keys.finish_erasure(person uuid, certificate text) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
-  ended keys.erasures;
+  ended akashi_keys.erasures;
 begin
-  perform keys.require_erasing();
-  update keys.erasures e set completed_at = now(), certificate = finish_erasure.certificate
+  perform akashi_keys.require_erasing();
+  update akashi_keys.erasures e set completed_at = now(), certificate = finish_erasure.certificate
   where e.user_id = person and e.completed_at is null returning * into ended;
   if not found then
     return;
   end if;
-  perform audit.record_action('person_erased', 'erase', 'user', person::text, 'SUCCESS',
+  perform akashi_audit.record_action('person_erased', 'erase', 'user', person::text, 'SUCCESS',
     jsonb_build_object('key_id', ended.key_id, 'certificate_sha256', encode(sha256(convert_to(certificate, 'UTF8')), 'hex')),
     'confidential', person::text);
-  perform security.record_event(event_type => 'key_shredded', event_category => 'configuration', severity => 'high',
+  perform akashi_security.record_event(event_type => 'key_shredded', event_category => 'configuration', severity => 'high',
     source_service => 'akashi', resource_type => 'user', resource_id => person::text, action_performed => 'erase',
     result => 'success', ocsf_class_uid => 3004, event_details => jsonb_build_object('key_id', ended.key_id));
 end
 $$;
-grant execute on function keys.begin_erasure(uuid, text, text), keys.erase_salts(uuid), keys.finish_erasure(uuid, text)
+grant execute on function akashi_keys.begin_erasure(uuid, text, text), akashi_keys.erase_salts(uuid), akashi_keys.finish_erasure(uuid, text)
   to akashi_app, akashi_worker, akashi_security_admin;
-grant create on schema keys to akashi_policy;
+grant create on schema akashi_keys to akashi_policy;
 reset role;
 set local role akashi_policy;
-create function keys.count_trail(person uuid) returns bigint
+create function akashi_keys.count_trail(person uuid) returns bigint
   language sql stable security definer set search_path = '' as $$
-  select count(*) from audit.audit_logs where data_subject = person::text
+  select count(*) from akashi_audit.audit_logs where data_subject = person::text
 $$;
-comment on function keys.count_trail(uuid) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';
+comment on function akashi_keys.count_trail(uuid) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';
 
 reset role;
-revoke create on schema keys from akashi_policy;
-grant execute on function keys.count_trail(uuid) to akashi_owner, akashi_app, akashi_worker, akashi_security_admin;
+revoke create on schema akashi_keys from akashi_policy;
+grant execute on function akashi_keys.count_trail(uuid) to akashi_owner, akashi_app, akashi_worker, akashi_security_admin;
 set local role akashi_owner;
 
 -- When keys are rotated, and that somebody is told where they are not.
-insert into lifecycle.settings (key, value, pattern, accepts, description) values
+insert into akashi_lifecycle.settings (key, value, pattern, accepts, description) values
   ('keys.wrapping.rotation_days', '365', '\d{1,6}', 'a whole number of days, or 0 for never',
    'age at which the wrapping key is rotated'),
   ('keys.blind_index.rotation_days', '0', '\d{1,6}', 'a whole number of days, or 0 for never',
    'age at which the key of blind indexes is rotated, which rewrites every user');
-insert into lifecycle.jobs (name, schedule, task, timeout, description) values
+insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('rotate-keys',        '40 18 * * *', 'keys.rotate',    '6 hours',   'rotate keys that are older than their policy, and go on with a rotation that was cut short'),
   ('key-age',            '50 6 * * *',  'keys.check',     '5 minutes', 'fail when a key is a week older than its policy'),
   ('reconcile-erasures', '20 * * * *',  'keys.reconcile', '2 hours',

@@ -3,8 +3,8 @@
 -- a signed retention record. Nothing of it happens under a legal hold.
 set local role akashi_owner;
 
-create table lifecycle.exports (
-  id               uuid primary key default audit.uuid_v7(),
+create table akashi_lifecycle.exports (
+  id               uuid primary key default akashi_audit.uuid_v7(),
   schema_name      text not null,
   table_name       text not null,
   partition_name   text not null,
@@ -41,31 +41,31 @@ create table lifecycle.exports (
   check (state = 'exporting' or (manifest_sha256 is not null and fingerprint is not null and row_count is not null
                                  and objects is not null and bytes is not null and verified_at is not null))
 );
-comment on table lifecycle.exports is
+comment on table akashi_lifecycle.exports is
   'One row per export of a partition: generation 0 when it closed, later ones for rows that came afterwards.';
-comment on column lifecycle.exports.state is
-  'exporting; verified: read back and compared, manifest published; detached: in schema archive; dropped: only in the store; retiring: its objects are being deleted; retired: gone, by a signed retention record.';
-comment on column lifecycle.exports.after_key is 'The export holds rows behind this key of its order; null for the first.';
-comment on column lifecycle.exports.upto_key is 'Up to this key: the sealed frontier of the moment; null where the table has no log.';
-comment on column lifecycle.exports.fingerprint is
+comment on column akashi_lifecycle.exports.state is
+  'exporting; verified: read back and compared, manifest published; detached: in schema akashi_archive; dropped: only in the store; retiring: its objects are being deleted; retired: gone, by a signed retention record.';
+comment on column akashi_lifecycle.exports.after_key is 'The export holds rows behind this key of its order; null for the first.';
+comment on column akashi_lifecycle.exports.upto_key is 'Up to this key: the sealed frontier of the moment; null where the table has no log.';
+comment on column akashi_lifecycle.exports.fingerprint is
   'SHA-256 of COPY … TO STDOUT (FORMAT csv, FORCE_QUOTE *) of the rows in order.';
-comment on column lifecycle.exports.keep_until is 'A restored partition is not detached again before this time.';
-comment on column lifecycle.exports.message is 'Why the last attempt failed; null when it did not.';
-comment on column lifecycle.exports.retention_record is
-  'Row of audit.retention_records that names what was deleted; null where the table has no log.';
+comment on column akashi_lifecycle.exports.keep_until is 'A restored partition is not detached again before this time.';
+comment on column akashi_lifecycle.exports.message is 'Why the last attempt failed; null when it did not.';
+comment on column akashi_lifecycle.exports.retention_record is
+  'Row of akashi_audit.retention_records that names what was deleted; null where the table has no log.';
 
-alter table lifecycle.exports enable row level security, force row level security;
-create policy exports_worker on lifecycle.exports to akashi_worker using (true) with check (true);
-create policy exports_read on lifecycle.exports for select to akashi_security_admin, akashi_reader using (true);
-create policy exports_owner on lifecycle.exports to akashi_owner using (true) with check (true);
-grant select on lifecycle.exports to akashi_worker, akashi_security_admin, akashi_reader;
+alter table akashi_lifecycle.exports enable row level security, force row level security;
+create policy exports_worker on akashi_lifecycle.exports to akashi_worker using (true) with check (true);
+create policy exports_read on akashi_lifecycle.exports for select to akashi_security_admin, akashi_reader using (true);
+create policy exports_owner on akashi_lifecycle.exports to akashi_owner using (true) with check (true);
+grant select on akashi_lifecycle.exports to akashi_worker, akashi_security_admin, akashi_reader;
 grant insert (schema_name, table_name, partition_name, lower_bound, upper_bound, generation, folder, manifest, after_key)
-  on lifecycle.exports to akashi_worker;
+  on akashi_lifecycle.exports to akashi_worker;
 grant update (state, partition_name, manifest_sha256, fingerprint, row_count, objects, bytes, upto_key, first_position, last_position, message)
-  on lifecycle.exports to akashi_worker;
+  on akashi_lifecycle.exports to akashi_worker;
 
 -- What was compared stays as it was compared, and only the owner's functions say that a table is gone.
-create function lifecycle.keep_export() returns trigger
+create function akashi_lifecycle.keep_export() returns trigger
   language plpgsql set search_path = '' as $$
 begin
   new.updated_at := clock_timestamp();
@@ -89,21 +89,21 @@ begin
   return new;
 end
 $$;
-create trigger keep_export before update on lifecycle.exports for each row execute function lifecycle.keep_export();
-alter table lifecycle.exports enable always trigger keep_export;
-select audit.exempt('lifecycle.exports', 'history that only the worker writes; drops and restores are actions of the trail');
+create trigger keep_export before update on akashi_lifecycle.exports for each row execute function akashi_lifecycle.keep_export();
+alter table akashi_lifecycle.exports enable always trigger keep_export;
+select akashi_audit.exempt('akashi_lifecycle.exports', 'history that only the worker writes; drops and restores are actions of the trail');
 
 -- Fails unless a partition may leave: its policy says so, it is out of its hot time, every export of it was
 -- compared, and nobody holds it.
-create function lifecycle.assert_expired(schema_name text, table_name text, lower_bound timestamptz, upper_bound timestamptz, as_of timestamptz)
+create function akashi_lifecycle.assert_expired(schema_name text, table_name text, lower_bound timestamptz, upper_bound timestamptz, as_of timestamptz)
   returns void language plpgsql stable set search_path = '' as $$
 declare
-  policy lifecycle.policies;
+  policy akashi_lifecycle.policies;
   undone integer;
   done integer;
   held timestamptz;
 begin
-  select * into policy from lifecycle.policies p
+  select * into policy from akashi_lifecycle.policies p
   where (p.schema_name, p.table_name) = (assert_expired.schema_name, assert_expired.table_name);
   if not found or policy.at_expiry <> 'archive' then
     raise exception 'the policy of %.% does not archive', schema_name, table_name using errcode = 'AK003';
@@ -117,7 +117,7 @@ begin
   end if;
   select count(*) filter (where e.state = 'exporting'), count(*) filter (where e.state in ('verified', 'detached')), max(e.keep_until)
   into undone, done, held
-  from lifecycle.exports e
+  from akashi_lifecycle.exports e
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (assert_expired.schema_name, assert_expired.table_name, assert_expired.lower_bound, assert_expired.upper_bound);
   if done = 0 or undone > 0 then
@@ -131,7 +131,7 @@ $$;
 
 -- Locks a partition against everybody until the transaction ends, waiting no longer than the caller's
 -- lock_timeout. The table first, as its readers do.
-create function lifecycle.fence_partition(schema_name text, table_name text, partition_name text) returns void
+create function akashi_lifecycle.fence_partition(schema_name text, table_name text, partition_name text) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
   execute format('lock table only %I.%I in access exclusive mode', schema_name, table_name);
@@ -139,9 +139,9 @@ begin
 end
 $$;
 
--- Takes a partition out of its table into schema archive, guarded against every change, in one transaction:
+-- Takes a partition out of its table into schema akashi_archive, guarded against every change, in one transaction:
 -- no moment in which it is half detached.
-create function lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamptz default now())
+create function akashi_lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamptz default now())
   returns void language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
 declare
   parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
@@ -152,44 +152,44 @@ begin
   if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
     raise exception '%.% is no partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
   end if;
-  select * into bounds from lifecycle.partition_bounds(child);
-  perform lifecycle.assert_expired(schema_name, table_name, bounds.lower, bounds.upper, as_of);
+  select * into bounds from akashi_lifecycle.partition_bounds(child);
+  perform akashi_lifecycle.assert_expired(schema_name, table_name, bounds.lower, bounds.upper, as_of);
   execute format('alter table %s detach partition %s', parent, child);
-  execute format('alter table %s set schema archive', child);
-  execute format('revoke all on archive.%I from public, akashi_app, akashi_worker, akashi_reader, akashi_security_admin', partition_name);
-  execute format('create policy archived_read on archive.%I for select to akashi_worker using (true)', partition_name);
-  execute format('grant select on archive.%I to akashi_worker', partition_name);
-  perform audit.guard(format('archive.%I', partition_name)::regclass);
-  execute format('create or replace trigger refuse_insert before insert on archive.%I
-    for each statement execute function audit.refuse_change()', partition_name);
-  execute format('alter table archive.%I enable always trigger refuse_insert', partition_name);
-  execute format('comment on table archive.%I is %L', partition_name,
+  execute format('alter table %s set schema akashi_archive', child);
+  execute format('revoke all on akashi_archive.%I from public, akashi_app, akashi_worker, akashi_reader, akashi_security_admin', partition_name);
+  execute format('create policy archived_read on akashi_archive.%I for select to akashi_worker using (true)', partition_name);
+  execute format('grant select on akashi_archive.%I to akashi_worker', partition_name);
+  perform akashi_audit.guard(format('akashi_archive.%I', partition_name)::regclass);
+  execute format('create or replace trigger refuse_insert before insert on akashi_archive.%I
+    for each statement execute function akashi_audit.refuse_change()', partition_name);
+  execute format('alter table akashi_archive.%I enable always trigger refuse_insert', partition_name);
+  execute format('comment on table akashi_archive.%I is %L', partition_name,
     format('detached from %s, rows from %s to %s', parent, bounds.lower, bounds.upper));
-  update lifecycle.exports e set state = 'detached', detached_at = clock_timestamp()
+  update akashi_lifecycle.exports e set state = 'detached', detached_at = clock_timestamp()
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (detach_partition.schema_name, detach_partition.table_name, bounds.lower, bounds.upper) and e.state = 'verified';
 end
 $$;
-comment on function lifecycle.detach_partition(text, text, text, timestamptz) is
-  'Moves an expired partition with verified exports into schema archive; read-only there.';
+comment on function akashi_lifecycle.detach_partition(text, text, text, timestamptz) is
+  'Moves an expired partition with verified exports into schema akashi_archive; read-only there.';
 
 -- Keeps a detached table as it is until the transaction ends, so that what is compared is what is dropped.
-create function lifecycle.freeze_detached(partition_name text) returns void
+create function akashi_lifecycle.freeze_detached(partition_name text) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
-  execute format('lock table archive.%I in share mode', partition_name);
+  execute format('lock table akashi_archive.%I in share mode', partition_name);
 end
 $$;
 
 -- Drops a detached table. The caller compared its rows with the exports in the same transaction, frozen.
-create function lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamptz,
+create function akashi_lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamptz,
   upper_bound timestamptz, fingerprints text[], as_of timestamptz default now())
   returns void language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
 declare
   expected text[];
 begin
-  perform lifecycle.assert_expired(schema_name, table_name, lower_bound, upper_bound, as_of);
-  select array_agg(e.fingerprint order by e.generation) into expected from lifecycle.exports e
+  perform akashi_lifecycle.assert_expired(schema_name, table_name, lower_bound, upper_bound, as_of);
+  select array_agg(e.fingerprint order by e.generation) into expected from akashi_lifecycle.exports e
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (drop_detached.schema_name, drop_detached.table_name, drop_detached.lower_bound, drop_detached.upper_bound)
     and e.state = 'detached';
@@ -197,40 +197,40 @@ begin
     raise exception 'archive.% is not what was exported', partition_name using errcode = 'AK002',
       hint = 'the table is kept; compare it with its Parquet files';
   end if;
-  execute format('drop table archive.%I', partition_name);
-  update lifecycle.exports e set state = 'dropped', dropped_at = clock_timestamp(), message = null
+  execute format('drop table akashi_archive.%I', partition_name);
+  update akashi_lifecycle.exports e set state = 'dropped', dropped_at = clock_timestamp(), message = null
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (drop_detached.schema_name, drop_detached.table_name, drop_detached.lower_bound, drop_detached.upper_bound)
     and e.state = 'detached';
-  perform audit.record_action('archive', 'drop', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
+  perform akashi_audit.record_action('akashi_archive', 'drop', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
     jsonb_build_object('from', lower_bound, 'to', upper_bound, 'fingerprints', to_jsonb(fingerprints)));
 end
 $$;
 
 -- Says that the rows of a period are back in their table: it is archived again when keep_until is over.
-create function lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamptz, upper_bound timestamptz, keep_until timestamptz)
+create function akashi_lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamptz, upper_bound timestamptz, keep_until timestamptz)
   returns void language plpgsql set search_path = '' set timezone = 'UTC' as $$
 begin
-  update lifecycle.exports e
+  update akashi_lifecycle.exports e
   set state = 'verified', restored_at = clock_timestamp(), keep_until = mark_restored.keep_until, message = null
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (mark_restored.schema_name, mark_restored.table_name, mark_restored.lower_bound, mark_restored.upper_bound)
     and e.state = 'dropped';
-  perform audit.record_action('archive', 'restore', format('%I.%I', schema_name, table_name), null, 'SUCCESS',
+  perform akashi_audit.record_action('akashi_archive', 'restore', format('%I.%I', schema_name, table_name), null, 'SUCCESS',
     jsonb_build_object('from', lower_bound, 'to', upper_bound, 'keep_until', keep_until));
 end
 $$;
 
-grant execute on function lifecycle.detach_partition(text, text, text, timestamptz), lifecycle.fence_partition(text, text, text), lifecycle.freeze_detached(text),
-  lifecycle.drop_detached(text, text, text, timestamptz, timestamptz, text[], timestamptz) to akashi_worker;
+grant execute on function akashi_lifecycle.detach_partition(text, text, text, timestamptz), akashi_lifecycle.fence_partition(text, text, text), akashi_lifecycle.freeze_detached(text),
+  akashi_lifecycle.drop_detached(text, text, text, timestamptz, timestamptz, text[], timestamptz) to akashi_worker;
 
 -- Fails unless the total retention of a period is over, now and not as of another time: what goes is gone.
-create function lifecycle.assert_retirable(schema_name text, table_name text, upper_bound timestamptz)
-  returns lifecycle.policies language plpgsql stable set search_path = '' as $$
+create function akashi_lifecycle.assert_retirable(schema_name text, table_name text, upper_bound timestamptz)
+  returns akashi_lifecycle.policies language plpgsql stable set search_path = '' as $$
 declare
-  policy lifecycle.policies;
+  policy akashi_lifecycle.policies;
 begin
-  select * into policy from lifecycle.policies p
+  select * into policy from akashi_lifecycle.policies p
   where (p.schema_name, p.table_name) = (assert_retirable.schema_name, assert_retirable.table_name);
   if not found or policy.at_expiry = 'keep' then
     raise exception 'the policy of %.% keeps everything', schema_name, table_name using errcode = 'AK003';
@@ -248,41 +248,41 @@ $$;
 
 -- Says that the objects of an export are about to be deleted: from here on nobody reads them. Answers false when
 -- the export is at no such point. Asked again for one that is retiring it only checks that it still may.
-create function lifecycle.begin_retiring(export uuid, record uuid) returns boolean
+create function akashi_lifecycle.begin_retiring(export uuid, record uuid) returns boolean
   language plpgsql security definer set search_path = '' as $$
 declare
-  own lifecycle.exports;
+  own akashi_lifecycle.exports;
   own_log text;
 begin
-  select * into own from lifecycle.exports e where e.id = begin_retiring.export for update;
+  select * into own from akashi_lifecycle.exports e where e.id = begin_retiring.export for update;
   if not found or own.state not in ('dropped', 'retiring') then
     return false;
   end if;
-  perform lifecycle.assert_retirable(own.schema_name, own.table_name, own.upper_bound);
-  select l.name into own_log from (values ('audit', 'audit_logs'), ('security', 'security_events'), ('auth', 'login_attempts')) as l (schema_name, name)
+  perform akashi_lifecycle.assert_retirable(own.schema_name, own.table_name, own.upper_bound);
+  select l.name into own_log from (values ('akashi_audit', 'audit_logs'), ('akashi_security', 'security_events'), ('akashi_auth', 'login_attempts')) as l (schema_name, name)
   where (l.schema_name, l.name) = (own.schema_name, own.table_name);
   if own_log is not null and own.row_count > 0 and not exists (
-    select from audit.retention_records r
+    select from akashi_audit.retention_records r
     where r.id = record and r.log = own_log and r.lower_bound <= own.lower_bound and own.upper_bound <= r.upper_bound
       and own.last_position <= r.last_position
   ) then
     raise exception 'the export has no retention record that covers its rows' using errcode = 'AK003';
   end if;
-  update lifecycle.exports e set state = 'retiring', retention_record = record, message = null
+  update akashi_lifecycle.exports e set state = 'retiring', retention_record = record, message = null
   where e.id = begin_retiring.export and e.state = 'dropped';
   return true;
 end
 $$;
 
-create function lifecycle.finish_retiring(export uuid) returns void
+create function akashi_lifecycle.finish_retiring(export uuid) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
-  own lifecycle.exports;
+  own akashi_lifecycle.exports;
 begin
-  update lifecycle.exports e set state = 'retired', retired_at = clock_timestamp(), message = null
+  update akashi_lifecycle.exports e set state = 'retired', retired_at = clock_timestamp(), message = null
   where e.id = finish_retiring.export and e.state = 'retiring' returning * into own;
   if found then
-    perform audit.record_action('archive', 'retire', format('%I.%I', own.schema_name, own.table_name), own.partition_name, 'SUCCESS',
+    perform akashi_audit.record_action('akashi_archive', 'retire', format('%I.%I', own.schema_name, own.table_name), own.partition_name, 'SUCCESS',
       jsonb_build_object('from', own.lower_bound, 'to', own.upper_bound, 'generation', own.generation, 'rows', own.row_count,
         'manifest', own.manifest, 'manifest_sha256', own.manifest_sha256, 'retention_record', own.retention_record));
   end if;
@@ -291,14 +291,14 @@ $$;
 
 -- Drops a partition of a table that is retired rather than archived. Every row of it must be named by a retention
 -- record, which is looked at where nobody can write to it.
-create function lifecycle.drop_retired(schema_name text, table_name text, partition_name text) returns bigint
+create function akashi_lifecycle.drop_retired(schema_name text, table_name text, partition_name text) returns bigint
   language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
 #variable_conflict use_variable
 declare
   parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
   child constant regclass := format('%I.%I', schema_name, partition_name)::regclass;
   bounds record;
-  policy lifecycle.policies;
+  policy akashi_lifecycle.policies;
   counted bigint;
   entries bigint;
   unsealed bigint;
@@ -309,8 +309,8 @@ begin
   if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
     raise exception '%.% is no partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
   end if;
-  select * into bounds from lifecycle.partition_bounds(child);
-  policy := lifecycle.assert_retirable(schema_name, table_name, bounds.upper);
+  select * into bounds from akashi_lifecycle.partition_bounds(child);
+  policy := akashi_lifecycle.assert_retirable(schema_name, table_name, bounds.upper);
   if policy.at_expiry <> 'retire' then
     raise exception '%.% is archived, not retired', schema_name, table_name using errcode = 'AK003';
   end if;
@@ -320,14 +320,14 @@ begin
     execute format('create policy akashi_retire on %s for select to akashi_owner using (true)', child);
   end if;
   execute format('select count(*) from only %s', child) into counted;
-  if exists (select from (values ('audit', 'audit_logs'), ('security', 'security_events'), ('auth', 'login_attempts')) as l (s, t)
+  if exists (select from (values ('akashi_audit', 'audit_logs'), ('akashi_security', 'security_events'), ('akashi_auth', 'login_attempts')) as l (s, t)
              where (l.s, l.t) = (schema_name, table_name)) then
     -- Each row is sealed, and the records reach to the last entry of the period.
-    select count(*), coalesce(max(e.position), -1) into entries, last_entry from audit.ledger_entries e
+    select count(*), coalesce(max(e.position), -1) into entries, last_entry from akashi_audit.ledger_entries e
     where e.log = table_name and e.created_at >= bounds.lower and e.created_at < bounds.upper;
-    select coalesce(max(r.last_position), -1) into last_recorded from audit.retention_records r
+    select coalesce(max(r.last_position), -1) into last_recorded from akashi_audit.retention_records r
     where r.log = table_name and r.lower_bound <= bounds.lower and bounds.upper <= r.upper_bound;
-    execute format('select count(*) from only %s r where (r.xid, r.seq) > (select h.last_xid, h.last_seq from audit.ledger_heads h where h.log = %L)',
+    execute format('select count(*) from only %s r where (r.xid, r.seq) > (select h.last_xid, h.last_seq from akashi_audit.ledger_heads h where h.log = %L)',
       child, table_name) into unsealed;
     if unsealed > 0 or last_recorded < last_entry or counted > entries then
       raise exception '%.% has rows that no retention record names', schema_name, partition_name
@@ -336,112 +336,112 @@ begin
   end if;
   execute format('alter table %s detach partition %s', parent, child);
   execute format('drop table %I.%I', schema_name, partition_name);
-  perform audit.record_action('archive', 'retire', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
+  perform akashi_audit.record_action('akashi_archive', 'retire', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
     jsonb_build_object('from', bounds.lower, 'to', bounds.upper, 'rows', counted));
   return counted;
 end
 $$;
 
-grant execute on function lifecycle.begin_retiring(uuid, uuid), lifecycle.finish_retiring(uuid),
-  lifecycle.drop_retired(text, text, text) to akashi_worker;
+grant execute on function akashi_lifecycle.begin_retiring(uuid, uuid), akashi_lifecycle.finish_retiring(uuid),
+  akashi_lifecycle.drop_retired(text, text, text) to akashi_worker;
 
 -- Where any row lives and has lived, for every row that the ledger knows.
 
 -- Every time that a period was brought back, not only the last: the trail has them all.
-create view lifecycle.partition_restores with (security_invoker = true) as
+create view akashi_lifecycle.partition_restores with (security_invoker = true) as
   select split_part(a.resource, '.', 1) as schema_name, split_part(a.resource, '.', 2) as table_name,
          (a.detail ->> 'from')::timestamptz as lower_bound, (a.detail ->> 'to')::timestamptz as upper_bound,
          a.created_at as restored_at, (a.detail ->> 'keep_until')::timestamptz as keep_until, a.db_user as restored_by
-  from audit.audit_logs a
+  from akashi_audit.audit_logs a
   where a.event_type = 'archive' and a.action = 'restore' and a.result = 'SUCCESS';
-comment on view lifecycle.partition_restores is 'Periods that were brought back from the archive, each time.';
+comment on view akashi_lifecycle.partition_restores is 'Periods that were brought back from the archive, each time.';
 
-create view lifecycle.data_lineage with (security_invoker = true) as
+create view akashi_lifecycle.data_lineage with (security_invoker = true) as
   select l.schema_name, l.table_name, n.row_id, n.created_at, n.log, n.position, n.entry_hash,
          case e.state when 'verified' then 'database and store' when 'detached' then 'archive schema and store'
                       when 'dropped' then 'store' when 'retiring' then 'store, being retired' when 'retired' then 'nowhere: retired'
                       else 'database' end as lives_in,
-         coalesce(e.partition_name, lifecycle.partition_name(l.table_name, n.created_at, p.interval)) as partition_name,
+         coalesce(e.partition_name, akashi_lifecycle.partition_name(l.table_name, n.created_at, p.interval)) as partition_name,
          e.id as export_id, e.generation, e.state as export_state, e.folder, e.manifest, e.manifest_sha256,
          e.verified_at as exported_at, e.detached_at, e.dropped_at, e.restored_at,
          (select jsonb_agg(jsonb_build_object('restored_at', r.restored_at, 'keep_until', r.keep_until, 'by', r.restored_by)
                            order by r.restored_at)
-          from lifecycle.partition_restores r
+          from akashi_lifecycle.partition_restores r
           where (r.schema_name, r.table_name) = (l.schema_name, l.table_name)
             and r.lower_bound <= n.created_at and n.created_at < r.upper_bound) as restores,
          c.size as checkpoint_size, c.epoch as checkpoint_epoch, c.published_at as checkpoint_published_at,
          t.id as retention_record_id, t.retired_at
-  from audit.ledger_entries n
-  join (values ('audit_logs', 'audit', 'audit_logs'), ('security_events', 'security', 'security_events'),
-               ('login_attempts', 'auth', 'login_attempts')) as l (log, schema_name, table_name) on l.log = n.log
-  join lifecycle.policies p on (p.schema_name, p.table_name) = (l.schema_name, l.table_name)
-  left join lifecycle.exports e
+  from akashi_audit.ledger_entries n
+  join (values ('audit_logs', 'akashi_audit', 'audit_logs'), ('security_events', 'akashi_security', 'security_events'),
+               ('login_attempts', 'akashi_auth', 'login_attempts')) as l (log, schema_name, table_name) on l.log = n.log
+  join akashi_lifecycle.policies p on (p.schema_name, p.table_name) = (l.schema_name, l.table_name)
+  left join akashi_lifecycle.exports e
     on (e.schema_name, e.table_name) = (l.schema_name, l.table_name) and e.state <> 'exporting'
     and e.lower_bound <= n.created_at and n.created_at < e.upper_bound
     and n.position between e.first_position and e.last_position
   left join lateral (
-    select k.size, k.epoch, k.published_at from audit.ledger_checkpoints k
+    select k.size, k.epoch, k.published_at from akashi_audit.ledger_checkpoints k
     where k.log = n.log and k.size > n.position order by k.epoch desc, k.size limit 1) c on true
   left join lateral (
-    select r.id, r.retired_at from audit.retention_records r
+    select r.id, r.retired_at from akashi_audit.retention_records r
     where r.log = n.log and n.position between r.first_position and r.last_position
       and r.lower_bound <= n.created_at and n.created_at < r.upper_bound
-      and not exists (select from lifecycle.exports x
+      and not exists (select from akashi_lifecycle.exports x
                       where x.id = e.id and x.state in ('verified', 'detached', 'dropped'))
     order by r.retired_at limit 1) t on true;
-comment on view lifecycle.data_lineage is
+comment on view akashi_lifecycle.data_lineage is
   'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, every restore, and the retention record that ended it. Ask for a row_id.';
-comment on column lifecycle.data_lineage.manifest is 'Names the object whose positions hold this one.';
-grant select on lifecycle.partition_restores, lifecycle.data_lineage to akashi_worker, akashi_security_admin;
+comment on column akashi_lifecycle.data_lineage.manifest is 'Names the object whose positions hold this one.';
+grant select on akashi_lifecycle.partition_restores, akashi_lifecycle.data_lineage to akashi_worker, akashi_security_admin;
 
 -- The archive as it is called from SQL.
--- Tables that wait in schema archive, and what has left it.
-create function archive.get_archive_status() returns table (
+-- Tables that wait in schema akashi_archive, and what has left it.
+create function akashi_archive.get_archive_status() returns table (
   table_name text, partition_name text, state text, row_count bigint, size text, size_bytes bigint, object text,
   exported_at timestamptz, dropped_at timestamptz, message text
 )
   language sql stable security definer set search_path = '' as $$
   select format('%s.%s', e.schema_name, e.table_name), e.partition_name, e.state, e.row_count,
          pg_size_pretty(own.bytes), own.bytes, e.manifest, e.verified_at, e.dropped_at, e.message
-  from lifecycle.exports e
+  from akashi_lifecycle.exports e
   cross join lateral (
     select coalesce(pg_total_relation_size(case e.state
-      when 'detached' then to_regclass(format('archive.%I', e.partition_name))
+      when 'detached' then to_regclass(format('akashi_archive.%I', e.partition_name))
       when 'dropped' then null when 'retiring' then null when 'retired' then null
       else to_regclass(format('%I.%I', e.schema_name, e.partition_name)) end), 0) as bytes
   ) own
   order by e.schema_name, e.table_name, e.lower_bound, e.generation
 $$;
-comment on function archive.get_archive_status() is 'Every export with its state, rows, size in PostgreSQL and manifest in the store.';
+comment on function akashi_archive.get_archive_status() is 'Every export with its state, rows, size in PostgreSQL and manifest in the store.';
 
 -- What may leave is decided and done by the worker, since a function can neither upload nor commit in
 -- between: called for good it asks the worker and answers what is due.
-create function archive.process_archived_partitions(p_dry_run boolean default false)
+create function akashi_archive.process_archived_partitions(p_dry_run boolean default false)
   returns table (table_name text, row_count bigint, exported boolean, dropped boolean, message text)
   language plpgsql security definer set search_path = '' as $$
 begin
   if not p_dry_run then
-    perform lifecycle.request_job('archive-export');
-    perform lifecycle.request_job('archive-expire');
+    perform akashi_lifecycle.request_job('archive-export');
+    perform akashi_lifecycle.request_job('archive-expire');
   end if;
   return query
     with part as (
       select p.schema_name, p.table_name as parent, c.relname::text as name, b.lower, b.upper, greatest(c.reltuples, 0)::bigint as estimate,
              p.hot_retention, p.legal_hold, p.lateness
-      from lifecycle.policies p
+      from akashi_lifecycle.policies p
       join pg_catalog.pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
       join pg_catalog.pg_class c on c.oid = i.inhrelid
-      cross join lateral lifecycle.partition_bounds(c.oid::regclass) b
+      cross join lateral akashi_lifecycle.partition_bounds(c.oid::regclass) b
       where p.at_expiry = 'archive' and isfinite(b.lower) and isfinite(b.upper)
       union all
       select distinct e.schema_name, e.table_name, e.partition_name, e.lower_bound, e.upper_bound, 0::bigint,
              p.hot_retention, p.legal_hold, p.lateness
-      from lifecycle.exports e join lifecycle.policies p using (schema_name, table_name) where e.state = 'detached'
+      from akashi_lifecycle.exports e join akashi_lifecycle.policies p using (schema_name, table_name) where e.state = 'detached'
     ), due as (
       select part.*, last.*
       from part left join lateral (
         select sum(e.row_count)::bigint as known, bool_and(e.state in ('verified', 'detached')) as done, max(e.keep_until) as keep_until
-        from lifecycle.exports e
+        from akashi_lifecycle.exports e
         where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound) = (part.schema_name, part.parent, part.lower, part.upper)
           and e.state in ('exporting', 'verified', 'detached')
       ) last on true
@@ -455,13 +455,13 @@ begin
     from due order by due.schema_name, due.parent, due.lower;
 end
 $$;
-comment on function archive.process_archived_partitions(boolean) is
+comment on function akashi_archive.process_archived_partitions(boolean) is
   'Asks the worker to export and drop what is due, and answers what that is; with true it only answers.';
 
-grant execute on function archive.get_archive_status(), archive.process_archived_partitions(boolean)
+grant execute on function akashi_archive.get_archive_status(), akashi_archive.process_archived_partitions(boolean)
   to akashi_worker, akashi_security_admin;
 
-insert into lifecycle.jobs (name, schedule, task, timeout, description) values
+insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('archive-export', '0 2 * * *', 'archive.export', '12 hours', 'export partitions that closed to the object store, and compare what it gives back'),
   ('archive-expire', '0 3 * * *', 'archive.expire', '12 hours', 'verify, detach and drop partitions whose time in PostgreSQL is over'),
   ('archive-retire', '0 4 * * *', 'archive.retire', '12 hours', 'delete what its total retention is over of, after a signed retention record');

@@ -14,8 +14,8 @@ $replication$;
 set local role akashi_owner;
 
 -- Restores that are practised: what each found, for as long as anybody may ask for it.
-create table lifecycle.drills (
-  id          uuid primary key default audit.uuid_v7(),
+create table akashi_lifecycle.drills (
+  id          uuid primary key default akashi_audit.uuid_v7(),
   system_id   text not null,
   started_at  timestamptz not null,
   finished_at timestamptz not null check (finished_at >= started_at),
@@ -30,24 +30,24 @@ create table lifecycle.drills (
   created_at  timestamptz not null default clock_timestamp(),
   kind        text not null default 'drill' check (kind in ('drill', 'recovery_test'))
 );
-create index drills_started_at_idx on lifecycle.drills (started_at desc);
-comment on table lifecycle.drills is 'One row per recovery drill, with its signed report.';
-comment on column lifecycle.drills.rpo_seconds is 'Age of the latest moment that could be restored when the drill began.';
-comment on column lifecycle.drills.rto_seconds is 'From the start of the restore until the server took queries.';
-comment on column lifecycle.drills.object is 'Key of the signed report in the object store.';
-comment on column lifecycle.drills.note is 'The same report: a signed note.';
-comment on column lifecycle.drills.kind is 'drill: to a random moment; recovery_test: the whole cluster to the latest one.';
+create index drills_started_at_idx on akashi_lifecycle.drills (started_at desc);
+comment on table akashi_lifecycle.drills is 'One row per recovery drill, with its signed report.';
+comment on column akashi_lifecycle.drills.rpo_seconds is 'Age of the latest moment that could be restored when the drill began.';
+comment on column akashi_lifecycle.drills.rto_seconds is 'From the start of the restore until the server took queries.';
+comment on column akashi_lifecycle.drills.object is 'Key of the signed report in the object store.';
+comment on column akashi_lifecycle.drills.note is 'The same report: a signed note.';
+comment on column akashi_lifecycle.drills.kind is 'drill: to a random moment; recovery_test: the whole cluster to the latest one.';
 
-alter table lifecycle.drills enable row level security, force row level security;
-create policy drills_worker on lifecycle.drills for insert to akashi_worker with check (true);
-create policy drills_read on lifecycle.drills for select to akashi_worker, akashi_security_admin, akashi_reader using (true);
-create policy drills_owner on lifecycle.drills to akashi_owner using (true) with check (true);
-grant select on lifecycle.drills to akashi_worker, akashi_security_admin, akashi_reader;
+alter table akashi_lifecycle.drills enable row level security, force row level security;
+create policy drills_worker on akashi_lifecycle.drills for insert to akashi_worker with check (true);
+create policy drills_read on akashi_lifecycle.drills for select to akashi_worker, akashi_security_admin, akashi_reader using (true);
+create policy drills_owner on akashi_lifecycle.drills to akashi_owner using (true) with check (true);
+grant select on akashi_lifecycle.drills to akashi_worker, akashi_security_admin, akashi_reader;
 grant insert (id, system_id, started_at, finished_at, ok, target, rpo_seconds, rto_seconds, phases, problems, object, note, kind)
-  on lifecycle.drills to akashi_worker;
-select audit.exempt('lifecycle.drills', 'reports that only the worker adds; each is signed and kept in the object store too');
+  on akashi_lifecycle.drills to akashi_worker;
+select akashi_audit.exempt('akashi_lifecycle.drills', 'reports that only the worker adds; each is signed and kept in the object store too');
 
-insert into lifecycle.settings (key, value, pattern, accepts, description) values
+insert into akashi_lifecycle.settings (key, value, pattern, accepts, description) values
   ('backup.retention_days', '30', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
    'how far back any moment can be restored'),
   ('backup.hold', 'false', 'true|false', 'true or false',
@@ -67,7 +67,7 @@ insert into lifecycle.settings (key, value, pattern, accepts, description) value
   ('backup.audit_cold_days', '1095', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
    'how long a weekly copy of the audit log is kept on the cold tier');
 
-insert into lifecycle.jobs (name, schedule, task, timeout, description) values
+insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('backup-full',          '0 5 * * *',     'backup.full',          '12 hours',  'take a full backup'),
   ('backup-incremental',   '30 * * * *',    'backup.incremental',   '1 hour',    'take what changed since the backup before (PostgreSQL 17 and newer)'),
   ('backup-prune',         '20 4 * * *',    'backup.prune',         '1 hour',    'remove backups and WAL that the retention no longer needs'),
@@ -77,6 +77,6 @@ insert into lifecycle.jobs (name, schedule, task, timeout, description) values
   ('backup-recovery-test', '0 10 15 1,7 *', 'backup.recovery_test', '24 hours',  'restore the whole cluster to the latest moment on a server that is thrown away');
 
 -- What is done with backups only when somebody asks: jobs without a turn of their own in the timetable.
-insert into lifecycle.jobs (name, schedule, task, paused, timeout, description) values
+insert into akashi_lifecycle.jobs (name, schedule, task, paused, timeout, description) values
   ('backup-verify', '0 14 22 * *', 'backup.verify', true, '24 hours', 'read and check every object of the backups; on request, as each drill does it too'),
   ('backup-rewrap', '0 14 22 * *', 'backup.rewrap', true, '1 hour',   'wrap the data keys of the backups for the present recipients; on request');

@@ -1,3 +1,3 @@
-delete from audit.exempt_tables where schema_name = 'chat';
-delete from audit.protected_tables where schema_name = 'chat';
-drop schema chat cascade;
+delete from akashi_audit.exempt_tables where schema_name = 'akashi_chat';
+delete from akashi_audit.protected_tables where schema_name = 'akashi_chat';
+drop schema akashi_chat cascade;

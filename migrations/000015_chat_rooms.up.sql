@@ -1,20 +1,20 @@
 -- Chat: rooms and who is in them. Reads are decided by row policies; every write goes
 -- through a function of this schema, since order, member limits and the last owner need locks that a
 -- policy cannot take. The application has no INSERT, UPDATE or DELETE on what others can see.
-create schema chat authorization akashi_owner;
-comment on schema chat is 'The chat application: rooms, messages, files, notifications.';
-grant usage on schema chat to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+create schema akashi_chat authorization akashi_owner;
+comment on schema akashi_chat is 'The chat application: rooms, messages, files, notifications.';
+grant usage on schema akashi_chat to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 
 set local role akashi_owner;
 
-create table chat.rooms (
+create table akashi_chat.rooms (
   id                      uuid primary key default gen_random_uuid(),
   name                    varchar(100) not null constraint rooms_name_check check (length(name) between 1 and 100),
   description             text check (length(description) between 1 and 2000),
   room_type               varchar(20) not null default 'public' check (room_type in ('public', 'private', 'direct')),
   max_members             integer not null default 100 constraint rooms_max_members_check check (max_members between 1 and 1000),
   direct_key              text unique check ((room_type = 'direct') = (direct_key is not null)),
-  created_by              uuid references auth.users (id) on delete set null,
+  created_by              uuid references akashi_auth.users (id) on delete set null,
   is_active               boolean not null default true,
   is_deleted              boolean not null default false,
   security_classification varchar(50) not null default 'internal'
@@ -24,25 +24,25 @@ create table chat.rooms (
   updated_at              timestamptz not null default now(),
   last_modified_by        varchar(255)
 );
-comment on table chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation) or direct (two people).';
-comment on column chat.rooms.direct_key is 'Both ids of a direct room, the smaller first: one room a pair.';
-comment on column chat.rooms.is_active is 'False: archived; it can be read and no longer written to.';
+comment on table akashi_chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation) or direct (two people).';
+comment on column akashi_chat.rooms.direct_key is 'Both ids of a direct room, the smaller first: one room a pair.';
+comment on column akashi_chat.rooms.is_active is 'False: archived; it can be read and no longer written to.';
 
-create index rooms_type_idx on chat.rooms (room_type, is_active, is_deleted);
-create index rooms_created_by_idx on chat.rooms (created_by);
-create index rooms_created_at_idx on chat.rooms (created_at);
-create trigger update_updated_at before update on chat.rooms for each row execute function auth.update_updated_at();
-alter table chat.rooms enable row level security, force row level security;
-create policy rooms_owner on chat.rooms to akashi_owner using (true) with check (true);
-create policy rooms_policy_read on chat.rooms for select to akashi_policy using (true);
-create policy rooms_staff on chat.rooms for select to akashi_worker, akashi_security_admin using (true);
-grant select on chat.rooms to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
-select audit.protect('chat.rooms', ignore => array['updated_at', 'last_modified_by']);
+create index rooms_type_idx on akashi_chat.rooms (room_type, is_active, is_deleted);
+create index rooms_created_by_idx on akashi_chat.rooms (created_by);
+create index rooms_created_at_idx on akashi_chat.rooms (created_at);
+create trigger update_updated_at before update on akashi_chat.rooms for each row execute function akashi_auth.update_updated_at();
+alter table akashi_chat.rooms enable row level security, force row level security;
+create policy rooms_owner on akashi_chat.rooms to akashi_owner using (true) with check (true);
+create policy rooms_policy_read on akashi_chat.rooms for select to akashi_policy using (true);
+create policy rooms_staff on akashi_chat.rooms for select to akashi_worker, akashi_security_admin using (true);
+grant select on akashi_chat.rooms to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+select akashi_audit.protect('akashi_chat.rooms', ignore => array['updated_at', 'last_modified_by']);
 
-create table chat.room_members (
+create table akashi_chat.room_members (
   id                 uuid primary key default gen_random_uuid(),
-  room_id            uuid not null references chat.rooms (id) on delete cascade,
-  user_id            uuid not null references auth.users (id) on delete cascade,
+  room_id            uuid not null references akashi_chat.rooms (id) on delete cascade,
+  user_id            uuid not null references akashi_auth.users (id) on delete cascade,
   role               varchar(20) not null default 'member' check (role in ('owner', 'admin', 'member')),
   notification_level varchar(20) not null default 'mentions' check (notification_level in ('all', 'mentions', 'none')),
   joined_at          timestamptz not null default now(),
@@ -50,67 +50,67 @@ create table chat.room_members (
   is_active          boolean not null default true,
   created_at         timestamptz not null default now(),
   updated_at         timestamptz not null default now(),
-  created_by         varchar(255) default coalesce(auth.current_user_id()::text, session_user),
+  created_by         varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by   varchar(255),
   unique (room_id, user_id),
   check (is_active = (left_at is null))
 );
-comment on table chat.room_members is 'Who is or was in a room, and with which power.';
+comment on table akashi_chat.room_members is 'Who is or was in a room, and with which power.';
 
-create index room_members_room_idx on chat.room_members (room_id, is_active);
-create index room_members_user_idx on chat.room_members (user_id, is_active);
-create index room_members_role_idx on chat.room_members (room_id, role);
-create trigger update_updated_at before update on chat.room_members for each row execute function auth.update_updated_at();
-alter table chat.room_members enable row level security, force row level security;
-create policy room_members_owner on chat.room_members to akashi_owner using (true) with check (true);
-create policy room_members_policy_read on chat.room_members for select to akashi_policy using (true);
-create policy room_members_staff on chat.room_members for select to akashi_worker, akashi_security_admin using (true);
-grant select on chat.room_members to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
-select audit.protect('chat.room_members', subject => 'user_id', ignore => array['updated_at', 'last_modified_by']);
+create index room_members_room_idx on akashi_chat.room_members (room_id, is_active);
+create index room_members_user_idx on akashi_chat.room_members (user_id, is_active);
+create index room_members_role_idx on akashi_chat.room_members (room_id, role);
+create trigger update_updated_at before update on akashi_chat.room_members for each row execute function akashi_auth.update_updated_at();
+alter table akashi_chat.room_members enable row level security, force row level security;
+create policy room_members_owner on akashi_chat.room_members to akashi_owner using (true) with check (true);
+create policy room_members_policy_read on akashi_chat.room_members for select to akashi_policy using (true);
+create policy room_members_staff on akashi_chat.room_members for select to akashi_worker, akashi_security_admin using (true);
+grant select on akashi_chat.room_members to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
+select akashi_audit.protect('akashi_chat.room_members', subject => 'user_id', ignore => array['updated_at', 'last_modified_by']);
 
-create table chat.room_invitations (
+create table akashi_chat.room_invitations (
   id               uuid primary key default gen_random_uuid(),
-  room_id          uuid not null references chat.rooms (id) on delete cascade,
-  invited_user_id  uuid not null references auth.users (id) on delete cascade,
-  invited_by       uuid references auth.users (id) on delete set null,
+  room_id          uuid not null references akashi_chat.rooms (id) on delete cascade,
+  invited_user_id  uuid not null references akashi_auth.users (id) on delete cascade,
+  invited_by       uuid references akashi_auth.users (id) on delete set null,
   status           varchar(20) not null default 'pending' check (status in ('pending', 'accepted', 'declined', 'revoked')),
   expires_at       timestamptz not null,
   responded_at     timestamptz,
   created_at       timestamptz not null default now(),
   updated_at       timestamptz not null default now(),
-  created_by       varchar(255) default coalesce(auth.current_user_id()::text, session_user),
+  created_by       varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by varchar(255),
   check ((status = 'pending') = (responded_at is null))
 );
-comment on table chat.room_invitations is 'An invitation is answered once; past expires_at it is no longer answered at all.';
+comment on table akashi_chat.room_invitations is 'An invitation is answered once; past expires_at it is no longer answered at all.';
 
-create unique index room_invitations_pending_idx on chat.room_invitations (room_id, invited_user_id) where status = 'pending';
-create index room_invitations_user_idx on chat.room_invitations (invited_user_id, status);
-create trigger update_updated_at before update on chat.room_invitations for each row execute function auth.update_updated_at();
-alter table chat.room_invitations enable row level security, force row level security;
-create policy room_invitations_owner on chat.room_invitations to akashi_owner using (true) with check (true);
-create policy room_invitations_policy_read on chat.room_invitations for select to akashi_policy using (true);
-create policy room_invitations_staff on chat.room_invitations for select to akashi_security_admin using (true);
-grant select on chat.room_invitations to akashi_app, akashi_security_admin, akashi_policy;
-select audit.protect('chat.room_invitations', subject => 'invited_user_id', ignore => array['updated_at', 'last_modified_by']);
+create unique index room_invitations_pending_idx on akashi_chat.room_invitations (room_id, invited_user_id) where status = 'pending';
+create index room_invitations_user_idx on akashi_chat.room_invitations (invited_user_id, status);
+create trigger update_updated_at before update on akashi_chat.room_invitations for each row execute function akashi_auth.update_updated_at();
+alter table akashi_chat.room_invitations enable row level security, force row level security;
+create policy room_invitations_owner on akashi_chat.room_invitations to akashi_owner using (true) with check (true);
+create policy room_invitations_policy_read on akashi_chat.room_invitations for select to akashi_policy using (true);
+create policy room_invitations_staff on akashi_chat.room_invitations for select to akashi_security_admin using (true);
+grant select on akashi_chat.room_invitations to akashi_app, akashi_security_admin, akashi_policy;
+select akashi_audit.protect('akashi_chat.room_invitations', subject => 'invited_user_id', ignore => array['updated_at', 'last_modified_by']);
 
--- The locked row that gives a room its one order. Apart from chat.rooms, so that a message writes no
+-- The locked row that gives a room its one order. Apart from akashi_chat.rooms, so that a message writes no
 -- audit row for the room.
-create table chat.room_sequences (
-  room_id         uuid primary key references chat.rooms (id) on delete cascade,
+create table akashi_chat.room_sequences (
+  room_id         uuid primary key references akashi_chat.rooms (id) on delete cascade,
   last_sequence   bigint not null default 0,
   last_message_at timestamptz not null default '-infinity'
 ) with (fillfactor = 50);
-alter table chat.room_sequences enable row level security, force row level security;
-create policy room_sequences_owner on chat.room_sequences to akashi_owner using (true) with check (true);
-create policy room_sequences_worker on chat.room_sequences for select to akashi_worker using (true);
-grant select on chat.room_sequences to akashi_app, akashi_worker;
-select audit.exempt('chat.room_sequences', 'a counter; what it counts is in the trail');
+alter table akashi_chat.room_sequences enable row level security, force row level security;
+create policy room_sequences_owner on akashi_chat.room_sequences to akashi_owner using (true) with check (true);
+create policy room_sequences_worker on akashi_chat.room_sequences for select to akashi_worker using (true);
+grant select on akashi_chat.room_sequences to akashi_app, akashi_worker;
+select akashi_audit.exempt('akashi_chat.room_sequences', 'a counter; what it counts is in the trail');
 
 -- What happened in a room, in its order: a client that lost its connection asks for everything after the
 -- last sequence it has. Messages themselves are looked up; what is older than the window is reloaded.
-create table chat.room_events (
-  room_id            uuid not null references chat.rooms (id) on delete cascade,
+create table akashi_chat.room_events (
+  room_id            uuid not null references akashi_chat.rooms (id) on delete cascade,
   sequence           bigint not null,
   event_type         varchar(30) not null check (event_type in ('message_created', 'message_edited', 'message_deleted',
     'reaction_added', 'reaction_removed', 'member_joined', 'member_left', 'member_changed', 'room_changed', 'room_deleted')),
@@ -120,55 +120,55 @@ create table chat.room_events (
   created_at         timestamptz not null default now(),
   primary key (room_id, sequence)
 );
-comment on column chat.room_events.user_id is 'Whom it is about: the member, or who reacted.';
-create index room_events_created_at_idx on chat.room_events using brin (created_at);
-alter table chat.room_events enable row level security, force row level security;
-create policy room_events_owner on chat.room_events to akashi_owner using (true) with check (true);
-create policy room_events_worker on chat.room_events for select to akashi_worker using (true);
-grant select on chat.room_events to akashi_app, akashi_worker;
-select audit.exempt('chat.room_events', 'derived in the same transaction from rows that are in the trail; kept for days');
+comment on column akashi_chat.room_events.user_id is 'Whom it is about: the member, or who reacted.';
+create index room_events_created_at_idx on akashi_chat.room_events using brin (created_at);
+alter table akashi_chat.room_events enable row level security, force row level security;
+create policy room_events_owner on akashi_chat.room_events to akashi_owner using (true) with check (true);
+create policy room_events_worker on akashi_chat.room_events for select to akashi_worker using (true);
+grant select on akashi_chat.room_events to akashi_app, akashi_worker;
+select akashi_audit.exempt('akashi_chat.room_events', 'derived in the same transaction from rows that are in the trail; kept for days');
 
-grant create on schema chat to akashi_policy;
+grant create on schema akashi_chat to akashi_policy;
 reset role;
 set local role akashi_policy;
 
--- One array a statement: `room_id = any ((select chat.my_rooms())::uuid[])` is an index condition, where a
+-- One array a statement: `room_id = any ((select akashi_chat.my_rooms())::uuid[])` is an index condition, where a
 -- correlated EXISTS is evaluated for every row.
-create function chat.my_rooms() returns uuid[]
+create function akashi_chat.my_rooms() returns uuid[]
   language sql stable parallel safe security definer set search_path = '' as $$
   select coalesce(array_agg(m.room_id), '{}')
-  from chat.room_members m
-  join chat.rooms r on r.id = m.room_id
-  join auth.users u on u.id = m.user_id
-  where m.user_id = auth.current_user_id() and m.is_active and u.is_active and not r.is_deleted
+  from akashi_chat.room_members m
+  join akashi_chat.rooms r on r.id = m.room_id
+  join akashi_auth.users u on u.id = m.user_id
+  where m.user_id = akashi_auth.current_user_id() and m.is_active and u.is_active and not r.is_deleted
 $$;
-comment on function chat.my_rooms() is 'Rooms of the verified user, while the account is active.';
+comment on function akashi_chat.my_rooms() is 'Rooms of the verified user, while the account is active.';
 
-create function chat.my_managed_rooms() returns uuid[]
+create function akashi_chat.my_managed_rooms() returns uuid[]
   language sql stable parallel safe security definer set search_path = '' as $$
   select coalesce(array_agg(m.room_id), '{}')
-  from chat.room_members m
-  where m.user_id = auth.current_user_id() and m.is_active and m.role in ('owner', 'admin')
-    and m.room_id = any (chat.my_rooms())
+  from akashi_chat.room_members m
+  where m.user_id = akashi_auth.current_user_id() and m.is_active and m.role in ('owner', 'admin')
+    and m.room_id = any (akashi_chat.my_rooms())
 $$;
-comment on function chat.my_managed_rooms() is 'Rooms in which the verified user is owner or admin.';
+comment on function akashi_chat.my_managed_rooms() is 'Rooms in which the verified user is owner or admin.';
 
-create function chat.my_invited_rooms() returns uuid[]
+create function akashi_chat.my_invited_rooms() returns uuid[]
   language sql stable parallel safe security definer set search_path = '' as $$
   select coalesce(array_agg(i.room_id), '{}')
-  from chat.room_invitations i
-  join auth.users u on u.id = i.invited_user_id
-  where i.invited_user_id = auth.current_user_id() and u.is_active and i.status = 'pending' and i.expires_at > now()
+  from akashi_chat.room_invitations i
+  join akashi_auth.users u on u.id = i.invited_user_id
+  where i.invited_user_id = akashi_auth.current_user_id() and u.is_active and i.status = 'pending' and i.expires_at > now()
 $$;
-comment on function chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
+comment on function akashi_chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
 
 -- The active account of the verified context; whoever is not signed in stops here.
-create function chat.require_user() returns uuid
+create function akashi_chat.require_user() returns uuid
   language plpgsql stable security definer set search_path = '' as $$
 declare
-  me uuid := auth.current_user_id();
+  me uuid := akashi_auth.current_user_id();
 begin
-  if me is null or not exists (select from auth.users u where u.id = me and u.is_active) then
+  if me is null or not exists (select from akashi_auth.users u where u.id = me and u.is_active) then
     raise exception 'chat is for users who are signed in' using errcode = 'insufficient_privilege', hint = 'sign in first';
   end if;
   return me;
@@ -176,36 +176,36 @@ end
 $$;
 
 reset role;
-revoke create on schema chat from akashi_policy;
-grant execute on function chat.my_rooms(), chat.my_managed_rooms(), chat.my_invited_rooms()
+revoke create on schema akashi_chat from akashi_policy;
+grant execute on function akashi_chat.my_rooms(), akashi_chat.my_managed_rooms(), akashi_chat.my_invited_rooms()
   to akashi_owner, akashi_app;
-grant execute on function chat.require_user() to akashi_owner;
+grant execute on function akashi_chat.require_user() to akashi_owner;
 set local role akashi_owner;
 
 -- Who sees what of the tables above.
-create policy rooms_visible on chat.rooms for select to akashi_app using (
+create policy rooms_visible on akashi_chat.rooms for select to akashi_app using (
   not is_deleted and (
-    id = any ((select chat.my_rooms())::uuid[])
-    or id = any ((select chat.my_invited_rooms())::uuid[])
-    or (room_type = 'public' and (select auth.current_user_id()) is not null)));
-create policy room_members_of_mine on chat.room_members for select to akashi_app
-  using (room_id = any ((select chat.my_rooms())::uuid[]) or user_id = (select auth.current_user_id()));
-create policy room_invitations_mine on chat.room_invitations for select to akashi_app
-  using (invited_user_id = (select auth.current_user_id()) or room_id = any ((select chat.my_managed_rooms())::uuid[]));
-create policy room_sequences_of_mine on chat.room_sequences for select to akashi_app
-  using (room_id = any ((select chat.my_rooms())::uuid[]));
-create policy room_events_of_mine on chat.room_events for select to akashi_app
-  using (room_id = any ((select chat.my_rooms())::uuid[]));
+    id = any ((select akashi_chat.my_rooms())::uuid[])
+    or id = any ((select akashi_chat.my_invited_rooms())::uuid[])
+    or (room_type = 'public' and (select akashi_auth.current_user_id()) is not null)));
+create policy room_members_of_mine on akashi_chat.room_members for select to akashi_app
+  using (room_id = any ((select akashi_chat.my_rooms())::uuid[]) or user_id = (select akashi_auth.current_user_id()));
+create policy room_invitations_mine on akashi_chat.room_invitations for select to akashi_app
+  using (invited_user_id = (select akashi_auth.current_user_id()) or room_id = any ((select akashi_chat.my_managed_rooms())::uuid[]));
+create policy room_sequences_of_mine on akashi_chat.room_sequences for select to akashi_app
+  using (room_id = any ((select akashi_chat.my_rooms())::uuid[]));
+create policy room_events_of_mine on akashi_chat.room_events for select to akashi_app
+  using (room_id = any ((select akashi_chat.my_rooms())::uuid[]));
 
 -- Takes the room's turn and writes what happens in it. Whoever holds the row is alone in the room until
 -- the end of the transaction, so the order of sequences is the order of commits.
-create function chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb default '{}') returns bigint
+create function akashi_chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb default '{}') returns bigint
   language plpgsql set search_path = '' as $$
 declare
   turn bigint;
 begin
-  update chat.room_sequences s set last_sequence = s.last_sequence + 1 where s.room_id = room returning s.last_sequence into strict turn;
-  insert into chat.room_events (room_id, sequence, event_type, message_id, user_id, detail)
+  update akashi_chat.room_sequences s set last_sequence = s.last_sequence + 1 where s.room_id = room returning s.last_sequence into strict turn;
+  insert into akashi_chat.room_events (room_id, sequence, event_type, message_id, user_id, detail)
   values (room, turn, kind, message, person, details);
   return turn;
 end
@@ -213,21 +213,21 @@ $$;
 
 -- Locks a room for a change of its members and answers the caller's membership. A room that the caller
 -- may not see is one that does not exist.
-create function chat.lock_room(room uuid, out target chat.rooms, out mine chat.room_members)
+create function akashi_chat.lock_room(room uuid, out target akashi_chat.rooms, out mine akashi_chat.room_members)
   language plpgsql set search_path = '' as $$
 declare
-  me uuid := chat.require_user();
+  me uuid := akashi_chat.require_user();
 begin
-  perform from chat.room_sequences s where s.room_id = room for update;
-  select * into target from chat.rooms r where r.id = room and not r.is_deleted;
-  select * into mine from chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
-  if target.id is null or (mine.id is null and target.room_type <> 'public' and not room = any (chat.my_invited_rooms())) then
+  perform from akashi_chat.room_sequences s where s.room_id = room for update;
+  select * into target from akashi_chat.rooms r where r.id = room and not r.is_deleted;
+  select * into mine from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
+  if target.id is null or (mine.id is null and target.room_type <> 'public' and not room = any (akashi_chat.my_invited_rooms())) then
     raise exception 'there is no such room' using errcode = 'no_data_found';
   end if;
 end
 $$;
 
-create function chat.refuse_unless_role(mine chat.room_members, variadic allowed text[]) returns void
+create function akashi_chat.refuse_unless_role(mine akashi_chat.room_members, variadic allowed text[]) returns void
   language plpgsql set search_path = '' as $$
 begin
   if mine.role is null or mine.role <> all (allowed) then
@@ -237,7 +237,7 @@ begin
 end
 $$;
 
-create function chat.refuse_if_inactive(room chat.rooms) returns void
+create function akashi_chat.refuse_if_inactive(room akashi_chat.rooms) returns void
   language plpgsql set search_path = '' as $$
 begin
   if not room.is_active then
@@ -247,103 +247,103 @@ end
 $$;
 
 -- The room's row is locked by the caller, so the count cannot change until the end of the transaction.
-create function chat.add_member(room chat.rooms, person uuid, as_role text) returns void
+create function akashi_chat.add_member(room akashi_chat.rooms, person uuid, as_role text) returns void
   language plpgsql set search_path = '' as $$
 begin
-  if (select count(*) from chat.room_members m where m.room_id = room.id and m.is_active) >= room.max_members then
+  if (select count(*) from akashi_chat.room_members m where m.room_id = room.id and m.is_active) >= room.max_members then
     raise exception 'the room is full: % members', room.max_members using errcode = 'AK003', hint = 'an owner can raise max_members, to at most 1000';
   end if;
-  insert into chat.room_members as m (room_id, user_id, role) values (room.id, person, as_role)
+  insert into akashi_chat.room_members as m (room_id, user_id, role) values (room.id, person, as_role)
   on conflict (room_id, user_id) do update set role = excluded.role, is_active = true, left_at = null, joined_at = now();
-  perform chat.append_event(room.id, 'member_joined', null, person, jsonb_build_object('role', as_role));
+  perform akashi_chat.append_event(room.id, 'member_joined', null, person, jsonb_build_object('role', as_role));
 end
 $$;
 
-create function chat.create_room(name text, room_type text default 'public', description text default null, max_members integer default 100)
-  returns chat.rooms language plpgsql security definer set search_path = '' as $$
+create function akashi_chat.create_room(name text, room_type text default 'public', description text default null, max_members integer default 100)
+  returns akashi_chat.rooms language plpgsql security definer set search_path = '' as $$
 declare
-  me uuid := chat.require_user();
-  room chat.rooms;
+  me uuid := akashi_chat.require_user();
+  room akashi_chat.rooms;
 begin
   if create_room.room_type not in ('public', 'private') then
     raise exception 'a room is public or private' using errcode = 'invalid_parameter_value', hint = 'a direct room is opened with a person';
   end if;
-  insert into chat.rooms (name, room_type, description, max_members, created_by)
+  insert into akashi_chat.rooms (name, room_type, description, max_members, created_by)
   values (btrim(create_room.name), create_room.room_type, nullif(btrim(create_room.description), ''), create_room.max_members, me)
   returning * into room;
-  insert into chat.room_sequences (room_id) values (room.id);
-  perform chat.add_member(room, me, 'owner');
+  insert into akashi_chat.room_sequences (room_id) values (room.id);
+  perform akashi_chat.add_member(room, me, 'owner');
   return room;
 end
 $$;
-comment on function chat.create_room(text, text, text, integer) is 'The caller becomes the owner.';
+comment on function akashi_chat.create_room(text, text, text, integer) is 'The caller becomes the owner.';
 
-create function chat.open_direct_room(with_user uuid) returns chat.rooms
+create function akashi_chat.open_direct_room(with_user uuid) returns akashi_chat.rooms
   language plpgsql security definer set search_path = '' as $$
 declare
-  me uuid := chat.require_user();
+  me uuid := akashi_chat.require_user();
   pair text := least(me::text, with_user::text) || ':' || greatest(me::text, with_user::text);
-  room chat.rooms;
+  room akashi_chat.rooms;
 begin
   if with_user = me then
     raise exception 'a direct room is for two people' using errcode = 'invalid_parameter_value';
   end if;
-  select * into room from chat.rooms r where r.direct_key = pair;
+  select * into room from akashi_chat.rooms r where r.direct_key = pair;
   if found then
     return room;
   end if;
-  if not exists (select from auth.users u where u.id = with_user and u.is_active) or not chat.accepts_direct(with_user, me) then
+  if not exists (select from akashi_auth.users u where u.id = with_user and u.is_active) or not akashi_chat.accepts_direct(with_user, me) then
     raise exception 'this person cannot be written to' using errcode = 'no_data_found';
   end if;
-  insert into chat.rooms (name, room_type, max_members, direct_key, created_by)
+  insert into akashi_chat.rooms (name, room_type, max_members, direct_key, created_by)
   values ('direct', 'direct', 2, pair, me) on conflict (direct_key) do nothing returning * into room;
   if not found then -- the other one opened it just now
-    select * into strict room from chat.rooms r where r.direct_key = pair;
+    select * into strict room from akashi_chat.rooms r where r.direct_key = pair;
     return room;
   end if;
-  insert into chat.room_sequences (room_id) values (room.id);
-  perform chat.add_member(room, me, 'member'), chat.add_member(room, with_user, 'member');
+  insert into akashi_chat.room_sequences (room_id) values (room.id);
+  perform akashi_chat.add_member(room, me, 'member'), akashi_chat.add_member(room, with_user, 'member');
   return room;
 end
 $$;
-comment on function chat.open_direct_room(uuid) is 'The one direct room of a pair, made on first use; answers the same from both sides.';
+comment on function akashi_chat.open_direct_room(uuid) is 'The one direct room of a pair, made on first use; answers the same from both sides.';
 
-create function chat.join_room(room uuid) returns void
+create function akashi_chat.join_room(room uuid) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   held record;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_if_inactive(held.target);
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_if_inactive(held.target);
   if (held.mine).id is not null then
     return;
   end if;
   if (held.target).room_type <> 'public' then
     raise exception 'a private room is entered by invitation' using errcode = 'insufficient_privilege', hint = 'accept the invitation';
   end if;
-  perform chat.add_member(held.target, chat.require_user(), 'member');
+  perform akashi_chat.add_member(held.target, akashi_chat.require_user(), 'member');
 end
 $$;
 
-create function chat.leave_room(room uuid) returns void
+create function akashi_chat.leave_room(room uuid) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   held record;
 begin
-  select * into held from chat.lock_room(room);
+  select * into held from akashi_chat.lock_room(room);
   if (held.mine).id is null then
     return;
   end if;
-  perform chat.refuse_direct(held.target);
+  perform akashi_chat.refuse_direct(held.target);
   if (held.mine).role = 'owner' and not exists (
-    select from chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> (held.mine).id) then
+    select from akashi_chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> (held.mine).id) then
     raise exception 'the last owner cannot leave' using errcode = 'AK003', hint = 'make another member owner first, or delete the room';
   end if;
-  perform chat.end_membership(held.mine);
+  perform akashi_chat.end_membership(held.mine);
 end
 $$;
 
-create function chat.refuse_direct(room chat.rooms) returns void
+create function akashi_chat.refuse_direct(room akashi_chat.rooms) returns void
   language plpgsql set search_path = '' as $$
 begin
   if room.room_type = 'direct' then
@@ -352,23 +352,23 @@ begin
 end
 $$;
 
-create function chat.end_membership(member chat.room_members) returns void
+create function akashi_chat.end_membership(member akashi_chat.room_members) returns void
   language plpgsql set search_path = '' as $$
 begin
-  update chat.room_members m set is_active = false, left_at = now(), role = 'member' where m.id = member.id;
-  perform chat.append_event(member.room_id, 'member_left', null, member.user_id);
+  update akashi_chat.room_members m set is_active = false, left_at = now(), role = 'member' where m.id = member.id;
+  perform akashi_chat.append_event(member.room_id, 'member_left', null, member.user_id);
 end
 $$;
 
-create function chat.remove_member(room uuid, person uuid) returns void
+create function akashi_chat.remove_member(room uuid, person uuid) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   held record;
-  member chat.room_members;
+  member akashi_chat.room_members;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_unless_role(held.mine, 'owner', 'admin'), chat.refuse_direct(held.target);
-  select * into member from chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin'), akashi_chat.refuse_direct(held.target);
+  select * into member from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
   if not found then
     raise exception 'there is no such member' using errcode = 'no_data_found';
   end if;
@@ -376,189 +376,189 @@ begin
     raise exception 'nobody removes themselves' using errcode = 'AK003', hint = 'leave the room instead';
   end if;
   if member.role <> 'member' then
-    perform chat.refuse_unless_role(held.mine, 'owner');
+    perform akashi_chat.refuse_unless_role(held.mine, 'owner');
   end if;
-  perform chat.end_membership(member);
+  perform akashi_chat.end_membership(member);
 end
 $$;
-comment on function chat.remove_member(uuid, uuid) is 'Owners remove anybody, admins only members.';
+comment on function akashi_chat.remove_member(uuid, uuid) is 'Owners remove anybody, admins only members.';
 
-create function chat.set_member_role(room uuid, person uuid, new_role text) returns void
+create function akashi_chat.set_member_role(room uuid, person uuid, new_role text) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   held record;
-  member chat.room_members;
+  member akashi_chat.room_members;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_unless_role(held.mine, 'owner'), chat.refuse_direct(held.target);
-  select * into member from chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_unless_role(held.mine, 'owner'), akashi_chat.refuse_direct(held.target);
+  select * into member from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
   if not found then
     raise exception 'there is no such member' using errcode = 'no_data_found';
   end if;
   if member.role = 'owner' and new_role <> 'owner' and not exists (
-    select from chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
+    select from akashi_chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
     raise exception 'a room has an owner' using errcode = 'AK003', hint = 'make another member owner first';
   end if;
-  update chat.room_members m set role = new_role where m.id = member.id and m.role <> new_role;
+  update akashi_chat.room_members m set role = new_role where m.id = member.id and m.role <> new_role;
   if found then
-    perform chat.append_event(room, 'member_changed', null, person, jsonb_build_object('role', new_role));
+    perform akashi_chat.append_event(room, 'member_changed', null, person, jsonb_build_object('role', new_role));
   end if;
 end
 $$;
 
-create function chat.set_notification_level(room uuid, level text) returns void
+create function akashi_chat.set_notification_level(room uuid, level text) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
-  update chat.room_members m set notification_level = level
-  where m.room_id = room and m.user_id = chat.require_user() and m.is_active;
+  update akashi_chat.room_members m set notification_level = level
+  where m.room_id = room and m.user_id = akashi_chat.require_user() and m.is_active;
   if not found then
     raise exception 'there is no such room' using errcode = 'no_data_found';
   end if;
 end
 $$;
 
-create function chat.update_room(room uuid, changes jsonb) returns chat.rooms
+create function akashi_chat.update_room(room uuid, changes jsonb) returns akashi_chat.rooms
   language plpgsql security definer set search_path = '' as $$
 declare
   held record;
-  changed chat.rooms;
+  changed akashi_chat.rooms;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_unless_role(held.mine, 'owner', 'admin'), chat.refuse_direct(held.target);
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin'), akashi_chat.refuse_direct(held.target);
   if changes ?| array['max_members', 'room_type', 'is_active'] then
-    perform chat.refuse_unless_role(held.mine, 'owner');
+    perform akashi_chat.refuse_unless_role(held.mine, 'owner');
   end if;
   if coalesce(changes ->> 'room_type', 'public') not in ('public', 'private') then
     raise exception 'a room is public or private' using errcode = 'invalid_parameter_value';
   end if;
-  if (changes ->> 'max_members')::integer < (select count(*) from chat.room_members m where m.room_id = room and m.is_active) then
+  if (changes ->> 'max_members')::integer < (select count(*) from akashi_chat.room_members m where m.room_id = room and m.is_active) then
     raise exception 'the room has more members than that' using errcode = 'AK003';
   end if;
-  update chat.rooms r set
+  update akashi_chat.rooms r set
     name = coalesce(btrim(changes ->> 'name'), r.name),
     description = case when changes ? 'description' then nullif(btrim(changes ->> 'description'), '') else r.description end,
     room_type = coalesce(changes ->> 'room_type', r.room_type),
     max_members = coalesce((changes ->> 'max_members')::integer, r.max_members),
     is_active = coalesce((changes ->> 'is_active')::boolean, r.is_active)
   where r.id = room returning * into changed;
-  perform chat.append_event(room, 'room_changed', null, (held.mine).user_id);
+  perform akashi_chat.append_event(room, 'room_changed', null, (held.mine).user_id);
   return changed;
 end
 $$;
-comment on function chat.update_room(uuid, jsonb) is
+comment on function akashi_chat.update_room(uuid, jsonb) is
   'changes: any of name, description (owner or admin), max_members, room_type, is_active (owner).';
 
-create function chat.delete_room(room uuid) returns void
+create function akashi_chat.delete_room(room uuid) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   held record;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_unless_role(held.mine, 'owner'), chat.refuse_direct(held.target);
-  perform chat.append_event(room, 'room_deleted', null, (held.mine).user_id);
-  update chat.rooms r set is_deleted = true, is_active = false where r.id = room;
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_unless_role(held.mine, 'owner'), akashi_chat.refuse_direct(held.target);
+  perform akashi_chat.append_event(room, 'room_deleted', null, (held.mine).user_id);
+  update akashi_chat.rooms r set is_deleted = true, is_active = false where r.id = room;
 end
 $$;
 
-create function chat.invite(room uuid, person uuid, valid_for interval default '7 days') returns chat.room_invitations
+create function akashi_chat.invite(room uuid, person uuid, valid_for interval default '7 days') returns akashi_chat.room_invitations
   language plpgsql security definer set search_path = '' as $$
 declare
   held record;
-  invitation chat.room_invitations;
+  invitation akashi_chat.room_invitations;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_direct(held.target), chat.refuse_if_inactive(held.target);
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_direct(held.target), akashi_chat.refuse_if_inactive(held.target);
   if (held.target).room_type = 'private' then
-    perform chat.refuse_unless_role(held.mine, 'owner', 'admin');
+    perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin');
   else
-    perform chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member');
+    perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member');
   end if;
   if valid_for not between interval '1 minute' and interval '90 days' then
     raise exception 'an invitation is valid for a minute to 90 days' using errcode = 'invalid_parameter_value';
   end if;
-  if not exists (select from auth.users u where u.id = person and u.is_active) then
+  if not exists (select from akashi_auth.users u where u.id = person and u.is_active) then
     raise exception 'there is no such user' using errcode = 'no_data_found';
   end if;
-  if exists (select from chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
+  if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
     raise exception 'this person is a member already' using errcode = 'AK003';
   end if;
-  insert into chat.room_invitations as i (room_id, invited_user_id, invited_by, expires_at)
+  insert into akashi_chat.room_invitations as i (room_id, invited_user_id, invited_by, expires_at)
   values (room, person, (held.mine).user_id, now() + valid_for)
   on conflict (room_id, invited_user_id) where status = 'pending'
   do update set expires_at = excluded.expires_at, invited_by = excluded.invited_by
   returning * into invitation;
-  perform chat.notify_person(person, 'invitation', room, null, (held.mine).user_id);
+  perform akashi_chat.notify_person(person, 'invitation', room, null, (held.mine).user_id);
   return invitation;
 end
 $$;
 
-create function chat.answer_invitation(invitation uuid, accept boolean) returns chat.room_invitations
+create function akashi_chat.answer_invitation(invitation uuid, accept boolean) returns akashi_chat.room_invitations
   language plpgsql security definer set search_path = '' as $$
 declare
-  me uuid := chat.require_user();
-  answered chat.room_invitations;
-  room chat.rooms;
+  me uuid := akashi_chat.require_user();
+  answered akashi_chat.room_invitations;
+  room akashi_chat.rooms;
 begin
-  select * into answered from chat.room_invitations i where i.id = invitation and i.invited_user_id = me;
+  select * into answered from akashi_chat.room_invitations i where i.id = invitation and i.invited_user_id = me;
   if not found then
     raise exception 'there is no such invitation' using errcode = 'no_data_found';
   end if;
-  -- The room first, then the invitation: the order in which chat.invite takes them.
-  perform from chat.room_sequences s where s.room_id = answered.room_id for update;
-  update chat.room_invitations i set status = case when accept then 'accepted' else 'declined' end, responded_at = now()
+  -- The room first, then the invitation: the order in which akashi_chat.invite takes them.
+  perform from akashi_chat.room_sequences s where s.room_id = answered.room_id for update;
+  update akashi_chat.room_invitations i set status = case when accept then 'accepted' else 'declined' end, responded_at = now()
   where i.id = invitation and i.status = 'pending' and i.expires_at > now() returning * into answered;
   if not found then
     raise exception 'this invitation was answered, revoked or has expired' using errcode = 'AK003', hint = 'ask for a new one';
   end if;
   if accept then
-    select * into room from chat.rooms r where r.id = answered.room_id and not r.is_deleted;
+    select * into room from akashi_chat.rooms r where r.id = answered.room_id and not r.is_deleted;
     if not found then
       raise exception 'there is no such room' using errcode = 'no_data_found';
     end if;
-    perform chat.refuse_if_inactive(room);
-    if not exists (select from chat.room_members m where m.room_id = room.id and m.user_id = me and m.is_active) then
-      perform chat.add_member(room, me, 'member');
+    perform akashi_chat.refuse_if_inactive(room);
+    if not exists (select from akashi_chat.room_members m where m.room_id = room.id and m.user_id = me and m.is_active) then
+      perform akashi_chat.add_member(room, me, 'member');
     end if;
   end if;
   return answered;
 end
 $$;
 
-create function chat.revoke_invitation(invitation uuid) returns void
+create function akashi_chat.revoke_invitation(invitation uuid) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   held record;
-  wanted chat.room_invitations;
+  wanted akashi_chat.room_invitations;
 begin
-  select * into wanted from chat.room_invitations i where i.id = invitation;
-  if not found or not wanted.room_id = any (chat.my_rooms()) then
+  select * into wanted from akashi_chat.room_invitations i where i.id = invitation;
+  if not found or not wanted.room_id = any (akashi_chat.my_rooms()) then
     raise exception 'there is no such invitation' using errcode = 'no_data_found';
   end if;
-  select * into held from chat.lock_room(wanted.room_id);
+  select * into held from akashi_chat.lock_room(wanted.room_id);
   if wanted.invited_by is distinct from (held.mine).user_id then
-    perform chat.refuse_unless_role(held.mine, 'owner', 'admin');
+    perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin');
   end if;
-  update chat.room_invitations i set status = 'revoked', responded_at = now() where i.id = invitation and i.status = 'pending';
+  update akashi_chat.room_invitations i set status = 'revoked', responded_at = now() where i.id = invitation and i.status = 'pending';
 end
 $$;
 
 -- Public rooms with what a directory shows; who is inside stays with the members.
-create function chat.public_rooms(matching text default '', after_name text default null, after_id uuid default null, page_size integer default 50)
+create function akashi_chat.public_rooms(matching text default '', after_name text default null, after_id uuid default null, page_size integer default 50)
   returns table (id uuid, name varchar, description text, member_count bigint, max_members integer, is_member boolean, created_at timestamptz)
   language sql stable security definer set search_path = '' as $$
   select r.id, r.name, r.description,
-    (select count(*) from chat.room_members m where m.room_id = r.id and m.is_active), r.max_members,
-    r.id = any ((select chat.my_rooms())::uuid[]), r.created_at
-  from chat.rooms r
-  where chat.require_user() is not null and r.room_type = 'public' and r.is_active and not r.is_deleted
+    (select count(*) from akashi_chat.room_members m where m.room_id = r.id and m.is_active), r.max_members,
+    r.id = any ((select akashi_chat.my_rooms())::uuid[]), r.created_at
+  from akashi_chat.rooms r
+  where akashi_chat.require_user() is not null and r.room_type = 'public' and r.is_active and not r.is_deleted
     and (matching = '' or strpos(lower(r.name), lower(matching)) > 0 or strpos(lower(r.description), lower(matching)) > 0)
     and (after_name is null or (r.name, r.id) > (after_name, after_id))
   order by r.name, r.id limit least(greatest(page_size, 1), 200)
 $$;
 
 grant execute on function
-  chat.create_room(text, text, text, integer), chat.open_direct_room(uuid), chat.join_room(uuid), chat.leave_room(uuid),
-  chat.remove_member(uuid, uuid), chat.set_member_role(uuid, uuid, text), chat.set_notification_level(uuid, text),
-  chat.update_room(uuid, jsonb), chat.delete_room(uuid), chat.invite(uuid, uuid, interval), chat.answer_invitation(uuid, boolean),
-  chat.revoke_invitation(uuid), chat.public_rooms(text, text, uuid, integer)
+  akashi_chat.create_room(text, text, text, integer), akashi_chat.open_direct_room(uuid), akashi_chat.join_room(uuid), akashi_chat.leave_room(uuid),
+  akashi_chat.remove_member(uuid, uuid), akashi_chat.set_member_role(uuid, uuid, text), akashi_chat.set_notification_level(uuid, text),
+  akashi_chat.update_room(uuid, jsonb), akashi_chat.delete_room(uuid), akashi_chat.invite(uuid, uuid, interval), akashi_chat.answer_invitation(uuid, boolean),
+  akashi_chat.revoke_invitation(uuid), akashi_chat.public_rooms(text, text, uuid, integer)
   to akashi_app;

@@ -2,10 +2,10 @@
 -- id alone names its partition.
 set local role akashi_owner;
 
-create table chat.file_uploads (
+create table akashi_chat.file_uploads (
   id                      uuid primary key default gen_random_uuid(),
-  user_id                 uuid not null references auth.users (id) on delete cascade,
-  room_id                 uuid not null references chat.rooms (id) on delete cascade,
+  user_id                 uuid not null references akashi_auth.users (id) on delete cascade,
+  room_id                 uuid not null references akashi_chat.rooms (id) on delete cascade,
   message_id              uuid,
   original_name           varchar(255) not null check (original_name <> ''),
   file_name               varchar(255) not null,
@@ -26,41 +26,41 @@ create table chat.file_uploads (
     check (security_classification in ('public', 'internal', 'confidential', 'restricted')),
   created_at              timestamptz not null default now(),
   updated_at              timestamptz not null default now(),
-  created_by              varchar(255) default coalesce(auth.current_user_id()::text, session_user),
+  created_by              varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by        varchar(255),
   check (upload_status <> 'completed' or virus_scanned),
   check ((upload_status = 'failed') = (failure_reason is not null))
 );
-comment on table chat.file_uploads is 'Files of rooms; the bytes are in the object store under file_path. Nothing is completed that was not scanned.';
-comment on column chat.file_uploads.file_name is 'The name it is stored under; original_name is only ever shown.';
-comment on column chat.file_uploads.received_at is 'When all bytes were stored; from then on it waits to be scanned.';
-comment on column chat.file_uploads.removed_at is 'When the bytes of a deleted file left the object store.';
-comment on column chat.file_uploads.message_id is 'The message that shows it; without one only its uploader sees it.';
-create index file_uploads_user_idx on chat.file_uploads (user_id, created_at desc);
-create index file_uploads_status_idx on chat.file_uploads (upload_status, created_at);
-create index file_uploads_waiting_idx on chat.file_uploads (received_at) where upload_status = 'processing';
-create index file_uploads_deleted_idx on chat.file_uploads (updated_at) where is_deleted and removed_at is null;
-create index file_uploads_mime_idx on chat.file_uploads (mime_type);
-create index file_uploads_created_idx on chat.file_uploads (created_at);
-create trigger update_updated_at before update on chat.file_uploads for each row execute function auth.update_updated_at();
-alter table chat.file_uploads enable row level security, force row level security;
-create policy file_uploads_owner on chat.file_uploads to akashi_owner using (true) with check (true);
-create policy file_uploads_shown on chat.file_uploads for select to akashi_app using (
-  not is_deleted and (user_id = (select auth.current_user_id())
-    or (message_id is not null and upload_status = 'completed' and room_id = any ((select chat.my_rooms())::uuid[]))));
-create policy file_uploads_worker on chat.file_uploads for select to akashi_worker using (true);
-create policy file_uploads_staff on chat.file_uploads for select to akashi_security_admin using (true);
-grant select on chat.file_uploads to akashi_app, akashi_worker, akashi_security_admin;
-select audit.protect('chat.file_uploads', 'internal', 'user_id', '{"original_name": "digest"}', array['updated_at', 'last_modified_by']);
+comment on table akashi_chat.file_uploads is 'Files of rooms; the bytes are in the object store under file_path. Nothing is completed that was not scanned.';
+comment on column akashi_chat.file_uploads.file_name is 'The name it is stored under; original_name is only ever shown.';
+comment on column akashi_chat.file_uploads.received_at is 'When all bytes were stored; from then on it waits to be scanned.';
+comment on column akashi_chat.file_uploads.removed_at is 'When the bytes of a deleted file left the object store.';
+comment on column akashi_chat.file_uploads.message_id is 'The message that shows it; without one only its uploader sees it.';
+create index file_uploads_user_idx on akashi_chat.file_uploads (user_id, created_at desc);
+create index file_uploads_status_idx on akashi_chat.file_uploads (upload_status, created_at);
+create index file_uploads_waiting_idx on akashi_chat.file_uploads (received_at) where upload_status = 'processing';
+create index file_uploads_deleted_idx on akashi_chat.file_uploads (updated_at) where is_deleted and removed_at is null;
+create index file_uploads_mime_idx on akashi_chat.file_uploads (mime_type);
+create index file_uploads_created_idx on akashi_chat.file_uploads (created_at);
+create trigger update_updated_at before update on akashi_chat.file_uploads for each row execute function akashi_auth.update_updated_at();
+alter table akashi_chat.file_uploads enable row level security, force row level security;
+create policy file_uploads_owner on akashi_chat.file_uploads to akashi_owner using (true) with check (true);
+create policy file_uploads_shown on akashi_chat.file_uploads for select to akashi_app using (
+  not is_deleted and (user_id = (select akashi_auth.current_user_id())
+    or (message_id is not null and upload_status = 'completed' and room_id = any ((select akashi_chat.my_rooms())::uuid[]))));
+create policy file_uploads_worker on akashi_chat.file_uploads for select to akashi_worker using (true);
+create policy file_uploads_staff on akashi_chat.file_uploads for select to akashi_security_admin using (true);
+grant select on akashi_chat.file_uploads to akashi_app, akashi_worker, akashi_security_admin;
+select akashi_audit.protect('akashi_chat.file_uploads', 'internal', 'user_id', '{"original_name": "digest"}', array['updated_at', 'last_modified_by']);
 
-create table chat.messages (
+create table akashi_chat.messages (
   id                      uuid not null,
-  room_id                 uuid not null references chat.rooms (id) on delete cascade,
-  user_id                 uuid references auth.users (id) on delete set null,
+  room_id                 uuid not null references akashi_chat.rooms (id) on delete cascade,
+  user_id                 uuid references akashi_auth.users (id) on delete set null,
   sequence                bigint not null,
   content                 text not null,
   message_type            varchar(20) not null default 'text' check (message_type in ('text', 'image', 'file', 'system')),
-  file_upload_id          uuid references chat.file_uploads (id) on delete set null,
+  file_upload_id          uuid references akashi_chat.file_uploads (id) on delete set null,
   reply_to_id             uuid,
   mentioned_user_ids      uuid[] not null default '{}',
   client_id               uuid,
@@ -71,116 +71,116 @@ create table chat.messages (
   content_encrypted       boolean not null default false,
   created_at              timestamptz not null,
   updated_at              timestamptz not null default now(),
-  created_by              varchar(255) default coalesce(auth.current_user_id()::text, session_user),
+  created_by              varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by        varchar(255),
   primary key (id, created_at),
   constraint messages_content_check check (is_deleted or length(content) <= 4000 and (length(content) >= 1 or message_type in ('image', 'file')))
 ) partition by range (created_at);
-comment on column chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
-comment on column chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file.';
-create index messages_room_created_idx on chat.messages (room_id, created_at desc);
-create index messages_user_idx on chat.messages (user_id, created_at desc);
-create index messages_reply_idx on chat.messages (reply_to_id) where reply_to_id is not null;
-create index messages_file_idx on chat.messages (file_upload_id) where file_upload_id is not null;
-create index messages_client_idx on chat.messages (client_id) where client_id is not null;
-create trigger update_updated_at before update on chat.messages for each row execute function auth.update_updated_at();
-alter table chat.messages enable row level security, force row level security;
-create policy messages_owner on chat.messages to akashi_owner using (true) with check (true);
-create policy messages_of_my_rooms on chat.messages for select to akashi_app
-  using (room_id = any ((select chat.my_rooms())::uuid[]));
-grant select on chat.messages to akashi_app;
-select audit.protect('chat.messages', 'confidential', 'user_id', '{"content": "digest"}', array['updated_at', 'last_modified_by']);
-insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
-values ('chat', 'messages', 'month', 3, '24 months', 'keep', '2555 days', false);
-select lifecycle.apply_partitions();
+comment on column akashi_chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
+comment on column akashi_chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file.';
+create index messages_room_created_idx on akashi_chat.messages (room_id, created_at desc);
+create index messages_user_idx on akashi_chat.messages (user_id, created_at desc);
+create index messages_reply_idx on akashi_chat.messages (reply_to_id) where reply_to_id is not null;
+create index messages_file_idx on akashi_chat.messages (file_upload_id) where file_upload_id is not null;
+create index messages_client_idx on akashi_chat.messages (client_id) where client_id is not null;
+create trigger update_updated_at before update on akashi_chat.messages for each row execute function akashi_auth.update_updated_at();
+alter table akashi_chat.messages enable row level security, force row level security;
+create policy messages_owner on akashi_chat.messages to akashi_owner using (true) with check (true);
+create policy messages_of_my_rooms on akashi_chat.messages for select to akashi_app
+  using (room_id = any ((select akashi_chat.my_rooms())::uuid[]));
+grant select on akashi_chat.messages to akashi_app;
+select akashi_audit.protect('akashi_chat.messages', 'confidential', 'user_id', '{"content": "digest"}', array['updated_at', 'last_modified_by']);
+insert into akashi_lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
+values ('akashi_chat', 'messages', 'month', 3, '24 months', 'keep', '2555 days', false);
+select akashi_lifecycle.apply_partitions();
 
-create table chat.message_edits (
+create table akashi_chat.message_edits (
   id               uuid primary key default gen_random_uuid(),
   message_id       uuid not null,
-  room_id          uuid not null references chat.rooms (id) on delete cascade,
-  edited_by        uuid references auth.users (id) on delete set null,
+  room_id          uuid not null references akashi_chat.rooms (id) on delete cascade,
+  edited_by        uuid references akashi_auth.users (id) on delete set null,
   kind             varchar(10) not null check (kind in ('edit', 'delete')),
   previous_content text not null,
   created_at       timestamptz not null default now()
 );
-comment on table chat.message_edits is 'What a message said before. Members see edits; what was deleted only a security administrator does, with a reason.';
-create index message_edits_message_idx on chat.message_edits (message_id, created_at);
-alter table chat.message_edits enable row level security, force row level security;
-create policy message_edits_owner on chat.message_edits to akashi_owner using (true) with check (true);
-create policy message_edits_of_my_rooms on chat.message_edits for select to akashi_app
-  using (kind = 'edit' and room_id = any ((select chat.my_rooms())::uuid[]));
-grant select on chat.message_edits to akashi_app;
-select audit.protect('chat.message_edits', 'confidential', 'edited_by', '{"previous_content": "digest"}');
+comment on table akashi_chat.message_edits is 'What a message said before. Members see edits; what was deleted only a security administrator does, with a reason.';
+create index message_edits_message_idx on akashi_chat.message_edits (message_id, created_at);
+alter table akashi_chat.message_edits enable row level security, force row level security;
+create policy message_edits_owner on akashi_chat.message_edits to akashi_owner using (true) with check (true);
+create policy message_edits_of_my_rooms on akashi_chat.message_edits for select to akashi_app
+  using (kind = 'edit' and room_id = any ((select akashi_chat.my_rooms())::uuid[]));
+grant select on akashi_chat.message_edits to akashi_app;
+select akashi_audit.protect('akashi_chat.message_edits', 'confidential', 'edited_by', '{"previous_content": "digest"}');
 
-create table chat.message_reactions (
+create table akashi_chat.message_reactions (
   id          uuid primary key default gen_random_uuid(),
   message_id  uuid not null,
-  room_id     uuid not null references chat.rooms (id) on delete cascade,
-  user_id     uuid not null references auth.users (id) on delete cascade,
+  room_id     uuid not null references akashi_chat.rooms (id) on delete cascade,
+  user_id     uuid not null references akashi_auth.users (id) on delete cascade,
   emoji       varchar(32) not null check (emoji <> ''),
   created_at  timestamptz not null default now(),
-  created_by  varchar(255) default coalesce(auth.current_user_id()::text, session_user),
+  created_by  varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   unique (message_id, user_id, emoji)
 );
-alter table chat.message_reactions enable row level security, force row level security;
-create policy message_reactions_owner on chat.message_reactions to akashi_owner using (true) with check (true);
-create policy message_reactions_of_my_rooms on chat.message_reactions for select to akashi_app
-  using (room_id = any ((select chat.my_rooms())::uuid[]));
-grant select on chat.message_reactions to akashi_app;
-select audit.protect('chat.message_reactions', subject => 'user_id');
+alter table akashi_chat.message_reactions enable row level security, force row level security;
+create policy message_reactions_owner on akashi_chat.message_reactions to akashi_owner using (true) with check (true);
+create policy message_reactions_of_my_rooms on akashi_chat.message_reactions for select to akashi_app
+  using (room_id = any ((select akashi_chat.my_rooms())::uuid[]));
+grant select on akashi_chat.message_reactions to akashi_app;
+select akashi_audit.protect('akashi_chat.message_reactions', subject => 'user_id');
 
-create table chat.read_positions (
-  room_id         uuid not null references chat.rooms (id) on delete cascade,
-  user_id         uuid not null references auth.users (id) on delete cascade,
+create table akashi_chat.read_positions (
+  room_id         uuid not null references akashi_chat.rooms (id) on delete cascade,
+  user_id         uuid not null references akashi_auth.users (id) on delete cascade,
   message_id      uuid not null,
   read_to         timestamptz not null,
   primary key (user_id, room_id)
 ) with (fillfactor = 70);
-comment on column chat.read_positions.read_to is 'created_at of the last message read; what is later is unread.';
-alter table chat.read_positions enable row level security, force row level security;
-create policy read_positions_owner on chat.read_positions to akashi_owner using (true) with check (true);
-create policy read_positions_mine on chat.read_positions for select to akashi_app using (user_id = (select auth.current_user_id()));
-grant select on chat.read_positions to akashi_app;
-select audit.exempt('chat.read_positions', 'moves with every message read; says nothing that is not in chat.messages');
+comment on column akashi_chat.read_positions.read_to is 'created_at of the last message read; what is later is unread.';
+alter table akashi_chat.read_positions enable row level security, force row level security;
+create policy read_positions_owner on akashi_chat.read_positions to akashi_owner using (true) with check (true);
+create policy read_positions_mine on akashi_chat.read_positions for select to akashi_app using (user_id = (select akashi_auth.current_user_id()));
+grant select on akashi_chat.read_positions to akashi_app;
+select akashi_audit.exempt('akashi_chat.read_positions', 'moves with every message read; says nothing that is not in akashi_chat.messages');
 
-create table chat.notifications (
+create table akashi_chat.notifications (
   id                uuid primary key default gen_random_uuid(),
-  user_id           uuid not null references auth.users (id) on delete cascade,
+  user_id           uuid not null references akashi_auth.users (id) on delete cascade,
   notification_type varchar(20) not null check (notification_type in ('mention', 'reply', 'message', 'invitation')),
-  room_id           uuid not null references chat.rooms (id) on delete cascade,
+  room_id           uuid not null references akashi_chat.rooms (id) on delete cascade,
   message_id        uuid,
-  actor_id          uuid references auth.users (id) on delete set null,
+  actor_id          uuid references akashi_auth.users (id) on delete set null,
   delivery_status   varchar(20) not null default 'pending' check (delivery_status in ('pending', 'delivered', 'failed')),
   delivered_at      timestamptz,
   read_at           timestamptz,
   created_at        timestamptz not null default now(),
   updated_at        timestamptz not null default now(),
-  created_by        varchar(255) default coalesce(auth.current_user_id()::text, session_user),
+  created_by        varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by  varchar(255)
 );
-comment on table chat.notifications is 'Says that there is something to read, never what: the message is read under its own policy.';
-comment on column chat.notifications.delivery_status is
+comment on table akashi_chat.notifications is 'Says that there is something to read, never what: the message is read under its own policy.';
+comment on column akashi_chat.notifications.delivery_status is
   'pending until a client of its reader has fetched it; failed is for a delivery outside, which has a carrier that can refuse.';
-create index notifications_user_idx on chat.notifications (user_id, created_at desc);
-create index notifications_pending_idx on chat.notifications (created_at) where delivery_status = 'pending';
-create trigger update_updated_at before update on chat.notifications for each row execute function auth.update_updated_at();
-alter table chat.notifications enable row level security, force row level security;
-create policy notifications_owner on chat.notifications to akashi_owner using (true) with check (true);
-create policy notifications_mine on chat.notifications for select to akashi_app using (user_id = (select auth.current_user_id()));
-create policy notifications_read on chat.notifications for update to akashi_app
-  using (user_id = (select auth.current_user_id())) with check (user_id = (select auth.current_user_id()));
-create policy notifications_worker on chat.notifications for select to akashi_worker using (true);
-create policy notifications_deliver on chat.notifications for update to akashi_worker using (true) with check (true);
-grant select on chat.notifications to akashi_app, akashi_worker;
+create index notifications_user_idx on akashi_chat.notifications (user_id, created_at desc);
+create index notifications_pending_idx on akashi_chat.notifications (created_at) where delivery_status = 'pending';
+create trigger update_updated_at before update on akashi_chat.notifications for each row execute function akashi_auth.update_updated_at();
+alter table akashi_chat.notifications enable row level security, force row level security;
+create policy notifications_owner on akashi_chat.notifications to akashi_owner using (true) with check (true);
+create policy notifications_mine on akashi_chat.notifications for select to akashi_app using (user_id = (select akashi_auth.current_user_id()));
+create policy notifications_read on akashi_chat.notifications for update to akashi_app
+  using (user_id = (select akashi_auth.current_user_id())) with check (user_id = (select akashi_auth.current_user_id()));
+create policy notifications_worker on akashi_chat.notifications for select to akashi_worker using (true);
+create policy notifications_deliver on akashi_chat.notifications for update to akashi_worker using (true) with check (true);
+grant select on akashi_chat.notifications to akashi_app, akashi_worker;
 -- A notification is delivered once a client of its reader has it: listing it says so.
-grant update (read_at, delivery_status, delivered_at) on chat.notifications to akashi_app;
-grant update (delivery_status, delivered_at) on chat.notifications to akashi_worker;
-select audit.exempt('chat.notifications', 'derived from messages and invitations, which are in the trail; kept for 90 days');
+grant update (read_at, delivery_status, delivered_at) on akashi_chat.notifications to akashi_app;
+grant update (delivery_status, delivered_at) on akashi_chat.notifications to akashi_worker;
+select akashi_audit.exempt('akashi_chat.notifications', 'derived from messages and invitations, which are in the trail; kept for 90 days');
 
-create table chat.user_preferences (
-  user_id            uuid primary key references auth.users (id) on delete cascade,
+create table akashi_chat.user_preferences (
+  user_id            uuid primary key references akashi_auth.users (id) on delete cascade,
   locale             varchar(10) not null default 'ja' check (locale in ('ja', 'en')),
-  time_zone          varchar(64) not null default (lifecycle.setting('organisation.time_zone') #>> '{}'),
+  time_zone          varchar(64) not null default (akashi_lifecycle.setting('organisation.time_zone') #>> '{}'),
   theme              varchar(10) not null default 'auto' check (theme in ('auto', 'light', 'dark')),
   show_presence      boolean not null default true,
   direct_messages    varchar(20) not null default 'everyone' check (direct_messages in ('everyone', 'shared_rooms', 'nobody')),
@@ -189,77 +189,77 @@ create table chat.user_preferences (
   notify_invitations boolean not null default true,
   created_at         timestamptz not null default now(),
   updated_at         timestamptz not null default now(),
-  created_by         varchar(255) default coalesce(auth.current_user_id()::text, session_user),
+  created_by         varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by   varchar(255)
 );
-create trigger update_updated_at before update on chat.user_preferences for each row execute function auth.update_updated_at();
-alter table chat.user_preferences enable row level security, force row level security;
-create policy user_preferences_owner on chat.user_preferences to akashi_owner using (true) with check (true);
-create policy user_preferences_mine on chat.user_preferences to akashi_app
-  using (user_id = (select auth.current_user_id())) with check (user_id = (select auth.current_user_id()));
-grant select on chat.user_preferences to akashi_app;
+create trigger update_updated_at before update on akashi_chat.user_preferences for each row execute function akashi_auth.update_updated_at();
+alter table akashi_chat.user_preferences enable row level security, force row level security;
+create policy user_preferences_owner on akashi_chat.user_preferences to akashi_owner using (true) with check (true);
+create policy user_preferences_mine on akashi_chat.user_preferences to akashi_app
+  using (user_id = (select akashi_auth.current_user_id())) with check (user_id = (select akashi_auth.current_user_id()));
+grant select on akashi_chat.user_preferences to akashi_app;
 grant insert (user_id, locale, time_zone, theme, show_presence, direct_messages, notify_mentions, notify_replies, notify_invitations),
   update (locale, time_zone, theme, show_presence, direct_messages, notify_mentions, notify_replies, notify_invitations)
-  on chat.user_preferences to akashi_app;
-select audit.protect('chat.user_preferences', subject => 'user_id', ignore => array['updated_at', 'last_modified_by']);
+  on akashi_chat.user_preferences to akashi_app;
+select akashi_audit.protect('akashi_chat.user_preferences', subject => 'user_id', ignore => array['updated_at', 'last_modified_by']);
 
 -- The time inside a UUID version 7, which is the message's created_at to the millisecond. Plain SQL that the
 -- planner writes into the statement that calls it, which it does only for a function without settings of its own.
-create function chat.message_time(id uuid) returns timestamptz
+create function akashi_chat.message_time(id uuid) returns timestamptz
   language sql immutable strict parallel safe
   return pg_catalog.to_timestamp(
     ('x' || pg_catalog.lpad(pg_catalog."left"(pg_catalog.replace(id::text, '-', ''), 12), 16, '0'))::bit(64)::bigint / 1000.0::double precision);
 
-create function chat.message_id(at timestamptz) returns uuid
+create function akashi_chat.message_id(at timestamptz) returns uuid
   language sql volatile strict set search_path = '' as $$
   select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
     placing substring(int8send(round(extract(epoch from at) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
 $$;
 
-create function chat.accepts_direct(person uuid, from_user uuid) returns boolean
+create function akashi_chat.accepts_direct(person uuid, from_user uuid) returns boolean
   language sql stable set search_path = '' as $$
-  select case coalesce((select p.direct_messages from chat.user_preferences p where p.user_id = person), 'everyone')
+  select case coalesce((select p.direct_messages from akashi_chat.user_preferences p where p.user_id = person), 'everyone')
     when 'everyone' then true
     when 'nobody' then false
-    else exists (select from chat.room_members a join chat.room_members b using (room_id)
+    else exists (select from akashi_chat.room_members a join akashi_chat.room_members b using (room_id)
                  where a.user_id = person and b.user_id = from_user and a.is_active and b.is_active)
   end
 $$;
 
-create function chat.notify_person(person uuid, kind text, room uuid, message uuid, actor uuid) returns void
+create function akashi_chat.notify_person(person uuid, kind text, room uuid, message uuid, actor uuid) returns void
   language sql set search_path = '' as $$
-  insert into chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
+  insert into akashi_chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
   select person, kind, room, message, actor
   where person is distinct from actor and coalesce((
     select case kind when 'mention' then p.notify_mentions when 'reply' then p.notify_replies
                      when 'invitation' then p.notify_invitations else true end
-    from chat.user_preferences p where p.user_id = person), true)
+    from akashi_chat.user_preferences p where p.user_id = person), true)
 $$;
 
 -- What runs for every message is written in plpgsql, whose plans are kept.
-create function chat.notify_members(message chat.messages, replied_to uuid) returns void
+create function akashi_chat.notify_members(message akashi_chat.messages, replied_to uuid) returns void
   language plpgsql set search_path = '' as $$
 begin
-  insert into chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
+  insert into akashi_chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
   select told.user_id, told.kind, message.room_id, message.id, message.user_id
   from (
     select m.user_id, case when m.user_id = replied_to then 'reply'
       when m.user_id = any (message.mentioned_user_ids) then 'mention' else 'message' end as kind
-    from chat.room_members m
+    from akashi_chat.room_members m
     where m.room_id = message.room_id and m.is_active and m.notification_level <> 'none'
       and (m.user_id = replied_to or m.user_id = any (message.mentioned_user_ids) or m.notification_level = 'all')) told
-  left join chat.user_preferences p on p.user_id = told.user_id
+  left join akashi_chat.user_preferences p on p.user_id = told.user_id
   where told.user_id is distinct from message.user_id
     and coalesce(case told.kind when 'mention' then p.notify_mentions when 'reply' then p.notify_replies end, true);
 end
 $$;
 
-create function chat.take_turn(room uuid, at timestamptz) returns bigint
+create function akashi_chat.take_turn(room uuid, at timestamptz) returns bigint
   language plpgsql set search_path = '' as $$
 declare
   turn bigint;
 begin
-  update chat.room_sequences s set last_sequence = s.last_sequence + 1, last_message_at = at
+  update akashi_chat.room_sequences s set last_sequence = s.last_sequence + 1, last_message_at = at
   where s.room_id = room returning s.last_sequence into turn;
   return turn;
 end
@@ -267,35 +267,35 @@ $$;
 
 -- The one way a message comes into being. Holding the room's turn, it takes a time later than that of
 -- every message before it, so that order by created_at is the room's order.
-create function chat.post_message(
+create function akashi_chat.post_message(
   room uuid, content text, message_type text default 'text', file_upload uuid default null,
   reply_to uuid default null, mentions uuid[] default '{}', client uuid default null
-) returns chat.messages
+) returns akashi_chat.messages
   language plpgsql security definer set search_path = '' as $$
 declare
-  me uuid := chat.require_user();
-  target chat.rooms;
+  me uuid := akashi_chat.require_user();
+  target akashi_chat.rooms;
   previous timestamptz;
   at timestamptz;
   replied_to uuid;
-  upload chat.file_uploads;
-  message chat.messages;
+  upload akashi_chat.file_uploads;
+  message akashi_chat.messages;
 begin
-  select s.last_message_at into previous from chat.room_sequences s where s.room_id = room for update;
-  if not found or not exists (select from chat.room_members m where m.room_id = room and m.user_id = me and m.is_active) then
+  select s.last_message_at into previous from akashi_chat.room_sequences s where s.room_id = room for update;
+  if not found or not exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active) then
     raise exception 'there is no such room' using errcode = 'no_data_found';
   end if;
   if client is not null then
-    select * into message from chat.messages m where m.client_id = client and m.room_id = room and m.user_id = me;
+    select * into message from akashi_chat.messages m where m.client_id = client and m.room_id = room and m.user_id = me;
     if found then
       return message;
     end if;
   end if;
-  select * into target from chat.rooms r where r.id = room;
+  select * into target from akashi_chat.rooms r where r.id = room;
   if target.is_deleted then
     raise exception 'there is no such room' using errcode = 'no_data_found';
   end if;
-  perform chat.refuse_if_inactive(target);
+  perform akashi_chat.refuse_if_inactive(target);
   if message_type not in ('text', 'image', 'file') then
     raise exception 'a message is text, image or file' using errcode = 'invalid_parameter_value';
   end if;
@@ -304,22 +304,22 @@ begin
       using errcode = 'invalid_parameter_value';
   end if;
   if reply_to is not null then
-    select m.user_id into replied_to from chat.messages m
-    where m.id = reply_to and m.created_at = chat.message_time(reply_to) and m.room_id = room;
+    select m.user_id into replied_to from akashi_chat.messages m
+    where m.id = reply_to and m.created_at = akashi_chat.message_time(reply_to) and m.room_id = room;
     if not found then
       raise exception 'there is no such message to reply to' using errcode = 'no_data_found';
     end if;
   end if;
   at := greatest(date_trunc('milliseconds', clock_timestamp()), previous + interval '1 millisecond');
-  insert into chat.messages (id, room_id, user_id, sequence, content, message_type, file_upload_id, reply_to_id,
+  insert into akashi_chat.messages (id, room_id, user_id, sequence, content, message_type, file_upload_id, reply_to_id,
     mentioned_user_ids, client_id, security_classification, created_at, updated_at)
-  values (chat.message_id(at), room, me, chat.take_turn(room, at), post_message.content, post_message.message_type,
-    file_upload, reply_to, array(select m.user_id from chat.room_members m
+  values (akashi_chat.message_id(at), room, me, akashi_chat.take_turn(room, at), post_message.content, post_message.message_type,
+    file_upload, reply_to, array(select m.user_id from akashi_chat.room_members m
       where m.room_id = room and m.is_active and m.user_id = any (mentions) order by 1),
     client, target.security_classification, at, at)
   returning * into message;
   if file_upload is not null then
-    update chat.file_uploads f set message_id = message.id
+    update akashi_chat.file_uploads f set message_id = message.id
     where f.id = file_upload and f.user_id = me and f.room_id = room and f.message_id is null
       and f.upload_status <> 'failed' and not f.is_deleted
     returning * into upload;
@@ -327,141 +327,141 @@ begin
       raise exception 'there is no such file to send' using errcode = 'no_data_found';
     end if;
   end if;
-  insert into chat.room_events (room_id, sequence, event_type, message_id, user_id)
+  insert into akashi_chat.room_events (room_id, sequence, event_type, message_id, user_id)
   values (room, message.sequence, 'message_created', message.id, me);
-  perform chat.notify_members(message, replied_to);
+  perform akashi_chat.notify_members(message, replied_to);
   return message;
 end
 $$;
-comment on function chat.post_message(uuid, text, text, uuid, uuid, uuid[], uuid) is
+comment on function akashi_chat.post_message(uuid, text, text, uuid, uuid, uuid[], uuid) is
   'Sent again with the same client id it answers the message that is there, and writes nothing.';
 
 -- A message that the caller may see, with its room locked; otherwise there is no such message.
-create function chat.lock_message(message uuid, out target chat.messages, out mine chat.room_members)
+create function akashi_chat.lock_message(message uuid, out target akashi_chat.messages, out mine akashi_chat.room_members)
   language plpgsql set search_path = '' as $$
 declare
-  me uuid := chat.require_user();
+  me uuid := akashi_chat.require_user();
   room uuid;
 begin
-  select m.room_id into room from chat.messages m where m.id = message and m.created_at = chat.message_time(message);
-  select * into mine from chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
-  if mine.id is null or not room = any (chat.my_rooms()) then
+  select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
+  select * into mine from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
+  if mine.id is null or not room = any (akashi_chat.my_rooms()) then
     raise exception 'there is no such message' using errcode = 'no_data_found';
   end if;
-  perform from chat.room_sequences s where s.room_id = room for update;
-  perform chat.refuse_if_inactive(r) from chat.rooms r where r.id = room;
-  select * into target from chat.messages m where m.id = message and m.created_at = chat.message_time(message);
+  perform from akashi_chat.room_sequences s where s.room_id = room for update;
+  perform akashi_chat.refuse_if_inactive(r) from akashi_chat.rooms r where r.id = room;
+  select * into target from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
   if target.is_deleted then
     raise exception 'the message was deleted' using errcode = 'AK003';
   end if;
 end
 $$;
 
-create function chat.edit_message(message uuid, new_content text, mentions uuid[] default '{}') returns chat.messages
+create function akashi_chat.edit_message(message uuid, new_content text, mentions uuid[] default '{}') returns akashi_chat.messages
   language plpgsql security definer set search_path = '' as $$
 declare
   held record;
-  edited chat.messages;
+  edited akashi_chat.messages;
 begin
-  select * into held from chat.lock_message(message);
+  select * into held from akashi_chat.lock_message(message);
   if (held.target).user_id is distinct from (held.mine).user_id or (held.target).message_type = 'system' then
     raise exception 'a message is edited by its author' using errcode = 'insufficient_privilege';
   end if;
   if (held.target).content = new_content then
     return held.target;
   end if;
-  insert into chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
+  insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
   values (message, (held.target).room_id, (held.mine).user_id, 'edit', (held.target).content);
-  update chat.messages m set content = new_content, is_edited = true, mentioned_user_ids = array(
-    select p.user_id from chat.room_members p where p.room_id = m.room_id and p.is_active and p.user_id = any (mentions) order by 1)
-  where m.id = message and m.created_at = chat.message_time(message) returning * into edited;
-  perform chat.append_event(edited.room_id, 'message_edited', message, edited.user_id);
+  update akashi_chat.messages m set content = new_content, is_edited = true, mentioned_user_ids = array(
+    select p.user_id from akashi_chat.room_members p where p.room_id = m.room_id and p.is_active and p.user_id = any (mentions) order by 1)
+  where m.id = message and m.created_at = akashi_chat.message_time(message) returning * into edited;
+  perform akashi_chat.append_event(edited.room_id, 'message_edited', message, edited.user_id);
   return edited;
 end
 $$;
 
-create function chat.delete_message(message uuid) returns void
+create function akashi_chat.delete_message(message uuid) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   held record;
 begin
-  select * into held from chat.lock_message(message);
+  select * into held from akashi_chat.lock_message(message);
   if (held.target).user_id is distinct from (held.mine).user_id then
-    perform chat.refuse_unless_role(held.mine, 'owner', 'admin');
+    perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin');
   end if;
-  insert into chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
+  insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
   values (message, (held.target).room_id, (held.mine).user_id, 'delete', (held.target).content);
-  update chat.messages m set content = '', is_deleted = true, mentioned_user_ids = '{}'
-  where m.id = message and m.created_at = chat.message_time(message);
-  update chat.file_uploads f set is_deleted = true where f.id = (held.target).file_upload_id;
-  delete from chat.message_reactions r where r.message_id = message;
-  delete from chat.notifications n where n.message_id = message;
-  perform chat.append_event((held.target).room_id, 'message_deleted', message, (held.mine).user_id);
+  update akashi_chat.messages m set content = '', is_deleted = true, mentioned_user_ids = '{}'
+  where m.id = message and m.created_at = akashi_chat.message_time(message);
+  update akashi_chat.file_uploads f set is_deleted = true where f.id = (held.target).file_upload_id;
+  delete from akashi_chat.message_reactions r where r.message_id = message;
+  delete from akashi_chat.notifications n where n.message_id = message;
+  perform akashi_chat.append_event((held.target).room_id, 'message_deleted', message, (held.mine).user_id);
 end
 $$;
-comment on function chat.delete_message(uuid) is 'By its author, or by an owner or admin of the room.';
+comment on function akashi_chat.delete_message(uuid) is 'By its author, or by an owner or admin of the room.';
 
-create function chat.add_reaction(message uuid, reaction text) returns void
+create function akashi_chat.add_reaction(message uuid, reaction text) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   held record;
 begin
-  select * into held from chat.lock_message(message);
+  select * into held from akashi_chat.lock_message(message);
   -- Distinct reactions on one message; enough for every use, and few enough to show.
-  if (select count(distinct r.emoji) from chat.message_reactions r where r.message_id = message and r.emoji <> reaction) >= 20 then
+  if (select count(distinct r.emoji) from akashi_chat.message_reactions r where r.message_id = message and r.emoji <> reaction) >= 20 then
     raise exception 'a message takes 20 different reactions' using errcode = 'AK003';
   end if;
-  insert into chat.message_reactions (message_id, room_id, user_id, emoji)
+  insert into akashi_chat.message_reactions (message_id, room_id, user_id, emoji)
   values (message, (held.target).room_id, (held.mine).user_id, reaction) on conflict (message_id, user_id, emoji) do nothing;
   if found then
-    perform chat.append_event((held.target).room_id, 'reaction_added', message, (held.mine).user_id, jsonb_build_object('emoji', reaction));
+    perform akashi_chat.append_event((held.target).room_id, 'reaction_added', message, (held.mine).user_id, jsonb_build_object('emoji', reaction));
   end if;
 end
 $$;
 
-create function chat.remove_reaction(message uuid, reaction text) returns void
+create function akashi_chat.remove_reaction(message uuid, reaction text) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
   held record;
 begin
-  select * into held from chat.lock_message(message);
-  delete from chat.message_reactions r where r.message_id = message and r.user_id = (held.mine).user_id and r.emoji = reaction;
+  select * into held from akashi_chat.lock_message(message);
+  delete from akashi_chat.message_reactions r where r.message_id = message and r.user_id = (held.mine).user_id and r.emoji = reaction;
   if found then
-    perform chat.append_event((held.target).room_id, 'reaction_removed', message, (held.mine).user_id, jsonb_build_object('emoji', reaction));
+    perform akashi_chat.append_event((held.target).room_id, 'reaction_removed', message, (held.mine).user_id, jsonb_build_object('emoji', reaction));
   end if;
 end
 $$;
 
-create function chat.mark_read(message uuid) returns void
+create function akashi_chat.mark_read(message uuid) returns void
   language plpgsql security definer set search_path = '' as $$
 declare
-  me uuid := chat.require_user();
+  me uuid := akashi_chat.require_user();
   room uuid;
 begin
-  select m.room_id into room from chat.messages m where m.id = message and m.created_at = chat.message_time(message);
-  if room is null or not room = any (chat.my_rooms()) then
+  select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
+  if room is null or not room = any (akashi_chat.my_rooms()) then
     raise exception 'there is no such message' using errcode = 'no_data_found';
   end if;
-  insert into chat.read_positions as p (room_id, user_id, message_id, read_to) values (room, me, message, chat.message_time(message))
+  insert into akashi_chat.read_positions as p (room_id, user_id, message_id, read_to) values (room, me, message, akashi_chat.message_time(message))
   on conflict (user_id, room_id) do update set message_id = excluded.message_id, read_to = excluded.read_to
   where excluded.read_to > p.read_to;
-  update chat.notifications n set read_at = now()
-  where n.user_id = me and n.room_id = room and n.read_at is null and n.message_id is not null and chat.message_time(n.message_id) <= chat.message_time(message);
+  update akashi_chat.notifications n set read_at = now()
+  where n.user_id = me and n.room_id = room and n.read_at is null and n.message_id is not null and akashi_chat.message_time(n.message_id) <= akashi_chat.message_time(message);
 end
 $$;
-comment on function chat.mark_read(uuid) is 'Moves the caller''s read position forward, never back, and reads the notifications up to it.';
+comment on function akashi_chat.mark_read(uuid) is 'Moves the caller''s read position forward, never back, and reads the notifications up to it.';
 
 -- Files: announced by the application, finished by the worker that scanned them.
-create function chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) returns chat.file_uploads
+create function akashi_chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) returns akashi_chat.file_uploads
   language plpgsql security definer set search_path = '' as $$
 declare
   held record;
-  upload chat.file_uploads;
+  upload akashi_chat.file_uploads;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member'), chat.refuse_if_inactive(held.target);
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member'), akashi_chat.refuse_if_inactive(held.target);
   upload.id := gen_random_uuid();
-  insert into chat.file_uploads (id, user_id, room_id, original_name, file_name, file_size, mime_type, file_path, security_classification)
+  insert into akashi_chat.file_uploads (id, user_id, room_id, original_name, file_name, file_size, mime_type, file_path, security_classification)
   values (upload.id, (held.mine).user_id, room, begin_upload.original_name, upload.id::text, begin_upload.file_size,
     begin_upload.mime_type, format('chat/%s/%s/received', room, upload.id), (held.target).security_classification)
   returning * into upload;
@@ -469,13 +469,13 @@ begin
 end
 $$;
 
-create function chat.receive_upload(upload uuid, file_size bigint, sha256 text) returns chat.file_uploads
+create function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) returns akashi_chat.file_uploads
   language plpgsql security definer set search_path = '' as $$
 declare
-  received chat.file_uploads;
+  received akashi_chat.file_uploads;
 begin
-  update chat.file_uploads f set file_size = receive_upload.file_size, sha256 = receive_upload.sha256, received_at = now()
-  where f.id = upload and f.user_id = chat.require_user() and f.upload_status = 'processing' and f.received_at is null
+  update akashi_chat.file_uploads f set file_size = receive_upload.file_size, sha256 = receive_upload.sha256, received_at = now()
+  where f.id = upload and f.user_id = akashi_chat.require_user() and f.upload_status = 'processing' and f.received_at is null
   returning * into received;
   if not found then
     raise exception 'there is no such upload under way' using errcode = 'no_data_found';
@@ -483,14 +483,14 @@ begin
   return received;
 end
 $$;
-comment on function chat.receive_upload(uuid, bigint, text) is 'All bytes are stored. The worker that scans them decides what becomes of the file.';
+comment on function akashi_chat.receive_upload(uuid, bigint, text) is 'All bytes are stored. The worker that scans them decides what becomes of the file.';
 
-create function chat.finish_upload(upload uuid, outcome jsonb) returns chat.file_uploads
+create function akashi_chat.finish_upload(upload uuid, outcome jsonb) returns akashi_chat.file_uploads
   language plpgsql security definer set search_path = '' as $$
 declare
-  finished chat.file_uploads;
+  finished akashi_chat.file_uploads;
 begin
-  update chat.file_uploads f set
+  update akashi_chat.file_uploads f set
     upload_status = outcome ->> 'upload_status',
     virus_scanned = coalesce((outcome ->> 'virus_scanned')::boolean, false),
     failure_reason = outcome ->> 'failure_reason',
@@ -506,76 +506,76 @@ begin
     raise exception 'there is no such upload under way' using errcode = 'no_data_found';
   end if;
   if finished.message_id is not null then
-    update chat.messages m set message_type = case when finished.mime_type like 'image/%' then 'image' else 'file' end
-    where m.id = finished.message_id and m.created_at = chat.message_time(finished.message_id);
-    perform chat.append_event(finished.room_id, 'message_edited', finished.message_id, finished.user_id);
+    update akashi_chat.messages m set message_type = case when finished.mime_type like 'image/%' then 'image' else 'file' end
+    where m.id = finished.message_id and m.created_at = akashi_chat.message_time(finished.message_id);
+    perform akashi_chat.append_event(finished.room_id, 'message_edited', finished.message_id, finished.user_id);
   end if;
   return finished;
 end
 $$;
-comment on function chat.finish_upload(uuid, jsonb) is
+comment on function akashi_chat.finish_upload(uuid, jsonb) is
   'outcome: upload_status (completed or failed), virus_scanned, failure_reason, file_path, mime_type, file_size, sha256, thumbnail_path, width, height.';
 
-create function chat.file_removed(upload uuid) returns void
+create function akashi_chat.file_removed(upload uuid) returns void
   language sql security definer set search_path = '' as $$
-  update chat.file_uploads f set removed_at = now() where f.id = upload and f.is_deleted and f.removed_at is null
+  update akashi_chat.file_uploads f set removed_at = now() where f.id = upload and f.is_deleted and f.removed_at is null
 $$;
 
 -- A security administrator reads a room's messages with a reason, and the reading is in the trail.
-create function chat.read_as_security_admin(room uuid, reason text, before timestamptz default 'infinity', page_size integer default 50)
-  returns setof chat.messages language plpgsql security definer set search_path = '' as $$
+create function akashi_chat.read_as_security_admin(room uuid, reason text, before timestamptz default 'infinity', page_size integer default 50)
+  returns setof akashi_chat.messages language plpgsql security definer set search_path = '' as $$
 begin
   if length(btrim(reason)) < 10 then
     raise exception 'a reason of 10 characters or more is needed' using errcode = 'invalid_parameter_value';
   end if;
-  perform audit.record_access('chat.messages', array[room::text], reason, 'confidential');
-  return query select * from chat.messages m where m.room_id = room and m.created_at < before
+  perform akashi_audit.record_access('akashi_chat.messages', array[room::text], reason, 'confidential');
+  return query select * from akashi_chat.messages m where m.room_id = room and m.created_at < before
     order by m.created_at desc limit least(greatest(page_size, 1), 200);
 end
 $$;
 
 -- What goes by itself, in pieces that a job repeats until nothing is left.
-create function chat.purge_expired(batch integer default 1000) returns table (what text, removed bigint)
+create function akashi_chat.purge_expired(batch integer default 1000) returns table (what text, removed bigint)
   language plpgsql security definer set search_path = '' as $$
 declare
   deleted_before constant timestamptz :=
-    now() - make_interval(days => lifecycle.setting('deleted_messages.retention_days')::integer);
+    now() - make_interval(days => akashi_lifecycle.setting('deleted_messages.retention_days')::integer);
   failed_before constant timestamptz :=
-    now() - make_interval(days => lifecycle.setting('temporary_data.retention_days')::integer);
+    now() - make_interval(days => akashi_lifecycle.setting('temporary_data.retention_days')::integer);
 begin
   what := 'deleted messages';
   with gone as (
-    delete from chat.messages m using (
-      select d.id, d.created_at from chat.messages d where d.is_deleted and d.updated_at < deleted_before limit batch) old
+    delete from akashi_chat.messages m using (
+      select d.id, d.created_at from akashi_chat.messages d where d.is_deleted and d.updated_at < deleted_before limit batch) old
     where m.id = old.id and m.created_at = old.created_at returning m.id),
-  edits as (delete from chat.message_edits e using gone where e.message_id = gone.id)
+  edits as (delete from akashi_chat.message_edits e using gone where e.message_id = gone.id)
   select count(*) into removed from gone;
   return next;
   what := 'uploads given up';
   with gone as (
-    update chat.file_uploads f set upload_status = 'failed', failure_reason = 'incomplete'
-    where f.id in (select u.id from chat.file_uploads u where u.upload_status = 'processing' and u.received_at is null
+    update akashi_chat.file_uploads f set upload_status = 'failed', failure_reason = 'incomplete'
+    where f.id in (select u.id from akashi_chat.file_uploads u where u.upload_status = 'processing' and u.received_at is null
                    and u.created_at < now() - interval '1 day' limit batch) returning 1)
   select count(*) into removed from gone;
   return next;
   what := 'failed uploads';
   with gone as (
-    update chat.file_uploads f set is_deleted = true
-    where f.id in (select u.id from chat.file_uploads u where u.upload_status = 'failed' and not u.is_deleted
+    update akashi_chat.file_uploads f set is_deleted = true
+    where f.id in (select u.id from akashi_chat.file_uploads u where u.upload_status = 'failed' and not u.is_deleted
                    and u.created_at < failed_before limit batch) returning 1)
   select count(*) into removed from gone;
   return next;
   what := 'room events';
   with gone as (
-    delete from chat.room_events e using (
-      select o.room_id, o.sequence from chat.room_events o where o.created_at < now() - interval '7 days' limit batch) old
+    delete from akashi_chat.room_events e using (
+      select o.room_id, o.sequence from akashi_chat.room_events o where o.created_at < now() - interval '7 days' limit batch) old
     where e.room_id = old.room_id and e.sequence = old.sequence returning 1)
   select count(*) into removed from gone;
   return next;
   what := 'notifications';
   with gone as (
-    delete from chat.notifications n where n.id in (
-      select o.id from chat.notifications o where o.created_at < now() - interval '90 days' limit batch) returning 1)
+    delete from akashi_chat.notifications n where n.id in (
+      select o.id from akashi_chat.notifications o where o.created_at < now() - interval '90 days' limit batch) returning 1)
   select count(*) into removed from gone;
   return next;
 end
@@ -583,115 +583,115 @@ $$;
 
 -- Erasing a person: what they wrote, in every room, and everything that only they would have seen. It is seen
 -- where they talked: their messages leave the pages of those who look at them, and no room is left without an owner.
-create function chat.erase_person(person uuid, batch integer default 1000) returns bigint
+create function akashi_chat.erase_person(person uuid, batch integer default 1000) returns bigint
   language plpgsql security definer set search_path = '' as $$
 declare
   erased bigint;
-  member chat.room_members;
+  member akashi_chat.room_members;
 begin
   -- Every room that this changes, in one order, before any row of it.
-  perform from chat.room_sequences s where s.room_id in (
-    select m.room_id from chat.messages m where m.user_id = person
-    union select r.room_id from chat.message_reactions r where r.user_id = person
-    union select p.room_id from chat.room_members p where p.user_id = person)
+  perform from akashi_chat.room_sequences s where s.room_id in (
+    select m.room_id from akashi_chat.messages m where m.user_id = person
+    union select r.room_id from akashi_chat.message_reactions r where r.user_id = person
+    union select p.room_id from akashi_chat.room_members p where p.user_id = person)
   order by s.room_id for update;
   with theirs as (
-    select m.id, m.created_at from chat.messages m where m.user_id = person limit batch),
+    select m.id, m.created_at from akashi_chat.messages m where m.user_id = person limit batch),
   blanked as (
-    update chat.messages m set content = '', is_deleted = true, user_id = null, mentioned_user_ids = '{}'
+    update akashi_chat.messages m set content = '', is_deleted = true, user_id = null, mentioned_user_ids = '{}'
     from theirs where m.id = theirs.id and m.created_at = theirs.created_at returning m.id, m.room_id, m.created_at),
-  edits as (delete from chat.message_edits e using blanked where e.message_id = blanked.id),
-  reactions as (delete from chat.message_reactions r using blanked where r.message_id = blanked.id),
+  edits as (delete from akashi_chat.message_edits e using blanked where e.message_id = blanked.id),
+  reactions as (delete from akashi_chat.message_reactions r using blanked where r.message_id = blanked.id),
   turns as (
-    update chat.room_sequences s set last_sequence = s.last_sequence + c.events
+    update akashi_chat.room_sequences s set last_sequence = s.last_sequence + c.events
     from (select b.room_id, count(*) as events from blanked b group by b.room_id) c
     where s.room_id = c.room_id returning s.room_id, s.last_sequence - c.events as before),
   told as (
-    insert into chat.room_events (room_id, sequence, event_type, message_id)
+    insert into akashi_chat.room_events (room_id, sequence, event_type, message_id)
     select b.room_id, t.before + row_number() over (partition by b.room_id order by b.created_at), 'message_deleted', b.id
     from blanked b join turns t on t.room_id = b.room_id)
   select count(*) into erased from blanked;
   if erased < batch then
-    update chat.file_uploads f set is_deleted = true, original_name = 'erased' where f.user_id = person and not f.is_deleted;
-    delete from chat.message_edits e where e.edited_by = person;
+    update akashi_chat.file_uploads f set is_deleted = true, original_name = 'erased' where f.user_id = person and not f.is_deleted;
+    delete from akashi_chat.message_edits e where e.edited_by = person;
     with theirs as (
-      delete from chat.message_reactions r where r.user_id = person returning r.id, r.room_id, r.message_id, r.emoji),
+      delete from akashi_chat.message_reactions r where r.user_id = person returning r.id, r.room_id, r.message_id, r.emoji),
     turns as (
-      update chat.room_sequences s set last_sequence = s.last_sequence + c.events
+      update akashi_chat.room_sequences s set last_sequence = s.last_sequence + c.events
       from (select r.room_id, count(*) as events from theirs r group by r.room_id) c
       where s.room_id = c.room_id returning s.room_id, s.last_sequence - c.events as before)
-    insert into chat.room_events (room_id, sequence, event_type, message_id, user_id, detail)
+    insert into akashi_chat.room_events (room_id, sequence, event_type, message_id, user_id, detail)
     select r.room_id, t.before + row_number() over (partition by r.room_id order by r.id), 'reaction_removed', r.message_id, person,
       jsonb_build_object('emoji', r.emoji)
     from theirs r join turns t on t.room_id = r.room_id;
-    delete from chat.notifications n where n.user_id = person or n.actor_id = person;
-    delete from chat.read_positions p where p.user_id = person;
-    delete from chat.user_preferences p where p.user_id = person;
-    update chat.room_invitations i set status = 'revoked', responded_at = now() where i.invited_user_id = person and i.status = 'pending';
-    for member in select * from chat.room_members m where m.user_id = person and m.is_active order by m.room_id loop
+    delete from akashi_chat.notifications n where n.user_id = person or n.actor_id = person;
+    delete from akashi_chat.read_positions p where p.user_id = person;
+    delete from akashi_chat.user_preferences p where p.user_id = person;
+    update akashi_chat.room_invitations i set status = 'revoked', responded_at = now() where i.invited_user_id = person and i.status = 'pending';
+    for member in select * from akashi_chat.room_members m where m.user_id = person and m.is_active order by m.room_id loop
       if member.role = 'owner' then
-        perform chat.hand_over(member);
+        perform akashi_chat.hand_over(member);
       end if;
-      perform chat.end_membership(member);
+      perform akashi_chat.end_membership(member);
     end loop;
   end if;
   return erased;
 end
 $$;
-comment on function chat.erase_person(uuid, integer) is 'Messages erased in this piece; repeat until fewer than the batch.';
+comment on function akashi_chat.erase_person(uuid, integer) is 'Messages erased in this piece; repeat until fewer than the batch.';
 
 -- The room of an owner who is no more goes to an admin, or to whoever has been in it longest.
-create function chat.hand_over(owner chat.room_members) returns void
+create function akashi_chat.hand_over(owner akashi_chat.room_members) returns void
   language plpgsql set search_path = '' as $$
 declare
-  heir chat.room_members;
+  heir akashi_chat.room_members;
 begin
-  if exists (select from chat.room_members m
+  if exists (select from akashi_chat.room_members m
              where m.room_id = owner.room_id and m.is_active and m.role = 'owner' and m.id <> owner.id) then
     return;
   end if;
-  select * into heir from chat.room_members m
+  select * into heir from akashi_chat.room_members m
   where m.room_id = owner.room_id and m.is_active and m.id <> owner.id
   order by m.role <> 'admin', m.joined_at, m.id limit 1;
   if found then
-    update chat.room_members m set role = 'owner' where m.id = heir.id;
-    perform chat.append_event(owner.room_id, 'member_changed', null, heir.user_id, jsonb_build_object('role', 'owner'));
+    update akashi_chat.room_members m set role = 'owner' where m.id = heir.id;
+    perform akashi_chat.append_event(owner.room_id, 'member_changed', null, heir.user_id, jsonb_build_object('role', 'owner'));
   end if;
 end
 $$;
 
 -- Also for one who came back by rows that were brought back into a database that knows of the erasure.
-create function chat.erase_with_person() returns trigger
+create function akashi_chat.erase_with_person() returns trigger
   language plpgsql security definer set search_path = '' as $$
 begin
-  while chat.erase_person(new.user_id, 5000) = 5000 loop
+  while akashi_chat.erase_person(new.user_id, 5000) = 5000 loop
     null;
   end loop;
   return null;
 end
 $$;
-create trigger erase_chat after insert or update of columns on keys.erasures for each row
-  when (new.completed_at is null) execute function chat.erase_with_person();
+create trigger erase_chat after insert or update of columns on akashi_keys.erasures for each row
+  when (new.completed_at is null) execute function akashi_chat.erase_with_person();
 
 -- A message stays in its place without its words, so none of the generic ways fits it.
-insert into keys.personal_columns (schema_name, table_name, column_name, person_column, form, at_erasure, until) values
-  ('chat', 'messages',          'content',          'user_id',   'plain', 'replaced', null),
-  ('chat', 'message_edits',     'previous_content', 'edited_by', 'plain', 'replaced', null),
-  ('chat', 'message_reactions', 'emoji',            'user_id',   'plain', 'replaced', null),
-  ('chat', 'file_uploads',      'original_name',    'user_id',   'plain', 'replaced', null);
+insert into akashi_keys.personal_columns (schema_name, table_name, column_name, person_column, form, at_erasure, until) values
+  ('akashi_chat', 'messages',          'content',          'user_id',   'plain', 'replaced', null),
+  ('akashi_chat', 'message_edits',     'previous_content', 'edited_by', 'plain', 'replaced', null),
+  ('akashi_chat', 'message_reactions', 'emoji',            'user_id',   'plain', 'replaced', null),
+  ('akashi_chat', 'file_uploads',      'original_name',    'user_id',   'plain', 'replaced', null);
 
 grant execute on function
-  chat.post_message(uuid, text, text, uuid, uuid, uuid[], uuid), chat.edit_message(uuid, text, uuid[]), chat.delete_message(uuid),
-  chat.add_reaction(uuid, text), chat.remove_reaction(uuid, text), chat.mark_read(uuid), chat.begin_upload(uuid, text, bigint, text),
-  chat.receive_upload(uuid, bigint, text), chat.message_time(uuid)
+  akashi_chat.post_message(uuid, text, text, uuid, uuid, uuid[], uuid), akashi_chat.edit_message(uuid, text, uuid[]), akashi_chat.delete_message(uuid),
+  akashi_chat.add_reaction(uuid, text), akashi_chat.remove_reaction(uuid, text), akashi_chat.mark_read(uuid), akashi_chat.begin_upload(uuid, text, bigint, text),
+  akashi_chat.receive_upload(uuid, bigint, text), akashi_chat.message_time(uuid)
   to akashi_app;
-grant execute on function chat.finish_upload(uuid, jsonb), chat.file_removed(uuid), chat.purge_expired(integer), chat.erase_person(uuid, integer), chat.message_time(uuid)
+grant execute on function akashi_chat.finish_upload(uuid, jsonb), akashi_chat.file_removed(uuid), akashi_chat.purge_expired(integer), akashi_chat.erase_person(uuid, integer), akashi_chat.message_time(uuid)
   to akashi_worker;
-grant execute on function chat.read_as_security_admin(uuid, text, timestamptz, integer), chat.message_time(uuid) to akashi_security_admin;
+grant execute on function akashi_chat.read_as_security_admin(uuid, text, timestamptz, integer), akashi_chat.message_time(uuid) to akashi_security_admin;
 
-insert into lifecycle.settings (key, value, pattern, accepts, description) values
+insert into akashi_lifecycle.settings (key, value, pattern, accepts, description) values
   ('deleted_messages.retention_days', '365', '[1-9]\d{0,5}', 'a whole number of days, 1 or more',
    'how long a message that was deleted is kept before it is removed for good');
-insert into lifecycle.jobs (name, schedule, task, timeout, description) values
+insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) values
   ('chat-purge', '10 4 * * *', 'chat.purge', '2 hours',
    'remove messages deleted long ago, old notifications and events of rooms, and the bytes of deleted files');

@@ -1,3 +1,3 @@
-drop function chat.sockets_changed(uuid[], uuid[], integer[]), chat.sessions_that_hold(uuid[]),
-  chat.active_user_count(), chat.presence_to_spread(uuid[]), chat.presence_to_spread(uuid), chat.presence(uuid[]),
-  chat.status_of(uuid), chat.set_presence(text, uuid);
+drop function akashi_chat.sockets_changed(uuid[], uuid[], integer[]), akashi_chat.sessions_that_hold(uuid[]),
+  akashi_chat.active_user_count(), akashi_chat.presence_to_spread(uuid[]), akashi_chat.presence_to_spread(uuid), akashi_chat.presence(uuid[]),
+  akashi_chat.status_of(uuid), akashi_chat.set_presence(text, uuid);

@@ -1,3 +1,3 @@
-drop index chat.messages_grams_idx, chat.messages_created_idx;
-drop function chat.search_messages(text, uuid, uuid, timestamptz, timestamptz, boolean, uuid, integer, integer),
-  chat.searchable(text), chat.matches(text, text[]), chat.wanted_grams(text), chat.grams(text), chat.fold(text);
+drop index akashi_chat.messages_grams_idx, akashi_chat.messages_created_idx;
+drop function akashi_chat.search_messages(text, uuid, uuid, timestamptz, timestamptz, boolean, uuid, integer, integer),
+  akashi_chat.searchable(text), akashi_chat.matches(text, text[]), akashi_chat.wanted_grams(text), akashi_chat.grams(text), akashi_chat.fold(text);

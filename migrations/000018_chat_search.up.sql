@@ -4,12 +4,12 @@
 set local role akashi_owner;
 
 -- Full and half width, ligatures and case are the same to whoever searches.
-create function chat.fold(content text) returns text
+create function akashi_chat.fold(content text) returns text
   language sql immutable strict parallel safe set search_path = '' as $$
   select lower(normalize(content, nfkc))
 $$;
 
-create function chat.grams(folded text) returns text[]
+create function akashi_chat.grams(folded text) returns text[]
   language sql immutable strict parallel safe set search_path = '' as $$
   select coalesce(array_agg(distinct g.gram), '{}')
   from (select c.letter, c.letter || lead(c.letter) over (order by c.place) as pair
@@ -19,20 +19,20 @@ create function chat.grams(folded text) returns text[]
 $$;
 
 -- What a word asks of the index: its pairs, or the one character that it is.
-create function chat.wanted_grams(term text) returns text[]
+create function akashi_chat.wanted_grams(term text) returns text[]
   language sql immutable strict parallel safe set search_path = '' as $$
   select case when length(term) = 1 then array[term]
     else array(select distinct substr(term, n, 2) from generate_series(1, length(term) - 1) as n where substr(term, n, 2) !~ '^\s+$') end
 $$;
 
-create index messages_grams_idx on chat.messages using gin (chat.grams(chat.fold(content)))
+create index messages_grams_idx on akashi_chat.messages using gin (akashi_chat.grams(akashi_chat.fold(content)))
   where not is_deleted and message_type <> 'system';
 
 -- The newest messages of all rooms; ids order the same, and this one also stops at the newest partition.
-create index messages_created_idx on chat.messages (created_at desc);
+create index messages_created_idx on akashi_chat.messages (created_at desc);
 
 -- Every term is in the text. Written in plpgsql, where it costs two calls a row and no plan.
-create function chat.matches(content text, terms text[]) returns boolean
+create function akashi_chat.matches(content text, terms text[]) returns boolean
   language plpgsql immutable parallel safe set search_path = '' as $$
 declare
   folded constant text := lower(normalize(content, nfkc));
@@ -46,7 +46,7 @@ end
 $$;
 
 -- Case is folded by LC_CTYPE, and C knows no letters beyond ASCII: a search there would miss words without a sign.
-create function chat.searchable(words text) returns text
+create function akashi_chat.searchable(words text) returns text
   language plpgsql stable parallel safe set search_path = '' as $$
 begin
   if lower('É') <> 'é' then
@@ -56,25 +56,25 @@ begin
   return words;
 end
 $$;
-comment on function chat.searchable(text) is 'The query, where it can be searched for.';
-grant execute on function chat.searchable(text) to akashi_app;
+comment on function akashi_chat.searchable(text) is 'The query, where it can be searched for.';
+grant execute on function akashi_chat.searchable(text) to akashi_app;
 
 -- Newest first, a page at a time. Row security keeps the planner from an index behind a condition that is
 -- not leakproof, so this looks as its owner and asks for the caller's rooms itself. A word that is common is
 -- found among the newest messages; one that is rare, by the index, month by month.
 -- Pages follow the ids, which carry the time: rooms may have messages of the same millisecond, and of those a page
 -- that ended between them left the rest out.
-create function chat.search_messages(
+create function akashi_chat.search_messages(
   query text, room uuid default null, sender uuid default null, from_time timestamptz default '-infinity',
   to_time timestamptz default 'infinity', has_file boolean default null, before_message uuid default null, page_size integer default 20,
   recent_rows integer default 2000
 ) returns setof uuid
   language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
-  me uuid := chat.require_user();
-  rooms uuid[] := chat.my_rooms();
-  terms text[] := array(select distinct t from regexp_split_to_table(chat.fold(query), '\s+') as t where t <> '');
-  grams text[] := array(select distinct g from unnest(terms) as t, unnest(chat.wanted_grams(t)) as g);
+  me uuid := akashi_chat.require_user();
+  rooms uuid[] := akashi_chat.my_rooms();
+  terms text[] := array(select distinct t from regexp_split_to_table(akashi_chat.fold(query), '\s+') as t where t <> '');
+  grams text[] := array(select distinct g from unnest(terms) as t, unnest(akashi_chat.wanted_grams(t)) as g);
   wanted integer := least(greatest(page_size, 1), 101);
   below uuid := coalesce(before_message, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
   looked uuid;
@@ -94,19 +94,19 @@ begin
   if cardinality(rooms) = 0 then
     return;
   end if;
-  select least(to_time, max(s.last_message_at) + interval '1 millisecond', chat.message_time(before_message) + interval '1 millisecond')
-  into upper_time from chat.room_sequences s where s.room_id = any (rooms);
+  select least(to_time, max(s.last_message_at) + interval '1 millisecond', akashi_chat.message_time(before_message) + interval '1 millisecond')
+  into upper_time from akashi_chat.room_sequences s where s.room_id = any (rooms);
   for got, looked in
     select case when r.room_id = any (rooms) and not r.is_deleted and r.message_type <> 'system'
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
-             and chat.matches(r.content, terms) then r.id end, r.id
-    from (select * from chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time and m.id < below
+             and akashi_chat.matches(r.content, terms) then r.id end, r.id
+    from (select * from akashi_chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time and m.id < below
           order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
     union all
     select case when not r.is_deleted and r.message_type <> 'system'
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
-             and chat.matches(r.content, terms) then r.id end, r.id
-    from (select * from chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time and m.id < below
+             and akashi_chat.matches(r.content, terms) then r.id end, r.id
+    from (select * from akashi_chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time and m.id < below
           order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
   loop
     if got is not null then
@@ -117,18 +117,18 @@ begin
   end loop;
   -- Null when there was none to look at, and then there is none further down.
   below := looked;
-  upper_time := least(upper_time, chat.message_time(below) + interval '1 millisecond');
+  upper_time := least(upper_time, akashi_chat.message_time(below) + interval '1 millisecond');
   for part in
     select greatest(b.lower, from_time) as lower, least(b.upper, upper_time) as upper
-    from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
-    where below is not null and i.inhparent = 'chat.messages'::regclass and b.lower < upper_time and b.upper > from_time
+    from pg_catalog.pg_inherits i, akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b
+    where below is not null and i.inhparent = 'akashi_chat.messages'::regclass and b.lower < upper_time and b.upper > from_time
     order by b.lower desc
   loop
     for got in
-      select m.id from chat.messages m
+      select m.id from akashi_chat.messages m
       where m.created_at >= part.lower and m.created_at < part.upper and m.id < below and m.room_id = any (rooms)
         and not m.is_deleted and m.message_type <> 'system'
-        and chat.grams(chat.fold(m.content)) @> grams and chat.matches(m.content, terms)
+        and akashi_chat.grams(akashi_chat.fold(m.content)) @> grams and akashi_chat.matches(m.content, terms)
         and (sender is null or m.user_id = sender) and (has_file is null or has_file = (m.file_upload_id is not null))
       order by m.created_at desc, m.id desc limit wanted
     loop
@@ -139,6 +139,6 @@ begin
   end loop;
 end
 $$;
-comment on function chat.search_messages is
+comment on function akashi_chat.search_messages is
   'Ids of messages in the caller''s rooms that contain every word of the query, newest first; before_message begins the next page; recent_rows are looked at before the index.';
-grant execute on function chat.search_messages to akashi_app;
+grant execute on function akashi_chat.search_messages to akashi_app;

@@ -25,55 +25,55 @@ create role akashi_worker login;
 
 -- Schemas
 
-create schema archive authorization akashi_owner;
-comment on schema archive is 'Detached partitions that wait for the end of their time in PostgreSQL.';
-grant usage on schema archive to akashi_reader;
-grant usage on schema archive to akashi_security_admin;
-grant usage on schema archive to akashi_worker;
+create schema akashi_archive authorization akashi_owner;
+comment on schema akashi_archive is 'Detached partitions that wait for the end of their time in PostgreSQL.';
+grant usage on schema akashi_archive to akashi_reader;
+grant usage on schema akashi_archive to akashi_security_admin;
+grant usage on schema akashi_archive to akashi_worker;
 
-create schema audit authorization akashi_owner;
-comment on schema audit is 'The audit trail and its ledger.';
-grant usage on schema audit to akashi_app;
-grant usage on schema audit to akashi_policy;
-grant usage on schema audit to akashi_reader;
-grant usage on schema audit to akashi_security_admin;
-grant usage on schema audit to akashi_worker;
+create schema akashi_audit authorization akashi_owner;
+comment on schema akashi_audit is 'The audit trail and its ledger.';
+grant usage on schema akashi_audit to akashi_app;
+grant usage on schema akashi_audit to akashi_policy;
+grant usage on schema akashi_audit to akashi_reader;
+grant usage on schema akashi_audit to akashi_security_admin;
+grant usage on schema akashi_audit to akashi_worker;
 
-create schema auth authorization akashi_owner;
-comment on schema auth is 'Who may do what: users, sessions, roles, and the signed request context.';
-grant usage on schema auth to akashi_app;
-grant usage on schema auth to akashi_policy;
-grant usage on schema auth to akashi_reader;
-grant usage on schema auth to akashi_security_admin;
-grant usage on schema auth to akashi_worker;
+create schema akashi_auth authorization akashi_owner;
+comment on schema akashi_auth is 'Who may do what: users, sessions, roles, and the signed request context.';
+grant usage on schema akashi_auth to akashi_app;
+grant usage on schema akashi_auth to akashi_policy;
+grant usage on schema akashi_auth to akashi_reader;
+grant usage on schema akashi_auth to akashi_security_admin;
+grant usage on schema akashi_auth to akashi_worker;
 
-create schema chat authorization akashi_owner;
-comment on schema chat is 'The chat application: rooms, messages, files, notifications.';
-grant usage on schema chat to akashi_app;
-grant usage on schema chat to akashi_policy;
-grant usage on schema chat to akashi_security_admin;
-grant usage on schema chat to akashi_worker;
+create schema akashi_chat authorization akashi_owner;
+comment on schema akashi_chat is 'The chat application: rooms, messages, files, notifications.';
+grant usage on schema akashi_chat to akashi_app;
+grant usage on schema akashi_chat to akashi_policy;
+grant usage on schema akashi_chat to akashi_security_admin;
+grant usage on schema akashi_chat to akashi_worker;
 
-create schema keys authorization akashi_owner;
-comment on schema keys is 'Ids of keys that live outside the database.';
-grant usage on schema keys to akashi_app;
-grant usage on schema keys to akashi_policy;
-grant usage on schema keys to akashi_security_admin;
-grant usage on schema keys to akashi_worker;
+create schema akashi_keys authorization akashi_owner;
+comment on schema akashi_keys is 'Ids of keys that live outside the database.';
+grant usage on schema akashi_keys to akashi_app;
+grant usage on schema akashi_keys to akashi_policy;
+grant usage on schema akashi_keys to akashi_security_admin;
+grant usage on schema akashi_keys to akashi_worker;
 
-create schema lifecycle authorization akashi_owner;
-comment on schema lifecycle is 'Settings, partition and retention policies, jobs, migrations.';
-grant usage on schema lifecycle to akashi_app;
-grant usage on schema lifecycle to akashi_reader;
-grant usage on schema lifecycle to akashi_security_admin;
-grant usage on schema lifecycle to akashi_worker;
+create schema akashi_lifecycle authorization akashi_owner;
+comment on schema akashi_lifecycle is 'Settings, partition and retention policies, jobs, migrations.';
+grant usage on schema akashi_lifecycle to akashi_app;
+grant usage on schema akashi_lifecycle to akashi_reader;
+grant usage on schema akashi_lifecycle to akashi_security_admin;
+grant usage on schema akashi_lifecycle to akashi_worker;
 
-create schema security authorization akashi_owner;
-comment on schema security is 'Security events of every service, and what was done about them.';
-grant usage on schema security to akashi_app;
-grant usage on schema security to akashi_reader;
-grant usage on schema security to akashi_security_admin;
-grant usage on schema security to akashi_worker;
+create schema akashi_security authorization akashi_owner;
+comment on schema akashi_security is 'Security events of every service, and what was done about them.';
+grant usage on schema akashi_security to akashi_app;
+grant usage on schema akashi_security to akashi_reader;
+grant usage on schema akashi_security to akashi_security_admin;
+grant usage on schema akashi_security to akashi_worker;
 
 -- Default privileges
 
@@ -83,33 +83,33 @@ alter default privileges for role akashi_policy grant execute on functions to ak
 
 -- Types
 
-create type audit.bulk_batch as (skip integer, id_prefix bytea, first_seqs bigint[], salts bytea, db_user text, db_address inet, application text);
-alter type audit.bulk_batch owner to akashi_owner;
+create type akashi_audit.bulk_batch as (skip integer, id_prefix bytea, first_seqs bigint[], salts bytea, db_user text, db_address inet, application text);
+alter type akashi_audit.bulk_batch owner to akashi_owner;
 
-create type audit.request_context as (verified boolean, user_id uuid, session_id uuid, subject text, ip_address inet, user_agent text, api_endpoint text, request_id text, trace_id text, correlation_id text, application_version text, tenant_id text);
-alter type audit.request_context owner to akashi_owner;
+create type akashi_audit.request_context as (verified boolean, user_id uuid, session_id uuid, subject text, ip_address inet, user_agent text, api_endpoint text, request_id text, trace_id text, correlation_id text, application_version text, tenant_id text);
+alter type akashi_audit.request_context owner to akashi_owner;
 
-create type lifecycle.partition_action as (schema_name text, table_name text, partition_name text, action text, lower timestamp with time zone, upper timestamp with time zone, message text);
-alter type lifecycle.partition_action owner to akashi_owner;
+create type akashi_lifecycle.partition_action as (schema_name text, table_name text, partition_name text, action text, lower timestamp with time zone, upper timestamp with time zone, message text);
+alter type akashi_lifecycle.partition_action owner to akashi_owner;
 
 -- Sequences
 
-create sequence audit.audit_logs_seq as bigint increment 65536 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
-alter sequence audit.audit_logs_seq owner to akashi_owner;
+create sequence akashi_audit.audit_logs_seq as bigint increment 65536 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
+alter sequence akashi_audit.audit_logs_seq owner to akashi_owner;
 
-create sequence auth.login_attempts_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
-alter sequence auth.login_attempts_seq owner to akashi_owner;
+create sequence akashi_auth.login_attempts_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
+alter sequence akashi_auth.login_attempts_seq owner to akashi_owner;
 
-create sequence security.security_events_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
-alter sequence security.security_events_seq owner to akashi_owner;
-grant usage on sequence security.security_events_seq to akashi_worker;
+create sequence akashi_security.security_events_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
+alter sequence akashi_security.security_events_seq owner to akashi_owner;
+grant usage on sequence akashi_security.security_events_seq to akashi_worker;
 
 -- Tables
 
-create table audit.audit_logs (
+create table akashi_audit.audit_logs (
   id uuid default uuidv7() not null,
   created_at timestamp with time zone default clock_timestamp() not null,
-  seq bigint default nextval('audit.audit_logs_seq'::regclass) not null,
+  seq bigint default nextval('akashi_audit.audit_logs_seq'::regclass) not null,
   xid xid8 default pg_current_xact_id() not null,
   salt bytea default uuid_send(gen_random_uuid()) not null,
   user_id uuid,
@@ -147,54 +147,54 @@ create table audit.audit_logs (
   compliance_context jsonb,
   constraint audit_logs_pkey PRIMARY KEY (id, created_at)
 ) partition by RANGE (created_at);
-alter table audit.audit_logs owner to akashi_owner;
-comment on table audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
-comment on column audit.audit_logs.xid is 'The transaction; with seq it is the order in which the ledger takes rows.';
-comment on column audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';
-comment on column audit.audit_logs.subject is 'Who acted where no user did: system:<job>, service:<name>, operator:<account> or anonymous:<reason>.';
-comment on column audit.audit_logs.context_verified is 'False: user_id to tenant_id are what the connection claimed, unsigned.';
-comment on column audit.audit_logs.db_user is 'Who the server says it was, whatever the application said.';
-comment on column audit.audit_logs.record_id is 'The primary key as text; a JSON array where it has several columns.';
-comment on column audit.audit_logs.data_subject is 'Which person the row is about.';
-comment on column audit.audit_logs.old_values is 'UPDATE: the changed columns as they were. DELETE: the whole row.';
-comment on column audit.audit_logs.new_values is 'INSERT, UPDATE: the whole row as it is now.';
-CREATE INDEX audit_logs_order_idx ON ONLY audit.audit_logs USING btree (xid, seq);
-CREATE INDEX audit_logs_record_idx ON ONLY audit.audit_logs USING btree (record_id, table_name);
-CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.audit_logs FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table audit.audit_logs enable always trigger refuse_change;
-alter table audit.audit_logs enable row level security;
-alter table audit.audit_logs force row level security;
-create policy audit_logs_policy on audit.audit_logs for select to akashi_policy using (true);
-create policy audit_logs_record on audit.audit_logs for insert to akashi_owner with check (true);
-create policy audit_logs_self on audit.audit_logs for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND context_verified));
-create policy audit_logs_staff on audit.audit_logs for select to akashi_security_admin, akashi_worker using (true);
-grant select on audit.audit_logs to akashi_app;
-grant select on audit.audit_logs to akashi_policy;
-grant select on audit.audit_logs to akashi_security_admin;
-grant select on audit.audit_logs to akashi_worker;
+alter table akashi_audit.audit_logs owner to akashi_owner;
+comment on table akashi_audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
+comment on column akashi_audit.audit_logs.xid is 'The transaction; with seq it is the order in which the ledger takes rows.';
+comment on column akashi_audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';
+comment on column akashi_audit.audit_logs.subject is 'Who acted where no user did: system:<job>, service:<name>, operator:<account> or anonymous:<reason>.';
+comment on column akashi_audit.audit_logs.context_verified is 'False: user_id to tenant_id are what the connection claimed, unsigned.';
+comment on column akashi_audit.audit_logs.db_user is 'Who the server says it was, whatever the application said.';
+comment on column akashi_audit.audit_logs.record_id is 'The primary key as text; a JSON array where it has several columns.';
+comment on column akashi_audit.audit_logs.data_subject is 'Which person the row is about.';
+comment on column akashi_audit.audit_logs.old_values is 'UPDATE: the changed columns as they were. DELETE: the whole row.';
+comment on column akashi_audit.audit_logs.new_values is 'INSERT, UPDATE: the whole row as it is now.';
+CREATE INDEX audit_logs_order_idx ON ONLY akashi_audit.audit_logs USING btree (xid, seq);
+CREATE INDEX audit_logs_record_idx ON ONLY akashi_audit.audit_logs USING btree (record_id, table_name);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.audit_logs FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.audit_logs enable always trigger refuse_change;
+alter table akashi_audit.audit_logs enable row level security;
+alter table akashi_audit.audit_logs force row level security;
+create policy audit_logs_policy on akashi_audit.audit_logs for select to akashi_policy using (true);
+create policy audit_logs_record on akashi_audit.audit_logs for insert to akashi_owner with check (true);
+create policy audit_logs_self on akashi_audit.audit_logs for select to akashi_app using (((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) AND context_verified));
+create policy audit_logs_staff on akashi_audit.audit_logs for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_audit.audit_logs to akashi_app;
+grant select on akashi_audit.audit_logs to akashi_policy;
+grant select on akashi_audit.audit_logs to akashi_security_admin;
+grant select on akashi_audit.audit_logs to akashi_worker;
 
-create table audit.exempt_tables (
+create table akashi_audit.exempt_tables (
   schema_name text not null,
   table_name text not null,
   reason text not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
   constraint exempt_tables_pkey PRIMARY KEY (schema_name, table_name),
   constraint exempt_tables_reason_check CHECK ((reason <> ''::text))
 );
-alter table audit.exempt_tables owner to akashi_owner;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON audit.exempt_tables FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table audit.exempt_tables enable row level security;
-alter table audit.exempt_tables force row level security;
-create policy exempt_tables_owner on audit.exempt_tables for all to akashi_owner using (true) with check (true);
-create policy exempt_tables_read on audit.exempt_tables for select to akashi_app, akashi_security_admin, akashi_worker using (true);
-grant select on audit.exempt_tables to akashi_app;
-grant select on audit.exempt_tables to akashi_security_admin;
-grant select on audit.exempt_tables to akashi_worker;
+alter table akashi_audit.exempt_tables owner to akashi_owner;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_audit.exempt_tables FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_audit.exempt_tables enable row level security;
+alter table akashi_audit.exempt_tables force row level security;
+create policy exempt_tables_owner on akashi_audit.exempt_tables for all to akashi_owner using (true) with check (true);
+create policy exempt_tables_read on akashi_audit.exempt_tables for select to akashi_app, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_audit.exempt_tables to akashi_app;
+grant select on akashi_audit.exempt_tables to akashi_security_admin;
+grant select on akashi_audit.exempt_tables to akashi_worker;
 
-create table audit.ledger_checkpoints (
+create table akashi_audit.ledger_checkpoints (
   log text not null,
   epoch integer not null,
   size bigint not null,
@@ -204,20 +204,20 @@ create table audit.ledger_checkpoints (
   constraint ledger_checkpoints_pkey PRIMARY KEY (log, epoch, size),
   constraint ledger_checkpoints_root_check CHECK ((octet_length(root) = 32))
 );
-alter table audit.ledger_checkpoints owner to akashi_owner;
-CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.ledger_checkpoints FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table audit.ledger_checkpoints enable always trigger refuse_change;
-alter table audit.ledger_checkpoints enable row level security;
-alter table audit.ledger_checkpoints force row level security;
-create policy ledger_checkpoints_owner on audit.ledger_checkpoints for all to akashi_owner using (true) with check (true);
-create policy ledger_checkpoints_read on audit.ledger_checkpoints for select to akashi_app, akashi_reader, akashi_security_admin using (true);
-create policy ledger_checkpoints_worker on audit.ledger_checkpoints for all to akashi_worker using (true) with check (true);
-grant select on audit.ledger_checkpoints to akashi_app;
-grant select on audit.ledger_checkpoints to akashi_reader;
-grant select on audit.ledger_checkpoints to akashi_security_admin;
-grant insert, select on audit.ledger_checkpoints to akashi_worker;
+alter table akashi_audit.ledger_checkpoints owner to akashi_owner;
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_checkpoints FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.ledger_checkpoints enable always trigger refuse_change;
+alter table akashi_audit.ledger_checkpoints enable row level security;
+alter table akashi_audit.ledger_checkpoints force row level security;
+create policy ledger_checkpoints_owner on akashi_audit.ledger_checkpoints for all to akashi_owner using (true) with check (true);
+create policy ledger_checkpoints_read on akashi_audit.ledger_checkpoints for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_checkpoints_worker on akashi_audit.ledger_checkpoints for all to akashi_worker using (true) with check (true);
+grant select on akashi_audit.ledger_checkpoints to akashi_app;
+grant select on akashi_audit.ledger_checkpoints to akashi_reader;
+grant select on akashi_audit.ledger_checkpoints to akashi_security_admin;
+grant insert, select on akashi_audit.ledger_checkpoints to akashi_worker;
 
-create table audit.ledger_cosignatures (
+create table akashi_audit.ledger_cosignatures (
   log text not null,
   epoch integer not null,
   size bigint not null,
@@ -227,21 +227,21 @@ create table audit.ledger_cosignatures (
   constraint ledger_cosignatures_pkey PRIMARY KEY (log, epoch, size, witness),
   constraint ledger_cosignatures_size_check CHECK ((size >= 0))
 );
-alter table audit.ledger_cosignatures owner to akashi_owner;
-comment on column audit.ledger_cosignatures.note is 'The checkpoint with the signature lines of the log and of this witness.';
-CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.ledger_cosignatures FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table audit.ledger_cosignatures enable always trigger refuse_change;
-alter table audit.ledger_cosignatures enable row level security;
-alter table audit.ledger_cosignatures force row level security;
-create policy ledger_cosignatures_owner on audit.ledger_cosignatures for all to akashi_owner using (true) with check (true);
-create policy ledger_cosignatures_read on audit.ledger_cosignatures for select to akashi_app, akashi_reader, akashi_security_admin using (true);
-create policy ledger_cosignatures_worker on audit.ledger_cosignatures for all to akashi_worker using (true) with check (true);
-grant select on audit.ledger_cosignatures to akashi_app;
-grant select on audit.ledger_cosignatures to akashi_reader;
-grant select on audit.ledger_cosignatures to akashi_security_admin;
-grant insert, select on audit.ledger_cosignatures to akashi_worker;
+alter table akashi_audit.ledger_cosignatures owner to akashi_owner;
+comment on column akashi_audit.ledger_cosignatures.note is 'The checkpoint with the signature lines of the log and of this witness.';
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_cosignatures FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.ledger_cosignatures enable always trigger refuse_change;
+alter table akashi_audit.ledger_cosignatures enable row level security;
+alter table akashi_audit.ledger_cosignatures force row level security;
+create policy ledger_cosignatures_owner on akashi_audit.ledger_cosignatures for all to akashi_owner using (true) with check (true);
+create policy ledger_cosignatures_read on akashi_audit.ledger_cosignatures for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_cosignatures_worker on akashi_audit.ledger_cosignatures for all to akashi_worker using (true) with check (true);
+grant select on akashi_audit.ledger_cosignatures to akashi_app;
+grant select on akashi_audit.ledger_cosignatures to akashi_reader;
+grant select on akashi_audit.ledger_cosignatures to akashi_security_admin;
+grant insert, select on akashi_audit.ledger_cosignatures to akashi_worker;
 
-create table audit.ledger_entries (
+create table akashi_audit.ledger_entries (
   log text not null,
   "position" bigint not null,
   row_id uuid not null,
@@ -251,22 +251,22 @@ create table audit.ledger_entries (
   constraint ledger_entries_pkey PRIMARY KEY (log, "position"),
   constraint ledger_entries_position_check CHECK (("position" >= 0))
 );
-alter table audit.ledger_entries owner to akashi_owner;
-CREATE INDEX ledger_entries_created_at_idx ON audit.ledger_entries USING brin (created_at) WITH (pages_per_range='32', autosummarize='on');
-CREATE INDEX ledger_entries_row_idx ON audit.ledger_entries USING btree (row_id);
-CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table audit.ledger_entries enable always trigger refuse_change;
-alter table audit.ledger_entries enable row level security;
-alter table audit.ledger_entries force row level security;
-create policy ledger_entries_owner on audit.ledger_entries for all to akashi_owner using (true) with check (true);
-create policy ledger_entries_read on audit.ledger_entries for select to akashi_app, akashi_reader, akashi_security_admin using (true);
-create policy ledger_entries_worker on audit.ledger_entries for all to akashi_worker using (true) with check (true);
-grant select on audit.ledger_entries to akashi_app;
-grant select on audit.ledger_entries to akashi_reader;
-grant select on audit.ledger_entries to akashi_security_admin;
-grant insert, select on audit.ledger_entries to akashi_worker;
+alter table akashi_audit.ledger_entries owner to akashi_owner;
+CREATE INDEX ledger_entries_created_at_idx ON akashi_audit.ledger_entries USING brin (created_at) WITH (pages_per_range='32', autosummarize='on');
+CREATE INDEX ledger_entries_row_idx ON akashi_audit.ledger_entries USING btree (row_id);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.ledger_entries enable always trigger refuse_change;
+alter table akashi_audit.ledger_entries enable row level security;
+alter table akashi_audit.ledger_entries force row level security;
+create policy ledger_entries_owner on akashi_audit.ledger_entries for all to akashi_owner using (true) with check (true);
+create policy ledger_entries_read on akashi_audit.ledger_entries for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_entries_worker on akashi_audit.ledger_entries for all to akashi_worker using (true) with check (true);
+grant select on akashi_audit.ledger_entries to akashi_app;
+grant select on akashi_audit.ledger_entries to akashi_reader;
+grant select on akashi_audit.ledger_entries to akashi_security_admin;
+grant insert, select on akashi_audit.ledger_entries to akashi_worker;
 
-create table audit.ledger_epochs (
+create table akashi_audit.ledger_epochs (
   log text not null,
   epoch integer not null,
   origin text not null,
@@ -291,23 +291,23 @@ create table audit.ledger_epochs (
   constraint ledger_epochs_previous_size_check CHECK ((previous_size >= 0)),
   constraint ledger_epochs_root_check CHECK ((octet_length(root) = 32))
 );
-alter table audit.ledger_epochs owner to akashi_owner;
-comment on column audit.ledger_epochs.cause is 'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline.';
-comment on column audit.ledger_epochs.common_size is 'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
-comment on column audit.ledger_epochs.given_up is 'Origins of epochs that were published by a database that is no longer: this one was copied before them.';
-CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.ledger_epochs FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table audit.ledger_epochs enable always trigger refuse_change;
-alter table audit.ledger_epochs enable row level security;
-alter table audit.ledger_epochs force row level security;
-create policy ledger_epochs_owner on audit.ledger_epochs for all to akashi_owner using (true) with check (true);
-create policy ledger_epochs_read on audit.ledger_epochs for select to akashi_app, akashi_reader, akashi_security_admin using (true);
-create policy ledger_epochs_worker on audit.ledger_epochs for all to akashi_worker using (true) with check (true);
-grant select on audit.ledger_epochs to akashi_app;
-grant select on audit.ledger_epochs to akashi_reader;
-grant select on audit.ledger_epochs to akashi_security_admin;
-grant insert, select on audit.ledger_epochs to akashi_worker;
+alter table akashi_audit.ledger_epochs owner to akashi_owner;
+comment on column akashi_audit.ledger_epochs.cause is 'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline.';
+comment on column akashi_audit.ledger_epochs.common_size is 'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
+comment on column akashi_audit.ledger_epochs.given_up is 'Origins of epochs that were published by a database that is no longer: this one was copied before them.';
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_epochs FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.ledger_epochs enable always trigger refuse_change;
+alter table akashi_audit.ledger_epochs enable row level security;
+alter table akashi_audit.ledger_epochs force row level security;
+create policy ledger_epochs_owner on akashi_audit.ledger_epochs for all to akashi_owner using (true) with check (true);
+create policy ledger_epochs_read on akashi_audit.ledger_epochs for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_epochs_worker on akashi_audit.ledger_epochs for all to akashi_worker using (true) with check (true);
+grant select on akashi_audit.ledger_epochs to akashi_app;
+grant select on akashi_audit.ledger_epochs to akashi_reader;
+grant select on akashi_audit.ledger_epochs to akashi_security_admin;
+grant insert, select on akashi_audit.ledger_epochs to akashi_worker;
 
-create table audit.ledger_heads (
+create table akashi_audit.ledger_heads (
   log text not null,
   epoch integer default 1 not null,
   origin text not null,
@@ -326,44 +326,44 @@ create table audit.ledger_heads (
   constraint ledger_heads_root_check CHECK ((octet_length(root) = 32)),
   constraint ledger_heads_size_check CHECK ((size >= 0))
 );
-alter table audit.ledger_heads owner to akashi_owner;
-comment on column audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
-comment on column audit.ledger_heads.seq_floor is 'Rows up to this seq were written before the epoch: all that had to be are in the tree, whatever their xid says here.';
-comment on column audit.ledger_heads.system_identifier is 'The cluster that the epoch was opened in; in another one its xids mean nothing.';
-CREATE TRIGGER keep_head BEFORE UPDATE ON audit.ledger_heads FOR EACH ROW EXECUTE FUNCTION audit.keep_head();
-alter table audit.ledger_heads enable always trigger keep_head;
-CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON audit.ledger_heads FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table audit.ledger_heads enable always trigger refuse_change;
-alter table audit.ledger_heads enable row level security;
-alter table audit.ledger_heads force row level security;
-create policy ledger_heads_owner on audit.ledger_heads for all to akashi_owner using (true) with check (true);
-create policy ledger_heads_read on audit.ledger_heads for select to akashi_app, akashi_reader, akashi_security_admin using (true);
-create policy ledger_heads_worker on audit.ledger_heads for all to akashi_worker using (true) with check (true);
-grant select on audit.ledger_heads to akashi_app;
-grant select on audit.ledger_heads to akashi_reader;
-grant select on audit.ledger_heads to akashi_security_admin;
-grant insert, select, update on audit.ledger_heads to akashi_worker;
+alter table akashi_audit.ledger_heads owner to akashi_owner;
+comment on column akashi_audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
+comment on column akashi_audit.ledger_heads.seq_floor is 'Rows up to this seq were written before the epoch: all that had to be are in the tree, whatever their xid says here.';
+comment on column akashi_audit.ledger_heads.system_identifier is 'The cluster that the epoch was opened in; in another one its xids mean nothing.';
+CREATE TRIGGER keep_head BEFORE UPDATE ON akashi_audit.ledger_heads FOR EACH ROW EXECUTE FUNCTION akashi_audit.keep_head();
+alter table akashi_audit.ledger_heads enable always trigger keep_head;
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON akashi_audit.ledger_heads FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.ledger_heads enable always trigger refuse_change;
+alter table akashi_audit.ledger_heads enable row level security;
+alter table akashi_audit.ledger_heads force row level security;
+create policy ledger_heads_owner on akashi_audit.ledger_heads for all to akashi_owner using (true) with check (true);
+create policy ledger_heads_read on akashi_audit.ledger_heads for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_heads_worker on akashi_audit.ledger_heads for all to akashi_worker using (true) with check (true);
+grant select on akashi_audit.ledger_heads to akashi_app;
+grant select on akashi_audit.ledger_heads to akashi_reader;
+grant select on akashi_audit.ledger_heads to akashi_security_admin;
+grant insert, select, update on akashi_audit.ledger_heads to akashi_worker;
 
-create table audit.ledger_scrubs (
+create table akashi_audit.ledger_scrubs (
   log text not null,
   unit text not null,
   checked_at timestamp with time zone not null,
   constraint ledger_scrubs_pkey PRIMARY KEY (log, unit),
   constraint ledger_scrubs_unit_check CHECK ((unit ~ '^(slice|object)/'::text))
 );
-alter table audit.ledger_scrubs owner to akashi_owner;
-comment on column audit.ledger_scrubs.unit is 'slice/<n, twelve digits>: positions n·65536 to n·65536 + 65535; object/<name>: an archived object.';
-alter table audit.ledger_scrubs enable row level security;
-alter table audit.ledger_scrubs force row level security;
-create policy ledger_scrubs_owner on audit.ledger_scrubs for all to akashi_owner using (true) with check (true);
-create policy ledger_scrubs_read on audit.ledger_scrubs for select to akashi_app, akashi_reader, akashi_security_admin using (true);
-create policy ledger_scrubs_worker on audit.ledger_scrubs for all to akashi_worker using (true) with check (true);
-grant select on audit.ledger_scrubs to akashi_app;
-grant select on audit.ledger_scrubs to akashi_reader;
-grant select on audit.ledger_scrubs to akashi_security_admin;
-grant delete, insert, select, update on audit.ledger_scrubs to akashi_worker;
+alter table akashi_audit.ledger_scrubs owner to akashi_owner;
+comment on column akashi_audit.ledger_scrubs.unit is 'slice/<n, twelve digits>: positions n·65536 to n·65536 + 65535; object/<name>: an archived object.';
+alter table akashi_audit.ledger_scrubs enable row level security;
+alter table akashi_audit.ledger_scrubs force row level security;
+create policy ledger_scrubs_owner on akashi_audit.ledger_scrubs for all to akashi_owner using (true) with check (true);
+create policy ledger_scrubs_read on akashi_audit.ledger_scrubs for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_scrubs_worker on akashi_audit.ledger_scrubs for all to akashi_worker using (true) with check (true);
+grant select on akashi_audit.ledger_scrubs to akashi_app;
+grant select on akashi_audit.ledger_scrubs to akashi_reader;
+grant select on akashi_audit.ledger_scrubs to akashi_security_admin;
+grant delete, insert, select, update on akashi_audit.ledger_scrubs to akashi_worker;
 
-create table audit.ledger_tiles (
+create table akashi_audit.ledger_tiles (
   log text not null,
   level smallint not null,
   tile bigint not null,
@@ -373,23 +373,23 @@ create table audit.ledger_tiles (
   constraint ledger_tiles_pkey PRIMARY KEY (log, level, tile),
   constraint ledger_tiles_tile_check CHECK ((tile >= 0))
 );
-alter table audit.ledger_tiles owner to akashi_owner;
-CREATE TRIGGER keep_tile BEFORE UPDATE ON audit.ledger_tiles FOR EACH ROW EXECUTE FUNCTION audit.keep_tile();
-alter table audit.ledger_tiles enable always trigger keep_tile;
-CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON audit.ledger_tiles FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table audit.ledger_tiles enable always trigger refuse_change;
-alter table audit.ledger_tiles enable row level security;
-alter table audit.ledger_tiles force row level security;
-create policy ledger_tiles_owner on audit.ledger_tiles for all to akashi_owner using (true) with check (true);
-create policy ledger_tiles_read on audit.ledger_tiles for select to akashi_app, akashi_reader, akashi_security_admin using (true);
-create policy ledger_tiles_worker on audit.ledger_tiles for all to akashi_worker using (true) with check (true);
-grant select on audit.ledger_tiles to akashi_app;
-grant select on audit.ledger_tiles to akashi_reader;
-grant select on audit.ledger_tiles to akashi_security_admin;
-grant insert, select, update on audit.ledger_tiles to akashi_worker;
+alter table akashi_audit.ledger_tiles owner to akashi_owner;
+CREATE TRIGGER keep_tile BEFORE UPDATE ON akashi_audit.ledger_tiles FOR EACH ROW EXECUTE FUNCTION akashi_audit.keep_tile();
+alter table akashi_audit.ledger_tiles enable always trigger keep_tile;
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON akashi_audit.ledger_tiles FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.ledger_tiles enable always trigger refuse_change;
+alter table akashi_audit.ledger_tiles enable row level security;
+alter table akashi_audit.ledger_tiles force row level security;
+create policy ledger_tiles_owner on akashi_audit.ledger_tiles for all to akashi_owner using (true) with check (true);
+create policy ledger_tiles_read on akashi_audit.ledger_tiles for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy ledger_tiles_worker on akashi_audit.ledger_tiles for all to akashi_worker using (true) with check (true);
+grant select on akashi_audit.ledger_tiles to akashi_app;
+grant select on akashi_audit.ledger_tiles to akashi_reader;
+grant select on akashi_audit.ledger_tiles to akashi_security_admin;
+grant insert, select, update on akashi_audit.ledger_tiles to akashi_worker;
 
-create table audit.losses (
-  id uuid default audit.uuid_v7() not null,
+create table akashi_audit.losses (
+  id uuid default akashi_audit.uuid_v7() not null,
   created_at timestamp with time zone default clock_timestamp() not null,
   schema_name text not null,
   table_name text not null,
@@ -410,24 +410,24 @@ create table audit.losses (
   constraint losses_check CHECK ((((settled_at IS NULL) = (explanation IS NULL)) AND ((settled_at IS NULL) = (settled_by IS NULL)))),
   constraint losses_pkey PRIMARY KEY (id)
 );
-alter table audit.losses owner to akashi_owner;
-comment on table audit.losses is 'Statements on tables protected with on_failure => record_loss whose changes could not be recorded.';
-comment on column audit.losses.row_count is 'Rows that the statement changed; null for TRUNCATE.';
-comment on column audit.losses.claimed_user_id is 'What the connection said, unchecked.';
-comment on column audit.losses.reported_at is 'When the loss itself was put into the trail and raised as an event.';
-comment on column audit.losses.settled_at is 'When somebody explained it; until then verify, doctor and the metrics name it.';
-CREATE TRIGGER keep_loss BEFORE UPDATE ON audit.losses FOR EACH ROW EXECUTE FUNCTION audit.keep_loss();
-alter table audit.losses enable always trigger keep_loss;
-CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON audit.losses FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table audit.losses enable always trigger refuse_change;
-alter table audit.losses enable row level security;
-alter table audit.losses force row level security;
-create policy losses_owner on audit.losses for all to akashi_owner using (true) with check (true);
-create policy losses_read on audit.losses for select to akashi_security_admin, akashi_worker using (true);
-grant select on audit.losses to akashi_security_admin;
-grant select on audit.losses to akashi_worker;
+alter table akashi_audit.losses owner to akashi_owner;
+comment on table akashi_audit.losses is 'Statements on tables protected with on_failure => record_loss whose changes could not be recorded.';
+comment on column akashi_audit.losses.row_count is 'Rows that the statement changed; null for TRUNCATE.';
+comment on column akashi_audit.losses.claimed_user_id is 'What the connection said, unchecked.';
+comment on column akashi_audit.losses.reported_at is 'When the loss itself was put into the trail and raised as an event.';
+comment on column akashi_audit.losses.settled_at is 'When somebody explained it; until then verify, doctor and the metrics name it.';
+CREATE TRIGGER keep_loss BEFORE UPDATE ON akashi_audit.losses FOR EACH ROW EXECUTE FUNCTION akashi_audit.keep_loss();
+alter table akashi_audit.losses enable always trigger keep_loss;
+CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON akashi_audit.losses FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.losses enable always trigger refuse_change;
+alter table akashi_audit.losses enable row level security;
+alter table akashi_audit.losses force row level security;
+create policy losses_owner on akashi_audit.losses for all to akashi_owner using (true) with check (true);
+create policy losses_read on akashi_audit.losses for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_audit.losses to akashi_security_admin;
+grant select on akashi_audit.losses to akashi_worker;
 
-create table audit.protected_tables (
+create table akashi_audit.protected_tables (
   schema_name text not null,
   table_name text not null,
   classification text default 'internal'::text not null,
@@ -438,7 +438,7 @@ create table audit.protected_tables (
   omitted_columns text[] default '{}'::text[] not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
   on_failure text default 'fail'::text not null,
   constraint protected_tables_classification_check CHECK ((classification = ANY (ARRAY['public'::text, 'internal'::text, 'confidential'::text, 'restricted'::text]))),
@@ -446,27 +446,27 @@ create table audit.protected_tables (
   constraint protected_tables_on_failure_check CHECK ((on_failure = ANY (ARRAY['fail'::text, 'record_loss'::text]))),
   constraint protected_tables_pkey PRIMARY KEY (schema_name, table_name)
 );
-alter table audit.protected_tables owner to akashi_owner;
-comment on column audit.protected_tables.on_failure is 'When a change cannot be recorded: fail, and it is not made; record_loss, and it is made and counted in audit.losses.';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON audit.protected_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
-alter table audit.protected_tables enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON audit.protected_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
-alter table audit.protected_tables enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON audit.protected_tables FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
-alter table audit.protected_tables enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON audit.protected_tables REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
-alter table audit.protected_tables enable always trigger akashi_audit_update;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON audit.protected_tables FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table audit.protected_tables enable row level security;
-alter table audit.protected_tables force row level security;
-create policy protected_tables_owner on audit.protected_tables for all to akashi_owner using (true) with check (true);
-create policy protected_tables_read on audit.protected_tables for select to akashi_app, akashi_security_admin, akashi_worker using (true);
-grant select on audit.protected_tables to akashi_app;
-grant select on audit.protected_tables to akashi_security_admin;
-grant select on audit.protected_tables to akashi_worker;
+alter table akashi_audit.protected_tables owner to akashi_owner;
+comment on column akashi_audit.protected_tables.on_failure is 'When a change cannot be recorded: fail, and it is not made; record_loss, and it is made and counted in akashi_audit.losses.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_audit.protected_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table akashi_audit.protected_tables enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_audit.protected_tables REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table akashi_audit.protected_tables enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_audit.protected_tables FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table akashi_audit.protected_tables enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_audit.protected_tables REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table akashi_audit.protected_tables enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_audit.protected_tables FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_audit.protected_tables enable row level security;
+alter table akashi_audit.protected_tables force row level security;
+create policy protected_tables_owner on akashi_audit.protected_tables for all to akashi_owner using (true) with check (true);
+create policy protected_tables_read on akashi_audit.protected_tables for select to akashi_app, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_audit.protected_tables to akashi_app;
+grant select on akashi_audit.protected_tables to akashi_security_admin;
+grant select on akashi_audit.protected_tables to akashi_worker;
 
-create table audit.retention_records (
-  id uuid default audit.uuid_v7() not null,
+create table akashi_audit.retention_records (
+  id uuid default akashi_audit.uuid_v7() not null,
   log text not null,
   partition_name text not null,
   lower_bound timestamp with time zone not null,
@@ -484,39 +484,39 @@ create table audit.retention_records (
   constraint retention_records_pkey PRIMARY KEY (id),
   constraint retention_records_row_count_check CHECK ((row_count > 0))
 );
-alter table audit.retention_records owner to akashi_owner;
-comment on column audit.retention_records.digest is 'SHA-256 over position (8 bytes, most significant first) and entry hash of each retired entry, in ascending position.';
-CREATE UNIQUE INDEX retention_records_first_idx ON audit.retention_records USING btree (log, partition_name, first_position);
-CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.retention_records FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table audit.retention_records enable always trigger refuse_change;
-alter table audit.retention_records enable row level security;
-alter table audit.retention_records force row level security;
-create policy retention_records_owner on audit.retention_records for all to akashi_owner using (true) with check (true);
-create policy retention_records_read on audit.retention_records for select to akashi_app, akashi_reader, akashi_security_admin using (true);
-create policy retention_records_worker on audit.retention_records for all to akashi_worker using (true) with check (true);
-grant select on audit.retention_records to akashi_app;
-grant select on audit.retention_records to akashi_reader;
-grant select on audit.retention_records to akashi_security_admin;
-grant select on audit.retention_records to akashi_worker;
+alter table akashi_audit.retention_records owner to akashi_owner;
+comment on column akashi_audit.retention_records.digest is 'SHA-256 over position (8 bytes, most significant first) and entry hash of each retired entry, in ascending position.';
+CREATE UNIQUE INDEX retention_records_first_idx ON akashi_audit.retention_records USING btree (log, partition_name, first_position);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.retention_records FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.retention_records enable always trigger refuse_change;
+alter table akashi_audit.retention_records enable row level security;
+alter table akashi_audit.retention_records force row level security;
+create policy retention_records_owner on akashi_audit.retention_records for all to akashi_owner using (true) with check (true);
+create policy retention_records_read on akashi_audit.retention_records for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy retention_records_worker on akashi_audit.retention_records for all to akashi_worker using (true) with check (true);
+grant select on akashi_audit.retention_records to akashi_app;
+grant select on akashi_audit.retention_records to akashi_reader;
+grant select on akashi_audit.retention_records to akashi_security_admin;
+grant select on akashi_audit.retention_records to akashi_worker;
 
-create table audit.standing_alarms (
+create table akashi_audit.standing_alarms (
   kind text not null,
   subject text not null,
   detail text not null,
   raised_at timestamp with time zone default now() not null,
   constraint standing_alarms_pkey PRIMARY KEY (kind, subject, detail)
 );
-alter table audit.standing_alarms owner to akashi_owner;
-alter table audit.standing_alarms enable row level security;
-alter table audit.standing_alarms force row level security;
-create policy standing_alarms_owner on audit.standing_alarms for all to akashi_owner using (true) with check (true);
-create policy standing_alarms_read on audit.standing_alarms for select to akashi_app, akashi_security_admin, akashi_worker using (true);
-grant select on audit.standing_alarms to akashi_app;
-grant select on audit.standing_alarms to akashi_security_admin;
-grant select on audit.standing_alarms to akashi_worker;
+alter table akashi_audit.standing_alarms owner to akashi_owner;
+alter table akashi_audit.standing_alarms enable row level security;
+alter table akashi_audit.standing_alarms force row level security;
+create policy standing_alarms_owner on akashi_audit.standing_alarms for all to akashi_owner using (true) with check (true);
+create policy standing_alarms_read on akashi_audit.standing_alarms for select to akashi_app, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_audit.standing_alarms to akashi_app;
+grant select on akashi_audit.standing_alarms to akashi_security_admin;
+grant select on akashi_audit.standing_alarms to akashi_worker;
 
-create table audit.verifications (
-  id uuid default audit.uuid_v7() not null,
+create table akashi_audit.verifications (
+  id uuid default akashi_audit.uuid_v7() not null,
   started_at timestamp with time zone not null,
   finished_at timestamp with time zone default clock_timestamp() not null,
   ok boolean not null,
@@ -525,19 +525,19 @@ create table audit.verifications (
   constraint verifications_mode_check CHECK ((mode = ANY (ARRAY['full'::text, 'incremental'::text, 'scrub'::text]))),
   constraint verifications_pkey PRIMARY KEY (id)
 );
-alter table audit.verifications owner to akashi_owner;
-CREATE INDEX verifications_finished_at_idx ON audit.verifications USING btree (finished_at DESC);
-CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.verifications FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table audit.verifications enable always trigger refuse_change;
-alter table audit.verifications enable row level security;
-alter table audit.verifications force row level security;
-create policy verifications_read on audit.verifications for select to akashi_app, akashi_security_admin, akashi_worker using (true);
-create policy verifications_worker on audit.verifications for insert to akashi_worker with check (true);
-grant select on audit.verifications to akashi_app;
-grant select on audit.verifications to akashi_security_admin;
-grant insert, select on audit.verifications to akashi_worker;
+alter table akashi_audit.verifications owner to akashi_owner;
+CREATE INDEX verifications_finished_at_idx ON akashi_audit.verifications USING btree (finished_at DESC);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.verifications FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_audit.verifications enable always trigger refuse_change;
+alter table akashi_audit.verifications enable row level security;
+alter table akashi_audit.verifications force row level security;
+create policy verifications_read on akashi_audit.verifications for select to akashi_app, akashi_security_admin, akashi_worker using (true);
+create policy verifications_worker on akashi_audit.verifications for insert to akashi_worker with check (true);
+grant select on akashi_audit.verifications to akashi_app;
+grant select on akashi_audit.verifications to akashi_security_admin;
+grant insert, select on akashi_audit.verifications to akashi_worker;
 
-create table audit.verified_heads (
+create table akashi_audit.verified_heads (
   log text not null,
   epoch integer not null,
   size bigint not null,
@@ -550,41 +550,41 @@ create table audit.verified_heads (
   constraint verified_heads_pkey PRIMARY KEY (log),
   constraint verified_heads_size_check CHECK ((size >= 0))
 );
-alter table audit.verified_heads owner to akashi_owner;
-alter table audit.verified_heads enable row level security;
-alter table audit.verified_heads force row level security;
-create policy verified_heads_owner on audit.verified_heads for all to akashi_owner using (true) with check (true);
-create policy verified_heads_read on audit.verified_heads for select to akashi_app, akashi_reader, akashi_security_admin using (true);
-create policy verified_heads_worker on audit.verified_heads for all to akashi_worker using (true) with check (true);
-grant select on audit.verified_heads to akashi_app;
-grant select on audit.verified_heads to akashi_reader;
-grant select on audit.verified_heads to akashi_security_admin;
-grant insert, select, update on audit.verified_heads to akashi_worker;
+alter table akashi_audit.verified_heads owner to akashi_owner;
+alter table akashi_audit.verified_heads enable row level security;
+alter table akashi_audit.verified_heads force row level security;
+create policy verified_heads_owner on akashi_audit.verified_heads for all to akashi_owner using (true) with check (true);
+create policy verified_heads_read on akashi_audit.verified_heads for select to akashi_app, akashi_reader, akashi_security_admin using (true);
+create policy verified_heads_worker on akashi_audit.verified_heads for all to akashi_worker using (true) with check (true);
+grant select on akashi_audit.verified_heads to akashi_app;
+grant select on akashi_audit.verified_heads to akashi_reader;
+grant select on akashi_audit.verified_heads to akashi_security_admin;
+grant insert, select, update on akashi_audit.verified_heads to akashi_worker;
 
-create table audit.witnesses (
+create table akashi_audit.witnesses (
   name text not null,
   url text not null,
   verifier_key text not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
   constraint witnesses_name_check CHECK ((name <> ''::text)),
   constraint witnesses_pkey PRIMARY KEY (name),
   constraint witnesses_url_check CHECK ((url ~ '^https?://'::text)),
   constraint witnesses_verifier_key_key UNIQUE (verifier_key)
 );
-alter table audit.witnesses owner to akashi_owner;
-comment on table audit.witnesses is 'Witnesses (C2SP tlog-witness) that are asked to cosign every published head.';
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON audit.witnesses FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table audit.witnesses enable row level security;
-alter table audit.witnesses force row level security;
-create policy witnesses_owner on audit.witnesses for all to akashi_owner using (true) with check (true);
-create policy witnesses_read on audit.witnesses for select to akashi_security_admin, akashi_worker using (true);
-grant select on audit.witnesses to akashi_security_admin;
-grant select on audit.witnesses to akashi_worker;
+alter table akashi_audit.witnesses owner to akashi_owner;
+comment on table akashi_audit.witnesses is 'Witnesses (C2SP tlog-witness) that are asked to cosign every published head.';
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_audit.witnesses FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_audit.witnesses enable row level security;
+alter table akashi_audit.witnesses force row level security;
+create policy witnesses_owner on akashi_audit.witnesses for all to akashi_owner using (true) with check (true);
+create policy witnesses_read on akashi_audit.witnesses for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_audit.witnesses to akashi_security_admin;
+grant select on akashi_audit.witnesses to akashi_worker;
 
-create table auth.api_keys (
+create table akashi_auth.api_keys (
   id uuid default gen_random_uuid() not null,
   name character varying(255) not null,
   key_hash character varying(255) not null,
@@ -603,7 +603,7 @@ create table auth.api_keys (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   last_modified_by text,
-  constraint api_keys_created_by_fkey FOREIGN KEY (created_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint api_keys_created_by_fkey FOREIGN KEY (created_by) REFERENCES akashi_auth.users(id) ON DELETE SET NULL,
   constraint api_keys_key_hash_check CHECK (((key_hash)::text ~ '^[0-9a-f]{64}$'::text)),
   constraint api_keys_key_hash_key UNIQUE (key_hash),
   constraint api_keys_key_prefix_check CHECK (((key_prefix)::text ~ '^[0-9A-Za-z]{10}$'::text)),
@@ -611,97 +611,97 @@ create table auth.api_keys (
   constraint api_keys_owner_check CHECK ((num_nonnulls(user_id, service_account_id) = 1)),
   constraint api_keys_permissions_check CHECK ((jsonb_typeof(permissions) = 'array'::text)),
   constraint api_keys_pkey PRIMARY KEY (id),
-  constraint api_keys_replaces_fkey FOREIGN KEY (replaces) REFERENCES auth.api_keys(id) ON DELETE SET NULL,
+  constraint api_keys_replaces_fkey FOREIGN KEY (replaces) REFERENCES akashi_auth.api_keys(id) ON DELETE SET NULL,
   constraint api_keys_revoked_check CHECK ((is_active = (revoked_at IS NULL))),
-  constraint api_keys_service_account_id_fkey FOREIGN KEY (service_account_id) REFERENCES auth.service_accounts(id) ON DELETE CASCADE,
+  constraint api_keys_service_account_id_fkey FOREIGN KEY (service_account_id) REFERENCES akashi_auth.service_accounts(id) ON DELETE CASCADE,
   constraint api_keys_service_name_check CHECK (((service_name)::text <> ''::text)),
   constraint api_keys_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[]))),
-  constraint api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+  constraint api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
-alter table auth.api_keys owner to akashi_owner;
-comment on column auth.api_keys.key_hash is 'SHA-256 of the whole key, in hex; the key itself is shown once and kept nowhere.';
-comment on column auth.api_keys.key_prefix is 'The ten characters after akashi_: says which key it is, opens nothing.';
-comment on column auth.api_keys.permissions is 'Scopes as resource:action; what counts is what the owner has of them at each use.';
-comment on column auth.api_keys.replaces is 'The key that this one was made to replace by rotation.';
-comment on column auth.api_keys.last_used_at is 'Written in batches, so up to a minute late.';
-CREATE INDEX api_keys_created_by_idx ON auth.api_keys USING btree (created_by) WHERE (created_by IS NOT NULL);
-CREATE INDEX api_keys_expires_at_idx ON auth.api_keys USING btree (expires_at) WHERE (expires_at IS NOT NULL);
-CREATE INDEX api_keys_key_prefix_idx ON auth.api_keys USING btree (key_prefix);
-CREATE INDEX api_keys_replaces_idx ON auth.api_keys USING btree (replaces) WHERE (replaces IS NOT NULL);
-CREATE INDEX api_keys_service_account_id_idx ON auth.api_keys USING btree (service_account_id) WHERE (service_account_id IS NOT NULL);
-CREATE INDEX api_keys_service_name_idx ON auth.api_keys USING btree (service_name);
-CREATE INDEX api_keys_user_id_idx ON auth.api_keys USING btree (user_id) WHERE (user_id IS NOT NULL);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.api_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
-alter table auth.api_keys enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.api_keys REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
-alter table auth.api_keys enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.api_keys FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
-alter table auth.api_keys enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.api_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
-alter table auth.api_keys enable always trigger akashi_audit_update;
-CREATE TRIGGER keep_tier BEFORE UPDATE ON auth.api_keys FOR EACH ROW EXECUTE FUNCTION auth.keep_tier();
-alter table auth.api_keys enable always trigger keep_tier;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.api_keys FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table auth.api_keys enable row level security;
-alter table auth.api_keys force row level security;
-create policy api_keys_app on auth.api_keys for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('api_keys:read'::text) AS has_permission)));
-create policy api_keys_owner on auth.api_keys for all to akashi_owner using (true) with check (true);
-create policy api_keys_policy on auth.api_keys for select to akashi_policy using (true);
-create policy api_keys_staff on auth.api_keys for select to akashi_security_admin, akashi_worker using (true);
-grant select on auth.api_keys to akashi_policy;
-grant select (id) on auth.api_keys to akashi_app;
-grant select (id) on auth.api_keys to akashi_security_admin;
-grant select (id) on auth.api_keys to akashi_worker;
-grant select (name) on auth.api_keys to akashi_app;
-grant select (name) on auth.api_keys to akashi_security_admin;
-grant select (name) on auth.api_keys to akashi_worker;
-grant select (key_prefix) on auth.api_keys to akashi_app;
-grant select (key_prefix) on auth.api_keys to akashi_security_admin;
-grant select (key_prefix) on auth.api_keys to akashi_worker;
-grant select (service_name) on auth.api_keys to akashi_app;
-grant select (service_name) on auth.api_keys to akashi_security_admin;
-grant select (service_name) on auth.api_keys to akashi_worker;
-grant select (tier) on auth.api_keys to akashi_app;
-grant select (tier) on auth.api_keys to akashi_security_admin;
-grant select (tier) on auth.api_keys to akashi_worker;
-grant select (permissions) on auth.api_keys to akashi_app;
-grant select (permissions) on auth.api_keys to akashi_security_admin;
-grant select (permissions) on auth.api_keys to akashi_worker;
-grant select (user_id) on auth.api_keys to akashi_app;
-grant select (user_id) on auth.api_keys to akashi_security_admin;
-grant select (user_id) on auth.api_keys to akashi_worker;
-grant select (service_account_id) on auth.api_keys to akashi_app;
-grant select (service_account_id) on auth.api_keys to akashi_security_admin;
-grant select (service_account_id) on auth.api_keys to akashi_worker;
-grant select (replaces) on auth.api_keys to akashi_app;
-grant select (replaces) on auth.api_keys to akashi_security_admin;
-grant select (replaces) on auth.api_keys to akashi_worker;
-grant select (expires_at) on auth.api_keys to akashi_app;
-grant select (expires_at) on auth.api_keys to akashi_security_admin;
-grant select (expires_at) on auth.api_keys to akashi_worker;
-grant select (last_used_at) on auth.api_keys to akashi_app;
-grant select (last_used_at) on auth.api_keys to akashi_security_admin;
-grant select (last_used_at) on auth.api_keys to akashi_worker;
-grant select (is_active) on auth.api_keys to akashi_app;
-grant select (is_active) on auth.api_keys to akashi_security_admin;
-grant select (is_active) on auth.api_keys to akashi_worker;
-grant select (revoked_at) on auth.api_keys to akashi_app;
-grant select (revoked_at) on auth.api_keys to akashi_security_admin;
-grant select (revoked_at) on auth.api_keys to akashi_worker;
-grant select (created_by) on auth.api_keys to akashi_app;
-grant select (created_by) on auth.api_keys to akashi_security_admin;
-grant select (created_by) on auth.api_keys to akashi_worker;
-grant select (created_at) on auth.api_keys to akashi_app;
-grant select (created_at) on auth.api_keys to akashi_security_admin;
-grant select (created_at) on auth.api_keys to akashi_worker;
-grant select (updated_at) on auth.api_keys to akashi_app;
-grant select (updated_at) on auth.api_keys to akashi_security_admin;
-grant select (updated_at) on auth.api_keys to akashi_worker;
-grant select (last_modified_by) on auth.api_keys to akashi_app;
-grant select (last_modified_by) on auth.api_keys to akashi_security_admin;
-grant select (last_modified_by) on auth.api_keys to akashi_worker;
+alter table akashi_auth.api_keys owner to akashi_owner;
+comment on column akashi_auth.api_keys.key_hash is 'SHA-256 of the whole key, in hex; the key itself is shown once and kept nowhere.';
+comment on column akashi_auth.api_keys.key_prefix is 'The ten characters after akashi_: says which key it is, opens nothing.';
+comment on column akashi_auth.api_keys.permissions is 'Scopes as resource:action; what counts is what the owner has of them at each use.';
+comment on column akashi_auth.api_keys.replaces is 'The key that this one was made to replace by rotation.';
+comment on column akashi_auth.api_keys.last_used_at is 'Written in batches, so up to a minute late.';
+CREATE INDEX api_keys_created_by_idx ON akashi_auth.api_keys USING btree (created_by) WHERE (created_by IS NOT NULL);
+CREATE INDEX api_keys_expires_at_idx ON akashi_auth.api_keys USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX api_keys_key_prefix_idx ON akashi_auth.api_keys USING btree (key_prefix);
+CREATE INDEX api_keys_replaces_idx ON akashi_auth.api_keys USING btree (replaces) WHERE (replaces IS NOT NULL);
+CREATE INDEX api_keys_service_account_id_idx ON akashi_auth.api_keys USING btree (service_account_id) WHERE (service_account_id IS NOT NULL);
+CREATE INDEX api_keys_service_name_idx ON akashi_auth.api_keys USING btree (service_name);
+CREATE INDEX api_keys_user_id_idx ON akashi_auth.api_keys USING btree (user_id) WHERE (user_id IS NOT NULL);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.api_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table akashi_auth.api_keys enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.api_keys REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table akashi_auth.api_keys enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.api_keys FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table akashi_auth.api_keys enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.api_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{last_used_at,updated_at,last_modified_by}', '{}', '{key_hash}');
+alter table akashi_auth.api_keys enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_tier BEFORE UPDATE ON akashi_auth.api_keys FOR EACH ROW EXECUTE FUNCTION akashi_auth.keep_tier();
+alter table akashi_auth.api_keys enable always trigger keep_tier;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.api_keys FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_auth.api_keys enable row level security;
+alter table akashi_auth.api_keys force row level security;
+create policy api_keys_app on akashi_auth.api_keys for select to akashi_app using (((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) OR ( SELECT akashi_auth.has_permission('api_keys:read'::text) AS has_permission)));
+create policy api_keys_owner on akashi_auth.api_keys for all to akashi_owner using (true) with check (true);
+create policy api_keys_policy on akashi_auth.api_keys for select to akashi_policy using (true);
+create policy api_keys_staff on akashi_auth.api_keys for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_auth.api_keys to akashi_policy;
+grant select (id) on akashi_auth.api_keys to akashi_app;
+grant select (id) on akashi_auth.api_keys to akashi_security_admin;
+grant select (id) on akashi_auth.api_keys to akashi_worker;
+grant select (name) on akashi_auth.api_keys to akashi_app;
+grant select (name) on akashi_auth.api_keys to akashi_security_admin;
+grant select (name) on akashi_auth.api_keys to akashi_worker;
+grant select (key_prefix) on akashi_auth.api_keys to akashi_app;
+grant select (key_prefix) on akashi_auth.api_keys to akashi_security_admin;
+grant select (key_prefix) on akashi_auth.api_keys to akashi_worker;
+grant select (service_name) on akashi_auth.api_keys to akashi_app;
+grant select (service_name) on akashi_auth.api_keys to akashi_security_admin;
+grant select (service_name) on akashi_auth.api_keys to akashi_worker;
+grant select (tier) on akashi_auth.api_keys to akashi_app;
+grant select (tier) on akashi_auth.api_keys to akashi_security_admin;
+grant select (tier) on akashi_auth.api_keys to akashi_worker;
+grant select (permissions) on akashi_auth.api_keys to akashi_app;
+grant select (permissions) on akashi_auth.api_keys to akashi_security_admin;
+grant select (permissions) on akashi_auth.api_keys to akashi_worker;
+grant select (user_id) on akashi_auth.api_keys to akashi_app;
+grant select (user_id) on akashi_auth.api_keys to akashi_security_admin;
+grant select (user_id) on akashi_auth.api_keys to akashi_worker;
+grant select (service_account_id) on akashi_auth.api_keys to akashi_app;
+grant select (service_account_id) on akashi_auth.api_keys to akashi_security_admin;
+grant select (service_account_id) on akashi_auth.api_keys to akashi_worker;
+grant select (replaces) on akashi_auth.api_keys to akashi_app;
+grant select (replaces) on akashi_auth.api_keys to akashi_security_admin;
+grant select (replaces) on akashi_auth.api_keys to akashi_worker;
+grant select (expires_at) on akashi_auth.api_keys to akashi_app;
+grant select (expires_at) on akashi_auth.api_keys to akashi_security_admin;
+grant select (expires_at) on akashi_auth.api_keys to akashi_worker;
+grant select (last_used_at) on akashi_auth.api_keys to akashi_app;
+grant select (last_used_at) on akashi_auth.api_keys to akashi_security_admin;
+grant select (last_used_at) on akashi_auth.api_keys to akashi_worker;
+grant select (is_active) on akashi_auth.api_keys to akashi_app;
+grant select (is_active) on akashi_auth.api_keys to akashi_security_admin;
+grant select (is_active) on akashi_auth.api_keys to akashi_worker;
+grant select (revoked_at) on akashi_auth.api_keys to akashi_app;
+grant select (revoked_at) on akashi_auth.api_keys to akashi_security_admin;
+grant select (revoked_at) on akashi_auth.api_keys to akashi_worker;
+grant select (created_by) on akashi_auth.api_keys to akashi_app;
+grant select (created_by) on akashi_auth.api_keys to akashi_security_admin;
+grant select (created_by) on akashi_auth.api_keys to akashi_worker;
+grant select (created_at) on akashi_auth.api_keys to akashi_app;
+grant select (created_at) on akashi_auth.api_keys to akashi_security_admin;
+grant select (created_at) on akashi_auth.api_keys to akashi_worker;
+grant select (updated_at) on akashi_auth.api_keys to akashi_app;
+grant select (updated_at) on akashi_auth.api_keys to akashi_security_admin;
+grant select (updated_at) on akashi_auth.api_keys to akashi_worker;
+grant select (last_modified_by) on akashi_auth.api_keys to akashi_app;
+grant select (last_modified_by) on akashi_auth.api_keys to akashi_security_admin;
+grant select (last_modified_by) on akashi_auth.api_keys to akashi_worker;
 
-create table auth.context_keys (
+create table akashi_auth.context_keys (
   id text not null,
   inner_key bytea not null,
   outer_key bytea not null,
@@ -710,15 +710,15 @@ create table auth.context_keys (
   constraint context_keys_outer_key_check CHECK ((octet_length(outer_key) = 64)),
   constraint context_keys_pkey PRIMARY KEY (id)
 );
-alter table auth.context_keys owner to akashi_owner;
-comment on table auth.context_keys is 'Keys that verify a request context, as the two padded blocks of HMAC-SHA256 (RFC 2104), since the check runs in every audited statement.';
-alter table auth.context_keys enable row level security;
-alter table auth.context_keys force row level security;
-create policy context_keys_owner on auth.context_keys for all to akashi_owner using (true) with check (true);
-create policy context_keys_verify on auth.context_keys for select to akashi_policy using (true);
-grant select on auth.context_keys to akashi_policy;
+alter table akashi_auth.context_keys owner to akashi_owner;
+comment on table akashi_auth.context_keys is 'Keys that verify a request context, as the two padded blocks of HMAC-SHA256 (RFC 2104), since the check runs in every audited statement.';
+alter table akashi_auth.context_keys enable row level security;
+alter table akashi_auth.context_keys force row level security;
+create policy context_keys_owner on akashi_auth.context_keys for all to akashi_owner using (true) with check (true);
+create policy context_keys_verify on akashi_auth.context_keys for select to akashi_policy using (true);
+grant select on akashi_auth.context_keys to akashi_policy;
 
-create table auth.local_credentials (
+create table akashi_auth.local_credentials (
   user_id uuid not null,
   password_hash text not null,
   must_change boolean default false not null,
@@ -726,49 +726,49 @@ create table auth.local_credentials (
   changed_at timestamp with time zone default now() not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
   constraint local_credentials_password_hash_check CHECK ((password_hash ~ '^\$(argon2id|2[aby])\$'::text)),
   constraint local_credentials_pkey PRIMARY KEY (user_id),
-  constraint local_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+  constraint local_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
-alter table auth.local_credentials owner to akashi_owner;
-comment on table auth.local_credentials is 'The password of a local account, beside users so that no reader of a person reads it.';
-comment on column auth.local_credentials.password_hash is 'argon2id in PHC form; bcrypt only until the next login.';
-comment on column auth.local_credentials.expires_at is 'End of a one-time password; null for one that the person chose.';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.local_credentials REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
-alter table auth.local_credentials enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.local_credentials REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
-alter table auth.local_credentials enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.local_credentials FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
-alter table auth.local_credentials enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.local_credentials REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
-alter table auth.local_credentials enable always trigger akashi_audit_update;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.local_credentials FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table auth.local_credentials enable row level security;
-alter table auth.local_credentials force row level security;
-create policy local_credentials_owner on auth.local_credentials for all to akashi_owner using (true) with check (true);
-create policy local_credentials_policy on auth.local_credentials for select to akashi_policy using (true);
-create policy local_credentials_self on auth.local_credentials for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy local_credentials_staff on auth.local_credentials for select to akashi_security_admin using (true);
-grant select on auth.local_credentials to akashi_policy;
-grant select (user_id) on auth.local_credentials to akashi_app;
-grant select (user_id) on auth.local_credentials to akashi_security_admin;
-grant select (must_change) on auth.local_credentials to akashi_app;
-grant select (must_change) on auth.local_credentials to akashi_security_admin;
-grant select (expires_at) on auth.local_credentials to akashi_app;
-grant select (expires_at) on auth.local_credentials to akashi_security_admin;
-grant select (changed_at) on auth.local_credentials to akashi_app;
-grant select (changed_at) on auth.local_credentials to akashi_security_admin;
-grant select (created_at) on auth.local_credentials to akashi_app;
-grant select (created_at) on auth.local_credentials to akashi_security_admin;
-grant select (updated_at) on auth.local_credentials to akashi_app;
-grant select (updated_at) on auth.local_credentials to akashi_security_admin;
+alter table akashi_auth.local_credentials owner to akashi_owner;
+comment on table akashi_auth.local_credentials is 'The password of a local account, beside users so that no reader of a person reads it.';
+comment on column akashi_auth.local_credentials.password_hash is 'argon2id in PHC form; bcrypt only until the next login.';
+comment on column akashi_auth.local_credentials.expires_at is 'End of a one-time password; null for one that the person chose.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.local_credentials REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table akashi_auth.local_credentials enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.local_credentials REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table akashi_auth.local_credentials enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.local_credentials FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table akashi_auth.local_credentials enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.local_credentials REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{user_id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table akashi_auth.local_credentials enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.local_credentials FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_auth.local_credentials enable row level security;
+alter table akashi_auth.local_credentials force row level security;
+create policy local_credentials_owner on akashi_auth.local_credentials for all to akashi_owner using (true) with check (true);
+create policy local_credentials_policy on akashi_auth.local_credentials for select to akashi_policy using (true);
+create policy local_credentials_self on akashi_auth.local_credentials for select to akashi_app using ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy local_credentials_staff on akashi_auth.local_credentials for select to akashi_security_admin using (true);
+grant select on akashi_auth.local_credentials to akashi_policy;
+grant select (user_id) on akashi_auth.local_credentials to akashi_app;
+grant select (user_id) on akashi_auth.local_credentials to akashi_security_admin;
+grant select (must_change) on akashi_auth.local_credentials to akashi_app;
+grant select (must_change) on akashi_auth.local_credentials to akashi_security_admin;
+grant select (expires_at) on akashi_auth.local_credentials to akashi_app;
+grant select (expires_at) on akashi_auth.local_credentials to akashi_security_admin;
+grant select (changed_at) on akashi_auth.local_credentials to akashi_app;
+grant select (changed_at) on akashi_auth.local_credentials to akashi_security_admin;
+grant select (created_at) on akashi_auth.local_credentials to akashi_app;
+grant select (created_at) on akashi_auth.local_credentials to akashi_security_admin;
+grant select (updated_at) on akashi_auth.local_credentials to akashi_app;
+grant select (updated_at) on akashi_auth.local_credentials to akashi_security_admin;
 
-create table auth.login_attempts (
+create table akashi_auth.login_attempts (
   id uuid default uuidv7() not null,
   created_at timestamp with time zone default clock_timestamp() not null,
-  seq bigint default nextval('auth.login_attempts_seq'::regclass) not null,
+  seq bigint default nextval('akashi_auth.login_attempts_seq'::regclass) not null,
   xid xid8 default pg_current_xact_id() not null,
   salt bytea default uuid_send(gen_random_uuid()) not null,
   user_id uuid,
@@ -789,29 +789,29 @@ create table auth.login_attempts (
   constraint login_attempts_pkey PRIMARY KEY (id, created_at),
   constraint login_attempts_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying, 'denied'::character varying])::text[])))
 ) partition by RANGE (created_at);
-alter table auth.login_attempts owner to akashi_owner;
-comment on table auth.login_attempts is 'Append-only; sealed into the ledger login_attempts; kept 6 months.';
-comment on column auth.login_attempts.identifier_hash is 'Keyed digest of the name that was typed: it may be a person''s, or a password typed in the wrong field.';
-comment on column auth.login_attempts.result is 'denied: refused before a credential was looked at, e.g. locked or not allowed by policy.';
-comment on column auth.login_attempts.counted is 'Whether it counts towards a lockout; what policy denied never does.';
-CREATE INDEX login_attempts_identifier_idx ON ONLY auth.login_attempts USING btree (identifier_hash, created_at DESC) WHERE (identifier_hash IS NOT NULL);
-CREATE INDEX login_attempts_ip_idx ON ONLY auth.login_attempts USING btree (ip_address, created_at DESC);
-CREATE INDEX login_attempts_order_idx ON ONLY auth.login_attempts USING btree (xid, seq);
-CREATE INDEX login_attempts_user_idx ON ONLY auth.login_attempts USING btree (user_id, created_at DESC) WHERE (user_id IS NOT NULL);
-CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON auth.login_attempts FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table auth.login_attempts enable always trigger refuse_change;
-alter table auth.login_attempts enable row level security;
-alter table auth.login_attempts force row level security;
-create policy login_attempts_app on auth.login_attempts for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('audit_logs:read'::text) AS has_permission)));
-create policy login_attempts_owner on auth.login_attempts for all to akashi_owner using (true) with check (true);
-create policy login_attempts_policy on auth.login_attempts for select to akashi_policy using (true);
-create policy login_attempts_staff on auth.login_attempts for select to akashi_security_admin, akashi_worker using (true);
-grant select on auth.login_attempts to akashi_app;
-grant select on auth.login_attempts to akashi_policy;
-grant select on auth.login_attempts to akashi_security_admin;
-grant select on auth.login_attempts to akashi_worker;
+alter table akashi_auth.login_attempts owner to akashi_owner;
+comment on table akashi_auth.login_attempts is 'Append-only; sealed into the ledger login_attempts; kept 6 months.';
+comment on column akashi_auth.login_attempts.identifier_hash is 'Keyed digest of the name that was typed: it may be a person''s, or a password typed in the wrong field.';
+comment on column akashi_auth.login_attempts.result is 'denied: refused before a credential was looked at, e.g. locked or not allowed by policy.';
+comment on column akashi_auth.login_attempts.counted is 'Whether it counts towards a lockout; what policy denied never does.';
+CREATE INDEX login_attempts_identifier_idx ON ONLY akashi_auth.login_attempts USING btree (identifier_hash, created_at DESC) WHERE (identifier_hash IS NOT NULL);
+CREATE INDEX login_attempts_ip_idx ON ONLY akashi_auth.login_attempts USING btree (ip_address, created_at DESC);
+CREATE INDEX login_attempts_order_idx ON ONLY akashi_auth.login_attempts USING btree (xid, seq);
+CREATE INDEX login_attempts_user_idx ON ONLY akashi_auth.login_attempts USING btree (user_id, created_at DESC) WHERE (user_id IS NOT NULL);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_auth.login_attempts FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_auth.login_attempts enable always trigger refuse_change;
+alter table akashi_auth.login_attempts enable row level security;
+alter table akashi_auth.login_attempts force row level security;
+create policy login_attempts_app on akashi_auth.login_attempts for select to akashi_app using (((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) OR ( SELECT akashi_auth.has_permission('audit_logs:read'::text) AS has_permission)));
+create policy login_attempts_owner on akashi_auth.login_attempts for all to akashi_owner using (true) with check (true);
+create policy login_attempts_policy on akashi_auth.login_attempts for select to akashi_policy using (true);
+create policy login_attempts_staff on akashi_auth.login_attempts for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_auth.login_attempts to akashi_app;
+grant select on akashi_auth.login_attempts to akashi_policy;
+grant select on akashi_auth.login_attempts to akashi_security_admin;
+grant select on akashi_auth.login_attempts to akashi_worker;
 
-create table auth.login_throttles (
+create table akashi_auth.login_throttles (
   key bytea not null,
   failures integer default 0 not null,
   window_started timestamp with time zone default clock_timestamp() not null,
@@ -822,16 +822,16 @@ create table auth.login_throttles (
   constraint login_throttles_key_check CHECK ((octet_length(key) = 32)),
   constraint login_throttles_pkey PRIMARY KEY (key)
 );
-alter table auth.login_throttles owner to akashi_owner;
-comment on table auth.login_throttles is 'Counters that live for minutes; the record of each attempt is auth.login_attempts.';
-comment on column auth.login_throttles.key is 'SHA-256 of what is counted.';
-comment on column auth.login_throttles.announced is 'The event account_locked was recorded for this lock.';
-CREATE INDEX login_throttles_expires_idx ON auth.login_throttles USING btree (expires_at);
-alter table auth.login_throttles enable row level security;
-alter table auth.login_throttles force row level security;
-create policy login_throttles_owner on auth.login_throttles for all to akashi_owner using (true) with check (true);
+alter table akashi_auth.login_throttles owner to akashi_owner;
+comment on table akashi_auth.login_throttles is 'Counters that live for minutes; the record of each attempt is akashi_auth.login_attempts.';
+comment on column akashi_auth.login_throttles.key is 'SHA-256 of what is counted.';
+comment on column akashi_auth.login_throttles.announced is 'The event account_locked was recorded for this lock.';
+CREATE INDEX login_throttles_expires_idx ON akashi_auth.login_throttles USING btree (expires_at);
+alter table akashi_auth.login_throttles enable row level security;
+alter table akashi_auth.login_throttles force row level security;
+create policy login_throttles_owner on akashi_auth.login_throttles for all to akashi_owner using (true) with check (true);
 
-create table auth.mfa_factors (
+create table akashi_auth.mfa_factors (
   id uuid default gen_random_uuid() not null,
   user_id uuid not null,
   factor_type character varying(20) default 'totp'::character varying not null,
@@ -842,77 +842,77 @@ create table auth.mfa_factors (
   last_used_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
   constraint mfa_factors_pkey PRIMARY KEY (id),
   constraint mfa_factors_secret_check CHECK ((octet_length(secret) > 0)),
   constraint mfa_factors_type_check CHECK (((factor_type)::text = 'totp'::text)),
-  constraint mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+  constraint mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
-alter table auth.mfa_factors owner to akashi_owner;
-comment on column auth.mfa_factors.secret is 'Ciphertext under the person''s key, bound to table, column and row.';
-comment on column auth.mfa_factors.last_used_step is 'Time step of the last code that was taken; it only grows, so no code works twice.';
-comment on column auth.mfa_factors.confirmed_at is 'When a code was first shown; before that the factor counts for nothing.';
-CREATE INDEX mfa_factors_user_idx ON auth.mfa_factors USING btree (user_id);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.mfa_factors REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
-alter table auth.mfa_factors enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.mfa_factors REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
-alter table auth.mfa_factors enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.mfa_factors FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
-alter table auth.mfa_factors enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.mfa_factors REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
-alter table auth.mfa_factors enable always trigger akashi_audit_update;
-CREATE TRIGGER keep_step BEFORE UPDATE ON auth.mfa_factors FOR EACH ROW EXECUTE FUNCTION auth.keep_step();
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.mfa_factors FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table auth.mfa_factors enable row level security;
-alter table auth.mfa_factors force row level security;
-create policy mfa_factors_owner on auth.mfa_factors for all to akashi_owner using (true) with check (true);
-create policy mfa_factors_policy on auth.mfa_factors for select to akashi_policy using (true);
-create policy mfa_factors_self on auth.mfa_factors for all to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy mfa_factors_staff on auth.mfa_factors for select to akashi_security_admin using (true);
-grant delete, insert, select on auth.mfa_factors to akashi_app;
-grant select on auth.mfa_factors to akashi_policy;
-grant select (id) on auth.mfa_factors to akashi_security_admin;
-grant select (user_id) on auth.mfa_factors to akashi_security_admin;
-grant select (factor_type) on auth.mfa_factors to akashi_security_admin;
-grant update (label) on auth.mfa_factors to akashi_app;
-grant select (label) on auth.mfa_factors to akashi_security_admin;
-grant update (last_used_step) on auth.mfa_factors to akashi_app;
-grant update (confirmed_at) on auth.mfa_factors to akashi_app;
-grant select (confirmed_at) on auth.mfa_factors to akashi_security_admin;
-grant update (last_used_at) on auth.mfa_factors to akashi_app;
-grant select (last_used_at) on auth.mfa_factors to akashi_security_admin;
-grant select (created_at) on auth.mfa_factors to akashi_security_admin;
-grant select (updated_at) on auth.mfa_factors to akashi_security_admin;
+alter table akashi_auth.mfa_factors owner to akashi_owner;
+comment on column akashi_auth.mfa_factors.secret is 'Ciphertext under the person''s key, bound to table, column and row.';
+comment on column akashi_auth.mfa_factors.last_used_step is 'Time step of the last code that was taken; it only grows, so no code works twice.';
+comment on column akashi_auth.mfa_factors.confirmed_at is 'When a code was first shown; before that the factor counts for nothing.';
+CREATE INDEX mfa_factors_user_idx ON akashi_auth.mfa_factors USING btree (user_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.mfa_factors REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table akashi_auth.mfa_factors enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.mfa_factors REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table akashi_auth.mfa_factors enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.mfa_factors FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table akashi_auth.mfa_factors enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.mfa_factors REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{last_used_step,last_used_at,updated_at,last_modified_by}', '{}', '{secret}');
+alter table akashi_auth.mfa_factors enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_step BEFORE UPDATE ON akashi_auth.mfa_factors FOR EACH ROW EXECUTE FUNCTION akashi_auth.keep_step();
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.mfa_factors FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_auth.mfa_factors enable row level security;
+alter table akashi_auth.mfa_factors force row level security;
+create policy mfa_factors_owner on akashi_auth.mfa_factors for all to akashi_owner using (true) with check (true);
+create policy mfa_factors_policy on akashi_auth.mfa_factors for select to akashi_policy using (true);
+create policy mfa_factors_self on akashi_auth.mfa_factors for all to akashi_app using ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy mfa_factors_staff on akashi_auth.mfa_factors for select to akashi_security_admin using (true);
+grant delete, insert, select on akashi_auth.mfa_factors to akashi_app;
+grant select on akashi_auth.mfa_factors to akashi_policy;
+grant select (id) on akashi_auth.mfa_factors to akashi_security_admin;
+grant select (user_id) on akashi_auth.mfa_factors to akashi_security_admin;
+grant select (factor_type) on akashi_auth.mfa_factors to akashi_security_admin;
+grant update (label) on akashi_auth.mfa_factors to akashi_app;
+grant select (label) on akashi_auth.mfa_factors to akashi_security_admin;
+grant update (last_used_step) on akashi_auth.mfa_factors to akashi_app;
+grant update (confirmed_at) on akashi_auth.mfa_factors to akashi_app;
+grant select (confirmed_at) on akashi_auth.mfa_factors to akashi_security_admin;
+grant update (last_used_at) on akashi_auth.mfa_factors to akashi_app;
+grant select (last_used_at) on akashi_auth.mfa_factors to akashi_security_admin;
+grant select (created_at) on akashi_auth.mfa_factors to akashi_security_admin;
+grant select (updated_at) on akashi_auth.mfa_factors to akashi_security_admin;
 
-create table auth.password_history (
+create table akashi_auth.password_history (
   id uuid default gen_random_uuid() not null,
   user_id uuid not null,
   password_hash text not null,
   created_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   constraint password_history_password_hash_check CHECK ((password_hash ~ '^\$(argon2id|2[aby])\$'::text)),
   constraint password_history_pkey PRIMARY KEY (id),
-  constraint password_history_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+  constraint password_history_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
-alter table auth.password_history owner to akashi_owner;
-comment on table auth.password_history is 'Passwords that were used before, so that policy can refuse them again.';
-CREATE INDEX password_history_user_idx ON auth.password_history USING btree (user_id, created_at DESC);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.password_history REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
-alter table auth.password_history enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.password_history REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
-alter table auth.password_history enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.password_history FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
-alter table auth.password_history enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.password_history REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
-alter table auth.password_history enable always trigger akashi_audit_update;
-alter table auth.password_history enable row level security;
-alter table auth.password_history force row level security;
-create policy password_history_owner on auth.password_history for all to akashi_owner using (true) with check (true);
-create policy password_history_policy on auth.password_history for select to akashi_policy using (true);
-grant select on auth.password_history to akashi_policy;
+alter table akashi_auth.password_history owner to akashi_owner;
+comment on table akashi_auth.password_history is 'Passwords that were used before, so that policy can refuse them again.';
+CREATE INDEX password_history_user_idx ON akashi_auth.password_history USING btree (user_id, created_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.password_history REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table akashi_auth.password_history enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.password_history REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table akashi_auth.password_history enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.password_history FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table akashi_auth.password_history enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.password_history REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{password_hash}');
+alter table akashi_auth.password_history enable always trigger akashi_audit_update;
+alter table akashi_auth.password_history enable row level security;
+alter table akashi_auth.password_history force row level security;
+create policy password_history_owner on akashi_auth.password_history for all to akashi_owner using (true) with check (true);
+create policy password_history_policy on akashi_auth.password_history for select to akashi_policy using (true);
+grant select on akashi_auth.password_history to akashi_policy;
 
-create table auth.permissions (
+create table akashi_auth.permissions (
   id uuid default gen_random_uuid() not null,
   resource character varying(255) not null,
   action character varying(50) not null,
@@ -920,7 +920,7 @@ create table auth.permissions (
   tier character varying(20) default 'system'::character varying not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
   constraint permissions_action_check CHECK (((action)::text = ANY ((ARRAY['read'::character varying, 'write'::character varying, 'delete'::character varying, 'admin'::character varying])::text[]))),
   constraint permissions_pkey PRIMARY KEY (id),
@@ -928,33 +928,33 @@ create table auth.permissions (
   constraint permissions_resource_check CHECK (((resource)::text ~ '^[a-z][a-z0-9_]*$'::text)),
   constraint permissions_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
 );
-alter table auth.permissions owner to akashi_owner;
-comment on table auth.permissions is 'Written resource:action; the action admin holds read, write and delete of its resource.';
-comment on column auth.permissions.tier is 'The lowest tier of a role that may hold it.';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.permissions enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.permissions enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.permissions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.permissions enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.permissions enable always trigger akashi_audit_update;
-CREATE TRIGGER keep_tier BEFORE UPDATE ON auth.permissions FOR EACH ROW EXECUTE FUNCTION auth.keep_tier();
-alter table auth.permissions enable always trigger keep_tier;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.permissions FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table auth.permissions enable row level security;
-alter table auth.permissions force row level security;
-create policy permissions_owner on auth.permissions for all to akashi_owner using (true) with check (true);
-create policy permissions_policy on auth.permissions for select to akashi_policy using (true);
-create policy permissions_signed_in on auth.permissions for select to akashi_app using (((( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT auth.current_session_id() AS current_session_id) IS NOT NULL)));
-create policy permissions_staff on auth.permissions for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
-grant select on auth.permissions to akashi_app;
-grant select on auth.permissions to akashi_policy;
-grant select on auth.permissions to akashi_reader;
-grant select on auth.permissions to akashi_security_admin;
-grant select on auth.permissions to akashi_worker;
+alter table akashi_auth.permissions owner to akashi_owner;
+comment on table akashi_auth.permissions is 'Written resource:action; the action admin holds read, write and delete of its resource.';
+comment on column akashi_auth.permissions.tier is 'The lowest tier of a role that may hold it.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.permissions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.permissions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.permissions FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.permissions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.permissions enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_tier BEFORE UPDATE ON akashi_auth.permissions FOR EACH ROW EXECUTE FUNCTION akashi_auth.keep_tier();
+alter table akashi_auth.permissions enable always trigger keep_tier;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.permissions FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_auth.permissions enable row level security;
+alter table akashi_auth.permissions force row level security;
+create policy permissions_owner on akashi_auth.permissions for all to akashi_owner using (true) with check (true);
+create policy permissions_policy on akashi_auth.permissions for select to akashi_policy using (true);
+create policy permissions_signed_in on akashi_auth.permissions for select to akashi_app using (((( SELECT akashi_auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT akashi_auth.current_session_id() AS current_session_id) IS NOT NULL)));
+create policy permissions_staff on akashi_auth.permissions for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_auth.permissions to akashi_app;
+grant select on akashi_auth.permissions to akashi_policy;
+grant select on akashi_auth.permissions to akashi_reader;
+grant select on akashi_auth.permissions to akashi_security_admin;
+grant select on akashi_auth.permissions to akashi_worker;
 
-create table auth.privacy_consents (
+create table akashi_auth.privacy_consents (
   id uuid default gen_random_uuid() not null,
   user_id uuid not null,
   purpose character varying(100) not null,
@@ -964,153 +964,153 @@ create table auth.privacy_consents (
   ip_address inet,
   user_agent text,
   created_at timestamp with time zone default clock_timestamp() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   constraint privacy_consents_decision_check CHECK (((decision)::text = ANY ((ARRAY['granted'::character varying, 'withdrawn'::character varying])::text[]))),
   constraint privacy_consents_document_version_check CHECK (((document_version)::text <> ''::text)),
   constraint privacy_consents_pkey PRIMARY KEY (id),
   constraint privacy_consents_purpose_check CHECK (((purpose)::text ~ '^[a-z][a-z0-9_]*$'::text)),
   constraint privacy_consents_regulation_check CHECK (((regulation)::text = ANY ((ARRAY['gdpr'::character varying, 'appi'::character varying, 'other'::character varying])::text[]))),
-  constraint privacy_consents_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+  constraint privacy_consents_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
-alter table auth.privacy_consents owner to akashi_owner;
-comment on table auth.privacy_consents is 'Each row is a decision and stays: the history is the record.';
-comment on column auth.privacy_consents.document_version is 'Version of the text that was agreed to.';
-comment on column auth.privacy_consents.regulation is 'gdpr, or appi: Japan''s act on the protection of personal information.';
-CREATE INDEX privacy_consents_user_idx ON auth.privacy_consents USING btree (user_id, purpose, created_at DESC);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.privacy_consents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
-alter table auth.privacy_consents enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.privacy_consents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
-alter table auth.privacy_consents enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.privacy_consents FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
-alter table auth.privacy_consents enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.privacy_consents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
-alter table auth.privacy_consents enable always trigger akashi_audit_update;
-alter table auth.privacy_consents enable row level security;
-alter table auth.privacy_consents force row level security;
-create policy privacy_consents_decide on auth.privacy_consents for insert to akashi_app with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy privacy_consents_owner on auth.privacy_consents for all to akashi_owner using (true) with check (true);
-create policy privacy_consents_policy on auth.privacy_consents for select to akashi_policy using (true);
-create policy privacy_consents_self on auth.privacy_consents for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('users:read'::text) AS has_permission)));
-create policy privacy_consents_staff on auth.privacy_consents for select to akashi_security_admin, akashi_worker using (true);
-grant insert, select on auth.privacy_consents to akashi_app;
-grant select on auth.privacy_consents to akashi_policy;
-grant select on auth.privacy_consents to akashi_security_admin;
-grant select on auth.privacy_consents to akashi_worker;
+alter table akashi_auth.privacy_consents owner to akashi_owner;
+comment on table akashi_auth.privacy_consents is 'Each row is a decision and stays: the history is the record.';
+comment on column akashi_auth.privacy_consents.document_version is 'Version of the text that was agreed to.';
+comment on column akashi_auth.privacy_consents.regulation is 'gdpr, or appi: Japan''s act on the protection of personal information.';
+CREATE INDEX privacy_consents_user_idx ON akashi_auth.privacy_consents USING btree (user_id, purpose, created_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.privacy_consents REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table akashi_auth.privacy_consents enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.privacy_consents REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table akashi_auth.privacy_consents enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.privacy_consents FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table akashi_auth.privacy_consents enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.privacy_consents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{}', '{ip_address}', '{user_agent}');
+alter table akashi_auth.privacy_consents enable always trigger akashi_audit_update;
+alter table akashi_auth.privacy_consents enable row level security;
+alter table akashi_auth.privacy_consents force row level security;
+create policy privacy_consents_decide on akashi_auth.privacy_consents for insert to akashi_app with check ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy privacy_consents_owner on akashi_auth.privacy_consents for all to akashi_owner using (true) with check (true);
+create policy privacy_consents_policy on akashi_auth.privacy_consents for select to akashi_policy using (true);
+create policy privacy_consents_self on akashi_auth.privacy_consents for select to akashi_app using (((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) OR ( SELECT akashi_auth.has_permission('users:read'::text) AS has_permission)));
+create policy privacy_consents_staff on akashi_auth.privacy_consents for select to akashi_security_admin, akashi_worker using (true);
+grant insert, select on akashi_auth.privacy_consents to akashi_app;
+grant select on akashi_auth.privacy_consents to akashi_policy;
+grant select on akashi_auth.privacy_consents to akashi_security_admin;
+grant select on akashi_auth.privacy_consents to akashi_worker;
 
-create table auth.recovery_codes (
+create table akashi_auth.recovery_codes (
   id uuid default gen_random_uuid() not null,
   user_id uuid not null,
   code_hash bytea not null,
   used_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   constraint recovery_codes_code_hash_check CHECK ((octet_length(code_hash) = 32)),
   constraint recovery_codes_code_hash_key UNIQUE (code_hash),
   constraint recovery_codes_pkey PRIMARY KEY (id),
-  constraint recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+  constraint recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
-alter table auth.recovery_codes owner to akashi_owner;
-comment on table auth.recovery_codes is 'One use each, in place of a second factor; SHA-256 of random codes.';
-CREATE INDEX recovery_codes_user_idx ON auth.recovery_codes USING btree (user_id);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.recovery_codes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
-alter table auth.recovery_codes enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.recovery_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
-alter table auth.recovery_codes enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.recovery_codes FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
-alter table auth.recovery_codes enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.recovery_codes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
-alter table auth.recovery_codes enable always trigger akashi_audit_update;
-alter table auth.recovery_codes enable row level security;
-alter table auth.recovery_codes force row level security;
-create policy recovery_codes_owner on auth.recovery_codes for all to akashi_owner using (true) with check (true);
-create policy recovery_codes_policy on auth.recovery_codes for select to akashi_policy using (true);
-create policy recovery_codes_self_make on auth.recovery_codes for insert to akashi_app with check (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (used_at IS NULL)));
-create policy recovery_codes_self_read on auth.recovery_codes for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy recovery_codes_self_remove on auth.recovery_codes for delete to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy recovery_codes_self_use on auth.recovery_codes for update to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (used_at IS NULL))) with check (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (used_at IS NOT NULL)));
-grant delete, insert, select on auth.recovery_codes to akashi_app;
-grant select on auth.recovery_codes to akashi_policy;
-grant update (used_at) on auth.recovery_codes to akashi_app;
+alter table akashi_auth.recovery_codes owner to akashi_owner;
+comment on table akashi_auth.recovery_codes is 'One use each, in place of a second factor; SHA-256 of random codes.';
+CREATE INDEX recovery_codes_user_idx ON akashi_auth.recovery_codes USING btree (user_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.recovery_codes REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table akashi_auth.recovery_codes enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.recovery_codes REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table akashi_auth.recovery_codes enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.recovery_codes FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table akashi_auth.recovery_codes enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.recovery_codes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('restricted', '{id}', 'user_id', '{}', '{}', '{code_hash}');
+alter table akashi_auth.recovery_codes enable always trigger akashi_audit_update;
+alter table akashi_auth.recovery_codes enable row level security;
+alter table akashi_auth.recovery_codes force row level security;
+create policy recovery_codes_owner on akashi_auth.recovery_codes for all to akashi_owner using (true) with check (true);
+create policy recovery_codes_policy on akashi_auth.recovery_codes for select to akashi_policy using (true);
+create policy recovery_codes_self_make on akashi_auth.recovery_codes for insert to akashi_app with check (((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) AND (used_at IS NULL)));
+create policy recovery_codes_self_read on akashi_auth.recovery_codes for select to akashi_app using ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy recovery_codes_self_remove on akashi_auth.recovery_codes for delete to akashi_app using ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy recovery_codes_self_use on akashi_auth.recovery_codes for update to akashi_app using (((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) AND (used_at IS NULL))) with check (((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) AND (used_at IS NOT NULL)));
+grant delete, insert, select on akashi_auth.recovery_codes to akashi_app;
+grant select on akashi_auth.recovery_codes to akashi_policy;
+grant update (used_at) on akashi_auth.recovery_codes to akashi_app;
 
-create table auth.role_permissions (
+create table akashi_auth.role_permissions (
   id uuid default gen_random_uuid() not null,
   role_id uuid not null,
   permission_id uuid not null,
   granted_at timestamp with time zone default now() not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
-  constraint role_permissions_permission_id_fkey FOREIGN KEY (permission_id) REFERENCES auth.permissions(id) ON DELETE CASCADE,
+  constraint role_permissions_permission_id_fkey FOREIGN KEY (permission_id) REFERENCES akashi_auth.permissions(id) ON DELETE CASCADE,
   constraint role_permissions_pkey PRIMARY KEY (id),
-  constraint role_permissions_role_id_fkey FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE,
+  constraint role_permissions_role_id_fkey FOREIGN KEY (role_id) REFERENCES akashi_auth.roles(id) ON DELETE CASCADE,
   constraint role_permissions_role_id_permission_id_key UNIQUE (role_id, permission_id)
 );
-alter table auth.role_permissions owner to akashi_owner;
-CREATE INDEX role_permissions_permission_id_idx ON auth.role_permissions USING btree (permission_id, role_id);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.role_permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.role_permissions enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.role_permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.role_permissions enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.role_permissions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.role_permissions enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.role_permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.role_permissions enable always trigger akashi_audit_update;
-CREATE TRIGGER check_role_permission BEFORE INSERT OR UPDATE ON auth.role_permissions FOR EACH ROW EXECUTE FUNCTION auth.check_role_permission();
-alter table auth.role_permissions enable always trigger check_role_permission;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.role_permissions FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table auth.role_permissions enable row level security;
-alter table auth.role_permissions force row level security;
-create policy role_permissions_owner on auth.role_permissions for all to akashi_owner using (true) with check (true);
-create policy role_permissions_policy on auth.role_permissions for select to akashi_policy using (true);
-create policy role_permissions_signed_in on auth.role_permissions for select to akashi_app using (((( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT auth.current_session_id() AS current_session_id) IS NOT NULL)));
-create policy role_permissions_staff on auth.role_permissions for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
-grant select on auth.role_permissions to akashi_app;
-grant select on auth.role_permissions to akashi_policy;
-grant select on auth.role_permissions to akashi_reader;
-grant select on auth.role_permissions to akashi_security_admin;
-grant select on auth.role_permissions to akashi_worker;
+alter table akashi_auth.role_permissions owner to akashi_owner;
+CREATE INDEX role_permissions_permission_id_idx ON akashi_auth.role_permissions USING btree (permission_id, role_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.role_permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.role_permissions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.role_permissions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.role_permissions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.role_permissions FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.role_permissions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.role_permissions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.role_permissions enable always trigger akashi_audit_update;
+CREATE TRIGGER check_role_permission BEFORE INSERT OR UPDATE ON akashi_auth.role_permissions FOR EACH ROW EXECUTE FUNCTION akashi_auth.check_role_permission();
+alter table akashi_auth.role_permissions enable always trigger check_role_permission;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.role_permissions FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_auth.role_permissions enable row level security;
+alter table akashi_auth.role_permissions force row level security;
+create policy role_permissions_owner on akashi_auth.role_permissions for all to akashi_owner using (true) with check (true);
+create policy role_permissions_policy on akashi_auth.role_permissions for select to akashi_policy using (true);
+create policy role_permissions_signed_in on akashi_auth.role_permissions for select to akashi_app using (((( SELECT akashi_auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT akashi_auth.current_session_id() AS current_session_id) IS NOT NULL)));
+create policy role_permissions_staff on akashi_auth.role_permissions for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_auth.role_permissions to akashi_app;
+grant select on akashi_auth.role_permissions to akashi_policy;
+grant select on akashi_auth.role_permissions to akashi_reader;
+grant select on akashi_auth.role_permissions to akashi_security_admin;
+grant select on akashi_auth.role_permissions to akashi_worker;
 
-create table auth.roles (
+create table akashi_auth.roles (
   id uuid default gen_random_uuid() not null,
   name character varying(100) not null,
   description text,
   tier character varying(20) not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
   constraint roles_name_check CHECK (((name)::text ~ '^[a-z][a-z0-9_]*$'::text)),
   constraint roles_name_key UNIQUE (name),
   constraint roles_pkey PRIMARY KEY (id),
   constraint roles_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
 );
-alter table auth.roles owner to akashi_owner;
-CREATE INDEX roles_tier_idx ON auth.roles USING btree (tier);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.roles enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.roles enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.roles FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.roles enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.roles enable always trigger akashi_audit_update;
-CREATE TRIGGER keep_tier BEFORE UPDATE ON auth.roles FOR EACH ROW EXECUTE FUNCTION auth.keep_tier();
-alter table auth.roles enable always trigger keep_tier;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.roles FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table auth.roles enable row level security;
-alter table auth.roles force row level security;
-create policy roles_owner on auth.roles for all to akashi_owner using (true) with check (true);
-create policy roles_policy on auth.roles for select to akashi_policy using (true);
-create policy roles_signed_in on auth.roles for select to akashi_app using (((( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT auth.current_session_id() AS current_session_id) IS NOT NULL)));
-create policy roles_staff on auth.roles for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
-grant select on auth.roles to akashi_app;
-grant select on auth.roles to akashi_policy;
-grant select on auth.roles to akashi_reader;
-grant select on auth.roles to akashi_security_admin;
-grant select on auth.roles to akashi_worker;
+alter table akashi_auth.roles owner to akashi_owner;
+CREATE INDEX roles_tier_idx ON akashi_auth.roles USING btree (tier);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.roles enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.roles enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.roles FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.roles enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.roles enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_tier BEFORE UPDATE ON akashi_auth.roles FOR EACH ROW EXECUTE FUNCTION akashi_auth.keep_tier();
+alter table akashi_auth.roles enable always trigger keep_tier;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.roles FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_auth.roles enable row level security;
+alter table akashi_auth.roles force row level security;
+create policy roles_owner on akashi_auth.roles for all to akashi_owner using (true) with check (true);
+create policy roles_policy on akashi_auth.roles for select to akashi_policy using (true);
+create policy roles_signed_in on akashi_auth.roles for select to akashi_app using (((( SELECT akashi_auth.current_user_id() AS current_user_id) IS NOT NULL) OR (( SELECT akashi_auth.current_session_id() AS current_session_id) IS NOT NULL)));
+create policy roles_staff on akashi_auth.roles for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_auth.roles to akashi_app;
+grant select on akashi_auth.roles to akashi_policy;
+grant select on akashi_auth.roles to akashi_reader;
+grant select on akashi_auth.roles to akashi_security_admin;
+grant select on akashi_auth.roles to akashi_worker;
 
-create table auth.security_policies (
+create table akashi_auth.security_policies (
   key text not null,
   category text generated always as (split_part(key, '.'::text, 1)) stored not null,
   value jsonb not null,
@@ -1123,37 +1123,37 @@ create table auth.security_policies (
   description text not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
-  constraint security_policies_default_check CHECK (auth.policy_value_fits(default_value, value_type, minimum, maximum, allowed)),
+  constraint security_policies_default_check CHECK (akashi_auth.policy_value_fits(default_value, value_type, minimum, maximum, allowed)),
   constraint security_policies_key_check CHECK ((key ~ '^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$'::text)),
   constraint security_policies_pkey PRIMARY KEY (key),
-  constraint security_policies_value_check CHECK (auth.policy_value_fits(value, value_type, minimum, maximum, allowed)),
+  constraint security_policies_value_check CHECK (akashi_auth.policy_value_fits(value, value_type, minimum, maximum, allowed)),
   constraint security_policies_value_type_check CHECK ((value_type = ANY (ARRAY['boolean'::text, 'integer'::text, 'text'::text, 'text[]'::text])))
 );
-alter table auth.security_policies owner to akashi_owner;
-comment on table auth.security_policies is 'One row a rule; the defaults follow OWASP ASVS 5.0.';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.security_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
-alter table auth.security_policies enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.security_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
-alter table auth.security_policies enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.security_policies FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
-alter table auth.security_policies enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.security_policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
-alter table auth.security_policies enable always trigger akashi_audit_update;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.security_policies FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table auth.security_policies enable row level security;
-alter table auth.security_policies force row level security;
-create policy security_policies_owner on auth.security_policies for all to akashi_owner using (true) with check (true);
-create policy security_policies_policy on auth.security_policies for select to akashi_policy using (true);
-create policy security_policies_read on auth.security_policies for select to akashi_app, akashi_reader, akashi_security_admin, akashi_worker using (true);
-grant select on auth.security_policies to akashi_app;
-grant select on auth.security_policies to akashi_policy;
-grant select on auth.security_policies to akashi_reader;
-grant select on auth.security_policies to akashi_security_admin;
-grant select on auth.security_policies to akashi_worker;
+alter table akashi_auth.security_policies owner to akashi_owner;
+comment on table akashi_auth.security_policies is 'One row a rule; the defaults follow OWASP ASVS 5.0.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.security_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table akashi_auth.security_policies enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.security_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table akashi_auth.security_policies enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.security_policies FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table akashi_auth.security_policies enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.security_policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table akashi_auth.security_policies enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.security_policies FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_auth.security_policies enable row level security;
+alter table akashi_auth.security_policies force row level security;
+create policy security_policies_owner on akashi_auth.security_policies for all to akashi_owner using (true) with check (true);
+create policy security_policies_policy on akashi_auth.security_policies for select to akashi_policy using (true);
+create policy security_policies_read on akashi_auth.security_policies for select to akashi_app, akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_auth.security_policies to akashi_app;
+grant select on akashi_auth.security_policies to akashi_policy;
+grant select on akashi_auth.security_policies to akashi_reader;
+grant select on akashi_auth.security_policies to akashi_security_admin;
+grant select on akashi_auth.security_policies to akashi_worker;
 
-create table auth.service_account_roles (
+create table akashi_auth.service_account_roles (
   id uuid default gen_random_uuid() not null,
   service_account_id uuid not null,
   role_id uuid not null,
@@ -1162,40 +1162,40 @@ create table auth.service_account_roles (
   expires_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
-  constraint service_account_roles_assigned_by_fkey FOREIGN KEY (assigned_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint service_account_roles_assigned_by_fkey FOREIGN KEY (assigned_by) REFERENCES akashi_auth.users(id) ON DELETE SET NULL,
   constraint service_account_roles_pkey PRIMARY KEY (id),
-  constraint service_account_roles_role_id_fkey FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE,
-  constraint service_account_roles_service_account_id_fkey FOREIGN KEY (service_account_id) REFERENCES auth.service_accounts(id) ON DELETE CASCADE,
+  constraint service_account_roles_role_id_fkey FOREIGN KEY (role_id) REFERENCES akashi_auth.roles(id) ON DELETE CASCADE,
+  constraint service_account_roles_service_account_id_fkey FOREIGN KEY (service_account_id) REFERENCES akashi_auth.service_accounts(id) ON DELETE CASCADE,
   constraint service_account_roles_service_account_id_role_id_key UNIQUE (service_account_id, role_id)
 );
-alter table auth.service_account_roles owner to akashi_owner;
-CREATE INDEX service_account_roles_assigned_by_idx ON auth.service_account_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
-CREATE INDEX service_account_roles_role_id_idx ON auth.service_account_roles USING btree (role_id);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.service_account_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.service_account_roles enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.service_account_roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.service_account_roles enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.service_account_roles FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.service_account_roles enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.service_account_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.service_account_roles enable always trigger akashi_audit_update;
-CREATE TRIGGER check_service_role BEFORE INSERT OR UPDATE ON auth.service_account_roles FOR EACH ROW EXECUTE FUNCTION auth.check_service_role();
-alter table auth.service_account_roles enable always trigger check_service_role;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.service_account_roles FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table auth.service_account_roles enable row level security;
-alter table auth.service_account_roles force row level security;
-create policy service_account_roles_app on auth.service_account_roles for select to akashi_app using (( SELECT auth.has_permission('api_keys:read'::text) AS has_permission));
-create policy service_account_roles_owner on auth.service_account_roles for all to akashi_owner using (true) with check (true);
-create policy service_account_roles_policy on auth.service_account_roles for select to akashi_policy using (true);
-create policy service_account_roles_staff on auth.service_account_roles for select to akashi_security_admin, akashi_worker using (true);
-grant select on auth.service_account_roles to akashi_app;
-grant select on auth.service_account_roles to akashi_policy;
-grant select on auth.service_account_roles to akashi_security_admin;
-grant select on auth.service_account_roles to akashi_worker;
+alter table akashi_auth.service_account_roles owner to akashi_owner;
+CREATE INDEX service_account_roles_assigned_by_idx ON akashi_auth.service_account_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
+CREATE INDEX service_account_roles_role_id_idx ON akashi_auth.service_account_roles USING btree (role_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.service_account_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.service_account_roles enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.service_account_roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.service_account_roles enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.service_account_roles FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.service_account_roles enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.service_account_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.service_account_roles enable always trigger akashi_audit_update;
+CREATE TRIGGER check_service_role BEFORE INSERT OR UPDATE ON akashi_auth.service_account_roles FOR EACH ROW EXECUTE FUNCTION akashi_auth.check_service_role();
+alter table akashi_auth.service_account_roles enable always trigger check_service_role;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.service_account_roles FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_auth.service_account_roles enable row level security;
+alter table akashi_auth.service_account_roles force row level security;
+create policy service_account_roles_app on akashi_auth.service_account_roles for select to akashi_app using (( SELECT akashi_auth.has_permission('api_keys:read'::text) AS has_permission));
+create policy service_account_roles_owner on akashi_auth.service_account_roles for all to akashi_owner using (true) with check (true);
+create policy service_account_roles_policy on akashi_auth.service_account_roles for select to akashi_policy using (true);
+create policy service_account_roles_staff on akashi_auth.service_account_roles for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_auth.service_account_roles to akashi_app;
+grant select on akashi_auth.service_account_roles to akashi_policy;
+grant select on akashi_auth.service_account_roles to akashi_security_admin;
+grant select on akashi_auth.service_account_roles to akashi_worker;
 
-create table auth.service_accounts (
+create table akashi_auth.service_accounts (
   id uuid default gen_random_uuid() not null,
   name character varying(255) not null,
   description text,
@@ -1204,39 +1204,39 @@ create table auth.service_accounts (
   tenant_id character varying(255),
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
   constraint service_accounts_name_check CHECK (((name)::text ~ '^[a-z][a-z0-9_.-]*$'::text)),
   constraint service_accounts_name_key UNIQUE (name),
   constraint service_accounts_pkey PRIMARY KEY (id),
   constraint service_accounts_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
 );
-alter table auth.service_accounts owner to akashi_owner;
-comment on table auth.service_accounts is 'Callers that are no person: no password, no session, only API keys.';
-comment on column auth.service_accounts.tier is 'The highest tier of a role that it may be given.';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.service_accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.service_accounts enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.service_accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.service_accounts enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.service_accounts FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.service_accounts enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.service_accounts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
-alter table auth.service_accounts enable always trigger akashi_audit_update;
-CREATE TRIGGER keep_tier BEFORE UPDATE ON auth.service_accounts FOR EACH ROW EXECUTE FUNCTION auth.keep_tier();
-alter table auth.service_accounts enable always trigger keep_tier;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.service_accounts FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table auth.service_accounts enable row level security;
-alter table auth.service_accounts force row level security;
-create policy service_accounts_app on auth.service_accounts for select to akashi_app using (( SELECT auth.has_permission('api_keys:read'::text) AS has_permission));
-create policy service_accounts_owner on auth.service_accounts for all to akashi_owner using (true) with check (true);
-create policy service_accounts_policy on auth.service_accounts for select to akashi_policy using (true);
-create policy service_accounts_staff on auth.service_accounts for select to akashi_security_admin, akashi_worker using (true);
-grant select on auth.service_accounts to akashi_app;
-grant select on auth.service_accounts to akashi_policy;
-grant select on auth.service_accounts to akashi_security_admin;
-grant select on auth.service_accounts to akashi_worker;
+alter table akashi_auth.service_accounts owner to akashi_owner;
+comment on table akashi_auth.service_accounts is 'Callers that are no person: no password, no session, only API keys.';
+comment on column akashi_auth.service_accounts.tier is 'The highest tier of a role that it may be given.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.service_accounts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.service_accounts enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.service_accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.service_accounts enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.service_accounts FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.service_accounts enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.service_accounts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
+alter table akashi_auth.service_accounts enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_tier BEFORE UPDATE ON akashi_auth.service_accounts FOR EACH ROW EXECUTE FUNCTION akashi_auth.keep_tier();
+alter table akashi_auth.service_accounts enable always trigger keep_tier;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.service_accounts FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_auth.service_accounts enable row level security;
+alter table akashi_auth.service_accounts force row level security;
+create policy service_accounts_app on akashi_auth.service_accounts for select to akashi_app using (( SELECT akashi_auth.has_permission('api_keys:read'::text) AS has_permission));
+create policy service_accounts_owner on akashi_auth.service_accounts for all to akashi_owner using (true) with check (true);
+create policy service_accounts_policy on akashi_auth.service_accounts for select to akashi_policy using (true);
+create policy service_accounts_staff on akashi_auth.service_accounts for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_auth.service_accounts to akashi_app;
+grant select on akashi_auth.service_accounts to akashi_policy;
+grant select on akashi_auth.service_accounts to akashi_security_admin;
+grant select on akashi_auth.service_accounts to akashi_worker;
 
-create table auth.user_roles (
+create table akashi_auth.user_roles (
   id uuid default gen_random_uuid() not null,
   user_id uuid not null,
   role_id uuid not null,
@@ -1245,39 +1245,39 @@ create table auth.user_roles (
   expires_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
-  constraint user_roles_assigned_by_fkey FOREIGN KEY (assigned_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint user_roles_assigned_by_fkey FOREIGN KEY (assigned_by) REFERENCES akashi_auth.users(id) ON DELETE SET NULL,
   constraint user_roles_pkey PRIMARY KEY (id),
-  constraint user_roles_role_id_fkey FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE,
-  constraint user_roles_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE,
+  constraint user_roles_role_id_fkey FOREIGN KEY (role_id) REFERENCES akashi_auth.roles(id) ON DELETE CASCADE,
+  constraint user_roles_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE,
   constraint user_roles_user_id_role_id_key UNIQUE (user_id, role_id)
 );
-alter table auth.user_roles owner to akashi_owner;
-comment on column auth.user_roles.expires_at is 'Null is for good; an expired role decides nothing.';
-CREATE INDEX user_roles_assigned_by_idx ON auth.user_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
-CREATE INDEX user_roles_role_id_idx ON auth.user_roles USING btree (role_id);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.user_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
-alter table auth.user_roles enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.user_roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
-alter table auth.user_roles enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.user_roles FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
-alter table auth.user_roles enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.user_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
-alter table auth.user_roles enable always trigger akashi_audit_update;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.user_roles FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table auth.user_roles enable row level security;
-alter table auth.user_roles force row level security;
-create policy user_roles_app on auth.user_roles for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('roles:read'::text) AS has_permission)));
-create policy user_roles_owner on auth.user_roles for all to akashi_owner using (true) with check (true);
-create policy user_roles_policy on auth.user_roles for select to akashi_policy using (true);
-create policy user_roles_staff on auth.user_roles for select to akashi_security_admin, akashi_worker using (true);
-grant select on auth.user_roles to akashi_app;
-grant select on auth.user_roles to akashi_policy;
-grant select on auth.user_roles to akashi_security_admin;
-grant select on auth.user_roles to akashi_worker;
+alter table akashi_auth.user_roles owner to akashi_owner;
+comment on column akashi_auth.user_roles.expires_at is 'Null is for good; an expired role decides nothing.';
+CREATE INDEX user_roles_assigned_by_idx ON akashi_auth.user_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
+CREATE INDEX user_roles_role_id_idx ON akashi_auth.user_roles USING btree (role_id);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.user_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_auth.user_roles enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.user_roles REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_auth.user_roles enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.user_roles FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_auth.user_roles enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.user_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_auth.user_roles enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.user_roles FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_auth.user_roles enable row level security;
+alter table akashi_auth.user_roles force row level security;
+create policy user_roles_app on akashi_auth.user_roles for select to akashi_app using (((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) OR ( SELECT akashi_auth.has_permission('roles:read'::text) AS has_permission)));
+create policy user_roles_owner on akashi_auth.user_roles for all to akashi_owner using (true) with check (true);
+create policy user_roles_policy on akashi_auth.user_roles for select to akashi_policy using (true);
+create policy user_roles_staff on akashi_auth.user_roles for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_auth.user_roles to akashi_app;
+grant select on akashi_auth.user_roles to akashi_policy;
+grant select on akashi_auth.user_roles to akashi_security_admin;
+grant select on akashi_auth.user_roles to akashi_worker;
 
-create table auth.user_sessions (
+create table akashi_auth.user_sessions (
   id uuid default gen_random_uuid() not null,
   user_id uuid not null,
   room_id uuid,
@@ -1294,99 +1294,99 @@ create table auth.user_sessions (
   revoked_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
   constraint user_sessions_pkey PRIMARY KEY (id),
   constraint user_sessions_session_token_hash_check CHECK ((octet_length(session_token_hash) = 32)),
   constraint user_sessions_session_token_hash_key UNIQUE (session_token_hash),
   constraint user_sessions_status_check CHECK (((status)::text = ANY ((ARRAY['online'::character varying, 'away'::character varying, 'offline'::character varying])::text[]))),
-  constraint user_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+  constraint user_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
-alter table auth.user_sessions owner to akashi_owner;
-comment on column auth.user_sessions.room_id is 'The room on the screen; written by chat, no foreign key.';
-comment on column auth.user_sessions.session_token_hash is 'SHA-256 of the token; the token itself is kept nowhere.';
-comment on column auth.user_sessions.expires_at is 'The end whatever happens; the idle limit counts from last_activity.';
-comment on column auth.user_sessions.security_validated is 'A second factor was shown in this session.';
-comment on column auth.user_sessions.authentication_methods is 'How, by the names of RFC 8176: pwd, otp, …';
-comment on column auth.user_sessions.authenticated_at is 'When credentials were last shown: what a step-up renews.';
-CREATE INDEX user_sessions_activity_idx ON auth.user_sessions USING btree (last_activity);
-CREATE INDEX user_sessions_expires_idx ON auth.user_sessions USING btree (expires_at);
-CREATE INDEX user_sessions_room_idx ON auth.user_sessions USING btree (room_id, status);
-CREATE INDEX user_sessions_user_idx ON auth.user_sessions USING btree (user_id, status);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.user_sessions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
-alter table auth.user_sessions enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.user_sessions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
-alter table auth.user_sessions enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.user_sessions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
-alter table auth.user_sessions enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.user_sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
-alter table auth.user_sessions enable always trigger akashi_audit_update;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.user_sessions FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table auth.user_sessions enable row level security;
-alter table auth.user_sessions force row level security;
-create policy user_sessions_begin on auth.user_sessions for insert to akashi_app with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy user_sessions_change on auth.user_sessions for update to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) AND (revoked_at IS NULL))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy user_sessions_expired on auth.user_sessions for delete to akashi_worker using ((expires_at < ( SELECT now() AS now)));
-create policy user_sessions_owner on auth.user_sessions for all to akashi_owner using (true) with check (true);
-create policy user_sessions_policy on auth.user_sessions for select to akashi_policy using (true);
-create policy user_sessions_self on auth.user_sessions for select to akashi_app using (((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ( SELECT auth.has_permission('sessions:read'::text) AS has_permission)));
-create policy user_sessions_staff on auth.user_sessions for select to akashi_security_admin, akashi_worker using (true);
-grant select on auth.user_sessions to akashi_policy;
-grant delete on auth.user_sessions to akashi_worker;
-grant insert, select (id) on auth.user_sessions to akashi_app;
-grant select (id) on auth.user_sessions to akashi_security_admin;
-grant select (id) on auth.user_sessions to akashi_worker;
-grant insert, select (user_id) on auth.user_sessions to akashi_app;
-grant select (user_id) on auth.user_sessions to akashi_security_admin;
-grant select (user_id) on auth.user_sessions to akashi_worker;
-grant select, update (room_id) on auth.user_sessions to akashi_app;
-grant select (room_id) on auth.user_sessions to akashi_security_admin;
-grant select (room_id) on auth.user_sessions to akashi_worker;
-grant insert (session_token_hash) on auth.user_sessions to akashi_app;
-grant insert, select (device_type) on auth.user_sessions to akashi_app;
-grant select (device_type) on auth.user_sessions to akashi_security_admin;
-grant select (device_type) on auth.user_sessions to akashi_worker;
-grant insert, select (user_agent) on auth.user_sessions to akashi_app;
-grant select (user_agent) on auth.user_sessions to akashi_security_admin;
-grant select (user_agent) on auth.user_sessions to akashi_worker;
-grant insert, select (ip_address) on auth.user_sessions to akashi_app;
-grant select (ip_address) on auth.user_sessions to akashi_security_admin;
-grant select (ip_address) on auth.user_sessions to akashi_worker;
-grant insert, select, update (status) on auth.user_sessions to akashi_app;
-grant select (status) on auth.user_sessions to akashi_security_admin;
-grant select (status) on auth.user_sessions to akashi_worker;
-grant select, update (last_activity) on auth.user_sessions to akashi_app;
-grant select (last_activity) on auth.user_sessions to akashi_security_admin;
-grant select (last_activity) on auth.user_sessions to akashi_worker;
-grant insert, select (expires_at) on auth.user_sessions to akashi_app;
-grant select (expires_at) on auth.user_sessions to akashi_security_admin;
-grant select (expires_at) on auth.user_sessions to akashi_worker;
-grant insert, select, update (security_validated) on auth.user_sessions to akashi_app;
-grant select (security_validated) on auth.user_sessions to akashi_security_admin;
-grant select (security_validated) on auth.user_sessions to akashi_worker;
-grant insert, select, update (authentication_methods) on auth.user_sessions to akashi_app;
-grant select (authentication_methods) on auth.user_sessions to akashi_security_admin;
-grant select (authentication_methods) on auth.user_sessions to akashi_worker;
-grant select, update (authenticated_at) on auth.user_sessions to akashi_app;
-grant select (authenticated_at) on auth.user_sessions to akashi_security_admin;
-grant select (authenticated_at) on auth.user_sessions to akashi_worker;
-grant select, update (revoked_at) on auth.user_sessions to akashi_app;
-grant select (revoked_at) on auth.user_sessions to akashi_security_admin;
-grant select (revoked_at) on auth.user_sessions to akashi_worker;
-grant select (created_at) on auth.user_sessions to akashi_app;
-grant select (created_at) on auth.user_sessions to akashi_security_admin;
-grant select (created_at) on auth.user_sessions to akashi_worker;
-grant select (updated_at) on auth.user_sessions to akashi_app;
-grant select (updated_at) on auth.user_sessions to akashi_security_admin;
-grant select (updated_at) on auth.user_sessions to akashi_worker;
-grant select (created_by) on auth.user_sessions to akashi_app;
-grant select (created_by) on auth.user_sessions to akashi_security_admin;
-grant select (created_by) on auth.user_sessions to akashi_worker;
-grant select (last_modified_by) on auth.user_sessions to akashi_app;
-grant select (last_modified_by) on auth.user_sessions to akashi_security_admin;
-grant select (last_modified_by) on auth.user_sessions to akashi_worker;
+alter table akashi_auth.user_sessions owner to akashi_owner;
+comment on column akashi_auth.user_sessions.room_id is 'The room on the screen; written by chat, no foreign key.';
+comment on column akashi_auth.user_sessions.session_token_hash is 'SHA-256 of the token; the token itself is kept nowhere.';
+comment on column akashi_auth.user_sessions.expires_at is 'The end whatever happens; the idle limit counts from last_activity.';
+comment on column akashi_auth.user_sessions.security_validated is 'A second factor was shown in this session.';
+comment on column akashi_auth.user_sessions.authentication_methods is 'How, by the names of RFC 8176: pwd, otp, …';
+comment on column akashi_auth.user_sessions.authenticated_at is 'When credentials were last shown: what a step-up renews.';
+CREATE INDEX user_sessions_activity_idx ON akashi_auth.user_sessions USING btree (last_activity);
+CREATE INDEX user_sessions_expires_idx ON akashi_auth.user_sessions USING btree (expires_at);
+CREATE INDEX user_sessions_room_idx ON akashi_auth.user_sessions USING btree (room_id, status);
+CREATE INDEX user_sessions_user_idx ON akashi_auth.user_sessions USING btree (user_id, status);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.user_sessions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table akashi_auth.user_sessions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.user_sessions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table akashi_auth.user_sessions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.user_sessions FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table akashi_auth.user_sessions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.user_sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'user_id', '{status,room_id,last_activity,updated_at,last_modified_by}', '{}', '{session_token_hash}');
+alter table akashi_auth.user_sessions enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.user_sessions FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_auth.user_sessions enable row level security;
+alter table akashi_auth.user_sessions force row level security;
+create policy user_sessions_begin on akashi_auth.user_sessions for insert to akashi_app with check ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy user_sessions_change on akashi_auth.user_sessions for update to akashi_app using (((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) AND (revoked_at IS NULL))) with check ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy user_sessions_expired on akashi_auth.user_sessions for delete to akashi_worker using ((expires_at < ( SELECT now() AS now)));
+create policy user_sessions_owner on akashi_auth.user_sessions for all to akashi_owner using (true) with check (true);
+create policy user_sessions_policy on akashi_auth.user_sessions for select to akashi_policy using (true);
+create policy user_sessions_self on akashi_auth.user_sessions for select to akashi_app using (((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) OR ( SELECT akashi_auth.has_permission('sessions:read'::text) AS has_permission)));
+create policy user_sessions_staff on akashi_auth.user_sessions for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_auth.user_sessions to akashi_policy;
+grant delete on akashi_auth.user_sessions to akashi_worker;
+grant insert, select (id) on akashi_auth.user_sessions to akashi_app;
+grant select (id) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (id) on akashi_auth.user_sessions to akashi_worker;
+grant insert, select (user_id) on akashi_auth.user_sessions to akashi_app;
+grant select (user_id) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (user_id) on akashi_auth.user_sessions to akashi_worker;
+grant select, update (room_id) on akashi_auth.user_sessions to akashi_app;
+grant select (room_id) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (room_id) on akashi_auth.user_sessions to akashi_worker;
+grant insert (session_token_hash) on akashi_auth.user_sessions to akashi_app;
+grant insert, select (device_type) on akashi_auth.user_sessions to akashi_app;
+grant select (device_type) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (device_type) on akashi_auth.user_sessions to akashi_worker;
+grant insert, select (user_agent) on akashi_auth.user_sessions to akashi_app;
+grant select (user_agent) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (user_agent) on akashi_auth.user_sessions to akashi_worker;
+grant insert, select (ip_address) on akashi_auth.user_sessions to akashi_app;
+grant select (ip_address) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (ip_address) on akashi_auth.user_sessions to akashi_worker;
+grant insert, select, update (status) on akashi_auth.user_sessions to akashi_app;
+grant select (status) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (status) on akashi_auth.user_sessions to akashi_worker;
+grant select, update (last_activity) on akashi_auth.user_sessions to akashi_app;
+grant select (last_activity) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (last_activity) on akashi_auth.user_sessions to akashi_worker;
+grant insert, select (expires_at) on akashi_auth.user_sessions to akashi_app;
+grant select (expires_at) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (expires_at) on akashi_auth.user_sessions to akashi_worker;
+grant insert, select, update (security_validated) on akashi_auth.user_sessions to akashi_app;
+grant select (security_validated) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (security_validated) on akashi_auth.user_sessions to akashi_worker;
+grant insert, select, update (authentication_methods) on akashi_auth.user_sessions to akashi_app;
+grant select (authentication_methods) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (authentication_methods) on akashi_auth.user_sessions to akashi_worker;
+grant select, update (authenticated_at) on akashi_auth.user_sessions to akashi_app;
+grant select (authenticated_at) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (authenticated_at) on akashi_auth.user_sessions to akashi_worker;
+grant select, update (revoked_at) on akashi_auth.user_sessions to akashi_app;
+grant select (revoked_at) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (revoked_at) on akashi_auth.user_sessions to akashi_worker;
+grant select (created_at) on akashi_auth.user_sessions to akashi_app;
+grant select (created_at) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (created_at) on akashi_auth.user_sessions to akashi_worker;
+grant select (updated_at) on akashi_auth.user_sessions to akashi_app;
+grant select (updated_at) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (updated_at) on akashi_auth.user_sessions to akashi_worker;
+grant select (created_by) on akashi_auth.user_sessions to akashi_app;
+grant select (created_by) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (created_by) on akashi_auth.user_sessions to akashi_worker;
+grant select (last_modified_by) on akashi_auth.user_sessions to akashi_app;
+grant select (last_modified_by) on akashi_auth.user_sessions to akashi_security_admin;
+grant select (last_modified_by) on akashi_auth.user_sessions to akashi_worker;
 
-create table auth.users (
+create table akashi_auth.users (
   id uuid default gen_random_uuid() not null,
   issuer character varying(255) default 'local'::character varying not null,
   subject character varying(255),
@@ -1400,11 +1400,11 @@ create table auth.users (
   is_deleted boolean generated always as (((account_status)::text = 'deleted'::text)) stored not null,
   tenant_id character varying(255),
   security_classification character varying(50) default 'internal'::character varying not null,
-  data_residency character varying(50) default (lifecycle.setting('organisation.data_residency'::text) #>> '{}'::text[]) not null,
+  data_residency character varying(50) default (akashi_lifecycle.setting('organisation.data_residency'::text) #>> '{}'::text[]) not null,
   compliance_tags jsonb default '{}'::jsonb not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by character varying(255) default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by character varying(255),
   subject_encrypted bytea,
   subject_index bytea,
@@ -1430,65 +1430,65 @@ create table auth.users (
   constraint users_username_check CHECK ((length((username)::text) >= 3)),
   constraint users_username_key UNIQUE (username)
 );
-alter table auth.users owner to akashi_owner;
-comment on table auth.users is 'One row per person and identity provider; local accounts have the issuer local.';
-comment on column auth.users.subject is 'Plain only until it is encrypted; then null.';
-comment on column auth.users.display_name is 'Null means the username.';
-comment on column auth.users.email is 'Plain only until it is encrypted; then null.';
-comment on column auth.users.tenant_id is 'A label for filters, grouping and retention; tenants are isolated by a database each.';
-comment on column auth.users.subject_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
-comment on column auth.users.subject_index is 'Blind index of the subject: HMAC-SHA-256. Unique with the issuer.';
-comment on column auth.users.email_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
-comment on column auth.users.email_index is 'Blind index of the e-mail in lowercase: HMAC-SHA-256. Unique with the issuer.';
-comment on column auth.users.email_masked is 'Such as t***@example.com: what a reader sees, who has no keys.';
-comment on column auth.users.legal_hold is 'Why the person may not be erased now; null where nothing forbids it.';
-CREATE INDEX users_account_status_idx ON auth.users USING btree (account_status);
-CREATE INDEX users_compliance_tags_idx ON auth.users USING gin (compliance_tags);
-CREATE INDEX users_created_at_idx ON auth.users USING btree (created_at);
-CREATE UNIQUE INDEX users_issuer_email_index_key ON auth.users USING btree (issuer, email_index);
-CREATE UNIQUE INDEX users_issuer_subject_index_key ON auth.users USING btree (issuer, subject_index);
-CREATE INDEX users_last_login_at_idx ON auth.users USING btree (last_login_at);
-CREATE INDEX users_last_modified_by_idx ON auth.users USING btree (last_modified_by, updated_at);
-CREATE INDEX users_plain_idx ON auth.users USING btree (id) WHERE ((subject IS NOT NULL) OR (email IS NOT NULL));
-CREATE INDEX users_security_classification_idx ON auth.users USING btree (security_classification);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON auth.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
-alter table auth.users enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON auth.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
-alter table auth.users enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON auth.users FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
-alter table auth.users enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON auth.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
-alter table auth.users enable always trigger akashi_audit_update;
-CREATE TRIGGER keep_last_administrator BEFORE UPDATE ON auth.users FOR EACH ROW WHEN ((((old.account_status)::text = 'active'::text) AND ((new.account_status)::text <> 'active'::text))) EXECUTE FUNCTION auth.keep_last_administrator();
-alter table auth.users enable always trigger keep_last_administrator;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON auth.users FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-CREATE TRIGGER users_security_event_trigger AFTER UPDATE ON auth.users FOR EACH ROW WHEN ((((old.security_classification)::text IS DISTINCT FROM (new.security_classification)::text) OR ((old.account_status)::text IS DISTINCT FROM (new.account_status)::text))) EXECUTE FUNCTION security.log_security_event();
-alter table auth.users enable always trigger users_security_event_trigger;
-alter table auth.users enable row level security;
-alter table auth.users force row level security;
-create policy users_app_read on auth.users for select to akashi_app using (( SELECT auth.has_permission('users:read'::text) AS has_permission));
-create policy users_convert on auth.users for update to akashi_worker using (true) with check (true);
-create policy users_owner on auth.users for all to akashi_owner using (true) with check (true);
-create policy users_policy_read on auth.users for select to akashi_policy using (true);
-create policy users_self_read on auth.users for select to akashi_app using ((id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy users_self_update on auth.users for update to akashi_app using ((id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy users_staff_read on auth.users for select to akashi_security_admin, akashi_worker using (true);
-grant select on auth.users to akashi_app;
-grant select on auth.users to akashi_policy;
-grant select on auth.users to akashi_security_admin;
-grant select on auth.users to akashi_worker;
-grant update (subject) on auth.users to akashi_worker;
-grant update (username) on auth.users to akashi_app;
-grant update (display_name) on auth.users to akashi_app;
-grant update (email) on auth.users to akashi_worker;
-grant update (avatar_url) on auth.users to akashi_app;
-grant update (subject_encrypted) on auth.users to akashi_worker;
-grant update (subject_index) on auth.users to akashi_worker;
-grant update (email_encrypted) on auth.users to akashi_worker;
-grant update (email_index) on auth.users to akashi_worker;
-grant update (email_masked) on auth.users to akashi_worker;
+alter table akashi_auth.users owner to akashi_owner;
+comment on table akashi_auth.users is 'One row per person and identity provider; local accounts have the issuer local.';
+comment on column akashi_auth.users.subject is 'Plain only until it is encrypted; then null.';
+comment on column akashi_auth.users.display_name is 'Null means the username.';
+comment on column akashi_auth.users.email is 'Plain only until it is encrypted; then null.';
+comment on column akashi_auth.users.tenant_id is 'A label for filters, grouping and retention; tenants are isolated by a database each.';
+comment on column akashi_auth.users.subject_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
+comment on column akashi_auth.users.subject_index is 'Blind index of the subject: HMAC-SHA-256. Unique with the issuer.';
+comment on column akashi_auth.users.email_encrypted is 'AES-256-GCM under the person''s key, bound to table, column and row.';
+comment on column akashi_auth.users.email_index is 'Blind index of the e-mail in lowercase: HMAC-SHA-256. Unique with the issuer.';
+comment on column akashi_auth.users.email_masked is 'Such as t***@example.com: what a reader sees, who has no keys.';
+comment on column akashi_auth.users.legal_hold is 'Why the person may not be erased now; null where nothing forbids it.';
+CREATE INDEX users_account_status_idx ON akashi_auth.users USING btree (account_status);
+CREATE INDEX users_compliance_tags_idx ON akashi_auth.users USING gin (compliance_tags);
+CREATE INDEX users_created_at_idx ON akashi_auth.users USING btree (created_at);
+CREATE UNIQUE INDEX users_issuer_email_index_key ON akashi_auth.users USING btree (issuer, email_index);
+CREATE UNIQUE INDEX users_issuer_subject_index_key ON akashi_auth.users USING btree (issuer, subject_index);
+CREATE INDEX users_last_login_at_idx ON akashi_auth.users USING btree (last_login_at);
+CREATE INDEX users_last_modified_by_idx ON akashi_auth.users USING btree (last_modified_by, updated_at);
+CREATE INDEX users_plain_idx ON akashi_auth.users USING btree (id) WHERE ((subject IS NOT NULL) OR (email IS NOT NULL));
+CREATE INDEX users_security_classification_idx ON akashi_auth.users USING btree (security_classification);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
+alter table akashi_auth.users enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
+alter table akashi_auth.users enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.users FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
+alter table akashi_auth.users enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
+alter table akashi_auth.users enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_last_administrator BEFORE UPDATE ON akashi_auth.users FOR EACH ROW WHEN ((((old.account_status)::text = 'active'::text) AND ((new.account_status)::text <> 'active'::text))) EXECUTE FUNCTION akashi_auth.keep_last_administrator();
+alter table akashi_auth.users enable always trigger keep_last_administrator;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_auth.users FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+CREATE TRIGGER users_security_event_trigger AFTER UPDATE ON akashi_auth.users FOR EACH ROW WHEN ((((old.security_classification)::text IS DISTINCT FROM (new.security_classification)::text) OR ((old.account_status)::text IS DISTINCT FROM (new.account_status)::text))) EXECUTE FUNCTION akashi_security.log_security_event();
+alter table akashi_auth.users enable always trigger users_security_event_trigger;
+alter table akashi_auth.users enable row level security;
+alter table akashi_auth.users force row level security;
+create policy users_app_read on akashi_auth.users for select to akashi_app using (( SELECT akashi_auth.has_permission('users:read'::text) AS has_permission));
+create policy users_convert on akashi_auth.users for update to akashi_worker using (true) with check (true);
+create policy users_owner on akashi_auth.users for all to akashi_owner using (true) with check (true);
+create policy users_policy_read on akashi_auth.users for select to akashi_policy using (true);
+create policy users_self_read on akashi_auth.users for select to akashi_app using ((id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy users_self_update on akashi_auth.users for update to akashi_app using ((id = ( SELECT akashi_auth.current_user_id() AS current_user_id))) with check ((id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy users_staff_read on akashi_auth.users for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_auth.users to akashi_app;
+grant select on akashi_auth.users to akashi_policy;
+grant select on akashi_auth.users to akashi_security_admin;
+grant select on akashi_auth.users to akashi_worker;
+grant update (subject) on akashi_auth.users to akashi_worker;
+grant update (username) on akashi_auth.users to akashi_app;
+grant update (display_name) on akashi_auth.users to akashi_app;
+grant update (email) on akashi_auth.users to akashi_worker;
+grant update (avatar_url) on akashi_auth.users to akashi_app;
+grant update (subject_encrypted) on akashi_auth.users to akashi_worker;
+grant update (subject_index) on akashi_auth.users to akashi_worker;
+grant update (email_encrypted) on akashi_auth.users to akashi_worker;
+grant update (email_index) on akashi_auth.users to akashi_worker;
+grant update (email_masked) on akashi_auth.users to akashi_worker;
 
-create table chat.file_uploads (
+create table akashi_chat.file_uploads (
   id uuid default gen_random_uuid() not null,
   user_id uuid not null,
   room_id uuid not null,
@@ -1511,53 +1511,53 @@ create table chat.file_uploads (
   security_classification character varying(50) default 'internal'::character varying not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by character varying(255) default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by character varying(255),
   constraint file_uploads_check CHECK ((((upload_status)::text <> 'completed'::text) OR virus_scanned)),
   constraint file_uploads_check1 CHECK ((((upload_status)::text = 'failed'::text) = (failure_reason IS NOT NULL))),
   constraint file_uploads_height_check CHECK ((height > 0)),
   constraint file_uploads_original_name_check CHECK (((original_name)::text <> ''::text)),
   constraint file_uploads_pkey PRIMARY KEY (id),
-  constraint file_uploads_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint file_uploads_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE,
   constraint file_uploads_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[]))),
   constraint file_uploads_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
   constraint file_uploads_size_check CHECK (((file_size >= 1) AND (file_size <= 104857600))),
   constraint file_uploads_upload_status_check CHECK (((upload_status)::text = ANY ((ARRAY['processing'::character varying, 'completed'::character varying, 'failed'::character varying])::text[]))),
-  constraint file_uploads_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE,
+  constraint file_uploads_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE,
   constraint file_uploads_width_check CHECK ((width > 0))
 );
-alter table chat.file_uploads owner to akashi_owner;
-comment on table chat.file_uploads is 'Files of rooms; the bytes are in the object store under file_path. Nothing is completed that was not scanned.';
-comment on column chat.file_uploads.message_id is 'The message that shows it; without one only its uploader sees it.';
-comment on column chat.file_uploads.file_name is 'The name it is stored under; original_name is only ever shown.';
-comment on column chat.file_uploads.received_at is 'When all bytes were stored; from then on it waits to be scanned.';
-comment on column chat.file_uploads.removed_at is 'When the bytes of a deleted file left the object store.';
-CREATE INDEX file_uploads_created_idx ON chat.file_uploads USING btree (created_at);
-CREATE INDEX file_uploads_deleted_idx ON chat.file_uploads USING btree (updated_at) WHERE (is_deleted AND (removed_at IS NULL));
-CREATE INDEX file_uploads_mime_idx ON chat.file_uploads USING btree (mime_type);
-CREATE INDEX file_uploads_status_idx ON chat.file_uploads USING btree (upload_status, created_at);
-CREATE INDEX file_uploads_user_idx ON chat.file_uploads USING btree (user_id, created_at DESC);
-CREATE INDEX file_uploads_waiting_idx ON chat.file_uploads USING btree (received_at) WHERE ((upload_status)::text = 'processing'::text);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.file_uploads REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
-alter table chat.file_uploads enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.file_uploads REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
-alter table chat.file_uploads enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.file_uploads FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
-alter table chat.file_uploads enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.file_uploads REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
-alter table chat.file_uploads enable always trigger akashi_audit_update;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.file_uploads FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table chat.file_uploads enable row level security;
-alter table chat.file_uploads force row level security;
-create policy file_uploads_owner on chat.file_uploads for all to akashi_owner using (true) with check (true);
-create policy file_uploads_shown on chat.file_uploads for select to akashi_app using (((NOT is_deleted) AND ((user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR ((message_id IS NOT NULL) AND ((upload_status)::text = 'completed'::text) AND (room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[]))))));
-create policy file_uploads_staff on chat.file_uploads for select to akashi_security_admin using (true);
-create policy file_uploads_worker on chat.file_uploads for select to akashi_worker using (true);
-grant select on chat.file_uploads to akashi_app;
-grant select on chat.file_uploads to akashi_security_admin;
-grant select on chat.file_uploads to akashi_worker;
+alter table akashi_chat.file_uploads owner to akashi_owner;
+comment on table akashi_chat.file_uploads is 'Files of rooms; the bytes are in the object store under file_path. Nothing is completed that was not scanned.';
+comment on column akashi_chat.file_uploads.message_id is 'The message that shows it; without one only its uploader sees it.';
+comment on column akashi_chat.file_uploads.file_name is 'The name it is stored under; original_name is only ever shown.';
+comment on column akashi_chat.file_uploads.received_at is 'When all bytes were stored; from then on it waits to be scanned.';
+comment on column akashi_chat.file_uploads.removed_at is 'When the bytes of a deleted file left the object store.';
+CREATE INDEX file_uploads_created_idx ON akashi_chat.file_uploads USING btree (created_at);
+CREATE INDEX file_uploads_deleted_idx ON akashi_chat.file_uploads USING btree (updated_at) WHERE (is_deleted AND (removed_at IS NULL));
+CREATE INDEX file_uploads_mime_idx ON akashi_chat.file_uploads USING btree (mime_type);
+CREATE INDEX file_uploads_status_idx ON akashi_chat.file_uploads USING btree (upload_status, created_at);
+CREATE INDEX file_uploads_user_idx ON akashi_chat.file_uploads USING btree (user_id, created_at DESC);
+CREATE INDEX file_uploads_waiting_idx ON akashi_chat.file_uploads USING btree (received_at) WHERE ((upload_status)::text = 'processing'::text);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.file_uploads REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
+alter table akashi_chat.file_uploads enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.file_uploads REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
+alter table akashi_chat.file_uploads enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_chat.file_uploads FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
+alter table akashi_chat.file_uploads enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_chat.file_uploads REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{original_name}', '{}');
+alter table akashi_chat.file_uploads enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_chat.file_uploads FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_chat.file_uploads enable row level security;
+alter table akashi_chat.file_uploads force row level security;
+create policy file_uploads_owner on akashi_chat.file_uploads for all to akashi_owner using (true) with check (true);
+create policy file_uploads_shown on akashi_chat.file_uploads for select to akashi_app using (((NOT is_deleted) AND ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) OR ((message_id IS NOT NULL) AND ((upload_status)::text = 'completed'::text) AND (room_id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[]))))));
+create policy file_uploads_staff on akashi_chat.file_uploads for select to akashi_security_admin using (true);
+create policy file_uploads_worker on akashi_chat.file_uploads for select to akashi_worker using (true);
+grant select on akashi_chat.file_uploads to akashi_app;
+grant select on akashi_chat.file_uploads to akashi_security_admin;
+grant select on akashi_chat.file_uploads to akashi_worker;
 
-create table chat.message_edits (
+create table akashi_chat.message_edits (
   id uuid default gen_random_uuid() not null,
   message_id uuid not null,
   room_id uuid not null,
@@ -1565,58 +1565,58 @@ create table chat.message_edits (
   kind character varying(10) not null,
   previous_content text not null,
   created_at timestamp with time zone default now() not null,
-  constraint message_edits_edited_by_fkey FOREIGN KEY (edited_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint message_edits_edited_by_fkey FOREIGN KEY (edited_by) REFERENCES akashi_auth.users(id) ON DELETE SET NULL,
   constraint message_edits_kind_check CHECK (((kind)::text = ANY ((ARRAY['edit'::character varying, 'delete'::character varying])::text[]))),
   constraint message_edits_pkey PRIMARY KEY (id),
-  constraint message_edits_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE
+  constraint message_edits_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE
 );
-alter table chat.message_edits owner to akashi_owner;
-comment on table chat.message_edits is 'What a message said before. Members see edits; what was deleted only a security administrator does, with a reason.';
-CREATE INDEX message_edits_message_idx ON chat.message_edits USING btree (message_id, created_at);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.message_edits REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
-alter table chat.message_edits enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.message_edits REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
-alter table chat.message_edits enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.message_edits FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
-alter table chat.message_edits enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.message_edits REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
-alter table chat.message_edits enable always trigger akashi_audit_update;
-alter table chat.message_edits enable row level security;
-alter table chat.message_edits force row level security;
-create policy message_edits_of_my_rooms on chat.message_edits for select to akashi_app using ((((kind)::text = 'edit'::text) AND (room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[]))));
-create policy message_edits_owner on chat.message_edits for all to akashi_owner using (true) with check (true);
-grant select on chat.message_edits to akashi_app;
+alter table akashi_chat.message_edits owner to akashi_owner;
+comment on table akashi_chat.message_edits is 'What a message said before. Members see edits; what was deleted only a security administrator does, with a reason.';
+CREATE INDEX message_edits_message_idx ON akashi_chat.message_edits USING btree (message_id, created_at);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.message_edits REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
+alter table akashi_chat.message_edits enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.message_edits REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
+alter table akashi_chat.message_edits enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_chat.message_edits FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
+alter table akashi_chat.message_edits enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_chat.message_edits REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'edited_by', '{}', '{previous_content}', '{}');
+alter table akashi_chat.message_edits enable always trigger akashi_audit_update;
+alter table akashi_chat.message_edits enable row level security;
+alter table akashi_chat.message_edits force row level security;
+create policy message_edits_of_my_rooms on akashi_chat.message_edits for select to akashi_app using ((((kind)::text = 'edit'::text) AND (room_id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[]))));
+create policy message_edits_owner on akashi_chat.message_edits for all to akashi_owner using (true) with check (true);
+grant select on akashi_chat.message_edits to akashi_app;
 
-create table chat.message_reactions (
+create table akashi_chat.message_reactions (
   id uuid default gen_random_uuid() not null,
   message_id uuid not null,
   room_id uuid not null,
   user_id uuid not null,
   emoji character varying(32) not null,
   created_at timestamp with time zone default now() not null,
-  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by character varying(255) default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   constraint message_reactions_emoji_check CHECK (((emoji)::text <> ''::text)),
   constraint message_reactions_message_id_user_id_emoji_key UNIQUE (message_id, user_id, emoji),
   constraint message_reactions_pkey PRIMARY KEY (id),
-  constraint message_reactions_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
-  constraint message_reactions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+  constraint message_reactions_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE,
+  constraint message_reactions_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
-alter table chat.message_reactions owner to akashi_owner;
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.message_reactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
-alter table chat.message_reactions enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.message_reactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
-alter table chat.message_reactions enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.message_reactions FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
-alter table chat.message_reactions enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.message_reactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
-alter table chat.message_reactions enable always trigger akashi_audit_update;
-alter table chat.message_reactions enable row level security;
-alter table chat.message_reactions force row level security;
-create policy message_reactions_of_my_rooms on chat.message_reactions for select to akashi_app using ((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])));
-create policy message_reactions_owner on chat.message_reactions for all to akashi_owner using (true) with check (true);
-grant select on chat.message_reactions to akashi_app;
+alter table akashi_chat.message_reactions owner to akashi_owner;
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.message_reactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_chat.message_reactions enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.message_reactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_chat.message_reactions enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_chat.message_reactions FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_chat.message_reactions enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_chat.message_reactions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_chat.message_reactions enable always trigger akashi_audit_update;
+alter table akashi_chat.message_reactions enable row level security;
+alter table akashi_chat.message_reactions force row level security;
+create policy message_reactions_of_my_rooms on akashi_chat.message_reactions for select to akashi_app using ((room_id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])));
+create policy message_reactions_owner on akashi_chat.message_reactions for all to akashi_owner using (true) with check (true);
+grant select on akashi_chat.message_reactions to akashi_app;
 
-create table chat.messages (
+create table akashi_chat.messages (
   id uuid not null,
   room_id uuid not null,
   user_id uuid,
@@ -1633,42 +1633,42 @@ create table chat.messages (
   content_encrypted boolean default false not null,
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone default now() not null,
-  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by character varying(255) default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by character varying(255),
   constraint messages_content_check CHECK ((is_deleted OR ((length(content) <= 4000) AND ((length(content) >= 1) OR ((message_type)::text = ANY ((ARRAY['image'::character varying, 'file'::character varying])::text[])))))),
-  constraint messages_file_upload_id_fkey FOREIGN KEY (file_upload_id) REFERENCES chat.file_uploads(id) ON DELETE SET NULL,
+  constraint messages_file_upload_id_fkey FOREIGN KEY (file_upload_id) REFERENCES akashi_chat.file_uploads(id) ON DELETE SET NULL,
   constraint messages_message_type_check CHECK (((message_type)::text = ANY ((ARRAY['text'::character varying, 'image'::character varying, 'file'::character varying, 'system'::character varying])::text[]))),
   constraint messages_pkey PRIMARY KEY (id, created_at),
-  constraint messages_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint messages_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE,
   constraint messages_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[]))),
-  constraint messages_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE SET NULL
+  constraint messages_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE SET NULL
 ) partition by RANGE (created_at);
-alter table chat.messages owner to akashi_owner;
-comment on column chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file.';
-comment on column chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
-CREATE INDEX messages_client_idx ON ONLY chat.messages USING btree (client_id) WHERE (client_id IS NOT NULL);
-CREATE INDEX messages_created_idx ON ONLY chat.messages USING btree (created_at DESC);
-CREATE INDEX messages_file_idx ON ONLY chat.messages USING btree (file_upload_id) WHERE (file_upload_id IS NOT NULL);
-CREATE INDEX messages_grams_idx ON ONLY chat.messages USING gin (chat.grams(chat.fold(content))) WHERE ((NOT is_deleted) AND ((message_type)::text <> 'system'::text));
-CREATE INDEX messages_reply_idx ON ONLY chat.messages USING btree (reply_to_id) WHERE (reply_to_id IS NOT NULL);
-CREATE INDEX messages_room_created_idx ON ONLY chat.messages USING btree (room_id, created_at DESC);
-CREATE INDEX messages_user_idx ON ONLY chat.messages USING btree (user_id, created_at DESC);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.messages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
-alter table chat.messages enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
-alter table chat.messages enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.messages FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
-alter table chat.messages enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.messages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
-alter table chat.messages enable always trigger akashi_audit_update;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.messages FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table chat.messages enable row level security;
-alter table chat.messages force row level security;
-create policy messages_of_my_rooms on chat.messages for select to akashi_app using ((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])));
-create policy messages_owner on chat.messages for all to akashi_owner using (true) with check (true);
-grant select on chat.messages to akashi_app;
+alter table akashi_chat.messages owner to akashi_owner;
+comment on column akashi_chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file.';
+comment on column akashi_chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
+CREATE INDEX messages_client_idx ON ONLY akashi_chat.messages USING btree (client_id) WHERE (client_id IS NOT NULL);
+CREATE INDEX messages_created_idx ON ONLY akashi_chat.messages USING btree (created_at DESC);
+CREATE INDEX messages_file_idx ON ONLY akashi_chat.messages USING btree (file_upload_id) WHERE (file_upload_id IS NOT NULL);
+CREATE INDEX messages_grams_idx ON ONLY akashi_chat.messages USING gin (akashi_chat.grams(akashi_chat.fold(content))) WHERE ((NOT is_deleted) AND ((message_type)::text <> 'system'::text));
+CREATE INDEX messages_reply_idx ON ONLY akashi_chat.messages USING btree (reply_to_id) WHERE (reply_to_id IS NOT NULL);
+CREATE INDEX messages_room_created_idx ON ONLY akashi_chat.messages USING btree (room_id, created_at DESC);
+CREATE INDEX messages_user_idx ON ONLY akashi_chat.messages USING btree (user_id, created_at DESC);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.messages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
+alter table akashi_chat.messages enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.messages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
+alter table akashi_chat.messages enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_chat.messages FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
+alter table akashi_chat.messages enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_chat.messages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id,created_at}', 'user_id', '{updated_at,last_modified_by}', '{content}', '{}');
+alter table akashi_chat.messages enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_chat.messages FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_chat.messages enable row level security;
+alter table akashi_chat.messages force row level security;
+create policy messages_of_my_rooms on akashi_chat.messages for select to akashi_app using ((room_id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])));
+create policy messages_owner on akashi_chat.messages for all to akashi_owner using (true) with check (true);
+grant select on akashi_chat.messages to akashi_app;
 
-create table chat.notifications (
+create table akashi_chat.notifications (
   id uuid default gen_random_uuid() not null,
   user_id uuid not null,
   notification_type character varying(20) not null,
@@ -1680,54 +1680,54 @@ create table chat.notifications (
   read_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by character varying(255) default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by character varying(255),
-  constraint notifications_actor_id_fkey FOREIGN KEY (actor_id) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint notifications_actor_id_fkey FOREIGN KEY (actor_id) REFERENCES akashi_auth.users(id) ON DELETE SET NULL,
   constraint notifications_delivery_status_check CHECK (((delivery_status)::text = ANY ((ARRAY['pending'::character varying, 'delivered'::character varying, 'failed'::character varying])::text[]))),
   constraint notifications_notification_type_check CHECK (((notification_type)::text = ANY ((ARRAY['mention'::character varying, 'reply'::character varying, 'message'::character varying, 'invitation'::character varying])::text[]))),
   constraint notifications_pkey PRIMARY KEY (id),
-  constraint notifications_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
-  constraint notifications_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+  constraint notifications_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE,
+  constraint notifications_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
-alter table chat.notifications owner to akashi_owner;
-comment on table chat.notifications is 'Says that there is something to read, never what: the message is read under its own policy.';
-comment on column chat.notifications.delivery_status is 'pending until a client of its reader has fetched it; failed is for a delivery outside, which has a carrier that can refuse.';
-CREATE INDEX notifications_pending_idx ON chat.notifications USING btree (created_at) WHERE ((delivery_status)::text = 'pending'::text);
-CREATE INDEX notifications_user_idx ON chat.notifications USING btree (user_id, created_at DESC);
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.notifications FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table chat.notifications enable row level security;
-alter table chat.notifications force row level security;
-create policy notifications_deliver on chat.notifications for update to akashi_worker using (true) with check (true);
-create policy notifications_mine on chat.notifications for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy notifications_owner on chat.notifications for all to akashi_owner using (true) with check (true);
-create policy notifications_read on chat.notifications for update to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy notifications_worker on chat.notifications for select to akashi_worker using (true);
-grant select on chat.notifications to akashi_app;
-grant select on chat.notifications to akashi_worker;
-grant update (delivery_status) on chat.notifications to akashi_app;
-grant update (delivery_status) on chat.notifications to akashi_worker;
-grant update (delivered_at) on chat.notifications to akashi_app;
-grant update (delivered_at) on chat.notifications to akashi_worker;
-grant update (read_at) on chat.notifications to akashi_app;
+alter table akashi_chat.notifications owner to akashi_owner;
+comment on table akashi_chat.notifications is 'Says that there is something to read, never what: the message is read under its own policy.';
+comment on column akashi_chat.notifications.delivery_status is 'pending until a client of its reader has fetched it; failed is for a delivery outside, which has a carrier that can refuse.';
+CREATE INDEX notifications_pending_idx ON akashi_chat.notifications USING btree (created_at) WHERE ((delivery_status)::text = 'pending'::text);
+CREATE INDEX notifications_user_idx ON akashi_chat.notifications USING btree (user_id, created_at DESC);
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_chat.notifications FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_chat.notifications enable row level security;
+alter table akashi_chat.notifications force row level security;
+create policy notifications_deliver on akashi_chat.notifications for update to akashi_worker using (true) with check (true);
+create policy notifications_mine on akashi_chat.notifications for select to akashi_app using ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy notifications_owner on akashi_chat.notifications for all to akashi_owner using (true) with check (true);
+create policy notifications_read on akashi_chat.notifications for update to akashi_app using ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy notifications_worker on akashi_chat.notifications for select to akashi_worker using (true);
+grant select on akashi_chat.notifications to akashi_app;
+grant select on akashi_chat.notifications to akashi_worker;
+grant update (delivery_status) on akashi_chat.notifications to akashi_app;
+grant update (delivery_status) on akashi_chat.notifications to akashi_worker;
+grant update (delivered_at) on akashi_chat.notifications to akashi_app;
+grant update (delivered_at) on akashi_chat.notifications to akashi_worker;
+grant update (read_at) on akashi_chat.notifications to akashi_app;
 
-create table chat.read_positions (
+create table akashi_chat.read_positions (
   room_id uuid not null,
   user_id uuid not null,
   message_id uuid not null,
   read_to timestamp with time zone not null,
   constraint read_positions_pkey PRIMARY KEY (user_id, room_id),
-  constraint read_positions_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
-  constraint read_positions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+  constraint read_positions_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE,
+  constraint read_positions_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 ) with (fillfactor=70);
-alter table chat.read_positions owner to akashi_owner;
-comment on column chat.read_positions.read_to is 'created_at of the last message read; what is later is unread.';
-alter table chat.read_positions enable row level security;
-alter table chat.read_positions force row level security;
-create policy read_positions_mine on chat.read_positions for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy read_positions_owner on chat.read_positions for all to akashi_owner using (true) with check (true);
-grant select on chat.read_positions to akashi_app;
+alter table akashi_chat.read_positions owner to akashi_owner;
+comment on column akashi_chat.read_positions.read_to is 'created_at of the last message read; what is later is unread.';
+alter table akashi_chat.read_positions enable row level security;
+alter table akashi_chat.read_positions force row level security;
+create policy read_positions_mine on akashi_chat.read_positions for select to akashi_app using ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy read_positions_owner on akashi_chat.read_positions for all to akashi_owner using (true) with check (true);
+grant select on akashi_chat.read_positions to akashi_app;
 
-create table chat.room_events (
+create table akashi_chat.room_events (
   room_id uuid not null,
   sequence bigint not null,
   event_type character varying(30) not null,
@@ -1737,20 +1737,20 @@ create table chat.room_events (
   created_at timestamp with time zone default now() not null,
   constraint room_events_event_type_check CHECK (((event_type)::text = ANY ((ARRAY['message_created'::character varying, 'message_edited'::character varying, 'message_deleted'::character varying, 'reaction_added'::character varying, 'reaction_removed'::character varying, 'member_joined'::character varying, 'member_left'::character varying, 'member_changed'::character varying, 'room_changed'::character varying, 'room_deleted'::character varying])::text[]))),
   constraint room_events_pkey PRIMARY KEY (room_id, sequence),
-  constraint room_events_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE
+  constraint room_events_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE
 );
-alter table chat.room_events owner to akashi_owner;
-comment on column chat.room_events.user_id is 'Whom it is about: the member, or who reacted.';
-CREATE INDEX room_events_created_at_idx ON chat.room_events USING brin (created_at);
-alter table chat.room_events enable row level security;
-alter table chat.room_events force row level security;
-create policy room_events_of_mine on chat.room_events for select to akashi_app using ((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])));
-create policy room_events_owner on chat.room_events for all to akashi_owner using (true) with check (true);
-create policy room_events_worker on chat.room_events for select to akashi_worker using (true);
-grant select on chat.room_events to akashi_app;
-grant select on chat.room_events to akashi_worker;
+alter table akashi_chat.room_events owner to akashi_owner;
+comment on column akashi_chat.room_events.user_id is 'Whom it is about: the member, or who reacted.';
+CREATE INDEX room_events_created_at_idx ON akashi_chat.room_events USING brin (created_at);
+alter table akashi_chat.room_events enable row level security;
+alter table akashi_chat.room_events force row level security;
+create policy room_events_of_mine on akashi_chat.room_events for select to akashi_app using ((room_id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])));
+create policy room_events_owner on akashi_chat.room_events for all to akashi_owner using (true) with check (true);
+create policy room_events_worker on akashi_chat.room_events for select to akashi_worker using (true);
+grant select on akashi_chat.room_events to akashi_app;
+grant select on akashi_chat.room_events to akashi_worker;
 
-create table chat.room_invitations (
+create table akashi_chat.room_invitations (
   id uuid default gen_random_uuid() not null,
   room_id uuid not null,
   invited_user_id uuid not null,
@@ -1760,39 +1760,39 @@ create table chat.room_invitations (
   responded_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by character varying(255) default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by character varying(255),
   constraint room_invitations_check CHECK ((((status)::text = 'pending'::text) = (responded_at IS NULL))),
-  constraint room_invitations_invited_by_fkey FOREIGN KEY (invited_by) REFERENCES auth.users(id) ON DELETE SET NULL,
-  constraint room_invitations_invited_user_id_fkey FOREIGN KEY (invited_user_id) REFERENCES auth.users(id) ON DELETE CASCADE,
+  constraint room_invitations_invited_by_fkey FOREIGN KEY (invited_by) REFERENCES akashi_auth.users(id) ON DELETE SET NULL,
+  constraint room_invitations_invited_user_id_fkey FOREIGN KEY (invited_user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE,
   constraint room_invitations_pkey PRIMARY KEY (id),
-  constraint room_invitations_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint room_invitations_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE,
   constraint room_invitations_status_check CHECK (((status)::text = ANY ((ARRAY['pending'::character varying, 'accepted'::character varying, 'declined'::character varying, 'revoked'::character varying])::text[])))
 );
-alter table chat.room_invitations owner to akashi_owner;
-comment on table chat.room_invitations is 'An invitation is answered once; past expires_at it is no longer answered at all.';
-CREATE UNIQUE INDEX room_invitations_pending_idx ON chat.room_invitations USING btree (room_id, invited_user_id) WHERE ((status)::text = 'pending'::text);
-CREATE INDEX room_invitations_user_idx ON chat.room_invitations USING btree (invited_user_id, status);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.room_invitations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.room_invitations enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.room_invitations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.room_invitations enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.room_invitations FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.room_invitations enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.room_invitations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.room_invitations enable always trigger akashi_audit_update;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.room_invitations FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table chat.room_invitations enable row level security;
-alter table chat.room_invitations force row level security;
-create policy room_invitations_mine on chat.room_invitations for select to akashi_app using (((invited_user_id = ( SELECT auth.current_user_id() AS current_user_id)) OR (room_id = ANY (( SELECT chat.my_managed_rooms() AS my_managed_rooms)::uuid[]))));
-create policy room_invitations_owner on chat.room_invitations for all to akashi_owner using (true) with check (true);
-create policy room_invitations_policy_read on chat.room_invitations for select to akashi_policy using (true);
-create policy room_invitations_staff on chat.room_invitations for select to akashi_security_admin using (true);
-grant select on chat.room_invitations to akashi_app;
-grant select on chat.room_invitations to akashi_policy;
-grant select on chat.room_invitations to akashi_security_admin;
+alter table akashi_chat.room_invitations owner to akashi_owner;
+comment on table akashi_chat.room_invitations is 'An invitation is answered once; past expires_at it is no longer answered at all.';
+CREATE UNIQUE INDEX room_invitations_pending_idx ON akashi_chat.room_invitations USING btree (room_id, invited_user_id) WHERE ((status)::text = 'pending'::text);
+CREATE INDEX room_invitations_user_idx ON akashi_chat.room_invitations USING btree (invited_user_id, status);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.room_invitations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.room_invitations enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.room_invitations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.room_invitations enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_chat.room_invitations FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.room_invitations enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_chat.room_invitations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'invited_user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.room_invitations enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_chat.room_invitations FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_chat.room_invitations enable row level security;
+alter table akashi_chat.room_invitations force row level security;
+create policy room_invitations_mine on akashi_chat.room_invitations for select to akashi_app using (((invited_user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) OR (room_id = ANY (( SELECT akashi_chat.my_managed_rooms() AS my_managed_rooms)::uuid[]))));
+create policy room_invitations_owner on akashi_chat.room_invitations for all to akashi_owner using (true) with check (true);
+create policy room_invitations_policy_read on akashi_chat.room_invitations for select to akashi_policy using (true);
+create policy room_invitations_staff on akashi_chat.room_invitations for select to akashi_security_admin using (true);
+grant select on akashi_chat.room_invitations to akashi_app;
+grant select on akashi_chat.room_invitations to akashi_policy;
+grant select on akashi_chat.room_invitations to akashi_security_admin;
 
-create table chat.room_members (
+create table akashi_chat.room_members (
   id uuid default gen_random_uuid() not null,
   room_id uuid not null,
   user_id uuid not null,
@@ -1803,58 +1803,58 @@ create table chat.room_members (
   is_active boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by character varying(255) default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by character varying(255),
   constraint room_members_check CHECK ((is_active = (left_at IS NULL))),
   constraint room_members_notification_level_check CHECK (((notification_level)::text = ANY ((ARRAY['all'::character varying, 'mentions'::character varying, 'none'::character varying])::text[]))),
   constraint room_members_pkey PRIMARY KEY (id),
   constraint room_members_role_check CHECK (((role)::text = ANY ((ARRAY['owner'::character varying, 'admin'::character varying, 'member'::character varying])::text[]))),
-  constraint room_members_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE,
+  constraint room_members_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE,
   constraint room_members_room_id_user_id_key UNIQUE (room_id, user_id),
-  constraint room_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+  constraint room_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
-alter table chat.room_members owner to akashi_owner;
-comment on table chat.room_members is 'Who is or was in a room, and with which power.';
-CREATE INDEX room_members_role_idx ON chat.room_members USING btree (room_id, role);
-CREATE INDEX room_members_room_idx ON chat.room_members USING btree (room_id, is_active);
-CREATE INDEX room_members_user_idx ON chat.room_members USING btree (user_id, is_active);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.room_members REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.room_members enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.room_members REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.room_members enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.room_members FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.room_members enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.room_members REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.room_members enable always trigger akashi_audit_update;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.room_members FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table chat.room_members enable row level security;
-alter table chat.room_members force row level security;
-create policy room_members_of_mine on chat.room_members for select to akashi_app using (((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])) OR (user_id = ( SELECT auth.current_user_id() AS current_user_id))));
-create policy room_members_owner on chat.room_members for all to akashi_owner using (true) with check (true);
-create policy room_members_policy_read on chat.room_members for select to akashi_policy using (true);
-create policy room_members_staff on chat.room_members for select to akashi_security_admin, akashi_worker using (true);
-grant select on chat.room_members to akashi_app;
-grant select on chat.room_members to akashi_policy;
-grant select on chat.room_members to akashi_security_admin;
-grant select on chat.room_members to akashi_worker;
+alter table akashi_chat.room_members owner to akashi_owner;
+comment on table akashi_chat.room_members is 'Who is or was in a room, and with which power.';
+CREATE INDEX room_members_role_idx ON akashi_chat.room_members USING btree (room_id, role);
+CREATE INDEX room_members_room_idx ON akashi_chat.room_members USING btree (room_id, is_active);
+CREATE INDEX room_members_user_idx ON akashi_chat.room_members USING btree (user_id, is_active);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.room_members REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.room_members enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.room_members REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.room_members enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_chat.room_members FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.room_members enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_chat.room_members REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.room_members enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_chat.room_members FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_chat.room_members enable row level security;
+alter table akashi_chat.room_members force row level security;
+create policy room_members_of_mine on akashi_chat.room_members for select to akashi_app using (((room_id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])) OR (user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id))));
+create policy room_members_owner on akashi_chat.room_members for all to akashi_owner using (true) with check (true);
+create policy room_members_policy_read on akashi_chat.room_members for select to akashi_policy using (true);
+create policy room_members_staff on akashi_chat.room_members for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_chat.room_members to akashi_app;
+grant select on akashi_chat.room_members to akashi_policy;
+grant select on akashi_chat.room_members to akashi_security_admin;
+grant select on akashi_chat.room_members to akashi_worker;
 
-create table chat.room_sequences (
+create table akashi_chat.room_sequences (
   room_id uuid not null,
   last_sequence bigint default 0 not null,
   last_message_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   constraint room_sequences_pkey PRIMARY KEY (room_id),
-  constraint room_sequences_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE
+  constraint room_sequences_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE
 ) with (fillfactor=50);
-alter table chat.room_sequences owner to akashi_owner;
-alter table chat.room_sequences enable row level security;
-alter table chat.room_sequences force row level security;
-create policy room_sequences_of_mine on chat.room_sequences for select to akashi_app using ((room_id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])));
-create policy room_sequences_owner on chat.room_sequences for all to akashi_owner using (true) with check (true);
-create policy room_sequences_worker on chat.room_sequences for select to akashi_worker using (true);
-grant select on chat.room_sequences to akashi_app;
-grant select on chat.room_sequences to akashi_worker;
+alter table akashi_chat.room_sequences owner to akashi_owner;
+alter table akashi_chat.room_sequences enable row level security;
+alter table akashi_chat.room_sequences force row level security;
+create policy room_sequences_of_mine on akashi_chat.room_sequences for select to akashi_app using ((room_id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])));
+create policy room_sequences_owner on akashi_chat.room_sequences for all to akashi_owner using (true) with check (true);
+create policy room_sequences_worker on akashi_chat.room_sequences for select to akashi_worker using (true);
+grant select on akashi_chat.room_sequences to akashi_app;
+grant select on akashi_chat.room_sequences to akashi_worker;
 
-create table chat.rooms (
+create table akashi_chat.rooms (
   id uuid default gen_random_uuid() not null,
   name character varying(100) not null,
   description text,
@@ -1871,7 +1871,7 @@ create table chat.rooms (
   last_modified_by character varying(255),
   constraint rooms_check CHECK ((((room_type)::text = 'direct'::text) = (direct_key IS NOT NULL))),
   constraint rooms_compliance_tags_check CHECK ((jsonb_typeof(compliance_tags) = 'object'::text)),
-  constraint rooms_created_by_fkey FOREIGN KEY (created_by) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint rooms_created_by_fkey FOREIGN KEY (created_by) REFERENCES akashi_auth.users(id) ON DELETE SET NULL,
   constraint rooms_description_check CHECK (((length(description) >= 1) AND (length(description) <= 2000))),
   constraint rooms_direct_key_key UNIQUE (direct_key),
   constraint rooms_max_members_check CHECK (((max_members >= 1) AND (max_members <= 1000))),
@@ -1880,37 +1880,37 @@ create table chat.rooms (
   constraint rooms_room_type_check CHECK (((room_type)::text = ANY ((ARRAY['public'::character varying, 'private'::character varying, 'direct'::character varying])::text[]))),
   constraint rooms_security_classification_check CHECK (((security_classification)::text = ANY ((ARRAY['public'::character varying, 'internal'::character varying, 'confidential'::character varying, 'restricted'::character varying])::text[])))
 );
-alter table chat.rooms owner to akashi_owner;
-comment on table chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation) or direct (two people).';
-comment on column chat.rooms.direct_key is 'Both ids of a direct room, the smaller first: one room a pair.';
-comment on column chat.rooms.is_active is 'False: archived; it can be read and no longer written to.';
-CREATE INDEX rooms_created_at_idx ON chat.rooms USING btree (created_at);
-CREATE INDEX rooms_created_by_idx ON chat.rooms USING btree (created_by);
-CREATE INDEX rooms_type_idx ON chat.rooms USING btree (room_type, is_active, is_deleted);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.rooms REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.rooms enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.rooms REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.rooms enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.rooms FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.rooms enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.rooms REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.rooms enable always trigger akashi_audit_update;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.rooms FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table chat.rooms enable row level security;
-alter table chat.rooms force row level security;
-create policy rooms_owner on chat.rooms for all to akashi_owner using (true) with check (true);
-create policy rooms_policy_read on chat.rooms for select to akashi_policy using (true);
-create policy rooms_staff on chat.rooms for select to akashi_security_admin, akashi_worker using (true);
-create policy rooms_visible on chat.rooms for select to akashi_app using (((NOT is_deleted) AND ((id = ANY (( SELECT chat.my_rooms() AS my_rooms)::uuid[])) OR (id = ANY (( SELECT chat.my_invited_rooms() AS my_invited_rooms)::uuid[])) OR (((room_type)::text = 'public'::text) AND (( SELECT auth.current_user_id() AS current_user_id) IS NOT NULL)))));
-grant select on chat.rooms to akashi_app;
-grant select on chat.rooms to akashi_policy;
-grant select on chat.rooms to akashi_security_admin;
-grant select on chat.rooms to akashi_worker;
+alter table akashi_chat.rooms owner to akashi_owner;
+comment on table akashi_chat.rooms is 'A conversation: public (anybody signed in may join), private (by invitation) or direct (two people).';
+comment on column akashi_chat.rooms.direct_key is 'Both ids of a direct room, the smaller first: one room a pair.';
+comment on column akashi_chat.rooms.is_active is 'False: archived; it can be read and no longer written to.';
+CREATE INDEX rooms_created_at_idx ON akashi_chat.rooms USING btree (created_at);
+CREATE INDEX rooms_created_by_idx ON akashi_chat.rooms USING btree (created_by);
+CREATE INDEX rooms_type_idx ON akashi_chat.rooms USING btree (room_type, is_active, is_deleted);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.rooms REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.rooms enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.rooms REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.rooms enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_chat.rooms FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.rooms enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_chat.rooms REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.rooms enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_chat.rooms FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_chat.rooms enable row level security;
+alter table akashi_chat.rooms force row level security;
+create policy rooms_owner on akashi_chat.rooms for all to akashi_owner using (true) with check (true);
+create policy rooms_policy_read on akashi_chat.rooms for select to akashi_policy using (true);
+create policy rooms_staff on akashi_chat.rooms for select to akashi_security_admin, akashi_worker using (true);
+create policy rooms_visible on akashi_chat.rooms for select to akashi_app using (((NOT is_deleted) AND ((id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])) OR (id = ANY (( SELECT akashi_chat.my_invited_rooms() AS my_invited_rooms)::uuid[])) OR (((room_type)::text = 'public'::text) AND (( SELECT akashi_auth.current_user_id() AS current_user_id) IS NOT NULL)))));
+grant select on akashi_chat.rooms to akashi_app;
+grant select on akashi_chat.rooms to akashi_policy;
+grant select on akashi_chat.rooms to akashi_security_admin;
+grant select on akashi_chat.rooms to akashi_worker;
 
-create table chat.user_preferences (
+create table akashi_chat.user_preferences (
   user_id uuid not null,
   locale character varying(10) default 'ja'::character varying not null,
-  time_zone character varying(64) default (lifecycle.setting('organisation.time_zone'::text) #>> '{}'::text[]) not null,
+  time_zone character varying(64) default (akashi_lifecycle.setting('organisation.time_zone'::text) #>> '{}'::text[]) not null,
   theme character varying(10) default 'auto'::character varying not null,
   show_presence boolean default true not null,
   direct_messages character varying(20) default 'everyone'::character varying not null,
@@ -1919,54 +1919,54 @@ create table chat.user_preferences (
   notify_invitations boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by character varying(255) default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by character varying(255) default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by character varying(255),
   constraint user_preferences_direct_messages_check CHECK (((direct_messages)::text = ANY ((ARRAY['everyone'::character varying, 'shared_rooms'::character varying, 'nobody'::character varying])::text[]))),
   constraint user_preferences_locale_check CHECK (((locale)::text = ANY ((ARRAY['ja'::character varying, 'en'::character varying])::text[]))),
   constraint user_preferences_pkey PRIMARY KEY (user_id),
   constraint user_preferences_theme_check CHECK (((theme)::text = ANY ((ARRAY['auto'::character varying, 'light'::character varying, 'dark'::character varying])::text[]))),
-  constraint user_preferences_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE
+  constraint user_preferences_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
-alter table chat.user_preferences owner to akashi_owner;
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON chat.user_preferences REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.user_preferences enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON chat.user_preferences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.user_preferences enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON chat.user_preferences FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.user_preferences enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON chat.user_preferences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
-alter table chat.user_preferences enable always trigger akashi_audit_update;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON chat.user_preferences FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table chat.user_preferences enable row level security;
-alter table chat.user_preferences force row level security;
-create policy user_preferences_mine on chat.user_preferences for all to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy user_preferences_owner on chat.user_preferences for all to akashi_owner using (true) with check (true);
-grant select on chat.user_preferences to akashi_app;
-grant insert (user_id) on chat.user_preferences to akashi_app;
-grant insert, update (locale) on chat.user_preferences to akashi_app;
-grant insert, update (time_zone) on chat.user_preferences to akashi_app;
-grant insert, update (theme) on chat.user_preferences to akashi_app;
-grant insert, update (show_presence) on chat.user_preferences to akashi_app;
-grant insert, update (direct_messages) on chat.user_preferences to akashi_app;
-grant insert, update (notify_mentions) on chat.user_preferences to akashi_app;
-grant insert, update (notify_replies) on chat.user_preferences to akashi_app;
-grant insert, update (notify_invitations) on chat.user_preferences to akashi_app;
+alter table akashi_chat.user_preferences owner to akashi_owner;
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.user_preferences REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.user_preferences enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.user_preferences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.user_preferences enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_chat.user_preferences FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.user_preferences enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_chat.user_preferences REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_chat.user_preferences enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_chat.user_preferences FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_chat.user_preferences enable row level security;
+alter table akashi_chat.user_preferences force row level security;
+create policy user_preferences_mine on akashi_chat.user_preferences for all to akashi_app using ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id))) with check ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy user_preferences_owner on akashi_chat.user_preferences for all to akashi_owner using (true) with check (true);
+grant select on akashi_chat.user_preferences to akashi_app;
+grant insert (user_id) on akashi_chat.user_preferences to akashi_app;
+grant insert, update (locale) on akashi_chat.user_preferences to akashi_app;
+grant insert, update (time_zone) on akashi_chat.user_preferences to akashi_app;
+grant insert, update (theme) on akashi_chat.user_preferences to akashi_app;
+grant insert, update (show_presence) on akashi_chat.user_preferences to akashi_app;
+grant insert, update (direct_messages) on akashi_chat.user_preferences to akashi_app;
+grant insert, update (notify_mentions) on akashi_chat.user_preferences to akashi_app;
+grant insert, update (notify_replies) on akashi_chat.user_preferences to akashi_app;
+grant insert, update (notify_invitations) on akashi_chat.user_preferences to akashi_app;
 
-create table keys.digest_salts (
+create table akashi_keys.digest_salts (
   data_subject text not null,
   salt bytea default (uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) not null,
   created_at timestamp with time zone default now() not null,
   constraint digest_salts_pkey PRIMARY KEY (data_subject)
 );
-alter table keys.digest_salts owner to akashi_owner;
-alter table keys.digest_salts enable row level security;
-alter table keys.digest_salts force row level security;
-create policy digest_salts_owner on keys.digest_salts for all to akashi_owner using (true) with check (true);
+alter table akashi_keys.digest_salts owner to akashi_owner;
+alter table akashi_keys.digest_salts enable row level security;
+alter table akashi_keys.digest_salts force row level security;
+create policy digest_salts_owner on akashi_keys.digest_salts for all to akashi_owner using (true) with check (true);
 
-create table keys.erasures (
+create table akashi_keys.erasures (
   user_id uuid not null,
   key_id text not null,
-  requested_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text) not null,
+  requested_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text) not null,
   requested_at timestamp with time zone default now() not null,
   reason text not null,
   columns jsonb not null,
@@ -1977,30 +1977,30 @@ create table keys.erasures (
   constraint erasures_pkey PRIMARY KEY (user_id),
   constraint erasures_reason_check CHECK (((reason <> ''::text) AND (length(reason) <= 1000)))
 );
-alter table keys.erasures owner to akashi_owner;
-comment on table keys.erasures is 'Persons whose key was destroyed. No foreign key: the record outlives the account.';
-comment on column keys.erasures.columns is 'What stood where when it began: the personal columns with counts of values.';
-comment on column keys.erasures.salts is 'Salts of digests that were destroyed.';
-comment on column keys.erasures.certificate is 'Signed note (C2SP signed-note) that says what became unreadable and what remains.';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON keys.erasures REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
-alter table keys.erasures enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON keys.erasures REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
-alter table keys.erasures enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON keys.erasures FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
-alter table keys.erasures enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON keys.erasures REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
-alter table keys.erasures enable always trigger akashi_audit_update;
-CREATE TRIGGER erase_chat AFTER INSERT OR UPDATE OF columns ON keys.erasures FOR EACH ROW WHEN ((new.completed_at IS NULL)) EXECUTE FUNCTION chat.erase_with_person();
-alter table keys.erasures enable row level security;
-alter table keys.erasures force row level security;
-create policy erasures_app on keys.erasures for select to akashi_app using (( SELECT auth.has_permission('keys:read'::text) AS has_permission));
-create policy erasures_owner on keys.erasures for all to akashi_owner using (true) with check (true);
-create policy erasures_staff on keys.erasures for select to akashi_security_admin, akashi_worker using (true);
-grant select on keys.erasures to akashi_app;
-grant select on keys.erasures to akashi_security_admin;
-grant select on keys.erasures to akashi_worker;
+alter table akashi_keys.erasures owner to akashi_owner;
+comment on table akashi_keys.erasures is 'Persons whose key was destroyed. No foreign key: the record outlives the account.';
+comment on column akashi_keys.erasures.columns is 'What stood where when it began: the personal columns with counts of values.';
+comment on column akashi_keys.erasures.salts is 'Salts of digests that were destroyed.';
+comment on column akashi_keys.erasures.certificate is 'Signed note (C2SP signed-note) that says what became unreadable and what remains.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_keys.erasures REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_keys.erasures enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_keys.erasures REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_keys.erasures enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_keys.erasures FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_keys.erasures enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_keys.erasures REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{user_id}', 'user_id', '{}', '{}', '{}');
+alter table akashi_keys.erasures enable always trigger akashi_audit_update;
+CREATE TRIGGER erase_chat AFTER INSERT OR UPDATE OF columns ON akashi_keys.erasures FOR EACH ROW WHEN ((new.completed_at IS NULL)) EXECUTE FUNCTION akashi_chat.erase_with_person();
+alter table akashi_keys.erasures enable row level security;
+alter table akashi_keys.erasures force row level security;
+create policy erasures_app on akashi_keys.erasures for select to akashi_app using (( SELECT akashi_auth.has_permission('keys:read'::text) AS has_permission));
+create policy erasures_owner on akashi_keys.erasures for all to akashi_owner using (true) with check (true);
+create policy erasures_staff on akashi_keys.erasures for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_keys.erasures to akashi_app;
+grant select on akashi_keys.erasures to akashi_security_admin;
+grant select on akashi_keys.erasures to akashi_worker;
 
-create table keys.personal_columns (
+create table akashi_keys.personal_columns (
   schema_name text not null,
   table_name text not null,
   column_name text not null,
@@ -2016,25 +2016,25 @@ create table keys.personal_columns (
   constraint personal_columns_pkey PRIMARY KEY (schema_name, table_name, column_name),
   constraint personal_columns_until_check CHECK ((until <> ''::text))
 );
-alter table keys.personal_columns owner to akashi_owner;
-comment on table keys.personal_columns is 'Which columns hold values of persons; the certificate of an erasure is made from it.';
-comment on column keys.personal_columns.person_column is 'The column that says whose: the id of a user.';
-comment on column keys.personal_columns.at_erasure is 'shredded: stays as bytes that nobody can open; cleared: set to null; deleted: the row goes; replaced: emptied by a function of its schema; kept: stays plain.';
-comment on column keys.personal_columns.until is 'When and why a kept value goes.';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON keys.personal_columns REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
-alter table keys.personal_columns enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON keys.personal_columns REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
-alter table keys.personal_columns enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON keys.personal_columns FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
-alter table keys.personal_columns enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON keys.personal_columns REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
-alter table keys.personal_columns enable always trigger akashi_audit_update;
-alter table keys.personal_columns enable row level security;
-alter table keys.personal_columns force row level security;
-create policy personal_columns_owner on keys.personal_columns for all to akashi_owner using (true) with check (true);
+alter table akashi_keys.personal_columns owner to akashi_owner;
+comment on table akashi_keys.personal_columns is 'Which columns hold values of persons; the certificate of an erasure is made from it.';
+comment on column akashi_keys.personal_columns.person_column is 'The column that says whose: the id of a user.';
+comment on column akashi_keys.personal_columns.at_erasure is 'shredded: stays as bytes that nobody can open; cleared: set to null; deleted: the row goes; replaced: emptied by a function of its schema; kept: stays plain.';
+comment on column akashi_keys.personal_columns.until is 'When and why a kept value goes.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_keys.personal_columns REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
+alter table akashi_keys.personal_columns enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_keys.personal_columns REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
+alter table akashi_keys.personal_columns enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_keys.personal_columns FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
+alter table akashi_keys.personal_columns enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_keys.personal_columns REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name,column_name}', '', '{}', '{}', '{}');
+alter table akashi_keys.personal_columns enable always trigger akashi_audit_update;
+alter table akashi_keys.personal_columns enable row level security;
+alter table akashi_keys.personal_columns force row level security;
+create policy personal_columns_owner on akashi_keys.personal_columns for all to akashi_owner using (true) with check (true);
 
-create table lifecycle.drills (
-  id uuid default audit.uuid_v7() not null,
+create table akashi_lifecycle.drills (
+  id uuid default akashi_audit.uuid_v7() not null,
   system_id text not null,
   started_at timestamp with time zone not null,
   finished_at timestamp with time zone not null,
@@ -2056,38 +2056,38 @@ create table lifecycle.drills (
   constraint drills_rpo_seconds_check CHECK ((rpo_seconds >= (0)::double precision)),
   constraint drills_rto_seconds_check CHECK ((rto_seconds >= (0)::double precision))
 );
-alter table lifecycle.drills owner to akashi_owner;
-comment on table lifecycle.drills is 'One row per recovery drill, with its signed report.';
-comment on column lifecycle.drills.rpo_seconds is 'Age of the latest moment that could be restored when the drill began.';
-comment on column lifecycle.drills.rto_seconds is 'From the start of the restore until the server took queries.';
-comment on column lifecycle.drills.object is 'Key of the signed report in the object store.';
-comment on column lifecycle.drills.note is 'The same report: a signed note.';
-comment on column lifecycle.drills.kind is 'drill: to a random moment; recovery_test: the whole cluster to the latest one.';
-CREATE INDEX drills_started_at_idx ON lifecycle.drills USING btree (started_at DESC);
-alter table lifecycle.drills enable row level security;
-alter table lifecycle.drills force row level security;
-create policy drills_owner on lifecycle.drills for all to akashi_owner using (true) with check (true);
-create policy drills_read on lifecycle.drills for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
-create policy drills_worker on lifecycle.drills for insert to akashi_worker with check (true);
-grant select on lifecycle.drills to akashi_reader;
-grant select on lifecycle.drills to akashi_security_admin;
-grant select on lifecycle.drills to akashi_worker;
-grant insert (id) on lifecycle.drills to akashi_worker;
-grant insert (system_id) on lifecycle.drills to akashi_worker;
-grant insert (started_at) on lifecycle.drills to akashi_worker;
-grant insert (finished_at) on lifecycle.drills to akashi_worker;
-grant insert (ok) on lifecycle.drills to akashi_worker;
-grant insert (target) on lifecycle.drills to akashi_worker;
-grant insert (rpo_seconds) on lifecycle.drills to akashi_worker;
-grant insert (rto_seconds) on lifecycle.drills to akashi_worker;
-grant insert (phases) on lifecycle.drills to akashi_worker;
-grant insert (problems) on lifecycle.drills to akashi_worker;
-grant insert (object) on lifecycle.drills to akashi_worker;
-grant insert (note) on lifecycle.drills to akashi_worker;
-grant insert (kind) on lifecycle.drills to akashi_worker;
+alter table akashi_lifecycle.drills owner to akashi_owner;
+comment on table akashi_lifecycle.drills is 'One row per recovery drill, with its signed report.';
+comment on column akashi_lifecycle.drills.rpo_seconds is 'Age of the latest moment that could be restored when the drill began.';
+comment on column akashi_lifecycle.drills.rto_seconds is 'From the start of the restore until the server took queries.';
+comment on column akashi_lifecycle.drills.object is 'Key of the signed report in the object store.';
+comment on column akashi_lifecycle.drills.note is 'The same report: a signed note.';
+comment on column akashi_lifecycle.drills.kind is 'drill: to a random moment; recovery_test: the whole cluster to the latest one.';
+CREATE INDEX drills_started_at_idx ON akashi_lifecycle.drills USING btree (started_at DESC);
+alter table akashi_lifecycle.drills enable row level security;
+alter table akashi_lifecycle.drills force row level security;
+create policy drills_owner on akashi_lifecycle.drills for all to akashi_owner using (true) with check (true);
+create policy drills_read on akashi_lifecycle.drills for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+create policy drills_worker on akashi_lifecycle.drills for insert to akashi_worker with check (true);
+grant select on akashi_lifecycle.drills to akashi_reader;
+grant select on akashi_lifecycle.drills to akashi_security_admin;
+grant select on akashi_lifecycle.drills to akashi_worker;
+grant insert (id) on akashi_lifecycle.drills to akashi_worker;
+grant insert (system_id) on akashi_lifecycle.drills to akashi_worker;
+grant insert (started_at) on akashi_lifecycle.drills to akashi_worker;
+grant insert (finished_at) on akashi_lifecycle.drills to akashi_worker;
+grant insert (ok) on akashi_lifecycle.drills to akashi_worker;
+grant insert (target) on akashi_lifecycle.drills to akashi_worker;
+grant insert (rpo_seconds) on akashi_lifecycle.drills to akashi_worker;
+grant insert (rto_seconds) on akashi_lifecycle.drills to akashi_worker;
+grant insert (phases) on akashi_lifecycle.drills to akashi_worker;
+grant insert (problems) on akashi_lifecycle.drills to akashi_worker;
+grant insert (object) on akashi_lifecycle.drills to akashi_worker;
+grant insert (note) on akashi_lifecycle.drills to akashi_worker;
+grant insert (kind) on akashi_lifecycle.drills to akashi_worker;
 
-create table lifecycle.exports (
-  id uuid default audit.uuid_v7() not null,
+create table akashi_lifecycle.exports (
+  id uuid default akashi_audit.uuid_v7() not null,
   schema_name text not null,
   table_name text not null,
   partition_name text not null,
@@ -2130,47 +2130,47 @@ create table lifecycle.exports (
   constraint exports_schema_name_table_name_lower_bound_upper_bound_gene_key UNIQUE (schema_name, table_name, lower_bound, upper_bound, generation),
   constraint exports_state_check CHECK ((state = ANY (ARRAY['exporting'::text, 'verified'::text, 'detached'::text, 'dropped'::text, 'retiring'::text, 'retired'::text])))
 );
-alter table lifecycle.exports owner to akashi_owner;
-comment on table lifecycle.exports is 'One row per export of a partition: generation 0 when it closed, later ones for rows that came afterwards.';
-comment on column lifecycle.exports.state is 'exporting; verified: read back and compared, manifest published; detached: in schema archive; dropped: only in the store; retiring: its objects are being deleted; retired: gone, by a signed retention record.';
-comment on column lifecycle.exports.fingerprint is 'SHA-256 of COPY … TO STDOUT (FORMAT csv, FORCE_QUOTE *) of the rows in order.';
-comment on column lifecycle.exports.after_key is 'The export holds rows behind this key of its order; null for the first.';
-comment on column lifecycle.exports.upto_key is 'Up to this key: the sealed frontier of the moment; null where the table has no log.';
-comment on column lifecycle.exports.keep_until is 'A restored partition is not detached again before this time.';
-comment on column lifecycle.exports.message is 'Why the last attempt failed; null when it did not.';
-comment on column lifecycle.exports.retention_record is 'Row of audit.retention_records that names what was deleted; null where the table has no log.';
-CREATE TRIGGER keep_export BEFORE UPDATE ON lifecycle.exports FOR EACH ROW EXECUTE FUNCTION lifecycle.keep_export();
-alter table lifecycle.exports enable always trigger keep_export;
-alter table lifecycle.exports enable row level security;
-alter table lifecycle.exports force row level security;
-create policy exports_owner on lifecycle.exports for all to akashi_owner using (true) with check (true);
-create policy exports_read on lifecycle.exports for select to akashi_reader, akashi_security_admin using (true);
-create policy exports_worker on lifecycle.exports for all to akashi_worker using (true) with check (true);
-grant select on lifecycle.exports to akashi_reader;
-grant select on lifecycle.exports to akashi_security_admin;
-grant select on lifecycle.exports to akashi_worker;
-grant insert (schema_name) on lifecycle.exports to akashi_worker;
-grant insert (table_name) on lifecycle.exports to akashi_worker;
-grant insert, update (partition_name) on lifecycle.exports to akashi_worker;
-grant insert (lower_bound) on lifecycle.exports to akashi_worker;
-grant insert (upper_bound) on lifecycle.exports to akashi_worker;
-grant insert (generation) on lifecycle.exports to akashi_worker;
-grant update (state) on lifecycle.exports to akashi_worker;
-grant insert (folder) on lifecycle.exports to akashi_worker;
-grant insert (manifest) on lifecycle.exports to akashi_worker;
-grant update (manifest_sha256) on lifecycle.exports to akashi_worker;
-grant update (fingerprint) on lifecycle.exports to akashi_worker;
-grant update (row_count) on lifecycle.exports to akashi_worker;
-grant update (objects) on lifecycle.exports to akashi_worker;
-grant update (bytes) on lifecycle.exports to akashi_worker;
-grant insert (after_key) on lifecycle.exports to akashi_worker;
-grant update (upto_key) on lifecycle.exports to akashi_worker;
-grant update (first_position) on lifecycle.exports to akashi_worker;
-grant update (last_position) on lifecycle.exports to akashi_worker;
-grant update (message) on lifecycle.exports to akashi_worker;
+alter table akashi_lifecycle.exports owner to akashi_owner;
+comment on table akashi_lifecycle.exports is 'One row per export of a partition: generation 0 when it closed, later ones for rows that came afterwards.';
+comment on column akashi_lifecycle.exports.state is 'exporting; verified: read back and compared, manifest published; detached: in schema akashi_archive; dropped: only in the store; retiring: its objects are being deleted; retired: gone, by a signed retention record.';
+comment on column akashi_lifecycle.exports.fingerprint is 'SHA-256 of COPY … TO STDOUT (FORMAT csv, FORCE_QUOTE *) of the rows in order.';
+comment on column akashi_lifecycle.exports.after_key is 'The export holds rows behind this key of its order; null for the first.';
+comment on column akashi_lifecycle.exports.upto_key is 'Up to this key: the sealed frontier of the moment; null where the table has no log.';
+comment on column akashi_lifecycle.exports.keep_until is 'A restored partition is not detached again before this time.';
+comment on column akashi_lifecycle.exports.message is 'Why the last attempt failed; null when it did not.';
+comment on column akashi_lifecycle.exports.retention_record is 'Row of akashi_audit.retention_records that names what was deleted; null where the table has no log.';
+CREATE TRIGGER keep_export BEFORE UPDATE ON akashi_lifecycle.exports FOR EACH ROW EXECUTE FUNCTION akashi_lifecycle.keep_export();
+alter table akashi_lifecycle.exports enable always trigger keep_export;
+alter table akashi_lifecycle.exports enable row level security;
+alter table akashi_lifecycle.exports force row level security;
+create policy exports_owner on akashi_lifecycle.exports for all to akashi_owner using (true) with check (true);
+create policy exports_read on akashi_lifecycle.exports for select to akashi_reader, akashi_security_admin using (true);
+create policy exports_worker on akashi_lifecycle.exports for all to akashi_worker using (true) with check (true);
+grant select on akashi_lifecycle.exports to akashi_reader;
+grant select on akashi_lifecycle.exports to akashi_security_admin;
+grant select on akashi_lifecycle.exports to akashi_worker;
+grant insert (schema_name) on akashi_lifecycle.exports to akashi_worker;
+grant insert (table_name) on akashi_lifecycle.exports to akashi_worker;
+grant insert, update (partition_name) on akashi_lifecycle.exports to akashi_worker;
+grant insert (lower_bound) on akashi_lifecycle.exports to akashi_worker;
+grant insert (upper_bound) on akashi_lifecycle.exports to akashi_worker;
+grant insert (generation) on akashi_lifecycle.exports to akashi_worker;
+grant update (state) on akashi_lifecycle.exports to akashi_worker;
+grant insert (folder) on akashi_lifecycle.exports to akashi_worker;
+grant insert (manifest) on akashi_lifecycle.exports to akashi_worker;
+grant update (manifest_sha256) on akashi_lifecycle.exports to akashi_worker;
+grant update (fingerprint) on akashi_lifecycle.exports to akashi_worker;
+grant update (row_count) on akashi_lifecycle.exports to akashi_worker;
+grant update (objects) on akashi_lifecycle.exports to akashi_worker;
+grant update (bytes) on akashi_lifecycle.exports to akashi_worker;
+grant insert (after_key) on akashi_lifecycle.exports to akashi_worker;
+grant update (upto_key) on akashi_lifecycle.exports to akashi_worker;
+grant update (first_position) on akashi_lifecycle.exports to akashi_worker;
+grant update (last_position) on akashi_lifecycle.exports to akashi_worker;
+grant update (message) on akashi_lifecycle.exports to akashi_worker;
 
-create table lifecycle.job_runs (
-  id uuid default audit.uuid_v7() not null,
+create table akashi_lifecycle.job_runs (
+  id uuid default akashi_audit.uuid_v7() not null,
   job text not null,
   due_at timestamp with time zone not null,
   started_at timestamp with time zone default clock_timestamp() not null,
@@ -2183,22 +2183,22 @@ create table lifecycle.job_runs (
   constraint job_runs_pkey PRIMARY KEY (id),
   constraint job_runs_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text, 'cancelled'::text])))
 );
-alter table lifecycle.job_runs owner to akashi_owner;
-comment on table lifecycle.job_runs is 'Every run of a job, kept 90 days, also of jobs that are gone.';
-comment on column lifecycle.job_runs.due_at is 'The moment of the timetable, or the request, that the run answers.';
-comment on column lifecycle.job_runs.worker is 'Which process. It holds the advisory lock of lifecycle.worker_lock(worker) for as long as it lives.';
-CREATE INDEX job_runs_job_idx ON lifecycle.job_runs USING btree (job, started_at DESC);
-CREATE UNIQUE INDEX job_runs_running_idx ON lifecycle.job_runs USING btree (job) WHERE (state = 'running'::text);
-CREATE INDEX job_runs_started_idx ON lifecycle.job_runs USING btree (started_at);
-alter table lifecycle.job_runs enable row level security;
-alter table lifecycle.job_runs force row level security;
-create policy job_runs_owner on lifecycle.job_runs for all to akashi_owner using (true) with check (true);
-create policy job_runs_read on lifecycle.job_runs for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
-grant select on lifecycle.job_runs to akashi_reader;
-grant select on lifecycle.job_runs to akashi_security_admin;
-grant select on lifecycle.job_runs to akashi_worker;
+alter table akashi_lifecycle.job_runs owner to akashi_owner;
+comment on table akashi_lifecycle.job_runs is 'Every run of a job, kept 90 days, also of jobs that are gone.';
+comment on column akashi_lifecycle.job_runs.due_at is 'The moment of the timetable, or the request, that the run answers.';
+comment on column akashi_lifecycle.job_runs.worker is 'Which process. It holds the advisory lock of akashi_lifecycle.worker_lock(worker) for as long as it lives.';
+CREATE INDEX job_runs_job_idx ON akashi_lifecycle.job_runs USING btree (job, started_at DESC);
+CREATE UNIQUE INDEX job_runs_running_idx ON akashi_lifecycle.job_runs USING btree (job) WHERE (state = 'running'::text);
+CREATE INDEX job_runs_started_idx ON akashi_lifecycle.job_runs USING btree (started_at);
+alter table akashi_lifecycle.job_runs enable row level security;
+alter table akashi_lifecycle.job_runs force row level security;
+create policy job_runs_owner on akashi_lifecycle.job_runs for all to akashi_owner using (true) with check (true);
+create policy job_runs_read on akashi_lifecycle.job_runs for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_lifecycle.job_runs to akashi_reader;
+grant select on akashi_lifecycle.job_runs to akashi_security_admin;
+grant select on akashi_lifecycle.job_runs to akashi_worker;
 
-create table lifecycle.jobs (
+create table akashi_lifecycle.jobs (
   name text not null,
   schedule text not null,
   task text not null,
@@ -2208,7 +2208,7 @@ create table lifecycle.jobs (
   requested_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
   constraint jobs_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,99}$'::text)),
   constraint jobs_pkey PRIMARY KEY (name),
@@ -2216,31 +2216,31 @@ create table lifecycle.jobs (
   constraint jobs_task_check CHECK ((task ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'::text)),
   constraint jobs_timeout_check CHECK ((timeout >= 'PT1S'::interval))
 );
-alter table lifecycle.jobs owner to akashi_owner;
-comment on table lifecycle.jobs is 'What runs when, without anybody asking.';
-comment on column lifecycle.jobs.schedule is 'Five fields of cron (minute, hour, day of month, month, day of week) in UTC.';
-comment on column lifecycle.jobs.task is 'Name of the code that runs; several jobs may share one.';
-comment on column lifecycle.jobs.timeout is 'A run is cancelled after this long.';
-comment on column lifecycle.jobs.requested_at is 'When somebody last asked for a run out of turn; any run begun since answers it.';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON lifecycle.jobs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
-alter table lifecycle.jobs enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON lifecycle.jobs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
-alter table lifecycle.jobs enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON lifecycle.jobs FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
-alter table lifecycle.jobs enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON lifecycle.jobs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
-alter table lifecycle.jobs enable always trigger akashi_audit_update;
-CREATE TRIGGER announce_jobs AFTER INSERT OR DELETE OR UPDATE ON lifecycle.jobs FOR EACH STATEMENT EXECUTE FUNCTION lifecycle.announce_jobs();
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON lifecycle.jobs FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table lifecycle.jobs enable row level security;
-alter table lifecycle.jobs force row level security;
-create policy jobs_owner on lifecycle.jobs for all to akashi_owner using (true) with check (true);
-create policy jobs_read on lifecycle.jobs for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
-grant select on lifecycle.jobs to akashi_reader;
-grant select on lifecycle.jobs to akashi_security_admin;
-grant select on lifecycle.jobs to akashi_worker;
+alter table akashi_lifecycle.jobs owner to akashi_owner;
+comment on table akashi_lifecycle.jobs is 'What runs when, without anybody asking.';
+comment on column akashi_lifecycle.jobs.schedule is 'Five fields of cron (minute, hour, day of month, month, day of week) in UTC.';
+comment on column akashi_lifecycle.jobs.task is 'Name of the code that runs; several jobs may share one.';
+comment on column akashi_lifecycle.jobs.timeout is 'A run is cancelled after this long.';
+comment on column akashi_lifecycle.jobs.requested_at is 'When somebody last asked for a run out of turn; any run begun since answers it.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.jobs REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.jobs enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.jobs REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.jobs enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_lifecycle.jobs FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.jobs enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_lifecycle.jobs REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{name}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.jobs enable always trigger akashi_audit_update;
+CREATE TRIGGER announce_jobs AFTER INSERT OR DELETE OR UPDATE ON akashi_lifecycle.jobs FOR EACH STATEMENT EXECUTE FUNCTION akashi_lifecycle.announce_jobs();
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_lifecycle.jobs FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_lifecycle.jobs enable row level security;
+alter table akashi_lifecycle.jobs force row level security;
+create policy jobs_owner on akashi_lifecycle.jobs for all to akashi_owner using (true) with check (true);
+create policy jobs_read on akashi_lifecycle.jobs for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_lifecycle.jobs to akashi_reader;
+grant select on akashi_lifecycle.jobs to akashi_security_admin;
+grant select on akashi_lifecycle.jobs to akashi_worker;
 
-create table lifecycle.policies (
+create table akashi_lifecycle.policies (
   schema_name text not null,
   table_name text not null,
   "interval" text not null,
@@ -2265,31 +2265,31 @@ create table lifecycle.policies (
   constraint policies_pkey PRIMARY KEY (schema_name, table_name),
   constraint policies_premake_check CHECK (((premake >= 1) AND (premake <= 1200)))
 );
-alter table lifecycle.policies owner to akashi_owner;
-comment on table lifecycle.policies is 'One row per partitioned table: how it is cut, how far ahead, how long hot, what then, how long in all.';
-comment on column lifecycle.policies.premake is 'Partitions that exist ahead of the current one.';
-comment on column lifecycle.policies.at_expiry is 'archive: exported, verified, dropped; retire: dropped with a signed retention record; keep: stays.';
-comment on column lifecycle.policies.lateness is 'How long after its end a partition still takes rows that are in time; then it is exported.';
-comment on column lifecycle.policies.format is 'parquet, or parquet+csv for a CSV copy beside it.';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON lifecycle.policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
-alter table lifecycle.policies enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON lifecycle.policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
-alter table lifecycle.policies enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON lifecycle.policies FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
-alter table lifecycle.policies enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON lifecycle.policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
-alter table lifecycle.policies enable always trigger akashi_audit_update;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON lifecycle.policies FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table lifecycle.policies enable row level security;
-alter table lifecycle.policies force row level security;
-create policy policies_owner on lifecycle.policies for all to akashi_owner using (true) with check (true);
-create policy policies_read on lifecycle.policies for select to akashi_app, akashi_reader, akashi_security_admin, akashi_worker using (true);
-grant select on lifecycle.policies to akashi_app;
-grant select on lifecycle.policies to akashi_reader;
-grant select on lifecycle.policies to akashi_security_admin;
-grant select on lifecycle.policies to akashi_worker;
+alter table akashi_lifecycle.policies owner to akashi_owner;
+comment on table akashi_lifecycle.policies is 'One row per partitioned table: how it is cut, how far ahead, how long hot, what then, how long in all.';
+comment on column akashi_lifecycle.policies.premake is 'Partitions that exist ahead of the current one.';
+comment on column akashi_lifecycle.policies.at_expiry is 'archive: exported, verified, dropped; retire: dropped with a signed retention record; keep: stays.';
+comment on column akashi_lifecycle.policies.lateness is 'How long after its end a partition still takes rows that are in time; then it is exported.';
+comment on column akashi_lifecycle.policies.format is 'parquet, or parquet+csv for a CSV copy beside it.';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.policies enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.policies enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_lifecycle.policies FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.policies enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_lifecycle.policies REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.policies enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_lifecycle.policies FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_lifecycle.policies enable row level security;
+alter table akashi_lifecycle.policies force row level security;
+create policy policies_owner on akashi_lifecycle.policies for all to akashi_owner using (true) with check (true);
+create policy policies_read on akashi_lifecycle.policies for select to akashi_app, akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_lifecycle.policies to akashi_app;
+grant select on akashi_lifecycle.policies to akashi_reader;
+grant select on akashi_lifecycle.policies to akashi_security_admin;
+grant select on akashi_lifecycle.policies to akashi_worker;
 
-create table lifecycle.settings (
+create table akashi_lifecycle.settings (
   key text not null,
   value jsonb not null,
   pattern text not null,
@@ -2304,29 +2304,29 @@ create table lifecycle.settings (
   constraint settings_time_zone_check CHECK (((key <> 'organisation.time_zone'::text) OR (timezone((value #>> '{}'::text[]), '1970-01-01 00:00:00+00'::timestamp with time zone) IS NOT NULL))),
   constraint settings_value_check CHECK (((value)::text ~ (('^('::text || pattern) || ')$'::text)))
 );
-alter table lifecycle.settings owner to akashi_owner;
-comment on table lifecycle.settings is 'One row per setting; changed by administrators, read by everybody.';
-comment on column lifecycle.settings.pattern is 'Regular expression that the text of the JSON value matches as a whole.';
-comment on column lifecycle.settings.accepts is 'The same for people, completing "must be".';
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON lifecycle.settings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
-alter table lifecycle.settings enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON lifecycle.settings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
-alter table lifecycle.settings enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON lifecycle.settings FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
-alter table lifecycle.settings enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON lifecycle.settings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
-alter table lifecycle.settings enable always trigger akashi_audit_update;
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON lifecycle.settings FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table lifecycle.settings enable row level security;
-alter table lifecycle.settings force row level security;
-create policy settings_owner on lifecycle.settings for all to akashi_owner using (true) with check (true);
-create policy settings_read on lifecycle.settings for select to akashi_app, akashi_reader, akashi_security_admin, akashi_worker using (true);
-grant select on lifecycle.settings to akashi_app;
-grant select on lifecycle.settings to akashi_reader;
-grant select on lifecycle.settings to akashi_security_admin;
-grant select on lifecycle.settings to akashi_worker;
+alter table akashi_lifecycle.settings owner to akashi_owner;
+comment on table akashi_lifecycle.settings is 'One row per setting; changed by administrators, read by everybody.';
+comment on column akashi_lifecycle.settings.pattern is 'Regular expression that the text of the JSON value matches as a whole.';
+comment on column akashi_lifecycle.settings.accepts is 'The same for people, completing "must be".';
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_lifecycle.settings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.settings enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_lifecycle.settings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.settings enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_lifecycle.settings FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.settings enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_lifecycle.settings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{key}', '', '{}', '{}', '{}');
+alter table akashi_lifecycle.settings enable always trigger akashi_audit_update;
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_lifecycle.settings FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_lifecycle.settings enable row level security;
+alter table akashi_lifecycle.settings force row level security;
+create policy settings_owner on akashi_lifecycle.settings for all to akashi_owner using (true) with check (true);
+create policy settings_read on akashi_lifecycle.settings for select to akashi_app, akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_lifecycle.settings to akashi_app;
+grant select on akashi_lifecycle.settings to akashi_reader;
+grant select on akashi_lifecycle.settings to akashi_security_admin;
+grant select on akashi_lifecycle.settings to akashi_worker;
 
-create table security.ingest_batches (
+create table akashi_security.ingest_batches (
   digest bytea not null,
   source text not null,
   format text not null,
@@ -2338,19 +2338,19 @@ create table security.ingest_batches (
   constraint ingest_batches_events_check CHECK ((events > 0)),
   constraint ingest_batches_pkey PRIMARY KEY (digest)
 );
-alter table security.ingest_batches owner to akashi_owner;
-comment on table security.ingest_batches is 'One row per batch of events taken in, by the SHA-256 of their ids: exactly once also after archiving.';
-CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON security.ingest_batches FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table security.ingest_batches enable always trigger refuse_change;
-alter table security.ingest_batches enable row level security;
-alter table security.ingest_batches force row level security;
-create policy ingest_batches_owner on security.ingest_batches for all to akashi_owner using (true) with check (true);
-create policy ingest_batches_read on security.ingest_batches for select to akashi_security_admin using (true);
-create policy ingest_batches_worker on security.ingest_batches for all to akashi_worker using (true) with check (true);
-grant select on security.ingest_batches to akashi_security_admin;
-grant insert, select on security.ingest_batches to akashi_worker;
+alter table akashi_security.ingest_batches owner to akashi_owner;
+comment on table akashi_security.ingest_batches is 'One row per batch of events taken in, by the SHA-256 of their ids: exactly once also after archiving.';
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_security.ingest_batches FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_security.ingest_batches enable always trigger refuse_change;
+alter table akashi_security.ingest_batches enable row level security;
+alter table akashi_security.ingest_batches force row level security;
+create policy ingest_batches_owner on akashi_security.ingest_batches for all to akashi_owner using (true) with check (true);
+create policy ingest_batches_read on akashi_security.ingest_batches for select to akashi_security_admin using (true);
+create policy ingest_batches_worker on akashi_security.ingest_batches for all to akashi_worker using (true) with check (true);
+grant select on akashi_security.ingest_batches to akashi_security_admin;
+grant insert, select on akashi_security.ingest_batches to akashi_worker;
 
-create table security.remediations (
+create table akashi_security.remediations (
   event_id uuid not null,
   event_created_at timestamp with time zone not null,
   severity character varying(20) not null,
@@ -2361,62 +2361,62 @@ create table security.remediations (
   resolved_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  created_by text default COALESCE((auth.current_user_id())::text, (SESSION_USER)::text),
+  created_by text default COALESCE((akashi_auth.current_user_id())::text, (SESSION_USER)::text),
   last_modified_by text,
-  constraint remediations_assignee_fkey FOREIGN KEY (assignee) REFERENCES auth.users(id) ON DELETE SET NULL,
+  constraint remediations_assignee_fkey FOREIGN KEY (assignee) REFERENCES akashi_auth.users(id) ON DELETE SET NULL,
   constraint remediations_check CHECK ((((remediation_status)::text = 'resolved'::text) = (resolved_at IS NOT NULL))),
   constraint remediations_pkey PRIMARY KEY (event_id, event_created_at),
   constraint remediations_remediation_notes_check CHECK ((length(remediation_notes) <= 8192)),
   constraint remediations_status_check CHECK (((remediation_status)::text = ANY ((ARRAY['open'::character varying, 'in_progress'::character varying, 'resolved'::character varying, 'suppressed'::character varying])::text[])))
 );
-alter table security.remediations owner to akashi_owner;
-comment on table security.remediations is 'What is done about an event; an event without a row is open. Its history is in the audit trail.';
-comment on column security.remediations.severity is 'Of the event, for the list of what is open; it outlives the event''s partition.';
-comment on column security.remediations.security_hub_id is 'Finding id in AWS Security Hub.';
-CREATE INDEX remediations_assignee_idx ON security.remediations USING btree (assignee) WHERE (assignee IS NOT NULL);
-CREATE INDEX remediations_hub_id_idx ON security.remediations USING btree (security_hub_id) WHERE (security_hub_id IS NOT NULL);
-CREATE INDEX remediations_status_idx ON security.remediations USING btree (remediation_status, severity);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON security.remediations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
-alter table security.remediations enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON security.remediations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
-alter table security.remediations enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON security.remediations FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
-alter table security.remediations enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON security.remediations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
-alter table security.remediations enable always trigger akashi_audit_update;
-CREATE TRIGGER keep_remediation BEFORE INSERT OR UPDATE ON security.remediations FOR EACH ROW EXECUTE FUNCTION security.keep_remediation();
-CREATE TRIGGER update_updated_at BEFORE UPDATE ON security.remediations FOR EACH ROW EXECUTE FUNCTION auth.update_updated_at();
-alter table security.remediations enable row level security;
-alter table security.remediations force row level security;
-create policy remediations_auditor on security.remediations for select to akashi_reader using (true);
-create policy remediations_owner on security.remediations for all to akashi_owner using (true) with check (true);
-create policy remediations_staff on security.remediations for all to akashi_security_admin, akashi_worker using (true) with check (true);
-grant select on security.remediations to akashi_security_admin;
-grant select on security.remediations to akashi_worker;
-grant select (event_id) on security.remediations to akashi_reader;
-grant insert (event_id) on security.remediations to akashi_security_admin;
-grant insert (event_id) on security.remediations to akashi_worker;
-grant select (event_created_at) on security.remediations to akashi_reader;
-grant insert (event_created_at) on security.remediations to akashi_security_admin;
-grant insert (event_created_at) on security.remediations to akashi_worker;
-grant select (severity) on security.remediations to akashi_reader;
-grant select (remediation_status) on security.remediations to akashi_reader;
-grant insert, update (remediation_status) on security.remediations to akashi_security_admin;
-grant insert, update (remediation_status) on security.remediations to akashi_worker;
-grant insert, update (remediation_notes) on security.remediations to akashi_security_admin;
-grant insert, update (remediation_notes) on security.remediations to akashi_worker;
-grant select (assignee) on security.remediations to akashi_reader;
-grant insert, update (assignee) on security.remediations to akashi_security_admin;
-grant insert, update (assignee) on security.remediations to akashi_worker;
-grant select (security_hub_id) on security.remediations to akashi_reader;
-grant insert, update (security_hub_id) on security.remediations to akashi_security_admin;
-grant insert, update (security_hub_id) on security.remediations to akashi_worker;
-grant select (resolved_at) on security.remediations to akashi_reader;
-grant select (created_at) on security.remediations to akashi_reader;
-grant select (updated_at) on security.remediations to akashi_reader;
+alter table akashi_security.remediations owner to akashi_owner;
+comment on table akashi_security.remediations is 'What is done about an event; an event without a row is open. Its history is in the audit trail.';
+comment on column akashi_security.remediations.severity is 'Of the event, for the list of what is open; it outlives the event''s partition.';
+comment on column akashi_security.remediations.security_hub_id is 'Finding id in AWS Security Hub.';
+CREATE INDEX remediations_assignee_idx ON akashi_security.remediations USING btree (assignee) WHERE (assignee IS NOT NULL);
+CREATE INDEX remediations_hub_id_idx ON akashi_security.remediations USING btree (security_hub_id) WHERE (security_hub_id IS NOT NULL);
+CREATE INDEX remediations_status_idx ON akashi_security.remediations USING btree (remediation_status, severity);
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_security.remediations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_security.remediations enable always trigger akashi_audit_delete;
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_security.remediations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_security.remediations enable always trigger akashi_audit_insert;
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_security.remediations FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_security.remediations enable always trigger akashi_audit_truncate;
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_security.remediations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{event_id,event_created_at}', '', '{updated_at,last_modified_by}', '{}', '{}');
+alter table akashi_security.remediations enable always trigger akashi_audit_update;
+CREATE TRIGGER keep_remediation BEFORE INSERT OR UPDATE ON akashi_security.remediations FOR EACH ROW EXECUTE FUNCTION akashi_security.keep_remediation();
+CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_security.remediations FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
+alter table akashi_security.remediations enable row level security;
+alter table akashi_security.remediations force row level security;
+create policy remediations_auditor on akashi_security.remediations for select to akashi_reader using (true);
+create policy remediations_owner on akashi_security.remediations for all to akashi_owner using (true) with check (true);
+create policy remediations_staff on akashi_security.remediations for all to akashi_security_admin, akashi_worker using (true) with check (true);
+grant select on akashi_security.remediations to akashi_security_admin;
+grant select on akashi_security.remediations to akashi_worker;
+grant select (event_id) on akashi_security.remediations to akashi_reader;
+grant insert (event_id) on akashi_security.remediations to akashi_security_admin;
+grant insert (event_id) on akashi_security.remediations to akashi_worker;
+grant select (event_created_at) on akashi_security.remediations to akashi_reader;
+grant insert (event_created_at) on akashi_security.remediations to akashi_security_admin;
+grant insert (event_created_at) on akashi_security.remediations to akashi_worker;
+grant select (severity) on akashi_security.remediations to akashi_reader;
+grant select (remediation_status) on akashi_security.remediations to akashi_reader;
+grant insert, update (remediation_status) on akashi_security.remediations to akashi_security_admin;
+grant insert, update (remediation_status) on akashi_security.remediations to akashi_worker;
+grant insert, update (remediation_notes) on akashi_security.remediations to akashi_security_admin;
+grant insert, update (remediation_notes) on akashi_security.remediations to akashi_worker;
+grant select (assignee) on akashi_security.remediations to akashi_reader;
+grant insert, update (assignee) on akashi_security.remediations to akashi_security_admin;
+grant insert, update (assignee) on akashi_security.remediations to akashi_worker;
+grant select (security_hub_id) on akashi_security.remediations to akashi_reader;
+grant insert, update (security_hub_id) on akashi_security.remediations to akashi_security_admin;
+grant insert, update (security_hub_id) on akashi_security.remediations to akashi_worker;
+grant select (resolved_at) on akashi_security.remediations to akashi_reader;
+grant select (created_at) on akashi_security.remediations to akashi_reader;
+grant select (updated_at) on akashi_security.remediations to akashi_reader;
 
-create table security.security_event_hook_results (
-  id uuid default audit.uuid_v7() not null,
+create table akashi_security.security_event_hook_results (
+  id uuid default akashi_audit.uuid_v7() not null,
   created_at timestamp with time zone default clock_timestamp() not null,
   event_id uuid not null,
   event_created_at timestamp with time zone not null,
@@ -2435,36 +2435,36 @@ create table security.security_event_hook_results (
   constraint security_event_hook_results_pkey PRIMARY KEY (id, created_at),
   constraint security_event_hook_results_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying, 'skipped'::character varying])::text[])))
 ) partition by RANGE (created_at);
-alter table security.security_event_hook_results owner to akashi_owner;
-comment on table security.security_event_hook_results is 'Append-only: what each hook answered about an event, attempt by attempt.';
-CREATE INDEX security_event_hook_results_event_idx ON ONLY security.security_event_hook_results USING btree (event_id);
-CREATE INDEX security_event_hook_results_hook_idx ON ONLY security.security_event_hook_results USING btree (hook_name, created_at DESC);
-CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON security.security_event_hook_results FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table security.security_event_hook_results enable always trigger refuse_change;
-alter table security.security_event_hook_results enable row level security;
-alter table security.security_event_hook_results force row level security;
-create policy hook_results_record on security.security_event_hook_results for insert to akashi_worker with check (true);
-create policy hook_results_staff on security.security_event_hook_results for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
-grant select on security.security_event_hook_results to akashi_reader;
-grant select on security.security_event_hook_results to akashi_security_admin;
-grant select on security.security_event_hook_results to akashi_worker;
-grant insert (event_id) on security.security_event_hook_results to akashi_worker;
-grant insert (event_created_at) on security.security_event_hook_results to akashi_worker;
-grant insert (hook_name) on security.security_event_hook_results to akashi_worker;
-grant insert (hook_type) on security.security_event_hook_results to akashi_worker;
-grant insert (attempt) on security.security_event_hook_results to akashi_worker;
-grant insert (result) on security.security_event_hook_results to akashi_worker;
-grant insert (duration_ms) on security.security_event_hook_results to akashi_worker;
-grant insert (response_code) on security.security_event_hook_results to akashi_worker;
-grant insert (error_message) on security.security_event_hook_results to akashi_worker;
-grant insert (detail) on security.security_event_hook_results to akashi_worker;
-grant insert (tenant_id) on security.security_event_hook_results to akashi_worker;
+alter table akashi_security.security_event_hook_results owner to akashi_owner;
+comment on table akashi_security.security_event_hook_results is 'Append-only: what each hook answered about an event, attempt by attempt.';
+CREATE INDEX security_event_hook_results_event_idx ON ONLY akashi_security.security_event_hook_results USING btree (event_id);
+CREATE INDEX security_event_hook_results_hook_idx ON ONLY akashi_security.security_event_hook_results USING btree (hook_name, created_at DESC);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_security.security_event_hook_results FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_security.security_event_hook_results enable always trigger refuse_change;
+alter table akashi_security.security_event_hook_results enable row level security;
+alter table akashi_security.security_event_hook_results force row level security;
+create policy hook_results_record on akashi_security.security_event_hook_results for insert to akashi_worker with check (true);
+create policy hook_results_staff on akashi_security.security_event_hook_results for select to akashi_reader, akashi_security_admin, akashi_worker using (true);
+grant select on akashi_security.security_event_hook_results to akashi_reader;
+grant select on akashi_security.security_event_hook_results to akashi_security_admin;
+grant select on akashi_security.security_event_hook_results to akashi_worker;
+grant insert (event_id) on akashi_security.security_event_hook_results to akashi_worker;
+grant insert (event_created_at) on akashi_security.security_event_hook_results to akashi_worker;
+grant insert (hook_name) on akashi_security.security_event_hook_results to akashi_worker;
+grant insert (hook_type) on akashi_security.security_event_hook_results to akashi_worker;
+grant insert (attempt) on akashi_security.security_event_hook_results to akashi_worker;
+grant insert (result) on akashi_security.security_event_hook_results to akashi_worker;
+grant insert (duration_ms) on akashi_security.security_event_hook_results to akashi_worker;
+grant insert (response_code) on akashi_security.security_event_hook_results to akashi_worker;
+grant insert (error_message) on akashi_security.security_event_hook_results to akashi_worker;
+grant insert (detail) on akashi_security.security_event_hook_results to akashi_worker;
+grant insert (tenant_id) on akashi_security.security_event_hook_results to akashi_worker;
 
-create table security.security_events (
+create table akashi_security.security_events (
   id uuid default uuidv7() not null,
   created_at timestamp with time zone default now() not null,
   received_at timestamp with time zone default clock_timestamp() not null,
-  seq bigint default nextval('security.security_events_seq'::regclass) not null,
+  seq bigint default nextval('akashi_security.security_events_seq'::regclass) not null,
   xid xid8 default pg_current_xact_id() not null,
   salt bytea default uuid_send(gen_random_uuid()) not null,
   event_type character varying(50) not null,
@@ -2496,93 +2496,93 @@ create table security.security_events (
   constraint security_events_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying])::text[]))),
   constraint security_events_severity_check CHECK (((severity)::text = ANY ((ARRAY['info'::character varying, 'low'::character varying, 'medium'::character varying, 'high'::character varying, 'critical'::character varying])::text[])))
 ) partition by RANGE (created_at);
-alter table security.security_events owner to akashi_owner;
-comment on table security.security_events is 'Append-only; sealed into the ledger security_events.';
-comment on column security.security_events.created_at is 'When it happened.';
-comment on column security.security_events.received_at is 'When it arrived here; live detectors count by it.';
-CREATE INDEX security_events_blocks_idx ON ONLY security.security_events USING brin (event_type text_bloom_ops (n_distinct_per_range='50'), source_ip inet_bloom_ops (n_distinct_per_range='400'), user_id uuid_bloom_ops (n_distinct_per_range='400'), user_name text_bloom_ops (n_distinct_per_range='400')) WITH (pages_per_range='64', autosummarize='on');
-CREATE INDEX security_events_created_idx ON ONLY security.security_events USING btree (created_at DESC, id DESC);
-CREATE INDEX security_events_order_idx ON ONLY security.security_events USING btree (xid, seq);
-CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON security.security_events FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
-alter table security.security_events enable always trigger refuse_change;
-alter table security.security_events enable row level security;
-alter table security.security_events force row level security;
-create policy security_events_auditor on security.security_events for select to akashi_reader using (true);
-create policy security_events_owner on security.security_events for select to akashi_owner using (true);
-create policy security_events_record on security.security_events for insert to akashi_owner, akashi_worker with check (true);
-create policy security_events_self on security.security_events for select to akashi_app using ((user_id = ( SELECT auth.current_user_id() AS current_user_id)));
-create policy security_events_staff on security.security_events for select to akashi_security_admin, akashi_worker using (true);
-grant select on security.security_events to akashi_app;
-grant select on security.security_events to akashi_security_admin;
-grant select on security.security_events to akashi_worker;
-grant select (id) on security.security_events to akashi_reader;
-grant insert (id) on security.security_events to akashi_worker;
-grant select (created_at) on security.security_events to akashi_reader;
-grant insert (created_at) on security.security_events to akashi_worker;
-grant select (received_at) on security.security_events to akashi_reader;
-grant select (seq) on security.security_events to akashi_reader;
-grant select (xid) on security.security_events to akashi_reader;
-grant select (event_type) on security.security_events to akashi_reader;
-grant insert (event_type) on security.security_events to akashi_worker;
-grant select (event_category) on security.security_events to akashi_reader;
-grant insert (event_category) on security.security_events to akashi_worker;
-grant select (severity) on security.security_events to akashi_reader;
-grant insert (severity) on security.security_events to akashi_worker;
-grant select (source_service) on security.security_events to akashi_reader;
-grant insert (source_service) on security.security_events to akashi_worker;
-grant insert (description) on security.security_events to akashi_worker;
-grant select (user_id) on security.security_events to akashi_reader;
-grant insert (user_id) on security.security_events to akashi_worker;
-grant insert (user_name) on security.security_events to akashi_worker;
-grant insert (external_user_id) on security.security_events to akashi_worker;
-grant select (session_id) on security.security_events to akashi_reader;
-grant insert (session_id) on security.security_events to akashi_worker;
-grant select (source_ip) on security.security_events to akashi_reader;
-grant insert (source_ip) on security.security_events to akashi_worker;
-grant insert (user_agent) on security.security_events to akashi_worker;
-grant select (resource_type) on security.security_events to akashi_reader;
-grant insert (resource_type) on security.security_events to akashi_worker;
-grant select (resource_id) on security.security_events to akashi_reader;
-grant insert (resource_id) on security.security_events to akashi_worker;
-grant select (action_performed) on security.security_events to akashi_reader;
-grant insert (action_performed) on security.security_events to akashi_worker;
-grant select (result) on security.security_events to akashi_reader;
-grant insert (result) on security.security_events to akashi_worker;
-grant select (tenant_id) on security.security_events to akashi_reader;
-grant insert (tenant_id) on security.security_events to akashi_worker;
-grant select (tenant_name) on security.security_events to akashi_reader;
-grant insert (tenant_name) on security.security_events to akashi_worker;
-grant select (client_id) on security.security_events to akashi_reader;
-grant insert (client_id) on security.security_events to akashi_worker;
-grant select (client_name) on security.security_events to akashi_reader;
-grant insert (client_name) on security.security_events to akashi_worker;
-grant select (request_id) on security.security_events to akashi_reader;
-grant insert (request_id) on security.security_events to akashi_worker;
-grant select (trace_id) on security.security_events to akashi_reader;
-grant insert (trace_id) on security.security_events to akashi_worker;
-grant select (ocsf_class_uid) on security.security_events to akashi_reader;
-grant insert (ocsf_class_uid) on security.security_events to akashi_worker;
-grant insert (event_details) on security.security_events to akashi_worker;
+alter table akashi_security.security_events owner to akashi_owner;
+comment on table akashi_security.security_events is 'Append-only; sealed into the ledger security_events.';
+comment on column akashi_security.security_events.created_at is 'When it happened.';
+comment on column akashi_security.security_events.received_at is 'When it arrived here; live detectors count by it.';
+CREATE INDEX security_events_blocks_idx ON ONLY akashi_security.security_events USING brin (event_type text_bloom_ops (n_distinct_per_range='50'), source_ip inet_bloom_ops (n_distinct_per_range='400'), user_id uuid_bloom_ops (n_distinct_per_range='400'), user_name text_bloom_ops (n_distinct_per_range='400')) WITH (pages_per_range='64', autosummarize='on');
+CREATE INDEX security_events_created_idx ON ONLY akashi_security.security_events USING btree (created_at DESC, id DESC);
+CREATE INDEX security_events_order_idx ON ONLY akashi_security.security_events USING btree (xid, seq);
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_security.security_events FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
+alter table akashi_security.security_events enable always trigger refuse_change;
+alter table akashi_security.security_events enable row level security;
+alter table akashi_security.security_events force row level security;
+create policy security_events_auditor on akashi_security.security_events for select to akashi_reader using (true);
+create policy security_events_owner on akashi_security.security_events for select to akashi_owner using (true);
+create policy security_events_record on akashi_security.security_events for insert to akashi_owner, akashi_worker with check (true);
+create policy security_events_self on akashi_security.security_events for select to akashi_app using ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy security_events_staff on akashi_security.security_events for select to akashi_security_admin, akashi_worker using (true);
+grant select on akashi_security.security_events to akashi_app;
+grant select on akashi_security.security_events to akashi_security_admin;
+grant select on akashi_security.security_events to akashi_worker;
+grant select (id) on akashi_security.security_events to akashi_reader;
+grant insert (id) on akashi_security.security_events to akashi_worker;
+grant select (created_at) on akashi_security.security_events to akashi_reader;
+grant insert (created_at) on akashi_security.security_events to akashi_worker;
+grant select (received_at) on akashi_security.security_events to akashi_reader;
+grant select (seq) on akashi_security.security_events to akashi_reader;
+grant select (xid) on akashi_security.security_events to akashi_reader;
+grant select (event_type) on akashi_security.security_events to akashi_reader;
+grant insert (event_type) on akashi_security.security_events to akashi_worker;
+grant select (event_category) on akashi_security.security_events to akashi_reader;
+grant insert (event_category) on akashi_security.security_events to akashi_worker;
+grant select (severity) on akashi_security.security_events to akashi_reader;
+grant insert (severity) on akashi_security.security_events to akashi_worker;
+grant select (source_service) on akashi_security.security_events to akashi_reader;
+grant insert (source_service) on akashi_security.security_events to akashi_worker;
+grant insert (description) on akashi_security.security_events to akashi_worker;
+grant select (user_id) on akashi_security.security_events to akashi_reader;
+grant insert (user_id) on akashi_security.security_events to akashi_worker;
+grant insert (user_name) on akashi_security.security_events to akashi_worker;
+grant insert (external_user_id) on akashi_security.security_events to akashi_worker;
+grant select (session_id) on akashi_security.security_events to akashi_reader;
+grant insert (session_id) on akashi_security.security_events to akashi_worker;
+grant select (source_ip) on akashi_security.security_events to akashi_reader;
+grant insert (source_ip) on akashi_security.security_events to akashi_worker;
+grant insert (user_agent) on akashi_security.security_events to akashi_worker;
+grant select (resource_type) on akashi_security.security_events to akashi_reader;
+grant insert (resource_type) on akashi_security.security_events to akashi_worker;
+grant select (resource_id) on akashi_security.security_events to akashi_reader;
+grant insert (resource_id) on akashi_security.security_events to akashi_worker;
+grant select (action_performed) on akashi_security.security_events to akashi_reader;
+grant insert (action_performed) on akashi_security.security_events to akashi_worker;
+grant select (result) on akashi_security.security_events to akashi_reader;
+grant insert (result) on akashi_security.security_events to akashi_worker;
+grant select (tenant_id) on akashi_security.security_events to akashi_reader;
+grant insert (tenant_id) on akashi_security.security_events to akashi_worker;
+grant select (tenant_name) on akashi_security.security_events to akashi_reader;
+grant insert (tenant_name) on akashi_security.security_events to akashi_worker;
+grant select (client_id) on akashi_security.security_events to akashi_reader;
+grant insert (client_id) on akashi_security.security_events to akashi_worker;
+grant select (client_name) on akashi_security.security_events to akashi_reader;
+grant insert (client_name) on akashi_security.security_events to akashi_worker;
+grant select (request_id) on akashi_security.security_events to akashi_reader;
+grant insert (request_id) on akashi_security.security_events to akashi_worker;
+grant select (trace_id) on akashi_security.security_events to akashi_reader;
+grant insert (trace_id) on akashi_security.security_events to akashi_worker;
+grant select (ocsf_class_uid) on akashi_security.security_events to akashi_reader;
+grant insert (ocsf_class_uid) on akashi_security.security_events to akashi_worker;
+grant insert (event_details) on akashi_security.security_events to akashi_worker;
 
 -- Views
 
-create view audit.audit_log_chain with (security_invoker=true) as
+create view akashi_audit.audit_log_chain with (security_invoker=true) as
  SELECT e.log,
     e."position",
     e.row_id AS id,
     e.created_at AS recorded_at,
     encode(e.entry_hash, 'hex'::text) AS hash,
     encode(p.entry_hash, 'hex'::text) AS previous_hash
-   FROM (audit.ledger_entries e
-     LEFT JOIN audit.ledger_entries p ON (((p.log = e.log) AND (p."position" = (e."position" - 1)))));
-alter view audit.audit_log_chain owner to akashi_owner;
-comment on view audit.audit_log_chain is 'Each entry with its hash and that of the entry before, which is null for the first.';
-grant select on audit.audit_log_chain to akashi_app;
-grant select on audit.audit_log_chain to akashi_reader;
-grant select on audit.audit_log_chain to akashi_security_admin;
-grant select on audit.audit_log_chain to akashi_worker;
+   FROM (akashi_audit.ledger_entries e
+     LEFT JOIN akashi_audit.ledger_entries p ON (((p.log = e.log) AND (p."position" = (e."position" - 1)))));
+alter view akashi_audit.audit_log_chain owner to akashi_owner;
+comment on view akashi_audit.audit_log_chain is 'Each entry with its hash and that of the entry before, which is null for the first.';
+grant select on akashi_audit.audit_log_chain to akashi_app;
+grant select on akashi_audit.audit_log_chain to akashi_reader;
+grant select on akashi_audit.audit_log_chain to akashi_security_admin;
+grant select on akashi_audit.audit_log_chain to akashi_worker;
 
-create view audit.coverage with (security_invoker=true) as
+create view akashi_audit.coverage with (security_invoker=true) as
  SELECT n.nspname AS schema_name,
     c.relname AS table_name,
         CASE
@@ -2594,15 +2594,15 @@ create view audit.coverage with (security_invoker=true) as
     e.reason
    FROM (((pg_class c
      JOIN pg_namespace n ON ((n.oid = c.relnamespace)))
-     LEFT JOIN audit.protected_tables p ON (((p.schema_name = n.nspname) AND (p.table_name = c.relname))))
-     LEFT JOIN audit.exempt_tables e ON (((e.schema_name = n.nspname) AND (e.table_name = c.relname))))
-  WHERE ((c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])) AND (NOT c.relispartition) AND (c.relpersistence = 'p'::"char") AND (n.nspname <> ALL (ARRAY['pg_catalog'::name, 'information_schema'::name, 'archive'::name, 'graphile_worker'::name])) AND (n.nspname !~~ 'pg\_%'::text));
-alter view audit.coverage owner to akashi_owner;
-grant select on audit.coverage to akashi_app;
-grant select on audit.coverage to akashi_security_admin;
-grant select on audit.coverage to akashi_worker;
+     LEFT JOIN akashi_audit.protected_tables p ON (((p.schema_name = n.nspname) AND (p.table_name = c.relname))))
+     LEFT JOIN akashi_audit.exempt_tables e ON (((e.schema_name = n.nspname) AND (e.table_name = c.relname))))
+  WHERE ((c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])) AND (NOT c.relispartition) AND (c.relpersistence = 'p'::"char") AND (n.nspname <> ALL (ARRAY['pg_catalog'::name, 'information_schema'::name, 'akashi_archive'::name, 'akashi_jobs'::name])) AND (n.nspname !~~ 'pg\_%'::text));
+alter view akashi_audit.coverage owner to akashi_owner;
+grant select on akashi_audit.coverage to akashi_app;
+grant select on akashi_audit.coverage to akashi_security_admin;
+grant select on akashi_audit.coverage to akashi_worker;
 
-create view audit.v_security_audit_summary with (security_invoker=true) as
+create view akashi_audit.v_security_audit_summary with (security_invoker=true) as
  SELECT date_trunc('hour'::text, created_at) AS audit_hour,
     table_name,
     operation,
@@ -2611,17 +2611,17 @@ create view audit.v_security_audit_summary with (security_invoker=true) as
     count(DISTINCT user_id) AS unique_users,
     count(DISTINCT ip_address) AS unique_ips,
     array_agg(DISTINCT user_id) FILTER (WHERE (user_id IS NOT NULL)) AS affected_users
-   FROM audit.audit_logs
+   FROM akashi_audit.audit_logs
   WHERE (created_at >= (now() - 'PT24H'::interval))
   GROUP BY (date_trunc('hour'::text, created_at)), table_name, operation, data_classification
   ORDER BY (date_trunc('hour'::text, created_at)) DESC;
-alter view audit.v_security_audit_summary owner to akashi_owner;
-comment on view audit.v_security_audit_summary is 'The last 24 hours; an action that is no change of a row has neither table nor operation. Its reader sees what row-level security shows them.';
-grant select on audit.v_security_audit_summary to akashi_app;
-grant select on audit.v_security_audit_summary to akashi_security_admin;
-grant select on audit.v_security_audit_summary to akashi_worker;
+alter view akashi_audit.v_security_audit_summary owner to akashi_owner;
+comment on view akashi_audit.v_security_audit_summary is 'The last 24 hours; an action that is no change of a row has neither table nor operation. Its reader sees what row-level security shows them.';
+grant select on akashi_audit.v_security_audit_summary to akashi_app;
+grant select on akashi_audit.v_security_audit_summary to akashi_security_admin;
+grant select on akashi_audit.v_security_audit_summary to akashi_worker;
 
-create view auth.current_consents with (security_invoker=true) as
+create view akashi_auth.current_consents with (security_invoker=true) as
  SELECT DISTINCT ON (user_id, purpose) id,
     user_id,
     purpose,
@@ -2629,15 +2629,15 @@ create view auth.current_consents with (security_invoker=true) as
     document_version,
     regulation,
     created_at
-   FROM auth.privacy_consents
+   FROM akashi_auth.privacy_consents
   ORDER BY user_id, purpose, created_at DESC;
-alter view auth.current_consents owner to akashi_owner;
-comment on view auth.current_consents is 'The latest decision for each purpose.';
-grant select on auth.current_consents to akashi_app;
-grant select on auth.current_consents to akashi_security_admin;
-grant select on auth.current_consents to akashi_worker;
+alter view akashi_auth.current_consents owner to akashi_owner;
+comment on view akashi_auth.current_consents is 'The latest decision for each purpose.';
+grant select on akashi_auth.current_consents to akashi_app;
+grant select on akashi_auth.current_consents to akashi_security_admin;
+grant select on akashi_auth.current_consents to akashi_worker;
 
-create view auth.masked_users with (security_barrier=true) as
+create view akashi_auth.masked_users with (security_barrier=true) as
  SELECT id,
     issuer,
     '***'::text AS subject,
@@ -2654,29 +2654,29 @@ create view auth.masked_users with (security_barrier=true) as
     compliance_tags,
     created_at,
     updated_at
-   FROM auth.users;
-alter view auth.masked_users owner to akashi_policy;
-comment on view auth.masked_users is 'Users under their own column names, with personal values masked.';
-grant select on auth.masked_users to akashi_reader;
-grant select on auth.masked_users to akashi_security_admin;
-grant select on auth.masked_users to akashi_worker;
+   FROM akashi_auth.users;
+alter view akashi_auth.masked_users owner to akashi_policy;
+comment on view akashi_auth.masked_users is 'Users under their own column names, with personal values masked.';
+grant select on akashi_auth.masked_users to akashi_reader;
+grant select on akashi_auth.masked_users to akashi_security_admin;
+grant select on akashi_auth.masked_users to akashi_worker;
 
-create view auth.profiles with (security_barrier=true) as
+create view akashi_auth.profiles with (security_barrier=true) as
  SELECT id,
     username,
     COALESCE(display_name, username) AS display_name,
     avatar_url,
     is_active
-   FROM auth.users
+   FROM akashi_auth.users
   WHERE (NOT is_deleted);
-alter view auth.profiles owner to akashi_policy;
-comment on view auth.profiles is 'Names and pictures, visible to every signed-in service; never e-mail, subject or state.';
-grant select on auth.profiles to akashi_app;
-grant select on auth.profiles to akashi_reader;
-grant select on auth.profiles to akashi_security_admin;
-grant select on auth.profiles to akashi_worker;
+alter view akashi_auth.profiles owner to akashi_policy;
+comment on view akashi_auth.profiles is 'Names and pictures, visible to every signed-in service; never e-mail, subject or state.';
+grant select on akashi_auth.profiles to akashi_app;
+grant select on akashi_auth.profiles to akashi_reader;
+grant select on akashi_auth.profiles to akashi_security_admin;
+grant select on akashi_auth.profiles to akashi_worker;
 
-create view lifecycle.data_lineage with (security_invoker=true) as
+create view akashi_lifecycle.data_lineage with (security_invoker=true) as
  SELECT l.schema_name,
     l.table_name,
     n.row_id,
@@ -2692,7 +2692,7 @@ create view lifecycle.data_lineage with (security_invoker=true) as
             WHEN 'retired'::text THEN 'nowhere: retired'::text
             ELSE 'database'::text
         END AS lives_in,
-    COALESCE(e.partition_name, lifecycle.partition_name(l.table_name, n.created_at, p."interval")) AS partition_name,
+    COALESCE(e.partition_name, akashi_lifecycle.partition_name(l.table_name, n.created_at, p."interval")) AS partition_name,
     e.id AS export_id,
     e.generation,
     e.state AS export_state,
@@ -2704,38 +2704,38 @@ create view lifecycle.data_lineage with (security_invoker=true) as
     e.dropped_at,
     e.restored_at,
     ( SELECT jsonb_agg(jsonb_build_object('restored_at', r.restored_at, 'keep_until', r.keep_until, 'by', r.restored_by) ORDER BY r.restored_at) AS jsonb_agg
-           FROM lifecycle.partition_restores r
+           FROM akashi_lifecycle.partition_restores r
           WHERE (((r.schema_name = l.schema_name) AND (r.table_name = l.table_name)) AND (r.lower_bound <= n.created_at) AND (n.created_at < r.upper_bound))) AS restores,
     c.size AS checkpoint_size,
     c.epoch AS checkpoint_epoch,
     c.published_at AS checkpoint_published_at,
     t.id AS retention_record_id,
     t.retired_at
-   FROM (((((audit.ledger_entries n
-     JOIN ( VALUES ('audit_logs'::text,'audit'::text,'audit_logs'::text), ('security_events'::text,'security'::text,'security_events'::text), ('login_attempts'::text,'auth'::text,'login_attempts'::text)) l(log, schema_name, table_name) ON ((l.log = n.log)))
-     JOIN lifecycle.policies p ON (((p.schema_name = l.schema_name) AND (p.table_name = l.table_name))))
-     LEFT JOIN lifecycle.exports e ON ((((e.schema_name = l.schema_name) AND (e.table_name = l.table_name)) AND (e.state <> 'exporting'::text) AND (e.lower_bound <= n.created_at) AND (n.created_at < e.upper_bound) AND ((n."position" >= e.first_position) AND (n."position" <= e.last_position)))))
+   FROM (((((akashi_audit.ledger_entries n
+     JOIN ( VALUES ('audit_logs'::text,'akashi_audit'::text,'audit_logs'::text), ('security_events'::text,'akashi_security'::text,'security_events'::text), ('login_attempts'::text,'akashi_auth'::text,'login_attempts'::text)) l(log, schema_name, table_name) ON ((l.log = n.log)))
+     JOIN akashi_lifecycle.policies p ON (((p.schema_name = l.schema_name) AND (p.table_name = l.table_name))))
+     LEFT JOIN akashi_lifecycle.exports e ON ((((e.schema_name = l.schema_name) AND (e.table_name = l.table_name)) AND (e.state <> 'exporting'::text) AND (e.lower_bound <= n.created_at) AND (n.created_at < e.upper_bound) AND ((n."position" >= e.first_position) AND (n."position" <= e.last_position)))))
      LEFT JOIN LATERAL ( SELECT k.size,
             k.epoch,
             k.published_at
-           FROM audit.ledger_checkpoints k
+           FROM akashi_audit.ledger_checkpoints k
           WHERE ((k.log = n.log) AND (k.size > n."position"))
           ORDER BY k.epoch DESC, k.size
          LIMIT 1) c ON (true))
      LEFT JOIN LATERAL ( SELECT r.id,
             r.retired_at
-           FROM audit.retention_records r
+           FROM akashi_audit.retention_records r
           WHERE ((r.log = n.log) AND ((n."position" >= r.first_position) AND (n."position" <= r.last_position)) AND (r.lower_bound <= n.created_at) AND (n.created_at < r.upper_bound) AND (NOT (EXISTS ( SELECT
-                   FROM lifecycle.exports x
+                   FROM akashi_lifecycle.exports x
                   WHERE ((x.id = e.id) AND (x.state = ANY (ARRAY['verified'::text, 'detached'::text, 'dropped'::text])))))))
           ORDER BY r.retired_at
          LIMIT 1) t ON (true));
-alter view lifecycle.data_lineage owner to akashi_owner;
-comment on view lifecycle.data_lineage is 'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, every restore, and the retention record that ended it. Ask for a row_id.';
-grant select on lifecycle.data_lineage to akashi_security_admin;
-grant select on lifecycle.data_lineage to akashi_worker;
+alter view akashi_lifecycle.data_lineage owner to akashi_owner;
+comment on view akashi_lifecycle.data_lineage is 'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, every restore, and the retention record that ended it. Ask for a row_id.';
+grant select on akashi_lifecycle.data_lineage to akashi_security_admin;
+grant select on akashi_lifecycle.data_lineage to akashi_worker;
 
-create view lifecycle.partition_headroom with (security_invoker=true) as
+create view akashi_lifecycle.partition_headroom with (security_invoker=true) as
  SELECT p.schema_name,
     p.table_name,
     p."interval",
@@ -2743,16 +2743,16 @@ create view lifecycle.partition_headroom with (security_invoker=true) as
     count(b.upper) AS partitions,
     max(b.upper) FILTER (WHERE isfinite(b.upper)) AS covered_until,
     (max(b.upper) FILTER (WHERE isfinite(b.upper)) - now()) AS headroom
-   FROM ((lifecycle.policies p
+   FROM ((akashi_lifecycle.policies p
      LEFT JOIN pg_inherits i ON ((i.inhparent = (to_regclass(format('%I.%I'::text, p.schema_name, p.table_name)))::oid)))
-     LEFT JOIN LATERAL lifecycle.partition_bounds((i.inhrelid)::regclass) b(lower, upper) ON (true))
+     LEFT JOIN LATERAL akashi_lifecycle.partition_bounds((i.inhrelid)::regclass) b(lower, upper) ON (true))
   GROUP BY p.schema_name, p.table_name, p."interval", p.premake;
-alter view lifecycle.partition_headroom owner to akashi_owner;
-grant select on lifecycle.partition_headroom to akashi_reader;
-grant select on lifecycle.partition_headroom to akashi_security_admin;
-grant select on lifecycle.partition_headroom to akashi_worker;
+alter view akashi_lifecycle.partition_headroom owner to akashi_owner;
+grant select on akashi_lifecycle.partition_headroom to akashi_reader;
+grant select on akashi_lifecycle.partition_headroom to akashi_security_admin;
+grant select on akashi_lifecycle.partition_headroom to akashi_worker;
 
-create view lifecycle.partition_restores with (security_invoker=true) as
+create view akashi_lifecycle.partition_restores with (security_invoker=true) as
  SELECT split_part(resource, '.'::text, 1) AS schema_name,
     split_part(resource, '.'::text, 2) AS table_name,
     ((detail ->> 'from'::text))::timestamp with time zone AS lower_bound,
@@ -2760,14 +2760,14 @@ create view lifecycle.partition_restores with (security_invoker=true) as
     created_at AS restored_at,
     ((detail ->> 'keep_until'::text))::timestamp with time zone AS keep_until,
     db_user AS restored_by
-   FROM audit.audit_logs a
+   FROM akashi_audit.audit_logs a
   WHERE ((event_type = 'archive'::text) AND (action = 'restore'::text) AND (result = 'SUCCESS'::text));
-alter view lifecycle.partition_restores owner to akashi_owner;
-comment on view lifecycle.partition_restores is 'Periods that were brought back from the archive, each time.';
-grant select on lifecycle.partition_restores to akashi_security_admin;
-grant select on lifecycle.partition_restores to akashi_worker;
+alter view akashi_lifecycle.partition_restores owner to akashi_owner;
+comment on view akashi_lifecycle.partition_restores is 'Periods that were brought back from the archive, each time.';
+grant select on akashi_lifecycle.partition_restores to akashi_security_admin;
+grant select on akashi_lifecycle.partition_restores to akashi_worker;
 
-create view security.v_security_events with (security_invoker=true) as
+create view akashi_security.v_security_events with (security_invoker=true) as
  SELECT e.id,
     e.created_at,
     e.received_at,
@@ -2801,21 +2801,21 @@ create view security.v_security_events with (security_invoker=true) as
     r.resolved_at,
         CASE
             WHEN (e.created_at >= (now() - ( SELECT policies.hot_retention
-               FROM lifecycle.policies
-              WHERE ((policies.schema_name = 'security'::text) AND (policies.table_name = 'security_events'::text))))) THEN 'active'::text
+               FROM akashi_lifecycle.policies
+              WHERE ((policies.schema_name = 'akashi_security'::text) AND (policies.table_name = 'security_events'::text))))) THEN 'active'::text
             ELSE 'due'::text
         END AS archive_status,
     ( SELECT (EXTRACT(day FROM policies.total_retention))::integer AS "extract"
-           FROM lifecycle.policies
-          WHERE ((policies.schema_name = 'security'::text) AND (policies.table_name = 'security_events'::text))) AS retention_period
-   FROM (security.security_events e
-     LEFT JOIN security.remediations r ON (((r.event_id = e.id) AND (r.event_created_at = e.created_at))));
-alter view security.v_security_events owner to akashi_owner;
-comment on view security.v_security_events is 'Events with what was done about them, under the names of the sources.';
-grant select on security.v_security_events to akashi_security_admin;
-grant select on security.v_security_events to akashi_worker;
+           FROM akashi_lifecycle.policies
+          WHERE ((policies.schema_name = 'akashi_security'::text) AND (policies.table_name = 'security_events'::text))) AS retention_period
+   FROM (akashi_security.security_events e
+     LEFT JOIN akashi_security.remediations r ON (((r.event_id = e.id) AND (r.event_created_at = e.created_at))));
+alter view akashi_security.v_security_events owner to akashi_owner;
+comment on view akashi_security.v_security_events is 'Events with what was done about them, under the names of the sources.';
+grant select on akashi_security.v_security_events to akashi_security_admin;
+grant select on akashi_security.v_security_events to akashi_worker;
 
-create view security.v_security_events_masked with (security_invoker=true) as
+create view akashi_security.v_security_events_masked with (security_invoker=true) as
  SELECT e.id,
     e.created_at,
     e.received_at,
@@ -2841,17 +2841,17 @@ create view security.v_security_events_masked with (security_invoker=true) as
     COALESCE(r.remediation_status, 'open'::character varying) AS remediation_status,
     r.assignee,
     r.resolved_at
-   FROM (security.security_events e
-     LEFT JOIN security.remediations r ON (((r.event_id = e.id) AND (r.event_created_at = e.created_at))));
-alter view security.v_security_events_masked owner to akashi_owner;
-comment on view security.v_security_events_masked is 'For the auditor: without names, descriptions, user agents, details and notes.';
-grant select on security.v_security_events_masked to akashi_reader;
-grant select on security.v_security_events_masked to akashi_security_admin;
-grant select on security.v_security_events_masked to akashi_worker;
+   FROM (akashi_security.security_events e
+     LEFT JOIN akashi_security.remediations r ON (((r.event_id = e.id) AND (r.event_created_at = e.created_at))));
+alter view akashi_security.v_security_events_masked owner to akashi_owner;
+comment on view akashi_security.v_security_events_masked is 'For the auditor: without names, descriptions, user agents, details and notes.';
+grant select on akashi_security.v_security_events_masked to akashi_reader;
+grant select on akashi_security.v_security_events_masked to akashi_security_admin;
+grant select on akashi_security.v_security_events_masked to akashi_worker;
 
 -- Functions
 
-CREATE OR REPLACE FUNCTION archive.get_archive_status()
+CREATE OR REPLACE FUNCTION akashi_archive.get_archive_status()
  RETURNS TABLE(table_name text, partition_name text, state text, row_count bigint, size text, size_bytes bigint, object text, exported_at timestamp with time zone, dropped_at timestamp with time zone, message text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -2859,21 +2859,21 @@ CREATE OR REPLACE FUNCTION archive.get_archive_status()
 AS $function$
   select format('%s.%s', e.schema_name, e.table_name), e.partition_name, e.state, e.row_count,
          pg_size_pretty(own.bytes), own.bytes, e.manifest, e.verified_at, e.dropped_at, e.message
-  from lifecycle.exports e
+  from akashi_lifecycle.exports e
   cross join lateral (
     select coalesce(pg_total_relation_size(case e.state
-      when 'detached' then to_regclass(format('archive.%I', e.partition_name))
+      when 'detached' then to_regclass(format('akashi_archive.%I', e.partition_name))
       when 'dropped' then null when 'retiring' then null when 'retired' then null
       else to_regclass(format('%I.%I', e.schema_name, e.partition_name)) end), 0) as bytes
   ) own
   order by e.schema_name, e.table_name, e.lower_bound, e.generation
 $function$;
-alter function archive.get_archive_status() owner to akashi_owner;
-comment on function archive.get_archive_status() is 'Every export with its state, rows, size in PostgreSQL and manifest in the store.';
-grant execute on function archive.get_archive_status() to akashi_security_admin;
-grant execute on function archive.get_archive_status() to akashi_worker;
+alter function akashi_archive.get_archive_status() owner to akashi_owner;
+comment on function akashi_archive.get_archive_status() is 'Every export with its state, rows, size in PostgreSQL and manifest in the store.';
+grant execute on function akashi_archive.get_archive_status() to akashi_security_admin;
+grant execute on function akashi_archive.get_archive_status() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION archive.process_archived_partitions(p_dry_run boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION akashi_archive.process_archived_partitions(p_dry_run boolean DEFAULT false)
  RETURNS TABLE(table_name text, row_count bigint, exported boolean, dropped boolean, message text)
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -2881,27 +2881,27 @@ CREATE OR REPLACE FUNCTION archive.process_archived_partitions(p_dry_run boolean
 AS $function$
 begin
   if not p_dry_run then
-    perform lifecycle.request_job('archive-export');
-    perform lifecycle.request_job('archive-expire');
+    perform akashi_lifecycle.request_job('archive-export');
+    perform akashi_lifecycle.request_job('archive-expire');
   end if;
   return query
     with part as (
       select p.schema_name, p.table_name as parent, c.relname::text as name, b.lower, b.upper, greatest(c.reltuples, 0)::bigint as estimate,
              p.hot_retention, p.legal_hold, p.lateness
-      from lifecycle.policies p
+      from akashi_lifecycle.policies p
       join pg_catalog.pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
       join pg_catalog.pg_class c on c.oid = i.inhrelid
-      cross join lateral lifecycle.partition_bounds(c.oid::regclass) b
+      cross join lateral akashi_lifecycle.partition_bounds(c.oid::regclass) b
       where p.at_expiry = 'archive' and isfinite(b.lower) and isfinite(b.upper)
       union all
       select distinct e.schema_name, e.table_name, e.partition_name, e.lower_bound, e.upper_bound, 0::bigint,
              p.hot_retention, p.legal_hold, p.lateness
-      from lifecycle.exports e join lifecycle.policies p using (schema_name, table_name) where e.state = 'detached'
+      from akashi_lifecycle.exports e join akashi_lifecycle.policies p using (schema_name, table_name) where e.state = 'detached'
     ), due as (
       select part.*, last.*
       from part left join lateral (
         select sum(e.row_count)::bigint as known, bool_and(e.state in ('verified', 'detached')) as done, max(e.keep_until) as keep_until
-        from lifecycle.exports e
+        from akashi_lifecycle.exports e
         where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound) = (part.schema_name, part.parent, part.lower, part.upper)
           and e.state in ('exporting', 'verified', 'detached')
       ) last on true
@@ -2915,36 +2915,36 @@ begin
     from due order by due.schema_name, due.parent, due.lower;
 end
 $function$;
-alter function archive.process_archived_partitions(p_dry_run boolean) owner to akashi_owner;
-comment on function archive.process_archived_partitions(p_dry_run boolean) is 'Asks the worker to export and drop what is due, and answers what that is; with true it only answers.';
-grant execute on function archive.process_archived_partitions(p_dry_run boolean) to akashi_security_admin;
-grant execute on function archive.process_archived_partitions(p_dry_run boolean) to akashi_worker;
+alter function akashi_archive.process_archived_partitions(p_dry_run boolean) owner to akashi_owner;
+comment on function akashi_archive.process_archived_partitions(p_dry_run boolean) is 'Asks the worker to export and drop what is due, and answers what that is; with true it only answers.';
+grant execute on function akashi_archive.process_archived_partitions(p_dry_run boolean) to akashi_security_admin;
+grant execute on function akashi_archive.process_archived_partitions(p_dry_run boolean) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.alert_audit_log_tampering(report jsonb)
+CREATE OR REPLACE FUNCTION akashi_audit.alert_audit_log_tampering(report jsonb)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result,
+  insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
     ocsf_class_uid, event_details)
   values ('audit_log_tampering', 'integrity', 'critical', 'akashi', 'verify', 'failure', 2004, report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'verification of the audit ledger failed', 'timestamp', now())::text);
 end
 $function$;
-alter function audit.alert_audit_log_tampering(report jsonb) owner to akashi_owner;
-grant execute on function audit.alert_audit_log_tampering(report jsonb) to akashi_worker;
+alter function akashi_audit.alert_audit_log_tampering(report jsonb) owner to akashi_owner;
+grant execute on function akashi_audit.alert_audit_log_tampering(report jsonb) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.alert_ledger_epoch(report jsonb)
+CREATE OR REPLACE FUNCTION akashi_audit.alert_ledger_epoch(report jsonb)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  insert into security.security_events (event_type, event_category, severity, source_service, action_performed, result,
+  insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
     ocsf_class_uid, event_details)
   values ('ledger_epoch_opened', 'integrity', case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end,
           'akashi', 'open_epoch', 'success', 2004, report);
@@ -2952,10 +2952,10 @@ begin
     'message', 'a log of the audit ledger goes on in a new epoch', 'timestamp', now())::text);
 end
 $function$;
-alter function audit.alert_ledger_epoch(report jsonb) owner to akashi_owner;
-grant execute on function audit.alert_ledger_epoch(report jsonb) to akashi_worker;
+alter function akashi_audit.alert_ledger_epoch(report jsonb) owner to akashi_owner;
+grant execute on function akashi_audit.alert_ledger_epoch(report jsonb) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.assert_unfiltered(target regclass)
+CREATE OR REPLACE FUNCTION akashi_audit.assert_unfiltered(target regclass)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
@@ -2979,18 +2979,18 @@ begin
   end if;
 end
 $function$;
-alter function audit.assert_unfiltered(target regclass) owner to akashi_owner;
-comment on function audit.assert_unfiltered(target regclass) is 'Fails unless the caller sees every row of the table.';
-grant execute on function audit.assert_unfiltered(target regclass) to akashi_security_admin;
-grant execute on function audit.assert_unfiltered(target regclass) to akashi_worker;
+alter function akashi_audit.assert_unfiltered(target regclass) owner to akashi_owner;
+comment on function akashi_audit.assert_unfiltered(target regclass) is 'Fails unless the caller sees every row of the table.';
+grant execute on function akashi_audit.assert_unfiltered(target regclass) to akashi_security_admin;
+grant execute on function akashi_audit.assert_unfiltered(target regclass) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.attach_triggers(target regclass, policy audit.protected_tables)
+CREATE OR REPLACE FUNCTION akashi_audit.attach_triggers(target regclass, policy akashi_audit.protected_tables)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  call constant text := format('audit.%s(%L, %L, %L, %L, %L, %L)',
+  call constant text := format('akashi_audit.%s(%L, %L, %L, %L, %L, %L)',
     case policy.on_failure when 'record_loss' then 'log_changes_or_loss' else 'log_changes' end, policy.classification,
     policy.key_columns, coalesce(policy.subject_column, ''), policy.ignored_columns, policy.digest_columns, policy.omitted_columns);
   event record;
@@ -3009,16 +3009,16 @@ begin
   end loop;
 end
 $function$;
-alter function audit.attach_triggers(target regclass, policy audit.protected_tables) owner to akashi_owner;
+alter function akashi_audit.attach_triggers(target regclass, policy akashi_audit.protected_tables) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.bulk_statement(relation oid, operation text, redacted boolean)
+CREATE OR REPLACE FUNCTION akashi_audit.bulk_statement(relation oid, operation text, redacted boolean)
  RETURNS text
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
 declare
-  columns constant text := 'insert into audit.audit_logs (id, created_at, seq, xid, salt, db_user, db_address, application_name,
+  columns constant text := 'insert into akashi_audit.audit_logs (id, created_at, seq, xid, salt, db_user, db_address, application_name,
     user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id, trace_id, correlation_id,
     application_version, tenant_id, data_classification, schema_name, table_name, action, operation, record_id, data_subject';
   place constant text := 'row_number() over () - 1 as place';
@@ -3028,8 +3028,8 @@ declare
            substring(($1).salts from 16 * place::integer + 1 for 16), ($1).db_user, ($1).db_address, ($1).application,
            ($2).user_id, ($2).session_id, ($2).subject, ($2).ip_address, ($2).user_agent, ($2).verified, ($2).api_endpoint,
            ($2).request_id, ($2).trace_id, ($2).correlation_id, ($2).application_version, ($2).tenant_id, $3, $4, $5, %L, %L,
-           case when $12 is not null and not row_values ?& $12 then audit.refuse_stale_protection($13)
-                else coalesce(row_values ->> $11, audit.composite_key(row_values, $6)) end$sql$, lower(operation), operation);
+           case when $12 is not null and not row_values ?& $12 then akashi_audit.refuse_stale_protection($13)
+                else coalesce(row_values ->> $11, akashi_audit.composite_key(row_values, $6)) end$sql$, lower(operation), operation);
   befores text;
   afters text;
   fields text;
@@ -3040,7 +3040,7 @@ begin
       from (select %s, to_jsonb(r.*) as row_values from %s r) rows
       where place >= ($1).skip$sql$, columns,
       case operation when 'INSERT' then 'new_values' else 'old_values' end, shared,
-      case when redacted then 'audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
+      case when redacted then 'akashi_audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
       place, case operation when 'INSERT' then 'new_rows' else 'old_rows' end);
   end if;
   select string_agg(format('r.%I as o%s', c.attname, c.attnum), ', '),
@@ -3060,7 +3060,7 @@ begin
   return format($sql$%s, old_values, new_values, changed_fields, detail)%s,
       coalesce(row_values ->> $7, old_values ->> $7), %s, %s, fields,
       case when fields && $6 then jsonb_build_object('previous_record_id',
-        coalesce((row_values || old_values) ->> $11, audit.composite_key(row_values || old_values, $6))) end
+        coalesce((row_values || old_values) ->> $11, akashi_audit.composite_key(row_values || old_values, $6))) end
     from (
       select place, row_values, array_remove(array[%s], null) as fields, %s as old_values
       from (select %s, %s from old_rows r) before
@@ -3068,14 +3068,14 @@ begin
       offset 0
     ) rows
     where place >= ($1).skip and not fields <@ $8$sql$, columns, shared,
-    case when redacted then 'audit.redact(old_values, (row_values || old_values) ->> $7, $9, $10)' else 'old_values' end,
-    case when redacted then 'audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
+    case when redacted then 'akashi_audit.redact(old_values, (row_values || old_values) ->> $7, $9, $10)' else 'old_values' end,
+    case when redacted then 'akashi_audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
     fields, old_values, place, befores, place, afters);
 end
 $function$;
-alter function audit.bulk_statement(relation oid, operation text, redacted boolean) owner to akashi_owner;
+alter function akashi_audit.bulk_statement(relation oid, operation text, redacted boolean) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.composite_key(record jsonb, key_columns text[])
+CREATE OR REPLACE FUNCTION akashi_audit.composite_key(record jsonb, key_columns text[])
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
@@ -3089,24 +3089,24 @@ begin
   return (select jsonb_agg(record -> key order by place) from unnest(key_columns) with ordinality as k (key, place));
 end
 $function$;
-alter function audit.composite_key(record jsonb, key_columns text[]) owner to akashi_owner;
+alter function akashi_audit.composite_key(record jsonb, key_columns text[]) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.exempt(target regclass, reason text)
+CREATE OR REPLACE FUNCTION akashi_audit.exempt(target regclass, reason text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
-  insert into audit.exempt_tables as e (schema_name, table_name, reason)
+  insert into akashi_audit.exempt_tables as e (schema_name, table_name, reason)
   select n.nspname, c.relname, exempt.reason
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = target
   on conflict (schema_name, table_name) do update set reason = excluded.reason;
 end
 $function$;
-alter function audit.exempt(target regclass, reason text) owner to akashi_owner;
-comment on function audit.exempt(target regclass, reason text) is 'Says why a table needs no audit.';
+alter function akashi_audit.exempt(target regclass, reason text) owner to akashi_owner;
+comment on function akashi_audit.exempt(target regclass, reason text) is 'Says why a table needs no audit.';
 
-CREATE OR REPLACE FUNCTION audit.frontier_holders()
+CREATE OR REPLACE FUNCTION akashi_audit.frontier_holders()
  RETURNS TABLE(pid integer, database text, login text, application_name text, state text, prepared text, age_seconds double precision)
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -3121,25 +3121,25 @@ AS $function$
   select null, p.database::text, p.owner::text, null, 'prepared', p.gid, extract(epoch from clock_timestamp() - p.prepared)::float8
   from pg_catalog.pg_prepared_xacts p join frontier f on p.transaction = f.xid
 $function$;
-alter function audit.frontier_holders() owner to akashi_owner;
-grant execute on function audit.frontier_holders() to akashi_security_admin;
-grant execute on function audit.frontier_holders() to akashi_worker;
+alter function akashi_audit.frontier_holders() owner to akashi_owner;
+grant execute on function akashi_audit.frontier_holders() to akashi_security_admin;
+grant execute on function akashi_audit.frontier_holders() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.guard(target regclass)
+CREATE OR REPLACE FUNCTION akashi_audit.guard(target regclass)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
   execute format('create or replace trigger refuse_change before update or delete or truncate on %s
-    for each statement execute function audit.refuse_change()', target);
+    for each statement execute function akashi_audit.refuse_change()', target);
   execute format('alter table %s enable always trigger refuse_change', target);
 end
 $function$;
-alter function audit.guard(target regclass) owner to akashi_owner;
-comment on function audit.guard(target regclass) is 'Makes a table append-only: UPDATE, DELETE and TRUNCATE are refused, also for its owner.';
+alter function akashi_audit.guard(target regclass) owner to akashi_owner;
+comment on function akashi_audit.guard(target regclass) is 'Makes a table append-only: UPDATE, DELETE and TRUNCATE are refused, also for its owner.';
 
-CREATE OR REPLACE FUNCTION audit.hold_log(log text)
+CREATE OR REPLACE FUNCTION akashi_audit.hold_log(log text)
  RETURNS bigint
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3150,7 +3150,7 @@ declare
   target record;
   last bigint;
 begin
-  select p.schema_name, p.table_name into strict target from lifecycle.policies p where p.append_only and p.table_name = log;
+  select p.schema_name, p.table_name into strict target from akashi_lifecycle.policies p where p.append_only and p.table_name = log;
   execute format('lock table %I.%I in share mode', target.schema_name, target.table_name);
   execute format('select case when is_called then last_value + seqincrement - 1 else last_value - 1 end
                   from %1$I.%2$I, pg_catalog.pg_sequence where seqrelid = %3$L::regclass',
@@ -3159,10 +3159,10 @@ begin
   return last;
 end
 $function$;
-alter function audit.hold_log(log text) owner to akashi_owner;
-grant execute on function audit.hold_log(log text) to akashi_worker;
+alter function akashi_audit.hold_log(log text) owner to akashi_owner;
+grant execute on function akashi_audit.hold_log(log text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.index_closed_partition(as_of timestamp with time zone DEFAULT now())
+CREATE OR REPLACE FUNCTION akashi_audit.index_closed_partition(as_of timestamp with time zone DEFAULT now())
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3179,14 +3179,14 @@ begin
     from pg_catalog.pg_inherits i
     join pg_catalog.pg_class c on c.oid = i.inhrelid
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    cross join lateral lifecycle.partition_bounds(c.oid::regclass) b
+    cross join lateral akashi_lifecycle.partition_bounds(c.oid::regclass) b
     cross join (values
       ('user',    '(user_id, created_at) where user_id is not null'),
       ('trace',   '(trace_id) where trace_id is not null'),
       ('request', '(request_id) where request_id is not null'),
       ('table',   '(table_name, schema_name, created_at) where table_name is not null')
     ) as wanted (suffix, definition)
-    where i.inhparent = 'audit.audit_logs'::regclass and b.upper <= as_of - settling
+    where i.inhparent = 'akashi_audit.audit_logs'::regclass and b.upper <= as_of - settling
       and not exists (
         select from pg_catalog.pg_class x
         where x.relnamespace = c.relnamespace and x.relname = c.relname || '_closed_' || wanted.suffix)
@@ -3198,11 +3198,11 @@ begin
   return null;
 end
 $function$;
-alter function audit.index_closed_partition(as_of timestamp with time zone) owner to akashi_owner;
-comment on function audit.index_closed_partition(as_of timestamp with time zone) is 'Makes one index that a closed partition of the trail lacks, and answers its name; null when none is lacking.';
-grant execute on function audit.index_closed_partition(as_of timestamp with time zone) to akashi_worker;
+alter function akashi_audit.index_closed_partition(as_of timestamp with time zone) owner to akashi_owner;
+comment on function akashi_audit.index_closed_partition(as_of timestamp with time zone) is 'Makes one index that a closed partition of the trail lacks, and answers its name; null when none is lacking.';
+grant execute on function akashi_audit.index_closed_partition(as_of timestamp with time zone) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.keep_head()
+CREATE OR REPLACE FUNCTION akashi_audit.keep_head()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3216,9 +3216,9 @@ begin
   return new;
 end
 $function$;
-alter function audit.keep_head() owner to akashi_owner;
+alter function akashi_audit.keep_head() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.keep_loss()
+CREATE OR REPLACE FUNCTION akashi_audit.keep_loss()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3235,9 +3235,9 @@ begin
   return new;
 end
 $function$;
-alter function audit.keep_loss() owner to akashi_owner;
+alter function akashi_audit.keep_loss() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.keep_tile()
+CREATE OR REPLACE FUNCTION akashi_audit.keep_tile()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3251,9 +3251,9 @@ begin
   return new;
 end
 $function$;
-alter function audit.keep_tile() owner to akashi_owner;
+alter function akashi_audit.keep_tile() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.log_changes()
+CREATE OR REPLACE FUNCTION akashi_audit.log_changes()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3267,7 +3267,7 @@ CREATE OR REPLACE FUNCTION audit.log_changes()
 AS $function$
 declare
   bulk_rows      constant integer := 50;
-  who            constant audit.request_context := audit.request_context();
+  who            constant akashi_audit.request_context := akashi_audit.request_context();
   classification constant text := tg_argv[0];
   key_columns    constant text[] := tg_argv[1];
   key_column     constant text := case when cardinality(key_columns) = 1 then key_columns[1] end;
@@ -3281,35 +3281,35 @@ declare
     then array_remove(key_columns || digested || omitted || subject_column, null) end;
   done           bigint;
   rows           bigint;
-  batch          audit.bulk_batch;
+  batch          akashi_audit.bulk_batch;
   joins          text;
 begin
   if tg_op = 'INSERT' then
-    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, new_values)
     select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'insert', 'INSERT',
-      case when named is not null and not n ?& named then audit.refuse_stale_protection(tg_relid)
-           else coalesce(n ->> key_column, audit.composite_key(n, key_columns)) end,
-      n ->> subject_column, case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end
+      case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+           else coalesce(n ->> key_column, akashi_audit.composite_key(n, key_columns)) end,
+      n ->> subject_column, case when redacted then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
     from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
   elsif tg_op = 'UPDATE' then
-    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values, new_values, changed_fields, detail)
     select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'update', 'UPDATE',
-      case when named is not null and not n ?& named then audit.refuse_stale_protection(tg_relid)
-           else coalesce(n ->> key_column, audit.composite_key(n, key_columns)) end,
+      case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+           else coalesce(n ->> key_column, akashi_audit.composite_key(n, key_columns)) end,
       coalesce(n ->> subject_column, o ->> subject_column),
-      case when redacted then audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
-      case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end,
+      case when redacted then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
+      case when redacted then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
       diff.fields,
       case when diff.fields && key_columns
-        then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, audit.composite_key(o, key_columns))) end
+        then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, akashi_audit.composite_key(o, key_columns))) end
     from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
     join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
     cross join lateral (
@@ -3319,18 +3319,18 @@ begin
     ) diff
     where not diff.fields <@ ignored;
   elsif tg_op = 'DELETE' then
-    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values)
     select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'delete', 'DELETE',
-      case when named is not null and not o ?& named then audit.refuse_stale_protection(tg_relid)
-           else coalesce(o ->> key_column, audit.composite_key(o, key_columns)) end,
-      o ->> subject_column, case when redacted then audit.redact(o, o ->> subject_column, digested, omitted) else o end
+      case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+           else coalesce(o ->> key_column, akashi_audit.composite_key(o, key_columns)) end,
+      o ->> subject_column, case when redacted then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
     from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
   else
-    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation)
     values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
@@ -3348,13 +3348,13 @@ begin
     else
       select count(*) into rows from old_rows;
     end if;
-    batch := (bulk_rows, substring(uuid_send(audit.uuid_v7()) for 12),
-      array(select nextval('audit.audit_logs_seq') from generate_series(0, (rows - 1) / 65536)), audit.random_salts(rows),
+    batch := (bulk_rows, substring(uuid_send(akashi_audit.uuid_v7()) for 12),
+      array(select nextval('akashi_audit.audit_logs_seq') from generate_series(0, (rows - 1) / 65536)), akashi_audit.random_salts(rows),
       session_user, inet_client_addr(), nullif(current_setting('application_name'), ''));
     -- Hashing pairs the rows in one pass; sorting them would spill to disk, and compiling costs more than it saves.
     joins := current_setting('enable_mergejoin') || ',' || current_setting('enable_nestloop') || ',' || current_setting('jit');
     perform set_config('enable_mergejoin', 'off', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true);
-    execute audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
+    execute akashi_audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
       tg_table_name::text, key_columns, subject_column, ignored, digested, omitted, key_column, named, tg_relid;
     perform set_config('enable_mergejoin', split_part(joins, ',', 1), true),
             set_config('enable_nestloop', split_part(joins, ',', 2), true), set_config('jit', split_part(joins, ',', 3), true);
@@ -3362,9 +3362,9 @@ begin
   return null;
 end
 $function$;
-alter function audit.log_changes() owner to akashi_owner;
+alter function akashi_audit.log_changes() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.log_changes_or_loss()
+CREATE OR REPLACE FUNCTION akashi_audit.log_changes_or_loss()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3379,7 +3379,7 @@ AS $function$
 begin
 declare
   bulk_rows      constant integer := 50;
-  who            constant audit.request_context := audit.request_context();
+  who            constant akashi_audit.request_context := akashi_audit.request_context();
   classification constant text := tg_argv[0];
   key_columns    constant text[] := tg_argv[1];
   key_column     constant text := case when cardinality(key_columns) = 1 then key_columns[1] end;
@@ -3393,35 +3393,35 @@ declare
     then array_remove(key_columns || digested || omitted || subject_column, null) end;
   done           bigint;
   rows           bigint;
-  batch          audit.bulk_batch;
+  batch          akashi_audit.bulk_batch;
   joins          text;
 begin
   if tg_op = 'INSERT' then
-    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, new_values)
     select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'insert', 'INSERT',
-      case when named is not null and not n ?& named then audit.refuse_stale_protection(tg_relid)
-           else coalesce(n ->> key_column, audit.composite_key(n, key_columns)) end,
-      n ->> subject_column, case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end
+      case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+           else coalesce(n ->> key_column, akashi_audit.composite_key(n, key_columns)) end,
+      n ->> subject_column, case when redacted then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
     from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
   elsif tg_op = 'UPDATE' then
-    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values, new_values, changed_fields, detail)
     select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'update', 'UPDATE',
-      case when named is not null and not n ?& named then audit.refuse_stale_protection(tg_relid)
-           else coalesce(n ->> key_column, audit.composite_key(n, key_columns)) end,
+      case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+           else coalesce(n ->> key_column, akashi_audit.composite_key(n, key_columns)) end,
       coalesce(n ->> subject_column, o ->> subject_column),
-      case when redacted then audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
-      case when redacted then audit.redact(n, n ->> subject_column, digested, omitted) else n end,
+      case when redacted then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
+      case when redacted then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
       diff.fields,
       case when diff.fields && key_columns
-        then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, audit.composite_key(o, key_columns))) end
+        then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, akashi_audit.composite_key(o, key_columns))) end
     from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
     join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
     cross join lateral (
@@ -3431,18 +3431,18 @@ begin
     ) diff
     where not diff.fields <@ ignored;
   elsif tg_op = 'DELETE' then
-    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values)
     select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'delete', 'DELETE',
-      case when named is not null and not o ?& named then audit.refuse_stale_protection(tg_relid)
-           else coalesce(o ->> key_column, audit.composite_key(o, key_columns)) end,
-      o ->> subject_column, case when redacted then audit.redact(o, o ->> subject_column, digested, omitted) else o end
+      case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
+           else coalesce(o ->> key_column, akashi_audit.composite_key(o, key_columns)) end,
+      o ->> subject_column, case when redacted then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
     from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
   else
-    insert into audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation)
     values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
@@ -3460,13 +3460,13 @@ begin
     else
       select count(*) into rows from old_rows;
     end if;
-    batch := (bulk_rows, substring(uuid_send(audit.uuid_v7()) for 12),
-      array(select nextval('audit.audit_logs_seq') from generate_series(0, (rows - 1) / 65536)), audit.random_salts(rows),
+    batch := (bulk_rows, substring(uuid_send(akashi_audit.uuid_v7()) for 12),
+      array(select nextval('akashi_audit.audit_logs_seq') from generate_series(0, (rows - 1) / 65536)), akashi_audit.random_salts(rows),
       session_user, inet_client_addr(), nullif(current_setting('application_name'), ''));
     -- Hashing pairs the rows in one pass; sorting them would spill to disk, and compiling costs more than it saves.
     joins := current_setting('enable_mergejoin') || ',' || current_setting('enable_nestloop') || ',' || current_setting('jit');
     perform set_config('enable_mergejoin', 'off', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true);
-    execute audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
+    execute akashi_audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
       tg_table_name::text, key_columns, subject_column, ignored, digested, omitted, key_column, named, tg_relid;
     perform set_config('enable_mergejoin', split_part(joins, ',', 1), true),
             set_config('enable_nestloop', split_part(joins, ',', 2), true), set_config('jit', split_part(joins, ',', 3), true);
@@ -3488,17 +3488,17 @@ exception
       elsif tg_op in ('UPDATE', 'DELETE') then
         select count(*) into lost from old_rows;
       end if;
-      insert into audit.losses (schema_name, table_name, operation, row_count, sqlstate, message)
+      insert into akashi_audit.losses (schema_name, table_name, operation, row_count, sqlstate, message)
       values (tg_table_schema, tg_table_name, tg_op, lost, state, left(cause, 1000));
       raise warning '% of %.% was made and not recorded: %', tg_op, tg_table_schema, tg_table_name, cause
-        using hint = 'see audit.losses and akashi doctor';
+        using hint = 'see akashi_audit.losses and akashi doctor';
     end;
   return null;
 end
 $function$;
-alter function audit.log_changes_or_loss() owner to akashi_owner;
+alter function akashi_audit.log_changes_or_loss() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.primary_key(target oid)
+CREATE OR REPLACE FUNCTION akashi_audit.primary_key(target oid)
  RETURNS text[]
  LANGUAGE sql
  STABLE
@@ -3510,15 +3510,15 @@ AS $function$
   join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
   where i.indrelid = target and i.indisprimary and k.place <= i.indnkeyatts
 $function$;
-alter function audit.primary_key(target oid) owner to akashi_owner;
+alter function akashi_audit.primary_key(target oid) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.protect(target regclass, classification text DEFAULT 'internal'::text, subject text DEFAULT NULL::text, columns jsonb DEFAULT '{}'::jsonb, ignore text[] DEFAULT '{}'::text[], on_failure text DEFAULT 'fail'::text)
+CREATE OR REPLACE FUNCTION akashi_audit.protect(target regclass, classification text DEFAULT 'internal'::text, subject text DEFAULT NULL::text, columns jsonb DEFAULT '{}'::jsonb, ignore text[] DEFAULT '{}'::text[], on_failure text DEFAULT 'fail'::text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  policy audit.protected_tables;
+  policy akashi_audit.protected_tables;
   kind "char";
   missing text;
   part regclass;
@@ -3529,11 +3529,11 @@ begin
     raise exception '% is no table', target using errcode = 'wrong_object_type', hint = 'only tables can be put under audit';
   end if;
   if policy.schema_name in ('pg_catalog', 'information_schema')
-     or (policy.schema_name = 'audit' and policy.table_name <> 'protected_tables') then
+     or (policy.schema_name = 'akashi_audit' and policy.table_name <> 'protected_tables') then
     raise exception '% cannot be put under audit', target using errcode = 'wrong_object_type',
       hint = 'the trail, the ledger and the catalogs watch themselves by other means';
   end if;
-  policy.key_columns := audit.primary_key(target);
+  policy.key_columns := akashi_audit.primary_key(target);
   if policy.key_columns is null then
     raise exception '% has no primary key', target using errcode = 'invalid_table_definition',
       hint = 'give it a primary key first: without one a record cannot be followed';
@@ -3568,8 +3568,8 @@ begin
     union select a.attname from pg_catalog.pg_attribute a where a.attrelid = target and a.attgenerated = 'v' and not a.attisdropped
     order by 1);
   policy.on_failure := protect.on_failure;
-  delete from audit.exempt_tables e where (e.schema_name, e.table_name) = (policy.schema_name, policy.table_name);
-  insert into audit.protected_tables as p (schema_name, table_name, classification, key_columns, subject_column,
+  delete from akashi_audit.exempt_tables e where (e.schema_name, e.table_name) = (policy.schema_name, policy.table_name);
+  insert into akashi_audit.protected_tables as p (schema_name, table_name, classification, key_columns, subject_column,
     ignored_columns, digest_columns, omitted_columns, on_failure)
   values (policy.schema_name, policy.table_name, policy.classification, policy.key_columns, policy.subject_column,
     policy.ignored_columns, policy.digest_columns, policy.omitted_columns, policy.on_failure)
@@ -3580,14 +3580,14 @@ begin
         on_failure = excluded.on_failure;
   -- Statement triggers fire on the table that a statement names, so every partition has its own.
   for part in select relid from pg_catalog.pg_partition_tree(target) union select target loop
-    perform audit.attach_triggers(part, policy);
+    perform akashi_audit.attach_triggers(part, policy);
   end loop;
 end
 $function$;
-alter function audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[], on_failure text) owner to akashi_owner;
-comment on function audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[], on_failure text) is 'Puts a table under audit: every change writes a row of audit.audit_logs in its own transaction. The caller must own the table.';
+alter function akashi_audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[], on_failure text) owner to akashi_owner;
+comment on function akashi_audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[], on_failure text) is 'Puts a table under audit: every change writes a row of akashi_audit.audit_logs in its own transaction. The caller must own the table.';
 
-CREATE OR REPLACE FUNCTION audit.random_salts(rows bigint)
+CREATE OR REPLACE FUNCTION akashi_audit.random_salts(rows bigint)
  RETURNS bytea
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3598,31 +3598,31 @@ begin
   return (select string_agg(sha512(seed || int8send(n)), '') from generate_series(0, (rows - 1) / 4) n);
 end
 $function$;
-alter function audit.random_salts(rows bigint) owner to akashi_owner;
+alter function akashi_audit.random_salts(rows bigint) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.record_access(resource text, resource_ids text[], reason text DEFAULT NULL::text, data_classification text DEFAULT 'confidential'::text)
+CREATE OR REPLACE FUNCTION akashi_audit.record_access(resource text, resource_ids text[], reason text DEFAULT NULL::text, data_classification text DEFAULT 'confidential'::text)
  RETURNS uuid
  LANGUAGE sql
  SET search_path TO ''
 AS $function$
-  select audit.record_action('data_access', 'read', resource, case when cardinality(resource_ids) = 1 then resource_ids[1] end,
+  select akashi_audit.record_action('data_access', 'read', resource, case when cardinality(resource_ids) = 1 then resource_ids[1] end,
     'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason)), data_classification)
 $function$;
-alter function audit.record_access(resource text, resource_ids text[], reason text, data_classification text) owner to akashi_owner;
-comment on function audit.record_access(resource text, resource_ids text[], reason text, data_classification text) is 'Records that somebody read confidential data.';
-grant execute on function audit.record_access(resource text, resource_ids text[], reason text, data_classification text) to akashi_app;
-grant execute on function audit.record_access(resource text, resource_ids text[], reason text, data_classification text) to akashi_security_admin;
-grant execute on function audit.record_access(resource text, resource_ids text[], reason text, data_classification text) to akashi_worker;
+alter function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text) owner to akashi_owner;
+comment on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text) is 'Records that somebody read confidential data.';
+grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text) to akashi_app;
+grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text) to akashi_security_admin;
+grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.record_action(event_type text, action text, resource text DEFAULT NULL::text, resource_id text DEFAULT NULL::text, result text DEFAULT 'SUCCESS'::text, detail jsonb DEFAULT NULL::jsonb, data_classification text DEFAULT 'internal'::text, data_subject text DEFAULT NULL::text, error_code text DEFAULT NULL::text, error_message text DEFAULT NULL::text, compliance_context jsonb DEFAULT NULL::jsonb)
+CREATE OR REPLACE FUNCTION akashi_audit.record_action(event_type text, action text, resource text DEFAULT NULL::text, resource_id text DEFAULT NULL::text, result text DEFAULT 'SUCCESS'::text, detail jsonb DEFAULT NULL::jsonb, data_classification text DEFAULT 'internal'::text, data_subject text DEFAULT NULL::text, error_code text DEFAULT NULL::text, error_message text DEFAULT NULL::text, compliance_context jsonb DEFAULT NULL::jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  who constant audit.request_context := audit.request_context();
-  new_id constant uuid := audit.uuid_v7();
+  who constant akashi_audit.request_context := akashi_audit.request_context();
+  new_id constant uuid := akashi_audit.uuid_v7();
 begin
   if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,99}$' or event_type = 'data_change' then
     raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
@@ -3635,7 +3635,7 @@ begin
     raise exception '% is no classification', data_classification using errcode = 'invalid_parameter_value',
       hint = 'use public, internal, confidential or restricted';
   end if;
-  insert into audit.audit_logs (id, user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint,
+  insert into akashi_audit.audit_logs (id, user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint,
     request_id, trace_id, correlation_id, application_version, tenant_id, event_type, action, resource, resource_id,
     result, detail, data_classification, data_subject, error_code, error_message, compliance_context)
   values (new_id, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint,
@@ -3644,13 +3644,13 @@ begin
   return new_id;
 end
 $function$;
-alter function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) owner to akashi_owner;
-comment on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) is 'Records an action in the trail, in the caller''s transaction; answers the row''s id.';
-grant execute on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_app;
-grant execute on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_security_admin;
-grant execute on function audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_worker;
+alter function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) owner to akashi_owner;
+comment on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) is 'Records an action in the trail, in the caller''s transaction; answers the row''s id.';
+grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_app;
+grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_security_admin;
+grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text)
+CREATE OR REPLACE FUNCTION akashi_audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3660,28 +3660,28 @@ declare
   record_id uuid;
   counted bigint;
 begin
-  if exists (select from lifecycle.policies p where p.table_name = record_retention.log and p.legal_hold) then
+  if exists (select from akashi_lifecycle.policies p where p.table_name = record_retention.log and p.legal_hold) then
     raise exception 'rows of log % are under legal hold', log
-      using errcode = 'AK003', hint = 'the hold ends in lifecycle.policies';
+      using errcode = 'AK003', hint = 'the hold ends in akashi_lifecycle.policies';
   end if;
-  select count(*) into counted from audit.ledger_entries e
+  select count(*) into counted from akashi_audit.ledger_entries e
   where e.log = record_retention.log and e.position between first_position and last_position
     and e.created_at >= lower_bound and e.created_at < upper_bound;
   if counted <> row_count then
     raise exception 'the range holds % entries of log %, not %', counted, log, row_count
       using errcode = 'AK003', hint = 'count again: rows were sealed meanwhile';
   end if;
-  insert into audit.retention_records (log, partition_name, lower_bound, upper_bound, first_position, last_position,
+  insert into akashi_audit.retention_records (log, partition_name, lower_bound, upper_bound, first_position, last_position,
     row_count, digest, policy, note)
   values (log, partition_name, lower_bound, upper_bound, first_position, last_position, row_count, digest, policy, note)
   returning id into record_id;
   return record_id;
 end
 $function$;
-alter function audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) owner to akashi_owner;
-grant execute on function audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) to akashi_worker;
+alter function akashi_audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) owner to akashi_owner;
+grant execute on function akashi_audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[])
+CREATE OR REPLACE FUNCTION akashi_audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[])
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3695,8 +3695,8 @@ begin
   foreach name in array digest_columns loop
     if result -> name is not null and result -> name <> 'null' then
       if person_salt is null then
-        insert into keys.digest_salts (data_subject) values (person) on conflict do nothing;
-        select salt into person_salt from keys.digest_salts where data_subject = person;
+        insert into akashi_keys.digest_salts (data_subject) values (person) on conflict do nothing;
+        select salt into person_salt from akashi_keys.digest_salts where data_subject = person;
       end if;
       result := jsonb_set(result, array[name], jsonb_build_object('sha256',
         encode(sha256(person_salt || convert_to((result -> name)::text, 'UTF8')), 'hex')));
@@ -3705,9 +3705,9 @@ begin
   return result;
 end
 $function$;
-alter function audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[]) owner to akashi_owner;
+alter function akashi_audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[]) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.refuse_change()
+CREATE OR REPLACE FUNCTION akashi_audit.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3718,9 +3718,9 @@ begin
           hint = 'the record is append-only; retention removes whole partitions, with a signed record';
 end
 $function$;
-alter function audit.refuse_change() owner to akashi_owner;
+alter function akashi_audit.refuse_change() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.refuse_stale_protection(relation oid)
+CREATE OR REPLACE FUNCTION akashi_audit.refuse_stale_protection(relation oid)
  RETURNS text
  LANGUAGE plpgsql
  STABLE
@@ -3731,54 +3731,54 @@ begin
     using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
 end
 $function$;
-alter function audit.refuse_stale_protection(relation oid) owner to akashi_owner;
+alter function akashi_audit.refuse_stale_protection(relation oid) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.report_losses()
+CREATE OR REPLACE FUNCTION akashi_audit.report_losses()
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  loss audit.losses;
+  loss akashi_audit.losses;
   reported integer := 0;
 begin
-  for loss in select * from audit.losses where reported_at is null order by created_at for update loop
-    perform audit.record_action('audit_loss', 'lose', loss.schema_name || '.' || loss.table_name, loss.id::text, 'FAILURE',
+  for loss in select * from akashi_audit.losses where reported_at is null order by created_at for update loop
+    perform akashi_audit.record_action('audit_loss', 'lose', loss.schema_name || '.' || loss.table_name, loss.id::text, 'FAILURE',
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation'], error_code => loss.sqlstate,
       error_message => loss.message);
-    insert into security.security_events (event_type, event_category, severity, source_service, description, action_performed,
+    insert into akashi_security.security_events (event_type, event_category, severity, source_service, description, action_performed,
       result, ocsf_class_uid, resource_type, resource_id, request_id, event_details)
     values ('audit_loss', 'integrity', 'critical', 'akashi', 'changes were made and not recorded', 'record', 'failure', 2004, 'table',
       left(loss.schema_name || '.' || loss.table_name, 255), loss.request_id,
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
-    update audit.losses set reported_at = clock_timestamp() where id = loss.id;
+    update akashi_audit.losses set reported_at = clock_timestamp() where id = loss.id;
     reported := reported + 1;
   end loop;
   return reported;
 end
 $function$;
-alter function audit.report_losses() owner to akashi_owner;
-grant execute on function audit.report_losses() to akashi_worker;
+alter function akashi_audit.report_losses() owner to akashi_owner;
+grant execute on function akashi_audit.report_losses() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.request_context()
- RETURNS audit.request_context
+CREATE OR REPLACE FUNCTION akashi_audit.request_context()
+ RETURNS akashi_audit.request_context
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  who audit.request_context;
+  who akashi_audit.request_context;
 begin
-  who.verified := auth.context_verified();
+  who.verified := akashi_auth.context_verified();
   if who.verified then
     who.user_id := nullif(current_setting('app.current_user_id', true), '');
     who.session_id := nullif(current_setting('app.current_session_id', true), '');
     who.ip_address := nullif(current_setting('app.client_ip', true), '');
   else
-    who.user_id := auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
-    who.session_id := auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
-    who.ip_address := auth.try_inet(nullif(current_setting('app.client_ip', true), ''));
+    who.user_id := akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
+    who.session_id := akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
+    who.ip_address := akashi_auth.try_inet(nullif(current_setting('app.client_ip', true), ''));
   end if;
   who.subject := nullif(current_setting('app.subject', true), '');
   who.user_agent := nullif(current_setting('app.user_agent', true), '');
@@ -3791,9 +3791,9 @@ begin
   return who;
 end
 $function$;
-alter function audit.request_context() owner to akashi_owner;
+alter function akashi_audit.request_context() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION audit.settle_losses(explanation text, until timestamp with time zone DEFAULT clock_timestamp())
+CREATE OR REPLACE FUNCTION akashi_audit.settle_losses(explanation text, until timestamp with time zone DEFAULT clock_timestamp())
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3801,25 +3801,25 @@ CREATE OR REPLACE FUNCTION audit.settle_losses(explanation text, until timestamp
 AS $function$
 declare
   settled integer;
-  by_whom constant text := coalesce(auth.current_user_id()::text, session_user);
+  by_whom constant text := coalesce(akashi_auth.current_user_id()::text, session_user);
 begin
   if coalesce(explanation, '') = '' then
     raise exception 'a loss is settled by an explanation' using errcode = 'invalid_parameter_value';
   end if;
-  update audit.losses l set settled_at = clock_timestamp(), settled_by = by_whom, explanation = settle_losses.explanation
+  update akashi_audit.losses l set settled_at = clock_timestamp(), settled_by = by_whom, explanation = settle_losses.explanation
   where l.settled_at is null and l.created_at <= until;
   get diagnostics settled = row_count;
   if settled > 0 then
-    perform audit.record_action('audit_losses_settled', 'settle', 'audit.losses', null, 'SUCCESS',
+    perform akashi_audit.record_action('audit_losses_settled', 'settle', 'akashi_audit.losses', null, 'SUCCESS',
       jsonb_build_object('losses', settled, 'until', until, 'explanation', explanation));
   end if;
   return settled;
 end
 $function$;
-alter function audit.settle_losses(explanation text, until timestamp with time zone) owner to akashi_owner;
-grant execute on function audit.settle_losses(explanation text, until timestamp with time zone) to akashi_security_admin;
+alter function akashi_audit.settle_losses(explanation text, until timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_audit.settle_losses(explanation text, until timestamp with time zone) to akashi_security_admin;
 
-CREATE OR REPLACE FUNCTION audit.system_identity(OUT system_identifier bigint, OUT timeline integer)
+CREATE OR REPLACE FUNCTION akashi_audit.system_identity(OUT system_identifier bigint, OUT timeline integer)
  RETURNS record
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -3830,11 +3830,11 @@ AS $function$
            then ('x' || substring(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) for 8))::bit(32)::integer end
   from pg_catalog.pg_control_system() s
 $function$;
-alter function audit.system_identity(OUT system_identifier bigint, OUT timeline integer) owner to akashi_owner;
-grant execute on function audit.system_identity(OUT system_identifier bigint, OUT timeline integer) to akashi_security_admin;
-grant execute on function audit.system_identity(OUT system_identifier bigint, OUT timeline integer) to akashi_worker;
+alter function akashi_audit.system_identity(OUT system_identifier bigint, OUT timeline integer) owner to akashi_owner;
+grant execute on function akashi_audit.system_identity(OUT system_identifier bigint, OUT timeline integer) to akashi_security_admin;
+grant execute on function akashi_audit.system_identity(OUT system_identifier bigint, OUT timeline integer) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.trigger_problems(log text)
+CREATE OR REPLACE FUNCTION akashi_audit.trigger_problems(log text)
  RETURNS TABLE("table" text, problem text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -3842,39 +3842,39 @@ CREATE OR REPLACE FUNCTION audit.trigger_problems(log text)
 AS $function$
   with guarded as (
     select part.relid::oid as relid, null::text as name, 'refuse_change' as trigger_name,
-           'audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
-    from lifecycle.policies p
+           'akashi_audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
+    from akashi_lifecycle.policies p
     cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
     -- With the trail go the append-only tables that have no log of their own.
     where p.append_only and trigger_problems.log = 'audit_logs' and p.table_name not in ('audit_logs', 'security_events', 'login_attempts')
     union all
     -- Tables with a log are looked at whether or not a policy still names them.
-    select part.relid::oid, sealed.name, 'refuse_change', 'audit.refuse_change'::regproc::oid, ''
-    from (values ('audit_logs', 'audit.audit_logs'), ('security_events', 'security.security_events'),
-                 ('login_attempts', 'auth.login_attempts')) as sealed (log, name)
+    select part.relid::oid, sealed.name, 'refuse_change', 'akashi_audit.refuse_change'::regproc::oid, ''
+    from (values ('audit_logs', 'akashi_audit.audit_logs'), ('security_events', 'akashi_security.security_events'),
+                 ('login_attempts', 'akashi_auth.login_attempts')) as sealed (log, name)
     left join lateral pg_catalog.pg_partition_tree(to_regclass(sealed.name)) part on true
     where sealed.log = trigger_problems.log
     union all
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
-    from (values ('audit.ledger_entries', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.ledger_checkpoints', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.ledger_epochs', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.ledger_cosignatures', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.retention_records', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.verifications', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.ledger_tiles', 'keep_tile', 'audit.keep_tile'),
-                 ('audit.ledger_tiles', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.ledger_heads', 'keep_head', 'audit.keep_head'),
-                 ('audit.ledger_heads', 'refuse_change', 'audit.refuse_change'),
-                 ('audit.losses', 'keep_loss', 'audit.keep_loss'),
-                 ('audit.losses', 'refuse_change', 'audit.refuse_change')) as own (name, trigger_name, function)
+    from (values ('akashi_audit.ledger_entries', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.ledger_checkpoints', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.ledger_epochs', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.ledger_cosignatures', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.retention_records', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.verifications', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.ledger_tiles', 'keep_tile', 'akashi_audit.keep_tile'),
+                 ('akashi_audit.ledger_tiles', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.ledger_heads', 'keep_head', 'akashi_audit.keep_head'),
+                 ('akashi_audit.ledger_heads', 'refuse_change', 'akashi_audit.refuse_change'),
+                 ('akashi_audit.losses', 'keep_loss', 'akashi_audit.keep_loss'),
+                 ('akashi_audit.losses', 'refuse_change', 'akashi_audit.refuse_change')) as own (name, trigger_name, function)
   ), recorded as (
     select part.relid::oid, format('%I.%I', p.schema_name, p.table_name), 'akashi_audit_' || event,
-           case p.on_failure when 'record_loss' then 'audit.log_changes_or_loss' else 'audit.log_changes' end::regproc,
+           case p.on_failure when 'record_loss' then 'akashi_audit.log_changes_or_loss' else 'akashi_audit.log_changes' end::regproc,
            (select string_agg(convert_to(argument, 'UTF8') || '\x00'::bytea, ''::bytea order by place)
             from unnest(array[p.classification, p.key_columns::text, coalesce(p.subject_column, ''), p.ignored_columns::text,
                               p.digest_columns::text, p.omitted_columns::text]) with ordinality as a (argument, place))
-    from audit.protected_tables p
+    from akashi_audit.protected_tables p
     -- By the catalog: to_regclass refuses names in schemas that this function's owner may not use.
     left join lateral (
       select c.oid as named from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -3901,7 +3901,7 @@ AS $function$
   select p.schema_name || '.' || p.table_name,
          case when stale.gone is not null then format('the protection names columns that are gone: %s', stale.gone)
               else format('its primary key is not (%s) any more', array_to_string(p.key_columns, ', ')) end
-  from audit.protected_tables p
+  from akashi_audit.protected_tables p
   join pg_catalog.pg_namespace n on n.nspname = p.schema_name
   join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
   cross join lateral (
@@ -3910,20 +3910,20 @@ AS $function$
     where name is not null and not exists (
       select from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attname = name and a.attnum > 0 and not a.attisdropped)
   ) stale
-  where trigger_problems.log = 'audit_logs' and (stale.gone is not null or p.key_columns is distinct from audit.primary_key(c.oid))
+  where trigger_problems.log = 'audit_logs' and (stale.gone is not null or p.key_columns is distinct from akashi_audit.primary_key(c.oid))
   union all
   select schema_name || '.' || table_name,
          format('%s statements (%s rows) were made and not recorded, the last at %s: %s', count(*), coalesce(sum(row_count), 0),
                 to_char(max(created_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"'), (array_agg(message order by created_at desc))[1])
-  from audit.losses
+  from akashi_audit.losses
   where trigger_problems.log = 'audit_logs' and settled_at is null
   group by schema_name, table_name
 $function$;
-alter function audit.trigger_problems(log text) owner to akashi_owner;
-grant execute on function audit.trigger_problems(log text) to akashi_security_admin;
-grant execute on function audit.trigger_problems(log text) to akashi_worker;
+alter function akashi_audit.trigger_problems(log text) owner to akashi_owner;
+grant execute on function akashi_audit.trigger_problems(log text) to akashi_security_admin;
+grant execute on function akashi_audit.trigger_problems(log text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.unprotect(target regclass)
+CREATE OR REPLACE FUNCTION akashi_audit.unprotect(target regclass)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3932,7 +3932,7 @@ declare
   part regclass;
   event text;
 begin
-  delete from audit.protected_tables p using pg_catalog.pg_class c, pg_catalog.pg_namespace n
+  delete from akashi_audit.protected_tables p using pg_catalog.pg_class c, pg_catalog.pg_namespace n
   where c.oid = target and n.oid = c.relnamespace and (p.schema_name, p.table_name) = (n.nspname, c.relname);
   if not found then
     raise exception '% is not under audit', target using errcode = 'undefined_object';
@@ -3944,10 +3944,10 @@ begin
   end loop;
 end
 $function$;
-alter function audit.unprotect(target regclass) owner to akashi_owner;
-comment on function audit.unprotect(target regclass) is 'Removes the triggers of audit.protect and keeps the trail.';
+alter function akashi_audit.unprotect(target regclass) owner to akashi_owner;
+comment on function akashi_audit.unprotect(target regclass) is 'Removes the triggers of akashi_audit.protect and keeps the trail.';
 
-CREATE OR REPLACE FUNCTION audit.unprotect_missing(schema_name text, table_name text)
+CREATE OR REPLACE FUNCTION akashi_audit.unprotect_missing(schema_name text, table_name text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3955,19 +3955,19 @@ AS $function$
 begin
   if exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
              where (n.nspname, c.relname) = (unprotect_missing.schema_name, unprotect_missing.table_name)) then
-    raise exception '%.% is there', schema_name, table_name using errcode = 'AK003', hint = 'use audit.unprotect';
+    raise exception '%.% is there', schema_name, table_name using errcode = 'AK003', hint = 'use akashi_audit.unprotect';
   end if;
-  delete from audit.protected_tables p
+  delete from akashi_audit.protected_tables p
   where (p.schema_name, p.table_name) = (unprotect_missing.schema_name, unprotect_missing.table_name);
   if not found then
     raise exception '%.% is not under audit', schema_name, table_name using errcode = 'undefined_object';
   end if;
 end
 $function$;
-alter function audit.unprotect_missing(schema_name text, table_name text) owner to akashi_owner;
-comment on function audit.unprotect_missing(schema_name text, table_name text) is 'Forgets the protection of a table that was dropped or renamed; its trail stays.';
+alter function akashi_audit.unprotect_missing(schema_name text, table_name text) owner to akashi_owner;
+comment on function akashi_audit.unprotect_missing(schema_name text, table_name text) is 'Forgets the protection of a table that was dropped or renamed; its trail stays.';
 
-CREATE OR REPLACE FUNCTION audit.uuid_v7()
+CREATE OR REPLACE FUNCTION akashi_audit.uuid_v7()
  RETURNS uuid
  LANGUAGE sql
  PARALLEL SAFE
@@ -3978,10 +3978,10 @@ AS $function$
     placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
     from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
 $function$;
-alter function audit.uuid_v7() owner to akashi_owner;
-grant execute on function audit.uuid_v7() to akashi_worker;
+alter function akashi_audit.uuid_v7() owner to akashi_owner;
+grant execute on function akashi_audit.uuid_v7() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION audit.watch_alarms(kind text, severity text, problems jsonb)
+CREATE OR REPLACE FUNCTION akashi_audit.watch_alarms(kind text, severity text, problems jsonb)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3991,16 +3991,16 @@ declare
   begun integer;
 begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.alarms/' || kind, 0));
-  delete from audit.standing_alarms a
+  delete from akashi_audit.standing_alarms a
   where a.kind = watch_alarms.kind and not exists (
     select from jsonb_to_recordset(problems) as f (subject text, detail text) where f.subject = a.subject and f.detail = a.detail);
   with raised as (
-    insert into audit.standing_alarms (kind, subject, detail)
+    insert into akashi_audit.standing_alarms (kind, subject, detail)
     select distinct watch_alarms.kind, f.subject, f.detail from jsonb_to_recordset(problems) as f (subject text, detail text)
     on conflict do nothing
     returning subject, detail
   ), events as (
-    insert into security.security_events (event_type, event_category, severity, source_service, resource_type, resource_id,
+    insert into akashi_security.security_events (event_type, event_category, severity, source_service, resource_type, resource_id,
       action_performed, result, ocsf_class_uid, event_details)
     select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure', 2004,
       jsonb_build_object('subject', r.subject, 'detail', r.detail) from raised r
@@ -4012,10 +4012,10 @@ begin
   return begun;
 end
 $function$;
-alter function audit.watch_alarms(kind text, severity text, problems jsonb) owner to akashi_owner;
-grant execute on function audit.watch_alarms(kind text, severity text, problems jsonb) to akashi_worker;
+alter function akashi_audit.watch_alarms(kind text, severity text, problems jsonb) owner to akashi_owner;
+grant execute on function akashi_audit.watch_alarms(kind text, severity text, problems jsonb) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.acting_role()
+CREATE OR REPLACE FUNCTION akashi_auth.acting_role()
  RETURNS name
  LANGUAGE sql
  STABLE
@@ -4023,9 +4023,9 @@ CREATE OR REPLACE FUNCTION auth.acting_role()
 AS $function$
   select coalesce(nullif(current_setting('role'), 'none'), session_user::text)::name
 $function$;
-alter function auth.acting_role() owner to akashi_owner;
+alter function akashi_auth.acting_role() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.add_context_key(key_id text, secret bytea)
+CREATE OR REPLACE FUNCTION akashi_auth.add_context_key(key_id text, secret bytea)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -4041,36 +4041,36 @@ begin
     inner_key := set_byte(inner_key, i, get_byte(inner_key, i) # 54); -- 0x36
     outer_key := set_byte(outer_key, i, get_byte(outer_key, i) # 92); -- 0x5c
   end loop;
-  insert into auth.context_keys (id, inner_key, outer_key)
+  insert into akashi_auth.context_keys (id, inner_key, outer_key)
   values (key_id, inner_key, outer_key)
   on conflict (id) do nothing;
 end
 $function$;
-alter function auth.add_context_key(key_id text, secret bytea) owner to akashi_owner;
+alter function akashi_auth.add_context_key(key_id text, secret bytea) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.assign_default_role(user_id uuid)
+CREATE OR REPLACE FUNCTION akashi_auth.assign_default_role(user_id uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  role auth.roles;
+  role akashi_auth.roles;
 begin
-  select * into role from auth.roles r where r.name = auth.policy('account.default_role') #>> '{}';
+  select * into role from akashi_auth.roles r where r.name = akashi_auth.policy('account.default_role') #>> '{}';
   if found and role.tier <> 'service' then
     raise exception 'the default role % is not of the service tier', role.name using errcode = 'AK003',
       hint = 'set the policy account.default_role to one that is';
   end if;
   if found then
-    insert into auth.user_roles (user_id, role_id) values (assign_default_role.user_id, role.id)
+    insert into akashi_auth.user_roles (user_id, role_id) values (assign_default_role.user_id, role.id)
     on conflict on constraint user_roles_user_id_role_id_key do nothing;
   end if;
 end
 $function$;
-alter function auth.assign_default_role(user_id uuid) owner to akashi_owner;
+alter function akashi_auth.assign_default_role(user_id uuid) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.authenticate_session(token_hash bytea)
+CREATE OR REPLACE FUNCTION akashi_auth.authenticate_session(token_hash bytea)
  RETURNS TABLE(session_id uuid, user_id uuid, tenant_id text, must_change boolean, needs_factor boolean, second_factor boolean, authenticated_at timestamp with time zone, expires_at timestamp with time zone)
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4078,35 +4078,35 @@ CREATE OR REPLACE FUNCTION auth.authenticate_session(token_hash bytea)
 AS $function$
 #variable_conflict use_column
 declare
-  found_session auth.user_sessions;
+  found_session akashi_auth.user_sessions;
   found_tenant text;
 begin
-  select s.* into found_session from auth.user_sessions s
+  select s.* into found_session from akashi_auth.user_sessions s
   where s.session_token_hash = token_hash and s.revoked_at is null and s.expires_at > now()
-    and s.last_activity > now() - auth.policy_minutes('session.idle_minutes');
+    and s.last_activity > now() - akashi_auth.policy_minutes('session.idle_minutes');
   if not found then
     return;
   end if;
-  select u.tenant_id into found_tenant from auth.users u where u.id = found_session.user_id and u.is_active;
+  select u.tenant_id into found_tenant from akashi_auth.users u where u.id = found_session.user_id and u.is_active;
   if not found then
     return;
   end if;
   if found_session.last_activity < now() - interval '1 minute' then
-    update auth.user_sessions set last_activity = now() where id = (
-      select s.id from auth.user_sessions s
+    update akashi_auth.user_sessions set last_activity = now() where id = (
+      select s.id from akashi_auth.user_sessions s
       where s.id = found_session.id and s.last_activity = found_session.last_activity for update skip locked);
   end if;
   return query select found_session.id, found_session.user_id, found_tenant,
-    coalesce((select auth.password_due(c) from auth.local_credentials c where c.user_id = found_session.user_id), false)
+    coalesce((select akashi_auth.password_due(c) from akashi_auth.local_credentials c where c.user_id = found_session.user_id), false)
       and 'pwd' = any (found_session.authentication_methods),
-    not found_session.security_validated and auth.needs_factor(found_session.user_id),
+    not found_session.security_validated and akashi_auth.needs_factor(found_session.user_id),
     found_session.security_validated, found_session.authenticated_at, found_session.expires_at;
 end
 $function$;
-alter function auth.authenticate_session(token_hash bytea) owner to akashi_owner;
-grant execute on function auth.authenticate_session(token_hash bytea) to akashi_worker;
+alter function akashi_auth.authenticate_session(token_hash bytea) owner to akashi_owner;
+grant execute on function akashi_auth.authenticate_session(token_hash bytea) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.begin_login(user_id uuid, identifier_hash bytea)
+CREATE OR REPLACE FUNCTION akashi_auth.begin_login(user_id uuid, identifier_hash bytea)
  RETURNS TABLE(wait_seconds integer, password_hash text, password_changed_at timestamp with time zone, must_change boolean, password_expired boolean, account_active boolean, has_factor boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4114,35 +4114,35 @@ CREATE OR REPLACE FUNCTION auth.begin_login(user_id uuid, identifier_hash bytea)
 AS $function$
 #variable_conflict use_column
 declare
-  who constant audit.request_context := audit.request_context();
-  account constant bytea := auth.throttled_account(begin_login.user_id, begin_login.identifier_hash);
-  pair constant bytea := auth.throttle_key('pair', account, who.ip_address);
-  place constant bytea := auth.throttle_key('address', null, who.ip_address);
-  everywhere constant bytea := auth.throttle_key('account', account, null);
+  who constant akashi_audit.request_context := akashi_audit.request_context();
+  account constant bytea := akashi_auth.throttled_account(begin_login.user_id, begin_login.identifier_hash);
+  pair constant bytea := akashi_auth.throttle_key('pair', account, who.ip_address);
+  place constant bytea := akashi_auth.throttle_key('address', null, who.ip_address);
+  everywhere constant bytea := akashi_auth.throttle_key('account', account, null);
   seconds integer;
 begin
   if not who.verified then
     raise exception 'signing in needs a signed context' using errcode = 'insufficient_privilege';
   end if;
-  delete from auth.login_throttles where key in (
-    select key from auth.login_throttles where expires_at < clock_timestamp() limit 20 for update skip locked);
+  delete from akashi_auth.login_throttles where key in (
+    select key from akashi_auth.login_throttles where expires_at < clock_timestamp() limit 20 for update skip locked);
   -- Always in this order, so that two attempts cannot wait for each other.
-  seconds := auth.reserve_attempt(pair, (auth.policy('lockout.threshold'))::integer);
+  seconds := akashi_auth.reserve_attempt(pair, (akashi_auth.policy('lockout.threshold'))::integer);
   if seconds = 0 then
-    seconds := auth.reserve_attempt(place, (auth.policy('lockout.address_threshold'))::integer);
+    seconds := akashi_auth.reserve_attempt(place, (akashi_auth.policy('lockout.address_threshold'))::integer);
     if seconds > 0 then
-      perform auth.release_attempt(pair);
+      perform akashi_auth.release_attempt(pair);
     else
-      seconds := auth.reserve_attempt(everywhere, (auth.policy('lockout.account_threshold'))::integer);
+      seconds := akashi_auth.reserve_attempt(everywhere, (akashi_auth.policy('lockout.account_threshold'))::integer);
       -- Guesses from everywhere must not lock the owner out: where they signed in before, they still may.
       if seconds > 0 and exists (
-        select from auth.login_attempts a
+        select from akashi_auth.login_attempts a
         where a.user_id = begin_login.user_id and a.result = 'success' and a.ip_address = who.ip_address)
       then
         seconds := 0;
       end if;
       if seconds > 0 then
-        perform auth.release_attempt(pair), auth.release_attempt(place);
+        perform akashi_auth.release_attempt(pair), akashi_auth.release_attempt(place);
       end if;
     end if;
   end if;
@@ -4152,71 +4152,71 @@ begin
   end if;
   return query
     select 0, c.password_hash, c.changed_at,
-      coalesce(auth.password_due(c), false), coalesce(c.expires_at <= now(), false), coalesce(u.is_active, false),
-      auth.has_factor(u.id)
+      coalesce(akashi_auth.password_due(c), false), coalesce(c.expires_at <= now(), false), coalesce(u.is_active, false),
+      akashi_auth.has_factor(u.id)
     from (select begin_login.user_id as id) as asked
-    left join auth.users u on u.id = asked.id
-    left join auth.local_credentials c on c.user_id = asked.id;
+    left join akashi_auth.users u on u.id = asked.id
+    left join akashi_auth.local_credentials c on c.user_id = asked.id;
 end
 $function$;
-alter function auth.begin_login(user_id uuid, identifier_hash bytea) owner to akashi_owner;
-grant execute on function auth.begin_login(user_id uuid, identifier_hash bytea) to akashi_worker;
+alter function akashi_auth.begin_login(user_id uuid, identifier_hash bytea) owner to akashi_owner;
+grant execute on function akashi_auth.begin_login(user_id uuid, identifier_hash bytea) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.caller_rank()
+CREATE OR REPLACE FUNCTION akashi_auth.caller_rank()
  RETURNS integer
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  key auth.api_keys;
+  key akashi_auth.api_keys;
 begin
-  if auth.is_administrator() then
-    return auth.tier_rank('system');
+  if akashi_auth.is_administrator() then
+    return akashi_auth.tier_rank('system');
   end if;
-  select * into key from auth.api_keys k where k.id = auth.current_session_id();
+  select * into key from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id();
   if found then
-    return least(auth.tier_rank(key.tier), case when key.user_id is null
-      then auth.service_account_rank(key.service_account_id) else auth.user_rank(key.user_id) end);
+    return least(akashi_auth.tier_rank(key.tier), case when key.user_id is null
+      then akashi_auth.service_account_rank(key.service_account_id) else akashi_auth.user_rank(key.user_id) end);
   end if;
-  return auth.user_rank(auth.current_user_id());
+  return akashi_auth.user_rank(akashi_auth.current_user_id());
 end
 $function$;
-alter function auth.caller_rank() owner to akashi_owner;
+alter function akashi_auth.caller_rank() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.caller_until(permissions text[], tier text)
+CREATE OR REPLACE FUNCTION akashi_auth.caller_until(permissions text[], tier text)
  RETURNS timestamp with time zone
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  key auth.api_keys;
-  caller uuid := auth.current_user_id();
+  key akashi_auth.api_keys;
+  caller uuid := akashi_auth.current_user_id();
   ends timestamptz;
 begin
-  if auth.is_administrator() then
+  if akashi_auth.is_administrator() then
     return 'infinity';
   end if;
-  select * into key from auth.api_keys k where k.id = auth.current_session_id();
+  select * into key from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id();
   if found then
     caller := key.user_id;
   end if;
   with held as (
     select r.id, r.tier, coalesce(g.expires_at, 'infinity') as until
-    from (select ur.role_id, ur.expires_at from auth.user_roles ur where ur.user_id = caller
+    from (select ur.role_id, ur.expires_at from akashi_auth.user_roles ur where ur.user_id = caller
           union all
-          select sr.role_id, sr.expires_at from auth.service_account_roles sr
+          select sr.role_id, sr.expires_at from akashi_auth.service_account_roles sr
           where sr.service_account_id = key.service_account_id) g
-    join auth.roles r on r.id = g.role_id
+    join akashi_auth.roles r on r.id = g.role_id
     where g.expires_at is null or g.expires_at > now()
   ), needed as (
     select coalesce(max(held.until), '-infinity') as until from held
-    where auth.tier_rank(held.tier) >= auth.tier_rank(caller_until.tier)
+    where akashi_auth.tier_rank(held.tier) >= akashi_auth.tier_rank(caller_until.tier)
     union all
     select coalesce((
       select max(held.until) from held
-      join auth.role_permissions rp on rp.role_id = held.id join auth.permissions p on p.id = rp.permission_id
+      join akashi_auth.role_permissions rp on rp.role_id = held.id join akashi_auth.permissions p on p.id = rp.permission_id
       where p.resource = split_part(wanted.permission, ':', 1) and p.action in (split_part(wanted.permission, ':', 2), 'admin')
     ), '-infinity')
     from unnest(caller_until.permissions) as wanted (permission)
@@ -4225,9 +4225,9 @@ begin
   return ends;
 end
 $function$;
-alter function auth.caller_until(permissions text[], tier text) owner to akashi_owner;
+alter function akashi_auth.caller_until(permissions text[], tier text) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text)
+CREATE OR REPLACE FUNCTION akashi_auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4235,11 +4235,11 @@ CREATE OR REPLACE FUNCTION auth.change_user(user_id uuid, changes jsonb, email_e
 AS $function$
 begin
   -- Of themselves people change names; an e-mail only through the worker, which has verified it.
-  if user_id is distinct from auth.current_user_id()
-     or (change_user.email_index is not null and not pg_has_role(auth.acting_role(), 'akashi_worker', 'member')) then
-    perform auth.managed_user(user_id, 'users:write');
+  if user_id is distinct from akashi_auth.current_user_id()
+     or (change_user.email_index is not null and not pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member')) then
+    perform akashi_auth.managed_user(user_id, 'users:write');
   end if;
-  update auth.users u set
+  update akashi_auth.users u set
     username = case when changes ? 'username' then changes ->> 'username' else u.username end,
     display_name = case when changes ? 'display_name' then changes ->> 'display_name' else u.display_name end,
     avatar_url = case when changes ? 'avatar_url' then changes ->> 'avatar_url' else u.avatar_url end,
@@ -4253,11 +4253,11 @@ begin
   end if;
 end
 $function$;
-alter function auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) owner to akashi_owner;
-grant execute on function auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) to akashi_app;
-grant execute on function auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) to akashi_worker;
+alter function akashi_auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) owner to akashi_owner;
+grant execute on function akashi_auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) to akashi_app;
+grant execute on function akashi_auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.check_key(key auth.api_keys)
+CREATE OR REPLACE FUNCTION akashi_auth.check_key(key akashi_auth.api_keys)
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -4267,46 +4267,46 @@ declare
   scope text;
   scope_tier text;
 begin
-  if key.tier not in ('system', 'business', 'service') or auth.tier_rank(key.tier) > greatest(1,
-      case when key.user_id is null then auth.service_account_rank(key.service_account_id) else auth.user_rank(key.user_id) end) then
+  if key.tier not in ('system', 'business', 'service') or akashi_auth.tier_rank(key.tier) > greatest(1,
+      case when key.user_id is null then akashi_auth.service_account_rank(key.service_account_id) else akashi_auth.user_rank(key.user_id) end) then
     raise exception 'the tier % is above the owner''s own', key.tier using errcode = 'insufficient_privilege',
       hint = 'use a lower tier';
   end if;
   if key.tier <> 'service' then
-    perform auth.refuse_tier(key.tier);
+    perform akashi_auth.refuse_tier(key.tier);
   end if;
   for scope in select jsonb_array_elements_text(key.permissions) loop
-    select p.tier into scope_tier from auth.permissions p where p.id = auth.permission_id(scope);
-    if not auth.key_owner_has(key, scope) then
+    select p.tier into scope_tier from akashi_auth.permissions p where p.id = akashi_auth.permission_id(scope);
+    if not akashi_auth.key_owner_has(key, scope) then
       raise exception 'the owner of the key does not have %', scope using errcode = 'insufficient_privilege',
         hint = 'the scopes of a key are within what its owner may';
     end if;
-    if auth.tier_rank(scope_tier) > auth.tier_rank(key.tier) then
+    if akashi_auth.tier_rank(scope_tier) > akashi_auth.tier_rank(key.tier) then
       raise exception 'a key of the % tier cannot have %', key.tier, scope using errcode = 'insufficient_privilege',
         hint = 'give the key a higher tier';
     end if;
-    if not auth.is_administrator() and not auth.has_permission(scope) then
+    if not akashi_auth.is_administrator() and not akashi_auth.has_permission(scope) then
       raise exception 'the caller does not have %', scope using errcode = 'insufficient_privilege',
         hint = 'give only what you have yourself';
     end if;
   end loop;
 end
 $function$;
-alter function auth.check_key(key auth.api_keys) owner to akashi_owner;
+alter function akashi_auth.check_key(key akashi_auth.api_keys) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.check_role_permission()
+CREATE OR REPLACE FUNCTION akashi_auth.check_role_permission()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  role auth.roles;
-  permission auth.permissions;
+  role akashi_auth.roles;
+  permission akashi_auth.permissions;
 begin
-  select * into role from auth.roles r where r.id = new.role_id;
-  select * into permission from auth.permissions p where p.id = new.permission_id;
-  if auth.tier_rank(permission.tier) > auth.tier_rank(role.tier) then
+  select * into role from akashi_auth.roles r where r.id = new.role_id;
+  select * into permission from akashi_auth.permissions p where p.id = new.permission_id;
+  if akashi_auth.tier_rank(permission.tier) > akashi_auth.tier_rank(role.tier) then
     raise exception 'the % role % cannot hold the % permission %:%', role.tier, role.name, permission.tier,
       permission.resource, permission.action using errcode = 'insufficient_privilege',
       hint = 'a permission stands only in roles of its tier or above it';
@@ -4314,30 +4314,30 @@ begin
   return new;
 end
 $function$;
-alter function auth.check_role_permission() owner to akashi_owner;
+alter function akashi_auth.check_role_permission() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.check_service_role()
+CREATE OR REPLACE FUNCTION akashi_auth.check_service_role()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  role auth.roles;
-  account auth.service_accounts;
+  role akashi_auth.roles;
+  account akashi_auth.service_accounts;
 begin
-  select * into role from auth.roles r where r.id = new.role_id;
-  select * into account from auth.service_accounts a where a.id = new.service_account_id;
-  if auth.tier_rank(role.tier) > auth.tier_rank(account.tier) then
+  select * into role from akashi_auth.roles r where r.id = new.role_id;
+  select * into account from akashi_auth.service_accounts a where a.id = new.service_account_id;
+  if akashi_auth.tier_rank(role.tier) > akashi_auth.tier_rank(account.tier) then
     raise exception 'the % service account % cannot have the % role %', account.tier, account.name, role.tier, role.name
       using errcode = 'insufficient_privilege', hint = 'use a service account of that tier';
   end if;
   return new;
 end
 $function$;
-alter function auth.check_service_role() owner to akashi_owner;
+alter function akashi_auth.check_service_role() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.context_verified()
+CREATE OR REPLACE FUNCTION akashi_auth.context_verified()
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
@@ -4346,12 +4346,12 @@ AS $function$
 declare
   signature text := current_setting('app.context_signature', true);
   expires text := current_setting('app.context_expires', true);
-  signing auth.context_keys;
+  signing akashi_auth.context_keys;
 begin
   if signature is null or signature = '' then
     return false;
   end if;
-  select * into signing from auth.context_keys where id = current_setting('app.context_key', true);
+  select * into signing from akashi_auth.context_keys where id = current_setting('app.context_key', true);
   if not found then
     return false;
   end if;
@@ -4376,78 +4376,78 @@ begin
   return expires::bigint >= extract(epoch from now());
 end
 $function$;
-alter function auth.context_verified() owner to akashi_policy;
-comment on function auth.context_verified() is 'Whether the app.* settings of this transaction carry a valid signature. Policies call it as (select …) so that it runs once a statement.';
-grant execute on function auth.context_verified() to akashi_app;
-grant execute on function auth.context_verified() to akashi_owner;
-grant execute on function auth.context_verified() to akashi_reader;
-grant execute on function auth.context_verified() to akashi_security_admin;
-grant execute on function auth.context_verified() to akashi_worker;
+alter function akashi_auth.context_verified() owner to akashi_policy;
+comment on function akashi_auth.context_verified() is 'Whether the app.* settings of this transaction carry a valid signature. Policies call it as (select …) so that it runs once a statement.';
+grant execute on function akashi_auth.context_verified() to akashi_app;
+grant execute on function akashi_auth.context_verified() to akashi_owner;
+grant execute on function akashi_auth.context_verified() to akashi_reader;
+grant execute on function akashi_auth.context_verified() to akashi_security_admin;
+grant execute on function akashi_auth.context_verified() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[] DEFAULT '{}'::text[], service_account text DEFAULT NULL::text, owner uuid DEFAULT NULL::uuid, tier text DEFAULT NULL::text, service_name text DEFAULT NULL::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[] DEFAULT '{}'::text[], service_account text DEFAULT NULL::text, owner uuid DEFAULT NULL::uuid, tier text DEFAULT NULL::text, service_name text DEFAULT NULL::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  key auth.api_keys;
+  key akashi_auth.api_keys;
   rank integer;
   active integer;
 begin
-  key.user_id := case when service_account is null then coalesce(owner, auth.current_user_id()) end;
+  key.user_id := case when service_account is null then coalesce(owner, akashi_auth.current_user_id()) end;
   if service_account is not null then
     if owner is not null then
       raise exception 'a key has one owner' using errcode = 'invalid_parameter_value';
     end if;
-    key.service_account_id := (auth.service_account_named(service_account)).id;
-    rank := auth.service_account_rank(key.service_account_id);
+    key.service_account_id := (akashi_auth.service_account_named(service_account)).id;
+    rank := akashi_auth.service_account_rank(key.service_account_id);
   elsif key.user_id is null then
     raise exception 'a key has an owner' using errcode = 'invalid_parameter_value', hint = 'name a user or a service account';
-  elsif not auth.is_administrator() and key.user_id <> coalesce(auth.current_user_id(), '00000000-0000-0000-0000-000000000000') then
+  elsif not akashi_auth.is_administrator() and key.user_id <> coalesce(akashi_auth.current_user_id(), '00000000-0000-0000-0000-000000000000') then
     raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
       hint = 'make it for a service account';
   else
-    if not auth.is_administrator() and not auth.owns_key(key) then
-      perform auth.require_permission('api_keys:write');
+    if not akashi_auth.is_administrator() and not akashi_auth.owns_key(key) then
+      perform akashi_auth.require_permission('api_keys:write');
     end if;
     -- Locked, so that a limit holds among parallel callers.
-    perform from auth.users u where u.id = key.user_id and u.is_active for no key update;
+    perform from akashi_auth.users u where u.id = key.user_id and u.is_active for no key update;
     if not found then
       raise exception 'there is no active user %', key.user_id using errcode = 'no_data_found';
     end if;
-    rank := auth.user_rank(key.user_id);
+    rank := akashi_auth.user_rank(key.user_id);
   end if;
   key.id := gen_random_uuid();
-  key.tier := coalesce(create_api_key.tier, case least(rank, auth.caller_rank()) when 3 then 'system' when 2 then 'business' else 'service' end);
+  key.tier := coalesce(create_api_key.tier, case least(rank, akashi_auth.caller_rank()) when 3 then 'system' when 2 then 'business' else 'service' end);
   key.permissions := to_jsonb(array(select distinct scope from unnest(scopes) scope order by scope));
-  key.expires_at := coalesce(create_api_key.expires_at, now() + (auth.policy('api_key.default_lifetime_days')::text || ' days')::interval);
-  if key.expires_at <= now() or key.expires_at > now() + (auth.policy('api_key.max_lifetime_days')::text || ' days')::interval then
-    raise exception 'a key ends at most % days from now', auth.policy('api_key.max_lifetime_days')
+  key.expires_at := coalesce(create_api_key.expires_at, now() + (akashi_auth.policy('api_key.default_lifetime_days')::text || ' days')::interval);
+  if key.expires_at <= now() or key.expires_at > now() + (akashi_auth.policy('api_key.max_lifetime_days')::text || ' days')::interval then
+    raise exception 'a key ends at most % days from now', akashi_auth.policy('api_key.max_lifetime_days')
       using errcode = 'invalid_parameter_value', hint = 'rotate it instead of letting it live on';
   end if;
-  perform auth.check_key(key);
-  select count(*) into active from auth.api_keys k
+  perform akashi_auth.check_key(key);
+  select count(*) into active from akashi_auth.api_keys k
   where (k.user_id = key.user_id or k.service_account_id = key.service_account_id) and k.is_active and k.expires_at > now();
-  if active >= auth.policy('api_key.max_per_owner')::integer then
+  if active >= akashi_auth.policy('api_key.max_per_owner')::integer then
     raise exception 'the owner has % keys already', active using errcode = 'AK003', hint = 'revoke those that nobody uses';
   end if;
-  insert into auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
+  insert into akashi_auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
     expires_at, created_by)
   values (key.id, create_api_key.name, create_api_key.key_hash, create_api_key.key_prefix,
     coalesce(create_api_key.service_name, service_account, 'user'), key.tier, key.permissions, key.user_id, key.service_account_id,
-    key.expires_at, auth.current_user_id());
-  perform audit.record_action('api_key_created', 'create', 'api_key', key.id::text, 'SUCCESS',
+    key.expires_at, akashi_auth.current_user_id());
+  perform akashi_audit.record_action('api_key_created', 'create', 'api_key', key.id::text, 'SUCCESS',
     jsonb_build_object('prefix', create_api_key.key_prefix, 'scopes', key.permissions, 'tier', key.tier, 'expires_at', key.expires_at),
     data_subject => key.user_id::text);
   return key.id;
 end
 $function$;
-alter function auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) owner to akashi_owner;
-comment on function auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) is 'Keeps a key by its SHA-256. Its scopes and tier are within the owner''s and the caller''s; owner is for administrators of the database.';
-grant execute on function auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) to akashi_app;
+alter function akashi_auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) owner to akashi_owner;
+comment on function akashi_auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) is 'Keeps a key by its SHA-256. Its scopes and tier are within the owner''s and the caller''s; owner is for administrators of the database.';
+grant execute on function akashi_auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.create_role(name text, tier text, description text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION akashi_auth.create_role(name text, tier text, description text DEFAULT NULL::text)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4456,17 +4456,17 @@ AS $function$
 declare
   role_id uuid;
 begin
-  perform auth.require_permission('roles:admin');
-  perform auth.refuse_tier(tier);
-  insert into auth.roles (name, tier, description) values (create_role.name, create_role.tier, create_role.description)
+  perform akashi_auth.require_permission('roles:admin');
+  perform akashi_auth.refuse_tier(tier);
+  insert into akashi_auth.roles (name, tier, description) values (create_role.name, create_role.tier, create_role.description)
   returning id into role_id;
   return role_id;
 end
 $function$;
-alter function auth.create_role(name text, tier text, description text) owner to akashi_owner;
-grant execute on function auth.create_role(name text, tier text, description text) to akashi_app;
+alter function akashi_auth.create_role(name text, tier text, description text) owner to akashi_owner;
+grant execute on function akashi_auth.create_role(name text, tier text, description text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.create_service_account(name text, tier text DEFAULT 'service'::text, description text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION akashi_auth.create_service_account(name text, tier text DEFAULT 'service'::text, description text DEFAULT NULL::text)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4475,228 +4475,228 @@ AS $function$
 declare
   account_id uuid;
 begin
-  perform auth.require_permission('api_keys:write');
-  perform auth.refuse_tier(tier);
-  insert into auth.service_accounts (name, tier, description)
+  perform akashi_auth.require_permission('api_keys:write');
+  perform akashi_auth.refuse_tier(tier);
+  insert into akashi_auth.service_accounts (name, tier, description)
   values (create_service_account.name, create_service_account.tier, create_service_account.description)
   returning id into account_id;
   return account_id;
 end
 $function$;
-alter function auth.create_service_account(name text, tier text, description text) owner to akashi_owner;
-grant execute on function auth.create_service_account(name text, tier text, description text) to akashi_app;
+alter function akashi_auth.create_service_account(name text, tier text, description text) owner to akashi_owner;
+grant execute on function akashi_auth.create_service_account(name text, tier text, description text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb)
+CREATE OR REPLACE FUNCTION akashi_auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  if not auth.is_server() then
-    perform auth.require_permission('users:write');
+  if not akashi_auth.is_server() then
+    perform akashi_auth.require_permission('users:write');
   end if;
-  if create_user.security_classification <> 'internal' and not auth.is_server() then
-    perform auth.require_permission('users:admin');
+  if create_user.security_classification <> 'internal' and not akashi_auth.is_server() then
+    perform akashi_auth.require_permission('users:admin');
   end if;
-  insert into auth.users (id, issuer, subject_encrypted, subject_index, username, display_name, email_encrypted, email_index,
+  insert into akashi_auth.users (id, issuer, subject_encrypted, subject_index, username, display_name, email_encrypted, email_index,
     email_masked, avatar_url, account_status, security_classification, tenant_id, compliance_tags)
   values (create_user.id, create_user.issuer, create_user.subject_encrypted, create_user.subject_index, create_user.username,
     create_user.display_name, create_user.email_encrypted, create_user.email_index, create_user.email_masked,
     create_user.avatar_url, create_user.account_status, create_user.security_classification, create_user.tenant_id,
     create_user.compliance_tags);
-  perform auth.assign_default_role(create_user.id);
+  perform akashi_auth.assign_default_role(create_user.id);
 end
 $function$;
-alter function auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb) owner to akashi_owner;
-grant execute on function auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb) to akashi_app;
-grant execute on function auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb) to akashi_worker;
+alter function akashi_auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb) owner to akashi_owner;
+grant execute on function akashi_auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb) to akashi_app;
+grant execute on function akashi_auth.create_user(id uuid, issuer text, subject_encrypted bytea, subject_index bytea, username text, display_name text, email_encrypted bytea, email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text, compliance_tags jsonb) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.current_permissions()
+CREATE OR REPLACE FUNCTION akashi_auth.current_permissions()
  RETURNS SETOF text
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select p.resource || ':' || p.action from auth.permissions p
-  where auth.has_permission(p.resource || ':' || p.action) order by 1
+  select p.resource || ':' || p.action from akashi_auth.permissions p
+  where akashi_auth.has_permission(p.resource || ':' || p.action) order by 1
 $function$;
-alter function auth.current_permissions() owner to akashi_owner;
-grant execute on function auth.current_permissions() to akashi_app;
+alter function akashi_auth.current_permissions() owner to akashi_owner;
+grant execute on function akashi_auth.current_permissions() to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.current_session_id()
+CREATE OR REPLACE FUNCTION akashi_auth.current_session_id()
  RETURNS uuid
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select case when auth.context_verified() then auth.try_uuid(nullif(current_setting('app.current_session_id', true), '')) end
+  select case when akashi_auth.context_verified() then akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), '')) end
 $function$;
-alter function auth.current_session_id() owner to akashi_policy;
-comment on function auth.current_session_id() is 'auth.user_sessions.id of the verified context; null where there is none.';
-grant execute on function auth.current_session_id() to akashi_app;
-grant execute on function auth.current_session_id() to akashi_owner;
-grant execute on function auth.current_session_id() to akashi_reader;
-grant execute on function auth.current_session_id() to akashi_security_admin;
-grant execute on function auth.current_session_id() to akashi_worker;
+alter function akashi_auth.current_session_id() owner to akashi_policy;
+comment on function akashi_auth.current_session_id() is 'akashi_auth.user_sessions.id of the verified context; null where there is none.';
+grant execute on function akashi_auth.current_session_id() to akashi_app;
+grant execute on function akashi_auth.current_session_id() to akashi_owner;
+grant execute on function akashi_auth.current_session_id() to akashi_reader;
+grant execute on function akashi_auth.current_session_id() to akashi_security_admin;
+grant execute on function akashi_auth.current_session_id() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.current_user_id()
+CREATE OR REPLACE FUNCTION akashi_auth.current_user_id()
  RETURNS uuid
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select case when auth.context_verified() then auth.try_uuid(nullif(current_setting('app.current_user_id', true), '')) end
+  select case when akashi_auth.context_verified() then akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), '')) end
 $function$;
-alter function auth.current_user_id() owner to akashi_policy;
-comment on function auth.current_user_id() is 'auth.users.id of the verified context; null is anonymous.';
-grant execute on function auth.current_user_id() to akashi_app;
-grant execute on function auth.current_user_id() to akashi_owner;
-grant execute on function auth.current_user_id() to akashi_reader;
-grant execute on function auth.current_user_id() to akashi_security_admin;
-grant execute on function auth.current_user_id() to akashi_worker;
+alter function akashi_auth.current_user_id() owner to akashi_policy;
+comment on function akashi_auth.current_user_id() is 'akashi_auth.users.id of the verified context; null is anonymous.';
+grant execute on function akashi_auth.current_user_id() to akashi_app;
+grant execute on function akashi_auth.current_user_id() to akashi_owner;
+grant execute on function akashi_auth.current_user_id() to akashi_reader;
+grant execute on function akashi_auth.current_user_id() to akashi_security_admin;
+grant execute on function akashi_auth.current_user_id() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.delete_role(role_name text)
+CREATE OR REPLACE FUNCTION akashi_auth.delete_role(role_name text)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  role auth.roles;
+  role akashi_auth.roles;
 begin
-  perform auth.require_permission('roles:delete');
-  select * into role from auth.roles r where r.name = role_name for update;
+  perform akashi_auth.require_permission('roles:delete');
+  select * into role from akashi_auth.roles r where r.name = role_name for update;
   if not found then
     return false;
   end if;
-  perform auth.refuse_tier(role.tier);
+  perform akashi_auth.refuse_tier(role.tier);
   if role.name in ('sys_admin', 'sys_operator', 'sys_auditor', 'security_admin', 'viewer') then
     raise exception 'the role % is built in', role_name using errcode = 'AK003', hint = 'revoke it from whoever has it instead';
   end if;
-  delete from auth.roles r where r.id = role.id;
+  delete from akashi_auth.roles r where r.id = role.id;
   return true;
 end
 $function$;
-alter function auth.delete_role(role_name text) owner to akashi_owner;
-grant execute on function auth.delete_role(role_name text) to akashi_app;
+alter function akashi_auth.delete_role(role_name text) owner to akashi_owner;
+grant execute on function akashi_auth.delete_role(role_name text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.grant_permission(role_name text, permission text)
+CREATE OR REPLACE FUNCTION akashi_auth.grant_permission(role_name text, permission text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  role auth.roles;
+  role akashi_auth.roles;
 begin
-  perform auth.require_permission('roles:admin');
-  select * into role from auth.roles r where r.name = role_name for no key update;
+  perform akashi_auth.require_permission('roles:admin');
+  select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
     raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
   end if;
-  perform auth.refuse_tier(role.tier);
-  if not auth.is_administrator() and not auth.has_permission(permission) then
+  perform akashi_auth.refuse_tier(role.tier);
+  if not akashi_auth.is_administrator() and not akashi_auth.has_permission(permission) then
     raise exception 'the caller does not have %', permission using errcode = 'insufficient_privilege',
       hint = 'give only what you have yourself';
   end if;
-  perform auth.refuse_longer(null, array['roles:admin', permission], role.tier);
-  insert into auth.role_permissions (role_id, permission_id) values (role.id, auth.permission_id(permission))
+  perform akashi_auth.refuse_longer(null, array['roles:admin', permission], role.tier);
+  insert into akashi_auth.role_permissions (role_id, permission_id) values (role.id, akashi_auth.permission_id(permission))
   on conflict on constraint role_permissions_role_id_permission_id_key do nothing;
 end
 $function$;
-alter function auth.grant_permission(role_name text, permission text) owner to akashi_owner;
-grant execute on function auth.grant_permission(role_name text, permission text) to akashi_app;
+alter function akashi_auth.grant_permission(role_name text, permission text) owner to akashi_owner;
+grant execute on function akashi_auth.grant_permission(role_name text, permission text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  role constant auth.roles := auth.role_to_grant(role_name);
+  role constant akashi_auth.roles := akashi_auth.role_to_grant(role_name);
   grant_id uuid;
 begin
-  if grant_role.user_id = auth.current_user_id() then
+  if grant_role.user_id = akashi_auth.current_user_id() then
     raise exception 'nobody gives a role to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
   if grant_role.expires_at <= now() then
     raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
   end if;
-  perform auth.refuse_longer_role(role, grant_role.expires_at);
-  if not exists (select from auth.users u where u.id = grant_role.user_id and not u.is_deleted) then
+  perform akashi_auth.refuse_longer_role(role, grant_role.expires_at);
+  if not exists (select from akashi_auth.users u where u.id = grant_role.user_id and not u.is_deleted) then
     raise exception 'there is no user %', grant_role.user_id using errcode = 'no_data_found';
   end if;
-  insert into auth.user_roles as ur (user_id, role_id, assigned_by, expires_at)
-  values (grant_role.user_id, role.id, auth.current_user_id(), grant_role.expires_at)
+  insert into akashi_auth.user_roles as ur (user_id, role_id, assigned_by, expires_at)
+  values (grant_role.user_id, role.id, akashi_auth.current_user_id(), grant_role.expires_at)
   on conflict on constraint user_roles_user_id_role_id_key do update
     set assigned_by = excluded.assigned_by, assigned_at = now(), expires_at = excluded.expires_at
   returning ur.id into grant_id;
-  perform auth.record_grant('role_granted', role, 'user', grant_role.user_id, jsonb_build_object('expires_at', grant_role.expires_at));
+  perform akashi_auth.record_grant('role_granted', role, 'user', grant_role.user_id, jsonb_build_object('expires_at', grant_role.expires_at));
   return grant_id;
 end
 $function$;
-alter function auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) owner to akashi_owner;
-comment on function auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) is 'Gives a user a role of the caller''s tier or below it, holding only what the caller has; never to oneself.';
-grant execute on function auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) to akashi_app;
+alter function akashi_auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) owner to akashi_owner;
+comment on function akashi_auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) is 'Gives a user a role of the caller''s tier or below it, holding only what the caller has; never to oneself.';
+grant execute on function akashi_auth.grant_role(user_id uuid, role_name text, expires_at timestamp with time zone) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  account constant auth.service_accounts := auth.service_account_named(account_name);
-  role constant auth.roles := auth.role_to_grant(role_name);
+  account constant akashi_auth.service_accounts := akashi_auth.service_account_named(account_name);
+  role constant akashi_auth.roles := akashi_auth.role_to_grant(role_name);
   grant_id uuid;
 begin
-  if exists (select from auth.api_keys k where k.id = auth.current_session_id() and k.service_account_id = account.id) then
+  if exists (select from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id() and k.service_account_id = account.id) then
     raise exception 'nobody gives a role to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
   if grant_service_role.expires_at <= now() then
     raise exception 'the end of a role is in the past' using errcode = 'invalid_parameter_value';
   end if;
-  perform auth.refuse_longer_role(role, grant_service_role.expires_at);
-  insert into auth.service_account_roles as sr (service_account_id, role_id, assigned_by, expires_at)
-  values (account.id, role.id, auth.current_user_id(), grant_service_role.expires_at)
+  perform akashi_auth.refuse_longer_role(role, grant_service_role.expires_at);
+  insert into akashi_auth.service_account_roles as sr (service_account_id, role_id, assigned_by, expires_at)
+  values (account.id, role.id, akashi_auth.current_user_id(), grant_service_role.expires_at)
   on conflict on constraint service_account_roles_service_account_id_role_id_key do update
     set assigned_by = excluded.assigned_by, assigned_at = now(), expires_at = excluded.expires_at
   returning sr.id into grant_id;
-  perform auth.record_grant('role_granted', role, 'service_account', account.id, jsonb_build_object('expires_at', grant_service_role.expires_at));
+  perform akashi_auth.record_grant('role_granted', role, 'service_account', account.id, jsonb_build_object('expires_at', grant_service_role.expires_at));
   return grant_id;
 end
 $function$;
-alter function auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone) owner to akashi_owner;
-grant execute on function auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone) to akashi_app;
+alter function akashi_auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_auth.grant_service_role(account_name text, role_name text, expires_at timestamp with time zone) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.has_administrator()
+CREATE OR REPLACE FUNCTION akashi_auth.has_administrator()
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
   select exists (
-    select from auth.user_roles ur join auth.roles r on r.id = ur.role_id where r.name = 'sys_admin')
+    select from akashi_auth.user_roles ur join akashi_auth.roles r on r.id = ur.role_id where r.name = 'sys_admin')
 $function$;
-alter function auth.has_administrator() owner to akashi_owner;
-grant execute on function auth.has_administrator() to akashi_worker;
+alter function akashi_auth.has_administrator() owner to akashi_owner;
+grant execute on function akashi_auth.has_administrator() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.has_factor(user_id uuid)
+CREATE OR REPLACE FUNCTION akashi_auth.has_factor(user_id uuid)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select exists (select from auth.mfa_factors f where f.user_id = has_factor.user_id and f.confirmed_at is not null)
+  select exists (select from akashi_auth.mfa_factors f where f.user_id = has_factor.user_id and f.confirmed_at is not null)
 $function$;
-alter function auth.has_factor(user_id uuid) owner to akashi_owner;
-grant execute on function auth.has_factor(user_id uuid) to akashi_worker;
+alter function akashi_auth.has_factor(user_id uuid) owner to akashi_owner;
+grant execute on function akashi_auth.has_factor(user_id uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.has_permission(permission text)
+CREATE OR REPLACE FUNCTION akashi_auth.has_permission(permission text)
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
@@ -4705,60 +4705,60 @@ AS $function$
 declare
   caller uuid;
   shown uuid;
-  key auth.api_keys;
+  key akashi_auth.api_keys;
 begin
-  if not auth.context_verified() then
+  if not akashi_auth.context_verified() then
     return false;
   end if;
-  caller := auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
-  shown := auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
+  caller := akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
+  shown := akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
   if shown is null then
-    return caller is not null and auth.user_has_permission(caller, permission);
+    return caller is not null and akashi_auth.user_has_permission(caller, permission);
   end if;
-  select * into key from auth.api_keys k where k.id = shown;
+  select * into key from akashi_auth.api_keys k where k.id = shown;
   if found then
-    return key.user_id is not distinct from caller and auth.key_allows(key, permission)
-      and case when caller is null then auth.service_account_has_permission(key.service_account_id, permission)
-               else auth.user_has_permission(caller, permission) end;
+    return key.user_id is not distinct from caller and akashi_auth.key_allows(key, permission)
+      and case when caller is null then akashi_auth.service_account_has_permission(key.service_account_id, permission)
+               else akashi_auth.user_has_permission(caller, permission) end;
   end if;
   return exists (
-      select from auth.user_sessions s
+      select from akashi_auth.user_sessions s
       where s.id = shown and s.user_id = caller and s.revoked_at is null and s.expires_at > now())
-    and auth.user_has_permission(caller, permission);
+    and akashi_auth.user_has_permission(caller, permission);
 end
 $function$;
-alter function auth.has_permission(permission text) owner to akashi_policy;
-comment on function auth.has_permission(permission text) is 'Whether the caller of the verified context may: resource:action. Policies call it as (select auth.has_permission(''…'')).';
-grant execute on function auth.has_permission(permission text) to akashi_app;
-grant execute on function auth.has_permission(permission text) to akashi_owner;
-grant execute on function auth.has_permission(permission text) to akashi_reader;
-grant execute on function auth.has_permission(permission text) to akashi_security_admin;
-grant execute on function auth.has_permission(permission text) to akashi_worker;
+alter function akashi_auth.has_permission(permission text) owner to akashi_policy;
+comment on function akashi_auth.has_permission(permission text) is 'Whether the caller of the verified context may: resource:action. Policies call it as (select akashi_auth.has_permission(''…'')).';
+grant execute on function akashi_auth.has_permission(permission text) to akashi_app;
+grant execute on function akashi_auth.has_permission(permission text) to akashi_owner;
+grant execute on function akashi_auth.has_permission(permission text) to akashi_reader;
+grant execute on function akashi_auth.has_permission(permission text) to akashi_security_admin;
+grant execute on function akashi_auth.has_permission(permission text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.is_administrator()
+CREATE OR REPLACE FUNCTION akashi_auth.is_administrator()
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select auth.current_user_id() is null and auth.current_session_id() is null
-    and pg_has_role(auth.acting_role(), 'akashi_owner', 'member')
+  select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
+    and pg_has_role(akashi_auth.acting_role(), 'akashi_owner', 'member')
 $function$;
-alter function auth.is_administrator() owner to akashi_owner;
-comment on function auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
+alter function akashi_auth.is_administrator() owner to akashi_owner;
+comment on function akashi_auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
 
-CREATE OR REPLACE FUNCTION auth.is_server()
+CREATE OR REPLACE FUNCTION akashi_auth.is_server()
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select auth.current_user_id() is null and auth.current_session_id() is null
-    and pg_has_role(auth.acting_role(), 'akashi_worker', 'member')
+  select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
+    and pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member')
 $function$;
-alter function auth.is_server() owner to akashi_owner;
+alter function akashi_auth.is_server() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.keep_last_administrator()
+CREATE OR REPLACE FUNCTION akashi_auth.keep_last_administrator()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4767,11 +4767,11 @@ AS $function$
 declare
   administrator uuid;
 begin
-  select r.id into administrator from auth.roles r where r.name = 'sys_admin' for no key update;
-  if exists (select from auth.user_roles ur where ur.user_id = old.id and ur.role_id = administrator
+  select r.id into administrator from akashi_auth.roles r where r.name = 'sys_admin' for no key update;
+  if exists (select from akashi_auth.user_roles ur where ur.user_id = old.id and ur.role_id = administrator
              and (ur.expires_at is null or ur.expires_at > now()))
      and not exists (
-       select from auth.user_roles ur join auth.users u on u.id = ur.user_id
+       select from akashi_auth.user_roles ur join akashi_auth.users u on u.id = ur.user_id
        where ur.role_id = administrator and u.id <> old.id and u.is_active and (ur.expires_at is null or ur.expires_at > now()))
   then
     raise exception 'the last sys_admin stays active' using errcode = 'AK003', hint = 'give the role to somebody else first';
@@ -4779,9 +4779,9 @@ begin
   return new;
 end
 $function$;
-alter function auth.keep_last_administrator() owner to akashi_owner;
+alter function akashi_auth.keep_last_administrator() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.keep_step()
+CREATE OR REPLACE FUNCTION akashi_auth.keep_step()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -4794,9 +4794,9 @@ begin
   return new;
 end
 $function$;
-alter function auth.keep_step() owner to akashi_owner;
+alter function akashi_auth.keep_step() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.keep_tier()
+CREATE OR REPLACE FUNCTION akashi_auth.keep_tier()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -4809,9 +4809,9 @@ begin
   return new;
 end
 $function$;
-alter function auth.keep_tier() owner to akashi_owner;
+alter function akashi_auth.keep_tier() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.key_allows(key auth.api_keys, permission text)
+CREATE OR REPLACE FUNCTION akashi_auth.key_allows(key akashi_auth.api_keys, permission text)
  RETURNS boolean
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
@@ -4820,127 +4820,127 @@ AS $function$
   select key.is_active and (key.expires_at is null or key.expires_at > now())
     and key.permissions ?| array[permission, split_part(permission, ':', 1) || ':admin']
     and exists (
-      select from auth.permissions p
+      select from akashi_auth.permissions p
       where p.resource = split_part(permission, ':', 1) and p.action = split_part(permission, ':', 2)
-        and auth.tier_rank(p.tier) <= auth.tier_rank(key.tier))
+        and akashi_auth.tier_rank(p.tier) <= akashi_auth.tier_rank(key.tier))
 $function$;
-alter function auth.key_allows(key auth.api_keys, permission text) owner to akashi_policy;
-grant execute on function auth.key_allows(key auth.api_keys, permission text) to akashi_owner;
+alter function akashi_auth.key_allows(key akashi_auth.api_keys, permission text) owner to akashi_policy;
+grant execute on function akashi_auth.key_allows(key akashi_auth.api_keys, permission text) to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.key_owner_has(key auth.api_keys, permission text)
+CREATE OR REPLACE FUNCTION akashi_auth.key_owner_has(key akashi_auth.api_keys, permission text)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select case when key.user_id is null then auth.service_account_has_permission(key.service_account_id, permission)
-              else auth.user_has_permission(key.user_id, permission) end
+  select case when key.user_id is null then akashi_auth.service_account_has_permission(key.service_account_id, permission)
+              else akashi_auth.user_has_permission(key.user_id, permission) end
 $function$;
-alter function auth.key_owner_has(key auth.api_keys, permission text) owner to akashi_owner;
+alter function akashi_auth.key_owner_has(key akashi_auth.api_keys, permission text) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.make_first_administrator(user_id uuid)
+CREATE OR REPLACE FUNCTION akashi_auth.make_first_administrator(user_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  role auth.roles;
+  role akashi_auth.roles;
 begin
-  lock table auth.user_roles in share row exclusive mode;
-  if auth.has_administrator() then
+  lock table akashi_auth.user_roles in share row exclusive mode;
+  if akashi_auth.has_administrator() then
     return false;
   end if;
-  select * into role from auth.roles r where r.name = 'sys_admin';
-  insert into auth.user_roles (user_id, role_id) values (make_first_administrator.user_id, role.id);
-  perform auth.record_grant('role_granted', role, 'user', make_first_administrator.user_id, '{"reason": "first administrator"}');
+  select * into role from akashi_auth.roles r where r.name = 'sys_admin';
+  insert into akashi_auth.user_roles (user_id, role_id) values (make_first_administrator.user_id, role.id);
+  perform akashi_auth.record_grant('role_granted', role, 'user', make_first_administrator.user_id, '{"reason": "first administrator"}');
   return true;
 end
 $function$;
-alter function auth.make_first_administrator(user_id uuid) owner to akashi_owner;
-grant execute on function auth.make_first_administrator(user_id uuid) to akashi_worker;
+alter function akashi_auth.make_first_administrator(user_id uuid) owner to akashi_owner;
+grant execute on function akashi_auth.make_first_administrator(user_id uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.managed_user(user_id uuid, permission text)
- RETURNS auth.users
+CREATE OR REPLACE FUNCTION akashi_auth.managed_user(user_id uuid, permission text)
+ RETURNS akashi_auth.users
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  person auth.users;
+  person akashi_auth.users;
 begin
-  if not auth.is_server() then
-    perform auth.require_permission(permission);
+  if not akashi_auth.is_server() then
+    perform akashi_auth.require_permission(permission);
   end if;
-  select * into person from auth.users u where u.id = user_id for no key update;
+  select * into person from akashi_auth.users u where u.id = user_id for no key update;
   if not found or person.is_deleted then
     raise exception 'there is no such user, or they were erased' using errcode = 'no_data_found';
   end if;
-  if person.id = auth.current_user_id() then
+  if person.id = akashi_auth.current_user_id() then
     raise exception 'nobody does this to themselves' using errcode = 'insufficient_privilege',
       hint = 'somebody else has to do it';
   end if;
-  if not auth.is_server() and auth.user_rank(person.id) > auth.caller_rank() then
+  if not akashi_auth.is_server() and akashi_auth.user_rank(person.id) > akashi_auth.caller_rank() then
     raise exception 'the user is of a higher tier than the caller' using errcode = 'insufficient_privilege',
       hint = 'somebody of that tier has to do it';
   end if;
   return person;
 end
 $function$;
-alter function auth.managed_user(user_id uuid, permission text) owner to akashi_owner;
+alter function akashi_auth.managed_user(user_id uuid, permission text) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.needs_factor(user_id uuid)
+CREATE OR REPLACE FUNCTION akashi_auth.needs_factor(user_id uuid)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
   select exists (
-    select from auth.user_roles ur join auth.roles r on r.id = ur.role_id
+    select from akashi_auth.user_roles ur join akashi_auth.roles r on r.id = ur.role_id
     where ur.user_id = needs_factor.user_id and (ur.expires_at is null or ur.expires_at > now())
-      and auth.policy('mfa.required_tiers') ? r.tier)
+      and akashi_auth.policy('mfa.required_tiers') ? r.tier)
 $function$;
-alter function auth.needs_factor(user_id uuid) owner to akashi_owner;
-grant execute on function auth.needs_factor(user_id uuid) to akashi_worker;
+alter function akashi_auth.needs_factor(user_id uuid) owner to akashi_owner;
+grant execute on function akashi_auth.needs_factor(user_id uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.owns_key(key auth.api_keys)
+CREATE OR REPLACE FUNCTION akashi_auth.owns_key(key akashi_auth.api_keys)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select coalesce(key.user_id = auth.current_user_id(), false)
-    and not exists (select from auth.api_keys k where k.id = auth.current_session_id())
+  select coalesce(key.user_id = akashi_auth.current_user_id(), false)
+    and not exists (select from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id())
 $function$;
-alter function auth.owns_key(key auth.api_keys) owner to akashi_owner;
+alter function akashi_auth.owns_key(key akashi_auth.api_keys) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.password_due(credential auth.local_credentials)
+CREATE OR REPLACE FUNCTION akashi_auth.password_due(credential akashi_auth.local_credentials)
  RETURNS boolean
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 AS $function$
   select credential.must_change
-    or ((auth.policy('password.max_age_days'))::integer > 0
-        and credential.changed_at + make_interval(days => (auth.policy('password.max_age_days'))::integer) <= now())
+    or ((akashi_auth.policy('password.max_age_days'))::integer > 0
+        and credential.changed_at + make_interval(days => (akashi_auth.policy('password.max_age_days'))::integer) <= now())
 $function$;
-alter function auth.password_due(credential auth.local_credentials) owner to akashi_owner;
+alter function akashi_auth.password_due(credential akashi_auth.local_credentials) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.password_hashes(user_id uuid)
+CREATE OR REPLACE FUNCTION akashi_auth.password_hashes(user_id uuid)
  RETURNS TABLE(password_hash text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select c.password_hash from auth.local_credentials c where c.user_id = password_hashes.user_id
+  select c.password_hash from akashi_auth.local_credentials c where c.user_id = password_hashes.user_id
   union all
-  (select h.password_hash from auth.password_history h where h.user_id = password_hashes.user_id
-   order by h.created_at desc limit (auth.policy('password.history'))::integer)
+  (select h.password_hash from akashi_auth.password_history h where h.user_id = password_hashes.user_id
+   order by h.created_at desc limit (akashi_auth.policy('password.history'))::integer)
 $function$;
-alter function auth.password_hashes(user_id uuid) owner to akashi_owner;
-grant execute on function auth.password_hashes(user_id uuid) to akashi_worker;
+alter function akashi_auth.password_hashes(user_id uuid) owner to akashi_owner;
+grant execute on function akashi_auth.password_hashes(user_id uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.permission_id(permission text)
+CREATE OR REPLACE FUNCTION akashi_auth.permission_id(permission text)
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -4949,7 +4949,7 @@ AS $function$
 declare
   found_id uuid;
 begin
-  select p.id into found_id from auth.permissions p
+  select p.id into found_id from akashi_auth.permissions p
   where p.resource = split_part(permission, ':', 1) and p.action = split_part(permission, ':', 2);
   if not found then
     raise exception 'there is no permission %', permission using errcode = 'undefined_object',
@@ -4958,9 +4958,9 @@ begin
   return found_id;
 end
 $function$;
-alter function auth.permission_id(permission text) owner to akashi_owner;
+alter function akashi_auth.permission_id(permission text) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.policy(key text)
+CREATE OR REPLACE FUNCTION akashi_auth.policy(key text)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
@@ -4969,30 +4969,30 @@ AS $function$
 declare
   found_value jsonb;
 begin
-  select p.value into found_value from auth.security_policies p where p.key = policy.key;
+  select p.value into found_value from akashi_auth.security_policies p where p.key = policy.key;
   if not found then
     raise exception 'there is no policy %', policy.key using errcode = 'undefined_object';
   end if;
   return found_value;
 end
 $function$;
-alter function auth.policy(key text) owner to akashi_owner;
-grant execute on function auth.policy(key text) to akashi_app;
-grant execute on function auth.policy(key text) to akashi_policy;
-grant execute on function auth.policy(key text) to akashi_security_admin;
-grant execute on function auth.policy(key text) to akashi_worker;
+alter function akashi_auth.policy(key text) owner to akashi_owner;
+grant execute on function akashi_auth.policy(key text) to akashi_app;
+grant execute on function akashi_auth.policy(key text) to akashi_policy;
+grant execute on function akashi_auth.policy(key text) to akashi_security_admin;
+grant execute on function akashi_auth.policy(key text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.policy_minutes(key text)
+CREATE OR REPLACE FUNCTION akashi_auth.policy_minutes(key text)
  RETURNS interval
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 AS $function$
-  select make_interval(mins => (auth.policy(policy_minutes.key))::integer)
+  select make_interval(mins => (akashi_auth.policy(policy_minutes.key))::integer)
 $function$;
-alter function auth.policy_minutes(key text) owner to akashi_owner;
+alter function akashi_auth.policy_minutes(key text) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[])
+CREATE OR REPLACE FUNCTION akashi_auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[])
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
@@ -5009,9 +5009,9 @@ AS $function$
     else false
   end
 $function$;
-alter function auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[]) owner to akashi_owner;
+alter function akashi_auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[]) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.purge_expired(batch integer DEFAULT 5000)
+CREATE OR REPLACE FUNCTION akashi_auth.purge_expired(batch integer DEFAULT 5000)
  RETURNS TABLE(what text, removed bigint)
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -5019,79 +5019,79 @@ CREATE OR REPLACE FUNCTION auth.purge_expired(batch integer DEFAULT 5000)
 AS $function$
 declare
   sessions_before constant timestamptz :=
-    now() - make_interval(days => lifecycle.setting('session.retention_days')::integer);
+    now() - make_interval(days => akashi_lifecycle.setting('session.retention_days')::integer);
   unused_before constant timestamptz :=
-    now() - make_interval(days => lifecycle.setting('temporary_data.retention_days')::integer);
+    now() - make_interval(days => akashi_lifecycle.setting('temporary_data.retention_days')::integer);
 begin
   what := 'sessions';
-  delete from auth.user_sessions where id in (
-    select s.id from auth.user_sessions s where s.expires_at < sessions_before limit batch for update skip locked);
+  delete from akashi_auth.user_sessions where id in (
+    select s.id from akashi_auth.user_sessions s where s.expires_at < sessions_before limit batch for update skip locked);
   get diagnostics removed = row_count;
   return next;
   -- It opens nothing since it ended; without it the account waits for a new one.
   what := 'one_time_passwords';
-  delete from auth.local_credentials where user_id in (
-    select c.user_id from auth.local_credentials c where c.expires_at < unused_before limit batch for update skip locked);
+  delete from akashi_auth.local_credentials where user_id in (
+    select c.user_id from akashi_auth.local_credentials c where c.expires_at < unused_before limit batch for update skip locked);
   get diagnostics removed = row_count;
   return next;
   what := 'unconfirmed_factors';
-  delete from auth.mfa_factors where id in (
-    select f.id from auth.mfa_factors f where f.confirmed_at is null and f.created_at < unused_before
+  delete from akashi_auth.mfa_factors where id in (
+    select f.id from akashi_auth.mfa_factors f where f.confirmed_at is null and f.created_at < unused_before
     limit batch for update skip locked);
   get diagnostics removed = row_count;
   return next;
   what := 'login_throttles';
-  delete from auth.login_throttles where key in (
-    select t.key from auth.login_throttles t where t.expires_at < clock_timestamp() limit batch for update skip locked);
+  delete from akashi_auth.login_throttles where key in (
+    select t.key from akashi_auth.login_throttles t where t.expires_at < clock_timestamp() limit batch for update skip locked);
   get diagnostics removed = row_count;
   return next;
 end
 $function$;
-alter function auth.purge_expired(batch integer) owner to akashi_owner;
-comment on function auth.purge_expired(batch integer) is 'Removes old sessions and one-time things that nobody used; again until nothing is left.';
-grant execute on function auth.purge_expired(batch integer) to akashi_worker;
+alter function akashi_auth.purge_expired(batch integer) owner to akashi_owner;
+comment on function akashi_auth.purge_expired(batch integer) is 'Removes old sessions and one-time things that nobody used; again until nothing is left.';
+grant execute on function akashi_auth.purge_expired(batch integer) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
+CREATE OR REPLACE FUNCTION akashi_auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
  RETURNS void
  LANGUAGE sql
  SET search_path TO ''
 AS $function$
-  select security.record_event(record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
+  select akashi_security.record_event(record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
     user_id => record_authentication.user_id, session_id => record_authentication.session_id,
     resource_type => 'user', resource_id => record_authentication.user_id::text, action_performed => 'sign_in',
     result => case record_authentication.event_type when 'authentication_failure' then 'failure' else 'success' end,
     ocsf_class_uid => case when record_authentication.event_type like 'authentication%' then 3002 else 3001 end,
     event_details => details)
 $function$;
-alter function auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb) owner to akashi_owner;
+alter function akashi_auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.record_grant(event text, role auth.roles, target_type text, target_id uuid, detail jsonb)
+CREATE OR REPLACE FUNCTION akashi_auth.record_grant(event text, role akashi_auth.roles, target_type text, target_id uuid, detail jsonb)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  perform audit.record_action(event, case event when 'role_granted' then 'grant' else 'revoke' end, 'role', role.name,
+  perform akashi_audit.record_action(event, case event when 'role_granted' then 'grant' else 'revoke' end, 'role', role.name,
     'SUCCESS', detail || jsonb_build_object(target_type, target_id, 'tier', role.tier),
     data_subject => case target_type when 'user' then target_id::text end);
-  perform security.record_event(event_type => event, event_category => 'authorization',
+  perform akashi_security.record_event(event_type => event, event_category => 'authorization',
     severity => case when event = 'role_revoked' then 'low' when role.tier = 'system' then 'high' when role.tier = 'business' then 'medium' else 'info' end,
     source_service => 'akashi', resource_type => target_type, resource_id => target_id::text,
     action_performed => event, result => 'success', ocsf_class_uid => 3005,
     event_details => detail || jsonb_build_object('role', role.name, 'tier', role.tier));
 end
 $function$;
-alter function auth.record_grant(event text, role auth.roles, target_type text, target_id uuid, detail jsonb) owner to akashi_owner;
+alter function akashi_auth.record_grant(event text, role akashi_auth.roles, target_type text, target_id uuid, detail jsonb) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.refuse_longer(until timestamp with time zone, permissions text[], tier text)
+CREATE OR REPLACE FUNCTION akashi_auth.refuse_longer(until timestamp with time zone, permissions text[], tier text)
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  own constant timestamptz := auth.caller_until(permissions, tier);
+  own constant timestamptz := akashi_auth.caller_until(permissions, tier);
 begin
   if coalesce(until, 'infinity') > own then
     raise exception 'this would last longer than what the caller has, which ends %', own using errcode = 'insufficient_privilege',
@@ -5099,110 +5099,110 @@ begin
   end if;
 end
 $function$;
-alter function auth.refuse_longer(until timestamp with time zone, permissions text[], tier text) owner to akashi_owner;
+alter function akashi_auth.refuse_longer(until timestamp with time zone, permissions text[], tier text) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.refuse_longer_role(role auth.roles, until timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_auth.refuse_longer_role(role akashi_auth.roles, until timestamp with time zone)
  RETURNS void
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select auth.refuse_longer(until, array(
+  select akashi_auth.refuse_longer(until, array(
     select 'roles:write' union
-    select p.resource || ':' || p.action from auth.role_permissions rp join auth.permissions p on p.id = rp.permission_id
+    select p.resource || ':' || p.action from akashi_auth.role_permissions rp join akashi_auth.permissions p on p.id = rp.permission_id
     where rp.role_id = role.id), role.tier)
 $function$;
-alter function auth.refuse_longer_role(role auth.roles, until timestamp with time zone) owner to akashi_owner;
+alter function akashi_auth.refuse_longer_role(role akashi_auth.roles, until timestamp with time zone) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.refuse_tier(tier text)
+CREATE OR REPLACE FUNCTION akashi_auth.refuse_tier(tier text)
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  if auth.tier_rank(tier) is null then
+  if akashi_auth.tier_rank(tier) is null then
     raise exception '% is no tier', tier using errcode = 'invalid_parameter_value', hint = 'use system, business or service';
   end if;
-  if auth.tier_rank(tier) > auth.caller_rank() then
+  if akashi_auth.tier_rank(tier) > akashi_auth.caller_rank() then
     raise exception 'the tier % is above the caller''s own', tier using errcode = 'insufficient_privilege',
       hint = 'somebody of that tier has to do it';
   end if;
 end
 $function$;
-alter function auth.refuse_tier(tier text) owner to akashi_owner;
+alter function akashi_auth.refuse_tier(tier text) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.release_attempt(throttle bytea, unlock boolean DEFAULT true)
+CREATE OR REPLACE FUNCTION akashi_auth.release_attempt(throttle bytea, unlock boolean DEFAULT true)
  RETURNS void
  LANGUAGE sql
  SET search_path TO ''
 AS $function$
-  update auth.login_throttles set failures = greatest(failures - 1, 0), locked_until = case when not unlock then locked_until end
+  update akashi_auth.login_throttles set failures = greatest(failures - 1, 0), locked_until = case when not unlock then locked_until end
   where key = throttle
 $function$;
-alter function auth.release_attempt(throttle bytea, unlock boolean) owner to akashi_owner;
+alter function akashi_auth.release_attempt(throttle bytea, unlock boolean) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.remove_factors(user_id uuid)
+CREATE OR REPLACE FUNCTION akashi_auth.remove_factors(user_id uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  delete from auth.mfa_factors f where f.user_id = remove_factors.user_id;
-  delete from auth.recovery_codes c where c.user_id = remove_factors.user_id;
-  perform auth.record_authentication('mfa_removed', 'medium', remove_factors.user_id, null, '{}');
+  delete from akashi_auth.mfa_factors f where f.user_id = remove_factors.user_id;
+  delete from akashi_auth.recovery_codes c where c.user_id = remove_factors.user_id;
+  perform akashi_auth.record_authentication('mfa_removed', 'medium', remove_factors.user_id, null, '{}');
 end
 $function$;
-alter function auth.remove_factors(user_id uuid) owner to akashi_owner;
-grant execute on function auth.remove_factors(user_id uuid) to akashi_worker;
+alter function akashi_auth.remove_factors(user_id uuid) owner to akashi_owner;
+grant execute on function akashi_auth.remove_factors(user_id uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.renew_session(token_hash bytea, methods text[], second_factor boolean)
+CREATE OR REPLACE FUNCTION akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  update auth.user_sessions s set session_token_hash = token_hash, authenticated_at = now(),
+  update akashi_auth.user_sessions s set session_token_hash = token_hash, authenticated_at = now(),
     security_validated = s.security_validated or second_factor,
     authentication_methods = array(select distinct unnest(s.authentication_methods || methods) order by 1)
-  where s.id = (select auth.current_session_id()) and s.user_id = (select auth.current_user_id()) and s.revoked_at is null;
+  where s.id = (select akashi_auth.current_session_id()) and s.user_id = (select akashi_auth.current_user_id()) and s.revoked_at is null;
   return found;
 end
 $function$;
-alter function auth.renew_session(token_hash bytea, methods text[], second_factor boolean) owner to akashi_owner;
-grant execute on function auth.renew_session(token_hash bytea, methods text[], second_factor boolean) to akashi_app;
+alter function akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean) owner to akashi_owner;
+grant execute on function akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.require_permission(permission text)
+CREATE OR REPLACE FUNCTION akashi_auth.require_permission(permission text)
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  if not auth.is_administrator() and not auth.has_permission(permission) then
+  if not akashi_auth.is_administrator() and not akashi_auth.has_permission(permission) then
     raise exception 'the permission % is needed', permission using errcode = 'insufficient_privilege',
       hint = 'ask somebody who may grant roles';
   end if;
 end
 $function$;
-alter function auth.require_permission(permission text) owner to akashi_owner;
-comment on function auth.require_permission(permission text) is 'Fails unless the caller has the permission, or administers the database.';
-grant execute on function auth.require_permission(permission text) to akashi_app;
+alter function akashi_auth.require_permission(permission text) owner to akashi_owner;
+comment on function akashi_auth.require_permission(permission text) is 'Fails unless the caller has the permission, or administers the database.';
+grant execute on function akashi_auth.require_permission(permission text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.reserve_attempt(throttle bytea, threshold integer)
+CREATE OR REPLACE FUNCTION akashi_auth.reserve_attempt(throttle bytea, threshold integer)
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  counted auth.login_throttles;
+  counted akashi_auth.login_throttles;
   moment timestamptz;
-  counting constant interval := auth.policy_minutes('lockout.window_minutes');
-  waiting constant interval := auth.policy_minutes('lockout.duration_minutes');
+  counting constant interval := akashi_auth.policy_minutes('lockout.window_minutes');
+  waiting constant interval := akashi_auth.policy_minutes('lockout.duration_minutes');
 begin
-  insert into auth.login_throttles as t (key, expires_at) values (throttle, clock_timestamp() + counting)
+  insert into akashi_auth.login_throttles as t (key, expires_at) values (throttle, clock_timestamp() + counting)
   on conflict (key) do update set expires_at = greatest(t.expires_at, excluded.expires_at)
   returning * into counted;
   -- The row is locked from here on; the time is asked after the wait for it.
@@ -5214,7 +5214,7 @@ begin
     counted.failures := 0;
     counted.window_started := moment;
   end if;
-  update auth.login_throttles set
+  update akashi_auth.login_throttles set
     failures = counted.failures + 1,
     window_started = counted.window_started,
     locked_until = case when counted.failures + 1 >= threshold then moment + waiting end,
@@ -5224,122 +5224,122 @@ begin
   return 0;
 end
 $function$;
-alter function auth.reserve_attempt(throttle bytea, threshold integer) owner to akashi_owner;
+alter function akashi_auth.reserve_attempt(throttle bytea, threshold integer) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.revoke_api_key(key_id uuid, reason text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION akashi_auth.revoke_api_key(key_id uuid, reason text DEFAULT NULL::text)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  key auth.api_keys;
+  key akashi_auth.api_keys;
 begin
-  select * into key from auth.api_keys k where k.id = key_id for update;
+  select * into key from akashi_auth.api_keys k where k.id = key_id for update;
   if not found then
     raise exception 'there is no key %', key_id using errcode = 'no_data_found';
   end if;
-  if not (auth.is_administrator() or auth.owns_key(key) or auth.current_session_id() is not distinct from key.id) then
-    perform auth.require_permission('api_keys:delete');
+  if not (akashi_auth.is_administrator() or akashi_auth.owns_key(key) or akashi_auth.current_session_id() is not distinct from key.id) then
+    perform akashi_auth.require_permission('api_keys:delete');
   end if;
   if not key.is_active then
     return false;
   end if;
-  update auth.api_keys k set is_active = false, revoked_at = now() where k.id = key.id;
-  perform audit.record_action('api_key_revoked', 'revoke', 'api_key', key.id::text, 'SUCCESS',
+  update akashi_auth.api_keys k set is_active = false, revoked_at = now() where k.id = key.id;
+  perform akashi_audit.record_action('api_key_revoked', 'revoke', 'api_key', key.id::text, 'SUCCESS',
     jsonb_strip_nulls(jsonb_build_object('reason', reason)), data_subject => key.user_id::text);
   return true;
 end
 $function$;
-alter function auth.revoke_api_key(key_id uuid, reason text) owner to akashi_owner;
-grant execute on function auth.revoke_api_key(key_id uuid, reason text) to akashi_app;
+alter function akashi_auth.revoke_api_key(key_id uuid, reason text) owner to akashi_owner;
+grant execute on function akashi_auth.revoke_api_key(key_id uuid, reason text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.revoke_permission(role_name text, permission text)
+CREATE OR REPLACE FUNCTION akashi_auth.revoke_permission(role_name text, permission text)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  role auth.roles;
+  role akashi_auth.roles;
 begin
-  perform auth.require_permission('roles:admin');
-  select * into role from auth.roles r where r.name = role_name for no key update;
+  perform akashi_auth.require_permission('roles:admin');
+  select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
     raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
   end if;
-  perform auth.refuse_tier(role.tier);
+  perform akashi_auth.refuse_tier(role.tier);
   if role.name = 'sys_admin' then
     raise exception 'sys_admin keeps every permission' using errcode = 'AK003', hint = 'make a role with fewer instead';
   end if;
-  delete from auth.role_permissions rp where rp.role_id = role.id and rp.permission_id = auth.permission_id(permission);
+  delete from akashi_auth.role_permissions rp where rp.role_id = role.id and rp.permission_id = akashi_auth.permission_id(permission);
   return found;
 end
 $function$;
-alter function auth.revoke_permission(role_name text, permission text) owner to akashi_owner;
-grant execute on function auth.revoke_permission(role_name text, permission text) to akashi_app;
+alter function akashi_auth.revoke_permission(role_name text, permission text) owner to akashi_owner;
+grant execute on function akashi_auth.revoke_permission(role_name text, permission text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.revoke_role(user_id uuid, role_name text)
+CREATE OR REPLACE FUNCTION akashi_auth.revoke_role(user_id uuid, role_name text)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  role auth.roles;
+  role akashi_auth.roles;
 begin
-  perform auth.require_permission('roles:write');
+  perform akashi_auth.require_permission('roles:write');
   -- One at a time for each role, so that two callers cannot take the last two away together.
-  select * into role from auth.roles r where r.name = role_name for no key update;
+  select * into role from akashi_auth.roles r where r.name = role_name for no key update;
   if not found then
     raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
   end if;
-  perform auth.refuse_tier(role.tier);
-  delete from auth.user_roles ur where ur.user_id = revoke_role.user_id and ur.role_id = role.id;
+  perform akashi_auth.refuse_tier(role.tier);
+  delete from akashi_auth.user_roles ur where ur.user_id = revoke_role.user_id and ur.role_id = role.id;
   if not found then
     return false;
   end if;
   if role.name = 'sys_admin' and not exists (
-    select from auth.user_roles ur join auth.users u on u.id = ur.user_id
+    select from akashi_auth.user_roles ur join akashi_auth.users u on u.id = ur.user_id
     where ur.role_id = role.id and u.is_active and (ur.expires_at is null or ur.expires_at > now())
   ) then
     raise exception 'the last sys_admin cannot be taken away' using errcode = 'AK003', hint = 'give the role to somebody else first';
   end if;
-  perform auth.record_grant('role_revoked', role, 'user', revoke_role.user_id, '{}');
+  perform akashi_auth.record_grant('role_revoked', role, 'user', revoke_role.user_id, '{}');
   return true;
 end
 $function$;
-alter function auth.revoke_role(user_id uuid, role_name text) owner to akashi_owner;
-grant execute on function auth.revoke_role(user_id uuid, role_name text) to akashi_app;
+alter function akashi_auth.revoke_role(user_id uuid, role_name text) owner to akashi_owner;
+grant execute on function akashi_auth.revoke_role(user_id uuid, role_name text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.revoke_service_role(account_name text, role_name text)
+CREATE OR REPLACE FUNCTION akashi_auth.revoke_service_role(account_name text, role_name text)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  account constant auth.service_accounts := auth.service_account_named(account_name);
-  role auth.roles;
+  account constant akashi_auth.service_accounts := akashi_auth.service_account_named(account_name);
+  role akashi_auth.roles;
 begin
-  perform auth.require_permission('roles:write');
-  select * into role from auth.roles r where r.name = role_name;
+  perform akashi_auth.require_permission('roles:write');
+  select * into role from akashi_auth.roles r where r.name = role_name;
   if not found then
     raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
   end if;
-  perform auth.refuse_tier(role.tier);
-  delete from auth.service_account_roles sr where sr.service_account_id = account.id and sr.role_id = role.id;
+  perform akashi_auth.refuse_tier(role.tier);
+  delete from akashi_auth.service_account_roles sr where sr.service_account_id = account.id and sr.role_id = role.id;
   if not found then
     return false;
   end if;
-  perform auth.record_grant('role_revoked', role, 'service_account', account.id, '{}');
+  perform akashi_auth.record_grant('role_revoked', role, 'service_account', account.id, '{}');
   return true;
 end
 $function$;
-alter function auth.revoke_service_role(account_name text, role_name text) owner to akashi_owner;
-grant execute on function auth.revoke_service_role(account_name text, role_name text) to akashi_app;
+alter function akashi_auth.revoke_service_role(account_name text, role_name text) owner to akashi_owner;
+grant execute on function akashi_auth.revoke_service_role(account_name text, role_name text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.revoke_sessions(user_id uuid, kept uuid DEFAULT NULL::uuid)
+CREATE OR REPLACE FUNCTION akashi_auth.revoke_sessions(user_id uuid, kept uuid DEFAULT NULL::uuid)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -5348,35 +5348,35 @@ AS $function$
 declare
   ended integer;
 begin
-  update auth.user_sessions s set revoked_at = now(), status = 'offline'
+  update akashi_auth.user_sessions s set revoked_at = now(), status = 'offline'
   where s.user_id = revoke_sessions.user_id and s.revoked_at is null and s.id is distinct from kept;
   get diagnostics ended = row_count;
   return ended;
 end
 $function$;
-alter function auth.revoke_sessions(user_id uuid, kept uuid) owner to akashi_owner;
-grant execute on function auth.revoke_sessions(user_id uuid, kept uuid) to akashi_worker;
+alter function akashi_auth.revoke_sessions(user_id uuid, kept uuid) owner to akashi_owner;
+grant execute on function akashi_auth.revoke_sessions(user_id uuid, kept uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.role_to_grant(role_name text)
- RETURNS auth.roles
+CREATE OR REPLACE FUNCTION akashi_auth.role_to_grant(role_name text)
+ RETURNS akashi_auth.roles
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  role auth.roles;
+  role akashi_auth.roles;
   missing text;
 begin
-  perform auth.require_permission('roles:write');
-  select * into role from auth.roles r where r.name = role_name for share;
+  perform akashi_auth.require_permission('roles:write');
+  select * into role from akashi_auth.roles r where r.name = role_name for share;
   if not found then
     raise exception 'there is no role %', role_name using errcode = 'undefined_object', hint = 'akashi roles list shows them';
   end if;
-  perform auth.refuse_tier(role.tier);
-  if not auth.is_administrator() then
+  perform akashi_auth.refuse_tier(role.tier);
+  if not akashi_auth.is_administrator() then
     select p.resource || ':' || p.action into missing
-    from auth.role_permissions rp join auth.permissions p on p.id = rp.permission_id
-    where rp.role_id = role.id and not auth.has_permission(p.resource || ':' || p.action)
+    from akashi_auth.role_permissions rp join akashi_auth.permissions p on p.id = rp.permission_id
+    where rp.role_id = role.id and not akashi_auth.has_permission(p.resource || ':' || p.action)
     order by 1 limit 1;
     if found then
       raise exception 'the role % holds %, which the caller does not have', role_name, missing
@@ -5386,9 +5386,9 @@ begin
   return role;
 end
 $function$;
-alter function auth.role_to_grant(role_name text) owner to akashi_owner;
+alter function akashi_auth.role_to_grant(role_name text) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.roles_hold(roles uuid[], permission text)
+CREATE OR REPLACE FUNCTION akashi_auth.roles_hold(roles uuid[], permission text)
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
@@ -5396,65 +5396,65 @@ CREATE OR REPLACE FUNCTION auth.roles_hold(roles uuid[], permission text)
 AS $function$
 declare
   wanted constant uuid[] := array(
-    select p.id from auth.permissions p
+    select p.id from akashi_auth.permissions p
     where p.resource = split_part(permission, ':', 1) and p.action in (split_part(permission, ':', 2), 'admin')
-      and exists (select from auth.permissions named
+      and exists (select from akashi_auth.permissions named
                   where named.resource = p.resource and named.action = split_part(permission, ':', 2)));
 begin
   return exists (
-    select from auth.role_permissions rp where rp.permission_id = any (wanted) and rp.role_id = any (roles));
+    select from akashi_auth.role_permissions rp where rp.permission_id = any (wanted) and rp.role_id = any (roles));
 end
 $function$;
-alter function auth.roles_hold(roles uuid[], permission text) owner to akashi_policy;
+alter function akashi_auth.roles_hold(roles uuid[], permission text) owner to akashi_policy;
 
-CREATE OR REPLACE FUNCTION auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval DEFAULT NULL::interval)
+CREATE OR REPLACE FUNCTION akashi_auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval DEFAULT NULL::interval)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  key auth.api_keys;
+  key akashi_auth.api_keys;
   new_id constant uuid := gen_random_uuid();
-  longest constant interval := (auth.policy('api_key.rotation_overlap_hours')::text || ' hours')::interval;
+  longest constant interval := (akashi_auth.policy('api_key.rotation_overlap_hours')::text || ' hours')::interval;
 begin
-  select * into key from auth.api_keys k where k.id = key_id for update;
+  select * into key from akashi_auth.api_keys k where k.id = key_id for update;
   if not found then
     raise exception 'there is no key %', key_id using errcode = 'no_data_found';
   end if;
-  if not (auth.is_administrator() or auth.owns_key(key) or auth.current_session_id() is not distinct from key.id) then
-    if key.user_id is not null and key.user_id is distinct from auth.current_user_id() then
+  if not (akashi_auth.is_administrator() or akashi_auth.owns_key(key) or akashi_auth.current_session_id() is not distinct from key.id) then
+    if key.user_id is not null and key.user_id is distinct from akashi_auth.current_user_id() then
       raise exception 'nobody makes a key for another person' using errcode = 'insufficient_privilege',
         hint = 'the owner rotates it; others can revoke it';
     end if;
-    perform auth.require_permission('api_keys:write');
-    perform auth.check_key(key);
+    perform akashi_auth.require_permission('api_keys:write');
+    perform akashi_auth.check_key(key);
   end if;
   if not key.is_active or key.expires_at <= now() then
     raise exception 'the key is revoked or has expired' using errcode = 'AK003', hint = 'make a new one';
   end if;
-  if exists (select from auth.api_keys k where k.replaces = key.id and k.is_active) then
+  if exists (select from akashi_auth.api_keys k where k.replaces = key.id and k.is_active) then
     raise exception 'the key was rotated already' using errcode = 'AK003', hint = 'rotate its successor';
   end if;
   if coalesce(overlap, longest) not between interval '0' and longest then
     raise exception 'an overlap has at most %', longest using errcode = 'invalid_parameter_value';
   end if;
-  insert into auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
+  insert into akashi_auth.api_keys (id, name, key_hash, key_prefix, service_name, tier, permissions, user_id, service_account_id,
     replaces, expires_at, created_by)
   values (new_id, key.name, rotate_api_key.key_hash, rotate_api_key.key_prefix, key.service_name, key.tier, key.permissions,
     key.user_id, key.service_account_id, key.id,
-    now() + least(key.expires_at - key.created_at, (auth.policy('api_key.max_lifetime_days')::text || ' days')::interval),
-    auth.current_user_id());
-  update auth.api_keys k set expires_at = least(k.expires_at, now() + coalesce(overlap, longest)) where k.id = key.id;
-  perform audit.record_action('api_key_rotated', 'rotate', 'api_key', key.id::text, 'SUCCESS',
+    now() + least(key.expires_at - key.created_at, (akashi_auth.policy('api_key.max_lifetime_days')::text || ' days')::interval),
+    akashi_auth.current_user_id());
+  update akashi_auth.api_keys k set expires_at = least(k.expires_at, now() + coalesce(overlap, longest)) where k.id = key.id;
+  perform akashi_audit.record_action('api_key_rotated', 'rotate', 'api_key', key.id::text, 'SUCCESS',
     jsonb_build_object('successor', new_id, 'prefix', rotate_api_key.key_prefix), data_subject => key.user_id::text);
   return new_id;
 end
 $function$;
-alter function auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval) owner to akashi_owner;
-grant execute on function auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval) to akashi_app;
+alter function akashi_auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval) owner to akashi_owner;
+grant execute on function akashi_auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.service_account_has_permission(service_account_id uuid, permission text)
+CREATE OR REPLACE FUNCTION akashi_auth.service_account_has_permission(service_account_id uuid, permission text)
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
@@ -5462,88 +5462,88 @@ CREATE OR REPLACE FUNCTION auth.service_account_has_permission(service_account_i
 AS $function$
 begin
   return exists (
-      select from auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active)
-    and auth.roles_hold(array(
-      select sr.role_id from auth.service_account_roles sr
+      select from akashi_auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active)
+    and akashi_auth.roles_hold(array(
+      select sr.role_id from akashi_auth.service_account_roles sr
       where sr.service_account_id = service_account_has_permission.service_account_id
         and (sr.expires_at is null or sr.expires_at > now())), permission);
 end
 $function$;
-alter function auth.service_account_has_permission(service_account_id uuid, permission text) owner to akashi_policy;
-grant execute on function auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_owner;
-grant execute on function auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_security_admin;
-grant execute on function auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_worker;
+alter function akashi_auth.service_account_has_permission(service_account_id uuid, permission text) owner to akashi_policy;
+grant execute on function akashi_auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_owner;
+grant execute on function akashi_auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_security_admin;
+grant execute on function akashi_auth.service_account_has_permission(service_account_id uuid, permission text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.service_account_named(account_name text)
- RETURNS auth.service_accounts
+CREATE OR REPLACE FUNCTION akashi_auth.service_account_named(account_name text)
+ RETURNS akashi_auth.service_accounts
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  account auth.service_accounts;
+  account akashi_auth.service_accounts;
 begin
-  perform auth.require_permission('api_keys:write');
-  select * into account from auth.service_accounts a where a.name = account_name for no key update;
+  perform akashi_auth.require_permission('api_keys:write');
+  select * into account from akashi_auth.service_accounts a where a.name = account_name for no key update;
   if not found then
     raise exception 'there is no service account %', account_name using errcode = 'undefined_object';
   end if;
-  perform auth.refuse_tier(account.tier);
+  perform akashi_auth.refuse_tier(account.tier);
   return account;
 end
 $function$;
-alter function auth.service_account_named(account_name text) owner to akashi_owner;
+alter function akashi_auth.service_account_named(account_name text) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.service_account_rank(service_account_id uuid)
+CREATE OR REPLACE FUNCTION akashi_auth.service_account_rank(service_account_id uuid)
  RETURNS integer
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select coalesce(max(auth.tier_rank(r.tier)), 0)
-  from auth.service_account_roles sr
-  join auth.roles r on r.id = sr.role_id
-  join auth.service_accounts a on a.id = sr.service_account_id
+  select coalesce(max(akashi_auth.tier_rank(r.tier)), 0)
+  from akashi_auth.service_account_roles sr
+  join akashi_auth.roles r on r.id = sr.role_id
+  join akashi_auth.service_accounts a on a.id = sr.service_account_id
   where sr.service_account_id = service_account_rank.service_account_id and a.is_active
     and (sr.expires_at is null or sr.expires_at > now())
 $function$;
-alter function auth.service_account_rank(service_account_id uuid) owner to akashi_owner;
+alter function akashi_auth.service_account_rank(service_account_id uuid) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.set_account_status(user_id uuid, account_status text)
+CREATE OR REPLACE FUNCTION akashi_auth.set_account_status(user_id uuid, account_status text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  perform auth.managed_user(user_id, 'users:write');
+  perform akashi_auth.managed_user(user_id, 'users:write');
   if set_account_status.account_status = 'deleted' then
     raise exception 'a person is deleted by erasing them' using errcode = 'invalid_parameter_value',
       hint = 'akashi keys shred does it, and cannot be taken back';
   end if;
-  update auth.users u set account_status = set_account_status.account_status where u.id = user_id;
+  update akashi_auth.users u set account_status = set_account_status.account_status where u.id = user_id;
 end
 $function$;
-alter function auth.set_account_status(user_id uuid, account_status text) owner to akashi_owner;
-grant execute on function auth.set_account_status(user_id uuid, account_status text) to akashi_app;
-grant execute on function auth.set_account_status(user_id uuid, account_status text) to akashi_worker;
+alter function akashi_auth.set_account_status(user_id uuid, account_status text) owner to akashi_owner;
+grant execute on function akashi_auth.set_account_status(user_id uuid, account_status text) to akashi_app;
+grant execute on function akashi_auth.set_account_status(user_id uuid, account_status text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.set_classification(user_id uuid, security_classification text)
+CREATE OR REPLACE FUNCTION akashi_auth.set_classification(user_id uuid, security_classification text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  perform auth.managed_user(user_id, 'users:admin');
-  update auth.users u set security_classification = set_classification.security_classification where u.id = user_id;
+  perform akashi_auth.managed_user(user_id, 'users:admin');
+  update akashi_auth.users u set security_classification = set_classification.security_classification where u.id = user_id;
 end
 $function$;
-alter function auth.set_classification(user_id uuid, security_classification text) owner to akashi_owner;
-grant execute on function auth.set_classification(user_id uuid, security_classification text) to akashi_app;
-grant execute on function auth.set_classification(user_id uuid, security_classification text) to akashi_worker;
+alter function akashi_auth.set_classification(user_id uuid, security_classification text) owner to akashi_owner;
+grant execute on function akashi_auth.set_classification(user_id uuid, security_classification text) to akashi_app;
+grant execute on function akashi_auth.set_classification(user_id uuid, security_classification text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.set_password(user_id uuid, password_hash text, one_time boolean)
+CREATE OR REPLACE FUNCTION akashi_auth.set_password(user_id uuid, password_hash text, one_time boolean)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -5551,24 +5551,24 @@ CREATE OR REPLACE FUNCTION auth.set_password(user_id uuid, password_hash text, o
 AS $function$
 #variable_conflict use_column
 declare
-  kept constant integer := (auth.policy('password.history'))::integer;
+  kept constant integer := (akashi_auth.policy('password.history'))::integer;
 begin
-  insert into auth.password_history (user_id, password_hash)
-  select c.user_id, c.password_hash from auth.local_credentials c where c.user_id = set_password.user_id;
-  delete from auth.password_history where id in (
-    select h.id from auth.password_history h where h.user_id = set_password.user_id order by h.created_at desc offset kept);
-  insert into auth.local_credentials as c (user_id, password_hash, must_change, expires_at)
+  insert into akashi_auth.password_history (user_id, password_hash)
+  select c.user_id, c.password_hash from akashi_auth.local_credentials c where c.user_id = set_password.user_id;
+  delete from akashi_auth.password_history where id in (
+    select h.id from akashi_auth.password_history h where h.user_id = set_password.user_id order by h.created_at desc offset kept);
+  insert into akashi_auth.local_credentials as c (user_id, password_hash, must_change, expires_at)
   values (set_password.user_id, set_password.password_hash, one_time,
-    case when one_time then now() + make_interval(hours => (auth.policy('password.one_time_hours'))::integer) end)
+    case when one_time then now() + make_interval(hours => (akashi_auth.policy('password.one_time_hours'))::integer) end)
   on conflict (user_id) do update set password_hash = excluded.password_hash, must_change = excluded.must_change,
     expires_at = excluded.expires_at, changed_at = now();
-  perform auth.record_authentication('password_changed', 'info', set_password.user_id, null, jsonb_build_object('one_time', one_time));
+  perform akashi_auth.record_authentication('password_changed', 'info', set_password.user_id, null, jsonb_build_object('one_time', one_time));
 end
 $function$;
-alter function auth.set_password(user_id uuid, password_hash text, one_time boolean) owner to akashi_owner;
-grant execute on function auth.set_password(user_id uuid, password_hash text, one_time boolean) to akashi_worker;
+alter function akashi_auth.set_password(user_id uuid, password_hash text, one_time boolean) owner to akashi_owner;
+grant execute on function akashi_auth.set_password(user_id uuid, password_hash text, one_time boolean) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.set_policy(key text, value jsonb)
+CREATE OR REPLACE FUNCTION akashi_auth.set_policy(key text, value jsonb)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -5577,8 +5577,8 @@ AS $function$
 declare
   before jsonb;
 begin
-  perform auth.require_permission('auth_config:write');
-  select p.value into before from auth.security_policies p where p.key = set_policy.key for update;
+  perform akashi_auth.require_permission('auth_config:write');
+  select p.value into before from akashi_auth.security_policies p where p.key = set_policy.key for update;
   if not found then
     raise exception 'there is no policy %', set_policy.key using errcode = 'undefined_object';
   end if;
@@ -5587,33 +5587,33 @@ begin
   end if;
   -- It is given to whoever comes, for good.
   if set_policy.key = 'account.default_role' and set_policy.value #>> '{}' <> '' then
-    perform auth.refuse_longer_role(auth.role_to_grant(set_policy.value #>> '{}'), null);
+    perform akashi_auth.refuse_longer_role(akashi_auth.role_to_grant(set_policy.value #>> '{}'), null);
   end if;
-  update auth.security_policies p set value = set_policy.value where p.key = set_policy.key;
-  perform security.record_event(event_type => 'policy_changed', event_category => 'configuration', severity => 'medium',
+  update akashi_auth.security_policies p set value = set_policy.value where p.key = set_policy.key;
+  perform akashi_security.record_event(event_type => 'policy_changed', event_category => 'configuration', severity => 'medium',
     source_service => 'akashi', resource_type => 'policy', resource_id => set_policy.key, action_performed => 'update',
     result => 'success', ocsf_class_uid => 3004, event_details => jsonb_build_object('old', before, 'new', set_policy.value));
 end
 $function$;
-alter function auth.set_policy(key text, value jsonb) owner to akashi_owner;
-grant execute on function auth.set_policy(key text, value jsonb) to akashi_app;
+alter function akashi_auth.set_policy(key text, value jsonb) owner to akashi_owner;
+grant execute on function akashi_auth.set_policy(key text, value jsonb) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.set_service_account_active(account_name text, active boolean)
+CREATE OR REPLACE FUNCTION akashi_auth.set_service_account_active(account_name text, active boolean)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  account constant auth.service_accounts := auth.service_account_named(account_name);
+  account constant akashi_auth.service_accounts := akashi_auth.service_account_named(account_name);
 begin
-  update auth.service_accounts a set is_active = active where a.id = account.id;
+  update akashi_auth.service_accounts a set is_active = active where a.id = account.id;
 end
 $function$;
-alter function auth.set_service_account_active(account_name text, active boolean) owner to akashi_owner;
-grant execute on function auth.set_service_account_active(account_name text, active boolean) to akashi_app;
+alter function akashi_auth.set_service_account_active(account_name text, active boolean) owner to akashi_owner;
+grant execute on function akashi_auth.set_service_account_active(account_name text, active boolean) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text DEFAULT NULL::text, session_id uuid DEFAULT NULL::uuid)
+CREATE OR REPLACE FUNCTION akashi_auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text DEFAULT NULL::text, session_id uuid DEFAULT NULL::uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -5621,9 +5621,9 @@ CREATE OR REPLACE FUNCTION auth.settle_login(method text, outcome text, user_id 
 AS $function$
 #variable_conflict use_column
 declare
-  who constant audit.request_context := audit.request_context();
-  account constant bytea := auth.throttled_account(settle_login.user_id, settle_login.identifier_hash);
-  pair constant bytea := auth.throttle_key('pair', account, who.ip_address);
+  who constant akashi_audit.request_context := akashi_audit.request_context();
+  account constant bytea := akashi_auth.throttled_account(settle_login.user_id, settle_login.identifier_hash);
+  pair constant bytea := akashi_auth.throttle_key('pair', account, who.ip_address);
   guess constant boolean := settle_login.method in ('password', 'totp', 'recovery_code');
   locked boolean := false;
 begin
@@ -5632,40 +5632,40 @@ begin
   end if;
   if guess and outcome in ('success', 'partial', 'denied') then
     if outcome = 'success' then
-      delete from auth.login_throttles where key = pair;
+      delete from akashi_auth.login_throttles where key = pair;
     else
-      perform auth.release_attempt(pair);
+      perform akashi_auth.release_attempt(pair);
     end if;
-    perform auth.release_attempt(auth.throttle_key('address', null, who.ip_address));
-    perform auth.release_attempt(auth.throttle_key('account', account, null), false);
+    perform akashi_auth.release_attempt(akashi_auth.throttle_key('address', null, who.ip_address));
+    perform akashi_auth.release_attempt(akashi_auth.throttle_key('account', account, null), false);
   elsif guess and outcome = 'failure' then
-    update auth.login_throttles set announced = true
+    update akashi_auth.login_throttles set announced = true
     where key = pair and locked_until > clock_timestamp() and not announced;
     locked := found;
   end if;
-  insert into auth.login_attempts (user_id, issuer, identifier_hash, method, result, failure_reason, counted, ip_address,
+  insert into akashi_auth.login_attempts (user_id, issuer, identifier_hash, method, result, failure_reason, counted, ip_address,
     user_agent, session_id, request_id, trace_id, tenant_id)
   values (settle_login.user_id, settle_login.issuer, settle_login.identifier_hash, settle_login.method,
     case outcome when 'partial' then 'success' when 'locked' then 'denied' else outcome end, reason, outcome = 'failure',
     who.ip_address, who.user_agent, settle_login.session_id, who.request_id, who.trace_id, who.tenant_id);
   if outcome = 'success' then
-    update auth.users set last_login_at = now() where id = settle_login.user_id;
+    update akashi_auth.users set last_login_at = now() where id = settle_login.user_id;
   end if;
   if outcome in ('success', 'failure', 'denied') then
-    perform auth.record_authentication(case outcome when 'success' then 'authentication_success' else 'authentication_failure' end,
+    perform akashi_auth.record_authentication(case outcome when 'success' then 'authentication_success' else 'authentication_failure' end,
       case outcome when 'success' then 'info' else 'low' end, settle_login.user_id, settle_login.session_id,
       jsonb_strip_nulls(jsonb_build_object('method', settle_login.method, 'reason', reason)));
   end if;
   if locked then
-    perform auth.record_authentication('account_locked', 'medium', settle_login.user_id, null,
+    perform akashi_auth.record_authentication('account_locked', 'medium', settle_login.user_id, null,
       jsonb_build_object('method', settle_login.method, 'scope', 'account and address'));
   end if;
 end
 $function$;
-alter function auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text, session_id uuid) owner to akashi_owner;
-grant execute on function auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text, session_id uuid) to akashi_worker;
+alter function akashi_auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text, session_id uuid) owner to akashi_owner;
+grant execute on function akashi_auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text, session_id uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.throttle_key(scope text, account bytea, address inet)
+CREATE OR REPLACE FUNCTION akashi_auth.throttle_key(scope text, account bytea, address inet)
  RETURNS bytea
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
@@ -5674,9 +5674,9 @@ AS $function$
   select sha256(convert_to(concat_ws('|', scope, encode(account, 'hex'),
     case when family(address) = 6 then host(network(set_masklen(address, 64))) else host(address) end), 'UTF8'))
 $function$;
-alter function auth.throttle_key(scope text, account bytea, address inet) owner to akashi_owner;
+alter function akashi_auth.throttle_key(scope text, account bytea, address inet) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.throttled_account(user_id uuid, identifier_hash bytea)
+CREATE OR REPLACE FUNCTION akashi_auth.throttled_account(user_id uuid, identifier_hash bytea)
  RETURNS bytea
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
@@ -5684,9 +5684,9 @@ CREATE OR REPLACE FUNCTION auth.throttled_account(user_id uuid, identifier_hash 
 AS $function$
   select coalesce(uuid_send(user_id), identifier_hash)
 $function$;
-alter function auth.throttled_account(user_id uuid, identifier_hash bytea) owner to akashi_owner;
+alter function akashi_auth.throttled_account(user_id uuid, identifier_hash bytea) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.tier_rank(tier text)
+CREATE OR REPLACE FUNCTION akashi_auth.tier_rank(tier text)
  RETURNS integer
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
@@ -5694,27 +5694,27 @@ CREATE OR REPLACE FUNCTION auth.tier_rank(tier text)
 AS $function$
   select case tier when 'system' then 3 when 'business' then 2 when 'service' then 1 end
 $function$;
-alter function auth.tier_rank(tier text) owner to akashi_owner;
-comment on function auth.tier_rank(tier text) is 'system 3, business 2, service 1; nothing crosses to a higher one.';
-grant execute on function auth.tier_rank(tier text) to akashi_app;
-grant execute on function auth.tier_rank(tier text) to akashi_policy;
-grant execute on function auth.tier_rank(tier text) to akashi_security_admin;
-grant execute on function auth.tier_rank(tier text) to akashi_worker;
+alter function akashi_auth.tier_rank(tier text) owner to akashi_owner;
+comment on function akashi_auth.tier_rank(tier text) is 'system 3, business 2, service 1; nothing crosses to a higher one.';
+grant execute on function akashi_auth.tier_rank(tier text) to akashi_app;
+grant execute on function akashi_auth.tier_rank(tier text) to akashi_policy;
+grant execute on function akashi_auth.tier_rank(tier text) to akashi_security_admin;
+grant execute on function akashi_auth.tier_rank(tier text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[])
+CREATE OR REPLACE FUNCTION akashi_auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[])
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  update auth.api_keys k set last_used_at = used.at
+  update akashi_auth.api_keys k set last_used_at = used.at
   from (select id, max(at) as at from unnest(key_ids, used_at) as u (id, at) group by id) used
   where k.id = used.id and used.at <= now() + interval '1 minute' and (k.last_used_at is null or k.last_used_at < used.at)
 $function$;
-alter function auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[]) owner to akashi_owner;
-grant execute on function auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[]) to akashi_app;
+alter function akashi_auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[]) owner to akashi_owner;
+grant execute on function akashi_auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[]) to akashi_app;
 
-CREATE OR REPLACE FUNCTION auth.try_inet(value text)
+CREATE OR REPLACE FUNCTION akashi_auth.try_inet(value text)
  RETURNS inet
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE STRICT
@@ -5726,14 +5726,14 @@ exception when invalid_text_representation then
   return null;
 end
 $function$;
-alter function auth.try_inet(value text) owner to akashi_owner;
-grant execute on function auth.try_inet(value text) to akashi_app;
-grant execute on function auth.try_inet(value text) to akashi_policy;
-grant execute on function auth.try_inet(value text) to akashi_reader;
-grant execute on function auth.try_inet(value text) to akashi_security_admin;
-grant execute on function auth.try_inet(value text) to akashi_worker;
+alter function akashi_auth.try_inet(value text) owner to akashi_owner;
+grant execute on function akashi_auth.try_inet(value text) to akashi_app;
+grant execute on function akashi_auth.try_inet(value text) to akashi_policy;
+grant execute on function akashi_auth.try_inet(value text) to akashi_reader;
+grant execute on function akashi_auth.try_inet(value text) to akashi_security_admin;
+grant execute on function akashi_auth.try_inet(value text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.try_uuid(value text)
+CREATE OR REPLACE FUNCTION akashi_auth.try_uuid(value text)
  RETURNS uuid
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE STRICT
@@ -5745,75 +5745,75 @@ exception when invalid_text_representation then
   return null;
 end
 $function$;
-alter function auth.try_uuid(value text) owner to akashi_owner;
-grant execute on function auth.try_uuid(value text) to akashi_app;
-grant execute on function auth.try_uuid(value text) to akashi_policy;
-grant execute on function auth.try_uuid(value text) to akashi_reader;
-grant execute on function auth.try_uuid(value text) to akashi_security_admin;
-grant execute on function auth.try_uuid(value text) to akashi_worker;
+alter function akashi_auth.try_uuid(value text) owner to akashi_owner;
+grant execute on function akashi_auth.try_uuid(value text) to akashi_app;
+grant execute on function akashi_auth.try_uuid(value text) to akashi_policy;
+grant execute on function akashi_auth.try_uuid(value text) to akashi_reader;
+grant execute on function akashi_auth.try_uuid(value text) to akashi_security_admin;
+grant execute on function akashi_auth.try_uuid(value text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.update_updated_at()
+CREATE OR REPLACE FUNCTION akashi_auth.update_updated_at()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
   new.updated_at := now();
-  new.last_modified_by := coalesce(auth.current_user_id()::text, session_user);
+  new.last_modified_by := coalesce(akashi_auth.current_user_id()::text, session_user);
   return new;
 end
 $function$;
-alter function auth.update_updated_at() owner to akashi_owner;
-grant execute on function auth.update_updated_at() to akashi_app;
-grant execute on function auth.update_updated_at() to akashi_security_admin;
-grant execute on function auth.update_updated_at() to akashi_worker;
+alter function akashi_auth.update_updated_at() owner to akashi_owner;
+grant execute on function akashi_auth.update_updated_at() to akashi_app;
+grant execute on function akashi_auth.update_updated_at() to akashi_security_admin;
+grant execute on function akashi_auth.update_updated_at() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.upgrade_password_hash(user_id uuid, former text, better text)
+CREATE OR REPLACE FUNCTION akashi_auth.upgrade_password_hash(user_id uuid, former text, better text)
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  update auth.local_credentials c set password_hash = better
+  update akashi_auth.local_credentials c set password_hash = better
   where c.user_id = upgrade_password_hash.user_id and c.password_hash = former
 $function$;
-alter function auth.upgrade_password_hash(user_id uuid, former text, better text) owner to akashi_owner;
-grant execute on function auth.upgrade_password_hash(user_id uuid, former text, better text) to akashi_worker;
+alter function akashi_auth.upgrade_password_hash(user_id uuid, former text, better text) owner to akashi_owner;
+grant execute on function akashi_auth.upgrade_password_hash(user_id uuid, former text, better text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.user_has_permission(user_id uuid, permission text)
+CREATE OR REPLACE FUNCTION akashi_auth.user_has_permission(user_id uuid, permission text)
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  return exists (select from auth.users u where u.id = user_has_permission.user_id and u.is_active)
-    and auth.roles_hold(array(
-      select ur.role_id from auth.user_roles ur
+  return exists (select from akashi_auth.users u where u.id = user_has_permission.user_id and u.is_active)
+    and akashi_auth.roles_hold(array(
+      select ur.role_id from akashi_auth.user_roles ur
       where ur.user_id = user_has_permission.user_id and (ur.expires_at is null or ur.expires_at > now())), permission);
 end
 $function$;
-alter function auth.user_has_permission(user_id uuid, permission text) owner to akashi_policy;
-comment on function auth.user_has_permission(user_id uuid, permission text) is 'Whether an active user has a permission (resource:action) through a role that has not expired.';
-grant execute on function auth.user_has_permission(user_id uuid, permission text) to akashi_owner;
-grant execute on function auth.user_has_permission(user_id uuid, permission text) to akashi_security_admin;
-grant execute on function auth.user_has_permission(user_id uuid, permission text) to akashi_worker;
+alter function akashi_auth.user_has_permission(user_id uuid, permission text) owner to akashi_policy;
+comment on function akashi_auth.user_has_permission(user_id uuid, permission text) is 'Whether an active user has a permission (resource:action) through a role that has not expired.';
+grant execute on function akashi_auth.user_has_permission(user_id uuid, permission text) to akashi_owner;
+grant execute on function akashi_auth.user_has_permission(user_id uuid, permission text) to akashi_security_admin;
+grant execute on function akashi_auth.user_has_permission(user_id uuid, permission text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION auth.user_rank(user_id uuid)
+CREATE OR REPLACE FUNCTION akashi_auth.user_rank(user_id uuid)
  RETURNS integer
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select coalesce(max(auth.tier_rank(r.tier)), 0)
-  from auth.user_roles ur
-  join auth.roles r on r.id = ur.role_id
-  join auth.users u on u.id = ur.user_id
+  select coalesce(max(akashi_auth.tier_rank(r.tier)), 0)
+  from akashi_auth.user_roles ur
+  join akashi_auth.roles r on r.id = ur.role_id
+  join akashi_auth.users u on u.id = ur.user_id
   where ur.user_id = user_rank.user_id and u.is_active and (ur.expires_at is null or ur.expires_at > now())
 $function$;
-alter function auth.user_rank(user_id uuid) owner to akashi_owner;
+alter function akashi_auth.user_rank(user_id uuid) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION auth.verify_api_keys(hashes text[])
+CREATE OR REPLACE FUNCTION akashi_auth.verify_api_keys(hashes text[])
  RETURNS TABLE(key_hash text, id uuid, name text, service_name text, tier text, permissions jsonb, user_id uuid, service_account_id uuid, expires_at timestamp with time zone, state text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -5824,59 +5824,59 @@ AS $function$
               when k.expires_at <= now() then 'expired'
               when not coalesce(u.is_active, a.is_active) then 'owner_inactive'
               else 'valid' end
-  from auth.api_keys k
-  left join auth.users u on u.id = k.user_id
-  left join auth.service_accounts a on a.id = k.service_account_id
+  from akashi_auth.api_keys k
+  left join akashi_auth.users u on u.id = k.user_id
+  left join akashi_auth.service_accounts a on a.id = k.service_account_id
   where k.key_hash = any (hashes)
 $function$;
-alter function auth.verify_api_keys(hashes text[]) owner to akashi_policy;
-grant execute on function auth.verify_api_keys(hashes text[]) to akashi_app;
+alter function akashi_auth.verify_api_keys(hashes text[]) owner to akashi_policy;
+grant execute on function akashi_auth.verify_api_keys(hashes text[]) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.accepts_direct(person uuid, from_user uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.accepts_direct(person uuid, from_user uuid)
  RETURNS boolean
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 AS $function$
-  select case coalesce((select p.direct_messages from chat.user_preferences p where p.user_id = person), 'everyone')
+  select case coalesce((select p.direct_messages from akashi_chat.user_preferences p where p.user_id = person), 'everyone')
     when 'everyone' then true
     when 'nobody' then false
-    else exists (select from chat.room_members a join chat.room_members b using (room_id)
+    else exists (select from akashi_chat.room_members a join akashi_chat.room_members b using (room_id)
                  where a.user_id = person and b.user_id = from_user and a.is_active and b.is_active)
   end
 $function$;
-alter function chat.accepts_direct(person uuid, from_user uuid) owner to akashi_owner;
+alter function akashi_chat.accepts_direct(person uuid, from_user uuid) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.active_user_count()
+CREATE OR REPLACE FUNCTION akashi_chat.active_user_count()
  RETURNS bigint
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select count(distinct s.user_id) from auth.user_sessions s
+  select count(distinct s.user_id) from akashi_auth.user_sessions s
   where s.status in ('online', 'away') and s.revoked_at is null and s.last_activity > now() - interval '30 minutes'
 $function$;
-alter function chat.active_user_count() owner to akashi_owner;
-grant execute on function chat.active_user_count() to akashi_app;
-grant execute on function chat.active_user_count() to akashi_worker;
+alter function akashi_chat.active_user_count() owner to akashi_owner;
+grant execute on function akashi_chat.active_user_count() to akashi_app;
+grant execute on function akashi_chat.active_user_count() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION chat.add_member(room chat.rooms, person uuid, as_role text)
+CREATE OR REPLACE FUNCTION akashi_chat.add_member(room akashi_chat.rooms, person uuid, as_role text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
-  if (select count(*) from chat.room_members m where m.room_id = room.id and m.is_active) >= room.max_members then
+  if (select count(*) from akashi_chat.room_members m where m.room_id = room.id and m.is_active) >= room.max_members then
     raise exception 'the room is full: % members', room.max_members using errcode = 'AK003', hint = 'an owner can raise max_members, to at most 1000';
   end if;
-  insert into chat.room_members as m (room_id, user_id, role) values (room.id, person, as_role)
+  insert into akashi_chat.room_members as m (room_id, user_id, role) values (room.id, person, as_role)
   on conflict (room_id, user_id) do update set role = excluded.role, is_active = true, left_at = null, joined_at = now();
-  perform chat.append_event(room.id, 'member_joined', null, person, jsonb_build_object('role', as_role));
+  perform akashi_chat.append_event(room.id, 'member_joined', null, person, jsonb_build_object('role', as_role));
 end
 $function$;
-alter function chat.add_member(room chat.rooms, person uuid, as_role text) owner to akashi_owner;
+alter function akashi_chat.add_member(room akashi_chat.rooms, person uuid, as_role text) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.add_reaction(message uuid, reaction text)
+CREATE OR REPLACE FUNCTION akashi_chat.add_reaction(message uuid, reaction text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -5885,60 +5885,60 @@ AS $function$
 declare
   held record;
 begin
-  select * into held from chat.lock_message(message);
+  select * into held from akashi_chat.lock_message(message);
   -- Distinct reactions on one message; enough for every use, and few enough to show.
-  if (select count(distinct r.emoji) from chat.message_reactions r where r.message_id = message and r.emoji <> reaction) >= 20 then
+  if (select count(distinct r.emoji) from akashi_chat.message_reactions r where r.message_id = message and r.emoji <> reaction) >= 20 then
     raise exception 'a message takes 20 different reactions' using errcode = 'AK003';
   end if;
-  insert into chat.message_reactions (message_id, room_id, user_id, emoji)
+  insert into akashi_chat.message_reactions (message_id, room_id, user_id, emoji)
   values (message, (held.target).room_id, (held.mine).user_id, reaction) on conflict (message_id, user_id, emoji) do nothing;
   if found then
-    perform chat.append_event((held.target).room_id, 'reaction_added', message, (held.mine).user_id, jsonb_build_object('emoji', reaction));
+    perform akashi_chat.append_event((held.target).room_id, 'reaction_added', message, (held.mine).user_id, jsonb_build_object('emoji', reaction));
   end if;
 end
 $function$;
-alter function chat.add_reaction(message uuid, reaction text) owner to akashi_owner;
-grant execute on function chat.add_reaction(message uuid, reaction text) to akashi_app;
+alter function akashi_chat.add_reaction(message uuid, reaction text) owner to akashi_owner;
+grant execute on function akashi_chat.add_reaction(message uuid, reaction text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.answer_invitation(invitation uuid, accept boolean)
- RETURNS chat.room_invitations
+CREATE OR REPLACE FUNCTION akashi_chat.answer_invitation(invitation uuid, accept boolean)
+ RETURNS akashi_chat.room_invitations
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  me uuid := chat.require_user();
-  answered chat.room_invitations;
-  room chat.rooms;
+  me uuid := akashi_chat.require_user();
+  answered akashi_chat.room_invitations;
+  room akashi_chat.rooms;
 begin
-  select * into answered from chat.room_invitations i where i.id = invitation and i.invited_user_id = me;
+  select * into answered from akashi_chat.room_invitations i where i.id = invitation and i.invited_user_id = me;
   if not found then
     raise exception 'there is no such invitation' using errcode = 'no_data_found';
   end if;
-  -- The room first, then the invitation: the order in which chat.invite takes them.
-  perform from chat.room_sequences s where s.room_id = answered.room_id for update;
-  update chat.room_invitations i set status = case when accept then 'accepted' else 'declined' end, responded_at = now()
+  -- The room first, then the invitation: the order in which akashi_chat.invite takes them.
+  perform from akashi_chat.room_sequences s where s.room_id = answered.room_id for update;
+  update akashi_chat.room_invitations i set status = case when accept then 'accepted' else 'declined' end, responded_at = now()
   where i.id = invitation and i.status = 'pending' and i.expires_at > now() returning * into answered;
   if not found then
     raise exception 'this invitation was answered, revoked or has expired' using errcode = 'AK003', hint = 'ask for a new one';
   end if;
   if accept then
-    select * into room from chat.rooms r where r.id = answered.room_id and not r.is_deleted;
+    select * into room from akashi_chat.rooms r where r.id = answered.room_id and not r.is_deleted;
     if not found then
       raise exception 'there is no such room' using errcode = 'no_data_found';
     end if;
-    perform chat.refuse_if_inactive(room);
-    if not exists (select from chat.room_members m where m.room_id = room.id and m.user_id = me and m.is_active) then
-      perform chat.add_member(room, me, 'member');
+    perform akashi_chat.refuse_if_inactive(room);
+    if not exists (select from akashi_chat.room_members m where m.room_id = room.id and m.user_id = me and m.is_active) then
+      perform akashi_chat.add_member(room, me, 'member');
     end if;
   end if;
   return answered;
 end
 $function$;
-alter function chat.answer_invitation(invitation uuid, accept boolean) owner to akashi_owner;
-grant execute on function chat.answer_invitation(invitation uuid, accept boolean) to akashi_app;
+alter function akashi_chat.answer_invitation(invitation uuid, accept boolean) owner to akashi_owner;
+grant execute on function akashi_chat.answer_invitation(invitation uuid, accept boolean) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb DEFAULT '{}'::jsonb)
+CREATE OR REPLACE FUNCTION akashi_chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb DEFAULT '{}'::jsonb)
  RETURNS bigint
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -5946,63 +5946,63 @@ AS $function$
 declare
   turn bigint;
 begin
-  update chat.room_sequences s set last_sequence = s.last_sequence + 1 where s.room_id = room returning s.last_sequence into strict turn;
-  insert into chat.room_events (room_id, sequence, event_type, message_id, user_id, detail)
+  update akashi_chat.room_sequences s set last_sequence = s.last_sequence + 1 where s.room_id = room returning s.last_sequence into strict turn;
+  insert into akashi_chat.room_events (room_id, sequence, event_type, message_id, user_id, detail)
   values (room, turn, kind, message, person, details);
   return turn;
 end
 $function$;
-alter function chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb) owner to akashi_owner;
+alter function akashi_chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text)
- RETURNS chat.file_uploads
+CREATE OR REPLACE FUNCTION akashi_chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text)
+ RETURNS akashi_chat.file_uploads
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
   held record;
-  upload chat.file_uploads;
+  upload akashi_chat.file_uploads;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member'), chat.refuse_if_inactive(held.target);
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member'), akashi_chat.refuse_if_inactive(held.target);
   upload.id := gen_random_uuid();
-  insert into chat.file_uploads (id, user_id, room_id, original_name, file_name, file_size, mime_type, file_path, security_classification)
+  insert into akashi_chat.file_uploads (id, user_id, room_id, original_name, file_name, file_size, mime_type, file_path, security_classification)
   values (upload.id, (held.mine).user_id, room, begin_upload.original_name, upload.id::text, begin_upload.file_size,
     begin_upload.mime_type, format('chat/%s/%s/received', room, upload.id), (held.target).security_classification)
   returning * into upload;
   return upload;
 end
 $function$;
-alter function chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) owner to akashi_owner;
-grant execute on function chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) to akashi_app;
+alter function akashi_chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) owner to akashi_owner;
+grant execute on function akashi_chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.create_room(name text, room_type text DEFAULT 'public'::text, description text DEFAULT NULL::text, max_members integer DEFAULT 100)
- RETURNS chat.rooms
+CREATE OR REPLACE FUNCTION akashi_chat.create_room(name text, room_type text DEFAULT 'public'::text, description text DEFAULT NULL::text, max_members integer DEFAULT 100)
+ RETURNS akashi_chat.rooms
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  me uuid := chat.require_user();
-  room chat.rooms;
+  me uuid := akashi_chat.require_user();
+  room akashi_chat.rooms;
 begin
   if create_room.room_type not in ('public', 'private') then
     raise exception 'a room is public or private' using errcode = 'invalid_parameter_value', hint = 'a direct room is opened with a person';
   end if;
-  insert into chat.rooms (name, room_type, description, max_members, created_by)
+  insert into akashi_chat.rooms (name, room_type, description, max_members, created_by)
   values (btrim(create_room.name), create_room.room_type, nullif(btrim(create_room.description), ''), create_room.max_members, me)
   returning * into room;
-  insert into chat.room_sequences (room_id) values (room.id);
-  perform chat.add_member(room, me, 'owner');
+  insert into akashi_chat.room_sequences (room_id) values (room.id);
+  perform akashi_chat.add_member(room, me, 'owner');
   return room;
 end
 $function$;
-alter function chat.create_room(name text, room_type text, description text, max_members integer) owner to akashi_owner;
-comment on function chat.create_room(name text, room_type text, description text, max_members integer) is 'The caller becomes the owner.';
-grant execute on function chat.create_room(name text, room_type text, description text, max_members integer) to akashi_app;
+alter function akashi_chat.create_room(name text, room_type text, description text, max_members integer) owner to akashi_owner;
+comment on function akashi_chat.create_room(name text, room_type text, description text, max_members integer) is 'The caller becomes the owner.';
+grant execute on function akashi_chat.create_room(name text, room_type text, description text, max_members integer) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.delete_message(message uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.delete_message(message uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6011,25 +6011,25 @@ AS $function$
 declare
   held record;
 begin
-  select * into held from chat.lock_message(message);
+  select * into held from akashi_chat.lock_message(message);
   if (held.target).user_id is distinct from (held.mine).user_id then
-    perform chat.refuse_unless_role(held.mine, 'owner', 'admin');
+    perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin');
   end if;
-  insert into chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
+  insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
   values (message, (held.target).room_id, (held.mine).user_id, 'delete', (held.target).content);
-  update chat.messages m set content = '', is_deleted = true, mentioned_user_ids = '{}'
-  where m.id = message and m.created_at = chat.message_time(message);
-  update chat.file_uploads f set is_deleted = true where f.id = (held.target).file_upload_id;
-  delete from chat.message_reactions r where r.message_id = message;
-  delete from chat.notifications n where n.message_id = message;
-  perform chat.append_event((held.target).room_id, 'message_deleted', message, (held.mine).user_id);
+  update akashi_chat.messages m set content = '', is_deleted = true, mentioned_user_ids = '{}'
+  where m.id = message and m.created_at = akashi_chat.message_time(message);
+  update akashi_chat.file_uploads f set is_deleted = true where f.id = (held.target).file_upload_id;
+  delete from akashi_chat.message_reactions r where r.message_id = message;
+  delete from akashi_chat.notifications n where n.message_id = message;
+  perform akashi_chat.append_event((held.target).room_id, 'message_deleted', message, (held.mine).user_id);
 end
 $function$;
-alter function chat.delete_message(message uuid) owner to akashi_owner;
-comment on function chat.delete_message(message uuid) is 'By its author, or by an owner or admin of the room.';
-grant execute on function chat.delete_message(message uuid) to akashi_app;
+alter function akashi_chat.delete_message(message uuid) owner to akashi_owner;
+comment on function akashi_chat.delete_message(message uuid) is 'By its author, or by an owner or admin of the room.';
+grant execute on function akashi_chat.delete_message(message uuid) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.delete_room(room uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.delete_room(room uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6038,57 +6038,57 @@ AS $function$
 declare
   held record;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_unless_role(held.mine, 'owner'), chat.refuse_direct(held.target);
-  perform chat.append_event(room, 'room_deleted', null, (held.mine).user_id);
-  update chat.rooms r set is_deleted = true, is_active = false where r.id = room;
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_unless_role(held.mine, 'owner'), akashi_chat.refuse_direct(held.target);
+  perform akashi_chat.append_event(room, 'room_deleted', null, (held.mine).user_id);
+  update akashi_chat.rooms r set is_deleted = true, is_active = false where r.id = room;
 end
 $function$;
-alter function chat.delete_room(room uuid) owner to akashi_owner;
-grant execute on function chat.delete_room(room uuid) to akashi_app;
+alter function akashi_chat.delete_room(room uuid) owner to akashi_owner;
+grant execute on function akashi_chat.delete_room(room uuid) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.edit_message(message uuid, new_content text, mentions uuid[] DEFAULT '{}'::uuid[])
- RETURNS chat.messages
+CREATE OR REPLACE FUNCTION akashi_chat.edit_message(message uuid, new_content text, mentions uuid[] DEFAULT '{}'::uuid[])
+ RETURNS akashi_chat.messages
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
   held record;
-  edited chat.messages;
+  edited akashi_chat.messages;
 begin
-  select * into held from chat.lock_message(message);
+  select * into held from akashi_chat.lock_message(message);
   if (held.target).user_id is distinct from (held.mine).user_id or (held.target).message_type = 'system' then
     raise exception 'a message is edited by its author' using errcode = 'insufficient_privilege';
   end if;
   if (held.target).content = new_content then
     return held.target;
   end if;
-  insert into chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
+  insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
   values (message, (held.target).room_id, (held.mine).user_id, 'edit', (held.target).content);
-  update chat.messages m set content = new_content, is_edited = true, mentioned_user_ids = array(
-    select p.user_id from chat.room_members p where p.room_id = m.room_id and p.is_active and p.user_id = any (mentions) order by 1)
-  where m.id = message and m.created_at = chat.message_time(message) returning * into edited;
-  perform chat.append_event(edited.room_id, 'message_edited', message, edited.user_id);
+  update akashi_chat.messages m set content = new_content, is_edited = true, mentioned_user_ids = array(
+    select p.user_id from akashi_chat.room_members p where p.room_id = m.room_id and p.is_active and p.user_id = any (mentions) order by 1)
+  where m.id = message and m.created_at = akashi_chat.message_time(message) returning * into edited;
+  perform akashi_chat.append_event(edited.room_id, 'message_edited', message, edited.user_id);
   return edited;
 end
 $function$;
-alter function chat.edit_message(message uuid, new_content text, mentions uuid[]) owner to akashi_owner;
-grant execute on function chat.edit_message(message uuid, new_content text, mentions uuid[]) to akashi_app;
+alter function akashi_chat.edit_message(message uuid, new_content text, mentions uuid[]) owner to akashi_owner;
+grant execute on function akashi_chat.edit_message(message uuid, new_content text, mentions uuid[]) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.end_membership(member chat.room_members)
+CREATE OR REPLACE FUNCTION akashi_chat.end_membership(member akashi_chat.room_members)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
-  update chat.room_members m set is_active = false, left_at = now(), role = 'member' where m.id = member.id;
-  perform chat.append_event(member.room_id, 'member_left', null, member.user_id);
+  update akashi_chat.room_members m set is_active = false, left_at = now(), role = 'member' where m.id = member.id;
+  perform akashi_chat.append_event(member.room_id, 'member_left', null, member.user_id);
 end
 $function$;
-alter function chat.end_membership(member chat.room_members) owner to akashi_owner;
+alter function akashi_chat.end_membership(member akashi_chat.room_members) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.erase_person(person uuid, batch integer DEFAULT 1000)
+CREATE OR REPLACE FUNCTION akashi_chat.erase_person(person uuid, batch integer DEFAULT 1000)
  RETURNS bigint
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6096,97 +6096,97 @@ CREATE OR REPLACE FUNCTION chat.erase_person(person uuid, batch integer DEFAULT 
 AS $function$
 declare
   erased bigint;
-  member chat.room_members;
+  member akashi_chat.room_members;
 begin
   -- Every room that this changes, in one order, before any row of it.
-  perform from chat.room_sequences s where s.room_id in (
-    select m.room_id from chat.messages m where m.user_id = person
-    union select r.room_id from chat.message_reactions r where r.user_id = person
-    union select p.room_id from chat.room_members p where p.user_id = person)
+  perform from akashi_chat.room_sequences s where s.room_id in (
+    select m.room_id from akashi_chat.messages m where m.user_id = person
+    union select r.room_id from akashi_chat.message_reactions r where r.user_id = person
+    union select p.room_id from akashi_chat.room_members p where p.user_id = person)
   order by s.room_id for update;
   with theirs as (
-    select m.id, m.created_at from chat.messages m where m.user_id = person limit batch),
+    select m.id, m.created_at from akashi_chat.messages m where m.user_id = person limit batch),
   blanked as (
-    update chat.messages m set content = '', is_deleted = true, user_id = null, mentioned_user_ids = '{}'
+    update akashi_chat.messages m set content = '', is_deleted = true, user_id = null, mentioned_user_ids = '{}'
     from theirs where m.id = theirs.id and m.created_at = theirs.created_at returning m.id, m.room_id, m.created_at),
-  edits as (delete from chat.message_edits e using blanked where e.message_id = blanked.id),
-  reactions as (delete from chat.message_reactions r using blanked where r.message_id = blanked.id),
+  edits as (delete from akashi_chat.message_edits e using blanked where e.message_id = blanked.id),
+  reactions as (delete from akashi_chat.message_reactions r using blanked where r.message_id = blanked.id),
   turns as (
-    update chat.room_sequences s set last_sequence = s.last_sequence + c.events
+    update akashi_chat.room_sequences s set last_sequence = s.last_sequence + c.events
     from (select b.room_id, count(*) as events from blanked b group by b.room_id) c
     where s.room_id = c.room_id returning s.room_id, s.last_sequence - c.events as before),
   told as (
-    insert into chat.room_events (room_id, sequence, event_type, message_id)
+    insert into akashi_chat.room_events (room_id, sequence, event_type, message_id)
     select b.room_id, t.before + row_number() over (partition by b.room_id order by b.created_at), 'message_deleted', b.id
     from blanked b join turns t on t.room_id = b.room_id)
   select count(*) into erased from blanked;
   if erased < batch then
-    update chat.file_uploads f set is_deleted = true, original_name = 'erased' where f.user_id = person and not f.is_deleted;
-    delete from chat.message_edits e where e.edited_by = person;
+    update akashi_chat.file_uploads f set is_deleted = true, original_name = 'erased' where f.user_id = person and not f.is_deleted;
+    delete from akashi_chat.message_edits e where e.edited_by = person;
     with theirs as (
-      delete from chat.message_reactions r where r.user_id = person returning r.id, r.room_id, r.message_id, r.emoji),
+      delete from akashi_chat.message_reactions r where r.user_id = person returning r.id, r.room_id, r.message_id, r.emoji),
     turns as (
-      update chat.room_sequences s set last_sequence = s.last_sequence + c.events
+      update akashi_chat.room_sequences s set last_sequence = s.last_sequence + c.events
       from (select r.room_id, count(*) as events from theirs r group by r.room_id) c
       where s.room_id = c.room_id returning s.room_id, s.last_sequence - c.events as before)
-    insert into chat.room_events (room_id, sequence, event_type, message_id, user_id, detail)
+    insert into akashi_chat.room_events (room_id, sequence, event_type, message_id, user_id, detail)
     select r.room_id, t.before + row_number() over (partition by r.room_id order by r.id), 'reaction_removed', r.message_id, person,
       jsonb_build_object('emoji', r.emoji)
     from theirs r join turns t on t.room_id = r.room_id;
-    delete from chat.notifications n where n.user_id = person or n.actor_id = person;
-    delete from chat.read_positions p where p.user_id = person;
-    delete from chat.user_preferences p where p.user_id = person;
-    update chat.room_invitations i set status = 'revoked', responded_at = now() where i.invited_user_id = person and i.status = 'pending';
-    for member in select * from chat.room_members m where m.user_id = person and m.is_active order by m.room_id loop
+    delete from akashi_chat.notifications n where n.user_id = person or n.actor_id = person;
+    delete from akashi_chat.read_positions p where p.user_id = person;
+    delete from akashi_chat.user_preferences p where p.user_id = person;
+    update akashi_chat.room_invitations i set status = 'revoked', responded_at = now() where i.invited_user_id = person and i.status = 'pending';
+    for member in select * from akashi_chat.room_members m where m.user_id = person and m.is_active order by m.room_id loop
       if member.role = 'owner' then
-        perform chat.hand_over(member);
+        perform akashi_chat.hand_over(member);
       end if;
-      perform chat.end_membership(member);
+      perform akashi_chat.end_membership(member);
     end loop;
   end if;
   return erased;
 end
 $function$;
-alter function chat.erase_person(person uuid, batch integer) owner to akashi_owner;
-comment on function chat.erase_person(person uuid, batch integer) is 'Messages erased in this piece; repeat until fewer than the batch.';
-grant execute on function chat.erase_person(person uuid, batch integer) to akashi_worker;
+alter function akashi_chat.erase_person(person uuid, batch integer) owner to akashi_owner;
+comment on function akashi_chat.erase_person(person uuid, batch integer) is 'Messages erased in this piece; repeat until fewer than the batch.';
+grant execute on function akashi_chat.erase_person(person uuid, batch integer) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION chat.erase_with_person()
+CREATE OR REPLACE FUNCTION akashi_chat.erase_with_person()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  while chat.erase_person(new.user_id, 5000) = 5000 loop
+  while akashi_chat.erase_person(new.user_id, 5000) = 5000 loop
     null;
   end loop;
   return null;
 end
 $function$;
-alter function chat.erase_with_person() owner to akashi_owner;
+alter function akashi_chat.erase_with_person() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.file_removed(upload uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.file_removed(upload uuid)
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  update chat.file_uploads f set removed_at = now() where f.id = upload and f.is_deleted and f.removed_at is null
+  update akashi_chat.file_uploads f set removed_at = now() where f.id = upload and f.is_deleted and f.removed_at is null
 $function$;
-alter function chat.file_removed(upload uuid) owner to akashi_owner;
-grant execute on function chat.file_removed(upload uuid) to akashi_worker;
+alter function akashi_chat.file_removed(upload uuid) owner to akashi_owner;
+grant execute on function akashi_chat.file_removed(upload uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION chat.finish_upload(upload uuid, outcome jsonb)
- RETURNS chat.file_uploads
+CREATE OR REPLACE FUNCTION akashi_chat.finish_upload(upload uuid, outcome jsonb)
+ RETURNS akashi_chat.file_uploads
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  finished chat.file_uploads;
+  finished akashi_chat.file_uploads;
 begin
-  update chat.file_uploads f set
+  update akashi_chat.file_uploads f set
     upload_status = outcome ->> 'upload_status',
     virus_scanned = coalesce((outcome ->> 'virus_scanned')::boolean, false),
     failure_reason = outcome ->> 'failure_reason',
@@ -6202,18 +6202,18 @@ begin
     raise exception 'there is no such upload under way' using errcode = 'no_data_found';
   end if;
   if finished.message_id is not null then
-    update chat.messages m set message_type = case when finished.mime_type like 'image/%' then 'image' else 'file' end
-    where m.id = finished.message_id and m.created_at = chat.message_time(finished.message_id);
-    perform chat.append_event(finished.room_id, 'message_edited', finished.message_id, finished.user_id);
+    update akashi_chat.messages m set message_type = case when finished.mime_type like 'image/%' then 'image' else 'file' end
+    where m.id = finished.message_id and m.created_at = akashi_chat.message_time(finished.message_id);
+    perform akashi_chat.append_event(finished.room_id, 'message_edited', finished.message_id, finished.user_id);
   end if;
   return finished;
 end
 $function$;
-alter function chat.finish_upload(upload uuid, outcome jsonb) owner to akashi_owner;
-comment on function chat.finish_upload(upload uuid, outcome jsonb) is 'outcome: upload_status (completed or failed), virus_scanned, failure_reason, file_path, mime_type, file_size, sha256, thumbnail_path, width, height.';
-grant execute on function chat.finish_upload(upload uuid, outcome jsonb) to akashi_worker;
+alter function akashi_chat.finish_upload(upload uuid, outcome jsonb) owner to akashi_owner;
+comment on function akashi_chat.finish_upload(upload uuid, outcome jsonb) is 'outcome: upload_status (completed or failed), virus_scanned, failure_reason, file_path, mime_type, file_size, sha256, thumbnail_path, width, height.';
+grant execute on function akashi_chat.finish_upload(upload uuid, outcome jsonb) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION chat.fold(content text)
+CREATE OR REPLACE FUNCTION akashi_chat.fold(content text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
@@ -6221,9 +6221,9 @@ CREATE OR REPLACE FUNCTION chat.fold(content text)
 AS $function$
   select lower(normalize(content, nfkc))
 $function$;
-alter function chat.fold(content text) owner to akashi_owner;
+alter function akashi_chat.fold(content text) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.grams(folded text)
+CREATE OR REPLACE FUNCTION akashi_chat.grams(folded text)
  RETURNS text[]
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
@@ -6235,70 +6235,70 @@ AS $function$
   cross join lateral (values (pairs.letter), (pairs.pair)) as g (gram)
   where g.gram is not null and g.gram !~ '^\s+$'
 $function$;
-alter function chat.grams(folded text) owner to akashi_owner;
+alter function akashi_chat.grams(folded text) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.hand_over(owner chat.room_members)
+CREATE OR REPLACE FUNCTION akashi_chat.hand_over(owner akashi_chat.room_members)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  heir chat.room_members;
+  heir akashi_chat.room_members;
 begin
-  if exists (select from chat.room_members m
+  if exists (select from akashi_chat.room_members m
              where m.room_id = owner.room_id and m.is_active and m.role = 'owner' and m.id <> owner.id) then
     return;
   end if;
-  select * into heir from chat.room_members m
+  select * into heir from akashi_chat.room_members m
   where m.room_id = owner.room_id and m.is_active and m.id <> owner.id
   order by m.role <> 'admin', m.joined_at, m.id limit 1;
   if found then
-    update chat.room_members m set role = 'owner' where m.id = heir.id;
-    perform chat.append_event(owner.room_id, 'member_changed', null, heir.user_id, jsonb_build_object('role', 'owner'));
+    update akashi_chat.room_members m set role = 'owner' where m.id = heir.id;
+    perform akashi_chat.append_event(owner.room_id, 'member_changed', null, heir.user_id, jsonb_build_object('role', 'owner'));
   end if;
 end
 $function$;
-alter function chat.hand_over(owner chat.room_members) owner to akashi_owner;
+alter function akashi_chat.hand_over(owner akashi_chat.room_members) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.invite(room uuid, person uuid, valid_for interval DEFAULT 'P7D'::interval)
- RETURNS chat.room_invitations
+CREATE OR REPLACE FUNCTION akashi_chat.invite(room uuid, person uuid, valid_for interval DEFAULT 'P7D'::interval)
+ RETURNS akashi_chat.room_invitations
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
   held record;
-  invitation chat.room_invitations;
+  invitation akashi_chat.room_invitations;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_direct(held.target), chat.refuse_if_inactive(held.target);
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_direct(held.target), akashi_chat.refuse_if_inactive(held.target);
   if (held.target).room_type = 'private' then
-    perform chat.refuse_unless_role(held.mine, 'owner', 'admin');
+    perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin');
   else
-    perform chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member');
+    perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin', 'member');
   end if;
   if valid_for not between interval '1 minute' and interval '90 days' then
     raise exception 'an invitation is valid for a minute to 90 days' using errcode = 'invalid_parameter_value';
   end if;
-  if not exists (select from auth.users u where u.id = person and u.is_active) then
+  if not exists (select from akashi_auth.users u where u.id = person and u.is_active) then
     raise exception 'there is no such user' using errcode = 'no_data_found';
   end if;
-  if exists (select from chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
+  if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
     raise exception 'this person is a member already' using errcode = 'AK003';
   end if;
-  insert into chat.room_invitations as i (room_id, invited_user_id, invited_by, expires_at)
+  insert into akashi_chat.room_invitations as i (room_id, invited_user_id, invited_by, expires_at)
   values (room, person, (held.mine).user_id, now() + valid_for)
   on conflict (room_id, invited_user_id) where status = 'pending'
   do update set expires_at = excluded.expires_at, invited_by = excluded.invited_by
   returning * into invitation;
-  perform chat.notify_person(person, 'invitation', room, null, (held.mine).user_id);
+  perform akashi_chat.notify_person(person, 'invitation', room, null, (held.mine).user_id);
   return invitation;
 end
 $function$;
-alter function chat.invite(room uuid, person uuid, valid_for interval) owner to akashi_owner;
-grant execute on function chat.invite(room uuid, person uuid, valid_for interval) to akashi_app;
+alter function akashi_chat.invite(room uuid, person uuid, valid_for interval) owner to akashi_owner;
+grant execute on function akashi_chat.invite(room uuid, person uuid, valid_for interval) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.join_room(room uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.join_room(room uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6307,21 +6307,21 @@ AS $function$
 declare
   held record;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_if_inactive(held.target);
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_if_inactive(held.target);
   if (held.mine).id is not null then
     return;
   end if;
   if (held.target).room_type <> 'public' then
     raise exception 'a private room is entered by invitation' using errcode = 'insufficient_privilege', hint = 'accept the invitation';
   end if;
-  perform chat.add_member(held.target, chat.require_user(), 'member');
+  perform akashi_chat.add_member(held.target, akashi_chat.require_user(), 'member');
 end
 $function$;
-alter function chat.join_room(room uuid) owner to akashi_owner;
-grant execute on function chat.join_room(room uuid) to akashi_app;
+alter function akashi_chat.join_room(room uuid) owner to akashi_owner;
+grant execute on function akashi_chat.join_room(room uuid) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.leave_room(room uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.leave_room(room uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6330,89 +6330,89 @@ AS $function$
 declare
   held record;
 begin
-  select * into held from chat.lock_room(room);
+  select * into held from akashi_chat.lock_room(room);
   if (held.mine).id is null then
     return;
   end if;
-  perform chat.refuse_direct(held.target);
+  perform akashi_chat.refuse_direct(held.target);
   if (held.mine).role = 'owner' and not exists (
-    select from chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> (held.mine).id) then
+    select from akashi_chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> (held.mine).id) then
     raise exception 'the last owner cannot leave' using errcode = 'AK003', hint = 'make another member owner first, or delete the room';
   end if;
-  perform chat.end_membership(held.mine);
+  perform akashi_chat.end_membership(held.mine);
 end
 $function$;
-alter function chat.leave_room(room uuid) owner to akashi_owner;
-grant execute on function chat.leave_room(room uuid) to akashi_app;
+alter function akashi_chat.leave_room(room uuid) owner to akashi_owner;
+grant execute on function akashi_chat.leave_room(room uuid) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.lock_message(message uuid, OUT target chat.messages, OUT mine chat.room_members)
+CREATE OR REPLACE FUNCTION akashi_chat.lock_message(message uuid, OUT target akashi_chat.messages, OUT mine akashi_chat.room_members)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  me uuid := chat.require_user();
+  me uuid := akashi_chat.require_user();
   room uuid;
 begin
-  select m.room_id into room from chat.messages m where m.id = message and m.created_at = chat.message_time(message);
-  select * into mine from chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
-  if mine.id is null or not room = any (chat.my_rooms()) then
+  select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
+  select * into mine from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
+  if mine.id is null or not room = any (akashi_chat.my_rooms()) then
     raise exception 'there is no such message' using errcode = 'no_data_found';
   end if;
-  perform from chat.room_sequences s where s.room_id = room for update;
-  perform chat.refuse_if_inactive(r) from chat.rooms r where r.id = room;
-  select * into target from chat.messages m where m.id = message and m.created_at = chat.message_time(message);
+  perform from akashi_chat.room_sequences s where s.room_id = room for update;
+  perform akashi_chat.refuse_if_inactive(r) from akashi_chat.rooms r where r.id = room;
+  select * into target from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
   if target.is_deleted then
     raise exception 'the message was deleted' using errcode = 'AK003';
   end if;
 end
 $function$;
-alter function chat.lock_message(message uuid, OUT target chat.messages, OUT mine chat.room_members) owner to akashi_owner;
+alter function akashi_chat.lock_message(message uuid, OUT target akashi_chat.messages, OUT mine akashi_chat.room_members) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.lock_room(room uuid, OUT target chat.rooms, OUT mine chat.room_members)
+CREATE OR REPLACE FUNCTION akashi_chat.lock_room(room uuid, OUT target akashi_chat.rooms, OUT mine akashi_chat.room_members)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  me uuid := chat.require_user();
+  me uuid := akashi_chat.require_user();
 begin
-  perform from chat.room_sequences s where s.room_id = room for update;
-  select * into target from chat.rooms r where r.id = room and not r.is_deleted;
-  select * into mine from chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
-  if target.id is null or (mine.id is null and target.room_type <> 'public' and not room = any (chat.my_invited_rooms())) then
+  perform from akashi_chat.room_sequences s where s.room_id = room for update;
+  select * into target from akashi_chat.rooms r where r.id = room and not r.is_deleted;
+  select * into mine from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active;
+  if target.id is null or (mine.id is null and target.room_type <> 'public' and not room = any (akashi_chat.my_invited_rooms())) then
     raise exception 'there is no such room' using errcode = 'no_data_found';
   end if;
 end
 $function$;
-alter function chat.lock_room(room uuid, OUT target chat.rooms, OUT mine chat.room_members) owner to akashi_owner;
+alter function akashi_chat.lock_room(room uuid, OUT target akashi_chat.rooms, OUT mine akashi_chat.room_members) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.mark_read(message uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.mark_read(message uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  me uuid := chat.require_user();
+  me uuid := akashi_chat.require_user();
   room uuid;
 begin
-  select m.room_id into room from chat.messages m where m.id = message and m.created_at = chat.message_time(message);
-  if room is null or not room = any (chat.my_rooms()) then
+  select m.room_id into room from akashi_chat.messages m where m.id = message and m.created_at = akashi_chat.message_time(message);
+  if room is null or not room = any (akashi_chat.my_rooms()) then
     raise exception 'there is no such message' using errcode = 'no_data_found';
   end if;
-  insert into chat.read_positions as p (room_id, user_id, message_id, read_to) values (room, me, message, chat.message_time(message))
+  insert into akashi_chat.read_positions as p (room_id, user_id, message_id, read_to) values (room, me, message, akashi_chat.message_time(message))
   on conflict (user_id, room_id) do update set message_id = excluded.message_id, read_to = excluded.read_to
   where excluded.read_to > p.read_to;
-  update chat.notifications n set read_at = now()
-  where n.user_id = me and n.room_id = room and n.read_at is null and n.message_id is not null and chat.message_time(n.message_id) <= chat.message_time(message);
+  update akashi_chat.notifications n set read_at = now()
+  where n.user_id = me and n.room_id = room and n.read_at is null and n.message_id is not null and akashi_chat.message_time(n.message_id) <= akashi_chat.message_time(message);
 end
 $function$;
-alter function chat.mark_read(message uuid) owner to akashi_owner;
-comment on function chat.mark_read(message uuid) is 'Moves the caller''s read position forward, never back, and reads the notifications up to it.';
-grant execute on function chat.mark_read(message uuid) to akashi_app;
+alter function akashi_chat.mark_read(message uuid) owner to akashi_owner;
+comment on function akashi_chat.mark_read(message uuid) is 'Moves the caller''s read position forward, never back, and reads the notifications up to it.';
+grant execute on function akashi_chat.mark_read(message uuid) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.matches(content text, terms text[])
+CREATE OR REPLACE FUNCTION akashi_chat.matches(content text, terms text[])
  RETURNS boolean
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
@@ -6428,9 +6428,9 @@ begin
   return true;
 end
 $function$;
-alter function chat.matches(content text, terms text[]) owner to akashi_owner;
+alter function akashi_chat.matches(content text, terms text[]) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.message_id(at timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_chat.message_id(at timestamp with time zone)
  RETURNS uuid
  LANGUAGE sql
  STRICT
@@ -6439,168 +6439,168 @@ AS $function$
   select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
     placing substring(int8send(round(extract(epoch from at) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
 $function$;
-alter function chat.message_id(at timestamp with time zone) owner to akashi_owner;
+alter function akashi_chat.message_id(at timestamp with time zone) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.message_time(id uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.message_time(id uuid)
  RETURNS timestamp with time zone
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
 RETURN to_timestamp(((((('x'::text || lpad("left"(replace((id)::text, '-'::text, ''::text), 12), 16, '0'::text)))::bit(64))::bigint)::double precision / (1000.0)::double precision));
-alter function chat.message_time(id uuid) owner to akashi_owner;
-grant execute on function chat.message_time(id uuid) to akashi_app;
-grant execute on function chat.message_time(id uuid) to akashi_security_admin;
-grant execute on function chat.message_time(id uuid) to akashi_worker;
+alter function akashi_chat.message_time(id uuid) owner to akashi_owner;
+grant execute on function akashi_chat.message_time(id uuid) to akashi_app;
+grant execute on function akashi_chat.message_time(id uuid) to akashi_security_admin;
+grant execute on function akashi_chat.message_time(id uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION chat.my_invited_rooms()
+CREATE OR REPLACE FUNCTION akashi_chat.my_invited_rooms()
  RETURNS uuid[]
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
   select coalesce(array_agg(i.room_id), '{}')
-  from chat.room_invitations i
-  join auth.users u on u.id = i.invited_user_id
-  where i.invited_user_id = auth.current_user_id() and u.is_active and i.status = 'pending' and i.expires_at > now()
+  from akashi_chat.room_invitations i
+  join akashi_auth.users u on u.id = i.invited_user_id
+  where i.invited_user_id = akashi_auth.current_user_id() and u.is_active and i.status = 'pending' and i.expires_at > now()
 $function$;
-alter function chat.my_invited_rooms() owner to akashi_policy;
-comment on function chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
-grant execute on function chat.my_invited_rooms() to akashi_app;
-grant execute on function chat.my_invited_rooms() to akashi_owner;
+alter function akashi_chat.my_invited_rooms() owner to akashi_policy;
+comment on function akashi_chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
+grant execute on function akashi_chat.my_invited_rooms() to akashi_app;
+grant execute on function akashi_chat.my_invited_rooms() to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.my_managed_rooms()
+CREATE OR REPLACE FUNCTION akashi_chat.my_managed_rooms()
  RETURNS uuid[]
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
   select coalesce(array_agg(m.room_id), '{}')
-  from chat.room_members m
-  where m.user_id = auth.current_user_id() and m.is_active and m.role in ('owner', 'admin')
-    and m.room_id = any (chat.my_rooms())
+  from akashi_chat.room_members m
+  where m.user_id = akashi_auth.current_user_id() and m.is_active and m.role in ('owner', 'admin')
+    and m.room_id = any (akashi_chat.my_rooms())
 $function$;
-alter function chat.my_managed_rooms() owner to akashi_policy;
-comment on function chat.my_managed_rooms() is 'Rooms in which the verified user is owner or admin.';
-grant execute on function chat.my_managed_rooms() to akashi_app;
-grant execute on function chat.my_managed_rooms() to akashi_owner;
+alter function akashi_chat.my_managed_rooms() owner to akashi_policy;
+comment on function akashi_chat.my_managed_rooms() is 'Rooms in which the verified user is owner or admin.';
+grant execute on function akashi_chat.my_managed_rooms() to akashi_app;
+grant execute on function akashi_chat.my_managed_rooms() to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.my_rooms()
+CREATE OR REPLACE FUNCTION akashi_chat.my_rooms()
  RETURNS uuid[]
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
   select coalesce(array_agg(m.room_id), '{}')
-  from chat.room_members m
-  join chat.rooms r on r.id = m.room_id
-  join auth.users u on u.id = m.user_id
-  where m.user_id = auth.current_user_id() and m.is_active and u.is_active and not r.is_deleted
+  from akashi_chat.room_members m
+  join akashi_chat.rooms r on r.id = m.room_id
+  join akashi_auth.users u on u.id = m.user_id
+  where m.user_id = akashi_auth.current_user_id() and m.is_active and u.is_active and not r.is_deleted
 $function$;
-alter function chat.my_rooms() owner to akashi_policy;
-comment on function chat.my_rooms() is 'Rooms of the verified user, while the account is active.';
-grant execute on function chat.my_rooms() to akashi_app;
-grant execute on function chat.my_rooms() to akashi_owner;
+alter function akashi_chat.my_rooms() owner to akashi_policy;
+comment on function akashi_chat.my_rooms() is 'Rooms of the verified user, while the account is active.';
+grant execute on function akashi_chat.my_rooms() to akashi_app;
+grant execute on function akashi_chat.my_rooms() to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.notify_members(message chat.messages, replied_to uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.notify_members(message akashi_chat.messages, replied_to uuid)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
-  insert into chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
+  insert into akashi_chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
   select told.user_id, told.kind, message.room_id, message.id, message.user_id
   from (
     select m.user_id, case when m.user_id = replied_to then 'reply'
       when m.user_id = any (message.mentioned_user_ids) then 'mention' else 'message' end as kind
-    from chat.room_members m
+    from akashi_chat.room_members m
     where m.room_id = message.room_id and m.is_active and m.notification_level <> 'none'
       and (m.user_id = replied_to or m.user_id = any (message.mentioned_user_ids) or m.notification_level = 'all')) told
-  left join chat.user_preferences p on p.user_id = told.user_id
+  left join akashi_chat.user_preferences p on p.user_id = told.user_id
   where told.user_id is distinct from message.user_id
     and coalesce(case told.kind when 'mention' then p.notify_mentions when 'reply' then p.notify_replies end, true);
 end
 $function$;
-alter function chat.notify_members(message chat.messages, replied_to uuid) owner to akashi_owner;
+alter function akashi_chat.notify_members(message akashi_chat.messages, replied_to uuid) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.notify_person(person uuid, kind text, room uuid, message uuid, actor uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.notify_person(person uuid, kind text, room uuid, message uuid, actor uuid)
  RETURNS void
  LANGUAGE sql
  SET search_path TO ''
 AS $function$
-  insert into chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
+  insert into akashi_chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
   select person, kind, room, message, actor
   where person is distinct from actor and coalesce((
     select case kind when 'mention' then p.notify_mentions when 'reply' then p.notify_replies
                      when 'invitation' then p.notify_invitations else true end
-    from chat.user_preferences p where p.user_id = person), true)
+    from akashi_chat.user_preferences p where p.user_id = person), true)
 $function$;
-alter function chat.notify_person(person uuid, kind text, room uuid, message uuid, actor uuid) owner to akashi_owner;
+alter function akashi_chat.notify_person(person uuid, kind text, room uuid, message uuid, actor uuid) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.open_direct_room(with_user uuid)
- RETURNS chat.rooms
+CREATE OR REPLACE FUNCTION akashi_chat.open_direct_room(with_user uuid)
+ RETURNS akashi_chat.rooms
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  me uuid := chat.require_user();
+  me uuid := akashi_chat.require_user();
   pair text := least(me::text, with_user::text) || ':' || greatest(me::text, with_user::text);
-  room chat.rooms;
+  room akashi_chat.rooms;
 begin
   if with_user = me then
     raise exception 'a direct room is for two people' using errcode = 'invalid_parameter_value';
   end if;
-  select * into room from chat.rooms r where r.direct_key = pair;
+  select * into room from akashi_chat.rooms r where r.direct_key = pair;
   if found then
     return room;
   end if;
-  if not exists (select from auth.users u where u.id = with_user and u.is_active) or not chat.accepts_direct(with_user, me) then
+  if not exists (select from akashi_auth.users u where u.id = with_user and u.is_active) or not akashi_chat.accepts_direct(with_user, me) then
     raise exception 'this person cannot be written to' using errcode = 'no_data_found';
   end if;
-  insert into chat.rooms (name, room_type, max_members, direct_key, created_by)
+  insert into akashi_chat.rooms (name, room_type, max_members, direct_key, created_by)
   values ('direct', 'direct', 2, pair, me) on conflict (direct_key) do nothing returning * into room;
   if not found then -- the other one opened it just now
-    select * into strict room from chat.rooms r where r.direct_key = pair;
+    select * into strict room from akashi_chat.rooms r where r.direct_key = pair;
     return room;
   end if;
-  insert into chat.room_sequences (room_id) values (room.id);
-  perform chat.add_member(room, me, 'member'), chat.add_member(room, with_user, 'member');
+  insert into akashi_chat.room_sequences (room_id) values (room.id);
+  perform akashi_chat.add_member(room, me, 'member'), akashi_chat.add_member(room, with_user, 'member');
   return room;
 end
 $function$;
-alter function chat.open_direct_room(with_user uuid) owner to akashi_owner;
-comment on function chat.open_direct_room(with_user uuid) is 'The one direct room of a pair, made on first use; answers the same from both sides.';
-grant execute on function chat.open_direct_room(with_user uuid) to akashi_app;
+alter function akashi_chat.open_direct_room(with_user uuid) owner to akashi_owner;
+comment on function akashi_chat.open_direct_room(with_user uuid) is 'The one direct room of a pair, made on first use; answers the same from both sides.';
+grant execute on function akashi_chat.open_direct_room(with_user uuid) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.post_message(room uuid, content text, message_type text DEFAULT 'text'::text, file_upload uuid DEFAULT NULL::uuid, reply_to uuid DEFAULT NULL::uuid, mentions uuid[] DEFAULT '{}'::uuid[], client uuid DEFAULT NULL::uuid)
- RETURNS chat.messages
+CREATE OR REPLACE FUNCTION akashi_chat.post_message(room uuid, content text, message_type text DEFAULT 'text'::text, file_upload uuid DEFAULT NULL::uuid, reply_to uuid DEFAULT NULL::uuid, mentions uuid[] DEFAULT '{}'::uuid[], client uuid DEFAULT NULL::uuid)
+ RETURNS akashi_chat.messages
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  me uuid := chat.require_user();
-  target chat.rooms;
+  me uuid := akashi_chat.require_user();
+  target akashi_chat.rooms;
   previous timestamptz;
   at timestamptz;
   replied_to uuid;
-  upload chat.file_uploads;
-  message chat.messages;
+  upload akashi_chat.file_uploads;
+  message akashi_chat.messages;
 begin
-  select s.last_message_at into previous from chat.room_sequences s where s.room_id = room for update;
-  if not found or not exists (select from chat.room_members m where m.room_id = room and m.user_id = me and m.is_active) then
+  select s.last_message_at into previous from akashi_chat.room_sequences s where s.room_id = room for update;
+  if not found or not exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = me and m.is_active) then
     raise exception 'there is no such room' using errcode = 'no_data_found';
   end if;
   if client is not null then
-    select * into message from chat.messages m where m.client_id = client and m.room_id = room and m.user_id = me;
+    select * into message from akashi_chat.messages m where m.client_id = client and m.room_id = room and m.user_id = me;
     if found then
       return message;
     end if;
   end if;
-  select * into target from chat.rooms r where r.id = room;
+  select * into target from akashi_chat.rooms r where r.id = room;
   if target.is_deleted then
     raise exception 'there is no such room' using errcode = 'no_data_found';
   end if;
-  perform chat.refuse_if_inactive(target);
+  perform akashi_chat.refuse_if_inactive(target);
   if message_type not in ('text', 'image', 'file') then
     raise exception 'a message is text, image or file' using errcode = 'invalid_parameter_value';
   end if;
@@ -6609,22 +6609,22 @@ begin
       using errcode = 'invalid_parameter_value';
   end if;
   if reply_to is not null then
-    select m.user_id into replied_to from chat.messages m
-    where m.id = reply_to and m.created_at = chat.message_time(reply_to) and m.room_id = room;
+    select m.user_id into replied_to from akashi_chat.messages m
+    where m.id = reply_to and m.created_at = akashi_chat.message_time(reply_to) and m.room_id = room;
     if not found then
       raise exception 'there is no such message to reply to' using errcode = 'no_data_found';
     end if;
   end if;
   at := greatest(date_trunc('milliseconds', clock_timestamp()), previous + interval '1 millisecond');
-  insert into chat.messages (id, room_id, user_id, sequence, content, message_type, file_upload_id, reply_to_id,
+  insert into akashi_chat.messages (id, room_id, user_id, sequence, content, message_type, file_upload_id, reply_to_id,
     mentioned_user_ids, client_id, security_classification, created_at, updated_at)
-  values (chat.message_id(at), room, me, chat.take_turn(room, at), post_message.content, post_message.message_type,
-    file_upload, reply_to, array(select m.user_id from chat.room_members m
+  values (akashi_chat.message_id(at), room, me, akashi_chat.take_turn(room, at), post_message.content, post_message.message_type,
+    file_upload, reply_to, array(select m.user_id from akashi_chat.room_members m
       where m.room_id = room and m.is_active and m.user_id = any (mentions) order by 1),
     client, target.security_classification, at, at)
   returning * into message;
   if file_upload is not null then
-    update chat.file_uploads f set message_id = message.id
+    update akashi_chat.file_uploads f set message_id = message.id
     where f.id = file_upload and f.user_id = me and f.room_id = room and f.message_id is null
       and f.upload_status <> 'failed' and not f.is_deleted
     returning * into upload;
@@ -6632,74 +6632,74 @@ begin
       raise exception 'there is no such file to send' using errcode = 'no_data_found';
     end if;
   end if;
-  insert into chat.room_events (room_id, sequence, event_type, message_id, user_id)
+  insert into akashi_chat.room_events (room_id, sequence, event_type, message_id, user_id)
   values (room, message.sequence, 'message_created', message.id, me);
-  perform chat.notify_members(message, replied_to);
+  perform akashi_chat.notify_members(message, replied_to);
   return message;
 end
 $function$;
-alter function chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) owner to akashi_owner;
-comment on function chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) is 'Sent again with the same client id it answers the message that is there, and writes nothing.';
-grant execute on function chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) to akashi_app;
+alter function akashi_chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) owner to akashi_owner;
+comment on function akashi_chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) is 'Sent again with the same client id it answers the message that is there, and writes nothing.';
+grant execute on function akashi_chat.post_message(room uuid, content text, message_type text, file_upload uuid, reply_to uuid, mentions uuid[], client uuid) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.presence(people uuid[])
+CREATE OR REPLACE FUNCTION akashi_chat.presence(people uuid[])
  RETURNS TABLE(user_id uuid, status text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select m.user_id, chat.status_of(m.user_id)
-  from (select distinct x.user_id from chat.room_members x
-        where x.room_id = any ((select chat.my_rooms())::uuid[]) and x.is_active and x.user_id = any (people)) m
+  select m.user_id, akashi_chat.status_of(m.user_id)
+  from (select distinct x.user_id from akashi_chat.room_members x
+        where x.room_id = any ((select akashi_chat.my_rooms())::uuid[]) and x.is_active and x.user_id = any (people)) m
 $function$;
-alter function chat.presence(people uuid[]) owner to akashi_owner;
-grant execute on function chat.presence(people uuid[]) to akashi_app;
+alter function akashi_chat.presence(people uuid[]) owner to akashi_owner;
+grant execute on function akashi_chat.presence(people uuid[]) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.presence_to_spread(people uuid[])
+CREATE OR REPLACE FUNCTION akashi_chat.presence_to_spread(people uuid[])
  RETURNS TABLE(user_id uuid, status text, room_ids uuid[])
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select p.person, chat.status_of(p.person), array(
-    select m.room_id from chat.room_members m where m.user_id = p.person and m.is_active)
+  select p.person, akashi_chat.status_of(p.person), array(
+    select m.room_id from akashi_chat.room_members m where m.user_id = p.person and m.is_active)
   from unnest(people) as p (person)
 $function$;
-alter function chat.presence_to_spread(people uuid[]) owner to akashi_owner;
-comment on function chat.presence_to_spread(people uuid[]) is 'For a node that spreads changes: the statuses, and the rooms whose members may know them.';
-grant execute on function chat.presence_to_spread(people uuid[]) to akashi_worker;
+alter function akashi_chat.presence_to_spread(people uuid[]) owner to akashi_owner;
+comment on function akashi_chat.presence_to_spread(people uuid[]) is 'For a node that spreads changes: the statuses, and the rooms whose members may know them.';
+grant execute on function akashi_chat.presence_to_spread(people uuid[]) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION chat.presence_to_spread(person uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.presence_to_spread(person uuid)
  RETURNS TABLE(status text, room_ids uuid[])
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select chat.status_of(person), coalesce(array_agg(m.room_id), '{}')
-  from chat.room_members m where m.user_id = person and m.is_active
+  select akashi_chat.status_of(person), coalesce(array_agg(m.room_id), '{}')
+  from akashi_chat.room_members m where m.user_id = person and m.is_active
 $function$;
-alter function chat.presence_to_spread(person uuid) owner to akashi_owner;
-grant execute on function chat.presence_to_spread(person uuid) to akashi_worker;
+alter function akashi_chat.presence_to_spread(person uuid) owner to akashi_owner;
+grant execute on function akashi_chat.presence_to_spread(person uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION chat.public_rooms(matching text DEFAULT ''::text, after_name text DEFAULT NULL::text, after_id uuid DEFAULT NULL::uuid, page_size integer DEFAULT 50)
+CREATE OR REPLACE FUNCTION akashi_chat.public_rooms(matching text DEFAULT ''::text, after_name text DEFAULT NULL::text, after_id uuid DEFAULT NULL::uuid, page_size integer DEFAULT 50)
  RETURNS TABLE(id uuid, name character varying, description text, member_count bigint, max_members integer, is_member boolean, created_at timestamp with time zone)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
   select r.id, r.name, r.description,
-    (select count(*) from chat.room_members m where m.room_id = r.id and m.is_active), r.max_members,
-    r.id = any ((select chat.my_rooms())::uuid[]), r.created_at
-  from chat.rooms r
-  where chat.require_user() is not null and r.room_type = 'public' and r.is_active and not r.is_deleted
+    (select count(*) from akashi_chat.room_members m where m.room_id = r.id and m.is_active), r.max_members,
+    r.id = any ((select akashi_chat.my_rooms())::uuid[]), r.created_at
+  from akashi_chat.rooms r
+  where akashi_chat.require_user() is not null and r.room_type = 'public' and r.is_active and not r.is_deleted
     and (matching = '' or strpos(lower(r.name), lower(matching)) > 0 or strpos(lower(r.description), lower(matching)) > 0)
     and (after_name is null or (r.name, r.id) > (after_name, after_id))
   order by r.name, r.id limit least(greatest(page_size, 1), 200)
 $function$;
-alter function chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) owner to akashi_owner;
-grant execute on function chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) to akashi_app;
+alter function akashi_chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) owner to akashi_owner;
+grant execute on function akashi_chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.purge_expired(batch integer DEFAULT 1000)
+CREATE OR REPLACE FUNCTION akashi_chat.purge_expired(batch integer DEFAULT 1000)
  RETURNS TABLE(what text, removed bigint)
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6707,52 +6707,52 @@ CREATE OR REPLACE FUNCTION chat.purge_expired(batch integer DEFAULT 1000)
 AS $function$
 declare
   deleted_before constant timestamptz :=
-    now() - make_interval(days => lifecycle.setting('deleted_messages.retention_days')::integer);
+    now() - make_interval(days => akashi_lifecycle.setting('deleted_messages.retention_days')::integer);
   failed_before constant timestamptz :=
-    now() - make_interval(days => lifecycle.setting('temporary_data.retention_days')::integer);
+    now() - make_interval(days => akashi_lifecycle.setting('temporary_data.retention_days')::integer);
 begin
   what := 'deleted messages';
   with gone as (
-    delete from chat.messages m using (
-      select d.id, d.created_at from chat.messages d where d.is_deleted and d.updated_at < deleted_before limit batch) old
+    delete from akashi_chat.messages m using (
+      select d.id, d.created_at from akashi_chat.messages d where d.is_deleted and d.updated_at < deleted_before limit batch) old
     where m.id = old.id and m.created_at = old.created_at returning m.id),
-  edits as (delete from chat.message_edits e using gone where e.message_id = gone.id)
+  edits as (delete from akashi_chat.message_edits e using gone where e.message_id = gone.id)
   select count(*) into removed from gone;
   return next;
   what := 'uploads given up';
   with gone as (
-    update chat.file_uploads f set upload_status = 'failed', failure_reason = 'incomplete'
-    where f.id in (select u.id from chat.file_uploads u where u.upload_status = 'processing' and u.received_at is null
+    update akashi_chat.file_uploads f set upload_status = 'failed', failure_reason = 'incomplete'
+    where f.id in (select u.id from akashi_chat.file_uploads u where u.upload_status = 'processing' and u.received_at is null
                    and u.created_at < now() - interval '1 day' limit batch) returning 1)
   select count(*) into removed from gone;
   return next;
   what := 'failed uploads';
   with gone as (
-    update chat.file_uploads f set is_deleted = true
-    where f.id in (select u.id from chat.file_uploads u where u.upload_status = 'failed' and not u.is_deleted
+    update akashi_chat.file_uploads f set is_deleted = true
+    where f.id in (select u.id from akashi_chat.file_uploads u where u.upload_status = 'failed' and not u.is_deleted
                    and u.created_at < failed_before limit batch) returning 1)
   select count(*) into removed from gone;
   return next;
   what := 'room events';
   with gone as (
-    delete from chat.room_events e using (
-      select o.room_id, o.sequence from chat.room_events o where o.created_at < now() - interval '7 days' limit batch) old
+    delete from akashi_chat.room_events e using (
+      select o.room_id, o.sequence from akashi_chat.room_events o where o.created_at < now() - interval '7 days' limit batch) old
     where e.room_id = old.room_id and e.sequence = old.sequence returning 1)
   select count(*) into removed from gone;
   return next;
   what := 'notifications';
   with gone as (
-    delete from chat.notifications n where n.id in (
-      select o.id from chat.notifications o where o.created_at < now() - interval '90 days' limit batch) returning 1)
+    delete from akashi_chat.notifications n where n.id in (
+      select o.id from akashi_chat.notifications o where o.created_at < now() - interval '90 days' limit batch) returning 1)
   select count(*) into removed from gone;
   return next;
 end
 $function$;
-alter function chat.purge_expired(batch integer) owner to akashi_owner;
-grant execute on function chat.purge_expired(batch integer) to akashi_worker;
+alter function akashi_chat.purge_expired(batch integer) owner to akashi_owner;
+grant execute on function akashi_chat.purge_expired(batch integer) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, page_size integer DEFAULT 50)
- RETURNS SETOF chat.messages
+CREATE OR REPLACE FUNCTION akashi_chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, page_size integer DEFAULT 50)
+ RETURNS SETOF akashi_chat.messages
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
@@ -6761,25 +6761,25 @@ begin
   if length(btrim(reason)) < 10 then
     raise exception 'a reason of 10 characters or more is needed' using errcode = 'invalid_parameter_value';
   end if;
-  perform audit.record_access('chat.messages', array[room::text], reason, 'confidential');
-  return query select * from chat.messages m where m.room_id = room and m.created_at < before
+  perform akashi_audit.record_access('akashi_chat.messages', array[room::text], reason, 'confidential');
+  return query select * from akashi_chat.messages m where m.room_id = room and m.created_at < before
     order by m.created_at desc limit least(greatest(page_size, 1), 200);
 end
 $function$;
-alter function chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone, page_size integer) owner to akashi_owner;
-grant execute on function chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone, page_size integer) to akashi_security_admin;
+alter function akashi_chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone, page_size integer) owner to akashi_owner;
+grant execute on function akashi_chat.read_as_security_admin(room uuid, reason text, before timestamp with time zone, page_size integer) to akashi_security_admin;
 
-CREATE OR REPLACE FUNCTION chat.receive_upload(upload uuid, file_size bigint, sha256 text)
- RETURNS chat.file_uploads
+CREATE OR REPLACE FUNCTION akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text)
+ RETURNS akashi_chat.file_uploads
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  received chat.file_uploads;
+  received akashi_chat.file_uploads;
 begin
-  update chat.file_uploads f set file_size = receive_upload.file_size, sha256 = receive_upload.sha256, received_at = now()
-  where f.id = upload and f.user_id = chat.require_user() and f.upload_status = 'processing' and f.received_at is null
+  update akashi_chat.file_uploads f set file_size = receive_upload.file_size, sha256 = receive_upload.sha256, received_at = now()
+  where f.id = upload and f.user_id = akashi_chat.require_user() and f.upload_status = 'processing' and f.received_at is null
   returning * into received;
   if not found then
     raise exception 'there is no such upload under way' using errcode = 'no_data_found';
@@ -6787,11 +6787,11 @@ begin
   return received;
 end
 $function$;
-alter function chat.receive_upload(upload uuid, file_size bigint, sha256 text) owner to akashi_owner;
-comment on function chat.receive_upload(upload uuid, file_size bigint, sha256 text) is 'All bytes are stored. The worker that scans them decides what becomes of the file.';
-grant execute on function chat.receive_upload(upload uuid, file_size bigint, sha256 text) to akashi_app;
+alter function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) owner to akashi_owner;
+comment on function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) is 'All bytes are stored. The worker that scans them decides what becomes of the file.';
+grant execute on function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.refuse_direct(room chat.rooms)
+CREATE OR REPLACE FUNCTION akashi_chat.refuse_direct(room akashi_chat.rooms)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -6802,9 +6802,9 @@ begin
   end if;
 end
 $function$;
-alter function chat.refuse_direct(room chat.rooms) owner to akashi_owner;
+alter function akashi_chat.refuse_direct(room akashi_chat.rooms) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.refuse_if_inactive(room chat.rooms)
+CREATE OR REPLACE FUNCTION akashi_chat.refuse_if_inactive(room akashi_chat.rooms)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -6815,9 +6815,9 @@ begin
   end if;
 end
 $function$;
-alter function chat.refuse_if_inactive(room chat.rooms) owner to akashi_owner;
+alter function akashi_chat.refuse_if_inactive(room akashi_chat.rooms) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.refuse_unless_role(mine chat.room_members, VARIADIC allowed text[])
+CREATE OR REPLACE FUNCTION akashi_chat.refuse_unless_role(mine akashi_chat.room_members, VARIADIC allowed text[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -6829,9 +6829,9 @@ begin
   end if;
 end
 $function$;
-alter function chat.refuse_unless_role(mine chat.room_members, VARIADIC allowed text[]) owner to akashi_owner;
+alter function akashi_chat.refuse_unless_role(mine akashi_chat.room_members, VARIADIC allowed text[]) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.remove_member(room uuid, person uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.remove_member(room uuid, person uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6839,11 +6839,11 @@ CREATE OR REPLACE FUNCTION chat.remove_member(room uuid, person uuid)
 AS $function$
 declare
   held record;
-  member chat.room_members;
+  member akashi_chat.room_members;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_unless_role(held.mine, 'owner', 'admin'), chat.refuse_direct(held.target);
-  select * into member from chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin'), akashi_chat.refuse_direct(held.target);
+  select * into member from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
   if not found then
     raise exception 'there is no such member' using errcode = 'no_data_found';
   end if;
@@ -6851,16 +6851,16 @@ begin
     raise exception 'nobody removes themselves' using errcode = 'AK003', hint = 'leave the room instead';
   end if;
   if member.role <> 'member' then
-    perform chat.refuse_unless_role(held.mine, 'owner');
+    perform akashi_chat.refuse_unless_role(held.mine, 'owner');
   end if;
-  perform chat.end_membership(member);
+  perform akashi_chat.end_membership(member);
 end
 $function$;
-alter function chat.remove_member(room uuid, person uuid) owner to akashi_owner;
-comment on function chat.remove_member(room uuid, person uuid) is 'Owners remove anybody, admins only members.';
-grant execute on function chat.remove_member(room uuid, person uuid) to akashi_app;
+alter function akashi_chat.remove_member(room uuid, person uuid) owner to akashi_owner;
+comment on function akashi_chat.remove_member(room uuid, person uuid) is 'Owners remove anybody, admins only members.';
+grant execute on function akashi_chat.remove_member(room uuid, person uuid) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.remove_reaction(message uuid, reaction text)
+CREATE OR REPLACE FUNCTION akashi_chat.remove_reaction(message uuid, reaction text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6869,35 +6869,35 @@ AS $function$
 declare
   held record;
 begin
-  select * into held from chat.lock_message(message);
-  delete from chat.message_reactions r where r.message_id = message and r.user_id = (held.mine).user_id and r.emoji = reaction;
+  select * into held from akashi_chat.lock_message(message);
+  delete from akashi_chat.message_reactions r where r.message_id = message and r.user_id = (held.mine).user_id and r.emoji = reaction;
   if found then
-    perform chat.append_event((held.target).room_id, 'reaction_removed', message, (held.mine).user_id, jsonb_build_object('emoji', reaction));
+    perform akashi_chat.append_event((held.target).room_id, 'reaction_removed', message, (held.mine).user_id, jsonb_build_object('emoji', reaction));
   end if;
 end
 $function$;
-alter function chat.remove_reaction(message uuid, reaction text) owner to akashi_owner;
-grant execute on function chat.remove_reaction(message uuid, reaction text) to akashi_app;
+alter function akashi_chat.remove_reaction(message uuid, reaction text) owner to akashi_owner;
+grant execute on function akashi_chat.remove_reaction(message uuid, reaction text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.require_user()
+CREATE OR REPLACE FUNCTION akashi_chat.require_user()
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  me uuid := auth.current_user_id();
+  me uuid := akashi_auth.current_user_id();
 begin
-  if me is null or not exists (select from auth.users u where u.id = me and u.is_active) then
+  if me is null or not exists (select from akashi_auth.users u where u.id = me and u.is_active) then
     raise exception 'chat is for users who are signed in' using errcode = 'insufficient_privilege', hint = 'sign in first';
   end if;
   return me;
 end
 $function$;
-alter function chat.require_user() owner to akashi_policy;
-grant execute on function chat.require_user() to akashi_owner;
+alter function akashi_chat.require_user() owner to akashi_policy;
+grant execute on function akashi_chat.require_user() to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.revoke_invitation(invitation uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.revoke_invitation(invitation uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6905,23 +6905,23 @@ CREATE OR REPLACE FUNCTION chat.revoke_invitation(invitation uuid)
 AS $function$
 declare
   held record;
-  wanted chat.room_invitations;
+  wanted akashi_chat.room_invitations;
 begin
-  select * into wanted from chat.room_invitations i where i.id = invitation;
-  if not found or not wanted.room_id = any (chat.my_rooms()) then
+  select * into wanted from akashi_chat.room_invitations i where i.id = invitation;
+  if not found or not wanted.room_id = any (akashi_chat.my_rooms()) then
     raise exception 'there is no such invitation' using errcode = 'no_data_found';
   end if;
-  select * into held from chat.lock_room(wanted.room_id);
+  select * into held from akashi_chat.lock_room(wanted.room_id);
   if wanted.invited_by is distinct from (held.mine).user_id then
-    perform chat.refuse_unless_role(held.mine, 'owner', 'admin');
+    perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin');
   end if;
-  update chat.room_invitations i set status = 'revoked', responded_at = now() where i.id = invitation and i.status = 'pending';
+  update akashi_chat.room_invitations i set status = 'revoked', responded_at = now() where i.id = invitation and i.status = 'pending';
 end
 $function$;
-alter function chat.revoke_invitation(invitation uuid) owner to akashi_owner;
-grant execute on function chat.revoke_invitation(invitation uuid) to akashi_app;
+alter function akashi_chat.revoke_invitation(invitation uuid) owner to akashi_owner;
+grant execute on function akashi_chat.revoke_invitation(invitation uuid) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.search_messages(query text, room uuid DEFAULT NULL::uuid, sender uuid DEFAULT NULL::uuid, from_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, to_time timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, has_file boolean DEFAULT NULL::boolean, before_message uuid DEFAULT NULL::uuid, page_size integer DEFAULT 20, recent_rows integer DEFAULT 2000)
+CREATE OR REPLACE FUNCTION akashi_chat.search_messages(query text, room uuid DEFAULT NULL::uuid, sender uuid DEFAULT NULL::uuid, from_time timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, to_time timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, has_file boolean DEFAULT NULL::boolean, before_message uuid DEFAULT NULL::uuid, page_size integer DEFAULT 20, recent_rows integer DEFAULT 2000)
  RETURNS SETOF uuid
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -6929,10 +6929,10 @@ CREATE OR REPLACE FUNCTION chat.search_messages(query text, room uuid DEFAULT NU
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
-  me uuid := chat.require_user();
-  rooms uuid[] := chat.my_rooms();
-  terms text[] := array(select distinct t from regexp_split_to_table(chat.fold(query), '\s+') as t where t <> '');
-  grams text[] := array(select distinct g from unnest(terms) as t, unnest(chat.wanted_grams(t)) as g);
+  me uuid := akashi_chat.require_user();
+  rooms uuid[] := akashi_chat.my_rooms();
+  terms text[] := array(select distinct t from regexp_split_to_table(akashi_chat.fold(query), '\s+') as t where t <> '');
+  grams text[] := array(select distinct g from unnest(terms) as t, unnest(akashi_chat.wanted_grams(t)) as g);
   wanted integer := least(greatest(page_size, 1), 101);
   below uuid := coalesce(before_message, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
   looked uuid;
@@ -6952,19 +6952,19 @@ begin
   if cardinality(rooms) = 0 then
     return;
   end if;
-  select least(to_time, max(s.last_message_at) + interval '1 millisecond', chat.message_time(before_message) + interval '1 millisecond')
-  into upper_time from chat.room_sequences s where s.room_id = any (rooms);
+  select least(to_time, max(s.last_message_at) + interval '1 millisecond', akashi_chat.message_time(before_message) + interval '1 millisecond')
+  into upper_time from akashi_chat.room_sequences s where s.room_id = any (rooms);
   for got, looked in
     select case when r.room_id = any (rooms) and not r.is_deleted and r.message_type <> 'system'
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
-             and chat.matches(r.content, terms) then r.id end, r.id
-    from (select * from chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time and m.id < below
+             and akashi_chat.matches(r.content, terms) then r.id end, r.id
+    from (select * from akashi_chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time and m.id < below
           order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
     union all
     select case when not r.is_deleted and r.message_type <> 'system'
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
-             and chat.matches(r.content, terms) then r.id end, r.id
-    from (select * from chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time and m.id < below
+             and akashi_chat.matches(r.content, terms) then r.id end, r.id
+    from (select * from akashi_chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time and m.id < below
           order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
   loop
     if got is not null then
@@ -6975,18 +6975,18 @@ begin
   end loop;
   -- Null when there was none to look at, and then there is none further down.
   below := looked;
-  upper_time := least(upper_time, chat.message_time(below) + interval '1 millisecond');
+  upper_time := least(upper_time, akashi_chat.message_time(below) + interval '1 millisecond');
   for part in
     select greatest(b.lower, from_time) as lower, least(b.upper, upper_time) as upper
-    from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
-    where below is not null and i.inhparent = 'chat.messages'::regclass and b.lower < upper_time and b.upper > from_time
+    from pg_catalog.pg_inherits i, akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b
+    where below is not null and i.inhparent = 'akashi_chat.messages'::regclass and b.lower < upper_time and b.upper > from_time
     order by b.lower desc
   loop
     for got in
-      select m.id from chat.messages m
+      select m.id from akashi_chat.messages m
       where m.created_at >= part.lower and m.created_at < part.upper and m.id < below and m.room_id = any (rooms)
         and not m.is_deleted and m.message_type <> 'system'
-        and chat.grams(chat.fold(m.content)) @> grams and chat.matches(m.content, terms)
+        and akashi_chat.grams(akashi_chat.fold(m.content)) @> grams and akashi_chat.matches(m.content, terms)
         and (sender is null or m.user_id = sender) and (has_file is null or has_file = (m.file_upload_id is not null))
       order by m.created_at desc, m.id desc limit wanted
     loop
@@ -6997,11 +6997,11 @@ begin
   end loop;
 end
 $function$;
-alter function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) owner to akashi_owner;
-comment on function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) is 'Ids of messages in the caller''s rooms that contain every word of the query, newest first; before_message begins the next page; recent_rows are looked at before the index.';
-grant execute on function chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) to akashi_app;
+alter function akashi_chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) owner to akashi_owner;
+comment on function akashi_chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) is 'Ids of messages in the caller''s rooms that contain every word of the query, newest first; before_message begins the next page; recent_rows are looked at before the index.';
+grant execute on function akashi_chat.search_messages(query text, room uuid, sender uuid, from_time timestamp with time zone, to_time timestamp with time zone, has_file boolean, before_message uuid, page_size integer, recent_rows integer) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.searchable(words text)
+CREATE OR REPLACE FUNCTION akashi_chat.searchable(words text)
  RETURNS text
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE
@@ -7015,24 +7015,24 @@ begin
   return words;
 end
 $function$;
-alter function chat.searchable(words text) owner to akashi_owner;
-comment on function chat.searchable(words text) is 'The query, where it can be searched for.';
-grant execute on function chat.searchable(words text) to akashi_app;
+alter function akashi_chat.searchable(words text) owner to akashi_owner;
+comment on function akashi_chat.searchable(words text) is 'The query, where it can be searched for.';
+grant execute on function akashi_chat.searchable(words text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.sessions_that_hold(sessions uuid[])
+CREATE OR REPLACE FUNCTION akashi_chat.sessions_that_hold(sessions uuid[])
  RETURNS uuid[]
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select coalesce(array_agg(s.id), '{}') from auth.user_sessions s join auth.users u on u.id = s.user_id
+  select coalesce(array_agg(s.id), '{}') from akashi_auth.user_sessions s join akashi_auth.users u on u.id = s.user_id
   where s.id = any (sessions) and s.revoked_at is null and s.expires_at > now() and u.is_active
-    and s.last_activity > now() - auth.policy_minutes('session.idle_minutes')
+    and s.last_activity > now() - akashi_auth.policy_minutes('session.idle_minutes')
 $function$;
-alter function chat.sessions_that_hold(sessions uuid[]) owner to akashi_owner;
-grant execute on function chat.sessions_that_hold(sessions uuid[]) to akashi_worker;
+alter function akashi_chat.sessions_that_hold(sessions uuid[]) owner to akashi_owner;
+grant execute on function akashi_chat.sessions_that_hold(sessions uuid[]) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION chat.set_member_role(room uuid, person uuid, new_role text)
+CREATE OR REPLACE FUNCTION akashi_chat.set_member_role(room uuid, person uuid, new_role text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7040,45 +7040,45 @@ CREATE OR REPLACE FUNCTION chat.set_member_role(room uuid, person uuid, new_role
 AS $function$
 declare
   held record;
-  member chat.room_members;
+  member akashi_chat.room_members;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_unless_role(held.mine, 'owner'), chat.refuse_direct(held.target);
-  select * into member from chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_unless_role(held.mine, 'owner'), akashi_chat.refuse_direct(held.target);
+  select * into member from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active;
   if not found then
     raise exception 'there is no such member' using errcode = 'no_data_found';
   end if;
   if member.role = 'owner' and new_role <> 'owner' and not exists (
-    select from chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
+    select from akashi_chat.room_members m where m.room_id = room and m.is_active and m.role = 'owner' and m.id <> member.id) then
     raise exception 'a room has an owner' using errcode = 'AK003', hint = 'make another member owner first';
   end if;
-  update chat.room_members m set role = new_role where m.id = member.id and m.role <> new_role;
+  update akashi_chat.room_members m set role = new_role where m.id = member.id and m.role <> new_role;
   if found then
-    perform chat.append_event(room, 'member_changed', null, person, jsonb_build_object('role', new_role));
+    perform akashi_chat.append_event(room, 'member_changed', null, person, jsonb_build_object('role', new_role));
   end if;
 end
 $function$;
-alter function chat.set_member_role(room uuid, person uuid, new_role text) owner to akashi_owner;
-grant execute on function chat.set_member_role(room uuid, person uuid, new_role text) to akashi_app;
+alter function akashi_chat.set_member_role(room uuid, person uuid, new_role text) owner to akashi_owner;
+grant execute on function akashi_chat.set_member_role(room uuid, person uuid, new_role text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.set_notification_level(room uuid, level text)
+CREATE OR REPLACE FUNCTION akashi_chat.set_notification_level(room uuid, level text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  update chat.room_members m set notification_level = level
-  where m.room_id = room and m.user_id = chat.require_user() and m.is_active;
+  update akashi_chat.room_members m set notification_level = level
+  where m.room_id = room and m.user_id = akashi_chat.require_user() and m.is_active;
   if not found then
     raise exception 'there is no such room' using errcode = 'no_data_found';
   end if;
 end
 $function$;
-alter function chat.set_notification_level(room uuid, level text) owner to akashi_owner;
-grant execute on function chat.set_notification_level(room uuid, level text) to akashi_app;
+alter function akashi_chat.set_notification_level(room uuid, level text) owner to akashi_owner;
+grant execute on function akashi_chat.set_notification_level(room uuid, level text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.set_presence(new_status text, room uuid DEFAULT NULL::uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.set_presence(new_status text, room uuid DEFAULT NULL::uuid)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7088,19 +7088,19 @@ begin
   if new_status not in ('online', 'away', 'offline') then
     raise exception 'presence is online, away or offline' using errcode = 'invalid_parameter_value';
   end if;
-  update auth.user_sessions s set status = new_status, room_id = coalesce(room, s.room_id),
+  update akashi_auth.user_sessions s set status = new_status, room_id = coalesce(room, s.room_id),
     last_activity = case when new_status = 'online' then now() else s.last_activity end
-  where s.id = auth.current_session_id() and s.user_id = auth.current_user_id() and s.revoked_at is null and s.expires_at > now()
+  where s.id = akashi_auth.current_session_id() and s.user_id = akashi_auth.current_user_id() and s.revoked_at is null and s.expires_at > now()
     and (s.status <> new_status or (room is not null and s.room_id is distinct from room)
       or (new_status = 'online' and s.last_activity < now() - interval '1 minute'));
   return found;
 end
 $function$;
-alter function chat.set_presence(new_status text, room uuid) owner to akashi_owner;
-comment on function chat.set_presence(new_status text, room uuid) is 'Answers whether anything was written.';
-grant execute on function chat.set_presence(new_status text, room uuid) to akashi_app;
+alter function akashi_chat.set_presence(new_status text, room uuid) owner to akashi_owner;
+comment on function akashi_chat.set_presence(new_status text, room uuid) is 'Answers whether anything was written.';
+grant execute on function akashi_chat.set_presence(new_status text, room uuid) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[])
+CREATE OR REPLACE FUNCTION akashi_chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[])
  RETURNS SETOF uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7108,36 +7108,36 @@ CREATE OR REPLACE FUNCTION chat.sockets_changed(opened uuid[], closed uuid[], cl
 AS $function$
 begin
   -- One order for all nodes, so that none waits for another in a circle.
-  perform from auth.user_sessions s where s.id = any (opened || closed) order by s.id for no key update;
-  return query update auth.user_sessions s set status = 'online', last_activity = now()
+  perform from akashi_auth.user_sessions s where s.id = any (opened || closed) order by s.id for no key update;
+  return query update akashi_auth.user_sessions s set status = 'online', last_activity = now()
     where s.id = any (opened) and s.revoked_at is null and s.expires_at > now() returning s.user_id;
-  return query update auth.user_sessions s set status = 'offline'
+  return query update akashi_auth.user_sessions s set status = 'offline'
     from unnest(closed, closed_for_ms) as c (id, ms)
     where s.id = c.id and s.revoked_at is null and s.expires_at > now() and s.status <> 'offline'
       and s.last_activity <= now() - c.ms * interval '1 ms' returning s.user_id;
 end
 $function$;
-alter function chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) owner to akashi_owner;
-comment on function chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) is 'Answers whose sessions were written. Of those closed, one that was active since has come back, maybe at another node.';
-grant execute on function chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) to akashi_worker;
+alter function akashi_chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) owner to akashi_owner;
+comment on function akashi_chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) is 'Answers whose sessions were written. Of those closed, one that was active since has come back, maybe at another node.';
+grant execute on function akashi_chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION chat.status_of(person uuid)
+CREATE OR REPLACE FUNCTION akashi_chat.status_of(person uuid)
  RETURNS text
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 AS $function$
   select case
-    when not coalesce((select p.show_presence from chat.user_preferences p where p.user_id = person), true) then 'offline'
+    when not coalesce((select p.show_presence from akashi_chat.user_preferences p where p.user_id = person), true) then 'offline'
     when bool_or(s.status = 'online') then 'online'
     when bool_or(s.status = 'away') then 'away'
     else 'offline' end
-  from auth.user_sessions s
+  from akashi_auth.user_sessions s
   where s.user_id = person and s.revoked_at is null and s.expires_at > now() and s.last_activity > now() - interval '30 minutes'
 $function$;
-alter function chat.status_of(person uuid) owner to akashi_owner;
+alter function akashi_chat.status_of(person uuid) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.take_turn(room uuid, at timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_chat.take_turn(room uuid, at timestamp with time zone)
  RETURNS bigint
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -7145,50 +7145,50 @@ AS $function$
 declare
   turn bigint;
 begin
-  update chat.room_sequences s set last_sequence = s.last_sequence + 1, last_message_at = at
+  update akashi_chat.room_sequences s set last_sequence = s.last_sequence + 1, last_message_at = at
   where s.room_id = room returning s.last_sequence into turn;
   return turn;
 end
 $function$;
-alter function chat.take_turn(room uuid, at timestamp with time zone) owner to akashi_owner;
+alter function akashi_chat.take_turn(room uuid, at timestamp with time zone) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION chat.update_room(room uuid, changes jsonb)
- RETURNS chat.rooms
+CREATE OR REPLACE FUNCTION akashi_chat.update_room(room uuid, changes jsonb)
+ RETURNS akashi_chat.rooms
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
   held record;
-  changed chat.rooms;
+  changed akashi_chat.rooms;
 begin
-  select * into held from chat.lock_room(room);
-  perform chat.refuse_unless_role(held.mine, 'owner', 'admin'), chat.refuse_direct(held.target);
+  select * into held from akashi_chat.lock_room(room);
+  perform akashi_chat.refuse_unless_role(held.mine, 'owner', 'admin'), akashi_chat.refuse_direct(held.target);
   if changes ?| array['max_members', 'room_type', 'is_active'] then
-    perform chat.refuse_unless_role(held.mine, 'owner');
+    perform akashi_chat.refuse_unless_role(held.mine, 'owner');
   end if;
   if coalesce(changes ->> 'room_type', 'public') not in ('public', 'private') then
     raise exception 'a room is public or private' using errcode = 'invalid_parameter_value';
   end if;
-  if (changes ->> 'max_members')::integer < (select count(*) from chat.room_members m where m.room_id = room and m.is_active) then
+  if (changes ->> 'max_members')::integer < (select count(*) from akashi_chat.room_members m where m.room_id = room and m.is_active) then
     raise exception 'the room has more members than that' using errcode = 'AK003';
   end if;
-  update chat.rooms r set
+  update akashi_chat.rooms r set
     name = coalesce(btrim(changes ->> 'name'), r.name),
     description = case when changes ? 'description' then nullif(btrim(changes ->> 'description'), '') else r.description end,
     room_type = coalesce(changes ->> 'room_type', r.room_type),
     max_members = coalesce((changes ->> 'max_members')::integer, r.max_members),
     is_active = coalesce((changes ->> 'is_active')::boolean, r.is_active)
   where r.id = room returning * into changed;
-  perform chat.append_event(room, 'room_changed', null, (held.mine).user_id);
+  perform akashi_chat.append_event(room, 'room_changed', null, (held.mine).user_id);
   return changed;
 end
 $function$;
-alter function chat.update_room(room uuid, changes jsonb) owner to akashi_owner;
-comment on function chat.update_room(room uuid, changes jsonb) is 'changes: any of name, description (owner or admin), max_members, room_type, is_active (owner).';
-grant execute on function chat.update_room(room uuid, changes jsonb) to akashi_app;
+alter function akashi_chat.update_room(room uuid, changes jsonb) owner to akashi_owner;
+comment on function akashi_chat.update_room(room uuid, changes jsonb) is 'changes: any of name, description (owner or admin), max_members, room_type, is_active (owner).';
+grant execute on function akashi_chat.update_room(room uuid, changes jsonb) to akashi_app;
 
-CREATE OR REPLACE FUNCTION chat.wanted_grams(term text)
+CREATE OR REPLACE FUNCTION akashi_chat.wanted_grams(term text)
  RETURNS text[]
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
@@ -7197,61 +7197,61 @@ AS $function$
   select case when length(term) = 1 then array[term]
     else array(select distinct substr(term, n, 2) from generate_series(1, length(term) - 1) as n where substr(term, n, 2) !~ '^\s+$') end
 $function$;
-alter function chat.wanted_grams(term text) owner to akashi_owner;
+alter function akashi_chat.wanted_grams(term text) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION keys.begin_erasure(person uuid, key_id text, reason text)
+CREATE OR REPLACE FUNCTION akashi_keys.begin_erasure(person uuid, key_id text, reason text)
  RETURNS timestamp with time zone
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  begun keys.erasures;
-  account auth.users;
+  begun akashi_keys.erasures;
+  account akashi_auth.users;
   held text;
 begin
-  perform keys.require_erasing();
-  select * into begun from keys.erasures e where e.user_id = person for update;
-  select * into account from auth.users u where u.id = person for update;
+  perform akashi_keys.require_erasing();
+  select * into begun from akashi_keys.erasures e where e.user_id = person for update;
+  select * into account from akashi_auth.users u where u.id = person for update;
   if account.id is null and begun.user_id is null then
     raise exception 'there is no such user' using errcode = 'no_data_found';
   end if;
   if begun.user_id is not null and (account.id is null or account.is_deleted) then
     return begun.requested_at;
   end if;
-  perform auth.managed_user(person, 'keys:admin');
+  perform akashi_auth.managed_user(person, 'keys:admin');
   select coalesce(account.legal_hold, min(p.schema_name || '.' || p.table_name || ' is under legal hold')) into held
-  from lifecycle.policies p
-  join keys.personal_columns c using (schema_name, table_name)
+  from akashi_lifecycle.policies p
+  join akashi_keys.personal_columns c using (schema_name, table_name)
   where p.legal_hold;
   if held is not null then
     raise exception 'the person is under legal hold: %', held using errcode = 'AK003', hint = 'erase when the hold is lifted';
   end if;
-  insert into keys.erasures as e (user_id, key_id, reason, columns)
-  values (person, begin_erasure.key_id, begin_erasure.reason, keys.count_personal(person))
+  insert into akashi_keys.erasures as e (user_id, key_id, reason, columns)
+  values (person, begin_erasure.key_id, begin_erasure.reason, akashi_keys.count_personal(person))
   on conflict (user_id) do update set completed_at = null, certificate = null, columns = excluded.columns
   returning * into begun;
-  update auth.user_sessions s set revoked_at = now() where s.user_id = person and s.revoked_at is null;
-  update auth.api_keys k set is_active = false, revoked_at = now() where k.user_id = person and k.is_active;
-  update auth.users u set
+  update akashi_auth.user_sessions s set revoked_at = now() where s.user_id = person and s.revoked_at is null;
+  update akashi_auth.api_keys k set is_active = false, revoked_at = now() where k.user_id = person and k.is_active;
+  update akashi_auth.users u set
     account_status = 'deleted', username = 'deleted-' || u.id, display_name = null, avatar_url = null,
     subject = null, subject_encrypted = null, subject_index = null,
     email = null, email_encrypted = null, email_index = null, email_masked = null, compliance_tags = '{}'
   where u.id = person;
-  delete from auth.user_roles ur where ur.user_id = person;
-  perform keys.clear_personal(person);
-  perform audit.record_action('erasure_begun', 'erase', 'user', person::text, 'SUCCESS',
+  delete from akashi_auth.user_roles ur where ur.user_id = person;
+  perform akashi_keys.clear_personal(person);
+  perform akashi_audit.record_action('erasure_begun', 'erase', 'user', person::text, 'SUCCESS',
     jsonb_build_object('key_id', begin_erasure.key_id, 'reason', begin_erasure.reason), 'confidential', person::text);
   return begun.requested_at;
 end
 $function$;
-alter function keys.begin_erasure(person uuid, key_id text, reason text) owner to akashi_owner;
-comment on function keys.begin_erasure(person uuid, key_id text, reason text) is 'Ends the account, its sessions, keys and roles and clears what is plain; the caller then destroys the person''s key.';
-grant execute on function keys.begin_erasure(person uuid, key_id text, reason text) to akashi_app;
-grant execute on function keys.begin_erasure(person uuid, key_id text, reason text) to akashi_security_admin;
-grant execute on function keys.begin_erasure(person uuid, key_id text, reason text) to akashi_worker;
+alter function akashi_keys.begin_erasure(person uuid, key_id text, reason text) owner to akashi_owner;
+comment on function akashi_keys.begin_erasure(person uuid, key_id text, reason text) is 'Ends the account, its sessions, keys and roles and clears what is plain; the caller then destroys the person''s key.';
+grant execute on function akashi_keys.begin_erasure(person uuid, key_id text, reason text) to akashi_app;
+grant execute on function akashi_keys.begin_erasure(person uuid, key_id text, reason text) to akashi_security_admin;
+grant execute on function akashi_keys.begin_erasure(person uuid, key_id text, reason text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION keys.clear_personal(person uuid)
+CREATE OR REPLACE FUNCTION akashi_keys.clear_personal(person uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7263,8 +7263,8 @@ begin
   for target in
     select schema_name, table_name, person_column, bool_or(at_erasure = 'deleted') as deleted,
            string_agg(format('%I = null', column_name), ', ') as cleared
-    from keys.personal_columns
-    where at_erasure in ('cleared', 'deleted') and (schema_name, table_name) <> ('auth', 'users')
+    from akashi_keys.personal_columns
+    where at_erasure in ('cleared', 'deleted') and (schema_name, table_name) <> ('akashi_auth', 'users')
     group by schema_name, table_name, person_column
   loop
     if target.deleted then
@@ -7276,20 +7276,20 @@ begin
   end loop;
 end
 $function$;
-alter function keys.clear_personal(person uuid) owner to akashi_owner;
+alter function akashi_keys.clear_personal(person uuid) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION keys.count_personal(person uuid)
+CREATE OR REPLACE FUNCTION akashi_keys.count_personal(person uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  place keys.personal_columns;
+  place akashi_keys.personal_columns;
   result jsonb := '[]';
   counted bigint;
 begin
-  for place in select * from keys.personal_columns order by schema_name, table_name, column_name loop
+  for place in select * from akashi_keys.personal_columns order by schema_name, table_name, column_name loop
     counted := null;
     if place.at_erasure <> 'kept' then
       execute format('select count(%I) from %I.%I where %I = $1', place.column_name, place.schema_name, place.table_name,
@@ -7301,24 +7301,24 @@ begin
   return result;
 end
 $function$;
-alter function keys.count_personal(person uuid) owner to akashi_owner;
+alter function akashi_keys.count_personal(person uuid) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION keys.count_trail(person uuid)
+CREATE OR REPLACE FUNCTION akashi_keys.count_trail(person uuid)
  RETURNS bigint
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
-  select count(*) from audit.audit_logs where data_subject = person::text
+  select count(*) from akashi_audit.audit_logs where data_subject = person::text
 $function$;
-alter function keys.count_trail(person uuid) owner to akashi_policy;
-comment on function keys.count_trail(person uuid) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';
-grant execute on function keys.count_trail(person uuid) to akashi_app;
-grant execute on function keys.count_trail(person uuid) to akashi_owner;
-grant execute on function keys.count_trail(person uuid) to akashi_security_admin;
-grant execute on function keys.count_trail(person uuid) to akashi_worker;
+alter function akashi_keys.count_trail(person uuid) owner to akashi_policy;
+comment on function akashi_keys.count_trail(person uuid) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';
+grant execute on function akashi_keys.count_trail(person uuid) to akashi_app;
+grant execute on function akashi_keys.count_trail(person uuid) to akashi_owner;
+grant execute on function akashi_keys.count_trail(person uuid) to akashi_security_admin;
+grant execute on function akashi_keys.count_trail(person uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION keys.erase_salts(person uuid)
+CREATE OR REPLACE FUNCTION akashi_keys.erase_salts(person uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7327,63 +7327,63 @@ AS $function$
 declare
   erased integer;
 begin
-  perform keys.require_erasing();
-  if not exists (select from keys.erasures e where e.user_id = person) then
+  perform akashi_keys.require_erasing();
+  if not exists (select from akashi_keys.erasures e where e.user_id = person) then
     raise exception 'no erasure of this person has begun' using errcode = 'AK003';
   end if;
-  delete from keys.digest_salts s where s.data_subject = person::text;
+  delete from akashi_keys.digest_salts s where s.data_subject = person::text;
   get diagnostics erased = row_count;
-  update keys.erasures e set salts = e.salts + erased where e.user_id = person and erased > 0;
+  update akashi_keys.erasures e set salts = e.salts + erased where e.user_id = person and erased > 0;
 end
 $function$;
-alter function keys.erase_salts(person uuid) owner to akashi_owner;
-grant execute on function keys.erase_salts(person uuid) to akashi_app;
-grant execute on function keys.erase_salts(person uuid) to akashi_security_admin;
-grant execute on function keys.erase_salts(person uuid) to akashi_worker;
+alter function akashi_keys.erase_salts(person uuid) owner to akashi_owner;
+grant execute on function akashi_keys.erase_salts(person uuid) to akashi_app;
+grant execute on function akashi_keys.erase_salts(person uuid) to akashi_security_admin;
+grant execute on function akashi_keys.erase_salts(person uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION keys.finish_erasure(person uuid, certificate text)
+CREATE OR REPLACE FUNCTION akashi_keys.finish_erasure(person uuid, certificate text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  ended keys.erasures;
+  ended akashi_keys.erasures;
 begin
-  perform keys.require_erasing();
-  update keys.erasures e set completed_at = now(), certificate = finish_erasure.certificate
+  perform akashi_keys.require_erasing();
+  update akashi_keys.erasures e set completed_at = now(), certificate = finish_erasure.certificate
   where e.user_id = person and e.completed_at is null returning * into ended;
   if not found then
     return;
   end if;
-  perform audit.record_action('person_erased', 'erase', 'user', person::text, 'SUCCESS',
+  perform akashi_audit.record_action('person_erased', 'erase', 'user', person::text, 'SUCCESS',
     jsonb_build_object('key_id', ended.key_id, 'certificate_sha256', encode(sha256(convert_to(certificate, 'UTF8')), 'hex')),
     'confidential', person::text);
-  perform security.record_event(event_type => 'key_shredded', event_category => 'configuration', severity => 'high',
+  perform akashi_security.record_event(event_type => 'key_shredded', event_category => 'configuration', severity => 'high',
     source_service => 'akashi', resource_type => 'user', resource_id => person::text, action_performed => 'erase',
     result => 'success', ocsf_class_uid => 3004, event_details => jsonb_build_object('key_id', ended.key_id));
 end
 $function$;
-alter function keys.finish_erasure(person uuid, certificate text) owner to akashi_owner;
-grant execute on function keys.finish_erasure(person uuid, certificate text) to akashi_app;
-grant execute on function keys.finish_erasure(person uuid, certificate text) to akashi_security_admin;
-grant execute on function keys.finish_erasure(person uuid, certificate text) to akashi_worker;
+alter function akashi_keys.finish_erasure(person uuid, certificate text) owner to akashi_owner;
+grant execute on function akashi_keys.finish_erasure(person uuid, certificate text) to akashi_app;
+grant execute on function akashi_keys.finish_erasure(person uuid, certificate text) to akashi_security_admin;
+grant execute on function akashi_keys.finish_erasure(person uuid, certificate text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION keys.require_erasing()
+CREATE OR REPLACE FUNCTION akashi_keys.require_erasing()
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  if not auth.is_server() then
-    perform auth.require_permission('keys:admin');
+  if not akashi_auth.is_server() then
+    perform akashi_auth.require_permission('keys:admin');
   end if;
 end
 $function$;
-alter function keys.require_erasing() owner to akashi_owner;
+alter function akashi_keys.require_erasing() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION lifecycle.announce_jobs()
+CREATE OR REPLACE FUNCTION akashi_lifecycle.announce_jobs()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -7393,22 +7393,22 @@ begin
   return null;
 end
 $function$;
-alter function lifecycle.announce_jobs() owner to akashi_owner;
+alter function akashi_lifecycle.announce_jobs() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION lifecycle.apply_partitions(as_of timestamp with time zone DEFAULT now())
- RETURNS SETOF lifecycle.partition_action
+CREATE OR REPLACE FUNCTION akashi_lifecycle.apply_partitions(as_of timestamp with time zone DEFAULT now())
+ RETURNS SETOF akashi_lifecycle.partition_action
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  step lifecycle.partition_action;
+  step akashi_lifecycle.partition_action;
 begin
-  for step in select * from lifecycle.plan_partitions(as_of) loop
+  for step in select * from akashi_lifecycle.plan_partitions(as_of) loop
     if step.action = 'create' then
       begin
         -- Somebody else may have made it meanwhile.
-        step.action := case when lifecycle.make_partition(format('%I.%I', step.schema_name, step.table_name)::regclass,
+        step.action := case when akashi_lifecycle.make_partition(format('%I.%I', step.schema_name, step.table_name)::regclass,
           step.partition_name, step.lower, step.upper) is null then 'exists' else 'created' end;
       exception when others then
         step.action := 'failed';
@@ -7419,22 +7419,22 @@ begin
   end loop;
 end
 $function$;
-alter function lifecycle.apply_partitions(as_of timestamp with time zone) owner to akashi_owner;
-grant execute on function lifecycle.apply_partitions(as_of timestamp with time zone) to akashi_worker;
+alter function akashi_lifecycle.apply_partitions(as_of timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_lifecycle.apply_partitions(as_of timestamp with time zone) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.assert_expired(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, as_of timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.assert_expired(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, as_of timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
 declare
-  policy lifecycle.policies;
+  policy akashi_lifecycle.policies;
   undone integer;
   done integer;
   held timestamptz;
 begin
-  select * into policy from lifecycle.policies p
+  select * into policy from akashi_lifecycle.policies p
   where (p.schema_name, p.table_name) = (assert_expired.schema_name, assert_expired.table_name);
   if not found or policy.at_expiry <> 'archive' then
     raise exception 'the policy of %.% does not archive', schema_name, table_name using errcode = 'AK003';
@@ -7448,7 +7448,7 @@ begin
   end if;
   select count(*) filter (where e.state = 'exporting'), count(*) filter (where e.state in ('verified', 'detached')), max(e.keep_until)
   into undone, done, held
-  from lifecycle.exports e
+  from akashi_lifecycle.exports e
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (assert_expired.schema_name, assert_expired.table_name, assert_expired.lower_bound, assert_expired.upper_bound);
   if done = 0 or undone > 0 then
@@ -7459,18 +7459,18 @@ begin
   end if;
 end
 $function$;
-alter function lifecycle.assert_expired(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, as_of timestamp with time zone) owner to akashi_owner;
+alter function akashi_lifecycle.assert_expired(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, as_of timestamp with time zone) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION lifecycle.assert_retirable(schema_name text, table_name text, upper_bound timestamp with time zone)
- RETURNS lifecycle.policies
+CREATE OR REPLACE FUNCTION akashi_lifecycle.assert_retirable(schema_name text, table_name text, upper_bound timestamp with time zone)
+ RETURNS akashi_lifecycle.policies
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
 declare
-  policy lifecycle.policies;
+  policy akashi_lifecycle.policies;
 begin
-  select * into policy from lifecycle.policies p
+  select * into policy from akashi_lifecycle.policies p
   where (p.schema_name, p.table_name) = (assert_retirable.schema_name, assert_retirable.table_name);
   if not found or policy.at_expiry = 'keep' then
     raise exception 'the policy of %.% keeps everything', schema_name, table_name using errcode = 'AK003';
@@ -7485,94 +7485,94 @@ begin
   return policy;
 end
 $function$;
-alter function lifecycle.assert_retirable(schema_name text, table_name text, upper_bound timestamp with time zone) owner to akashi_owner;
+alter function akashi_lifecycle.assert_retirable(schema_name text, table_name text, upper_bound timestamp with time zone) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
-  policy constant lifecycle.policies := lifecycle.policy_of(parent);
-  protection audit.protected_tables;
+  policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
+  protection akashi_audit.protected_tables;
 begin
   execute format('alter table %s enable row level security', child);
   execute format('alter table %s force row level security', child);
   execute format('revoke all on %s from public', child);
   if policy.append_only then
-    perform audit.guard(child);
+    perform akashi_audit.guard(child);
   end if;
-  select * into protection from audit.protected_tables p where p.schema_name = policy.schema_name and p.table_name = policy.table_name;
+  select * into protection from akashi_audit.protected_tables p where p.schema_name = policy.schema_name and p.table_name = policy.table_name;
   if found then
-    perform audit.attach_triggers(child, protection);
+    perform akashi_audit.attach_triggers(child, protection);
   end if;
   execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
   execute format('alter table %s drop constraint bounds', child);
 end
 $function$;
-alter function lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
+alter function akashi_lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION lifecycle.begin_retiring(export uuid, record uuid)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.begin_retiring(export uuid, record uuid)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  own lifecycle.exports;
+  own akashi_lifecycle.exports;
   own_log text;
 begin
-  select * into own from lifecycle.exports e where e.id = begin_retiring.export for update;
+  select * into own from akashi_lifecycle.exports e where e.id = begin_retiring.export for update;
   if not found or own.state not in ('dropped', 'retiring') then
     return false;
   end if;
-  perform lifecycle.assert_retirable(own.schema_name, own.table_name, own.upper_bound);
-  select l.name into own_log from (values ('audit', 'audit_logs'), ('security', 'security_events'), ('auth', 'login_attempts')) as l (schema_name, name)
+  perform akashi_lifecycle.assert_retirable(own.schema_name, own.table_name, own.upper_bound);
+  select l.name into own_log from (values ('akashi_audit', 'audit_logs'), ('akashi_security', 'security_events'), ('akashi_auth', 'login_attempts')) as l (schema_name, name)
   where (l.schema_name, l.name) = (own.schema_name, own.table_name);
   if own_log is not null and own.row_count > 0 and not exists (
-    select from audit.retention_records r
+    select from akashi_audit.retention_records r
     where r.id = record and r.log = own_log and r.lower_bound <= own.lower_bound and own.upper_bound <= r.upper_bound
       and own.last_position <= r.last_position
   ) then
     raise exception 'the export has no retention record that covers its rows' using errcode = 'AK003';
   end if;
-  update lifecycle.exports e set state = 'retiring', retention_record = record, message = null
+  update akashi_lifecycle.exports e set state = 'retiring', retention_record = record, message = null
   where e.id = begin_retiring.export and e.state = 'dropped';
   return true;
 end
 $function$;
-alter function lifecycle.begin_retiring(export uuid, record uuid) owner to akashi_owner;
-grant execute on function lifecycle.begin_retiring(export uuid, record uuid) to akashi_worker;
+alter function akashi_lifecycle.begin_retiring(export uuid, record uuid) owner to akashi_owner;
+grant execute on function akashi_lifecycle.begin_retiring(export uuid, record uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.begin_run(job text, worker text, due timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.begin_run(job text, worker text, due timestamp with time zone)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  wanted lifecycle.jobs;
+  wanted akashi_lifecycle.jobs;
   run uuid;
 begin
-  perform lifecycle.close_stale_runs();
-  select * into wanted from lifecycle.jobs j where j.name = begin_run.job for update;
+  perform akashi_lifecycle.close_stale_runs();
+  select * into wanted from akashi_lifecycle.jobs j where j.name = begin_run.job for update;
   if not found or (wanted.paused and due is distinct from wanted.requested_at) then
     return null;
   end if;
-  if exists (select from lifecycle.job_runs r where r.job = begin_run.job and (r.due_at >= due or r.started_at >= due)) then
+  if exists (select from akashi_lifecycle.job_runs r where r.job = begin_run.job and (r.due_at >= due or r.started_at >= due)) then
     return null;
   end if;
-  insert into lifecycle.job_runs (job, due_at, worker) values (wanted.name, due, begin_run.worker)
+  insert into akashi_lifecycle.job_runs (job, due_at, worker) values (wanted.name, due, begin_run.worker)
   on conflict do nothing
   returning id into run;
   return run;
 end
 $function$;
-alter function lifecycle.begin_run(job text, worker text, due timestamp with time zone) owner to akashi_owner;
-grant execute on function lifecycle.begin_run(job text, worker text, due timestamp with time zone) to akashi_worker;
+alter function akashi_lifecycle.begin_run(job text, worker text, due timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_lifecycle.begin_run(job text, worker text, due timestamp with time zone) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.close_stale_runs()
+CREATE OR REPLACE FUNCTION akashi_lifecycle.close_stale_runs()
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7583,9 +7583,9 @@ declare
   closed integer := 0;
   step integer;
 begin
-  for candidate in select distinct worker from lifecycle.job_runs where state = 'running' loop
-    if pg_try_advisory_xact_lock(lifecycle.worker_lock(candidate)) then
-      update lifecycle.job_runs
+  for candidate in select distinct worker from akashi_lifecycle.job_runs where state = 'running' loop
+    if pg_try_advisory_xact_lock(akashi_lifecycle.worker_lock(candidate)) then
+      update akashi_lifecycle.job_runs
       set state = 'failed', finished_at = clock_timestamp(), message = 'the worker died or lost its connection'
       where worker = candidate and state = 'running';
       get diagnostics step = row_count;
@@ -7595,10 +7595,10 @@ begin
   return closed;
 end
 $function$;
-alter function lifecycle.close_stale_runs() owner to akashi_owner;
-grant execute on function lifecycle.close_stale_runs() to akashi_worker;
+alter function akashi_lifecycle.close_stale_runs() owner to akashi_owner;
+grant execute on function akashi_lifecycle.close_stale_runs() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.create_partition(parent regclass, at timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone)
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7607,23 +7607,23 @@ CREATE OR REPLACE FUNCTION lifecycle.create_partition(parent regclass, at timest
  SET lock_timeout TO '100ms'
 AS $function$
 declare
-  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
   piece tstzrange;
 begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
   select p into piece
-  from unnest(lifecycle.uncovered(parent, lifecycle.partition_from(at, policy.interval), lifecycle.partition_to(at, policy.interval))) p
+  from unnest(akashi_lifecycle.uncovered(parent, akashi_lifecycle.partition_from(at, policy.interval), akashi_lifecycle.partition_to(at, policy.interval))) p
   where p @> at;
   if not found then
     return null;
   end if;
-  return lifecycle.make_partition(parent, lifecycle.piece_name(policy.table_name, policy.interval, piece), lower(piece), upper(piece));
+  return akashi_lifecycle.make_partition(parent, akashi_lifecycle.piece_name(policy.table_name, policy.interval, piece), lower(piece), upper(piece));
 end
 $function$;
-alter function lifecycle.create_partition(parent regclass, at timestamp with time zone) owner to akashi_owner;
-comment on function lifecycle.create_partition(parent regclass, at timestamp with time zone) is 'Makes and attaches the partition of a table that holds a moment, guarded like its parent; null when it is there already.';
+alter function akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone) owner to akashi_owner;
+comment on function akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone) is 'Makes and attaches the partition of a table that holds a moment, guarded like its parent; null when it is there already.';
 
-CREATE OR REPLACE FUNCTION lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7636,33 +7636,33 @@ declare
   at timestamptz;
   made integer := 0;
 begin
-  select p.interval into step from lifecycle.policies p
+  select p.interval into step from akashi_lifecycle.policies p
   where to_regclass(format('%I.%I', p.schema_name, p.table_name)) = parent;
   if not found then
     raise exception '% has no lifecycle policy', parent
-      using errcode = 'undefined_object', hint = 'add a row to lifecycle.policies first';
+      using errcode = 'undefined_object', hint = 'add a row to akashi_lifecycle.policies first';
   end if;
   if not (isfinite(range_from) and isfinite(range_to) and range_from <= range_to) then
     raise exception 'the range % to % is not a range of time', range_from, range_to using errcode = 'invalid_parameter_value';
   end if;
-  at := lifecycle.partition_from(range_from, step);
+  at := akashi_lifecycle.partition_from(range_from, step);
   while at <= range_to loop
-    if lifecycle.create_partition(parent, at) is not null then
+    if akashi_lifecycle.create_partition(parent, at) is not null then
       made := made + 1;
       if made > max_partitions then
         raise exception 'the range % to % needs more than % partitions', range_from, range_to, max_partitions
           using errcode = 'program_limit_exceeded', hint = 'take it in in smaller ranges';
       end if;
     end if;
-    at := lifecycle.partition_to(at, step);
+    at := akashi_lifecycle.partition_to(at, step);
   end loop;
   return made;
 end
 $function$;
-alter function lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) owner to akashi_owner;
-grant execute on function lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) to akashi_worker;
+alter function akashi_lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_lifecycle.create_partitions(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.default_partition(parent regclass)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.default_partition(parent regclass)
  RETURNS regclass
  LANGUAGE sql
  STABLE
@@ -7670,10 +7670,10 @@ CREATE OR REPLACE FUNCTION lifecycle.default_partition(parent regclass)
 AS $function$
   select nullif(p.partdefid, 0)::regclass from pg_catalog.pg_partitioned_table p where p.partrelid = parent
 $function$;
-alter function lifecycle.default_partition(parent regclass) owner to akashi_owner;
-grant execute on function lifecycle.default_partition(parent regclass) to akashi_worker;
+alter function akashi_lifecycle.default_partition(parent regclass) owner to akashi_owner;
+grant execute on function akashi_lifecycle.default_partition(parent regclass) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone DEFAULT now())
+CREATE OR REPLACE FUNCTION akashi_lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone DEFAULT now())
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7689,29 +7689,29 @@ begin
   if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
     raise exception '%.% is no partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
   end if;
-  select * into bounds from lifecycle.partition_bounds(child);
-  perform lifecycle.assert_expired(schema_name, table_name, bounds.lower, bounds.upper, as_of);
+  select * into bounds from akashi_lifecycle.partition_bounds(child);
+  perform akashi_lifecycle.assert_expired(schema_name, table_name, bounds.lower, bounds.upper, as_of);
   execute format('alter table %s detach partition %s', parent, child);
-  execute format('alter table %s set schema archive', child);
-  execute format('revoke all on archive.%I from public, akashi_app, akashi_worker, akashi_reader, akashi_security_admin', partition_name);
-  execute format('create policy archived_read on archive.%I for select to akashi_worker using (true)', partition_name);
-  execute format('grant select on archive.%I to akashi_worker', partition_name);
-  perform audit.guard(format('archive.%I', partition_name)::regclass);
-  execute format('create or replace trigger refuse_insert before insert on archive.%I
-    for each statement execute function audit.refuse_change()', partition_name);
-  execute format('alter table archive.%I enable always trigger refuse_insert', partition_name);
-  execute format('comment on table archive.%I is %L', partition_name,
+  execute format('alter table %s set schema akashi_archive', child);
+  execute format('revoke all on akashi_archive.%I from public, akashi_app, akashi_worker, akashi_reader, akashi_security_admin', partition_name);
+  execute format('create policy archived_read on akashi_archive.%I for select to akashi_worker using (true)', partition_name);
+  execute format('grant select on akashi_archive.%I to akashi_worker', partition_name);
+  perform akashi_audit.guard(format('akashi_archive.%I', partition_name)::regclass);
+  execute format('create or replace trigger refuse_insert before insert on akashi_archive.%I
+    for each statement execute function akashi_audit.refuse_change()', partition_name);
+  execute format('alter table akashi_archive.%I enable always trigger refuse_insert', partition_name);
+  execute format('comment on table akashi_archive.%I is %L', partition_name,
     format('detached from %s, rows from %s to %s', parent, bounds.lower, bounds.upper));
-  update lifecycle.exports e set state = 'detached', detached_at = clock_timestamp()
+  update akashi_lifecycle.exports e set state = 'detached', detached_at = clock_timestamp()
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (detach_partition.schema_name, detach_partition.table_name, bounds.lower, bounds.upper) and e.state = 'verified';
 end
 $function$;
-alter function lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone) owner to akashi_owner;
-comment on function lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone) is 'Moves an expired partition with verified exports into schema archive; read-only there.';
-grant execute on function lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone) to akashi_worker;
+alter function akashi_lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone) owner to akashi_owner;
+comment on function akashi_lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone) is 'Moves an expired partition with verified exports into schema akashi_archive; read-only there.';
+grant execute on function akashi_lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamp with time zone) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint)
  RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7720,8 +7720,8 @@ CREATE OR REPLACE FUNCTION lifecycle.drain_default(parent regclass, batch intege
  SET lock_timeout TO '100ms'
 AS $function$
 declare
-  policy constant lifecycle.policies := lifecycle.policy_of(parent);
-  fallback constant regclass := lifecycle.default_partition(parent);
+  policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
+  fallback constant regclass := akashi_lifecycle.default_partition(parent);
   hidden boolean;
   oldest timestamptz;
   piece tstzrange;
@@ -7747,7 +7747,7 @@ begin
   if hidden then
     execute format('create policy akashi_drain on %s to akashi_owner using (true) with check (true)', fallback);
   end if;
-  perform audit.assert_unfiltered(fallback);
+  perform akashi_audit.assert_unfiltered(fallback);
   execute format('select min(created_at) from only %s', fallback) into oldest;
   if oldest is null then
     if hidden then
@@ -7766,7 +7766,7 @@ begin
   end if;
   -- Whatever is in the default partition is in no other, so the piece that holds its oldest row is uncovered.
   select p into piece
-  from unnest(lifecycle.uncovered(parent, lifecycle.partition_from(oldest, policy.interval), lifecycle.partition_to(oldest, policy.interval))) p
+  from unnest(akashi_lifecycle.uncovered(parent, akashi_lifecycle.partition_from(oldest, policy.interval), akashi_lifecycle.partition_to(oldest, policy.interval))) p
   where p @> oldest;
   execute format('select created_at from only %s where created_at < %L order by created_at offset %s limit 1', fallback, upper(piece), batch)
     into ends;
@@ -7774,8 +7774,8 @@ begin
     execute format('select min(created_at) from only %s where created_at > %L and created_at < %L', fallback, ends, upper(piece)) into ends;
   end if;
   piece := tstzrange(lower(piece), coalesce(ends, upper(piece)));
-  partition_name := lifecycle.piece_name(policy.table_name, policy.interval, piece);
-  child := lifecycle.prepare_partition(parent, partition_name, lower(piece), upper(piece));
+  partition_name := akashi_lifecycle.piece_name(policy.table_name, policy.interval, piece);
+  child := akashi_lifecycle.prepare_partition(parent, partition_name, lower(piece), upper(piece));
   select string_agg(format('%I', a.attname), ', ' order by a.attnum) into list from pg_catalog.pg_attribute a
   where a.attrelid = fallback and a.attnum > 0 and not a.attisdropped and a.attgenerated = '';
   execute format('insert into %s (%s) select %s from only %s where created_at >= %L and created_at < %L',
@@ -7794,17 +7794,17 @@ begin
   if hidden then
     execute format('drop policy akashi_drain on %s', fallback);
   end if;
-  perform lifecycle.attach_prepared(parent, child, lower(piece), upper(piece));
+  perform akashi_lifecycle.attach_prepared(parent, child, lower(piece), upper(piece));
   action := 'drained';
   lower := lower(piece);
   upper := upper(piece);
 end
 $function$;
-alter function lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) owner to akashi_owner;
-comment on function lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) is 'Moves up to about a batch of rows out of a default partition; detaches it once it is empty. Call it until it says detached.';
-grant execute on function lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) to akashi_worker;
+alter function akashi_lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) owner to akashi_owner;
+comment on function akashi_lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) is 'Moves up to about a batch of rows out of a default partition; detaches it once it is empty. Call it until it says detached.';
+grant execute on function akashi_lifecycle.drain_default(parent regclass, batch integer, OUT action text, OUT partition_name text, OUT lower timestamp with time zone, OUT upper timestamp with time zone, OUT moved bigint) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, fingerprints text[], as_of timestamp with time zone DEFAULT now())
+CREATE OR REPLACE FUNCTION akashi_lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, fingerprints text[], as_of timestamp with time zone DEFAULT now())
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7814,8 +7814,8 @@ AS $function$
 declare
   expected text[];
 begin
-  perform lifecycle.assert_expired(schema_name, table_name, lower_bound, upper_bound, as_of);
-  select array_agg(e.fingerprint order by e.generation) into expected from lifecycle.exports e
+  perform akashi_lifecycle.assert_expired(schema_name, table_name, lower_bound, upper_bound, as_of);
+  select array_agg(e.fingerprint order by e.generation) into expected from akashi_lifecycle.exports e
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (drop_detached.schema_name, drop_detached.table_name, drop_detached.lower_bound, drop_detached.upper_bound)
     and e.state = 'detached';
@@ -7823,19 +7823,19 @@ begin
     raise exception 'archive.% is not what was exported', partition_name using errcode = 'AK002',
       hint = 'the table is kept; compare it with its Parquet files';
   end if;
-  execute format('drop table archive.%I', partition_name);
-  update lifecycle.exports e set state = 'dropped', dropped_at = clock_timestamp(), message = null
+  execute format('drop table akashi_archive.%I', partition_name);
+  update akashi_lifecycle.exports e set state = 'dropped', dropped_at = clock_timestamp(), message = null
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (drop_detached.schema_name, drop_detached.table_name, drop_detached.lower_bound, drop_detached.upper_bound)
     and e.state = 'detached';
-  perform audit.record_action('archive', 'drop', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
+  perform akashi_audit.record_action('akashi_archive', 'drop', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
     jsonb_build_object('from', lower_bound, 'to', upper_bound, 'fingerprints', to_jsonb(fingerprints)));
 end
 $function$;
-alter function lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, fingerprints text[], as_of timestamp with time zone) owner to akashi_owner;
-grant execute on function lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, fingerprints text[], as_of timestamp with time zone) to akashi_worker;
+alter function akashi_lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, fingerprints text[], as_of timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, fingerprints text[], as_of timestamp with time zone) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.drop_retired(schema_name text, table_name text, partition_name text)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.drop_retired(schema_name text, table_name text, partition_name text)
  RETURNS bigint
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7848,7 +7848,7 @@ declare
   parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
   child constant regclass := format('%I.%I', schema_name, partition_name)::regclass;
   bounds record;
-  policy lifecycle.policies;
+  policy akashi_lifecycle.policies;
   counted bigint;
   entries bigint;
   unsealed bigint;
@@ -7859,8 +7859,8 @@ begin
   if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
     raise exception '%.% is no partition of %', schema_name, partition_name, parent using errcode = 'undefined_object';
   end if;
-  select * into bounds from lifecycle.partition_bounds(child);
-  policy := lifecycle.assert_retirable(schema_name, table_name, bounds.upper);
+  select * into bounds from akashi_lifecycle.partition_bounds(child);
+  policy := akashi_lifecycle.assert_retirable(schema_name, table_name, bounds.upper);
   if policy.at_expiry <> 'retire' then
     raise exception '%.% is archived, not retired', schema_name, table_name using errcode = 'AK003';
   end if;
@@ -7870,14 +7870,14 @@ begin
     execute format('create policy akashi_retire on %s for select to akashi_owner using (true)', child);
   end if;
   execute format('select count(*) from only %s', child) into counted;
-  if exists (select from (values ('audit', 'audit_logs'), ('security', 'security_events'), ('auth', 'login_attempts')) as l (s, t)
+  if exists (select from (values ('akashi_audit', 'audit_logs'), ('akashi_security', 'security_events'), ('akashi_auth', 'login_attempts')) as l (s, t)
              where (l.s, l.t) = (schema_name, table_name)) then
     -- Each row is sealed, and the records reach to the last entry of the period.
-    select count(*), coalesce(max(e.position), -1) into entries, last_entry from audit.ledger_entries e
+    select count(*), coalesce(max(e.position), -1) into entries, last_entry from akashi_audit.ledger_entries e
     where e.log = table_name and e.created_at >= bounds.lower and e.created_at < bounds.upper;
-    select coalesce(max(r.last_position), -1) into last_recorded from audit.retention_records r
+    select coalesce(max(r.last_position), -1) into last_recorded from akashi_audit.retention_records r
     where r.log = table_name and r.lower_bound <= bounds.lower and bounds.upper <= r.upper_bound;
-    execute format('select count(*) from only %s r where (r.xid, r.seq) > (select h.last_xid, h.last_seq from audit.ledger_heads h where h.log = %L)',
+    execute format('select count(*) from only %s r where (r.xid, r.seq) > (select h.last_xid, h.last_seq from akashi_audit.ledger_heads h where h.log = %L)',
       child, table_name) into unsealed;
     if unsealed > 0 or last_recorded < last_entry or counted > entries then
       raise exception '%.% has rows that no retention record names', schema_name, partition_name
@@ -7886,15 +7886,15 @@ begin
   end if;
   execute format('alter table %s detach partition %s', parent, child);
   execute format('drop table %I.%I', schema_name, partition_name);
-  perform audit.record_action('archive', 'retire', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
+  perform akashi_audit.record_action('akashi_archive', 'retire', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
     jsonb_build_object('from', bounds.lower, 'to', bounds.upper, 'rows', counted));
   return counted;
 end
 $function$;
-alter function lifecycle.drop_retired(schema_name text, table_name text, partition_name text) owner to akashi_owner;
-grant execute on function lifecycle.drop_retired(schema_name text, table_name text, partition_name text) to akashi_worker;
+alter function akashi_lifecycle.drop_retired(schema_name text, table_name text, partition_name text) owner to akashi_owner;
+grant execute on function akashi_lifecycle.drop_retired(schema_name text, table_name text, partition_name text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.fence_partition(schema_name text, table_name text, partition_name text)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.fence_partition(schema_name text, table_name text, partition_name text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -7905,81 +7905,81 @@ begin
   execute format('lock table only %I.%I in access exclusive mode', schema_name, partition_name);
 end
 $function$;
-alter function lifecycle.fence_partition(schema_name text, table_name text, partition_name text) owner to akashi_owner;
-grant execute on function lifecycle.fence_partition(schema_name text, table_name text, partition_name text) to akashi_worker;
+alter function akashi_lifecycle.fence_partition(schema_name text, table_name text, partition_name text) owner to akashi_owner;
+grant execute on function akashi_lifecycle.fence_partition(schema_name text, table_name text, partition_name text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.finish_retiring(export uuid)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.finish_retiring(export uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  own lifecycle.exports;
+  own akashi_lifecycle.exports;
 begin
-  update lifecycle.exports e set state = 'retired', retired_at = clock_timestamp(), message = null
+  update akashi_lifecycle.exports e set state = 'retired', retired_at = clock_timestamp(), message = null
   where e.id = finish_retiring.export and e.state = 'retiring' returning * into own;
   if found then
-    perform audit.record_action('archive', 'retire', format('%I.%I', own.schema_name, own.table_name), own.partition_name, 'SUCCESS',
+    perform akashi_audit.record_action('akashi_archive', 'retire', format('%I.%I', own.schema_name, own.table_name), own.partition_name, 'SUCCESS',
       jsonb_build_object('from', own.lower_bound, 'to', own.upper_bound, 'generation', own.generation, 'rows', own.row_count,
         'manifest', own.manifest, 'manifest_sha256', own.manifest_sha256, 'retention_record', own.retention_record));
   end if;
 end
 $function$;
-alter function lifecycle.finish_retiring(export uuid) owner to akashi_owner;
-grant execute on function lifecycle.finish_retiring(export uuid) to akashi_worker;
+alter function akashi_lifecycle.finish_retiring(export uuid) owner to akashi_owner;
+grant execute on function akashi_lifecycle.finish_retiring(export uuid) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  update lifecycle.job_runs r
+  update akashi_lifecycle.job_runs r
   set state = finish_run.state, finished_at = clock_timestamp(), message = finish_run.message, result = finish_run.result
   where r.id = run and r.worker = finish_run.worker and r.state = 'running';
   return found;
 end
 $function$;
-alter function lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) owner to akashi_owner;
-grant execute on function lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) to akashi_worker;
+alter function akashi_lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) owner to akashi_owner;
+grant execute on function akashi_lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.freeze_detached(partition_name text)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.freeze_detached(partition_name text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  execute format('lock table archive.%I in share mode', partition_name);
+  execute format('lock table akashi_archive.%I in share mode', partition_name);
 end
 $function$;
-alter function lifecycle.freeze_detached(partition_name text) owner to akashi_owner;
-grant execute on function lifecycle.freeze_detached(partition_name text) to akashi_worker;
+alter function akashi_lifecycle.freeze_detached(partition_name text) owner to akashi_owner;
+grant execute on function akashi_lifecycle.freeze_detached(partition_name text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.hold(schema_name text, table_name text, held boolean, reason text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  update lifecycle.policies p set legal_hold = held
+  update akashi_lifecycle.policies p set legal_hold = held
   where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name);
   if not found then
     raise exception '%.% has no lifecycle policy', schema_name, table_name using errcode = 'undefined_object';
   end if;
-  perform audit.record_action('archive', case when held then 'hold' else 'release' end, format('%I.%I', schema_name, table_name),
+  perform akashi_audit.record_action('akashi_archive', case when held then 'hold' else 'release' end, format('%I.%I', schema_name, table_name),
     null, 'SUCCESS', jsonb_strip_nulls(jsonb_build_object('reason', reason)));
 end
 $function$;
-alter function lifecycle.hold(schema_name text, table_name text, held boolean, reason text) owner to akashi_owner;
-comment on function lifecycle.hold(schema_name text, table_name text, held boolean, reason text) is 'Puts a table under legal hold, or ends it: while it lasts nothing of the table is dropped, retired or deleted.';
-grant execute on function lifecycle.hold(schema_name text, table_name text, held boolean, reason text) to akashi_security_admin;
-grant execute on function lifecycle.hold(schema_name text, table_name text, held boolean, reason text) to akashi_worker;
+alter function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) owner to akashi_owner;
+comment on function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) is 'Puts a table under legal hold, or ends it: while it lasts nothing of the table is dropped, retired or deleted.';
+grant execute on function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.keep_export()
+CREATE OR REPLACE FUNCTION akashi_lifecycle.keep_export()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -8006,9 +8006,9 @@ begin
   return new;
 end
 $function$;
-alter function lifecycle.keep_export() owner to akashi_owner;
+alter function akashi_lifecycle.keep_export() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION lifecycle.make_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.make_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -8019,47 +8019,47 @@ AS $function$
 begin
   -- One maker at a time per table: two would both find the gap and one of them fail.
   perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
-  if lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
+  if akashi_lifecycle.uncovered(parent, lower_bound, upper_bound) <> tstzmultirange(tstzrange(lower_bound, upper_bound)) then
     return null;
   end if;
-  perform lifecycle.attach_prepared(parent, lifecycle.prepare_partition(parent, name, lower_bound, upper_bound), lower_bound, upper_bound);
+  perform akashi_lifecycle.attach_prepared(parent, akashi_lifecycle.prepare_partition(parent, name, lower_bound, upper_bound), lower_bound, upper_bound);
   return name;
 end
 $function$;
-alter function lifecycle.make_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
+alter function akashi_lifecycle.make_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
  SET "TimeZone" TO 'UTC'
 AS $function$
 begin
-  update lifecycle.exports e
+  update akashi_lifecycle.exports e
   set state = 'verified', restored_at = clock_timestamp(), keep_until = mark_restored.keep_until, message = null
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (mark_restored.schema_name, mark_restored.table_name, mark_restored.lower_bound, mark_restored.upper_bound)
     and e.state = 'dropped';
-  perform audit.record_action('archive', 'restore', format('%I.%I', schema_name, table_name), null, 'SUCCESS',
+  perform akashi_audit.record_action('akashi_archive', 'restore', format('%I.%I', schema_name, table_name), null, 'SUCCESS',
     jsonb_build_object('from', lower_bound, 'to', upper_bound, 'keep_until', keep_until));
 end
 $function$;
-alter function lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) owner to akashi_owner;
+alter function akashi_lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION lifecycle.missing_partitions(parent regclass, as_of timestamp with time zone)
- RETURNS SETOF lifecycle.partition_action
+CREATE OR REPLACE FUNCTION akashi_lifecycle.missing_partitions(parent regclass, as_of timestamp with time zone)
+ RETURNS SETOF akashi_lifecycle.partition_action
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
-  policy constant lifecycle.policies := lifecycle.policy_of(parent);
-  fallback constant regclass := lifecycle.default_partition(parent);
-  begins constant timestamptz := lifecycle.partition_from(as_of, policy.interval);
-  ends constant timestamptz := lifecycle.partition_to(
+  policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
+  fallback constant regclass := akashi_lifecycle.default_partition(parent);
+  begins constant timestamptz := akashi_lifecycle.partition_from(as_of, policy.interval);
+  ends constant timestamptz := akashi_lifecycle.partition_to(
     (begins at time zone 'UTC' + policy.premake * ('1 ' || policy.interval)::interval) at time zone 'UTC', policy.interval);
-  missing constant tstzmultirange := lifecycle.uncovered(parent, begins, ends);
+  missing constant tstzmultirange := akashi_lifecycle.uncovered(parent, begins, ends);
 begin
   if not exists (
     select from pg_catalog.pg_partitioned_table t
@@ -8076,19 +8076,19 @@ begin
   end if;
   -- With rows left in a default partition those that it has no row of can be made all the same.
   return query
-    select policy.schema_name, policy.table_name, lifecycle.piece_name(policy.table_name, policy.interval, piece), 'create',
+    select policy.schema_name, policy.table_name, akashi_lifecycle.piece_name(policy.table_name, policy.interval, piece), 'create',
            lower(piece), upper(piece), null::text
     from generate_series(0, policy.premake) n
     cross join lateral (
       select (begins at time zone 'UTC' + n * ('1 ' || policy.interval)::interval) at time zone 'UTC' as at
     ) step
-    cross join lateral unnest(missing * tstzmultirange(tstzrange(step.at, lifecycle.partition_to(step.at, policy.interval)))) piece
+    cross join lateral unnest(missing * tstzmultirange(tstzrange(step.at, akashi_lifecycle.partition_to(step.at, policy.interval)))) piece
     order by lower(piece);
 end
 $function$;
-alter function lifecycle.missing_partitions(parent regclass, as_of timestamp with time zone) owner to akashi_owner;
+alter function akashi_lifecycle.missing_partitions(parent regclass, as_of timestamp with time zone) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone)
  RETURNS record
  LANGUAGE plpgsql
  STABLE
@@ -8107,13 +8107,13 @@ exception when data_exception then
   upper := null;
 end
 $function$;
-alter function lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) owner to akashi_owner;
-grant execute on function lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) to akashi_app;
-grant execute on function lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) to akashi_reader;
-grant execute on function lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) to akashi_security_admin;
-grant execute on function lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) to akashi_worker;
+alter function akashi_lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) to akashi_app;
+grant execute on function akashi_lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) to akashi_reader;
+grant execute on function akashi_lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) to akashi_security_admin;
+grant execute on function akashi_lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.partition_from(at timestamp with time zone, step text)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.partition_from(at timestamp with time zone, step text)
  RETURNS timestamp with time zone
  LANGUAGE sql
  STABLE
@@ -8121,13 +8121,13 @@ CREATE OR REPLACE FUNCTION lifecycle.partition_from(at timestamp with time zone,
 AS $function$
   select date_trunc(step, at at time zone 'UTC') at time zone 'UTC'
 $function$;
-alter function lifecycle.partition_from(at timestamp with time zone, step text) owner to akashi_owner;
-grant execute on function lifecycle.partition_from(at timestamp with time zone, step text) to akashi_app;
-grant execute on function lifecycle.partition_from(at timestamp with time zone, step text) to akashi_reader;
-grant execute on function lifecycle.partition_from(at timestamp with time zone, step text) to akashi_security_admin;
-grant execute on function lifecycle.partition_from(at timestamp with time zone, step text) to akashi_worker;
+alter function akashi_lifecycle.partition_from(at timestamp with time zone, step text) owner to akashi_owner;
+grant execute on function akashi_lifecycle.partition_from(at timestamp with time zone, step text) to akashi_app;
+grant execute on function akashi_lifecycle.partition_from(at timestamp with time zone, step text) to akashi_reader;
+grant execute on function akashi_lifecycle.partition_from(at timestamp with time zone, step text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.partition_from(at timestamp with time zone, step text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.partition_name(parent text, at timestamp with time zone, step text)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text)
  RETURNS text
  LANGUAGE sql
  STABLE
@@ -8136,14 +8136,14 @@ AS $function$
   select parent || case step when 'day' then to_char(at at time zone 'UTC', '"_p"YYYYMMDD')
                              else to_char(at at time zone 'UTC', '_YYYY_MM') end
 $function$;
-alter function lifecycle.partition_name(parent text, at timestamp with time zone, step text) owner to akashi_owner;
-comment on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) is 'audit_logs_2026_11 for months, security_events_p20261121 for days.';
-grant execute on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_app;
-grant execute on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_reader;
-grant execute on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_security_admin;
-grant execute on function lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_worker;
+alter function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text) owner to akashi_owner;
+comment on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text) is 'audit_logs_2026_11 for months, security_events_p20261121 for days.';
+grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_app;
+grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_reader;
+grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.partition_name(parent text, at timestamp with time zone, step text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.partition_to(at timestamp with time zone, step text)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.partition_to(at timestamp with time zone, step text)
  RETURNS timestamp with time zone
  LANGUAGE sql
  STABLE
@@ -8151,80 +8151,80 @@ CREATE OR REPLACE FUNCTION lifecycle.partition_to(at timestamp with time zone, s
 AS $function$
   select (date_trunc(step, at at time zone 'UTC') + ('1 ' || step)::interval) at time zone 'UTC'
 $function$;
-alter function lifecycle.partition_to(at timestamp with time zone, step text) owner to akashi_owner;
-grant execute on function lifecycle.partition_to(at timestamp with time zone, step text) to akashi_app;
-grant execute on function lifecycle.partition_to(at timestamp with time zone, step text) to akashi_reader;
-grant execute on function lifecycle.partition_to(at timestamp with time zone, step text) to akashi_security_admin;
-grant execute on function lifecycle.partition_to(at timestamp with time zone, step text) to akashi_worker;
+alter function akashi_lifecycle.partition_to(at timestamp with time zone, step text) owner to akashi_owner;
+grant execute on function akashi_lifecycle.partition_to(at timestamp with time zone, step text) to akashi_app;
+grant execute on function akashi_lifecycle.partition_to(at timestamp with time zone, step text) to akashi_reader;
+grant execute on function akashi_lifecycle.partition_to(at timestamp with time zone, step text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.partition_to(at timestamp with time zone, step text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.pause_job(name text, paused boolean)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.pause_job(name text, paused boolean)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 begin
-  update lifecycle.jobs j set paused = pause_job.paused where j.name = pause_job.name;
+  update akashi_lifecycle.jobs j set paused = pause_job.paused where j.name = pause_job.name;
   if not found then
     raise exception 'there is no job %', name using errcode = 'undefined_object', hint = 'list them: akashi jobs';
   end if;
 end
 $function$;
-alter function lifecycle.pause_job(name text, paused boolean) owner to akashi_owner;
-comment on function lifecycle.pause_job(name text, paused boolean) is 'Stops a job from being started by the timetable, or lets it again. A run under way goes on.';
-grant execute on function lifecycle.pause_job(name text, paused boolean) to akashi_security_admin;
-grant execute on function lifecycle.pause_job(name text, paused boolean) to akashi_worker;
+alter function akashi_lifecycle.pause_job(name text, paused boolean) owner to akashi_owner;
+comment on function akashi_lifecycle.pause_job(name text, paused boolean) is 'Stops a job from being started by the timetable, or lets it again. A run under way goes on.';
+grant execute on function akashi_lifecycle.pause_job(name text, paused boolean) to akashi_security_admin;
+grant execute on function akashi_lifecycle.pause_job(name text, paused boolean) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.piece_name(parent text, step text, piece tstzrange)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.piece_name(parent text, step text, piece tstzrange)
  RETURNS text
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 AS $function$
-  select lifecycle.partition_name(parent, lower(piece), step)
-    || case when lower(piece) = lifecycle.partition_from(lower(piece), step)
-                 and upper(piece) = lifecycle.partition_to(lower(piece), step) then ''
+  select akashi_lifecycle.partition_name(parent, lower(piece), step)
+    || case when lower(piece) = akashi_lifecycle.partition_from(lower(piece), step)
+                 and upper(piece) = akashi_lifecycle.partition_to(lower(piece), step) then ''
             else to_char(lower(piece) at time zone 'UTC',
               case step when 'day' then '"_"HH24MISS' else '"_"DDHH24MISS' end
               || case when date_trunc('second', lower(piece)) = lower(piece) then '' else 'US' end) end
 $function$;
-alter function lifecycle.piece_name(parent text, step text, piece tstzrange) owner to akashi_owner;
+alter function akashi_lifecycle.piece_name(parent text, step text, piece tstzrange) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION lifecycle.plan_partitions(as_of timestamp with time zone DEFAULT now())
- RETURNS SETOF lifecycle.partition_action
+CREATE OR REPLACE FUNCTION akashi_lifecycle.plan_partitions(as_of timestamp with time zone DEFAULT now())
+ RETURNS SETOF akashi_lifecycle.partition_action
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO ''
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
-  policy lifecycle.policies;
+  policy akashi_lifecycle.policies;
   parent regclass;
 begin
-  for policy in select * from lifecycle.policies p order by p.schema_name, p.table_name loop
+  for policy in select * from akashi_lifecycle.policies p order by p.schema_name, p.table_name loop
     parent := to_regclass(format('%I.%I', policy.schema_name, policy.table_name));
     continue when parent is null;
     begin
-      return query select * from lifecycle.missing_partitions(parent, as_of);
+      return query select * from akashi_lifecycle.missing_partitions(parent, as_of);
     exception when others then
-      return next (policy.schema_name, policy.table_name, policy.table_name, 'failed', null, null, sqlerrm)::lifecycle.partition_action;
+      return next (policy.schema_name, policy.table_name, policy.table_name, 'failed', null, null, sqlerrm)::akashi_lifecycle.partition_action;
     end;
   end loop;
 end
 $function$;
-alter function lifecycle.plan_partitions(as_of timestamp with time zone) owner to akashi_owner;
-grant execute on function lifecycle.plan_partitions(as_of timestamp with time zone) to akashi_worker;
+alter function akashi_lifecycle.plan_partitions(as_of timestamp with time zone) owner to akashi_owner;
+grant execute on function akashi_lifecycle.plan_partitions(as_of timestamp with time zone) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.policy_of(parent regclass)
- RETURNS lifecycle.policies
+CREATE OR REPLACE FUNCTION akashi_lifecycle.policy_of(parent regclass)
+ RETURNS akashi_lifecycle.policies
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
 declare
-  policy lifecycle.policies;
+  policy akashi_lifecycle.policies;
 begin
-  select p.* into policy from lifecycle.policies p
+  select p.* into policy from akashi_lifecycle.policies p
   join pg_catalog.pg_namespace n on n.nspname = p.schema_name
   join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
   where c.oid = parent;
@@ -8235,16 +8235,16 @@ begin
   return policy;
 end
 $function$;
-alter function lifecycle.policy_of(parent regclass) owner to akashi_owner;
+alter function akashi_lifecycle.policy_of(parent regclass) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION lifecycle.prepare_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.prepare_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
  RETURNS regclass
  LANGUAGE plpgsql
  SET search_path TO ''
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
-  policy constant lifecycle.policies := lifecycle.policy_of(parent);
+  policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
   child constant text := format('%I.%I', policy.schema_name, name);
 begin
   execute format('create table %s (like %s including defaults including constraints including generated including storage)',
@@ -8254,9 +8254,9 @@ begin
   return child::regclass;
 end
 $function$;
-alter function lifecycle.prepare_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
+alter function akashi_lifecycle.prepare_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION lifecycle.prune_job_runs(keep interval DEFAULT 'P90D'::interval)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.prune_job_runs(keep interval DEFAULT 'P90D'::interval)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -8268,15 +8268,15 @@ begin
   if keep < interval '1 day' then
     raise exception 'history is kept for a day at least' using errcode = 'invalid_parameter_value';
   end if;
-  delete from lifecycle.job_runs where started_at < now() - keep and state <> 'running';
+  delete from akashi_lifecycle.job_runs where started_at < now() - keep and state <> 'running';
   get diagnostics removed = row_count;
   return removed;
 end
 $function$;
-alter function lifecycle.prune_job_runs(keep interval) owner to akashi_owner;
-grant execute on function lifecycle.prune_job_runs(keep interval) to akashi_worker;
+alter function akashi_lifecycle.prune_job_runs(keep interval) owner to akashi_owner;
+grant execute on function akashi_lifecycle.prune_job_runs(keep interval) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.request_job(name text)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.request_job(name text)
  RETURNS timestamp with time zone
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -8285,7 +8285,7 @@ AS $function$
 declare
   requested timestamptz;
 begin
-  update lifecycle.jobs j set requested_at = clock_timestamp() where j.name = request_job.name
+  update akashi_lifecycle.jobs j set requested_at = clock_timestamp() where j.name = request_job.name
   returning j.requested_at into requested;
   if not found then
     raise exception 'there is no job %', name using errcode = 'undefined_object', hint = 'list them: akashi jobs';
@@ -8293,13 +8293,13 @@ begin
   return requested;
 end
 $function$;
-alter function lifecycle.request_job(name text) owner to akashi_owner;
-comment on function lifecycle.request_job(name text) is 'Asks the workers for a run out of turn, also of a paused job; answers when it was asked.';
-grant execute on function lifecycle.request_job(name text) to akashi_security_admin;
-grant execute on function lifecycle.request_job(name text) to akashi_worker;
+alter function akashi_lifecycle.request_job(name text) owner to akashi_owner;
+comment on function akashi_lifecycle.request_job(name text) is 'Asks the workers for a run out of turn, also of a paused job; answers when it was asked.';
+grant execute on function akashi_lifecycle.request_job(name text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.request_job(name text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text DEFAULT NULL::text)
- RETURNS lifecycle.policies
+CREATE OR REPLACE FUNCTION akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text DEFAULT NULL::text)
+ RETURNS akashi_lifecycle.policies
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
@@ -8313,8 +8313,8 @@ declare
   least_months constant integer := 2;
   most_steps constant integer := 1200;
   target constant regclass := to_regclass(format('%I.%I', set_policy.schema_name, set_policy.table_name));
-  before lifecycle.policies;
-  changed lifecycle.policies;
+  before akashi_lifecycle.policies;
+  changed akashi_lifecycle.policies;
   wrong text;
 begin
   if target is null then
@@ -8327,9 +8327,9 @@ begin
   select key into wrong from jsonb_each(changes) where key <> all (known) order by key limit 1;
   if found then
     raise exception 'a policy has no % to change', wrong using errcode = 'invalid_parameter_value',
-      hint = 'it has ' || array_to_string(known, ', ') || '; lifecycle.hold() is for legal hold';
+      hint = 'it has ' || array_to_string(known, ', ') || '; akashi_lifecycle.hold() is for legal hold';
   end if;
-  select * into before from lifecycle.policies p
+  select * into before from akashi_lifecycle.policies p
   where (p.schema_name, p.table_name) = (set_policy.schema_name, set_policy.table_name) for update;
   if not found then
     if not (changes ?& array['interval', 'hot_retention', 'at_expiry', 'total_retention']) then
@@ -8348,10 +8348,10 @@ begin
       raise exception '% is not owned by akashi_owner, who makes and detaches partitions', target
         using errcode = 'AK003', hint = format('alter table %s owner to akashi_owner', target);
     end if;
-    before := jsonb_populate_record(null::lifecycle.policies, jsonb_build_object('schema_name', set_policy.schema_name,
+    before := jsonb_populate_record(null::akashi_lifecycle.policies, jsonb_build_object('schema_name', set_policy.schema_name,
       'table_name', set_policy.table_name, 'append_only', false, 'legal_hold', false, 'lateness', '1 day', 'format', 'parquet',
       'premake', case changes ->> 'interval' when 'month' then 3 else 30 end, 'created_at', now(), 'updated_at', now()));
-    insert into lifecycle.policies select (jsonb_populate_record(before, changes)).*;
+    insert into akashi_lifecycle.policies select (jsonb_populate_record(before, changes)).*;
   elsif changes ? 'interval' and changes ->> 'interval' <> before.interval then
     raise exception 'the interval of %.% cannot be changed: its partitions are cut by it', set_policy.schema_name, set_policy.table_name
       using errcode = 'AK003';
@@ -8376,24 +8376,24 @@ begin
     raise exception 'the policy is not one' using errcode = 'invalid_parameter_value',
       hint = 'interval is day or month, lateness not negative, format parquet or parquet+csv';
   end if;
-  update lifecycle.policies p
+  update akashi_lifecycle.policies p
   set premake = changed.premake, hot_retention = changed.hot_retention, at_expiry = changed.at_expiry,
       total_retention = changed.total_retention, lateness = changed.lateness, format = changed.format,
-      last_modified_by = coalesce(auth.current_user_id()::text, session_user)
+      last_modified_by = coalesce(akashi_auth.current_user_id()::text, session_user)
   where (p.schema_name, p.table_name) = (set_policy.schema_name, set_policy.table_name)
   returning * into changed;
-  perform audit.record_action('lifecycle_policy', 'set', format('%I.%I', set_policy.schema_name, set_policy.table_name), null, 'SUCCESS',
+  perform akashi_audit.record_action('lifecycle_policy', 'set', format('%I.%I', set_policy.schema_name, set_policy.table_name), null, 'SUCCESS',
     jsonb_strip_nulls(jsonb_build_object('changes', changes, 'before',
       (select jsonb_object_agg(key, value) from jsonb_each(to_jsonb(before)) where changes ? key), 'reason', reason)));
   return changed;
 end
 $function$;
-alter function lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) owner to akashi_owner;
-comment on function lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) is 'Changes what is named of a table''s policy, or gives a partitioned table one; refuses what contradicts itself, and records who and why.';
-grant execute on function lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_security_admin;
-grant execute on function lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_worker;
+alter function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) owner to akashi_owner;
+comment on function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) is 'Changes what is named of a table''s policy, or gives a partitioned table one; refuses what contradicts itself, and records who and why.';
+grant execute on function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.setting(key text)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.setting(key text)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
@@ -8402,21 +8402,21 @@ AS $function$
 declare
   found_value jsonb;
 begin
-  select s.value into found_value from lifecycle.settings s where s.key = setting.key;
+  select s.value into found_value from akashi_lifecycle.settings s where s.key = setting.key;
   if not found then
     raise exception 'there is no setting %', key using errcode = 'undefined_object', hint = 'akashi settings list shows them';
   end if;
   return found_value;
 end
 $function$;
-alter function lifecycle.setting(key text) owner to akashi_owner;
-comment on function lifecycle.setting(key text) is 'The value of a setting; an error where there is none.';
-grant execute on function lifecycle.setting(key text) to akashi_app;
-grant execute on function lifecycle.setting(key text) to akashi_reader;
-grant execute on function lifecycle.setting(key text) to akashi_security_admin;
-grant execute on function lifecycle.setting(key text) to akashi_worker;
+alter function akashi_lifecycle.setting(key text) owner to akashi_owner;
+comment on function akashi_lifecycle.setting(key text) is 'The value of a setting; an error where there is none.';
+grant execute on function akashi_lifecycle.setting(key text) to akashi_app;
+grant execute on function akashi_lifecycle.setting(key text) to akashi_reader;
+grant execute on function akashi_lifecycle.setting(key text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.setting(key text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION lifecycle.uncovered(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.uncovered(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone)
  RETURNS tstzmultirange
  LANGUAGE sql
  STABLE
@@ -8424,12 +8424,12 @@ CREATE OR REPLACE FUNCTION lifecycle.uncovered(parent regclass, range_from times
 AS $function$
   select tstzmultirange(tstzrange(range_from, range_to))
     - coalesce((select range_agg(tstzrange(b.lower, b.upper))
-                from pg_catalog.pg_inherits i, lifecycle.partition_bounds(i.inhrelid::regclass) b
+                from pg_catalog.pg_inherits i, akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b
                 where i.inhparent = parent and b.lower < b.upper), '{}')
 $function$;
-alter function lifecycle.uncovered(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) owner to akashi_owner;
+alter function akashi_lifecycle.uncovered(parent regclass, range_from timestamp with time zone, range_to timestamp with time zone) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION lifecycle.worker_lock(worker text)
+CREATE OR REPLACE FUNCTION akashi_lifecycle.worker_lock(worker text)
  RETURNS bigint
  LANGUAGE sql
  IMMUTABLE
@@ -8437,17 +8437,17 @@ CREATE OR REPLACE FUNCTION lifecycle.worker_lock(worker text)
 AS $function$
   select hashtextextended('akashi.worker/' || worker, 0)
 $function$;
-alter function lifecycle.worker_lock(worker text) owner to akashi_owner;
-grant execute on function lifecycle.worker_lock(worker text) to akashi_worker;
+alter function akashi_lifecycle.worker_lock(worker text) owner to akashi_owner;
+grant execute on function akashi_lifecycle.worker_lock(worker text) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION security.keep_remediation()
+CREATE OR REPLACE FUNCTION akashi_security.keep_remediation()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
   if tg_op = 'INSERT' then
-    select e.severity into new.severity from security.security_events e
+    select e.severity into new.severity from akashi_security.security_events e
     where e.id = new.event_id and e.created_at = new.event_created_at;
     if not found then
       raise exception 'there is no event % of %', new.event_id, new.event_created_at using errcode = 'no_data_found';
@@ -8461,20 +8461,20 @@ begin
   return new;
 end
 $function$;
-alter function security.keep_remediation() owner to akashi_owner;
-grant execute on function security.keep_remediation() to akashi_security_admin;
-grant execute on function security.keep_remediation() to akashi_worker;
+alter function akashi_security.keep_remediation() owner to akashi_owner;
+grant execute on function akashi_security.keep_remediation() to akashi_security_admin;
+grant execute on function akashi_security.keep_remediation() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION security.log_security_event()
+CREATE OR REPLACE FUNCTION akashi_security.log_security_event()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  who constant audit.request_context := audit.request_context();
+  who constant akashi_audit.request_context := akashi_audit.request_context();
 begin
-  perform security.record_event(
+  perform akashi_security.record_event(
     event_type => 'data_modification', event_category => 'configuration', severity => 'medium',
     source_service => 'application', resource_type => tg_table_name, resource_id => new.id::text,
     action_performed => tg_op, result => 'success', ocsf_class_uid => 3001,
@@ -8488,20 +8488,20 @@ begin
   return null;
 end
 $function$;
-alter function security.log_security_event() owner to akashi_owner;
-comment on function security.log_security_event() is 'Makes a security event of a change of who a user is to security.';
+alter function akashi_security.log_security_event() owner to akashi_owner;
+comment on function akashi_security.log_security_event() is 'Makes a security event of a change of who a user is to security.';
 
-CREATE OR REPLACE FUNCTION security.record_event(event_type text, event_category text, severity text, source_service text, description text DEFAULT NULL::text, user_id uuid DEFAULT NULL::uuid, user_name text DEFAULT NULL::text, external_user_id text DEFAULT NULL::text, session_id uuid DEFAULT NULL::uuid, source_ip inet DEFAULT NULL::inet, resource_type text DEFAULT NULL::text, resource_id text DEFAULT NULL::text, action_performed text DEFAULT NULL::text, result text DEFAULT NULL::text, tenant_id text DEFAULT NULL::text, tenant_name text DEFAULT NULL::text, client_id text DEFAULT NULL::text, client_name text DEFAULT NULL::text, ocsf_class_uid integer DEFAULT NULL::integer, event_details jsonb DEFAULT '{}'::jsonb)
+CREATE OR REPLACE FUNCTION akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text DEFAULT NULL::text, user_id uuid DEFAULT NULL::uuid, user_name text DEFAULT NULL::text, external_user_id text DEFAULT NULL::text, session_id uuid DEFAULT NULL::uuid, source_ip inet DEFAULT NULL::inet, resource_type text DEFAULT NULL::text, resource_id text DEFAULT NULL::text, action_performed text DEFAULT NULL::text, result text DEFAULT NULL::text, tenant_id text DEFAULT NULL::text, tenant_name text DEFAULT NULL::text, client_id text DEFAULT NULL::text, client_name text DEFAULT NULL::text, ocsf_class_uid integer DEFAULT NULL::integer, event_details jsonb DEFAULT '{}'::jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
 declare
-  who     constant audit.request_context := audit.request_context();
-  trusted constant boolean := who.verified or pg_has_role(auth.acting_role(), 'akashi_worker', 'member');
+  who     constant akashi_audit.request_context := akashi_audit.request_context();
+  trusted constant boolean := who.verified or pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member');
   claimed jsonb;
-  new_id  constant uuid := audit.uuid_v7();
+  new_id  constant uuid := akashi_audit.uuid_v7();
 begin
   if event_type is null or event_type !~ '^[a-z][a-z0-9_]{0,49}$' then
     raise exception '% is no event type', coalesce(event_type, 'null') using errcode = 'invalid_parameter_value',
@@ -8517,7 +8517,7 @@ begin
   if claimed is not null then
     event_details := event_details || jsonb_build_object('claimed', claimed, 'db_user', session_user);
   end if;
-  insert into security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
+  insert into akashi_security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
     user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id,
     action_performed, result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
   values (new_id, clock_timestamp(), event_type, event_category, severity, source_service, description,
@@ -8532,13 +8532,13 @@ begin
   return new_id;
 end
 $function$;
-alter function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) owner to akashi_owner;
-comment on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) is 'Records a security event in the caller''s transaction, with the actor of the signed context; answers its id.';
-grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_app;
-grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_security_admin;
-grant execute on function security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_worker;
+alter function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) owner to akashi_owner;
+comment on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) is 'Records a security event in the caller''s transaction, with the actor of the signed context; answers its id.';
+grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_app;
+grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_security_admin;
+grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION security.submit_events(events jsonb)
+CREATE OR REPLACE FUNCTION akashi_security.submit_events(events jsonb)
  RETURNS TABLE(place integer, state text)
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -8548,7 +8548,7 @@ AS $function$
 declare
   max_age   constant interval := '7 days';
   max_ahead constant interval := '5 minutes';
-  who       constant audit.request_context := audit.request_context();
+  who       constant akashi_audit.request_context := akashi_audit.request_context();
   sender    jsonb;
   missing   timestamptz;
 begin
@@ -8559,12 +8559,12 @@ begin
   sender := jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'subject', who.subject,
     'address', host(who.ip_address), 'request_id', who.request_id));
   for missing in
-    select distinct lifecycle.partition_from((e.value ->> 'created_at')::timestamptz, 'day')
+    select distinct akashi_lifecycle.partition_from((e.value ->> 'created_at')::timestamptz, 'day')
     from jsonb_array_elements(events) e
     where (e.value ->> 'created_at')::timestamptz between now() - max_age and now() + max_ahead
   loop
-    if to_regclass(format('security.%I', lifecycle.partition_name('security_events', missing, 'day'))) is null then
-      perform lifecycle.create_partition('security.security_events', missing);
+    if to_regclass(format('akashi_security.%I', akashi_lifecycle.partition_name('security_events', missing, 'day'))) is null then
+      perform akashi_lifecycle.create_partition('akashi_security.security_events', missing);
     end if;
   end loop;
   return query
@@ -8581,7 +8581,7 @@ begin
                      when g.created_at > now() + max_ahead then 'more than 5 minutes ahead' end as refusal
     from given g
   ), stored as (
-    insert into security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
+    insert into akashi_security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
       user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id, action_performed,
       result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
     select distinct on (j.id, j.created_at) j.id, j.created_at, j.event_type, j.event_category, j.severity, j.source_service,
@@ -8600,7 +8600,7 @@ begin
   order by j.place;
 end
 $function$;
-alter function security.submit_events(events jsonb) owner to akashi_owner;
-comment on function security.submit_events(events jsonb) is 'Takes in an array of events of services, 7 days old to 5 minutes ahead, each once; answers what became of each by its place.';
-grant execute on function security.submit_events(events jsonb) to akashi_app;
-grant execute on function security.submit_events(events jsonb) to akashi_worker;
+alter function akashi_security.submit_events(events jsonb) owner to akashi_owner;
+comment on function akashi_security.submit_events(events jsonb) is 'Takes in an array of events of services, 7 days old to 5 minutes ahead, each once; answers what became of each by its place.';
+grant execute on function akashi_security.submit_events(events jsonb) to akashi_app;
+grant execute on function akashi_security.submit_events(events jsonb) to akashi_worker;

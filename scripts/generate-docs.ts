@@ -28,7 +28,7 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
 /** A text of SQL, whose quotes are doubled. */
 const SQL_TEXT = "'((?:[^']|'')*)'"
 
-/** The rows that the migrations put into lifecycle.settings: key, value, what it accepts, what it is. */
+/** The rows that the migrations put into akashi_lifecycle.settings: key, value, what it accepts, what it is. */
 function databaseSettings(): string[][] {
   const files = readdirSync('migrations').filter((name) => name.endsWith('.up.sql'))
   const inserts = files.flatMap(
@@ -87,7 +87,7 @@ appEnvironment: prod
 
 ## Settings of the database
 
-What concerns the data and not one process is a row of \`lifecycle.settings\`: every process reads it when it needs it, so a change needs no restart. \`akashi settings list\` shows them with their present values, and \`akashi settings set backup.retention_days 60\` changes one as an administrator of the database; the trail records it. How long partitioned tables are kept is a policy of each table (\`akashi archive policy list\`), and what is demanded of passwords, sessions and keys a policy of security (\`akashi policies list\`).
+What concerns the data and not one process is a row of \`akashi_lifecycle.settings\`: every process reads it when it needs it, so a change needs no restart. \`akashi settings list\` shows them with their present values, and \`akashi settings set backup.retention_days 60\` changes one as an administrator of the database; the trail records it. How long partitioned tables are kept is a policy of each table (\`akashi archive policy list\`), and what is demanded of passwords, sessions and keys a policy of security (\`akashi policies list\`).
 
 ${table(['setting', 'default', 'accepts', 'meaning'], databaseSettings())}
 `

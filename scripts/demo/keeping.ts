@@ -2,7 +2,7 @@
 import { runShown, type Stage, Unexpected } from './stage.ts'
 
 /** One table is enough to see: the demo's other partitions are of this month. */
-const EVENTS = 'security.security_events'
+const EVENTS = 'akashi_security.security_events'
 const TABLE = 'shop.orders'
 
 /** The log's day goes to Parquet, is asked and verified there. */
@@ -37,7 +37,7 @@ export async function bringTableBack(stage: Stage): Promise<void> {
   const told = await ask<{ what: string; why: string | null }>(
     `select coalesce(operation, event_type) as what, record_id as key,
        new_values->'total' as total, db_user as by, detail->>'reason' as why
-from audit.audit_logs where schema_name = 'shop' or resource = '${TABLE}'
+from akashi_audit.audit_logs where schema_name = 'shop' or resource = '${TABLE}'
 order by seq desc limit 3`,
   )
   const seen = told.map(({ what }) => what).toReversed()

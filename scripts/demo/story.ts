@@ -78,7 +78,7 @@ async function workInShop({ terminal, text, asShop, ask }: Stage): Promise<void>
     `select left(user_id::text, 8) as who, ip_address as from, context_verified as signed,
        operation as change, table_name as table, record_id as key,
        old_values->'total' as before, new_values->'total' as after
-from audit.audit_logs where schema_name = 'shop' order by seq`,
+from akashi_audit.audit_logs where schema_name = 'shop' order by seq`,
   )
   const seen = trail.map(({ who, signed, change }) => `${who} ${change} ${signed ? 'signed' : 'claimed'}`)
   const expected = [
@@ -90,7 +90,7 @@ from audit.audit_logs where schema_name = 'shop' order by seq`,
   ]
   if (seen.join() !== expected.join()) throw new Unexpected(`${expected.join()} (${seen.join()})`)
   const [customer] = await ask<{ email: unknown }>(
-    `select new_values->'email' as email from audit.audit_logs
+    `select new_values->'email' as email from akashi_audit.audit_logs
 where schema_name = 'shop' and table_name = 'customers'`,
   )
   if (customer === undefined || JSON.stringify(customer.email).includes('example.jp')) {
@@ -119,7 +119,7 @@ async function takeLogIn(stage: Stage, real: boolean): Promise<void> {
   await terminal.say(text.attackers)
   const top = await ask<{ failures: string }>(
     `select host(source_ip) as address, count(*)::integer as failures
-from security.security_events
+from akashi_security.security_events
 where event_type = 'authentication_failure' group by source_ip
 order by 2 desc, 1 limit 5`,
   )
@@ -135,7 +135,7 @@ async function showTimeline({ terminal, text, superuser, run }: Stage): Promise<
     session.query<{ from: string; to: string; hours: number }>(
       `select date_trunc('hour', min(created_at)) as from, date_trunc('hour', max(created_at)) + interval '1 hour' as to,
          extract(epoch from max(created_at) - min(created_at)) / 3600 as hours
-       from security.security_events where event_type = $1`,
+       from akashi_security.security_events where event_type = $1`,
       [type],
     ),
   )
@@ -178,7 +178,7 @@ async function waitForSeal({ terminal, text, superuser }: Stage): Promise<void> 
 async function proveRow({ terminal, text, data, run, ask }: Stage): Promise<void> {
   await terminal.heading(text.prove)
   const [row] = await ask<{ id: string }>(
-    "select id from audit.audit_logs where schema_name = 'shop' and operation = 'UPDATE'",
+    "select id from akashi_audit.audit_logs where schema_name = 'shop' and operation = 'UPDATE'",
   )
   if (row === undefined) throw new Unexpected('the change of a price')
   const { stdout: key } = await run(['audit', 'key'])

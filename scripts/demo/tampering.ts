@@ -46,7 +46,7 @@ async function tamper(stage: Stage, session: DirectSession, tampering: Tampering
 async function sealedRow(session: DirectSession, operation: string): Promise<SealedRow> {
   const { rows } = await session.query<SealedRow>(
     `select a.id, a.tableoid::regclass::text as partition, e.position::text
-     from audit.audit_logs a join audit.ledger_entries e on e.log = 'audit_logs' and e.row_id = a.id
+     from akashi_audit.audit_logs a join akashi_audit.ledger_entries e on e.log = 'audit_logs' and e.row_id = a.id
      where a.schema_name = 'shop' and a.table_name = 'orders' and a.operation = $1 order by e.position limit 1`,
     [operation],
   )
@@ -134,8 +134,8 @@ async function rewrite({ text }: Stage, session: DirectSession): Promise<Tamperi
   }
   const rehash = (hex: string) =>
     unguarded(
-      'audit.ledger_entries',
-      `update audit.ledger_entries\nset entry_hash = '\\x${hex}'\nwhere log = 'audit_logs' and position = ${position}`,
+      'akashi_audit.ledger_entries',
+      `update akashi_audit.ledger_entries\nset entry_hash = '\\x${hex}'\nwhere log = 'audit_logs' and position = ${position}`,
     )
   const trueHash = await entryHash()
   await session.query('begin')

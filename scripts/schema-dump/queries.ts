@@ -4,7 +4,7 @@
  * table, and partitions, whose names depend on the day.
  */
 
-const ourSchemas = `n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'graphile_worker')`
+const ourSchemas = `n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'akashi_jobs')`
 
 /** True for what an extension brought. */
 const ofExtension = (catalog: string, oid: string) =>
@@ -153,7 +153,7 @@ const tables = `
           ) g)) as text
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where ${ourSchemas} and c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't'
-    and c.oid is distinct from to_regclass('lifecycle.schema_migrations')
+    and c.oid is distinct from to_regclass('akashi_lifecycle.schema_migrations')
     and not ${ofExtension('pg_class', 'c.oid')}
   order by n.nspname, c.relname`
 

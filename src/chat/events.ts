@@ -14,11 +14,11 @@ export async function eventsAfter(
     async (session) => {
       const { rows } = await session.query<{ event: RoomEvent | null; last: string }>(
         `select s.last_sequence::text as last, e.event
-         from chat.room_sequences s left join lateral (select e.sequence, jsonb_build_object('roomId', e.room_id, 'sequence', e.sequence, 'type', e.event_type, 'messageId', e.message_id,
+         from akashi_chat.room_sequences s left join lateral (select e.sequence, jsonb_build_object('roomId', e.room_id, 'sequence', e.sequence, 'type', e.event_type, 'messageId', e.message_id,
            'userId', e.user_id, 'detail', e.detail, 'createdAt', ${timeJson('e.created_at')},
-           'message', (select ${messageJson('m')} from chat.messages m
-             where m.id = e.message_id and m.created_at = chat.message_time(e.message_id))) as event
-           from chat.room_events e where e.room_id = s.room_id and e.sequence > $2 order by e.sequence limit ${MAX_EVENTS}) e on true
+           'message', (select ${messageJson('m')} from akashi_chat.messages m
+             where m.id = e.message_id and m.created_at = akashi_chat.message_time(e.message_id))) as event
+           from akashi_chat.room_events e where e.room_id = s.room_id and e.sequence > $2 order by e.sequence limit ${MAX_EVENTS}) e on true
          where s.room_id = $1 order by e.sequence`,
         [roomId, after],
       )

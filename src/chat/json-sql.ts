@@ -9,7 +9,7 @@ export function timeJson(column: string): string {
 /** A person, or null when there is none. */
 export function personJson(userId: string): string {
   return `(select jsonb_build_object('id', u.id, 'username', u.username, 'displayName', u.display_name, 'avatarUrl', u.avatar_url)
-    from auth.profiles u where u.id = ${userId})`
+    from akashi_auth.profiles u where u.id = ${userId})`
 }
 
 export function fileJson(file: string): string {
@@ -21,17 +21,17 @@ export function fileJson(file: string): string {
 }
 
 /**
- * Everything that a client shows of a message of chat.messages. `fresh` leaves out what a message that was just
+ * Everything that a client shows of a message of akashi_chat.messages. `fresh` leaves out what a message that was just
  * written cannot have yet, and what it is a reply to unless `reply`: what is not asked need not be planned.
  */
 export function messageJson(m: string, fresh?: { readonly reply: boolean }): string {
   const replyTo = `(select jsonb_build_object('id', q.id, 'author', ${personJson('q.user_id')}, 'content', left(q.content, ${MESSAGE_PREVIEW_CHARACTERS}),
         'type', q.message_type, 'isDeleted', q.is_deleted)
-      from chat.messages q where q.id = ${m}.reply_to_id and q.created_at = chat.message_time(${m}.reply_to_id))`
+      from akashi_chat.messages q where q.id = ${m}.reply_to_id and q.created_at = akashi_chat.message_time(${m}.reply_to_id))`
   const reactions = `coalesce((select jsonb_agg(jsonb_build_object('emoji', g.emoji, 'userIds', g.people) order by g.first)
       from (select r.emoji, jsonb_agg(r.user_id order by r.created_at, r.id) as people, min(r.created_at) as first
-            from chat.message_reactions r where r.message_id = ${m}.id group by r.emoji) g), '[]')`
-  const file = `(select ${fileJson('f')} from chat.file_uploads f where f.id = ${m}.file_upload_id)`
+            from akashi_chat.message_reactions r where r.message_id = ${m}.id group by r.emoji) g), '[]')`
+  const file = `(select ${fileJson('f')} from akashi_chat.file_uploads f where f.id = ${m}.file_upload_id)`
   return `jsonb_build_object('id', ${m}.id, 'roomId', ${m}.room_id, 'sequence', ${m}.sequence, 'type', ${m}.message_type,
     'content', ${m}.content, 'author', ${personJson(`${m}.user_id`)},
     'replyTo', ${fresh?.reply === false ? 'null' : replyTo},

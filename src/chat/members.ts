@@ -16,8 +16,8 @@ export async function listMembers(
         `select jsonb_build_object('user', jsonb_build_object('id', u.id, 'username', u.username,
              'displayName', u.display_name, 'avatarUrl', u.avatar_url),
            'role', m.role, 'joinedAt', ${timeJson('m.joined_at')}) as member
-         from chat.room_members m join auth.profiles u on u.id = m.user_id
-         where m.room_id = $1 and m.is_active and m.room_id = any ((select chat.my_rooms())::uuid[])
+         from akashi_chat.room_members m join akashi_auth.profiles u on u.id = m.user_id
+         where m.room_id = $1 and m.is_active and m.room_id = any ((select akashi_chat.my_rooms())::uuid[])
          order by array_position(array['owner', 'admin', 'member'], m.role::text), lower(u.display_name), u.id`,
         [roomId],
       ),
@@ -30,7 +30,7 @@ export async function listMembers(
 export async function requireMember(database: Database, actor: Actor, roomId: string): Promise<void> {
   const { rowCount } = await database.transaction(
     actor,
-    (session) => session.query('select from chat.room_sequences where room_id = $1', [roomId]),
+    (session) => session.query('select from akashi_chat.room_sequences where room_id = $1', [roomId]),
     { readOnly: true },
   )
   if (rowCount === 0) throw new AkashiError('not_found', 'there is no such room')
@@ -44,7 +44,7 @@ export async function setMemberRole(
   role: Member['role'],
 ): Promise<void> {
   await database.transaction(actor, (session) =>
-    session.query('select chat.set_member_role($1, $2, $3)', [roomId, userId, role]),
+    session.query('select akashi_chat.set_member_role($1, $2, $3)', [roomId, userId, role]),
   )
 }
 
@@ -55,13 +55,13 @@ export async function removeMember(
   userId: string,
 ): Promise<void> {
   await database.transaction(actor, (session) =>
-    session.query('select chat.remove_member($1, $2)', [roomId, userId]),
+    session.query('select akashi_chat.remove_member($1, $2)', [roomId, userId]),
   )
 }
 
 const invitationJson = `jsonb_build_object('id', i.id,
   'room', (select jsonb_build_object('id', r.id, 'name', r.name, 'description', r.description, 'type', r.room_type)
-    from chat.rooms r where r.id = i.room_id),
+    from akashi_chat.rooms r where r.id = i.room_id),
   'invited', ${personJson('i.invited_user_id')}, 'invitedBy', ${personJson('i.invited_by')},
   'status', i.status, 'expiresAt', ${timeJson('i.expires_at')}, 'createdAt', ${timeJson('i.created_at')})`
 
@@ -75,8 +75,8 @@ async function invitations(
     actor,
     (session) =>
       session.query<{ invitation: Invitation }>(
-        `select ${invitationJson} as invitation from chat.room_invitations i
-         where ${condition} and exists (select from chat.rooms r where r.id = i.room_id) order by i.created_at desc, i.id`,
+        `select ${invitationJson} as invitation from akashi_chat.room_invitations i
+         where ${condition} and exists (select from akashi_chat.rooms r where r.id = i.room_id) order by i.created_at desc, i.id`,
         values,
       ),
     { readOnly: true },
@@ -89,7 +89,7 @@ export function myInvitations(database: Database, actor: Actor): Promise<readonl
   return invitations(
     database,
     actor,
-    `i.invited_user_id = (select auth.current_user_id()) and i.status = 'pending' and i.expires_at > now()`,
+    `i.invited_user_id = (select akashi_auth.current_user_id()) and i.status = 'pending' and i.expires_at > now()`,
     [],
   )
 }
@@ -112,7 +112,7 @@ export async function invite(
   userId: string,
 ): Promise<string> {
   const { rows } = await database.transaction(actor, (session) =>
-    session.query<{ id: string }>('select id from chat.invite($1, $2)', [roomId, userId]),
+    session.query<{ id: string }>('select id from akashi_chat.invite($1, $2)', [roomId, userId]),
   )
   return rows[0]?.id ?? ''
 }
@@ -126,12 +126,12 @@ export async function answerInvitation(
 ): Promise<string> {
   return await database.transaction(actor, async (session) => {
     const { rows } = await session.query<{ room_id: string }>(
-      'select room_id from chat.answer_invitation($1, $2)',
+      'select room_id from akashi_chat.answer_invitation($1, $2)',
       [invitationId, accept],
     )
     const roomId = rows[0]?.room_id ?? ''
     await session.query(
-      `update chat.notifications set read_at = now()
+      `update akashi_chat.notifications set read_at = now()
        where room_id = $1 and notification_type = 'invitation' and read_at is null`,
       [roomId],
     )
@@ -145,6 +145,6 @@ export async function revokeInvitation(
   invitationId: string,
 ): Promise<void> {
   await database.transaction(actor, (session) =>
-    session.query('select chat.revoke_invitation($1)', [invitationId]),
+    session.query('select akashi_chat.revoke_invitation($1)', [invitationId]),
   )
 }

@@ -48,7 +48,7 @@ export async function readHistory(
       ): Promise<Page> => {
         const [comparison, order] = direction === 'older' ? ['<', 'desc'] : ['>', 'asc']
         const { rows } = await session.query<{ message: Message }>(
-          `select ${messageJson('m')} as message from chat.messages m
+          `select ${messageJson('m')} as message from akashi_chat.messages m
            where m.room_id = $1 and m.created_at ${comparison}${inclusive ? '=' : ''} ${edge} order by m.created_at ${order} limit $2`,
           [roomId, size + 1, query.before ?? query.after ?? query.around].slice(
             0,
@@ -60,8 +60,8 @@ export async function readHistory(
       }
       if (query.around !== undefined) {
         const half = Math.ceil(limit / 2)
-        const older = await page('older', 'chat.message_time($3)', true, half)
-        const newer = await page('newer', 'chat.message_time($3)', false, half)
+        const older = await page('older', 'akashi_chat.message_time($3)', true, half)
+        const newer = await page('newer', 'akashi_chat.message_time($3)', false, half)
         return {
           messages: [...older.messages, ...newer.messages],
           hasOlder: older.more,
@@ -69,10 +69,10 @@ export async function readHistory(
         }
       }
       if (query.after !== undefined) {
-        const newer = await page('newer', 'chat.message_time($3)', false, limit)
+        const newer = await page('newer', 'akashi_chat.message_time($3)', false, limit)
         return { messages: newer.messages, hasOlder: true, hasNewer: newer.more }
       }
-      const edge = query.before === undefined ? `'infinity'` : 'chat.message_time($3)'
+      const edge = query.before === undefined ? `'infinity'` : 'akashi_chat.message_time($3)'
       const older = await page('older', edge, false, limit)
       return { messages: older.messages, hasOlder: older.more, hasNewer: query.before !== undefined }
     },
@@ -80,7 +80,7 @@ export async function readHistory(
   )
 }
 
-const byId = `select ${messageJson('m')} as message from chat.messages m where m.id = $1 and m.created_at = chat.message_time($1)`
+const byId = `select ${messageJson('m')} as message from akashi_chat.messages m where m.id = $1 and m.created_at = akashi_chat.message_time($1)`
 
 /** `not_found` also for a message that the caller may not see. */
 export async function readMessage(database: Database, actor: Actor, messageId: string): Promise<Message> {
@@ -112,11 +112,11 @@ export async function postMessage(
     const type =
       fileId === undefined
         ? `'text'`
-        : `coalesce((select case when f.mime_type like 'image/%' then 'image' else 'file' end from chat.file_uploads f where f.id = $3), 'file')`
+        : `coalesce((select case when f.mime_type like 'image/%' then 'image' else 'file' end from akashi_chat.file_uploads f where f.id = $3), 'file')`
     const { rows } = await session.query<{ message: Message; whole: boolean }>(
       `select ${messageJson('m', { reply: replyToId !== undefined })} as message,
          m.file_upload_id is null and m.created_at >= date_trunc('milliseconds', now()) as whole
-       from chat.post_message($1, $2, ${type}, $3, $4, $5, $6) m`,
+       from akashi_chat.post_message($1, $2, ${type}, $3, $4, $5, $6) m`,
       [roomId, content, fileId ?? null, replyToId ?? null, mentions, clientId ?? null],
     )
     const message = only(rows)
@@ -134,7 +134,7 @@ export async function editMessage(
 ): Promise<Message> {
   const { content, mentions } = messageChange.parse(change)
   return await database.transaction(actor, async (session) => {
-    await session.query('select chat.edit_message($1, $2, $3)', [messageId, content, mentions])
+    await session.query('select akashi_chat.edit_message($1, $2, $3)', [messageId, content, mentions])
     return only((await session.query<{ message: Message }>(byId, [messageId])).rows)
   })
 }
@@ -149,7 +149,7 @@ async function changed(
   const { rows } = await database.transaction(actor, async (session) => {
     await session.query(text, values)
     return await session.query<{ roomId: string }>(
-      'select room_id as "roomId" from chat.messages where id = $1 and created_at = chat.message_time($1)',
+      'select room_id as "roomId" from akashi_chat.messages where id = $1 and created_at = akashi_chat.message_time($1)',
       [values[0]],
     )
   })
@@ -158,7 +158,7 @@ async function changed(
 
 /** The words go; that there was a message stays. Answers the room's id. */
 export function deleteMessage(database: Database, actor: Actor, messageId: string): Promise<string> {
-  return changed(database, actor, 'select chat.delete_message($1)', [messageId])
+  return changed(database, actor, 'select akashi_chat.delete_message($1)', [messageId])
 }
 
 export interface MessageEdit {
@@ -177,7 +177,7 @@ export async function listEdits(
     (session) =>
       session.query<MessageEdit>(
         `select e.previous_content as "previousContent", ${timeJson('e.created_at')} as "editedAt"
-         from chat.message_edits e where e.message_id = $1 order by e.created_at, e.id`,
+         from akashi_chat.message_edits e where e.message_id = $1 order by e.created_at, e.id`,
         [messageId],
       ),
     { readOnly: true },
@@ -194,10 +194,12 @@ export function setReaction(
   wanted: boolean,
 ): Promise<string> {
   const verb = wanted ? 'add_reaction' : 'remove_reaction'
-  return changed(database, actor, `select chat.${verb}($1, $2)`, [messageId, emoji])
+  return changed(database, actor, `select akashi_chat.${verb}($1, $2)`, [messageId, emoji])
 }
 
 /** Moves the caller's read position forward to this message, never back. */
 export async function markRead(database: Database, actor: Actor, messageId: string): Promise<void> {
-  await database.transaction(actor, (session) => session.query('select chat.mark_read($1)', [messageId]))
+  await database.transaction(actor, (session) =>
+    session.query('select akashi_chat.mark_read($1)', [messageId]),
+  )
 }

@@ -24,12 +24,12 @@ export async function findPeople(
     (session) =>
       session.query<{ person: Person }>(
         `select jsonb_build_object('id', u.id, 'username', u.username, 'displayName', u.display_name, 'avatarUrl', u.avatar_url) as person
-         from auth.profiles u
+         from akashi_auth.profiles u
          cross join lateral (select lower(normalize(u.username, nfkc)) as username,
            lower(normalize(u.display_name, nfkc)) as display_name, lower(normalize($1, nfkc)) as wanted) n
-         where (select auth.current_user_id()) is not null and u.is_active
+         where (select akashi_auth.current_user_id()) is not null and u.is_active
            and (strpos(n.username, n.wanted) > 0 or strpos(n.display_name, n.wanted) > 0)
-           and ($2::uuid is null or exists (select from chat.room_members m where m.room_id = $2 and m.user_id = u.id and m.is_active))
+           and ($2::uuid is null or exists (select from akashi_chat.room_members m where m.room_id = $2 and m.user_id = u.id and m.is_active))
          order by strpos(n.username, n.wanted) <> 1 and strpos(n.display_name, n.wanted) <> 1, n.display_name, u.id
          limit $3`,
         [query.matching, query.roomId ?? null, query.limit ?? DEFAULT_PAGE_SIZE],
@@ -66,8 +66,8 @@ export async function setPreferences(
   const columns = given.flatMap(([key]) => (isPreference(key) ? [preferenceColumns[key]] : []))
   const { rows } = await database.transaction(actor, (session) =>
     session.query<{ preferences: Preferences }>(
-      `insert into chat.user_preferences as p (${['user_id', ...columns].join(', ')})
-       values (${['(select auth.current_user_id())', ...columns.map((_, at) => `$${at + 1}`)].join(', ')})
+      `insert into akashi_chat.user_preferences as p (${['user_id', ...columns].join(', ')})
+       values (${['(select akashi_auth.current_user_id())', ...columns.map((_, at) => `$${at + 1}`)].join(', ')})
        on conflict (user_id) do update set ${columns.length === 0 ? 'locale = p.locale' : columns.map((column) => `${column} = excluded.${column}`).join(', ')}
        returning ${preferencesJson} as preferences`,
       given.map(([, value]) => value),
@@ -93,18 +93,18 @@ export async function listNotifications(
       `select jsonb_build_object('id', n.id, 'type', n.notification_type,
            'room', jsonb_build_object('id', r.id, 'name', r.name, 'type', r.room_type), 'messageId', n.message_id,
            'actor', (select jsonb_build_object('id', u.id, 'username', u.username, 'displayName', u.display_name, 'avatarUrl', u.avatar_url)
-             from auth.profiles u where u.id = n.actor_id),
-           'preview', (select left(m.content, ${PREVIEW_CHARACTERS}) from chat.messages m
-             where m.id = n.message_id and m.created_at = chat.message_time(n.message_id)),
+             from akashi_auth.profiles u where u.id = n.actor_id),
+           'preview', (select left(m.content, ${PREVIEW_CHARACTERS}) from akashi_chat.messages m
+             where m.id = n.message_id and m.created_at = akashi_chat.message_time(n.message_id)),
            'readAt', ${timeJson('n.read_at')}, 'createdAt', ${timeJson('n.created_at')}) as notification,
            to_char(n.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as place,
-           (select count(*)::int from chat.notifications c join chat.rooms v on v.id = c.room_id where c.read_at is null) as unread
-         from chat.notifications n join chat.rooms r on r.id = n.room_id
+           (select count(*)::int from akashi_chat.notifications c join akashi_chat.rooms v on v.id = c.room_id where c.read_at is null) as unread
+         from akashi_chat.notifications n join akashi_chat.rooms r on r.id = n.room_id
          where n.created_at < coalesce($1::timestamptz, 'infinity') order by n.created_at desc limit $2`,
       [query.before ?? null, limit + 1],
     )
     await session.query(
-      `update chat.notifications set delivery_status = 'delivered', delivered_at = now()
+      `update akashi_chat.notifications set delivery_status = 'delivered', delivered_at = now()
          where id = any ($1) and delivery_status = 'pending'`,
       [page.rows.map(({ notification }) => notification.id)],
     )
@@ -126,7 +126,7 @@ export async function readNotifications(
 ): Promise<number> {
   const { rowCount } = await database.transaction(actor, (session) =>
     session.query(
-      'update chat.notifications set read_at = now() where read_at is null and ($1::uuid[] is null or id = any ($1))',
+      'update akashi_chat.notifications set read_at = now() where read_at is null and ($1::uuid[] is null or id = any ($1))',
       [ids ?? null],
     ),
   )

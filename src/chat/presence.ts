@@ -9,7 +9,7 @@ export async function setPresence(
   roomId?: string,
 ): Promise<boolean> {
   const { rows } = await database.transaction(actor, (session) =>
-    session.query<{ written: boolean }>('select chat.set_presence($1, $2) as written', [
+    session.query<{ written: boolean }>('select akashi_chat.set_presence($1, $2) as written', [
       status,
       roomId ?? null,
     ]),
@@ -26,7 +26,7 @@ export async function presenceOf(
   const { rows } = await database.transaction(
     actor,
     (session) =>
-      session.query<Presence>('select user_id as "userId", status from chat.presence($1)', [userIds]),
+      session.query<Presence>('select user_id as "userId", status from akashi_chat.presence($1)', [userIds]),
     { readOnly: true },
   )
   return rows
@@ -36,7 +36,7 @@ export async function presenceOf(
 export async function activeUserCount(database: Database, actor: Actor): Promise<number> {
   const { rows } = await database.transaction(
     actor,
-    (session) => session.query<{ count: number }>('select chat.active_user_count()::int as count'),
+    (session) => session.query<{ count: number }>('select akashi_chat.active_user_count()::int as count'),
     { readOnly: true },
   )
   return rows[0]?.count ?? 0
@@ -54,7 +54,7 @@ export async function socketsChanged(
 ): Promise<readonly string[]> {
   const { rows } = await worker.transaction(actor, (session) =>
     session.query<{ userId: string }>(
-      'select distinct u as "userId" from chat.sockets_changed($1::uuid[], $2::uuid[], $3::integer[]) as u',
+      'select distinct u as "userId" from akashi_chat.sockets_changed($1::uuid[], $2::uuid[], $3::integer[]) as u',
       [opened, [...closed.keys()], [...closed.values()]],
     ),
   )
@@ -71,7 +71,7 @@ export async function presenceToSpread(
     actor,
     (session) =>
       session.query<Presence & { roomIds: string[] }>(
-        'select user_id as "userId", status, room_ids as "roomIds" from chat.presence_to_spread($1::uuid[])',
+        'select user_id as "userId", status, room_ids as "roomIds" from akashi_chat.presence_to_spread($1::uuid[])',
         [userIds],
       ),
     { readOnly: true },
@@ -87,7 +87,8 @@ export async function sessionsThatHold(
 ): Promise<ReadonlySet<string>> {
   const { rows } = await worker.transaction(
     actor,
-    (session) => session.query<{ ids: string[] }>('select chat.sessions_that_hold($1) as ids', [sessionIds]),
+    (session) =>
+      session.query<{ ids: string[] }>('select akashi_chat.sessions_that_hold($1) as ids', [sessionIds]),
     { readOnly: true },
   )
   return new Set(rows[0]?.ids)

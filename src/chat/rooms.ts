@@ -20,25 +20,25 @@ import { personJson, timeJson } from './json-sql.ts'
 const roomJson = `jsonb_build_object('id', r.id, 'name', r.name, 'description', r.description, 'type', r.room_type,
   'maxMembers', r.max_members, 'isActive', r.is_active, 'classification', r.security_classification,
   'role', me.role, 'notificationLevel', me.notification_level,
-  'memberCount', (select count(*) from chat.room_members x where x.room_id = r.id and x.is_active),
-  'peer', (select ${personJson('x.user_id')} from chat.room_members x
+  'memberCount', (select count(*) from akashi_chat.room_members x where x.room_id = r.id and x.is_active),
+  'peer', (select ${personJson('x.user_id')} from akashi_chat.room_members x
     where r.room_type = 'direct' and x.room_id = r.id and x.user_id <> me.user_id limit 1),
   'lastSequence', coalesce(s.last_sequence, 0),
   'lastMessage', (select jsonb_build_object('id', l.id, 'author', ${personJson('l.user_id')}, 'content', left(l.content, ${MESSAGE_PREVIEW_CHARACTERS}),
       'type', l.message_type, 'isDeleted', l.is_deleted, 'createdAt', ${timeJson('l.created_at')})
-    from chat.messages l where l.room_id = r.id and l.created_at = s.last_message_at),
-  'unread', (select count(*) from (select from chat.messages n where n.room_id = r.id
+    from akashi_chat.messages l where l.room_id = r.id and l.created_at = s.last_message_at),
+  'unread', (select count(*) from (select from akashi_chat.messages n where n.room_id = r.id
       and n.created_at > coalesce(p.read_to, me.joined_at) and n.created_at <= s.last_message_at
       and n.user_id is distinct from me.user_id and not n.is_deleted
     order by n.created_at desc limit ${MAX_UNREAD_COUNTED}) counted),
-  'unreadMentions', (select count(*) from chat.notifications n where n.user_id = me.user_id and n.room_id = r.id
+  'unreadMentions', (select count(*) from akashi_chat.notifications n where n.user_id = me.user_id and n.room_id = r.id
     and n.read_at is null and n.notification_type in ('mention', 'reply')),
   'readTo', ${timeJson('p.read_to')}, 'createdAt', ${timeJson('r.created_at')})`
 
-const roomRows = `chat.rooms r
-  left join chat.room_members me on me.room_id = r.id and me.user_id = (select auth.current_user_id()) and me.is_active
-  left join chat.room_sequences s on s.room_id = r.id
-  left join chat.read_positions p on p.room_id = r.id and p.user_id = me.user_id`
+const roomRows = `akashi_chat.rooms r
+  left join akashi_chat.room_members me on me.room_id = r.id and me.user_id = (select akashi_auth.current_user_id()) and me.is_active
+  left join akashi_chat.room_sequences s on s.room_id = r.id
+  left join akashi_chat.read_positions p on p.room_id = r.id and p.user_id = me.user_id`
 
 /** The caller's rooms, the one with the newest message first; at most {@link MAX_ROOMS_LISTED}. */
 export async function listRooms(database: Database, actor: Actor): Promise<readonly Room[]> {
@@ -83,7 +83,7 @@ async function changed(
 /** The caller becomes its owner. */
 export function createRoom(database: Database, actor: Actor, room: NewRoom): Promise<Room> {
   const { name, type, description, maxMembers } = newRoom.parse(room)
-  return changed(database, actor, 'select id from chat.create_room($1, $2, $3, $4)', [
+  return changed(database, actor, 'select id from akashi_chat.create_room($1, $2, $3, $4)', [
     name,
     type,
     description ?? null,
@@ -93,7 +93,7 @@ export function createRoom(database: Database, actor: Actor, room: NewRoom): Pro
 
 /** The one direct room with somebody, made on first use. */
 export function openDirectRoom(database: Database, actor: Actor, userId: string): Promise<Room> {
-  return changed(database, actor, 'select id from chat.open_direct_room($1)', [userId])
+  return changed(database, actor, 'select id from akashi_chat.open_direct_room($1)', [userId])
 }
 
 export function updateRoom(
@@ -104,7 +104,7 @@ export function updateRoom(
 ): Promise<Room> {
   const { type, maxMembers, isActive, ...same } = roomChanges.parse(changes)
   const columns = { ...same, room_type: type, max_members: maxMembers, is_active: isActive }
-  return changed(database, actor, 'select id from chat.update_room($1, $2)', [
+  return changed(database, actor, 'select id from akashi_chat.update_room($1, $2)', [
     roomId,
     JSON.stringify(columns),
   ])
@@ -120,15 +120,15 @@ async function call(
 }
 
 export function deleteRoom(database: Database, actor: Actor, roomId: string): Promise<void> {
-  return call(database, actor, 'select chat.delete_room($1)', [roomId])
+  return call(database, actor, 'select akashi_chat.delete_room($1)', [roomId])
 }
 
 export function joinRoom(database: Database, actor: Actor, roomId: string): Promise<void> {
-  return call(database, actor, 'select chat.join_room($1)', [roomId])
+  return call(database, actor, 'select akashi_chat.join_room($1)', [roomId])
 }
 
 export function leaveRoom(database: Database, actor: Actor, roomId: string): Promise<void> {
-  return call(database, actor, 'select chat.leave_room($1)', [roomId])
+  return call(database, actor, 'select akashi_chat.leave_room($1)', [roomId])
 }
 
 export function setNotificationLevel(
@@ -137,7 +137,7 @@ export function setNotificationLevel(
   roomId: string,
   level: string,
 ): Promise<void> {
-  return call(database, actor, 'select chat.set_notification_level($1, $2)', [roomId, level])
+  return call(database, actor, 'select akashi_chat.set_notification_level($1, $2)', [roomId, level])
 }
 
 /** Where a page of the directory ends: a room's name and id. */
@@ -162,7 +162,7 @@ export async function publicRooms(
       session.query<{ room: DirectoryRoom }>(
         `select jsonb_build_object('id', d.id, 'name', d.name, 'description', d.description, 'memberCount', d.member_count,
            'maxMembers', d.max_members, 'isMember', d.is_member) as room
-         from chat.public_rooms($1, $2, $3, $4) d`,
+         from akashi_chat.public_rooms($1, $2, $3, $4) d`,
         [query.matching ?? '', afterName ?? null, afterId ?? null, limit],
       ),
     { readOnly: true },

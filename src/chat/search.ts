@@ -14,10 +14,10 @@ export async function searchMessages(
       session.query<{ message: Message }>(
         // One message at a time: a join may read all of the reader's rooms, and for whoever has none not call the search.
         `select one.message
-         from chat.search_messages(chat.searchable($1), $2, $3, coalesce($4::timestamptz, '-infinity'), coalesce($5::timestamptz, 'infinity'), $6, $7, $8)
+         from akashi_chat.search_messages(akashi_chat.searchable($1), $2, $3, coalesce($4::timestamptz, '-infinity'), coalesce($5::timestamptz, 'infinity'), $6, $7, $8)
            with ordinality as f (id, place)
-         cross join lateral (select ${messageJson('m')} as message from chat.messages m
-           where m.id = f.id and m.created_at = chat.message_time(f.id) limit 1) as one
+         cross join lateral (select ${messageJson('m')} as message from akashi_chat.messages m
+           where m.id = f.id and m.created_at = akashi_chat.message_time(f.id) limit 1) as one
          order by f.place`,
         [
           query.q,

@@ -11,7 +11,7 @@ export async function purgeExpired(
     signal.throwIfAborted()
     const { rows } = await worker.transaction(actor, (session) =>
       session.query<{ what: string; removed: number }>(
-        'select what, removed::float8 as removed from chat.purge_expired()',
+        'select what, removed::float8 as removed from akashi_chat.purge_expired()',
       ),
     )
     for (const { what, removed: count } of rows) removed[what] = (removed[what] ?? 0) + count

@@ -24,8 +24,8 @@ export async function keyAges(parts: {
   const { database, keyring, clock, actor } = parts
   const limits = await database.transaction(actor, async (session) => {
     const { rows } = await session.query<Record<KeyAge['purpose'], number>>(
-      `select lifecycle.setting('keys.wrapping.rotation_days')::float8 as wrapping,
-              lifecycle.setting('keys.blind_index.rotation_days')::float8 as "blind-index"`,
+      `select akashi_lifecycle.setting('keys.wrapping.rotation_days')::float8 as wrapping,
+              akashi_lifecycle.setting('keys.blind_index.rotation_days')::float8 as "blind-index"`,
     )
     return rows[0]
   })

@@ -13,7 +13,7 @@ export async function purgeIdentity(
       actor,
       (session) =>
         session.query<{ what: string; removed: number }>(
-          'select what, removed::float8 as removed from auth.purge_expired()',
+          'select what, removed::float8 as removed from akashi_auth.purge_expired()',
         ),
       options,
     )

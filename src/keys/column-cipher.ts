@@ -9,7 +9,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { AkashiError } from '../foundation/index.ts'
 
-/** Where an encrypted value stands: `auth.users`, `email`, the row's key as text. */
+/** Where an encrypted value stands: `akashi_auth.users`, `email`, the row's key as text. */
 export interface Place {
   readonly table: string
   readonly column: string

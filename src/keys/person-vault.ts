@@ -15,7 +15,7 @@ export interface PersonVault {
   decrypt(person: string, place: Place, ciphertext: Uint8Array): Promise<string | null>
   /**
    * HMAC-SHA-256 (32 bytes) of a value, by which an encrypted column is looked up and kept unique. Each
-   * purpose, such as `auth.users.email`, has a key of its own. Normalise the value first.
+   * purpose, such as `akashi_auth.users.email`, has a key of its own. Normalise the value first.
    */
   blindIndex(purpose: string, value: string): Promise<Uint8Array>
   /** What a value may stand under: {@link blindIndex}, and while the key is being rotated the one of before. */

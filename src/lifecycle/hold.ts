@@ -16,7 +16,7 @@ export interface Hold {
  */
 export async function holdTable(database: Database, actor: Actor, hold: Hold): Promise<void> {
   await database.transaction(actor, (session) =>
-    session.query('select lifecycle.hold($1, $2, $3, $4)', [
+    session.query('select akashi_lifecycle.hold($1, $2, $3, $4)', [
       hold.schema,
       hold.table,
       hold.held,

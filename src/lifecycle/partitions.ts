@@ -97,7 +97,7 @@ export async function planPartitions(
     actor,
     async (session) => {
       const { rows } = await session.query<PlanRow>(
-        `select ${columns} from lifecycle.plan_partitions(coalesce($1::timestamptz, now()))`,
+        `select ${columns} from akashi_lifecycle.plan_partitions(coalesce($1::timestamptz, now()))`,
         [asOf?.toISOString() ?? null],
       )
       return withLocks(rows)
@@ -133,14 +133,14 @@ export async function applyPartitions(
 
 const defaultsSql = `
   select schema_name || '.' || table_name as "table", format('%I.%I', schema_name, table_name) as relation,
-         lifecycle.default_partition(to_regclass(format('%I.%I', schema_name, table_name)))::text as partition
-  from lifecycle.policies
-  where lifecycle.default_partition(to_regclass(format('%I.%I', schema_name, table_name))) is not null
+         akashi_lifecycle.default_partition(to_regclass(format('%I.%I', schema_name, table_name)))::text as partition
+  from akashi_lifecycle.policies
+  where akashi_lifecycle.default_partition(to_regclass(format('%I.%I', schema_name, table_name))) is not null
   order by schema_name, table_name`
 
 const drainSql = `
   select action, partition_name as partition, lower as "from", upper as "to", moved::float8 as moved
-  from lifecycle.drain_default($1::regclass, $2)`
+  from akashi_lifecycle.drain_default($1::regclass, $2)`
 
 /** Each step is a transaction of its own, so that a run that stops has lost nothing and the next one goes on. */
 async function drainDefaults(
@@ -214,7 +214,7 @@ async function applyOnce(
     actor,
     async (session) => {
       const { rows } = await session.query<PlanRow>(
-        `select ${columns} from lifecycle.apply_partitions(coalesce($1::timestamptz, now()))`,
+        `select ${columns} from akashi_lifecycle.apply_partitions(coalesce($1::timestamptz, now()))`,
         [asOf?.toISOString() ?? null],
       )
       // What is left to drain has said why.
@@ -237,16 +237,16 @@ const statusSql = `
   with covered as (
     select p.schema_name, p.table_name, count(i.inhrelid)::integer as partitions,
            range_agg(tstzrange(b.lower, b.upper)) filter (where b.upper is not null) as ranges
-    from lifecycle.policies p
+    from akashi_lifecycle.policies p
     left join pg_catalog.pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
-    left join lateral lifecycle.partition_bounds(i.inhrelid::regclass) b on true
+    left join lateral akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b on true
     where to_regclass(format('%I.%I', p.schema_name, p.table_name)) is not null
     group by p.schema_name, p.table_name
   ), reach as (
     select c.schema_name, c.table_name, c.partitions, p.interval, p.premake, at.moment,
            (select upper(r) from unnest(c.ranges) r where r @> at.moment) as until
     from covered c
-    join lifecycle.policies p using (schema_name, table_name)
+    join akashi_lifecycle.policies p using (schema_name, table_name)
     cross join (select coalesce($1::timestamptz, now()) as moment) at
   )
   select schema_name || '.' || table_name as "table", interval, premake, partitions, until as "coveredUntil",

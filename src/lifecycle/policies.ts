@@ -30,7 +30,7 @@ export async function listPolicies(database: Database, actor: Actor): Promise<Re
     async (session) =>
       (
         await session.query<RetentionPolicy>(
-          `select ${columns} from lifecycle.policies order by schema_name, table_name`,
+          `select ${columns} from akashi_lifecycle.policies order by schema_name, table_name`,
         )
       ).rows,
     { readOnly: true },
@@ -55,7 +55,7 @@ export async function setPolicy(
   const named = { ...rest, premake: ahead, hot_retention: hot, at_expiry: atExpiry, total_retention: total }
   const work = database.transaction(actor, async (session) => {
     const { rows } = await session.query<RetentionPolicy>(
-      `select ${columns} from lifecycle.set_policy($1, $2, $3::jsonb, $4)`,
+      `select ${columns} from akashi_lifecycle.set_policy($1, $2, $3::jsonb, $4)`,
       [name.schema, name.table, JSON.stringify(named), reason ?? null],
     )
     const [policy] = rows

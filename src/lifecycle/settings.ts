@@ -27,7 +27,7 @@ export async function readDataResidency(database: Database, actor: Actor): Promi
     actor,
     (session) =>
       session.query<{ region: string }>(
-        `select lifecycle.setting('organisation.data_residency') #>> '{}' as region`,
+        `select akashi_lifecycle.setting('organisation.data_residency') #>> '{}' as region`,
       ),
     { readOnly: true },
   )
@@ -38,7 +38,8 @@ export async function readDataResidency(database: Database, actor: Actor): Promi
 export async function listSettings(database: Database, actor: Actor): Promise<DatabaseSetting[]> {
   const { rows } = await database.transaction(
     actor,
-    (session) => session.query<DatabaseSetting>(`select ${columns} from lifecycle.settings order by key`),
+    (session) =>
+      session.query<DatabaseSetting>(`select ${columns} from akashi_lifecycle.settings order by key`),
     { readOnly: true },
   )
   return rows
@@ -73,7 +74,7 @@ export async function setSetting(
   }
   const work = database.transaction(actor, (session) =>
     session.query<DatabaseSetting>(
-      `update lifecycle.settings set value = $2::jsonb where key = $1 returning ${columns}`,
+      `update akashi_lifecycle.settings set value = $2::jsonb where key = $1 returning ${columns}`,
       [key, JSON.stringify(parse(known.value, text))],
     ),
   )

@@ -26,7 +26,7 @@ const COLD_COPIES = 'audit-copies/cold/'
 const COLD_COPY_DAYS = 1
 const MONTH = /^(archive\/.+\/year=(\d{4})\/month=(\d{2})\/)/
 
-/** A month of a table as a folder of keys, `archive/security/security_events/year=2016/month=12/`. */
+/** A month of a table as a folder of keys, `archive/akashi_security/security_events/year=2016/month=12/`. */
 export interface MonthFolder {
   readonly folder: string
   /** When the month ends, UTC. */

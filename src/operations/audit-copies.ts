@@ -30,7 +30,7 @@ export async function openLogBackupStore({
   const { recipients } = await readBackupSettings(worker, actor)
   const { rows } = await worker.transaction(actor, (session) =>
     session.query<{ cluster: string }>(
-      'select system_identifier::text as cluster from audit.system_identity()',
+      'select system_identifier::text as cluster from akashi_audit.system_identity()',
     ),
   )
   return await openBackupStore({ keyring, store, recipients }, rows[0]?.cluster ?? '')

@@ -17,11 +17,11 @@ export async function readBackupSettings(database: Database, actor: Actor): Prom
     actor,
     (session) =>
       session.query<BackupSettings>(
-        `select lifecycle.setting('backup.retention_days')::integer as "retentionDays",
-                lifecycle.setting('backup.hold')::boolean as hold,
-                lifecycle.setting('backup.audit_near_days')::integer as "auditNearDays",
-                lifecycle.setting('backup.audit_cold_days')::integer as "auditColdDays",
-                lifecycle.setting('backup.recipients') as recipients`,
+        `select akashi_lifecycle.setting('backup.retention_days')::integer as "retentionDays",
+                akashi_lifecycle.setting('backup.hold')::boolean as hold,
+                akashi_lifecycle.setting('backup.audit_near_days')::integer as "auditNearDays",
+                akashi_lifecycle.setting('backup.audit_cold_days')::integer as "auditColdDays",
+                akashi_lifecycle.setting('backup.recipients') as recipients`,
       ),
     { readOnly: true },
   )

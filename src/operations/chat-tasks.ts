@@ -8,7 +8,7 @@ import type { Task } from './schedule/index.ts'
 /** Milliseconds between two looks for files that wait. */
 const INSPECTION_INTERVAL_MS = 500
 
-/** The code behind `lifecycle.jobs.task` for chat. */
+/** The code behind `akashi_lifecycle.jobs.task` for chat. */
 export function chatTasks(store: ObjectStore): Readonly<Record<string, Task>> {
   return {
     'chat.purge': async ({ worker, actor, signal }) => {

@@ -60,8 +60,8 @@ interface Limits {
 
 async function readLimits(session: Session): Promise<Limits> {
   const { rows } = await session.query<Limits>(
-    `select lifecycle.setting('backup.drill_rpo_limit_seconds')::float8 as "rpoSeconds",
-            lifecycle.setting('backup.drill_rto_limit_seconds')::float8 as "rtoSeconds"`,
+    `select akashi_lifecycle.setting('backup.drill_rpo_limit_seconds')::float8 as "rpoSeconds",
+            akashi_lifecycle.setting('backup.drill_rto_limit_seconds')::float8 as "rtoSeconds"`,
   )
   const [limits] = rows
   if (limits === undefined) throw new Error('a select without a table answers one row')
@@ -97,7 +97,7 @@ export async function drill(parts: DrillParts): Promise<DrillReport & { readonly
   await store.put(object, Buffer.from(note), signal === undefined ? {} : { signal })
   await worker.transaction(actor, async (session) => {
     const { rows } = await session.query<{ id: string }>(
-      `insert into lifecycle.drills (system_id, started_at, finished_at, ok, target, rpo_seconds, rto_seconds, phases, problems,
+      `insert into akashi_lifecycle.drills (system_id, started_at, finished_at, ok, target, rpo_seconds, rto_seconds, phases, problems,
          object, note, kind) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning id`,
       [
         backupStore.systemId,
@@ -142,7 +142,7 @@ async function alarm(
   details: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   await session.query(
-    `select security.record_event(event_type => $1, event_category => 'integrity', severity => 'high', source_service => 'akashi',
+    `select akashi_security.record_event(event_type => $1, event_category => 'integrity', severity => 'high', source_service => 'akashi',
        resource_type => 'recovery_drill', resource_id => $2, action_performed => 'drill', result => 'failure',
        ocsf_class_uid => 2004, event_details => $3)`,
     [type, drillId, JSON.stringify(details)],
@@ -157,7 +157,7 @@ export async function listDrills(database: Database, actor: Actor, limit = 50): 
       session.query<Drill>(
         `select id, kind, started_at as "startedAt", finished_at as "finishedAt", ok, target, rpo_seconds as "rpoSeconds",
                 rto_seconds as "rtoSeconds", phases, problems, object, note
-         from lifecycle.drills order by started_at desc limit $1`,
+         from akashi_lifecycle.drills order by started_at desc limit $1`,
         [limit],
       ),
     { readOnly: true },
@@ -185,13 +185,13 @@ export async function drillState(
     (session) =>
       session.query<DrillState>(
         `select age.seconds as "passedSeconds",
-                coalesce((select ok from lifecycle.drills order by started_at desc limit 1), true) as "lastOk",
+                coalesce((select ok from akashi_lifecycle.drills order by started_at desc limit 1), true) as "lastOk",
                 age.seconds > ${DAY_SECONDS} * (case $1
-                  when 'drill' then lifecycle.setting('backup.drill_max_age_days')
-                  else lifecycle.setting('backup.recovery_test_max_age_days') end)::float8 as missed
+                  when 'drill' then akashi_lifecycle.setting('backup.drill_max_age_days')
+                  else akashi_lifecycle.setting('backup.recovery_test_max_age_days') end)::float8 as missed
          from (select extract(epoch from now() - coalesce(
-                 (select max(finished_at) from lifecycle.drills where ok and ($1 = 'drill' or kind = $1)),
-                 (select created_at from lifecycle.jobs where task = 'backup.' || $1 order by created_at limit 1), now()))::float8 as seconds) age`,
+                 (select max(finished_at) from akashi_lifecycle.drills where ok and ($1 = 'drill' or kind = $1)),
+                 (select created_at from akashi_lifecycle.jobs where task = 'backup.' || $1 order by created_at limit 1), now()))::float8 as seconds) age`,
         [kind],
       ),
     { readOnly: true },
@@ -226,7 +226,7 @@ async function tellMissed(
 ): Promise<void> {
   await database.transaction(actor, async (session) => {
     const { rows } = await session.query(
-      `select from security.security_events where event_type = $2
+      `select from akashi_security.security_events where event_type = $2
          and created_at > now() - make_interval(days => $1) limit 1`,
       [TOLD_AGAIN_DAYS, type],
     )

@@ -12,7 +12,7 @@ import type { Task } from './schedule/index.ts'
 /** Days after the end of its time at which a key that nobody has rotated is an alarm. */
 const GRACE_DAYS = 7
 
-/** The code behind `lifecycle.jobs.task` for people and their keys. */
+/** The code behind `akashi_lifecycle.jobs.task` for people and their keys. */
 export function identityTasks(keyring: Keyring, clock: Clock = systemClock): Readonly<Record<string, Task>> {
   return {
     'identity.purge': ({ worker, actor, signal }) => purgeIdentity(worker, actor, { signal }),

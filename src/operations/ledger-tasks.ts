@@ -74,8 +74,8 @@ export async function verifyCopy(
 ): Promise<VerifyReport> {
   const known = await database.transaction(actor, async (session) => {
     const { rows } = await session.query<{ log: string; origin: string; size: string }>(
-      `select log, origin, size::text from audit.ledger_heads
-       union all select h.log, e.previous_origin, h.size::text from audit.ledger_epochs e join audit.ledger_heads h using (log)`,
+      `select log, origin, size::text from akashi_audit.ledger_heads
+       union all select h.log, e.previous_origin, h.size::text from akashi_audit.ledger_epochs e join akashi_audit.ledger_heads h using (log)`,
     )
     return new Map(rows.map(({ log, origin, size }) => [`${log} ${origin}`, BigInt(size)]))
   })

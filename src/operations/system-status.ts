@@ -37,7 +37,7 @@ export async function systemStatus(
         })
       }
       const { rows } = await session.query<{ name: string }>(
-        `select schema_name || '.' || table_name as name from audit.protected_tables order by 1`,
+        `select schema_name || '.' || table_name as name from akashi_audit.protected_tables order by 1`,
       )
       return { states: found, tables: rows.map((row) => row.name) }
     },

@@ -3,7 +3,7 @@ import { AkashiError } from '../foundation/index.ts'
 import { applyPartitions, partitionStatus } from '../lifecycle/index.ts'
 import { pruneJobRuns, type Task } from './schedule/index.ts'
 
-/** The code behind `lifecycle.jobs.task` that needs nothing but the database. */
+/** The code behind `akashi_lifecycle.jobs.task` that needs nothing but the database. */
 export const lifecycleTasks: Readonly<Record<string, Task>> = {
   'partitions.apply': async ({ worker, actor, signal }) => {
     const tables = await applyPartitions(worker, actor, undefined, { signal })
@@ -29,7 +29,7 @@ export const lifecycleTasks: Readonly<Record<string, Task>> = {
     }
     return { tables: tables.length }
   },
-  'audit.losses': async ({ worker, actor }) => {
+  'akashi_audit.losses': async ({ worker, actor }) => {
     const reported = await reportLosses(worker, actor)
     const losses = await unsettledLosses(worker, actor)
     if (losses.length > 0) {

@@ -26,9 +26,9 @@ interface Identity {
  * that neither an object literal nor a copy of an actor is one.
  */
 export class Actor {
-  /** `auth.users.id` */
+  /** `akashi_auth.users.id` */
   readonly userId: string | undefined
-  /** `auth.user_sessions.id`, or `auth.api_keys.id` where a key was shown in place of a session. */
+  /** `akashi_auth.user_sessions.id`, or `akashi_auth.api_keys.id` where a key was shown in place of a session. */
   readonly sessionId: string | undefined
   /**
    * Who acts where no user does, as `kind:name`. Never the name of a user: the trail outlives their key, and
@@ -98,7 +98,7 @@ export function operator({
 
 /**
  * Akashi itself.
- * @param job the name of a job in `lifecycle.jobs`, of a loop, or of a step of the start
+ * @param job the name of a job in `akashi_lifecycle.jobs`, of a loop, or of a step of the start
  */
 export function system(job: string): Actor {
   return new Actor({ subject: `system:${required(job, 'job')}` }, {})

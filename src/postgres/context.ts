@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { AkashiError } from '../foundation/index.ts'
 import { Actor } from './actor.ts'
 
-/** Key that signs the request context; the database holds the same key in `auth.context_keys`. */
+/** Key that signs the request context; the database holds the same key in `akashi_auth.context_keys`. */
 export interface ContextKey {
   readonly id: string
   /** 32 bytes */
@@ -42,7 +42,7 @@ const uuid: Rule = { kind: 'uuid' }
 const name = (maxLength: number): Rule => ({ kind: 'name', maxLength })
 const note = (maxLength: number): Rule => ({ kind: 'note', maxLength })
 
-/** In the order in which they are signed: the contract with `auth.context_verified()`. Lengths are UTF-16 units. */
+/** In the order in which they are signed: the contract with `akashi_auth.context_verified()`. Lengths are UTF-16 units. */
 const fields: readonly Field[] = [
   { name: 'userId', setting: 'app.current_user_id', of: ({ userId }) => userId, rule: uuid },
   { name: 'sessionId', setting: 'app.current_session_id', of: ({ sessionId }) => sessionId, rule: uuid },

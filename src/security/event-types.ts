@@ -35,9 +35,9 @@ export const akashiEventTypes = {
   permission_denied: facts('authorization', 'medium', OCSF.apiActivity, 'failure'),
   policy_changed: facts('configuration', 'medium', OCSF.entityManagement, 'success'),
   key_shredded: facts('configuration', 'high', OCSF.entityManagement, 'success'),
-  /** Written by the trigger on auth.users (S1 4.1). */
+  /** Written by the trigger on akashi_auth.users (S1 4.1). */
   data_modification: facts('configuration', 'medium', OCSF.accountChange, 'success'),
-  /** Written by audit.alert_audit_log_tampering() (S5). */
+  /** Written by akashi_audit.alert_audit_log_tampering() (S5). */
   audit_log_tampering: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
   /** A recovery drill did not pass, or none passed for too long. */
   recovery_drill_failed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),

@@ -27,7 +27,7 @@ export const EVENT_DETAILS_CHARACTERS = 65_536
 /** What may be said of any event. Text that is too long for its column is cut, so that no input keeps an event out. */
 interface EventFacts {
   readonly description?: string | null
-  /** `auth.users.id` of who acted; counts only where the signed context names nobody. */
+  /** `akashi_auth.users.id` of who acted; counts only where the signed context names nobody. */
   readonly user_id?: string | null
   /** The name as it was given, also one that no account has. */
   readonly user_name?: string | null
@@ -73,7 +73,7 @@ export interface ApplicationEvent extends EventFacts {
  */
 export async function recordEvent(session: Session, event: AkashiEvent | ApplicationEvent): Promise<string> {
   const { rows } = await session.query<{ id: string }>(
-    `select security.record_event(event_type => $1, event_category => $2, severity => $3, source_service => $4,
+    `select akashi_security.record_event(event_type => $1, event_category => $2, severity => $3, source_service => $4,
        description => $5, user_id => $6, user_name => $7, external_user_id => $8, session_id => $9,
        source_ip => $10, resource_type => $11, resource_id => $12, action_performed => $13, result => $14,
        tenant_id => $15, tenant_name => $16, client_id => $17, client_name => $18, ocsf_class_uid => $19,

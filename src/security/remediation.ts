@@ -28,11 +28,11 @@ export async function remediate(
   return await database.transaction(actor, async (session) => {
     const { rows } = await session.query<Remediation>(
       // An event that has left for the archive keeps its remediation.
-      `insert into security.remediations as r (event_id, event_created_at, ${columns.join(', ')})
+      `insert into akashi_security.remediations as r (event_id, event_created_at, ${columns.join(', ')})
        select found.id, found.created_at, ${given.map((_, at) => `$${at + 2}`).join(', ')} from (
-         select id, created_at from security.security_events where id = $1
+         select id, created_at from akashi_security.security_events where id = $1
          union
-         select event_id, event_created_at from security.remediations where event_id = $1
+         select event_id, event_created_at from akashi_security.remediations where event_id = $1
        ) found
        on conflict (event_id, event_created_at) do update
          set ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}

@@ -56,9 +56,10 @@ async function store(
     database.transaction(
       actor,
       (session) =>
-        session.query<{ state: string }>('select state from security.submit_events($1) order by place', [
-          json,
-        ]),
+        session.query<{ state: string }>(
+          'select state from akashi_security.submit_events($1) order by place',
+          [json],
+        ),
       signal === undefined ? {} : { signal },
     ),
   )

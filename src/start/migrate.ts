@@ -29,7 +29,7 @@ export async function migrateDatabase(options: {
   const admin = connections.open('owner', { poolSize: 1 })
   try {
     await admin.transaction(actor, (session) =>
-      session.query('select auth.add_context_key($1, $2)', [key.id, Buffer.from(key.secret)]),
+      session.query('select akashi_auth.add_context_key($1, $2)', [key.id, Buffer.from(key.secret)]),
     )
     const cancel = signal === undefined ? {} : { signal }
     await reapplyErasures({ database: admin, keyring }, actor, cancel)

@@ -32,7 +32,7 @@ function archive(
       log === 'audit_logs'
         ? objects.map((rows, i) => ({
             name: `object-${i}`,
-            partition: 'audit.audit_logs_2026_01',
+            partition: 'akashi_audit.audit_logs_2026_01',
             rows: BigInt(rows.length + (i === 0 ? (spoil.declared ?? 0) : 0)),
             firstPosition: rows[0]?.position ?? 0n,
             lastPosition: rows.at(-1)?.position ?? 0n,
@@ -62,7 +62,7 @@ const kinds = (problems: readonly { kind: string; id: string | null }[]) =>
 
 beforeAll(async () => {
   await database.asSuperuser((session) =>
-    session.query(`create table shop (id int primary key, price numeric); select audit.protect('shop');
+    session.query(`create table shop (id int primary key, price numeric); select akashi_audit.protect('shop');
       insert into shop select i, i from generate_series(1, 12) i`),
   )
   await ledger.seal()
@@ -75,18 +75,18 @@ beforeAll(async () => {
   )
   const { rows } = await worker.transaction(tester, (session) =>
     session.query<Record<string, string>>(
-      `select e.position::text, ${columns.join(', ')} from audit.audit_logs r
-       join audit.ledger_entries e on e.log = 'audit_logs' and e.row_id = r.id where r.table_name = 'shop' order by e.position`,
+      `select e.position::text, ${columns.join(', ')} from akashi_audit.audit_logs r
+       join akashi_audit.ledger_entries e on e.log = 'audit_logs' and e.row_id = r.id where r.table_name = 'shop' order by e.position`,
     ),
   )
   kept = rows.map(({ position = '', ...row }) => ({ position: BigInt(position), row }))
   expect(kept).toHaveLength(12)
   await database.asSuperuser(async (session) => {
     const { rows: guarded } = await session.query<{ name: string }>(
-      "select tgrelid::regclass::text as name from pg_trigger where tgname = 'refuse_change' and tgrelid::regclass::text like 'audit.audit_logs%'",
+      "select tgrelid::regclass::text as name from pg_trigger where tgname = 'refuse_change' and tgrelid::regclass::text like 'akashi_audit.audit_logs%'",
     )
     for (const { name } of guarded) await session.query(`alter table ${name} disable trigger refuse_change`)
-    await session.query("delete from audit.audit_logs where table_name = 'shop'")
+    await session.query("delete from akashi_audit.audit_logs where table_name = 'shop'")
     for (const { name } of guarded) {
       await session.query(`alter table ${name} enable always trigger refuse_change`)
     }

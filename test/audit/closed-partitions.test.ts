@@ -9,8 +9,8 @@ const worker = database.open('worker')
 async function partitions(): Promise<{ name: string; ends: Date }[]> {
   return await database.asSuperuser(async (session) => {
     const { rows } = await session.query<{ name: string; ends: string }>(
-      `select c.relname as name, b.upper as ends from pg_inherits i join pg_class c on c.oid = i.inhrelid, lifecycle.partition_bounds(i.inhrelid::regclass) b
-       where i.inhparent = 'audit.audit_logs'::regclass order by b.lower`,
+      `select c.relname as name, b.upper as ends from pg_inherits i join pg_class c on c.oid = i.inhrelid, akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b
+       where i.inhparent = 'akashi_audit.audit_logs'::regclass order by b.lower`,
     )
     return rows.map(({ name, ends }) => ({ name, ends: new Date(ends) }))
   })
@@ -38,7 +38,7 @@ describe('a partition of the trail that has closed', () => {
       await session.query('set enable_seqscan = off')
       return (
         await session.query<{ 'QUERY PLAN': string }>(
-          "explain select from audit.audit_logs where trace_id = 'x'",
+          "explain select from akashi_audit.audit_logs where trace_id = 'x'",
         )
       ).rows.map((row) => row['QUERY PLAN'])
     })
@@ -48,7 +48,7 @@ describe('a partition of the trail that has closed', () => {
   it('is left for later when somebody holds it', async () => {
     const [, second] = await partitions()
     await database.asSuperuser(async (session) => {
-      await session.query(`begin; lock table audit.${second?.name} in row exclusive mode`)
+      await session.query(`begin; lock table akashi_audit.${second?.name} in row exclusive mode`)
       await expect(
         indexClosedPartition(worker, tester, undefined, new Date((second?.ends.getTime() ?? 0) + HOUR_MS)),
       ).rejects.toThrow()

@@ -8,7 +8,7 @@ const app = database.open('app')
 const worker = database.open('worker')
 
 it('the trail has the columns of its sources', async () => {
-  const table = await database.asSuperuser((session) => describeTable(session, 'audit.audit_logs'))
+  const table = await database.asSuperuser((session) => describeTable(session, 'akashi_audit.audit_logs'))
   expect(table.columns).toMatchObject({
     created_at: 'timestamp with time zone not null = clock_timestamp()',
     user_id: 'uuid',
@@ -59,7 +59,7 @@ it('keeps everything that the context says about a request', async () => {
   }
   await app.transaction(person(who, origin), (session) =>
     session.query(
-      `select audit.record_action('report_exported', 'export', 'reports', '7', 'FAILURE', '{"pages": 3}',
+      `select akashi_audit.record_action('report_exported', 'export', 'reports', '7', 'FAILURE', '{"pages": 3}',
          error_code => 'E7', error_message => 'no paper', compliance_context => '{"law": "APPI"}')`,
     ),
   )
@@ -67,7 +67,7 @@ it('keeps everything that the context says about a request', async () => {
     session.query(
       `select user_id, session_id, ip_address, user_agent, request_id, trace_id, correlation_id, api_endpoint,
          application_version, event_type, action, resource, resource_id, result, detail, error_code, error_message,
-         compliance_context from audit.audit_logs where event_type = 'report_exported'`,
+         compliance_context from akashi_audit.audit_logs where event_type = 'report_exported'`,
     ),
   )
   expect(rows).toEqual([

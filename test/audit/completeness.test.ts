@@ -127,7 +127,7 @@ beforeAll(async () => {
   await migrateUp({ url: server.url('postgres'), directory: MIGRATIONS })
   await ask(`alter role akashi_worker password 'test-worker';
     create table work (id bigint primary key, version integer not null default 0);
-    select audit.protect('work');
+    select akashi_audit.protect('work');
     insert into work select -i from generate_series(1, ${HOT_ROWS}) i`)
   worker = openDatabase({ url: workerUrl(), role: 'worker', poolSize: 3 })
 })
@@ -296,7 +296,7 @@ describe('the trail and the ledger', () => {
 const wrongRecords = `
   with steps as (
     select record_id, operation, (coalesce(new_values, old_values) ->> 'version')::int as version
-    from audit.audit_logs where table_name = 'work'
+    from akashi_audit.audit_logs where table_name = 'work'
   ), record as (
     select record_id, count(*) filter (where operation = 'INSERT' and version = 0) as inserts,
            count(*) filter (where operation = 'UPDATE') as updates,
@@ -310,10 +310,10 @@ const wrongRecords = `
      or w.version <> r.last`
 
 const counts = `
-  select (select count(*)::int from audit.audit_logs) as rows,
-         (select count(*)::int from audit.ledger_entries where log = 'audit_logs') as entries,
-         (select count(distinct row_id)::int from audit.ledger_entries where log = 'audit_logs') as distinct_rows,
-         (select count(*)::int from audit.ledger_entries e left join audit.audit_logs r on r.id = e.row_id
+  select (select count(*)::int from akashi_audit.audit_logs) as rows,
+         (select count(*)::int from akashi_audit.ledger_entries where log = 'audit_logs') as entries,
+         (select count(distinct row_id)::int from akashi_audit.ledger_entries where log = 'audit_logs') as distinct_rows,
+         (select count(*)::int from akashi_audit.ledger_entries e left join akashi_audit.audit_logs r on r.id = e.row_id
           where e.log = 'audit_logs' and r.id is null) as without_row,
          (select count(*)::int from (select position, row_number() over (order by position) - 1 as place
-          from audit.ledger_entries where log = 'audit_logs') p where position <> place) as wrong_positions`
+          from akashi_audit.ledger_entries where log = 'audit_logs') p where position <> place) as wrong_positions`

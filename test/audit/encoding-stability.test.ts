@@ -67,17 +67,17 @@ let original: Hashes = {}
 beforeAll(async () => {
   await database.asSuperuser(async (session) => {
     await session.query(`create table types (id int primary key, n numeric, f float8, t timestamptz, i interval, b bytea, m money, a text[], r tstzrange, j jsonb, x text);
-      select audit.protect('types', 'restricted', 'id', '{"x": "digest"}');
+      select akashi_audit.protect('types', 'restricted', 'id', '{"x": "digest"}');
       insert into types values
         (1, 1.500, 0.1::float8 + 0.2, '2026-03-29 01:30+00', '1 mon -2 days 03:04:05.6', '\\x00ff', 1234.5, '{a,null,"b c"}', '[2026-01-01,infinity)', '{"z": 1.10, "a": [1e400, -0.0, "ü\\u0001"]}', 'x'),
         (2, 'NaN', 'NaN', 'infinity', '-1 year', '', -0.01, '{}', 'empty', '"\\u2028"', null),
         (3, 1e-20, '-Infinity', '0044-03-15 BC', '0', null, null, null, null, 'null', '日本語 🙂');
       update types set n = n + 1, f = -f, t = t - interval '1 microsecond' where id in (1, 3); delete from types where id = 2`)
     await session.query(
-      "select audit.record_action('exported', 'export', E'back\\\\slash\\ttab', 'id', 'FAILURE', '{\"deep\": {\"n\": 100000000000000000000.000001}}', error_message => E'line\\nbreak')",
+      "select akashi_audit.record_action('exported', 'export', E'back\\\\slash\\ttab', 'id', 'FAILURE', '{\"deep\": {\"n\": 100000000000000000000.000001}}', error_message => E'line\\nbreak')",
     )
     await session.query(
-      `insert into security.security_events (event_type, event_category, severity, source_service, source_ip, event_details, created_at)
+      `insert into akashi_security.security_events (event_type, event_category, severity, source_service, source_ip, event_details, created_at)
        select 't', 'network', 'info', 's', ip::inet, '{"n": 1.0}', now() from unnest(array['10.0.0.0/8', '::ffff:1.2.3.4', '2001:db8::/32', '1.2.3.4']) ip`,
     )
     original = await allHashes(session)
@@ -98,7 +98,7 @@ describe('an entry stays what it is', () => {
   it('when columns are added to the record', async () => {
     await database.asSuperuser(async (session) => {
       await session.query(
-        'begin; alter table audit.audit_logs add column aaa text, add column zzz jsonb; alter table security.security_events add column mmm int',
+        'begin; alter table akashi_audit.audit_logs add column aaa text, add column zzz jsonb; alter table akashi_security.security_events add column mmm int',
       )
       expect(await allHashes(session)).toEqual(original)
       const wider = logs.map((log) => ({

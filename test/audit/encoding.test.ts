@@ -121,20 +121,20 @@ describe('the canonical encoding', () => {
     const events = fc.sample(event, { numRuns: 200, seed: 20261121 })
     await database.asSuperuser(async (session) => {
       await session.query(
-        "select lifecycle.create_partitions('security.security_events', d::timestamptz, d::timestamptz) from unnest(array['epoch', '1969-12-31 12:00+00', '2026-03-29', '9999-12-31 12:00+00', '2026-11-21 12:00+00']) d",
+        "select akashi_lifecycle.create_partitions('akashi_security.security_events', d::timestamptz, d::timestamptz) from unnest(array['epoch', '1969-12-31 12:00+00', '2026-03-29', '9999-12-31 12:00+00', '2026-11-21 12:00+00']) d",
       )
       for (const { description, details: json, ip, at, fields } of events) {
         await session.query(
-          `insert into security.security_events (event_type, event_category, severity, source_service, description, event_details, source_ip, created_at)
+          `insert into akashi_security.security_events (event_type, event_category, severity, source_service, description, event_details, source_ip, created_at)
            values ('t', 'system', 'info', 's', $1, replace($2, '\\u0000', '')::jsonb, $3, $4)`,
           [description, json, ip, at],
         )
         await session.query(
-          `insert into audit.audit_logs (action, context_verified, detail, changed_fields, db_address, old_values) values ($1, true, replace($2, '\\u0000', '')::jsonb, $3, $4, null)`,
+          `insert into akashi_audit.audit_logs (action, context_verified, detail, changed_fields, db_address, old_values) values ($1, true, replace($2, '\\u0000', '')::jsonb, $3, $4, null)`,
           [description, json, fields, ip],
         )
         await session.query(
-          `insert into auth.login_attempts (method, result, user_agent, ip_address, identifier_hash)
+          `insert into akashi_auth.login_attempts (method, result, user_agent, ip_address, identifier_hash)
            values ('password', 'failure', $1, $2, sha256(convert_to($1, 'UTF8')))`,
           [description, ip],
         )
@@ -159,10 +159,10 @@ describe('the canonical encoding', () => {
   it('does not change for older rows when a column is added', async () => {
     await database.asSuperuser(async (session) => {
       const before = await hashesIn(session, auditLogs)
-      await session.query('alter table audit.audit_logs add column later text')
+      await session.query('alter table akashi_audit.audit_logs add column later text')
       const wider: LogDefinition = { ...auditLogs, columns: { ...auditLogs.columns, later: 'text' } }
       expect(await hashesIn(session, wider)).toEqual(before)
-      await session.query('alter table audit.audit_logs drop column later')
+      await session.query('alter table akashi_audit.audit_logs drop column later')
     })
   })
 

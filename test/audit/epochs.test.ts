@@ -29,7 +29,7 @@ beforeAll(async () => {
   store = await openObjectStore(pathToFileURL(join(folder, 'objects')).href)
   await database.asSuperuser((session) =>
     session.query(
-      "create table shop (id int primary key, price numeric); grant insert on shop to akashi_app; select audit.protect('shop')",
+      "create table shop (id int primary key, price numeric); grant insert on shop to akashi_app; select akashi_audit.protect('shop')",
     ),
   )
   await write(1, 20)
@@ -57,7 +57,7 @@ const details = (report: VerifyReport) =>
 async function trailHead(): Promise<{ epoch: number; origin: string; size: bigint }> {
   const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ epoch: number; origin: string; size: bigint }>(
-      "select epoch, origin, size from audit.ledger_heads where log = 'audit_logs'",
+      "select epoch, origin, size from akashi_audit.ledger_heads where log = 'audit_logs'",
     ),
   )
   const [head] = rows
@@ -70,9 +70,9 @@ async function remember(): Promise<void> {
   await database.asSuperuser((session) =>
     session.query(`drop schema if exists older cascade; create schema older;
       create table older.shop as table shop;
-      create table older.audit_logs as table audit.audit_logs; create table older.ledger_entries as table audit.ledger_entries;
-      create table older.ledger_tiles as table audit.ledger_tiles; create table older.ledger_heads as table audit.ledger_heads;
-      create table older.ledger_checkpoints as table audit.ledger_checkpoints`),
+      create table older.audit_logs as table akashi_audit.audit_logs; create table older.ledger_entries as table akashi_audit.ledger_entries;
+      create table older.ledger_tiles as table akashi_audit.ledger_tiles; create table older.ledger_heads as table akashi_audit.ledger_heads;
+      create table older.ledger_checkpoints as table akashi_audit.ledger_checkpoints`),
   )
 }
 
@@ -90,10 +90,10 @@ async function putBack(): Promise<void> {
       'ledger_checkpoints',
     ]) {
       await session.query(
-        `delete from audit.${table} where ${table === 'audit_logs' ? 'true' : "log = 'audit_logs'"}`,
+        `delete from akashi_audit.${table} where ${table === 'audit_logs' ? 'true' : "log = 'audit_logs'"}`,
       )
       await session.query(
-        `insert into audit.${table} select * from older.${table} where ${table === 'audit_logs' ? 'true' : "log = 'audit_logs'"}`,
+        `insert into akashi_audit.${table} select * from older.${table} where ${table === 'audit_logs' ? 'true' : "log = 'audit_logs'"}`,
       )
     }
     for (const event of ['insert', 'update', 'delete', 'truncate']) {
@@ -126,7 +126,7 @@ describe('a database that was put back', () => {
     ])
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ severity: string; lost: string }>(
-        "select severity, event_details ->> 'lost' as lost from security.security_events where event_type = 'ledger_epoch_opened'",
+        "select severity, event_details ->> 'lost' as lost from akashi_security.security_events where event_type = 'ledger_epoch_opened'",
       ),
     )
     expect(rows).toEqual([{ severity: 'critical', lost: String(published - old.size) }])
@@ -165,8 +165,8 @@ describe('a database that was put back', () => {
   it('is found again when it is put back to before an epoch', async () => {
     await putBack()
     await tamperWith(database, async (session) => {
-      await session.query('create table older.epochs as table audit.ledger_epochs')
-      await session.query("delete from audit.ledger_epochs where log = 'audit_logs'")
+      await session.query('create table older.epochs as table akashi_audit.ledger_epochs')
+      await session.query("delete from akashi_audit.ledger_epochs where log = 'audit_logs'")
     })
     expect(details(await verify()).join()).toContain(
       'an epoch was published that this database does not know',
@@ -204,17 +204,17 @@ describe('a database whose history was written anew', () => {
   it('is found where a row below what both share was changed, whatever was accepted', async () => {
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ id: string; action: string }>(
-        "select id, action from audit.audit_logs where table_name = 'shop' order by xid, seq limit 1",
+        "select id, action from akashi_audit.audit_logs where table_name = 'shop' order by xid, seq limit 1",
       ),
     )
     const [row] = rows
     await tamperWith(database, (session) =>
-      session.query("update audit.audit_logs set action = 'forged' where id = $1", [row?.id]),
+      session.query("update akashi_audit.audit_logs set action = 'forged' where id = $1", [row?.id]),
     )
     await openEpoch(worker, tester, ledger.keyring, store, 'accepted')
     expect(details(await verify())).toEqual([expect.stringContaining(`changed: row ${row?.id}`)])
     await tamperWith(database, (session) =>
-      session.query('update audit.audit_logs set action = $2 where id = $1', [row?.id, row?.action]),
+      session.query('update akashi_audit.audit_logs set action = $2 where id = $1', [row?.id, row?.action]),
     )
     expect(details(await verify())).toEqual([])
   })
@@ -224,33 +224,33 @@ describe('the chain of epochs', () => {
   it.each([
     [
       'is changed',
-      "update audit.ledger_epochs set common_size = common_size - 1 where log = 'audit_logs' and epoch = 2",
+      "update akashi_audit.ledger_epochs set common_size = common_size - 1 where log = 'audit_logs' and epoch = 2",
       'it is not what was signed',
     ],
     [
       'has another reason',
-      "update audit.ledger_epochs set reason = 'x' where log = 'audit_logs' and epoch = 3",
+      "update akashi_audit.ledger_epochs set reason = 'x' where log = 'audit_logs' and epoch = 3",
       'it is not what was signed',
     ],
     [
       'is gone',
-      "delete from audit.ledger_epochs where log = 'audit_logs' and epoch = 3",
+      "delete from akashi_audit.ledger_epochs where log = 'audit_logs' and epoch = 3",
       'it does not follow the one before',
     ],
     [
       'is gone at the end',
-      "delete from audit.ledger_epochs where log = 'audit_logs' and epoch = (select max(epoch) from audit.ledger_epochs)",
+      "delete from akashi_audit.ledger_epochs where log = 'audit_logs' and epoch = (select max(epoch) from akashi_audit.ledger_epochs)",
       'no link leads to epoch',
     ],
   ])('is found broken when a link %s', async (_, change, why) => {
     await tamperWith(database, async (session) => {
-      await session.query('create table public.links as table audit.ledger_epochs')
+      await session.query('create table public.links as table akashi_audit.ledger_epochs')
       await session.query(change)
     })
     const found = details(await verify())
     await tamperWith(database, (session) =>
       session.query(
-        'delete from audit.ledger_epochs; insert into audit.ledger_epochs table public.links; drop table public.links',
+        'delete from akashi_audit.ledger_epochs; insert into akashi_audit.ledger_epochs table public.links; drop table public.links',
       ),
     )
     expect(found.join()).toContain(why)
@@ -278,8 +278,8 @@ describe('the chain of epochs', () => {
     await ledger.seal()
     const { rows } = await worker.transaction(tester, (session) =>
       session.query<{ rows: number; entries: number }>(
-        `select (select count(*)::integer from audit.audit_logs) as rows,
-                (select count(*)::integer from audit.ledger_entries where log = 'audit_logs') as entries`,
+        `select (select count(*)::integer from akashi_audit.audit_logs) as rows,
+                (select count(*)::integer from akashi_audit.ledger_entries where log = 'audit_logs') as entries`,
       ),
     )
     expect(rows[0]?.entries).toBe(rows[0]?.rows)

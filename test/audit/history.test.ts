@@ -38,7 +38,7 @@ beforeAll(async () => {
     'create table item (id text primary key, name text, price numeric, secret text)',
     "insert into item values ('old', 'before', 1, 's')",
   )
-  await step('protected', `select audit.protect('item', columns => '{"secret": "omit"}')`)
+  await step('protected', `select akashi_audit.protect('item', columns => '{"secret": "omit"}')`)
   await step('made', "insert into item values ('a', 'cup', 1, 's')")
   await step('changed', "update item set price = 2, name = null where id = 'a'")
   await step('renamed', "update item set id = 'b', price = 3 where id = 'a'")
@@ -54,7 +54,7 @@ beforeAll(async () => {
   await step('late', "insert into item values ('z', 'last', 5, 's')")
   await step(
     'other',
-    "create schema elsewhere; create table elsewhere.item (id text primary key); select audit.protect('elsewhere.item')",
+    "create schema elsewhere; create table elsewhere.item (id text primary key); select akashi_audit.protect('elsewhere.item')",
     "insert into elsewhere.item values ('c')",
   )
 })
@@ -139,7 +139,11 @@ describe('the history of a record', () => {
       'create table shift (id int primary key deferrable, name text)',
       "insert into shift select i, 'n' || i from generate_series(1, 5) i",
     )
-    await step('shift protected', "select audit.protect('shift')", "update shift set name = name || '!'")
+    await step(
+      'shift protected',
+      "select akashi_audit.protect('shift')",
+      "update shift set name = name || '!'",
+    )
     await step('shift moved', `update shift set id = ${expression}`)
     for (const id of [1, 2, 3, 4, 5]) {
       const { rows } = await recordHistory(worker, tester, { table: 'shift', recordId: String(move(id)) })
@@ -162,7 +166,7 @@ describe('the history of a record', () => {
 
   it('follows several changes of the key in one transaction', async () => {
     await database.asSuperuser((session) =>
-      session.query(`create table hop (id int primary key, name text); select audit.protect('hop');
+      session.query(`create table hop (id int primary key, name text); select akashi_audit.protect('hop');
       begin; insert into hop values (1, 'a'); update hop set id = 2; update hop set id = 3; update hop set name = 'b'; update hop set id = 4, name = 'c'; commit`),
     )
     expect(await told({ table: 'hop', recordId: '4' })).toEqual([
@@ -180,7 +184,7 @@ describe('the history of a record', () => {
       'create table parts (id int, day date, note text, primary key (id, day)) partition by range (day)',
       "create table parts_1 partition of parts for values from ('2026-01-01') to ('2026-02-01')",
       "create table parts_2 partition of parts for values from ('2026-02-01') to ('2026-03-01')",
-      "select audit.protect('parts')",
+      "select akashi_audit.protect('parts')",
       "insert into parts values (1, '2026-01-05')",
       "update parts set day = '2026-02-05'",
       "update parts_2 set note = 'direct'",
@@ -248,9 +252,9 @@ describe('a record as it was', () => {
     await step(
       'updated',
       "insert into item values ('y', 'y', 1, 's')",
-      "select audit.unprotect('item')",
+      "select akashi_audit.unprotect('item')",
       "insert into item values ('x', 'x', 1, 's')",
-      `select audit.protect('item', columns => '{"secret": "omit"}')`,
+      `select akashi_audit.protect('item', columns => '{"secret": "omit"}')`,
       "update item set price = 7 where id = 'x'",
     )
     expect(await at('made', { table: 'item', recordId: 'x' })).toMatchObject({

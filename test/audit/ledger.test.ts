@@ -14,10 +14,10 @@ async function head(log = auditLogs) {
 }
 
 const counts = `
-  select (select count(*)::integer from audit.audit_logs) as rows,
-         (select count(*)::integer from audit.ledger_entries where log = 'audit_logs') as entries,
-         (select count(distinct row_id)::integer from audit.ledger_entries where log = 'audit_logs') as distinct_rows,
-         (select count(*)::integer from audit.ledger_entries e left join audit.audit_logs r on r.id = e.row_id
+  select (select count(*)::integer from akashi_audit.audit_logs) as rows,
+         (select count(*)::integer from akashi_audit.ledger_entries where log = 'audit_logs') as entries,
+         (select count(distinct row_id)::integer from akashi_audit.ledger_entries where log = 'audit_logs') as distinct_rows,
+         (select count(*)::integer from akashi_audit.ledger_entries e left join akashi_audit.audit_logs r on r.id = e.row_id
           where e.log = 'audit_logs' and r.id is null) as without_row`
 
 interface Counts {
@@ -40,7 +40,7 @@ describe('sealing', () => {
   it('misses nothing and doubles nothing while writers commit, roll back, nest and prepare in any order', async () => {
     await database.asSuperuser((session) =>
       session.query(`create table busy (id bigint generated always as identity primary key, n int);
-        grant insert on busy to akashi_app; select audit.protect('busy')`),
+        grant insert on busy to akashi_app; select akashi_audit.protect('busy')`),
     )
     let running = true
     const sealing = (async () => {
@@ -110,16 +110,16 @@ describe('sealing', () => {
   it('refuses to run where row security would hide rows', async () => {
     await expect(
       app.transaction(tester, (session) =>
-        session.query("select audit.assert_unfiltered('audit.audit_logs')"),
+        session.query("select akashi_audit.assert_unfiltered('akashi_audit.audit_logs')"),
       ),
     ).rejects.toMatchObject({ code: 'forbidden' })
     await expect(
       database.asSuperuser(async (session) => {
         await session.query(
-          'begin; create role blind; grant usage on schema audit to blind; grant select on audit.audit_logs to blind; grant execute on function audit.assert_unfiltered to blind; set local role blind',
+          'begin; create role blind; grant usage on schema akashi_audit to blind; grant select on akashi_audit.audit_logs to blind; grant execute on function akashi_audit.assert_unfiltered to blind; set local role blind',
         )
         try {
-          await session.query("select audit.assert_unfiltered('audit.audit_logs')")
+          await session.query("select akashi_audit.assert_unfiltered('akashi_audit.audit_logs')")
         } finally {
           await session.query('rollback')
         }

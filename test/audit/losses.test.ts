@@ -26,39 +26,39 @@ beforeAll(() => ledger.seal())
 const failures: readonly (readonly [name: string, breakIt: string, mend: string, sqlstate: string])[] = [
   [
     'the partition is missing',
-    "do $$ begin execute (select format('alter table audit.audit_logs detach partition %s', inhrelid::regclass) from pg_inherits, lifecycle.partition_bounds(inhrelid::regclass) b where inhparent = 'audit.audit_logs'::regclass and now() between b.lower and b.upper); end $$",
-    "do $$ begin execute format('alter table audit.audit_logs attach partition audit.%I for values from (%L) to (%L)', lifecycle.partition_name('audit_logs', now(), 'month'), lifecycle.partition_from(now(), 'month'), lifecycle.partition_to(now(), 'month')); end $$",
+    "do $$ begin execute (select format('alter table akashi_audit.audit_logs detach partition %s', inhrelid::regclass) from pg_inherits, akashi_lifecycle.partition_bounds(inhrelid::regclass) b where inhparent = 'akashi_audit.audit_logs'::regclass and now() between b.lower and b.upper); end $$",
+    "do $$ begin execute format('alter table akashi_audit.audit_logs attach partition akashi_audit.%I for values from (%L) to (%L)', akashi_lifecycle.partition_name('audit_logs', now(), 'month'), akashi_lifecycle.partition_from(now(), 'month'), akashi_lifecycle.partition_to(now(), 'month')); end $$",
     '23514',
   ],
   [
     'a constraint refuses every row',
-    'alter table audit.audit_logs add constraint full_up check (false) not valid',
-    'alter table audit.audit_logs drop constraint full_up',
+    'alter table akashi_audit.audit_logs add constraint full_up check (false) not valid',
+    'alter table akashi_audit.audit_logs drop constraint full_up',
     '23514',
   ],
   [
     'the right to write it was revoked',
-    'revoke insert on audit.audit_logs from akashi_owner',
-    'grant insert on audit.audit_logs to akashi_owner',
+    'revoke insert on akashi_audit.audit_logs from akashi_owner',
+    'grant insert on akashi_audit.audit_logs to akashi_owner',
     '42501',
   ],
   [
     'the sequence has come to its end',
-    'alter sequence audit.audit_logs_seq maxvalue 9000000000000000000 restart 9000000000000000000; select nextval($$audit.audit_logs_seq$$)',
-    'alter sequence audit.audit_logs_seq no maxvalue restart 900000000',
+    'alter sequence akashi_audit.audit_logs_seq maxvalue 9000000000000000000 restart 9000000000000000000; select nextval($$audit.audit_logs_seq$$)',
+    'alter sequence akashi_audit.audit_logs_seq no maxvalue restart 900000000',
     '2200H',
   ],
   [
     'a function that it needs is gone',
-    'alter function audit.request_context() rename to request_context_gone',
+    'alter function akashi_audit.request_context() rename to request_context_gone',
     'alter function audit.request_context_gone() rename to request_context',
     '42883',
   ],
 ]
 
 const setup = `create table strict (id int primary key, note text); create table lenient (like strict including all);
-  grant select, insert, update, delete on strict, lenient to akashi_app; select audit.protect('strict');
-  select audit.protect('lenient', on_failure => 'record_loss')`
+  grant select, insert, update, delete on strict, lenient to akashi_app; select akashi_audit.protect('strict');
+  select akashi_audit.protect('lenient', on_failure => 'record_loss')`
 
 describe('a table that prefers a loss to a refusal', () => {
   afterEach(async () => {
@@ -73,7 +73,7 @@ describe('a table that prefers a loss to a refusal', () => {
     )
     expect(
       await ask(
-        "select count(*)::int as rows, min(request_id) as request from audit.audit_logs where table_name = 'lenient'",
+        "select count(*)::int as rows, min(request_id) as request from akashi_audit.audit_logs where table_name = 'lenient'",
       ),
     ).toEqual([{ rows: 200, request: 'r-1' }])
     expect(await unsettledLosses(worker, tester)).toEqual([])
@@ -98,7 +98,7 @@ describe('a table that prefers a loss to a refusal', () => {
     }
     expect(await ask('select count(*)::int as rows from strict')).toEqual([{ rows: 0 }])
     const losses = await ask<Record<string, unknown>>(
-      'select operation, row_count::int as rows, sqlstate, request_id, db_user from audit.losses where settled_at is null order by created_at',
+      'select operation, row_count::int as rows, sqlstate, request_id, db_user from akashi_audit.losses where settled_at is null order by created_at',
     )
     const byApp = { sqlstate, request_id: 'r-7', db_user: 'akashi_app' }
     expect(losses).toEqual([
@@ -115,7 +115,7 @@ describe('a table that prefers a loss to a refusal', () => {
     expect(await reportLosses(worker, tester)).toBe(0)
     expect(
       await ask(
-        "select result, error_code, detail ->> 'operation' as operation from audit.audit_logs where event_type = 'audit_loss' order by seq desc limit 4",
+        "select result, error_code, detail ->> 'operation' as operation from akashi_audit.audit_logs where event_type = 'audit_loss' order by seq desc limit 4",
       ),
     ).toEqual(
       ['TRUNCATE', 'DELETE', 'UPDATE', 'INSERT'].map((operation) => ({
@@ -126,15 +126,15 @@ describe('a table that prefers a loss to a refusal', () => {
     )
     expect(
       await ask(
-        "select count(*)::int as events from security.security_events where event_type = 'audit_loss' and severity = 'critical' and created_at > now() - interval '1 minute'",
+        "select count(*)::int as events from akashi_security.security_events where event_type = 'audit_loss' and severity = 'critical' and created_at > now() - interval '1 minute'",
       ),
     ).not.toEqual([{ events: 0 }])
   })
 
   it('is refused when not even the loss can be written', async () => {
     await run(
-      'revoke insert on audit.audit_logs from akashi_owner',
-      'alter table audit.losses rename to losses_gone',
+      'revoke insert on akashi_audit.audit_logs from akashi_owner',
+      'alter table akashi_audit.losses rename to losses_gone',
     )
     try {
       await expect(
@@ -144,8 +144,8 @@ describe('a table that prefers a loss to a refusal', () => {
       ).rejects.toThrow()
     } finally {
       await run(
-        'alter table audit.losses_gone rename to losses',
-        'grant insert on audit.audit_logs to akashi_owner',
+        'alter table akashi_audit.losses_gone rename to losses',
+        'grant insert on akashi_audit.audit_logs to akashi_owner',
       )
     }
     expect(await ask('select count(*)::int as rows from lenient where id = 900')).toEqual([{ rows: 0 }])
@@ -154,7 +154,7 @@ describe('a table that prefers a loss to a refusal', () => {
   it('takes a conflict between transactions for what it is: the change fails and can be tried again', async () => {
     await run(
       `create function conflict() returns trigger language plpgsql as $$ begin raise exception 'again' using errcode = 'serialization_failure'; end $$;
-       create trigger conflict before insert on audit.audit_logs for each row execute function conflict()`,
+       create trigger conflict before insert on akashi_audit.audit_logs for each row execute function conflict()`,
     )
     try {
       await expect(
@@ -168,10 +168,10 @@ describe('a table that prefers a loss to a refusal', () => {
 
   it('leaves what is lost on record, whoever would rather not have it', async () => {
     for (const statement of [
-      'delete from audit.losses',
-      'truncate audit.losses',
-      "update audit.losses set message = 'nothing'",
-      'update audit.losses set settled_at = null, settled_by = null, explanation = null where settled_at is not null',
+      'delete from akashi_audit.losses',
+      'truncate akashi_audit.losses',
+      "update akashi_audit.losses set message = 'nothing'",
+      'update akashi_audit.losses set settled_at = null, settled_by = null, explanation = null where settled_at is not null',
     ]) {
       await expect(run(statement), statement).rejects.toMatchObject({ code: 'append_only' })
     }
@@ -180,8 +180,8 @@ describe('a table that prefers a loss to a refusal', () => {
   })
 
   it('is chosen by name', async () => {
-    await expect(run("select audit.protect('strict', on_failure => 'shrug')")).rejects.toThrow()
-    await run("select audit.protect('lenient')")
+    await expect(run("select akashi_audit.protect('strict', on_failure => 'shrug')")).rejects.toThrow()
+    await run("select akashi_audit.protect('lenient')")
     expect(await ledger.problems()).toEqual([])
     await run('alter table lenient disable trigger akashi_audit_insert')
     expect(await ledger.problems()).toMatchObject([{ kind: 'trigger', id: 'public.lenient' }])

@@ -27,11 +27,11 @@ let ids: string[] = []
 
 beforeAll(async () => {
   await database.asSuperuser((session) =>
-    session.query(`create table shop (id int primary key, name text, price numeric); select audit.protect('shop', 'confidential', 'id');
+    session.query(`create table shop (id int primary key, name text, price numeric); select akashi_audit.protect('shop', 'confidential', 'id');
       grant insert on shop to akashi_app; insert into shop select i, 'n' || i, i * 1.5 from generate_series(1, 300) i; update shop set name = E'改\\n"行"' where id = 7`),
   )
   await database.asSuperuser((session) =>
-    session.query(`insert into security.security_events (event_type, event_category, severity, source_service, source_ip, event_details)
+    session.query(`insert into akashi_security.security_events (event_type, event_category, severity, source_service, source_ip, event_details)
       values ('ログイン', 'system', 'info', 's', '2001:db8::/32', '{"port": 22, "big": 1.00}')`),
   )
   await app.transaction(person({ userId: me }), (session) =>
@@ -72,7 +72,9 @@ describe('a proof', () => {
 
   it('of a security event checks too', async () => {
     const { rows } = await worker.transaction(tester, (session) =>
-      session.query<{ id: string }>("select id from security.security_events where event_type = 'ログイン'"),
+      session.query<{ id: string }>(
+        "select id from akashi_security.security_events where event_type = 'ログイン'",
+      ),
     )
     const head = await worker.transaction(tester, (session) => readHead(session, 'security_events'))
     const bundle = await bundleOf(rows[0]?.id ?? '', securityEvents)
@@ -171,7 +173,7 @@ describe('a proof', () => {
     await expect(proveRow(worker, tester, auditLogs, 'x')).rejects.toMatchObject({ code: 'invalid_input' })
     await database.asSuperuser(async (session) => {
       const { rows: names } = await session.query<{ name: string }>(
-        'select tableoid::regclass::text as name from audit.audit_logs where id = $1',
+        'select tableoid::regclass::text as name from akashi_audit.audit_logs where id = $1',
         [ids[5]],
       )
       const [partition] = names

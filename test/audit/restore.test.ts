@@ -106,7 +106,7 @@ const head = ({ worker }: Running) =>
 async function shop(running: Running): Promise<void> {
   await change(
     running,
-    `create table shop (id int primary key, price numeric); select audit.protect('shop'); insert into shop select i, i from generate_series(1, ${SHOP_ROWS}) i`,
+    `create table shop (id int primary key, price numeric); select akashi_audit.protect('shop'); insert into shop select i, i from generate_series(1, ${SHOP_ROWS}) i`,
   )
 }
 
@@ -128,7 +128,7 @@ describe('a logical restore', () => {
       await copyTables(first, second)
       await change(
         second,
-        "create table shop (id int primary key); select audit.protect('shop'); insert into shop values (1)",
+        "create table shop (id int primary key); select akashi_audit.protect('shop'); insert into shop values (1)",
       )
       await expect(sealAll(second)).rejects.toMatchObject({ code: 'conflict' })
       const opened = await openEpochsWhereNeeded(second.worker, tester, keyring, store)
@@ -142,8 +142,8 @@ describe('a logical restore', () => {
       await sealAll(second)
       const { rows } = await second.worker.transaction(tester, (session) =>
         session.query<{ rows: number; entries: number; distinct: number }>(
-          `select (select count(*)::integer from audit.audit_logs) as rows, count(*)::integer as entries,
-                  count(distinct row_id)::integer as distinct from audit.ledger_entries where log = 'audit_logs'`,
+          `select (select count(*)::integer from akashi_audit.audit_logs) as rows, count(*)::integer as entries,
+                  count(distinct row_id)::integer as distinct from akashi_audit.ledger_entries where log = 'audit_logs'`,
         ),
       )
       expect(rows[0]).toMatchObject({ entries: rows[0]?.rows, distinct: rows[0]?.rows })
@@ -166,13 +166,13 @@ describe('a logical restore', () => {
 /** What a dump and restore brings: the rows of the trail and of the ledger, and where the sequences stand. */
 async function copyTables(from: Running, to: Running): Promise<void> {
   const tables = [
-    'audit.audit_logs',
-    'security.security_events',
-    'audit.ledger_entries',
-    'audit.ledger_tiles',
-    'audit.ledger_heads',
-    'audit.ledger_checkpoints',
-    'audit.verified_heads',
+    'akashi_audit.audit_logs',
+    'akashi_security.security_events',
+    'akashi_audit.ledger_entries',
+    'akashi_audit.ledger_tiles',
+    'akashi_audit.ledger_heads',
+    'akashi_audit.ledger_checkpoints',
+    'akashi_audit.verified_heads',
   ]
   await to.admin.direct(async (target) => {
     await target.query('set session_replication_role = replica')
@@ -188,16 +188,16 @@ async function copyTables(from: Running, to: Running): Promise<void> {
           target.copyFrom(`copy ${table} from stdin`),
         )
       }
-      for (const sequence of ['audit.audit_logs_seq', 'security.security_events_seq']) {
+      for (const sequence of ['akashi_audit.audit_logs_seq', 'akashi_security.security_events_seq']) {
         const { rows } = await source.query<{ last: string }>(
           `select last_value::text as last from ${sequence}`,
         )
         await target.query(`select setval('${sequence}', $1)`, [rows[0]?.last])
       }
       const { rows } = await source.query<{ value: string }>(
-        "select value::text from lifecycle.settings where key = 'ledger.origin'",
+        "select value::text from akashi_lifecycle.settings where key = 'ledger.origin'",
       )
-      await target.query("update lifecycle.settings set value = $1 where key = 'ledger.origin'", [
+      await target.query("update akashi_lifecycle.settings set value = $1 where key = 'ledger.origin'", [
         rows[0]?.value,
       ])
     })

@@ -12,7 +12,7 @@ const from = new Date('2019-03-01T00:00:00.000Z')
 const to = new Date('2019-04-01T00:00:00.000Z')
 const range = {
   log: auditLogs,
-  partition: 'audit.audit_logs_2019_03',
+  partition: 'akashi_audit.audit_logs_2019_03',
   from,
   to,
   policy: 'audit_logs: 2555 days',
@@ -21,9 +21,11 @@ const range = {
 /** Rows of an old month, sealed, as a table that was adopted would have them. */
 async function oldRows(count: number): Promise<void> {
   await database.asSuperuser(async (session) => {
-    await session.query("select lifecycle.create_partitions('audit.audit_logs', '2019-03-01', '2019-03-02')")
     await session.query(
-      `insert into audit.audit_logs (created_at, action, context_verified)
+      "select akashi_lifecycle.create_partitions('akashi_audit.audit_logs', '2019-03-01', '2019-03-02')",
+    )
+    await session.query(
+      `insert into akashi_audit.audit_logs (created_at, action, context_verified)
        select '2019-03-05'::timestamptz + make_interval(mins => i), 'old', true from generate_series(1, $1::integer) i`,
       [count],
     )
@@ -32,12 +34,12 @@ async function oldRows(count: number): Promise<void> {
 }
 
 const removeOld = () =>
-  tamperWith(database, (session) => session.query("delete from audit.audit_logs where action = 'old'"))
+  tamperWith(database, (session) => session.query("delete from akashi_audit.audit_logs where action = 'old'"))
 
 async function entries(): Promise<{ id: string; position: string }[]> {
   const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ id: string; position: string }>(
-      `select e.row_id as id, e.position::text from audit.ledger_entries e
+      `select e.row_id as id, e.position::text from akashi_audit.ledger_entries e
        where e.log = 'audit_logs' and e.created_at >= '2019-03-01' and e.created_at < '2019-04-01' order by e.position`,
     ),
   )
@@ -91,19 +93,21 @@ describe('rows that retention removes', () => {
   it('are missed when somebody removes more than the record says', async () => {
     const { rows } = await worker.transaction(tester, (session) =>
       session.query<{ id: string }>(
-        "select row_id as id from audit.ledger_entries where log = 'audit_logs' and created_at > '2020-01-01' order by position limit 1",
+        "select row_id as id from akashi_audit.ledger_entries where log = 'audit_logs' and created_at > '2020-01-01' order by position limit 1",
       ),
     )
     const id = rows[0]?.id
     await tamperWith(database, async (session) => {
-      await session.query('create table public.kept as select * from audit.audit_logs where id = $1', [id])
-      await session.query('delete from audit.audit_logs where id = $1', [id])
+      await session.query('create table public.kept as select * from akashi_audit.audit_logs where id = $1', [
+        id,
+      ])
+      await session.query('delete from akashi_audit.audit_logs where id = $1', [id])
     })
     expect((await ledger.problems()).map((problem) => `${problem.kind} ${problem.id}`)).toEqual([
       `removed ${id}`,
     ])
     await tamperWith(database, (session) =>
-      session.query('insert into audit.audit_logs select * from public.kept'),
+      session.query('insert into akashi_audit.audit_logs select * from public.kept'),
     )
   })
 })
@@ -122,13 +126,13 @@ describe('a record that does not fit', () => {
     ],
   ])('with %s counts for nothing', async (_, change, why) => {
     await tamperWith(database, async (session) => {
-      await session.query('create table public.record as table audit.retention_records')
-      await session.query(`update audit.retention_records set ${change} where id = $1`, [first?.id])
+      await session.query('create table public.record as table akashi_audit.retention_records')
+      await session.query(`update akashi_audit.retention_records set ${change} where id = $1`, [first?.id])
     })
     const problems = await ledger.problems()
     await tamperWith(database, (session) =>
       session.query(
-        'delete from audit.retention_records; insert into audit.retention_records table public.record; drop table public.record',
+        'delete from akashi_audit.retention_records; insert into akashi_audit.retention_records table public.record; drop table public.record',
       ),
     )
     expect(problems.find(({ kind }) => kind === 'checkpoint')?.detail).toContain(why)
@@ -139,17 +143,18 @@ describe('a record that does not fit', () => {
     const [entry] = await entries()
     await tamperWith(database, async (session) => {
       await session.query(
-        'create table public.entry as select * from audit.ledger_entries where row_id = $1',
+        'create table public.entry as select * from akashi_audit.ledger_entries where row_id = $1',
         [entry?.id],
       )
-      await session.query("update audit.ledger_entries set created_at = '2019-05-01' where row_id = $1", [
-        entry?.id,
-      ])
+      await session.query(
+        "update akashi_audit.ledger_entries set created_at = '2019-05-01' where row_id = $1",
+        [entry?.id],
+      )
     })
     const problems = await ledger.problems()
     await tamperWith(database, (session) =>
       session.query(
-        'update audit.ledger_entries e set created_at = s.created_at from public.entry s where e.row_id = s.row_id',
+        'update akashi_audit.ledger_entries e set created_at = s.created_at from public.entry s where e.row_id = s.row_id',
       ),
     )
     expect(problems.find(({ kind }) => kind === 'checkpoint')?.detail).toContain(
@@ -163,11 +168,13 @@ describe('recording', () => {
   it('is refused under legal hold', async () => {
     await oldRows(2)
     await database.asSuperuser((session) =>
-      session.query("update lifecycle.policies set legal_hold = true where table_name = 'audit_logs'"),
+      session.query("update akashi_lifecycle.policies set legal_hold = true where table_name = 'audit_logs'"),
     )
     await expect(retire(worker, tester, ledger.keyring, range)).rejects.toMatchObject({ code: 'conflict' })
     await database.asSuperuser((session) =>
-      session.query("update lifecycle.policies set legal_hold = false where table_name = 'audit_logs'"),
+      session.query(
+        "update akashi_lifecycle.policies set legal_hold = false where table_name = 'audit_logs'",
+      ),
     )
     expect(await retire(worker, tester, ledger.keyring, range)).toMatchObject({ rows: 2n })
   })
@@ -178,12 +185,12 @@ describe('recording', () => {
         .open('app')
         .transaction(tester, (session) =>
           session.query(
-            "select audit.record_retention('audit_logs', 'p', now(), now(), 0, 0, 1, '', 'x', 'x')",
+            "select akashi_audit.record_retention('audit_logs', 'p', now(), now(), 0, 0, 1, '', 'x', 'x')",
           ),
         ),
     ).rejects.toMatchObject({ code: 'forbidden' })
     await expect(
-      database.asSuperuser((session) => session.query('delete from audit.retention_records')),
+      database.asSuperuser((session) => session.query('delete from akashi_audit.retention_records')),
     ).rejects.toMatchObject({ code: 'append_only' })
   })
 

@@ -21,16 +21,16 @@ beforeAll(async () => {
   eve = await makeUser(database, 'user')
   auditor = await makeUser(database, 'security_admin')
   await app.transaction(ada, (session) =>
-    session.query("select audit.record_action('order_approved', 'approve')"),
+    session.query("select akashi_audit.record_action('order_approved', 'approve')"),
   )
   await database.asSuperuser(async (session) => {
     await session.query(
-      `insert into security.security_events (event_type, event_category, severity, source_service, user_id, event_details)
+      `insert into akashi_security.security_events (event_type, event_category, severity, source_service, user_id, event_details)
        values ('login_failed', 'authentication', 'low', 'shop', $1, '{}')`,
       [ada.userId],
     )
     await session.query(
-      "insert into auth.login_attempts (user_id, method, result, counted) values ($1, 'password', 'failure', true)",
+      "insert into akashi_auth.login_attempts (user_id, method, result, counted) values ($1, 'password', 'failure', true)",
       [ada.userId],
     )
   })
@@ -42,7 +42,7 @@ type Seen = 'her row' | 'none' | 'refused'
 
 /** What each sees of the row that is about Ada, by row-level security and grants. */
 const visible: Readonly<Record<string, Readonly<Record<Viewer, Seen>>>> = {
-  'audit.audit_logs': {
+  'akashi_audit.audit_logs': {
     nobody: 'none',
     ada: 'her row',
     eve: 'none',
@@ -52,7 +52,7 @@ const visible: Readonly<Record<string, Readonly<Record<Viewer, Seen>>>> = {
     securityAdmin: 'her row',
     reader: 'refused',
   },
-  'security.security_events': {
+  'akashi_security.security_events': {
     nobody: 'none',
     ada: 'her row',
     eve: 'none',
@@ -62,7 +62,7 @@ const visible: Readonly<Record<string, Readonly<Record<Viewer, Seen>>>> = {
     securityAdmin: 'her row',
     reader: 'her row',
   },
-  'auth.login_attempts': {
+  'akashi_auth.login_attempts': {
     nobody: 'none',
     ada: 'her row',
     eve: 'none',
@@ -117,17 +117,17 @@ describe('the record', () => {
 
 /** Everything that is never changed or removed; heads and tiles only grow. */
 const kept = [
-  'audit.audit_logs',
-  'audit.ledger_checkpoints',
-  'audit.ledger_cosignatures',
-  'audit.ledger_entries',
-  'audit.ledger_epochs',
-  'audit.retention_records',
-  'audit.verifications',
-  'auth.login_attempts',
-  'security.security_events',
+  'akashi_audit.audit_logs',
+  'akashi_audit.ledger_checkpoints',
+  'akashi_audit.ledger_cosignatures',
+  'akashi_audit.ledger_entries',
+  'akashi_audit.ledger_epochs',
+  'akashi_audit.retention_records',
+  'akashi_audit.verifications',
+  'akashi_auth.login_attempts',
+  'akashi_security.security_events',
 ]
-const growing = ['audit.ledger_heads', 'audit.ledger_tiles']
+const growing = ['akashi_audit.ledger_heads', 'akashi_audit.ledger_tiles']
 const column = (table: string) => (growing.includes(table) || table.includes('ledger_') ? 'log' : 'id')
 
 const statements = [...kept, ...growing].flatMap((table) => [

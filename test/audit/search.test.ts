@@ -19,7 +19,7 @@ beforeAll(async () => {
       create table other (id int primary key, note text);
       grant insert, update, delete on shop, other to akashi_app;
       grant select on shop, other to akashi_app;
-      select audit.protect('shop', 'confidential', 'id'), audit.protect('other')`),
+      select akashi_audit.protect('shop', 'confidential', 'id'), akashi_audit.protect('other')`),
   )
   await app.transaction(
     person(
@@ -36,7 +36,7 @@ beforeAll(async () => {
     await session.query(`insert into public.other values (1, 'x')`)
     await session.query('delete from public.shop where id = 2')
     await session.query(
-      `select audit.record_action('report_exported', 'export', 'reports', '7', 'FAILURE', '{"why": "quota"}')`,
+      `select akashi_audit.record_action('report_exported', 'export', 'reports', '7', 'FAILURE', '{"why": "quota"}')`,
     )
   })
 })
@@ -103,7 +103,7 @@ describe('searching the trail', () => {
 
   it('pages through everything without losing or doubling a row, also rows of one moment', async () => {
     await database.asSuperuser((session) =>
-      session.query(`insert into audit.audit_logs (created_at, action, event_type, context_verified, detail)
+      session.query(`insert into akashi_audit.audit_logs (created_at, action, event_type, context_verified, detail)
         select date_trunc('hour', now()), 'page', 'paged', false, jsonb_build_object('n', i) from generate_series(1, 25) i`),
     )
     for (const text of [undefined, 'n']) {
@@ -129,7 +129,7 @@ describe('searching the trail', () => {
 
   it('looks for text in so many rows a page, and goes on from there', async () => {
     await database.asSuperuser((session) =>
-      session.query(`insert into audit.audit_logs (created_at, action, event_type, context_verified, detail)
+      session.query(`insert into akashi_audit.audit_logs (created_at, action, event_type, context_verified, detail)
         select date_trunc('month', now()) + i * interval '1 microsecond', 'scan', 'scanned', false, case when i = 1 then '{"needle": 1}' else '{}' end::jsonb
         from generate_series(1, 20500) i`),
     )
@@ -144,9 +144,9 @@ describe('searching the trail', () => {
 
   it('reads only the partitions of the time range', async () => {
     await database.asSuperuser(async (session) => {
-      await session.query("select lifecycle.create_partition('audit.audit_logs', '2020-05-01')")
+      await session.query("select akashi_lifecycle.create_partition('akashi_audit.audit_logs', '2020-05-01')")
       const { rows } = await session.query<{ 'QUERY PLAN': string }>(
-        "explain select * from audit.audit_logs r where r.created_at >= '2020-05-02'::timestamptz and r.created_at < '2020-05-03'::timestamptz order by r.created_at desc, r.id desc limit 1",
+        "explain select * from akashi_audit.audit_logs r where r.created_at >= '2020-05-02'::timestamptz and r.created_at < '2020-05-03'::timestamptz order by r.created_at desc, r.id desc limit 1",
       )
       const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
       expect(plan).toContain('audit_logs_2020_05')

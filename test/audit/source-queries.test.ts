@@ -15,7 +15,7 @@ const bob: Actor = person({ userId: '0199d3a0-0000-7000-8000-00000000000b' }, { 
 beforeAll(async () => {
   await database.asSuperuser((session) =>
     session.query(`create table vault (id int primary key, n int); grant select, insert, update on vault to akashi_app;
-      select audit.protect('vault', 'confidential')`),
+      select akashi_audit.protect('vault', 'confidential')`),
   )
   for (const actor of [alice, bob]) {
     await app.transaction(actor, (session) =>
@@ -24,7 +24,7 @@ beforeAll(async () => {
   }
   await app.transaction(alice, async (session) => {
     await session.query(
-      "select audit.record_action('session', 'login', 'auth', 's-1', 'SUCCESS', '{\"method\": \"oidc\"}')",
+      "select akashi_audit.record_action('session', 'login', 'auth', 's-1', 'SUCCESS', '{\"method\": \"oidc\"}')",
     )
     for (let i = 0; i < 12; i += 1)
       await session.query('update public.vault set n = coalesce(n, 0) + 1 where id = 1')
@@ -36,7 +36,7 @@ describe("S3: the audit log's query patterns", () => {
     const { rows } = await admin.transaction(tester, (session) =>
       session.query(
         `SELECT id, action, resource, resource_id, detail, ip_address, created_at
-         FROM audit.audit_logs
+         FROM akashi_audit.audit_logs
          WHERE user_id = $1
            AND created_at BETWEEN $2 AND $3
          ORDER BY created_at DESC
@@ -59,7 +59,7 @@ describe("S3: the audit log's query patterns", () => {
   it('finds a trace', async () => {
     const { rows } = await admin.transaction(tester, (session) =>
       session.query(
-        'SELECT id, user_id, action, resource, detail, created_at FROM audit.audit_logs WHERE trace_id = $1',
+        'SELECT id, user_id, action, resource, detail, created_at FROM akashi_audit.audit_logs WHERE trace_id = $1',
         ['trace-1'],
       ),
     )
@@ -73,7 +73,7 @@ describe('S1 6.3', () => {
     await database
       .asSuperuser((session) =>
         session.query(
-          `insert into audit.audit_logs (created_at, action, operation, table_name, context_verified) values (now() - interval '25 hours', 'update', 'UPDATE', 'vault', true)`,
+          `insert into akashi_audit.audit_logs (created_at, action, operation, table_name, context_verified) values (now() - interval '25 hours', 'update', 'UPDATE', 'vault', true)`,
         ),
       )
       .catch((error: unknown) => {
@@ -84,7 +84,7 @@ describe('S1 6.3', () => {
       session.query(
         `SELECT table_name, operation, data_classification, sum(operation_count)::integer AS operation_count, max(unique_users)::integer AS unique_users,
                 max(unique_ips)::integer AS unique_ips, max(affected_users) AS affected_users
-         FROM audit.v_security_audit_summary WHERE table_name = 'vault' GROUP BY 1, 2, 3 ORDER BY 2`,
+         FROM akashi_audit.v_security_audit_summary WHERE table_name = 'vault' GROUP BY 1, 2, 3 ORDER BY 2`,
       ),
     )
     expect(rows).toEqual([
@@ -111,7 +111,7 @@ describe('S1 6.3', () => {
 
   it('lists the latest hour first', async () => {
     const { rows } = await admin.transaction(tester, (session) =>
-      session.query<{ audit_hour: string }>('SELECT * FROM audit.v_security_audit_summary'),
+      session.query<{ audit_hour: string }>('SELECT * FROM akashi_audit.v_security_audit_summary'),
     )
     expect(rows.length).toBeGreaterThan(1)
     expect(rows.map((row) => row.audit_hour)).toEqual(
@@ -136,7 +136,7 @@ describe('S1 6.3', () => {
     const sum = (actor: Actor) =>
       app.transaction(actor, async (session) => {
         const { rows } = await session.query<{ sum: number | null }>(
-          'SELECT sum(operation_count)::integer AS sum FROM audit.v_security_audit_summary',
+          'SELECT sum(operation_count)::integer AS sum FROM akashi_audit.v_security_audit_summary',
         )
         return rows[0]?.sum
       })
@@ -149,17 +149,17 @@ describe('S1 6.3', () => {
   it.each([
     [
       'bulk operations',
-      "SELECT user_id, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '5 minutes' GROUP BY user_id HAVING COUNT(*) > 13 AND user_id IS NOT NULL",
+      "SELECT user_id, COUNT(*)::integer AS count FROM akashi_audit.audit_logs WHERE created_at > NOW() - INTERVAL '5 minutes' GROUP BY user_id HAVING COUNT(*) > 13 AND user_id IS NOT NULL",
       14,
     ],
     [
       'sensitive data',
-      "SELECT user_id, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '1 hour' AND data_classification = 'confidential' GROUP BY user_id HAVING COUNT(*) > 10",
+      "SELECT user_id, COUNT(*)::integer AS count FROM akashi_audit.audit_logs WHERE created_at > NOW() - INTERVAL '1 hour' AND data_classification = 'confidential' GROUP BY user_id HAVING COUNT(*) > 10",
       13,
     ],
     [
       'hours',
-      "SELECT user_id, COUNT(*)::integer AS count FROM audit.audit_logs WHERE created_at > NOW() - INTERVAL '1 hour' AND EXTRACT(hour FROM created_at) BETWEEN 0 AND 23 AND operation IN ('UPDATE', 'DELETE') GROUP BY user_id HAVING COUNT(*) > 5 AND user_id IS NOT NULL",
+      "SELECT user_id, COUNT(*)::integer AS count FROM akashi_audit.audit_logs WHERE created_at > NOW() - INTERVAL '1 hour' AND EXTRACT(hour FROM created_at) BETWEEN 0 AND 23 AND operation IN ('UPDATE', 'DELETE') GROUP BY user_id HAVING COUNT(*) > 5 AND user_id IS NOT NULL",
       12,
     ],
   ])('counts for anomalies: %s', async (_, query, count) => {

@@ -18,7 +18,7 @@ let size = 0n
 beforeAll(async () => {
   await database.asSuperuser((session) =>
     session.query(
-      "create table busy (id int primary key); select audit.protect('busy'); insert into busy select generate_series(1, 600)",
+      "create table busy (id int primary key); select akashi_audit.protect('busy'); insert into busy select generate_series(1, 600)",
     ),
   )
   await ledger.seal()

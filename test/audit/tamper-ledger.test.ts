@@ -49,11 +49,11 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'akashi-tamper-'))
   store = await openObjectStore(pathToFileURL(join(folder, 'objects')).href)
   await database.asSuperuser((session) =>
-    session.query(`create table shop (id int primary key); select audit.protect('shop');
-      select lifecycle.create_partitions('audit.audit_logs', '2019-03-01', '2019-03-02')`),
+    session.query(`create table shop (id int primary key); select akashi_audit.protect('shop');
+      select akashi_lifecycle.create_partitions('akashi_audit.audit_logs', '2019-03-01', '2019-03-02')`),
   )
   await database.asSuperuser((session) =>
-    session.query(`insert into audit.audit_logs (created_at, action, context_verified)
+    session.query(`insert into akashi_audit.audit_logs (created_at, action, context_verified)
       select '2019-03-05'::timestamptz + make_interval(mins => i), 'old', true from generate_series(1, 10) i;
       insert into shop select generate_series(1, 300)`),
   )
@@ -70,12 +70,14 @@ beforeAll(async () => {
   await witnessHeads(worker, tester, [witnessAddress(trusted)])
   await retire(worker, tester, ledger.keyring, {
     log: auditLogs,
-    partition: 'audit.audit_logs_2019_03',
+    partition: 'akashi_audit.audit_logs_2019_03',
     from: new Date('2019-03-01'),
     to: new Date('2019-04-01'),
     policy: 'audit_logs: 2555 days',
   })
-  await tamperWith(database, (session) => session.query("delete from audit.audit_logs where action = 'old'"))
+  await tamperWith(database, (session) =>
+    session.query("delete from akashi_audit.audit_logs where action = 'old'"),
+  )
   const [opened] = await openEpoch(worker, tester, ledger.keyring, store, 'restored')
   begun = opened?.size ?? 0n
   await database.asSuperuser((session) => session.query('insert into shop select generate_series(301, 320)'))
@@ -237,7 +239,7 @@ const tables: Readonly<
     columns: {
       id: BY_DESIGN,
       log: ["'elsewhere'", "'security_events'"],
-      partition_name: "'audit.other'",
+      partition_name: "'akashi_audit.other'",
       lower_bound: "lower_bound - interval '1 day'",
       upper_bound: "upper_bound + interval '1 day'",
       first_position: 'first_position + 1',
@@ -255,7 +257,7 @@ const tables: Readonly<
   },
 }
 
-const tableOf = (name: string) => `audit.${name.split(' ')[0]}`
+const tableOf = (name: string) => `akashi_audit.${name.split(' ')[0]}`
 
 const another: Readonly<Record<string, string>> = {
   uuid: 'gen_random_uuid()',
@@ -269,14 +271,14 @@ describe('each column of each table of the ledger', () => {
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ table: string; columns: string[] }>(
         `select table_name as table, array_agg(column_name::text) as columns from information_schema.columns
-         where table_schema = 'audit' and (table_name in ('retention_records')
+         where table_schema = 'akashi_audit' and (table_name in ('retention_records')
            or table_name ~ '^ledger_' and table_name <> 'ledger_scrubs') group by 1`,
       ),
     )
     expect(rows.length).toBeGreaterThan(6)
     for (const { table, columns } of rows) {
       const listed = Object.entries(tables)
-        .filter(([name]) => tableOf(name) === `audit.${table}`)
+        .filter(([name]) => tableOf(name) === `akashi_audit.${table}`)
         .flatMap(([, { columns: own }]) => Object.keys(own))
       expect(new Set(listed), table).toEqual(new Set(columns))
     }
@@ -329,11 +331,11 @@ describe('each column of each table of the ledger', () => {
 
 describe('whole rows of the ledger', () => {
   const removed = [
-    'audit.ledger_heads',
-    'audit.ledger_entries',
-    'audit.ledger_tiles',
-    'audit.ledger_epochs',
-    'audit.retention_records',
+    'akashi_audit.ledger_heads',
+    'akashi_audit.ledger_entries',
+    'akashi_audit.ledger_tiles',
+    'akashi_audit.ledger_epochs',
+    'akashi_audit.retention_records',
   ]
   it('are missed when they are gone', { timeout: TIMEOUT_MS }, async () => {
     await foundAfter(
@@ -356,7 +358,7 @@ describe('whole rows of the ledger', () => {
 
   it('are copies where the store or the witness has the original', { timeout: TIMEOUT_MS }, async () => {
     await foundAfter(
-      ['audit.ledger_checkpoints', 'audit.ledger_cosignatures'].map((table) => [
+      ['akashi_audit.ledger_checkpoints', 'akashi_audit.ledger_cosignatures'].map((table) => [
         table,
         (session) => session.query(`delete from ${table}`),
       ]),
@@ -366,17 +368,18 @@ describe('whole rows of the ledger', () => {
 
   it('are found when they are forged', { timeout: TIMEOUT_MS }, async () => {
     const forged = {
-      'a tile beyond the end': "insert into audit.ledger_tiles values ('audit_logs', 0, 9, sha256('x'))",
+      'a tile beyond the end':
+        "insert into akashi_audit.ledger_tiles values ('audit_logs', 0, 9, sha256('x'))",
       'a tile of a level that there is not':
-        "insert into audit.ledger_tiles values ('audit_logs', 3, 0, sha256('x'))",
+        "insert into akashi_audit.ledger_tiles values ('audit_logs', 3, 0, sha256('x'))",
       'a head of another log':
-        "insert into audit.ledger_heads (log, origin, root) values ('elsewhere', 'x', sha256('x'))",
+        "insert into akashi_audit.ledger_heads (log, origin, root) values ('elsewhere', 'x', sha256('x'))",
       'an entry beyond the end':
-        "insert into audit.ledger_entries values ('audit_logs', 100000, gen_random_uuid(), now(), sha256('x'))",
+        "insert into akashi_audit.ledger_entries values ('audit_logs', 100000, gen_random_uuid(), now(), sha256('x'))",
       'a kept checkpoint':
-        "insert into audit.ledger_checkpoints select log, epoch, size + 1, sha256('x'), note from audit.ledger_checkpoints where log = 'audit_logs' and epoch = 1",
+        "insert into akashi_audit.ledger_checkpoints select log, epoch, size + 1, sha256('x'), note from akashi_audit.ledger_checkpoints where log = 'audit_logs' and epoch = 1",
       'a retention record':
-        "insert into audit.retention_records (log, partition_name, lower_bound, upper_bound, first_position, last_position, row_count, digest, policy, note) select log, 'audit.other', lower_bound, upper_bound, first_position + 1, last_position, row_count, digest, policy, note from audit.retention_records",
+        "insert into akashi_audit.retention_records (log, partition_name, lower_bound, upper_bound, first_position, last_position, row_count, digest, policy, note) select log, 'akashi_audit.other', lower_bound, upper_bound, first_position + 1, last_position, row_count, digest, policy, note from akashi_audit.retention_records",
     }
     await foundAfter(
       Object.entries(forged).map(([name, statement]) => [name, (session) => session.query(statement)]),
@@ -387,8 +390,8 @@ describe('whole rows of the ledger', () => {
   it('name a retired row by its bounds alone', { timeout: TIMEOUT_MS }, async () => {
     const retime = (by: string) => (session: DirectSession) =>
       session.query(
-        `update audit.ledger_entries set created_at = created_at + interval '${by}' where log = 'audit_logs'
-         and position = (select first_position from audit.retention_records)`,
+        `update akashi_audit.ledger_entries set created_at = created_at + interval '${by}' where log = 'audit_logs'
+         and position = (select first_position from akashi_audit.retention_records)`,
       )
     await foundAfter([['within', retime('1 second')]], (_, problems) => expect(problems).toEqual([]))
     await foundAfter([['out of them', retime('1 year')]], (_, problems) =>
@@ -406,7 +409,7 @@ describe('a frontier that was put back', () => {
           async (session) => {
             const { size = 0n } = (await readHead(session, 'audit_logs')) ?? {}
             await session.query(
-              "update audit.ledger_heads set last_xid = '0', last_seq = 0 where log = 'audit_logs'",
+              "update akashi_audit.ledger_heads set last_xid = '0', last_seq = 0 where log = 'audit_logs'",
             )
             await seal(insideOf(session), tester, ledger.keyring, auditLogs)
             expect((await readHead(session, 'audit_logs'))?.size).toBe(size + 20n)
@@ -455,7 +458,7 @@ describe('a head that claims another cluster', () => {
   }, async () => {
     expect(begun).toBeGreaterThan(0n)
     await tamperWith(database, (session) =>
-      session.query("update audit.ledger_heads set system_identifier = 1 where log = 'audit_logs'"),
+      session.query("update akashi_audit.ledger_heads set system_identifier = 1 where log = 'audit_logs'"),
     )
     await expect(seal(worker, tester, ledger.keyring, auditLogs)).rejects.toMatchObject({ code: 'conflict' })
     expect(await openEpochsWhereNeeded(worker, tester, ledger.keyring, store)).toMatchObject([

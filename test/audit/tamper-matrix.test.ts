@@ -92,13 +92,13 @@ async function asTamperer(
 
 /** Tables whose guards verification looks at. */
 const watched = [
-  'audit.audit_logs',
-  'audit.ledger_',
-  'audit.losses',
-  'audit.retention_records',
-  'audit.verifications',
-  'auth.login_attempts',
-  'security.security_event',
+  'akashi_audit.audit_logs',
+  'akashi_audit.ledger_',
+  'akashi_audit.losses',
+  'akashi_audit.retention_records',
+  'akashi_audit.verifications',
+  'akashi_auth.login_attempts',
+  'akashi_security.security_event',
 ]
 
 const table = (log: LogDefinition) => `${log.schema}.${log.table}`
@@ -149,16 +149,16 @@ beforeAll(async () => {
   // Thousands of looks, and most of one is planning over partitions that hold nothing yet.
   await database.asSuperuser(async (session) => {
     const { rows } = await session.query<{ name: string }>(
-      `select inhrelid::regclass::text as name from pg_inherits, lifecycle.partition_bounds(inhrelid::regclass) b
-       where inhparent in ('audit.audit_logs'::regclass, 'security.security_events'::regclass) and b.lower > now() + interval '1 day'`,
+      `select inhrelid::regclass::text as name from pg_inherits, akashi_lifecycle.partition_bounds(inhrelid::regclass) b
+       where inhparent in ('akashi_audit.audit_logs'::regclass, 'akashi_security.security_events'::regclass) and b.lower > now() + interval '1 day'`,
     )
     for (const { name } of rows) await session.query(`drop table ${name}`)
   })
   await database.asSuperuser((session) =>
     session.query(`create table shop (id int primary key, price numeric, note text, tags text[]);
-      select audit.protect('shop', 'confidential', 'id');
+      select akashi_audit.protect('shop', 'confidential', 'id');
       insert into shop select i, i * 1.5, 'n' || i, array['a', i::text] from generate_series(1, 280) i;
-      insert into security.security_events (event_type, event_category, severity, source_service, source_ip, user_id, event_details, ocsf_class_uid)
+      insert into akashi_security.security_events (event_type, event_category, severity, source_service, source_ip, user_id, event_details, ocsf_class_uid)
       select 'login_failed', 'authentication', 'low', 'sso', '203.0.113.7', gen_random_uuid(), jsonb_build_object('n', i), 3002 from generate_series(1, 20) i`),
   )
   await ledger.seal()
@@ -172,7 +172,7 @@ beforeAll(async () => {
   await keepHeads()
   const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ log: string; id: string; position: string }>(
-      'select log, row_id as id, position::text from audit.ledger_entries order by log, position',
+      'select log, row_id as id, position::text from akashi_audit.ledger_entries order by log, position',
     ),
   )
   entries = rows.map(({ log, ...rest }) => ({
@@ -247,7 +247,7 @@ function mutationOf(n: number): Mutation {
       kind: 'row and entry changed together',
       statements: [
         `update ${table(log)} set salt = '\\x00' where id = '${id}'`,
-        `update audit.ledger_entries set entry_hash = sha256('forged') where ${at} = ${position}`,
+        `update akashi_audit.ledger_entries set entry_hash = sha256('forged') where ${at} = ${position}`,
       ],
       named: [position],
     }),
@@ -255,25 +255,27 @@ function mutationOf(n: number): Mutation {
       kind: 'row and entry deleted together',
       statements: [
         `delete from ${table(log)} where id = '${id}'`,
-        `delete from audit.ledger_entries where ${at} = ${position}`,
+        `delete from akashi_audit.ledger_entries where ${at} = ${position}`,
       ],
       named: [position],
     }),
     () => ({
       kind: 'entry deleted',
-      statements: [`delete from audit.ledger_entries where ${at} = ${position}`],
+      statements: [`delete from akashi_audit.ledger_entries where ${at} = ${position}`],
       named: [position],
     }),
     () => ({
       kind: 'entry of another row',
-      statements: [`update audit.ledger_entries set row_id = gen_random_uuid() where ${at} = ${position}`],
+      statements: [
+        `update akashi_audit.ledger_entries set row_id = gen_random_uuid() where ${at} = ${position}`,
+      ],
       named: [id],
     }),
     () => ({
       kind: 'entries exchanged',
       statements: [
-        `update audit.ledger_entries e set row_id = o.row_id, created_at = o.created_at, entry_hash = o.entry_hash
-         from audit.ledger_entries o where e.log = '${log.log}' and o.log = e.log
+        `update akashi_audit.ledger_entries e set row_id = o.row_id, created_at = o.created_at, entry_hash = o.entry_hash
+         from akashi_audit.ledger_entries o where e.log = '${log.log}' and o.log = e.log
          and (e.position, o.position) in ((${position}, ${another.position}), (${another.position}, ${position}))`,
       ],
       named: [position, another.position],
@@ -281,22 +283,22 @@ function mutationOf(n: number): Mutation {
     () => ({
       kind: 'tile changed',
       statements: [
-        `update audit.ledger_tiles set hashes = set_byte(hashes, 5, (get_byte(hashes, 5) + 1) % 256) where log = '${log.log}' and level = 0 and tile = ${position}::bigint / 256`,
+        `update akashi_audit.ledger_tiles set hashes = set_byte(hashes, 5, (get_byte(hashes, 5) + 1) % 256) where log = '${log.log}' and level = 0 and tile = ${position}::bigint / 256`,
       ],
       named: [],
     }),
     () => ({
       kind: 'entry of another time',
       statements: [
-        `update audit.ledger_entries set created_at = created_at ${one(['+', '-'])} interval '${one(['1 microsecond', '1 day', '3 years'])}' where ${at} = ${position}`,
+        `update akashi_audit.ledger_entries set created_at = created_at ${one(['+', '-'])} interval '${one(['1 microsecond', '1 day', '3 years'])}' where ${at} = ${position}`,
       ],
       named: [id],
     }),
     () => ({
       kind: 'tile of any level changed',
       statements: [
-        `update audit.ledger_tiles t set hashes = ${one([`set_byte(hashes, ${below(32)}, (get_byte(hashes, 0) + 1 + ${below(255)}) % 256)`, "hashes || sha256('x')", 'substring(hashes for 32) || hashes'])}
-         from (select level, tile from audit.ledger_tiles where log = '${log.log}' order by level desc, tile offset ${below(2)} limit 1) which
+        `update akashi_audit.ledger_tiles t set hashes = ${one([`set_byte(hashes, ${below(32)}, (get_byte(hashes, 0) + 1 + ${below(255)}) % 256)`, "hashes || sha256('x')", 'substring(hashes for 32) || hashes'])}
+         from (select level, tile from akashi_audit.ledger_tiles where log = '${log.log}' order by level desc, tile offset ${below(2)} limit 1) which
          where t.log = '${log.log}' and t.level = which.level and t.tile = which.tile`,
       ],
       named: [],
@@ -304,14 +306,14 @@ function mutationOf(n: number): Mutation {
     () => ({
       kind: 'tile deleted',
       statements: [
-        `delete from audit.ledger_tiles where log = '${log.log}' and level = 0 and tile = ${position}::bigint / 256`,
+        `delete from akashi_audit.ledger_tiles where log = '${log.log}' and level = 0 and tile = ${position}::bigint / 256`,
       ],
       named: [],
     }),
     () => ({
       kind: 'head changed',
       statements: [
-        `update audit.ledger_heads set ${one([
+        `update akashi_audit.ledger_heads set ${one([
           "root = sha256('x')",
           'size = size - 1',
           'size = size + 1',
@@ -329,9 +331,9 @@ function mutationOf(n: number): Mutation {
     () => ({
       kind: 'tail cut off',
       statements: [
-        `delete from ${table(log)} r using audit.ledger_entries e where e.log = '${log.log}' and e.row_id = r.id and e.position >= ${position}`,
-        `delete from audit.ledger_entries where ${at} >= ${position}`,
-        `update audit.ledger_heads set size = ${position} where log = '${log.log}'`,
+        `delete from ${table(log)} r using akashi_audit.ledger_entries e where e.log = '${log.log}' and e.row_id = r.id and e.position >= ${position}`,
+        `delete from akashi_audit.ledger_entries where ${at} >= ${position}`,
+        `update akashi_audit.ledger_heads set size = ${position} where log = '${log.log}'`,
       ],
       named: [],
     }),
@@ -404,9 +406,9 @@ describe('whatever a superuser does below the frontier', () => {
 /** With the log's own key a ledger can be made that fits any rows: what somebody else kept does not fit it. */
 describe('a history that was written anew with the key of the log', () => {
   async function rewrite(session: DirectSession, log: LogDefinition, change: string): Promise<void> {
-    await session.query(`delete from audit.ledger_entries where log = '${log.log}'`)
-    await session.query(`delete from audit.ledger_tiles where log = '${log.log}'`)
-    await session.query(`delete from audit.ledger_heads where log = '${log.log}'`)
+    await session.query(`delete from akashi_audit.ledger_entries where log = '${log.log}'`)
+    await session.query(`delete from akashi_audit.ledger_tiles where log = '${log.log}'`)
+    await session.query(`delete from akashi_audit.ledger_heads where log = '${log.log}'`)
     await session.query(change)
     await seal(insideOf(session), tester, ledger.keyring, log)
   }
@@ -492,21 +494,23 @@ describe('whatever is done to the guards', () => {
     await database.asSuperuser(async (session) => {
       const { rows } = await session.query<{ name: string; bound: string }>(
         `select c.oid::regclass::text as name, pg_get_expr(c.relpartbound, c.oid) as bound from pg_class c join pg_inherits i on i.inhrelid = c.oid
-         where i.inhparent = 'audit.audit_logs'::regclass and exists (select from audit.audit_logs r where r.tableoid = c.oid)`,
+         where i.inhparent = 'akashi_audit.audit_logs'::regclass and exists (select from akashi_audit.audit_logs r where r.tableoid = c.oid)`,
       )
       const [partition] = rows
       const { id } = one(entries.filter(({ log }) => log === auditLogs))
       await session.query('begin')
-      await session.query(`create table audit.swapped (like ${partition?.name} including all)`)
-      await session.query(`insert into audit.swapped select * from ${partition?.name}`)
-      await session.query(`update audit.swapped set user_agent = 'forged' where id = '${id}'`)
-      await session.query(`alter table audit.audit_logs detach partition ${partition?.name}`)
-      await session.query(`alter table audit.audit_logs attach partition audit.swapped ${partition?.bound}`)
+      await session.query(`create table akashi_audit.swapped (like ${partition?.name} including all)`)
+      await session.query(`insert into akashi_audit.swapped select * from ${partition?.name}`)
+      await session.query(`update akashi_audit.swapped set user_agent = 'forged' where id = '${id}'`)
+      await session.query(`alter table akashi_audit.audit_logs detach partition ${partition?.name}`)
+      await session.query(
+        `alter table akashi_audit.audit_logs attach partition akashi_audit.swapped ${partition?.bound}`,
+      )
       const problems = await problemsIn(session, published)
       await session.query('rollback')
       expect(problems).toMatchObject([
         { kind: 'changed', id },
-        { kind: 'trigger', id: 'audit.swapped' },
+        { kind: 'trigger', id: 'akashi_audit.swapped' },
       ])
       counts['partition exchanged'] = 1
     })

@@ -12,7 +12,7 @@ const ledger = testLedger(worker)
 async function sealedRows(): Promise<{ id: string; position: bigint }[]> {
   const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ id: string; position: bigint }>(
-      "select row_id as id, position from audit.ledger_entries where log = 'audit_logs' order by position desc limit 20",
+      "select row_id as id, position from akashi_audit.ledger_entries where log = 'audit_logs' order by position desc limit 20",
     ),
   )
   return rows.reverse()
@@ -38,7 +38,12 @@ async function tamper(work: (session: DirectSession) => Promise<unknown>): Promi
 
 /** Tampers, looks, and puts everything back, so that each case starts from a clean ledger. */
 async function found(work: (session: DirectSession) => Promise<unknown>): Promise<Problem[]> {
-  const copies = ['audit.audit_logs', 'audit.ledger_entries', 'audit.ledger_heads', 'audit.ledger_tiles']
+  const copies = [
+    'akashi_audit.audit_logs',
+    'akashi_audit.ledger_entries',
+    'akashi_audit.ledger_heads',
+    'akashi_audit.ledger_tiles',
+  ]
   await database.asSuperuser(async (session) => {
     await session.query('create schema if not exists saved')
     for (const table of copies)
@@ -62,7 +67,7 @@ const kinds = (problems: Problem[]) => problems.map((problem) => `${problem.kind
 describe('a superuser who alters sealed rows', () => {
   it('starts from a clean ledger', async () => {
     await database.asSuperuser((session) =>
-      session.query(`create table shop (id int primary key, price numeric); select audit.protect('shop', 'confidential', 'id');
+      session.query(`create table shop (id int primary key, price numeric); select akashi_audit.protect('shop', 'confidential', 'id');
         insert into shop select i, i * 1.5 from generate_series(1, 30) i; update shop set price = price + 1 where id <= 10; delete from shop where id = 30`),
     )
     await ledger.seal()
@@ -76,7 +81,7 @@ describe('a superuser who alters sealed rows', () => {
     const { rows: columns } = await worker.transaction(tester, (session) =>
       session.query<{ name: string; type: string }>(
         `select attname as name, format_type(atttypid, atttypmod) as type from pg_attribute
-         where attrelid = 'audit.audit_logs'::regclass and attnum > 0 and not attisdropped and attname <> 'created_at'`,
+         where attrelid = 'akashi_audit.audit_logs'::regclass and attnum > 0 and not attisdropped and attname <> 'created_at'`,
       ),
     )
     const other: Record<string, string> = {
@@ -96,7 +101,7 @@ describe('a superuser who alters sealed rows', () => {
       const value = other[type]
       if (row === undefined || value === undefined) throw new Error(`no other value for ${name} ${type}`)
       const problems = await found((session) =>
-        session.query(`update audit.audit_logs set "${name}" = ${value} where id = $1`, [row.id]),
+        session.query(`update akashi_audit.audit_logs set "${name}" = ${value} where id = $1`, [row.id]),
       )
       if (name === 'id')
         expect(kinds(problems).sort()).toEqual([
@@ -110,8 +115,8 @@ describe('a superuser who alters sealed rows', () => {
   it('names what is wrong in the order of the ledger, position 10 behind 9', async () => {
     const problems = await found((session) =>
       session.query(
-        `update audit.audit_logs set action = action || 'x' where id in (
-           select row_id from audit.ledger_entries where log = 'audit_logs' and position between 8 and 11)`,
+        `update akashi_audit.audit_logs set action = action || 'x' where id in (
+           select row_id from akashi_audit.ledger_entries where log = 'audit_logs' and position between 8 and 11)`,
       ),
     )
     expect(problems.map(({ position }) => position)).toEqual(['8', '9', '10', '11'])
@@ -123,7 +128,7 @@ describe('a superuser who alters sealed rows', () => {
       kinds(
         await found((session) =>
           session.query(
-            "update audit.audit_logs set created_at = created_at + interval '1 microsecond' where id = $1",
+            "update akashi_audit.audit_logs set created_at = created_at + interval '1 microsecond' where id = $1",
             [row?.id],
           ),
         ),
@@ -133,7 +138,7 @@ describe('a superuser who alters sealed rows', () => {
       kinds(
         await found((session) =>
           session.query(
-            "update audit.audit_logs set created_at = created_at + interval '1 month' where id = $1",
+            "update akashi_audit.audit_logs set created_at = created_at + interval '1 month' where id = $1",
             [row?.id],
           ),
         ),
@@ -144,7 +149,7 @@ describe('a superuser who alters sealed rows', () => {
   it('is found by a removed row, with its position', async () => {
     const row = (await sealedRows())[7]
     const problems = await found((session) =>
-      session.query('delete from audit.audit_logs where id = $1', [row?.id]),
+      session.query('delete from akashi_audit.audit_logs where id = $1', [row?.id]),
     )
     expect(problems).toMatchObject([{ kind: 'removed', id: row?.id, position: String(row?.position) }])
   })
@@ -153,8 +158,8 @@ describe('a superuser who alters sealed rows', () => {
     const [row] = await sealedRows()
     const problems = await found((session) =>
       session.query(
-        `insert into audit.audit_logs (id, created_at, seq, xid, action, context_verified)
-        select '0199d3a0-0000-7000-8000-00000000beef', created_at, seq, xid, 'forged', true from audit.audit_logs where id = $1`,
+        `insert into akashi_audit.audit_logs (id, created_at, seq, xid, action, context_verified)
+        select '0199d3a0-0000-7000-8000-00000000beef', created_at, seq, xid, 'forged', true from akashi_audit.audit_logs where id = $1`,
         [row?.id],
       ),
     )
@@ -164,7 +169,7 @@ describe('a superuser who alters sealed rows', () => {
   it('is found by a row that claims a transaction of the future', async () => {
     const problems = await found((session) =>
       session.query(
-        `insert into audit.audit_logs (id, xid, action, context_verified) values ('0199d3a0-0000-7000-8000-00000000feed', '99999999999', 'forged', true)`,
+        `insert into akashi_audit.audit_logs (id, xid, action, context_verified) values ('0199d3a0-0000-7000-8000-00000000feed', '99999999999', 'forged', true)`,
       ),
     )
     expect(kinds(problems)).toEqual(['unsealed 0199d3a0-0000-7000-8000-00000000feed'])
@@ -174,8 +179,8 @@ describe('a superuser who alters sealed rows', () => {
     const rows = await sealedRows()
     const problems = await found((session) =>
       session.query(
-        `update audit.audit_logs a set new_values = b.new_values, record_id = b.record_id, salt = b.salt
-        from audit.audit_logs b where (a.id = $1 and b.id = $2) or (a.id = $2 and b.id = $1)`,
+        `update akashi_audit.audit_logs a set new_values = b.new_values, record_id = b.record_id, salt = b.salt
+        from akashi_audit.audit_logs b where (a.id = $1 and b.id = $2) or (a.id = $2 and b.id = $1)`,
         [rows[3]?.id, rows[5]?.id],
       ),
     )
@@ -185,10 +190,11 @@ describe('a superuser who alters sealed rows', () => {
   it('is found when row and entry are changed together', async () => {
     const row = (await sealedRows())[4]
     const problems = await found(async (session) => {
-      await session.query("update audit.audit_logs set action = 'forged' where id = $1", [row?.id])
-      await session.query("update audit.ledger_entries set entry_hash = sha256('forged') where row_id = $1", [
-        row?.id,
-      ])
+      await session.query("update akashi_audit.audit_logs set action = 'forged' where id = $1", [row?.id])
+      await session.query(
+        "update akashi_audit.ledger_entries set entry_hash = sha256('forged') where row_id = $1",
+        [row?.id],
+      )
     })
     expect(
       problems.some((problem) => problem.kind === 'changed' && problem.position === String(row?.position)),
@@ -199,8 +205,8 @@ describe('a superuser who alters sealed rows', () => {
   it('is found when row and entry are removed together', async () => {
     const row = (await sealedRows())[4]
     const problems = await found(async (session) => {
-      await session.query('delete from audit.audit_logs where id = $1', [row?.id])
-      await session.query('delete from audit.ledger_entries where row_id = $1', [row?.id])
+      await session.query('delete from akashi_audit.audit_logs where id = $1', [row?.id])
+      await session.query('delete from akashi_audit.ledger_entries where row_id = $1', [row?.id])
     })
     expect(problems).toMatchObject([{ kind: 'removed', position: String(row?.position) }])
   })
@@ -209,8 +215,8 @@ describe('a superuser who alters sealed rows', () => {
     const rows = await sealedRows()
     const problems = await found((session) =>
       session.query(
-        `update audit.ledger_entries e set row_id = o.row_id, created_at = o.created_at, entry_hash = o.entry_hash
-        from audit.ledger_entries o where e.log = 'audit_logs' and o.log = 'audit_logs'
+        `update akashi_audit.ledger_entries e set row_id = o.row_id, created_at = o.created_at, entry_hash = o.entry_hash
+        from akashi_audit.ledger_entries o where e.log = 'audit_logs' and o.log = 'audit_logs'
         and ((e.position = $1 and o.position = $2) or (e.position = $2 and o.position = $1))`,
         [rows[1]?.position, rows[2]?.position],
       ),
@@ -222,7 +228,7 @@ describe('a superuser who alters sealed rows', () => {
 
   it('is found when the head is rewritten without the key', async () => {
     const problems = await found((session) =>
-      session.query("update audit.ledger_heads set root = sha256('x') where log = 'audit_logs'"),
+      session.query("update akashi_audit.ledger_heads set root = sha256('x') where log = 'audit_logs'"),
     )
     expect(problems.every((problem) => problem.kind === 'checkpoint')).toBe(true)
     expect(problems.length).toBeGreaterThan(0)
@@ -233,13 +239,14 @@ describe('a superuser who alters sealed rows', () => {
     const cut = rows[15]?.position
     const problems = await found(async (session) => {
       await session.query(
-        "delete from audit.audit_logs where id in (select row_id from audit.ledger_entries where log = 'audit_logs' and position >= $1)",
+        "delete from akashi_audit.audit_logs where id in (select row_id from akashi_audit.ledger_entries where log = 'audit_logs' and position >= $1)",
         [cut],
       )
-      await session.query("delete from audit.ledger_entries where log = 'audit_logs' and position >= $1", [
-        cut,
-      ])
-      await session.query("update audit.ledger_heads set size = $1 where log = 'audit_logs'", [cut])
+      await session.query(
+        "delete from akashi_audit.ledger_entries where log = 'audit_logs' and position >= $1",
+        [cut],
+      )
+      await session.query("update akashi_audit.ledger_heads set size = $1 where log = 'audit_logs'", [cut])
     })
     expect(problems.some((problem) => problem.kind === 'checkpoint')).toBe(true)
   })
@@ -254,7 +261,7 @@ describe('a superuser who alters sealed rows', () => {
     [
       'dropped',
       'drop trigger akashi_audit_delete on shop',
-      "select audit.protect('shop', 'confidential', 'id')",
+      "select akashi_audit.protect('shop', 'confidential', 'id')",
       'trigger akashi_audit_delete is missing',
     ],
     [
@@ -266,7 +273,7 @@ describe('a superuser who alters sealed rows', () => {
     [
       'replaced',
       `create function nothing() returns trigger language plpgsql as 'begin return null; end'; drop trigger akashi_audit_insert on shop; create trigger akashi_audit_insert after insert on shop execute function nothing(); alter table shop enable always trigger akashi_audit_insert`,
-      "drop function nothing cascade; select audit.protect('shop', 'confidential', 'id')",
+      "drop function nothing cascade; select akashi_audit.protect('shop', 'confidential', 'id')",
       'trigger akashi_audit_insert is not the one that protect made',
     ],
   ])('is found by a trigger that was %s', async (_, breakIt, mend, detail) => {
@@ -280,13 +287,13 @@ describe('a superuser who alters sealed rows', () => {
   it('is found by a guard that was taken from a partition', async () => {
     const name = await database.asSuperuser(async (session) => {
       const { rows } = await session.query<{ name: string }>(
-        "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'audit.audit_logs'::regclass order by 1 desc limit 1",
+        "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'akashi_audit.audit_logs'::regclass order by 1 desc limit 1",
       )
       await session.query(`drop trigger refuse_change on ${rows[0]?.name}`)
       return rows[0]?.name
     })
     expect(await ledger.problems()).toMatchObject([{ kind: 'trigger', id: name }])
-    await database.asSuperuser((session) => session.query(`select audit.guard('${name}')`))
+    await database.asSuperuser((session) => session.query(`select akashi_audit.guard('${name}')`))
     expect(await ledger.problems()).toEqual([])
   })
 })

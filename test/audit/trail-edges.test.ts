@@ -34,7 +34,7 @@ function run(tables: string | string[], ...statements: string[]): Promise<Row[]>
 
 async function trail(session: DirectSession, tables: string | string[]): Promise<Row[]> {
   const { rows } = await session.query<Row>(
-    'select * from audit.audit_logs where table_name = any ($1) order by seq',
+    'select * from akashi_audit.audit_logs where table_name = any ($1) order by seq',
     [[tables].flat()],
   )
   return rows
@@ -48,7 +48,7 @@ const said = (rows: Row[]) => rows.map((row) => `${row.operation} ${row.record_i
 const problems = async (table: string) =>
   (
     await ask<{ problem: string }>(
-      `select problem from audit.trigger_problems('audit_logs') where "table" = '${table}' order by 1`,
+      `select problem from akashi_audit.trigger_problems('audit_logs') where "table" = '${table}' order by 1`,
     )
   ).map(({ problem }) => problem)
 const serverMajor = async () =>
@@ -62,7 +62,7 @@ describe('every way of writing', () => {
       'merged',
       'create table merged (id int primary key, n int)',
       'insert into merged select i, i from generate_series(1, 5) i',
-      "select audit.protect('merged')",
+      "select akashi_audit.protect('merged')",
       `merge into merged m using (values (1, 10), (2, null), (3, 30), (9, 90), (8, -1)) s (id, n) on m.id = s.id
        when matched and s.n is null then delete
        when matched and s.n = 30 then do nothing
@@ -81,7 +81,7 @@ describe('every way of writing', () => {
       'conflicting',
       'create table conflicting (id int primary key, n int)',
       'insert into conflicting values (1, 1), (2, 2)',
-      "select audit.protect('conflicting')",
+      "select akashi_audit.protect('conflicting')",
       'insert into conflicting values (1, 7), (3, 3) on conflict do nothing',
       'insert into conflicting values (1, 7), (2, 8), (4, 4) on conflict (id) do update set n = excluded.n where conflicting.id = 1',
     )
@@ -89,7 +89,10 @@ describe('every way of writing', () => {
   })
 
   it('records COPY, also many rows at once', async () => {
-    await run('copied', "create table copied (id int primary key, note text); select audit.protect('copied')")
+    await run(
+      'copied',
+      "create table copied (id int primary key, note text); select akashi_audit.protect('copied')",
+    )
     const lines = Array.from({ length: 1000 }, (_, i) => `${i}\tn${i}\n`)
     const rows = await database.asSuperuser(async (session) => {
       await pipeline(Readable.from(lines), session.copyFrom('copy copied from stdin'))
@@ -102,7 +105,7 @@ describe('every way of writing', () => {
   it('keeps nothing of what a savepoint or a transaction took back', async () => {
     const rows = await run(
       'nested',
-      "create table nested (id int primary key); select audit.protect('nested')",
+      "create table nested (id int primary key); select akashi_audit.protect('nested')",
       'insert into nested values (1); savepoint a; insert into nested values (2); savepoint b; insert into nested values (3)',
       'rollback to savepoint b; insert into nested values (4); release savepoint a; savepoint c; delete from nested; rollback to savepoint c',
     )
@@ -115,7 +118,7 @@ describe('every way of writing', () => {
       `create table source (id int primary key, n int); create table mirror (id int primary key, n int);
        create function copy_over() returns trigger language plpgsql as $$ begin insert into mirror values (new.id, new.n); return new; end $$;
        create trigger copy_over before insert on source for each row execute function copy_over();
-       select audit.protect('source'), audit.protect('mirror')`,
+       select akashi_audit.protect('source'), akashi_audit.protect('mirror')`,
       'with gone as (delete from source returning *), made as (insert into source values (1, 1), (2, 2) returning *) update mirror set n = 0',
       'with moved as (delete from source where id = 1 returning *) insert into mirror select id + 10, n from moved',
     )
@@ -139,7 +142,7 @@ describe('partitions and children', () => {
       `create table p (id int primary key, n int) partition by range (id);
        create table p_low partition of p for values from (minvalue) to (100);
        create table p_high partition of p for values from (100) to (maxvalue)`,
-      "select audit.protect('p')",
+      "select akashi_audit.protect('p')",
       'insert into p_low values (1, 1), (2, 2)',
       'insert into p values (3, 3), (103, 3)',
       'update p_low set n = 0 where id = 1',
@@ -170,7 +173,7 @@ describe('partitions and children', () => {
        create table odd_eu_0 partition of odd_eu for values with (modulus 2, remainder 0);
        create table odd_eu_1 partition of odd_eu for values with (modulus 2, remainder 1);
        create table odd_rest partition of odd default`,
-      "select audit.protect('odd')",
+      "select akashi_audit.protect('odd')",
       `insert into odd select r, i, 0 from unnest(array['de', 'fr', 'jp']) r, generate_series(1, ${MANY}) i`,
       "update odd set region = 'us' where region = 'de'",
     )
@@ -189,13 +192,13 @@ describe('partitions and children', () => {
       'grows',
       `create table grows (id int primary key) partition by range (id);
        create table grows_1 partition of grows for values from (0) to (100)`,
-      "select audit.protect('grows')",
+      "select akashi_audit.protect('grows')",
       'create table grows_2 (like grows including all)',
       'alter table grows attach partition grows_2 for values from (100) to (200)',
     )
     expect(await problems('public.grows_2')).toHaveLength(4)
     expect(said(await run('grows', 'insert into grows values (150)'))).toEqual(['INSERT 150'])
-    await run('grows', "select audit.protect('grows')")
+    await run('grows', "select akashi_audit.protect('grows')")
     expect(await problems('public.grows_2')).toEqual([])
     expect(said(await run('grows_2', 'delete from grows_2'))).toEqual(['DELETE 150'])
   })
@@ -203,16 +206,16 @@ describe('partitions and children', () => {
   it('gives partitions that Akashi makes for a protected table their triggers', async () => {
     await database.asSuperuser((session) =>
       session.query(`set role akashi_owner;
-        create table audit.journal (id uuid not null, created_at timestamptz not null, note text, primary key (id, created_at)) partition by range (created_at);
-        alter table audit.journal enable row level security; alter table audit.journal force row level security;
-        create policy journal_owner on audit.journal to akashi_owner using (true) with check (true);
-        insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
-        values ('audit', 'journal', 'month', 2, '1 year', 'archive', '7 years', false);
-        insert into audit.protected_tables (schema_name, table_name, key_columns) values ('audit', 'journal', '{id,created_at}');
-        select lifecycle.apply_partitions()`),
+        create table akashi_audit.journal (id uuid not null, created_at timestamptz not null, note text, primary key (id, created_at)) partition by range (created_at);
+        alter table akashi_audit.journal enable row level security; alter table akashi_audit.journal force row level security;
+        create policy journal_owner on akashi_audit.journal to akashi_owner using (true) with check (true);
+        insert into akashi_lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
+        values ('akashi_audit', 'journal', 'month', 2, '1 year', 'archive', '7 years', false);
+        insert into akashi_audit.protected_tables (schema_name, table_name, key_columns) values ('akashi_audit', 'journal', '{id,created_at}');
+        select akashi_lifecycle.apply_partitions()`),
     )
     const made = await ask<{ name: string }>(
-      "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'audit.journal'::regclass",
+      "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'akashi_audit.journal'::regclass",
     )
     expect(made).toHaveLength(3)
     for (const { name } of made) expect(await problems(name)).toEqual([])
@@ -223,7 +226,7 @@ describe('partitions and children', () => {
       ['mother', 'daughter'],
       `create table mother (id int primary key, n int); create table daughter (extra text) inherits (mother);
        insert into daughter values (1, 1, 'x')`,
-      "select audit.protect('mother')",
+      "select akashi_audit.protect('mother')",
       'update mother set n = 2',
       'insert into daughter values (2, 2, $$by its own name$$)',
       'delete from mother',
@@ -231,7 +234,7 @@ describe('partitions and children', () => {
     expect(said(rows)).toEqual(['DELETE 1', 'DELETE 2', 'UPDATE 1'])
     expect(
       await ask(
-        "select state from audit.coverage where table_name in ('mother', 'daughter') order by table_name",
+        "select state from akashi_audit.coverage where table_name in ('mother', 'daughter') order by table_name",
       ),
     ).toEqual([{ state: 'gap' }, { state: 'protected' }])
   })
@@ -285,19 +288,19 @@ describe('types', () => {
     await run(
       'zoo',
       `create type mood as enum ('glad', 'sad'); create domain positive as int check (value > 0); create type pair as (l int, r text);
-       create table zoo (${columns}); insert into zoo select i, ${before} from generate_series(1, ${MANY}) i; select audit.protect('zoo')`,
+       create table zoo (${columns}); insert into zoo select i, ${before} from generate_series(1, ${MANY}) i; select akashi_audit.protect('zoo')`,
     )
     for (const [column, value, changed] of changes) {
       const rows = await database.asSuperuser(async (session) => {
         await session.query('begin')
         const [last] = (
           await session.query<{ seq: string }>(
-            'select coalesce(max(seq), 0)::text as seq from audit.audit_logs',
+            'select coalesce(max(seq), 0)::text as seq from akashi_audit.audit_logs',
           )
         ).rows
         await session.query(`update zoo set ${column} = ${value}`)
         const found = await session.query<Row>(
-          "select * from audit.audit_logs where table_name = 'zoo' and seq > $1 order by seq",
+          "select * from akashi_audit.audit_logs where table_name = 'zoo' and seq > $1 order by seq",
           [last?.seq],
         )
         await session.query('rollback')
@@ -320,7 +323,7 @@ describe('types', () => {
     const key = 'code text, day date, amount numeric(6,2), moment timestamptz, "Part No" varchar'
     const rows = await run(
       'keyed',
-      `create table keyed (${key}, n int, primary key (moment, code, "Part No", amount, day)); select audit.protect('keyed')`,
+      `create table keyed (${key}, n int, primary key (moment, code, "Part No", amount, day)); select akashi_audit.protect('keyed')`,
       `insert into keyed select 'c' || i, '2026-01-01', 1.50, '2026-01-01 00:00+00', 'p"' || i, 0 from generate_series(1, ${MANY}) i`,
       'update keyed set n = 1',
       'delete from keyed',
@@ -342,7 +345,7 @@ describe('types', () => {
     const rows = await run(
       'made',
       `create table made (id int generated always as identity primary key, n int, twice int generated always as (n * 2) stored);
-       select audit.protect('made')`,
+       select akashi_audit.protect('made')`,
       `insert into made (n) select i from generate_series(1, ${MANY}) i`,
       'update made set n = n + 1',
     )
@@ -358,7 +361,7 @@ describe('types', () => {
     const rows = await run(
       'computed',
       `create table computed (id int primary key, n int, w int generated always as (n * 2) virtual);
-       select audit.protect('computed')`,
+       select akashi_audit.protect('computed')`,
       'insert into computed (id, n) values (1, 1)',
       'update computed set n = 5',
     )
@@ -373,7 +376,7 @@ describe('types', () => {
     const rows = await run(
       ['wide', 'heavy'],
       `create table wide (id int primary key, ${wide}); create table heavy (id int primary key, body text);
-       select audit.protect('wide'), audit.protect('heavy')`,
+       select akashi_audit.protect('wide'), akashi_audit.protect('heavy')`,
       `insert into wide (id) select i from generate_series(1, ${MANY}) i`,
       'update wide set c799 = -1, c0 = -1',
       "insert into heavy values (1, repeat('あ', 5000000))",
@@ -394,7 +397,7 @@ describe('many rows of one statement', () => {
   it('are paired in one pass, also in a session that so far changed single rows', async () => {
     const rows = await run(
       'growing',
-      "create table growing (id int primary key, n int); insert into growing select i, 0 from generate_series(1, 5000) i; select audit.protect('growing')",
+      "create table growing (id int primary key, n int); insert into growing select i, 0 from generate_series(1, 5000) i; select akashi_audit.protect('growing')",
       ...Array.from({ length: 10 }, (_, i) => `update growing set n = n + 1 where id = ${i + 1}`),
       'update growing set n = id',
     )
@@ -421,7 +424,7 @@ describe('many rows of one statement', () => {
     const quoted = names.map((name) => `"${name.replaceAll('"', '""')}"`)
     const rows = await run(
       'select',
-      `create table "select" ("id" int primary key, ${quoted.map((name) => `${name} text`).join(', ')}); select audit.protect('"select"')`,
+      `create table "select" ("id" int primary key, ${quoted.map((name) => `${name} text`).join(', ')}); select akashi_audit.protect('"select"')`,
       `insert into "select" (id) select i from generate_series(1, ${MANY}) i`,
       `update "select" set ${quoted.map((name) => `${name} = 'x'`).join(', ')}`,
       'delete from "select"',
@@ -436,7 +439,7 @@ describe('many rows of one statement', () => {
     const rows = await run(
       'people',
       `create table people (id int primary key, owner text, mail text, pin text, seen int);
-       select audit.protect('people', 'restricted', 'owner', '{"mail": "digest", "pin": "omit"}', array['seen'])`,
+       select akashi_audit.protect('people', 'restricted', 'owner', '{"mail": "digest", "pin": "omit"}', array['seen'])`,
       `insert into people select i, 'o', 'm@example.com', 'p', 0 from generate_series(1, ${MANY}) i`,
       'update people set seen = 1',
       "update people set mail = 'n@example.com', pin = 'q', seen = 2",
@@ -458,7 +461,7 @@ describe('many rows of one statement', () => {
     )
     expect(shapes.size).toBe(4)
     const salts = await ask<{ salts: number; rows: number; short: number }>(
-      "select count(distinct salt)::int as salts, count(*)::int as rows, count(*) filter (where octet_length(salt) <> 16)::int as short from audit.audit_logs where table_name = 'people'",
+      "select count(distinct salt)::int as salts, count(*)::int as rows, count(*) filter (where octet_length(salt) <> 16)::int as short from akashi_audit.audit_logs where table_name = 'people'",
     )
     expect(salts).toEqual([{ salts: 4 * MANY, rows: 4 * MANY, short: 0 }])
   })
@@ -467,14 +470,14 @@ describe('many rows of one statement', () => {
     await run(
       'nobody',
       'create table block (id int primary key)',
-      "select audit.protect('block')",
+      "select akashi_audit.protect('block')",
       'insert into block select i from generate_series(1, 70000) i',
     )
     const [found] = await ask<Record<string, number | boolean>>(
       `select count(*)::int as rows, count(distinct seq)::int as seqs, count(distinct id)::int as ids,
               bool_and(ascends) as ascends, bool_and(substr(id::text, 15, 1) = '7' and substr(id::text, 20, 1) between '8' and 'b') as version_7
        from (select id, seq, record_id::int > lag(record_id::int, 1, 0) over (order by seq) as ascends
-             from audit.audit_logs where table_name = 'block') r`,
+             from akashi_audit.audit_logs where table_name = 'block') r`,
     )
     expect(found).toEqual({ rows: 70000, seqs: 70000, ids: 70000, ascends: true, version_7: true })
   })
@@ -484,7 +487,7 @@ describe('many rows of one statement', () => {
       await session.query(
         'create table calm (id int primary key, n int); set jit = on; set enable_mergejoin = on',
       )
-      await session.query("select audit.protect('calm')")
+      await session.query("select akashi_audit.protect('calm')")
       await session.query(
         `begin; insert into calm select i, i from generate_series(1, ${MANY}) i; update calm set n = 0`,
       )
@@ -505,17 +508,21 @@ describe('many rows of one statement', () => {
 
 describe('a table that changes', () => {
   it('goes on under a new name, and both names are told', async () => {
-    await run('shop', "create table shop (id int primary key); select audit.protect('shop')")
+    await run('shop', "create table shop (id int primary key); select akashi_audit.protect('shop')")
     const rows = await run('store', 'alter table shop rename to store', 'insert into store values (1)')
     expect(said(rows)).toEqual(['INSERT 1'])
     expect(await problems('public.shop')).toContain('the table is gone')
-    expect(await ask("select state from audit.coverage where table_name = 'store'")).toEqual([
+    expect(await ask("select state from akashi_audit.coverage where table_name = 'store'")).toEqual([
       { state: 'gap' },
     ])
-    await run('store', "select audit.protect('store')", "select audit.unprotect_missing('public', 'shop')")
+    await run(
+      'store',
+      "select akashi_audit.protect('store')",
+      "select akashi_audit.unprotect_missing('public', 'shop')",
+    )
     expect(await problems('public.shop')).toEqual([])
     expect(await problems('public.store')).toEqual([])
-    await expect(run('store', "select audit.unprotect_missing('public', 'store')")).rejects.toThrow()
+    await expect(run('store', "select akashi_audit.unprotect_missing('public', 'store')")).rejects.toThrow()
   })
 
   it.each([
@@ -530,7 +537,7 @@ describe('a table that changes', () => {
     await run(
       'stale',
       `drop table if exists stale; create table stale (id int primary key, mail text, owner text); insert into stale values (1, 'm', 'o');
-       select audit.protect('stale', subject => 'owner', columns => '{"mail": "digest"}')`,
+       select akashi_audit.protect('stale', subject => 'owner', columns => '{"mail": "digest"}')`,
     )
     await expect(run('stale', change, write)).rejects.toMatchObject({ code: 'conflict' })
     await expect(run('stale', change, `${write.replace('delete', 'delete')}`)).rejects.toMatchObject({
@@ -538,14 +545,14 @@ describe('a table that changes', () => {
     })
     await run('stale', change)
     expect(await problems('public.stale')).toHaveLength(1)
-    await run('stale', "select audit.protect('stale')", write)
+    await run('stale', "select akashi_audit.protect('stale')", write)
     expect(await problems('public.stale')).toEqual([])
   })
 
   it('is followed through new, dropped and retyped columns within one session', async () => {
     const rows = await run(
       'fluid',
-      `create table fluid (id int primary key, a int, b text); insert into fluid select i, i, 'b' from generate_series(1, ${MANY}) i; select audit.protect('fluid')`,
+      `create table fluid (id int primary key, a int, b text); insert into fluid select i, i, 'b' from generate_series(1, ${MANY}) i; select akashi_audit.protect('fluid')`,
       'update fluid set a = a + 1',
       'alter table fluid drop a, add c numeric default 1, alter b type varchar(9)',
       "update fluid set b = 'x', c = 2",
@@ -561,7 +568,7 @@ describe('a table that changes', () => {
 
   it('cannot be protected without a key, and says what to do', async () => {
     await expect(
-      run('keyless', 'create table keyless (id int unique)', "select audit.protect('keyless')"),
+      run('keyless', 'create table keyless (id int unique)', "select akashi_audit.protect('keyless')"),
     ).rejects.toMatchObject({ hint: expect.stringContaining('give it a primary key first') as unknown })
   })
 })

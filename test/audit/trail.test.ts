@@ -23,7 +23,7 @@ interface Row {
 
 function trail(session: Session, table: string): Promise<Row[]> {
   return session
-    .query<Row>('select * from audit.audit_logs where table_name = $1 order by seq', [table])
+    .query<Row>('select * from akashi_audit.audit_logs where table_name = $1 order by seq', [table])
     .then(({ rows }) => rows)
 }
 
@@ -57,7 +57,7 @@ describe('a protected table', () => {
     const rows = await run(
       'basic',
       'create table basic (id int primary key, name text, amount numeric)',
-      "select audit.protect('basic')",
+      "select akashi_audit.protect('basic')",
       "insert into basic values (1, 'a', 1.50), (2, 'b', 2)",
       'update basic set amount = amount + 1 where id = 1',
       'delete from basic where id = 2',
@@ -84,7 +84,7 @@ describe('a protected table', () => {
       'moved',
       'create table moved (id int primary key, name text)',
       "insert into moved select i, 'n' || i from generate_series(1, 500) i",
-      "select audit.protect('moved')",
+      "select akashi_audit.protect('moved')",
       'update moved set id = id + 1000',
     )
     expect(rows).toHaveLength(500)
@@ -99,7 +99,7 @@ describe('a protected table', () => {
     const rows = await run(
       'quiet',
       'create table quiet (id int primary key, name text, last_seen timestamptz)',
-      "select audit.protect('quiet', ignore => array['last_seen'])",
+      "select akashi_audit.protect('quiet', ignore => array['last_seen'])",
       "insert into quiet values (1, 'a', null)",
       'update quiet set last_seen = now()',
       "update quiet set name = 'a'",
@@ -117,7 +117,7 @@ describe('a protected table', () => {
       'create table parent (id int primary key)',
       'create table child (id int primary key, parent int references parent on delete cascade, note text)',
       'insert into parent values (1), (2)',
-      "select audit.protect('child')",
+      "select akashi_audit.protect('child')",
       'insert into child values (1, 1), (2, 2)',
       "insert into child values (2, 2, 'x'), (3, 2, null) on conflict (id) do update set note = excluded.note",
       "merge into child c using (values (3, 'm'), (4, 'n')) v (id, note) on c.id = v.id when matched then update set note = v.note when not matched then insert values (v.id, 1, v.note)",
@@ -134,7 +134,7 @@ describe('a protected table', () => {
       'create table parts (id int, day date, primary key (id, day)) partition by range (day)',
       "create table parts_1 partition of parts for values from ('2026-01-01') to ('2026-02-01')",
       "create table parts_2 partition of parts for values from ('2026-02-01') to ('2026-03-01')",
-      "select audit.protect('parts')",
+      "select akashi_audit.protect('parts')",
       "insert into parts values (1, '2026-01-05')",
       "update parts set day = '2026-02-05'",
     )
@@ -151,7 +151,7 @@ describe('a protected table', () => {
       'Odd "table"',
       'create schema "My Schema"',
       'create table "My Schema"."Odd ""table""" ("Key" text, "b\'c" int, primary key ("Key", "b\'c"))',
-      'select audit.protect(\'"My Schema"."Odd ""table"""\')',
+      'select akashi_audit.protect(\'"My Schema"."Odd ""table"""\')',
       'insert into "My Schema"."Odd ""table""" values (\'k\', 1)',
       'alter table "My Schema"."Odd ""table""" add extra text default \'later\'',
       'update "My Schema"."Odd ""table""" set extra = \'changed\'',
@@ -172,7 +172,7 @@ describe('a protected table', () => {
         'typed',
         'drop table if exists typed',
         'create table typed (id int primary key, t timestamptz, i interval, f float8, b bytea, r tstzrange, a text[], g int generated always as (id + 1) stored)',
-        "select audit.protect('typed')",
+        "select akashi_audit.protect('typed')",
         settings,
         `insert into typed values (1, '2026-01-01 00:00+00', '1 day 2 hours', 0.1::float8 + 0.2, '\\x0102', '[2026-01-01 00:00+00,)', '{a,"b c"}')`,
         'reset bytea_output',
@@ -189,7 +189,7 @@ describe('a protected table', () => {
     const rows = await run(
       'people',
       'create table people (id int primary key, email text, secret text, note text)',
-      `select audit.protect('people', 'restricted', 'id', '{"email": "digest", "secret": "omit"}')`,
+      `select akashi_audit.protect('people', 'restricted', 'id', '{"email": "digest", "secret": "omit"}')`,
       "insert into people values (1, 'a@example.com', 's', null), (2, 'a@example.com', 's', null)",
       "update people set secret = 't', email = null where id = 1",
     )
@@ -213,7 +213,7 @@ describe('a protected table', () => {
     const rows = await run(
       'replicated',
       'create table replicated (id int primary key)',
-      "select audit.protect('replicated')",
+      "select akashi_audit.protect('replicated')",
       'set local session_replication_role = replica',
       'insert into replicated values (1)',
     )
@@ -224,9 +224,9 @@ describe('a protected table', () => {
     const rows = await run(
       'ended',
       'create table ended (id int primary key)',
-      "select audit.protect('ended')",
+      "select akashi_audit.protect('ended')",
       'insert into ended values (1)',
-      "select audit.unprotect('ended')",
+      "select akashi_audit.unprotect('ended')",
       'insert into ended values (2)',
     )
     expect(rows.map((row) => row.record_id)).toEqual(['1'])
@@ -237,32 +237,37 @@ describe('a protected table', () => {
   })
 
   it.each([
-    ['a view', 'create view v as select 1 as id', "select audit.protect('v')", /v is no table/],
+    ['a view', 'create view v as select 1 as id', "select akashi_audit.protect('v')", /v is no table/],
     [
       'a table without a key',
       'create table keyless (id int)',
-      "select audit.protect('keyless')",
+      "select akashi_audit.protect('keyless')",
       /has no primary key/,
     ],
     [
       'an unknown column',
       'create table u1 (id int primary key)',
-      "select audit.protect('u1', ignore => array['nope'])",
+      "select akashi_audit.protect('u1', ignore => array['nope'])",
       /has no column nope/,
     ],
     [
       'an unknown treatment',
       'create table u2 (id int primary key, a int)',
-      `select audit.protect('u2', columns => '{"a": "hide"}')`,
+      `select akashi_audit.protect('u2', columns => '{"a": "hide"}')`,
       /plain, digest or omit/,
     ],
     [
       'a digested key',
       'create table u3 (id int primary key)',
-      `select audit.protect('u3', columns => '{"id": "digest"}')`,
+      `select akashi_audit.protect('u3', columns => '{"id": "digest"}')`,
       /key of public.u3 cannot be/,
     ],
-    ['the trail', 'select 1', "select audit.protect('audit.audit_logs')", /cannot be put under audit/],
+    [
+      'the trail',
+      'select 1',
+      "select akashi_audit.protect('akashi_audit.audit_logs')",
+      /cannot be put under audit/,
+    ],
   ])('refuses %s with a reason', async (_, setup, statement, message) => {
     await expect(run('none', setup, statement)).rejects.toSatisfy(
       (error: Error) =>
@@ -276,7 +281,7 @@ describe('who did it', () => {
     await run(
       'signed',
       'create table signed (id int primary key)',
-      "select audit.protect('signed')",
+      "select akashi_audit.protect('signed')",
       'grant insert on signed to akashi_app',
     )
     await app.transaction(person({ userId: me }, { requestId: 'r-1', clientIp: '2001:db8::7' }), (session) =>
@@ -296,7 +301,7 @@ describe('who did it', () => {
     await run(
       'claimed',
       'create table claimed (id int primary key)',
-      "select audit.protect('claimed')",
+      "select akashi_audit.protect('claimed')",
       'grant insert on claimed to akashi_app',
     )
     await app.transaction(tester, async (session) => {
@@ -304,7 +309,7 @@ describe('who did it', () => {
         "select set_config('app.current_user_id', $1, true), set_config('app.client_ip', 'not an address', true)",
         [me],
       )
-      const { rows } = await session.query('select auth.current_user_id() as id')
+      const { rows } = await session.query('select akashi_auth.current_user_id() as id')
       expect(rows).toEqual([{ id: null }])
       await session.query('insert into public.claimed values (1)')
     })
@@ -325,7 +330,7 @@ describe('who did it', () => {
         person({ userId: me }, { requestId: 'r-1' }),
         async (session) => {
           await session.query('select set_config($1, $2, true)', [setting, '9999999999'])
-          const { rows } = await session.query<{ ok: boolean }>('select auth.context_verified() as ok')
+          const { rows } = await session.query<{ ok: boolean }>('select akashi_auth.context_verified() as ok')
           return rows[0]?.ok
         },
       )
@@ -335,14 +340,16 @@ describe('who did it', () => {
 
   it('is recorded for actions too', async () => {
     await app.transaction(person({ userId: me }), (session) =>
-      session.query("select audit.record_action('report_exported', 'export', 'reports', '7')"),
+      session.query("select akashi_audit.record_action('report_exported', 'export', 'reports', '7')"),
     )
     await app.transaction(person({ userId: me }), (session) =>
-      session.query("select audit.record_access('chat.messages', array['1', '2'], 'court order')"),
+      session.query(
+        "select akashi_audit.record_access('akashi_chat.messages', array['1', '2'], 'court order')",
+      ),
     )
     const { rows } = await worker.transaction(tester, (session) =>
       session.query(
-        'select event_type, action, user_id, detail, data_classification from audit.audit_logs where operation is null order by seq',
+        'select event_type, action, user_id, detail, data_classification from akashi_audit.audit_logs where operation is null order by seq',
       ),
     )
     expect(rows).toEqual([
@@ -366,9 +373,9 @@ describe('who did it', () => {
 
 describe('the trail itself', () => {
   const attempts = [
-    "update audit.audit_logs set action = 'x'",
-    'delete from audit.audit_logs',
-    'truncate audit.audit_logs',
+    "update akashi_audit.audit_logs set action = 'x'",
+    'delete from akashi_audit.audit_logs',
+    'truncate akashi_audit.audit_logs',
     "update %PARTITION% set action = 'x'",
     'delete from %PARTITION%',
     'truncate %PARTITION%',
@@ -377,7 +384,7 @@ describe('the trail itself', () => {
   async function partition(): Promise<string> {
     const { rows } = await asSuperuser((session) =>
       session.query<{ name: string }>(
-        "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'audit.audit_logs'::regclass order by 1 limit 1",
+        "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'akashi_audit.audit_logs'::regclass order by 1 limit 1",
       ),
     )
     return rows[0]?.name ?? ''
@@ -388,21 +395,21 @@ describe('the trail itself', () => {
     await expect(asSuperuser((session) => session.query(text))).rejects.toMatchObject({ code: 'append_only' })
   })
 
-  it.each([...attempts, "insert into audit.audit_logs (action, context_verified) values ('forged', true)"])(
-    'refuses the application: %s',
-    async (statement) => {
-      const text = statement.replace('%PARTITION%', await partition())
-      await expect(app.transaction(tester, (session) => session.query(text))).rejects.toMatchObject({
-        code: 'forbidden',
-      })
-    },
-  )
+  it.each([
+    ...attempts,
+    "insert into akashi_audit.audit_logs (action, context_verified) values ('forged', true)",
+  ])('refuses the application: %s', async (statement) => {
+    const text = statement.replace('%PARTITION%', await partition())
+    await expect(app.transaction(tester, (session) => session.query(text))).rejects.toMatchObject({
+      code: 'forbidden',
+    })
+  })
 
   it('keeps refusing when a partition is detached', async () => {
     const name = await partition()
     await expect(
       asSuperuser(async (session) => {
-        await session.query(`alter table audit.audit_logs detach partition ${name}`)
+        await session.query(`alter table akashi_audit.audit_logs detach partition ${name}`)
         await session.query(`delete from ${name}`)
       }),
     ).rejects.toMatchObject({ code: 'append_only' })
@@ -411,12 +418,12 @@ describe('the trail itself', () => {
   it('shows an application user only their own rows, and anonymous none', async () => {
     const other = '0199d3a0-0000-7000-8000-000000000002'
     await app.transaction(person({ userId: other }), (session) =>
-      session.query("select audit.record_action('seen', 'x')"),
+      session.query("select akashi_audit.record_action('seen', 'x')"),
     )
     const count = (userId?: string) =>
       app.transaction(userId === undefined ? tester : person({ userId }), async (session) => {
         const { rows } = await session.query<{ users: string[] | null }>(
-          'select array_agg(distinct user_id::text) as users from audit.audit_logs',
+          'select array_agg(distinct user_id::text) as users from akashi_audit.audit_logs',
         )
         return rows[0]?.users
       })
@@ -427,7 +434,7 @@ describe('the trail itself', () => {
   it('covers every table of Akashi or says why not', async () => {
     const { rows } = await asSuperuser((session) =>
       session.query(
-        "select schema_name || '.' || table_name as name from audit.coverage where state = 'gap' and schema_name <> 'public'",
+        "select schema_name || '.' || table_name as name from akashi_audit.coverage where state = 'gap' and schema_name <> 'public'",
       ),
     )
     expect(rows.map((row) => row['name'])).toEqual([])

@@ -34,7 +34,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'akashi-verify-'))
   store = await openObjectStore(pathToFileURL(join(folder, 'objects')).href)
   await database.asSuperuser((session) =>
-    session.query(`create table shop (id int primary key, price numeric); select audit.protect('shop');
+    session.query(`create table shop (id int primary key, price numeric); select akashi_audit.protect('shop');
       insert into shop select i, i from generate_series(1, ${ROWS}) i`),
   )
   await ledger.seal()
@@ -63,7 +63,7 @@ async function write(n: number): Promise<void> {
 async function sealed(place: number): Promise<{ id: string; position: string }> {
   const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ id: string; position: string }>(
-      `select e.row_id as id, e.position::text from audit.ledger_entries e where e.log = 'audit_logs'
+      `select e.row_id as id, e.position::text from akashi_audit.ledger_entries e where e.log = 'audit_logs'
        order by e.position ${place < 0 ? 'desc' : 'asc'} offset $1 limit 1`,
       [place < 0 ? -place - 1 : place],
     ),
@@ -84,10 +84,10 @@ async function found(
 ): Promise<VerifyReport> {
   const touched = `('{${[...ids, FORGED].join(',')}}')`
   const saved = [
-    ['audit.audit_logs', `id = any ${touched}`],
-    ['audit.ledger_entries', `row_id = any ${touched}`],
-    ['audit.ledger_heads', 'true'],
-    ['audit.ledger_tiles', 'true'],
+    ['akashi_audit.audit_logs', `id = any ${touched}`],
+    ['akashi_audit.ledger_entries', `row_id = any ${touched}`],
+    ['akashi_audit.ledger_heads', 'true'],
+    ['akashi_audit.ledger_tiles', 'true'],
   ] as const
   await tamperWith(database, async (session) => {
     for (const [table, those] of saved) {
@@ -143,17 +143,17 @@ describe('an incremental verification', () => {
     await write(20)
     const row = await sealed(-4)
     const changed = await found('incremental', [row.id], (session) =>
-      session.query("update audit.audit_logs set action = 'forged' where id = $1", [row.id]),
+      session.query("update akashi_audit.audit_logs set action = 'forged' where id = $1", [row.id]),
     )
     expect(kinds(changed)).toEqual([`changed ${row.id}`])
     const removed = await found('incremental', [row.id], (session) =>
-      session.query('delete from audit.audit_logs where id = $1', [row.id]),
+      session.query('delete from akashi_audit.audit_logs where id = $1', [row.id]),
     )
     expect(kinds(removed)).toEqual([`removed ${row.id}`])
     const added = await found('incremental', [row.id], (session) =>
       session.query(
-        `insert into audit.audit_logs (id, created_at, seq, xid, action, context_verified)
-         select '${FORGED}', created_at, seq, xid, 'forged', true from audit.audit_logs where id = $1`,
+        `insert into akashi_audit.audit_logs (id, created_at, seq, xid, action, context_verified)
+         select '${FORGED}', created_at, seq, xid, 'forged', true from akashi_audit.audit_logs where id = $1`,
         [row.id],
       ),
     )
@@ -164,7 +164,7 @@ describe('an incremental verification', () => {
   it('finds that the tree below was rewritten, by the root that was verified', async () => {
     const report = await found('incremental', [], (session) =>
       session.query(
-        `update audit.ledger_tiles set hashes = overlay(hashes placing sha256('forged') from 1 for 32)
+        `update akashi_audit.ledger_tiles set hashes = overlay(hashes placing sha256('forged') from 1 for 32)
          where log = 'audit_logs' and level = 2 and tile = 0`,
       ),
     )
@@ -175,7 +175,7 @@ describe('an incremental verification', () => {
   it('finds that the log was cut back below what was verified', async () => {
     await run('incremental')
     const report = await found('incremental', [], (session) =>
-      session.query("update audit.ledger_heads set size = size - 5 where log = 'audit_logs'"),
+      session.query("update akashi_audit.ledger_heads set size = size - 5 where log = 'audit_logs'"),
     )
     expect(trail(report).problems.some(({ detail }) => detail.includes('its end was cut off'))).toBe(true)
   })
@@ -193,7 +193,7 @@ describe('an incremental verification', () => {
   it('does not see what was altered before: that is for the scrub and the full one', async () => {
     const row = await sealed(100)
     const alter = (session: DirectSession) =>
-      session.query("update audit.audit_logs set action = 'forged' where id = $1", [row.id])
+      session.query("update akashi_audit.audit_logs set action = 'forged' where id = $1", [row.id])
     expect(kinds(await found('incremental', [row.id], alter))).toEqual([])
     expect(kinds(await found('full', [row.id], alter))).toEqual([`changed ${row.id}`])
     expect(kinds(await found('scrub', [row.id], alter))).toEqual([`changed ${row.id}`])
@@ -203,12 +203,12 @@ describe('an incremental verification', () => {
     await write(6)
     const row = await sealed(-2)
     await tamperWith(database, (session) =>
-      session.query("update audit.audit_logs set action = 'forged' where id = $1", [row.id]),
+      session.query("update akashi_audit.audit_logs set action = 'forged' where id = $1", [row.id]),
     )
     expect(kinds(await run('incremental'))).toEqual([`changed ${row.id}`])
     expect(kinds(await run('incremental'))).toEqual([`changed ${row.id}`])
     await tamperWith(database, (session) =>
-      session.query("update audit.audit_logs set action = 'update' where id = $1", [row.id]),
+      session.query("update akashi_audit.audit_logs set action = 'update' where id = $1", [row.id]),
     )
     expect(await run('incremental')).toMatchObject({ ok: true })
   })
@@ -220,7 +220,7 @@ describe('the scrub', () => {
     const mark = (slice: number, hours: number) =>
       database.asSuperuser((session) =>
         session.query(
-          `update audit.ledger_scrubs set checked_at = now() - make_interval(hours => $2) where log = 'audit_logs' and unit = $1`,
+          `update akashi_audit.ledger_scrubs set checked_at = now() - make_interval(hours => $2) where log = 'audit_logs' and unit = $1`,
           [`slice/${slice.toString().padStart(12, '0')}`, hours],
         ),
       )
@@ -243,17 +243,17 @@ describe('the scrub', () => {
     const ids = rows.map(({ id }) => id)
     const [changed, moved, removed, last] = ids
     const report = await found('scrub', ids, async (session) => {
-      await session.query("update audit.audit_logs set action = 'forged' where id = any ($1)", [
+      await session.query("update akashi_audit.audit_logs set action = 'forged' where id = any ($1)", [
         [changed, last],
       ])
       await session.query(
-        "update audit.audit_logs set created_at = created_at + interval '1 microsecond' where id = $1",
+        "update akashi_audit.audit_logs set created_at = created_at + interval '1 microsecond' where id = $1",
         [moved],
       )
-      await session.query('delete from audit.audit_logs where id = $1', [removed])
+      await session.query('delete from akashi_audit.audit_logs where id = $1', [removed])
       await session.query(
-        `insert into audit.audit_logs (id, created_at, seq, xid, action, context_verified)
-         select '${FORGED}', created_at, seq, xid, 'forged', true from audit.audit_logs where id = $1`,
+        `insert into akashi_audit.audit_logs (id, created_at, seq, xid, action, context_verified)
+         select '${FORGED}', created_at, seq, xid, 'forged', true from akashi_audit.audit_logs where id = $1`,
         [changed],
       )
     })
@@ -274,12 +274,13 @@ describe('the scrub', () => {
   ])('finds an entry of the %s slice that was changed together with its leaf', async (_, position) => {
     const row = await sealed(position)
     const report = await found('scrub', [row.id], async (session) => {
-      await session.query("update audit.audit_logs set action = 'forged' where id = $1", [row.id])
-      await session.query("update audit.ledger_entries set entry_hash = sha256('x') where row_id = $1", [
-        row.id,
-      ])
+      await session.query("update akashi_audit.audit_logs set action = 'forged' where id = $1", [row.id])
       await session.query(
-        `update audit.ledger_tiles set hashes = overlay(hashes placing sha256('\\x00'::bytea || sha256('x')) from $2 for 32)
+        "update akashi_audit.ledger_entries set entry_hash = sha256('x') where row_id = $1",
+        [row.id],
+      )
+      await session.query(
+        `update akashi_audit.ledger_tiles set hashes = overlay(hashes placing sha256('\\x00'::bytea || sha256('x')) from $2 for 32)
          where log = 'audit_logs' and level = 0 and tile = $1`,
         [Math.floor(position / 256), (position % 256) * 32 + 1],
       )
@@ -291,7 +292,7 @@ describe('the scrub', () => {
   it('finds an entry that is gone', async () => {
     const row = await sealed(30)
     const report = await found('scrub', [row.id], (session) =>
-      session.query('delete from audit.ledger_entries where row_id = $1', [row.id]),
+      session.query('delete from akashi_audit.ledger_entries where row_id = $1', [row.id]),
     )
     expect(trail(report).problems).toMatchObject([
       { kind: 'removed', position: row.position },
@@ -306,13 +307,13 @@ describe('what the last verification says', () => {
     expect(await lastVerification(worker, tester)).toMatchObject({ ok: true, problems: 0 })
     const row = await sealed(50)
     await tamperWith(database, (session) =>
-      session.query("update audit.audit_logs set action = 'forged' where id = $1", [row.id]),
+      session.query("update akashi_audit.audit_logs set action = 'forged' where id = $1", [row.id]),
     )
     expect((await run('scrub')).ok).toBe(false)
     expect((await run('incremental')).ok).toBe(true)
     expect(await lastVerification(worker, tester)).toMatchObject({ ok: false, problems: 1 })
     await tamperWith(database, (session) =>
-      session.query("update audit.audit_logs set action = 'insert' where id = $1", [row.id]),
+      session.query("update akashi_audit.audit_logs set action = 'insert' where id = $1", [row.id]),
     )
     await recordVerification(worker, tester, new Date(), await ledger.verify())
     expect(await lastVerification(worker, tester)).toMatchObject({ ok: true, problems: 0 })

@@ -12,7 +12,7 @@ const ledger = testLedger(worker)
 async function events(type: string): Promise<{ subject: string; detail: string }[]> {
   const { rows } = await database.asSuperuser((session) =>
     session.query<{ subject: string; detail: string }>(
-      `select event_details ->> 'subject' as subject, event_details ->> 'detail' as detail from security.security_events
+      `select event_details ->> 'subject' as subject, event_details ->> 'detail' as detail from akashi_security.security_events
        where event_type = $1 and event_category = 'integrity' order by seq`,
       [type],
     ),
@@ -64,7 +64,7 @@ it('names the process that holds the frontier, and raises one alarm for it', asy
 
 it('raises one alarm for a trigger that was disabled, and another when it is disabled again', async () => {
   await database.asSuperuser((session) =>
-    session.query("create table shop (id int primary key); select audit.protect('shop')"),
+    session.query("create table shop (id int primary key); select akashi_audit.protect('shop')"),
   )
   const disable = () =>
     database.asSuperuser((session) => session.query('alter table shop disable trigger akashi_audit_insert'))
@@ -88,14 +88,14 @@ it('raises one alarm for a trigger that was disabled, and another when it is dis
 
 it('watches the guards of the ledger itself', async () => {
   await database.asSuperuser((session) =>
-    session.query('alter table audit.retention_records disable trigger refuse_change'),
+    session.query('alter table akashi_audit.retention_records disable trigger refuse_change'),
   )
   expect((await watchLedger(worker, tester)).triggers).toContainEqual({
-    table: 'audit.retention_records',
+    table: 'akashi_audit.retention_records',
     problem: 'trigger refuse_change is disabled',
   })
   await database.asSuperuser((session) =>
-    session.query('alter table audit.retention_records enable always trigger refuse_change'),
+    session.query('alter table akashi_audit.retention_records enable always trigger refuse_change'),
   )
 })
 
@@ -104,7 +104,7 @@ it('shows each entry beside the one before, as a chain', async () => {
   await ledger.seal()
   const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ position: bigint; hash: string; previous_hash: string | null }>(
-      "select position, hash, previous_hash from audit.audit_log_chain where log = 'audit_logs' order by position",
+      "select position, hash, previous_hash from akashi_audit.audit_log_chain where log = 'audit_logs' order by position",
     ),
   )
   expect(rows.length).toBeGreaterThan(5)

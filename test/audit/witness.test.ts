@@ -249,7 +249,7 @@ describe('a log and its witness over HTTP', () => {
 
   beforeAll(async () => {
     await database.asSuperuser((session) =>
-      session.query("create table shop (id int primary key); select audit.protect('shop')"),
+      session.query("create table shop (id int primary key); select akashi_audit.protect('shop')"),
     )
     await ledger.seal()
     const logs = await verifierKeys(ledger.keyring)((await head())?.origin ?? '')
@@ -303,7 +303,7 @@ describe('a log and its witness over HTTP', () => {
       'ledger_heads',
       'ledger_tiles',
       'ledger_cosignatures',
-    ].map((name) => `audit.${name}`)
+    ].map((name) => `akashi_audit.${name}`)
     const published = async function* (name: string) {
       const known =
         name === auditLogs.log ? await witnessedNote(witness(), (await head())?.origin ?? '') : null

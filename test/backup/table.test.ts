@@ -60,11 +60,11 @@ beforeAll(async () => {
   cluster = await startCluster()
   stream = cluster.stream()
   // The part of Akashi's schema that a restored table is told to.
-  await cluster.sql(`create schema audit;
-    create table audit.said (what text, resource text, id text, detail jsonb);
-    create function audit.exempt(regclass, text) returns void language sql as 'select';
-    create function audit.record_action(text, text, text, text, text, jsonb) returns void
-      language sql as 'insert into audit.said values ($2, $3, $4, $6)'`)
+  await cluster.sql(`create schema akashi_audit;
+    create table akashi_audit.said (what text, resource text, id text, detail jsonb);
+    create function akashi_audit.exempt(regclass, text) returns void language sql as 'select';
+    create function akashi_audit.record_action(text, text, text, text, text, jsonb) returns void
+      language sql as 'insert into akashi_audit.said values ($2, $3, $4, $6)'`)
   await cluster.sql(`create type mood as enum ('low', 'high')`)
   await cluster.sql('create table parent (id integer primary key)')
   await cluster.sql('insert into parent select i from generate_series(1, 10) i')
@@ -148,7 +148,7 @@ it('brings one table back as it was, with its types, long values, indexes and se
   expect(
     await cluster.sql(`select count(*) > 5 as analyzed from pg_stats where tablename = 'notes_then'`),
   ).toEqual([{ analyzed: true }])
-  expect(await cluster.sql('select what, resource, id from audit.said')).toContainEqual({
+  expect(await cluster.sql('select what, resource, id from akashi_audit.said')).toContainEqual({
     what: 'restore',
     resource: 'public.notes',
     id: 'public.notes_then',
@@ -200,7 +200,7 @@ it('compares with the present rows and brings back what is missing or changed, f
   await cluster.sql('delete from notes where id = 401')
   expect(await content('notes')).toBe(at['notes'])
   const [said] = await cluster.sql<{ detail: Record<string, unknown> }>(
-    `select detail from audit.said where what = 'apply'`,
+    `select detail from akashi_audit.said where what = 'apply'`,
   )
   expect(said?.detail).toMatchObject({ reason: 'deleted by mistake', inserted: 3, updated: 2 })
 }, 60_000)

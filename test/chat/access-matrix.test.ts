@@ -93,80 +93,80 @@ const commands: Readonly<Record<string, Commands>> = {
   file_uploads: {
     room: 'room_id',
     about: 'user_id',
-    insert: `insert into chat.file_uploads (user_id, room_id, message_id, original_name, file_name, file_size, mime_type, file_path,
+    insert: `insert into akashi_chat.file_uploads (user_id, room_id, message_id, original_name, file_name, file_size, mime_type, file_path,
         upload_status, virus_scanned) values ($2, $1, gen_random_uuid(), 'a', 'a', 1, 'text/plain', 'a', 'completed', true)`,
-    update: 'update chat.file_uploads set is_deleted = true',
+    update: 'update akashi_chat.file_uploads set is_deleted = true',
   },
   message_edits: {
     room: 'room_id',
     about: 'edited_by',
-    insert: `insert into chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
+    insert: `insert into akashi_chat.message_edits (message_id, room_id, edited_by, kind, previous_content)
       values (gen_random_uuid(), $1, $2, 'edit', 'before')`,
-    update: `update chat.message_edits set previous_content = 'never'`,
+    update: `update akashi_chat.message_edits set previous_content = 'never'`,
   },
   message_reactions: {
     room: 'room_id',
     about: 'user_id',
-    insert: `insert into chat.message_reactions (message_id, room_id, user_id, emoji) values (gen_random_uuid(), $1, $2, 'x')`,
-    update: `update chat.message_reactions set emoji = 'y'`,
+    insert: `insert into akashi_chat.message_reactions (message_id, room_id, user_id, emoji) values (gen_random_uuid(), $1, $2, 'x')`,
+    update: `update akashi_chat.message_reactions set emoji = 'y'`,
   },
   messages: {
     room: 'room_id',
     about: 'user_id',
-    insert: `insert into chat.messages (id, room_id, user_id, sequence, content, created_at)
-      select chat.message_id(t.at), $1, $2, 0, 'forged', t.at from (select date_trunc('milliseconds', now()) as at) t`,
-    update: `update chat.messages set content = 'forged'`,
+    insert: `insert into akashi_chat.messages (id, room_id, user_id, sequence, content, created_at)
+      select akashi_chat.message_id(t.at), $1, $2, 0, 'forged', t.at from (select date_trunc('milliseconds', now()) as at) t`,
+    update: `update akashi_chat.messages set content = 'forged'`,
   },
   notifications: {
     room: 'room_id',
     about: 'user_id',
-    insert: `insert into chat.notifications (user_id, room_id, notification_type) values ($2, $1, 'mention')`,
-    update: `update chat.notifications set delivery_status = 'delivered', delivered_at = now()`,
+    insert: `insert into akashi_chat.notifications (user_id, room_id, notification_type) values ($2, $1, 'mention')`,
+    update: `update akashi_chat.notifications set delivery_status = 'delivered', delivered_at = now()`,
   },
   read_positions: {
     room: 'room_id',
     about: 'user_id',
     insert:
-      'insert into chat.read_positions (room_id, user_id, message_id, read_to) values ($1, $2, gen_random_uuid(), now())',
-    update: 'update chat.read_positions set read_to = now()',
+      'insert into akashi_chat.read_positions (room_id, user_id, message_id, read_to) values ($1, $2, gen_random_uuid(), now())',
+    update: 'update akashi_chat.read_positions set read_to = now()',
   },
   room_events: {
     room: 'room_id',
     about: 'user_id',
-    insert: `insert into chat.room_events (room_id, sequence, event_type, user_id)
+    insert: `insert into akashi_chat.room_events (room_id, sequence, event_type, user_id)
       values ($1, (random() * 1e15)::bigint, 'member_joined', $2)`,
-    update: `update chat.room_events set detail = '{"forged": true}'`,
+    update: `update akashi_chat.room_events set detail = '{"forged": true}'`,
   },
   room_invitations: {
     room: 'room_id',
     about: 'invited_user_id',
-    insert: `insert into chat.room_invitations (room_id, invited_user_id, expires_at, status, responded_at)
+    insert: `insert into akashi_chat.room_invitations (room_id, invited_user_id, expires_at, status, responded_at)
       values ($1, $2, now() + interval '1 day', 'accepted', now())`,
-    update: `update chat.room_invitations set expires_at = now() + interval '9 days'`,
+    update: `update akashi_chat.room_invitations set expires_at = now() + interval '9 days'`,
   },
   room_members: {
     room: 'room_id',
     about: 'user_id',
-    insert: 'insert into chat.room_members (room_id, user_id) values ($1, $2)',
-    update: `update chat.room_members set role = 'owner'`,
+    insert: 'insert into akashi_chat.room_members (room_id, user_id) values ($1, $2)',
+    update: `update akashi_chat.room_members set role = 'owner'`,
   },
   room_sequences: {
     room: 'room_id',
     about: 'null::uuid',
-    insert: 'insert into chat.room_sequences (room_id) select $1::uuid where $2::uuid is not null',
-    update: 'update chat.room_sequences set last_sequence = last_sequence + 1',
+    insert: 'insert into akashi_chat.room_sequences (room_id) select $1::uuid where $2::uuid is not null',
+    update: 'update akashi_chat.room_sequences set last_sequence = last_sequence + 1',
   },
   rooms: {
     room: 'id',
     about: 'null::uuid',
-    insert: `insert into chat.rooms (id, name, room_type) select coalesce($1::uuid, gen_random_uuid()), 'r', 'private' where $2::uuid is not null`,
-    update: `update chat.rooms set name = 'mine'`,
+    insert: `insert into akashi_chat.rooms (id, name, room_type) select coalesce($1::uuid, gen_random_uuid()), 'r', 'private' where $2::uuid is not null`,
+    update: `update akashi_chat.rooms set name = 'mine'`,
   },
   user_preferences: {
     room: 'null::uuid',
     about: 'user_id',
-    insert: 'insert into chat.user_preferences (user_id) select $2::uuid where $1::uuid is not null',
-    update: `update chat.user_preferences set theme = 'dark'`,
+    insert: 'insert into akashi_chat.user_preferences (user_id) select $2::uuid where $1::uuid is not null',
+    update: `update akashi_chat.user_preferences set theme = 'dark'`,
   },
 }
 
@@ -217,7 +217,7 @@ async function canRead(caller: Caller, table: string): Promise<Seen> {
   const count = async (session: Session) => {
     const { rows } = await session.query<{ all: number; room: number; own: number }>(
       `select count(*)::int as all, count(*) filter (where room = $1)::int as room, count(*) filter (where about = $2)::int as own
-       from (select ${ofRoom} as room, ${about} as about from chat.${table}) t`,
+       from (select ${ofRoom} as room, ${about} as about from akashi_chat.${table}) t`,
       [room, actors[caller]?.userId ?? null],
     )
     return rows[0] ?? { all: 0, room: 0, own: 0 }
@@ -255,13 +255,13 @@ beforeAll(async () => {
       for (const values of rowsOf) await session.query(insert, values)
     }
     for (const name of ['owner', 'admin'] as const) {
-      await session.query('update chat.room_members set role = $1 where user_id = $2', [
+      await session.query('update akashi_chat.room_members set role = $1 where user_id = $2', [
         name,
         actors[name]?.userId,
       ])
     }
     await session.query(
-      'update chat.room_members set is_active = false, left_at = now() where user_id = $1',
+      'update akashi_chat.room_members set is_active = false, left_at = now() where user_id = $1',
       [actors['removed']?.userId],
     )
   })
@@ -271,7 +271,7 @@ describe('the access matrix of the chat, tried out', () => {
   it('has every table of the schema', async () => {
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ name: string }>(
-        `select c.relname as name from pg_class c where c.relnamespace = 'chat'::regnamespace and c.relkind in ('r', 'p')
+        `select c.relname as name from pg_class c where c.relnamespace = 'akashi_chat'::regnamespace and c.relkind in ('r', 'p')
            and not c.relispartition order by 1`,
       ),
     )
@@ -297,7 +297,7 @@ describe('the access matrix of the chat, tried out', () => {
       const outcome =
         command === 'insert'
           ? await canWrite(caller, insert, [table === 'rooms' ? randomUUID() : room, about])
-          : await canWrite(caller, command === 'update' ? update : `delete from chat.${table}`, [])
+          : await canWrite(caller, command === 'update' ? update : `delete from akashi_chat.${table}`, [])
       if (outcome === 'yes') found.push(caller)
     }
     expect(found).toEqual(matrix[table]?.[command] ?? [])

@@ -89,8 +89,8 @@ afterAll(async () => {
 async function everything(): Promise<Record<string, string>> {
   return await database.asSuperuser(async (session) => {
     const { rows: tables } = await session.query<{ name: string }>(
-      `select format('chat.%I', c.relname) as name from pg_class c
-       where c.relnamespace = 'chat'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition order by 1`,
+      `select format('akashi_chat.%I', c.relname) as name from pg_class c
+       where c.relnamespace = 'akashi_chat'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition order by 1`,
     )
     const digests: Record<string, string> = {}
     for (const { name } of tables) {
@@ -216,7 +216,7 @@ describe('an invitation', () => {
     const late = await invite()
     await database.asSuperuser((session) =>
       session.query(
-        `update chat.room_invitations set expires_at = now() - interval '1 second' where id = $1`,
+        `update akashi_chat.room_invitations set expires_at = now() - interval '1 second' where id = $1`,
         [late],
       ),
     )
@@ -317,7 +317,10 @@ describe('a file', () => {
     const { id, name } = operations['GET /v1/chat/files/{fileId}'].response.parse(answer.json())
     expect(name).toBe(shown)
     const { rows } = await database.asSuperuser((session) =>
-      session.query<{ path: string }>('select file_path as path from chat.file_uploads where id = $1', [id]),
+      session.query<{ path: string }>(
+        'select file_path as path from akashi_chat.file_uploads where id = $1',
+        [id],
+      ),
     )
     expect(rows).toEqual([{ path: `chat/${roomId}/${id}/received` }])
   })

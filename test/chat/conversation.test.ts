@@ -87,7 +87,7 @@ async function trail(table: string, id: string) {
   const { rows } = await database.asSuperuser((session) =>
     session.query<{ operation: string; user_id: string | null; text: string }>(
       `select operation, user_id::text, coalesce(old_values::text, '') || coalesce(new_values::text, '') as text
-       from audit.audit_logs where schema_name = 'chat' and table_name = $1 and strpos(record_id, $2) > 0 order by seq`,
+       from akashi_audit.audit_logs where schema_name = 'akashi_chat' and table_name = $1 and strpos(record_id, $2) > 0 order by seq`,
       [table, id],
     ),
   )
@@ -287,9 +287,9 @@ describe('somebody who is erased', () => {
 
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ text: string }>(
-        `select m::text as text from chat.messages m union all select e::text from chat.message_edits e
-         union all select f.original_name from chat.file_uploads f union all select n::text from chat.room_events n
-         union all select concat(l.old_values, l.new_values, l.detail) from audit.audit_logs l where l.schema_name = 'chat'`,
+        `select m::text as text from akashi_chat.messages m union all select e::text from akashi_chat.message_edits e
+         union all select f.original_name from akashi_chat.file_uploads f union all select n::text from akashi_chat.room_events n
+         union all select concat(l.old_values, l.new_values, l.detail) from akashi_audit.audit_logs l where l.schema_name = 'akashi_chat'`,
       ),
     )
     for (const word of [...words, 'first version', 'It was me']) {

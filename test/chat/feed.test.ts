@@ -116,7 +116,7 @@ describe('a feed', () => {
     const room = await roomOfBoth()
     await chat.postMessage(app, aoi.actor, room.id, { content: 'old' })
     await database.asSuperuser((session) =>
-      session.query('delete from chat.room_events where room_id = $1', [room.id]),
+      session.query('delete from akashi_chat.room_events where room_id = $1', [room.id]),
     )
     const behind = listenerOf(ken)
     await feed.subscribe(room.id, behind.listener, 1)

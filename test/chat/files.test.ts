@@ -76,7 +76,7 @@ describe('an upload', () => {
     expect(await keys()).toHaveLength(before.length + 1)
     await store.delete((await keys()).find((key) => key.includes(whole.id)) ?? '')
     await database.asSuperuser((session) =>
-      session.query('update chat.file_uploads set is_deleted = true where id = $1', [whole.id]),
+      session.query('update akashi_chat.file_uploads set is_deleted = true where id = $1', [whole.id]),
     )
   })
 
@@ -309,7 +309,7 @@ describe.skipIf(!hasClamd)('a scanned upload', () => {
   it('leaves an event when it was infected', async () => {
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ user_id: string; severity: string }>(
-        `select user_id, severity from security.security_events where event_type = 'malware_detected'`,
+        `select user_id, severity from akashi_security.security_events where event_type = 'malware_detected'`,
       ),
     )
     expect(rows.length).toBeGreaterThan(0)

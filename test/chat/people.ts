@@ -16,7 +16,7 @@ export interface Person {
 export async function makePerson(database: TestDatabase, app: Database, username: string): Promise<Person> {
   const id = randomUUID()
   await database.asSuperuser((session) =>
-    session.query('insert into auth.users (id, subject, username, email) values ($1, $2, $2, $3)', [
+    session.query('insert into akashi_auth.users (id, subject, username, email) values ($1, $2, $2, $3)', [
       id,
       username,
       `${username}@example.com`,

@@ -161,7 +161,7 @@ describe('history', () => {
     ])
     expect(operations['GET /v1/chat/rooms/{roomId}/events'].response.parse(missed)).toEqual(missed)
     await database.asSuperuser((session) =>
-      session.query('delete from chat.room_events where room_id = $1', [room.id]),
+      session.query('delete from akashi_chat.room_events where room_id = $1', [room.id]),
     )
     expect(await chat.eventsAfter(app, aoi.actor, room.id, 2)).toEqual({
       events: [],

@@ -29,7 +29,7 @@ it('the sample workspace comes, is there once, and goes with its people', async 
   expect(people.map(({ username }) => username)).toEqual(['aoi', 'ken', 'mei', 'lukas'])
   await expect(chat.addSample(parts)).rejects.toMatchObject({ code: 'conflict' })
   const aoi = await database.asSuperuser((session) =>
-    session.query<{ id: string }>(`select id from auth.users where username = 'aoi'`),
+    session.query<{ id: string }>(`select id from akashi_auth.users where username = 'aoi'`),
   )
   const actor = person({ userId: aoi.rows[0]?.id ?? '' })
   const rooms = await chat.listRooms(parts.app, actor)
@@ -37,7 +37,7 @@ it('the sample workspace comes, is there once, and goes with its people', async 
   const general = rooms.find(({ name }) => name.endsWith('general'))
   const sender = await database.asSuperuser((session) =>
     session.query(
-      'select original_name, received_at is not null as received from chat.file_uploads order by 1',
+      'select original_name, received_at is not null as received from akashi_chat.file_uploads order by 1',
     ),
   )
   expect(sender.rows).toEqual([
@@ -51,8 +51,8 @@ it('the sample workspace comes, is there once, and goes with its people', async 
   expect(await chat.removeSample(parts)).toBe(0)
   const { rows } = await database.asSuperuser((session) =>
     session.query<{ words: number; rooms: number }>(
-      `select (select count(*)::int from chat.messages where content <> '') as words,
-              (select count(*)::int from chat.rooms where not is_deleted and room_type <> 'direct') as rooms`,
+      `select (select count(*)::int from akashi_chat.messages where content <> '') as words,
+              (select count(*)::int from akashi_chat.rooms where not is_deleted and room_type <> 'direct') as rooms`,
     ),
   )
   expect(rows).toEqual([{ words: 0, rooms: 0 }])

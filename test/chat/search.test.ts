@@ -46,14 +46,16 @@ describe('search', () => {
       await chat.postMessage(app, aoi.actor, room.id, { content: words(12) })
     // Two thirds go to another month.
     await database.asSuperuser(async (session) => {
-      await session.query(`select lifecycle.create_partition('chat.messages', now() - interval '2 months')`)
-      await session.query('alter table chat.messages disable trigger all')
       await session.query(
-        `update chat.messages set id = chat.message_id(created_at - interval '2 months'), created_at = created_at - interval '2 months'
+        `select akashi_lifecycle.create_partition('akashi_chat.messages', now() - interval '2 months')`,
+      )
+      await session.query('alter table akashi_chat.messages disable trigger all')
+      await session.query(
+        `update akashi_chat.messages set id = akashi_chat.message_id(created_at - interval '2 months'), created_at = created_at - interval '2 months'
          where room_id = $1 and sequence % 3 <> 0`,
         [room.id],
       )
-      await session.query('alter table chat.messages enable trigger all')
+      await session.query('alter table akashi_chat.messages enable trigger all')
     })
     let found = 0
     for (let at = 0; at < 120; at += 1) {
@@ -61,7 +63,7 @@ describe('search', () => {
       const expected = await database.asSuperuser(async (session) =>
         (
           await session.query<{ id: string }>(
-            `select id from chat.messages m where m.room_id = $1 and not exists (
+            `select id from akashi_chat.messages m where m.room_id = $1 and not exists (
                  select from regexp_split_to_table(lower(normalize($2, nfkc)), '\\s+') as w
                  where w <> '' and strpos(lower(normalize(m.content, nfkc)), w) = 0)
                order by created_at desc limit 100`,
@@ -134,12 +136,12 @@ describe('search', () => {
         await chat.postMessage(app, aoi.actor, room.id, { content: `同時 ${count}` })
     }
     await database.asSuperuser(async (session) => {
-      await session.query('alter table chat.messages disable trigger all')
+      await session.query('alter table akashi_chat.messages disable trigger all')
       await session.query(
-        `with at as (select min(created_at) as first from chat.messages where content like '同時%')
-         update chat.messages set id = chat.message_id(at.first), created_at = at.first from at where content like '同時%'`,
+        `with at as (select min(created_at) as first from akashi_chat.messages where content like '同時%')
+         update akashi_chat.messages set id = akashi_chat.message_id(at.first), created_at = at.first from at where content like '同時%'`,
       )
-      await session.query('alter table chat.messages enable trigger all')
+      await session.query('alter table akashi_chat.messages enable trigger all')
     })
     // From the newest messages alone, and for most of them from the index.
     for (const recent of [2_000, 5, 1]) {
@@ -152,7 +154,7 @@ describe('search', () => {
           for (;;) {
             const page = await app.transaction(aoi.actor, (session) =>
               session.query<{ id: string }>(
-                `select chat.search_messages('同時', $1, before_message => $2, page_size => $3, recent_rows => $4) as id`,
+                `select akashi_chat.search_messages('同時', $1, before_message => $2, page_size => $3, recent_rows => $4) as id`,
                 [room, ids.at(-1) ?? null, size, recent],
               ),
             )
@@ -183,7 +185,7 @@ it('refuses a database whose LC_CTYPE knows no letters beyond ASCII', async () =
     await migrateUp({ url: url.href, directory: MIGRATIONS })
     const plain = openDatabase({ url: url.href, role: 'owner' })
     await expect(
-      plain.direct((session) => session.query(`select chat.searchable('資料')`)),
+      plain.direct((session) => session.query(`select akashi_chat.searchable('資料')`)),
     ).rejects.toMatchObject({
       code: 'unsupported',
       message: expect.stringContaining('LC_CTYPE'),

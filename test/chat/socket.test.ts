@@ -137,13 +137,13 @@ async function flood(room: string, count: number): Promise<void> {
   await database.asSuperuser((session) =>
     session.query(
       `with turn as (
-         update chat.room_sequences set last_sequence = last_sequence + $2 where room_id = $1 returning last_sequence - $2 as before),
+         update akashi_chat.room_sequences set last_sequence = last_sequence + $2 where room_id = $1 returning last_sequence - $2 as before),
        made as (
-         insert into chat.messages (id, room_id, sequence, content, message_type, created_at)
-         select chat.message_id(t.at), $1, turn.before + n, repeat('証', 4000), 'system', t.at
+         insert into akashi_chat.messages (id, room_id, sequence, content, message_type, created_at)
+         select akashi_chat.message_id(t.at), $1, turn.before + n, repeat('証', 4000), 'system', t.at
          from turn, generate_series(1, $2::int) n, lateral (select date_trunc('milliseconds', clock_timestamp()) - ($2 - n) * interval '1 ms' as at) t
          returning id, sequence)
-       insert into chat.room_events (room_id, sequence, event_type, message_id) select $1, m.sequence, 'message_created', m.id from made m`,
+       insert into akashi_chat.room_events (room_id, sequence, event_type, message_id) select $1, m.sequence, 'message_created', m.id from made m`,
       [room, count],
     ),
   )

@@ -21,8 +21,8 @@ beforeAll(async () => {
 it('history of a room', async () => {
   const rows = await aoi.ask<{ id: string; content: string; username: string }>(
     `SELECT m.id, m.content, m.created_at, u.username, u.display_name
-     FROM chat.messages m
-     JOIN auth.profiles u ON m.user_id = u.id
+     FROM akashi_chat.messages m
+     JOIN akashi_auth.profiles u ON m.user_id = u.id
      WHERE m.room_id = $1
        AND m.is_deleted = false
        AND m.created_at >= $2
@@ -42,7 +42,7 @@ it('people active in the last half hour', async () => {
   const ken = await makePerson(database, app, 'ken')
   await database.asSuperuser((session) =>
     session.query(
-      `insert into auth.user_sessions (user_id, session_token_hash, status, last_activity, expires_at) values
+      `insert into akashi_auth.user_sessions (user_id, session_token_hash, status, last_activity, expires_at) values
          ($1, sha256('a'), 'online', now(), now() + interval '1 day'),
          ($1, sha256('b'), 'away', now(), now() + interval '1 day'),
          ($2, sha256('c'), 'online', now() - interval '31 minutes', now() + interval '1 day')`,
@@ -52,7 +52,7 @@ it('people active in the last half hour', async () => {
   const { rows } = await database.asSuperuser((session) =>
     session.query<{ count: number }>(
       `SELECT COUNT(DISTINCT us.user_id)::int as count
-       FROM auth.user_sessions us
+       FROM akashi_auth.user_sessions us
        WHERE us.status IN ('online', 'away')
          AND us.last_activity > NOW() - INTERVAL '30 minutes'`,
     ),
@@ -62,7 +62,7 @@ it('people active in the last half hour', async () => {
 })
 
 it('members of a room, by an index over the room', async () => {
-  const query = `SELECT p.username, rm.role FROM chat.room_members rm JOIN auth.profiles p ON p.id = rm.user_id
+  const query = `SELECT p.username, rm.role FROM akashi_chat.room_members rm JOIN akashi_auth.profiles p ON p.id = rm.user_id
     WHERE rm.room_id = $1 AND rm.is_active = true ORDER BY rm.joined_at`
   expect(await aoi.ask(query, [room.id])).toEqual([{ username: aoi.username, role: 'owner' }])
   const plan = await database.asSuperuser(async (session) => {
@@ -79,7 +79,7 @@ it('counts no more statements and partitions for a long room than for a short on
     // A table this small is read whole rather.
     await session.query('set local enable_seqscan = off')
     return session.query<Record<string, string>>(
-      `explain select * from chat.messages m where m.room_id = $1 and m.created_at < 'infinity' order by m.created_at desc limit 50`,
+      `explain select * from akashi_chat.messages m where m.room_id = $1 and m.created_at < 'infinity' order by m.created_at desc limit 50`,
       [room.id],
     )
   })

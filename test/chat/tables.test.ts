@@ -22,7 +22,7 @@ async function checks(name: string): Promise<string[]> {
 
 describe('the tables of the chat', () => {
   it('rooms', async () => {
-    const { columns, indexes } = await table('chat.rooms')
+    const { columns, indexes } = await table('akashi_chat.rooms')
     expect(columns).toMatchObject({
       id: 'uuid not null = gen_random_uuid()',
       name: 'character varying(100) not null',
@@ -45,18 +45,18 @@ describe('the tables of the chat', () => {
         'btree (created_at)',
       ]),
     )
-    expect(await checks('chat.rooms')).toEqual(
+    expect(await checks('akashi_chat.rooms')).toEqual(
       expect.arrayContaining([
         choice('public', 'private', 'direct'),
         'CHECK (((max_members >= 1) AND (max_members <= 1000)))',
         'CHECK (((length((name)::text) >= 1) AND (length((name)::text) <= 100)))',
-        'FOREIGN KEY (created_by) REFERENCES auth.users(id) ON DELETE SET NULL',
+        'FOREIGN KEY (created_by) REFERENCES akashi_auth.users(id) ON DELETE SET NULL',
       ]),
     )
   })
 
   it('messages', async () => {
-    const { columns, indexes } = await table('chat.messages')
+    const { columns, indexes } = await table('akashi_chat.messages')
     expect(columns).toMatchObject({
       id: 'uuid not null',
       room_id: 'uuid not null',
@@ -82,13 +82,13 @@ describe('the tables of the chat', () => {
         expect.stringMatching(/^gin \(chat\.grams/),
       ]),
     )
-    expect(await checks('chat.messages')).toEqual(
+    expect(await checks('akashi_chat.messages')).toEqual(
       expect.arrayContaining([
         choice('text', 'image', 'file', 'system'),
         expect.stringContaining('length(content) <= 4000'),
-        'FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE',
-        'FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE SET NULL',
-        'FOREIGN KEY (file_upload_id) REFERENCES chat.file_uploads(id) ON DELETE SET NULL',
+        'FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE',
+        'FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE SET NULL',
+        'FOREIGN KEY (file_upload_id) REFERENCES akashi_chat.file_uploads(id) ON DELETE SET NULL',
       ]),
     )
   })
@@ -96,19 +96,19 @@ describe('the tables of the chat', () => {
   it('messages, cut by months that exist ahead of time', async () => {
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ name: string }>(
-        `select inhrelid::regclass::text as name from pg_inherits where inhparent = 'chat.messages'::regclass`,
+        `select inhrelid::regclass::text as name from pg_inherits where inhparent = 'akashi_chat.messages'::regclass`,
       ),
     )
     const months = [0, 1, 2, 3].map((ahead) => {
       const day = new Date()
       const month = new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + ahead, 1))
-      return `chat.messages_${month.toISOString().slice(0, 7).replace('-', '_')}`
+      return `akashi_chat.messages_${month.toISOString().slice(0, 7).replace('-', '_')}`
     })
     expect(rows.map(({ name }) => name)).toEqual(expect.arrayContaining(months))
   })
 
   it('room_members', async () => {
-    const { columns, indexes } = await table('chat.room_members')
+    const { columns, indexes } = await table('akashi_chat.room_members')
     expect(columns).toMatchObject({
       id: 'uuid not null = gen_random_uuid()',
       room_id: 'uuid not null',
@@ -128,17 +128,17 @@ describe('the tables of the chat', () => {
         'btree (room_id, role)',
       ]),
     )
-    expect(await checks('chat.room_members')).toEqual(
+    expect(await checks('akashi_chat.room_members')).toEqual(
       expect.arrayContaining([
         choice('owner', 'admin', 'member'),
-        'FOREIGN KEY (room_id) REFERENCES chat.rooms(id) ON DELETE CASCADE',
-        'FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE',
+        'FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE',
+        'FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE',
       ]),
     )
   })
 
   it('file_uploads', async () => {
-    const { columns, indexes } = await table('chat.file_uploads')
+    const { columns, indexes } = await table('akashi_chat.file_uploads')
     expect(columns).toMatchObject({
       id: 'uuid not null = gen_random_uuid()',
       user_id: 'uuid not null',
@@ -163,29 +163,29 @@ describe('the tables of the chat', () => {
         'btree (created_at)',
       ]),
     )
-    expect(await checks('chat.file_uploads')).toEqual(
+    expect(await checks('akashi_chat.file_uploads')).toEqual(
       expect.arrayContaining([
         choice('processing', 'completed', 'failed'),
         'CHECK (((file_size >= 1) AND (file_size <= 104857600)))',
-        'FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE',
+        'FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE',
       ]),
     )
   })
 
   it('notifications, preferences, reactions and invitations', async () => {
-    expect((await table('chat.notifications')).columns).toMatchObject({
+    expect((await table('akashi_chat.notifications')).columns).toMatchObject({
       delivery_status: "character varying(20) not null = 'pending'::character varying",
       delivered_at: 'timestamp with time zone',
       read_at: 'timestamp with time zone',
     })
-    expect((await table('chat.user_preferences')).columns).toMatchObject({
+    expect((await table('akashi_chat.user_preferences')).columns).toMatchObject({
       show_presence: 'boolean not null = true',
       direct_messages: "character varying(20) not null = 'everyone'::character varying",
     })
-    expect((await table('chat.message_reactions')).indexes).toContain(
+    expect((await table('akashi_chat.message_reactions')).indexes).toContain(
       'unique btree (message_id, user_id, emoji)',
     )
-    expect(await checks('chat.room_invitations')).toEqual(
+    expect(await checks('akashi_chat.room_invitations')).toEqual(
       expect.arrayContaining([choice('pending', 'accepted', 'declined', 'revoked')]),
     )
   })
@@ -194,8 +194,8 @@ describe('the tables of the chat', () => {
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ name: string }>(
         `select tgname as name from pg_trigger
-         where tgrelid = $1::regclass and tgfoid = 'audit.log_changes'::regproc order by 1`,
-        [`chat.${name}`],
+         where tgrelid = $1::regclass and tgfoid = 'akashi_audit.log_changes'::regproc order by 1`,
+        [`akashi_chat.${name}`],
       ),
     )
     expect(rows.map((row) => row.name)).toEqual([
@@ -219,7 +219,7 @@ describe('the tables of the chat', () => {
       const { rows } = await database.asSuperuser((session) =>
         session.query(
           `select from pg_trigger where tgrelid = $1::regclass and tgname = 'update_updated_at'`,
-          [`chat.${name}`],
+          [`akashi_chat.${name}`],
         ),
       )
       expect(rows, name).toHaveLength(1)

@@ -36,7 +36,7 @@ async function query<R>(text: string, values: readonly unknown[] = []): Promise<
 /** Messages are there once, and so is every number of every room. */
 async function expectOnce(label: string, count: number): Promise<void> {
   const [stored] = await query<{ all: number; different: number }>(
-    `select count(*)::int as all, count(distinct content)::int as different from chat.messages where content like $1 || ' %'`,
+    `select count(*)::int as all, count(distinct content)::int as different from akashi_chat.messages where content like $1 || ' %'`,
     [label],
   )
   expect(stored).toEqual({ all: count, different: count })
@@ -45,7 +45,7 @@ async function expectOnce(label: string, count: number): Promise<void> {
 /** Everybody heard everything of their room, in its order. */
 async function expectAllHeard(crowd: Crowd): Promise<void> {
   const rooms = await query<{ id: string; last: number }>(
-    'select room_id as id, last_sequence::int as last from chat.room_sequences',
+    'select room_id as id, last_sequence::int as last from akashi_chat.room_sequences',
   )
   const expected = Object.fromEntries(rooms.map(({ id, last }) => [id, [last]]))
   await expect

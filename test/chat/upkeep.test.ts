@@ -25,19 +25,19 @@ it('removes what has outlived its time, and nothing else', async () => {
     ['old', 'fresh', 'kept'].map((content) => chat.postMessage(app, aoi.actor, room.id, { content })),
   )
   for (const message of [old, fresh]) await chat.deleteMessage(app, aoi.actor, message?.id ?? '')
-  await ask('alter table chat.messages disable trigger all')
-  await ask(`update chat.messages set updated_at = now() - interval '366 days' where id = any ($1)`, [
+  await ask('alter table akashi_chat.messages disable trigger all')
+  await ask(`update akashi_chat.messages set updated_at = now() - interval '366 days' where id = any ($1)`, [
     [old?.id, kept?.id],
   ])
-  await ask('alter table chat.messages enable trigger all')
-  const files = `insert into chat.file_uploads (user_id, room_id, original_name, file_name, file_size, mime_type, file_path,
+  await ask('alter table akashi_chat.messages enable trigger all')
+  const files = `insert into akashi_chat.file_uploads (user_id, room_id, original_name, file_name, file_size, mime_type, file_path,
       upload_status, failure_reason, created_at, received_at)
     select $1, $2, name, name, 1, 'text/plain', name, status, reason, at, null from (values
       ('failed-old', 'failed', 'x', now() - interval '8 days'), ('failed-new', 'failed', 'x', now() - interval '6 days'),
       ('cut-short', 'processing', null, now() - interval '2 days')) t (name, status, reason, at)`
   await ask(files, [aoi.id, room.id])
   await ask(
-    `update chat.room_events set created_at = now() - interval '8 days' where room_id = $1 and sequence = 1`,
+    `update akashi_chat.room_events set created_at = now() - interval '8 days' where room_id = $1 and sequence = 1`,
     [room.id],
   )
   const removed = await chat.purgeExpired(worker, tester, signal)
@@ -48,12 +48,12 @@ it('removes what has outlived its time, and nothing else', async () => {
     'room events': 1,
   })
   expect(
-    await ask('select content, is_deleted from chat.messages where room_id = $1 order by created_at', [
+    await ask('select content, is_deleted from akashi_chat.messages where room_id = $1 order by created_at', [
       room.id,
     ]),
   ).toHaveLength(2)
   expect(
-    await ask('select original_name, upload_status, is_deleted from chat.file_uploads order by 1'),
+    await ask('select original_name, upload_status, is_deleted from akashi_chat.file_uploads order by 1'),
   ).toEqual([
     { original_name: 'cut-short', upload_status: 'failed', is_deleted: false },
     { original_name: 'failed-new', upload_status: 'failed', is_deleted: false },
@@ -71,17 +71,19 @@ it('removes what has outlived its time, and nothing else', async () => {
 it('goes by the settings', async () => {
   const message = await chat.postMessage(app, aoi.actor, room.id, { content: 'soon gone' })
   await chat.deleteMessage(app, aoi.actor, message.id)
-  await ask('alter table chat.messages disable trigger all')
-  await ask(`update chat.messages set updated_at = now() - interval '11 days' where id = $1`, [message.id])
-  await ask('alter table chat.messages enable trigger all')
+  await ask('alter table akashi_chat.messages disable trigger all')
+  await ask(`update akashi_chat.messages set updated_at = now() - interval '11 days' where id = $1`, [
+    message.id,
+  ])
+  await ask('alter table akashi_chat.messages enable trigger all')
   await ask(
-    `insert into chat.file_uploads (user_id, room_id, original_name, file_name, file_size, mime_type, file_path,
+    `insert into akashi_chat.file_uploads (user_id, room_id, original_name, file_name, file_size, mime_type, file_path,
        upload_status, failure_reason, created_at)
      values ($1, $2, 'later', 'later', 1, 'text/plain', 'later', 'failed', 'x', now() - interval '11 days')`,
     [aoi.id, room.id],
   )
   const change = (key: string, days: number) =>
-    ask('update lifecycle.settings set value = $2 where key = $1', [key, JSON.stringify(days)])
+    ask('update akashi_lifecycle.settings set value = $2 where key = $1', [key, JSON.stringify(days)])
   await change('deleted_messages.retention_days', 12)
   await change('temporary_data.retention_days', 12)
   const none = { 'deleted messages': 0, 'failed uploads': 0 }
@@ -100,7 +102,7 @@ it('shows a security administrator a room for a reason, and keeps the reason', a
   const admin = database.open('security_admin')
   const read = (reason: string) =>
     admin.transaction(tester, (session) =>
-      session.query<{ content: string }>('select content from chat.read_as_security_admin($1, $2)', [
+      session.query<{ content: string }>('select content from akashi_chat.read_as_security_admin($1, $2)', [
         secret.id,
         reason,
       ]),
@@ -108,10 +110,10 @@ it('shows a security administrator a room for a reason, and keeps the reason', a
   await expect(read('why not')).rejects.toMatchObject({ code: 'invalid_input' })
   expect((await read('incident 4711, ordered by the board')).rows).toEqual([{ content: 'private words' }])
   await expect(
-    admin.transaction(tester, (session) => session.query('select content from chat.messages')),
+    admin.transaction(tester, (session) => session.query('select content from akashi_chat.messages')),
   ).rejects.toMatchObject({ code: 'forbidden' })
   const trail = await ask(
-    `select detail ->> 'reason' as reason from audit.audit_logs where event_type = 'data_access' and resource = 'chat.messages'`,
+    `select detail ->> 'reason' as reason from akashi_audit.audit_logs where event_type = 'data_access' and resource = 'akashi_chat.messages'`,
   )
   expect(trail).toEqual([{ reason: 'incident 4711, ordered by the board' }])
 })
@@ -123,7 +125,7 @@ it('takes messages past the end of every month that is made ahead', async () => 
   for (const ahead of [1, 2, 3]) {
     // As when a message comes in the last millisecond of a month.
     await ask(
-      `update chat.room_sequences set last_message_at =
+      `update akashi_chat.room_sequences set last_message_at =
          date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' + make_interval(months => $2) - interval '1 ms'
        where room_id = $1`,
       [over.id, ahead],
@@ -131,7 +133,7 @@ it('takes messages past the end of every month that is made ahead', async () => 
     sent.push(await chat.postMessage(app, aoi.actor, over.id, { content: `${ahead}`, replyToId: first.id }))
   }
   const parts = await ask(
-    'select tableoid::regclass::text as part, content from chat.messages where room_id = $1 order by created_at',
+    'select tableoid::regclass::text as part, content from akashi_chat.messages where room_id = $1 order by created_at',
     [over.id],
   )
   expect(new Set(parts.map(({ part }) => part)).size).toBe(4)
@@ -157,7 +159,7 @@ it('notifies as a person prefers, in general and by room, and says what was deli
     await chat.postMessage(app, aoi.actor, talk.id, { content: '@ken', mentions: [ken.id] })
     await chat.postMessage(app, aoi.actor, talk.id, { content: 'an answer', replyToId: question.id })
     const { notifications } = await chat.listNotifications(app, ken.actor)
-    await ask('delete from chat.notifications where user_id = $1', [ken.id])
+    await ask('delete from akashi_chat.notifications where user_id = $1', [ken.id])
     return notifications.map(({ type }) => type).sort()
   }
   expect(await say()).toEqual(['mention', 'reply'])
@@ -173,9 +175,10 @@ it('notifies as a person prefers, in general and by room, and says what was deli
   await chat.setNotificationLevel(app, ken.actor, talk.id, 'mentions')
   await chat.postMessage(app, aoi.actor, talk.id, { content: '@ken', mentions: [ken.id] })
   const state = () =>
-    ask('select delivery_status, delivered_at is not null as at from chat.notifications where user_id = $1', [
-      ken.id,
-    ])
+    ask(
+      'select delivery_status, delivered_at is not null as at from akashi_chat.notifications where user_id = $1',
+      [ken.id],
+    )
   expect(await state()).toEqual([{ delivery_status: 'pending', at: false }])
   await chat.listNotifications(app, ken.actor)
   expect(await state()).toEqual([{ delivery_status: 'delivered', at: true }])
@@ -190,7 +193,7 @@ it('keeps presence and direct rooms from whom they are not for', async () => {
   const shared = await chat.createRoom(app, pal.actor, { name: 'shared' })
   await chat.joinRoom(app, shy.actor, shared.id)
   await ask(
-    `insert into auth.user_sessions (user_id, session_token_hash, status, last_activity, expires_at)
+    `insert into akashi_auth.user_sessions (user_id, session_token_hash, status, last_activity, expires_at)
      values ($1, sha256('shy'), 'online', now(), now() + interval '1 day')`,
     [shy.id],
   )

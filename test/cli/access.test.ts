@@ -30,7 +30,7 @@ async function run(...argv: string[]) {
 beforeAll(async () => {
   userId = (await makeUser(database)).userId ?? ''
   const { rows } = await database.asSuperuser((session) =>
-    session.query<{ username: string }>('select username from auth.users where id = $1', [userId]),
+    session.query<{ username: string }>('select username from akashi_auth.users where id = $1', [userId]),
   )
   username = rows[0]?.username ?? ''
 })

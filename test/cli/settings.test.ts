@@ -1,4 +1,4 @@
-/** Rows of lifecycle.settings, as an operator lists and changes them, and what they do. */
+/** Rows of akashi_lifecycle.settings, as an operator lists and changes them, and what they do. */
 import { describe, expect, it } from 'vitest'
 import * as chat from '../../src/chat/index.ts'
 import { dataResidency } from '../../src/cli/doctor/data-residency.ts'
@@ -22,7 +22,7 @@ const ask = async (text: string, values: readonly unknown[] = []) =>
   (await database.asSuperuser((session) => session.query<Record<string, unknown>>(text, values))).rows
 
 const stored = async (key: string) =>
-  (await ask('select value from lifecycle.settings where key = $1', [key]))[0]?.['value']
+  (await ask('select value from akashi_lifecycle.settings where key = $1', [key]))[0]?.['value']
 
 describe('akashi settings', () => {
   it('lists every setting with its value and what it may be', async () => {
@@ -44,7 +44,7 @@ describe('akashi settings', () => {
     expect(outcome).toEqual({ status: 0, stdout: 'backup.retention_days is 60 now\n', stderr: '' })
     expect(await stored('backup.retention_days')).toBe(60)
     const trail = await ask(
-      `select old_values ->> 'value' as old, new_values ->> 'value' as new from audit.audit_logs
+      `select old_values ->> 'value' as old, new_values ->> 'value' as new from akashi_audit.audit_logs
        where table_name = 'settings' and operation = 'UPDATE'`,
     )
     expect(trail).toEqual([{ old: '30', new: '60' }])
@@ -110,11 +110,13 @@ describe('in the database', () => {
     async (role) => {
       const pool = database.open(role)
       const read = await pool.transaction(tester, (session) =>
-        session.query(`select lifecycle.setting('session.retention_days') as days`),
+        session.query(`select akashi_lifecycle.setting('session.retention_days') as days`),
       )
       expect(read.rows).toEqual([{ days: 30 }])
       await expect(
-        pool.transaction(tester, (session) => session.query(`update lifecycle.settings set value = '1'`)),
+        pool.transaction(tester, (session) =>
+          session.query(`update akashi_lifecycle.settings set value = '1'`),
+        ),
       ).rejects.toMatchObject({ code: 'forbidden' })
     },
   )
@@ -123,16 +125,16 @@ describe('in the database', () => {
     await expect(
       database
         .open('worker')
-        .transaction(tester, (session) => session.query(`select lifecycle.setting('colour')`)),
+        .transaction(tester, (session) => session.query(`select akashi_lifecycle.setting('colour')`)),
     ).rejects.toMatchObject({ code: 'not_found', message: 'there is no setting colour' })
   })
 
   it('an administrator who writes SQL is refused the same values', async () => {
     await expect(
-      ask(`update lifecycle.settings set value = '"7"' where key = 'session.retention_days'`),
+      ask(`update akashi_lifecycle.settings set value = '"7"' where key = 'session.retention_days'`),
     ).rejects.toThrow()
     await expect(
-      ask(`update lifecycle.settings set value = '"Asia/Edo"' where key = 'organisation.time_zone'`),
+      ask(`update akashi_lifecycle.settings set value = '"Asia/Edo"' where key = 'organisation.time_zone'`),
     ).rejects.toThrow()
   })
 })
@@ -152,7 +154,7 @@ describe('what they do', () => {
   it('new users are recorded with the region that data must stay in', async () => {
     await set('organisation.data_residency', 'eu-west-1')
     const { userId } = await makeUser(database)
-    expect(await ask('select data_residency from auth.users where id = $1', [userId])).toEqual([
+    expect(await ask('select data_residency from akashi_auth.users where id = $1', [userId])).toEqual([
       { data_residency: 'eu-west-1' },
     ])
   })

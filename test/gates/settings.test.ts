@@ -135,7 +135,7 @@ describe('flags', () => {
   })
 })
 
-describe('rows of lifecycle.settings', () => {
+describe('rows of akashi_lifecycle.settings', () => {
   const pattern = /lifecycle[.]setting\('([a-z_.]+)'\)/g
 
   /** Keys that the database's own code reads: functions, views, defaults of columns. */
@@ -156,7 +156,7 @@ describe('rows of lifecycle.settings', () => {
 
   test('every row is read, and every key that is read is a row', async () => {
     const { rows } = await database.asSuperuser((session) =>
-      session.query<{ key: string }>('select key from lifecycle.settings order by key'),
+      session.query<{ key: string }>('select key from akashi_lifecycle.settings order by key'),
     )
     const text = (await sources('src')).join('\n')
     const outside = [...text.matchAll(pattern)].map(([, key = '']) => key)
@@ -167,7 +167,7 @@ describe('rows of lifecycle.settings', () => {
   test('docs/configuration.md has each of them with its value', async () => {
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ key: string; value: string; accepts: string; description: string }>(
-        `select key, value::text, accepts, description from lifecycle.settings where key <> 'ledger.origin' order by key`,
+        `select key, value::text, accepts, description from akashi_lifecycle.settings where key <> 'ledger.origin' order by key`,
       ),
     )
     const page = await readFile(join(ROOT, 'docs/configuration.md'), 'utf8')

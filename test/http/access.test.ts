@@ -26,7 +26,7 @@ function pathOf(url: string): string {
     log: 'audit_logs',
     task: 'full',
     table: 'no.table',
-    schema: 'auth',
+    schema: 'akashi_auth',
     emoji: '%F0%9F%91%8D',
   }
   return url
@@ -111,13 +111,13 @@ describe('every route', () => {
       'permission' in access ? [`${permissionsOf(access)[0]} ${method} ${url}`] : [],
     )
     const recorded = await ask<{ refusal: string }>(
-      `select distinct resource_id || ' ' || action_performed as refusal from security.security_events
+      `select distinct resource_id || ' ' || action_performed as refusal from akashi_security.security_events
        where event_type = 'permission_denied' and user_id = $1`,
       [plain.userId],
     )
     expect(recorded.map(({ refusal }) => refusal).sort()).toEqual(declared.sort())
     const inTrail = await ask<{ count: number }>(
-      `select count(distinct (resource_id, detail ->> 'endpoint'))::integer as count from audit.audit_logs
+      `select count(distinct (resource_id, detail ->> 'endpoint'))::integer as count from akashi_audit.audit_logs
        where event_type = 'permission_denied' and user_id = $1`,
       [plain.userId],
     )
@@ -131,7 +131,9 @@ describe('every route', () => {
       ...event,
       created_at: new Date().toISOString(),
     })
-    const [{ id } = { id: '' }] = await ask<{ id: string }>('select id from security.security_events limit 1')
+    const [{ id } = { id: '' }] = await ask<{ id: string }>(
+      'select id from akashi_security.security_events limit 1',
+    )
     const span = 'from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&interval=1h'
     for (const [method, path, body] of [
       ['GET', '/v1/users'],
@@ -145,11 +147,11 @@ describe('every route', () => {
       expect(await send(admin, method, path, body), `${method} ${path}`).toMatchObject({ status: 200 })
     }
     const recorded = await ask<{ reading: string }>(
-      `select distinct api_endpoint || ' ' || resource as reading from audit.audit_logs where event_type = 'data_access'`,
+      `select distinct api_endpoint || ' ' || resource as reading from akashi_audit.audit_logs where event_type = 'data_access'`,
     )
     const declared = table().flatMap(({ method, url, access }) =>
       'reads' in access
-        ? [`${method} ${url} ${access.reads === '*' ? 'security.security_events' : access.reads}`]
+        ? [`${method} ${url} ${access.reads === '*' ? 'akashi_security.security_events' : access.reads}`]
         : [],
     )
     expect(recorded.map(({ reading }) => reading).sort()).toEqual(declared.sort())
@@ -209,11 +211,11 @@ describe('spot checks', () => {
     ['a service key without scopes', 'GET', '/v1/nowhere', 404],
   ] as const)('%s: %s %s → %i', async (name, method, path, status) => {
     const [{ key } = { key: '' }] = await ask<{ key: string }>(
-      'select id as key from auth.api_keys where user_id = $1',
+      'select id as key from akashi_auth.api_keys where user_id = $1',
       [idOf('sys_admin')],
     )
     const [{ id } = { id: '' }] = await ask<{ id: string }>(
-      'select id from auth.user_sessions where user_id = $1',
+      'select id from akashi_auth.user_sessions where user_id = $1',
       [subject()],
     )
     const url = path.replace('SUBJECT', subject()).replace('KEY', key).replace('SESSION', id)

@@ -28,7 +28,9 @@ beforeAll(async () => {
   app = server.app({}, { store: cold.store })
   await insertEvents(worker, '2016-06-10', 30)
   await ledger.seal()
-  await runArchive(worker, tester, cold.store, { table: { schema: 'security', table: 'security_events' } })
+  await runArchive(worker, tester, cold.store, {
+    table: { schema: 'akashi_security', table: 'security_events' },
+  })
 })
 
 function ask(as: keyof typeof keys, method: 'GET' | 'PATCH' | 'POST', path: string, payload?: object) {
@@ -40,7 +42,7 @@ function ask(as: keyof typeof keys, method: 'GET' | 'PATCH' | 'POST', path: stri
   })
 }
 
-const TABLE = 'security.security_events'
+const TABLE = 'akashi_security.security_events'
 
 it('lists policies, and changes them for whoever may, with the trail saying who', async () => {
   const { policies } = (await ask('read', 'GET', '/policies')).json<{ policies: { table: string }[] }>()
@@ -48,7 +50,7 @@ it('lists policies, and changes them for whoever may, with the trail saying who'
   const changed = await ask('write', 'PATCH', `/policies/${TABLE}`, { hot: '100 days', reason: 'ticket 31' })
   expect([changed.statusCode, changed.json()]).toMatchObject([200, { hot: 'P100D', changedBy: userId }])
   const { rows } = await database.asSuperuser((session) =>
-    session.query(`select user_id, context_verified as verified, detail -> 'changes' as changes from audit.audit_logs
+    session.query(`select user_id, context_verified as verified, detail -> 'changes' as changes from akashi_audit.audit_logs
       where event_type = 'lifecycle_policy' and detail ->> 'reason' = 'ticket 31'`),
   )
   expect(rows).toEqual([{ user_id: userId, verified: true, changes: { hot_retention: '100 days' } }])

@@ -83,7 +83,7 @@ describe('what takes long', () => {
     const { requestedAt } = answer.body
     const { rows } = await database.asSuperuser((session) =>
       session.query(
-        `select user_id, context_verified as verified from audit.audit_logs
+        `select user_id, context_verified as verified from akashi_audit.audit_logs
          where table_name = 'jobs' and record_id = $1 order by id desc limit 1`,
         [job],
       ),
@@ -91,12 +91,11 @@ describe('what takes long', () => {
     expect(rows).toEqual([{ user_id: userId, verified: true }])
 
     await worker.transaction(tester, async (session) => {
-      const begun = await session.query<{ id: string }>('select lifecycle.begin_run($1, $2, $3) as id', [
-        job,
-        'worker of a test',
-        requestedAt,
-      ])
-      await session.query('select lifecycle.finish_run($1, $2, $3, $4, $5)', [
+      const begun = await session.query<{ id: string }>(
+        'select akashi_lifecycle.begin_run($1, $2, $3) as id',
+        [job, 'worker of a test', requestedAt],
+      )
+      await session.query('select akashi_lifecycle.finish_run($1, $2, $3, $4, $5)', [
         begun.rows[0]?.id,
         'worker of a test',
         'done',

@@ -36,7 +36,7 @@ export function testCallers(database: TestDatabase) {
   const ask = async <R>(text: string, values: unknown[] = []) =>
     (await database.asSuperuser((session) => session.query<R>(text, values))).rows
   const setPolicy = (key: string, value: string) =>
-    ask('update auth.security_policies set value = $2 where key = $1', [key, value])
+    ask('update akashi_auth.security_policies set value = $2 where key = $1', [key, value])
 
   beforeAll(async () => {
     // Else every session of the system tier would lack a second factor.
@@ -72,14 +72,14 @@ export function testCallers(database: TestDatabase) {
     state: Pick<Caller, 'pending' | 'stale'> = {},
   ): Promise<void> {
     const userId = await server.user(loginOf(name), { oneTime: state.pending === true })
-    await ask('delete from auth.user_roles where user_id = $1', [userId])
+    await ask('delete from akashi_auth.user_roles where user_id = $1', [userId])
     await ask(
-      'insert into auth.user_roles (user_id, role_id) select $1, id from auth.roles where name = $2',
+      'insert into akashi_auth.user_roles (user_id, role_id) select $1, id from akashi_auth.roles where name = $2',
       [userId, role],
     )
     const held = await ask<{ name: string }>(
-      `select p.resource || ':' || p.action as name from auth.roles r
-       join auth.role_permissions rp on rp.role_id = r.id join auth.permissions p on p.id = rp.permission_id
+      `select p.resource || ':' || p.action as name from akashi_auth.roles r
+       join akashi_auth.role_permissions rp on rp.role_id = r.id join akashi_auth.permissions p on p.id = rp.permission_id
        where r.name = $1`,
       [role],
     )

@@ -57,7 +57,7 @@ const event = () => {
 const stored = async () => {
   const { rows } = await admin.transaction(tester, (session) =>
     session.query<{ count: number }>(
-      `select count(*)::integer as count from security.security_events where event_type = 'coupon_guessed'`,
+      `select count(*)::integer as count from akashi_security.security_events where event_type = 'coupon_guessed'`,
     ),
   )
   return rows[0]?.count ?? -1

@@ -50,7 +50,9 @@ function post(body: string | Uint8Array, type = 'application/json', query = '', 
 
 const count = async () => {
   const { rows } = await admin.transaction(tester, (session) =>
-    session.query<{ count: number }>('select count(*)::integer as count from security.security_events'),
+    session.query<{ count: number }>(
+      'select count(*)::integer as count from akashi_security.security_events',
+    ),
   )
   return rows[0]?.count ?? -1
 }
@@ -79,7 +81,9 @@ describe('POST /v1/events', () => {
     const id = '0199d3a0-0000-7000-8000-000000000003'
     await post(JSON.stringify(event({ id, source_ip: '198.51.100.9', event_details: { a: 1 } })))
     const { rows } = await admin.transaction(tester, (session) =>
-      session.query('select source_ip, event_details from security.security_events where id = $1', [id]),
+      session.query('select source_ip, event_details from akashi_security.security_events where id = $1', [
+        id,
+      ]),
     )
     expect(rows).toEqual([
       {

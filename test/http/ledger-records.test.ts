@@ -39,7 +39,7 @@ beforeAll(async () => {
   other.authorization = `Bearer ${without.key}`
   await database.asSuperuser((session) =>
     session.query(
-      "create table shop (id int primary key); select audit.protect('shop'); insert into shop values (1), (2)",
+      "create table shop (id int primary key); select akashi_audit.protect('shop'); insert into shop values (1), (2)",
     ),
   )
   await ledger.seal()
@@ -58,7 +58,7 @@ beforeAll(async () => {
   const now = new Date()
   await retire(worker, tester, ledger.keyring, {
     log: auditLogs,
-    partition: 'audit.audit_logs_now',
+    partition: 'akashi_audit.audit_logs_now',
     from: new Date(now.getTime() - 86_400_000),
     to: new Date(now.getTime() + 86_400_000),
     policy: 'audit_logs: 2555 days',
@@ -102,7 +102,7 @@ describe('what a log keeps beside its entries', () => {
     expect((await ask('audit_logs/retention')).json()).toMatchObject({
       rows: [
         {
-          partition: 'audit.audit_logs_now',
+          partition: 'akashi_audit.audit_logs_now',
           firstPosition: '0',
           note: expect.stringMatching(/^akashi\/retention\/1\n/) as unknown,
         },

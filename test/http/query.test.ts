@@ -29,7 +29,9 @@ beforeAll(async () => {
   app = server.app({}, { store: cold.store })
   await insertEvents(worker, '2024-06-10', 30)
   await ledger.seal()
-  await runArchive(worker, tester, cold.store, { table: { schema: 'security', table: 'security_events' } })
+  await runArchive(worker, tester, cold.store, {
+    table: { schema: 'akashi_security', table: 'security_events' },
+  })
   await insertEvents(worker, new Date().toISOString().slice(0, 10), 3)
   return () => rm(`${cold.folder}-cache`, { recursive: true, force: true })
 })
@@ -58,7 +60,7 @@ describe('POST /v1/query', () => {
     await ask({ sql: 'select id from security_events limit 1', reason: 'case 18' })
     const rows = await database.asSuperuser(async (session) => {
       const found = await session.query<{ user_id: string; verified: boolean }>(
-        `select user_id, context_verified as verified from audit.audit_logs where detail ->> 'reason' = 'case 18'`,
+        `select user_id, context_verified as verified from akashi_audit.audit_logs where detail ->> 'reason' = 'case 18'`,
       )
       return found.rows
     })
@@ -69,7 +71,7 @@ describe('POST /v1/query', () => {
     expect((await ask({ sql: 'select 1' }, other)).statusCode).toBe(403)
     expect((await ask({ sql: 'select 1' }, { host: 'localhost' })).statusCode).toBe(401)
     expect((await ask({ sql: "copy (select 1) to '/tmp/x'" })).statusCode).toBe(403)
-    expect((await ask({ sql: 'select * from auth.users' })).statusCode).toBe(400)
+    expect((await ask({ sql: 'select * from akashi_auth.users' })).statusCode).toBe(400)
     expect((await ask({ sql: 'select 1', rows: 0 })).statusCode).toBe(400)
     expect(
       (await ask({ sql: 'select count(*) from range(1000000000) a, range(100000) b', seconds: 1 }))

@@ -27,7 +27,9 @@ export const status: SystemStatus = {
   oldestUncheckedSeconds: 3600,
   frontierHeldSeconds: 0,
   losses: 0,
-  partitions: [{ table: 'security.security_events', coveredUntil: '2026-02-02T00:00:00.000Z', alarm: false }],
+  partitions: [
+    { table: 'akashi_security.security_events', coveredUntil: '2026-02-02T00:00:00.000Z', alarm: false },
+  ],
   drills: { passedSeconds: 60, alarm: false },
   checkedAt: '2026-01-02T03:04:06.000Z',
 }

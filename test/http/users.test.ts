@@ -24,7 +24,7 @@ beforeAll(async () => {
   for (const [username, role, scopes] of people) {
     const id = await owner.transaction(tester, async (session) => {
       const made = await createUser(session, server.vault(), { username, email: `${username}@example.com` })
-      await session.query('select auth.grant_role($1, $2)', [made, role])
+      await session.query('select akashi_auth.grant_role($1, $2)', [made, role])
       return made
     })
     ids[username] = id
@@ -55,7 +55,7 @@ describe('/users', () => {
     expect(one).toMatchObject({ status: 200, body: { username: 'taro', status: 'active' } })
     const { rows } = await inApp.transaction(person({ userId: ids['auditor'] ?? '' }), (session) =>
       session.query(
-        `select resource_id from audit.audit_logs where event_type = 'data_access' and resource = 'user'`,
+        `select resource_id from akashi_audit.audit_logs where event_type = 'data_access' and resource = 'user'`,
       ),
     )
     expect(rows).toEqual([{ resource_id: ids['taro'] }, { resource_id: ids['taro'] }])

@@ -83,7 +83,7 @@ describe('/v1/roles', () => {
     const user = await makeUser(database)
     expect((await operator.send('PUT', `/users/${user.userId}/roles/viewer`)).status).toBe(403)
     const events = await ask(
-      `select user_id, session_id, resource_id, action_performed from security.security_events
+      `select user_id, session_id, resource_id, action_performed from akashi_security.security_events
        where event_type = 'permission_denied' and user_id = $1`,
       [operator.userId],
     )
@@ -225,7 +225,7 @@ describe('/v1/policies', () => {
     expect((await admin.send('DELETE', '/policies/lockout.threshold')).body).toMatchObject({ value: 5 })
     expect((await admin.send('PUT', '/policies/no.rule', { value: 1 })).status).toBe(404)
     const events = await ask(
-      `select resource_id, event_details from security.security_events where event_type = 'policy_changed' order by seq`,
+      `select resource_id, event_details from akashi_security.security_events where event_type = 'policy_changed' order by seq`,
     )
     expect(events).toEqual([
       { resource_id: 'lockout.threshold', event_details: { old: 5, new: 7 } },

@@ -136,104 +136,104 @@ const hash = `'$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA'`
 const commands: Readonly<Record<keyof typeof matrix, Commands>> = {
   api_keys: {
     owner: 'user_id',
-    insert: `insert into auth.api_keys (name, key_hash, key_prefix, service_name, tier, user_id)
+    insert: `insert into akashi_auth.api_keys (name, key_hash, key_prefix, service_name, tier, user_id)
       values ('k', encode(${bytes}, 'hex'), 'abcdefghij', 's', 'service', $self)`,
-    update: `update auth.api_keys set permissions = '["users:admin"]' where user_id = $self`,
-    delete: 'delete from auth.api_keys where user_id = $self',
+    update: `update akashi_auth.api_keys set permissions = '["users:admin"]' where user_id = $self`,
+    delete: 'delete from akashi_auth.api_keys where user_id = $self',
   },
   local_credentials: {
     owner: 'user_id',
-    insert: `insert into auth.local_credentials (user_id, password_hash) values ($self, ${hash})`,
-    update: `update auth.local_credentials set password_hash = ${hash} where user_id = $self`,
-    delete: 'delete from auth.local_credentials where user_id = $self',
+    insert: `insert into akashi_auth.local_credentials (user_id, password_hash) values ($self, ${hash})`,
+    update: `update akashi_auth.local_credentials set password_hash = ${hash} where user_id = $self`,
+    delete: 'delete from akashi_auth.local_credentials where user_id = $self',
   },
   login_attempts: {
     owner: 'user_id',
-    insert: `insert into auth.login_attempts (user_id, method, result) values ($self, 'password', 'failure')`,
-    update: `update auth.login_attempts set result = 'success' where user_id = $self`,
-    delete: 'delete from auth.login_attempts where user_id = $self',
+    insert: `insert into akashi_auth.login_attempts (user_id, method, result) values ($self, 'password', 'failure')`,
+    update: `update akashi_auth.login_attempts set result = 'success' where user_id = $self`,
+    delete: 'delete from akashi_auth.login_attempts where user_id = $self',
   },
   login_throttles: {
     owner: 'null::uuid',
-    insert: `insert into auth.login_throttles (key, expires_at) values (${bytes}, now())`,
-    update: 'update auth.login_throttles set failures = 0',
-    delete: 'delete from auth.login_throttles',
+    insert: `insert into akashi_auth.login_throttles (key, expires_at) values (${bytes}, now())`,
+    update: 'update akashi_auth.login_throttles set failures = 0',
+    delete: 'delete from akashi_auth.login_throttles',
   },
   mfa_factors: {
     owner: 'user_id',
-    insert: `insert into auth.mfa_factors (user_id, secret) values ($self, '\\x01')`,
-    update: `update auth.mfa_factors set label = 'mine' where user_id = $self`,
-    delete: 'delete from auth.mfa_factors where user_id = $self',
+    insert: `insert into akashi_auth.mfa_factors (user_id, secret) values ($self, '\\x01')`,
+    update: `update akashi_auth.mfa_factors set label = 'mine' where user_id = $self`,
+    delete: 'delete from akashi_auth.mfa_factors where user_id = $self',
   },
   password_history: {
     owner: 'user_id',
-    insert: `insert into auth.password_history (user_id, password_hash) values ($self, ${hash})`,
-    update: `update auth.password_history set password_hash = ${hash} where user_id = $self`,
-    delete: 'delete from auth.password_history where user_id = $self',
+    insert: `insert into akashi_auth.password_history (user_id, password_hash) values ($self, ${hash})`,
+    update: `update akashi_auth.password_history set password_hash = ${hash} where user_id = $self`,
+    delete: 'delete from akashi_auth.password_history where user_id = $self',
   },
   permissions: {
     owner: 'null::uuid',
-    insert: `insert into auth.permissions (resource, action) values ('own', 'read')`,
-    update: `update auth.permissions set tier = 'service'`,
-    delete: 'delete from auth.permissions',
+    insert: `insert into akashi_auth.permissions (resource, action) values ('own', 'read')`,
+    update: `update akashi_auth.permissions set tier = 'service'`,
+    delete: 'delete from akashi_auth.permissions',
   },
   privacy_consents: {
     owner: 'user_id',
-    insert: `insert into auth.privacy_consents (user_id, purpose, decision, document_version, regulation)
+    insert: `insert into akashi_auth.privacy_consents (user_id, purpose, decision, document_version, regulation)
       values ($self, 'analytics', 'granted', '1', 'gdpr')`,
-    update: `update auth.privacy_consents set decision = 'withdrawn' where user_id = $self`,
-    delete: 'delete from auth.privacy_consents where user_id = $self',
+    update: `update akashi_auth.privacy_consents set decision = 'withdrawn' where user_id = $self`,
+    delete: 'delete from akashi_auth.privacy_consents where user_id = $self',
   },
   recovery_codes: {
     owner: 'user_id',
-    insert: `insert into auth.recovery_codes (user_id, code_hash) values ($self, ${bytes})`,
-    update: 'update auth.recovery_codes set used_at = now() where user_id = $self',
-    delete: 'delete from auth.recovery_codes where user_id = $self',
+    insert: `insert into akashi_auth.recovery_codes (user_id, code_hash) values ($self, ${bytes})`,
+    update: 'update akashi_auth.recovery_codes set used_at = now() where user_id = $self',
+    delete: 'delete from akashi_auth.recovery_codes where user_id = $self',
   },
   role_permissions: {
     owner: 'null::uuid',
-    insert: `insert into auth.role_permissions (role_id, permission_id)
-      select r.id, p.id from auth.roles r, auth.permissions p where r.name = 'sys_auditor' limit 1`,
-    update: 'update auth.role_permissions set granted_at = now()',
-    delete: 'delete from auth.role_permissions',
+    insert: `insert into akashi_auth.role_permissions (role_id, permission_id)
+      select r.id, p.id from akashi_auth.roles r, akashi_auth.permissions p where r.name = 'sys_auditor' limit 1`,
+    update: 'update akashi_auth.role_permissions set granted_at = now()',
+    delete: 'delete from akashi_auth.role_permissions',
   },
   roles: {
     owner: 'null::uuid',
-    insert: `insert into auth.roles (name, tier) values ('own', 'system')`,
-    update: `update auth.roles set description = 'mine'`,
-    delete: 'delete from auth.roles',
+    insert: `insert into akashi_auth.roles (name, tier) values ('own', 'system')`,
+    update: `update akashi_auth.roles set description = 'mine'`,
+    delete: 'delete from akashi_auth.roles',
   },
   security_policies: {
     owner: 'null::uuid',
-    insert: `insert into auth.security_policies (key, value, default_value, value_type, description)
+    insert: `insert into akashi_auth.security_policies (key, value, default_value, value_type, description)
       values ('own.rule', 'true', 'true', 'boolean', 'mine')`,
-    update: `update auth.security_policies set value = '100' where key = 'lockout.threshold'`,
-    delete: 'delete from auth.security_policies',
+    update: `update akashi_auth.security_policies set value = '100' where key = 'lockout.threshold'`,
+    delete: 'delete from akashi_auth.security_policies',
   },
   service_account_roles: {
     owner: 'null::uuid',
-    insert: 'insert into auth.service_account_roles (service_account_id, role_id) values ($new, $new)',
-    update: 'update auth.service_account_roles set expires_at = null',
-    delete: 'delete from auth.service_account_roles',
+    insert: 'insert into akashi_auth.service_account_roles (service_account_id, role_id) values ($new, $new)',
+    update: 'update akashi_auth.service_account_roles set expires_at = null',
+    delete: 'delete from akashi_auth.service_account_roles',
   },
   service_accounts: {
     owner: 'null::uuid',
-    insert: `insert into auth.service_accounts (name) values ('own')`,
-    update: 'update auth.service_accounts set is_active = true',
-    delete: 'delete from auth.service_accounts',
+    insert: `insert into akashi_auth.service_accounts (name) values ('own')`,
+    update: 'update akashi_auth.service_accounts set is_active = true',
+    delete: 'delete from akashi_auth.service_accounts',
   },
   user_roles: {
     owner: 'user_id',
-    insert: `insert into auth.user_roles (user_id, role_id) select $self, id from auth.roles where name = 'sys_admin'`,
-    update: `update auth.user_roles set role_id = (select id from auth.roles where name = 'sys_admin') where user_id = $self`,
-    delete: 'delete from auth.user_roles where user_id = $self',
+    insert: `insert into akashi_auth.user_roles (user_id, role_id) select $self, id from akashi_auth.roles where name = 'sys_admin'`,
+    update: `update akashi_auth.user_roles set role_id = (select id from akashi_auth.roles where name = 'sys_admin') where user_id = $self`,
+    delete: 'delete from akashi_auth.user_roles where user_id = $self',
   },
   user_sessions: {
     owner: 'user_id',
-    insert: `insert into auth.user_sessions (user_id, session_token_hash, expires_at)
+    insert: `insert into akashi_auth.user_sessions (user_id, session_token_hash, expires_at)
       values ($self, ${bytes}, now() + interval '1 hour')`,
-    update: 'update auth.user_sessions set revoked_at = now() where user_id = $self',
-    delete: 'delete from auth.user_sessions where user_id = $self',
+    update: 'update akashi_auth.user_sessions set revoked_at = now() where user_id = $self',
+    delete: 'delete from akashi_auth.user_sessions where user_id = $self',
   },
 }
 
@@ -282,7 +282,7 @@ async function canRead(caller: Caller, table: string): Promise<Seen> {
   const owner = commands[table]?.owner ?? ''
   const count = async (session: Session) => {
     const { rows } = await session.query<{ all: string; own: string }>(
-      `select count(*) as all, count(*) filter (where owner = $1) as own from (select ${owner} as owner from auth.${table}) t`,
+      `select count(*) as all, count(*) filter (where owner = $1) as own from (select ${owner} as owner from akashi_auth.${table}) t`,
       [actors[caller]?.userId ?? null],
     )
     return { all: Number(rows[0]?.all), own: Number(rows[0]?.own) }
@@ -312,9 +312,11 @@ beforeAll(async () => {
   ids.other = made.other.userId
   await database.asSuperuser(async (session) => {
     await session.query(commands['login_throttles']?.insert ?? '')
-    await session.query(`insert into auth.service_accounts (name, tier) values ('the-service', 'system')`)
     await session.query(
-      `insert into auth.service_account_roles (service_account_id, role_id) select a.id, r.id from auth.service_accounts a, auth.roles r where r.name = 'viewer'`,
+      `insert into akashi_auth.service_accounts (name, tier) values ('the-service', 'system')`,
+    )
+    await session.query(
+      `insert into akashi_auth.service_account_roles (service_account_id, role_id) select a.id, r.id from akashi_auth.service_accounts a, akashi_auth.roles r where r.name = 'viewer'`,
     )
     // A row of self and of somebody who is none of the callers.
     const third = await makeUser(database)
@@ -331,12 +333,12 @@ beforeAll(async () => {
         await session.query((commands[table]?.insert ?? '').replaceAll('$self', `'${owner}'`))
       }
       await session.query(
-        `insert into auth.user_roles (user_id, role_id) select $1, id from auth.roles where name = 'viewer'`,
+        `insert into akashi_auth.user_roles (user_id, role_id) select $1, id from akashi_auth.roles where name = 'viewer'`,
         [owner],
       )
     }
     await session.query(
-      `insert into auth.user_sessions (user_id, session_token_hash, expires_at) values ($1, ${bytes}, now() - interval '1 day')`,
+      `insert into akashi_auth.user_sessions (user_id, session_token_hash, expires_at) values ($1, ${bytes}, now() - interval '1 day')`,
       [ids.self],
     )
   })
@@ -346,7 +348,7 @@ describe('the access matrix of identity, tried out', () => {
   it('has every table of the schema but those with tests of their own', async () => {
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ name: string }>(
-        `select c.relname as name from pg_class c where c.relnamespace = 'auth'::regnamespace and c.relkind in ('r', 'p')
+        `select c.relname as name from pg_class c where c.relnamespace = 'akashi_auth'::regnamespace and c.relkind in ('r', 'p')
            and not c.relispartition and c.relname not in ('users', 'context_keys') order by 1`,
       ),
     )

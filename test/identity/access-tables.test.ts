@@ -18,7 +18,7 @@ const tables: Readonly<
     }
   >
 > = {
-  'auth.roles': {
+  'akashi_auth.roles': {
     columns: {
       id,
       name: 'character varying(100) not null',
@@ -29,7 +29,7 @@ const tables: Readonly<
     indexes: ['unique btree (name)', 'btree (tier)'],
     foreignKeys: [],
   },
-  'auth.permissions': {
+  'akashi_auth.permissions': {
     columns: {
       id,
       resource: 'character varying(255) not null',
@@ -39,7 +39,7 @@ const tables: Readonly<
     indexes: ['unique btree (resource, action)'],
     foreignKeys: [],
   },
-  'auth.user_roles': {
+  'akashi_auth.user_roles': {
     columns: {
       id,
       user_id: 'uuid not null',
@@ -49,20 +49,20 @@ const tables: Readonly<
     },
     indexes: ['unique btree (user_id, role_id)', 'btree (role_id)'],
     foreignKeys: [
-      'FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE',
-      'FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE',
-      'FOREIGN KEY (assigned_by) REFERENCES auth.users(id) ON DELETE SET NULL',
+      'FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE',
+      'FOREIGN KEY (role_id) REFERENCES akashi_auth.roles(id) ON DELETE CASCADE',
+      'FOREIGN KEY (assigned_by) REFERENCES akashi_auth.users(id) ON DELETE SET NULL',
     ],
   },
-  'auth.role_permissions': {
+  'akashi_auth.role_permissions': {
     columns: { id, role_id: 'uuid not null', permission_id: 'uuid not null', granted_at: since },
     indexes: ['unique btree (role_id, permission_id)', 'btree (permission_id, role_id)'],
     foreignKeys: [
-      'FOREIGN KEY (role_id) REFERENCES auth.roles(id) ON DELETE CASCADE',
-      'FOREIGN KEY (permission_id) REFERENCES auth.permissions(id) ON DELETE CASCADE',
+      'FOREIGN KEY (role_id) REFERENCES akashi_auth.roles(id) ON DELETE CASCADE',
+      'FOREIGN KEY (permission_id) REFERENCES akashi_auth.permissions(id) ON DELETE CASCADE',
     ],
   },
-  'auth.api_keys': {
+  'akashi_auth.api_keys': {
     columns: {
       id,
       name: 'character varying(255) not null',
@@ -84,9 +84,9 @@ const tables: Readonly<
       'btree (key_prefix)',
       'btree (expires_at) WHERE (expires_at IS NOT NULL)',
     ],
-    foreignKeys: ['FOREIGN KEY (created_by) REFERENCES auth.users(id) ON DELETE SET NULL'],
+    foreignKeys: ['FOREIGN KEY (created_by) REFERENCES akashi_auth.users(id) ON DELETE SET NULL'],
   },
-  'auth.user_sessions': {
+  'akashi_auth.user_sessions': {
     columns: {
       id,
       user_id: 'uuid not null',
@@ -109,9 +109,9 @@ const tables: Readonly<
       'btree (expires_at)',
       'btree (last_activity)',
     ],
-    foreignKeys: ['FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE'],
+    foreignKeys: ['FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE'],
   },
-  'auth.login_attempts': {
+  'akashi_auth.login_attempts': {
     columns: {
       user_id: 'uuid',
       method: 'character varying(20) not null',
@@ -120,10 +120,10 @@ const tables: Readonly<
     indexes: ['unique btree (id, created_at)', 'btree (xid, seq)', 'btree (ip_address, created_at DESC)'],
     foreignKeys: [],
   },
-  'auth.privacy_consents': {
+  'akashi_auth.privacy_consents': {
     columns: { id, user_id: 'uuid not null', purpose: 'character varying(100) not null' },
     indexes: ['btree (user_id, purpose, created_at DESC)'],
-    foreignKeys: ['FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE'],
+    foreignKeys: ['FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE'],
   },
 }
 
@@ -143,7 +143,7 @@ describe.each(Object.entries(tables))('%s', (name, expected) => {
   })
 })
 
-it.each(['auth.api_keys', 'auth.user_sessions', 'auth.security_policies'])(
+it.each(['akashi_auth.api_keys', 'akashi_auth.user_sessions', 'akashi_auth.security_policies'])(
   '%s keeps when a row last changed',
   async (name) => {
     const { rows } = await database.asSuperuser((session) =>
@@ -152,22 +152,28 @@ it.each(['auth.api_keys', 'auth.user_sessions', 'auth.security_policies'])(
         [name],
       ),
     )
-    expect(rows).toEqual([{ function: 'auth.update_updated_at' }])
+    expect(rows).toEqual([{ function: 'akashi_auth.update_updated_at' }])
   },
 )
 
 describe('the rules of the tables', () => {
   it.each([
-    ['a tier that is none', `insert into auth.roles (name, tier) values ('r', 'root')`],
-    ['an action that is none', `insert into auth.permissions (resource, action) values ('users', 'own')`],
-    ['the same permission twice', `insert into auth.permissions (resource, action) values ('users', 'read')`],
+    ['a tier that is none', `insert into akashi_auth.roles (name, tier) values ('r', 'root')`],
+    [
+      'an action that is none',
+      `insert into akashi_auth.permissions (resource, action) values ('users', 'own')`,
+    ],
+    [
+      'the same permission twice',
+      `insert into akashi_auth.permissions (resource, action) values ('users', 'read')`,
+    ],
     [
       'a policy beyond its bounds',
-      `update auth.security_policies set value = '1001' where key = 'session.max_per_user'`,
+      `update akashi_auth.security_policies set value = '1001' where key = 'session.max_per_user'`,
     ],
     [
       'a policy of another type',
-      `update auth.security_policies set value = '"5"' where key = 'lockout.threshold'`,
+      `update akashi_auth.security_policies set value = '"5"' where key = 'lockout.threshold'`,
     ],
   ])('refuse %s', async (_, text) => {
     await expect(database.asSuperuser((session) => session.query(text))).rejects.toThrow()
@@ -177,8 +183,8 @@ describe('the rules of the tables', () => {
     const { rows } = await database.asSuperuser((session) =>
       session.query(
         `select interval, premake, hot_retention = interval '6 months' as half, at_expiry, append_only,
-           (select count(*)::int from pg_inherits where inhparent = 'auth.login_attempts'::regclass) as partitions
-         from lifecycle.policies where table_name = 'login_attempts'`,
+           (select count(*)::int from pg_inherits where inhparent = 'akashi_auth.login_attempts'::regclass) as partitions
+         from akashi_lifecycle.policies where table_name = 'login_attempts'`,
       ),
     )
     expect(rows).toEqual([
@@ -189,14 +195,14 @@ describe('the rules of the tables', () => {
   it('let a second factor’s step only grow, so that no code works twice', async () => {
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ id: string }>(
-        `with someone as (insert into auth.users (subject, username, email) values ('stepper', 'stepper', 's@example.com') returning id)
-         insert into auth.mfa_factors (user_id, secret) select id, '\\x01' from someone returning id`,
+        `with someone as (insert into akashi_auth.users (subject, username, email) values ('stepper', 'stepper', 's@example.com') returning id)
+         insert into akashi_auth.mfa_factors (user_id, secret) select id, '\\x01' from someone returning id`,
       ),
     )
     const use = (step: number) =>
       database.asSuperuser((session) =>
         session.query(
-          'update auth.mfa_factors set last_used_step = $2, last_used_at = clock_timestamp() where id = $1',
+          'update akashi_auth.mfa_factors set last_used_step = $2, last_used_at = clock_timestamp() where id = $1',
           [rows[0]?.id, step],
         ),
       )

@@ -15,8 +15,8 @@ it('the first administrator is made once, by whichever server is first, and is n
   expect(administrators[0]?.username).toMatch(/^admin-[0-9a-f]{6}$/)
   const { rows } = await database.asSuperuser((session) =>
     session.query<{ username: string; id: string }>(
-      `select u.username, u.id from auth.user_roles ur join auth.users u on u.id = ur.user_id
-       join auth.roles r on r.id = ur.role_id where r.name = 'sys_admin'`,
+      `select u.username, u.id from akashi_auth.user_roles ur join akashi_auth.users u on u.id = ur.user_id
+       join akashi_auth.roles r on r.id = ur.role_id where r.name = 'sys_admin'`,
     ),
   )
   expect(rows.map(({ username }) => username)).toEqual([administrators[0]?.username])

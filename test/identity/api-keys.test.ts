@@ -54,7 +54,7 @@ describe('a key of a user', () => {
       name: 'reads events',
       scopes: ['events:read', 'jobs:write'],
     })
-    const [stored] = await ask('select * from auth.api_keys where id = $1', [issued.id])
+    const [stored] = await ask('select * from akashi_auth.api_keys where id = $1', [issued.id])
     expect(stored).toMatchObject({
       key_prefix: issued.prefix,
       service_name: 'user',
@@ -78,11 +78,12 @@ describe('a key of a user', () => {
   it('leaves no secret in the trail', async () => {
     const user = await makeUser(database, 'sys_operator')
     const issued = await createApiKey(app, user, { name: 'recorded' })
-    const [stored] = await ask<{ key_hash: string }>('select key_hash from auth.api_keys where id = $1', [
-      issued.id,
-    ])
+    const [stored] = await ask<{ key_hash: string }>(
+      'select key_hash from akashi_auth.api_keys where id = $1',
+      [issued.id],
+    )
     const rows = await ask<{ all: string }>(
-      'select to_jsonb(a)::text as all from audit.audit_logs a where resource_id = $1 or record_id = $1',
+      'select to_jsonb(a)::text as all from akashi_audit.audit_logs a where resource_id = $1 or record_id = $1',
       [issued.id],
     )
     expect(rows).toHaveLength(2)
@@ -128,11 +129,11 @@ describe('a key of a user', () => {
     const issued = await createApiKey(app, user, { name: 'follows', scopes: ['events:read', 'rooms:read'] })
     const actor = await actorOf(issued)
     await ask(
-      `delete from auth.user_roles where user_id = $1 and role_id = (select id from auth.roles where name = 'sys_operator')`,
+      `delete from akashi_auth.user_roles where user_id = $1 and role_id = (select id from akashi_auth.roles where name = 'sys_operator')`,
       [user.userId],
     )
     expect(await permissionsOf(actor)).toEqual(['rooms:read'])
-    await ask(`update auth.users set account_status = 'suspended' where id = $1`, [user.userId])
+    await ask(`update akashi_auth.users set account_status = 'suspended' where id = $1`, [user.userId])
     expect(await permissionsOf(actor)).toEqual([])
     expect(await verifyApiKey(app, issued.key)).toBeNull()
   })
@@ -149,11 +150,13 @@ describe('a key of a user', () => {
 
   it('is one of a limited number, also when made in parallel', async () => {
     const user = await makeUser(database)
-    await ask(`update auth.security_policies set value = '3' where key = 'api_key.max_per_owner'`)
+    await ask(`update akashi_auth.security_policies set value = '3' where key = 'api_key.max_per_owner'`)
     const made = await Promise.allSettled(
       Array.from({ length: 6 }, () => createApiKey(app, user, { name: 'one of many' })),
     )
-    await ask(`update auth.security_policies set value = default_value where key = 'api_key.max_per_owner'`)
+    await ask(
+      `update akashi_auth.security_policies set value = default_value where key = 'api_key.max_per_owner'`,
+    )
     expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(3)
   })
 
@@ -253,7 +256,7 @@ describe('rotation', () => {
     const successor = keys.find(({ id }) => id === second.id)
     expect(successor).toMatchObject({ replaces: first.id, name: 'rotates', scopes: ['events:read'] })
     expect(Date.parse(old?.expiresAt ?? '')).toBeLessThan(Date.now() + 2 * HOUR_MS)
-    await ask('update auth.api_keys set expires_at = now() where id = $1', [first.id])
+    await ask('update akashi_auth.api_keys set expires_at = now() where id = $1', [first.id])
     expect(await verifyApiKey(app, first.key)).toBeNull()
     expect(await verifyApiKey(app, second.key)).not.toBeNull()
   })
@@ -291,11 +294,11 @@ describe('verification', () => {
     for (const { key } of [...issued, ...issued]) expect(await verifyApiKey(app, key)).not.toBeNull()
     const unused = await listApiKeys(app, user)
     expect(unused.every(({ lastUsedAt }) => lastUsedAt === null)).toBe(true)
-    const [audited] = await ask<{ rows: string }>('select count(*) as rows from audit.audit_logs')
+    const [audited] = await ask<{ rows: string }>('select count(*) as rows from akashi_audit.audit_logs')
     await flushApiKeyUses(app)
     const keys = await listApiKeys(app, user)
     expect(keys.every(({ lastUsedAt }) => lastUsedAt !== null)).toBe(true)
-    expect(await ask('select count(*) as rows from audit.audit_logs')).toEqual([audited])
+    expect(await ask('select count(*) as rows from akashi_audit.audit_logs')).toEqual([audited])
   })
 
   it('answers many callers at once, each with their own', async () => {
@@ -324,7 +327,7 @@ describe('verification', () => {
       expect(await verifyApiKey(app, key, { clientIp: '203.0.113.4' })).toBeNull()
     }
     const events = await ask(
-      `select resource_id, host(source_ip) as ip, user_id, event_details from security.security_events
+      `select resource_id, host(source_ip) as ip, user_id, event_details from akashi_security.security_events
        where event_type = 'api_key_misuse' and event_details ->> 'prefix' = any ($1) order by seq`,
       [[issued.prefix, unknown.prefix]],
     )

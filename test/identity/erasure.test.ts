@@ -41,7 +41,7 @@ async function make(role?: string): Promise<string> {
       displayName: `Full Name ${made}`,
     }),
   )
-  if (role !== undefined) await asOwner('select auth.grant_role($1, $2)', [id, role])
+  if (role !== undefined) await asOwner('select akashi_auth.grant_role($1, $2)', [id, role])
   return id
 }
 const erase = (id: string, by = admin, keyring: Keyring = ledger.keyring) =>
@@ -51,7 +51,7 @@ const erase = (id: string, by = admin, keyring: Keyring = ledger.keyring) =>
 const trailOf = async (id: string) => {
   const { rows } = await inWorker((session) =>
     session.query<{ old_values: Record<string, unknown>; new_values: Record<string, unknown> }>(
-      'select old_values, new_values from audit.audit_logs where data_subject = $1 order by seq',
+      'select old_values, new_values from akashi_audit.audit_logs where data_subject = $1 order by seq',
       [id],
     ),
   )
@@ -66,20 +66,21 @@ describe('erasing a person', () => {
   it('leaves nothing readable in the row and in the rows of the trail, and the ledger whole', async () => {
     const id = await make('viewer')
     await asOwner(
-      `insert into auth.user_sessions (user_id, session_token_hash, expires_at, ip_address)
+      `insert into akashi_auth.user_sessions (user_id, session_token_hash, expires_at, ip_address)
        values ($1, sha256('t'), now() + interval '1 day', '192.0.2.9')`,
       [id],
     )
-    await asOwner(`insert into auth.local_credentials (user_id, password_hash) values ($1, '$argon2id$x')`, [
-      id,
-    ])
+    await asOwner(
+      `insert into akashi_auth.local_credentials (user_id, password_hash) values ($1, '$argon2id$x')`,
+      [id],
+    )
     await ledger.seal()
     const before = await trailOf(id)
     const sealed = before
       .map(({ new_values }) => new_values?.['email_encrypted'])
       .find((value) => typeof value === 'string')
     const inTrail = Buffer.from(String(sealed).slice(2), 'hex')
-    const place = { table: 'auth.users', column: 'email', row: id }
+    const place = { table: 'akashi_auth.users', column: 'email', row: id }
     expect(await vault().decrypt(id, place, inTrail)).toMatch(/@example\.com$/)
 
     const { certificate, completedAt, reason } = await erase(id)
@@ -93,17 +94,17 @@ describe('erasing a person', () => {
       displayName: null,
     })
     const { rows: left } = await asOwner(
-      `select (select count(*) from auth.user_sessions where user_id = $1 and (revoked_at is null or ip_address is not null))
-            + (select count(*) from auth.local_credentials where user_id = $1)
-            + (select count(*) from auth.user_roles where user_id = $1)
-            + (select count(*) from keys.digest_salts where data_subject = $1::text) as n`,
+      `select (select count(*) from akashi_auth.user_sessions where user_id = $1 and (revoked_at is null or ip_address is not null))
+            + (select count(*) from akashi_auth.local_credentials where user_id = $1)
+            + (select count(*) from akashi_auth.user_roles where user_id = $1)
+            + (select count(*) from akashi_keys.digest_salts where data_subject = $1::text) as n`,
       [id],
     )
     expect(left).toEqual([{ n: 0n }])
     const { rows: traces } = await database.asSuperuser((session) =>
       session.query<{ text: string }>(
-        `select concat(a) as text from audit.audit_logs a where strpos(concat(a), $1) > 0
-         union all select concat(e) from security.security_events e where strpos(concat(e), $1) > 0`,
+        `select concat(a) as text from akashi_audit.audit_logs a where strpos(concat(a), $1) > 0
+         union all select concat(e) from akashi_security.security_events e where strpos(concat(e), $1) > 0`,
         [`Full Name ${made}`],
       ),
     )
@@ -166,7 +167,7 @@ describe('erasing a person', () => {
     await erase(id)
     const { rows: actions } = await inWorker((session) =>
       session.query(
-        `select event_type, user_id from audit.audit_logs where resource_id = $1 and event_type like '%eras%' order by seq`,
+        `select event_type, user_id from akashi_audit.audit_logs where resource_id = $1 and event_type like '%eras%' order by seq`,
         [id],
       ),
     )
@@ -176,7 +177,7 @@ describe('erasing a person', () => {
     ])
     const { rows: events } = await inWorker((session) =>
       session.query(
-        `select severity, user_id from security.security_events where event_type = 'key_shredded' and resource_id = $1`,
+        `select severity, user_id from akashi_security.security_events where event_type = 'key_shredded' and resource_id = $1`,
         [id],
       ),
     )
@@ -215,7 +216,7 @@ describe('erasing a person', () => {
       'under legal hold',
       async () => {
         const id = await make()
-        await asOwner(`update auth.users set legal_hold = 'case 7' where id = $1`, [id])
+        await asOwner(`update akashi_auth.users set legal_hold = 'case 7' where id = $1`, [id])
         return { id, by: admin }
       },
       'conflict',
@@ -238,9 +239,13 @@ describe('erasing a person', () => {
 
   it('is refused while a table that holds values of persons is under legal hold', async () => {
     const id = await make()
-    await asOwner(`update lifecycle.policies set legal_hold = true where table_name = 'login_attempts'`)
+    await asOwner(
+      `update akashi_lifecycle.policies set legal_hold = true where table_name = 'login_attempts'`,
+    )
     await expect(erase(id)).rejects.toMatchObject({ code: 'conflict' })
-    await asOwner(`update lifecycle.policies set legal_hold = false where table_name = 'login_attempts'`)
+    await asOwner(
+      `update akashi_lifecycle.policies set legal_hold = false where table_name = 'login_attempts'`,
+    )
   })
 
   it('needs the person to be named twice', async () => {
@@ -259,7 +264,7 @@ describe('erasing a person', () => {
 describe('reconciling', () => {
   it('completes what was cut short; finds nothing in a whole system', async () => {
     const id = await make()
-    await asOwner('select keys.begin_erasure($1, $2, $3)', [id, personKeyId(id), 'cut short'])
+    await asOwner('select akashi_keys.begin_erasure($1, $2, $3)', [id, personKeyId(id), 'cut short'])
     const parts = { database: owner, keyring: ledger.keyring }
     expect(await reconcileErasures(parts, tester)).toEqual({
       completed: [id],

@@ -46,7 +46,7 @@ describe('giving a role', () => {
     await revokeRole(app, admin, { userId: user.userId, role: 'security_admin' })
     const { rows: actions } = await database.asSuperuser((session) =>
       session.query(
-        `select action, resource_id, user_id from audit.audit_logs
+        `select action, resource_id, user_id from akashi_audit.audit_logs
          where data_subject = $1 and event_type in ('role_granted', 'role_revoked') order by seq`,
         [user.userId],
       ),
@@ -57,14 +57,14 @@ describe('giving a role', () => {
     ])
     const { rows: changes } = await database.asSuperuser((session) =>
       session.query(
-        `select operation from audit.audit_logs where data_subject = $1 and table_name = 'user_roles' order by seq`,
+        `select operation from akashi_audit.audit_logs where data_subject = $1 and table_name = 'user_roles' order by seq`,
         [user.userId],
       ),
     )
     expect(changes).toEqual([{ operation: 'INSERT' }, { operation: 'DELETE' }])
     const { rows: events } = await database.asSuperuser((session) =>
       session.query(
-        `select event_type, severity, user_id, event_details ->> 'role' as role from security.security_events
+        `select event_type, severity, user_id, event_details ->> 'role' as role from akashi_security.security_events
          where resource_id = $1 order by seq`,
         [user.userId],
       ),
@@ -182,7 +182,7 @@ describe('giving a role', () => {
 describe('taking a role', () => {
   it('leaves the last administrator, also when two are taken at once', async () => {
     const { rows } = await database.asSuperuser((session) =>
-      session.query<{ id: string }>('delete from auth.user_roles returning user_id as id'),
+      session.query<{ id: string }>('delete from akashi_auth.user_roles returning user_id as id'),
     )
     expect(rows.length).toBeGreaterThan(0)
     const [one, two] = [await makeUser(database, 'sys_admin'), await makeUser(database, 'sys_admin')]
@@ -220,7 +220,7 @@ describe('roles', () => {
     await expect(
       database.asSuperuser((session) =>
         session.query(
-          `insert into auth.role_permissions (role_id, permission_id) select r.id, p.id from auth.roles r, auth.permissions p
+          `insert into akashi_auth.role_permissions (role_id, permission_id) select r.id, p.id from akashi_auth.roles r, akashi_auth.permissions p
            where r.name = $1 and p.resource = 'users'`,
           [role],
         ),
@@ -234,13 +234,13 @@ describe('roles', () => {
   it.each(['roles', 'permissions', 'service_accounts'])('of %s never change their tier', async (table) => {
     await database.asSuperuser((session) =>
       session.query(
-        `insert into auth.service_accounts (name) values ('keeps-its-tier') on conflict do nothing`,
+        `insert into akashi_auth.service_accounts (name) values ('keeps-its-tier') on conflict do nothing`,
       ),
     )
     await expect(
       database.asSuperuser((session) =>
         session.query(
-          `update auth.${table} set tier = case tier when 'system' then 'service' else 'system' end`,
+          `update akashi_auth.${table} set tier = case tier when 'system' then 'service' else 'system' end`,
         ),
       ),
     ).rejects.toMatchObject(forbidden)

@@ -121,7 +121,9 @@ describe('rotating the key of blind indexes', () => {
     const { conflicts } = await rotateIndexes({ database: worker, keyring }, tester)
     expect(conflicts).toEqual([ids[2]])
     expect((await keyring.indexKeys()).former).not.toBeNull()
-    await database.asSuperuser((session) => session.query('delete from auth.users where id = $1', [twin]))
+    await database.asSuperuser((session) =>
+      session.query('delete from akashi_auth.users where id = $1', [twin]),
+    )
     expect(await rotateIndexes({ database: worker, keyring }, tester)).toMatchObject({ conflicts: [] })
     expect((await keyring.indexKeys()).former).toBeNull()
   })
@@ -154,7 +156,7 @@ describe('the timetable of keys', () => {
     expect(await run('keys.rotate', 0)).toEqual({ rotated: [active] })
     await database.asSuperuser((session) =>
       session.query(
-        `update lifecycle.settings set value = '30' where key = 'keys.blind_index.rotation_days'`,
+        `update akashi_lifecycle.settings set value = '30' where key = 'keys.blind_index.rotation_days'`,
       ),
     )
     await expect(run('keys.check', 40)).rejects.toMatchObject({ code: 'conflict' })

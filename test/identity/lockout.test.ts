@@ -28,7 +28,10 @@ function attempts(address: string, login: string) {
 }
 
 function policy(key: string, value: number): Promise<unknown> {
-  return ask('update auth.security_policies set value = to_jsonb($2::integer) where key = $1', [key, value])
+  return ask('update akashi_auth.security_policies set value = to_jsonb($2::integer) where key = $1', [
+    key,
+    value,
+  ])
 }
 
 function counted<T extends string>(values: readonly T[]): Record<string, number> {
@@ -53,10 +56,12 @@ describe('50 wrong passwords at once', () => {
   )
 
   it('are all on record, and make one event of a locked account', async () => {
-    const [user] = await ask<{ id: string }>(`select id from auth.users where username = 'parallel-victim'`)
+    const [user] = await ask<{ id: string }>(
+      `select id from akashi_auth.users where username = 'parallel-victim'`,
+    )
     expect(
       await ask(
-        'select result, counted, count(*)::integer as attempts from auth.login_attempts where user_id = $1 group by 1, 2 order by 1',
+        'select result, counted, count(*)::integer as attempts from akashi_auth.login_attempts where user_id = $1 group by 1, 2 order by 1',
         [user?.id],
       ),
     ).toEqual([
@@ -65,7 +70,7 @@ describe('50 wrong passwords at once', () => {
     ])
     expect(
       await ask(
-        `select severity, host(source_ip) as ip, user_name from security.security_events where event_type = 'account_locked' and user_id = $1`,
+        `select severity, host(source_ip) as ip, user_name from akashi_security.security_events where event_type = 'account_locked' and user_id = $1`,
         [user?.id],
       ),
     ).toEqual([{ severity: 'medium', ip: '198.51.100.7', user_name: null }])
@@ -103,7 +108,7 @@ describe('a lock', () => {
     const owner = attempts('198.51.100.10', 'patient')
     for (let i = 0; i < THRESHOLD; i += 1) await owner.try(WRONG)
     await ask(
-      `update auth.login_throttles set locked_until = clock_timestamp() - interval '1 second' where locked_until is not null`,
+      `update akashi_auth.login_throttles set locked_until = clock_timestamp() - interval '1 second' where locked_until is not null`,
     )
     expect(await owner.try(WRONG)).toBe('unauthenticated')
     expect(await owner.try(PASSWORD)).toBe('done')
@@ -117,7 +122,7 @@ describe('a lock', () => {
       expect(await owner.try(PASSWORD)).toBe('done')
     }
     for (let i = 0; i < THRESHOLD - 1; i += 1) await owner.try(WRONG)
-    await ask(`update auth.login_throttles set window_started = clock_timestamp() - interval '1 day'`)
+    await ask(`update akashi_auth.login_throttles set window_started = clock_timestamp() - interval '1 day'`)
     for (let i = 0; i < THRESHOLD - 1; i += 1) expect(await owner.try(WRONG)).toBe('unauthenticated')
   })
 
@@ -168,7 +173,7 @@ it('signing in needs a signed context', async () => {
   const unsigned = openDatabase({ url: database.url('worker'), role: 'worker' })
   await expect(
     unsigned.transaction(from('198.51.100.14'), (session) =>
-      session.query('select * from auth.begin_login(null, $1)', [Buffer.alloc(32)]),
+      session.query('select * from akashi_auth.begin_login(null, $1)', [Buffer.alloc(32)]),
     ),
   ).rejects.toMatchObject({ code: 'forbidden' })
   await unsigned.close()

@@ -90,7 +90,7 @@ describe('signing in at a provider', () => {
     expect((await again.send('GET', '/v1/me')).json()).toMatchObject({ id: me.id })
     expect((await again.send('GET', '/v1/me/sessions')).json().sessions).toHaveLength(2)
     expect(
-      await ask('select distinct method, result, issuer from auth.login_attempts where user_id = $1', [
+      await ask('select distinct method, result, issuer from akashi_auth.login_attempts where user_id = $1', [
         me.id,
       ]),
     ).toEqual([{ method: 'oidc', result: 'success', issuer: one.issuer }])
@@ -135,7 +135,7 @@ describe('signing in at a provider', () => {
     expect(await signIn(server.browser(closed), one, 'one')).toBe('/?sign-in=forbidden')
     const open = served()
     await signIn(server.browser(open), one, 'one')
-    await ask(`update auth.users set account_status = 'suspended' where username = 'stranger'`)
+    await ask(`update akashi_auth.users set account_status = 'suspended' where username = 'stranger'`)
     const browser = server.browser(open)
     expect(await signIn(browser, one, 'one')).toBe('/?sign-in=unauthenticated')
     expect(browser.cookies.has('__Host-akashi-session')).toBe(false)
@@ -248,13 +248,13 @@ describe('a service', () => {
     expect((await call(`Bearer ${token.slice(0, -4)}AAAA`)).statusCode).toBe(401)
     await one.rotate()
     expect((await call(`Bearer ${await one.serviceToken()}`)).statusCode).toBe(200)
-    await ask(`update auth.users set account_status = 'suspended' where id = $1`, [id])
+    await ask(`update akashi_auth.users set account_status = 'suspended' where id = $1`, [id])
     expect((await call(`Bearer ${await one.serviceToken()}`)).statusCode).toBe(401)
   })
 
   it('has no session, and needs no header against forgery', async () => {
     const app = served()
-    await ask(`update auth.users set account_status = 'active' where username = 'svc-reporting'`)
+    await ask(`update akashi_auth.users set account_status = 'active' where username = 'svc-reporting'`)
     const authorization = `Bearer ${await one.serviceToken()}`
     const headers = { host: 'localhost:4180', authorization }
     expect(

@@ -17,7 +17,7 @@ const may = (actor: Actor, permission: `${string}:read` | `${string}:write` | `$
 const asSuperuser = (text: string, values: unknown[] = []) =>
   database.asSuperuser((session) => session.query(text, values))
 
-describe('auth.has_permission', () => {
+describe('akashi_auth.has_permission', () => {
   it('answers from the roles of the signed caller', async () => {
     const operator = await makeUser(database, 'sys_operator')
     expect(await may(operator, 'monitoring:write')).toBe(true)
@@ -46,19 +46,19 @@ describe('auth.has_permission', () => {
   it.each(['inactive', 'suspended', 'deleted'])('refuses an account that is %s', async (state) => {
     const admin = await makeUser(database, 'sys_admin')
     expect(await may(admin, 'users:read')).toBe(true)
-    await asSuperuser('update auth.users set account_status = $2 where id = $1', [admin.userId, state])
+    await asSuperuser('update akashi_auth.users set account_status = $2 where id = $1', [admin.userId, state])
     expect(await may(admin, 'users:read')).toBe(false)
   })
 
   it('forgets a role when it expires', async () => {
     const admin = await makeUser(database, 'sys_admin')
     await asSuperuser(
-      `update auth.user_roles set expires_at = now() + interval '1 hour' where user_id = $1`,
+      `update akashi_auth.user_roles set expires_at = now() + interval '1 hour' where user_id = $1`,
       [admin.userId],
     )
     expect(await may(admin, 'users:read')).toBe(true)
     await asSuperuser(
-      `update auth.user_roles set expires_at = now() - interval '1 second' where user_id = $1`,
+      `update akashi_auth.user_roles set expires_at = now() - interval '1 second' where user_id = $1`,
       [admin.userId],
     )
     expect(await may(admin, 'users:read')).toBe(false)
@@ -71,17 +71,20 @@ describe('auth.has_permission', () => {
       false,
     )
     expect(await may(person({ userId: admin.userId, sessionId: randomUUID() }), 'users:read')).toBe(false)
-    await asSuperuser('update auth.user_sessions set revoked_at = now() where id = $1', [admin.sessionId])
-    expect(await may(admin, 'users:read')).toBe(false)
-    await asSuperuser('update auth.user_sessions set revoked_at = null, expires_at = now() where id = $1', [
+    await asSuperuser('update akashi_auth.user_sessions set revoked_at = now() where id = $1', [
       admin.sessionId,
     ])
+    expect(await may(admin, 'users:read')).toBe(false)
+    await asSuperuser(
+      'update akashi_auth.user_sessions set revoked_at = null, expires_at = now() where id = $1',
+      [admin.sessionId],
+    )
     expect(await may(admin, 'users:read')).toBe(false)
   })
 
   it('answers about another for the worker, never for the application', async () => {
     const { userId } = await makeUser(database, 'sys_auditor')
-    const ask = `select auth.user_has_permission($1, 'audit_logs:read') as allowed`
+    const ask = `select akashi_auth.user_has_permission($1, 'audit_logs:read') as allowed`
     const { rows } = await worker.transaction(tester, (session) => session.query(ask, [userId]))
     expect(rows).toEqual([{ allowed: true }])
     await expect(app.transaction(tester, (session) => session.query(ask, [userId]))).rejects.toMatchObject({
@@ -94,7 +97,7 @@ describe('at 5,000 roles', () => {
   /** Buffers that a decision touches once its plan is there: what it costs, without a clock. */
   async function cost(actor: Actor, permission: string): Promise<{ allowed: boolean; buffers: number }> {
     return await database.asSuperuser(async (session) => {
-      const decide = `select auth.user_has_permission('${actor.userId}', '${permission}') as allowed`
+      const decide = `select akashi_auth.user_has_permission('${actor.userId}', '${permission}') as allowed`
       const { rows: answer } = await session.query<{ allowed: boolean }>(decide)
       const { rows } = await session.query<{
         'QUERY PLAN': readonly { readonly Plan: Readonly<Record<string, number>> }[]
@@ -107,18 +110,20 @@ describe('at 5,000 roles', () => {
 
   it('a denial costs what a permission costs, whether few or all of them are held', async () => {
     await asSuperuser(`
-      insert into auth.roles (name, tier) select half || '_' || n, 'system' from generate_series(1, 5000) n, unnest(array['held', 'free']) half;
-      insert into auth.role_permissions (role_id, permission_id)
-        select r.id, p.id from auth.roles r, auth.permissions p
+      insert into akashi_auth.roles (name, tier) select half || '_' || n, 'system' from generate_series(1, 5000) n, unnest(array['held', 'free']) half;
+      insert into akashi_auth.role_permissions (role_id, permission_id)
+        select r.id, p.id from akashi_auth.roles r, akashi_auth.permissions p
         where (r.name like 'held\\_%' and p.resource || ':' || p.action = 'monitoring:read')
            or (r.name like 'free\\_%' and p.resource || ':' || p.action = 'jobs:read')`)
     const all = await makeUser(database)
     await asSuperuser(
-      `insert into auth.user_roles (user_id, role_id) select $1, id from auth.roles where name like 'held\\_%'`,
+      `insert into akashi_auth.user_roles (user_id, role_id) select $1, id from akashi_auth.roles where name like 'held\\_%'`,
       [all.userId],
     )
     const one = await makeUser(database, 'held_4999')
-    await asSuperuser('analyze auth.roles, auth.role_permissions, auth.permissions, auth.user_roles')
+    await asSuperuser(
+      'analyze akashi_auth.roles, akashi_auth.role_permissions, akashi_auth.permissions, akashi_auth.user_roles',
+    )
     const answers = {
       'all, allowed': await cost(all, 'monitoring:read'),
       'all, denied to nearly all': await cost(all, 'users:read'),
@@ -153,7 +158,7 @@ describe('a refusal', () => {
     })
     await expect(requirePermission(app, actor, 'roles:read')).rejects.toMatchObject({ code: 'forbidden' })
     const trail = await asSuperuser(
-      `select action, resource_id, result, error_code, user_id, detail from audit.audit_logs where event_type = 'permission_denied'`,
+      `select action, resource_id, result, error_code, user_id, detail from akashi_audit.audit_logs where event_type = 'permission_denied'`,
     )
     expect(trail.rows).toEqual([
       {
@@ -166,7 +171,7 @@ describe('a refusal', () => {
       },
     ])
     const events = await asSuperuser(
-      `select user_id, resource_id, host(source_ip) as ip, result from security.security_events where event_type = 'permission_denied'`,
+      `select user_id, resource_id, host(source_ip) as ip, result from akashi_security.security_events where event_type = 'permission_denied'`,
     )
     expect(events.rows).toEqual([
       { user_id: actor.userId, resource_id: 'roles:read', ip: '203.0.113.9', result: 'failure' },

@@ -38,32 +38,34 @@ beforeAll(async () => {
   )
   await database.asSuperuser(async (session) => {
     await session.query(
-      `insert into auth.user_sessions (user_id, session_token_hash, device_type, ip_address, expires_at, revoked_at) values
+      `insert into akashi_auth.user_sessions (user_id, session_token_hash, device_type, ip_address, expires_at, revoked_at) values
          ($1, $2, 'browser', '192.0.2.1', now() + interval '1 hour', null),
          ($1, sha256('ended'), 'browser', '192.0.2.2', now() + interval '1 hour', now())`,
       [user.userId, token],
     )
     await session.query(
-      `insert into auth.local_credentials (user_id, password_hash) values ($1, '$argon2id$present')`,
+      `insert into akashi_auth.local_credentials (user_id, password_hash) values ($1, '$argon2id$present')`,
       [user.userId],
     )
     await session.query(
-      `insert into auth.password_history (user_id, password_hash) values ($1, '$argon2id$former')`,
+      `insert into akashi_auth.password_history (user_id, password_hash) values ($1, '$argon2id$former')`,
       [user.userId],
     )
     await session.query(
-      `insert into auth.login_attempts (user_id, method, result, ip_address)
+      `insert into akashi_auth.login_attempts (user_id, method, result, ip_address)
        select case n % 2 when 0 then $1::uuid else gen_random_uuid() end, 'password', 'failure', '203.0.113.66' from generate_series(1, 6) n`,
       [user.userId],
     )
-    await session.query(`update auth.security_policies set value = '7' where key = 'lockout.threshold'`)
     await session.query(
-      `insert into security.security_events (event_type, event_category, severity, source_service)
+      `update akashi_auth.security_policies set value = '7' where key = 'lockout.threshold'`,
+    )
+    await session.query(
+      `insert into akashi_security.security_events (event_type, event_category, severity, source_service)
        values ('checked', 'system', 'critical', 'test'), ('checked', 'system', 'low', 'test')`,
     )
     await session.query(
       `create table public.orders (id integer primary key, note text);
-       grant select, insert, update on public.orders to akashi_app; select audit.protect('public.orders')`,
+       grant select, insert, update on public.orders to akashi_app; select akashi_audit.protect('public.orders')`,
     )
   })
   await database.open('app').transaction(user, async (session) => {
@@ -99,7 +101,7 @@ describe('users and permissions', () => {
       { id: federated, username: 'federated', account_status: 'active' },
     ])
     await database.asSuperuser((session) =>
-      session.query(`update auth.users set account_status = 'suspended' where id = $1`, [federated]),
+      session.query(`update akashi_auth.users set account_status = 'suspended' where id = $1`, [federated]),
     )
     expect(await ask('Active user of an identity', ...identity)).toEqual([])
   })
@@ -131,7 +133,7 @@ describe('users and permissions', () => {
       async (session) =>
         (
           await session.query<{ id: string; username: string }>(
-            'select id, username from auth.users where id = any ($1)',
+            'select id, username from akashi_auth.users where id = any ($1)',
             [[user.userId, admin.userId]],
           )
         ).rows,
@@ -206,9 +208,11 @@ describe('the audit log and security events', () => {
   it('names broken links of the chain', async () => {
     expect(await ask('Broken links of the hash chain', 'audit_logs')).toEqual([])
     await database.asSuperuser(async (session) => {
-      await session.query('alter table audit.ledger_entries disable trigger all')
-      await session.query(`delete from audit.ledger_entries where log = 'audit_logs' and "position" = 2`)
-      await session.query('alter table audit.ledger_entries enable trigger all')
+      await session.query('alter table akashi_audit.ledger_entries disable trigger all')
+      await session.query(
+        `delete from akashi_audit.ledger_entries where log = 'audit_logs' and "position" = 2`,
+      )
+      await session.query('alter table akashi_audit.ledger_entries enable trigger all')
     })
     expect(await ask('Broken links of the hash chain', 'audit_logs')).toMatchObject([
       { position: 3n, previous_hash: null, expected: expect.stringMatching(/^[0-9a-f]{64}$/) },

@@ -79,7 +79,7 @@ it('a database restored to before an erasure cannot read the person, and erases 
     })
     expect(await read(database, id)).toMatchObject({ status: 'deleted', username: `deleted-${id}` })
     const { rows } = await database.transaction(tester, (session) =>
-      session.query('select from keys.digest_salts where data_subject = $1', [id]),
+      session.query('select from akashi_keys.digest_salts where data_subject = $1', [id]),
     )
     expect(rows).toEqual([])
   })

@@ -17,8 +17,8 @@ const names = Object.entries(seeded).flatMap(([resource, actions]) => actions.ma
 async function holdings(role: string): Promise<string[]> {
   const { rows } = await database.asSuperuser((session) =>
     session.query<{ name: string }>(
-      `select p.resource || ':' || p.action as name from auth.role_permissions rp
-       join auth.roles r on r.id = rp.role_id join auth.permissions p on p.id = rp.permission_id
+      `select p.resource || ':' || p.action as name from akashi_auth.role_permissions rp
+       join akashi_auth.roles r on r.id = rp.role_id join akashi_auth.permissions p on p.id = rp.permission_id
        where r.name = $1 order by 1`,
       [role],
     ),
@@ -29,7 +29,7 @@ async function holdings(role: string): Promise<string[]> {
 it('brings the 21 permissions of its source, each with a description', async () => {
   const { rows } = await database.asSuperuser((session) =>
     session.query<{ name: string }>(
-      `select resource || ':' || action as name from auth.permissions
+      `select resource || ':' || action as name from akashi_auth.permissions
        where resource = any ($1) and description <> '' and tier = 'system'`,
       [Object.keys(seeded)],
     ),
@@ -64,7 +64,9 @@ it.each([
 
 it('has three system roles of the source, and two of Akashi', async () => {
   const { rows } = await database.asSuperuser((session) =>
-    session.query('select name, tier, description is not null as described from auth.roles order by name'),
+    session.query(
+      'select name, tier, description is not null as described from akashi_auth.roles order by name',
+    ),
   )
   expect(rows).toEqual([
     { name: 'security_admin', tier: 'system', described: true },
@@ -78,7 +80,7 @@ it('has three system roles of the source, and two of Akashi', async () => {
 it('lets sys_admin have every permission there is, and the auditor read only', async () => {
   const all = await database.asSuperuser((session) =>
     session.query<{ name: string }>(
-      `select resource || ':' || action as name from auth.permissions order by 1`,
+      `select resource || ':' || action as name from akashi_auth.permissions order by 1`,
     ),
   )
   expect(await holdings('sys_admin')).toEqual(all.rows.map(({ name }) => name))

@@ -91,7 +91,7 @@ export function testServer(database: TestDatabase): TestServer {
       if (role !== undefined) {
         await database.asSuperuser((session) =>
           session.query(
-            'insert into auth.user_roles (user_id, role_id) select $1, id from auth.roles where name = $2',
+            'insert into akashi_auth.user_roles (user_id, role_id) select $1, id from akashi_auth.roles where name = $2',
             [id, role],
           ),
         )

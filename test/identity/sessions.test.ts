@@ -86,14 +86,14 @@ describe('one’s sessions', () => {
 
   it('are as many as policy allows: the oldest ends first', async () => {
     await server.user('collector')
-    await ask(`update auth.security_policies set value = '2' where key = 'session.max_per_user'`)
+    await ask(`update akashi_auth.security_policies set value = '2' where key = 'session.max_per_user'`)
     try {
       const app = served()
       const browsers = [1, 2, 3].map(() => server.browser(app))
       for (const browser of browsers) await browser.signIn('collector')
       expect(await Promise.all(browsers.map(status))).toEqual([401, 200, 200])
     } finally {
-      await ask(`update auth.security_policies set value = '20' where key = 'session.max_per_user'`)
+      await ask(`update akashi_auth.security_policies set value = '20' where key = 'session.max_per_user'`)
     }
   })
 })
@@ -117,7 +117,7 @@ describe('a session', () => {
     const id = await server.user(`ends-${kind}`)
     const browser = server.browser(served())
     await browser.signIn(`ends-${kind}`)
-    await ask(`update auth.user_sessions set ${change} where user_id = $1`, [id])
+    await ask(`update akashi_auth.user_sessions set ${change} where user_id = $1`, [id])
     expect(await status(browser)).toBe(401)
   })
 
@@ -126,17 +126,17 @@ describe('a session', () => {
     const browser = server.browser(served())
     await browser.signIn('active')
     const versions = () =>
-      ask<{ xmin: string }>('select xmin::text from auth.user_sessions where user_id = $1', [id])
+      ask<{ xmin: string }>('select xmin::text from akashi_auth.user_sessions where user_id = $1', [id])
     const before = await versions()
     await status(browser)
     expect(await versions()).toEqual(before)
     await ask(
-      `update auth.user_sessions set last_activity = now() - interval '2 minutes' where user_id = $1`,
+      `update akashi_auth.user_sessions set last_activity = now() - interval '2 minutes' where user_id = $1`,
       [id],
     )
     await Promise.all([status(browser), status(browser), status(browser)])
     const [row] = await ask<{ fresh: boolean }>(
-      `select last_activity > now() - interval '1 minute' as fresh from auth.user_sessions where user_id = $1`,
+      `select last_activity > now() - interval '1 minute' as fresh from akashi_auth.user_sessions where user_id = $1`,
       [id],
     )
     expect(row?.fresh).toBe(true)
@@ -179,7 +179,7 @@ describe('requests of other sites', () => {
     ['a sandboxed frame', { origin: 'null' }],
   ])('are refused with a cookie and without: %s', async (_, headers) => {
     const name = 'forged'
-    if ((await ask('select from auth.users where username = $1', [name])).length === 0)
+    if ((await ask('select from akashi_auth.users where username = $1', [name])).length === 0)
       await server.user(name)
     const browser = server.browser(served())
     expect(
@@ -273,7 +273,7 @@ describe('oneself', () => {
     const browser = server.browser(served())
     await browser.signIn('mover')
     await ask(
-      `update auth.user_sessions set authenticated_at = now() - interval '1 hour' where user_id = $1`,
+      `update akashi_auth.user_sessions set authenticated_at = now() - interval '1 hour' where user_id = $1`,
       [id],
     )
     expect((await browser.send('PATCH', '/v1/me', { email: 'moved@example.com' })).statusCode).toBe(403)

@@ -38,13 +38,13 @@ describe('a password', () => {
     expect((await server.browser(served()).signIn('Hanako@Example.com')).statusCode).toBe(200)
     expect(
       await ask(
-        'select result, method, host(ip_address) as ip, session_id from auth.login_attempts where user_id = $1 order by seq limit 1',
+        'select result, method, host(ip_address) as ip, session_id from akashi_auth.login_attempts where user_id = $1 order by seq limit 1',
         [id],
       ),
     ).toEqual([{ result: 'success', method: 'password', ip: '127.0.0.1', session_id: state.sessionId }])
     expect(
       await ask(
-        `select result from security.security_events where event_type = 'authentication_success' and user_id = $1`,
+        `select result from akashi_security.security_events where event_type = 'authentication_success' and user_id = $1`,
         [id],
       ),
     ).toHaveLength(2)
@@ -63,7 +63,7 @@ describe('a password', () => {
     const token = /=([\w-]{43})/.exec(String(set))?.[1] ?? ''
     expect(answer.body).not.toContain(token)
     const [row] = await ask<{ found: boolean }>(
-      `select exists (select from auth.user_sessions where session_token_hash = sha256(convert_to($1, 'UTF8'))) as found`,
+      `select exists (select from akashi_auth.user_sessions where session_token_hash = sha256(convert_to($1, 'UTF8'))) as found`,
       [token],
     )
     expect(row?.found).toBe(true)
@@ -96,10 +96,10 @@ describe('a password', () => {
   it('by bcrypt is taken once and kept as argon2id', async () => {
     const id = await server.user('oldster')
     const former = await bcrypt(PASSWORD, { cost: 4 })
-    await ask('update auth.local_credentials set password_hash = $2 where user_id = $1', [id, former])
+    await ask('update akashi_auth.local_credentials set password_hash = $2 where user_id = $1', [id, former])
     expect((await server.browser(served()).signIn('oldster')).statusCode).toBe(200)
     const [row] = await ask<{ password_hash: string }>(
-      'select password_hash from auth.local_credentials where user_id = $1',
+      'select password_hash from akashi_auth.local_credentials where user_id = $1',
       [id],
     )
     expect(row?.password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
@@ -110,7 +110,7 @@ describe('a password', () => {
     const id = await server.user('suspended')
     const browser = server.browser(served())
     await browser.signIn('suspended')
-    await ask(`update auth.users set account_status = 'suspended' where id = $1`, [id])
+    await ask(`update akashi_auth.users set account_status = 'suspended' where id = $1`, [id])
     expect((await browser.send('GET', '/v1/session')).statusCode).toBe(401)
     for (let i = 0; i < 8; i += 1) {
       const answer = await browser.signIn('suspended')
@@ -119,17 +119,17 @@ describe('a password', () => {
     }
     expect(
       await ask(
-        `select distinct result, counted, failure_reason from auth.login_attempts where user_id = $1 and result <> 'success'`,
+        `select distinct result, counted, failure_reason from akashi_auth.login_attempts where user_id = $1 and result <> 'success'`,
         [id],
       ),
     ).toEqual([{ result: 'denied', counted: false, failure_reason: 'account_not_active' }])
-    await ask(`update auth.users set account_status = 'active' where id = $1`, [id])
+    await ask(`update akashi_auth.users set account_status = 'active' where id = $1`, [id])
     expect((await browser.signIn('suspended')).statusCode).toBe(200)
   })
 
   it('is not taken where policy has providers alone', async () => {
     await server.user('policied')
-    await ask(`update auth.security_policies set value = 'false' where key = 'password.local_login'`)
+    await ask(`update akashi_auth.security_policies set value = 'false' where key = 'password.local_login'`)
     try {
       const before = server.identity().login.passwords.evaluated
       expect((await server.browser(served()).signIn('policied')).statusCode).toBe(403)
@@ -139,7 +139,7 @@ describe('a password', () => {
         providers: [],
       })
     } finally {
-      await ask(`update auth.security_policies set value = 'true' where key = 'password.local_login'`)
+      await ask(`update akashi_auth.security_policies set value = 'true' where key = 'password.local_login'`)
     }
   })
 
@@ -161,7 +161,7 @@ describe('a password', () => {
   it('given by somebody else ends with its time', async () => {
     const id = await server.user('tardy', { oneTime: true })
     await ask(
-      `update auth.local_credentials set expires_at = now() - interval '1 second' where user_id = $1`,
+      `update akashi_auth.local_credentials set expires_at = now() - interval '1 second' where user_id = $1`,
       [id],
     )
     const answer = await server.browser(served()).signIn('tardy')
@@ -195,7 +195,7 @@ describe('changing the password', () => {
     ['I am picky-person 7', 'it holds your name'],
   ])('refuses %j', async (next, detail) => {
     const name = 'picky-person'
-    if ((await ask('select from auth.users where username = $1', [name])).length === 0)
+    if ((await ask('select from akashi_auth.users where username = $1', [name])).length === 0)
       await server.user(name)
     const browser = server.browser(served())
     await browser.signIn(name)
@@ -301,7 +301,7 @@ describe('a second factor', () => {
     await enrol(hers, server.clock.now())
     const { secret } = await enrol(his, server.clock.now())
     await ask(
-      'update auth.mfa_factors set secret = (select secret from auth.mfa_factors where user_id = $2) where user_id = $1',
+      'update akashi_auth.mfa_factors set secret = (select secret from akashi_auth.mfa_factors where user_id = $2) where user_id = $1',
       [victim, attacker],
     )
     const browser = server.browser(app)
@@ -324,7 +324,7 @@ describe('a second factor', () => {
       (await server.browser(app).send('POST', '/v1/session', { challenge: changed, code: code() }))
         .statusCode,
     ).toBe(401)
-    await ask('update auth.local_credentials set changed_at = now() where user_id = $1', [id])
+    await ask('update akashi_auth.local_credentials set changed_at = now() where user_id = $1', [id])
     expect(
       (await server.browser(app).send('POST', '/v1/session', { challenge, code: code() })).statusCode,
     ).toBe(401)
@@ -337,7 +337,7 @@ describe('step-up', () => {
     const browser = server.browser(served())
     await browser.signIn('dangerous')
     await ask(
-      `update auth.user_sessions set authenticated_at = now() - interval '1 hour' where user_id = $1`,
+      `update akashi_auth.user_sessions set authenticated_at = now() - interval '1 hour' where user_id = $1`,
       [id],
     )
     const refused = await browser.send('POST', '/v1/me/mfa', {})
@@ -393,11 +393,11 @@ async function lateAdministrator(): Promise<Browser> {
   await browser.signIn('late-admin')
   await enrol(browser, server.clock.now())
   await ask(
-    `insert into auth.user_roles (user_id, role_id) select $1, id from auth.roles where name = 'sys_admin'`,
+    `insert into akashi_auth.user_roles (user_id, role_id) select $1, id from akashi_auth.roles where name = 'sys_admin'`,
     [id],
   )
   await ask(
-    `update auth.user_sessions set security_validated = true, authenticated_at = now() - interval '1 hour' where user_id = $1`,
+    `update akashi_auth.user_sessions set security_validated = true, authenticated_at = now() - interval '1 hour' where user_id = $1`,
     [id],
   )
   administrator = browser

@@ -41,19 +41,19 @@ describe('users and what they may', () => {
     )
     const [index] = await subjectIndexes(keys.vault, 'sub-of-a-token')
     const query = `SELECT id, username, email_masked AS email, display_name, account_status AS status
-       FROM auth.users
+       FROM akashi_auth.users
        WHERE issuer = 'https://id.example' AND subject_index = $1 AND account_status = 'active'`
     expect(await ask(query, [index])).toEqual([
       { id, username: 'federated', email: 'f***@example.com', display_name: null, status: 'active' },
     ])
-    expect(await ask(`select from auth.users where subject = 'sub-of-a-token'`, [])).toEqual([])
+    expect(await ask(`select from akashi_auth.users where subject = 'sub-of-a-token'`, [])).toEqual([])
   })
 
   it('the roles of a user', async () => {
     const roles = await asUser(
       `SELECT r.name, r.tier
-       FROM auth.roles r
-       INNER JOIN auth.user_roles ur ON ur.role_id = r.id
+       FROM akashi_auth.roles r
+       INNER JOIN akashi_auth.user_roles ur ON ur.role_id = r.id
        WHERE ur.user_id = $1`,
       [user.userId],
     )
@@ -69,9 +69,9 @@ describe('users and what they may', () => {
   it('the permissions of a user, by their roles', async () => {
     const permissions = await asUser<{ resource: string; action: string }>(
       `SELECT DISTINCT p.resource, p.action
-       FROM auth.permissions p
-       INNER JOIN auth.role_permissions rp ON rp.permission_id = p.id
-       INNER JOIN auth.user_roles ur ON ur.role_id = rp.role_id
+       FROM akashi_auth.permissions p
+       INNER JOIN akashi_auth.role_permissions rp ON rp.permission_id = p.id
+       INNER JOIN akashi_auth.user_roles ur ON ur.role_id = rp.role_id
        WHERE ur.user_id = $1`,
       [user.userId],
     )
@@ -88,7 +88,7 @@ describe('the audit log', () => {
   beforeAll(async () => {
     await app.transaction(person(user, { traceId: 'trace-of-the-source' }), async (session) => {
       for (const page of [1, 2, 3]) {
-        await session.query(`select audit.record_action('report', 'export', 'reports', $1::text)`, [
+        await session.query(`select akashi_audit.record_action('report', 'export', 'reports', $1::text)`, [
           String(page),
         ])
       }
@@ -99,7 +99,7 @@ describe('the audit log', () => {
     const page = (offset: number) =>
       asUser<{ resource_id: string }>(
         `SELECT id, action, resource, resource_id, detail, ip_address, created_at
-         FROM audit.audit_logs
+         FROM akashi_audit.audit_logs
          WHERE user_id = $1
            AND created_at BETWEEN $2 AND $3
            AND resource = 'reports'
@@ -114,7 +114,7 @@ describe('the audit log', () => {
   it('what a trace did', async () => {
     const found = await asUser(
       `SELECT id, user_id, action, resource, detail, created_at
-       FROM audit.audit_logs
+       FROM akashi_audit.audit_logs
        WHERE trace_id = $1`,
       ['trace-of-the-source'],
     )
@@ -125,7 +125,7 @@ describe('the audit log', () => {
 
 describe('API keys', () => {
   const byHash = `SELECT id, name, service_name, tier, permissions, expires_at
-    FROM auth.api_keys
+    FROM akashi_auth.api_keys
     WHERE key_hash = $1
       AND is_active = true
       AND (expires_at IS NULL OR expires_at > NOW())`
@@ -156,7 +156,7 @@ describe('API keys', () => {
     const id = (await verifyApiKey(app, key))?.keyId
     const { rowCount } = await database.asSuperuser((session) =>
       session.query(
-        `UPDATE auth.api_keys
+        `UPDATE akashi_auth.api_keys
          SET last_used_at = NOW()
          WHERE id = $1`,
         [id],
@@ -164,7 +164,7 @@ describe('API keys', () => {
     )
     expect(rowCount).toBe(1)
     const trail = await ask(
-      `select id from audit.audit_logs where table_name = 'api_keys' and operation = 'UPDATE'`,
+      `select id from akashi_audit.audit_logs where table_name = 'api_keys' and operation = 'UPDATE'`,
       [],
     )
     expect(trail).toEqual([])

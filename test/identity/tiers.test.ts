@@ -63,20 +63,20 @@ type Rights = ReadonlyMap<string, number>
 
 async function reset(userIds: readonly string[]): Promise<void> {
   await owner.transaction(tester, async (session) => {
-    await session.query('delete from auth.user_roles where user_id = any ($1)', [userIds])
-    await session.query('delete from auth.roles where name = any ($1)', [
+    await session.query('delete from akashi_auth.user_roles where user_id = any ($1)', [userIds])
+    await session.query('delete from akashi_auth.roles where name = any ($1)', [
       [...madeRoles, ...Object.keys(roles)],
     ])
     for (const [name, role] of Object.entries(roles)) {
-      await session.query('insert into auth.roles (name, tier) values ($1, $2)', [name, role.tier])
+      await session.query('insert into akashi_auth.roles (name, tier) values ($1, $2)', [name, role.tier])
       await session.query(
-        `insert into auth.role_permissions (role_id, permission_id) select r.id, p.id from auth.roles r, auth.permissions p
+        `insert into akashi_auth.role_permissions (role_id, permission_id) select r.id, p.id from akashi_auth.roles r, akashi_auth.permissions p
          where r.name = $1 and p.resource || ':' || p.action = any ($2)`,
         [name, role.permissions],
       )
       for (const { person: at, until } of role.people) {
         await session.query(
-          'insert into auth.user_roles (role_id, user_id, expires_at) select r.id, $2, $3 from auth.roles r where r.name = $1',
+          'insert into akashi_auth.user_roles (role_id, user_id, expires_at) select r.id, $2, $3 from akashi_auth.roles r where r.name = $1',
           [name, userIds[at], until ?? null],
         )
       }
@@ -90,11 +90,11 @@ async function rightsOf(userIds: readonly string[]): Promise<Map<string, Rights>
     session.query<{ id: string; rights: Record<string, number | null> }>(
       `select u.id, coalesce((select jsonb_object_agg(what, until) from (
            select what, max(coalesce(extract(epoch from ur.expires_at), 1e12)) as until
-           from auth.user_roles ur join auth.roles r on r.id = ur.role_id
+           from akashi_auth.user_roles ur join akashi_auth.roles r on r.id = ur.role_id
            cross join lateral (
              select 'tier ' || generate_series(1, case r.tier when 'system' then 3 when 'business' then 2 else 1 end) as what
              union all
-             select p.resource || ':' || p.action from auth.role_permissions rp join auth.permissions p on p.id = rp.permission_id
+             select p.resource || ':' || p.action from akashi_auth.role_permissions rp join akashi_auth.permissions p on p.id = rp.permission_id
              where rp.role_id = r.id) held
            where ur.user_id = u.id group by what) each), '{}') as rights
        from unnest($1::uuid[]) u (id)`,

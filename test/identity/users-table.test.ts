@@ -12,7 +12,7 @@ async function makeUser(username: string, more: Record<string, string> = {}): Pr
   const names = Object.keys(values)
   return await database.asSuperuser(async (session) => {
     const { rows } = await session.query<{ id: string }>(
-      `insert into auth.users (${names.join(', ')}) values (${names.map((_, at) => `$${at + 1}`).join(', ')}) returning id`,
+      `insert into akashi_auth.users (${names.join(', ')}) values (${names.map((_, at) => `$${at + 1}`).join(', ')}) returning id`,
       Object.values(values),
     )
     return rows[0]?.id ?? ''
@@ -20,11 +20,13 @@ async function makeUser(username: string, more: Record<string, string> = {}): Pr
 }
 
 const usersOf = (session: Session) =>
-  session.query<{ id: string }>('select id from auth.users').then(({ rows }) => rows.map(({ id }) => id))
+  session
+    .query<{ id: string }>('select id from akashi_auth.users')
+    .then(({ rows }) => rows.map(({ id }) => id))
 
-describe('auth.users', () => {
+describe('akashi_auth.users', () => {
   it('has the columns, defaults and indexes of its sources', async () => {
-    const table = await database.asSuperuser((session) => describeTable(session, 'auth.users'))
+    const table = await database.asSuperuser((session) => describeTable(session, 'akashi_auth.users'))
     expect(table.columns).toMatchObject({
       id: 'uuid not null = gen_random_uuid()',
       username: 'character varying(50) not null',
@@ -32,7 +34,7 @@ describe('auth.users', () => {
       avatar_url: 'text',
       last_login_at: 'timestamp with time zone',
       security_classification: "character varying(50) not null = 'internal'::character varying",
-      data_residency: expect.stringContaining("lifecycle.setting('organisation.data_residency'"),
+      data_residency: expect.stringContaining("akashi_lifecycle.setting('organisation.data_residency'"),
       compliance_tags: "jsonb not null = '{}'::jsonb",
       created_at: 'timestamp with time zone not null = now()',
       updated_at: 'timestamp with time zone not null = now()',
@@ -61,7 +63,7 @@ describe('auth.users', () => {
     await expect(makeUser('taken', { subject: 'fourth' })).rejects.toThrow()
     const { rows } = await database.asSuperuser((session) =>
       session.query(
-        `insert into auth.users (subject, username, email) values ('l', 'local-one', 'l@example.com') returning issuer`,
+        `insert into akashi_auth.users (subject, username, email) values ('l', 'local-one', 'l@example.com') returning issuer`,
       ),
     )
     expect(rows).toEqual([{ issuer: 'local' }])
@@ -81,7 +83,7 @@ describe('auth.users', () => {
     for (const state of ['active', 'inactive', 'suspended', 'deleted']) {
       const id = await makeUser(`state-${state}`, { account_status: state })
       const { rows } = await worker.transaction(tester, (session) =>
-        session.query('select is_active, is_deleted from auth.users where id = $1', [id]),
+        session.query('select is_active, is_deleted from akashi_auth.users where id = $1', [id]),
       )
       derived.push(...rows)
     }
@@ -101,7 +103,7 @@ describe('row-level security of users', () => {
     expect(await app.transaction(person({ userId: mine }), usersOf)).toEqual([mine])
     expect(await app.transaction(tester, usersOf)).toEqual([])
     const changed = await app.transaction(person({ userId: mine }), (session) =>
-      session.query(`update auth.users set display_name = 'me' where id in ($1, $2) returning id`, [
+      session.query(`update akashi_auth.users set display_name = 'me' where id in ($1, $2) returning id`, [
         mine,
         theirs,
       ]),
@@ -123,7 +125,7 @@ describe('row-level security of users', () => {
     async (column) => {
       const userId = await makeUser(`own-${column.replace('_', '-')}`)
       const change = app.transaction(person({ userId }), (session) =>
-        session.query(`update auth.users set ${column} = 'public' where id = $1`, [userId]),
+        session.query(`update akashi_auth.users set ${column} = 'public' where id = $1`, [userId]),
       )
       await expect(change).rejects.toMatchObject({ code: 'forbidden' })
     },
@@ -134,7 +136,7 @@ describe('row-level security of users', () => {
     const other = await makeUser('shown')
     await makeUser('gone', { account_status: 'deleted' })
     const { rows } = await app.transaction(person({ userId }), (session) =>
-      session.query(`select * from auth.profiles where username in ('shown', 'gone')`),
+      session.query(`select * from akashi_auth.profiles where username in ('shown', 'gone')`),
     )
     expect(rows).toEqual([
       { id: other, username: 'shown', display_name: 'shown', avatar_url: null, is_active: true },
@@ -146,19 +148,21 @@ describe('a change of a user', () => {
   it('keeps when and by whom, and stands in the trail', async () => {
     const userId = await makeUser('changed')
     await app.transaction(person({ userId }), (session) =>
-      session.query(`update auth.users set display_name = 'Someone' where id = $1`, [userId]),
+      session.query(`update akashi_auth.users set display_name = 'Someone' where id = $1`, [userId]),
     )
     const user = await worker.transaction(tester, (session) =>
       session.query(
-        'select last_modified_by, updated_at > created_at as later from auth.users where id = $1',
+        'select last_modified_by, updated_at > created_at as later from akashi_auth.users where id = $1',
         [userId],
       ),
     )
     expect(user.rows).toEqual([{ last_modified_by: userId, later: true }])
-    await database.asSuperuser((session) => session.query('delete from auth.users where id = $1', [userId]))
+    await database.asSuperuser((session) =>
+      session.query('delete from akashi_auth.users where id = $1', [userId]),
+    )
     const trail = await worker.transaction(tester, (session) =>
       session.query(
-        `select operation, user_id, data_subject, data_classification from audit.audit_logs
+        `select operation, user_id, data_subject, data_classification from akashi_audit.audit_logs
          where table_name = 'users' and record_id = $1 order by seq`,
         [userId],
       ),

@@ -50,7 +50,7 @@ describe('a user', () => {
     expect(await inWorker((session) => readUser(session, keys.vault, id))).toMatchObject(expected)
     const [row] = await database.asSuperuser(async (session) => {
       const { rows } = await session.query<Record<string, unknown>>(
-        'select * from auth.users where id = $1',
+        'select * from akashi_auth.users where id = $1',
         [id],
       )
       return rows
@@ -140,7 +140,7 @@ describe('who may change users', () => {
   const asAdmin = async (name: string, role = 'sys_admin') => {
     const userId = await make(name)
     await owner.transaction(tester, (session) =>
-      session.query('select auth.grant_role($1, $2)', [userId, role]),
+      session.query('select akashi_auth.grant_role($1, $2)', [userId, role]),
     )
     return userId
   }
@@ -194,7 +194,7 @@ describe('who may change users', () => {
   it('keeps somebody who administers', async () => {
     await database.asSuperuser((session) =>
       session.query(
-        `delete from auth.user_roles where role_id = (select id from auth.roles where name = 'sys_admin')`,
+        `delete from akashi_auth.user_roles where role_id = (select id from akashi_auth.roles where name = 'sys_admin')`,
       ),
     )
     const last = await asAdmin('last-admin')
@@ -210,11 +210,11 @@ describe('a ciphertext moved by SQL', () => {
   it.each([
     [
       'to another row',
-      'update auth.users set email_encrypted = (select email_encrypted from auth.users where id = $1) where id = $2',
+      'update akashi_auth.users set email_encrypted = (select email_encrypted from akashi_auth.users where id = $1) where id = $2',
     ],
     [
       'to another column',
-      'update auth.users set email_encrypted = subject_encrypted where id = $2 and $1::uuid is not null',
+      'update akashi_auth.users set email_encrypted = subject_encrypted where id = $2 and $1::uuid is not null',
     ],
   ])('%s fails to decrypt', async (_, statement) => {
     const tag = statement.length
@@ -230,7 +230,7 @@ describe('rows that SQL wrote', () => {
     await make('owner-of-mail', { email: 'dup@example.com' })
     const ids = await database.asSuperuser(async (session) => {
       const { rows } = await session.query<{ id: string }>(
-        `insert into auth.users (issuer, subject, username, email)
+        `insert into akashi_auth.users (issuer, subject, username, email)
          select 'https://id.example/old', 'old-' || n, 'old-' || n, 'old-' || n || '@example.com' from generate_series(1, 250) n
          union all select 'local', 'dup', 'dup', 'DUP@example.com' returning id`,
       )
@@ -246,14 +246,14 @@ describe('rows that SQL wrote', () => {
     ).toMatchObject({ email: 'old-7@example.com' })
     const trail = await inWorker((session) =>
       session.query<{ values: string }>(
-        `select concat(old_values, new_values) as values from audit.audit_logs where table_name = 'users' and record_id = $1`,
+        `select concat(old_values, new_values) as values from akashi_audit.audit_logs where table_name = 'users' and record_id = $1`,
         [ids[6]],
       ),
     )
     expect(trail.rows.length).toBe(2)
     for (const { values } of trail.rows) expect(values).not.toContain('old-7')
     await database.asSuperuser((session) =>
-      session.query('delete from auth.users where id = $1', [duplicate]),
+      session.query('delete from akashi_auth.users where id = $1', [duplicate]),
     )
   })
 })
@@ -262,14 +262,15 @@ describe('what others see', () => {
   it('is masked for a reader, under the names of the sources', async () => {
     const id = await make('masked', { displayName: '佐藤', email: 'sato@example.com' })
     const { rows } = await reader.transaction(tester, (session) =>
-      session.query('select username, email, display_name, subject from auth.masked_users where id = $1', [
-        id,
-      ]),
+      session.query(
+        'select username, email, display_name, subject from akashi_auth.masked_users where id = $1',
+        [id],
+      ),
     )
     expect(rows).toEqual([
       { username: 'm***', email: 's***@example.com', display_name: '佐***', subject: '***' },
     ])
-    const direct = reader.transaction(tester, (session) => session.query('select * from auth.users'))
+    const direct = reader.transaction(tester, (session) => session.query('select * from akashi_auth.users'))
     await expect(direct).rejects.toMatchObject({ code: 'forbidden' })
   })
 
@@ -277,7 +278,7 @@ describe('what others see', () => {
     const id = await make('trailed', { displayName: 'Name in full' })
     const { rows } = await inWorker((session) =>
       session.query<{ new_values: Record<string, unknown>; text: string }>(
-        'select new_values, new_values::text as text from audit.audit_logs where record_id = $1',
+        'select new_values, new_values::text as text from akashi_audit.audit_logs where record_id = $1',
         [id],
       ),
     )

@@ -20,7 +20,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-const place = { table: 'auth.users', column: 'email', row: 'r1' }
+const place = { table: 'akashi_auth.users', column: 'email', row: 'r1' }
 
 describe('an encrypted column', () => {
   test('comes back as it was, whatever the text', async () => {
@@ -40,7 +40,7 @@ describe('an encrypted column', () => {
 
   test.each([
     ['another person', 'p2', place],
-    ['another table', 'p1', { ...place, table: 'auth.mfa_factors' }],
+    ['another table', 'p1', { ...place, table: 'akashi_auth.mfa_factors' }],
     ['another column', 'p1', { ...place, column: 'subject' }],
     ['another row', 'p1', { ...place, row: 'r2' }],
   ])('moved to %s opens nothing', async (_, person, elsewhere) => {
@@ -70,12 +70,12 @@ describe('an encrypted column', () => {
 
 describe('a blind index', () => {
   test('is the same for the same value and purpose only, also after a restart', async () => {
-    const one = Buffer.from(await vault.blindIndex('auth.users.email', 'a@example.com'))
+    const one = Buffer.from(await vault.blindIndex('akashi_auth.users.email', 'a@example.com'))
     expect(one.length).toBe(32)
-    expect(one.equals(await openPersonVault(keyring).blindIndex('auth.users.email', 'a@example.com'))).toBe(
-      true,
-    )
-    expect(one.equals(await vault.blindIndex('auth.users.email', 'b@example.com'))).toBe(false)
-    expect(one.equals(await vault.blindIndex('auth.users.subject', 'a@example.com'))).toBe(false)
+    expect(
+      one.equals(await openPersonVault(keyring).blindIndex('akashi_auth.users.email', 'a@example.com')),
+    ).toBe(true)
+    expect(one.equals(await vault.blindIndex('akashi_auth.users.email', 'b@example.com'))).toBe(false)
+    expect(one.equals(await vault.blindIndex('akashi_auth.users.subject', 'a@example.com'))).toBe(false)
   })
 })

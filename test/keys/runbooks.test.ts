@@ -68,11 +68,11 @@ async function sql<R>(text: string): Promise<R[]> {
 async function addUsers(...names: string[]): Promise<void> {
   for (const name of names)
     await sql(
-      `insert into auth.users (subject, username, email) values ('${name}', '${name}', '${name}@example.com')`,
+      `insert into akashi_auth.users (subject, username, email) values ('${name}', '${name}', '${name}@example.com')`,
     )
   await running.stop()
   running = await akashiUp(data)
-  expect(await sql('select from auth.users where email is not null')).toEqual([])
+  expect(await sql('select from akashi_auth.users where email is not null')).toEqual([])
 }
 
 it('the keyring is copied, checked, lost and brought back; who was erased stays so', {

@@ -15,7 +15,7 @@ const database = testDatabase()
 const worker = database.open('worker')
 const ledger = testLedger(worker)
 const cold = testStore()
-const events = { schema: 'security', table: 'security_events' } as const
+const events = { schema: 'akashi_security', table: 'security_events' } as const
 
 const ROWS = 200
 
@@ -73,7 +73,7 @@ test.each<[string, string, (bytes: Buffer) => Buffer]>([
   const row = rowOf(await archive(corrupting(cold.store, change)), partition)
   expect(row).toMatchObject({ action: 'failed', exported: false, dropped: false })
   expect(row?.message).toMatch(/is not what was put there/)
-  expect(await countIn(`security.${partition}`)).toBe(ROWS)
+  expect(await countIn(`akashi_security.${partition}`)).toBe(ROWS)
   const [record] = (await archiveStatus(worker, tester)).filter((each) => each.partition === partition)
   expect(record).toMatchObject({ state: 'exporting', message: expect.stringMatching(/put there/) })
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped', rows: ROWS })
@@ -85,7 +85,7 @@ test('a bit that flips after the export keeps the table', async () => {
   await archive(cold.store, { only: 'export' })
   const row = rowOf(await archive(corrupting(cold.store, flip)), partition)
   expect(row).toMatchObject({ action: 'failed', dropped: false })
-  expect(await countIn(`security.${partition}`)).toBe(ROWS)
+  expect(await countIn(`akashi_security.${partition}`)).toBe(ROWS)
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped' })
 })
 
@@ -97,7 +97,7 @@ test('a file that was cut on the disk keeps the table', async () => {
   const whole = await readFile(path)
   await writeFile(path, whole.subarray(0, 100))
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'failed', dropped: false })
-  expect(await countIn(`security.${partition}`)).toBe(ROWS)
+  expect(await countIn(`akashi_security.${partition}`)).toBe(ROWS)
   await writeFile(path, whole)
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped' })
 })
@@ -141,18 +141,18 @@ test.each<[string, string, (table: string) => string, (table: string) => string]
 ])('%s in the table after the export keeps it', async (_, date, change, undo) => {
   const partition = await prepared(date)
   await archive(cold.store, { only: 'export' })
-  await tamper(database, `security.${partition}`, change(`security.${partition}`))
+  await tamper(database, `akashi_security.${partition}`, change(`akashi_security.${partition}`))
   const row = rowOf(await archive(), partition)
   expect(row).toMatchObject({ action: 'failed', dropped: false })
   expect(row?.message).toMatch(/not those that were exported/)
-  expect(await countIn(`security.${partition}`)).toBe(ROWS)
-  await tamper(database, `security.${partition}`, undo(`security.${partition}`))
+  expect(await countIn(`akashi_security.${partition}`)).toBe(ROWS)
+  await tamper(database, `akashi_security.${partition}`, undo(`akashi_security.${partition}`))
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped' })
 })
 
 test('a row that was removed before the export is missed by the ledger', async () => {
   const partition = await prepared('2016-02-04')
-  const relation = `security.${partition}`
+  const relation = `akashi_security.${partition}`
   await database.asSuperuser((session) =>
     session.query(`create table public.kept as select * from ${relation} where event_details ->> 'i' = '9'`),
   )
@@ -170,19 +170,19 @@ test('a late row written straight into the partition is exported before it leave
   await archive(cold.store, { only: 'export' })
   await database.asSuperuser((session) =>
     session.query(
-      `insert into security.${partition} (created_at, event_type, event_category, severity, source_service)
+      `insert into akashi_security.${partition} (created_at, event_type, event_category, severity, source_service)
        values ('2016-02-05T23:00:00Z', 'late', 'system', 'info', 'test')`,
     ),
   )
   expect(rowOf(await archive(cold.store, { only: 'expire' }), partition)).toMatchObject({ action: 'failed' })
-  expect(await countIn(`security.${partition}`)).toBe(ROWS + 1)
+  expect(await countIn(`akashi_security.${partition}`)).toBe(ROWS + 1)
   await ledger.seal()
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped', rows: ROWS + 1 })
 })
 
 test('a detached table takes no row, and one forced into it keeps it from being dropped', async () => {
   const partition = await prepared('2016-02-06')
-  const relation = `archive.${partition}`
+  const relation = `akashi_archive.${partition}`
   let refused: unknown
   const stop = new AbortController()
   await archive(cold.store, {
@@ -215,7 +215,7 @@ test('a worker that row security filters exports nothing', async () => {
   const partition = await prepared('2016-02-07')
   const policy = (using: string) =>
     database.asSuperuser((session) =>
-      session.query(`alter policy security_events_staff on security.security_events using (${using})`),
+      session.query(`alter policy security_events_staff on akashi_security.security_events using (${using})`),
     )
   await policy("severity <> 'low'")
   const row = rowOf(await archive(), partition)
@@ -239,7 +239,7 @@ test('a full disk is said to be one, and the table is kept', async () => {
     action: 'failed',
     message: 'Error: the object store is full',
   })
-  expect(await countIn(`security.${partition}`)).toBe(ROWS)
+  expect(await countIn(`akashi_security.${partition}`)).toBe(ROWS)
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped' })
 })
 
@@ -262,7 +262,7 @@ test('a full disk under the temporary files is said to be one, and the table is 
     action: 'failed',
     message: 'Error: the disk for temporary files is full',
   })
-  expect(await countIn(`security.${partition}`)).toBe(ROWS)
+  expect(await countIn(`akashi_security.${partition}`)).toBe(ROWS)
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped' })
 })
 
@@ -281,7 +281,7 @@ test('wrong credentials of the store are said to be so, before and after the exp
   for (const only of ['export', undefined] as const) {
     const row = rowOf(await archive(refusing, only === undefined ? {} : { only }), partition)
     expect(row).toMatchObject({ action: 'failed', message: 'Error: the store refuses these credentials' })
-    expect(await countIn(`security.${partition}`)).toBe(ROWS)
+    expect(await countIn(`akashi_security.${partition}`)).toBe(ROWS)
     if (only !== undefined) await archive(cold.store, { only })
   }
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'dropped' })
@@ -306,7 +306,9 @@ test('a legal hold keeps what is expired', async () => {
   const partition = await prepared('2016-02-09')
   const hold = (held: boolean) =>
     worker.transaction(tester, (session) =>
-      session.query("select lifecycle.hold('security', 'security_events', $1, 'case 7')", [held]),
+      session.query("select akashi_lifecycle.hold('akashi_security', 'security_events', $1, 'case 7')", [
+        held,
+      ]),
     )
   await hold(true)
   expect(rowOf(await archive(), partition)).toMatchObject({ action: 'exported' })
@@ -321,15 +323,15 @@ test('one failing partition stops no other', async () => {
   await archive(cold.store, { only: 'export' })
   await tamper(
     database,
-    `security.${bad}`,
-    `update security.${bad} set severity = 'high' where event_details ->> 'i' = '1'`,
+    `akashi_security.${bad}`,
+    `update akashi_security.${bad} set severity = 'high' where event_details ->> 'i' = '1'`,
   )
   const rows = await archive()
   expect([rowOf(rows, bad)?.action, rowOf(rows, good)?.action]).toEqual(['failed', 'dropped'])
   await tamper(
     database,
-    `security.${bad}`,
-    `update security.${bad} set severity = 'low' where event_details ->> 'i' = '1'`,
+    `akashi_security.${bad}`,
+    `update akashi_security.${bad} set severity = 'low' where event_details ->> 'i' = '1'`,
   )
   await archive()
 })
@@ -357,7 +359,7 @@ test('a long reader and writers see no failure and no missing row while a partit
       await application
         .transaction(tester, (session) =>
           session.query(
-            `insert into security.security_events (event_type, event_category, severity, source_service) values ('beside', 'system', 'info', 'test')`,
+            `insert into akashi_security.security_events (event_type, event_category, severity, source_service) values ('beside', 'system', 'info', 'test')`,
           ),
         )
         .then(
@@ -371,7 +373,7 @@ test('a long reader and writers see no failure and no missing row while a partit
     const started = performance.now()
     while (performance.now() - started < READ_MS) {
       const { rows } = await session.query<{ count: number }>(
-        `select count(*)::integer as count from security.security_events
+        `select count(*)::integer as count from akashi_security.security_events
          where created_at >= '2016-03-02' and created_at < '2016-03-03'`,
       )
       seen.add(rows[0]?.count ?? -1)

@@ -12,7 +12,7 @@ const database = testDatabase()
 const worker = database.open('worker')
 const ledger = testLedger(worker)
 const cold = testStore()
-const events = { schema: 'security', table: 'security_events' } as const
+const events = { schema: 'akashi_security', table: 'security_events' } as const
 const child = fileURLToPath(new URL('support/archiver-child.ts', import.meta.url))
 
 const steps = [

@@ -10,7 +10,7 @@ const worker = database.open('worker')
 const admin = database.open('security_admin')
 const ledger = testLedger(worker)
 const cold = testStore()
-const events = { schema: 'security', table: 'security_events' } as const
+const events = { schema: 'akashi_security', table: 'security_events' } as const
 
 async function ask(sql: string): Promise<Record<string, unknown>[]> {
   return await admin.transaction(
@@ -22,8 +22,8 @@ async function ask(sql: string): Promise<Record<string, unknown>[]> {
 test('process_archived_partitions answers a row for each partition, and asks the worker unless it is dry', async () => {
   await insertEvents(worker, '2025-09-05', 10)
   await ledger.seal()
-  const requested = 'select count(requested_at)::integer as jobs from lifecycle.jobs'
-  expect(await ask('select * from archive.process_archived_partitions(p_dry_run := true)')).toEqual([
+  const requested = 'select count(requested_at)::integer as jobs from akashi_lifecycle.jobs'
+  expect(await ask('select * from akashi_archive.process_archived_partitions(p_dry_run := true)')).toEqual([
     {
       table_name: 'security_events_p20250905',
       row_count: expect.anything(),
@@ -35,24 +35,25 @@ test('process_archived_partitions answers a row for each partition, and asks the
     },
   ])
   expect(await ask(requested)).toEqual([{ jobs: 0 }])
-  const [queued] = await ask('select * from archive.process_archived_partitions()')
+  const [queued] = await ask('select * from akashi_archive.process_archived_partitions()')
   expect(queued).toMatchObject({ message: expect.stringMatching(/^Queued: /), dropped: false })
   expect(await ask(requested)).toEqual([{ jobs: 2 }])
 })
 
 test('get_archive_status has the size in PostgreSQL and the object of each partition', async () => {
   await runArchive(worker, tester, cold.store, { table: events, only: 'export' })
-  const [exported] = await ask('select * from archive.get_archive_status()')
+  const [exported] = await ask('select * from akashi_archive.get_archive_status()')
   expect(exported).toMatchObject({
-    table_name: 'security.security_events',
+    table_name: 'akashi_security.security_events',
     partition_name: 'security_events_p20250905',
     state: 'verified',
     size: expect.stringMatching(/kB$/),
-    object: 'archive/security/security_events/year=2025/month=09/day=05/_security_events_p20250905.0.json',
+    object:
+      'archive/akashi_security/security_events/year=2025/month=09/day=05/_security_events_p20250905.0.json',
     message: null,
   })
   await runArchive(worker, tester, cold.store, { table: events })
-  expect(await ask('select state, size from archive.get_archive_status()')).toEqual([
+  expect(await ask('select state, size from akashi_archive.get_archive_status()')).toEqual([
     { state: 'dropped', size: '0 bytes' },
   ])
 })
@@ -78,7 +79,7 @@ test('others may not ask', async () => {
   const app = database.open('app')
   await expect(
     app.transaction(tester, (session) =>
-      session.query('select * from archive.process_archived_partitions(true)'),
+      session.query('select * from akashi_archive.process_archived_partitions(true)'),
     ),
   ).rejects.toMatchObject({ code: 'forbidden' })
 })

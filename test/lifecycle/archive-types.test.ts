@@ -9,7 +9,7 @@ import { testStore } from './support/archive.ts'
 const database = testDatabase()
 const worker = database.open('worker')
 const cold = testStore()
-const kinds = { schema: 'lifecycle', table: 'kinds' } as const
+const kinds = { schema: 'akashi_lifecycle', table: 'kinds' } as const
 
 const columns: Readonly<Record<string, readonly [type: string, values: readonly string[]]>> = {
   a_uuid: ['uuid', ["'01890a5d-ac96-774b-bcce-b302099a8057'"]],
@@ -126,20 +126,20 @@ async function makeTable(): Promise<number> {
     ([name, [type]]) => `"${name.replaceAll('"', '""')}" ${type}`,
   )
   await asOwner(`
-    create table lifecycle.kinds (id bigint, created_at timestamptz not null, ${definitions.join(', ')}, primary key (id, created_at))
+    create table akashi_lifecycle.kinds (id bigint, created_at timestamptz not null, ${definitions.join(', ')}, primary key (id, created_at))
       partition by range (created_at);
-    alter table lifecycle.kinds enable row level security;
-    create policy all_rows on lifecycle.kinds to akashi_worker, akashi_owner using (true) with check (true);
-    grant select on lifecycle.kinds to akashi_worker;
-    insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
-      values ('lifecycle', 'kinds', 'day', 1, '90 days', 'archive', '1 year', false);
-    select lifecycle.create_partitions('lifecycle.kinds', '2018-01-01', '2018-01-01')`)
+    alter table akashi_lifecycle.kinds enable row level security;
+    create policy all_rows on akashi_lifecycle.kinds to akashi_worker, akashi_owner using (true) with check (true);
+    grant select on akashi_lifecycle.kinds to akashi_worker;
+    insert into akashi_lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
+      values ('akashi_lifecycle', 'kinds', 'day', 1, '90 days', 'archive', '1 year', false);
+    select akashi_lifecycle.create_partitions('akashi_lifecycle.kinds', '2018-01-01', '2018-01-01')`)
   let id = 0
   for (const [name, [, values]] of Object.entries(columns)) {
     for (const value of values) {
       id += 1
       await asOwner(
-        `insert into lifecycle.kinds (id, created_at, "${name.replaceAll('"', '""')}") values (${id}, '2018-01-01 12:00:00+00', ${value})`,
+        `insert into akashi_lifecycle.kinds (id, created_at, "${name.replaceAll('"', '""')}") values (${id}, '2018-01-01 12:00:00+00', ${value})`,
       )
     }
   }
@@ -148,7 +148,8 @@ async function makeTable(): Promise<number> {
 
 async function contents(): Promise<unknown> {
   return await database.asSuperuser(
-    async (session) => (await session.query('select r::text as row from lifecycle.kinds r order by id')).rows,
+    async (session) =>
+      (await session.query('select r::text as row from akashi_lifecycle.kinds r order by id')).rows,
   )
 }
 
@@ -211,14 +212,16 @@ test.each<[string, string, string]>([
   ['a time that DuckDB rounds', 'a_moment', "'294246-12-31 23:59:59.999999+00'"],
   ['NaN in a number of fixed scale', 'a_price', "'NaN'"],
 ])('%s is refused before anything moves', async (_, column, value) => {
-  await asOwner(`select lifecycle.create_partitions('lifecycle.kinds', '2018-01-02', '2018-01-02')`)
   await asOwner(
-    `insert into lifecycle.kinds (id, created_at, ${column}) values (1000, '2018-01-02 12:00:00+00', ${value})`,
+    `select akashi_lifecycle.create_partitions('akashi_lifecycle.kinds', '2018-01-02', '2018-01-02')`,
+  )
+  await asOwner(
+    `insert into akashi_lifecycle.kinds (id, created_at, ${column}) values (1000, '2018-01-02 12:00:00+00', ${value})`,
   )
   const rows = await runArchive(worker, tester, cold.store, { table: kinds })
   const row = rows.find(({ partition }) => partition === 'kinds_p20180102')
   expect(row).toMatchObject({ action: 'failed', dropped: false })
   expect(row?.message).toMatch(/cannot be represented|is not what/)
   expect(await contents()).toContainEqual({ row: expect.stringMatching(/^\(1000,/) })
-  await asOwner('delete from lifecycle.kinds where id = 1000')
+  await asOwner('delete from akashi_lifecycle.kinds where id = 1000')
 })

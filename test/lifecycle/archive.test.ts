@@ -16,7 +16,7 @@ const worker = database.open('worker')
 const ledger = testLedger(worker)
 const cold = testStore()
 
-const events = { schema: 'security', table: 'security_events' } as const
+const events = { schema: 'akashi_security', table: 'security_events' } as const
 
 test('a closed and expired partition is exported, compared, detached and dropped', async () => {
   await insertEvents(worker, '2016-12-10', 1_000)
@@ -26,13 +26,14 @@ test('a closed and expired partition is exported, compared, detached and dropped
   const rows = await runArchive(worker, tester, cold.store, { table: events })
   expect(rows).toEqual([
     {
-      table: 'security.security_events',
+      table: 'akashi_security.security_events',
       partition: 'security_events_p20161210',
       action: 'dropped',
       rows: 1_000,
       exported: true,
       dropped: true,
-      object: 'archive/security/security_events/year=2016/month=12/day=10/_security_events_p20161210.0.json',
+      object:
+        'archive/akashi_security/security_events/year=2016/month=12/day=10/_security_events_p20161210.0.json',
       message: 'Exported and dropped (1000 rows)',
     },
   ])
@@ -40,7 +41,7 @@ test('a closed and expired partition is exported, compared, detached and dropped
 })
 
 const wholeSql = `select coalesce(encode(sha256(string_agg(convert_to(r::text, 'UTF8'), '\\x0a' order by xid, seq)), 'hex'), '') as hash, count(*)::integer as rows
-  from security.security_events r where created_at >= $1 and created_at < $1::timestamptz + interval '1 day'`
+  from akashi_security.security_events r where created_at >= $1 and created_at < $1::timestamptz + interval '1 day'`
 
 async function contents(day: string): Promise<{ hash: string; rows: number } | undefined> {
   return await database.asSuperuser(async (session) => {

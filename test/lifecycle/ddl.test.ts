@@ -8,7 +8,7 @@ const database = testDatabase()
 const worker = database.open('worker')
 const ledger = testLedger(worker)
 const cold = testStore()
-const events = { schema: 'security', table: 'security_events' } as const
+const events = { schema: 'akashi_security', table: 'security_events' } as const
 
 beforeAll(async () => {
   await insertEvents(worker, '2024-06-10', 10)
@@ -62,7 +62,10 @@ describe('a table as Glue and Athena see it', () => {
   })
 
   test('months have one folder each, of their first day', async () => {
-    const table = await outerTable(worker, tester, cold.store, { schema: 'audit', table: 'audit_logs' })
+    const table = await outerTable(worker, tester, cold.store, {
+      schema: 'akashi_audit',
+      table: 'audit_logs',
+    })
     expect(glueTable(table)).toMatchObject({
       Parameters: { 'projection.day.type': 'enum', 'projection.day.values': '01' },
     })
@@ -77,7 +80,7 @@ describe('a table as Glue and Athena see it', () => {
     expect(ddl).toContain("'akashi.data_residency' = 'ap-northeast-1'")
     expect(ddl).toContain('PARTITIONED BY (`year` string, `month` string, `day` string)')
     expect(ddl).toContain('STORED AS PARQUET')
-    expect(ddl).toContain("LOCATION 's3://bucket/archive/security/security_events/'")
+    expect(ddl).toContain("LOCATION 's3://bucket/archive/akashi_security/security_events/'")
     expect(ddl.match(/;/g)).toHaveLength(1)
   })
 })
@@ -85,21 +88,21 @@ describe('a table as Glue and Athena see it', () => {
 test('a file with another column is named', async () => {
   const [first] = await archiveStatus(worker, tester, { table: events })
   await database.asSuperuser((session) =>
-    session.query('alter table security.security_events rename column tenant_name to tenant_label'),
+    session.query('alter table akashi_security.security_events rename column tenant_name to tenant_label'),
   )
   await expect(read()).rejects.toMatchObject({
     code: 'integrity',
     message: expect.stringMatching(/tenant_name is string, not there/),
   })
   await database.asSuperuser((session) =>
-    session.query('alter table security.security_events rename column tenant_label to tenant_name'),
+    session.query('alter table akashi_security.security_events rename column tenant_label to tenant_name'),
   )
   expect(first?.partition).toBe('security_events_p20240610')
 })
 
 test('a table without a policy is none of the archive', async () => {
   await expect(
-    outerTable(worker, tester, cold.store, { schema: 'auth', table: 'users' }),
+    outerTable(worker, tester, cold.store, { schema: 'akashi_auth', table: 'users' }),
   ).rejects.toMatchObject({
     code: 'not_found',
   })

@@ -8,12 +8,12 @@ const database = testDatabase()
 const worker = database.open('worker')
 const ledger = testLedger(worker)
 const cold = testStore()
-const events = { schema: 'security', table: 'security_events' } as const
+const events = { schema: 'akashi_security', table: 'security_events' } as const
 
 async function someRow(order: string): Promise<string> {
   return await database.asSuperuser(async (session) => {
     const { rows } = await session.query<{ id: string }>(
-      `select id from security.security_events where created_at < '2020-01-01' order by xid ${order}, seq ${order} limit 1`,
+      `select id from akashi_security.security_events where created_at < '2020-01-01' order by xid ${order}, seq ${order} limit 1`,
     )
     return rows[0]?.id ?? ''
   })

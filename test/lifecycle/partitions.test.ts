@@ -10,13 +10,13 @@ async function makeTable(name: string, interval: 'day' | 'month', premake: numbe
   await database.asSuperuser(async (session) => {
     await session.query('set role akashi_owner')
     await session.query(
-      `create table lifecycle.${name} (id integer, created_at timestamptz not null, primary key (id, created_at))
+      `create table akashi_lifecycle.${name} (id integer, created_at timestamptz not null, primary key (id, created_at))
        partition by range (created_at)`,
     )
-    await session.query(`alter table lifecycle.${name} enable row level security`)
+    await session.query(`alter table akashi_lifecycle.${name} enable row level security`)
     await session.query(
-      `insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
-       values ('lifecycle', $1, $2, $3, '90 days', 'archive', '1 year', true)`,
+      `insert into akashi_lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
+       values ('akashi_lifecycle', $1, $2, $3, '90 days', 'archive', '1 year', true)`,
       [name, interval, premake],
     )
   })
@@ -28,14 +28,14 @@ async function run(statement: string): Promise<void> {
 
 async function rowsOf(name: string, asOf: Date) {
   const rows = await applyPartitions(worker, tester, asOf)
-  return rows.filter((row) => row.table === `lifecycle.${name}`)
+  return rows.filter((row) => row.table === `akashi_lifecycle.${name}`)
 }
 
 test('partitions ahead are planned, made, and not made again', async () => {
   await makeTable('ahead', 'day', 3)
   const asOf = new Date('2031-05-30T23:59:59.999Z')
   const planned = (await planPartitions(worker, tester, asOf)).filter(
-    (row) => row.table === 'lifecycle.ahead',
+    (row) => row.table === 'akashi_lifecycle.ahead',
   )
   expect(planned.map((row) => row.partition)).toEqual([
     'ahead_p20310530',
@@ -80,13 +80,15 @@ test('what odd partitions leave open is filled, however they lie', async () => {
   await makeTable('odd', 'day', 9)
   const odd = (name: string, from: string, to: string) =>
     run(
-      `create table lifecycle.odd_${name} partition of lifecycle.odd for values from ('${from}+00') to ('${to}+00')`,
+      `create table akashi_lifecycle.odd_${name} partition of akashi_lifecycle.odd for values from ('${from}+00') to ('${to}+00')`,
     )
   await odd('middle', '2033-03-02 06:00', '2033-03-02 18:00')
   await odd('begin', '2033-03-04 00:00', '2033-03-04 18:00:00.5')
   await odd('over', '2033-03-06 12:00', '2033-03-08 01:00')
   const asOf = new Date('2033-03-01T00:00:00Z')
-  const planned = (await planPartitions(worker, tester, asOf)).filter((row) => row.table === 'lifecycle.odd')
+  const planned = (await planPartitions(worker, tester, asOf)).filter(
+    (row) => row.table === 'akashi_lifecycle.odd',
+  )
   const rows = await rowsOf('odd', asOf)
   expect(rows.map((row) => [row.partition, row.from?.slice(5, 16), row.to?.slice(5, 16)])).toEqual([
     ['odd_p20330301', '03-01T00:00', '03-02T00:00'],
@@ -101,7 +103,9 @@ test('what odd partitions leave open is filled, however they lie', async () => {
     ['odd_p20330310', '03-10T00:00', '03-11T00:00'],
   ])
   expect(rows).toEqual(planned.map((row) => ({ ...row, action: 'created' })))
-  const status = (await partitionStatus(worker, tester, asOf)).find((row) => row.table === 'lifecycle.odd')
+  const status = (await partitionStatus(worker, tester, asOf)).find(
+    (row) => row.table === 'akashi_lifecycle.odd',
+  )
   expect(status).toMatchObject({ coveredUntil: '2033-03-11T00:00:00.000000Z', alarm: false })
   expect(await rowsOf('odd', asOf)).toEqual([])
 })
@@ -110,66 +114,68 @@ test('400 days ahead are one a day without a gap, over a leap day, in a session 
   await makeTable('far', 'day', 400)
   await database.asSuperuser(async (session) => {
     await session.query("set timezone = 'America/New_York'")
-    await session.query("select lifecycle.apply_partitions('2027-12-31 23:30:00-05')")
+    await session.query("select akashi_lifecycle.apply_partitions('2027-12-31 23:30:00-05')")
   })
   const { rows } = await database.asSuperuser((session) =>
     session.query<{ days: number; whole: boolean; first: string; last: string; pieces: number }>(
       `select count(*)::integer as days, bool_and(b.upper - b.lower = interval '24 hours') as whole, min(c.relname) as first,
               max(c.relname) as last, (select count(*)::integer from unnest(range_agg(tstzrange(b.lower, b.upper)))) as pieces
-       from pg_inherits i join pg_class c on c.oid = i.inhrelid, lifecycle.partition_bounds(i.inhrelid::regclass) b
-       where i.inhparent = 'lifecycle.far'::regclass`,
+       from pg_inherits i join pg_class c on c.oid = i.inhrelid, akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b
+       where i.inhparent = 'akashi_lifecycle.far'::regclass`,
     ),
   )
   expect(rows).toEqual([{ days: 401, whole: true, first: 'far_p20280101', last: 'far_p20290204', pieces: 1 }])
-  await run(`drop table lifecycle.far; delete from lifecycle.policies where table_name = 'far'`)
+  await run(`drop table akashi_lifecycle.far; delete from akashi_lifecycle.policies where table_name = 'far'`)
 })
 
 test('a table that cannot be planned is a row with its reason, and the others are made', async () => {
   await makeTable('sound', 'day', 1)
-  await run(`create table lifecycle.unsound (id integer, created_at text not null) partition by list (created_at);
-    create table lifecycle.unsound_one partition of lifecycle.unsound for values in ('x')`)
+  await run(`create table akashi_lifecycle.unsound (id integer, created_at text not null) partition by list (created_at);
+    create table akashi_lifecycle.unsound_one partition of akashi_lifecycle.unsound for values in ('x')`)
   await run(
-    `insert into lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
-     values ('lifecycle', 'unsound', 'day', 3, '90 days', 'archive', '1 year', true)`,
+    `insert into akashi_lifecycle.policies (schema_name, table_name, interval, premake, hot_retention, at_expiry, total_retention, append_only)
+     values ('akashi_lifecycle', 'unsound', 'day', 3, '90 days', 'archive', '1 year', true)`,
   )
   const rows = await applyPartitions(worker, tester, new Date('2039-01-01T00:00:00Z'))
   expect(rows.filter(({ action }) => action === 'failed')).toMatchObject([
-    { table: 'lifecycle.unsound', message: expect.stringMatching(/not partitioned by range/) },
+    { table: 'akashi_lifecycle.unsound', message: expect.stringMatching(/not partitioned by range/) },
   ])
-  expect(rows.filter(({ table }) => table === 'lifecycle.sound').map(({ action }) => action)).toEqual([
+  expect(rows.filter(({ table }) => table === 'akashi_lifecycle.sound').map(({ action }) => action)).toEqual([
     'created',
     'created',
   ])
-  await run(`drop table lifecycle.unsound; delete from lifecycle.policies where table_name = 'unsound'`)
+  await run(
+    `drop table akashi_lifecycle.unsound; delete from akashi_lifecycle.policies where table_name = 'unsound'`,
+  )
 })
 
 /** Like {@link makeTable}, as somebody had it: a default partition, guarded, with rows of two days. */
 async function adopted(name: string, rowsADay: number): Promise<void> {
   await makeTable(name, 'day', 2)
   await run(`set role akashi_owner;
-    alter table lifecycle.${name} force row level security;
-    create policy everybody on lifecycle.${name} to public using (true);
-    grant select on lifecycle.${name} to akashi_worker;
-    create table lifecycle.${name}_rest partition of lifecycle.${name} default;
-    alter table lifecycle.${name}_rest enable row level security;
-    alter table lifecycle.${name}_rest force row level security;
+    alter table akashi_lifecycle.${name} force row level security;
+    create policy everybody on akashi_lifecycle.${name} to public using (true);
+    grant select on akashi_lifecycle.${name} to akashi_worker;
+    create table akashi_lifecycle.${name}_rest partition of akashi_lifecycle.${name} default;
+    alter table akashi_lifecycle.${name}_rest enable row level security;
+    alter table akashi_lifecycle.${name}_rest force row level security;
     reset role;
-    insert into lifecycle.${name}
+    insert into akashi_lifecycle.${name}
       select i, timestamptz '2036-02-28 12:00Z' + (i % 2) * interval '1 day' + i * interval '1 millisecond'
       from generate_series(1, ${2 * rowsADay}) i;
-    select audit.guard('lifecycle.${name}_rest')`)
+    select akashi_audit.guard('akashi_lifecycle.${name}_rest')`)
 }
 
 test('the rows of a default partition get partitions of their own, none lost, none unseen, none twice', async () => {
   const ROWS = 12_000
   await adopted('adopted', ROWS)
   const contentSql =
-    'select count(*)::integer as rows, count(distinct id)::integer as ids, sum(id)::text as sum from lifecycle.adopted'
+    'select count(*)::integer as rows, count(distinct id)::integer as ids, sum(id)::text as sum from akashi_lifecycle.adopted'
   const content = async () => (await database.asSuperuser((session) => session.query(contentSql))).rows
   const before = await content()
   expect(before).toMatchObject([{ rows: 2 * ROWS, ids: 2 * ROWS }])
   const plan = (await planPartitions(worker, tester, new Date('2036-02-28T00:00:00Z'))).filter(
-    ({ table }) => table === 'lifecycle.adopted',
+    ({ table }) => table === 'akashi_lifecycle.adopted',
   )
   expect(plan[0]).toMatchObject({ action: 'drain', partition: 'adopted_rest', from: null })
   expect(plan[0]?.locks).toMatch(/ACCESS EXCLUSIVE on the table while 10000 rows move/)
@@ -187,7 +193,7 @@ test('the rows of a default partition get partitions of their own, none lost, no
           async () =>
             (
               await database.asSuperuser((other) =>
-                other.query(`select from pg_inherits where inhparent = 'lifecycle.adopted'::regclass`),
+                other.query(`select from pg_inherits where inhparent = 'akashi_lifecycle.adopted'::regclass`),
               )
             ).rows.length,
           { timeout: 60_000 },
@@ -203,16 +209,16 @@ test('the rows of a default partition get partitions of their own, none lost, no
   await reading
   expect([...seen]).toEqual([JSON.stringify(before)])
   expect(rows.map(({ partition, action, message }) => [partition, action, message])).toEqual([
-    ['adopted_rest', 'detached', '0 rows of lifecycle.adopted_rest'],
-    ['adopted_p20360228_000000', 'drained', '10000 rows of lifecycle.adopted_rest'],
-    ['adopted_p20360228_120020002000', 'drained', '2000 rows of lifecycle.adopted_rest'],
-    ['adopted_p20360229_000000', 'drained', '10000 rows of lifecycle.adopted_rest'],
-    ['adopted_p20360229_120020001000', 'drained', '2000 rows of lifecycle.adopted_rest'],
+    ['adopted_rest', 'detached', '0 rows of akashi_lifecycle.adopted_rest'],
+    ['adopted_p20360228_000000', 'drained', '10000 rows of akashi_lifecycle.adopted_rest'],
+    ['adopted_p20360228_120020002000', 'drained', '2000 rows of akashi_lifecycle.adopted_rest'],
+    ['adopted_p20360229_000000', 'drained', '10000 rows of akashi_lifecycle.adopted_rest'],
+    ['adopted_p20360229_120020001000', 'drained', '2000 rows of akashi_lifecycle.adopted_rest'],
     ['adopted_p20360301', 'created', null],
   ])
   const guards = await database.asSuperuser((session) =>
     session.query(`select from pg_trigger where tgname = 'refuse_change' and tgenabled = 'A'
-      and tgrelid in (select inhrelid from pg_inherits where inhparent = 'lifecycle.adopted'::regclass union select 'lifecycle.adopted_rest'::regclass)`),
+      and tgrelid in (select inhrelid from pg_inherits where inhparent = 'akashi_lifecycle.adopted'::regclass union select 'akashi_lifecycle.adopted_rest'::regclass)`),
   )
   expect(guards.rows).toHaveLength(6)
 })
@@ -222,7 +228,7 @@ test('a drain that finds the table in use changes nothing, says so, and goes on 
   const asOf = new Date('2036-02-28T00:00:00Z')
   await database.asSuperuser((session) =>
     session.transaction(tester, async (held) => {
-      await held.query('select count(*) from lifecycle.busy_rest')
+      await held.query('select count(*) from akashi_lifecycle.busy_rest')
       const rows = await rowsOf('busy', asOf)
       expect(rows.filter(({ action }) => action !== 'failed')).toEqual([])
       expect(rows[0]?.message).toMatch(/lock/)
@@ -238,12 +244,12 @@ test('a locked table does not stop the others, and is made up for once it is fre
   const asOf = new Date('2034-01-01T00:00:00Z')
   await database.asSuperuser((session) =>
     session.transaction(tester, async (held) => {
-      await held.query('lock table lifecycle.locked in share update exclusive mode')
+      await held.query('lock table akashi_lifecycle.locked in share update exclusive mode')
       const rows = await applyPartitions(worker, tester, asOf)
       const actions = (table: string) => rows.filter((row) => row.table === table).map((row) => row.action)
-      expect(actions('lifecycle.locked')).toEqual(['failed', 'failed'])
-      expect(actions('lifecycle.unlocked')).toEqual(['created', 'created'])
-      expect(rows.find((row) => row.table === 'lifecycle.locked')?.message).toContain('lock')
+      expect(actions('akashi_lifecycle.locked')).toEqual(['failed', 'failed'])
+      expect(actions('akashi_lifecycle.unlocked')).toEqual(['created', 'created'])
+      expect(rows.find((row) => row.table === 'akashi_lifecycle.locked')?.message).toContain('lock')
     }),
   )
   const after = await rowsOf('locked', asOf)
@@ -265,10 +271,10 @@ test('every new partition is guarded, bound by row security and granted to nobod
               (select tgenabled from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'refuse_change') as guard,
               array(select distinct a.grantee::regrole::text from aclexplode(c.relacl) a
                     where a.grantee <> c.relowner) as grantees
-       from lifecycle.policies p
+       from akashi_lifecycle.policies p
        join pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
        join pg_class c on c.oid = i.inhrelid
-       where p.schema_name in ('audit', 'security')`,
+       where p.schema_name in ('akashi_audit', 'akashi_security')`,
     ),
   )
   expect(rows.length).toBeGreaterThan(30)
@@ -282,7 +288,7 @@ test('headroom counts from now without gaps', async () => {
   const asOf = new Date('2035-06-01T00:00:00Z')
   await rowsOf('gap', asOf)
   const status = async (at: Date) =>
-    (await partitionStatus(worker, tester, at)).find((row) => row.table === 'lifecycle.gap')
+    (await partitionStatus(worker, tester, at)).find((row) => row.table === 'akashi_lifecycle.gap')
   expect(await status(asOf)).toMatchObject({ coveredUntil: '2035-06-12T00:00:00.000000Z', alarm: false })
   expect(await status(new Date('2035-06-05T00:00:00Z'))).toMatchObject({
     headroomSeconds: 7 * 86_400,
@@ -294,7 +300,7 @@ test('headroom counts from now without gaps', async () => {
     headroomSeconds: null,
     alarm: true,
   })
-  await run('drop table lifecycle.gap_p20350604')
+  await run('drop table akashi_lifecycle.gap_p20350604')
   expect(await status(asOf)).toMatchObject({ coveredUntil: '2035-06-04T00:00:00.000000Z', alarm: true })
 })
 
@@ -302,6 +308,6 @@ test('the tables of the migrations have headroom', async () => {
   await applyPartitions(worker, tester)
   const status = await partitionStatus(worker, tester)
   const ours = status.filter((row) => !row.table.startsWith('lifecycle.'))
-  expect(ours.map((row) => row.table)).toContain('audit.audit_logs')
+  expect(ours.map((row) => row.table)).toContain('akashi_audit.audit_logs')
   expect(ours.filter((row) => row.alarm)).toEqual([])
 })

@@ -13,11 +13,11 @@ it('the audit trail is cut by month three ahead, security events by day for 90 d
   const rows = await ask(
     `select format('%s.%s', schema_name, table_name) as name, interval, premake, hot_retention::text as hot,
             at_expiry, total_retention::text as total
-     from lifecycle.policies where table_name in ('audit_logs', 'security_events') order by 1`,
+     from akashi_lifecycle.policies where table_name in ('audit_logs', 'security_events') order by 1`,
   )
   expect(rows).toEqual([
     {
-      name: 'audit.audit_logs',
+      name: 'akashi_audit.audit_logs',
       interval: 'month',
       premake: 3,
       hot: 'P2Y',
@@ -25,7 +25,7 @@ it('the audit trail is cut by month three ahead, security events by day for 90 d
       total: 'P2555D',
     },
     {
-      name: 'security.security_events',
+      name: 'akashi_security.security_events',
       interval: 'day',
       premake: 30,
       hot: 'P90D',
@@ -39,7 +39,7 @@ it('partitions stand as soon as the migrations have run', async () => {
   const rows = await ask(
     `select c.relname as name, to_char(now() at time zone 'UTC' + interval '3 months', '"audit_logs_"YYYY_MM') as last
      from pg_inherits i join pg_class c on c.oid = i.inhrelid
-     where i.inhparent = 'audit.audit_logs'::regclass order by 1`,
+     where i.inhparent = 'akashi_audit.audit_logs'::regclass order by 1`,
   )
   expect(rows).toHaveLength(4)
   expect(rows.at(-1)?.['name']).toBe(rows.at(-1)?.['last'])
@@ -47,7 +47,7 @@ it('partitions stand as soon as the migrations have run', async () => {
 
 it('settings are rows, with the numbers of the sources', async () => {
   const rows = await ask(
-    `select key, value from lifecycle.settings where key like '%retention_days' order by key`,
+    `select key, value from akashi_lifecycle.settings where key like '%retention_days' order by key`,
   )
   expect(rows).toEqual([
     { key: 'backup.retention_days', value: 30 },
@@ -63,7 +63,7 @@ it('no index repeats the beginning of another', async () => {
      from pg_index a join pg_index b on b.indrelid = a.indrelid and b.indexrelid <> a.indexrelid
      join pg_class ca on ca.oid = a.indexrelid join pg_class cb on cb.oid = b.indexrelid and cb.relam = ca.relam
      join pg_class t on t.oid = a.indrelid join pg_namespace n on n.oid = t.relnamespace
-     where n.nspname in ('auth', 'chat', 'audit', 'security', 'lifecycle', 'keys') and not t.relispartition
+     where n.nspname in ('akashi_auth', 'akashi_chat', 'akashi_audit', 'akashi_security', 'akashi_lifecycle', 'akashi_keys') and not t.relispartition
        and not a.indisunique and a.indpred is null and b.indpred is null and a.indexprs is null and b.indexprs is null
        and starts_with(b.indkey::text || ' ', a.indkey::text || ' ')
        and starts_with(b.indoption::text || ' ', a.indoption::text || ' ')`,
@@ -87,7 +87,7 @@ it('no extension is needed that the sources ask for and PostgreSQL or the worker
 })
 
 it('detached partitions have a schema that says what waits there', async () => {
-  const [row] = await ask(`select obj_description('archive'::regnamespace) as comment`)
+  const [row] = await ask(`select obj_description('akashi_archive'::regnamespace) as comment`)
   expect(row?.['comment']).toMatch(/^Detached partitions/)
 })
 

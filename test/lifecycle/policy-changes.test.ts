@@ -6,13 +6,13 @@ import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
-const events = { schema: 'security', table: 'security_events' } as const
+const events = { schema: 'akashi_security', table: 'security_events' } as const
 
 const policyOf = async (table: string) =>
   (await listPolicies(worker, tester)).find((each) => each.table === table)
 
 test('what is named is changed, the rest stays, and the trail has both sides and the reason', async () => {
-  const before = await policyOf('security.security_events')
+  const before = await policyOf('akashi_security.security_events')
   const changed = await setPolicy(worker, tester, events, { hot: '120 days', ahead: 400 }, 'ticket 12')
   expect(changed).toEqual({
     ...before,
@@ -21,16 +21,16 @@ test('what is named is changed, the rest stays, and the trail has both sides and
     changedAt: expect.any(String),
     changedBy: 'akashi_worker',
   })
-  expect(await policyOf('security.security_events')).toEqual(changed)
+  expect(await policyOf('akashi_security.security_events')).toEqual(changed)
   const { rows } = await database.asSuperuser((session) =>
-    session.query(`select event_type, action, resource, detail from audit.audit_logs
-      where resource = 'security.security_events' and event_type = 'lifecycle_policy'`),
+    session.query(`select event_type, action, resource, detail from akashi_audit.audit_logs
+      where resource = 'akashi_security.security_events' and event_type = 'lifecycle_policy'`),
   )
   expect(rows).toEqual([
     {
       event_type: 'lifecycle_policy',
       action: 'set',
-      resource: 'security.security_events',
+      resource: 'akashi_security.security_events',
       detail: {
         changes: { hot_retention: '120 days', premake: 400 },
         before: { hot_retention: 'P90D', premake: 30 },
@@ -39,8 +39,8 @@ test('what is named is changed, the rest stays, and the trail has both sides and
     },
   ])
   const rowChange = await database.asSuperuser((session) =>
-    session.query<{ fields: string[] }>(`select changed_fields as fields from audit.audit_logs
-      where schema_name = 'lifecycle' and table_name = 'policies' and operation = 'UPDATE' order by xid desc, seq desc limit 1`),
+    session.query<{ fields: string[] }>(`select changed_fields as fields from akashi_audit.audit_logs
+      where schema_name = 'akashi_lifecycle' and table_name = 'policies' and operation = 'UPDATE' order by xid desc, seq desc limit 1`),
   )
   expect(rowChange.rows[0]?.fields).toEqual(expect.arrayContaining(['hot_retention', 'premake']))
 })
@@ -55,17 +55,17 @@ test.each([
   [{ interval: 'month' as const }, 'conflict', /cannot be changed/],
   [{}, 'invalid_input', /nothing is to be changed/],
 ])('%j is refused', async (changes, code, message) => {
-  const before = await policyOf('security.security_events')
+  const before = await policyOf('akashi_security.security_events')
   await expect(setPolicy(worker, tester, events, changes)).rejects.toMatchObject({
     code,
     message: expect.stringMatching(message),
   })
-  expect(await policyOf('security.security_events')).toEqual(before)
+  expect(await policyOf('akashi_security.security_events')).toEqual(before)
 })
 
 test.each([
-  ['security', 'no_such_table', 'not_found'],
-  ['auth', 'users', 'not_found'],
+  ['akashi_security', 'no_such_table', 'not_found'],
+  ['akashi_auth', 'users', 'not_found'],
 ])('%s.%s has no policy to change', async (schema, table, code) => {
   await expect(setPolicy(worker, tester, { schema, table }, { hot: '1 year' })).rejects.toMatchObject({
     code,
@@ -80,7 +80,9 @@ test('the archive is switched off and on, hold and append_only are not among the
   for (const changes of ['{"legal_hold": false}', '{"append_only": false}', '{"x": 1}', '[]']) {
     await expect(
       worker.transaction(tester, (session) =>
-        session.query("select lifecycle.set_policy('security', 'security_events', $1::jsonb)", [changes]),
+        session.query("select akashi_lifecycle.set_policy('akashi_security', 'security_events', $1::jsonb)", [
+          changes,
+        ]),
       ),
     ).rejects.toMatchObject({ code: 'invalid_input' })
   }
@@ -89,9 +91,9 @@ test('the archive is switched off and on, hold and append_only are not among the
 test('a partitioned table gets a policy', async () => {
   await database.asSuperuser((session) =>
     session.query(`set role akashi_owner;
-      create table lifecycle.readings (id integer, created_at timestamptz not null, primary key (id, created_at)) partition by range (created_at)`),
+      create table akashi_lifecycle.readings (id integer, created_at timestamptz not null, primary key (id, created_at)) partition by range (created_at)`),
   )
-  const name = { schema: 'lifecycle', table: 'readings' }
+  const name = { schema: 'akashi_lifecycle', table: 'readings' }
   await expect(setPolicy(worker, tester, name, { hot: '1 year' })).rejects.toMatchObject({
     code: 'not_found',
   })
@@ -115,6 +117,8 @@ test.each<[Exclude<DatabaseRole, 'owner' | 'backup'>, boolean]>([
   else await expect(change).rejects.toMatchObject({ code: 'forbidden' })
   const direct = database
     .open(role)
-    .transaction(tester, (session) => session.query("update lifecycle.policies set hot_retention = '1 day'"))
+    .transaction(tester, (session) =>
+      session.query("update akashi_lifecycle.policies set hot_retention = '1 day'"),
+    )
   await expect(direct).rejects.toMatchObject({ code: 'forbidden' })
 })

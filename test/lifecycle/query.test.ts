@@ -21,7 +21,7 @@ const database = testDatabase()
 const worker = database.open('worker')
 const ledger = testLedger(worker)
 const cold = testStore()
-const events = { schema: 'security', table: 'security_events' } as const
+const events = { schema: 'akashi_security', table: 'security_events' } as const
 
 let queries: Queries | undefined
 afterAll(async () => {
@@ -56,7 +56,9 @@ test('cold, late and hot rows are found under one name', async () => {
   const all = await query('select count(*) as n, count(distinct id) as ids from security_events')
   expect(all).toMatchObject({ columns: ['n', 'ids'], rows: [[1_565, 1_565]], hot: 25, truncated: false })
   expect(all.files).toHaveLength(FILES.length)
-  expect(await query('select count(*) from security.security_events')).toMatchObject({ rows: [[1_565]] })
+  expect(await query('select count(*) from akashi_security.security_events')).toMatchObject({
+    rows: [[1_565]],
+  })
 })
 
 describe('the source’s queries over the archive (S4 6.3)', () => {
@@ -134,7 +136,7 @@ describe('only objects that can hold rows are read', () => {
       3,
     ],
     [
-      "with security_events as (from security.security_events) select count(*) from security_events where year = '2025'",
+      "with security_events as (from akashi_security.security_events) select count(*) from security_events where year = '2025'",
       3,
     ],
     [
@@ -180,7 +182,7 @@ describe('a query reads nothing but its tables, and writes nothing', () => {
     ["select * from read_parquet('https://example.com/x.parquet')", 'forbidden'],
     ["select * from parquet_metadata('/tmp/x.parquet')", 'forbidden'],
     ["select * from '/etc/passwd'", 'invalid_input'],
-    ['select * from auth.users', 'invalid_input'],
+    ['select * from akashi_auth.users', 'invalid_input'],
     ['select * from information_schema.tables', 'invalid_input'],
     ['select 1; select 2', 'invalid_input'],
     ['', 'invalid_input'],
@@ -250,14 +252,14 @@ test('a read is recorded, with the statement and the reason, before anything is 
   await query("select count(*) from security_events where source_ip = '10.0.0.9'", { reason: 'case 17' })
   const rows = await database.asSuperuser(async (session) => {
     const found = await session.query<{ resource: string; detail: unknown; classification: string }>(
-      `select resource, detail, data_classification as classification from audit.audit_logs
+      `select resource, detail, data_classification as classification from akashi_audit.audit_logs
        where event_type = 'data_access' and action = 'query' and detail ->> 'reason' = 'case 17'`,
     )
     return found.rows
   })
   expect(rows).toEqual([
     {
-      resource: 'security.security_events',
+      resource: 'akashi_security.security_events',
       classification: 'confidential',
       detail: { sql: "select count(*) from security_events where source_ip = '10.0.0.9'", reason: 'case 17' },
     },
@@ -349,7 +351,7 @@ test('frozen objects are named; once they are thawed the query goes on', async (
 
 test('files from before a column was added have NULL in it', async () => {
   await database.asSuperuser((session) =>
-    session.query('alter table security.security_events add column region text'),
+    session.query('alter table akashi_security.security_events add column region text'),
   )
   expect((await query('select count(*), count(region) from security_events')).rows).toEqual([[1_565, 0]])
   const found = await query("select region, day from security_events where year = '2025' limit 1")

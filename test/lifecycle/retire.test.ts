@@ -22,8 +22,8 @@ const database = testDatabase()
 const worker = database.open('worker')
 const ledger = testLedger(worker)
 const cold = testStore()
-const events = { schema: 'security', table: 'security_events' } as const
-const attempts = { schema: 'auth', table: 'login_attempts' } as const
+const events = { schema: 'akashi_security', table: 'security_events' } as const
+const attempts = { schema: 'akashi_auth', table: 'login_attempts' } as const
 
 const run = (options: Parameters<typeof retireExpired>[4] = {}, store: ObjectStore = cold.store) =>
   retireExpired(worker, tester, store, ledger.keyring, options)
@@ -59,7 +59,7 @@ test('archived periods are deleted after a signed record, and verification stays
   const young = await archived('2024-05-05', 20)
   const row = await database.asSuperuser(async (session) => {
     const { rows } = await session.query<{ id: string }>(
-      "select row_id as id from audit.ledger_entries where log = 'security_events' and created_at < '2016-01-02' limit 1",
+      "select row_id as id from akashi_audit.ledger_entries where log = 'security_events' and created_at < '2016-01-02' limit 1",
     )
     return rows[0]?.id ?? ''
   })
@@ -166,7 +166,9 @@ test('nothing young goes, whoever asks, and nothing without its record', async (
     ({ state }) => state === 'dropped',
   )
   const begin = (id: string | undefined) =>
-    worker.transaction(tester, (session) => session.query('select lifecycle.begin_retiring($1, null)', [id]))
+    worker.transaction(tester, (session) =>
+      session.query('select akashi_lifecycle.begin_retiring($1, null)', [id]),
+    )
   await expect(begin(young?.id)).rejects.toMatchObject({ code: 'conflict', message: /kept until/ })
   await archived('2016-03-01', 3)
   const old = (await archiveStatus(worker, tester, { table: events })).find(({ partition }) =>
@@ -183,10 +185,10 @@ test('login attempts are dropped by a signed record when six months are over, la
   const insert = (count: number) =>
     database.asSuperuser(async (session) => {
       await session.query(
-        "select lifecycle.create_partitions('auth.login_attempts', '2025-01-05Z', '2025-01-05Z')",
+        "select akashi_lifecycle.create_partitions('akashi_auth.login_attempts', '2025-01-05Z', '2025-01-05Z')",
       )
       await session.query(
-        `insert into auth.login_attempts (created_at, issuer, identifier_hash, method, result)
+        `insert into akashi_auth.login_attempts (created_at, issuer, identifier_hash, method, result)
          select timestamptz '2025-01-05Z' + i * interval '1 minute', 'local', sha256('x'), 'password', 'success'
          from generate_series(1, $1::integer) i`,
         [count],
@@ -195,7 +197,7 @@ test('login attempts are dropped by a signed record when six months are over, la
   const gone = async () =>
     await database.asSuperuser(async (session) => {
       const { rows } = await session.query(
-        "select to_regclass('auth.login_attempts_2025_01') is null as gone",
+        "select to_regclass('akashi_auth.login_attempts_2025_01') is null as gone",
       )
       return rows
     })

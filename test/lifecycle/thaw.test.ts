@@ -10,7 +10,7 @@ const database = testDatabase()
 const worker = database.open('worker')
 const ledger = testLedger(worker)
 const cold = testStore()
-const events = { schema: 'security', table: 'security_events' } as const
+const events = { schema: 'akashi_security', table: 'security_events' } as const
 
 /** A store whose Parquet objects are frozen; with `thaw`, each is readable when asked for a second time. */
 function freezing(canThaw: boolean): ObjectStore & { readonly asked: string[] } {

@@ -35,19 +35,22 @@ test('months that were exported late move by the age of their events', async () 
     const now = new Date()
     const current = `year=${now.getUTCFullYear()}/month=${String(now.getUTCMonth() + 1).padStart(2, '0')}`
     for (const key of [
-      'archive/security/security_events/year=2016/month=12/day=10/p.1.x.00000.parquet',
-      'archive/security/security_events/year=2016/month=12/day=11/p.1.x.00000.parquet',
-      'archive/audit/audit_logs/year=2015/month=01/day=01/p.1.x.00000.parquet',
-      `archive/security/security_events/${current}/day=01/p.1.x.00000.parquet`,
+      'archive/akashi_security/security_events/year=2016/month=12/day=10/p.1.x.00000.parquet',
+      'archive/akashi_security/security_events/year=2016/month=12/day=11/p.1.x.00000.parquet',
+      'archive/akashi_audit/audit_logs/year=2015/month=01/day=01/p.1.x.00000.parquet',
+      `archive/akashi_security/security_events/${current}/day=01/p.1.x.00000.parquet`,
       'backup/year=2016/month=12/x',
     ]) {
       await store.put(key, Buffer.from('x'))
     }
     const late = await lateMonths(store, new AbortController().signal)
     expect(late).toEqual([
-      { folder: 'archive/audit/audit_logs/year=2015/month=01/', end: new Date('2015-02-01T00:00:00Z') },
       {
-        folder: 'archive/security/security_events/year=2016/month=12/',
+        folder: 'archive/akashi_audit/audit_logs/year=2015/month=01/',
+        end: new Date('2015-02-01T00:00:00Z'),
+      },
+      {
+        folder: 'archive/akashi_security/security_events/year=2016/month=12/',
         end: new Date('2017-01-01T00:00:00Z'),
       },
     ])
@@ -56,7 +59,7 @@ test('months that were exported late move by the age of their events', async () 
       Status: 'Enabled',
       Filter: {
         And: {
-          Prefix: 'archive/security/security_events/year=2016/month=12/',
+          Prefix: 'archive/akashi_security/security_events/year=2016/month=12/',
           ObjectSizeGreaterThan: 131_072,
         },
       },

@@ -29,7 +29,7 @@ beforeAll(async () => {
   store = await openObjectStore(`file:${join(folder, 'objects')}`)
   await database.asSuperuser(async (session) => {
     await session.query('create table public.noted (id integer primary key, note text)')
-    await session.query(`select audit.protect('public.noted')`)
+    await session.query(`select akashi_audit.protect('public.noted')`)
   })
 })
 
@@ -140,7 +140,7 @@ test('an alarm is raised when no test of a whole recovery passed for half a year
   expect((await drillState(worker, tester, 'recovery_test')).missed).toBe(false)
   await database.asSuperuser((session) =>
     session.query(
-      `update lifecycle.jobs set created_at = now() - interval '201 days' where name = 'backup-recovery-test'`,
+      `update akashi_lifecycle.jobs set created_at = now() - interval '201 days' where name = 'backup-recovery-test'`,
     ),
   )
   for (let day = 0; day < 2; day += 1) {
@@ -149,7 +149,7 @@ test('an alarm is raised when no test of a whole recovery passed for half a year
     })
   }
   const events = await database.asSuperuser((session) =>
-    session.query(`select from security.security_events where event_type = 'recovery_test_missed'`),
+    session.query(`select from akashi_security.security_events where event_type = 'recovery_test_missed'`),
   )
   expect(events.rows).toHaveLength(1)
 })

@@ -8,7 +8,7 @@ const worker = database.open('worker')
 async function addDrill(ok: boolean, ago: string): Promise<void> {
   await database.asSuperuser((session) =>
     session.query(
-      `insert into lifecycle.drills (system_id, started_at, finished_at, ok, phases, problems, object, note)
+      `insert into akashi_lifecycle.drills (system_id, started_at, finished_at, ok, phases, problems, object, note)
        values ('1', now() - $2::interval, now() - $2::interval, $1, '[]', $3, 'drills/1/a', 'note')`,
       [ok, ago, ok ? [] : ['damaged']],
     ),
@@ -18,7 +18,7 @@ async function addDrill(ok: boolean, ago: string): Promise<void> {
 async function events(): Promise<number> {
   const { rows } = await database.asSuperuser((session) =>
     session.query<{ count: number }>(
-      `select count(*)::integer as count from security.security_events where event_type = 'recovery_drill_missed'`,
+      `select count(*)::integer as count from akashi_security.security_events where event_type = 'recovery_drill_missed'`,
     ),
   )
   return rows[0]?.count ?? 0
@@ -39,6 +39,8 @@ test('a drill that is missed raises the alarm once a day, and one that passed en
 
 test('a report of a drill is never changed or removed by the worker', async () => {
   const change = (text: string) => worker.transaction(tester, (session) => session.query(text))
-  await expect(change('update lifecycle.drills set ok = true')).rejects.toMatchObject({ code: 'forbidden' })
-  await expect(change('delete from lifecycle.drills')).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(change('update akashi_lifecycle.drills set ok = true')).rejects.toMatchObject({
+    code: 'forbidden',
+  })
+  await expect(change('delete from akashi_lifecycle.drills')).rejects.toMatchObject({ code: 'forbidden' })
 })

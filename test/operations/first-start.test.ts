@@ -26,7 +26,7 @@ test('workers that start at the same time prepare the queue once', async () => {
   const { rows } = await database.asSuperuser((session) =>
     session.query(
       `select count(*)::integer as others from pg_class c join pg_namespace n on n.oid = c.relnamespace
-       where n.nspname = 'graphile_worker' and c.relowner <> 'akashi_worker'::regrole`,
+       where n.nspname = 'akashi_jobs' and c.relowner <> 'akashi_worker'::regrole`,
     ),
   )
   expect(rows).toEqual([{ others: 0 }])

@@ -12,9 +12,10 @@ const ledger = testLedger(worker)
 test('the trail names the job that changed a row, and who asked for the run', async () => {
   const user = await makeUser(database)
   await database.asSuperuser((session) =>
-    session.query(`update auth.user_sessions set expires_at = now() - interval '1 year' where id = $1`, [
-      user.sessionId,
-    ]),
+    session.query(
+      `update akashi_auth.user_sessions set expires_at = now() - interval '1 year' where id = $1`,
+      [user.sessionId],
+    ),
   )
   const controller = new AbortController()
   const running = await startWorker({
@@ -33,7 +34,7 @@ test('the trail names the job that changed a row, and who asked for the run', as
   await running.done
   const { rows } = await database.asSuperuser((session) =>
     session.query(
-      `select table_name, operation, user_id, subject, context_verified, db_user from audit.audit_logs
+      `select table_name, operation, user_id, subject, context_verified, db_user from akashi_audit.audit_logs
        where table_name in ('user_sessions', 'jobs') and db_user = 'akashi_worker' order by seq`,
     ),
   )

@@ -28,8 +28,8 @@ test('the schedule goes down after it was used, but not with its history', async
   const options = { url: database.url('owner'), directory: MIGRATIONS }
   const { applied } = await migrationStatus(options)
   const steps = applied.filter((migration) => migration.version >= VERSION).length
-  await expect(migrateDown({ ...options, steps })).rejects.toThrow('lifecycle.job_runs')
-  await database.asSuperuser((session) => session.query('delete from lifecycle.job_runs'))
+  await expect(migrateDown({ ...options, steps })).rejects.toThrow('akashi_lifecycle.job_runs')
+  await database.asSuperuser((session) => session.query('delete from akashi_lifecycle.job_runs'))
   // The later ones are down already: each is a transaction of its own.
   expect(await migrateDown({ ...options, steps: 1 })).toEqual(['000005_jobs'])
 })

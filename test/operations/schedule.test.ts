@@ -55,7 +55,7 @@ async function addJob(
 ): Promise<void> {
   await database.asSuperuser((session) =>
     session.query(
-      `insert into lifecycle.jobs (name, schedule, task, description, timeout) values ($1, $2, $3, 'test', $4)`,
+      `insert into akashi_lifecycle.jobs (name, schedule, task, description, timeout) values ($1, $2, $3, 'test', $4)`,
       [name, options.schedule ?? NEVER, task, options.timeout ?? '1 minute'],
     ),
   )
@@ -72,12 +72,12 @@ async function finished(name: string, count = 1) {
 
 async function backdate(name: string, ago: string): Promise<void> {
   await database.asSuperuser(async (session) => {
-    await session.query('alter table lifecycle.jobs disable trigger update_updated_at')
-    await session.query('update lifecycle.jobs set updated_at = now() - $2::interval where name = $1', [
-      name,
-      ago,
-    ])
-    await session.query('alter table lifecycle.jobs enable trigger update_updated_at')
+    await session.query('alter table akashi_lifecycle.jobs disable trigger update_updated_at')
+    await session.query(
+      'update akashi_lifecycle.jobs set updated_at = now() - $2::interval where name = $1',
+      [name, ago],
+    )
+    await session.query('alter table akashi_lifecycle.jobs enable trigger update_updated_at')
   })
 }
 
@@ -107,7 +107,7 @@ test('the timetable of the migrations is there', async () => {
     'verify-incremental': ['0 7 * * 1,2,3,4,5,6', 'ledger.verify_incremental'],
     'verify-scrub': ['25 * * * *', 'ledger.scrub'],
     'watch-ledger': ['* * * * *', 'ledger.watch'],
-    'audit-losses': ['*/5 * * * *', 'audit.losses'],
+    'audit-losses': ['*/5 * * * *', 'akashi_audit.losses'],
     'index-closed-partitions': ['30 1 * * *', 'audit.index_closed'],
     'prune-job-runs': ['30 4 * * *', 'jobs.prune'],
     'publish-checkpoints': ['* * * * *', 'ledger.publish'],
@@ -174,20 +174,21 @@ test('a due moment is begun once, and not while the job is paused', async () => 
   await addJob('once', 'test.none')
   const begin = async (due: string) => {
     const { rows } = await worker.transaction(tester, (session) =>
-      session.query<{ run: string | null }>(`select lifecycle.begin_run('once', 'somebody', $1) as run`, [
-        due,
-      ]),
+      session.query<{ run: string | null }>(
+        `select akashi_lifecycle.begin_run('once', 'somebody', $1) as run`,
+        [due],
+      ),
     )
     return rows[0]?.run ?? null
   }
   await worker.direct(async (session) => {
-    await session.query(`select pg_advisory_lock(lifecycle.worker_lock('somebody'))`)
+    await session.query(`select pg_advisory_lock(akashi_lifecycle.worker_lock('somebody'))`)
     const racing = await Promise.all(Array.from({ length: 8 }, () => begin('2026-01-01T01:00:00Z')))
     const [first, ...others] = racing.filter((run) => run !== null)
     expect(first).toBeDefined()
     expect(others).toEqual([])
     expect(await begin('2099-01-01T01:00:00Z')).toBeNull()
-    await session.query(`select lifecycle.finish_run($1, 'somebody', 'done', null, null)`, [first])
+    await session.query(`select akashi_lifecycle.finish_run($1, 'somebody', 'done', null, null)`, [first])
     expect(await begin('2026-01-01T01:00:00Z')).toBeNull()
     await pauseJob(worker, tester, 'once', true)
     expect(await begin('2099-01-01T01:00:00Z')).toBeNull()
@@ -195,7 +196,7 @@ test('a due moment is begun once, and not while the job is paused', async () => 
     const second = await begin('2099-01-01T01:00:00Z')
     expect(second).not.toBeNull()
     const { rows } = await session.query(
-      `select lifecycle.finish_run($1, 'somebody else', 'done', null, null) as ours`,
+      `select akashi_lifecycle.finish_run($1, 'somebody else', 'done', null, null) as ours`,
       [second],
     )
     expect(rows).toEqual([{ ours: false }])
@@ -275,7 +276,7 @@ test('a worker whose connection is cut cancels its runs and starts again', async
     session.query(
       `select pg_terminate_backend(l.pid) from pg_locks l
        where l.locktype = 'advisory' and l.granted
-         and (l.classid::bigint << 32) | l.objid::bigint in (select lifecycle.worker_lock(worker) from lifecycle.job_runs)`,
+         and (l.classid::bigint << 32) | l.objid::bigint in (select akashi_lifecycle.worker_lock(worker) from akashi_lifecycle.job_runs)`,
     ),
   )
   await finished('cut')
@@ -305,7 +306,7 @@ test('the tasks of the timetable run', async () => {
 test('history is pruned after 90 days', async () => {
   await database.asSuperuser((session) =>
     session.query(
-      `insert into lifecycle.job_runs (job, due_at, started_at, finished_at, state, worker)
+      `insert into akashi_lifecycle.job_runs (job, due_at, started_at, finished_at, state, worker)
        select 'old', at, at, at, 'done', 'w' from (values (now() - interval '91 days'), (now() - interval '89 days')) t (at)`,
     ),
   )
@@ -323,14 +324,17 @@ test('administrators may pause and request, others may not, and nobody writes hi
     code: 'forbidden',
   })
   await expect(runNow(database.open('app'), tester, 'touched')).rejects.toMatchObject({ code: 'forbidden' })
-  for (const statement of ['delete from lifecycle.job_runs', 'update lifecycle.jobs set paused = true']) {
+  for (const statement of [
+    'delete from akashi_lifecycle.job_runs',
+    'update akashi_lifecycle.jobs set paused = true',
+  ]) {
     await expect(worker.transaction(tester, (session) => session.query(statement))).rejects.toMatchObject({
       code: 'forbidden',
     })
   }
   const { rows } = await worker.transaction(tester, (session) =>
     session.query(
-      `select changed_fields, db_user from audit.audit_logs
+      `select changed_fields, db_user from akashi_audit.audit_logs
        where table_name = 'jobs' and record_id = 'touched' and operation = 'UPDATE' order by seq limit 1`,
     ),
   )

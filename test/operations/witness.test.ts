@@ -69,7 +69,9 @@ it('has every published head cosigned by the witnesses that are trusted', async 
 
 it('goes on when a witness is away, and says so', async () => {
   await trustWitness(owner, tester, 'http://127.0.0.1:9', witness.verifierKey)
-  await database.asSuperuser((session) => session.query("select audit.record_action('shift_begun', 'begin')"))
+  await database.asSuperuser((session) =>
+    session.query("select akashi_audit.record_action('shift_begun', 'begin')"),
+  )
   await ledger.seal()
   expect(await publish()).toMatchObject({ published: [{ log: auditLogs.log }], cosigned: 0 })
   const away: string[] = []
@@ -89,12 +91,12 @@ it('finds a log that was cut back, from the witness alone', async () => {
   const emptied = await openObjectStore(pathToFileURL(join(folder, 'other-objects')).href)
   await database.asSuperuser(async (session) => {
     await session.query('begin; set local session_replication_role = replica')
-    await session.query('alter table audit.ledger_heads disable trigger keep_head')
+    await session.query('alter table akashi_audit.ledger_heads disable trigger keep_head')
     await session.query(
-      `update audit.ledger_heads h set size = c.size, root = c.root, note = c.note
-       from (select * from audit.ledger_checkpoints where log = 'audit_logs' order by size limit 1) c where h.log = c.log`,
+      `update akashi_audit.ledger_heads h set size = c.size, root = c.root, note = c.note
+       from (select * from akashi_audit.ledger_checkpoints where log = 'audit_logs' order by size limit 1) c where h.log = c.log`,
     )
-    await session.query('alter table audit.ledger_heads enable always trigger keep_head; commit')
+    await session.query('alter table akashi_audit.ledger_heads enable always trigger keep_head; commit')
   })
   const report = await verifyAndRecord(worker, tester, { keyring: ledger.keyring, store: emptied })
   const problems = report.logs.flatMap((each) => each.problems)

@@ -7,67 +7,67 @@ import { testDatabase } from '../support/index.ts'
  * grant at all. Row-level policies narrow it further; those that matter have tests of their own.
  */
 const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owner'>, string>>>> = {
-  'audit.audit_logs': { app: 'S', worker: 'S', security_admin: 'S' },
-  'audit.exempt_tables': { app: 'S', worker: 'S', security_admin: 'S' },
-  'audit.ledger_checkpoints': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
-  'audit.ledger_cosignatures': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
-  'audit.ledger_entries': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
-  'audit.ledger_epochs': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
-  'audit.ledger_heads': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
-  'audit.ledger_scrubs': { app: 'S', worker: 'SIUD', security_admin: 'S', reader: 'S' },
-  'audit.ledger_tiles': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
-  'audit.losses': { worker: 'S', security_admin: 'S' },
-  'audit.protected_tables': { app: 'S', worker: 'S', security_admin: 'S' },
-  'audit.retention_records': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
-  'audit.standing_alarms': { app: 'S', worker: 'S', security_admin: 'S' },
-  'audit.verifications': { app: 'S', worker: 'SI', security_admin: 'S' },
-  'audit.verified_heads': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
-  'audit.witnesses': { worker: 'S', security_admin: 'S' },
-  'auth.api_keys': {},
-  'auth.context_keys': {},
-  'auth.local_credentials': {},
-  'auth.login_attempts': { app: 'S', worker: 'S', security_admin: 'S' },
-  'auth.login_throttles': {},
-  'auth.mfa_factors': { app: 'SID' },
-  'auth.password_history': {},
-  'auth.permissions': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
-  'auth.privacy_consents': { app: 'SI', worker: 'S', security_admin: 'S' },
-  'auth.recovery_codes': { app: 'SID' },
-  'auth.role_permissions': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
-  'auth.roles': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
-  'auth.security_policies': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
-  'auth.service_account_roles': { app: 'S', worker: 'S', security_admin: 'S' },
-  'auth.service_accounts': { app: 'S', worker: 'S', security_admin: 'S' },
-  'auth.user_roles': { app: 'S', worker: 'S', security_admin: 'S' },
-  'auth.user_sessions': { worker: 'D' },
-  'auth.users': { app: 'S', worker: 'S', security_admin: 'S' },
-  'chat.file_uploads': { app: 'S', worker: 'S', security_admin: 'S' },
-  'chat.message_edits': { app: 'S' },
-  'chat.message_reactions': { app: 'S' },
-  'chat.messages': { app: 'S' },
-  'chat.notifications': { app: 'S', worker: 'S' },
-  'chat.read_positions': { app: 'S' },
-  'chat.room_events': { app: 'S', worker: 'S' },
-  'chat.room_invitations': { app: 'S', security_admin: 'S' },
-  'chat.room_members': { app: 'S', worker: 'S', security_admin: 'S' },
-  'chat.room_sequences': { app: 'S', worker: 'S' },
-  'chat.rooms': { app: 'S', worker: 'S', security_admin: 'S' },
-  'chat.user_preferences': { app: 'S' },
-  'keys.digest_salts': {},
-  'keys.erasures': { app: 'S', worker: 'S', security_admin: 'S' },
-  'keys.personal_columns': {},
-  'lifecycle.drills': { worker: 'S', security_admin: 'S', reader: 'S' },
-  'lifecycle.exports': { worker: 'S', security_admin: 'S', reader: 'S' },
-  'lifecycle.job_runs': { worker: 'S', security_admin: 'S', reader: 'S' },
-  'lifecycle.jobs': { worker: 'S', security_admin: 'S', reader: 'S' },
-  'lifecycle.policies': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
-  'lifecycle.schema_migrations': { worker: 'S' },
-  'lifecycle.settings': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
-  'security.ingest_batches': { worker: 'SI', security_admin: 'S' },
-  'security.remediations': { worker: 'S', security_admin: 'S' },
-  'security.security_event_hook_results': { worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_audit.audit_logs': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_audit.exempt_tables': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_audit.ledger_checkpoints': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
+  'akashi_audit.ledger_cosignatures': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
+  'akashi_audit.ledger_entries': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
+  'akashi_audit.ledger_epochs': { app: 'S', worker: 'SI', security_admin: 'S', reader: 'S' },
+  'akashi_audit.ledger_heads': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
+  'akashi_audit.ledger_scrubs': { app: 'S', worker: 'SIUD', security_admin: 'S', reader: 'S' },
+  'akashi_audit.ledger_tiles': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
+  'akashi_audit.losses': { worker: 'S', security_admin: 'S' },
+  'akashi_audit.protected_tables': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_audit.retention_records': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_audit.standing_alarms': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_audit.verifications': { app: 'S', worker: 'SI', security_admin: 'S' },
+  'akashi_audit.verified_heads': { app: 'S', worker: 'SIU', security_admin: 'S', reader: 'S' },
+  'akashi_audit.witnesses': { worker: 'S', security_admin: 'S' },
+  'akashi_auth.api_keys': {},
+  'akashi_auth.context_keys': {},
+  'akashi_auth.local_credentials': {},
+  'akashi_auth.login_attempts': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_auth.login_throttles': {},
+  'akashi_auth.mfa_factors': { app: 'SID' },
+  'akashi_auth.password_history': {},
+  'akashi_auth.permissions': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_auth.privacy_consents': { app: 'SI', worker: 'S', security_admin: 'S' },
+  'akashi_auth.recovery_codes': { app: 'SID' },
+  'akashi_auth.role_permissions': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_auth.roles': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_auth.security_policies': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_auth.service_account_roles': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_auth.service_accounts': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_auth.user_roles': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_auth.user_sessions': { worker: 'D' },
+  'akashi_auth.users': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_chat.file_uploads': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_chat.message_edits': { app: 'S' },
+  'akashi_chat.message_reactions': { app: 'S' },
+  'akashi_chat.messages': { app: 'S' },
+  'akashi_chat.notifications': { app: 'S', worker: 'S' },
+  'akashi_chat.read_positions': { app: 'S' },
+  'akashi_chat.room_events': { app: 'S', worker: 'S' },
+  'akashi_chat.room_invitations': { app: 'S', security_admin: 'S' },
+  'akashi_chat.room_members': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_chat.room_sequences': { app: 'S', worker: 'S' },
+  'akashi_chat.rooms': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_chat.user_preferences': { app: 'S' },
+  'akashi_keys.digest_salts': {},
+  'akashi_keys.erasures': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_keys.personal_columns': {},
+  'akashi_lifecycle.drills': { worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_lifecycle.exports': { worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_lifecycle.job_runs': { worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_lifecycle.jobs': { worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_lifecycle.policies': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_lifecycle.schema_migrations': { worker: 'S' },
+  'akashi_lifecycle.settings': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
+  'akashi_security.ingest_batches': { worker: 'SI', security_admin: 'S' },
+  'akashi_security.remediations': { worker: 'S', security_admin: 'S' },
+  'akashi_security.security_event_hook_results': { worker: 'S', security_admin: 'S', reader: 'S' },
   // The worker inserts by column: all but received_at, seq, xid and salt.
-  'security.security_events': { app: 'S', worker: 'S', security_admin: 'S' },
+  'akashi_security.security_events': { app: 'S', worker: 'S', security_admin: 'S' },
 }
 
 const keyColumns =
@@ -80,14 +80,14 @@ const credentialColumns = 'user_id must_change expires_at changed_at created_at 
 
 /** Where a role may reach some columns only: `role:letter` → the columns. Secrets and digests are in none. */
 const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'auth.api_keys': { 'app:S': keyColumns, 'worker:S': keyColumns, 'security_admin:S': keyColumns },
-  'auth.local_credentials': { 'app:S': credentialColumns, 'security_admin:S': credentialColumns },
-  'auth.mfa_factors': {
+  'akashi_auth.api_keys': { 'app:S': keyColumns, 'worker:S': keyColumns, 'security_admin:S': keyColumns },
+  'akashi_auth.local_credentials': { 'app:S': credentialColumns, 'security_admin:S': credentialColumns },
+  'akashi_auth.mfa_factors': {
     'app:U': 'label last_used_step confirmed_at last_used_at',
     'security_admin:S': 'id user_id factor_type label confirmed_at last_used_at created_at updated_at',
   },
-  'auth.recovery_codes': { 'app:U': 'used_at' },
-  'auth.user_sessions': {
+  'akashi_auth.recovery_codes': { 'app:U': 'used_at' },
+  'akashi_auth.user_sessions': {
     'app:S': sessionColumns,
     'app:I':
       'id user_id session_token_hash device_type user_agent ip_address status expires_at security_validated ' +
@@ -97,18 +97,19 @@ const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'worker:S': sessionColumns,
     'security_admin:S': sessionColumns,
   },
-  'auth.users': {
+  'akashi_auth.users': {
     'app:U': 'avatar_url display_name username',
     'worker:U': 'email email_encrypted email_index email_masked subject subject_encrypted subject_index',
   },
 }
 
 /** The runner's own table, made before there are roles: only administrators write it. */
-const withoutRowSecurity = ['lifecycle.schema_migrations']
+const withoutRowSecurity = ['akashi_lifecycle.schema_migrations']
 
 const roles = ['app', 'worker', 'reader', 'security_admin', 'backup'] as const
 const commands = { S: 'SELECT', I: 'INSERT', U: 'UPDATE', D: 'DELETE', T: 'TRUNCATE' } as const
-const ours = "('audit', 'auth', 'chat', 'keys', 'lifecycle', 'security', 'archive')"
+const ours =
+  "('akashi_audit', 'akashi_auth', 'akashi_chat', 'akashi_keys', 'akashi_lifecycle', 'akashi_security', 'akashi_archive')"
 
 const database = testDatabase()
 
@@ -171,7 +172,7 @@ describe('the access matrix', () => {
     const rows = await ask<{ name: string }>(
       `select distinct n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
        join pg_attribute a on a.attrelid = c.oid and a.attacl is not null
-       where n.nspname = 'auth' and c.relkind in ('r', 'p') order by 1`,
+       where n.nspname = 'akashi_auth' and c.relkind in ('r', 'p') order by 1`,
     )
     expect(rows.map(({ name }) => name)).toEqual(Object.keys(columns).sort())
   })
@@ -179,10 +180,11 @@ describe('the access matrix', () => {
 
 /** Schemas that a login role may enter; every one of them may connect. */
 const entered: Readonly<Record<(typeof roles)[number], string>> = {
-  app: 'audit auth chat keys lifecycle security',
-  worker: 'archive audit auth chat keys lifecycle security',
-  reader: 'archive audit auth lifecycle security',
-  security_admin: 'archive audit auth chat keys lifecycle security',
+  app: 'akashi_audit akashi_auth akashi_chat akashi_keys akashi_lifecycle akashi_security',
+  worker: 'akashi_archive akashi_audit akashi_auth akashi_chat akashi_keys akashi_lifecycle akashi_security',
+  reader: 'akashi_archive akashi_audit akashi_auth akashi_lifecycle akashi_security',
+  security_admin:
+    'akashi_archive akashi_audit akashi_auth akashi_chat akashi_keys akashi_lifecycle akashi_security',
   backup: '',
 }
 

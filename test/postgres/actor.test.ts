@@ -18,14 +18,14 @@ const keyId = '0199d3a0-0000-7000-8000-00000000000b'
 async function recordedOf(actor: Actor): Promise<unknown> {
   const id = await app.transaction(actor, async (session) => {
     const { rows } = await session.query<{ id: string }>(
-      "select audit.record_action('seen', 'see', 'a page') as id",
+      "select akashi_audit.record_action('seen', 'see', 'a page') as id",
     )
     return rows[0]?.id
   })
   const { rows } = await database.asSuperuser((session) =>
     session.query(
       `select user_id, session_id, subject, host(ip_address) as ip, api_endpoint, context_verified as verified
-       from audit.audit_logs where id = $1`,
+       from akashi_audit.audit_logs where id = $1`,
       [id],
     ),
   )

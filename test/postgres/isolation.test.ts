@@ -30,7 +30,8 @@ const names = Object.values(settings)
 const readSettings = `
   select array[${names.map((name) => `coalesce(current_setting('${name}', true), '')`).join(', ')}] as seen,
          coalesce(current_setting('app.context_signature', true), '') as signature, pg_backend_pid() as pid`
-const readIdentity = 'select auth.context_verified() as verified, auth.current_user_id() as "user"'
+const readIdentity =
+  'select akashi_auth.context_verified() as verified, akashi_auth.current_user_id() as "user"'
 
 /** Somebody with a random half of the other fields, each with a value that no other transaction has. */
 function someone(): Actor {

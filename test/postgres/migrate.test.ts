@@ -13,7 +13,7 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'akashi-migrations-'))
   await database.asSuperuser((session) =>
     session.query(
-      'drop schema if exists lifecycle cascade; drop schema public cascade; create schema public',
+      'drop schema if exists akashi_lifecycle cascade; drop schema public cascade; create schema public',
     ),
   )
 })

@@ -37,12 +37,12 @@ describe.each(servers)('on $name', ({ start, present }) => {
       const ids = await migrateUp(options)
       expect(ids.length).toBeGreaterThan(0)
       const built = await dump()
-      expect(built).toContain('create table lifecycle.settings')
+      expect(built).toContain('create table akashi_lifecycle.settings')
       expect(await migrateUp(options)).toEqual([])
 
       expect(await migrateDown({ ...options, steps: ids.length, destroy: true })).toEqual(ids.toReversed())
       expect((await migrationStatus(options)).pending).toEqual(ids)
-      await database.direct((session) => session.query('drop schema lifecycle cascade'))
+      await database.direct((session) => session.query('drop schema akashi_lifecycle cascade'))
       expect(await dump()).toBe(empty)
 
       expect(await migrateUp(options)).toEqual(ids)

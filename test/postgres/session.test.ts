@@ -199,7 +199,7 @@ test('a context stays verified when the clocks of the two machines differ', asyn
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 })
   const app = database.open('app', { poolSize: 1 })
   const verified = async (session: Session) =>
-    (await session.query('select auth.context_verified() as yes')).rows[0]?.['yes']
+    (await session.query('select akashi_auth.context_verified() as yes')).rows[0]?.['yes']
   expect(await app.transaction(tester, verified)).toBe(true)
   expect(await app.transaction(tester, verified)).toBe(true)
 })
@@ -225,7 +225,7 @@ test('what describes the request is cut and cleaned, and stays verified', async 
     anonymous('test', { userAgent: `a\0b\u001fc${'🙂'.repeat(400)}` }),
     async (session) => {
       const { rows } = await session.query(
-        `select auth.context_verified() as verified, current_setting('app.user_agent') as agent`,
+        `select akashi_auth.context_verified() as verified, current_setting('app.user_agent') as agent`,
       )
       return rows[0]
     },

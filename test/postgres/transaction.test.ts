@@ -13,7 +13,7 @@ describe('the context of a transaction', () => {
       person({ userId }, { clientIp: '192.0.2.7', userAgent: 'Ünïcode 🙂' }),
       async (session) => {
         const { rows } = await session.query(`
-        select auth.context_verified() as verified, auth.current_user_id() as "user",
+        select akashi_auth.context_verified() as verified, akashi_auth.current_user_id() as "user",
                current_setting('app.user_agent') as agent`)
         return rows[0]
       },
@@ -25,7 +25,7 @@ describe('the context of a transaction', () => {
     const app = database.open('app')
     const seen = await app.transaction(tester, async (session) => {
       const { rows } = await session.query(
-        'select auth.context_verified() as verified, auth.current_user_id() as "user"',
+        'select akashi_auth.context_verified() as verified, akashi_auth.current_user_id() as "user"',
       )
       return rows[0]
     })
@@ -37,7 +37,7 @@ describe('the context of a transaction', () => {
     const seen = await app.transaction(tester, async (session) => {
       await session.query(`select set_config('app.current_user_id', $1, true)`, [userId])
       const { rows } = await session.query(
-        'select auth.context_verified() as verified, auth.current_user_id() as "user"',
+        'select akashi_auth.context_verified() as verified, akashi_auth.current_user_id() as "user"',
       )
       return rows[0]
     })
@@ -49,15 +49,17 @@ test('a superuser who acts as a role has the rights of the role alone', async ()
   const app = database.open('app', { url: database.url('owner') })
   await database.asSuperuser((session) =>
     session.query(
-      "insert into auth.users (subject, username, email) values ('s', 'hidden', 'hidden@example.com')",
+      "insert into akashi_auth.users (subject, username, email) values ('s', 'hidden', 'hidden@example.com')",
     ),
   )
   const { rows } = await app.transaction(tester, (session) =>
-    session.query('select current_user::text as name, array(select username from auth.users) as users'),
+    session.query(
+      'select current_user::text as name, array(select username from akashi_auth.users) as users',
+    ),
   )
   expect(rows).toEqual([{ name: 'akashi_app', users: [] }])
   await expect(
-    app.transaction(tester, (session) => session.query('select from auth.context_keys')),
+    app.transaction(tester, (session) => session.query('select from akashi_auth.context_keys')),
   ).rejects.toMatchObject({ code: 'forbidden' })
 })
 

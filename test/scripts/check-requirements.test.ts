@@ -17,7 +17,7 @@ const INDEX = `<!-- summary:begin -->
 | detection | rules |
 `
 const SCHEMA = `create role akashi_reader login;
-create schema audit authorization akashi_owner;
+create schema akashi_audit authorization akashi_owner;
 create type audit.context as (verified boolean);
 create sequence audit.logs_seq as bigint;
 create table audit.logs (
@@ -159,9 +159,9 @@ test('compares the summary unless told to write it', () => {
 
 test('knows the objects and commands of the product', () => {
   const objects = databaseObjects(readFileSync(`${MIGRATIONS}/schema.sql`, 'utf8'))
-  expect(objects.get('audit.protect')).toBe('function')
-  expect(objects.get('auth.users.email_encrypted')).toBe('part')
-  expect(objects.get('security.v_security_events.archive_status')).toBe('part')
+  expect(objects.get('akashi_audit.protect')).toBe('function')
+  expect(objects.get('akashi_auth.users.email_encrypted')).toBe('part')
+  expect(objects.get('akashi_security.v_security_events.archive_status')).toBe('part')
   expect(allCommands().map(([name]) => name)).toEqual(
     expect.arrayContaining(['up', 'archive', 'archive run', 'ddl athena']),
   )

@@ -19,12 +19,12 @@ beforeAll(async () => {
   const id = await record(theirs)
   await database.asSuperuser(async (session) => {
     const { rows } = await session.query<{ at: string }>(
-      'select created_at::text as at from security.security_events where id = $1',
+      'select created_at::text as at from akashi_security.security_events where id = $1',
       [id],
     )
     event = { id, at: rows[0]?.at ?? '' }
     await session.query(
-      `insert into security.security_event_hook_results (event_id, event_created_at, hook_name, hook_type, result)
+      `insert into akashi_security.security_event_hook_results (event_id, event_created_at, hook_name, hook_type, result)
        values ($1, $2, 'pager', 'webhook', 'success')`,
       [event.id, event.at],
     )
@@ -37,21 +37,21 @@ const columnsOfAuditor = 'id, created_at, event_type, severity, source_ip, user_
 /** Rows that come back or are written; `no` is refused. In the order of `roles`. */
 const roles: readonly Role[] = ['app', 'worker', 'security_admin', 'reader', 'backup']
 const matrix: readonly (readonly [what: string, statement: string, ...outcomes: (number | 'no')[]])[] = [
-  ['read events', 'select * from security.security_events', 1, 2, 2, 'no', 'no'],
+  ['read events', 'select * from akashi_security.security_events', 1, 2, 2, 'no', 'no'],
   [
     'read events, masked columns left out',
-    `select ${columnsOfAuditor} from security.security_events`,
+    `select ${columnsOfAuditor} from akashi_security.security_events`,
     1,
     2,
     2,
     2,
     'no',
   ],
-  ['read events with remediation', 'select * from security.v_security_events', 'no', 2, 2, 'no', 'no'],
-  ['read the masked view', 'select * from security.v_security_events_masked', 'no', 2, 2, 2, 'no'],
+  ['read events with remediation', 'select * from akashi_security.v_security_events', 'no', 2, 2, 'no', 'no'],
+  ['read the masked view', 'select * from akashi_security.v_security_events_masked', 'no', 2, 2, 2, 'no'],
   [
     'add an event',
-    `insert into security.security_events (event_type, event_category, severity, source_service)
+    `insert into akashi_security.security_events (event_type, event_category, severity, source_service)
      values ('x', 'system', 'info', 'x') returning 1`,
     'no',
     1,
@@ -61,17 +61,25 @@ const matrix: readonly (readonly [what: string, statement: string, ...outcomes: 
   ],
   [
     'change an event',
-    `update security.security_events set severity = 'info' returning 1`,
+    `update akashi_security.security_events set severity = 'info' returning 1`,
     'no',
     'no',
     'no',
     'no',
     'no',
   ],
-  ['remove an event', 'delete from security.security_events returning 1', 'no', 'no', 'no', 'no', 'no'],
+  [
+    'remove an event',
+    'delete from akashi_security.security_events returning 1',
+    'no',
+    'no',
+    'no',
+    'no',
+    'no',
+  ],
   [
     'open a remediation',
-    'insert into security.remediations (event_id, event_created_at) values ($1, $2) returning 1',
+    'insert into akashi_security.remediations (event_id, event_created_at) values ($1, $2) returning 1',
     'no',
     1,
     1,
@@ -80,19 +88,27 @@ const matrix: readonly (readonly [what: string, statement: string, ...outcomes: 
   ],
   [
     'back-date a remediation',
-    `update security.remediations set resolved_at = 'epoch' returning 1`,
+    `update akashi_security.remediations set resolved_at = 'epoch' returning 1`,
     'no',
     'no',
     'no',
     'no',
     'no',
   ],
-  ['remove a remediation', 'delete from security.remediations returning 1', 'no', 'no', 'no', 'no', 'no'],
-  ['read notes', 'select remediation_notes from security.remediations', 'no', 0, 0, 'no', 'no'],
-  ['read results of hooks', 'select * from security.security_event_hook_results', 'no', 1, 1, 1, 'no'],
+  [
+    'remove a remediation',
+    'delete from akashi_security.remediations returning 1',
+    'no',
+    'no',
+    'no',
+    'no',
+    'no',
+  ],
+  ['read notes', 'select remediation_notes from akashi_security.remediations', 'no', 0, 0, 'no', 'no'],
+  ['read results of hooks', 'select * from akashi_security.security_event_hook_results', 'no', 1, 1, 1, 'no'],
   [
     'add a result of a hook',
-    `insert into security.security_event_hook_results (event_id, event_created_at, hook_name, hook_type, result)
+    `insert into akashi_security.security_event_hook_results (event_id, event_created_at, hook_name, hook_type, result)
      values ($1, $2, 'pager', 'webhook', 'failure') returning 1`,
     'no',
     1,
@@ -102,7 +118,7 @@ const matrix: readonly (readonly [what: string, statement: string, ...outcomes: 
   ],
   [
     'change a result of a hook',
-    `update security.security_event_hook_results set result = 'success' returning 1`,
+    `update akashi_security.security_event_hook_results set result = 'success' returning 1`,
     'no',
     'no',
     'no',
@@ -137,7 +153,7 @@ for (const [what, statement, ...outcomes] of matrix) {
 
 it('events, remediation and results of hooks are refused to whoever is anonymous', async () => {
   const { rows } = await app.transaction(tester, (session) =>
-    session.query('select 1 from security.security_events'),
+    session.query('select 1 from akashi_security.security_events'),
   )
   expect(rows).toEqual([])
 })
@@ -146,7 +162,7 @@ it('results of hooks cannot be changed by their owner either', async () => {
   const change = database
     .open('owner')
     .transaction(tester, (session) =>
-      session.query(`update security.security_event_hook_results set result = 'success'`),
+      session.query(`update akashi_security.security_event_hook_results set result = 'success'`),
     )
   await expect(change).rejects.toMatchObject({ code: 'append_only' })
 })
@@ -154,8 +170,8 @@ it('results of hooks cannot be changed by their owner either', async () => {
 it('results of hooks are kept like events: by day, 90 days hot', async () => {
   const { rows } = await database.asSuperuser((session) =>
     session.query(
-      `select interval, hot_retention::text, at_expiry, total_retention::text, append_only from lifecycle.policies
-       where schema_name = 'security' order by table_name`,
+      `select interval, hot_retention::text, at_expiry, total_retention::text, append_only from akashi_lifecycle.policies
+       where schema_name = 'akashi_security' order by table_name`,
     ),
   )
   expect(rows).toHaveLength(2)

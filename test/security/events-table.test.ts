@@ -6,7 +6,9 @@ const database = testDatabase()
 const worker = database.open('worker')
 
 it('security events have the columns and indexes of their sources', async () => {
-  const table = await database.asSuperuser((session) => describeTable(session, 'security.security_events'))
+  const table = await database.asSuperuser((session) =>
+    describeTable(session, 'akashi_security.security_events'),
+  )
   expect(table.columns).toMatchObject({
     created_at: 'timestamp with time zone not null = now()',
     received_at: 'timestamp with time zone not null = clock_timestamp()',
@@ -45,7 +47,7 @@ it('security events have the columns and indexes of their sources', async () => 
 function record(category: string, severity: string): Promise<unknown> {
   return worker.transaction(tester, (session) =>
     session.query(
-      `insert into security.security_events (event_type, event_category, severity, source_service)
+      `insert into akashi_security.security_events (event_type, event_category, severity, source_service)
        values ('checked', $1, $2, 'rds')`,
       [category, severity],
     ),
@@ -65,7 +67,7 @@ it('tells of tampering who listens, and keeps it as an event', async () => {
   const heard = Promise.withResolvers<string>()
   await worker.direct(async (session) => {
     await session.listen('audit_tampering_detected', heard.resolve)
-    await session.query(`select audit.alert_audit_log_tampering('{"log": "audit_logs"}')`)
+    await session.query(`select akashi_audit.alert_audit_log_tampering('{"log": "audit_logs"}')`)
     expect(JSON.parse(await heard.promise)).toEqual({
       severity: 'critical',
       message: expect.stringContaining('verification'),
@@ -74,7 +76,7 @@ it('tells of tampering who listens, and keeps it as an event', async () => {
   })
   const { rows } = await worker.transaction(tester, (session) =>
     session.query(
-      `select severity, event_category, event_details from security.security_events where event_type = 'audit_log_tampering'`,
+      `select severity, event_category, event_details from akashi_security.security_events where event_type = 'audit_log_tampering'`,
     ),
   )
   expect(rows).toEqual([

@@ -26,7 +26,7 @@ const partitions = async () => {
   const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ name: string }>(
       `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
-       where i.inhparent = 'security.security_events'::regclass and c.relname < 'security_events_p2012' order by 1`,
+       where i.inhparent = 'akashi_security.security_events'::regclass and c.relname < 'security_events_p2012' order by 1`,
     ),
   )
   return rows.map(({ name }) => name)
@@ -79,7 +79,7 @@ describe('akashi ingest', () => {
     expect(whole.accepted).toBe(5_000)
     const { rows } = await worker.transaction(tester, (session) =>
       session.query(
-        `select count(*)::integer as count from security.security_events where created_at = '2025-05-05T00:00:00Z'`,
+        `select count(*)::integer as count from akashi_security.security_events where created_at = '2025-05-05T00:00:00Z'`,
       ),
     )
     expect(rows).toEqual([{ count: 5_000 }])

@@ -40,7 +40,7 @@ async function ask<R>(text: string, values: readonly unknown[] = []): Promise<R[
 
 const batches = async (source: string) => {
   const [row] = await ask<{ count: number }>(
-    'select count(*)::integer as count from security.ingest_batches where source = $1',
+    'select count(*)::integer as count from akashi_security.ingest_batches where source = $1',
     [source],
   )
   return row?.count ?? 0
@@ -89,13 +89,13 @@ describe.each(formats)('%s', (format) => {
       expect(loaded.stored + loaded.known).toBe(expected.events)
       expect(loaded.known).toBeGreaterThan(0)
       const byType = await ask<{ type: string; count: number }>(
-        `select event_type as type, count(*)::integer as count from security.security_events
+        `select event_type as type, count(*)::integer as count from akashi_security.security_events
          where event_details #>> '{ingest,format}' = $1 group by 1`,
         [format],
       )
       expect(Object.fromEntries(byType.map(({ type, count }) => [type, count]))).toEqual(expected.byType)
       const failures = await ask<{ address: string; count: number }>(
-        `select host(source_ip) as address, count(*)::integer as count from security.security_events
+        `select host(source_ip) as address, count(*)::integer as count from akashi_security.security_events
          where event_type = 'authentication_failure' and source_ip is not null
            and event_details #>> '{ingest,format}' = $1 group by 1`,
         [format],

@@ -29,7 +29,7 @@ function load(path: string) {
 async function countBy(column: string, type: string): Promise<Record<string, number>> {
   const { rows } = await worker.transaction(tester, (session) =>
     session.query<{ key: string; count: number }>(
-      `select host(${column}) as key, count(*)::integer as count from security.security_events where event_type = $1 group by 1`,
+      `select host(${column}) as key, count(*)::integer as count from akashi_security.security_events where event_type = $1 group by 1`,
       [type],
     ),
   )
@@ -38,7 +38,9 @@ async function countBy(column: string, type: string): Promise<Record<string, num
 
 async function countEvents(): Promise<number> {
   const { rows } = await worker.transaction(tester, (session) =>
-    session.query<{ count: number }>('select count(*)::integer as count from security.security_events'),
+    session.query<{ count: number }>(
+      'select count(*)::integer as count from akashi_security.security_events',
+    ),
   )
   return rows[0]?.count ?? Number.NaN
 }

@@ -27,7 +27,7 @@ const someoneElse = '0199d3a0-0000-7000-8000-00000000000e'
 
 async function stored(id: string): Promise<Record<string, unknown>> {
   const { rows } = await admin.transaction(tester, (session) =>
-    session.query('select * from security.security_events where id = $1', [id]),
+    session.query('select * from akashi_security.security_events where id = $1', [id]),
   )
   return rows[0] ?? {}
 }
@@ -47,7 +47,7 @@ describe('the types of Akashi’s own events', () => {
     const { rows } = await database.asSuperuser((session) =>
       session.query<{ source: string }>(
         `select prosrc as source from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-         where n.nspname in ('security', 'audit', 'auth', 'keys', 'lifecycle')
+         where n.nspname in ('akashi_security', 'akashi_audit', 'akashi_auth', 'akashi_keys', 'akashi_lifecycle')
            and proname not in ('record_event', 'submit_events', 'watch_alarms') and prosrc ~ 'security\\.(record_event|security_events) *\\('`,
       ),
     )
@@ -210,7 +210,7 @@ describe('the table of events', () => {
   it.each(['app', 'security_admin'] as const)('takes no event from %s directly', async (role) => {
     const write = database.open(role).transaction(alice, (session) =>
       session.query(
-        `insert into security.security_events (event_type, event_category, severity, source_service)
+        `insert into akashi_security.security_events (event_type, event_category, severity, source_service)
          values ('forged', 'authentication', 'info', 'x')`,
       ),
     )
@@ -220,7 +220,7 @@ describe('the table of events', () => {
   it.each(['received_at', 'seq', 'xid', 'salt'])('lets nobody say its %s', async (column) => {
     const write = worker.transaction(tester, (session) =>
       session.query(
-        `insert into security.security_events (event_type, event_category, severity, source_service, ${column})
+        `insert into akashi_security.security_events (event_type, event_category, severity, source_service, ${column})
          values ('forged', 'authentication', 'info', 'x', default)`,
       ),
     )
@@ -234,7 +234,7 @@ describe('a change of a user', () => {
     const { rows } = await admin.transaction(tester, (session) =>
       session.query(
         `select user_id, event_type, event_category, severity, resource_type, resource_id, action_performed, ocsf_class_uid, event_details
-         from security.security_events where resource_id = $1 order by created_at`,
+         from akashi_security.security_events where resource_id = $1 order by created_at`,
         [id],
       ),
     )
@@ -244,16 +244,16 @@ describe('a change of a user', () => {
   it('of classification or account state is a security event; of a name it is none', async () => {
     await database.asSuperuser((session) =>
       session.query(
-        `insert into auth.users (id, subject, username, email) values ($1, 'classified', 'classified', 'c@example.com')`,
+        `insert into akashi_auth.users (id, subject, username, email) values ($1, 'classified', 'classified', 'c@example.com')`,
         [id],
       ),
     )
     const owner = database.open('owner')
     const change = (text: string) => owner.transaction(alice, (session) => session.query(text, [id]))
-    await change(`update auth.users set display_name = 'C' where id = $1`)
+    await change(`update akashi_auth.users set display_name = 'C' where id = $1`)
     expect(await events()).toEqual([])
-    await change(`update auth.users set security_classification = 'restricted' where id = $1`)
-    await change(`update auth.users set account_status = 'suspended' where id = $1`)
+    await change(`update akashi_auth.users set security_classification = 'restricted' where id = $1`)
+    await change(`update akashi_auth.users set account_status = 'suspended' where id = $1`)
     const common = {
       user_id: alice.userId,
       event_type: 'data_modification',

@@ -5,7 +5,9 @@ import { testDatabase } from '../support/index.ts'
 const database = testDatabase()
 
 it('remediations have the columns and indexes that S1 gives its events', async () => {
-  const table = await database.asSuperuser((session) => describeTable(session, 'security.remediations'))
+  const table = await database.asSuperuser((session) =>
+    describeTable(session, 'akashi_security.remediations'),
+  )
   expect(table.columns).toMatchObject({
     security_hub_id: 'character varying(255)',
     remediation_status: "character varying(20) not null = 'open'::character varying",
@@ -22,7 +24,7 @@ it('remediations have the columns and indexes that S1 gives its events', async (
 
 it('results of hooks name the event, the hook and the attempt', async () => {
   const table = await database.asSuperuser((session) =>
-    describeTable(session, 'security.security_event_hook_results'),
+    describeTable(session, 'akashi_security.security_event_hook_results'),
   )
   expect(table.columns).toMatchObject({
     event_id: 'uuid not null',

@@ -22,13 +22,13 @@ const made: Made[] = []
 beforeAll(async () => {
   await worker.transaction(tester, async (session) => {
     await session.query(
-      `select lifecycle.create_partitions('security.security_events', $1::timestamptz, $2::timestamptz)`,
+      `select akashi_lifecycle.create_partitions('akashi_security.security_events', $1::timestamptz, $2::timestamptz)`,
       [day, at(60 * 24 * 3)],
     )
     for (let n = 0; n < EVENTS; n += 1) {
       const minute = n === EVENTS - 1 ? n - 1 : n
       const { rows } = await session.query<{ id: string }>(
-        `insert into security.security_events (created_at, event_type, event_category, severity, source_service, user_name, source_ip,
+        `insert into akashi_security.security_events (created_at, event_type, event_category, severity, source_service, user_name, source_ip,
            tenant_id, result, description, event_details)
          values ($1, $2, 'authentication', $3, 'sshd', $4, $5, $6, $7, $8, $9) returning id`,
         [
@@ -169,7 +169,7 @@ describe('reading', () => {
     await expect(searchEvents(admin, actor, { cursor: 'eA' })).rejects.toThrow('cursor')
     const { rows } = await database.asSuperuser((session) =>
       session.query(
-        `select event_type, action, resource, result, data_classification, detail from audit.audit_logs
+        `select event_type, action, resource, result, data_classification, detail from akashi_audit.audit_logs
          where user_id = $1 order by seq`,
         [actor.userId],
       ),
@@ -183,7 +183,7 @@ describe('reading', () => {
       shown.map((detail) => ({
         event_type: 'data_access',
         action: 'read',
-        resource: 'security.security_events',
+        resource: 'akashi_security.security_events',
         result: 'SUCCESS',
         data_classification: 'confidential',
         detail,
@@ -215,7 +215,7 @@ describe('remediation', () => {
     expect(again).toMatchObject({ status: 'open', notes: null, resolvedAt: null })
     const { rows } = await admin.transaction(tester, (session) =>
       session.query(
-        `select operation, user_id, new_values ->> 'remediation_status' as status from audit.audit_logs
+        `select operation, user_id, new_values ->> 'remediation_status' as status from akashi_audit.audit_logs
          where table_name = 'remediations' order by seq`,
       ),
     )
@@ -245,9 +245,10 @@ describe('remediation', () => {
     await expect(readEvent(admin, tester, nobody)).rejects.toMatchObject({ code: 'not_found' })
     await expect(remediate(admin, tester, id(), {})).rejects.toMatchObject({ code: 'invalid_input' })
     const forged = admin.transaction(tester, (session) =>
-      session.query('insert into security.remediations (event_id, event_created_at) values ($1, now())', [
-        nobody,
-      ]),
+      session.query(
+        'insert into akashi_security.remediations (event_id, event_created_at) values ($1, now())',
+        [nobody],
+      ),
     )
     await expect(forged).rejects.toMatchObject({ code: 'not_found' })
   })

@@ -11,10 +11,10 @@ beforeAll(async () => {
   const users = [1, 2, 3].map((n) => `0199d3a0-0000-7000-8000-00000000000${n}`)
   await worker.transaction(tester, async (session) => {
     await session.query(
-      `select lifecycle.create_partitions('security.security_events', day, day)
+      `select akashi_lifecycle.create_partitions('akashi_security.security_events', day, day)
        from unnest(array['2024-06-10', '2024-07-02', '2023-12-31']::timestamptz[]) day`,
     )
-    const failure = `insert into security.security_events
+    const failure = `insert into akashi_security.security_events
       (created_at, event_type, event_category, severity, source_service, tenant_id, user_id, source_ip, event_details)
       select $1::timestamptz + n * interval '1 second', 'authentication_failure', 'authentication', 'low', 'idp', $2,
              ($3::uuid[])[1 + n % cardinality($3::uuid[])], $4, '{"reason": "password"}'
@@ -23,7 +23,7 @@ beforeAll(async () => {
     await session.query(failure, ['2024-07-02T01:00:00Z', 'tenant-a', [users[0]], '192.0.2.1', 2])
     await session.query(failure, ['2023-12-31T23:00:00Z', 'tenant-a', [users[0]], '192.0.2.1', 1])
     await session.query(
-      `insert into security.security_events (created_at, event_type, event_category, severity, source_service, tenant_id, user_id)
+      `insert into akashi_security.security_events (created_at, event_type, event_category, severity, source_service, tenant_id, user_id)
        select '2024-06-10T05:00:00Z', 'authentication_success', 'authentication', 'info', 'idp', 'tenant-b', $1::uuid
        from generate_series(1, 3)`,
       [users[1]],
@@ -40,7 +40,7 @@ describe('S4 6.3', () => {
   it('lists the failed logins of a tenant in a year, newest first', async () => {
     const rows = await ask(
       `SELECT tenant_id, user_id, created_at, event_details AS detail
-       FROM security.security_events
+       FROM akashi_security.security_events
        WHERE created_at >= '2024-01-01' AND created_at < '2025-01-01'
          AND event_type = 'authentication_failure' AND tenant_id = 'tenant-a'
        ORDER BY created_at DESC LIMIT 100`,
@@ -57,7 +57,7 @@ describe('S4 6.3', () => {
   it('counts the events of a month by tenant and type', async () => {
     const rows = await ask(
       `SELECT tenant_id, event_type AS type, COUNT(*)::integer AS event_count
-       FROM security.security_events
+       FROM akashi_security.security_events
        WHERE created_at >= '2024-06-01' AND created_at < '2024-07-01'
        GROUP BY tenant_id, event_type ORDER BY event_count DESC`,
     )
@@ -70,7 +70,7 @@ describe('S4 6.3', () => {
   it('finds suspicious addresses', async () => {
     const rows = await ask(
       `SELECT source_ip AS ip_address, COUNT(DISTINCT user_id)::integer AS affected_users, COUNT(*)::integer AS attempt_count
-       FROM security.security_events
+       FROM akashi_security.security_events
        WHERE event_type = 'authentication_failure' AND created_at >= '2024-01-01'
        GROUP BY source_ip HAVING COUNT(*) > 100 ORDER BY attempt_count DESC`,
     )
@@ -83,7 +83,7 @@ describe('S1 3.7', () => {
     const rows = await ask(
       `SELECT id, event_type, event_category, severity, source_service, user_id, session_id, source_ip, user_agent, resource_type,
               resource_id, action_performed, event_details, security_hub_id, remediation_status, remediation_notes, created_at, resolved_at
-       FROM security.v_security_events WHERE remediation_status = 'open' AND severity = 'info'`,
+       FROM akashi_security.v_security_events WHERE remediation_status = 'open' AND severity = 'info'`,
     )
     expect(rows).toHaveLength(3)
     expect(rows[0]).toMatchObject({ security_hub_id: null, remediation_notes: null, resolved_at: null })
@@ -93,13 +93,13 @@ describe('S1 3.7', () => {
   // run, per address and account, are for those who operate.
   it('counts failed logins of five minutes, and the reads of each user', async () => {
     const failures = await ask(
-      `SELECT COUNT(*)::integer AS failed_attempts FROM security.security_events
+      `SELECT COUNT(*)::integer AS failed_attempts FROM akashi_security.security_events
        WHERE event_type = 'authentication_failure' AND received_at > NOW() - INTERVAL '5 minutes' AND source_ip IS NOT NULL`,
     )
     expect(failures).toEqual([{ failed_attempts: 123 }])
     const reads = await ask(
       `SELECT user_id, COUNT(*)::integer AS access_count, array_agg(DISTINCT resource_type) AS resources
-       FROM security.security_events WHERE event_category = 'data_access' AND received_at > NOW() - INTERVAL '1 hour'
+       FROM akashi_security.security_events WHERE event_category = 'data_access' AND received_at > NOW() - INTERVAL '1 hour'
        GROUP BY user_id HAVING COUNT(*) > 100`,
     )
     expect(reads).toEqual([])
@@ -107,7 +107,7 @@ describe('S1 3.7', () => {
 
   it('tells which resolved events its 90 days would mark as archived', async () => {
     const rows = await ask(
-      `SELECT DISTINCT archive_status, retention_period FROM security.v_security_events WHERE created_at < '2025-01-01'`,
+      `SELECT DISTINCT archive_status, retention_period FROM akashi_security.v_security_events WHERE created_at < '2025-01-01'`,
     )
     expect(rows).toEqual([{ archive_status: 'due', retention_period: 2555 }])
   })

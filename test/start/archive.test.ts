@@ -13,7 +13,7 @@ import { type Database, openDatabase, removeCluster } from '../../src/postgres/i
 
 const supplied = resolve(import.meta.dirname, '../../../shared/data/openssh/OpenSSH_2k.log')
 const log = existsSync(supplied) ? supplied : resolve(import.meta.dirname, '../data/sshd.log')
-const TABLE = 'security.security_events'
+const TABLE = 'akashi_security.security_events'
 const MINUTES_MS = 240_000
 
 let data: string
@@ -69,7 +69,7 @@ it(
 
     const store = await openObjectStore(`file:${join(data, 'objects')}`)
     const cold = new Map<string, number>()
-    for await (const { key } of store.list('archive/security/security_events/')) {
+    for await (const { key } of store.list('archive/akashi_security/security_events/')) {
       if (!key.endsWith('.parquet')) continue
       const chunks: Buffer[] = []
       for await (const chunk of await store.get(key)) chunks.push(Buffer.from(chunk as Uint8Array))
@@ -97,10 +97,10 @@ it(
     expect(again.tables.every(({ action }) => action === 'held')).toBe(true)
 
     const status = await ask<{ rows: number }>(
-      'select sum(row_count)::integer as rows from archive.get_archive_status()',
+      'select sum(row_count)::integer as rows from akashi_archive.get_archive_status()',
     )
     expect(status[0]?.rows).toBe(tables.reduce((sum, { rows }) => sum + rows, 0))
-    const dry = await ask('select * from archive.process_archived_partitions(true)')
+    const dry = await ask('select * from akashi_archive.process_archived_partitions(true)')
     expect(dry).toHaveLength(tables.length)
   },
   MINUTES_MS,

@@ -54,7 +54,7 @@ async function inDatabase<T>(url: string, work: (session: Session) => Promise<T>
 async function archived(): Promise<{ text: string; notes: (string | null)[]; files: readonly string[] }> {
   const { rows, files } = await document<{ rows: unknown; files: string[] }>([
     'query',
-    `select old_values::varchar, new_values::varchar from audit.audit_logs
+    `select old_values::varchar, new_values::varchar from akashi_audit.audit_logs
      where table_name in ('patients', 'users') and operation in ('INSERT', 'UPDATE')`,
   ])
   const text = JSON.stringify(rows)
@@ -70,7 +70,9 @@ function patient(url: string) {
       'select nickname, note_encrypted as note from public.patients',
     )
     const { nickname = '', note = null } = rows[0] ?? {}
-    const salts = await session.query('select from keys.digest_salts where data_subject = $1', [person])
+    const salts = await session.query('select from akashi_keys.digest_salts where data_subject = $1', [
+      person,
+    ])
     const user = await readUser(session, vault, person)
     return {
       user: { status: user?.status, username: user?.username, email: user?.email, name: user?.displayName },
@@ -95,12 +97,12 @@ beforeAll(async () => {
   await ask(superuser, 'grant select, insert, update on public.patients to akashi_owner')
   await ask(
     superuser,
-    `select audit.protect('public.patients', 'restricted', 'person', '{"nickname": "digest"}')`,
+    `select akashi_audit.protect('public.patients', 'restricted', 'person', '{"nickname": "digest"}')`,
   )
   await inDatabase(superuser, async (session) => {
     person = await createUser(session, vault, { username: 'hanako', email: EMAIL, displayName: NAME })
     await session.query(
-      `insert into keys.personal_columns (schema_name, table_name, column_name, person_column, form, at_erasure) values
+      `insert into akashi_keys.personal_columns (schema_name, table_name, column_name, person_column, form, at_erasure) values
        ('public', 'patients', 'note_encrypted', 'person', 'encrypted', 'cleared'),
        ('public', 'patients', 'nickname', 'person', 'plain', 'cleared')`,
     )
@@ -125,7 +127,7 @@ it(
   async () => {
     const asOf = new Date(Date.now() + MONTH_MS).toISOString()
     await document<{ tables: ArchiveRow[] }>([
-      ...['archive', 'run', '--table', 'audit.audit_logs', '--as-of', asOf],
+      ...['archive', 'run', '--table', 'akashi_audit.audit_logs', '--as-of', asOf],
     ]).then(({ tables }) => expect(tables).toMatchObject([{ action: 'exported', exported: true }]))
     const then = await archived()
     expect(then.files).toHaveLength(1)

@@ -13,8 +13,8 @@ const message =
 
 /** Its migrations had other names from the second on, and akashi_worker could not read which were applied. */
 async function makeFormer(session: Session): Promise<void> {
-  await session.query(`update lifecycle.schema_migrations set name = 'settings' where version = 2`)
-  await session.query('revoke select on lifecycle.schema_migrations from akashi_worker')
+  await session.query(`update akashi_lifecycle.schema_migrations set name = 'settings' where version = 2`)
+  await session.query('revoke select on akashi_lifecycle.schema_migrations from akashi_worker')
 }
 
 const database = testDatabase()

@@ -26,7 +26,7 @@ beforeAll(async () => {
   const { stdout } = await akashi(['url', '--role', 'superuser', '--data', data, '--json'])
   await dropSpareDatabases((JSON.parse(stdout) as { url: string }).url)
   await sql(data, 'create table public.orders (id integer primary key, note text)')
-  await sql(data, `select audit.protect('public.orders')`)
+  await sql(data, `select akashi_audit.protect('public.orders')`)
   await sql(data, `insert into public.orders select i, 'order ' || i from generate_series(1, 50) i`)
   expect((await akashi(['backup', 'full', '--data', data])).status).toBe(0)
   await sql(data, `update public.orders set note = 'paid' where id <= 5`)
@@ -102,7 +102,7 @@ it('rows and a table of the past come back, the audit log is verified, and the c
   expect(
     await sql(
       data,
-      `select count(*)::integer as rows from audit.protected_tables where table_name = 'orders_back'`,
+      `select count(*)::integer as rows from akashi_audit.protected_tables where table_name = 'orders_back'`,
     ),
   ).toEqual([{ rows: 1 }])
 

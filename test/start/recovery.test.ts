@@ -54,7 +54,7 @@ beforeAll(async () => {
   superuser = (await document<{ url: string }>(['url', '--role', 'superuser'])).url
   await dropSpareDatabases(superuser)
   await sql('create table public.orders (id integer primary key, note text)')
-  await sql(`select audit.protect('public.orders')`)
+  await sql(`select akashi_audit.protect('public.orders')`)
   await sql(`insert into public.orders select i, 'order ' || i from generate_series(1, 500) i`)
 }, MINUTES_MS)
 
@@ -86,7 +86,7 @@ it(
     )
     expect(await sql('select count(*)::integer as rows from orders')).toEqual([{ rows: 500 }])
     const trail = await sql<{ reason: string }>(
-      `select detail ->> 'reason' as reason from audit.audit_logs where event_type = 'table_restored' and action = 'apply'`,
+      `select detail ->> 'reason' as reason from akashi_audit.audit_logs where event_type = 'table_restored' and action = 'apply'`,
     )
     expect(trail).toEqual([{ reason: 'deleted by mistake' }])
     await sql('drop table public.orders')
@@ -110,7 +110,7 @@ it(
     expect(await readdir(join(data, 'scratch'))).toEqual([])
     // The audit log, a partitioned table, comes back the same way.
     const audit = await document<{ rows: number }>([
-      ...['restore', '--table', 'audit.audit_logs', '--at', beforeLoss, '--into', 'public.audit_then'],
+      ...['restore', '--table', 'akashi_audit.audit_logs', '--at', beforeLoss, '--into', 'public.audit_then'],
     ])
     expect(audit.rows).toBeGreaterThanOrEqual(601)
   },
@@ -164,14 +164,14 @@ it(
     expect(failed.problems.join('\n')).toContain(pack)
     await writeFile(file, bytes)
     const drills = await sql<{ kind: string; ok: boolean; problems: string[] }>(
-      'select kind, ok, problems from lifecycle.drills order by started_at',
+      'select kind, ok, problems from akashi_lifecycle.drills order by started_at',
     )
     expect(drills.map(({ kind, ok }) => ({ kind, ok }))).toEqual([
       { kind: 'recovery_test', ok: true },
       { kind: 'drill', ok: false },
     ])
     expect(
-      await sql(`select event_type from security.security_events where event_type like 'recovery%'`),
+      await sql(`select event_type from akashi_security.security_events where event_type like 'recovery%'`),
     ).toEqual([{ event_type: 'recovery_drill_failed' }])
     expect(await (await fetch(new URL('/metrics', running.url))).text()).toMatch(/^akashi_drill_alarm 1$/m)
   },
@@ -276,11 +276,11 @@ it(
         restored.tables
           .filter(({ table }) => table === name || table.startsWith(`${name}_2`))
           .reduce((sum, { rows }) => sum + rows, 0)
-      for (const name of ['auth.users', 'auth.user_sessions']) {
+      for (const name of ['akashi_auth.users', 'akashi_auth.user_sessions']) {
         const present = await ask(restored.url, `select count(*)::integer as rows from ${name}`)
         expect(present, name).toEqual([{ rows: counted(name) }])
       }
-      expect(counted('audit.audit_logs')).toBeGreaterThan(600)
+      expect(counted('akashi_audit.audit_logs')).toBeGreaterThan(600)
       expect((await document<{ ok: boolean }>(['verify'], 0, to)).ok).toBe(true)
     } finally {
       await removeDataDir(to)

@@ -120,7 +120,7 @@ describe.each(servers)('on $name', ({ start, present }) => {
 
     it('the login of a server has no right of its own', async () => {
       const login = openDatabase({ url: urlOf('akashi_server'), role: 'owner', poolSize: 1 })
-      for (const statement of ['select from auth.users', 'select from lifecycle.jobs'])
+      for (const statement of ['select from akashi_auth.users', 'select from akashi_lifecycle.jobs'])
         await expect(login.direct((session) => session.query(statement))).rejects.toMatchObject({
           code: 'forbidden',
         })
@@ -135,7 +135,7 @@ describe.each(servers)('on $name', ({ start, present }) => {
       const makeUser = async (role: DatabaseRole) => {
         const database = connections.open(role, { poolSize: 1 })
         const id = randomUUID()
-        const statement = `select auth.create_user($1, 'local', '\\x00', sha256($2), $3, null, '\\x00', sha256($2), 'm', null,
+        const statement = `select akashi_auth.create_user($1, 'local', '\\x00', sha256($2), $3, null, '\\x00', sha256($2), 'm', null,
           'active', 'internal', null, '{}')`
         try {
           return await database.transaction(tester, (session) =>
@@ -205,7 +205,7 @@ describe.each(servers)('on $name', ({ start, present }) => {
       const database = openDatabase({ url: server.url(DATABASE), role: 'owner', poolSize: 1 })
       const { rows } = await database.direct((session) =>
         session.query(
-          `select nspowner::regrole::text as owner from pg_namespace where nspname = 'graphile_worker'`,
+          `select nspowner::regrole::text as owner from pg_namespace where nspname = 'akashi_jobs'`,
         ),
       )
       await database.close()

@@ -56,12 +56,12 @@ async function whileLocked<T>(table: string, work: () => Promise<T>): Promise<T>
 
 describe('the time that a statement may take', () => {
   it('holds for the requests of a server', { timeout: SOON_MS }, async () => {
-    const answer = await whileLocked('auth.users', () => signIn('anything at all'))
+    const answer = await whileLocked('akashi_auth.users', () => signIn('anything at all'))
     expect(await answer.json()).toMatchObject({ detail: 'the statement took too long' })
   })
 
   it('holds for a command', { timeout: SOON_MS }, async () => {
-    const { status, stderr } = await whileLocked('lifecycle.jobs', () =>
+    const { status, stderr } = await whileLocked('akashi_lifecycle.jobs', () =>
       akashi(['jobs', 'list', '--data', data, '--statement-timeout-ms', '300']),
     )
     expect(stderr).toBe('akashi: the statement took too long\n')
@@ -93,7 +93,7 @@ describe('what the application calls itself', () => {
     expect((await signIn(password)).status).toBe(200)
     const rows = await ask(
       superuser,
-      `select distinct application_version as version from audit.audit_logs
+      `select distinct application_version as version from akashi_audit.audit_logs
        where table_name = 'user_sessions' and operation = 'INSERT'`,
     )
     expect(rows).toEqual([{ version: app.version }])

@@ -86,9 +86,9 @@ async function rows<R>(text: string, values: readonly unknown[] = []): Promise<R
 
 async function counts(): Promise<Record<string, number>> {
   const [found] = await rows<Record<string, number>>(
-    `select (select count(*)::integer from audit.audit_logs) as trail,
-            (select count(*)::integer from security.security_events) as events,
-            (select count(*)::integer from audit.ledger_entries) as entries,
+    `select (select count(*)::integer from akashi_audit.audit_logs) as trail,
+            (select count(*)::integer from akashi_security.security_events) as events,
+            (select count(*)::integer from akashi_audit.ledger_entries) as entries,
             (select count(*)::integer from public.orders) as orders`,
   )
   if (found === undefined) throw new Error('count(*) answers a row')
@@ -108,7 +108,7 @@ async function tamper(work: (session: DirectSession) => Promise<unknown>): Promi
     await session.query('begin')
     const { rows: guards } = await session.query<{ relation: string }>(
       `select tgrelid::regclass::text as relation from pg_trigger
-       where tgname = 'refuse_change' and tgrelid in (select relid from pg_partition_tree('audit.audit_logs'))`,
+       where tgname = 'refuse_change' and tgrelid in (select relid from pg_partition_tree('akashi_audit.audit_logs'))`,
     )
     for (const { relation } of guards) {
       await session.query(`alter table ${relation} disable trigger refuse_change`)
@@ -124,7 +124,7 @@ async function tamper(work: (session: DirectSession) => Promise<unknown>): Promi
 /** Ids of some sealed rows of the trail that are about orders. */
 async function sealedOrder(offset: number): Promise<string> {
   const [row] = await rows<{ id: string }>(
-    `select id from audit.audit_logs where table_name = 'orders' order by xid, seq offset $1 limit 1`,
+    `select id from akashi_audit.audit_logs where table_name = 'orders' order by xid, seq offset $1 limit 1`,
     [offset],
   )
   if (row === undefined) throw new Error('no such row')
@@ -254,7 +254,7 @@ describe('the thread', () => {
     const second = await document<Loaded>('ingest', file, ...options)
     expect(second).toMatchObject({ stored: 0, known: next.value.events })
     const counted = await rows<{ address: string; failures: number }>(
-      `select host(source_ip) as address, count(*)::integer as failures from security.security_events
+      `select host(source_ip) as address, count(*)::integer as failures from akashi_security.security_events
        where event_type = 'authentication_failure' group by 1`,
     )
     expect(Object.fromEntries(counted.map(({ address, failures }) => [address, failures]))).toEqual(
@@ -280,7 +280,7 @@ describe('the thread', () => {
     expect([state.auditRows, state.events]).toEqual([String(trail), String(events)])
     expect(entries).toBe(trail + events)
     const changes = await rows<{ operation: string; count: number }>(
-      `select operation, count(*)::integer as count from audit.audit_logs where table_name = 'orders' group by 1 order by 1`,
+      `select operation, count(*)::integer as count from akashi_audit.audit_logs where table_name = 'orders' group by 1 order by 1`,
     )
     expect(changes).toEqual([
       { operation: 'DELETE', count: 1 },
@@ -313,7 +313,7 @@ describe('a superuser who alters what is sealed', () => {
     const set = (total: number) =>
       tamper((session) =>
         session.query(
-          `update audit.audit_logs set new_values = jsonb_set(new_values, '{total}', to_jsonb($2::integer)) where id = $1`,
+          `update akashi_audit.audit_logs set new_values = jsonb_set(new_values, '{total}', to_jsonb($2::integer)) where id = $1`,
           [id, total],
         ),
       )
@@ -327,11 +327,11 @@ describe('a superuser who alters what is sealed', () => {
   it('is found by a removed row', async () => {
     const id = await sealedOrder(7)
     await superuser.direct((session) =>
-      session.query(`create table public.kept as select * from audit.audit_logs where id = '${id}'`),
+      session.query(`create table public.kept as select * from akashi_audit.audit_logs where id = '${id}'`),
     )
-    await tamper((session) => session.query('delete from audit.audit_logs where id = $1', [id]))
+    await tamper((session) => session.query('delete from akashi_audit.audit_logs where id = $1', [id]))
     await expectNamed('removed', id)
-    await tamper((session) => session.query('insert into audit.audit_logs select * from public.kept'))
+    await tamper((session) => session.query('insert into akashi_audit.audit_logs select * from public.kept'))
     await superuser.direct((session) => session.query('drop table public.kept'))
     await expectClean()
   })
@@ -340,13 +340,13 @@ describe('a superuser who alters what is sealed', () => {
     const forged = '0199d3a0-0000-7000-8000-00000000beef'
     await tamper(async (session) =>
       session.query(
-        `insert into audit.audit_logs (id, created_at, seq, xid, action, context_verified)
-         select $2, created_at, seq, xid, 'forged', true from audit.audit_logs where id = $1`,
+        `insert into akashi_audit.audit_logs (id, created_at, seq, xid, action, context_verified)
+         select $2, created_at, seq, xid, 'forged', true from akashi_audit.audit_logs where id = $1`,
         [await sealedOrder(5), forged],
       ),
     )
     await expectNamed('added', forged)
-    await tamper((session) => session.query('delete from audit.audit_logs where id = $1', [forged]))
+    await tamper((session) => session.query('delete from akashi_audit.audit_logs where id = $1', [forged]))
     await expectClean()
   })
 })

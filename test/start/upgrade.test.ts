@@ -50,7 +50,7 @@ async function oldServer<T>(
   }
 }
 
-const ours = `array['public', 'auth', 'chat', 'audit', 'security', 'lifecycle', 'keys', 'archive']`
+const ours = `array['public', 'akashi_auth', 'akashi_chat', 'akashi_audit', 'akashi_security', 'akashi_lifecycle', 'akashi_keys', 'akashi_archive']`
 
 /** Who may do what, and what guards it: the same text before and after. */
 const access = `
@@ -125,7 +125,7 @@ beforeAll(async () => {
     await sql(`create table public.orders (id bigint generated always as identity primary key, owner text default current_user,
       note text, total numeric(12, 2), doubled numeric generated always as (total * 2) stored, tags text[], raw bytea)`)
     await sql('create index orders_note on public.orders (lower(note)) where total > 10')
-    await sql(`select audit.protect('public.orders')`)
+    await sql(`select akashi_audit.protect('public.orders')`)
     await sql('alter table public.orders enable row level security')
     await sql('alter table public.orders force row level security')
     await sql(
@@ -240,7 +240,7 @@ it.runIf(possible)(
       expect(
         await ask(
           url,
-          `select count(*)::int as epochs from audit.ledger_epochs where reason ~ 'from PostgreSQL 15 to 18'`,
+          `select count(*)::int as epochs from akashi_audit.ledger_epochs where reason ~ 'from PostgreSQL 15 to 18'`,
         ),
       ).toEqual([{ epochs: trail === undefined ? 0 : expect.any(Number) }])
       expect((await document<{ ok: boolean }>(['verify'])).ok).toBe(true)

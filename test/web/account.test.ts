@@ -184,7 +184,7 @@ describe.skipIf(!hasChromium)('the account', { timeout: 120_000 }, () => {
     await page.getByText('Product news: withdrawn').waitFor()
     const decisions = await database.asSuperuser(async (session) => {
       const { rows } = await session.query<{ decision: string }>(
-        'select decision from auth.privacy_consents where user_id = $1 order by created_at',
+        'select decision from akashi_auth.privacy_consents where user_id = $1 order by created_at',
         [id],
       )
       return rows.map(({ decision }) => decision)

@@ -32,7 +32,7 @@ export interface LogDefinition {
 
 export const auditLogs: LogDefinition = {
   log: 'audit_logs',
-  schema: 'audit',
+  schema: 'akashi_audit',
   table: 'audit_logs',
   version: 1,
   columns: {
@@ -79,7 +79,7 @@ export const auditLogs: LogDefinition = {
 
 export const securityEvents: LogDefinition = {
   log: 'security_events',
-  schema: 'security',
+  schema: 'akashi_security',
   table: 'security_events',
   version: 1,
   columns: {
@@ -117,7 +117,7 @@ export const securityEvents: LogDefinition = {
 
 export const loginAttempts: LogDefinition = {
   log: 'login_attempts',
-  schema: 'auth',
+  schema: 'akashi_auth',
   table: 'login_attempts',
   version: 1,
   columns: {

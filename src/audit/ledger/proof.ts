@@ -33,7 +33,7 @@ export async function proveRow(
 async function prove(session: Session, log: LogDefinition, rowId: string): Promise<ProofBundle> {
   const head = await readHead(session, log.log)
   const { rows: entries } = await session.query<{ position: string; at: string; hash: Buffer }>(
-    'select position::text, created_at as at, entry_hash as hash from audit.ledger_entries where row_id = $1 and log = $2',
+    'select position::text, created_at as at, entry_hash as hash from akashi_audit.ledger_entries where row_id = $1 and log = $2',
     [rowId, log.log],
   )
   const [entry] = entries

@@ -1,6 +1,6 @@
 /**
  * Publishing puts a log's signed head where the database cannot take it back: into the object store, and
- * into `audit.ledger_checkpoints`. Each size is published at most once in an epoch.
+ * into `akashi_audit.ledger_checkpoints`. Each size is published at most once in an epoch.
  */
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
@@ -44,7 +44,7 @@ export async function publishCheckpoints(
     }
     const { rowCount } = await database.transaction(actor, (session) =>
       session.query(
-        `insert into audit.ledger_checkpoints (log, epoch, size, root, note) values ($1, $2, $3, $4, $5)
+        `insert into akashi_audit.ledger_checkpoints (log, epoch, size, root, note) values ($1, $2, $3, $4, $5)
          on conflict do nothing`,
         [log, epoch, size.toString(), root, note],
       ),

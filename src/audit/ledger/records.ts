@@ -30,7 +30,7 @@ export function listEpochs(database: Database, actor: Actor, asked: LedgerRecord
     sql: `select epoch, origin, cause, reason, previous_origin as "previousOrigin", previous_size::text as "previousSize",
             encode(previous_root, 'base64') as "previousRoot", common_size::text as "commonSize", given_up as "givenUp",
             size::text, encode(root, 'base64') as root, note, opened_at as "openedAt"
-          from audit.ledger_epochs where log = $1 and epoch > $3::bigint order by epoch limit $2`,
+          from akashi_audit.ledger_epochs where log = $1 and epoch > $3::bigint order by epoch limit $2`,
   })
 }
 
@@ -40,7 +40,7 @@ export function listCosignatures(database: Database, actor: Actor, asked: Ledger
     start: ['0', '0', ''],
     placeOf: ({ epoch, size, witness }) => [String(epoch), size, witness],
     sql: `select epoch, size::text, witness, note, cosigned_at as "cosignedAt"
-          from audit.ledger_cosignatures c where log = $1 and (epoch, size, witness) > ($3::bigint, $4::bigint, $5)
+          from akashi_audit.ledger_cosignatures c where log = $1 and (epoch, size, witness) > ($3::bigint, $4::bigint, $5)
           order by c.epoch, c.size, c.witness limit $2`,
   })
 }
@@ -53,7 +53,7 @@ export function listRetentionRecords(database: Database, actor: Actor, asked: Le
     sql: `select id, partition_name as partition, lower_bound as "from", upper_bound as "to", first_position::text as "firstPosition",
             last_position::text as "lastPosition", row_count::text as rows, encode(digest, 'base64') as digest, policy, note,
             retired_at as "retiredAt"
-          from audit.retention_records where log = $1 and (last_position, id) > ($3::bigint, $4::uuid)
+          from akashi_audit.retention_records where log = $1 and (last_position, id) > ($3::bigint, $4::uuid)
           order by last_position, id limit $2`,
   })
 }
@@ -64,7 +64,7 @@ export function listChain(database: Database, actor: Actor, asked: LedgerRecords
     start: null,
     placeOf: ({ position }) => [position],
     sql: `select position::text, id, recorded_at as "recordedAt", hash, previous_hash as "previousHash"
-          from audit.audit_log_chain c where log = $1 and position > coalesce($3::bigint, -1) order by c.position limit $2`,
+          from akashi_audit.audit_log_chain c where log = $1 and position > coalesce($3::bigint, -1) order by c.position limit $2`,
   })
 }
 

@@ -81,7 +81,7 @@ export async function retire(
       const record = { log: log.log, partition, from, to, policy, ...found }
       const note = await signNote(keyring, key.id, head.origin, recordText(head.origin, record))
       const { rows } = await session.query<{ id: string }>(
-        'select audit.record_retention($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as id',
+        'select akashi_audit.record_retention($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as id',
         [
           log.log,
           partition,
@@ -138,7 +138,7 @@ export async function readRecords(session: Session, log: string): Promise<Retent
   const { rows } = await session.query<RecordRow>(
     `select id, log, partition_name as partition, lower_bound as "from", upper_bound as "to", policy,
             first_position::text as first, last_position::text as last, row_count::text as rows, digest, note
-     from audit.retention_records where log = $1 order by last_position`,
+     from akashi_audit.retention_records where log = $1 order by last_position`,
     [log],
   )
   return rows.map(({ first, last, ...row }) => ({
@@ -198,7 +198,7 @@ async function digestEntries(
   let lastPosition = -1n
   const chunks = session.stream<{ items: Buffer }>(
     `select string_agg(int8send(position) || entry_hash, ''::bytea order by position) as items
-     from audit.ledger_entries
+     from akashi_audit.ledger_entries
      where log = $1 and position between $2::bigint and $3::bigint and created_at >= $4 and created_at < $5
      group by position / ${CHUNK_ENTRIES} order by position / ${CHUNK_ENTRIES}`,
     [log, first.toString(), last.toString(), from.toISOString(), to.toISOString()],

@@ -31,7 +31,7 @@ export async function* sealedRows(
   const columns = Object.entries(log.columns).map(([name, form]) => bundleColumnSql(name, form))
   const text = `
     select e.position::text as "entry position", e.entry_hash as "entry hash", ${columns.join(', ')}
-    from audit.ledger_entries e
+    from akashi_audit.ledger_entries e
     join ${log.schema}.${log.table} r on r.id = e.row_id and r.created_at = e.created_at
     where e.log = $1 and e.position >= $2 and e.position < $3 order by e.position`
   for (let from = range.from; from < range.to; from += BigInt(PAGE_ROWS)) {

@@ -56,7 +56,7 @@ async function sealBatch(
   keyring: Keyring,
   log: LogDefinition,
 ): Promise<{ rows: number; size: bigint }> {
-  await session.query('select audit.assert_unfiltered($1::regclass)', [`${log.schema}.${log.table}`])
+  await session.query('select akashi_audit.assert_unfiltered($1::regclass)', [`${log.schema}.${log.table}`])
   // A checkpoint that a crash could take back would be a fork. Waiting rows are found by their index, whatever
   // the statistics of a table that only grows say.
   await session.query(
@@ -98,12 +98,12 @@ export async function sealRows(
     checkpointText({ origin: head.origin, size: tree.size, root }),
   )
   await session.query(
-    `update audit.ledger_heads
+    `update akashi_audit.ledger_heads
      set size = $2, root = $3, note = $4, last_xid = $5, last_seq = $6, sealed_at = clock_timestamp(),
          system_identifier = case when ledger_heads.size > 0 then coalesce(ledger_heads.system_identifier, own.system_identifier)
                                   else own.system_identifier end,
          timeline = coalesce(ledger_heads.timeline, own.timeline)
-     from audit.system_identity() own
+     from akashi_audit.system_identity() own
      where log = $1`,
     [
       log.log,
@@ -121,7 +121,7 @@ export async function sealRows(
 async function hasRowsBelowFrontier(session: Session, log: LogDefinition, head: Head): Promise<boolean> {
   const { rows } = await session.query<{ found: boolean; cluster: string }>(
     `select exists (${waitingRowsSql(log, '$1', '$2', '$3', 'ended')}) as found, own.system_identifier::text as cluster
-     from audit.system_identity() own`,
+     from akashi_audit.system_identity() own`,
     [head.lastXid, head.lastSeq, head.seqFloor],
   )
   const [row] = rows
@@ -143,7 +143,7 @@ function waitingRowsSql(log: LogDefinition, xid: string, seq: string, floor: str
     return `
       select r.* from ${log.schema}.${log.table} r
       where (r.xid, r.seq) <= (${xid}::xid8, ${seq}::bigint) and r.seq > ${floor}::bigint
-        and not exists (select from audit.ledger_entries e where e.log = '${log.log}' and e.row_id = r.id)`
+        and not exists (select from akashi_audit.ledger_entries e where e.log = '${log.log}' and e.row_id = r.id)`
   }
   return `
       select r.* from ${log.schema}.${log.table} r
@@ -182,7 +182,7 @@ ${waitingRowsSql(log, '$2', '$3', '$6', which)}
              row_number() over (order by xid, seq) as place
       from (select r.id, r.created_at, r.xid, r.seq, ${entry.texts} from batch r offset 0) t
     ), stored as (
-      insert into audit.ledger_entries (log, position, row_id, created_at, entry_hash)
+      insert into akashi_audit.ledger_entries (log, position, row_id, created_at, entry_hash)
       select $1, $4::bigint + place - 1, id, created_at, entry_hash from hashed order by place
     )
     select count(*)::integer as count,

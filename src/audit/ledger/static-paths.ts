@@ -90,7 +90,7 @@ async function hashTile(
 /** Each entry after its length in two bytes, most significant first. */
 async function entryBundle(session: Session, log: string, from: bigint, width: number): Promise<Buffer> {
   const { rows } = await session.query<{ hash: Buffer }>(
-    `select entry_hash as hash from audit.ledger_entries
+    `select entry_hash as hash from akashi_audit.ledger_entries
      where log = $1 and position >= $2 and position < $2::bigint + $3::bigint order by position`,
     [log, from.toString(), width],
   )

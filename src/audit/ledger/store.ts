@@ -35,28 +35,30 @@ function toHead(row: HeadRow): Head {
 
 export async function readHead(session: Session, log: string): Promise<Head | undefined> {
   const { rows } = await session.query<HeadRow>(
-    `select ${headColumns} from audit.ledger_heads where log = $1`,
+    `select ${headColumns} from akashi_audit.ledger_heads where log = $1`,
     [log],
   )
   return rows.map(toHead)[0]
 }
 
 export async function readHeads(session: Session): Promise<Head[]> {
-  const { rows } = await session.query<HeadRow>(`select ${headColumns} from audit.ledger_heads order by log`)
+  const { rows } = await session.query<HeadRow>(
+    `select ${headColumns} from akashi_audit.ledger_heads order by log`,
+  )
   return rows.map(toHead)
 }
 
 /** The head of a log, locked until the transaction ends and made where there is none. */
 export async function lockHead(session: Session, log: string, emptyRoot: Buffer): Promise<Head> {
   await session.query(
-    `insert into audit.ledger_heads (log, origin, root, system_identifier, timeline)
-     select $1, (lifecycle.setting('ledger.origin') #>> '{}') || '/' || $1, $2, own.system_identifier, own.timeline
-     from audit.system_identity() own
+    `insert into akashi_audit.ledger_heads (log, origin, root, system_identifier, timeline)
+     select $1, (akashi_lifecycle.setting('ledger.origin') #>> '{}') || '/' || $1, $2, own.system_identifier, own.timeline
+     from akashi_audit.system_identity() own
      on conflict (log) do nothing`,
     [log, emptyRoot],
   )
   const { rows } = await session.query<HeadRow>(
-    `select ${headColumns} from audit.ledger_heads where log = $1 for update`,
+    `select ${headColumns} from akashi_audit.ledger_heads where log = $1 for update`,
     [log],
   )
   const [head] = rows.map(toHead)
@@ -68,7 +70,7 @@ export async function lockHead(session: Session, log: string, emptyRoot: Buffer)
 export function tileReader(session: Session, log: string): TileReader {
   return async ({ level, tile }) => {
     const { rows } = await session.query<{ hashes: Buffer }>(
-      'select hashes from audit.ledger_tiles where log = $1 and level = $2 and tile = $3',
+      'select hashes from akashi_audit.ledger_tiles where log = $1 and level = $2 and tile = $3',
       [log, level, tile.toString()],
     )
     return rows[0]?.hashes
@@ -81,7 +83,7 @@ export async function writeTiles(
   tiles: readonly { readonly key: TileKey; readonly hashes: Buffer }[],
 ): Promise<void> {
   await session.query(
-    `insert into audit.ledger_tiles (log, level, tile, hashes)
+    `insert into akashi_audit.ledger_tiles (log, level, tile, hashes)
      select $1, level, tile, hashes from unnest($2::smallint[], $3::bigint[], $4::bytea[]) as t (level, tile, hashes)
      on conflict (log, level, tile) do update set hashes = excluded.hashes`,
     [

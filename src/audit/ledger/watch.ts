@@ -25,7 +25,7 @@ export async function frontierHolders(database: Database, actor: Actor): Promise
     (session) =>
       session.query<FrontierHolder>(
         `select pid, database, login, application_name as "applicationName", state, prepared, age_seconds as "ageSeconds"
-         from audit.frontier_holders()`,
+         from akashi_audit.frontier_holders()`,
       ),
     { readOnly: true },
   )
@@ -63,15 +63,15 @@ export async function watchLedger(
     const triggers: { table: string; problem: string }[] = []
     for (const { log } of logs) {
       const { rows } = await session.query<{ table: string; problem: string }>(
-        'select "table"::text, problem from audit.trigger_problems($1)',
+        'select "table"::text, problem from akashi_audit.trigger_problems($1)',
         [log],
       )
       triggers.push(...rows)
     }
-    await session.query("select audit.watch_alarms('audit_trigger_disabled', 'critical', $1)", [
+    await session.query("select akashi_audit.watch_alarms('audit_trigger_disabled', 'critical', $1)", [
       JSON.stringify(triggers.map(({ table, problem }) => ({ subject: table, detail: problem }))),
     ])
-    await session.query("select audit.watch_alarms('ledger_frontier_held', 'high', $1)", [
+    await session.query("select akashi_audit.watch_alarms('ledger_frontier_held', 'high', $1)", [
       JSON.stringify(holders.map((holder) => ({ subject: holderName(holder), detail: holder.login ?? '' }))),
     ])
     return { triggers, holders }

@@ -47,7 +47,7 @@ export async function recordAsOf(
   return await database.transaction(
     actor,
     async (session) => {
-      await session.query("select audit.assert_unfiltered('audit.audit_logs')")
+      await session.query("select akashi_audit.assert_unfiltered('akashi_audit.audit_logs')")
       const [before, first] = await versionsAround(session, schema, table, recordId, at)
       if (before !== undefined) return await stateAfter(session, before, { schema, table, recordId, at })
       if (first === undefined) {
@@ -102,12 +102,12 @@ async function stateAfter(
     `${lineageSql}
      select t.id, t.created_at as "createdAt", t.operation, t.record_id as "recordId",
             n.whole or (t.schema_name, t.table_name) = ($7, $8) as whole
-     from audit.audit_logs t join names n using (schema_name, table_name)
+     from akashi_audit.audit_logs t join names n using (schema_name, table_name)
      where t.seq > $5::bigint and t.created_at between $6::timestamptz and $4::timestamptz
        and ((t.record_id is null and t.operation = 'TRUNCATE')
          or (t.operation = 'UPDATE' and t.detail ->> 'previous_record_id' = $9 and not exists (
            -- The key was given to this record by the statement that took it from another.
-           select from audit.audit_logs v
+           select from akashi_audit.audit_logs v
            where v.id = $10 and v.created_at = $6::timestamptz and v.xid = t.xid
              and v.detail ? 'previous_record_id' and v.new_values <> t.new_values || t.old_values)))
      order by whole desc, t.seq limit 1`,

@@ -19,7 +19,7 @@ export async function indexClosedPartition(
     actor,
     (session) =>
       session.query<{ index: string | null }>(
-        'select audit.index_closed_partition(coalesce($1::timestamptz, now())) as index',
+        'select akashi_audit.index_closed_partition(coalesce($1::timestamptz, now())) as index',
         [asOf?.toISOString() ?? null],
       ),
     { timeoutMs: INDEX_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) },

@@ -58,7 +58,7 @@ export async function recordHistory(
 const historySql = `${lineageSql}, everything as (
     select * from versions
     union all
-    select t.* from audit.audit_logs t
+    select t.* from akashi_audit.audit_logs t
     where t.record_id is null and t.operation = 'TRUNCATE'
       and (t.schema_name, t.table_name) in (select schema_name, table_name from names)
   ), told as (

@@ -37,7 +37,7 @@ export const lineageSql = `
   ), versions as (
     select r.*
     from stretches s
-    join audit.audit_logs r on r.record_id = s.record_id and r.seq < s.upto and r.seq >= coalesce(s.since, 0)
+    join akashi_audit.audit_logs r on r.record_id = s.record_id and r.seq < s.upto and r.seq >= coalesce(s.since, 0)
     where (r.schema_name, r.table_name) in (select schema_name, table_name from names)
       and (r.seq = s.since or not coalesce(r.detail ? 'previous_record_id', false))
   )`
@@ -50,11 +50,11 @@ export const lineageSql = `
 function moved(by: string, key: string, upto: string): string {
   return `
     select m.seq, m.detail ->> 'previous_record_id' as previous, m.xid, m.new_values || m.old_values as was
-    from audit.audit_logs m
+    from akashi_audit.audit_logs m
     where m.record_id = ${key} and m.seq < ${upto} and m.operation = 'UPDATE' and m.detail ? 'previous_record_id'
       and (m.schema_name, m.table_name) in (select schema_name, table_name from names)
       and (m.xid = ${by}.xid and m.new_values <> ${by}.was and not exists (
-        select from audit.audit_logs b
+        select from akashi_audit.audit_logs b
         where b.record_id = m.record_id and b.xid = m.xid and b.seq > m.seq and b.seq < ${upto}
           and (b.schema_name, b.table_name) in (select schema_name, table_name from names)
       )) is not true

@@ -31,7 +31,7 @@ export async function unsettledLosses(database: Database, actor: Actor): Promise
                 coalesce(sum(row_count), 0)::float8 as rows, min(created_at) as "firstAt", max(created_at) as "lastAt",
                 (array_agg(sqlstate order by created_at desc))[1] as sqlstate,
                 (array_agg(message order by created_at desc))[1] as message
-         from audit.losses where settled_at is null
+         from akashi_audit.losses where settled_at is null
          group by schema_name, table_name, operation order by max(created_at) desc`,
       ),
     { readOnly: true },
@@ -42,7 +42,7 @@ export async function unsettledLosses(database: Database, actor: Actor): Promise
 /** Puts losses that are new into the trail and raises each as an event. Answers how many. */
 export async function reportLosses(database: Database, actor: Actor): Promise<number> {
   const { rows } = await database.transaction(actor, (session) =>
-    session.query<{ reported: number }>('select audit.report_losses() as reported'),
+    session.query<{ reported: number }>('select akashi_audit.report_losses() as reported'),
   )
   return rows[0]?.reported ?? 0
 }
@@ -50,7 +50,7 @@ export async function reportLosses(database: Database, actor: Actor): Promise<nu
 /** Says what became of the losses there are; they stay on record. Answers how many. */
 export async function settleLosses(database: Database, actor: Actor, explanation: string): Promise<number> {
   const { rows } = await database.transaction(actor, (session) =>
-    session.query<{ settled: number }>('select audit.settle_losses($1) as settled', [explanation]),
+    session.query<{ settled: number }>('select akashi_audit.settle_losses($1) as settled', [explanation]),
   )
   return rows[0]?.settled ?? 0
 }

@@ -32,7 +32,7 @@ export async function protect(owner: Database, protection: Protection): Promise<
   } = protection
   await owner.direct(async (session) => {
     await requireTable(session, table)
-    await session.query('select audit.protect($1::regclass, $2, $3, $4, $5, $6)', [
+    await session.query('select akashi_audit.protect($1::regclass, $2, $3, $4, $5, $6)', [
       table,
       classification,
       subject,
@@ -48,7 +48,7 @@ export async function unprotect(owner: Database, table: string): Promise<void> {
   await owner.direct(async (session) => {
     if (await forgetMissing(session, table)) return
     await requireTable(session, table)
-    await session.query('select audit.unprotect($1::regclass)', [table])
+    await session.query('select akashi_audit.unprotect($1::regclass)', [table])
   })
 }
 
@@ -56,15 +56,15 @@ export async function unprotect(owner: Database, table: string): Promise<void> {
 export async function exempt(owner: Database, table: string, reason: string): Promise<void> {
   await owner.direct(async (session) => {
     await requireTable(session, table)
-    await session.query('select audit.exempt($1::regclass, $2)', [table, reason])
+    await session.query('select akashi_audit.exempt($1::regclass, $2)', [table, reason])
   })
 }
 
 /** Whether a table that is not there was under audit; then it is no more. */
 async function forgetMissing(session: Session, table: string): Promise<boolean> {
   const { rows } = await session.query<{ forgotten: boolean }>(
-    `select audit.unprotect_missing(p.schema_name, p.table_name) is not null as forgotten
-     from audit.protected_tables p
+    `select akashi_audit.unprotect_missing(p.schema_name, p.table_name) is not null as forgotten
+     from akashi_audit.protected_tables p
      where to_regclass($1) is null and parse_ident($1) = array[p.schema_name, p.table_name]`,
     [table],
   )
@@ -94,7 +94,7 @@ export async function coverage(owner: Database): Promise<Coverage[]> {
   const { rows } = await owner.direct((session) =>
     session.query<Coverage>(
       `select format('%I.%I', schema_name, table_name) as table, state, classification, reason
-       from audit.coverage order by state = 'gap' desc, state = 'protected' desc, 1`,
+       from akashi_audit.coverage order by state = 'gap' desc, state = 'protected' desc, 1`,
     ),
   )
   return rows

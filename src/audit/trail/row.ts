@@ -56,7 +56,7 @@ export interface TrailRow {
   readonly complianceContext: Json
 }
 
-/** Select list that gives a {@link StoredRow} from `audit.audit_logs` under an alias. */
+/** Select list that gives a {@link StoredRow} from `akashi_audit.audit_logs` under an alias. */
 export function rowColumns(alias: string): string {
   return columns.map(([key, column]) => `${alias}.${column} as "${key}"`).join(', ')
 }

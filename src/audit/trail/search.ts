@@ -100,7 +100,7 @@ function searchSql(filter: Parsed): { readonly text: string; readonly values: re
   return {
     text: `
       with scanned as materialized (
-        select r.* from audit.audit_logs r
+        select r.* from akashi_audit.audit_logs r
         ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`}
         order by r.created_at desc, r.id desc limit ${scan}
       ), matched as (

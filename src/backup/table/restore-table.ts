@@ -201,21 +201,20 @@ async function record(
 ): Promise<void> {
   const detail = { target: targetText(target), reachedTime, reachedLsn }
   if (into !== undefined) {
-    await session.query('select audit.exempt($1::regclass, $2)', [
+    await session.query('select akashi_audit.exempt($1::regclass, $2)', [
       quoteTable(into),
       `copy of ${tableText(table)} as it was, brought back from a backup; protect it when it is taken into use`,
     ])
-    await session.query(`select audit.record_action('table_restored', 'restore', $1, $2, 'SUCCESS', $3)`, [
-      tableText(table),
-      tableText(into),
-      JSON.stringify({ ...detail, rows }),
-    ])
+    await session.query(
+      `select akashi_audit.record_action('table_restored', 'restore', $1, $2, 'SUCCESS', $3)`,
+      [tableText(table), tableText(into), JSON.stringify({ ...detail, rows })],
+    )
   }
   if (apply !== undefined && applied !== null) {
     const { reason } = apply
-    await session.query(`select audit.record_action('table_restored', 'apply', $1, null, 'SUCCESS', $2)`, [
-      tableText(table),
-      JSON.stringify({ ...detail, ...applied, reason }),
-    ])
+    await session.query(
+      `select akashi_audit.record_action('table_restored', 'apply', $1, null, 'SUCCESS', $2)`,
+      [tableText(table), JSON.stringify({ ...detail, ...applied, reason })],
+    )
   }
 }

@@ -21,7 +21,7 @@ async function find(database: Database, actor: Actor, fileId: string): Promise<S
     actor,
     (session) =>
       session.query<Stored>(
-        `select ${fileJson('f')} as file, f.file_path as path, f.thumbnail_path as thumbnail from chat.file_uploads f where f.id = $1`,
+        `select ${fileJson('f')} as file, f.file_path as path, f.thumbnail_path as thumbnail from akashi_chat.file_uploads f where f.id = $1`,
         [fileId],
       ),
     { readOnly: true },

@@ -49,7 +49,7 @@ export async function inspectUploads(parts: InspectionParts, actor: Actor): Prom
   if (scanner === undefined) return 0
   const { rows } = await worker.transaction(actor, (session) =>
     session.query<Waiting>(
-      `select id, user_id as "userId", file_path as path, mime_type as declared, file_size::float8 as size from chat.file_uploads
+      `select id, user_id as "userId", file_path as path, mime_type as declared, file_size::float8 as size from akashi_chat.file_uploads
        where upload_status = 'processing' and received_at is not null and not is_deleted order by received_at limit ${FILES_AT_ONCE}`,
     ),
   )
@@ -111,7 +111,7 @@ async function finish(
   outcome: Outcome,
 ): Promise<void> {
   await worker.transaction(actor, async (session) => {
-    await session.query('select chat.finish_upload($1, $2)', [upload.id, JSON.stringify(outcome)])
+    await session.query('select akashi_chat.finish_upload($1, $2)', [upload.id, JSON.stringify(outcome)])
     const reason = outcome['failure_reason']
     if (typeof reason === 'string' && reason.startsWith('infected')) {
       await recordEvent(session, {
@@ -136,7 +136,7 @@ export async function removeDeletedFiles(
   const { worker, store, signal } = parts
   const { rows } = await worker.transaction(actor, (session) =>
     session.query<{ id: string; path: string; thumbnail: string | null }>(
-      `select id, file_path as path, thumbnail_path as thumbnail from chat.file_uploads
+      `select id, file_path as path, thumbnail_path as thumbnail from akashi_chat.file_uploads
        where is_deleted and removed_at is null order by updated_at limit 100`,
     ),
   )
@@ -144,7 +144,7 @@ export async function removeDeletedFiles(
     signal.throwIfAborted()
     await store.delete(path)
     if (thumbnail !== null) await store.delete(thumbnail)
-    await worker.transaction(actor, (session) => session.query('select chat.file_removed($1)', [id]))
+    await worker.transaction(actor, (session) => session.query('select akashi_chat.file_removed($1)', [id]))
   }
   return rows.length
 }

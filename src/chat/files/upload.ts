@@ -33,7 +33,7 @@ export async function uploadFile(
   const name = shownName(upload.name)
   const begun = await database.transaction(actor, (session) =>
     session.query<{ id: string; path: string }>(
-      'select id, file_path as path from chat.begin_upload($1, $2, 1, $3)',
+      'select id, file_path as path from akashi_chat.begin_upload($1, $2, 1, $3)',
       [roomId, name, upload.mimeType.slice(0, 100) || 'application/octet-stream'],
     ),
   )
@@ -54,7 +54,7 @@ export async function uploadFile(
   }
   const { rows } = await database.transaction(actor, (session) =>
     session.query<{ file: ChatFile }>(
-      `select ${fileJson('f')} as file from chat.receive_upload($1, $2, $3) f`,
+      `select ${fileJson('f')} as file from akashi_chat.receive_upload($1, $2, $3) f`,
       [row.id, measured.size(), measured.sha256()],
     ),
   )

@@ -245,7 +245,7 @@ export function openFeed(options: {
       feed,
       (session) =>
         session.query<{ id: string; last: string }>(
-          'select room_id as id, last_sequence::text as last from chat.room_sequences where room_id = any ($1::uuid[])',
+          'select room_id as id, last_sequence::text as last from akashi_chat.room_sequences where room_id = any ($1::uuid[])',
           [ids],
         ),
       { readOnly: true, signal: stopping.signal },

@@ -139,9 +139,10 @@ async function samplePeople({
   actor,
 }: Pick<SampleParts, 'worker' | 'actor'>): Promise<readonly SampleUser[]> {
   const { rows } = await worker.transaction(actor, (session) =>
-    session.query<SampleUser>('select id, username from auth.users where tenant_id = $1 and not is_deleted', [
-      TENANT,
-    ]),
+    session.query<SampleUser>(
+      'select id, username from akashi_auth.users where tenant_id = $1 and not is_deleted',
+      [TENANT],
+    ),
   )
   return rows
 }

@@ -21,7 +21,7 @@ function nameOf(value: string): { readonly schema: string; readonly table: strin
     return { schema, table }
   }
   throw new AkashiError('invalid_input', `${value} is no table with its schema`, {
-    hint: 'write it as security.security_events',
+    hint: 'write it as akashi_security.security_events',
   })
 }
 

@@ -9,7 +9,7 @@ async function readTable(cli: Invocation, name: string) {
   const [schema, table, more] = name.split('.')
   if (schema === undefined || schema === '' || table === undefined || table === '' || more !== undefined) {
     throw new AkashiError('invalid_input', `${name} is no table with its schema`, {
-      hint: 'write it as security.security_events',
+      hint: 'write it as akashi_security.security_events',
     })
   }
   const { location } = cli.flags

@@ -27,18 +27,18 @@ export function eventRoutes(app: App, { securityAdmin, app: application }: Servi
     done()
   })
   operation(app, 'GET /v1/events', {
-    access: { permission: 'events:read', reads: 'security.security_events' },
+    access: { permission: 'events:read', reads: 'akashi_security.security_events' },
     handle: (request) => searchEvents(securityAdmin, request.actor, given(request.query)),
   })
   operation(app, 'GET /v1/events/timeline', {
-    access: { permission: 'events:read', reads: 'security.security_events' },
+    access: { permission: 'events:read', reads: 'akashi_security.security_events' },
     handle: async (request) => {
       const { from, to, interval, ...rest } = request.query
       return await eventTimeline(securityAdmin, request.actor, { ...given(rest), from, to, interval })
     },
   })
   operation(app, 'GET /v1/events/{id}', {
-    access: { permission: 'events:read', reads: 'security.security_events' },
+    access: { permission: 'events:read', reads: 'akashi_security.security_events' },
     handle: (request) => readEvent(securityAdmin, request.actor, request.params.id),
   })
   operation(app, 'PATCH /v1/events/{id}', {

@@ -33,9 +33,10 @@ export async function listApiKeys(database: Database, actor: Actor): Promise<Api
   const { rows } = await database.transaction(
     actor,
     (session) =>
-      session.query<ApiKey>(`select ${columns} from auth.api_keys order by created_at desc, id limit $1`, [
-        MAX_LISTED,
-      ]),
+      session.query<ApiKey>(
+        `select ${columns} from akashi_auth.api_keys order by created_at desc, id limit $1`,
+        [MAX_LISTED],
+      ),
     { readOnly: true },
   )
   return rows
@@ -55,7 +56,7 @@ export async function createApiKey(
   const id = await call<string>(
     database,
     actor,
-    `auth.create_api_key(name => $1, key_hash => $2, key_prefix => $3, scopes => $4, service_account => $5,
+    `akashi_auth.create_api_key(name => $1, key_hash => $2, key_prefix => $3, scopes => $4, service_account => $5,
        owner => $6, tier => $7, service_name => $8, expires_at => $9)`,
     [
       request.name,
@@ -93,7 +94,7 @@ export async function rotateApiKey(
   const id = await call<string>(
     database,
     actor,
-    'auth.rotate_api_key($1, $2, $3, make_interval(secs => $4))',
+    'akashi_auth.rotate_api_key($1, $2, $3, make_interval(secs => $4))',
     [keyId, hash, prefix, overlapSeconds ?? null],
   )
   return { id, prefix, key }
@@ -106,5 +107,5 @@ export async function revokeApiKey(
   keyId: string,
   reason?: string,
 ): Promise<boolean> {
-  return await call<boolean>(database, actor, 'auth.revoke_api_key($1, $2)', [keyId, reason ?? null])
+  return await call<boolean>(database, actor, 'akashi_auth.revoke_api_key($1, $2)', [keyId, reason ?? null])
 }

@@ -68,7 +68,7 @@ export class KeyReader {
       const hashes = [...new Set(batch.map(({ hash }) => hash))]
       const { rows } = await this.#database.transaction(
         reader,
-        (session) => session.query<StoredKey>('select * from auth.verify_api_keys($1)', [hashes]),
+        (session) => session.query<StoredKey>('select * from akashi_auth.verify_api_keys($1)', [hashes]),
         { readOnly: true },
       )
       const found = new Map(rows.map((row) => [row.key_hash, row]))

@@ -32,7 +32,7 @@ export class UseLog {
     this.#used = new Map()
     try {
       await this.#database.transaction(useLog, (session) =>
-        session.query('select auth.touch_api_keys($1, $2)', [[...used.keys()], [...used.values()]]),
+        session.query('select akashi_auth.touch_api_keys($1, $2)', [[...used.keys()], [...used.values()]]),
       )
     } catch (error) {
       // Later uses are newer; what was not written waits for the next time.

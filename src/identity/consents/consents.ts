@@ -12,11 +12,11 @@ export async function readConsents(
   userId: string,
 ): Promise<{ readonly current: readonly Consent[]; readonly history: readonly Consent[] }> {
   const current = await session.query<Consent>(
-    `select ${columns} from auth.current_consents where user_id = $1 order by purpose`,
+    `select ${columns} from akashi_auth.current_consents where user_id = $1 order by purpose`,
     [userId],
   )
   const history = await session.query<Consent>(
-    `select ${columns} from auth.privacy_consents where user_id = $1 order by created_at desc, id limit $2`,
+    `select ${columns} from akashi_auth.privacy_consents where user_id = $1 order by created_at desc, id limit $2`,
     [userId, MAX_LISTED],
   )
   return { current: current.rows, history: history.rows }
@@ -28,7 +28,7 @@ export async function decideConsent(
   consent: Pick<Consent, 'purpose' | 'decision' | 'documentVersion' | 'regulation'>,
 ): Promise<void> {
   await session.query(
-    `insert into auth.privacy_consents (user_id, purpose, decision, document_version, regulation, ip_address, user_agent)
+    `insert into akashi_auth.privacy_consents (user_id, purpose, decision, document_version, regulation, ip_address, user_agent)
      values ($1, $2, $3, $4, $5, $6, $7)`,
     [
       actor.userId,

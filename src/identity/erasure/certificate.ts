@@ -19,11 +19,11 @@ const place = z.object({
   /** Values that there were; null where they were not counted, since they stay. */
   values: z.number().nullable(),
 })
-/** A personal column as `keys.erasures.columns` has it. */
+/** A personal column as `akashi_keys.erasures.columns` has it. */
 export const placesSchema = z.array(place)
 
 const certificateSchema = z.strictObject({
-  /** `auth.users.id` */
+  /** `akashi_auth.users.id` */
   person: z.string(),
   /** The key that was destroyed. */
   key: z.string(),

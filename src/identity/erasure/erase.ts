@@ -19,7 +19,7 @@ export interface ErasureParts {
 }
 
 /**
- * @param userId `auth.users.id`
+ * @param userId `akashi_auth.users.id`
  * @param options confirm: the username or the id, typed once more; reason: up to 1,000 characters, recorded
  * @throws AkashiError forbidden without keys:admin, for oneself and for somebody of a higher tier; conflict
  *   for the last administrator and under legal hold; not_found
@@ -58,7 +58,7 @@ export async function eraseUser(
     })
     await database.transaction(
       actor,
-      (session) => session.query('select keys.finish_erasure($1, $2)', [userId, note]),
+      (session) => session.query('select akashi_keys.finish_erasure($1, $2)', [userId, note]),
       cancel,
     )
   }
@@ -78,13 +78,13 @@ export async function beginErasure(
   const keyId = personKeyId(userId)
   await database.transaction(
     actor,
-    (session) => session.query('select keys.begin_erasure($1, $2, $3)', [userId, keyId, reason]),
+    (session) => session.query('select akashi_keys.begin_erasure($1, $2, $3)', [userId, keyId, reason]),
     cancel,
   )
   await keyring.destroy(keyId)
   await database.transaction(
     actor,
-    (session) => session.query('select keys.erase_salts($1)', [userId]),
+    (session) => session.query('select akashi_keys.erase_salts($1)', [userId]),
     cancel,
   )
 }
@@ -120,7 +120,7 @@ interface ErasureRow {
 async function readRow(session: Session, userId: string): Promise<ErasureRow | null> {
   const { rows } = await session.query<ErasureRow>(
     `select requested_at, requested_by, reason, columns, salts, completed_at, certificate
-     from keys.erasures where user_id = $1`,
+     from akashi_keys.erasures where user_id = $1`,
     [userId],
   )
   return rows[0] ?? null
@@ -128,7 +128,7 @@ async function readRow(session: Session, userId: string): Promise<ErasureRow | n
 
 async function requireConfirmation(session: Session, userId: string, confirm: string): Promise<void> {
   const { rows } = await session.query<{ username: string }>(
-    'select username from auth.users where id = $1',
+    'select username from akashi_auth.users where id = $1',
     [userId],
   )
   if (confirm === userId || confirm === rows[0]?.username) return
@@ -138,6 +138,8 @@ async function requireConfirmation(session: Session, userId: string, confirm: st
 }
 
 async function countTrail(session: Session, userId: string): Promise<number> {
-  const { rows } = await session.query<{ rows: bigint }>('select keys.count_trail($1) as rows', [userId])
+  const { rows } = await session.query<{ rows: bigint }>('select akashi_keys.count_trail($1) as rows', [
+    userId,
+  ])
   return Number(rows[0]?.rows ?? 0n)
 }

@@ -139,7 +139,7 @@ async function erasures(
       session.query<Known>(
         `select e.user_id as "userId", e.key_id as "keyId", e.completed_at is not null as finished,
                 coalesce(not u.is_deleted, false) as living
-         from keys.erasures e left join auth.users u on u.id = e.user_id order by e.user_id`,
+         from akashi_keys.erasures e left join akashi_auth.users u on u.id = e.user_id order by e.user_id`,
       ),
     options,
   )
@@ -176,7 +176,7 @@ async function* users(
       actor,
       async (session) => {
         const { rows } = await session.query<LivingUser>(
-          `select id as "userId", num_nonnulls(email_encrypted, subject_encrypted) > 0 as encrypted from auth.users
+          `select id as "userId", num_nonnulls(email_encrypted, subject_encrypted) > 0 as encrypted from akashi_auth.users
            where not is_deleted and ($1::uuid is null or id > $1) order by id limit ${USERS_BATCH}`,
           [from],
         )

@@ -22,7 +22,9 @@ export async function createFirstAdministrator(
 ): Promise<FirstAdministrator | null> {
   const { worker, vault, passwords } = parts
   const present = await worker.transaction(start, async (session) => {
-    const { rows } = await session.query<{ present: boolean }>('select auth.has_administrator() as present')
+    const { rows } = await session.query<{ present: boolean }>(
+      'select akashi_auth.has_administrator() as present',
+    )
     return rows[0]?.present === true
   })
   if (present) return null
@@ -33,7 +35,7 @@ export async function createFirstAdministrator(
       const username = await freeName(session)
       const id = await createUser(session, vault, { username, email: `${username}@akashi.invalid` })
       const { rows } = await session.query<{ made: boolean }>(
-        'select auth.make_first_administrator($1) as made',
+        'select akashi_auth.make_first_administrator($1) as made',
         [id],
       )
       if (rows[0]?.made !== true) throw new AkashiError('already_exists', 'there is an administrator')
@@ -49,6 +51,6 @@ export async function createFirstAdministrator(
 
 /** Somebody who has the name already must not wake up as an administrator. */
 async function freeName(session: Session): Promise<string> {
-  const { rows } = await session.query('select from auth.users where username = $1', [USERNAME])
+  const { rows } = await session.query('select from akashi_auth.users where username = $1', [USERNAME])
   return rows.length === 0 ? USERNAME : `${USERNAME}-${randomBytes(SUFFIX_BYTES).toString('hex')}`
 }

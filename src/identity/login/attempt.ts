@@ -7,7 +7,7 @@ import type { LoginParts } from './parts.ts'
 
 export type LoginMethod = 'password' | 'totp' | 'recovery_code' | 'oidc'
 
-/** See auth.settle_login of the migration 000011_sign_in. */
+/** See akashi_auth.settle_login of the migration 000011_sign_in. */
 type Outcome = 'success' | 'partial' | 'failure' | 'denied' | 'locked'
 
 export interface Account {
@@ -33,14 +33,14 @@ export interface Attempt {
 /** The account of what somebody typed. The same work whether there is one or not: nothing is decrypted. */
 export async function accountOf(session: Session, parts: LoginParts, login: string): Promise<Account> {
   const { rows } = await session.query<{ id: string }>(
-    `select id from auth.users where issuer = $1 and (username = $2 or email_index = any ($3::bytea[]))
+    `select id from akashi_auth.users where issuer = $1 and (username = $2 or email_index = any ($3::bytea[]))
      order by email_index = any ($3::bytea[]) desc limit 1`,
     [LOCAL_ISSUER, login, await emailIndexes(parts.vault, login)],
   )
   return {
     userId: rows[0]?.id ?? null,
     identifierHash: await parts.vault.blindIndex(
-      'auth.login_attempts.identifier',
+      'akashi_auth.login_attempts.identifier',
       login.trim().toLowerCase(),
     ),
     issuer: LOCAL_ISSUER,
@@ -67,7 +67,7 @@ export async function beginAttempt(
         password_expired: boolean | null
         account_active: boolean | null
         has_factor: boolean | null
-      }>('select * from auth.begin_login($1, $2)', [account.userId, account.identifierHash])
+      }>('select * from akashi_auth.begin_login($1, $2)', [account.userId, account.identifierHash])
       const [row] = rows
       if (row === undefined) throw new AkashiError('internal', 'an attempt was not counted')
       if (row.wait_seconds > 0) await settle(session, { account, method }, 'locked', 'too_many_attempts')
@@ -114,7 +114,7 @@ async function settle(
   reason?: string,
   sessionId?: string,
 ): Promise<void> {
-  await session.query('select auth.settle_login($1, $2, $3, $4, $5, $6, $7)', [
+  await session.query('select akashi_auth.settle_login($1, $2, $3, $4, $5, $6, $7)', [
     method,
     outcome,
     account.userId,

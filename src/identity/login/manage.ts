@@ -24,9 +24,10 @@ export async function createLocalUser(
 /** By username, which is one person's whatever the provider. `not_found` where there is none. */
 export async function findUserByName(parts: Parts, actor: Actor, username: string): Promise<User> {
   const user = await parts.worker.transaction(actor, async (session) => {
-    const { rows } = await session.query<{ id: string }>('select id from auth.users where username = $1', [
-      username,
-    ])
+    const { rows } = await session.query<{ id: string }>(
+      'select id from akashi_auth.users where username = $1',
+      [username],
+    )
     return rows[0] === undefined ? null : readUser(session, parts.vault, rows[0].id)
   })
   if (user === null) {
@@ -57,7 +58,7 @@ export async function endSessions(parts: Parts, actor: Actor, userId: string): P
 /** For whoever has lost authenticator and recovery codes. */
 export async function resetFactors(parts: Parts, actor: Actor, userId: string): Promise<void> {
   await parts.worker.transaction(actor, (session) =>
-    session.query('select auth.remove_factors($1)', [userId]),
+    session.query('select akashi_auth.remove_factors($1)', [userId]),
   )
 }
 

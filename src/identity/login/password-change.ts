@@ -69,7 +69,7 @@ export async function setPassword(
   hash: string,
   oneTime: boolean,
 ): Promise<void> {
-  await session.query('select auth.set_password($1, $2, $3)', [userId, hash, oneTime])
+  await session.query('select akashi_auth.set_password($1, $2, $3)', [userId, hash, oneTime])
 }
 
 async function refuseFaults(
@@ -80,9 +80,10 @@ async function refuseFaults(
 ): Promise<void> {
   const { rules, names, history } = await parts.worker.transaction(actor, async (session) => {
     const user = await readUser(session, parts.vault, actor.userId)
-    const hashes = await session.query<{ password_hash: string }>('select * from auth.password_hashes($1)', [
-      actor.userId,
-    ])
+    const hashes = await session.query<{ password_hash: string }>(
+      'select * from akashi_auth.password_hashes($1)',
+      [actor.userId],
+    )
     return {
       rules: await readLoginRules(session),
       names: [user?.username, user?.email?.split('@')[0], user?.displayName].filter(

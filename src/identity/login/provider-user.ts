@@ -75,8 +75,8 @@ export async function findProviderUser(
     has_factor: boolean
     tenant_id: string | null
   }>(
-    `select u.id, u.is_active as active, auth.has_factor(u.id) as has_factor, u.tenant_id
-     from auth.users u where u.issuer = $1 and u.subject_index = any ($2::bytea[])`,
+    `select u.id, u.is_active as active, akashi_auth.has_factor(u.id) as has_factor, u.tenant_id
+     from akashi_auth.users u where u.issuer = $1 and u.subject_index = any ($2::bytea[])`,
     [issuer, await subjectIndexes(parts.vault, subject)],
   )
   const [row] = rows

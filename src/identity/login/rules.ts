@@ -14,7 +14,7 @@ const rows = z.object({
   'mfa.recovery_codes': z.int(),
 })
 
-/** What `auth.security_policies` says about signing in; the rest of it is read where SQL decides. */
+/** What `akashi_auth.security_policies` says about signing in; the rest of it is read where SQL decides. */
 export interface LoginRules {
   readonly localLogin: boolean
   readonly password: PasswordPolicy
@@ -25,7 +25,7 @@ export interface LoginRules {
 
 export async function readLoginRules(session: Session): Promise<LoginRules> {
   const found = await session.query<{ key: string; value: unknown }>(
-    'select key, value from auth.security_policies where key = any ($1)',
+    'select key, value from akashi_auth.security_policies where key = any ($1)',
     [Object.keys(rows.shape)],
   )
   const rule = rows.parse(Object.fromEntries(found.rows.map(({ key, value }) => [key, value])))

@@ -161,7 +161,11 @@ export async function checkPassword(
   if (verdict.outdated && attempt.passwordHash !== null) {
     const better = await passwords.hash(password)
     await parts.worker.transaction(actor, (session) =>
-      session.query('select auth.upgrade_password_hash($1, $2, $3)', [userId, attempt.passwordHash, better]),
+      session.query('select akashi_auth.upgrade_password_hash($1, $2, $3)', [
+        userId,
+        attempt.passwordHash,
+        better,
+      ]),
     )
   }
   return userId

@@ -21,7 +21,7 @@ interface Tools {
   readonly clock: Clock
 }
 
-const placeOf = (id: string): Place => ({ table: 'auth.mfa_factors', column: 'secret', row: id })
+const placeOf = (id: string): Place => ({ table: 'akashi_auth.mfa_factors', column: 'secret', row: id })
 
 export async function listFactors(
   session: Session,
@@ -29,11 +29,11 @@ export async function listFactors(
 ): Promise<{ readonly factors: readonly Factor[]; readonly recoveryCodesLeft: number }> {
   const { rows } = await session.query<Factor>(
     `select id, label, confirmed_at as "confirmedAt", last_used_at as "lastUsedAt"
-     from auth.mfa_factors where user_id = $1 and confirmed_at is not null order by created_at`,
+     from akashi_auth.mfa_factors where user_id = $1 and confirmed_at is not null order by created_at`,
     [userId],
   )
   const codes = await session.query<{ left: number }>(
-    'select count(*)::integer as left from auth.recovery_codes where user_id = $1 and used_at is null',
+    'select count(*)::integer as left from akashi_auth.recovery_codes where user_id = $1 and used_at is null',
     [userId],
   )
   return { factors: rows, recoveryCodesLeft: codes.rows[0]?.left ?? 0 }
@@ -48,13 +48,13 @@ export async function enrolFactor(
 ): Promise<{ readonly id: string; readonly secret: string; readonly uri: string }> {
   const id = randomUUID()
   const { base32, uri } = newTotpSecret({ issuer: APP_NAME, account: names.account })
-  await session.query('delete from auth.mfa_factors where user_id = $1 and confirmed_at is null', [userId])
-  await session.query('insert into auth.mfa_factors (id, user_id, label, secret) values ($1, $2, $3, $4)', [
-    id,
+  await session.query('delete from akashi_auth.mfa_factors where user_id = $1 and confirmed_at is null', [
     userId,
-    names.label,
-    await vault.encrypt(userId, placeOf(id), base32),
   ])
+  await session.query(
+    'insert into akashi_auth.mfa_factors (id, user_id, label, secret) values ($1, $2, $3, $4)',
+    [id, userId, names.label, await vault.encrypt(userId, placeOf(id), base32)],
+  )
   return { id, secret: base32, uri }
 }
 
@@ -76,7 +76,7 @@ export async function confirmFactor(
   const step = await stepOf(tools, userId, factor, code, skewSteps)
   if (step === null) return false
   await session.query(
-    'update auth.mfa_factors set confirmed_at = now(), last_used_at = now(), last_used_step = $2 where id = $1',
+    'update akashi_auth.mfa_factors set confirmed_at = now(), last_used_at = now(), last_used_step = $2 where id = $1',
     [id, step],
   )
   return true
@@ -84,14 +84,14 @@ export async function confirmFactor(
 
 /** `not_found` when there is none. The codes in its place go with the last factor. */
 export async function removeFactor(session: Session, userId: string, id: string): Promise<void> {
-  const { rowCount } = await session.query('delete from auth.mfa_factors where user_id = $1 and id = $2', [
-    userId,
-    id,
-  ])
+  const { rowCount } = await session.query(
+    'delete from akashi_auth.mfa_factors where user_id = $1 and id = $2',
+    [userId, id],
+  )
   if (rowCount === 0) throw new AkashiError('not_found', 'there is no such factor')
   await session.query(
-    `delete from auth.recovery_codes where user_id = $1
-     and not exists (select from auth.mfa_factors where user_id = $1 and confirmed_at is not null)`,
+    `delete from akashi_auth.recovery_codes where user_id = $1
+     and not exists (select from akashi_auth.mfa_factors where user_id = $1 and confirmed_at is not null)`,
     [userId],
   )
 }
@@ -103,11 +103,11 @@ export async function replaceRecoveryCodes(
   count: number,
 ): Promise<string[]> {
   const codes = newRecoveryCodes(count)
-  await session.query('delete from auth.recovery_codes where user_id = $1', [userId])
-  await session.query('insert into auth.recovery_codes (user_id, code_hash) select $1, unnest($2::bytea[])', [
-    userId,
-    codes.map(recoveryCodeDigest),
-  ])
+  await session.query('delete from akashi_auth.recovery_codes where user_id = $1', [userId])
+  await session.query(
+    'insert into akashi_auth.recovery_codes (user_id, code_hash) select $1, unnest($2::bytea[])',
+    [userId, codes.map(recoveryCodeDigest)],
+  )
   return codes
 }
 
@@ -121,7 +121,7 @@ export async function useFactor(
 ): Promise<boolean> {
   if ('recoveryCode' in proof) {
     const { rowCount } = await session.query(
-      'update auth.recovery_codes set used_at = now() where user_id = $1 and code_hash = $2 and used_at is null',
+      'update akashi_auth.recovery_codes set used_at = now() where user_id = $1 and code_hash = $2 and used_at is null',
       [userId, recoveryCodeDigest(proof.recoveryCode)],
     )
     return rowCount > 0
@@ -135,7 +135,7 @@ export async function useFactor(
     const step = await stepOf(tools, userId, factor, proof.code, skewSteps)
     if (step !== null) {
       await session.query(
-        'update auth.mfa_factors set last_used_step = $2, last_used_at = now() where id = $1',
+        'update akashi_auth.mfa_factors set last_used_step = $2, last_used_at = now() where id = $1',
         [factor.id, step],
       )
       return true
@@ -150,7 +150,7 @@ interface StoredFactor {
   readonly last_used_step: bigint
 }
 
-const selectFactors = 'select id, secret, last_used_step from auth.mfa_factors'
+const selectFactors = 'select id, secret, last_used_step from akashi_auth.mfa_factors'
 
 async function stepOf(
   { vault, clock }: Tools,

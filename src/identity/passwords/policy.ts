@@ -1,5 +1,5 @@
 /**
- * What a new password must be, as `auth.security_policies` says. Length and known lists decide; composition
+ * What a new password must be, as `akashi_auth.security_policies` says. Length and known lists decide; composition
  * and forced rotation are there for whoever must have them, and off (ASVS 5.0 6.2.5, 6.2.10).
  */
 import type { BreachedPasswords } from './breached.ts'

@@ -11,7 +11,7 @@ export async function listPolicies(database: Database, actor: Actor): Promise<Se
         `select key, category, value, default_value as "defaultValue", value_type as "valueType",
            minimum::float8, maximum::float8, allowed, unit, description, updated_at as "updatedAt",
            last_modified_by as "lastModifiedBy"
-         from auth.security_policies order by key`,
+         from akashi_auth.security_policies order by key`,
       ),
     { readOnly: true },
   )
@@ -38,7 +38,10 @@ export async function setPolicy(
   }
   try {
     await database.transaction(actor, (session) =>
-      session.query('select auth.set_policy($1, $2)', [key, JSON.stringify(value ?? known.defaultValue)]),
+      session.query('select akashi_auth.set_policy($1, $2)', [
+        key,
+        JSON.stringify(value ?? known.defaultValue),
+      ]),
     )
   } catch (error) {
     if (error instanceof AkashiError && error.detail['constraint'] === 'security_policies_value_check') {

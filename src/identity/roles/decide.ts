@@ -1,5 +1,5 @@
 /**
- * May the caller do it? The database answers (`auth.has_permission`): from the roles in force of the user
+ * May the caller do it? The database answers (`akashi_auth.has_permission`): from the roles in force of the user
  * in the signed context, narrowed to the scopes of an API key. Nothing here decides or remembers an answer.
  */
 import type { PermissionName } from '@akashi/contract'
@@ -9,15 +9,16 @@ import { recordEvent } from '../../security/index.ts'
 
 /** Whether the caller of this transaction has a permission. */
 export async function hasPermission(session: Session, permission: PermissionName): Promise<boolean> {
-  const { rows } = await session.query<{ allowed: boolean }>('select auth.has_permission($1) as allowed', [
-    permission,
-  ])
+  const { rows } = await session.query<{ allowed: boolean }>(
+    'select akashi_auth.has_permission($1) as allowed',
+    [permission],
+  )
   return rows[0]?.allowed === true
 }
 
 /** What the caller of this transaction may do, as `resource:action`. */
 export async function currentPermissions(session: Session): Promise<string[]> {
-  const { rows } = await session.query<{ name: string }>('select auth.current_permissions() as name')
+  const { rows } = await session.query<{ name: string }>('select akashi_auth.current_permissions() as name')
   return rows.map(({ name }) => name)
 }
 
@@ -60,7 +61,7 @@ export async function recordDenial(
 
 async function writeDenial(session: Session, actor: Actor, permission: PermissionName): Promise<void> {
   await session.query(
-    `select audit.record_action('permission_denied', 'deny', 'permission', $1, 'FAILURE', $2, error_code => 'forbidden')`,
+    `select akashi_audit.record_action('permission_denied', 'deny', 'permission', $1, 'FAILURE', $2, error_code => 'forbidden')`,
     [permission, JSON.stringify({ endpoint: actor.origin.apiEndpoint ?? null })],
   )
   await recordEvent(session, {

@@ -20,7 +20,7 @@ export interface RoleGrant {
  * @throws AkashiError forbidden, not_found
  */
 export function grantRole(database: Database, actor: Actor, grant: RoleGrant): Promise<string> {
-  return call(database, actor, 'auth.grant_role($1, $2, $3)', [
+  return call(database, actor, 'akashi_auth.grant_role($1, $2, $3)', [
     grant.userId,
     grant.role,
     grant.expiresAt ?? null,
@@ -37,7 +37,7 @@ export function revokeRole(
   actor: Actor,
   grant: { readonly userId: string; readonly role: string },
 ): Promise<boolean> {
-  return call(database, actor, 'auth.revoke_role($1, $2)', [grant.userId, grant.role])
+  return call(database, actor, 'akashi_auth.revoke_role($1, $2)', [grant.userId, grant.role])
 }
 
 /** Answers the new role's id. */
@@ -46,7 +46,7 @@ export function createRole(
   actor: Actor,
   role: { readonly name: string; readonly tier: Tier; readonly description?: string },
 ): Promise<string> {
-  return call(database, actor, 'auth.create_role($1, $2, $3)', [
+  return call(database, actor, 'akashi_auth.create_role($1, $2, $3)', [
     role.name,
     role.tier,
     role.description ?? null,
@@ -55,7 +55,7 @@ export function createRole(
 
 /** Deletes a role and every grant of it; false when there was none. */
 export function deleteRole(database: Database, actor: Actor, name: string): Promise<boolean> {
-  return call(database, actor, 'auth.delete_role($1)', [name])
+  return call(database, actor, 'akashi_auth.delete_role($1)', [name])
 }
 
 /** Puts a permission into a role. */
@@ -64,7 +64,7 @@ export async function grantPermission(
   actor: Actor,
   grant: { readonly role: string; readonly permission: PermissionName },
 ): Promise<void> {
-  await call(database, actor, 'auth.grant_permission($1, $2)', [grant.role, grant.permission])
+  await call(database, actor, 'akashi_auth.grant_permission($1, $2)', [grant.role, grant.permission])
 }
 
 /** False when the role did not hold it. */
@@ -73,5 +73,5 @@ export function revokePermission(
   actor: Actor,
   grant: { readonly role: string; readonly permission: PermissionName },
 ): Promise<boolean> {
-  return call(database, actor, 'auth.revoke_permission($1, $2)', [grant.role, grant.permission])
+  return call(database, actor, 'akashi_auth.revoke_permission($1, $2)', [grant.role, grant.permission])
 }

@@ -11,7 +11,7 @@ export async function userIdOf(database: Database, actor: Actor, nameOrId: strin
     actor,
     (session) =>
       session.query<{ id: string }>(
-        'select id from auth.users where username = $1 or id = auth.try_uuid($1) order by username = $1 desc limit 1',
+        'select id from akashi_auth.users where username = $1 or id = akashi_auth.try_uuid($1) order by username = $1 desc limit 1',
         [nameOrId],
       ),
     { readOnly: true },

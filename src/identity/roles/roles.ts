@@ -2,7 +2,7 @@
 import type { Grant, Permission, Role } from '@akashi/contract'
 import type { Actor, Database } from '../../postgres/index.ts'
 
-const tierOrder = 'auth.tier_rank(r.tier) desc, r.name'
+const tierOrder = 'akashi_auth.tier_rank(r.tier) desc, r.name'
 
 /** Every role with its permissions, the highest tier first. */
 export async function listRoles(database: Database, actor: Actor): Promise<Role[]> {
@@ -12,9 +12,9 @@ export async function listRoles(database: Database, actor: Actor): Promise<Role[
       session.query<Role>(
         `select r.id, r.name, r.tier, r.description,
            array(select p.resource || ':' || p.action
-                 from auth.role_permissions rp join auth.permissions p on p.id = rp.permission_id
+                 from akashi_auth.role_permissions rp join akashi_auth.permissions p on p.id = rp.permission_id
                  where rp.role_id = r.id order by 1) as permissions
-         from auth.roles r order by ${tierOrder}`,
+         from akashi_auth.roles r order by ${tierOrder}`,
       ),
     { readOnly: true },
   )
@@ -26,7 +26,7 @@ export async function listPermissions(database: Database, actor: Actor): Promise
     actor,
     (session) =>
       session.query<Permission>(
-        `select id, resource, action, tier, description from auth.permissions
+        `select id, resource, action, tier, description from akashi_auth.permissions
          order by resource, array_position(array['read', 'write', 'delete', 'admin'], action::text)`,
       ),
     { readOnly: true },
@@ -42,7 +42,7 @@ export async function rolesOfUser(database: Database, actor: Actor, userId: stri
       session.query<Grant>(
         `select r.name as role, r.tier, ur.assigned_by as "assignedBy", ur.assigned_at as "assignedAt",
            ur.expires_at as "expiresAt", coalesce(ur.expires_at > now(), true) as "inForce"
-         from auth.user_roles ur join auth.roles r on r.id = ur.role_id
+         from akashi_auth.user_roles ur join akashi_auth.roles r on r.id = ur.role_id
          where ur.user_id = $1 order by ${tierOrder}`,
         [userId],
       ),

@@ -9,9 +9,9 @@ export async function listServiceAccounts(database: Database, actor: Actor): Pro
     (session) =>
       session.query<ServiceAccount>(
         `select a.id, a.name, a.tier, a.description, a.is_active as "isActive",
-           array(select r.name::text from auth.service_account_roles sr join auth.roles r on r.id = sr.role_id
+           array(select r.name::text from akashi_auth.service_account_roles sr join akashi_auth.roles r on r.id = sr.role_id
                  where sr.service_account_id = a.id and coalesce(sr.expires_at > now(), true) order by 1) as roles
-         from auth.service_accounts a order by a.name`,
+         from akashi_auth.service_accounts a order by a.name`,
       ),
     { readOnly: true },
   )
@@ -25,7 +25,11 @@ export async function createServiceAccount(
   account: { readonly name: string; readonly tier?: Tier; readonly description?: string },
 ): Promise<string> {
   const { name, tier = 'service', description = null } = account
-  return await call(database, actor, 'auth.create_service_account($1, $2, $3)', [name, tier, description])
+  return await call(database, actor, 'akashi_auth.create_service_account($1, $2, $3)', [
+    name,
+    tier,
+    description,
+  ])
 }
 
 /** An account that is not active may do nothing, at once, with any of its keys. */
@@ -36,7 +40,7 @@ export async function setServiceAccountActive(
   active: boolean,
 ): Promise<void> {
   await database.transaction(actor, (session) =>
-    session.query('select auth.set_service_account_active($1, $2)', [name, active]),
+    session.query('select akashi_auth.set_service_account_active($1, $2)', [name, active]),
   )
 }
 
@@ -47,7 +51,7 @@ export async function grantServiceRole(
   grant: { readonly account: string; readonly role: string; readonly expiresAt?: Date },
 ): Promise<void> {
   await database.transaction(actor, (session) =>
-    session.query('select auth.grant_service_role($1, $2, $3)', [
+    session.query('select akashi_auth.grant_service_role($1, $2, $3)', [
       grant.account,
       grant.role,
       grant.expiresAt ?? null,
@@ -61,5 +65,5 @@ export async function revokeServiceRole(
   actor: Actor,
   grant: { readonly account: string; readonly role: string },
 ): Promise<boolean> {
-  return await call(database, actor, 'auth.revoke_service_role($1, $2)', [grant.account, grant.role])
+  return await call(database, actor, 'akashi_auth.revoke_service_role($1, $2)', [grant.account, grant.role])
 }

@@ -57,7 +57,7 @@ export async function authenticateSession(
       second_factor: boolean
       authenticated_at: string
       expires_at: string
-    }>('select * from auth.authenticate_session($1)', [hash]),
+    }>('select * from akashi_auth.authenticate_session($1)', [hash]),
   )
   const [row] = rows
   if (row === undefined) return null
@@ -82,10 +82,10 @@ export async function beginSession(
   const { token, hash } = newSessionToken()
   const sessionId = randomUUID()
   const { rows } = await session.query<{ expires_at: string }>(
-    `insert into auth.user_sessions (id, user_id, session_token_hash, device_type, user_agent, ip_address, expires_at,
+    `insert into akashi_auth.user_sessions (id, user_id, session_token_hash, device_type, user_agent, ip_address, expires_at,
        security_validated, authentication_methods)
      values ($1, $2, $3, $4, $5, $6,
-       now() + make_interval(hours => (auth.policy('session.absolute_hours'))::integer), $7, $8)
+       now() + make_interval(hours => (akashi_auth.policy('session.absolute_hours'))::integer), $7, $8)
      returning expires_at`,
     [
       sessionId,
@@ -99,9 +99,9 @@ export async function beginSession(
     ],
   )
   await session.query(
-    `update auth.user_sessions set revoked_at = now(), status = 'offline' where id in (
-       select id from auth.user_sessions where user_id = $1 and revoked_at is null and expires_at > now() and id <> $2
-       order by last_activity desc offset (auth.policy('session.max_per_user'))::integer - 1)`,
+    `update akashi_auth.user_sessions set revoked_at = now(), status = 'offline' where id in (
+       select id from akashi_auth.user_sessions where user_id = $1 and revoked_at is null and expires_at > now() and id <> $2
+       order by last_activity desc offset (akashi_auth.policy('session.max_per_user'))::integer - 1)`,
     [actor.userId, sessionId],
   )
   return { token, sessionId, expiresAt: new Date(rows[0]?.expires_at ?? Number.NaN) }
@@ -114,7 +114,7 @@ export async function renewSession(
 ): Promise<string> {
   const { token, hash } = newSessionToken()
   const { rows } = await session.query<{ renewed: boolean }>(
-    'select auth.renew_session($1, $2, $3) as renewed',
+    'select akashi_auth.renew_session($1, $2, $3) as renewed',
     [hash, how.methods, how.secondFactor],
   )
   if (rows[0]?.renewed !== true) throw new AkashiError('unauthenticated', 'the session has ended')
@@ -136,11 +136,11 @@ export async function listSessions(session: Session, userId: string): Promise<Se
     security_validated: boolean
   }>(
     `select id, device_type, user_agent, host(ip_address) as ip_address, status, created_at, last_activity,
-       least(expires_at, last_activity + make_interval(mins => (auth.policy('session.idle_minutes'))::integer)) as expires_at,
+       least(expires_at, last_activity + make_interval(mins => (akashi_auth.policy('session.idle_minutes'))::integer)) as expires_at,
        authentication_methods, security_validated
-     from auth.user_sessions
+     from akashi_auth.user_sessions
      where user_id = $1 and revoked_at is null and expires_at > now()
-       and last_activity > now() - make_interval(mins => (auth.policy('session.idle_minutes'))::integer)
+       and last_activity > now() - make_interval(mins => (akashi_auth.policy('session.idle_minutes'))::integer)
      order by last_activity desc, id`,
     [userId],
   )
@@ -161,7 +161,7 @@ export async function listSessions(session: Session, userId: string): Promise<Se
 /** Ends one session of a user; `not_found` when they have no such session that lives. */
 export async function revokeSession(session: Session, userId: string, sessionId: string): Promise<void> {
   const { rowCount } = await session.query(
-    `update auth.user_sessions set revoked_at = now(), status = 'offline'
+    `update akashi_auth.user_sessions set revoked_at = now(), status = 'offline'
      where id = $1 and user_id = $2 and revoked_at is null`,
     [sessionId, userId],
   )
@@ -170,10 +170,10 @@ export async function revokeSession(session: Session, userId: string, sessionId:
 
 /** Ends all sessions of a user, but for `kept`; answers how many. Needs the rights of the worker' role. */
 export async function revokeSessions(session: Session, userId: string, kept?: string): Promise<number> {
-  const { rows } = await session.query<{ ended: number }>('select auth.revoke_sessions($1, $2) as ended', [
-    userId,
-    kept ?? null,
-  ])
+  const { rows } = await session.query<{ ended: number }>(
+    'select akashi_auth.revoke_sessions($1, $2) as ended',
+    [userId, kept ?? null],
+  )
   return rows[0]?.ended ?? 0
 }
 

@@ -12,7 +12,7 @@ export interface ConversionResult {
 }
 
 /**
- * Encrypts what SQL wrote into the plain columns of auth.users: rows from before encryption, and rows that
+ * Encrypts what SQL wrote into the plain columns of akashi_auth.users: rows from before encryption, and rows that
  * an administrator inserted by hand. In batches, each committed; a run that was cut short is gone on with
  * by the next. Several processes may run it at once.
  */
@@ -29,7 +29,7 @@ export async function convertPlainUsers(
       actor,
       (session) =>
         session.query<PlainRow>(
-          `select id, subject, email from auth.users
+          `select id, subject, email from akashi_auth.users
            where (subject is not null or email is not null) and id <> all ($1::uuid[]) order by id limit ${BATCH_ROWS}`,
           [conflicts],
         ),
@@ -68,7 +68,7 @@ async function convertOne(
       // Only what was read is replaced: another process may have been faster, or a person have changed it.
       (session) =>
         session.query(
-          `update auth.users set subject = null, email = null, ${assignments.join(', ')}
+          `update akashi_auth.users set subject = null, email = null, ${assignments.join(', ')}
            where id = $1 and subject is not distinct from $2 and email is not distinct from $3`,
           [id, subject, email, ...Object.values(columns)],
         ),

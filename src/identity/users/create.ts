@@ -23,7 +23,7 @@ export async function createUser(session: Session, vault: PersonVault, input: Ne
   const subject = await sealSubject(vault, id, user.subject ?? id)
   const email = await sealEmail(vault, id, user.email)
   await session.query(
-    'select auth.create_user($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
+    'select akashi_auth.create_user($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
     [
       id,
       user.issuer,

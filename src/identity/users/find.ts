@@ -45,7 +45,7 @@ async function one(
   values: readonly unknown[],
 ): Promise<User | null> {
   const { rows } = await session.query<UserRow>(
-    `select ${userColumns} from auth.users where ${condition}`,
+    `select ${userColumns} from akashi_auth.users where ${condition}`,
     values,
   )
   return rows[0] === undefined ? null : await openRow(vault, rows[0])
@@ -60,8 +60,8 @@ async function one(
 export async function resolveUserId(session: Session, vault: PersonVault, named: string): Promise<string> {
   if (uuidPattern.test(named)) return named.toLowerCase()
   const { rows } = await session.query<{ id: string }>(
-    `select id from auth.users where username = $1
-     union all select id from auth.users where email_index = any ($2::bytea[]) and not exists (select from auth.users where username = $1)`,
+    `select id from akashi_auth.users where username = $1
+     union all select id from akashi_auth.users where email_index = any ($2::bytea[]) and not exists (select from akashi_auth.users where username = $1)`,
     [named, await emailIndexes(vault, named)],
   )
   const [found, another] = rows

@@ -33,7 +33,7 @@ export async function listUsers(
   }
   const after = filter.cursor === undefined ? null : Buffer.from(filter.cursor, 'base64url').toString('utf8')
   const { rows } = await session.query<UserRow>(
-    `select ${userColumns} from auth.users
+    `select ${userColumns} from akashi_auth.users
      where ($1::text is null or username > $1) and ($2::text is null or account_status = $2)
        and ($3::text is null or issuer = $3) and ($4::text is null or tenant_id = $4)
        and ($5::text is null or starts_with(username, $5))

@@ -1,12 +1,16 @@
-/** The encrypted columns of auth.users: how a value becomes its columns, and back. */
+/** The encrypted columns of akashi_auth.users: how a value becomes its columns, and back. */
 import type { AccountStatus, Classification, User } from '@akashi/contract'
 import type { PersonVault, Place } from '../../keys/index.ts'
 import { maskEmail, normaliseEmail } from './email.ts'
 
-const SUBJECT_PURPOSE = 'auth.users.subject'
-const EMAIL_PURPOSE = 'auth.users.email'
+const SUBJECT_PURPOSE = 'akashi_auth.users.subject'
+const EMAIL_PURPOSE = 'akashi_auth.users.email'
 
-const place = (column: 'subject' | 'email', id: string): Place => ({ table: 'auth.users', column, row: id })
+const place = (column: 'subject' | 'email', id: string): Place => ({
+  table: 'akashi_auth.users',
+  column,
+  row: id,
+})
 
 export async function sealSubject(vault: PersonVault, id: string, subject: string) {
   return {

@@ -76,7 +76,7 @@ async function reindex(
     return await database.transaction(actor, async (session) => {
       // Only what was read is replaced: the person may have another address meanwhile, or be erased.
       const { rows } = await session.query(
-        `update auth.users set subject_index = $2, email_index = $3
+        `update akashi_auth.users set subject_index = $2, email_index = $3
          where id = $1 and subject_index is not distinct from $4 and email_index is not distinct from $5 returning id`,
         [row.id, subject, email, row.subject_index, row.email_index],
       )
@@ -99,7 +99,7 @@ async function* users(
       actor,
       async (session) => {
         const { rows } = await session.query<IndexedRow>(
-          `select ${userColumns}, subject_index, email_index from auth.users
+          `select ${userColumns}, subject_index, email_index from akashi_auth.users
            where not is_deleted and num_nonnulls(subject_index, email_index) > 0 and ($1::uuid is null or id > $1)
            order by id limit ${BATCH_ROWS}`,
           [from],

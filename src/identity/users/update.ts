@@ -23,7 +23,7 @@ export async function updateUser(
     ...(avatarUrl === undefined ? {} : { avatar_url: avatarUrl }),
   }
   const sealed = email === undefined ? undefined : await sealEmail(vault, id, email)
-  await session.query('select auth.change_user($1, $2, $3, $4, $5)', [
+  await session.query('select akashi_auth.change_user($1, $2, $3, $4, $5)', [
     id,
     names,
     sealed?.email_encrypted ?? null,
@@ -38,7 +38,7 @@ export async function setAccountStatus(
   id: string,
   status: Exclude<AccountStatus, 'deleted'>,
 ): Promise<void> {
-  await session.query('select auth.set_account_status($1, $2)', [id, status])
+  await session.query('select akashi_auth.set_account_status($1, $2)', [id, status])
 }
 
 /** With users:admin, of somebody of no higher tier; nobody's own. */
@@ -47,5 +47,5 @@ export async function setClassification(
   id: string,
   classification: Classification,
 ): Promise<void> {
-  await session.query('select auth.set_classification($1, $2)', [id, classification])
+  await session.query('select akashi_auth.set_classification($1, $2)', [id, classification])
 }

@@ -20,5 +20,5 @@ export async function viewUsers(session: Session, vault: PersonVault, filter: Us
 }
 
 async function recordAccess(session: Session, users: readonly User[]): Promise<void> {
-  await session.query('select audit.record_access($1, $2)', ['user', users.map(({ id }) => id)])
+  await session.query('select akashi_audit.record_access($1, $2)', ['user', users.map(({ id }) => id)])
 }

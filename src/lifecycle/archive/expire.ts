@@ -111,13 +111,13 @@ async function detach(
   const once = () =>
     session.transaction(actor, async (inner) => {
       await inner.query(`select set_config('lock_timeout', '${DETACH_LOCK_MS}ms', true)`)
-      await inner.query('select lifecycle.fence_partition($1, $2, $3)', [
+      await inner.query('select akashi_lifecycle.fence_partition($1, $2, $3)', [
         target.schema,
         target.table,
         target.partition,
       ])
       await assertNoneLate(inner, target, records)
-      await inner.query('select lifecycle.detach_partition($1, $2, $3, $4)', [
+      await inner.query('select akashi_lifecycle.detach_partition($1, $2, $3, $4)', [
         target.schema,
         target.table,
         target.partition,
@@ -159,10 +159,10 @@ async function drop(
   await session.transaction(
     actor,
     async (inner) => {
-      await inner.query('select lifecycle.freeze_detached($1)', [target.partition])
+      await inner.query('select akashi_lifecycle.freeze_detached($1)', [target.partition])
       if (!(await matches(inner, target, records, true))) throw changed(target)
       await shop.onStep?.('matched', target)
-      await inner.query('select lifecycle.drop_detached($1, $2, $3, $4, $5, $6, $7)', [
+      await inner.query('select akashi_lifecycle.drop_detached($1, $2, $3, $4, $5, $6, $7)', [
         target.schema,
         target.table,
         target.partition,

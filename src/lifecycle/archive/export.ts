@@ -315,7 +315,7 @@ async function positionBehind(
   rows: number,
 ): Promise<string | null> {
   const { rows: found } = await session.query<{ position: string }>(
-    `select e.position::text from audit.ledger_entries e
+    `select e.position::text from akashi_audit.ledger_entries e
      where e.log = $1 and e.position >= $2::bigint and e.created_at >= $3 and e.created_at < $4
      order by e.position offset $5 limit 1`,
     [ledger.log, first, target.from, target.to, rows],

@@ -11,7 +11,7 @@ function segment(name: string): string {
 }
 
 /**
- * The folder of one partition: `archive/security/security_events/year=2025/month=09/day=05/`, from the day of
+ * The folder of one partition: `archive/akashi_security/security_events/year=2025/month=09/day=05/`, from the day of
  * its lower bound in UTC (S4 3.2), as Hive and Athena lay partitions out.
  *
  * @param lower ISO 8601 in UTC

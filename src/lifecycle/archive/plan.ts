@@ -32,7 +32,7 @@ export interface PlanOptions {
 
 const planSql = `
   with policy as (
-    select *, to_regclass(format('%I.%I', schema_name, table_name)) as parent from lifecycle.policies
+    select *, to_regclass(format('%I.%I', schema_name, table_name)) as parent from akashi_lifecycle.policies
     where at_expiry = 'archive' and ($2::text is null or (schema_name, table_name) = ($2, $3))
   ), attached as (
     select p.schema_name, p.table_name, c.relname::text as partition_name, b.lower, b.upper, true as attached,
@@ -41,11 +41,11 @@ const planSql = `
     from policy p
     join pg_catalog.pg_inherits i on i.inhparent = p.parent
     join pg_catalog.pg_class c on c.oid = i.inhrelid
-    cross join lateral lifecycle.partition_bounds(c.oid::regclass) b
+    cross join lateral akashi_lifecycle.partition_bounds(c.oid::regclass) b
     where isfinite(b.lower) and isfinite(b.upper)
   ), detached as (
     select distinct e.schema_name, e.table_name, e.partition_name, e.lower_bound, e.upper_bound, false, 0::float8
-    from lifecycle.exports e join policy p using (schema_name, table_name) where e.state = 'detached'
+    from akashi_lifecycle.exports e join policy p using (schema_name, table_name) where e.state = 'detached'
   )
   select part.schema_name as schema, part.table_name as "table", part.partition_name as partition,
          part.lower as "from", part.upper as "to", part.attached, part.estimate,
@@ -60,7 +60,7 @@ const planSql = `
     select (array_agg(e.state order by e.generation desc))[1] as state, count(*) as exports,
            sum(e.row_count)::float8 as rows, (array_agg(e.manifest order by e.generation desc))[1] as manifest,
            max(e.keep_until) as keep_until, max(e.verified_at) as verified_at
-    from lifecycle.exports e
+    from akashi_lifecycle.exports e
     where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
         = (part.schema_name, part.table_name, part.lower, part.upper)
   ) last on true

@@ -1,4 +1,4 @@
-/** Rows of lifecycle.exports. */
+/** Rows of akashi_lifecycle.exports. */
 import type { Session } from '../../postgres/index.ts'
 import type { Manifest } from './manifest.ts'
 import type { Target } from './source.ts'
@@ -42,7 +42,7 @@ export function isGone({ state }: Pick<ExportRecord, 'state'>): boolean {
 /** Every export of a partition, by generation. */
 export async function readExports(session: Session, target: Target): Promise<ExportRecord[]> {
   const { rows } = await session.query<ExportRecord>(
-    `select ${columns} from lifecycle.exports
+    `select ${columns} from akashi_lifecycle.exports
      where (schema_name, table_name, lower_bound, upper_bound) = ($1, $2, $3, $4) order by generation`,
     [target.schema, target.table, target.from, target.to],
   )
@@ -55,7 +55,7 @@ export async function listExports(
   table: { readonly schema: string; readonly table: string } | null,
 ): Promise<ExportRecord[]> {
   const { rows } = await session.query<ExportRecord>(
-    `select ${columns} from lifecycle.exports
+    `select ${columns} from akashi_lifecycle.exports
      where $1::text is null or (schema_name, table_name) = ($1, $2)
      order by schema_name, table_name, lower_bound, generation`,
     [table?.schema ?? null, table?.table ?? null],
@@ -69,7 +69,7 @@ export async function insertExport(
   values: Pick<ExportRecord, 'generation' | 'folder' | 'manifest' | 'after'>,
 ): Promise<ExportRecord> {
   const { rows } = await session.query<ExportRecord>(
-    `insert into lifecycle.exports (schema_name, table_name, partition_name, lower_bound, upper_bound, generation, folder, manifest, after_key)
+    `insert into akashi_lifecycle.exports (schema_name, table_name, partition_name, lower_bound, upper_bound, generation, folder, manifest, after_key)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      returning ${columns}`,
     [
@@ -98,7 +98,7 @@ export async function recordVerified(
   upto: readonly string[] | null,
 ): Promise<void> {
   await session.query(
-    `update lifecycle.exports
+    `update akashi_lifecycle.exports
      set state = 'verified', manifest_sha256 = $2, fingerprint = $3, row_count = $4, objects = $5, bytes = $6, upto_key = $7,
          first_position = $8, last_position = $9, message = null
      where id = $1 and state = 'exporting'`,
@@ -119,7 +119,7 @@ export async function recordVerified(
 /** Keeps why the last attempt on a partition failed. */
 export async function recordFailure(session: Session, target: Target, message: string): Promise<void> {
   await session.query(
-    `update lifecycle.exports set message = $5
+    `update akashi_lifecycle.exports set message = $5
      where (schema_name, table_name, lower_bound, upper_bound) = ($1, $2, $3, $4) and state not in ('dropped', 'retired')`,
     [target.schema, target.table, target.from, target.to, message],
   )

@@ -90,7 +90,7 @@ export async function restorePartition(
           fingerprints.push(stored.manifest.fingerprint)
         }
         await session.query(`drop policy akashi_restore on ${parentOf(first)}`)
-        await session.query('select lifecycle.mark_restored($1, $2, $3, $4, $5)', [
+        await session.query('select akashi_lifecycle.mark_restored($1, $2, $3, $4, $5)', [
           schema,
           table,
           first.from,
@@ -119,7 +119,7 @@ function parentOf({ schema, table }: { readonly schema: string; readonly table: 
 
 /** The partition of the period, and a policy under which the owner sees what it writes, within this transaction. */
 async function prepare(session: Session, record: ExportRecord): Promise<void> {
-  await session.query('select lifecycle.make_partition($1::regclass, $2, $3, $4)', [
+  await session.query('select akashi_lifecycle.make_partition($1::regclass, $2, $3, $4)', [
     parentOf(record),
     record.partition,
     record.from,

@@ -55,12 +55,12 @@ interface Due {
 const dueSql = `
   with policy as (
     select p.*, format('%s.%s: kept for %s', p.schema_name, p.table_name, p.total_retention) as text
-    from lifecycle.policies p
+    from akashi_lifecycle.policies p
     where p.at_expiry <> 'keep' and ($2::text is null or (p.schema_name, p.table_name) = ($2, $3))
   )
   select e.schema_name as schema, e.table_name as "table", e.partition_name as partition, e.lower_bound as "from", e.upper_bound as "to",
          e.row_count::float8 as rows, p.legal_hold as held, e.id as export, e.folder, e.generation, e.manifest, p.text as policy
-  from lifecycle.exports e join policy p using (schema_name, table_name)
+  from akashi_lifecycle.exports e join policy p using (schema_name, table_name)
   where e.state in ('dropped', 'retiring') and e.upper_bound + p.total_retention <= $1::timestamptz
   union all
   select p.schema_name, p.table_name, c.relname::text, b.lower, b.upper, greatest(c.reltuples, 0)::float8, p.legal_hold,
@@ -68,7 +68,7 @@ const dueSql = `
   from policy p
   join pg_catalog.pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
   join pg_catalog.pg_class c on c.oid = i.inhrelid
-  cross join lateral lifecycle.partition_bounds(c.oid::regclass) b
+  cross join lateral akashi_lifecycle.partition_bounds(c.oid::regclass) b
   where p.at_expiry = 'retire' and isfinite(b.lower) and b.upper + p.total_retention <= $1::timestamptz
   order by 1, 2, 4, 10`
 
@@ -178,7 +178,7 @@ async function deleteObjects(
   const begin = async () =>
     await database.transaction(actor, async (session) => {
       const { rows } = await session.query<{ begun: boolean }>(
-        'select lifecycle.begin_retiring($1, $2) as begun',
+        'select akashi_lifecycle.begin_retiring($1, $2) as begun',
         [due.export, record],
       )
       return rows[0]?.begun === true
@@ -198,7 +198,7 @@ async function deleteObjects(
   await onStep?.('deleted')
   await store.delete(due.manifest ?? '')
   await database.transaction(actor, (session) =>
-    session.query('select lifecycle.finish_retiring($1)', [due.export]),
+    session.query('select akashi_lifecycle.finish_retiring($1)', [due.export]),
   )
   await onStep?.('finished')
   return due.rows
@@ -216,7 +216,7 @@ async function dropPartition(
     () =>
       database.transaction(actor, async (session) => {
         const { rows } = await session.query<{ rows: number }>(
-          'select lifecycle.drop_retired($1, $2, $3)::float8 as rows',
+          'select akashi_lifecycle.drop_retired($1, $2, $3)::float8 as rows',
           [due.schema, due.table, due.partition],
         )
         return rows[0]?.rows ?? 0

@@ -40,10 +40,10 @@ export function logOf(schema: string, table: string): LogDefinition | null {
 /** Reads what there is to know of a partition; refuses when row security could hide rows from this login. */
 export async function openSource(session: Session, target: Target, detached: boolean): Promise<Source> {
   const relation = detached
-    ? `archive.${identifier(target.partition)}`
+    ? `akashi_archive.${identifier(target.partition)}`
     : `${identifier(target.schema)}.${identifier(target.table)}`
   await session.query(
-    "select audit.assert_unfiltered($1::regclass), set_config('extra_float_digits', '1', true)",
+    "select akashi_audit.assert_unfiltered($1::regclass), set_config('extra_float_digits', '1', true)",
     [relation],
   )
   const log = logOf(target.schema, target.table)
@@ -188,7 +188,7 @@ export async function ledgerRange(
 ): Promise<LedgerRange> {
   const { rows } = await session.query<LedgerRange>(
     `select count(*)::float8 as rows, min(position)::text as first, max(position)::text as last
-     from audit.ledger_entries
+     from akashi_audit.ledger_entries
      where log = $1 and created_at >= $2 and created_at < $3 and position > $4::bigint and position < $5::bigint`,
     [ledger.log, target.from, target.to, after ?? '-1', ledger.size.toString()],
   )
@@ -202,7 +202,7 @@ export function positionsSql(
   range: { first: string; last: string },
   limit: number,
 ): string {
-  return `copy (select position, row_id from audit.ledger_entries
+  return `copy (select position, row_id from akashi_audit.ledger_entries
     where log = ${literal(log)} and position between ${range.first}::bigint and ${range.last}::bigint
       and created_at >= ${literal(target.from)} and created_at < ${literal(target.to)}
     order by position limit ${limit}) to stdout (format csv)`

@@ -36,9 +36,9 @@ export interface OuterTableOptions {
 const policySql = `
   select p.interval, extract(year from coalesce(min(e.lower_bound), now()) at time zone 'UTC')::integer as "firstYear",
          extract(year from (now() + p.total_retention) at time zone 'UTC')::integer as "lastYear",
-         lifecycle.setting('organisation.data_residency') #>> '{}' as "dataResidency"
-  from lifecycle.policies p
-  left join lifecycle.exports e on (e.schema_name, e.table_name) = (p.schema_name, p.table_name) and e.state <> 'exporting'
+         akashi_lifecycle.setting('organisation.data_residency') #>> '{}' as "dataResidency"
+  from akashi_lifecycle.policies p
+  left join akashi_lifecycle.exports e on (e.schema_name, e.table_name) = (p.schema_name, p.table_name) and e.state <> 'exporting'
   where (p.schema_name, p.table_name) = ($1, $2)
   group by p.interval, p.total_retention`
 

@@ -51,7 +51,7 @@ const lineageSql = `
          manifest_sha256 as "manifestSha256", exported_at as "exportedAt", detached_at as "detachedAt",
          dropped_at as "droppedAt", retention_record_id as "retentionRecord", retired_at as "retiredAt", coalesce(restores, '[]') as restores, checkpoint_size::text as size,
          checkpoint_epoch as epoch, checkpoint_published_at as "publishedAt"
-  from lifecycle.data_lineage where row_id = $1`
+  from akashi_lifecycle.data_lineage where row_id = $1`
 
 /** `not_found` when the ledger has no such row, or has not sealed it yet. */
 export async function lineageOf(

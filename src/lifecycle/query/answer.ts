@@ -119,7 +119,7 @@ function tablesOf(
 }
 
 const classificationSql = `
-  select coalesce((select p.classification from audit.protected_tables p
+  select coalesce((select p.classification from akashi_audit.protected_tables p
                    where (p.schema_name, p.table_name) = ($1, $2)), 'confidential') as classification`
 
 /** Fails closed: of what cannot be recorded nothing is answered. */
@@ -136,7 +136,7 @@ async function recordRead(
       for (const { schema, table } of tables) {
         const { rows } = await session.query<{ classification: string }>(classificationSql, [schema, table])
         await session.query(
-          "select audit.record_action('data_access', 'query', $1, null, 'SUCCESS', $2::jsonb, $3)",
+          "select akashi_audit.record_action('data_access', 'query', $1, null, 'SUCCESS', $2::jsonb, $3)",
           [
             `${schema}.${table}`,
             JSON.stringify({

@@ -40,7 +40,7 @@ export interface Placement {
 export async function listTables(session: Session): Promise<TableName[]> {
   const { rows } = await session.query<TableName>(
     `select p.schema_name as schema, p.table_name as "table"
-     from lifecycle.policies p, to_regclass(format('%I.%I', p.schema_name, p.table_name)) as r (relation)
+     from akashi_lifecycle.policies p, to_regclass(format('%I.%I', p.schema_name, p.table_name)) as r (relation)
      where relation is not null and has_table_privilege(relation, 'select')
      order by p.schema_name, p.table_name`,
   )
@@ -54,16 +54,16 @@ const exportsSql = `
   select partition_name as partition, ${iso('lower_bound')} as "from", ${iso('upper_bound')} as "to",
          ${micros('lower_bound')} as "fromMicros", ${micros('upper_bound')} as "toMicros",
          manifest, manifest_sha256 as "manifestSha256", row_count::float8 as rows, upto_key as upto, state = 'verified' as attached
-  from lifecycle.exports e
+  from akashi_lifecycle.exports e
   where (schema_name, table_name) = ($1, $2) and state in ('verified', 'detached', 'dropped')
     -- Without a log an export holds every row that its table had, and takes the place of those before it.
     and ($3 or not exists (
-      select from lifecycle.exports n
+      select from akashi_lifecycle.exports n
       where (n.schema_name, n.table_name, n.lower_bound, n.upper_bound) = (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
         and n.generation > e.generation and n.state <> 'exporting' and (e.dropped_at is null or n.created_at < e.dropped_at)))
   order by lower_bound, generation`
 
-/** As lifecycle.partition_bounds reads them, without a call for each partition. */
+/** As akashi_lifecycle.partition_bounds reads them, without a call for each partition. */
 const partitionsSql = `
   select name, ${iso('lower')} as "from", ${iso('upper')} as "to", ${micros('lower')} as "fromMicros", ${micros('upper')} as "toMicros"
   from (
@@ -84,7 +84,7 @@ const partitionsSql = `
  */
 export async function placementOf(session: Session, { schema, table }: TableName): Promise<Placement> {
   const relation = `${identifier(schema)}.${identifier(table)}`
-  await session.query('select audit.assert_unfiltered($1::regclass)', [relation])
+  await session.query('select akashi_audit.assert_unfiltered($1::regclass)', [relation])
   await session.query(`lock table only ${relation} in access share mode`)
   const { rows: partitions } = await session.query<Partition>(partitionsSql, [schema, table])
   if (partitions.some(({ from, to }) => from === null || to === null)) {

@@ -52,7 +52,7 @@ async function begin({ worker, runner, job, due, signal }: Execution, actor: Act
   const { rows } = await worker.transaction(
     actor,
     (session) =>
-      session.query<{ run: string | null }>('select lifecycle.begin_run($1, $2, $3) as run', [
+      session.query<{ run: string | null }>('select akashi_lifecycle.begin_run($1, $2, $3) as run', [
         job,
         runner,
         due,
@@ -105,7 +105,7 @@ async function finish(
   for (let tries = 1; ; tries += 1) {
     try {
       const { rows } = await worker.transaction(actor, (session) =>
-        session.query<{ ours: boolean }>('select lifecycle.finish_run($1, $2, $3, $4, $5) as ours', [
+        session.query<{ ours: boolean }>('select akashi_lifecycle.finish_run($1, $2, $3, $4, $5) as ours', [
           run,
           runner,
           state,

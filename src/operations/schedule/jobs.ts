@@ -41,11 +41,11 @@ export async function listJobs(database: Database, actor: Actor): Promise<Job[]>
       jobs: await session.query<Omit<Job, 'lastRun'>>(
         `select name, schedule, task, description, paused, extract(epoch from timeout)::float8 as "timeoutSeconds",
                 requested_at as "requestedAt"
-         from lifecycle.jobs order by name`,
+         from akashi_lifecycle.jobs order by name`,
       ),
       runs: await session.query<JobRun>(
-        `select ${runColumns} from lifecycle.jobs j
-         cross join lateral (select * from lifecycle.job_runs where job = j.name order by started_at desc limit 1) r`,
+        `select ${runColumns} from akashi_lifecycle.jobs j
+         cross join lateral (select * from akashi_lifecycle.job_runs where job = j.name order by started_at desc limit 1) r`,
       ),
     }),
     { readOnly: true },
@@ -69,7 +69,7 @@ export async function jobHistory(
     actor,
     (session) =>
       session.query<JobRun>(
-        `select ${runColumns} from lifecycle.job_runs r where r.job = $1 order by r.started_at desc limit $2`,
+        `select ${runColumns} from akashi_lifecycle.job_runs r where r.job = $1 order by r.started_at desc limit $2`,
         [name, limit],
       ),
     { readOnly: true },
@@ -87,7 +87,7 @@ export async function jobHistory(
  */
 export async function runNow(database: Database, actor: Actor, name: string): Promise<string> {
   const { rows } = await database.transaction(actor, (session) =>
-    session.query<{ requested: string }>('select lifecycle.request_job($1) as requested', [name]),
+    session.query<{ requested: string }>('select akashi_lifecycle.request_job($1) as requested', [name]),
   )
   const row = rows[0]
   if (row === undefined) {
@@ -108,14 +108,14 @@ export async function pauseJob(
   paused: boolean,
 ): Promise<void> {
   await database.transaction(actor, (session) =>
-    session.query('select lifecycle.pause_job($1, $2)', [name, paused]),
+    session.query('select akashi_lifecycle.pause_job($1, $2)', [name, paused]),
   )
 }
 
 /** Removes runs from the history that are older than 90 days. */
 export async function pruneJobRuns(database: Database, actor: Actor): Promise<number> {
   const { rows } = await database.transaction(actor, (session) =>
-    session.query<{ removed: number }>('select lifecycle.prune_job_runs() as removed'),
+    session.query<{ removed: number }>('select akashi_lifecycle.prune_job_runs() as removed'),
   )
   return rows[0]?.removed ?? 0
 }

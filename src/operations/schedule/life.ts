@@ -77,9 +77,11 @@ class Life {
     signal.addEventListener('abort', onAbort, { once: true })
     this.#session.lost.addEventListener('abort', () => this.#fail(connectionLost()), { once: true })
     try {
-      await this.#session.query('select pg_advisory_lock(lifecycle.worker_lock($1))', [this.#name])
+      await this.#session.query('select pg_advisory_lock(akashi_lifecycle.worker_lock($1))', [this.#name])
       await prepareQueue(this.#session, this.#options)
-      await worker.transaction(scheduler, (session) => session.query('select lifecycle.close_stale_runs()'))
+      await worker.transaction(scheduler, (session) =>
+        session.query('select akashi_lifecycle.close_stale_runs()'),
+      )
       await this.#session.listen('akashi_jobs', () => this.#wake())
       // The queue's own pool would lose its error handlers before its connections end.
       const pool = openDriverPool(this.#options.directUrl, 'worker', QUEUE_POOL_SIZE)
@@ -118,6 +120,7 @@ class Life {
 
   async #startQueue(pgPool: DriverPool): Promise<Runner> {
     const runner = await run({
+      schema: QUEUE_SCHEMA,
       pgPool,
       concurrency: CONCURRENT_JOBS,
       noHandleSignals: true,
@@ -249,6 +252,9 @@ class Life {
   }
 }
 
+/** Schema of the job queue, made by the migrations. */
+const QUEUE_SCHEMA = 'akashi_jobs'
+
 /** Several workers may start at once, and the queue's own migrations do not expect that. */
 async function prepareQueue(session: DirectSession, { directUrl, log }: LifeOptions): Promise<void> {
   const lock = `hashtextextended('akashi.queue', 0)`
@@ -256,7 +262,7 @@ async function prepareQueue(session: DirectSession, { directUrl, log }: LifeOpti
   try {
     const pgPool = openDriverPool(directUrl, 'worker', 2)
     try {
-      const utils = await makeWorkerUtils({ pgPool, logger: queueLogger(log) })
+      const utils = await makeWorkerUtils({ pgPool, schema: QUEUE_SCHEMA, logger: queueLogger(log) })
       try {
         // What workers left behind that were killed.
         await utils.cleanup({ tasks: ['DELETE_PERMAFAILED_JOBS'] })

@@ -11,5 +11,5 @@ export interface TaskContext {
   readonly log: Log
 }
 
-/** What a job runs. The result is kept in `lifecycle.job_runs.result`; throwing makes the run a failed one. */
+/** What a job runs. The result is kept in `akashi_lifecycle.job_runs.result`; throwing makes the run a failed one. */
 export type Task = (context: TaskContext) => Promise<Readonly<Record<string, unknown>>>

@@ -34,10 +34,10 @@ const timetableSql = `
          j.updated_at as "updatedAt", last.begun, coalesce(last.running, false) as running,
          case when j.requested_at > coalesce(last.begun, '-infinity') and j.requested_at > now() - interval '1 day'
               then j.requested_at end as request
-  from lifecycle.jobs j
+  from akashi_lifecycle.jobs j
   left join lateral (
     select greatest(r.due_at, r.started_at) as begun, r.state = 'running' as running
-    from lifecycle.job_runs r where r.job = j.name order by r.started_at desc limit 1
+    from akashi_lifecycle.job_runs r where r.job = j.name order by r.started_at desc limit 1
   ) last on true
   order by j.name`
 

@@ -10,7 +10,7 @@ export interface WorkerOptions {
   readonly worker: Database
   /** URL of the same role, to the server itself. */
   readonly directUrl: string
-  /** What `lifecycle.jobs.task` names. Jobs whose task is not here are left to other workers. */
+  /** What `akashi_lifecycle.jobs.task` names. Jobs whose task is not here are left to other workers. */
   readonly tasks: Readonly<Record<string, Task>>
   readonly log: Log
   /** Stops the worker: running jobs may finish for some seconds, are then cancelled, and are given up in the end. */
@@ -23,7 +23,7 @@ export interface Worker {
 }
 
 /**
- * Runs the jobs of `lifecycle.jobs` when they are due, together with any number of other workers. A job
+ * Runs the jobs of `akashi_lifecycle.jobs` when they are due, together with any number of other workers. A job
  * never runs twice at once; a downtime is made up for by one run of each job at most. When its connection
  * or its queue fails, the worker cancels what it runs and starts again; only a task that outlives the
  * connection of its worker may meet the next run, so a task must be safe against that.

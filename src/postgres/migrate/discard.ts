@@ -23,7 +23,7 @@ const listTables = `
   left join pg_catalog.pg_namespace rn on rn.oid = r.relnamespace
   where c.relkind = 'r' and c.relpersistence <> 't'
     and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-    and c.oid is distinct from to_regclass('lifecycle.schema_migrations')`
+    and c.oid is distinct from to_regclass('akashi_lifecycle.schema_migrations')`
 
 async function tables(session: Session): Promise<Table[]> {
   const { rows } = await session.query<Table>(listTables)

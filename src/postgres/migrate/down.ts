@@ -65,7 +65,7 @@ async function revert(session: Session, migration: Migration, destroy: boolean):
 
 async function forget(session: Session, { version }: Migration): Promise<string | undefined> {
   const { rows } = await session.query<{ xid: string }>(
-    'delete from lifecycle.schema_migrations where version = $1 returning pg_current_xact_id()::text as xid',
+    'delete from akashi_lifecycle.schema_migrations where version = $1 returning pg_current_xact_id()::text as xid',
     [version],
   )
   return rows[0]?.xid

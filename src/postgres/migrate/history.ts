@@ -2,7 +2,7 @@ import { AkashiError } from '../../foundation/index.ts'
 import type { Session } from '../types.ts'
 import type { Migration } from './files.ts'
 
-/** A row of `lifecycle.schema_migrations`. */
+/** A row of `akashi_lifecycle.schema_migrations`. */
 export interface AppliedMigration {
   readonly version: number
   readonly name: string
@@ -30,9 +30,9 @@ export async function ensureHistory(session: Session): Promise<void> {
   if (await hasHistory(session)) {
     return
   }
-  await session.query('create schema if not exists lifecycle')
+  await session.query('create schema if not exists akashi_lifecycle')
   await session.query(`
-    create table if not exists lifecycle.schema_migrations (
+    create table if not exists akashi_lifecycle.schema_migrations (
       version    int primary key,
       name       text not null,
       checksum   text not null,
@@ -47,7 +47,7 @@ export async function readHistory(session: Session): Promise<AppliedMigration[]>
   }
   const { rows } = await session.query<AppliedMigration>(`
     select version, name, checksum, applied_at as "appliedAt", applied_by as "appliedBy"
-    from lifecycle.schema_migrations order by version`)
+    from akashi_lifecycle.schema_migrations order by version`)
   return rows
 }
 
@@ -61,7 +61,7 @@ export async function refuseFormerDatabase(session: Session): Promise<void> {
   const { rows } = await session.query<{ readable: boolean }>(`
     select has_table_privilege(r.oid, c.oid, 'select') as readable
     from pg_catalog.pg_roles r, pg_catalog.pg_class c
-    where r.rolname = 'akashi_worker' and c.oid = to_regclass('lifecycle.schema_migrations')`)
+    where r.rolname = 'akashi_worker' and c.oid = to_regclass('akashi_lifecycle.schema_migrations')`)
   if (rows[0]?.readable === false) {
     throw formerDatabase()
   }
@@ -69,7 +69,7 @@ export async function refuseFormerDatabase(session: Session): Promise<void> {
 
 async function hasHistory(session: Session): Promise<boolean> {
   const { rows } = await session.query<{ present: boolean }>(
-    `select to_regclass('lifecycle.schema_migrations') is not null as present`,
+    `select to_regclass('akashi_lifecycle.schema_migrations') is not null as present`,
   )
   return rows[0]?.present === true
 }

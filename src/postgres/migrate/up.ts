@@ -11,7 +11,7 @@ export interface MigrateUpOptions extends MigrateOptions {
 }
 
 /**
- * Applies what is pending, each migration in one transaction with its row in `lifecycle.schema_migrations`.
+ * Applies what is pending, each migration in one transaction with its row in `akashi_lifecycle.schema_migrations`.
  * Any number of processes may do so at the same time.
  *
  * @returns the ids applied by this call
@@ -64,7 +64,7 @@ async function applyInTransaction(session: Session, migration: Migration): Promi
 
 async function record(session: Session, { version, name, checksum }: Migration): Promise<string | undefined> {
   const { rows } = await session.query<{ xid: string }>(
-    `insert into lifecycle.schema_migrations (version, name, checksum) values ($1, $2, $3)
+    `insert into akashi_lifecycle.schema_migrations (version, name, checksum) values ($1, $2, $3)
      returning pg_current_xact_id()::text as xid`,
     [version, name, checksum],
   )

@@ -1,5 +1,5 @@
 /**
- * Takes parsed events into `security.security_events`, each exactly once.
+ * Takes parsed events into `akashi_security.security_events`, each exactly once.
  *
  * An event's id follows from the event, so the same event conflicts with itself and is left out; the
  * digest of each batch keeps that true after its partition has moved to the archive. A batch is one
@@ -132,7 +132,7 @@ async function makePartitions(
   await whilePartitionsAreMade(() =>
     database.transaction(actor, (session) =>
       session.query(
-        `select lifecycle.create_partitions('security.security_events', day, day) from unnest($1::timestamptz[]) day`,
+        `select akashi_lifecycle.create_partitions('akashi_security.security_events', day, day) from unnest($1::timestamptz[]) day`,
         [missing.map((day) => `${day}T00:00:00Z`)],
       ),
     ),
@@ -168,7 +168,7 @@ async function insertBatch(
   onConflict: string,
 ): Promise<number> {
   const { rowCount: fresh } = await session.query(
-    `insert into security.ingest_batches (digest, source, format, events, first_at, last_at)
+    `insert into akashi_security.ingest_batches (digest, source, format, events, first_at, last_at)
      values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
     [batch.digest, options.source, options.format, batch.events, batch.firstAt, batch.lastAt],
   )
@@ -176,11 +176,11 @@ async function insertBatch(
   // Without defaults: those of the real table are to be evaluated once, by the INSERT.
   await session.query(
     `create temporary table incoming on commit drop as
-     select ${copyColumns} from security.security_events with no data`,
+     select ${copyColumns} from akashi_security.security_events with no data`,
   )
   await copyRows(session, 'incoming', batch)
   const { rowCount } = await session.query(
-    `insert into security.security_events (${copyColumns})
+    `insert into akashi_security.security_events (${copyColumns})
      select ${copyColumns} from incoming ${onConflict}`,
   )
   return rowCount

@@ -11,7 +11,7 @@ export async function recordAccess(
   shown: { readonly events: readonly string[] } | { readonly counted: number },
 ): Promise<void> {
   await session.query(
-    `select audit.record_action('data_access', 'read', 'security.security_events', null, 'SUCCESS', $1::jsonb, 'confidential')`,
+    `select akashi_audit.record_action('data_access', 'read', 'akashi_security.security_events', null, 'SUCCESS', $1::jsonb, 'confidential')`,
     [JSON.stringify({ asked, ...shown })],
   )
 }

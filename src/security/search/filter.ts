@@ -108,7 +108,7 @@ const equalities: readonly (readonly [key: keyof EventConditions, column: string
   ['assignee', 'assignee'],
 ]
 
-/** SQL conditions over `security.v_security_events e`, each value handed to `parameter`. */
+/** SQL conditions over `akashi_security.v_security_events e`, each value handed to `parameter`. */
 export function conditionsOf(filter: EventConditions, parameter: (value: unknown) => string): string[] {
   const found: string[] = []
   for (const [key, column] of equalities) {

@@ -78,7 +78,7 @@ const columns: readonly (readonly [key: keyof EventRow, column: string])[] = [
   ['retentionDays', 'retention_period'],
 ]
 
-/** Select list that gives an {@link EventRow} from `security.v_security_events` under an alias. */
+/** Select list that gives an {@link EventRow} from `akashi_security.v_security_events` under an alias. */
 export function eventColumns(alias: string): string {
   return columns.map(([key, column]) => `${alias}.${column} as "${key}"`).join(', ')
 }

@@ -57,7 +57,7 @@ export async function searchEvents(
   const matches = wanted === undefined ? 'true' : textMatches(wanted, parameter)
   const text = `
     with scanned as materialized (
-      select e.* from security.v_security_events e
+      select e.* from akashi_security.v_security_events e
       ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`}
       order by e.created_at desc, e.id desc limit ${scan}
     ), matched as (
@@ -91,7 +91,7 @@ export async function readEvent(database: Database, actor: Actor, eventId: strin
   const id = parseQuery(z.guid('is no uuid'), eventId)
   return await database.transaction(actor, async (session) => {
     const { rows } = await session.query<EventRow>(
-      `select ${eventColumns('e')} from security.v_security_events e where e.id = $1`,
+      `select ${eventColumns('e')} from akashi_security.v_security_events e where e.id = $1`,
       [id],
     )
     const [row] = rows

@@ -69,7 +69,7 @@ export async function eventTimeline(
     const { rows } = await session.query<{ at: string; count: number } & Record<Severity, number>>(
       `with counted as (
            select date_bin($3::interval, e.created_at, $1::timestamptz) as at, count(*)::integer as count, ${counts.join(', ')}
-           from security.v_security_events e where ${conditions.join(' and ')} group by 1
+           from akashi_security.v_security_events e where ${conditions.join(' and ')} group by 1
          )
          select b.at, coalesce(c.count, 0) as count, ${severities.map((severity) => `coalesce(c.${severity}, 0) as ${severity}`).join(', ')}
          from generate_series($1::timestamptz, $2::timestamptz - interval '1 microsecond', $3::interval) b (at)

@@ -40,11 +40,11 @@ export async function insertEvents(
 ): Promise<void> {
   await worker.transaction(tester, async (session) => {
     await session.query(
-      "select lifecycle.create_partitions('security.security_events', $1::timestamptz, $1::timestamptz)",
+      "select akashi_lifecycle.create_partitions('akashi_security.security_events', $1::timestamptz, $1::timestamptz)",
       [`${day}T00:00:00Z`],
     )
     await session.query(
-      `insert into security.security_events (created_at, event_type, event_category, severity, source_service, description,
+      `insert into akashi_security.security_events (created_at, event_type, event_category, severity, source_service, description,
          user_id, user_name, tenant_id, source_ip, event_details)
        select $1::timestamptz + i * interval '1 second', 'login_failure', 'authentication', 'low', 'sshd',
               case i % 5 when 0 then '' when 1 then null when 2 then E'quoted " and\\r\\nbroken, 行' else $3 || i end,

@@ -9,7 +9,7 @@ const [url = '', folder = '', step = '', nth = '1', partRows = '100'] = process.
 const worker = openDatabase({ url, role: 'worker' })
 let left = Number(nth)
 await runArchive(worker, tester, await openObjectStore(`file:${folder}`), {
-  table: { schema: 'security', table: 'security_events' },
+  table: { schema: 'akashi_security', table: 'security_events' },
   partRows: Number(partRows),
   onStep: (reached) => {
     if (reached !== step) return

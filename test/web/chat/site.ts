@@ -89,16 +89,16 @@ export function testSite({ scansFiles = true }: SiteOptions = {}) {
     many: (roomId: string, userId: string, count: number) =>
       database.asSuperuser(async (session) => {
         await session.query(
-          `insert into chat.messages (id, room_id, user_id, sequence, content, message_type, security_classification, created_at, updated_at)
-           select chat.message_id(t.at), $1, $2, 2 + i, 'message ' || i, 'text', r.security_classification, t.at, t.at
-           from generate_series(1, $3::int) i, chat.rooms r,
+          `insert into akashi_chat.messages (id, room_id, user_id, sequence, content, message_type, security_classification, created_at, updated_at)
+           select akashi_chat.message_id(t.at), $1, $2, 2 + i, 'message ' || i, 'text', r.security_classification, t.at, t.at
+           from generate_series(1, $3::int) i, akashi_chat.rooms r,
              lateral (select date_trunc('milliseconds', now()) - ($3 - i) * interval '1 millisecond' as at) t
            where r.id = $1`,
           [roomId, userId, count],
         )
         await session.query(
-          `update chat.room_sequences s set last_sequence = last_sequence + $2,
-             last_message_at = (select max(m.created_at) from chat.messages m where m.room_id = $1) where room_id = $1`,
+          `update akashi_chat.room_sequences s set last_sequence = last_sequence + $2,
+             last_message_at = (select max(m.created_at) from akashi_chat.messages m where m.room_id = $1) where room_id = $1`,
           [roomId, count],
         )
       }),

@@ -83,7 +83,7 @@ export async function readEpochs(session: Session, log?: string): Promise<Epoch[
   const { rows } = await session.query<Epoch>(
     `select log, epoch, origin, cause, reason, previous_origin as "previousOrigin", previous_size as "previousSize",
             previous_root as "previousRoot", common_size as "commonSize", given_up as "givenUp", size, root, note
-     from audit.ledger_epochs where $1::text is null or log = $1 order by log, epoch`,
+     from akashi_audit.ledger_epochs where $1::text is null or log = $1 order by log, epoch`,
     [log ?? null],
   )
   return rows

@@ -124,12 +124,12 @@ async function lastSealedSeq(
     actor,
     async (session) => {
       const { rows: clusters } = await session.query<{ cluster: string }>(
-        'select system_identifier::text as cluster from audit.system_identity()',
+        'select system_identifier::text as cluster from akashi_audit.system_identity()',
       )
       if (head.systemIdentifier === null || clusters[0]?.cluster === head.systemIdentifier) return null
       const { rows } = await session.query<{ seq: string }>(
         `select coalesce(max(r.seq), 0)::text as seq from ${log.schema}.${log.table} r
-         join audit.ledger_entries e on e.log = $1 and e.row_id = r.id`,
+         join akashi_audit.ledger_entries e on e.log = $1 and e.row_id = r.id`,
         [log.log],
       )
       return rows[0]?.seq ?? '0'
@@ -139,7 +139,7 @@ async function lastSealedSeq(
 }
 
 async function holdLog(session: Session, log: LogDefinition): Promise<string> {
-  const { rows } = await session.query<{ floor: string }>('select audit.hold_log($1)::text as floor', [
+  const { rows } = await session.query<{ floor: string }>('select akashi_audit.hold_log($1)::text as floor', [
     log.log,
   ])
   return rows[0]?.floor ?? '0'
@@ -178,7 +178,7 @@ async function begin(
   const note = await signNote(keyring, keyId, link.origin, linkText(link))
   const epoch: Epoch = { ...link, note }
   await session.query(
-    `insert into audit.ledger_epochs (log, epoch, origin, cause, reason, previous_origin, previous_size, previous_root,
+    `insert into akashi_audit.ledger_epochs (log, epoch, origin, cause, reason, previous_origin, previous_size, previous_root,
        common_size, given_up, size, root, note) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
     [
       log,
@@ -199,13 +199,13 @@ async function begin(
   const checkpoint = checkpointText({ origin: epoch.origin, size, root })
   // Whoever writes from now on has a transaction at or after this xmin, and a seq past the floor.
   await session.query(
-    `update audit.ledger_heads
+    `update akashi_audit.ledger_heads
      set epoch = $2, origin = $3, note = $4, seq_floor = $5, last_xid = pg_snapshot_xmin(pg_current_snapshot()), last_seq = 0,
          system_identifier = own.system_identifier, timeline = own.timeline
-     from audit.system_identity() own where log = $1`,
+     from akashi_audit.system_identity() own where log = $1`,
     [log, epoch.epoch, epoch.origin, await signNote(keyring, keyId, epoch.origin, checkpoint), floor],
   )
-  await session.query('select audit.alert_ledger_epoch($1)', [
+  await session.query('select akashi_audit.alert_ledger_epoch($1)', [
     JSON.stringify({
       log,
       epoch: epoch.epoch,
@@ -243,7 +243,7 @@ async function findCause(
   }
   const { rows } = await database.transaction(actor, (session) =>
     session.query<{ cluster: string; timeline: number | null }>(
-      'select system_identifier::text as cluster, timeline from audit.system_identity()',
+      'select system_identifier::text as cluster, timeline from akashi_audit.system_identity()',
     ),
   )
   const [here] = rows

@@ -115,7 +115,7 @@ async function compare(
   const positions = batch.map(({ position }) => position.toString())
   const { rows } = await session.query<{ sealed: Buffer | null }>(
     `select string_agg(uuid_send(row_id) || entry_hash || int8send(${milliseconds}), ''::bytea order by position) as sealed
-     from audit.ledger_entries where log = $1 and position = any ($2::bigint[])`,
+     from akashi_audit.ledger_entries where log = $1 and position = any ($2::bigint[])`,
     [log.log, positions],
   )
   const claimed = Buffer.concat(
@@ -139,7 +139,7 @@ async function nameDifferences(
 ): Promise<void> {
   const { rows } = await session.query<EntryRow>(
     `select position::text, row_id::text as id, entry_hash as hash, ${milliseconds}::text as at
-     from audit.ledger_entries where log = $1 and position = any ($2::bigint[])`,
+     from akashi_audit.ledger_entries where log = $1 and position = any ($2::bigint[])`,
     [log.log, positions],
   )
   const sealed = new Map(rows.map((row) => [row.position, row]))

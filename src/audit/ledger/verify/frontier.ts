@@ -32,10 +32,10 @@ export async function verifyFrontier(
   const { rows } = await session.query<Frontier>(
     `select $3::xid8 < pg_snapshot_xmax(pg_current_snapshot()) as past, own.system_identifier::text as cluster,
             last.xid::text as xid, last.seq::text as seq
-     from audit.system_identity() own left join (
+     from akashi_audit.system_identity() own left join (
        select t.xid, t.seq, t.sealed, ${entry.hash} as now
        from (select r.xid, r.seq, e.entry_hash as sealed, ${entry.texts}
-             from audit.ledger_entries e join ${log.schema}.${log.table} r on r.id = e.row_id and r.created_at = e.created_at
+             from akashi_audit.ledger_entries e join ${log.schema}.${log.table} r on r.id = e.row_id and r.created_at = e.created_at
              where e.log = $1 and e.position = $2::bigint - 1 ${FENCE}) t
      ) last on last.now = last.sealed`,
     [log.log, head.size.toString(), head.lastXid],

@@ -12,7 +12,7 @@ import type { ProblemList } from './problems.ts'
 /** The head as stored; that of an empty log where there is none. */
 export async function headToVerify(session: Session, log: LogDefinition): Promise<Head> {
   // Compiling the statements takes a second each where the server can, and saves less: hashing is compiled already.
-  await session.query("select audit.assert_unfiltered($1::regclass), set_config('jit', 'off', true)", [
+  await session.query("select akashi_audit.assert_unfiltered($1::regclass), set_config('jit', 'off', true)", [
     `${log.schema}.${log.table}`,
   ])
   return (

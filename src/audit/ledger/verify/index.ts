@@ -117,7 +117,7 @@ export function isUnread(unread: readonly UnreadObject[], position: bigint): boo
 
 async function verifyTriggers(session: Session, log: LogDefinition, problems: ProblemList): Promise<void> {
   const { rows } = await session.query<{ table: string; problem: string }>(
-    'select "table"::text, problem from audit.trigger_problems($1)',
+    'select "table"::text, problem from akashi_audit.trigger_problems($1)',
     [log.log],
   )
   for (const row of rows) problems.add('trigger', null, row.table, row.problem)

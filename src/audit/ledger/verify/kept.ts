@@ -17,7 +17,7 @@ interface Kept {
   readonly note: string
 }
 
-/** Rows of `audit.ledger_checkpoints` that are what the log signed; any other one is a problem. */
+/** Rows of `akashi_audit.ledger_checkpoints` that are what the log signed; any other one is a problem. */
 export async function* keptCheckpoints(
   session: Session,
   head: Head,
@@ -27,7 +27,7 @@ export async function* keptCheckpoints(
   problems: ProblemList,
 ): AsyncIterable<Checkpoint> {
   const rows = session.stream<Kept & { readonly root: Buffer }>(
-    `select epoch, size::text, root, note from audit.ledger_checkpoints c where log = $1 and size >= $2::bigint
+    `select epoch, size::text, root, note from akashi_audit.ledger_checkpoints c where log = $1 and size >= $2::bigint
      order by c.epoch, c.size`,
     [head.log, from.toString()],
   )
@@ -40,7 +40,7 @@ export async function* keptCheckpoints(
         problems.add(
           'checkpoint',
           row.size,
-          'audit.ledger_checkpoints',
+          'akashi_audit.ledger_checkpoints',
           `the checkpoint of size ${row.size} that is kept of epoch ${row.epoch} does not count: ${why}`,
         )
       }
@@ -48,7 +48,7 @@ export async function* keptCheckpoints(
   }
 }
 
-/** Checkpoints of `audit.ledger_cosignatures` whose signatures, the witness's too while it is trusted, verify. */
+/** Checkpoints of `akashi_audit.ledger_cosignatures` whose signatures, the witness's too while it is trusted, verify. */
 export async function* keptCosignatures(
   session: Session,
   head: Head,
@@ -59,7 +59,7 @@ export async function* keptCosignatures(
 ): AsyncIterable<Checkpoint> {
   const keys = await witnessKeys(session, problems)
   const rows = session.stream<Kept & { readonly witness: string; readonly at: string }>(
-    `select epoch, size::text, witness, note, cosigned_at as at from audit.ledger_cosignatures c
+    `select epoch, size::text, witness, note, cosigned_at as at from akashi_audit.ledger_cosignatures c
      where log = $1 and size >= $2::bigint order by c.epoch, c.size, c.witness`,
     [head.log, from.toString()],
   )
@@ -72,7 +72,7 @@ export async function* keptCosignatures(
         problems.add(
           'checkpoint',
           row.size,
-          'audit.ledger_cosignatures',
+          'akashi_audit.ledger_cosignatures',
           `the cosignature of ${row.witness} on size ${row.size} of epoch ${row.epoch} does not count: ${refused}`,
         )
       }
@@ -88,7 +88,12 @@ async function witnessKeys(session: Session, problems: ProblemList): Promise<Map
       keys.set(key.name, key)
     } catch (error) {
       if (!(error instanceof AkashiError)) throw error
-      problems.add('checkpoint', null, 'audit.witnesses', `the witness ${trusted.name}: ${error.message}`)
+      problems.add(
+        'checkpoint',
+        null,
+        'akashi_audit.witnesses',
+        `the witness ${trusted.name}: ${error.message}`,
+      )
     }
   }
   return keys

@@ -19,9 +19,9 @@ export async function verifyLogs(session: Session, problems: ProblemList): Promi
     // From one name to the next by the index: a table of millions of entries has three.
     const { rows } = await session.query<{ log: string }>(
       `with recursive named as (
-         (select log from audit.${table} order by log limit 1)
+         (select log from akashi_audit.${table} order by log limit 1)
          union all
-         select (select t.log from audit.${table} t where t.log > named.log order by t.log limit 1) from named where named.log is not null
+         select (select t.log from akashi_audit.${table} t where t.log > named.log order by t.log limit 1) from named where named.log is not null
        )
        select log from named where log is not null and log <> all ($1::text[])`,
       [logs.map(({ log }) => log)],
@@ -30,8 +30,8 @@ export async function verifyLogs(session: Session, problems: ProblemList): Promi
       problems.add(
         'checkpoint',
         null,
-        `audit.${table}`,
-        `audit.${table} has rows of a log that does not exist: ${log}`,
+        `akashi_audit.${table}`,
+        `akashi_audit.${table} has rows of a log that does not exist: ${log}`,
       )
   }
 }

@@ -30,7 +30,7 @@ export interface VerifiedHead extends Since {
 /** null when the log was never verified without a problem. */
 export async function readVerifiedHead(session: Session, log: string): Promise<VerifiedHead | null> {
   const { rows } = await session.query<{ epoch: number; note: string; lastXid: string; lastSeq: string }>(
-    `select epoch, note, last_xid::text as "lastXid", last_seq::text as "lastSeq" from audit.verified_heads where log = $1`,
+    `select epoch, note, last_xid::text as "lastXid", last_seq::text as "lastSeq" from akashi_audit.verified_heads where log = $1`,
     [log],
   )
   const [row] = rows
@@ -43,7 +43,7 @@ export async function readVerifiedHead(session: Session, log: string): Promise<V
 export async function markVerified(session: Session, report: LogReport, at: Date): Promise<void> {
   if (report.checkpoint === null) return
   await session.query(
-    `insert into audit.verified_heads (log, epoch, size, note, last_xid, last_seq, verified_at)
+    `insert into akashi_audit.verified_heads (log, epoch, size, note, last_xid, last_seq, verified_at)
      values ($1, $2, $3, $4, $5, $6, $7)
      on conflict (log) do update set epoch = excluded.epoch, size = excluded.size, note = excluded.note,
        last_xid = excluded.last_xid, last_seq = excluded.last_seq, verified_at = excluded.verified_at`,
@@ -69,7 +69,7 @@ export async function markSlices(
 ): Promise<void> {
   if (size === 0n) return
   await session.query(
-    `insert into audit.ledger_scrubs (log, unit, checked_at)
+    `insert into akashi_audit.ledger_scrubs (log, unit, checked_at)
      select $1, 'slice/' || lpad(n::text, 12, '0'), $4 from generate_series($2::bigint, $3::bigint) n
      on conflict (log, unit) do update set checked_at = greatest(ledger_scrubs.checked_at, excluded.checked_at)`,
     [log, first.toString(), ((size - 1n) / SLICE_ENTRIES).toString(), at.toISOString()],
@@ -83,7 +83,7 @@ export async function markUnits(
   at: Date,
 ): Promise<void> {
   await session.query(
-    `insert into audit.ledger_scrubs (log, unit, checked_at) select $1, unit, $3 from unnest($2::text[]) as u (unit)
+    `insert into akashi_audit.ledger_scrubs (log, unit, checked_at) select $1, unit, $3 from unnest($2::text[]) as u (unit)
      on conflict (log, unit) do update set checked_at = greatest(ledger_scrubs.checked_at, excluded.checked_at)`,
     [log, units, at.toISOString()],
   )
@@ -96,7 +96,7 @@ export async function forgetObjects(
   present: readonly string[],
 ): Promise<void> {
   await session.query(
-    `delete from audit.ledger_scrubs where log = $1 and unit like 'object/%' and unit <> all ($2::text[])`,
+    `delete from akashi_audit.ledger_scrubs where log = $1 and unit like 'object/%' and unit <> all ($2::text[])`,
     [log, present.map(objectUnit)],
   )
 }
@@ -106,7 +106,7 @@ export async function oldestSlices(session: Session, head: Head, limit: number):
   if (head.size === 0n) return []
   const { rows } = await session.query<{ slice: string }>(
     `select n::text as slice from generate_series(0, $2::bigint) n
-     left join audit.ledger_scrubs s on s.log = $1 and s.unit = 'slice/' || lpad(n::text, 12, '0')
+     left join akashi_audit.ledger_scrubs s on s.log = $1 and s.unit = 'slice/' || lpad(n::text, 12, '0')
      order by s.checked_at nulls first, n limit $3`,
     [head.log, ((head.size - 1n) / SLICE_ENTRIES).toString(), limit],
   )
@@ -120,7 +120,7 @@ export async function readMarks(
   units: readonly string[],
 ): Promise<Map<string, string>> {
   const { rows } = await session.query<{ unit: string; at: string }>(
-    'select unit, checked_at as at from audit.ledger_scrubs where log = $1 and unit = any ($2::text[])',
+    'select unit, checked_at as at from akashi_audit.ledger_scrubs where log = $1 and unit = any ($2::text[])',
     [log, units],
   )
   return new Map(rows.map(({ unit, at }) => [unit, at]))
@@ -136,16 +136,16 @@ export async function oldestUncheckedSeconds(database: Database, actor: Actor): 
     (session) =>
       session.query<{ seconds: number }>(
         `select coalesce(max(extract(epoch from clock_timestamp() - part.since)), 0)::float8 as seconds
-         from audit.ledger_heads h
+         from akashi_audit.ledger_heads h
          cross join lateral (
            select coalesce(s.checked_at, (
-             select c.published_at from audit.ledger_checkpoints c
+             select c.published_at from akashi_audit.ledger_checkpoints c
              where c.log = h.log and c.size > n * ${SLICE_ENTRIES} order by c.epoch, c.size limit 1)) as since
            from generate_series(0, (h.size - 1) / ${SLICE_ENTRIES}) n
-           left join audit.ledger_scrubs s on s.log = h.log and s.unit = 'slice/' || lpad(n::text, 12, '0')
+           left join akashi_audit.ledger_scrubs s on s.log = h.log and s.unit = 'slice/' || lpad(n::text, 12, '0')
            where h.size > 0
            union all
-           select s.checked_at from audit.ledger_scrubs s where s.log = h.log and s.unit like 'object/%'
+           select s.checked_at from akashi_audit.ledger_scrubs s where s.log = h.log and s.unit like 'object/%'
          ) part`,
       ),
     { readOnly: true },

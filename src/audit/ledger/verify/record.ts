@@ -20,7 +20,7 @@ export async function recordVerification(
 ): Promise<void> {
   await database.transaction(actor, async (session) => {
     await session.query(
-      'insert into audit.verifications (started_at, mode, ok, report) values ($1, $2, $3, $4)',
+      'insert into akashi_audit.verifications (started_at, mode, ok, report) values ($1, $2, $3, $4)',
       [startedAt.toISOString(), report.mode, report.ok, JSON.stringify(report)],
     )
     if (report.mode !== 'scrub') {
@@ -30,7 +30,7 @@ export async function recordVerification(
     const problems = report.logs.flatMap((log) =>
       log.problems.map((problem) => ({ log: log.log, ...problem })),
     )
-    await session.query('select audit.alert_audit_log_tampering($1)', [
+    await session.query('select akashi_audit.alert_audit_log_tampering($1)', [
       JSON.stringify({
         mode: report.mode,
         count: problems.length,
@@ -66,8 +66,8 @@ export async function lastVerification(database: Database, actor: Actor): Promis
   const { rows } = await database.transaction(actor, (session) =>
     session.query<LastVerification>(
       `with since as (
-         select v.finished_at, v.ok, v.report from audit.verifications v
-         where v.finished_at >= coalesce((select max(finished_at) from audit.verifications where mode = 'full'), '-infinity')
+         select v.finished_at, v.ok, v.report from akashi_audit.verifications v
+         where v.finished_at >= coalesce((select max(finished_at) from akashi_audit.verifications where mode = 'full'), '-infinity')
        )
        select max(finished_at) as at, bool_and(ok) as ok,
               coalesce((select (select sum(jsonb_array_length(log -> 'problems')) from jsonb_array_elements(w.report -> 'logs') log)::integer

@@ -104,7 +104,7 @@ export async function verifyRows(
 async function nameDoubled(session: Session, log: LogDefinition, problems: ProblemList): Promise<void> {
   const { rows } = await session.query<{ id: string; first: string; last: string }>(
     `select row_id::text as id, min(position)::text as first, max(position)::text as last
-     from audit.ledger_entries where log = $1 group by row_id having count(*) > 1 order by max(position) limit ${MAX_PROBLEMS}`,
+     from akashi_audit.ledger_entries where log = $1 group by row_id having count(*) > 1 order by max(position) limit ${MAX_PROBLEMS}`,
     [log.log],
   )
   for (const { id, first, last } of rows)
@@ -121,7 +121,7 @@ async function nameEarlier(
 ): Promise<void> {
   const { rows } = await session.query<{ id: string; position: string }>(
     `select e.position::text, e.row_id::text as id
-     from audit.ledger_entries e join ${log.schema}.${log.table} r on r.id = e.row_id
+     from akashi_audit.ledger_entries e join ${log.schema}.${log.table} r on r.id = e.row_id
      where e.log = $1 and e.position >= $2::bigint and ((r.xid, r.seq) <= ($3::xid8, $4::bigint) or r.seq <= $5::bigint)
      order by e.position limit ${MAX_PROBLEMS}`,
     [log.log, size.toString(), lastXid, lastSeq, seqFloor],
@@ -147,7 +147,7 @@ async function verifyAbsent(
   let absent = 0
   const entries = session.stream<{ position: string; id: string; at: string }>(
     `select e.position::text, e.row_id::text as id, e.created_at::text as at
-     from audit.ledger_entries e
+     from akashi_audit.ledger_entries e
      where e.log = $1 and e.position >= $2::bigint
        and not exists (select from ${log.schema}.${log.table} r where r.id = e.row_id)
      order by e.position`,
@@ -206,7 +206,7 @@ function countsSql(log: LogDefinition, tail: boolean): string {
   return `
     select sum(rows)::float8 as rows, sum(matched)::float8 as matched, sum(wrong)::float8 as wrong, sum(misplaced)::float8 as misplaced,
            (select count(*) from ${log.schema}.${log.table} r where true ${newer(tail)})::float8 as present,
-           (select count(*) from audit.ledger_entries where log = $1 ${tail ? 'and position >= $9::bigint' : ''})::float8 as entries
+           (select count(*) from akashi_audit.ledger_entries where log = $1 ${tail ? 'and position >= $9::bigint' : ''})::float8 as entries
     from (${all}) counted`
 }
 
@@ -247,5 +247,5 @@ function rowsSql(log: LogDefinition, { tail, arrays, where = 'true' }: Which): s
             where ${where} ${newer(tail)} ${FENCE}) t
       ${FENCE}
     ) h
-    left join audit.ledger_entries e on e.log = $1 and e.row_id = h.id ${tail ? 'and e.position >= $9::bigint' : ''}`
+    left join akashi_audit.ledger_entries e on e.log = $1 and e.row_id = h.id ${tail ? 'and e.position >= $9::bigint' : ''}`
 }

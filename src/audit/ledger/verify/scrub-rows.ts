@@ -24,7 +24,7 @@ export async function addedRows(
   problems: ProblemList,
 ): Promise<Cursor> {
   const { rows: places } = await session.query<Cursor>(
-    'select scrub_xid::text as xid, scrub_seq::text as seq from audit.verified_heads where log = $1',
+    'select scrub_xid::text as xid, scrub_seq::text as seq from akashi_audit.verified_heads where log = $1',
     [log.log],
   )
   const from = places[0] ?? START
@@ -43,7 +43,7 @@ export async function addedRows(
             (array_agg(seq::text order by next.xid desc, next.seq desc))[1] as seq,
             jsonb_agg(jsonb_build_object('id', id, 'at', created_at::text) order by next.xid, next.seq)
               filter (where not exists (
-                select from (select e.log from audit.ledger_entries e where e.row_id = next.id offset 0) own where own.log = $1)) as added
+                select from (select e.log from akashi_audit.ledger_entries e where e.row_id = next.id offset 0) own where own.log = $1)) as added
      from next`,
     [log.log, from.xid, from.seq, head.lastXid, head.lastSeq, limit, head.seqFloor],
   )
@@ -55,9 +55,8 @@ export async function addedRows(
 
 /** A log that was never verified has no row to remember the place in: the scrub begins at the start again. */
 export async function moveCursor(session: Session, log: string, { xid, seq }: Cursor): Promise<void> {
-  await session.query('update audit.verified_heads set scrub_xid = $2, scrub_seq = $3 where log = $1', [
-    log,
-    xid,
-    seq,
-  ])
+  await session.query(
+    'update akashi_audit.verified_heads set scrub_xid = $2, scrub_seq = $3 where log = $1',
+    [log, xid, seq],
+  )
 }

@@ -116,7 +116,7 @@ async function sliceRows(
        select position, row_id, created_at, entry_hash, found, case when found is not null then ${entry.hash} end as now
        from (
          select e.position, e.row_id, e.created_at, e.entry_hash, r.id as found, ${entry.texts}
-         from audit.ledger_entries e
+         from akashi_audit.ledger_entries e
          left join ${log.schema}.${log.table} r on r.id = e.row_id and r.created_at = e.created_at
          where e.log = $1 and e.position >= $2::bigint and e.position < $3::bigint
          order by e.position offset 0

@@ -135,10 +135,10 @@ const tilesSql = `
   cross join lateral (
     select min(position) as first, count(*)::integer as count,
            string_agg(sha256('\\x00'::bytea || entry_hash), ''::bytea order by position) as leaves
-    from audit.ledger_entries
+    from akashi_audit.ledger_entries
     where log = $1 and position >= greatest($2::bigint, s.tile * ${TILE_WIDTH}) and position < least($3::bigint, (s.tile + 1) * ${TILE_WIDTH})
   ) e
-  left join audit.ledger_tiles t on t.log = $1 and t.level = 0 and t.tile = s.tile
+  left join akashi_audit.ledger_tiles t on t.log = $1 and t.level = 0 and t.tile = s.tile
   where e.count > 0
   order by s.tile`
 
@@ -225,7 +225,7 @@ export async function nameGaps(
   const gaps = session.stream<{ from: string; to: string }>(
     `select (last + 1)::text as "from", (position - 1)::text as "to"
      from (select position, coalesce(lag(position) over (order by position), $3::bigint - 1) as last from (
-             select position from audit.ledger_entries where log = $1 and position >= $3::bigint and position < $2::bigint
+             select position from akashi_audit.ledger_entries where log = $1 and position >= $3::bigint and position < $2::bigint
              union all select $2::bigint) p) g
      where position > last + 1`,
     [head.log, head.size.toString(), from.toString()],
@@ -241,7 +241,7 @@ export async function nameGaps(
 
 async function nameStrays(session: Session, head: Head, problems: ProblemList): Promise<void> {
   const strays = session.stream<{ position: string; id: string }>(
-    'select e.position::text, e.row_id::text as id from audit.ledger_entries e where e.log = $1 and e.position >= $2::bigint order by e.position',
+    'select e.position::text, e.row_id::text as id from akashi_audit.ledger_entries e where e.log = $1 and e.position >= $2::bigint order by e.position',
     [head.log, head.size.toString()],
   )
   for await (const batch of strays) {
@@ -260,7 +260,7 @@ export async function nameMismatches(
 ): Promise<void> {
   if (mismatches.length === 0) return
   const { rows } = await session.query<{ position: string; id: string }>(
-    'select position::text, row_id::text as id from audit.ledger_entries where log = $1 and position = any ($2::bigint[])',
+    'select position::text, row_id::text as id from akashi_audit.ledger_entries where log = $1 and position = any ($2::bigint[])',
     [head.log, mismatches.map(({ position }) => position.toString())],
   )
   const ids = new Map(rows.map(({ position, id }) => [position, id]))

@@ -63,7 +63,7 @@ export async function verifyTiles(
   const expected = upper.digests()
   const stored = session.stream<StoredTile>(
     `select level, tile::text, octet_length(hashes) as bytes, encode(sha256(hashes), 'hex') as digest
-     from audit.ledger_tiles where log = $1 and (level <> 0 or tile > ($2::bigint - 1) / ${TILE_WIDTH} or $2::bigint = 0)
+     from akashi_audit.ledger_tiles where log = $1 and (level <> 0 or tile > ($2::bigint - 1) / ${TILE_WIDTH} or $2::bigint = 0)
      order by level, tile`,
     [log, size.toString()],
   )

@@ -32,7 +32,7 @@ export async function trustWitness(
   }
   const { rowCount } = await owner.transaction(actor, (session) =>
     session.query(
-      `insert into audit.witnesses as known (name, url, verifier_key) values ($1, $2, $3)
+      `insert into akashi_audit.witnesses as known (name, url, verifier_key) values ($1, $2, $3)
        on conflict (name) do update set url = excluded.url where known.verifier_key = excluded.verifier_key`,
       [name, url, key],
     ),
@@ -48,7 +48,7 @@ export async function trustWitness(
 /** Submits to this witness no more. */
 export async function forgetWitness(owner: Database, actor: Actor, name: string): Promise<void> {
   const { rowCount } = await owner.transaction(actor, (session) =>
-    session.query('delete from audit.witnesses where name = $1', [name]),
+    session.query('delete from akashi_audit.witnesses where name = $1', [name]),
   )
   if (rowCount === 0) throw new AkashiError('not_found', `no witness ${name} is trusted`)
 }
@@ -59,7 +59,7 @@ export async function trustedWitnesses(database: Database, actor: Actor): Promis
 
 export async function readTrusted(session: Session): Promise<TrustedWitness[]> {
   const { rows } = await session.query<TrustedWitness>(
-    'select name, url, verifier_key as key from audit.witnesses order by name',
+    'select name, url, verifier_key as key from akashi_audit.witnesses order by name',
   )
   return rows
 }

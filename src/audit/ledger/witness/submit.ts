@@ -156,7 +156,7 @@ async function keepCosignature(
 ): Promise<void> {
   await database.transaction(actor, (session) =>
     session.query(
-      `insert into audit.ledger_cosignatures (log, epoch, size, witness, note, cosigned_at) values ($1, $2, $3, $4, $5, $6)
+      `insert into akashi_audit.ledger_cosignatures (log, epoch, size, witness, note, cosigned_at) values ($1, $2, $3, $4, $5, $6)
        on conflict do nothing`,
       [own.log, own.epoch, own.size.toString(), own.witness, own.note, own.at],
     ),
