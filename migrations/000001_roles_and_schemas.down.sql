@@ -9,7 +9,6 @@ drop schema akashi_audit;
 drop schema akashi_auth;
 alter schema akashi_lifecycle owner to current_user;
 revoke all on schema akashi_lifecycle from akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
-revoke select on akashi_lifecycle.schema_migrations from akashi_worker;
 
 do $roles$
 declare

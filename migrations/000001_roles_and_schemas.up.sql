@@ -54,8 +54,6 @@ grant usage on schema akashi_auth, akashi_audit, akashi_security, akashi_lifecyc
 grant usage on schema akashi_archive to akashi_worker, akashi_reader, akashi_security_admin;
 grant usage on schema akashi_keys to akashi_app, akashi_worker, akashi_security_admin;
 grant usage on schema akashi_auth, akashi_audit, akashi_keys to akashi_policy;
--- A worker tells by it whether the database is one of this program.
-grant select on akashi_lifecycle.schema_migrations to akashi_worker;
 
 -- A function is callable by whom it is granted to, never by everybody.
 alter default privileges for role akashi_owner revoke execute on functions from public;

@@ -11,10 +11,9 @@ const VERBS_TIMEOUT_MS = 120_000
 const message =
   'akashi: the database was made before the first release and cannot be brought to this version\nhint: start with a new data folder'
 
-/** Its migrations had other names from the second on, and akashi_worker could not read which were applied. */
+/** Its schemas had other names. */
 async function makeFormer(session: Session): Promise<void> {
-  await session.query(`update akashi_lifecycle.schema_migrations set name = 'settings' where version = 2`)
-  await session.query('revoke select on akashi_lifecycle.schema_migrations from akashi_worker')
+  await session.query('alter schema akashi_lifecycle rename to lifecycle')
 }
 
 const database = testDatabase()

@@ -42,6 +42,7 @@ export async function ensureHistory(session: Session): Promise<void> {
 }
 
 export async function readHistory(session: Session): Promise<AppliedMigration[]> {
+  await refuseFormerDatabase(session)
   if (!(await hasHistory(session))) {
     return []
   }
@@ -52,18 +53,25 @@ export async function readHistory(session: Session): Promise<AppliedMigration[]>
 }
 
 /**
- * Refuses a database of before the first release. Any login may ask: in those akashi_worker could not read
- * the history. A database that was never migrated passes.
+ * Refuses a database of before the first release, whose history is in a schema that is not ours any more. Asks
+ * the catalog, so that any login may.
  *
  * @throws AkashiError conflict
  */
 export async function refuseFormerDatabase(session: Session): Promise<void> {
-  const { rows } = await session.query<{ readable: boolean }>(`
-    select has_table_privilege(r.oid, c.oid, 'select') as readable
-    from pg_catalog.pg_roles r, pg_catalog.pg_class c
-    where r.rolname = 'akashi_worker' and c.oid = to_regclass('akashi_lifecycle.schema_migrations')`)
-  if (rows[0]?.readable === false) {
-    throw formerDatabase()
+  const { rows } = await session.query<{ former: boolean }>(`
+    select exists (
+      select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = 'lifecycle' and n.nspowner = to_regrole('akashi_owner') and c.relname = 'schema_migrations'
+    ) as former`)
+  if (rows[0]?.former === true) {
+    throw new AkashiError(
+      'conflict',
+      'the database was made before the first release and cannot be brought to this version',
+      {
+        hint: 'start with a new data folder (--data) or a new database; the program that made this one still reads and exports it',
+      },
+    )
   }
 }
 
@@ -78,7 +86,7 @@ async function hasHistory(session: Session): Promise<boolean> {
  * What is still to apply, after making sure that the database was built from these very files.
  *
  * @throws AkashiError integrity when an applied file was changed or removed, conflict when the database is
- *   ahead of the files, a file was added below what is applied, or a version has another name in the database
+ *   ahead of the files or a file was added below what is applied
  */
 export function pendingMigrations(
   files: readonly Migration[],
@@ -87,9 +95,6 @@ export function pendingMigrations(
   const byVersion = new Map(files.map((file) => [file.version, file]))
   const newestFile = files.at(-1)?.version ?? 0
   const newestApplied = applied.at(-1)?.version ?? 0
-  if (applied.some((row) => (byVersion.get(row.version)?.name ?? row.name) !== row.name)) {
-    throw formerDatabase()
-  }
   for (const row of applied) {
     const file = byVersion.get(row.version)
     const id = `${String(row.version).padStart(6, '0')}_${row.name}`
@@ -117,16 +122,6 @@ export function pendingMigrations(
     })
   }
   return pending
-}
-
-function formerDatabase(): AkashiError {
-  return new AkashiError(
-    'conflict',
-    'the database was made before the first release and cannot be brought to this version',
-    {
-      hint: 'start with a new data folder (--data) or a new database; the program that made this one still reads and exports it',
-    },
-  )
 }
 
 const restoreHint = 'restore the file from version control; a change of the schema is a new migration'
