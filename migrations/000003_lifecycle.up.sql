@@ -191,7 +191,7 @@ begin
   if not found then
     raise exception '%.% has no lifecycle policy', schema_name, table_name using errcode = 'undefined_object';
   end if;
-  perform akashi_audit.record_action('akashi_archive', case when held then 'hold' else 'release' end, format('%I.%I', schema_name, table_name),
+  perform akashi_audit.record_action('archive', case when held then 'hold' else 'release' end, format('%I.%I', schema_name, table_name),
     null, 'SUCCESS', jsonb_strip_nulls(jsonb_build_object('reason', reason)));
 end
 $$;

@@ -192,6 +192,6 @@ insert into akashi_lifecycle.jobs (name, schedule, task, timeout, description) v
   ('partition-headroom',  '15 * * * *',  'partitions.check',    '1 minute',   'fail when a table is about to run out of partitions'),
   ('index-closed-partitions', '30 1 * * *', 'audit.index_closed', '2 hours',
    'index partitions of the trail that have closed by user, trace, request and table'),
-  ('audit-losses',        '*/5 * * * *', 'akashi_audit.losses',        '1 minute',
+  ('audit-losses',        '*/5 * * * *', 'audit.losses',        '1 minute',
    'put changes that could not be recorded into the trail as losses, and fail while any is not settled'),
   ('prune-job-runs',      '30 4 * * *',  'jobs.prune',          '10 minutes', 'remove runs older than 90 days from the history');

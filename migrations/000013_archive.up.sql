@@ -202,7 +202,7 @@ begin
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (drop_detached.schema_name, drop_detached.table_name, drop_detached.lower_bound, drop_detached.upper_bound)
     and e.state = 'detached';
-  perform akashi_audit.record_action('akashi_archive', 'drop', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
+  perform akashi_audit.record_action('archive', 'drop', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
     jsonb_build_object('from', lower_bound, 'to', upper_bound, 'fingerprints', to_jsonb(fingerprints)));
 end
 $$;
@@ -216,7 +216,7 @@ begin
   where (e.schema_name, e.table_name, e.lower_bound, e.upper_bound)
       = (mark_restored.schema_name, mark_restored.table_name, mark_restored.lower_bound, mark_restored.upper_bound)
     and e.state = 'dropped';
-  perform akashi_audit.record_action('akashi_archive', 'restore', format('%I.%I', schema_name, table_name), null, 'SUCCESS',
+  perform akashi_audit.record_action('archive', 'restore', format('%I.%I', schema_name, table_name), null, 'SUCCESS',
     jsonb_build_object('from', lower_bound, 'to', upper_bound, 'keep_until', keep_until));
 end
 $$;
@@ -282,7 +282,7 @@ begin
   update akashi_lifecycle.exports e set state = 'retired', retired_at = clock_timestamp(), message = null
   where e.id = finish_retiring.export and e.state = 'retiring' returning * into own;
   if found then
-    perform akashi_audit.record_action('akashi_archive', 'retire', format('%I.%I', own.schema_name, own.table_name), own.partition_name, 'SUCCESS',
+    perform akashi_audit.record_action('archive', 'retire', format('%I.%I', own.schema_name, own.table_name), own.partition_name, 'SUCCESS',
       jsonb_build_object('from', own.lower_bound, 'to', own.upper_bound, 'generation', own.generation, 'rows', own.row_count,
         'manifest', own.manifest, 'manifest_sha256', own.manifest_sha256, 'retention_record', own.retention_record));
   end if;
@@ -336,7 +336,7 @@ begin
   end if;
   execute format('alter table %s detach partition %s', parent, child);
   execute format('drop table %I.%I', schema_name, partition_name);
-  perform akashi_audit.record_action('akashi_archive', 'retire', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
+  perform akashi_audit.record_action('archive', 'retire', format('%I.%I', schema_name, table_name), partition_name, 'SUCCESS',
     jsonb_build_object('from', bounds.lower, 'to', bounds.upper, 'rows', counted));
   return counted;
 end

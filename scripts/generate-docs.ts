@@ -33,7 +33,7 @@ function databaseSettings(): string[][] {
   const files = readdirSync('migrations').filter((name) => name.endsWith('.up.sql'))
   const inserts = files.flatMap(
     (name) =>
-      readFileSync(`migrations/${name}`, 'utf8').match(/^insert into lifecycle[.]settings [\s\S]*?;$/gm) ??
+      readFileSync(`migrations/${name}`, 'utf8').match(/^insert into akashi_lifecycle[.]settings [\s\S]*?;$/gm) ??
       [],
   )
   // A value that is not a text is made when the migration runs.

@@ -29,7 +29,7 @@ export const lifecycleTasks: Readonly<Record<string, Task>> = {
     }
     return { tables: tables.length }
   },
-  'akashi_audit.losses': async ({ worker, actor }) => {
+  'audit.losses': async ({ worker, actor }) => {
     const reported = await reportLosses(worker, actor)
     const losses = await unsettledLosses(worker, actor)
     if (losses.length > 0) {

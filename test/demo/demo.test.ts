@@ -46,7 +46,7 @@ it.each([
     expect(stdout).toMatch(/; 0 events are new/)
     expect(stdout).toContain(text.proven)
     expect(stdout).toContain(text.forgedProof)
-    expect(stdout).toMatch(/^ {3}dropped +security\.security_events +security_events_p\d{8} /m)
+    expect(stdout).toMatch(/^ {3}dropped +akashi_security\.security_events +security_events_p\d{8} /m)
     expect(stdout).toMatch(/^ {3}[1-9]\d* archived objects?/m)
     expect(stdout).toMatch(/^ {3}missing now: 1, changed: 0, added since: 0$/m)
     expect(stdout).toContain(text.broughtBack)

@@ -30,7 +30,7 @@ test('process_archived_partitions answers a row for each partition, and asks the
       exported: false,
       dropped: false,
       message: expect.stringMatching(
-        /^Would process: security\.security_events_p20250905 \(about -?\d+ rows\)$/,
+        /^Would process: akashi_security\.security_events_p20250905 \(about -?\d+ rows\)$/,
       ),
     },
   ])

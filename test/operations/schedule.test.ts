@@ -107,7 +107,7 @@ test('the timetable of the migrations is there', async () => {
     'verify-incremental': ['0 7 * * 1,2,3,4,5,6', 'ledger.verify_incremental'],
     'verify-scrub': ['25 * * * *', 'ledger.scrub'],
     'watch-ledger': ['* * * * *', 'ledger.watch'],
-    'audit-losses': ['*/5 * * * *', 'akashi_audit.losses'],
+    'audit-losses': ['*/5 * * * *', 'audit.losses'],
     'index-closed-partitions': ['30 1 * * *', 'audit.index_closed'],
     'prune-job-runs': ['30 4 * * *', 'jobs.prune'],
     'publish-checkpoints': ['* * * * *', 'ledger.publish'],
