@@ -1,3 +1,4 @@
+// Terms: docs/glossary.md
 export type { ArchivedEntry, ArchivedObject, ArchivedRows } from './ledger/archived.ts'
 export { checkProof, type Proven } from './ledger/check-proof.ts'
 export {

@@ -1,3 +1,4 @@
+// Terms: docs/glossary.md
 export {
   type AuditCopy,
   listAuditCopies,

@@ -1,3 +1,4 @@
+// Terms: docs/glossary.md
 export { archivedRows } from './archive/archived-rows.ts'
 export type { ExportRecord } from './archive/records.ts'
 export { type Restored, type RestoreOptions, restorePartition } from './archive/restore.ts'

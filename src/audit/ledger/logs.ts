@@ -4,6 +4,8 @@
  * A column's place in the encoding is its name, so adding a column to a table changes no entry of
  * older rows (it is NULL there, and NULLs are left out). Removing or renaming one would: that takes a
  * new encoding version.
+ *
+ * Terms: docs/glossary.md
  */
 
 import { AkashiError } from '../../foundation/index.ts'
