@@ -33,8 +33,9 @@ function databaseSettings(): string[][] {
   const files = readdirSync('migrations').filter((name) => name.endsWith('.up.sql'))
   const inserts = files.flatMap(
     (name) =>
-      readFileSync(`migrations/${name}`, 'utf8').match(/^insert into akashi_lifecycle[.]settings [\s\S]*?;$/gm) ??
-      [],
+      readFileSync(`migrations/${name}`, 'utf8').match(
+        /^insert into akashi_lifecycle[.]settings [\s\S]*?;$/gm,
+      ) ?? [],
   )
   // A value that is not a text is made when the migration runs.
   const row = new RegExp(
@@ -72,9 +73,9 @@ function configuration(): string {
 ${NOTICE}
 <!-- Source: src/foundation/config/settings.ts, migrations -->
 
-Akashi needs no configuration to start. A setting is read once, from a flag of the command line, else from the environment, else from the file \`${DEFAULT_CONFIG_FILE}\` of the current folder (another with \`--config FILE\` or \`AKASHI_CONFIG\`), else its default holds. The table names the commands that have a flag; without a name, every command has it. What is secret has no flag, since other users of a machine can read command lines.
+Akashi starts without configuration. Each setting is read once: from a command-line flag, else from the environment, else from the file \`${DEFAULT_CONFIG_FILE}\` in the current folder (or the one named by \`--config FILE\` or \`AKASHI_CONFIG\`), else the default applies. The table names the commands that accept a flag; if it names none, all commands do. Secrets have no flag, because other users of the machine can read command lines.
 
-Every mistake is reported at once and nothing starts. A name in the file or a variable \`AKASHI_…\` that is not a setting is a mistake, and the error names the nearest setting; an empty variable counts as not set. A relative path starts from the folder of the file that gives it, else from the current one. Passwords, passphrases and URLs are never printed.
+If there are errors, all of them are reported and nothing starts. An unknown name in the file or an unknown variable \`AKASHI_…\` is an error that names the nearest setting; an empty variable counts as not set. Relative paths are resolved against the folder of the configuration file that contains them, otherwise against the current folder. Passwords, passphrases and URLs are never printed.
 
 ${table(['file', 'environment', 'flag', 'accepts', 'default', 'meaning'], rows)}
 
@@ -87,7 +88,7 @@ appEnvironment: prod
 
 ## Settings of the database
 
-What concerns the data and not one process is a row of \`akashi_lifecycle.settings\`: every process reads it when it needs it, so a change needs no restart. \`akashi settings list\` shows them with their present values, and \`akashi settings set backup.retention_days 60\` changes one as an administrator of the database; the trail records it. How long partitioned tables are kept is a policy of each table (\`akashi archive policy list\`), and what is demanded of passwords, sessions and keys a policy of security (\`akashi policies list\`).
+Settings that concern the data rather than one process are rows of \`akashi_lifecycle.settings\`. Processes read them when needed, so changes need no restart. \`akashi settings list\` shows their current values. \`akashi settings set backup.retention_days 60\` changes one, as an administrator of the database, and the change is recorded in the trail. How long partitioned tables are kept is set by each table's policy (\`akashi archive policy list\`), and the requirements for passwords, sessions and keys by security policies (\`akashi policies list\`).
 
 ${table(['setting', 'default', 'accepts', 'meaning'], databaseSettings())}
 `
@@ -105,7 +106,7 @@ function errors(): string {
 ${NOTICE}
 <!-- Sources: src/foundation/errors.ts, src/http/problem.ts -->
 
-Every error carries a code of this table, a message that says what happened and, where there is one, a hint that says how to fix it. HTTP returns problem details (RFC 9457) with the code as \`code\`, and so does the chat's socket; programs decide by it, and a code keeps its meaning. The command line prints \`akashi: message\` and \`hint: …\` on standard error, with \`--json\` also \`{"error": {"code", "message", "hint"}}\` on standard output, and exits with 1 when it found a problem, 2 on wrong use or bad input, 3 when it cannot reach a dependency.
+Every error has a code from this table, a message that says what happened and, if there is one, a hint that says how to fix it. HTTP and the chat socket return problem details (RFC 9457) with the code as \`code\`. Codes are stable: programs should use them to handle errors. The command line prints \`akashi: message\` and \`hint: …\` on standard error, with \`--json\` also \`{"error": {"code", "message", "hint"}}\` on standard output. It exits with 1 when a problem was found, 2 on wrong usage or invalid input, and 3 when a dependency cannot be reached.
 
 ${table(['code', 'meaning', 'HTTP status', 'exit status'], rows)}
 `
@@ -120,12 +121,12 @@ async function access(): Promise<string> {
 ${NOTICE}
 <!-- Source: the field \`access\` of every route in src/http/routes; src/http/access.ts says what it may hold -->
 
-Every HTTP route: who is admitted, what else is required and what is recorded. [access.md](access.md) says how the decision is made.
+For every HTTP route: who is admitted, what else is required and what is recorded. [access.md](access.md) explains how the decision is made.
 
-- **who**: a permission is held through a role; \`resource:admin\` includes the other actions of its resource. Within what this column admits the database decides about single rows, such as the rooms that somebody is a member of. A service account is not a person.
+- **who**: a permission is held through a role; \`resource:admin\` includes the other actions of its resource. The database then decides about single rows, such as which rooms the caller is a member of. A service account is not a person.
 - **API key**: the scope that a key needs, of a person or of a service account. *any*: even a key without scopes is admitted.
-- **also required**: *recent confirmation* (step-up) means that the session showed credentials within \`session.step_up_minutes\`; a key cannot be asked again, its scopes decide. *a reason* is a \`reason\` in the body that is not blank.
-- **recorded**: *refusal* is an action \`permission_denied\` of the audit trail and a security event of that type; *access to* is an action \`data_access\` that names the resource. What a route changes the trail records in any case.
+- **also required**: *recent confirmation* (step-up) means that credentials were shown in the session within \`session.step_up_minutes\`; a key cannot be asked again, so its scopes decide. *a reason* is a non-blank \`reason\` in the body.
+- **recorded**: *refusal* is an action \`permission_denied\` of the audit trail and a security event of that type; *access to* is an action \`data_access\` that names the resource. Changes are recorded in the trail in any case.
 
 \`HEAD\` requires what \`GET\` requires. Below \`/v1\` an unknown path is 404 only for callers who are signed in.
 

@@ -18,7 +18,7 @@ const Result = z.object({
   }),
 })
 
-/** Imports that DESIGN's table of contexts forbids: who → whom. */
+/** Imports between contexts that the table in .dependency-cruiser.cjs does not allow: who → whom. */
 const forbiddenContexts = {
   foundation: 'postgres',
   postgres: 'keys',
