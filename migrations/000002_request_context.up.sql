@@ -19,7 +19,7 @@ grant select on akashi_auth.context_keys to akashi_policy;
 
 -- Takes the raw 32 bytes of a key of the keyring; adding the same key again changes nothing.
 create function akashi_auth.add_context_key(key_id text, secret bytea) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   inner_key bytea := secret || decode(repeat('00', 32), 'hex');
   outer_key bytea := secret || decode(repeat('00', 32), 'hex');
@@ -39,7 +39,7 @@ $$;
 
 -- A claim that is no valid value is no claim; it must not fail the statement that carries it.
 create function akashi_auth.try_uuid(value text) returns uuid
-  language plpgsql immutable strict parallel safe set search_path = '' as $$
+  language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
   return value::uuid;
 exception when invalid_text_representation then
@@ -48,7 +48,7 @@ end
 $$;
 
 create function akashi_auth.try_inet(value text) returns inet
-  language plpgsql immutable strict parallel safe set search_path = '' as $$
+  language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
   return value::inet;
 exception when invalid_text_representation then
@@ -63,7 +63,7 @@ set local role akashi_policy;
 -- True when the context was signed with a known key and had not expired when the transaction began.
 -- The order of the fields and the separator U+001F are the contract with src/postgres/context.ts.
 create function akashi_auth.context_verified() returns boolean
-  language plpgsql stable parallel safe security definer set search_path = '' as $$
+  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
 declare
   signature text := current_setting('app.context_signature', true);
   expires text := current_setting('app.context_expires', true);
@@ -101,13 +101,13 @@ comment on function akashi_auth.context_verified() is
   'Whether the app.* settings of this transaction carry a valid signature. Policies call it as (select …) so that it runs once a statement.';
 
 create function akashi_auth.current_user_id() returns uuid
-  language sql stable parallel safe security definer set search_path = '' as $$
+  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
   select case when akashi_auth.context_verified() then akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), '')) end
 $$;
 comment on function akashi_auth.current_user_id() is 'akashi_auth.users.id of the verified context; null is anonymous.';
 
 create function akashi_auth.current_session_id() returns uuid
-  language sql stable parallel safe security definer set search_path = '' as $$
+  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
   select case when akashi_auth.context_verified() then akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), '')) end
 $$;
 comment on function akashi_auth.current_session_id() is 'akashi_auth.user_sessions.id of the verified context; null where there is none.';
@@ -124,13 +124,13 @@ set local role akashi_owner;
 -- Which role a transaction acts as: the one that it took, else the login's own. A login that may act as several has
 -- the rights of the one alone, also in what a definer function decides.
 create function akashi_auth.acting_role() returns name
-  language sql stable set search_path = '' as $$
+  language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(nullif(current_setting('role'), 'none'), session_user::text)::name
 $$;
 
 -- Every mutable table keeps when and by whom a row last changed.
 create function akashi_auth.update_updated_at() returns trigger
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   new.updated_at := now();
   new.last_modified_by := coalesce(akashi_auth.current_user_id()::text, session_user);

@@ -6,7 +6,7 @@ set local role akashi_owner;
 -- Refuses whatever would change or remove a row. Statement triggers fire only on the table that a
 -- statement names, so every partition has its own, and keeps it when it is detached.
 create function akashi_audit.refuse_change() returns trigger
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception 'rows of %.% cannot be changed or removed: % refused', tg_table_schema, tg_table_name, lower(tg_op)
     using errcode = 'AK001',
@@ -15,7 +15,7 @@ end
 $$;
 
 create function akashi_audit.guard(target regclass) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   execute format('create or replace trigger refuse_change before update or delete or truncate on %s
     for each statement execute function akashi_audit.refuse_change()', target);
@@ -29,7 +29,7 @@ comment on function akashi_audit.guard(regclass) is 'Makes a table append-only: 
 create sequence akashi_audit.audit_logs_seq increment by 65536;
 
 -- UUID version 7 sorts by time, so its index grows at one end. PostgreSQL has a function for it from 18 on.
-create function akashi_audit.uuid_v7() returns uuid language sql volatile parallel safe set search_path = '' as $$
+create function akashi_audit.uuid_v7() returns uuid language sql volatile parallel safe set search_path = pg_catalog, pg_temp as $$
   select encode(set_bit(set_bit(overlay(
     uuid_send(gen_random_uuid())
     placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
@@ -201,7 +201,7 @@ create policy losses_read on akashi_audit.losses for select to akashi_worker, ak
 grant select on akashi_audit.losses to akashi_worker, akashi_security_admin;
 
 -- A loss is told once and explained once; nothing else of it changes.
-create function akashi_audit.keep_loss() returns trigger language plpgsql set search_path = '' as $$
+create function akashi_audit.keep_loss() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if (to_jsonb(old) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
      is distinct from (to_jsonb(new) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
@@ -228,7 +228,7 @@ create type akashi_audit.request_context as (
 -- The context of this transaction: as signed, or as claimed when it is not. A claim that is no valid value
 -- is no claim; only unsigned ones need the functions that forgive it.
 create function akashi_audit.request_context() returns akashi_audit.request_context
-  language plpgsql stable parallel safe security definer set search_path = '' as $$
+  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
 declare
   who akashi_audit.request_context;
 begin
@@ -256,7 +256,7 @@ $$;
 
 -- A protection names columns, and names can change. Recording by a stale one would lose keys, persons or secrecy.
 create function akashi_audit.refuse_stale_protection(relation oid) returns text
-  language plpgsql stable set search_path = '' as $$
+  language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception 'columns that the audit of % names are not there any more', relation::regclass
     using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
@@ -265,7 +265,7 @@ $$;
 
 -- A key of several columns as text: a JSON array of their values in the key's order.
 create function akashi_audit.composite_key(record jsonb, key_columns text[]) returns text
-  language plpgsql immutable parallel safe set search_path = '' as $$
+  language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
   if not record ?& key_columns then
     raise exception 'the key that the audit of this table names (%) is not its key any more', array_to_string(key_columns, ', ')
@@ -278,7 +278,7 @@ $$;
 -- A row's values as the trail may keep them: omitted columns left out, digested ones replaced by
 -- {"sha256": "<hex of SHA-256 over the person's salt and the value's JSON text>"}.
 create function akashi_audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[]) returns jsonb
-  language plpgsql volatile set search_path = '' as $$
+  language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   result jsonb := record - omitted_columns;
   person constant text := coalesce(about, '');
@@ -317,7 +317,7 @@ create type akashi_audit.bulk_batch as (
 );
 
 create function akashi_audit.bulk_statement(relation oid, operation text, redacted boolean) returns text
-  language plpgsql stable set search_path = '' as $$
+  language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   columns constant text := 'insert into akashi_audit.audit_logs (id, created_at, seq, xid, salt, db_user, db_address, application_name,
     user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id, trace_id, correlation_id,
@@ -378,7 +378,7 @@ $$;
 -- Random bytes for the salts of many rows: SHA-512 over 244 random bits and a counter costs a tenth of asking
 -- the operating system for each row.
 create function akashi_audit.random_salts(rows bigint) returns bytea
-  language plpgsql volatile set search_path = '' as $$
+  language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   seed constant bytea := uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
 begin
@@ -397,7 +397,7 @@ $$;
 do $functions$
 declare
   settings constant text := $text$security definer
-  set search_path = '' set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'iso_8601'
+  set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'iso_8601'
   set bytea_output = 'hex' set extra_float_digits = '1' set lc_monetary = 'C'$text$;
   work constant text := $text$declare
   bulk_rows      constant integer := 50;
@@ -527,7 +527,7 @@ $functions$;
 
 -- The triggers of one table or partition, always firing, also under session_replication_role = replica.
 create function akashi_audit.attach_triggers(target regclass, policy akashi_audit.protected_tables)
-  returns void language plpgsql set search_path = '' as $$
+  returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   call constant text := format('akashi_audit.%s(%L, %L, %L, %L, %L, %L)',
     case policy.on_failure when 'record_loss' then 'log_changes_or_loss' else 'log_changes' end, policy.classification,
@@ -550,7 +550,7 @@ end
 $$;
 
 create function akashi_audit.primary_key(target oid) returns text[]
-  language sql stable set search_path = '' as $$
+  language sql stable set search_path = pg_catalog, pg_temp as $$
   select array_agg(a.attname::text order by k.place)
   from pg_catalog.pg_index i
   cross join lateral unnest(i.indkey::smallint[]) with ordinality as k (attnum, place)
@@ -571,7 +571,7 @@ create function akashi_audit.protect(
   ignore text[] default '{}',
   on_failure text default 'fail'
 ) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   policy akashi_audit.protected_tables;
   kind "char";
@@ -644,7 +644,7 @@ comment on function akashi_audit.protect(regclass, text, text, jsonb, text[], te
 
 -- Ends the audit of a table; what was recorded stays, and so does the record that it ended.
 create function akashi_audit.unprotect(target regclass) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   part regclass;
   event text;
@@ -665,7 +665,7 @@ comment on function akashi_audit.unprotect(regclass) is 'Removes the triggers of
 
 -- Ends the audit of a table that is not there any more, or not under that name.
 create function akashi_audit.unprotect_missing(schema_name text, table_name text) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
              where (n.nspname, c.relname) = (unprotect_missing.schema_name, unprotect_missing.table_name)) then
@@ -681,7 +681,7 @@ $$;
 comment on function akashi_audit.unprotect_missing(text, text) is 'Forgets the protection of a table that was dropped or renamed; its trail stays.';
 
 create function akashi_audit.exempt(target regclass, reason text) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   insert into akashi_audit.exempt_tables as e (schema_name, table_name, reason)
   select n.nspname, c.relname, exempt.reason
@@ -720,7 +720,7 @@ create function akashi_audit.record_action(
   error_message text default null,
   compliance_context jsonb default null
 ) returns uuid
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   who constant akashi_audit.request_context := akashi_audit.request_context();
   new_id constant uuid := akashi_audit.uuid_v7();
@@ -750,7 +750,7 @@ comment on function akashi_audit.record_action is 'Records an action in the trai
 -- A read of confidential or restricted data, which no trigger sees.
 create function akashi_audit.record_access(resource text, resource_ids text[], reason text default null,
   data_classification text default 'confidential') returns uuid
-  language sql set search_path = '' as $$
+  language sql set search_path = pg_catalog, pg_temp as $$
   select akashi_audit.record_action('data_access', 'read', resource, case when cardinality(resource_ids) = 1 then resource_ids[1] end,
     'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason)), data_classification)
 $$;
@@ -759,7 +759,7 @@ grant execute on function akashi_audit.record_action, akashi_audit.record_access
 
 -- Puts each loss into the trail and raises it as an event, as soon as both can be written. Answers how many.
 create function akashi_audit.report_losses() returns integer
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   loss akashi_audit.losses;
   reported integer := 0;
@@ -782,7 +782,7 @@ $$;
 
 -- Somebody found out what was lost and says so; the losses stay, and so does who said it.
 create function akashi_audit.settle_losses(explanation text, until timestamptz default clock_timestamp()) returns integer
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   settled integer;
   by_whom constant text := coalesce(akashi_auth.current_user_id()::text, session_user);
@@ -826,7 +826,7 @@ grant select on akashi_audit.v_security_audit_summary to akashi_app, akashi_work
 -- when a partition closes, on that partition alone. Nothing is written there any more (created_at is the server's
 -- clock), so that an ordinary CREATE INDEX makes no writer wait; readers never do.
 create function akashi_audit.index_closed_partition(as_of timestamptz default now()) returns text
-  language plpgsql security definer set search_path = '' set lock_timeout = '100ms' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '100ms' as $$
 declare
   -- A transaction that began before midnight may still be writing rows of the day before.
   settling constant interval := '1 hour';

@@ -121,7 +121,7 @@ create function akashi_security.record_event(
   ocsf_class_uid   integer default null,
   event_details    jsonb default '{}'
 ) returns uuid
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   who     constant akashi_audit.request_context := akashi_audit.request_context();
   trusted constant boolean := who.verified or pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member');
@@ -166,7 +166,7 @@ grant execute on function akashi_security.record_event to akashi_app, akashi_wor
 -- stored; known, when the same id is there; or why it is not taken. The window keeps a sender from
 -- writing history, and what it holds is never archived yet.
 create function akashi_security.submit_events(events jsonb) returns table (place integer, state text)
-  language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   max_age   constant interval := '7 days';
   max_ahead constant interval := '5 minutes';
@@ -229,7 +229,7 @@ grant execute on function akashi_security.submit_events(jsonb) to akashi_app, ak
 -- A user's classification or the state of their account changed. Whoever did it is the actor of the
 -- context; whom it happened to is the resource.
 create function akashi_security.log_security_event() returns trigger
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   who constant akashi_audit.request_context := akashi_audit.request_context();
 begin
@@ -281,7 +281,7 @@ create index remediations_assignee_idx on akashi_security.remediations (assignee
 
 -- Runs with the writer's rights, so nobody remedies an event that they may not see.
 create function akashi_security.keep_remediation() returns trigger
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_op = 'INSERT' then
     select e.severity into new.severity from akashi_security.security_events e

@@ -162,7 +162,7 @@ describe('change and removal of the record and the ledger', () => {
       'append_only',
     )
     const defined = database.asSuperuser((session) =>
-      session.query(`begin; create function audit.meddle() returns void language sql security definer set search_path = '' as $$ ${statement} $$;
+      session.query(`begin; create function audit.meddle() returns void language sql security definer set search_path = pg_catalog, pg_temp as $$ ${statement} $$;
         alter function audit.meddle() owner to akashi_owner; select audit.meddle(); rollback`),
     )
     expect(await codeOf(defined), 'definer function').toBe('append_only')
