@@ -377,7 +377,7 @@ $$;
 create function akashi_auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
   returns void language sql set search_path = pg_catalog, pg_temp as $$
   select akashi_security.record_event(record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
-    user_id => record_authentication.user_id, session_id => record_authentication.session_id,
+    user_id => record_authentication.user_id::text, session_id => record_authentication.session_id::text,
     resource_type => 'user', resource_id => record_authentication.user_id::text, action_performed => 'sign_in',
     result => case record_authentication.event_type when 'authentication_failure' then 'failure' else 'success' end,
     ocsf_class_uid => case when record_authentication.event_type like 'authentication%' then 3002 else 3001 end,

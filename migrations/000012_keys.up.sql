@@ -191,6 +191,8 @@ begin
   if not exists (select from akashi_keys.erasures e where e.user_id = person) then
     raise exception 'no erasure of this person has begun' using errcode = 'AK003';
   end if;
+  -- Whoever is making a salt of theirs has not seen the erasure.
+  lock table akashi_keys.digest_salts in share mode;
   delete from akashi_keys.digest_salts s where s.data_subject = person::text;
   get diagnostics erased = row_count;
   update akashi_keys.erasures e set salts = e.salts + erased where e.user_id = person and erased > 0;

@@ -73,7 +73,12 @@ const SHORT_ARRAY_ELEMENTS = 16
 
 /** Whether each element can be named: NULL for NULL. */
 function shortArray(column: string): string {
-  return `(cardinality(${column}) = 0 or (array_upper(${column}, 1) <= ${SHORT_ARRAY_ELEMENTS} and array_lower(${column}, 1) = 1 and array_ndims(${column}) = 1))`
+  return `(cardinality(${column}) = 0 or (array_upper(${column}, 1) <= ${SHORT_ARRAY_ELEMENTS} and ${isList(column)}))`
+}
+
+/** Whether it has one dimension, counts from 1 and holds no NULL, which is what the form `text[]` can say. */
+function isList(column: string): string {
+  return `array_lower(${column}, 1) = 1 and array_ndims(${column}) = 1 and array_position(${column}, null) is null`
 }
 
 function unrolled(column: string): string {
@@ -82,7 +87,7 @@ function unrolled(column: string): string {
 }
 
 function aggregated(column: string): string {
-  return `case when ${column} is not null then coalesce((select string_agg(octet_length(e) || ':' || e, '' order by n) from unnest(${column}) with ordinality as a (e, n)), '') end`
+  return `case when ${isList(column)} then (select string_agg(octet_length(e) || ':' || e, '' order by n) from unnest(${column}) with ordinality as a (e, n)) when ${column} is not null then concat('!', ${column}) end`
 }
 
 /** One expression of PostgreSQL's SQL per form, giving the value as text, NULL for NULL. */
@@ -111,7 +116,7 @@ const duckdbForms: Readonly<Record<ColumnForm, (column: string) => string>> = {
   bytes: (column) => `lower(hex(${column}))`,
   time: (column) => `epoch_us(${column})::varchar`,
   'text[]': (column) =>
-    `case when ${column} is not null then array_to_string(list_transform(${column}, e -> strlen(e)::varchar || ':' || e), '') end`,
+    `case when ${column} is not null then array_to_string(list_transform(${column}, e -> coalesce(strlen(e)::varchar || ':' || e, '!')), '') end`,
 }
 
 /**
