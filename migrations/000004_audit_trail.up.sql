@@ -318,7 +318,8 @@ end
 $$;
 
 -- The columns that make a row longer than can be sealed. A row's JSON is printed, encoded and hashed in one piece,
--- and PostgreSQL holds no text over 1 GB. 16 KiB of jsonb can print as 215 MB (1e131071 has twelve bytes).
+-- and PostgreSQL holds no text over 1 GB. 2 KiB of jsonb print as 26 MB at most (1e131071 has twelve bytes), so that
+-- shorter rows are not measured.
 create function akashi_audit.long_columns(record jsonb) returns text[]
   language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(key) filter (where total > 33554432 and octets > 16384), '{}')
@@ -337,7 +338,7 @@ declare
   person_salt bytea;
   name text;
 begin
-  if pg_column_size(result) > 16384 then
+  if pg_column_size(result) > 2048 then
     digest_columns := digest_columns || akashi_audit.long_columns(result - digest_columns);
   end if;
   foreach name in array digest_columns loop
@@ -464,7 +465,7 @@ declare
                           else akashi_audit.record_key(row_values, $6) end end$sql$, lower(operation), operation);
   -- What the trail keeps of %1$s, a part of the row %2$s.
   kept constant text := case when redacted then 'akashi_audit.redact(%1$s, (%2$s) ->> $7, $9, $10)' else
-    'case when pg_column_size(%1$s) > 16384 then akashi_audit.redact(%1$s, (%2$s) ->> $7, $9, $10) else %1$s end' end;
+    'case when pg_column_size(%1$s) > 2048 then akashi_audit.redact(%1$s, (%2$s) ->> $7, $9, $10) else %1$s end' end;
   befores text;
   afters text;
   fields text;
@@ -591,7 +592,7 @@ begin
       'insert', 'INSERT',
       case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
            else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
-      n ->> subject_column, case when redacted or pg_column_size(n) > 16384 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
+      n ->> subject_column, case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
     from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
   elsif tg_op = 'UPDATE' then
     insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
@@ -603,9 +604,9 @@ begin
       case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
            else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
       coalesce(n ->> subject_column, o ->> subject_column),
-      case when redacted or pg_column_size(diff.old_values) > 16384
+      case when redacted or pg_column_size(diff.old_values) > 2048
         then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
-      case when redacted or pg_column_size(n) > 16384 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
+      case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
       diff.fields,
       case when diff.fields && key_columns
         then jsonb_build_object('previous_record_id', akashi_audit.record_key(o, key_columns)) end
@@ -626,7 +627,7 @@ begin
       'delete', 'DELETE',
       case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
            else case when octet_length(o ->> key_column) <= 2000 then o ->> key_column else akashi_audit.record_key(o, key_columns) end end,
-      o ->> subject_column, case when redacted or pg_column_size(o) > 16384 then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
+      o ->> subject_column, case when redacted or pg_column_size(o) > 2048 then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
     from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
   end if;
   get diagnostics done = row_count;
