@@ -125,7 +125,7 @@ alter table akashi_audit.audit_logs enable row level security, force row level s
 create policy audit_logs_record on akashi_audit.audit_logs for insert to akashi_owner with check (true);
 -- A statement has to find what the triggers that it fired have recorded.
 create policy audit_logs_own_transaction on akashi_audit.audit_logs for select to akashi_owner
-  using (xid = pg_current_xact_id_if_assigned());
+  using (xid = (select pg_current_xact_id_if_assigned()));
 create policy audit_logs_self on akashi_audit.audit_logs for select to akashi_app
   using (user_id = (select akashi_auth.context_user()) and signed_by = (select akashi_auth.context_application()));
 create policy audit_logs_staff on akashi_audit.audit_logs for select to akashi_worker, akashi_security_admin using (true);
@@ -579,9 +579,11 @@ begin
       into consequence;
   end if;
   if consequence is not null or exists (
-    select from pg_catalog.pg_attribute a left join pg_catalog.pg_type t on t.oid = a.atttypid and a.atttypid >= 16384
+    select from pg_catalog.pg_attribute a
     where a.attrelid = tg_relid and a.attnum > 0
-      and (a.atttypid in (114, 199) or ((t.typtype in ('c', 'd') or t.typelem <> 0) and akashi_audit.holds_json(t.oid)))) then
+      and case when a.atttypid >= 16384
+        then (select (t.typtype in ('c', 'd') or t.typelem <> 0) and akashi_audit.holds_json(t.oid) from pg_catalog.pg_type t where t.oid = a.atttypid)
+        else a.atttypid in ('json'::regtype, 'json[]'::regtype) end) then
     bulk_rows := 0;
   elsif tg_op = 'INSERT' then
     insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
