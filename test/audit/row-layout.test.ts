@@ -339,18 +339,16 @@ describe('what cannot be printed', () => {
     await run(
       'create table heavy (id int primary key, doc jsonb, body text)',
       "select akashi_audit.protect('heavy')",
-      // A dozen bytes that print as 131,072 digits, 300 times.
-      "insert into heavy values (1, (select jsonb_agg(1e131071::numeric) from generate_series(1, 300)), 'short')",
+      // A dozen bytes that print as 131,072 digits, 270 times.
+      "insert into heavy values (1, (select jsonb_agg(1e131071::numeric) from generate_series(1, 270)), 'short')",
       // Six characters of JSON each.
-      "insert into heavy values (2, null, repeat(E'\\x01', 40000000))",
+      "insert into heavy values (2, null, repeat(E'\\x01', 6000000))",
     )
     const digest = { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }
     expect((await trail('heavy')).map((row) => row.new_values)).toEqual([
       { id: 1, doc: digest, body: 'short' },
       { id: 2, doc: null, body: digest },
     ])
-    // 1.2 GB of JSON, more than PostgreSQL can print.
-    await expect(run("insert into heavy values (3, null, repeat(E'\\x01', 200000000))")).rejects.toThrow()
     await expect(
       run(
         "select akashi_audit.record_action('a', 'b', detail => (select jsonb_agg(1e131071::numeric) from generate_series(1, 20)))",
