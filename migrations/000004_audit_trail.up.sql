@@ -421,8 +421,9 @@ begin
     join akashi_audit.audit_logs t on t.record_id = akashi_audit.record_key(row_values, %L)
     where t.xid = pg_current_xact_id() and t.schema_name = %L and t.table_name = %L
       and t.trigger_depth >= pg_trigger_depth()
-      and t.seq > coalesce((select max(e.seq) from akashi_audit.audit_logs e
-                            where e.xid = pg_current_xact_id() and coalesce(e.trigger_depth, 0) < pg_trigger_depth()), 0)
+      -- What an earlier statement ran was recorded before that statement, whose numbers do not tell.
+      and t.created_at > coalesce((select max(e.created_at) from akashi_audit.audit_logs e
+                                   where e.xid = pg_current_xact_id() and coalesce(e.trigger_depth, 0) < pg_trigger_depth()), '-infinity')
       and case when %L then t.operation = 'INSERT'
                else coalesce(t.new_values, '{}') || coalesce(t.old_values, '{}') - %L::text[] = row_values - %7$L::text[]
                     and t.operation <> 'INSERT' end$sql$,

@@ -251,6 +251,22 @@ describe('the order of one record', () => {
     ])
   })
 
+  it('does not take what a trigger changed before for a consequence of a later statement', async () => {
+    await run(
+      'create table undone (id int primary key, n int)',
+      `create function once_more() returns trigger language plpgsql as $$ begin
+         update undone set n = n + 1 where id = new.id and n = 1; update undone set n = n + 1 where id = new.id and n = 2; return null; end $$`,
+      'create trigger once_more after insert on undone for each row execute function once_more()',
+      "select akashi_audit.protect('undone')",
+      'begin',
+      'insert into undone values (1, 1)',
+      'update undone set n = 1',
+      'update undone set n = 2',
+      'commit',
+    )
+    expect((await trail('undone')).map((row) => row.new_values?.['n'])).toEqual([1, 2, 3, 1, 2])
+  })
+
   it('is not that of a setting which the session makes up', async () => {
     await run(
       'create table claimed (id int primary key, n int)',
