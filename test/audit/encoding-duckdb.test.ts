@@ -62,7 +62,8 @@ const quote = (value: string) => `'${value.replaceAll("'", "''")}'`
 
 function literal(form: keyof typeof types, value: RowText[string]): string {
   if (value === null || value === undefined) return `null::${types[form]}`
-  if (typeof value !== 'string') return `[${value.map((element) => (element === null ? 'null' : quote(element))).join(', ')}]::varchar[]`
+  if (typeof value !== 'string')
+    return `[${value.map((element) => (element === null ? 'null' : quote(element))).join(', ')}]::varchar[]`
   if (form === 'bytes') return `from_hex(${quote(value.slice(2))})`
   return `${quote(value)}::${types[form]}`
 }

@@ -9,8 +9,8 @@ import {
   recordHistory,
   searchTrail,
 } from '../../src/audit/index.ts'
-import { anonymous, openDatabase } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { openDatabase, person } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -144,7 +144,7 @@ describe('a key', () => {
     expect(blobs[0]?.record_id).toMatch(/^sha256:[0-9a-f]{64}$/)
     expect(blobs[1]?.record_id).toBe(blobs[0]?.record_id)
     expect((await last('pairs'))?.record_id).toMatch(/^sha256:[0-9a-f]{64}$/)
-    const { rows } = await recordHistory(worker, anonymous, {
+    const { rows } = await recordHistory(worker, tester, {
       table: 'blobs',
       recordId: blobs.at(-1)?.record_id ?? '',
     })
@@ -193,14 +193,14 @@ describe('the order of one record', () => {
         `insert into ${table} select g, 'Hello' from generate_series(1, ${count}) g`,
         `update ${table} set title = 'World'`,
       )
-      const { rows } = await recordHistory(worker, anonymous, { table, recordId: '1' })
+      const { rows } = await recordHistory(worker, tester, { table, recordId: '1' })
       expect(rows.map((row) => [row.operation, row.changedFields, row.triggerDepth])).toEqual([
         ['INSERT', null, null],
         ['UPDATE', ['slug'], 1],
         ['UPDATE', ['title'], null],
         ['UPDATE', ['slug'], 1],
       ])
-      expect(await recordAsOf(worker, anonymous, { table, recordId: '1', at: await now() })).toMatchObject({
+      expect(await recordAsOf(worker, tester, { table, recordId: '1', at: await now() })).toMatchObject({
         state: 'present',
         values: { id: 1, title: 'World', slug: 'world' },
       })
@@ -317,7 +317,7 @@ describe('who acted', () => {
     })
     const shop = database.open('app', { contextKey: key })
     const act = (userId: string, id: number) =>
-      shop.transaction({ userId, sessionId: `s/${id}` }, (session) =>
+      shop.transaction(person({ userId, sessionId: `s/${id}` }), (session) =>
         session.query(`insert into basket values (${id})`),
       )
     await act('42', 1)
@@ -325,16 +325,16 @@ describe('who acted', () => {
     await act(administrator, 3)
     await database
       .open('app')
-      .transaction({ userId: '42' }, (session) => session.query('insert into basket values (4)'))
+      .transaction(person({ userId: '42' }), (session) => session.query('insert into basket values (4)'))
     expect((await trail('basket')).map((row) => [row.user_id, row.session_id, row.signed_by])).toEqual([
       ['42', 's/1', 'shop'],
       ['山田 太郎 <taro@example.jp>', 's/2', 'shop'],
       [administrator, 's/3', 'shop'],
       ['42', null, 'akashi'],
     ])
-    const own = await searchTrail(shop, { userId: '42' }, { userId: '42', table: 'basket' })
+    const own = await searchTrail(shop, person({ userId: '42' }), { userId: '42', table: 'basket' })
     expect(own.rows.map((row) => [row.recordId, row.signedBy])).toEqual([['1', 'shop']])
-    const { rows } = await shop.transaction({ userId: administrator }, (session) =>
+    const { rows } = await shop.transaction(person({ userId: administrator }), (session) =>
       session.query(
         'select akashi_auth.current_user_id() as id, akashi_auth.context_user() as named, akashi_auth.context_verified() as verified',
       ),
@@ -344,7 +344,9 @@ describe('who acted', () => {
     await expect(act('x'.repeat(256), 5)).rejects.toThrow(/userId/)
     // The key signs for the login it was given to.
     const elsewhere = openDatabase({ url: database.url('worker'), role: 'worker', contextKey: key })
-    await elsewhere.transaction({ userId: '42' }, (session) => session.query('insert into basket values (6)'))
+    await elsewhere.transaction(person({ userId: '42' }), (session) =>
+      session.query('insert into basket values (6)'),
+    )
     await elsewhere.close()
     expect(await last('basket')).toMatchObject({ user_id: '42', signed_by: null, context_verified: false })
   })

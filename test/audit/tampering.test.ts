@@ -118,7 +118,7 @@ describe('a superuser who alters sealed rows', () => {
     ['other bounds', "format('[5:%s]=%s', 4 + cardinality(changed_fields), changed_fields)::text[]"],
     ['another dimension', 'array[changed_fields]'],
   ])('is found by an array that gets %s', async (_, value) => {
-    const { rows } = await worker.transaction(anonymous, (session) =>
+    const { rows } = await worker.transaction(tester, (session) =>
       session.query<{ id: string }>(
         `select t.id from akashi_audit.audit_logs t join akashi_audit.ledger_entries e on e.row_id = t.id
          where cardinality(t.changed_fields) > 0 limit 1`,

@@ -1,7 +1,7 @@
 /** Rows of the trail come back from the archive as they were, and verify there. */
 import { expect, test } from 'vitest'
 import { archivedRows, restorePartition, runArchive } from '../../src/lifecycle/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 import { testStore } from './support/archive.ts'
 
@@ -37,13 +37,13 @@ test('ids of any text, json as text, depths and logins survive the archive', asy
   })
   await ledger.seal()
   const before = await contents()
-  const done = await runArchive(worker, cold.store, { table: trail })
+  const done = await runArchive(worker, tester, cold.store, { table: trail })
   expect(done).toMatchObject([{ action: 'dropped', rows: 40 }])
   expect(await contents()).toEqual([])
-  const report = await ledger.verify({ archived: archivedRows(worker, cold.store) })
+  const report = await ledger.verify({ archived: archivedRows(worker, tester, cold.store) })
   expect(report.logs.flatMap(({ problems }) => problems)).toEqual([])
   const partition = done[0]?.partition ?? ''
-  await restorePartition(database.open('owner'), cold.store, { ...trail, partition })
+  await restorePartition(database.open('owner'), tester, cold.store, { ...trail, partition })
   expect(await contents()).toEqual(before)
   expect((await ledger.verify()).ok).toBe(true)
 })
