@@ -61,7 +61,7 @@ const access: Readonly<Record<string, Partial<Record<Exclude<DatabaseRole, 'owne
   'akashi_lifecycle.job_runs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_lifecycle.jobs': { worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_lifecycle.policies': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
-  'akashi_lifecycle.schema_migrations': { worker: 'S' },
+  'akashi_lifecycle.schema_migrations': {},
   'akashi_lifecycle.settings': { app: 'S', worker: 'S', security_admin: 'S', reader: 'S' },
   'akashi_security.ingest_batches': { worker: 'SI', security_admin: 'S' },
   'akashi_security.remediations': { worker: 'S', security_admin: 'S' },
@@ -103,7 +103,7 @@ const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 }
 
-/** The runner's own table, made before there are roles: only administrators write it. */
+/** The runner's own table, made before there are roles: only administrators reach it. */
 const withoutRowSecurity = ['akashi_lifecycle.schema_migrations']
 
 const roles = ['app', 'worker', 'reader', 'security_admin', 'backup'] as const
