@@ -43,7 +43,7 @@ insert into akashi_lifecycle.settings (key, value, pattern, accepts, description
   ('organisation.data_residency', '"ap-northeast-1"', '"[a-z0-9-]{1,50}"', 'the name of a region, such as ap-northeast-1',
    'region that data must stay in: recorded with new users and exported tables, compared by akashi doctor');
 
-create function akashi_lifecycle.setting(key text) returns jsonb language plpgsql stable set search_path = '' as $$
+create function akashi_lifecycle.setting(key text) returns jsonb language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   found_value jsonb;
 begin
@@ -95,7 +95,7 @@ create trigger update_updated_at before update on akashi_lifecycle.policies
 -- Policies are changed by functions that check them, say who changed what and why, and are for those who
 -- administer; the trail records the row itself too.
 create function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text default null)
-  returns akashi_lifecycle.policies language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
+  returns akashi_lifecycle.policies language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 #variable_conflict use_column
 declare
   known constant text[] := array['interval', 'premake', 'hot_retention', 'at_expiry', 'total_retention', 'lateness', 'format'];
@@ -184,7 +184,7 @@ comment on function akashi_lifecycle.set_policy(text, text, jsonb, text) is
 grant execute on function akashi_lifecycle.set_policy(text, text, jsonb, text) to akashi_worker, akashi_security_admin;
 
 create function akashi_lifecycle.hold(schema_name text, table_name text, held boolean, reason text default null) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update akashi_lifecycle.policies p set legal_hold = held
   where (p.schema_name, p.table_name) = (hold.schema_name, hold.table_name);
@@ -201,17 +201,17 @@ grant execute on function akashi_lifecycle.hold(text, text, boolean, text) to ak
 
 -- Bounds are UTC days and months, so daylight saving never moves them.
 create function akashi_lifecycle.partition_from(at timestamptz, step text) returns timestamptz
-  language sql stable set search_path = '' as $$
+  language sql stable set search_path = pg_catalog, pg_temp as $$
   select date_trunc(step, at at time zone 'UTC') at time zone 'UTC'
 $$;
 
 create function akashi_lifecycle.partition_to(at timestamptz, step text) returns timestamptz
-  language sql stable set search_path = '' as $$
+  language sql stable set search_path = pg_catalog, pg_temp as $$
   select (date_trunc(step, at at time zone 'UTC') + ('1 ' || step)::interval) at time zone 'UTC'
 $$;
 
 create function akashi_lifecycle.partition_name(parent text, at timestamptz, step text) returns text
-  language sql stable set search_path = '' as $$
+  language sql stable set search_path = pg_catalog, pg_temp as $$
   select parent || case step when 'day' then to_char(at at time zone 'UTC', '"_p"YYYYMMDD')
                              else to_char(at at time zone 'UTC', '_YYYY_MM') end
 $$;
@@ -221,7 +221,7 @@ comment on function akashi_lifecycle.partition_name(text, timestamptz, text) is
 -- What one partition's bounds are, read from the catalog; null for a default partition. Bounds that are no
 -- times (a table of another kind under a policy) are none.
 create function akashi_lifecycle.partition_bounds(partition regclass, out lower timestamptz, out upper timestamptz)
-  language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
+  language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   bound text[] := regexp_match(
     (select pg_get_expr(relpartbound, oid) from pg_catalog.pg_class where oid = partition),
@@ -237,13 +237,13 @@ $$;
 
 -- The default partition of a table; null where it has none.
 create function akashi_lifecycle.default_partition(parent regclass) returns regclass
-  language sql stable set search_path = '' as $$
+  language sql stable set search_path = pg_catalog, pg_temp as $$
   select nullif(p.partdefid, 0)::regclass from pg_catalog.pg_partitioned_table p where p.partrelid = parent
 $$;
 
 -- What of a range has no partition.
 create function akashi_lifecycle.uncovered(parent regclass, range_from timestamptz, range_to timestamptz) returns tstzmultirange
-  language sql stable set search_path = '' as $$
+  language sql stable set search_path = pg_catalog, pg_temp as $$
   select tstzmultirange(tstzrange(range_from, range_to))
     - coalesce((select range_agg(tstzrange(b.lower, b.upper))
                 from pg_catalog.pg_inherits i, akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b
@@ -252,7 +252,7 @@ $$;
 
 -- A part of a period is named for its beginning, too.
 create function akashi_lifecycle.piece_name(parent text, step text, piece tstzrange) returns text
-  language sql stable set search_path = '' as $$
+  language sql stable set search_path = pg_catalog, pg_temp as $$
   select akashi_lifecycle.partition_name(parent, lower(piece), step)
     || case when lower(piece) = akashi_lifecycle.partition_from(lower(piece), step)
                  and upper(piece) = akashi_lifecycle.partition_to(lower(piece), step) then ''
@@ -262,7 +262,7 @@ create function akashi_lifecycle.piece_name(parent text, step text, piece tstzra
 $$;
 
 create function akashi_lifecycle.policy_of(parent regclass) returns akashi_lifecycle.policies
-  language plpgsql stable set search_path = '' as $$
+  language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   policy akashi_lifecycle.policies;
 begin
@@ -285,7 +285,7 @@ create type akashi_lifecycle.partition_action as (
 
 -- A table like its parent, within bounds, not yet attached.
 create function akashi_lifecycle.prepare_partition(parent regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
-  returns regclass language plpgsql set search_path = '' set timezone = 'UTC' as $$
+  returns regclass language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
   child constant text := format('%I.%I', policy.schema_name, name);
@@ -302,7 +302,7 @@ $$;
 -- Its body is not checked here, since akashi_audit.protected_tables comes with the trail, which is partitioned itself.
 set local check_function_bodies = off;
 create function akashi_lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamptz, upper_bound timestamptz)
-  returns void language plpgsql set search_path = '' set timezone = 'UTC' as $$
+  returns void language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
   protection akashi_audit.protected_tables;
@@ -326,7 +326,7 @@ set local check_function_bodies = on;
 
 -- Makes and attaches a partition of exactly these bounds. Answers null when something of the range is covered.
 create function akashi_lifecycle.make_partition(parent regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
-  returns text language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
+  returns text language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
 begin
   -- One maker at a time per table: two would both find the gap and one of them fail.
   perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
@@ -340,7 +340,7 @@ $$;
 
 -- Makes the partition that holds `at`, as much of its period as no other partition has. Null when one has it.
 create function akashi_lifecycle.create_partition(parent regclass, at timestamptz) returns text
-  language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
 declare
   policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
   piece tstzrange;
@@ -360,7 +360,7 @@ comment on function akashi_lifecycle.create_partition(regclass, timestamptz) is
 
 -- What one table is missing between the current partition and the one `premake` steps ahead.
 create function akashi_lifecycle.missing_partitions(parent regclass, as_of timestamptz) returns setof akashi_lifecycle.partition_action
-  language plpgsql stable set search_path = '' set timezone = 'UTC' as $$
+  language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
   fallback constant regclass := akashi_lifecycle.default_partition(parent);
@@ -397,7 +397,7 @@ $$;
 
 -- What is missing of every table between the current partition and the one `premake` steps ahead.
 create function akashi_lifecycle.plan_partitions(as_of timestamptz default now()) returns setof akashi_lifecycle.partition_action
-  language plpgsql stable security definer set search_path = '' set timezone = 'UTC' as $$
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   policy akashi_lifecycle.policies;
   parent regclass;
@@ -416,7 +416,7 @@ $$;
 
 -- Carries the plan out. One table's failure is its own row with the reason and stops no other.
 create function akashi_lifecycle.apply_partitions(as_of timestamptz default now()) returns setof akashi_lifecycle.partition_action
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   step akashi_lifecycle.partition_action;
 begin
@@ -438,7 +438,7 @@ $$;
 
 -- Partitions over a declared range of old or future dates, e.g. before a log of another year is taken in.
 create function akashi_lifecycle.create_partitions(parent regclass, range_from timestamptz, range_to timestamptz)
-  returns integer language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
+  returns integer language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   max_partitions constant integer := 4000;
   step text;
@@ -474,7 +474,7 @@ $$;
 -- transaction, so that every snapshot has each row once. Without rows the default partition is detached.
 create function akashi_lifecycle.drain_default(parent regclass, batch integer, out action text, out partition_name text,
   out lower timestamptz, out upper timestamptz, out moved bigint)
-  language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
 declare
   policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
   fallback constant regclass := akashi_lifecycle.default_partition(parent);

@@ -9,10 +9,11 @@ drop function akashi_audit.index_closed_partition(timestamptz), akashi_audit.set
   akashi_audit.unprotect_missing(text, text), akashi_audit.unprotect(regclass),
   akashi_audit.protect(regclass, text, text, jsonb, text[], text), akashi_audit.primary_key(oid),
   akashi_audit.attach_triggers(regclass, akashi_audit.protected_tables), akashi_audit.random_salts(bigint),
-  akashi_audit.bulk_statement(oid, text, boolean), akashi_audit.redact(jsonb, text, text[], text[]),
-  akashi_audit.composite_key(jsonb, text[]), akashi_audit.refuse_stale_protection(oid), akashi_audit.request_context(),
+  akashi_audit.bulk_statement(oid, text, boolean), akashi_audit.seq_of_consequence(oid, text, text, text, text[], text[]),
+  akashi_audit.row_values(oid), akashi_audit.holds_json(oid), akashi_audit.redact(jsonb, text, text[], text[]),
+  akashi_audit.digest_salt(text), akashi_audit.long_columns(jsonb), akashi_audit.record_key(jsonb, text[]), akashi_audit.refuse_stale_protection(oid), akashi_audit.request_context(),
   akashi_audit.guard(regclass);
 drop table akashi_audit.losses, akashi_audit.exempt_tables, akashi_audit.protected_tables, akashi_keys.digest_salts, akashi_audit.audit_logs;
-drop function akashi_audit.keep_loss(), akashi_audit.uuid_v7(), akashi_audit.refuse_change();
+drop function akashi_audit.keep_loss(), akashi_audit.uuid_v7(), akashi_audit.seq_offset(integer), akashi_audit.refuse_change();
 drop type akashi_audit.bulk_batch, akashi_audit.request_context;
 drop sequence akashi_audit.audit_logs_seq;

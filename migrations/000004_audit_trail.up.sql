@@ -6,7 +6,7 @@ set local role akashi_owner;
 -- Refuses whatever would change or remove a row. Statement triggers fire only on the table that a
 -- statement names, so every partition has its own, and keeps it when it is detached.
 create function akashi_audit.refuse_change() returns trigger
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception 'rows of %.% cannot be changed or removed: % refused', tg_table_schema, tg_table_name, lower(tg_op)
     using errcode = 'AK001',
@@ -15,7 +15,7 @@ end
 $$;
 
 create function akashi_audit.guard(target regclass) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   execute format('create or replace trigger refuse_change before update or delete or truncate on %s
     for each statement execute function akashi_audit.refuse_change()', target);
@@ -28,8 +28,14 @@ comment on function akashi_audit.guard(regclass) is 'Makes a table append-only: 
 -- cost as much as an index. `seq` ascends in the order in which writers reach the trail.
 create sequence akashi_audit.audit_logs_seq increment by 65536;
 
+-- Where the rows of a statement begin among the 65,536 numbers that it takes, by the triggers it runs inside of: what a
+-- row trigger changes is recorded before the change that fired it, and leaves the lower numbers to it.
+create function akashi_audit.seq_offset(trigger_depth integer) returns integer
+  language sql immutable parallel safe
+  return 65536 - (65536 >> least(trigger_depth, 15));
+
 -- UUID version 7 sorts by time, so its index grows at one end. PostgreSQL has a function for it from 18 on.
-create function akashi_audit.uuid_v7() returns uuid language sql volatile parallel safe set search_path = '' as $$
+create function akashi_audit.uuid_v7() returns uuid language sql volatile parallel safe set search_path = pg_catalog, pg_temp as $$
   select encode(set_bit(set_bit(overlay(
     uuid_send(gen_random_uuid())
     placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
@@ -40,16 +46,19 @@ grant execute on function akashi_audit.uuid_v7() to akashi_worker;
 create table akashi_audit.audit_logs (
   id                  uuid not null default akashi_audit.uuid_v7(),
   created_at          timestamptz not null default clock_timestamp(),
-  seq                 bigint not null default nextval('akashi_audit.audit_logs_seq'),
+  seq                 bigint not null default nextval('akashi_audit.audit_logs_seq')
+                        + akashi_audit.seq_offset(greatest(pg_trigger_depth() - 1, 0)),
   xid                 xid8 not null default pg_current_xact_id(),
   salt                bytea not null default uuid_send(gen_random_uuid()),
-  user_id             uuid,
-  session_id          uuid,
+  user_id             text,
+  session_id          text,
   subject             text,
   ip_address          inet,
   user_agent          text,
   context_verified    boolean not null,
+  signed_by           text,
   db_user             text not null default session_user,
+  db_system_user      text,
   db_address          inet default inet_client_addr(),
   application_name    text default nullif(current_setting('application_name'), ''),
   event_type          text not null default 'data_change',
@@ -62,6 +71,7 @@ create table akashi_audit.audit_logs (
   schema_name         text,
   table_name          text,
   operation           text,
+  trigger_depth       smallint default nullif(greatest(pg_trigger_depth() - 1, 0), 0)::smallint,
   record_id           text,
   data_subject        text,
   old_values          jsonb,
@@ -85,6 +95,9 @@ begin
   if current_setting('server_version_num')::integer >= 180000 then
     alter table akashi_audit.audit_logs alter column id set default uuidv7();
   end if;
+  if current_setting('server_version_num')::integer >= 160000 then
+    alter table akashi_audit.audit_logs alter column db_system_user set default system_user;
+  end if;
 end
 $uuid$;
 comment on table akashi_audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
@@ -92,8 +105,15 @@ comment on column akashi_audit.audit_logs.xid is 'The transaction; with seq it i
 comment on column akashi_audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';
 comment on column akashi_audit.audit_logs.subject is 'Who acted where no user did: system:<job>, service:<name>, operator:<account> or anonymous:<reason>.';
 comment on column akashi_audit.audit_logs.context_verified is 'False: user_id to tenant_id are what the connection claimed, unsigned.';
+comment on column akashi_audit.audit_logs.user_id is 'The user as the application that signed names them; any text. The users of akashi have uuids.';
+comment on column akashi_audit.audit_logs.signed_by is 'The application whose key signed the context; null where context_verified is false.';
 comment on column akashi_audit.audit_logs.db_user is 'Who the server says it was, whatever the application said.';
-comment on column akashi_audit.audit_logs.record_id is 'The primary key as text; a JSON array where it has several columns.';
+comment on column akashi_audit.audit_logs.db_system_user is
+  'How the connection authenticated and as whom (system_user), which SET SESSION AUTHORIZATION does not change; null before PostgreSQL 16 and without authentication.';
+comment on column akashi_audit.audit_logs.trigger_depth is
+  'How many triggers the statement ran inside of; null for none. A trigger''s statement is recorded before the statement that fired it.';
+comment on column akashi_audit.audit_logs.record_id is
+  'The primary key as text; a JSON array where it has several columns; sha256: and the hex of its SHA-256 where it is longer than 2,000 bytes.';
 comment on column akashi_audit.audit_logs.data_subject is 'Which person the row is about.';
 comment on column akashi_audit.audit_logs.old_values is 'UPDATE: the changed columns as they were. DELETE: the whole row.';
 comment on column akashi_audit.audit_logs.new_values is 'INSERT, UPDATE: the whole row as it is now.';
@@ -103,8 +123,11 @@ create index audit_logs_record_idx on akashi_audit.audit_logs (record_id, table_
 
 alter table akashi_audit.audit_logs enable row level security, force row level security;
 create policy audit_logs_record on akashi_audit.audit_logs for insert to akashi_owner with check (true);
+-- A statement has to find what the triggers that it fired have recorded.
+create policy audit_logs_own_transaction on akashi_audit.audit_logs for select to akashi_owner
+  using (xid = (select pg_current_xact_id_if_assigned()));
 create policy audit_logs_self on akashi_audit.audit_logs for select to akashi_app
-  using (user_id = (select akashi_auth.current_user_id()) and context_verified);
+  using (user_id = (select akashi_auth.context_user()) and signed_by = (select akashi_auth.context_application()));
 create policy audit_logs_staff on akashi_audit.audit_logs for select to akashi_worker, akashi_security_admin using (true);
 -- The policy role reads the trail, to count what is about a person; nobody else's view of it changes.
 create policy audit_logs_policy on akashi_audit.audit_logs for select to akashi_policy using (true);
@@ -177,8 +200,8 @@ create table akashi_audit.losses (
   sqlstate         text not null,
   message          text not null,
   xid              xid8 not null default pg_current_xact_id(),
-  claimed_user_id  text default nullif(current_setting('app.current_user_id', true), ''),
-  request_id       text default nullif(current_setting('app.request_id', true), ''),
+  claimed_user_id  text default nullif(left(current_setting('app.current_user_id', true), 255), ''),
+  request_id       text default nullif(left(current_setting('app.request_id', true), 128), ''),
   db_user          text not null default session_user,
   db_address       inet default inet_client_addr(),
   application_name text default nullif(current_setting('application_name'), ''),
@@ -201,7 +224,7 @@ create policy losses_read on akashi_audit.losses for select to akashi_worker, ak
 grant select on akashi_audit.losses to akashi_worker, akashi_security_admin;
 
 -- A loss is told once and explained once; nothing else of it changes.
-create function akashi_audit.keep_loss() returns trigger language plpgsql set search_path = '' as $$
+create function akashi_audit.keep_loss() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if (to_jsonb(old) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
      is distinct from (to_jsonb(new) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
@@ -221,75 +244,107 @@ create trigger refuse_change before delete or truncate on akashi_audit.losses
 alter table akashi_audit.losses enable always trigger refuse_change;
 
 create type akashi_audit.request_context as (
-  verified boolean, user_id uuid, session_id uuid, subject text, ip_address inet, user_agent text, api_endpoint text,
+  verified boolean, signed_by text, user_id text, session_id text, subject text, ip_address inet, user_agent text, api_endpoint text,
   request_id text, trace_id text, correlation_id text, application_version text, tenant_id text
 );
 
--- The context of this transaction: as signed, or as claimed when it is not. A claim that is no valid value
--- is no claim; only unsigned ones need the functions that forgive it.
+-- The context of this transaction: as signed, or as claimed when it is not. A claim that is no valid value is no
+-- claim, and what describes the request is cut: nobody may make a row that an index cannot hold. The lengths are
+-- those of src/postgres/context.ts.
 create function akashi_audit.request_context() returns akashi_audit.request_context
-  language plpgsql stable parallel safe security definer set search_path = '' as $$
+  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
 declare
   who akashi_audit.request_context;
 begin
-  who.verified := akashi_auth.context_verified();
+  who.signed_by := akashi_auth.context_application();
+  who.verified := who.signed_by is not null;
+  who.user_id := nullif(current_setting('app.current_user_id', true), '');
+  who.session_id := nullif(current_setting('app.current_session_id', true), '');
+  who.subject := nullif(current_setting('app.subject', true), '');
+  who.tenant_id := nullif(current_setting('app.tenant_id', true), '');
   if who.verified then
-    who.user_id := nullif(current_setting('app.current_user_id', true), '');
-    who.session_id := nullif(current_setting('app.current_session_id', true), '');
     who.ip_address := nullif(current_setting('app.client_ip', true), '');
   else
-    who.user_id := akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
-    who.session_id := akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
     who.ip_address := akashi_auth.try_inet(nullif(current_setting('app.client_ip', true), ''));
   end if;
-  who.subject := nullif(current_setting('app.subject', true), '');
-  who.user_agent := nullif(current_setting('app.user_agent', true), '');
-  who.api_endpoint := nullif(current_setting('app.api_endpoint', true), '');
-  who.request_id := nullif(current_setting('app.request_id', true), '');
-  who.trace_id := nullif(current_setting('app.trace_id', true), '');
-  who.correlation_id := nullif(current_setting('app.correlation_id', true), '');
-  who.application_version := nullif(current_setting('app.application_version', true), '');
-  who.tenant_id := nullif(current_setting('app.tenant_id', true), '');
+  -- A name that is cut is another name.
+  if greatest(length(who.user_id), length(who.session_id), length(who.subject), length(who.tenant_id)) > 255
+     or concat(who.user_id, who.session_id, who.subject, who.tenant_id) ~ '[\x01-\x1f\x7f]' then
+    if who.verified then
+      raise exception 'the signed context says who acts in a text that is too long or holds control characters'
+        using errcode = 'invalid_parameter_value',
+              hint = 'user, session, subject and tenant have at most 255 characters each and no control characters';
+    end if;
+    who.user_id := akashi_auth.try_name(who.user_id);
+    who.session_id := akashi_auth.try_name(who.session_id);
+    who.subject := akashi_auth.try_name(who.subject);
+    who.tenant_id := akashi_auth.try_name(who.tenant_id);
+  end if;
+  who.user_agent := nullif(left(current_setting('app.user_agent', true), 512), '');
+  who.api_endpoint := nullif(left(current_setting('app.api_endpoint', true), 512), '');
+  who.request_id := nullif(left(current_setting('app.request_id', true), 128), '');
+  who.trace_id := nullif(left(current_setting('app.trace_id', true), 128), '');
+  who.correlation_id := nullif(left(current_setting('app.correlation_id', true), 128), '');
+  who.application_version := nullif(left(current_setting('app.application_version', true), 128), '');
   return who;
 end
 $$;
 
 -- A protection names columns, and names can change. Recording by a stale one would lose keys, persons or secrecy.
 create function akashi_audit.refuse_stale_protection(relation oid) returns text
-  language plpgsql stable set search_path = '' as $$
+  language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception 'columns that the audit of % names are not there any more', relation::regclass
     using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
 end
 $$;
 
--- A key of several columns as text: a JSON array of their values in the key's order.
-create function akashi_audit.composite_key(record jsonb, key_columns text[]) returns text
-  language plpgsql immutable parallel safe set search_path = '' as $$
+-- The key of a record as text: a JSON array of the values in the key's order where it has several columns. A key
+-- that is longer than an index holds is named by its digest; its value stands in the row's values.
+create function akashi_audit.record_key(record jsonb, key_columns text[]) returns text
+  language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+  max_octets constant integer := 2000;
+  key text;
 begin
   if not record ?& key_columns then
     raise exception 'the key that the audit of this table names (%) is not its key any more', array_to_string(key_columns, ', ')
       using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
   end if;
-  return (select jsonb_agg(record -> key order by place) from unnest(key_columns) with ordinality as k (key, place));
+  key := case when cardinality(key_columns) = 1 then record ->> key_columns[1]
+    else (select jsonb_agg(record -> name order by place) from unnest(key_columns) with ordinality as k (name, place))::text end;
+  return case when octet_length(key) > max_octets then 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex') else key end;
 end
 $$;
 
--- A row's values as the trail may keep them: omitted columns left out, digested ones replaced by
--- {"sha256": "<hex of SHA-256 over the person's salt and the value's JSON text>"}.
+-- The columns that make a row longer than can be sealed. A row's JSON is printed, encoded and hashed in one piece,
+-- and PostgreSQL holds no text over 1 GB. 2 KiB of jsonb print as 26 MB at most (1e131071 has twelve bytes), so that
+-- shorter rows are not measured.
+create function akashi_audit.long_columns(record jsonb) returns text[]
+  language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+  select coalesce(array_agg(key) filter (where total > 33554432 and octets > 16384), '{}')
+  from (select key, octets, sum(octets) over () as total
+        from (select key, octet_length(value::text) as octets from jsonb_each(record)) measured) measured
+$$;
+
+-- A row's values as the trail may keep them: omitted columns left out, digested ones and those that are too long
+-- replaced by {"sha256": "<hex of SHA-256 over the person's salt and the value's JSON text>"}. For a person who was
+-- erased the salt is thrown away at once.
 create function akashi_audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[]) returns jsonb
-  language plpgsql volatile set search_path = '' as $$
+  language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   result jsonb := record - omitted_columns;
   person constant text := coalesce(about, '');
   person_salt bytea;
   name text;
 begin
+  if pg_column_size(result) > 2048 then
+    digest_columns := digest_columns || akashi_audit.long_columns(result - digest_columns);
+  end if;
   foreach name in array digest_columns loop
     if result -> name is not null and result -> name <> 'null' then
       if person_salt is null then
-        insert into akashi_keys.digest_salts (data_subject) values (person) on conflict do nothing;
-        select salt into person_salt from akashi_keys.digest_salts where data_subject = person;
+        person_salt := akashi_audit.digest_salt(person);
       end if;
       result := jsonb_set(result, array[name], jsonb_build_object('sha256',
         encode(sha256(person_salt || convert_to((result -> name)::text, 'UTF8')), 'hex')));
@@ -299,10 +354,87 @@ begin
 end
 $$;
 
+-- Never more than once a row and a person: what is made for somebody who was erased is different each time.
+create function akashi_audit.digest_salt(person text) returns bytea
+  language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  found_salt bytea;
+begin
+  select salt into found_salt from akashi_keys.digest_salts where data_subject = person;
+  if found then
+    return found_salt;
+  end if;
+  if exists (select from akashi_keys.erasures e where e.user_id = akashi_auth.try_uuid(person)) then
+    return uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
+  end if;
+  insert into akashi_keys.digest_salts (data_subject) values (person) on conflict do nothing;
+  select salt into found_salt from akashi_keys.digest_salts where data_subject = person;
+  return found_salt;
+end
+$$;
+
+-- Whether a type is json or holds it. jsonb keeps neither the text of a json value nor every one of them, so such
+-- columns are recorded as their text.
+create function akashi_audit.holds_json(type oid) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  with recursive parts (oid) as (
+    select holds_json.type
+    union
+    select part.oid
+    from parts p join pg_catalog.pg_type t on t.oid = p.oid
+    cross join lateral (
+      select t.typbasetype where t.typtype = 'd'
+      union all
+      select t.typelem where t.typelem <> 0 and t.typlen = -1
+      union all
+      select a.atttypid from pg_catalog.pg_attribute a
+      where t.typtype = 'c' and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+    ) part (oid)
+  )
+  select exists (select from parts where oid = 'json'::regtype)
+$$;
+
+-- A row of the alias r as jsonb. Columns that hold json are given as their text: with the output function of the
+-- type, which concat() calls, and not by a cast, which anybody may define.
+create function akashi_audit.row_values(relation oid) returns text
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case when bool_or(c.as_text)
+    then format('(select to_jsonb(k.*) from (select %s) k)', string_agg(format(case when c.as_text
+      then 'case when r.%1$I is not null then concat(r.%1$I) end as %1$I' else 'r.%1$I' end, c.attname), ', ' order by c.attnum))
+    else 'to_jsonb(r.*)' end
+  from (
+    select a.attname, a.attnum, akashi_audit.holds_json(a.atttypid) as as_text
+    from pg_catalog.pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+  ) c
+$$;
+
+-- Where the rows of a statement belong that ran triggers which changed records of the same table: the first number
+-- of theirs that stands after it, judged by values, since triggers before and after a change are recorded alike.
+-- Null when there is none.
+create function akashi_audit.seq_of_consequence(relation oid, operation text, schema_name text, table_name text,
+  key_columns text[], hidden text[]) returns text
+  language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return format($sql$
+    select min(t.seq)
+    from (select %s as row_values from %s r) rows
+    join akashi_audit.audit_logs t on t.record_id = akashi_audit.record_key(row_values, %L)
+    where t.xid = pg_current_xact_id() and t.schema_name = %L and t.table_name = %L
+      and t.trigger_depth >= pg_trigger_depth()
+      -- What an earlier statement ran was recorded before that statement, whose numbers do not tell.
+      and t.created_at > coalesce((select max(e.created_at) from akashi_audit.audit_logs e
+                                   where e.xid = pg_current_xact_id() and coalesce(e.trigger_depth, 0) < pg_trigger_depth()), '-infinity')
+      and case when %L then t.operation = 'INSERT'
+               else coalesce(t.new_values, '{}') || coalesce(t.old_values, '{}') - %L::text[] = row_values - %7$L::text[]
+                    and t.operation <> 'INSERT' end$sql$,
+    akashi_audit.row_values(relation), case operation when 'DELETE' then 'old_rows' else 'new_rows' end,
+    key_columns, schema_name, table_name, operation = 'DELETE', hidden);
+end
+$$;
+
 -- The statement that records many rows at once: made from the catalog when it is needed, so that it is never
--- older than the table. Old and new row are compared column by column. Where a type's own equality is not that
--- of the values as the trail shows them (intervals, citext, collations), they are compared as JSON, which is how
--- the rows of small statements are compared.
+-- older than the table. Old and new row are compared column by column, by what the trail shows of them: 1.0 is not
+-- 1.00, and intervals, citext and others have an equality of their own.
 -- Parameters: $1 akashi_audit.bulk_batch, $2 context, $3 to $5 classification, schema, table, $6 key columns,
 -- $7 subject column, $8 ignored, $9 digested, $10 omitted columns, $11 the one key column, $12 columns to look for,
 -- $13 the table.
@@ -317,68 +449,77 @@ create type akashi_audit.bulk_batch as (
 );
 
 create function akashi_audit.bulk_statement(relation oid, operation text, redacted boolean) returns text
-  language plpgsql stable set search_path = '' as $$
+  language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   columns constant text := 'insert into akashi_audit.audit_logs (id, created_at, seq, xid, salt, db_user, db_address, application_name,
-    user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id, trace_id, correlation_id,
+    user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id, trace_id, correlation_id,
     application_version, tenant_id, data_classification, schema_name, table_name, action, operation, record_id, data_subject';
   place constant text := 'row_number() over () - 1 as place';
   shared constant text := format($sql$
     select encode(($1).id_prefix || int4send(place::integer), 'hex')::uuid, clock_timestamp(),
            (($1).first_seqs)[1 + (place >> 16)] + (place & 65535), pg_current_xact_id(),
            substring(($1).salts from 16 * place::integer + 1 for 16), ($1).db_user, ($1).db_address, ($1).application,
-           ($2).user_id, ($2).session_id, ($2).subject, ($2).ip_address, ($2).user_agent, ($2).verified, ($2).api_endpoint,
+           ($2).user_id, ($2).session_id, ($2).subject, ($2).ip_address, ($2).user_agent, ($2).verified, ($2).signed_by, ($2).api_endpoint,
            ($2).request_id, ($2).trace_id, ($2).correlation_id, ($2).application_version, ($2).tenant_id, $3, $4, $5, %L, %L,
            case when $12 is not null and not row_values ?& $12 then akashi_audit.refuse_stale_protection($13)
-                else coalesce(row_values ->> $11, akashi_audit.composite_key(row_values, $6)) end$sql$, lower(operation), operation);
+                else case when octet_length(row_values ->> $11) <= 2000 then row_values ->> $11
+                          else akashi_audit.record_key(row_values, $6) end end$sql$, lower(operation), operation);
+  -- What the trail keeps of %1$s, a part of the row %2$s.
+  kept constant text := case when redacted then 'akashi_audit.redact(%1$s, (%2$s) ->> $7, $9, $10)' else
+    'case when pg_column_size(%1$s) > 2048 then akashi_audit.redact(%1$s, (%2$s) ->> $7, $9, $10) else %1$s end' end;
   befores text;
   afters text;
   fields text;
   old_values text;
+  row_json constant text := akashi_audit.row_values(relation);
 begin
   if operation <> 'UPDATE' then
     return format($sql$%s, %s)%s, row_values ->> $7, %s
-      from (select %s, to_jsonb(r.*) as row_values from %s r) rows
+      from (select %s, %s as row_values from %s r) rows
       where place >= ($1).skip$sql$, columns,
       case operation when 'INSERT' then 'new_values' else 'old_values' end, shared,
-      case when redacted then 'akashi_audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
-      place, case operation when 'INSERT' then 'new_rows' else 'old_rows' end);
+      format(kept, 'row_values', 'row_values'), place, row_json, case operation when 'INSERT' then 'new_rows' else 'old_rows' end);
   end if;
-  select string_agg(format('r.%I as o%s', c.attname, c.attnum), ', '),
-         string_agg(format('r.%I as n%s', c.attname, c.attnum), ', '),
+  select string_agg(format('%s as o%s', c.given, c.attnum), ', '),
+         string_agg(format('%s as n%s', c.given, c.attnum), ', '),
          string_agg(format('case when %s then %L end', c.differs, c.attname), ', ' order by c.attname collate "C"),
          string_agg(format('case when %s then jsonb_build_object(%L, o%s) else ''{}'' end', c.differs, c.attname, c.attnum), ' || ')
   into befores, afters, fields, old_values
   from (
-    select a.attname, a.attnum, format(case
-      when a.atttypid in ('boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'numeric'::regtype,
-                          'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
-        then 'o%1$s is distinct from n%1$s'
-      when a.atttypid in ('text'::regtype, 'varchar'::regtype) then 'o%1$s collate "C" is distinct from n%1$s collate "C"'
-      else 'coalesce(to_jsonb(o%1$s), ''null'') is distinct from coalesce(to_jsonb(n%1$s), ''null'')' end, a.attnum) as differs
-    from pg_catalog.pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+    select a.attname, a.attnum,
+      format(case when t.as_text then 'case when r.%1$I is not null then concat(r.%1$I) end' else 'r.%1$I' end, a.attname) as given,
+      format(case
+        when a.atttypid in ('boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype,
+                            'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+          then 'o%1$s is distinct from n%1$s'
+        when t.as_text or a.atttypid in ('text'::regtype, 'varchar'::regtype)
+          then 'o%1$s collate "C" is distinct from n%1$s collate "C"'
+        when a.atttypid = 'numeric'::regtype then 'o%1$s::text is distinct from n%1$s::text'
+        else 'coalesce(to_jsonb(o%1$s), ''null'')::text is distinct from coalesce(to_jsonb(n%1$s), ''null'')::text' end,
+        a.attnum) as differs
+    from pg_catalog.pg_attribute a
+    cross join lateral (select akashi_audit.holds_json(a.atttypid) as as_text) t
+    where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
   ) c;
   return format($sql$%s, old_values, new_values, changed_fields, detail)%s,
       coalesce(row_values ->> $7, old_values ->> $7), %s, %s, fields,
-      case when fields && $6 then jsonb_build_object('previous_record_id',
-        coalesce((row_values || old_values) ->> $11, akashi_audit.composite_key(row_values || old_values, $6))) end
+      case when fields && $6 then jsonb_build_object('previous_record_id', akashi_audit.record_key(row_values || old_values, $6)) end
     from (
       select place, row_values, array_remove(array[%s], null) as fields, %s as old_values
       from (select %s, %s from old_rows r) before
-      join (select %s, to_jsonb(r.*) as row_values, %s from new_rows r) after using (place)
+      join (select %s, %s as row_values, %s from new_rows r) after using (place)
       offset 0
     ) rows
     where place >= ($1).skip and not fields <@ $8$sql$, columns, shared,
-    case when redacted then 'akashi_audit.redact(old_values, (row_values || old_values) ->> $7, $9, $10)' else 'old_values' end,
-    case when redacted then 'akashi_audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
-    fields, old_values, place, befores, place, afters);
+    format(kept, 'old_values', 'row_values || old_values'), format(kept, 'row_values', 'row_values'),
+    fields, old_values, place, befores, place, row_json, afters);
 end
 $$;
 
 -- Random bytes for the salts of many rows: SHA-512 over 244 random bits and a counter costs a tenth of asking
 -- the operating system for each row.
 create function akashi_audit.random_salts(rows bigint) returns bytea
-  language plpgsql volatile set search_path = '' as $$
+  language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   seed constant bytea := uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
 begin
@@ -388,6 +529,7 @@ $$;
 
 -- One statement's changes, one row each. The trigger's arguments come from protected_tables:
 -- 0 classification, 1 key columns, 2 subject column or '', 3 ignored, 4 digested, 5 omitted columns.
+-- Tables with columns that hold json take the statement that is made from the catalog for every row.
 -- The settings are pinned because to_jsonb and text output depend on them.
 -- r.* and not r: a table may have a column of that name.
 -- OLD and NEW are paired by their place: both transition tables are filled together, row by row. The plan of a
@@ -397,10 +539,12 @@ $$;
 do $functions$
 declare
   settings constant text := $text$security definer
-  set search_path = '' set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'iso_8601'
+  set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'iso_8601'
   set bytea_output = 'hex' set extra_float_digits = '1' set lc_monetary = 'C'$text$;
   work constant text := $text$declare
-  bulk_rows      constant integer := 50;
+  bulk_rows      integer := 50;
+  depth          constant integer := pg_trigger_depth() - 1;
+  consequence    bigint;
   who            constant akashi_audit.request_context := akashi_audit.request_context();
   classification constant text := tg_argv[0];
   key_columns    constant text[] := tg_argv[1];
@@ -418,62 +562,81 @@ declare
   batch          akashi_audit.bulk_batch;
   joins          text;
 begin
-  if tg_op = 'INSERT' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+  if tg_op = 'TRUNCATE' then
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation)
+    values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'truncate', 'TRUNCATE');
+    return null;
+  end if;
+  if depth > 0 then
+    -- For the statement that fired the trigger: it may have to be numbered before this one.
+    perform set_config('akashi.nested_changes', pg_current_xact_id()::text, true);
+  end if;
+  if current_setting('akashi.nested_changes', true) = pg_current_xact_id_if_assigned()::text then
+    execute akashi_audit.seq_of_consequence(tg_relid, tg_op, tg_table_schema, tg_table_name, key_columns, digested || omitted)
+      into consequence;
+  end if;
+  if consequence is not null or exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = tg_relid and a.attnum > 0
+      and case when a.atttypid >= 16384
+        then (select (t.typtype in ('c', 'd') or t.typelem <> 0) and akashi_audit.holds_json(t.oid) from pg_catalog.pg_type t where t.oid = a.atttypid)
+        else a.atttypid in ('json'::regtype, 'json[]'::regtype) end) then
+    bulk_rows := 0;
+  elsif tg_op = 'INSERT' then
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, new_values)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'insert', 'INSERT',
       case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else coalesce(n ->> key_column, akashi_audit.composite_key(n, key_columns)) end,
-      n ->> subject_column, case when redacted then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
+           else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
+      n ->> subject_column, case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
     from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
   elsif tg_op = 'UPDATE' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values, new_values, changed_fields, detail)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'update', 'UPDATE',
       case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else coalesce(n ->> key_column, akashi_audit.composite_key(n, key_columns)) end,
+           else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
       coalesce(n ->> subject_column, o ->> subject_column),
-      case when redacted then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
-      case when redacted then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
+      case when redacted or pg_column_size(diff.old_values) > 2048
+        then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
+      case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
       diff.fields,
       case when diff.fields && key_columns
-        then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, akashi_audit.composite_key(o, key_columns))) end
+        then jsonb_build_object('previous_record_id', akashi_audit.record_key(o, key_columns)) end
     from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
     join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
     cross join lateral (
       select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
       from jsonb_each(n) field
-      where field.value is distinct from o -> key
+      where field.value::text is distinct from (o -> key)::text
     ) diff
     where not diff.fields <@ ignored;
   elsif tg_op = 'DELETE' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'delete', 'DELETE',
       case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else coalesce(o ->> key_column, akashi_audit.composite_key(o, key_columns)) end,
-      o ->> subject_column, case when redacted then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
+           else case when octet_length(o ->> key_column) <= 2000 then o ->> key_column else akashi_audit.record_key(o, key_columns) end end,
+      o ->> subject_column, case when redacted or pg_column_size(o) > 2048 then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
     from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
-  else
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
-      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
-      action, operation)
-    values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
-      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'truncate', 'TRUNCATE');
-    return null;
   end if;
   get diagnostics done = row_count;
-  if tg_op = 'UPDATE' then
+  if bulk_rows = 0 then
+    done := 0;
+  elsif tg_op = 'UPDATE' then
     done := case when exists (select from old_rows offset bulk_rows) then bulk_rows else 0 end;
   end if;
   if done = bulk_rows then
@@ -482,8 +645,14 @@ begin
     else
       select count(*) into rows from old_rows;
     end if;
+    if rows = 0 then
+      return null;
+    end if;
     batch := (bulk_rows, substring(uuid_send(akashi_audit.uuid_v7()) for 12),
-      array(select nextval('akashi_audit.audit_logs_seq') from generate_series(0, (rows - 1) / 65536)), akashi_audit.random_salts(rows),
+      case when consequence is not null and rows <= 65536 >> depth + 1
+           then array[(consequence >> 16 << 16) + akashi_audit.seq_offset(depth)]
+           else array(select nextval('akashi_audit.audit_logs_seq') + case when rows <= 65536 >> depth + 1 then akashi_audit.seq_offset(depth) else 0 end
+                      from generate_series(0, (rows - 1) / 65536)) end, akashi_audit.random_salts(rows),
       session_user, inet_client_addr(), nullif(current_setting('application_name'), ''));
     -- Hashing pairs the rows in one pass; sorting them would spill to disk, and compiling costs more than it saves.
     joins := current_setting('enable_mergejoin') || ',' || current_setting('enable_nestloop') || ',' || current_setting('jit');
@@ -527,7 +696,7 @@ $functions$;
 
 -- The triggers of one table or partition, always firing, also under session_replication_role = replica.
 create function akashi_audit.attach_triggers(target regclass, policy akashi_audit.protected_tables)
-  returns void language plpgsql set search_path = '' as $$
+  returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   call constant text := format('akashi_audit.%s(%L, %L, %L, %L, %L, %L)',
     case policy.on_failure when 'record_loss' then 'log_changes_or_loss' else 'log_changes' end, policy.classification,
@@ -550,7 +719,7 @@ end
 $$;
 
 create function akashi_audit.primary_key(target oid) returns text[]
-  language sql stable set search_path = '' as $$
+  language sql stable set search_path = pg_catalog, pg_temp as $$
   select array_agg(a.attname::text order by k.place)
   from pg_catalog.pg_index i
   cross join lateral unnest(i.indkey::smallint[]) with ordinality as k (attnum, place)
@@ -571,7 +740,7 @@ create function akashi_audit.protect(
   ignore text[] default '{}',
   on_failure text default 'fail'
 ) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   policy akashi_audit.protected_tables;
   kind "char";
@@ -644,7 +813,7 @@ comment on function akashi_audit.protect(regclass, text, text, jsonb, text[], te
 
 -- Ends the audit of a table; what was recorded stays, and so does the record that it ended.
 create function akashi_audit.unprotect(target regclass) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   part regclass;
   event text;
@@ -665,7 +834,7 @@ comment on function akashi_audit.unprotect(regclass) is 'Removes the triggers of
 
 -- Ends the audit of a table that is not there any more, or not under that name.
 create function akashi_audit.unprotect_missing(schema_name text, table_name text) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
              where (n.nspname, c.relname) = (unprotect_missing.schema_name, unprotect_missing.table_name)) then
@@ -681,7 +850,7 @@ $$;
 comment on function akashi_audit.unprotect_missing(text, text) is 'Forgets the protection of a table that was dropped or renamed; its trail stays.';
 
 create function akashi_audit.exempt(target regclass, reason text) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   insert into akashi_audit.exempt_tables as e (schema_name, table_name, reason)
   select n.nspname, c.relname, exempt.reason
@@ -720,7 +889,7 @@ create function akashi_audit.record_action(
   error_message text default null,
   compliance_context jsonb default null
 ) returns uuid
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   who constant akashi_audit.request_context := akashi_audit.request_context();
   new_id constant uuid := akashi_audit.uuid_v7();
@@ -732,14 +901,18 @@ begin
   if action is null or action = '' or length(action) > 100 then
     raise exception 'an action has 1 to 100 characters' using errcode = 'invalid_parameter_value';
   end if;
+  -- All of it is printed in one piece when it is sealed.
+  if octet_length(concat(resource, resource_id, result, detail, data_subject, error_code, error_message, compliance_context)) > 1048576 then
+    raise exception 'an action has at most 1 MiB of text' using errcode = 'program_limit_exceeded';
+  end if;
   if data_classification not in ('public', 'internal', 'confidential', 'restricted') then
     raise exception '% is no classification', data_classification using errcode = 'invalid_parameter_value',
       hint = 'use public, internal, confidential or restricted';
   end if;
-  insert into akashi_audit.audit_logs (id, user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint,
+  insert into akashi_audit.audit_logs (id, user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint,
     request_id, trace_id, correlation_id, application_version, tenant_id, event_type, action, resource, resource_id,
     result, detail, data_classification, data_subject, error_code, error_message, compliance_context)
-  values (new_id, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint,
+  values (new_id, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint,
     who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, event_type, action, resource,
     resource_id, result, detail, data_classification, data_subject, error_code, error_message, compliance_context);
   return new_id;
@@ -750,7 +923,7 @@ comment on function akashi_audit.record_action is 'Records an action in the trai
 -- A read of confidential or restricted data, which no trigger sees.
 create function akashi_audit.record_access(resource text, resource_ids text[], reason text default null,
   data_classification text default 'confidential') returns uuid
-  language sql set search_path = '' as $$
+  language sql set search_path = pg_catalog, pg_temp as $$
   select akashi_audit.record_action('data_access', 'read', resource, case when cardinality(resource_ids) = 1 then resource_ids[1] end,
     'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason)), data_classification)
 $$;
@@ -759,7 +932,7 @@ grant execute on function akashi_audit.record_action, akashi_audit.record_access
 
 -- Puts each loss into the trail and raises it as an event, as soon as both can be written. Answers how many.
 create function akashi_audit.report_losses() returns integer
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   loss akashi_audit.losses;
   reported integer := 0;
@@ -782,7 +955,7 @@ $$;
 
 -- Somebody found out what was lost and says so; the losses stay, and so does who said it.
 create function akashi_audit.settle_losses(explanation text, until timestamptz default clock_timestamp()) returns integer
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   settled integer;
   by_whom constant text := coalesce(akashi_auth.current_user_id()::text, session_user);
@@ -826,7 +999,7 @@ grant select on akashi_audit.v_security_audit_summary to akashi_app, akashi_work
 -- when a partition closes, on that partition alone. Nothing is written there any more (created_at is the server's
 -- clock), so that an ordinary CREATE INDEX makes no writer wait; readers never do.
 create function akashi_audit.index_closed_partition(as_of timestamptz default now()) returns text
-  language plpgsql security definer set search_path = '' set lock_timeout = '100ms' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '100ms' as $$
 declare
   -- A transaction that began before midnight may still be writing rows of the day before.
   settling constant interval := '1 hour';

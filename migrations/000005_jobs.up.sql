@@ -41,7 +41,7 @@ create trigger update_updated_at before update on akashi_lifecycle.jobs
 
 -- Workers listen, so that a change or a request takes effect at once.
 create function akashi_lifecycle.announce_jobs() returns trigger
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   perform pg_notify('akashi_jobs', '');
   return null;
@@ -78,7 +78,7 @@ grant select on akashi_lifecycle.job_runs to akashi_worker, akashi_security_admi
 select akashi_audit.exempt('akashi_lifecycle.job_runs', 'history that only the worker writes');
 
 create function akashi_lifecycle.pause_job(name text, paused boolean) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update akashi_lifecycle.jobs j set paused = pause_job.paused where j.name = pause_job.name;
   if not found then
@@ -90,7 +90,7 @@ comment on function akashi_lifecycle.pause_job(text, boolean) is
   'Stops a job from being started by the timetable, or lets it again. A run under way goes on.';
 
 create function akashi_lifecycle.request_job(name text) returns timestamptz
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   requested timestamptz;
 begin
@@ -106,13 +106,13 @@ comment on function akashi_lifecycle.request_job(text) is
   'Asks the workers for a run out of turn, also of a paused job; answers when it was asked.';
 
 create function akashi_lifecycle.worker_lock(worker text) returns bigint
-  language sql immutable set search_path = '' as $$
+  language sql immutable set search_path = pg_catalog, pg_temp as $$
   select hashtextextended('akashi.worker/' || worker, 0)
 $$;
 
 -- A worker that lives holds its lock; one that was killed has lost it with its connection.
 create function akashi_lifecycle.close_stale_runs() returns integer
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   candidate text;
   closed integer := 0;
@@ -134,7 +134,7 @@ $$;
 -- Begins the run that became due at a moment, unless one runs, one was begun for that moment or later,
 -- or the job is paused. Answers null when there is nothing to do: several workers may ask for the same run.
 create function akashi_lifecycle.begin_run(job text, worker text, due timestamptz) returns uuid
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   wanted akashi_lifecycle.jobs;
   run uuid;
@@ -156,7 +156,7 @@ $$;
 
 -- Answers whether the run was still this worker's.
 create function akashi_lifecycle.finish_run(run uuid, worker text, state text, message text, result jsonb) returns boolean
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update akashi_lifecycle.job_runs r
   set state = finish_run.state, finished_at = clock_timestamp(), message = finish_run.message, result = finish_run.result
@@ -166,7 +166,7 @@ end
 $$;
 
 create function akashi_lifecycle.prune_job_runs(keep interval default '90 days') returns integer
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   removed integer;
 begin

@@ -29,7 +29,7 @@ grant select on akashi_audit.ledger_heads to akashi_app, akashi_worker, akashi_s
 grant insert, update on akashi_audit.ledger_heads to akashi_worker;
 
 -- A head never shrinks, and is not removed.
-create function akashi_audit.keep_head() returns trigger language plpgsql set search_path = '' as $$
+create function akashi_audit.keep_head() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if new.log is distinct from old.log or new.size < old.size or new.epoch < old.epoch
      or (new.epoch = old.epoch and (new.last_xid, new.last_seq) < (old.last_xid, old.last_seq)) then
@@ -81,7 +81,7 @@ grant select on akashi_audit.ledger_tiles to akashi_app, akashi_worker, akashi_s
 grant insert, update on akashi_audit.ledger_tiles to akashi_worker;
 
 -- A tile never changes what it holds, it only gains hashes, and is not removed.
-create function akashi_audit.keep_tile() returns trigger language plpgsql set search_path = '' as $$
+create function akashi_audit.keep_tile() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if (new.log, new.level, new.tile) is distinct from (old.log, old.level, old.tile)
      or substring(new.hashes from 1 for octet_length(old.hashes)) is distinct from old.hashes then
@@ -273,7 +273,7 @@ select akashi_audit.guard('akashi_audit.retention_records');
 -- not as many as are told.
 create function akashi_audit.record_retention(log text, partition_name text, lower_bound timestamptz, upper_bound timestamptz,
   first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text) returns uuid
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   record_id uuid;
   counted bigint;
@@ -323,7 +323,7 @@ select akashi_audit.exempt('akashi_audit.ledger_heads', 'part of the ledger'), a
 
 -- Bulk readers see every row or none: row security filters silently, so they ask first.
 create function akashi_audit.assert_unfiltered(target regclass) returns void
-  language plpgsql stable set search_path = '' as $$
+  language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   if pg_catalog.row_security_active(target) and (
     not exists (
@@ -349,7 +349,7 @@ grant execute on function akashi_audit.assert_unfiltered(regclass) to akashi_wor
 -- of the ledger; for audit_logs also the triggers of every protected table and partition.
 -- Guards are watched whatever the policies say.
 create function akashi_audit.trigger_problems(log text) returns table ("table" text, problem text)
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   with guarded as (
     select part.relid::oid as relid, null::text as name, 'refuse_change' as trigger_name,
            'akashi_audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
@@ -433,7 +433,7 @@ grant execute on function akashi_audit.trigger_problems(text) to akashi_worker, 
 
 -- Which cluster this is, and which branch of its history.
 create function akashi_audit.system_identity(out system_identifier bigint, out timeline integer)
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select s.system_identifier,
          case when not pg_catalog.pg_is_in_recovery()
            then ('x' || substring(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) for 8))::bit(32)::integer end
@@ -445,7 +445,7 @@ grant execute on function akashi_audit.system_identity() to akashi_worker, akash
 -- last number that may be used: a statement numbers its rows from the one that it took of the sequence, and up to
 -- the next all may be. The floor of an epoch lies above it.
 create function akashi_audit.hold_log(log text) returns bigint
-  language plpgsql security definer set search_path = '' set lock_timeout = '10s' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '10s' as $$
 declare
   target record;
   last bigint;
@@ -464,7 +464,7 @@ grant execute on function akashi_audit.hold_log(text) to akashi_worker;
 -- Whoever listens on the channel learns of tampering in the moment it is found, and the event stays in the
 -- record, with the class of the Open Cybersecurity Schema Framework for a detection finding.
 create function akashi_audit.alert_audit_log_tampering(report jsonb) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
     ocsf_class_uid, event_details)
@@ -476,7 +476,7 @@ $$;
 grant execute on function akashi_audit.alert_audit_log_tampering(jsonb) to akashi_worker;
 
 create function akashi_audit.alert_ledger_epoch(report jsonb) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
     ocsf_class_uid, event_details)
@@ -490,7 +490,7 @@ grant execute on function akashi_audit.alert_ledger_epoch(jsonb) to akashi_worke
 
 -- What is wrong now, of one kind: an array of {subject, detail}. Answers how many alarms began.
 create function akashi_audit.watch_alarms(kind text, severity text, problems jsonb) returns integer
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   begun integer;
 begin
@@ -523,7 +523,7 @@ grant execute on function akashi_audit.watch_alarms(text, text, jsonb) to akashi
 -- owner's right, so no login needs it.
 create function akashi_audit.frontier_holders()
   returns table (pid integer, database text, login text, application_name text, state text, prepared text, age_seconds double precision)
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   with frontier as materialized (select pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::xid as xid)
   select a.pid, a.datname::text, a.usename::text, a.application_name, a.state, null::text,
          extract(epoch from clock_timestamp() - a.xact_start)::float8

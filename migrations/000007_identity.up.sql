@@ -14,7 +14,7 @@
 set local role akashi_owner;
 
 create function akashi_auth.tier_rank(tier text) returns integer
-  language sql immutable strict parallel safe set search_path = '' as $$
+  language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
   select case tier when 'system' then 3 when 'business' then 2 when 'service' then 1 end
 $$;
 comment on function akashi_auth.tier_rank(text) is 'system 3, business 2, service 1; nothing crosses to a higher one.';
@@ -117,7 +117,7 @@ select akashi_audit.protect('akashi_auth.users', 'confidential', 'id',
 
 -- Somebody must be able to administer, whoever suspends or erases whom. One at a time, by the role's lock.
 create function akashi_auth.keep_last_administrator() returns trigger
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   administrator uuid;
 begin
@@ -164,7 +164,7 @@ revoke create on schema akashi_auth from akashi_policy;
 set local role akashi_owner;
 
 -- A tier never changes, for the owner neither: what was given under it would change with it.
-create function akashi_auth.keep_tier() returns trigger language plpgsql set search_path = '' as $$
+create function akashi_auth.keep_tier() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if new.tier is distinct from old.tier then
     raise exception 'the tier of % does not change', tg_table_name using errcode = 'insufficient_privilege',
@@ -250,7 +250,7 @@ grant select on akashi_auth.role_permissions to akashi_app, akashi_worker, akash
 select akashi_audit.protect('akashi_auth.role_permissions');
 
 -- A permission stands only in roles of its tier or above it.
-create function akashi_auth.check_role_permission() returns trigger language plpgsql security definer set search_path = '' as $$
+create function akashi_auth.check_role_permission() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   role akashi_auth.roles;
   permission akashi_auth.permissions;
@@ -342,7 +342,7 @@ grant select on akashi_auth.service_account_roles to akashi_app, akashi_worker, 
 select akashi_audit.protect('akashi_auth.service_account_roles');
 
 -- A service account has only roles of its tier or below it.
-create function akashi_auth.check_service_role() returns trigger language plpgsql security definer set search_path = '' as $$
+create function akashi_auth.check_service_role() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   role akashi_auth.roles;
   account akashi_auth.service_accounts;
@@ -473,7 +473,7 @@ set local role akashi_policy;
 -- Whether one of these roles holds a permission. Both sides are arrays, so that a denial is one walk along
 -- the index however many roles there are: a join probes it once for each role that somebody has.
 create function akashi_auth.roles_hold(roles uuid[], permission text) returns boolean
-  language plpgsql stable parallel safe security definer set search_path = '' as $$
+  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
 declare
   wanted constant uuid[] := array(
     select p.id from akashi_auth.permissions p
@@ -487,7 +487,7 @@ end
 $$;
 
 create function akashi_auth.user_has_permission(user_id uuid, permission text) returns boolean
-  language plpgsql stable parallel safe security definer set search_path = '' as $$
+  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return exists (select from akashi_auth.users u where u.id = user_has_permission.user_id and u.is_active)
     and akashi_auth.roles_hold(array(
@@ -499,7 +499,7 @@ comment on function akashi_auth.user_has_permission(uuid, text) is
   'Whether an active user has a permission (resource:action) through a role that has not expired.';
 
 create function akashi_auth.service_account_has_permission(service_account_id uuid, permission text) returns boolean
-  language plpgsql stable parallel safe security definer set search_path = '' as $$
+  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return exists (
       select from akashi_auth.service_accounts a where a.id = service_account_has_permission.service_account_id and a.is_active)
@@ -512,7 +512,7 @@ $$;
 
 -- What a key's scopes and tier leave of a permission, whatever its owner has.
 create function akashi_auth.key_allows(key akashi_auth.api_keys, permission text) returns boolean
-  language sql stable parallel safe security definer set search_path = '' as $$
+  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
   select key.is_active and (key.expires_at is null or key.expires_at > now())
     and key.permissions ?| array[permission, split_part(permission, ':', 1) || ':admin']
     and exists (
@@ -525,7 +525,7 @@ $$;
 -- or an API key, which narrows its owner to its scopes. Anything else named there is refused; without one
 -- the context is the process's own.
 create function akashi_auth.has_permission(permission text) returns boolean
-  language plpgsql stable parallel safe security definer set search_path = '' as $$
+  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
 declare
   caller uuid;
   shown uuid;
@@ -577,7 +577,7 @@ create policy user_sessions_self on akashi_auth.user_sessions for select to akas
 
 -- Whether a value is one that a policy may have. minimum and maximum bound integers; allowed bounds texts.
 create function akashi_auth.policy_value_fits(value jsonb, value_type text, minimum bigint, maximum bigint, allowed text[])
-  returns boolean language sql immutable parallel safe set search_path = '' as $$
+  returns boolean language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
   select case value_type
     when 'boolean' then jsonb_typeof(value) = 'boolean'
     when 'integer' then case when jsonb_typeof(value) = 'number' and value::text ~ '^-?[0-9]{1,15}$'
@@ -652,7 +652,7 @@ from (values
 
 -- The value of a policy; an unknown key is a mistake of the caller.
 create function akashi_auth.policy(key text) returns jsonb
-  language plpgsql stable parallel safe security definer set search_path = '' as $$
+  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
 declare
   found_value jsonb;
 begin

@@ -11,14 +11,14 @@
 set local role akashi_owner;
 
 create function akashi_auth.is_administrator() returns boolean
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
     and pg_has_role(akashi_auth.acting_role(), 'akashi_owner', 'member')
 $$;
 comment on function akashi_auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
 
 create function akashi_auth.require_permission(permission text) returns void
-  language plpgsql stable security definer set search_path = '' as $$
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if not akashi_auth.is_administrator() and not akashi_auth.has_permission(permission) then
     raise exception 'the permission % is needed', permission using errcode = 'insufficient_privilege',
@@ -30,7 +30,7 @@ comment on function akashi_auth.require_permission(text) is 'Fails unless the ca
 
 -- The highest tier of the roles in force: 3 system, 2 business, 1 service, 0 none.
 create function akashi_auth.user_rank(user_id uuid) returns integer
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(max(akashi_auth.tier_rank(r.tier)), 0)
   from akashi_auth.user_roles ur
   join akashi_auth.roles r on r.id = ur.role_id
@@ -39,7 +39,7 @@ create function akashi_auth.user_rank(user_id uuid) returns integer
 $$;
 
 create function akashi_auth.service_account_rank(service_account_id uuid) returns integer
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(max(akashi_auth.tier_rank(r.tier)), 0)
   from akashi_auth.service_account_roles sr
   join akashi_auth.roles r on r.id = sr.role_id
@@ -49,7 +49,7 @@ create function akashi_auth.service_account_rank(service_account_id uuid) return
 $$;
 
 create function akashi_auth.caller_rank() returns integer
-  language plpgsql stable security definer set search_path = '' as $$
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   key akashi_auth.api_keys;
 begin
@@ -66,7 +66,7 @@ end
 $$;
 
 create function akashi_auth.refuse_tier(tier text) returns void
-  language plpgsql stable security definer set search_path = '' as $$
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if akashi_auth.tier_rank(tier) is null then
     raise exception '% is no tier', tier using errcode = 'invalid_parameter_value', hint = 'use system, business or service';
@@ -80,7 +80,7 @@ $$;
 
 -- The role of that name, which the caller may hand out. Locked, so that it gains nothing meanwhile.
 create function akashi_auth.role_to_grant(role_name text) returns akashi_auth.roles
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   role akashi_auth.roles;
   missing text;
@@ -106,7 +106,7 @@ end
 $$;
 
 create function akashi_auth.record_grant(event text, role akashi_auth.roles, target_type text, target_id uuid, detail jsonb) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform akashi_audit.record_action(event, case event when 'role_granted' then 'grant' else 'revoke' end, 'role', role.name,
     'SUCCESS', detail || jsonb_build_object(target_type, target_id, 'tier', role.tier),
@@ -126,7 +126,7 @@ $$;
 -- Until when the caller has every one of these permissions and a role of the tier; infinity is for good,
 -- -infinity not at all.
 create function akashi_auth.caller_until(permissions text[], tier text) returns timestamptz
-  language plpgsql stable security definer set search_path = '' as $$
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   key akashi_auth.api_keys;
   caller uuid := akashi_auth.current_user_id();
@@ -165,7 +165,7 @@ $$;
 
 -- Fails when what is given, until null for good, would last longer than the caller's own.
 create function akashi_auth.refuse_longer(until timestamptz, permissions text[], tier text) returns void
-  language plpgsql stable security definer set search_path = '' as $$
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   own constant timestamptz := akashi_auth.caller_until(permissions, tier);
 begin
@@ -177,7 +177,7 @@ end
 $$;
 
 create function akashi_auth.refuse_longer_role(role akashi_auth.roles, until timestamptz) returns void
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select akashi_auth.refuse_longer(until, array(
     select 'roles:write' union
     select p.resource || ':' || p.action from akashi_auth.role_permissions rp join akashi_auth.permissions p on p.id = rp.permission_id
@@ -186,7 +186,7 @@ $$;
 
 -- Gives a user a role, or changes when it ends. Answers the grant's id.
 create function akashi_auth.grant_role(user_id uuid, role_name text, expires_at timestamptz default null) returns uuid
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   role constant akashi_auth.roles := akashi_auth.role_to_grant(role_name);
   grant_id uuid;
@@ -216,7 +216,7 @@ comment on function akashi_auth.grant_role(uuid, text, timestamptz) is
 
 -- Takes a role from a user; false when they did not have it. The last administrator stays.
 create function akashi_auth.revoke_role(user_id uuid, role_name text) returns boolean
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   role akashi_auth.roles;
 begin
@@ -244,7 +244,7 @@ $$;
 
 -- The role that every new user gets, by policy; called by whatever makes users, never by a login role.
 create function akashi_auth.assign_default_role(user_id uuid) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   role akashi_auth.roles;
 begin
@@ -261,7 +261,7 @@ end
 $$;
 
 create function akashi_auth.create_role(name text, tier text, description text default null) returns uuid
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   role_id uuid;
 begin
@@ -275,7 +275,7 @@ $$;
 
 -- Deletes a role and every grant of it. Those that Akashi and its sources bring stay.
 create function akashi_auth.delete_role(role_name text) returns boolean
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   role akashi_auth.roles;
 begin
@@ -294,7 +294,7 @@ end
 $$;
 
 create function akashi_auth.permission_id(permission text) returns uuid
-  language plpgsql stable security definer set search_path = '' as $$
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   found_id uuid;
 begin
@@ -310,7 +310,7 @@ $$;
 
 -- Puts a permission into a role.
 create function akashi_auth.grant_permission(role_name text, permission text) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   role akashi_auth.roles;
 begin
@@ -332,7 +332,7 @@ $$;
 
 -- Takes a permission out of a role; false when it was not there.
 create function akashi_auth.revoke_permission(role_name text, permission text) returns boolean
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   role akashi_auth.roles;
 begin
@@ -352,13 +352,13 @@ $$;
 
 -- What the caller may do, as resource:action: their roles', narrowed by an API key.
 create function akashi_auth.current_permissions() returns setof text
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select p.resource || ':' || p.action from akashi_auth.permissions p
   where akashi_auth.has_permission(p.resource || ':' || p.action) order by 1
 $$;
 
 create function akashi_auth.set_policy(key text, value jsonb) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   before jsonb;
 begin
@@ -382,7 +382,7 @@ end
 $$;
 
 create function akashi_auth.create_service_account(name text, tier text default 'service', description text default null) returns uuid
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   account_id uuid;
 begin
@@ -397,7 +397,7 @@ $$;
 
 -- The account of that name, which the caller may manage.
 create function akashi_auth.service_account_named(account_name text) returns akashi_auth.service_accounts
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   account akashi_auth.service_accounts;
 begin
@@ -412,7 +412,7 @@ end
 $$;
 
 create function akashi_auth.set_service_account_active(account_name text, active boolean) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   account constant akashi_auth.service_accounts := akashi_auth.service_account_named(account_name);
 begin
@@ -421,7 +421,7 @@ end
 $$;
 
 create function akashi_auth.grant_service_role(account_name text, role_name text, expires_at timestamptz default null) returns uuid
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   account constant akashi_auth.service_accounts := akashi_auth.service_account_named(account_name);
   role constant akashi_auth.roles := akashi_auth.role_to_grant(role_name);
@@ -446,7 +446,7 @@ end
 $$;
 
 create function akashi_auth.revoke_service_role(account_name text, role_name text) returns boolean
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   account constant akashi_auth.service_accounts := akashi_auth.service_account_named(account_name);
   role akashi_auth.roles;
@@ -469,14 +469,14 @@ $$;
 -- API keys. The key is made by the application and never comes here: its SHA-256 and its prefix do. A key
 -- is made for oneself, or for a service account; one for another person would act in their name.
 create function akashi_auth.key_owner_has(key akashi_auth.api_keys, permission text) returns boolean
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select case when key.user_id is null then akashi_auth.service_account_has_permission(key.service_account_id, permission)
               else akashi_auth.user_has_permission(key.user_id, permission) end
 $$;
 
 -- Fails unless owner and caller both have every scope and the tier. `key` need not be stored yet.
 create function akashi_auth.check_key(key akashi_auth.api_keys) returns void
-  language plpgsql stable security definer set search_path = '' as $$
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   scope text;
   scope_tier text;
@@ -509,7 +509,7 @@ $$;
 
 -- Whether the caller is the key's owner by a session, not by another key of theirs.
 create function akashi_auth.owns_key(key akashi_auth.api_keys) returns boolean
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(key.user_id = akashi_auth.current_user_id(), false)
     and not exists (select from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id())
 $$;
@@ -525,7 +525,7 @@ create function akashi_auth.create_api_key(
   service_name    text default null,
   expires_at      timestamptz default null
 ) returns uuid
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   key akashi_auth.api_keys;
   rank integer;
@@ -584,7 +584,7 @@ comment on function akashi_auth.create_api_key is
 
 -- Makes the successor of a key: same owner, scopes and length of life. The old one works on for a while.
 create function akashi_auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval default null) returns uuid
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   key akashi_auth.api_keys;
   new_id constant uuid := gen_random_uuid();
@@ -626,7 +626,7 @@ $$;
 
 -- Ends a key at once; false when it had ended. Owner, the key itself, or api_keys:delete.
 create function akashi_auth.revoke_api_key(key_id uuid, reason text default null) returns boolean
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   key akashi_auth.api_keys;
 begin
@@ -649,7 +649,7 @@ $$;
 
 -- Writes when keys were used, many at once; never moves a time back.
 create function akashi_auth.touch_api_keys(key_ids uuid[], used_at timestamptz[]) returns void
-  language sql security definer set search_path = '' as $$
+  language sql security definer set search_path = pg_catalog, pg_temp as $$
   update akashi_auth.api_keys k set last_used_at = used.at
   from (select id, max(at) as at from unnest(key_ids, used_at) as u (id, at) group by id) used
   where k.id = used.id and used.at <= now() + interval '1 minute' and (k.last_used_at is null or k.last_used_at < used.at)
@@ -664,7 +664,7 @@ set local role akashi_policy;
 create function akashi_auth.verify_api_keys(hashes text[])
   returns table (key_hash text, id uuid, name text, service_name text, tier text, permissions jsonb, user_id uuid,
                  service_account_id uuid, expires_at timestamptz, state text)
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select k.key_hash, k.id, k.name, k.service_name, k.tier, k.permissions, k.user_id, k.service_account_id, k.expires_at,
          case when not k.is_active then 'revoked'
               when k.expires_at <= now() then 'expired'
@@ -690,7 +690,7 @@ grant execute on function akashi_auth.require_permission(text), akashi_auth.curr
 
 -- The caller is the server itself: it acts as the worker, which signs people in, and the context names nobody.
 create function akashi_auth.is_server() returns boolean
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
     and pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member')
 $$;
@@ -702,7 +702,7 @@ create function akashi_auth.create_user(
   email_index bytea, email_masked text, avatar_url text, account_status text, security_classification text, tenant_id text,
   compliance_tags jsonb
 ) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if not akashi_auth.is_server() then
     perform akashi_auth.require_permission('users:write');
@@ -722,7 +722,7 @@ $$;
 
 -- The row of somebody else whom the caller may manage: there, not erased, and of no higher tier. Locked.
 create function akashi_auth.managed_user(user_id uuid, permission text) returns akashi_auth.users
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   person akashi_auth.users;
 begin
@@ -747,7 +747,7 @@ $$;
 
 -- changes: username, display_name, avatar_url; what is not named stays. Without an e-mail, that stays too.
 create function akashi_auth.change_user(user_id uuid, changes jsonb, email_encrypted bytea, email_index bytea, email_masked text)
-  returns void language plpgsql security definer set search_path = '' as $$
+  returns void language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   -- Of themselves people change names; an e-mail only through the worker, which has verified it.
   if user_id is distinct from akashi_auth.current_user_id()
@@ -770,7 +770,7 @@ end
 $$;
 
 create function akashi_auth.set_account_status(user_id uuid, account_status text) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform akashi_auth.managed_user(user_id, 'users:write');
   if set_account_status.account_status = 'deleted' then
@@ -782,7 +782,7 @@ end
 $$;
 
 create function akashi_auth.set_classification(user_id uuid, security_classification text) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform akashi_auth.managed_user(user_id, 'users:admin');
   update akashi_auth.users u set security_classification = set_classification.security_classification where u.id = user_id;

@@ -4,7 +4,7 @@ delete from akashi_lifecycle.policies where schema_name = 'akashi_security';
 drop trigger users_security_event_trigger on akashi_auth.users;
 drop view akashi_security.v_security_events_masked, akashi_security.v_security_events;
 drop function akashi_security.submit_events(jsonb),
-  akashi_security.record_event(text, text, text, text, text, uuid, text, text, uuid, inet, text, text, text, text, text, text, text, text, integer, jsonb);
+  akashi_security.record_event(text, text, text, text, text, text, text, text, text, inet, text, text, text, text, text, text, text, text, integer, jsonb);
 drop table akashi_security.ingest_batches, akashi_security.security_event_hook_results, akashi_security.remediations,
   akashi_security.security_events;
 drop function akashi_security.keep_remediation(), akashi_security.log_security_event();

@@ -16,10 +16,11 @@ create table akashi_security.security_events (
   severity         varchar(20) not null,
   source_service   varchar(50) not null,
   description      text,
-  user_id          uuid,
+  signed_by        text,
+  user_id          text,
   user_name        text,
   external_user_id text,
-  session_id       uuid,
+  session_id       text,
   source_ip        inet,
   user_agent       text,
   resource_type    varchar(50),
@@ -39,6 +40,8 @@ create table akashi_security.security_events (
   constraint security_events_category_check check (event_category in
     ('authentication', 'authorization', 'data_access', 'configuration', 'network', 'system', 'integrity')),
   constraint security_events_severity_check check (severity in ('info', 'low', 'medium', 'high', 'critical')),
+  constraint security_events_user_check check (length(user_id) <= 255),
+  constraint security_events_session_check check (length(session_id) <= 255),
   constraint security_events_result_check check (result in ('success', 'failure'))
 ) partition by range (created_at);
 do $uuid$
@@ -49,6 +52,8 @@ begin
 end
 $uuid$;
 comment on table akashi_security.security_events is 'Append-only; sealed into the ledger security_events.';
+comment on column akashi_security.security_events.signed_by is
+  'The application whose signed context was recorded with the event; null for events that arrived in logs.';
 comment on column akashi_security.security_events.created_at is 'When it happened.';
 comment on column akashi_security.security_events.received_at is 'When it arrived here; live detectors count by it.';
 
@@ -62,7 +67,7 @@ create index security_events_created_idx on akashi_security.security_events (cre
 create index security_events_blocks_idx on akashi_security.security_events using brin (
   event_type text_bloom_ops (n_distinct_per_range = 50),
   source_ip inet_bloom_ops (n_distinct_per_range = 400),
-  user_id uuid_bloom_ops (n_distinct_per_range = 400),
+  user_id text_bloom_ops (n_distinct_per_range = 400),
   user_name text_bloom_ops (n_distinct_per_range = 400)
 ) with (pages_per_range = 64, autosummarize = on);
 
@@ -71,13 +76,13 @@ alter table akashi_security.security_events enable row level security, force row
 -- the actor from the signed context, so that nobody writes an event in another's name.
 create policy security_events_record on akashi_security.security_events for insert to akashi_worker, akashi_owner with check (true);
 create policy security_events_self on akashi_security.security_events for select to akashi_app
-  using (user_id = (select akashi_auth.current_user_id()));
+  using (user_id = (select akashi_auth.current_user_id())::text and coalesce(signed_by, 'akashi') = 'akashi');
 create policy security_events_staff on akashi_security.security_events for select to akashi_worker, akashi_security_admin using (true);
 -- For submit_events, which tells what it stored from what was there.
 create policy security_events_owner on akashi_security.security_events for select to akashi_owner using (true);
 -- The auditor sees every event without what may name a person or hold what they typed.
 create policy security_events_auditor on akashi_security.security_events for select to akashi_reader using (true);
-grant select (id, created_at, received_at, seq, xid, event_type, event_category, severity, source_service, user_id, session_id,
+grant select (id, created_at, received_at, seq, xid, event_type, event_category, severity, source_service, signed_by, user_id, session_id,
   source_ip, resource_type, resource_id, action_performed, result, tenant_id, tenant_name, client_id, client_name,
   request_id, trace_id, ocsf_class_uid) on akashi_security.security_events to akashi_reader;
 grant select on akashi_security.security_events to akashi_app, akashi_worker, akashi_security_admin;
@@ -105,10 +110,10 @@ create function akashi_security.record_event(
   severity         text,
   source_service   text,
   description      text default null,
-  user_id          uuid default null,
+  user_id          text default null,
   user_name        text default null,
   external_user_id text default null,
-  session_id       uuid default null,
+  session_id       text default null,
   source_ip        inet default null,
   resource_type    text default null,
   resource_id      text default null,
@@ -121,7 +126,7 @@ create function akashi_security.record_event(
   ocsf_class_uid   integer default null,
   event_details    jsonb default '{}'
 ) returns uuid
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   who     constant akashi_audit.request_context := akashi_audit.request_context();
   trusted constant boolean := who.verified or pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member');
@@ -135,6 +140,10 @@ begin
   if jsonb_typeof(event_details) is distinct from 'object' then
     raise exception 'the details of an event are an object' using errcode = 'invalid_parameter_value';
   end if;
+  -- It is printed in one piece when it is sealed.
+  if octet_length(concat(event_details, description)) > 1048576 then
+    raise exception 'an event has at most 1 MiB of description and details' using errcode = 'program_limit_exceeded';
+  end if;
   if not who.verified then
     claimed := nullif(jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'session_id', who.session_id,
       'source_ip', host(who.ip_address), 'external_user_id', who.subject, 'tenant_id', who.tenant_id)), '{}');
@@ -143,9 +152,9 @@ begin
     event_details := event_details || jsonb_build_object('claimed', claimed, 'db_user', session_user);
   end if;
   insert into akashi_security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
-    user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id,
+    signed_by, user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id,
     action_performed, result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
-  values (new_id, clock_timestamp(), event_type, event_category, severity, source_service, description,
+  values (new_id, clock_timestamp(), event_type, event_category, severity, source_service, description, who.signed_by,
     case when who.verified and who.user_id is not null then who.user_id when trusted then record_event.user_id end,
     user_name,
     case when who.verified and who.subject like 'service:%' then who.subject else external_user_id end,
@@ -166,7 +175,7 @@ grant execute on function akashi_security.record_event to akashi_app, akashi_wor
 -- stored; known, when the same id is there; or why it is not taken. The window keeps a sender from
 -- writing history, and what it holds is never archived yet.
 create function akashi_security.submit_events(events jsonb) returns table (place integer, state text)
-  language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   max_age   constant interval := '7 days';
   max_ahead constant interval := '5 minutes';
@@ -194,8 +203,8 @@ begin
     select e.place::integer - 1 as place, r.*
     from jsonb_array_elements(events) with ordinality e (value, place)
     cross join lateral jsonb_to_record(e.value) r (id uuid, created_at timestamptz, event_type text, event_category text,
-      severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text,
-      session_id uuid, source_ip inet, user_agent text, resource_type text, resource_id text, action_performed text,
+      severity text, source_service text, description text, user_id text, user_name text, external_user_id text,
+      session_id text, source_ip inet, user_agent text, resource_type text, resource_id text, action_performed text,
       result text, tenant_id text, tenant_name text, client_id text, client_name text, request_id text, trace_id text,
       ocsf_class_uid integer, event_details jsonb)
   ), judged as (
@@ -204,10 +213,10 @@ begin
     from given g
   ), stored as (
     insert into akashi_security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
-      user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id, action_performed,
+      signed_by, user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id, action_performed,
       result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
     select distinct on (j.id, j.created_at) j.id, j.created_at, j.event_type, j.event_category, j.severity, j.source_service,
-      j.description, j.user_id, j.user_name, j.external_user_id, j.session_id, j.source_ip, j.user_agent, j.resource_type,
+      j.description, who.signed_by, j.user_id, j.user_name, j.external_user_id, j.session_id, j.source_ip, j.user_agent, j.resource_type,
       j.resource_id, j.action_performed, j.result, j.tenant_id, j.tenant_name, j.client_id, j.client_name, j.request_id,
       j.trace_id, j.ocsf_class_uid,
       jsonb_set(j.event_details, '{ingest}', coalesce(j.event_details -> 'ingest', '{}') || jsonb_build_object('sender', sender))
@@ -229,7 +238,7 @@ grant execute on function akashi_security.submit_events(jsonb) to akashi_app, ak
 -- A user's classification or the state of their account changed. Whoever did it is the actor of the
 -- context; whom it happened to is the resource.
 create function akashi_security.log_security_event() returns trigger
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   who constant akashi_audit.request_context := akashi_audit.request_context();
 begin
@@ -238,7 +247,7 @@ begin
     source_service => 'application', resource_type => tg_table_name, resource_id => new.id::text,
     action_performed => tg_op, result => 'success', ocsf_class_uid => 3001,
     event_details => jsonb_build_object('table', tg_table_name, 'operation', tg_op,
-      'changed_by', case when who.verified and who.user_id is not null then who.user_id::text else session_user end,
+      'changed_by', case when who.verified and who.user_id is not null then who.user_id else session_user end,
       'changes', (
         select jsonb_object_agg(changed.name, jsonb_build_object('old', changed.old, 'new', changed.new))
         from (values ('security_classification', old.security_classification, new.security_classification),
@@ -281,7 +290,7 @@ create index remediations_assignee_idx on akashi_security.remediations (assignee
 
 -- Runs with the writer's rights, so nobody remedies an event that they may not see.
 create function akashi_security.keep_remediation() returns trigger
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_op = 'INSERT' then
     select e.severity into new.severity from akashi_security.security_events e

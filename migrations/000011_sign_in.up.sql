@@ -86,7 +86,7 @@ select akashi_audit.protect('akashi_auth.mfa_factors', 'restricted', 'user_id', 
   array['last_used_step', 'last_used_at', 'updated_at', 'last_modified_by']);
 
 -- A code of a step that was used, or one before it, is refused by the table itself.
-create function akashi_auth.keep_step() returns trigger language plpgsql set search_path = '' as $$
+create function akashi_auth.keep_step() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if new.last_used_step < old.last_used_step
      or (new.last_used_step = old.last_used_step and new.last_used_at is distinct from old.last_used_at) then
@@ -200,19 +200,19 @@ select akashi_audit.exempt('akashi_auth.login_throttles', 'counters that live fo
 
 -- One network of IPv6 (/64) is one place: whoever has one has all its addresses.
 create function akashi_auth.throttle_key(scope text, account bytea, address inet) returns bytea
-  language sql immutable parallel safe set search_path = '' as $$
+  language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
   select sha256(convert_to(concat_ws('|', scope, encode(account, 'hex'),
     case when family(address) = 6 then host(network(set_masklen(address, 64))) else host(address) end), 'UTF8'))
 $$;
 
 create function akashi_auth.policy_minutes(key text) returns interval
-  language sql stable set search_path = '' as $$
+  language sql stable set search_path = pg_catalog, pg_temp as $$
   select make_interval(mins => (akashi_auth.policy(policy_minutes.key))::integer)
 $$;
 
 -- Counts one attempt. Answers the seconds to wait, 0 when the attempt may go on.
 create function akashi_auth.reserve_attempt(throttle bytea, threshold integer) returns integer
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   counted akashi_auth.login_throttles;
   moment timestamptz;
@@ -245,14 +245,14 @@ $$;
 -- Gives an attempt back. The lock of an account over all addresses stays: the owner, who is served where they
 -- signed in before, must not reopen it for others.
 create function akashi_auth.release_attempt(throttle bytea, unlock boolean default true) returns void
-  language sql set search_path = '' as $$
+  language sql set search_path = pg_catalog, pg_temp as $$
   update akashi_auth.login_throttles set failures = greatest(failures - 1, 0), locked_until = case when not unlock then locked_until end
   where key = throttle
 $$;
 
 -- The account as it is counted: the user, or the name that was typed where there is none.
 create function akashi_auth.throttled_account(user_id uuid, identifier_hash bytea) returns bytea
-  language sql immutable parallel safe set search_path = '' as $$
+  language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
   select coalesce(uuid_send(user_id), identifier_hash)
 $$;
 
@@ -261,7 +261,7 @@ $$;
 create function akashi_auth.begin_login(user_id uuid, identifier_hash bytea)
   returns table (wait_seconds integer, password_hash text, password_changed_at timestamptz, must_change boolean,
     password_expired boolean, account_active boolean, has_factor boolean)
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   who constant akashi_audit.request_context := akashi_audit.request_context();
@@ -312,7 +312,7 @@ $$;
 
 -- Whether a password must be changed before anything else: it was given by somebody else, or policy says so.
 create function akashi_auth.password_due(credential akashi_auth.local_credentials) returns boolean
-  language sql stable set search_path = '' as $$
+  language sql stable set search_path = pg_catalog, pg_temp as $$
   select credential.must_change
     or ((akashi_auth.policy('password.max_age_days'))::integer > 0
         and credential.changed_at + make_interval(days => (akashi_auth.policy('password.max_age_days'))::integer) <= now())
@@ -328,7 +328,7 @@ $$;
 -- Methods oidc and bearer are not guesses and count nothing.
 create function akashi_auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text,
   reason text default null, session_id uuid default null) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   who constant akashi_audit.request_context := akashi_audit.request_context();
@@ -375,9 +375,9 @@ $$;
 
 -- A security event about somebody's credentials, from the signed context. No names: the record cannot forget.
 create function akashi_auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
-  returns void language sql set search_path = '' as $$
+  returns void language sql set search_path = pg_catalog, pg_temp as $$
   select akashi_security.record_event(record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
-    user_id => record_authentication.user_id, session_id => record_authentication.session_id,
+    user_id => record_authentication.user_id::text, session_id => record_authentication.session_id::text,
     resource_type => 'user', resource_id => record_authentication.user_id::text, action_performed => 'sign_in',
     result => case record_authentication.event_type when 'authentication_failure' then 'failure' else 'success' end,
     ocsf_class_uid => case when record_authentication.event_type like 'authentication%' then 3002 else 3001 end,
@@ -388,7 +388,7 @@ $$;
 
 -- Hashes of a user's password and of those before it, newest first, as many as policy refuses again.
 create function akashi_auth.password_hashes(user_id uuid) returns table (password_hash text)
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select c.password_hash from akashi_auth.local_credentials c where c.user_id = password_hashes.user_id
   union all
   (select h.password_hash from akashi_auth.password_history h where h.user_id = password_hashes.user_id
@@ -397,7 +397,7 @@ $$;
 
 -- Gives a user a password, chosen by them or a one-time one, and keeps the former hash as history.
 create function akashi_auth.set_password(user_id uuid, password_hash text, one_time boolean) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   kept constant integer := (akashi_auth.policy('password.history'))::integer;
@@ -417,7 +417,7 @@ $$;
 
 -- The same password under a better hash; nothing happens when it was changed in between.
 create function akashi_auth.upgrade_password_hash(user_id uuid, former text, better text) returns void
-  language sql security definer set search_path = '' as $$
+  language sql security definer set search_path = pg_catalog, pg_temp as $$
   update akashi_auth.local_credentials c set password_hash = better
   where c.user_id = upgrade_password_hash.user_id and c.password_hash = former
 $$;
@@ -426,7 +426,7 @@ $$;
 
 -- Whether a user's roles ask for a second factor.
 create function akashi_auth.needs_factor(user_id uuid) returns boolean
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select exists (
     select from akashi_auth.user_roles ur join akashi_auth.roles r on r.id = ur.role_id
     where ur.user_id = needs_factor.user_id and (ur.expires_at is null or ur.expires_at > now())
@@ -438,7 +438,7 @@ $$;
 create function akashi_auth.authenticate_session(token_hash bytea)
   returns table (session_id uuid, user_id uuid, tenant_id text, must_change boolean, needs_factor boolean, second_factor boolean,
     authenticated_at timestamptz, expires_at timestamptz)
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
   found_session akashi_auth.user_sessions;
@@ -469,7 +469,7 @@ $$;
 
 -- Gives the session of the signed context a new token after credentials were shown again; the old one ends.
 create function akashi_auth.renew_session(token_hash bytea, methods text[], second_factor boolean) returns boolean
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update akashi_auth.user_sessions s set session_token_hash = token_hash, authenticated_at = now(),
     security_validated = s.security_validated or second_factor,
@@ -481,7 +481,7 @@ $$;
 
 -- Ends all sessions of a user but one; answers how many.
 create function akashi_auth.revoke_sessions(user_id uuid, kept uuid default null) returns integer
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   ended integer;
 begin
@@ -493,13 +493,13 @@ end
 $$;
 
 create function akashi_auth.has_factor(user_id uuid) returns boolean
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select exists (select from akashi_auth.mfa_factors f where f.user_id = has_factor.user_id and f.confirmed_at is not null)
 $$;
 
 -- Ends every second factor of a user and the codes in their place: for whoever has lost both.
 create function akashi_auth.remove_factors(user_id uuid) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   delete from akashi_auth.mfa_factors f where f.user_id = remove_factors.user_id;
   delete from akashi_auth.recovery_codes c where c.user_id = remove_factors.user_id;
@@ -509,14 +509,14 @@ $$;
 
 -- Whether there is an administrator, one who could sign in or not.
 create function akashi_auth.has_administrator() returns boolean
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select exists (
     select from akashi_auth.user_roles ur join akashi_auth.roles r on r.id = ur.role_id where r.name = 'sys_admin')
 $$;
 
 -- Makes a user the first administrator. False when there is one: nobody rises this way afterwards.
 create function akashi_auth.make_first_administrator(user_id uuid) returns boolean
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   role akashi_auth.roles;
 begin
@@ -544,7 +544,7 @@ grant execute on function akashi_auth.renew_session(bytea, text[], boolean) to a
 -- removed row is a row of the trail.
 -- Removes at most `batch` rows of each kind; answers how many. Rows that somebody works on wait for the next run.
 create function akashi_auth.purge_expired(batch integer default 5000) returns table (what text, removed bigint)
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   sessions_before constant timestamptz :=
     now() - make_interval(days => akashi_lifecycle.setting('session.retention_days')::integer);

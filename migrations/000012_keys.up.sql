@@ -83,7 +83,7 @@ select akashi_audit.protect('akashi_keys.erasures', 'confidential', 'user_id');
 -- Values of a person by personal column, as [{schema, table, column, form, atErasure, until, values}]. What is
 -- kept is not counted: those tables are large, and their rows stay.
 create function akashi_keys.count_personal(person uuid) returns jsonb
-  language plpgsql stable security definer set search_path = '' as $$
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   place akashi_keys.personal_columns;
   result jsonb := '[]';
@@ -104,7 +104,7 @@ $$;
 
 -- Sets to null what is to be cleared and deletes what is to go, in every table but akashi_auth.users.
 create function akashi_keys.clear_personal(person uuid) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   target record;
 begin
@@ -126,7 +126,7 @@ end
 $$;
 
 create function akashi_keys.require_erasing() returns void
-  language plpgsql stable security definer set search_path = '' as $$
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if not akashi_auth.is_server() then
     perform akashi_auth.require_permission('keys:admin');
@@ -137,7 +137,7 @@ $$;
 -- First half of an erasure: everything but the key, in one transaction. Answers when it began; again, for one
 -- that has begun, also when the account has come back with a restored database.
 create function akashi_keys.begin_erasure(person uuid, key_id text, reason text) returns timestamptz
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   begun akashi_keys.erasures;
   account akashi_auth.users;
@@ -183,7 +183,7 @@ comment on function akashi_keys.begin_erasure(uuid, text, text) is
 
 -- Second half, once the key is destroyed: without their salt the digests of the person say nothing.
 create function akashi_keys.erase_salts(person uuid) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   erased integer;
 begin
@@ -191,6 +191,8 @@ begin
   if not exists (select from akashi_keys.erasures e where e.user_id = person) then
     raise exception 'no erasure of this person has begun' using errcode = 'AK003';
   end if;
+  -- Whoever is making a salt of theirs has not seen the erasure.
+  lock table akashi_keys.digest_salts in share mode;
   delete from akashi_keys.digest_salts s where s.data_subject = person::text;
   get diagnostics erased = row_count;
   update akashi_keys.erasures e set salts = e.salts + erased where e.user_id = person and erased > 0;
@@ -198,7 +200,7 @@ end
 $$;
 
 create function akashi_keys.finish_erasure(person uuid, certificate text) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   ended akashi_keys.erasures;
 begin
@@ -222,7 +224,7 @@ grant create on schema akashi_keys to akashi_policy;
 reset role;
 set local role akashi_policy;
 create function akashi_keys.count_trail(person uuid) returns bigint
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select count(*) from akashi_audit.audit_logs where data_subject = person::text
 $$;
 comment on function akashi_keys.count_trail(uuid) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';

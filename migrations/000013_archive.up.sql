@@ -66,7 +66,7 @@ grant update (state, partition_name, manifest_sha256, fingerprint, row_count, ob
 
 -- What was compared stays as it was compared, and only the owner's functions say that a table is gone.
 create function akashi_lifecycle.keep_export() returns trigger
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   new.updated_at := clock_timestamp();
   new.last_modified_by := session_user;
@@ -96,7 +96,7 @@ select akashi_audit.exempt('akashi_lifecycle.exports', 'history that only the wo
 -- Fails unless a partition may leave: its policy says so, it is out of its hot time, every export of it was
 -- compared, and nobody holds it.
 create function akashi_lifecycle.assert_expired(schema_name text, table_name text, lower_bound timestamptz, upper_bound timestamptz, as_of timestamptz)
-  returns void language plpgsql stable set search_path = '' as $$
+  returns void language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   policy akashi_lifecycle.policies;
   undone integer;
@@ -132,7 +132,7 @@ $$;
 -- Locks a partition against everybody until the transaction ends, waiting no longer than the caller's
 -- lock_timeout. The table first, as its readers do.
 create function akashi_lifecycle.fence_partition(schema_name text, table_name text, partition_name text) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   execute format('lock table only %I.%I in access exclusive mode', schema_name, table_name);
   execute format('lock table only %I.%I in access exclusive mode', schema_name, partition_name);
@@ -142,7 +142,7 @@ $$;
 -- Takes a partition out of its table into schema akashi_archive, guarded against every change, in one transaction:
 -- no moment in which it is half detached.
 create function akashi_lifecycle.detach_partition(schema_name text, table_name text, partition_name text, as_of timestamptz default now())
-  returns void language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
+  returns void language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
   child constant regclass := format('%I.%I', schema_name, partition_name)::regclass;
@@ -175,7 +175,7 @@ comment on function akashi_lifecycle.detach_partition(text, text, text, timestam
 
 -- Keeps a detached table as it is until the transaction ends, so that what is compared is what is dropped.
 create function akashi_lifecycle.freeze_detached(partition_name text) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   execute format('lock table akashi_archive.%I in share mode', partition_name);
 end
@@ -184,7 +184,7 @@ $$;
 -- Drops a detached table. The caller compared its rows with the exports in the same transaction, frozen.
 create function akashi_lifecycle.drop_detached(schema_name text, table_name text, partition_name text, lower_bound timestamptz,
   upper_bound timestamptz, fingerprints text[], as_of timestamptz default now())
-  returns void language plpgsql security definer set search_path = '' set timezone = 'UTC' as $$
+  returns void language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   expected text[];
 begin
@@ -209,7 +209,7 @@ $$;
 
 -- Says that the rows of a period are back in their table: it is archived again when keep_until is over.
 create function akashi_lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamptz, upper_bound timestamptz, keep_until timestamptz)
-  returns void language plpgsql set search_path = '' set timezone = 'UTC' as $$
+  returns void language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 begin
   update akashi_lifecycle.exports e
   set state = 'verified', restored_at = clock_timestamp(), keep_until = mark_restored.keep_until, message = null
@@ -226,7 +226,7 @@ grant execute on function akashi_lifecycle.detach_partition(text, text, text, ti
 
 -- Fails unless the total retention of a period is over, now and not as of another time: what goes is gone.
 create function akashi_lifecycle.assert_retirable(schema_name text, table_name text, upper_bound timestamptz)
-  returns akashi_lifecycle.policies language plpgsql stable set search_path = '' as $$
+  returns akashi_lifecycle.policies language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   policy akashi_lifecycle.policies;
 begin
@@ -249,7 +249,7 @@ $$;
 -- Says that the objects of an export are about to be deleted: from here on nobody reads them. Answers false when
 -- the export is at no such point. Asked again for one that is retiring it only checks that it still may.
 create function akashi_lifecycle.begin_retiring(export uuid, record uuid) returns boolean
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   own akashi_lifecycle.exports;
   own_log text;
@@ -275,7 +275,7 @@ end
 $$;
 
 create function akashi_lifecycle.finish_retiring(export uuid) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   own akashi_lifecycle.exports;
 begin
@@ -292,7 +292,7 @@ $$;
 -- Drops a partition of a table that is retired rather than archived. Every row of it must be named by a retention
 -- record, which is looked at where nobody can write to it.
 create function akashi_lifecycle.drop_retired(schema_name text, table_name text, partition_name text) returns bigint
-  language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '100ms' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '100ms' as $$
 #variable_conflict use_variable
 declare
   parent constant regclass := format('%I.%I', schema_name, table_name)::regclass;
@@ -400,7 +400,7 @@ create function akashi_archive.get_archive_status() returns table (
   table_name text, partition_name text, state text, row_count bigint, size text, size_bytes bigint, object text,
   exported_at timestamptz, dropped_at timestamptz, message text
 )
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select format('%s.%s', e.schema_name, e.table_name), e.partition_name, e.state, e.row_count,
          pg_size_pretty(own.bytes), own.bytes, e.manifest, e.verified_at, e.dropped_at, e.message
   from akashi_lifecycle.exports e
@@ -418,7 +418,7 @@ comment on function akashi_archive.get_archive_status() is 'Every export with it
 -- between: called for good it asks the worker and answers what is due.
 create function akashi_archive.process_archived_partitions(p_dry_run boolean default false)
   returns table (table_name text, row_count bigint, exported boolean, dropped boolean, message text)
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if not p_dry_run then
     perform akashi_lifecycle.request_job('archive-export');

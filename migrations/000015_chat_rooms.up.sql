@@ -135,7 +135,7 @@ set local role akashi_policy;
 -- One array a statement: `room_id = any ((select akashi_chat.my_rooms())::uuid[])` is an index condition, where a
 -- correlated EXISTS is evaluated for every row.
 create function akashi_chat.my_rooms() returns uuid[]
-  language sql stable parallel safe security definer set search_path = '' as $$
+  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m
   join akashi_chat.rooms r on r.id = m.room_id
@@ -145,7 +145,7 @@ $$;
 comment on function akashi_chat.my_rooms() is 'Rooms of the verified user, while the account is active.';
 
 create function akashi_chat.my_managed_rooms() returns uuid[]
-  language sql stable parallel safe security definer set search_path = '' as $$
+  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m
   where m.user_id = akashi_auth.current_user_id() and m.is_active and m.role in ('owner', 'admin')
@@ -154,7 +154,7 @@ $$;
 comment on function akashi_chat.my_managed_rooms() is 'Rooms in which the verified user is owner or admin.';
 
 create function akashi_chat.my_invited_rooms() returns uuid[]
-  language sql stable parallel safe security definer set search_path = '' as $$
+  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(i.room_id), '{}')
   from akashi_chat.room_invitations i
   join akashi_auth.users u on u.id = i.invited_user_id
@@ -164,7 +164,7 @@ comment on function akashi_chat.my_invited_rooms() is 'Rooms that the verified u
 
 -- The active account of the verified context; whoever is not signed in stops here.
 create function akashi_chat.require_user() returns uuid
-  language plpgsql stable security definer set search_path = '' as $$
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   me uuid := akashi_auth.current_user_id();
 begin
@@ -200,7 +200,7 @@ create policy room_events_of_mine on akashi_chat.room_events for select to akash
 -- Takes the room's turn and writes what happens in it. Whoever holds the row is alone in the room until
 -- the end of the transaction, so the order of sequences is the order of commits.
 create function akashi_chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb default '{}') returns bigint
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   turn bigint;
 begin
@@ -214,7 +214,7 @@ $$;
 -- Locks a room for a change of its members and answers the caller's membership. A room that the caller
 -- may not see is one that does not exist.
 create function akashi_chat.lock_room(room uuid, out target akashi_chat.rooms, out mine akashi_chat.room_members)
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   me uuid := akashi_chat.require_user();
 begin
@@ -228,7 +228,7 @@ end
 $$;
 
 create function akashi_chat.refuse_unless_role(mine akashi_chat.room_members, variadic allowed text[]) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if mine.role is null or mine.role <> all (allowed) then
     raise exception 'this needs the role % in the room', array_to_string(allowed, ' or ')
@@ -238,7 +238,7 @@ end
 $$;
 
 create function akashi_chat.refuse_if_inactive(room akashi_chat.rooms) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if not room.is_active then
     raise exception 'the room is archived' using errcode = 'AK003', hint = 'an owner can open it again';
@@ -248,7 +248,7 @@ $$;
 
 -- The room's row is locked by the caller, so the count cannot change until the end of the transaction.
 create function akashi_chat.add_member(room akashi_chat.rooms, person uuid, as_role text) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if (select count(*) from akashi_chat.room_members m where m.room_id = room.id and m.is_active) >= room.max_members then
     raise exception 'the room is full: % members', room.max_members using errcode = 'AK003', hint = 'an owner can raise max_members, to at most 1000';
@@ -260,7 +260,7 @@ end
 $$;
 
 create function akashi_chat.create_room(name text, room_type text default 'public', description text default null, max_members integer default 100)
-  returns akashi_chat.rooms language plpgsql security definer set search_path = '' as $$
+  returns akashi_chat.rooms language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   me uuid := akashi_chat.require_user();
   room akashi_chat.rooms;
@@ -279,7 +279,7 @@ $$;
 comment on function akashi_chat.create_room(text, text, text, integer) is 'The caller becomes the owner.';
 
 create function akashi_chat.open_direct_room(with_user uuid) returns akashi_chat.rooms
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   me uuid := akashi_chat.require_user();
   pair text := least(me::text, with_user::text) || ':' || greatest(me::text, with_user::text);
@@ -309,7 +309,7 @@ $$;
 comment on function akashi_chat.open_direct_room(uuid) is 'The one direct room of a pair, made on first use; answers the same from both sides.';
 
 create function akashi_chat.join_room(room uuid) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
 begin
@@ -326,7 +326,7 @@ end
 $$;
 
 create function akashi_chat.leave_room(room uuid) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
 begin
@@ -344,7 +344,7 @@ end
 $$;
 
 create function akashi_chat.refuse_direct(room akashi_chat.rooms) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if room.room_type = 'direct' then
     raise exception 'the members of a direct room stay the same' using errcode = 'AK003';
@@ -353,7 +353,7 @@ end
 $$;
 
 create function akashi_chat.end_membership(member akashi_chat.room_members) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   update akashi_chat.room_members m set is_active = false, left_at = now(), role = 'member' where m.id = member.id;
   perform akashi_chat.append_event(member.room_id, 'member_left', null, member.user_id);
@@ -361,7 +361,7 @@ end
 $$;
 
 create function akashi_chat.remove_member(room uuid, person uuid) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
   member akashi_chat.room_members;
@@ -384,7 +384,7 @@ $$;
 comment on function akashi_chat.remove_member(uuid, uuid) is 'Owners remove anybody, admins only members.';
 
 create function akashi_chat.set_member_role(room uuid, person uuid, new_role text) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
   member akashi_chat.room_members;
@@ -407,7 +407,7 @@ end
 $$;
 
 create function akashi_chat.set_notification_level(room uuid, level text) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update akashi_chat.room_members m set notification_level = level
   where m.room_id = room and m.user_id = akashi_chat.require_user() and m.is_active;
@@ -418,7 +418,7 @@ end
 $$;
 
 create function akashi_chat.update_room(room uuid, changes jsonb) returns akashi_chat.rooms
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
   changed akashi_chat.rooms;
@@ -449,7 +449,7 @@ comment on function akashi_chat.update_room(uuid, jsonb) is
   'changes: any of name, description (owner or admin), max_members, room_type, is_active (owner).';
 
 create function akashi_chat.delete_room(room uuid) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
 begin
@@ -461,7 +461,7 @@ end
 $$;
 
 create function akashi_chat.invite(room uuid, person uuid, valid_for interval default '7 days') returns akashi_chat.room_invitations
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
   invitation akashi_chat.room_invitations;
@@ -493,7 +493,7 @@ end
 $$;
 
 create function akashi_chat.answer_invitation(invitation uuid, accept boolean) returns akashi_chat.room_invitations
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   me uuid := akashi_chat.require_user();
   answered akashi_chat.room_invitations;
@@ -525,7 +525,7 @@ end
 $$;
 
 create function akashi_chat.revoke_invitation(invitation uuid) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
   wanted akashi_chat.room_invitations;
@@ -545,7 +545,7 @@ $$;
 -- Public rooms with what a directory shows; who is inside stays with the members.
 create function akashi_chat.public_rooms(matching text default '', after_name text default null, after_id uuid default null, page_size integer default 50)
   returns table (id uuid, name varchar, description text, member_count bigint, max_members integer, is_member boolean, created_at timestamptz)
-  language sql stable security definer set search_path = '' as $$
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select r.id, r.name, r.description,
     (select count(*) from akashi_chat.room_members m where m.room_id = r.id and m.is_active), r.max_members,
     r.id = any ((select akashi_chat.my_rooms())::uuid[]), r.created_at

@@ -211,13 +211,13 @@ create function akashi_chat.message_time(id uuid) returns timestamptz
     ('x' || pg_catalog.lpad(pg_catalog."left"(pg_catalog.replace(id::text, '-', ''), 12), 16, '0'))::bit(64)::bigint / 1000.0::double precision);
 
 create function akashi_chat.message_id(at timestamptz) returns uuid
-  language sql volatile strict set search_path = '' as $$
+  language sql volatile strict set search_path = pg_catalog, pg_temp as $$
   select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
     placing substring(int8send(round(extract(epoch from at) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
 $$;
 
 create function akashi_chat.accepts_direct(person uuid, from_user uuid) returns boolean
-  language sql stable set search_path = '' as $$
+  language sql stable set search_path = pg_catalog, pg_temp as $$
   select case coalesce((select p.direct_messages from akashi_chat.user_preferences p where p.user_id = person), 'everyone')
     when 'everyone' then true
     when 'nobody' then false
@@ -227,7 +227,7 @@ create function akashi_chat.accepts_direct(person uuid, from_user uuid) returns 
 $$;
 
 create function akashi_chat.notify_person(person uuid, kind text, room uuid, message uuid, actor uuid) returns void
-  language sql set search_path = '' as $$
+  language sql set search_path = pg_catalog, pg_temp as $$
   insert into akashi_chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
   select person, kind, room, message, actor
   where person is distinct from actor and coalesce((
@@ -238,7 +238,7 @@ $$;
 
 -- What runs for every message is written in plpgsql, whose plans are kept.
 create function akashi_chat.notify_members(message akashi_chat.messages, replied_to uuid) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   insert into akashi_chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
   select told.user_id, told.kind, message.room_id, message.id, message.user_id
@@ -255,7 +255,7 @@ end
 $$;
 
 create function akashi_chat.take_turn(room uuid, at timestamptz) returns bigint
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   turn bigint;
 begin
@@ -271,7 +271,7 @@ create function akashi_chat.post_message(
   room uuid, content text, message_type text default 'text', file_upload uuid default null,
   reply_to uuid default null, mentions uuid[] default '{}', client uuid default null
 ) returns akashi_chat.messages
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   me uuid := akashi_chat.require_user();
   target akashi_chat.rooms;
@@ -338,7 +338,7 @@ comment on function akashi_chat.post_message(uuid, text, text, uuid, uuid, uuid[
 
 -- A message that the caller may see, with its room locked; otherwise there is no such message.
 create function akashi_chat.lock_message(message uuid, out target akashi_chat.messages, out mine akashi_chat.room_members)
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   me uuid := akashi_chat.require_user();
   room uuid;
@@ -358,7 +358,7 @@ end
 $$;
 
 create function akashi_chat.edit_message(message uuid, new_content text, mentions uuid[] default '{}') returns akashi_chat.messages
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
   edited akashi_chat.messages;
@@ -381,7 +381,7 @@ end
 $$;
 
 create function akashi_chat.delete_message(message uuid) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
 begin
@@ -402,7 +402,7 @@ $$;
 comment on function akashi_chat.delete_message(uuid) is 'By its author, or by an owner or admin of the room.';
 
 create function akashi_chat.add_reaction(message uuid, reaction text) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
 begin
@@ -420,7 +420,7 @@ end
 $$;
 
 create function akashi_chat.remove_reaction(message uuid, reaction text) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
 begin
@@ -433,7 +433,7 @@ end
 $$;
 
 create function akashi_chat.mark_read(message uuid) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   me uuid := akashi_chat.require_user();
   room uuid;
@@ -453,7 +453,7 @@ comment on function akashi_chat.mark_read(uuid) is 'Moves the caller''s read pos
 
 -- Files: announced by the application, finished by the worker that scanned them.
 create function akashi_chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) returns akashi_chat.file_uploads
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
   upload akashi_chat.file_uploads;
@@ -470,7 +470,7 @@ end
 $$;
 
 create function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) returns akashi_chat.file_uploads
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   received akashi_chat.file_uploads;
 begin
@@ -486,7 +486,7 @@ $$;
 comment on function akashi_chat.receive_upload(uuid, bigint, text) is 'All bytes are stored. The worker that scans them decides what becomes of the file.';
 
 create function akashi_chat.finish_upload(upload uuid, outcome jsonb) returns akashi_chat.file_uploads
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   finished akashi_chat.file_uploads;
 begin
@@ -517,13 +517,13 @@ comment on function akashi_chat.finish_upload(uuid, jsonb) is
   'outcome: upload_status (completed or failed), virus_scanned, failure_reason, file_path, mime_type, file_size, sha256, thumbnail_path, width, height.';
 
 create function akashi_chat.file_removed(upload uuid) returns void
-  language sql security definer set search_path = '' as $$
+  language sql security definer set search_path = pg_catalog, pg_temp as $$
   update akashi_chat.file_uploads f set removed_at = now() where f.id = upload and f.is_deleted and f.removed_at is null
 $$;
 
 -- A security administrator reads a room's messages with a reason, and the reading is in the trail.
 create function akashi_chat.read_as_security_admin(room uuid, reason text, before timestamptz default 'infinity', page_size integer default 50)
-  returns setof akashi_chat.messages language plpgsql security definer set search_path = '' as $$
+  returns setof akashi_chat.messages language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if length(btrim(reason)) < 10 then
     raise exception 'a reason of 10 characters or more is needed' using errcode = 'invalid_parameter_value';
@@ -536,7 +536,7 @@ $$;
 
 -- What goes by itself, in pieces that a job repeats until nothing is left.
 create function akashi_chat.purge_expired(batch integer default 1000) returns table (what text, removed bigint)
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   deleted_before constant timestamptz :=
     now() - make_interval(days => akashi_lifecycle.setting('deleted_messages.retention_days')::integer);
@@ -584,7 +584,7 @@ $$;
 -- Erasing a person: what they wrote, in every room, and everything that only they would have seen. It is seen
 -- where they talked: their messages leave the pages of those who look at them, and no room is left without an owner.
 create function akashi_chat.erase_person(person uuid, batch integer default 1000) returns bigint
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   erased bigint;
   member akashi_chat.room_members;
@@ -642,7 +642,7 @@ comment on function akashi_chat.erase_person(uuid, integer) is 'Messages erased 
 
 -- The room of an owner who is no more goes to an admin, or to whoever has been in it longest.
 create function akashi_chat.hand_over(owner akashi_chat.room_members) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   heir akashi_chat.room_members;
 begin
@@ -662,7 +662,7 @@ $$;
 
 -- Also for one who came back by rows that were brought back into a database that knows of the erasure.
 create function akashi_chat.erase_with_person() returns trigger
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   while akashi_chat.erase_person(new.user_id, 5000) = 5000 loop
     null;

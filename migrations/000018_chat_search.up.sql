@@ -5,12 +5,12 @@ set local role akashi_owner;
 
 -- Full and half width, ligatures and case are the same to whoever searches.
 create function akashi_chat.fold(content text) returns text
-  language sql immutable strict parallel safe set search_path = '' as $$
+  language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
   select lower(normalize(content, nfkc))
 $$;
 
 create function akashi_chat.grams(folded text) returns text[]
-  language sql immutable strict parallel safe set search_path = '' as $$
+  language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(distinct g.gram), '{}')
   from (select c.letter, c.letter || lead(c.letter) over (order by c.place) as pair
         from unnest(string_to_array(folded, null)) with ordinality as c (letter, place)) pairs
@@ -20,7 +20,7 @@ $$;
 
 -- What a word asks of the index: its pairs, or the one character that it is.
 create function akashi_chat.wanted_grams(term text) returns text[]
-  language sql immutable strict parallel safe set search_path = '' as $$
+  language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
   select case when length(term) = 1 then array[term]
     else array(select distinct substr(term, n, 2) from generate_series(1, length(term) - 1) as n where substr(term, n, 2) !~ '^\s+$') end
 $$;
@@ -33,7 +33,7 @@ create index messages_created_idx on akashi_chat.messages (created_at desc);
 
 -- Every term is in the text. Written in plpgsql, where it costs two calls a row and no plan.
 create function akashi_chat.matches(content text, terms text[]) returns boolean
-  language plpgsql immutable parallel safe set search_path = '' as $$
+  language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
   folded constant text := lower(normalize(content, nfkc));
   term text;
@@ -47,7 +47,7 @@ $$;
 
 -- Case is folded by LC_CTYPE, and C knows no letters beyond ASCII: a search there would miss words without a sign.
 create function akashi_chat.searchable(words text) returns text
-  language plpgsql stable parallel safe set search_path = '' as $$
+  language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin
   if lower('É') <> 'é' then
     raise exception 'this database cannot be searched: its LC_CTYPE knows no letters beyond ASCII' using errcode = 'feature_not_supported',
@@ -69,7 +69,7 @@ create function akashi_chat.search_messages(
   to_time timestamptz default 'infinity', has_file boolean default null, before_message uuid default null, page_size integer default 20,
   recent_rows integer default 2000
 ) returns setof uuid
-  language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
 declare
   me uuid := akashi_chat.require_user();
   rooms uuid[] := akashi_chat.my_rooms();

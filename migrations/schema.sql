@@ -86,7 +86,7 @@ alter default privileges for role akashi_policy grant execute on functions to ak
 create type akashi_audit.bulk_batch as (skip integer, id_prefix bytea, first_seqs bigint[], salts bytea, db_user text, db_address inet, application text);
 alter type akashi_audit.bulk_batch owner to akashi_owner;
 
-create type akashi_audit.request_context as (verified boolean, user_id uuid, session_id uuid, subject text, ip_address inet, user_agent text, api_endpoint text, request_id text, trace_id text, correlation_id text, application_version text, tenant_id text);
+create type akashi_audit.request_context as (verified boolean, signed_by text, user_id text, session_id text, subject text, ip_address inet, user_agent text, api_endpoint text, request_id text, trace_id text, correlation_id text, application_version text, tenant_id text);
 alter type akashi_audit.request_context owner to akashi_owner;
 
 create type akashi_lifecycle.partition_action as (schema_name text, table_name text, partition_name text, action text, lower timestamp with time zone, upper timestamp with time zone, message text);
@@ -109,16 +109,18 @@ grant usage on sequence akashi_security.security_events_seq to akashi_worker;
 create table akashi_audit.audit_logs (
   id uuid default uuidv7() not null,
   created_at timestamp with time zone default clock_timestamp() not null,
-  seq bigint default nextval('akashi_audit.audit_logs_seq'::regclass) not null,
+  seq bigint default (nextval('akashi_audit.audit_logs_seq'::regclass) + akashi_audit.seq_offset(GREATEST((pg_trigger_depth() - 1), 0))) not null,
   xid xid8 default pg_current_xact_id() not null,
   salt bytea default uuid_send(gen_random_uuid()) not null,
-  user_id uuid,
-  session_id uuid,
+  user_id text,
+  session_id text,
   subject text,
   ip_address inet,
   user_agent text,
   context_verified boolean not null,
+  signed_by text,
   db_user text default SESSION_USER not null,
+  db_system_user text default SYSTEM_USER,
   db_address inet default inet_client_addr(),
   application_name text default NULLIF(current_setting('application_name'::text), ''::text),
   event_type text default 'data_change'::text not null,
@@ -131,6 +133,7 @@ create table akashi_audit.audit_logs (
   schema_name text,
   table_name text,
   operation text,
+  trigger_depth smallint default (NULLIF(GREATEST((pg_trigger_depth() - 1), 0), 0))::smallint,
   record_id text,
   data_subject text,
   old_values jsonb,
@@ -151,10 +154,14 @@ alter table akashi_audit.audit_logs owner to akashi_owner;
 comment on table akashi_audit.audit_logs is 'Every change and every recorded action. Append-only; sealed into the ledger audit_logs.';
 comment on column akashi_audit.audit_logs.xid is 'The transaction; with seq it is the order in which the ledger takes rows.';
 comment on column akashi_audit.audit_logs.salt is 'Random bytes, so that an entry hash cannot be guessed from the row.';
+comment on column akashi_audit.audit_logs.user_id is 'The user as the application that signed names them; any text. The users of akashi have uuids.';
 comment on column akashi_audit.audit_logs.subject is 'Who acted where no user did: system:<job>, service:<name>, operator:<account> or anonymous:<reason>.';
 comment on column akashi_audit.audit_logs.context_verified is 'False: user_id to tenant_id are what the connection claimed, unsigned.';
+comment on column akashi_audit.audit_logs.signed_by is 'The application whose key signed the context; null where context_verified is false.';
 comment on column akashi_audit.audit_logs.db_user is 'Who the server says it was, whatever the application said.';
-comment on column akashi_audit.audit_logs.record_id is 'The primary key as text; a JSON array where it has several columns.';
+comment on column akashi_audit.audit_logs.db_system_user is 'How the connection authenticated and as whom (system_user), which SET SESSION AUTHORIZATION does not change; null before PostgreSQL 16 and without authentication.';
+comment on column akashi_audit.audit_logs.trigger_depth is 'How many triggers the statement ran inside of; null for none. A trigger''s statement is recorded before the statement that fired it.';
+comment on column akashi_audit.audit_logs.record_id is 'The primary key as text; a JSON array where it has several columns; sha256: and the hex of its SHA-256 where it is longer than 2,000 bytes.';
 comment on column akashi_audit.audit_logs.data_subject is 'Which person the row is about.';
 comment on column akashi_audit.audit_logs.old_values is 'UPDATE: the changed columns as they were. DELETE: the whole row.';
 comment on column akashi_audit.audit_logs.new_values is 'INSERT, UPDATE: the whole row as it is now.';
@@ -164,9 +171,10 @@ CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit
 alter table akashi_audit.audit_logs enable always trigger refuse_change;
 alter table akashi_audit.audit_logs enable row level security;
 alter table akashi_audit.audit_logs force row level security;
+create policy audit_logs_own_transaction on akashi_audit.audit_logs for select to akashi_owner using ((xid = ( SELECT pg_current_xact_id_if_assigned() AS pg_current_xact_id_if_assigned)));
 create policy audit_logs_policy on akashi_audit.audit_logs for select to akashi_policy using (true);
 create policy audit_logs_record on akashi_audit.audit_logs for insert to akashi_owner with check (true);
-create policy audit_logs_self on akashi_audit.audit_logs for select to akashi_app using (((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)) AND context_verified));
+create policy audit_logs_self on akashi_audit.audit_logs for select to akashi_app using (((user_id = ( SELECT akashi_auth.context_user() AS context_user)) AND (signed_by = ( SELECT akashi_auth.context_application() AS context_application))));
 create policy audit_logs_staff on akashi_audit.audit_logs for select to akashi_security_admin, akashi_worker using (true);
 grant select on akashi_audit.audit_logs to akashi_app;
 grant select on akashi_audit.audit_logs to akashi_policy;
@@ -398,8 +406,8 @@ create table akashi_audit.losses (
   sqlstate text not null,
   message text not null,
   xid xid8 default pg_current_xact_id() not null,
-  claimed_user_id text default NULLIF(current_setting('app.current_user_id'::text, true), ''::text),
-  request_id text default NULLIF(current_setting('app.request_id'::text, true), ''::text),
+  claimed_user_id text default NULLIF("left"(current_setting('app.current_user_id'::text, true), 255), ''::text),
+  request_id text default NULLIF("left"(current_setting('app.request_id'::text, true), 128), ''::text),
   db_user text default SESSION_USER not null,
   db_address inet default inet_client_addr(),
   application_name text default NULLIF(current_setting('application_name'::text), ''::text),
@@ -705,13 +713,18 @@ create table akashi_auth.context_keys (
   id text not null,
   inner_key bytea not null,
   outer_key bytea not null,
+  application text default 'akashi'::text not null,
+  login text,
   created_at timestamp with time zone default now() not null,
+  constraint context_keys_application_check CHECK ((application ~ '^[a-z][a-z0-9_-]{0,62}$'::text)),
   constraint context_keys_inner_key_check CHECK ((octet_length(inner_key) = 64)),
   constraint context_keys_outer_key_check CHECK ((octet_length(outer_key) = 64)),
   constraint context_keys_pkey PRIMARY KEY (id)
 );
 alter table akashi_auth.context_keys owner to akashi_owner;
 comment on table akashi_auth.context_keys is 'Keys that verify a request context, as the two padded blocks of HMAC-SHA256 (RFC 2104), since the check runs in every audited statement.';
+comment on column akashi_auth.context_keys.application is 'Whose users the key speaks for. Only those of akashi have permissions here; the trail keeps the name in signed_by.';
+comment on column akashi_auth.context_keys.login is 'The only login whose contexts the key verifies; null for every one.';
 alter table akashi_auth.context_keys enable row level security;
 alter table akashi_auth.context_keys force row level security;
 create policy context_keys_owner on akashi_auth.context_keys for all to akashi_owner using (true) with check (true);
@@ -2472,10 +2485,11 @@ create table akashi_security.security_events (
   severity character varying(20) not null,
   source_service character varying(50) not null,
   description text,
-  user_id uuid,
+  signed_by text,
+  user_id text,
   user_name text,
   external_user_id text,
-  session_id uuid,
+  session_id text,
   source_ip inet,
   user_agent text,
   resource_type character varying(50),
@@ -2494,13 +2508,16 @@ create table akashi_security.security_events (
   constraint security_events_finite CHECK ((isfinite(created_at) AND isfinite(received_at))),
   constraint security_events_pkey PRIMARY KEY (id, created_at),
   constraint security_events_result_check CHECK (((result)::text = ANY ((ARRAY['success'::character varying, 'failure'::character varying])::text[]))),
-  constraint security_events_severity_check CHECK (((severity)::text = ANY ((ARRAY['info'::character varying, 'low'::character varying, 'medium'::character varying, 'high'::character varying, 'critical'::character varying])::text[])))
+  constraint security_events_session_check CHECK ((length(session_id) <= 255)),
+  constraint security_events_severity_check CHECK (((severity)::text = ANY ((ARRAY['info'::character varying, 'low'::character varying, 'medium'::character varying, 'high'::character varying, 'critical'::character varying])::text[]))),
+  constraint security_events_user_check CHECK ((length(user_id) <= 255))
 ) partition by RANGE (created_at);
 alter table akashi_security.security_events owner to akashi_owner;
 comment on table akashi_security.security_events is 'Append-only; sealed into the ledger security_events.';
 comment on column akashi_security.security_events.created_at is 'When it happened.';
 comment on column akashi_security.security_events.received_at is 'When it arrived here; live detectors count by it.';
-CREATE INDEX security_events_blocks_idx ON ONLY akashi_security.security_events USING brin (event_type text_bloom_ops (n_distinct_per_range='50'), source_ip inet_bloom_ops (n_distinct_per_range='400'), user_id uuid_bloom_ops (n_distinct_per_range='400'), user_name text_bloom_ops (n_distinct_per_range='400')) WITH (pages_per_range='64', autosummarize='on');
+comment on column akashi_security.security_events.signed_by is 'The application whose signed context was recorded with the event; null for events that arrived in logs.';
+CREATE INDEX security_events_blocks_idx ON ONLY akashi_security.security_events USING brin (event_type text_bloom_ops (n_distinct_per_range='50'), source_ip inet_bloom_ops (n_distinct_per_range='400'), user_id text_bloom_ops (n_distinct_per_range='400'), user_name text_bloom_ops (n_distinct_per_range='400')) WITH (pages_per_range='64', autosummarize='on');
 CREATE INDEX security_events_created_idx ON ONLY akashi_security.security_events USING btree (created_at DESC, id DESC);
 CREATE INDEX security_events_order_idx ON ONLY akashi_security.security_events USING btree (xid, seq);
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_security.security_events FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
@@ -2510,7 +2527,7 @@ alter table akashi_security.security_events force row level security;
 create policy security_events_auditor on akashi_security.security_events for select to akashi_reader using (true);
 create policy security_events_owner on akashi_security.security_events for select to akashi_owner using (true);
 create policy security_events_record on akashi_security.security_events for insert to akashi_owner, akashi_worker with check (true);
-create policy security_events_self on akashi_security.security_events for select to akashi_app using ((user_id = ( SELECT akashi_auth.current_user_id() AS current_user_id)));
+create policy security_events_self on akashi_security.security_events for select to akashi_app using (((user_id = (( SELECT akashi_auth.current_user_id() AS current_user_id))::text) AND (COALESCE(signed_by, 'akashi'::text) = 'akashi'::text)));
 create policy security_events_staff on akashi_security.security_events for select to akashi_security_admin, akashi_worker using (true);
 grant select on akashi_security.security_events to akashi_app;
 grant select on akashi_security.security_events to akashi_security_admin;
@@ -2531,6 +2548,7 @@ grant insert (severity) on akashi_security.security_events to akashi_worker;
 grant select (source_service) on akashi_security.security_events to akashi_reader;
 grant insert (source_service) on akashi_security.security_events to akashi_worker;
 grant insert (description) on akashi_security.security_events to akashi_worker;
+grant select (signed_by) on akashi_security.security_events to akashi_reader;
 grant select (user_id) on akashi_security.security_events to akashi_reader;
 grant insert (user_id) on akashi_security.security_events to akashi_worker;
 grant insert (user_name) on akashi_security.security_events to akashi_worker;
@@ -2855,7 +2873,7 @@ CREATE OR REPLACE FUNCTION akashi_archive.get_archive_status()
  RETURNS TABLE(table_name text, partition_name text, state text, row_count bigint, size text, size_bytes bigint, object text, exported_at timestamp with time zone, dropped_at timestamp with time zone, message text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select format('%s.%s', e.schema_name, e.table_name), e.partition_name, e.state, e.row_count,
          pg_size_pretty(own.bytes), own.bytes, e.manifest, e.verified_at, e.dropped_at, e.message
@@ -2877,7 +2895,7 @@ CREATE OR REPLACE FUNCTION akashi_archive.process_archived_partitions(p_dry_run 
  RETURNS TABLE(table_name text, row_count bigint, exported boolean, dropped boolean, message text)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not p_dry_run then
@@ -2924,7 +2942,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.alert_audit_log_tampering(report jsonb)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
@@ -2941,7 +2959,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.alert_ledger_epoch(report jsonb)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
@@ -2959,7 +2977,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.assert_unfiltered(target regclass)
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if pg_catalog.row_security_active(target) and (
@@ -2987,7 +3005,7 @@ grant execute on function akashi_audit.assert_unfiltered(target regclass) to aka
 CREATE OR REPLACE FUNCTION akashi_audit.attach_triggers(target regclass, policy akashi_audit.protected_tables)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   call constant text := format('akashi_audit.%s(%L, %L, %L, %L, %L, %L)',
@@ -3015,86 +3033,101 @@ CREATE OR REPLACE FUNCTION akashi_audit.bulk_statement(relation oid, operation t
  RETURNS text
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   columns constant text := 'insert into akashi_audit.audit_logs (id, created_at, seq, xid, salt, db_user, db_address, application_name,
-    user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id, trace_id, correlation_id,
+    user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id, trace_id, correlation_id,
     application_version, tenant_id, data_classification, schema_name, table_name, action, operation, record_id, data_subject';
   place constant text := 'row_number() over () - 1 as place';
   shared constant text := format($sql$
     select encode(($1).id_prefix || int4send(place::integer), 'hex')::uuid, clock_timestamp(),
            (($1).first_seqs)[1 + (place >> 16)] + (place & 65535), pg_current_xact_id(),
            substring(($1).salts from 16 * place::integer + 1 for 16), ($1).db_user, ($1).db_address, ($1).application,
-           ($2).user_id, ($2).session_id, ($2).subject, ($2).ip_address, ($2).user_agent, ($2).verified, ($2).api_endpoint,
+           ($2).user_id, ($2).session_id, ($2).subject, ($2).ip_address, ($2).user_agent, ($2).verified, ($2).signed_by, ($2).api_endpoint,
            ($2).request_id, ($2).trace_id, ($2).correlation_id, ($2).application_version, ($2).tenant_id, $3, $4, $5, %L, %L,
            case when $12 is not null and not row_values ?& $12 then akashi_audit.refuse_stale_protection($13)
-                else coalesce(row_values ->> $11, akashi_audit.composite_key(row_values, $6)) end$sql$, lower(operation), operation);
+                else case when octet_length(row_values ->> $11) <= 2000 then row_values ->> $11
+                          else akashi_audit.record_key(row_values, $6) end end$sql$, lower(operation), operation);
+  -- What the trail keeps of %1$s, a part of the row %2$s.
+  kept constant text := case when redacted then 'akashi_audit.redact(%1$s, (%2$s) ->> $7, $9, $10)' else
+    'case when pg_column_size(%1$s) > 2048 then akashi_audit.redact(%1$s, (%2$s) ->> $7, $9, $10) else %1$s end' end;
   befores text;
   afters text;
   fields text;
   old_values text;
+  row_json constant text := akashi_audit.row_values(relation);
 begin
   if operation <> 'UPDATE' then
     return format($sql$%s, %s)%s, row_values ->> $7, %s
-      from (select %s, to_jsonb(r.*) as row_values from %s r) rows
+      from (select %s, %s as row_values from %s r) rows
       where place >= ($1).skip$sql$, columns,
       case operation when 'INSERT' then 'new_values' else 'old_values' end, shared,
-      case when redacted then 'akashi_audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
-      place, case operation when 'INSERT' then 'new_rows' else 'old_rows' end);
+      format(kept, 'row_values', 'row_values'), place, row_json, case operation when 'INSERT' then 'new_rows' else 'old_rows' end);
   end if;
-  select string_agg(format('r.%I as o%s', c.attname, c.attnum), ', '),
-         string_agg(format('r.%I as n%s', c.attname, c.attnum), ', '),
+  select string_agg(format('%s as o%s', c.given, c.attnum), ', '),
+         string_agg(format('%s as n%s', c.given, c.attnum), ', '),
          string_agg(format('case when %s then %L end', c.differs, c.attname), ', ' order by c.attname collate "C"),
          string_agg(format('case when %s then jsonb_build_object(%L, o%s) else ''{}'' end', c.differs, c.attname, c.attnum), ' || ')
   into befores, afters, fields, old_values
   from (
-    select a.attname, a.attnum, format(case
-      when a.atttypid in ('boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype, 'numeric'::regtype,
-                          'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
-        then 'o%1$s is distinct from n%1$s'
-      when a.atttypid in ('text'::regtype, 'varchar'::regtype) then 'o%1$s collate "C" is distinct from n%1$s collate "C"'
-      else 'coalesce(to_jsonb(o%1$s), ''null'') is distinct from coalesce(to_jsonb(n%1$s), ''null'')' end, a.attnum) as differs
-    from pg_catalog.pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+    select a.attname, a.attnum,
+      format(case when t.as_text then 'case when r.%1$I is not null then concat(r.%1$I) end' else 'r.%1$I' end, a.attname) as given,
+      format(case
+        when a.atttypid in ('boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype,
+                            'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+          then 'o%1$s is distinct from n%1$s'
+        when t.as_text or a.atttypid in ('text'::regtype, 'varchar'::regtype)
+          then 'o%1$s collate "C" is distinct from n%1$s collate "C"'
+        when a.atttypid = 'numeric'::regtype then 'o%1$s::text is distinct from n%1$s::text'
+        else 'coalesce(to_jsonb(o%1$s), ''null'')::text is distinct from coalesce(to_jsonb(n%1$s), ''null'')::text' end,
+        a.attnum) as differs
+    from pg_catalog.pg_attribute a
+    cross join lateral (select akashi_audit.holds_json(a.atttypid) as as_text) t
+    where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
   ) c;
   return format($sql$%s, old_values, new_values, changed_fields, detail)%s,
       coalesce(row_values ->> $7, old_values ->> $7), %s, %s, fields,
-      case when fields && $6 then jsonb_build_object('previous_record_id',
-        coalesce((row_values || old_values) ->> $11, akashi_audit.composite_key(row_values || old_values, $6))) end
+      case when fields && $6 then jsonb_build_object('previous_record_id', akashi_audit.record_key(row_values || old_values, $6)) end
     from (
       select place, row_values, array_remove(array[%s], null) as fields, %s as old_values
       from (select %s, %s from old_rows r) before
-      join (select %s, to_jsonb(r.*) as row_values, %s from new_rows r) after using (place)
+      join (select %s, %s as row_values, %s from new_rows r) after using (place)
       offset 0
     ) rows
     where place >= ($1).skip and not fields <@ $8$sql$, columns, shared,
-    case when redacted then 'akashi_audit.redact(old_values, (row_values || old_values) ->> $7, $9, $10)' else 'old_values' end,
-    case when redacted then 'akashi_audit.redact(row_values, row_values ->> $7, $9, $10)' else 'row_values' end,
-    fields, old_values, place, befores, place, afters);
+    format(kept, 'old_values', 'row_values || old_values'), format(kept, 'row_values', 'row_values'),
+    fields, old_values, place, befores, place, row_json, afters);
 end
 $function$;
 alter function akashi_audit.bulk_statement(relation oid, operation text, redacted boolean) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION akashi_audit.composite_key(record jsonb, key_columns text[])
- RETURNS text
+CREATE OR REPLACE FUNCTION akashi_audit.digest_salt(person text)
+ RETURNS bytea
  LANGUAGE plpgsql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  found_salt bytea;
 begin
-  if not record ?& key_columns then
-    raise exception 'the key that the audit of this table names (%) is not its key any more', array_to_string(key_columns, ', ')
-      using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
+  select salt into found_salt from akashi_keys.digest_salts where data_subject = person;
+  if found then
+    return found_salt;
   end if;
-  return (select jsonb_agg(record -> key order by place) from unnest(key_columns) with ordinality as k (key, place));
+  if exists (select from akashi_keys.erasures e where e.user_id = akashi_auth.try_uuid(person)) then
+    return uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
+  end if;
+  insert into akashi_keys.digest_salts (data_subject) values (person) on conflict do nothing;
+  select salt into found_salt from akashi_keys.digest_salts where data_subject = person;
+  return found_salt;
 end
 $function$;
-alter function akashi_audit.composite_key(record jsonb, key_columns text[]) owner to akashi_owner;
+alter function akashi_audit.digest_salt(person text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.exempt(target regclass, reason text)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   insert into akashi_audit.exempt_tables as e (schema_name, table_name, reason)
@@ -3110,7 +3143,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.frontier_holders()
  RETURNS TABLE(pid integer, database text, login text, application_name text, state text, prepared text, age_seconds double precision)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with frontier as materialized (select pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::xid as xid)
   select a.pid, a.datname::text, a.usename::text, a.application_name, a.state, null::text,
@@ -3128,7 +3161,7 @@ grant execute on function akashi_audit.frontier_holders() to akashi_worker;
 CREATE OR REPLACE FUNCTION akashi_audit.guard(target regclass)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   execute format('create or replace trigger refuse_change before update or delete or truncate on %s
@@ -3143,7 +3176,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.hold_log(log text)
  RETURNS bigint
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET lock_timeout TO '10s'
 AS $function$
 declare
@@ -3162,11 +3195,35 @@ $function$;
 alter function akashi_audit.hold_log(log text) owner to akashi_owner;
 grant execute on function akashi_audit.hold_log(log text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_audit.holds_json(type oid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive parts (oid) as (
+    select holds_json.type
+    union
+    select part.oid
+    from parts p join pg_catalog.pg_type t on t.oid = p.oid
+    cross join lateral (
+      select t.typbasetype where t.typtype = 'd'
+      union all
+      select t.typelem where t.typelem <> 0 and t.typlen = -1
+      union all
+      select a.atttypid from pg_catalog.pg_attribute a
+      where t.typtype = 'c' and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+    ) part (oid)
+  )
+  select exists (select from parts where oid = 'json'::regtype)
+$function$;
+alter function akashi_audit.holds_json(type oid) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.index_closed_partition(as_of timestamp with time zone DEFAULT now())
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET lock_timeout TO '100ms'
 AS $function$
 declare
@@ -3205,7 +3262,7 @@ grant execute on function akashi_audit.index_closed_partition(as_of timestamp wi
 CREATE OR REPLACE FUNCTION akashi_audit.keep_head()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if new.log is distinct from old.log or new.size < old.size or new.epoch < old.epoch
@@ -3221,7 +3278,7 @@ alter function akashi_audit.keep_head() owner to akashi_owner;
 CREATE OR REPLACE FUNCTION akashi_audit.keep_loss()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if (to_jsonb(old) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
@@ -3240,7 +3297,7 @@ alter function akashi_audit.keep_loss() owner to akashi_owner;
 CREATE OR REPLACE FUNCTION akashi_audit.keep_tile()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if (new.log, new.level, new.tile) is distinct from (old.log, old.level, old.tile)
@@ -3257,7 +3314,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.log_changes()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
  SET "DateStyle" TO 'ISO, YMD'
  SET "IntervalStyle" TO 'iso_8601'
@@ -3266,7 +3323,9 @@ CREATE OR REPLACE FUNCTION akashi_audit.log_changes()
  SET lc_monetary TO 'C'
 AS $function$
 declare
-  bulk_rows      constant integer := 50;
+  bulk_rows      integer := 50;
+  depth          constant integer := pg_trigger_depth() - 1;
+  consequence    bigint;
   who            constant akashi_audit.request_context := akashi_audit.request_context();
   classification constant text := tg_argv[0];
   key_columns    constant text[] := tg_argv[1];
@@ -3284,62 +3343,81 @@ declare
   batch          akashi_audit.bulk_batch;
   joins          text;
 begin
-  if tg_op = 'INSERT' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+  if tg_op = 'TRUNCATE' then
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation)
+    values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'truncate', 'TRUNCATE');
+    return null;
+  end if;
+  if depth > 0 then
+    -- For the statement that fired the trigger: it may have to be numbered before this one.
+    perform set_config('akashi.nested_changes', pg_current_xact_id()::text, true);
+  end if;
+  if current_setting('akashi.nested_changes', true) = pg_current_xact_id_if_assigned()::text then
+    execute akashi_audit.seq_of_consequence(tg_relid, tg_op, tg_table_schema, tg_table_name, key_columns, digested || omitted)
+      into consequence;
+  end if;
+  if consequence is not null or exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = tg_relid and a.attnum > 0
+      and case when a.atttypid >= 16384
+        then (select (t.typtype in ('c', 'd') or t.typelem <> 0) and akashi_audit.holds_json(t.oid) from pg_catalog.pg_type t where t.oid = a.atttypid)
+        else a.atttypid in ('json'::regtype, 'json[]'::regtype) end) then
+    bulk_rows := 0;
+  elsif tg_op = 'INSERT' then
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, new_values)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'insert', 'INSERT',
       case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else coalesce(n ->> key_column, akashi_audit.composite_key(n, key_columns)) end,
-      n ->> subject_column, case when redacted then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
+           else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
+      n ->> subject_column, case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
     from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
   elsif tg_op = 'UPDATE' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values, new_values, changed_fields, detail)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'update', 'UPDATE',
       case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else coalesce(n ->> key_column, akashi_audit.composite_key(n, key_columns)) end,
+           else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
       coalesce(n ->> subject_column, o ->> subject_column),
-      case when redacted then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
-      case when redacted then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
+      case when redacted or pg_column_size(diff.old_values) > 2048
+        then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
+      case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
       diff.fields,
       case when diff.fields && key_columns
-        then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, akashi_audit.composite_key(o, key_columns))) end
+        then jsonb_build_object('previous_record_id', akashi_audit.record_key(o, key_columns)) end
     from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
     join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
     cross join lateral (
       select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
       from jsonb_each(n) field
-      where field.value is distinct from o -> key
+      where field.value::text is distinct from (o -> key)::text
     ) diff
     where not diff.fields <@ ignored;
   elsif tg_op = 'DELETE' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'delete', 'DELETE',
       case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else coalesce(o ->> key_column, akashi_audit.composite_key(o, key_columns)) end,
-      o ->> subject_column, case when redacted then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
+           else case when octet_length(o ->> key_column) <= 2000 then o ->> key_column else akashi_audit.record_key(o, key_columns) end end,
+      o ->> subject_column, case when redacted or pg_column_size(o) > 2048 then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
     from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
-  else
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
-      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
-      action, operation)
-    values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
-      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'truncate', 'TRUNCATE');
-    return null;
   end if;
   get diagnostics done = row_count;
-  if tg_op = 'UPDATE' then
+  if bulk_rows = 0 then
+    done := 0;
+  elsif tg_op = 'UPDATE' then
     done := case when exists (select from old_rows offset bulk_rows) then bulk_rows else 0 end;
   end if;
   if done = bulk_rows then
@@ -3348,8 +3426,14 @@ begin
     else
       select count(*) into rows from old_rows;
     end if;
+    if rows = 0 then
+      return null;
+    end if;
     batch := (bulk_rows, substring(uuid_send(akashi_audit.uuid_v7()) for 12),
-      array(select nextval('akashi_audit.audit_logs_seq') from generate_series(0, (rows - 1) / 65536)), akashi_audit.random_salts(rows),
+      case when consequence is not null and rows <= 65536 >> depth + 1
+           then array[(consequence >> 16 << 16) + akashi_audit.seq_offset(depth)]
+           else array(select nextval('akashi_audit.audit_logs_seq') + case when rows <= 65536 >> depth + 1 then akashi_audit.seq_offset(depth) else 0 end
+                      from generate_series(0, (rows - 1) / 65536)) end, akashi_audit.random_salts(rows),
       session_user, inet_client_addr(), nullif(current_setting('application_name'), ''));
     -- Hashing pairs the rows in one pass; sorting them would spill to disk, and compiling costs more than it saves.
     joins := current_setting('enable_mergejoin') || ',' || current_setting('enable_nestloop') || ',' || current_setting('jit');
@@ -3368,7 +3452,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.log_changes_or_loss()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
  SET "DateStyle" TO 'ISO, YMD'
  SET "IntervalStyle" TO 'iso_8601'
@@ -3378,7 +3462,9 @@ CREATE OR REPLACE FUNCTION akashi_audit.log_changes_or_loss()
 AS $function$
 begin
 declare
-  bulk_rows      constant integer := 50;
+  bulk_rows      integer := 50;
+  depth          constant integer := pg_trigger_depth() - 1;
+  consequence    bigint;
   who            constant akashi_audit.request_context := akashi_audit.request_context();
   classification constant text := tg_argv[0];
   key_columns    constant text[] := tg_argv[1];
@@ -3396,62 +3482,81 @@ declare
   batch          akashi_audit.bulk_batch;
   joins          text;
 begin
-  if tg_op = 'INSERT' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+  if tg_op = 'TRUNCATE' then
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
+      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
+      action, operation)
+    values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
+      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
+      'truncate', 'TRUNCATE');
+    return null;
+  end if;
+  if depth > 0 then
+    -- For the statement that fired the trigger: it may have to be numbered before this one.
+    perform set_config('akashi.nested_changes', pg_current_xact_id()::text, true);
+  end if;
+  if current_setting('akashi.nested_changes', true) = pg_current_xact_id_if_assigned()::text then
+    execute akashi_audit.seq_of_consequence(tg_relid, tg_op, tg_table_schema, tg_table_name, key_columns, digested || omitted)
+      into consequence;
+  end if;
+  if consequence is not null or exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = tg_relid and a.attnum > 0
+      and case when a.atttypid >= 16384
+        then (select (t.typtype in ('c', 'd') or t.typelem <> 0) and akashi_audit.holds_json(t.oid) from pg_catalog.pg_type t where t.oid = a.atttypid)
+        else a.atttypid in ('json'::regtype, 'json[]'::regtype) end) then
+    bulk_rows := 0;
+  elsif tg_op = 'INSERT' then
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, new_values)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'insert', 'INSERT',
       case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else coalesce(n ->> key_column, akashi_audit.composite_key(n, key_columns)) end,
-      n ->> subject_column, case when redacted then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
+           else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
+      n ->> subject_column, case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
     from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
   elsif tg_op = 'UPDATE' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values, new_values, changed_fields, detail)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'update', 'UPDATE',
       case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else coalesce(n ->> key_column, akashi_audit.composite_key(n, key_columns)) end,
+           else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
       coalesce(n ->> subject_column, o ->> subject_column),
-      case when redacted then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
-      case when redacted then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
+      case when redacted or pg_column_size(diff.old_values) > 2048
+        then akashi_audit.redact(diff.old_values, o ->> subject_column, digested, omitted) else diff.old_values end,
+      case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end,
       diff.fields,
       case when diff.fields && key_columns
-        then jsonb_build_object('previous_record_id', coalesce(o ->> key_column, akashi_audit.composite_key(o, key_columns))) end
+        then jsonb_build_object('previous_record_id', akashi_audit.record_key(o, key_columns)) end
     from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
     join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
     cross join lateral (
       select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
       from jsonb_each(n) field
-      where field.value is distinct from o -> key
+      where field.value::text is distinct from (o -> key)::text
     ) diff
     where not diff.fields <@ ignored;
   elsif tg_op = 'DELETE' then
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
+    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
       action, operation, record_id, data_subject, old_values)
-    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
+    select who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint, who.request_id,
       who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
       'delete', 'DELETE',
       case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
-           else coalesce(o ->> key_column, akashi_audit.composite_key(o, key_columns)) end,
-      o ->> subject_column, case when redacted then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
+           else case when octet_length(o ->> key_column) <= 2000 then o ->> key_column else akashi_audit.record_key(o, key_columns) end end,
+      o ->> subject_column, case when redacted or pg_column_size(o) > 2048 then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
     from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
-  else
-    insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint, request_id,
-      trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
-      action, operation)
-    values (who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint, who.request_id,
-      who.trace_id, who.correlation_id, who.application_version, who.tenant_id, classification, tg_table_schema, tg_table_name,
-      'truncate', 'TRUNCATE');
-    return null;
   end if;
   get diagnostics done = row_count;
-  if tg_op = 'UPDATE' then
+  if bulk_rows = 0 then
+    done := 0;
+  elsif tg_op = 'UPDATE' then
     done := case when exists (select from old_rows offset bulk_rows) then bulk_rows else 0 end;
   end if;
   if done = bulk_rows then
@@ -3460,8 +3565,14 @@ begin
     else
       select count(*) into rows from old_rows;
     end if;
+    if rows = 0 then
+      return null;
+    end if;
     batch := (bulk_rows, substring(uuid_send(akashi_audit.uuid_v7()) for 12),
-      array(select nextval('akashi_audit.audit_logs_seq') from generate_series(0, (rows - 1) / 65536)), akashi_audit.random_salts(rows),
+      case when consequence is not null and rows <= 65536 >> depth + 1
+           then array[(consequence >> 16 << 16) + akashi_audit.seq_offset(depth)]
+           else array(select nextval('akashi_audit.audit_logs_seq') + case when rows <= 65536 >> depth + 1 then akashi_audit.seq_offset(depth) else 0 end
+                      from generate_series(0, (rows - 1) / 65536)) end, akashi_audit.random_salts(rows),
       session_user, inet_client_addr(), nullif(current_setting('application_name'), ''));
     -- Hashing pairs the rows in one pass; sorting them would spill to disk, and compiling costs more than it saves.
     joins := current_setting('enable_mergejoin') || ',' || current_setting('enable_nestloop') || ',' || current_setting('jit');
@@ -3498,11 +3609,23 @@ end
 $function$;
 alter function akashi_audit.log_changes_or_loss() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.long_columns(record jsonb)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(array_agg(key) filter (where total > 33554432 and octets > 16384), '{}')
+  from (select key, octets, sum(octets) over () as total
+        from (select key, octet_length(value::text) as octets from jsonb_each(record)) measured) measured
+$function$;
+alter function akashi_audit.long_columns(record jsonb) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.primary_key(target oid)
  RETURNS text[]
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select array_agg(a.attname::text order by k.place)
   from pg_catalog.pg_index i
@@ -3515,7 +3638,7 @@ alter function akashi_audit.primary_key(target oid) owner to akashi_owner;
 CREATE OR REPLACE FUNCTION akashi_audit.protect(target regclass, classification text DEFAULT 'internal'::text, subject text DEFAULT NULL::text, columns jsonb DEFAULT '{}'::jsonb, ignore text[] DEFAULT '{}'::text[], on_failure text DEFAULT 'fail'::text)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   policy akashi_audit.protected_tables;
@@ -3590,7 +3713,7 @@ comment on function akashi_audit.protect(target regclass, classification text, s
 CREATE OR REPLACE FUNCTION akashi_audit.random_salts(rows bigint)
  RETURNS bytea
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   seed constant bytea := uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
@@ -3603,7 +3726,7 @@ alter function akashi_audit.random_salts(rows bigint) owner to akashi_owner;
 CREATE OR REPLACE FUNCTION akashi_audit.record_access(resource text, resource_ids text[], reason text DEFAULT NULL::text, data_classification text DEFAULT 'confidential'::text)
  RETURNS uuid
  LANGUAGE sql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select akashi_audit.record_action('data_access', 'read', resource, case when cardinality(resource_ids) = 1 then resource_ids[1] end,
     'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason)), data_classification)
@@ -3618,7 +3741,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.record_action(event_type text, action te
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   who constant akashi_audit.request_context := akashi_audit.request_context();
@@ -3631,14 +3754,18 @@ begin
   if action is null or action = '' or length(action) > 100 then
     raise exception 'an action has 1 to 100 characters' using errcode = 'invalid_parameter_value';
   end if;
+  -- All of it is printed in one piece when it is sealed.
+  if octet_length(concat(resource, resource_id, result, detail, data_subject, error_code, error_message, compliance_context)) > 1048576 then
+    raise exception 'an action has at most 1 MiB of text' using errcode = 'program_limit_exceeded';
+  end if;
   if data_classification not in ('public', 'internal', 'confidential', 'restricted') then
     raise exception '% is no classification', data_classification using errcode = 'invalid_parameter_value',
       hint = 'use public, internal, confidential or restricted';
   end if;
-  insert into akashi_audit.audit_logs (id, user_id, session_id, subject, ip_address, user_agent, context_verified, api_endpoint,
+  insert into akashi_audit.audit_logs (id, user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint,
     request_id, trace_id, correlation_id, application_version, tenant_id, event_type, action, resource, resource_id,
     result, detail, data_classification, data_subject, error_code, error_message, compliance_context)
-  values (new_id, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.api_endpoint,
+  values (new_id, who.user_id, who.session_id, who.subject, who.ip_address, who.user_agent, who.verified, who.signed_by, who.api_endpoint,
     who.request_id, who.trace_id, who.correlation_id, who.application_version, who.tenant_id, event_type, action, resource,
     resource_id, result, detail, data_classification, data_subject, error_code, error_message, compliance_context);
   return new_id;
@@ -3650,11 +3777,32 @@ grant execute on function akashi_audit.record_action(event_type text, action tex
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_security_admin;
 grant execute on function akashi_audit.record_action(event_type text, action text, resource text, resource_id text, result text, detail jsonb, data_classification text, data_subject text, error_code text, error_message text, compliance_context jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_audit.record_key(record jsonb, key_columns text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  max_octets constant integer := 2000;
+  key text;
+begin
+  if not record ?& key_columns then
+    raise exception 'the key that the audit of this table names (%) is not its key any more', array_to_string(key_columns, ', ')
+      using errcode = 'AK003', hint = 'protect it again, in the transaction that renames or drops a column: akashi protect';
+  end if;
+  key := case when cardinality(key_columns) = 1 then record ->> key_columns[1]
+    else (select jsonb_agg(record -> name order by place) from unnest(key_columns) with ordinality as k (name, place))::text end;
+  return case when octet_length(key) > max_octets then 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex') else key end;
+end
+$function$;
+alter function akashi_audit.record_key(record jsonb, key_columns text[]) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.record_retention(log text, partition_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, first_position bigint, last_position bigint, row_count bigint, digest bytea, policy text, note text)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   record_id uuid;
@@ -3684,7 +3832,7 @@ grant execute on function akashi_audit.record_retention(log text, partition_name
 CREATE OR REPLACE FUNCTION akashi_audit.redact(record jsonb, about text, digest_columns text[], omitted_columns text[])
  RETURNS jsonb
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   result jsonb := record - omitted_columns;
@@ -3692,11 +3840,13 @@ declare
   person_salt bytea;
   name text;
 begin
+  if pg_column_size(result) > 2048 then
+    digest_columns := digest_columns || akashi_audit.long_columns(result - digest_columns);
+  end if;
   foreach name in array digest_columns loop
     if result -> name is not null and result -> name <> 'null' then
       if person_salt is null then
-        insert into akashi_keys.digest_salts (data_subject) values (person) on conflict do nothing;
-        select salt into person_salt from akashi_keys.digest_salts where data_subject = person;
+        person_salt := akashi_audit.digest_salt(person);
       end if;
       result := jsonb_set(result, array[name], jsonb_build_object('sha256',
         encode(sha256(person_salt || convert_to((result -> name)::text, 'UTF8')), 'hex')));
@@ -3710,7 +3860,7 @@ alter function akashi_audit.redact(record jsonb, about text, digest_columns text
 CREATE OR REPLACE FUNCTION akashi_audit.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   raise exception 'rows of %.% cannot be changed or removed: % refused', tg_table_schema, tg_table_name, lower(tg_op)
@@ -3724,7 +3874,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.refuse_stale_protection(relation oid)
  RETURNS text
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   raise exception 'columns that the audit of % names are not there any more', relation::regclass
@@ -3737,7 +3887,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.report_losses()
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   loss akashi_audit.losses;
@@ -3765,39 +3915,100 @@ CREATE OR REPLACE FUNCTION akashi_audit.request_context()
  RETURNS akashi_audit.request_context
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   who akashi_audit.request_context;
 begin
-  who.verified := akashi_auth.context_verified();
+  who.signed_by := akashi_auth.context_application();
+  who.verified := who.signed_by is not null;
+  who.user_id := nullif(current_setting('app.current_user_id', true), '');
+  who.session_id := nullif(current_setting('app.current_session_id', true), '');
+  who.subject := nullif(current_setting('app.subject', true), '');
+  who.tenant_id := nullif(current_setting('app.tenant_id', true), '');
   if who.verified then
-    who.user_id := nullif(current_setting('app.current_user_id', true), '');
-    who.session_id := nullif(current_setting('app.current_session_id', true), '');
     who.ip_address := nullif(current_setting('app.client_ip', true), '');
   else
-    who.user_id := akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
-    who.session_id := akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), ''));
     who.ip_address := akashi_auth.try_inet(nullif(current_setting('app.client_ip', true), ''));
   end if;
-  who.subject := nullif(current_setting('app.subject', true), '');
-  who.user_agent := nullif(current_setting('app.user_agent', true), '');
-  who.api_endpoint := nullif(current_setting('app.api_endpoint', true), '');
-  who.request_id := nullif(current_setting('app.request_id', true), '');
-  who.trace_id := nullif(current_setting('app.trace_id', true), '');
-  who.correlation_id := nullif(current_setting('app.correlation_id', true), '');
-  who.application_version := nullif(current_setting('app.application_version', true), '');
-  who.tenant_id := nullif(current_setting('app.tenant_id', true), '');
+  -- A name that is cut is another name.
+  if greatest(length(who.user_id), length(who.session_id), length(who.subject), length(who.tenant_id)) > 255
+     or concat(who.user_id, who.session_id, who.subject, who.tenant_id) ~ '[\x01-\x1f\x7f]' then
+    if who.verified then
+      raise exception 'the signed context says who acts in a text that is too long or holds control characters'
+        using errcode = 'invalid_parameter_value',
+              hint = 'user, session, subject and tenant have at most 255 characters each and no control characters';
+    end if;
+    who.user_id := akashi_auth.try_name(who.user_id);
+    who.session_id := akashi_auth.try_name(who.session_id);
+    who.subject := akashi_auth.try_name(who.subject);
+    who.tenant_id := akashi_auth.try_name(who.tenant_id);
+  end if;
+  who.user_agent := nullif(left(current_setting('app.user_agent', true), 512), '');
+  who.api_endpoint := nullif(left(current_setting('app.api_endpoint', true), 512), '');
+  who.request_id := nullif(left(current_setting('app.request_id', true), 128), '');
+  who.trace_id := nullif(left(current_setting('app.trace_id', true), 128), '');
+  who.correlation_id := nullif(left(current_setting('app.correlation_id', true), 128), '');
+  who.application_version := nullif(left(current_setting('app.application_version', true), 128), '');
   return who;
 end
 $function$;
 alter function akashi_audit.request_context() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.row_values(relation oid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when bool_or(c.as_text)
+    then format('(select to_jsonb(k.*) from (select %s) k)', string_agg(format(case when c.as_text
+      then 'case when r.%1$I is not null then concat(r.%1$I) end as %1$I' else 'r.%1$I' end, c.attname), ', ' order by c.attnum))
+    else 'to_jsonb(r.*)' end
+  from (
+    select a.attname, a.attnum, akashi_audit.holds_json(a.atttypid) as as_text
+    from pg_catalog.pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
+  ) c
+$function$;
+alter function akashi_audit.row_values(relation oid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.seq_of_consequence(relation oid, operation text, schema_name text, table_name text, key_columns text[], hidden text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return format($sql$
+    select min(t.seq)
+    from (select %s as row_values from %s r) rows
+    join akashi_audit.audit_logs t on t.record_id = akashi_audit.record_key(row_values, %L)
+    where t.xid = pg_current_xact_id() and t.schema_name = %L and t.table_name = %L
+      and t.trigger_depth >= pg_trigger_depth()
+      -- What an earlier statement ran was recorded before that statement, whose numbers do not tell.
+      and t.created_at > coalesce((select max(e.created_at) from akashi_audit.audit_logs e
+                                   where e.xid = pg_current_xact_id() and coalesce(e.trigger_depth, 0) < pg_trigger_depth()), '-infinity')
+      and case when %L then t.operation = 'INSERT'
+               else coalesce(t.new_values, '{}') || coalesce(t.old_values, '{}') - %L::text[] = row_values - %7$L::text[]
+                    and t.operation <> 'INSERT' end$sql$,
+    akashi_audit.row_values(relation), case operation when 'DELETE' then 'old_rows' else 'new_rows' end,
+    key_columns, schema_name, table_name, operation = 'DELETE', hidden);
+end
+$function$;
+alter function akashi_audit.seq_of_consequence(relation oid, operation text, schema_name text, table_name text, key_columns text[], hidden text[]) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.seq_offset(trigger_depth integer)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (65536 - (65536 >> LEAST(trigger_depth, 15)));
+alter function akashi_audit.seq_offset(trigger_depth integer) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.settle_losses(explanation text, until timestamp with time zone DEFAULT clock_timestamp())
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   settled integer;
@@ -3823,7 +4034,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.system_identity(OUT system_identifier bi
  RETURNS record
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select s.system_identifier,
          case when not pg_catalog.pg_is_in_recovery()
@@ -3838,7 +4049,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.trigger_problems(log text)
  RETURNS TABLE("table" text, problem text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with guarded as (
     select part.relid::oid as relid, null::text as name, 'refuse_change' as trigger_name,
@@ -3926,7 +4137,7 @@ grant execute on function akashi_audit.trigger_problems(log text) to akashi_work
 CREATE OR REPLACE FUNCTION akashi_audit.unprotect(target regclass)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   part regclass;
@@ -3950,7 +4161,7 @@ comment on function akashi_audit.unprotect(target regclass) is 'Removes the trig
 CREATE OR REPLACE FUNCTION akashi_audit.unprotect_missing(schema_name text, table_name text)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -3971,7 +4182,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.uuid_v7()
  RETURNS uuid
  LANGUAGE sql
  PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select encode(set_bit(set_bit(overlay(
     uuid_send(gen_random_uuid())
@@ -3985,7 +4196,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.watch_alarms(kind text, severity text, p
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   begun integer;
@@ -4019,16 +4230,16 @@ CREATE OR REPLACE FUNCTION akashi_auth.acting_role()
  RETURNS name
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(nullif(current_setting('role'), 'none'), session_user::text)::name
 $function$;
 alter function akashi_auth.acting_role() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION akashi_auth.add_context_key(key_id text, secret bytea)
+CREATE OR REPLACE FUNCTION akashi_auth.add_context_key(key_id text, secret bytea, application text DEFAULT 'akashi'::text, login text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   inner_key bytea := secret || decode(repeat('00', 32), 'hex');
@@ -4041,18 +4252,18 @@ begin
     inner_key := set_byte(inner_key, i, get_byte(inner_key, i) # 54); -- 0x36
     outer_key := set_byte(outer_key, i, get_byte(outer_key, i) # 92); -- 0x5c
   end loop;
-  insert into akashi_auth.context_keys (id, inner_key, outer_key)
-  values (key_id, inner_key, outer_key)
+  insert into akashi_auth.context_keys (id, inner_key, outer_key, application, login)
+  values (key_id, inner_key, outer_key, application, login)
   on conflict (id) do nothing;
 end
 $function$;
-alter function akashi_auth.add_context_key(key_id text, secret bytea) owner to akashi_owner;
+alter function akashi_auth.add_context_key(key_id text, secret bytea, application text, login text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_auth.assign_default_role(user_id uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   role akashi_auth.roles;
@@ -4074,7 +4285,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.authenticate_session(token_hash bytea)
  RETURNS TABLE(session_id uuid, user_id uuid, tenant_id text, must_change boolean, needs_factor boolean, second_factor boolean, authenticated_at timestamp with time zone, expires_at timestamp with time zone)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 #variable_conflict use_column
 declare
@@ -4110,7 +4321,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.begin_login(user_id uuid, identifier_hash
  RETURNS TABLE(wait_seconds integer, password_hash text, password_changed_at timestamp with time zone, must_change boolean, password_expired boolean, account_active boolean, has_factor boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 #variable_conflict use_column
 declare
@@ -4166,7 +4377,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.caller_rank()
  RETURNS integer
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   key akashi_auth.api_keys;
@@ -4188,7 +4399,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.caller_until(permissions text[], tier tex
  RETURNS timestamp with time zone
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   key akashi_auth.api_keys;
@@ -4231,7 +4442,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.change_user(user_id uuid, changes jsonb, 
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   -- Of themselves people change names; an e-mail only through the worker, which has verified it.
@@ -4261,7 +4472,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.check_key(key akashi_auth.api_keys)
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   scope text;
@@ -4298,7 +4509,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.check_role_permission()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   role akashi_auth.roles;
@@ -4320,7 +4531,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.check_service_role()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   role akashi_auth.roles;
@@ -4337,11 +4548,11 @@ end
 $function$;
 alter function akashi_auth.check_service_role() owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION akashi_auth.context_verified()
- RETURNS boolean
+CREATE OR REPLACE FUNCTION akashi_auth.context_application()
+ RETURNS text
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   signature text := current_setting('app.context_signature', true);
@@ -4349,11 +4560,11 @@ declare
   signing akashi_auth.context_keys;
 begin
   if signature is null or signature = '' then
-    return false;
+    return null;
   end if;
   select * into signing from akashi_auth.context_keys where id = current_setting('app.context_key', true);
-  if not found then
-    return false;
+  if not found or signing.login <> session_user then
+    return null;
   end if;
   if signature <> encode(sha256(signing.outer_key || sha256(signing.inner_key || convert_to(concat_ws(E'\x1f',
     coalesce(current_setting('app.current_user_id', true), ''),
@@ -4370,11 +4581,43 @@ begin
     coalesce(expires, ''),
     signing.id
   ), 'UTF8'))), 'hex') then
-    return false;
+    return null;
   end if;
   -- Only now are the claims known to be ours, and the expiry to be a number.
-  return expires::bigint >= extract(epoch from now());
+  return case when expires::bigint >= extract(epoch from now()) then signing.application end;
 end
+$function$;
+alter function akashi_auth.context_application() owner to akashi_policy;
+comment on function akashi_auth.context_application() is 'The application that signed the app.* settings of this transaction; null when they carry no valid signature.';
+grant execute on function akashi_auth.context_application() to akashi_app;
+grant execute on function akashi_auth.context_application() to akashi_owner;
+grant execute on function akashi_auth.context_application() to akashi_reader;
+grant execute on function akashi_auth.context_application() to akashi_security_admin;
+grant execute on function akashi_auth.context_application() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.context_user()
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when akashi_auth.context_verified() then nullif(current_setting('app.current_user_id', true), '') end
+$function$;
+alter function akashi_auth.context_user() owner to akashi_policy;
+comment on function akashi_auth.context_user() is 'The user of the verified context as that application names them; an id means something only together with context_application().';
+grant execute on function akashi_auth.context_user() to akashi_app;
+grant execute on function akashi_auth.context_user() to akashi_owner;
+grant execute on function akashi_auth.context_user() to akashi_reader;
+grant execute on function akashi_auth.context_user() to akashi_security_admin;
+grant execute on function akashi_auth.context_user() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.context_verified()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select akashi_auth.context_application() is not null
 $function$;
 alter function akashi_auth.context_verified() owner to akashi_policy;
 comment on function akashi_auth.context_verified() is 'Whether the app.* settings of this transaction carry a valid signature. Policies call it as (select …) so that it runs once a statement.';
@@ -4388,7 +4631,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.create_api_key(name text, key_hash text, 
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   key akashi_auth.api_keys;
@@ -4451,7 +4694,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.create_role(name text, tier text, descrip
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   role_id uuid;
@@ -4470,7 +4713,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.create_service_account(name text, tier te
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   account_id uuid;
@@ -4490,7 +4733,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.create_user(id uuid, issuer text, subject
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not akashi_auth.is_server() then
@@ -4516,7 +4759,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.current_permissions()
  RETURNS SETOF text
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select p.resource || ':' || p.action from akashi_auth.permissions p
   where akashi_auth.has_permission(p.resource || ':' || p.action) order by 1
@@ -4528,9 +4771,9 @@ CREATE OR REPLACE FUNCTION akashi_auth.current_session_id()
  RETURNS uuid
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case when akashi_auth.context_verified() then akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), '')) end
+  select case when akashi_auth.context_application() = 'akashi' then akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), '')) end
 $function$;
 alter function akashi_auth.current_session_id() owner to akashi_policy;
 comment on function akashi_auth.current_session_id() is 'akashi_auth.user_sessions.id of the verified context; null where there is none.';
@@ -4544,12 +4787,12 @@ CREATE OR REPLACE FUNCTION akashi_auth.current_user_id()
  RETURNS uuid
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case when akashi_auth.context_verified() then akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), '')) end
+  select case when akashi_auth.context_application() = 'akashi' then akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), '')) end
 $function$;
 alter function akashi_auth.current_user_id() owner to akashi_policy;
-comment on function akashi_auth.current_user_id() is 'akashi_auth.users.id of the verified context; null is anonymous.';
+comment on function akashi_auth.current_user_id() is 'akashi_auth.users.id of a context that Akashi itself signed; null is anonymous, or a user of another application.';
 grant execute on function akashi_auth.current_user_id() to akashi_app;
 grant execute on function akashi_auth.current_user_id() to akashi_owner;
 grant execute on function akashi_auth.current_user_id() to akashi_reader;
@@ -4560,7 +4803,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.delete_role(role_name text)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   role akashi_auth.roles;
@@ -4585,7 +4828,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.grant_permission(role_name text, permissi
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   role akashi_auth.roles;
@@ -4612,7 +4855,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.grant_role(user_id uuid, role_name text, 
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   role constant akashi_auth.roles := akashi_auth.role_to_grant(role_name);
@@ -4646,7 +4889,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.grant_service_role(account_name text, rol
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   account constant akashi_auth.service_accounts := akashi_auth.service_account_named(account_name);
@@ -4677,7 +4920,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.has_administrator()
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select exists (
     select from akashi_auth.user_roles ur join akashi_auth.roles r on r.id = ur.role_id where r.name = 'sys_admin')
@@ -4689,7 +4932,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.has_factor(user_id uuid)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select exists (select from akashi_auth.mfa_factors f where f.user_id = has_factor.user_id and f.confirmed_at is not null)
 $function$;
@@ -4700,7 +4943,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.has_permission(permission text)
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   caller uuid;
@@ -4739,7 +4982,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.is_administrator()
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
     and pg_has_role(akashi_auth.acting_role(), 'akashi_owner', 'member')
@@ -4751,7 +4994,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.is_server()
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
     and pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member')
@@ -4762,7 +5005,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.keep_last_administrator()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   administrator uuid;
@@ -4784,7 +5027,7 @@ alter function akashi_auth.keep_last_administrator() owner to akashi_owner;
 CREATE OR REPLACE FUNCTION akashi_auth.keep_step()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if new.last_used_step < old.last_used_step
@@ -4799,7 +5042,7 @@ alter function akashi_auth.keep_step() owner to akashi_owner;
 CREATE OR REPLACE FUNCTION akashi_auth.keep_tier()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if new.tier is distinct from old.tier then
@@ -4815,7 +5058,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.key_allows(key akashi_auth.api_keys, perm
  RETURNS boolean
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select key.is_active and (key.expires_at is null or key.expires_at > now())
     and key.permissions ?| array[permission, split_part(permission, ':', 1) || ':admin']
@@ -4831,7 +5074,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.key_owner_has(key akashi_auth.api_keys, p
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when key.user_id is null then akashi_auth.service_account_has_permission(key.service_account_id, permission)
               else akashi_auth.user_has_permission(key.user_id, permission) end
@@ -4842,7 +5085,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.make_first_administrator(user_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   role akashi_auth.roles;
@@ -4864,7 +5107,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.managed_user(user_id uuid, permission tex
  RETURNS akashi_auth.users
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   person akashi_auth.users;
@@ -4893,7 +5136,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.needs_factor(user_id uuid)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select exists (
     select from akashi_auth.user_roles ur join akashi_auth.roles r on r.id = ur.role_id
@@ -4907,7 +5150,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.owns_key(key akashi_auth.api_keys)
  RETURNS boolean
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(key.user_id = akashi_auth.current_user_id(), false)
     and not exists (select from akashi_auth.api_keys k where k.id = akashi_auth.current_session_id())
@@ -4918,7 +5161,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.password_due(credential akashi_auth.local
  RETURNS boolean
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select credential.must_change
     or ((akashi_auth.policy('password.max_age_days'))::integer > 0
@@ -4930,7 +5173,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.password_hashes(user_id uuid)
  RETURNS TABLE(password_hash text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select c.password_hash from akashi_auth.local_credentials c where c.user_id = password_hashes.user_id
   union all
@@ -4944,7 +5187,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.permission_id(permission text)
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   found_id uuid;
@@ -4964,7 +5207,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.policy(key text)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   found_value jsonb;
@@ -4986,7 +5229,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.policy_minutes(key text)
  RETURNS interval
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select make_interval(mins => (akashi_auth.policy(policy_minutes.key))::integer)
 $function$;
@@ -4996,7 +5239,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.policy_value_fits(value jsonb, value_type
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case value_type
     when 'boolean' then jsonb_typeof(value) = 'boolean'
@@ -5015,7 +5258,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.purge_expired(batch integer DEFAULT 5000)
  RETURNS TABLE(what text, removed bigint)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   sessions_before constant timestamptz :=
@@ -5054,10 +5297,10 @@ grant execute on function akashi_auth.purge_expired(batch integer) to akashi_wor
 CREATE OR REPLACE FUNCTION akashi_auth.record_authentication(event_type text, severity text, user_id uuid, session_id uuid, details jsonb)
  RETURNS void
  LANGUAGE sql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select akashi_security.record_event(record_authentication.event_type, 'authentication', record_authentication.severity, 'akashi',
-    user_id => record_authentication.user_id, session_id => record_authentication.session_id,
+    user_id => record_authentication.user_id::text, session_id => record_authentication.session_id::text,
     resource_type => 'user', resource_id => record_authentication.user_id::text, action_performed => 'sign_in',
     result => case record_authentication.event_type when 'authentication_failure' then 'failure' else 'success' end,
     ocsf_class_uid => case when record_authentication.event_type like 'authentication%' then 3002 else 3001 end,
@@ -5069,7 +5312,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.record_grant(event text, role akashi_auth
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform akashi_audit.record_action(event, case event when 'role_granted' then 'grant' else 'revoke' end, 'role', role.name,
@@ -5088,7 +5331,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.refuse_longer(until timestamp with time z
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   own constant timestamptz := akashi_auth.caller_until(permissions, tier);
@@ -5105,7 +5348,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.refuse_longer_role(role akashi_auth.roles
  RETURNS void
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select akashi_auth.refuse_longer(until, array(
     select 'roles:write' union
@@ -5118,7 +5361,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.refuse_tier(tier text)
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if akashi_auth.tier_rank(tier) is null then
@@ -5135,7 +5378,7 @@ alter function akashi_auth.refuse_tier(tier text) owner to akashi_owner;
 CREATE OR REPLACE FUNCTION akashi_auth.release_attempt(throttle bytea, unlock boolean DEFAULT true)
  RETURNS void
  LANGUAGE sql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update akashi_auth.login_throttles set failures = greatest(failures - 1, 0), locked_until = case when not unlock then locked_until end
   where key = throttle
@@ -5146,7 +5389,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.remove_factors(user_id uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   delete from akashi_auth.mfa_factors f where f.user_id = remove_factors.user_id;
@@ -5161,7 +5404,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.renew_session(token_hash bytea, methods t
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   update akashi_auth.user_sessions s set session_token_hash = token_hash, authenticated_at = now(),
@@ -5178,7 +5421,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.require_permission(permission text)
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not akashi_auth.is_administrator() and not akashi_auth.has_permission(permission) then
@@ -5194,7 +5437,7 @@ grant execute on function akashi_auth.require_permission(permission text) to aka
 CREATE OR REPLACE FUNCTION akashi_auth.reserve_attempt(throttle bytea, threshold integer)
  RETURNS integer
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   counted akashi_auth.login_throttles;
@@ -5230,7 +5473,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.revoke_api_key(key_id uuid, reason text D
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   key akashi_auth.api_keys;
@@ -5258,7 +5501,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.revoke_permission(role_name text, permiss
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   role akashi_auth.roles;
@@ -5283,7 +5526,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.revoke_role(user_id uuid, role_name text)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   role akashi_auth.roles;
@@ -5316,7 +5559,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.revoke_service_role(account_name text, ro
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   account constant akashi_auth.service_accounts := akashi_auth.service_account_named(account_name);
@@ -5343,7 +5586,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.revoke_sessions(user_id uuid, kept uuid D
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   ended integer;
@@ -5361,7 +5604,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.role_to_grant(role_name text)
  RETURNS akashi_auth.roles
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   role akashi_auth.roles;
@@ -5392,7 +5635,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.roles_hold(roles uuid[], permission text)
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   wanted constant uuid[] := array(
@@ -5411,7 +5654,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.rotate_api_key(key_id uuid, key_hash text
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   key akashi_auth.api_keys;
@@ -5458,7 +5701,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.service_account_has_permission(service_ac
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return exists (
@@ -5478,7 +5721,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.service_account_named(account_name text)
  RETURNS akashi_auth.service_accounts
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   account akashi_auth.service_accounts;
@@ -5498,7 +5741,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.service_account_rank(service_account_id u
  RETURNS integer
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(max(akashi_auth.tier_rank(r.tier)), 0)
   from akashi_auth.service_account_roles sr
@@ -5513,7 +5756,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.set_account_status(user_id uuid, account_
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform akashi_auth.managed_user(user_id, 'users:write');
@@ -5532,7 +5775,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.set_classification(user_id uuid, security
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform akashi_auth.managed_user(user_id, 'users:admin');
@@ -5547,7 +5790,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.set_password(user_id uuid, password_hash 
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 #variable_conflict use_column
 declare
@@ -5572,7 +5815,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.set_policy(key text, value jsonb)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   before jsonb;
@@ -5602,7 +5845,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.set_service_account_active(account_name t
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   account constant akashi_auth.service_accounts := akashi_auth.service_account_named(account_name);
@@ -5617,7 +5860,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.settle_login(method text, outcome text, u
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 #variable_conflict use_column
 declare
@@ -5669,7 +5912,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.throttle_key(scope text, account bytea, a
  RETURNS bytea
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select sha256(convert_to(concat_ws('|', scope, encode(account, 'hex'),
     case when family(address) = 6 then host(network(set_masklen(address, 64))) else host(address) end), 'UTF8'))
@@ -5680,7 +5923,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.throttled_account(user_id uuid, identifie
  RETURNS bytea
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(uuid_send(user_id), identifier_hash)
 $function$;
@@ -5690,7 +5933,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.tier_rank(tier text)
  RETURNS integer
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case tier when 'system' then 3 when 'business' then 2 when 'service' then 1 end
 $function$;
@@ -5705,7 +5948,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.touch_api_keys(key_ids uuid[], used_at ti
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update akashi_auth.api_keys k set last_used_at = used.at
   from (select id, max(at) as at from unnest(key_ids, used_at) as u (id, at) group by id) used
@@ -5718,7 +5961,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.try_inet(value text)
  RETURNS inet
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE STRICT
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return value::inet;
@@ -5733,11 +5976,26 @@ grant execute on function akashi_auth.try_inet(value text) to akashi_reader;
 grant execute on function akashi_auth.try_inet(value text) to akashi_security_admin;
 grant execute on function akashi_auth.try_inet(value text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_auth.try_name(value text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when length(value) <= 255 and value !~ '[\x01-\x1f\x7f]' then value end
+$function$;
+alter function akashi_auth.try_name(value text) owner to akashi_owner;
+grant execute on function akashi_auth.try_name(value text) to akashi_app;
+grant execute on function akashi_auth.try_name(value text) to akashi_policy;
+grant execute on function akashi_auth.try_name(value text) to akashi_reader;
+grant execute on function akashi_auth.try_name(value text) to akashi_security_admin;
+grant execute on function akashi_auth.try_name(value text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_auth.try_uuid(value text)
  RETURNS uuid
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE STRICT
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return value::uuid;
@@ -5755,7 +6013,7 @@ grant execute on function akashi_auth.try_uuid(value text) to akashi_worker;
 CREATE OR REPLACE FUNCTION akashi_auth.update_updated_at()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   new.updated_at := now();
@@ -5772,7 +6030,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.upgrade_password_hash(user_id uuid, forme
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update akashi_auth.local_credentials c set password_hash = better
   where c.user_id = upgrade_password_hash.user_id and c.password_hash = former
@@ -5784,7 +6042,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.user_has_permission(user_id uuid, permiss
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   return exists (select from akashi_auth.users u where u.id = user_has_permission.user_id and u.is_active)
@@ -5803,7 +6061,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.user_rank(user_id uuid)
  RETURNS integer
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(max(akashi_auth.tier_rank(r.tier)), 0)
   from akashi_auth.user_roles ur
@@ -5817,7 +6075,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.verify_api_keys(hashes text[])
  RETURNS TABLE(key_hash text, id uuid, name text, service_name text, tier text, permissions jsonb, user_id uuid, service_account_id uuid, expires_at timestamp with time zone, state text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select k.key_hash, k.id, k.name, k.service_name, k.tier, k.permissions, k.user_id, k.service_account_id, k.expires_at,
          case when not k.is_active then 'revoked'
@@ -5836,7 +6094,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.accepts_direct(person uuid, from_user uui
  RETURNS boolean
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case coalesce((select p.direct_messages from akashi_chat.user_preferences p where p.user_id = person), 'everyone')
     when 'everyone' then true
@@ -5851,7 +6109,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.active_user_count()
  RETURNS bigint
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select count(distinct s.user_id) from akashi_auth.user_sessions s
   where s.status in ('online', 'away') and s.revoked_at is null and s.last_activity > now() - interval '30 minutes'
@@ -5863,7 +6121,7 @@ grant execute on function akashi_chat.active_user_count() to akashi_worker;
 CREATE OR REPLACE FUNCTION akashi_chat.add_member(room akashi_chat.rooms, person uuid, as_role text)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if (select count(*) from akashi_chat.room_members m where m.room_id = room.id and m.is_active) >= room.max_members then
@@ -5880,7 +6138,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.add_reaction(message uuid, reaction text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   held record;
@@ -5904,7 +6162,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.answer_invitation(invitation uuid, accept
  RETURNS akashi_chat.room_invitations
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   me uuid := akashi_chat.require_user();
@@ -5941,7 +6199,7 @@ grant execute on function akashi_chat.answer_invitation(invitation uuid, accept 
 CREATE OR REPLACE FUNCTION akashi_chat.append_event(room uuid, kind text, message uuid, person uuid, details jsonb DEFAULT '{}'::jsonb)
  RETURNS bigint
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   turn bigint;
@@ -5958,7 +6216,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.begin_upload(room uuid, original_name tex
  RETURNS akashi_chat.file_uploads
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   held record;
@@ -5981,7 +6239,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.create_room(name text, room_type text DEF
  RETURNS akashi_chat.rooms
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   me uuid := akashi_chat.require_user();
@@ -6006,7 +6264,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.delete_message(message uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   held record;
@@ -6033,7 +6291,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.delete_room(room uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   held record;
@@ -6051,7 +6309,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.edit_message(message uuid, new_content te
  RETURNS akashi_chat.messages
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   held record;
@@ -6079,7 +6337,7 @@ grant execute on function akashi_chat.edit_message(message uuid, new_content tex
 CREATE OR REPLACE FUNCTION akashi_chat.end_membership(member akashi_chat.room_members)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   update akashi_chat.room_members m set is_active = false, left_at = now(), role = 'member' where m.id = member.id;
@@ -6092,7 +6350,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.erase_person(person uuid, batch integer D
  RETURNS bigint
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   erased bigint;
@@ -6155,7 +6413,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.erase_with_person()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   while akashi_chat.erase_person(new.user_id, 5000) = 5000 loop
@@ -6170,7 +6428,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.file_removed(upload uuid)
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update akashi_chat.file_uploads f set removed_at = now() where f.id = upload and f.is_deleted and f.removed_at is null
 $function$;
@@ -6181,7 +6439,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.finish_upload(upload uuid, outcome jsonb)
  RETURNS akashi_chat.file_uploads
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   finished akashi_chat.file_uploads;
@@ -6217,7 +6475,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.fold(content text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select lower(normalize(content, nfkc))
 $function$;
@@ -6227,7 +6485,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.grams(folded text)
  RETURNS text[]
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(array_agg(distinct g.gram), '{}')
   from (select c.letter, c.letter || lead(c.letter) over (order by c.place) as pair
@@ -6240,7 +6498,7 @@ alter function akashi_chat.grams(folded text) owner to akashi_owner;
 CREATE OR REPLACE FUNCTION akashi_chat.hand_over(owner akashi_chat.room_members)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   heir akashi_chat.room_members;
@@ -6264,7 +6522,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.invite(room uuid, person uuid, valid_for 
  RETURNS akashi_chat.room_invitations
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   held record;
@@ -6302,7 +6560,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.join_room(room uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   held record;
@@ -6325,7 +6583,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.leave_room(room uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   held record;
@@ -6348,7 +6606,7 @@ grant execute on function akashi_chat.leave_room(room uuid) to akashi_app;
 CREATE OR REPLACE FUNCTION akashi_chat.lock_message(message uuid, OUT target akashi_chat.messages, OUT mine akashi_chat.room_members)
  RETURNS record
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   me uuid := akashi_chat.require_user();
@@ -6372,7 +6630,7 @@ alter function akashi_chat.lock_message(message uuid, OUT target akashi_chat.mes
 CREATE OR REPLACE FUNCTION akashi_chat.lock_room(room uuid, OUT target akashi_chat.rooms, OUT mine akashi_chat.room_members)
  RETURNS record
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   me uuid := akashi_chat.require_user();
@@ -6391,7 +6649,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.mark_read(message uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   me uuid := akashi_chat.require_user();
@@ -6416,7 +6674,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.matches(content text, terms text[])
  RETURNS boolean
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   folded constant text := lower(normalize(content, nfkc));
@@ -6434,7 +6692,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.message_id(at timestamp with time zone)
  RETURNS uuid
  LANGUAGE sql
  STRICT
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
     placing substring(int8send(round(extract(epoch from at) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid
@@ -6455,7 +6713,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.my_invited_rooms()
  RETURNS uuid[]
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(array_agg(i.room_id), '{}')
   from akashi_chat.room_invitations i
@@ -6471,7 +6729,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.my_managed_rooms()
  RETURNS uuid[]
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m
@@ -6487,7 +6745,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.my_rooms()
  RETURNS uuid[]
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m
@@ -6503,7 +6761,7 @@ grant execute on function akashi_chat.my_rooms() to akashi_owner;
 CREATE OR REPLACE FUNCTION akashi_chat.notify_members(message akashi_chat.messages, replied_to uuid)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   insert into akashi_chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
@@ -6524,7 +6782,7 @@ alter function akashi_chat.notify_members(message akashi_chat.messages, replied_
 CREATE OR REPLACE FUNCTION akashi_chat.notify_person(person uuid, kind text, room uuid, message uuid, actor uuid)
  RETURNS void
  LANGUAGE sql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   insert into akashi_chat.notifications (user_id, notification_type, room_id, message_id, actor_id)
   select person, kind, room, message, actor
@@ -6539,7 +6797,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.open_direct_room(with_user uuid)
  RETURNS akashi_chat.rooms
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   me uuid := akashi_chat.require_user();
@@ -6575,7 +6833,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.post_message(room uuid, content text, mes
  RETURNS akashi_chat.messages
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   me uuid := akashi_chat.require_user();
@@ -6646,7 +6904,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.presence(people uuid[])
  RETURNS TABLE(user_id uuid, status text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select m.user_id, akashi_chat.status_of(m.user_id)
   from (select distinct x.user_id from akashi_chat.room_members x
@@ -6659,7 +6917,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.presence_to_spread(people uuid[])
  RETURNS TABLE(user_id uuid, status text, room_ids uuid[])
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select p.person, akashi_chat.status_of(p.person), array(
     select m.room_id from akashi_chat.room_members m where m.user_id = p.person and m.is_active)
@@ -6673,7 +6931,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.presence_to_spread(person uuid)
  RETURNS TABLE(status text, room_ids uuid[])
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select akashi_chat.status_of(person), coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m where m.user_id = person and m.is_active
@@ -6685,7 +6943,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.public_rooms(matching text DEFAULT ''::te
  RETURNS TABLE(id uuid, name character varying, description text, member_count bigint, max_members integer, is_member boolean, created_at timestamp with time zone)
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select r.id, r.name, r.description,
     (select count(*) from akashi_chat.room_members m where m.room_id = r.id and m.is_active), r.max_members,
@@ -6703,7 +6961,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.purge_expired(batch integer DEFAULT 1000)
  RETURNS TABLE(what text, removed bigint)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   deleted_before constant timestamptz :=
@@ -6755,7 +7013,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.read_as_security_admin(room uuid, reason 
  RETURNS SETOF akashi_chat.messages
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if length(btrim(reason)) < 10 then
@@ -6773,7 +7031,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.receive_upload(upload uuid, file_size big
  RETURNS akashi_chat.file_uploads
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   received akashi_chat.file_uploads;
@@ -6794,7 +7052,7 @@ grant execute on function akashi_chat.receive_upload(upload uuid, file_size bigi
 CREATE OR REPLACE FUNCTION akashi_chat.refuse_direct(room akashi_chat.rooms)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if room.room_type = 'direct' then
@@ -6807,7 +7065,7 @@ alter function akashi_chat.refuse_direct(room akashi_chat.rooms) owner to akashi
 CREATE OR REPLACE FUNCTION akashi_chat.refuse_if_inactive(room akashi_chat.rooms)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not room.is_active then
@@ -6820,7 +7078,7 @@ alter function akashi_chat.refuse_if_inactive(room akashi_chat.rooms) owner to a
 CREATE OR REPLACE FUNCTION akashi_chat.refuse_unless_role(mine akashi_chat.room_members, VARIADIC allowed text[])
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if mine.role is null or mine.role <> all (allowed) then
@@ -6835,7 +7093,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.remove_member(room uuid, person uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   held record;
@@ -6864,7 +7122,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.remove_reaction(message uuid, reaction te
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   held record;
@@ -6883,7 +7141,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.require_user()
  RETURNS uuid
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   me uuid := akashi_auth.current_user_id();
@@ -6901,7 +7159,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.revoke_invitation(invitation uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   held record;
@@ -6925,7 +7183,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.search_messages(query text, room uuid DEF
  RETURNS SETOF uuid
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
@@ -7005,7 +7263,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.searchable(words text)
  RETURNS text
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if lower('É') <> 'é' then
@@ -7023,7 +7281,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.sessions_that_hold(sessions uuid[])
  RETURNS uuid[]
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(array_agg(s.id), '{}') from akashi_auth.user_sessions s join akashi_auth.users u on u.id = s.user_id
   where s.id = any (sessions) and s.revoked_at is null and s.expires_at > now() and u.is_active
@@ -7036,7 +7294,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.set_member_role(room uuid, person uuid, n
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   held record;
@@ -7065,7 +7323,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.set_notification_level(room uuid, level t
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   update akashi_chat.room_members m set notification_level = level
@@ -7082,7 +7340,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.set_presence(new_status text, room uuid D
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if new_status not in ('online', 'away', 'offline') then
@@ -7104,7 +7362,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.sockets_changed(opened uuid[], closed uui
  RETURNS SETOF uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   -- One order for all nodes, so that none waits for another in a circle.
@@ -7125,7 +7383,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.status_of(person uuid)
  RETURNS text
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
     when not coalesce((select p.show_presence from akashi_chat.user_preferences p where p.user_id = person), true) then 'offline'
@@ -7140,7 +7398,7 @@ alter function akashi_chat.status_of(person uuid) owner to akashi_owner;
 CREATE OR REPLACE FUNCTION akashi_chat.take_turn(room uuid, at timestamp with time zone)
  RETURNS bigint
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   turn bigint;
@@ -7156,7 +7414,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.update_room(room uuid, changes jsonb)
  RETURNS akashi_chat.rooms
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   held record;
@@ -7192,7 +7450,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.wanted_grams(term text)
  RETURNS text[]
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when length(term) = 1 then array[term]
     else array(select distinct substr(term, n, 2) from generate_series(1, length(term) - 1) as n where substr(term, n, 2) !~ '^\s+$') end
@@ -7203,7 +7461,7 @@ CREATE OR REPLACE FUNCTION akashi_keys.begin_erasure(person uuid, key_id text, r
  RETURNS timestamp with time zone
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   begun akashi_keys.erasures;
@@ -7255,7 +7513,7 @@ CREATE OR REPLACE FUNCTION akashi_keys.clear_personal(person uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   target record;
@@ -7282,7 +7540,7 @@ CREATE OR REPLACE FUNCTION akashi_keys.count_personal(person uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   place akashi_keys.personal_columns;
@@ -7307,7 +7565,7 @@ CREATE OR REPLACE FUNCTION akashi_keys.count_trail(person uuid)
  RETURNS bigint
  LANGUAGE sql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select count(*) from akashi_audit.audit_logs where data_subject = person::text
 $function$;
@@ -7322,7 +7580,7 @@ CREATE OR REPLACE FUNCTION akashi_keys.erase_salts(person uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   erased integer;
@@ -7331,6 +7589,8 @@ begin
   if not exists (select from akashi_keys.erasures e where e.user_id = person) then
     raise exception 'no erasure of this person has begun' using errcode = 'AK003';
   end if;
+  -- Whoever is making a salt of theirs has not seen the erasure.
+  lock table akashi_keys.digest_salts in share mode;
   delete from akashi_keys.digest_salts s where s.data_subject = person::text;
   get diagnostics erased = row_count;
   update akashi_keys.erasures e set salts = e.salts + erased where e.user_id = person and erased > 0;
@@ -7345,7 +7605,7 @@ CREATE OR REPLACE FUNCTION akashi_keys.finish_erasure(person uuid, certificate t
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   ended akashi_keys.erasures;
@@ -7373,7 +7633,7 @@ CREATE OR REPLACE FUNCTION akashi_keys.require_erasing()
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if not akashi_auth.is_server() then
@@ -7386,7 +7646,7 @@ alter function akashi_keys.require_erasing() owner to akashi_owner;
 CREATE OR REPLACE FUNCTION akashi_lifecycle.announce_jobs()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform pg_notify('akashi_jobs', '');
@@ -7399,7 +7659,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.apply_partitions(as_of timestamp wit
  RETURNS SETOF akashi_lifecycle.partition_action
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   step akashi_lifecycle.partition_action;
@@ -7426,7 +7686,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.assert_expired(schema_name text, tab
  RETURNS void
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   policy akashi_lifecycle.policies;
@@ -7465,7 +7725,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.assert_retirable(schema_name text, t
  RETURNS akashi_lifecycle.policies
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   policy akashi_lifecycle.policies;
@@ -7490,7 +7750,7 @@ alter function akashi_lifecycle.assert_retirable(schema_name text, table_name te
 CREATE OR REPLACE FUNCTION akashi_lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
@@ -7517,7 +7777,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.begin_retiring(export uuid, record u
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   own akashi_lifecycle.exports;
@@ -7549,7 +7809,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.begin_run(job text, worker text, due
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   wanted akashi_lifecycle.jobs;
@@ -7576,7 +7836,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.close_stale_runs()
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   candidate text;
@@ -7602,7 +7862,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.create_partition(parent regclass, at
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
  SET lock_timeout TO '100ms'
 AS $function$
@@ -7627,7 +7887,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.create_partitions(parent regclass, r
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
@@ -7666,7 +7926,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.default_partition(parent regclass)
  RETURNS regclass
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select nullif(p.partdefid, 0)::regclass from pg_catalog.pg_partitioned_table p where p.partrelid = parent
 $function$;
@@ -7677,7 +7937,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.detach_partition(schema_name text, t
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
@@ -7715,7 +7975,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.drain_default(parent regclass, batch
  RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
  SET lock_timeout TO '100ms'
 AS $function$
@@ -7808,7 +8068,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.drop_detached(schema_name text, tabl
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
@@ -7839,7 +8099,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.drop_retired(schema_name text, table
  RETURNS bigint
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
  SET lock_timeout TO '100ms'
 AS $function$
@@ -7898,7 +8158,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.fence_partition(schema_name text, ta
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   execute format('lock table only %I.%I in access exclusive mode', schema_name, table_name);
@@ -7912,7 +8172,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.finish_retiring(export uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   own akashi_lifecycle.exports;
@@ -7933,7 +8193,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.finish_run(run uuid, worker text, st
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   update akashi_lifecycle.job_runs r
@@ -7949,7 +8209,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.freeze_detached(partition_name text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   execute format('lock table akashi_archive.%I in share mode', partition_name);
@@ -7962,7 +8222,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.hold(schema_name text, table_name te
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   update akashi_lifecycle.policies p set legal_hold = held
@@ -7982,7 +8242,7 @@ grant execute on function akashi_lifecycle.hold(schema_name text, table_name tex
 CREATE OR REPLACE FUNCTION akashi_lifecycle.keep_export()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   new.updated_at := clock_timestamp();
@@ -8012,7 +8272,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.make_partition(parent regclass, name
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
  SET lock_timeout TO '100ms'
 AS $function$
@@ -8031,7 +8291,7 @@ alter function akashi_lifecycle.make_partition(parent regclass, name text, lower
 CREATE OR REPLACE FUNCTION akashi_lifecycle.mark_restored(schema_name text, table_name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, keep_until timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
 begin
@@ -8050,7 +8310,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.missing_partitions(parent regclass, 
  RETURNS SETOF akashi_lifecycle.partition_action
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
@@ -8092,7 +8352,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.partition_bounds(partition regclass,
  RETURNS record
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
@@ -8117,7 +8377,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.partition_from(at timestamp with tim
  RETURNS timestamp with time zone
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select date_trunc(step, at at time zone 'UTC') at time zone 'UTC'
 $function$;
@@ -8131,7 +8391,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.partition_name(parent text, at times
  RETURNS text
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select parent || case step when 'day' then to_char(at at time zone 'UTC', '"_p"YYYYMMDD')
                              else to_char(at at time zone 'UTC', '_YYYY_MM') end
@@ -8147,7 +8407,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.partition_to(at timestamp with time 
  RETURNS timestamp with time zone
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select (date_trunc(step, at at time zone 'UTC') + ('1 ' || step)::interval) at time zone 'UTC'
 $function$;
@@ -8161,7 +8421,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.pause_job(name text, paused boolean)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   update akashi_lifecycle.jobs j set paused = pause_job.paused where j.name = pause_job.name;
@@ -8179,7 +8439,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.piece_name(parent text, step text, p
  RETURNS text
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select akashi_lifecycle.partition_name(parent, lower(piece), step)
     || case when lower(piece) = akashi_lifecycle.partition_from(lower(piece), step)
@@ -8194,7 +8454,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.plan_partitions(as_of timestamp with
  RETURNS SETOF akashi_lifecycle.partition_action
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
@@ -8219,7 +8479,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.policy_of(parent regclass)
  RETURNS akashi_lifecycle.policies
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   policy akashi_lifecycle.policies;
@@ -8240,7 +8500,7 @@ alter function akashi_lifecycle.policy_of(parent regclass) owner to akashi_owner
 CREATE OR REPLACE FUNCTION akashi_lifecycle.prepare_partition(parent regclass, name text, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
  RETURNS regclass
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
@@ -8260,7 +8520,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.prune_job_runs(keep interval DEFAULT
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   removed integer;
@@ -8280,7 +8540,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.request_job(name text)
  RETURNS timestamp with time zone
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   requested timestamptz;
@@ -8302,7 +8562,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.set_policy(schema_name text, table_n
  RETURNS akashi_lifecycle.policies
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
 #variable_conflict use_column
@@ -8397,7 +8657,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.setting(key text)
  RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   found_value jsonb;
@@ -8420,7 +8680,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.uncovered(parent regclass, range_fro
  RETURNS tstzmultirange
  LANGUAGE sql
  STABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select tstzmultirange(tstzrange(range_from, range_to))
     - coalesce((select range_agg(tstzrange(b.lower, b.upper))
@@ -8433,7 +8693,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.worker_lock(worker text)
  RETURNS bigint
  LANGUAGE sql
  IMMUTABLE
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select hashtextextended('akashi.worker/' || worker, 0)
 $function$;
@@ -8443,7 +8703,7 @@ grant execute on function akashi_lifecycle.worker_lock(worker text) to akashi_wo
 CREATE OR REPLACE FUNCTION akashi_security.keep_remediation()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if tg_op = 'INSERT' then
@@ -8469,7 +8729,7 @@ CREATE OR REPLACE FUNCTION akashi_security.log_security_event()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   who constant akashi_audit.request_context := akashi_audit.request_context();
@@ -8479,7 +8739,7 @@ begin
     source_service => 'application', resource_type => tg_table_name, resource_id => new.id::text,
     action_performed => tg_op, result => 'success', ocsf_class_uid => 3001,
     event_details => jsonb_build_object('table', tg_table_name, 'operation', tg_op,
-      'changed_by', case when who.verified and who.user_id is not null then who.user_id::text else session_user end,
+      'changed_by', case when who.verified and who.user_id is not null then who.user_id else session_user end,
       'changes', (
         select jsonb_object_agg(changed.name, jsonb_build_object('old', changed.old, 'new', changed.new))
         from (values ('security_classification', old.security_classification, new.security_classification),
@@ -8491,11 +8751,11 @@ $function$;
 alter function akashi_security.log_security_event() owner to akashi_owner;
 comment on function akashi_security.log_security_event() is 'Makes a security event of a change of who a user is to security.';
 
-CREATE OR REPLACE FUNCTION akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text DEFAULT NULL::text, user_id uuid DEFAULT NULL::uuid, user_name text DEFAULT NULL::text, external_user_id text DEFAULT NULL::text, session_id uuid DEFAULT NULL::uuid, source_ip inet DEFAULT NULL::inet, resource_type text DEFAULT NULL::text, resource_id text DEFAULT NULL::text, action_performed text DEFAULT NULL::text, result text DEFAULT NULL::text, tenant_id text DEFAULT NULL::text, tenant_name text DEFAULT NULL::text, client_id text DEFAULT NULL::text, client_name text DEFAULT NULL::text, ocsf_class_uid integer DEFAULT NULL::integer, event_details jsonb DEFAULT '{}'::jsonb)
+CREATE OR REPLACE FUNCTION akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text DEFAULT NULL::text, user_id text DEFAULT NULL::text, user_name text DEFAULT NULL::text, external_user_id text DEFAULT NULL::text, session_id text DEFAULT NULL::text, source_ip inet DEFAULT NULL::inet, resource_type text DEFAULT NULL::text, resource_id text DEFAULT NULL::text, action_performed text DEFAULT NULL::text, result text DEFAULT NULL::text, tenant_id text DEFAULT NULL::text, tenant_name text DEFAULT NULL::text, client_id text DEFAULT NULL::text, client_name text DEFAULT NULL::text, ocsf_class_uid integer DEFAULT NULL::integer, event_details jsonb DEFAULT '{}'::jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   who     constant akashi_audit.request_context := akashi_audit.request_context();
@@ -8510,6 +8770,10 @@ begin
   if jsonb_typeof(event_details) is distinct from 'object' then
     raise exception 'the details of an event are an object' using errcode = 'invalid_parameter_value';
   end if;
+  -- It is printed in one piece when it is sealed.
+  if octet_length(concat(event_details, description)) > 1048576 then
+    raise exception 'an event has at most 1 MiB of description and details' using errcode = 'program_limit_exceeded';
+  end if;
   if not who.verified then
     claimed := nullif(jsonb_strip_nulls(jsonb_build_object('user_id', who.user_id, 'session_id', who.session_id,
       'source_ip', host(who.ip_address), 'external_user_id', who.subject, 'tenant_id', who.tenant_id)), '{}');
@@ -8518,9 +8782,9 @@ begin
     event_details := event_details || jsonb_build_object('claimed', claimed, 'db_user', session_user);
   end if;
   insert into akashi_security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
-    user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id,
+    signed_by, user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id,
     action_performed, result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
-  values (new_id, clock_timestamp(), event_type, event_category, severity, source_service, description,
+  values (new_id, clock_timestamp(), event_type, event_category, severity, source_service, description, who.signed_by,
     case when who.verified and who.user_id is not null then who.user_id when trusted then record_event.user_id end,
     user_name,
     case when who.verified and who.subject like 'service:%' then who.subject else external_user_id end,
@@ -8532,17 +8796,17 @@ begin
   return new_id;
 end
 $function$;
-alter function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) owner to akashi_owner;
-comment on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) is 'Records a security event in the caller''s transaction, with the actor of the signed context; answers its id.';
-grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_app;
-grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_security_admin;
-grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text, session_id uuid, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_worker;
+alter function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) owner to akashi_owner;
+comment on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) is 'Records a security event in the caller''s transaction, with the actor of the signed context; answers its id.';
+grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_app;
+grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_security_admin;
+grant execute on function akashi_security.record_event(event_type text, event_category text, severity text, source_service text, description text, user_id text, user_name text, external_user_id text, session_id text, source_ip inet, resource_type text, resource_id text, action_performed text, result text, tenant_id text, tenant_name text, client_id text, client_name text, ocsf_class_uid integer, event_details jsonb) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_security.submit_events(events jsonb)
  RETURNS TABLE(place integer, state text)
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
  SET "TimeZone" TO 'UTC'
 AS $function$
 declare
@@ -8572,8 +8836,8 @@ begin
     select e.place::integer - 1 as place, r.*
     from jsonb_array_elements(events) with ordinality e (value, place)
     cross join lateral jsonb_to_record(e.value) r (id uuid, created_at timestamptz, event_type text, event_category text,
-      severity text, source_service text, description text, user_id uuid, user_name text, external_user_id text,
-      session_id uuid, source_ip inet, user_agent text, resource_type text, resource_id text, action_performed text,
+      severity text, source_service text, description text, user_id text, user_name text, external_user_id text,
+      session_id text, source_ip inet, user_agent text, resource_type text, resource_id text, action_performed text,
       result text, tenant_id text, tenant_name text, client_id text, client_name text, request_id text, trace_id text,
       ocsf_class_uid integer, event_details jsonb)
   ), judged as (
@@ -8582,10 +8846,10 @@ begin
     from given g
   ), stored as (
     insert into akashi_security.security_events (id, created_at, event_type, event_category, severity, source_service, description,
-      user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id, action_performed,
+      signed_by, user_id, user_name, external_user_id, session_id, source_ip, user_agent, resource_type, resource_id, action_performed,
       result, tenant_id, tenant_name, client_id, client_name, request_id, trace_id, ocsf_class_uid, event_details)
     select distinct on (j.id, j.created_at) j.id, j.created_at, j.event_type, j.event_category, j.severity, j.source_service,
-      j.description, j.user_id, j.user_name, j.external_user_id, j.session_id, j.source_ip, j.user_agent, j.resource_type,
+      j.description, who.signed_by, j.user_id, j.user_name, j.external_user_id, j.session_id, j.source_ip, j.user_agent, j.resource_type,
       j.resource_id, j.action_performed, j.result, j.tenant_id, j.tenant_name, j.client_id, j.client_name, j.request_id,
       j.trace_id, j.ocsf_class_uid,
       jsonb_set(j.event_details, '{ingest}', coalesce(j.event_details -> 'ingest', '{}') || jsonb_build_object('sender', sender))

@@ -8,7 +8,7 @@ const header =
 export async function dumpSchema(session: Session): Promise<string> {
   const parts = [header]
   // Names are written with their schema only when the search path does not lead to it.
-  await session.query(`select set_config('search_path', '', false)`)
+  await session.query(`select set_config('search_path', 'pg_catalog, pg_temp', false)`)
   for (const { title, query } of sections) {
     const { rows } = await session.query<{ text: string }>(query)
     if (rows.length > 0) {

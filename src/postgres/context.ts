@@ -18,7 +18,6 @@ export const CONTEXT_LIFETIME_S = 30
 /** U+001F, which no field may hold, so that two different contexts never join to the same text. */
 const FIELD_SEPARATOR = '\u001f'
 
-const uuidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const controlCharacters = /[\u0000-\u001f\u007f]/g
 
@@ -27,7 +26,6 @@ const controlCharacters = /[\u0000-\u001f\u007f]/g
  * another name; fields that describe the request come from outside and are cut and cleaned.
  */
 type Rule =
-  | { readonly kind: 'uuid' }
   | { readonly kind: 'name'; readonly maxLength: number }
   | { readonly kind: 'note'; readonly maxLength: number }
 
@@ -38,14 +36,13 @@ interface Field {
   readonly rule: Rule
 }
 
-const uuid: Rule = { kind: 'uuid' }
 const name = (maxLength: number): Rule => ({ kind: 'name', maxLength })
 const note = (maxLength: number): Rule => ({ kind: 'note', maxLength })
 
-/** In the order in which they are signed: the contract with `akashi_auth.context_verified()`. Lengths are UTF-16 units. */
+/** In the order in which they are signed: the contract with `akashi_auth.context_application()`. Lengths are UTF-16 units. */
 const fields: readonly Field[] = [
-  { name: 'userId', setting: 'app.current_user_id', of: ({ userId }) => userId, rule: uuid },
-  { name: 'sessionId', setting: 'app.current_session_id', of: ({ sessionId }) => sessionId, rule: uuid },
+  { name: 'userId', setting: 'app.current_user_id', of: ({ userId }) => userId, rule: name(255) },
+  { name: 'sessionId', setting: 'app.current_session_id', of: ({ sessionId }) => sessionId, rule: name(255) },
   { name: 'subject', setting: 'app.subject', of: ({ subject }) => subject, rule: name(255) },
   { name: 'clientIp', setting: 'app.client_ip', of: ({ origin }) => origin.clientIp, rule: note(64) },
   { name: 'userAgent', setting: 'app.user_agent', of: ({ origin }) => origin.userAgent, rule: note(512) },
@@ -115,12 +112,6 @@ function fit({ name: field, rule }: Field, value: string): string {
   if (rule.kind === 'note') {
     // Replaced, not removed: the trail shows that something was there.
     return value.slice(0, rule.maxLength).toWellFormed().replace(controlCharacters, '\ufffd')
-  }
-  if (rule.kind === 'uuid') {
-    if (!uuidPattern.test(value)) {
-      throw new AkashiError('invalid_input', `${field} of the actor is not a uuid`)
-    }
-    return value.toLowerCase()
   }
   if (
     value.length > rule.maxLength ||

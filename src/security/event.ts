@@ -75,6 +75,8 @@ export interface SecurityEvent {
 export type UnidentifiedEvent = Omit<SecurityEvent, 'id'>
 
 const text = (characters: number) => z.string().min(1).max(characters).nullable().default(null)
+/** Longest id of a person or a session, in characters. */
+const ACTOR_ID_CHARACTERS = 255
 const uuid = z
   .guid()
   .transform((value) => value.toLowerCase())
@@ -110,10 +112,10 @@ export const eventInputSchema = z.strictObject({
   severity: z.enum(severities),
   source_service: z.string().min(1).max(SOURCE_SERVICE_CHARACTERS),
   description: text(DESCRIPTION_CHARACTERS),
-  user_id: uuid,
+  user_id: text(ACTOR_ID_CHARACTERS),
   user_name: text(NAME_CHARACTERS),
   external_user_id: text(NAME_CHARACTERS),
-  session_id: uuid,
+  session_id: text(ACTOR_ID_CHARACTERS),
   source_ip: address,
   user_agent: text(USER_AGENT_CHARACTERS),
   resource_type: text(RESOURCE_TYPE_CHARACTERS),

@@ -11,8 +11,8 @@ it('the trail has the columns of its sources', async () => {
   const table = await database.asSuperuser((session) => describeTable(session, 'akashi_audit.audit_logs'))
   expect(table.columns).toMatchObject({
     created_at: 'timestamp with time zone not null = clock_timestamp()',
-    user_id: 'uuid',
-    session_id: 'uuid',
+    user_id: 'text',
+    session_id: 'text',
     ip_address: 'inet',
     user_agent: 'text',
     event_type: "text not null = 'data_change'::text",

@@ -27,7 +27,7 @@ const text = fc
   .string({ unit: 'grapheme', maxLength: 40 })
   .map((value) => value.replaceAll('\u0000', '').toWellFormed())
 
-const forms: Readonly<Record<keyof typeof types, fc.Arbitrary<string | string[]>>> = {
+const forms: Readonly<Record<keyof typeof types, fc.Arbitrary<string | (string | null)[]>>> = {
   text: fc.oneof(text, fc.constantFrom('', "it's", '日本語\n', '1:2:', '𝒜\u0301')),
   integer: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
   boolean: fc.constantFrom('true', 'false'),
@@ -47,7 +47,7 @@ const forms: Readonly<Record<keyof typeof types, fc.Arbitrary<string | string[]>
     const rest = (micros - whole * 1_000_000n).toString().padStart(6, '0')
     return `${new Date(Number(whole) * 1000).toISOString().slice(0, 19).replace('T', ' ')}.${rest}+00`
   }),
-  'text[]': fc.array(text, { maxLength: 4 }),
+  'text[]': fc.array(fc.option(text, { nil: null, freq: 9 }), { maxLength: 4 }),
 }
 
 function rowsOf(log: LogDefinition): fc.Arbitrary<RowText> {
@@ -60,9 +60,10 @@ function rowsOf(log: LogDefinition): fc.Arbitrary<RowText> {
 
 const quote = (value: string) => `'${value.replaceAll("'", "''")}'`
 
-function literal(form: keyof typeof types, value: string | readonly string[] | null | undefined): string {
+function literal(form: keyof typeof types, value: RowText[string]): string {
   if (value === null || value === undefined) return `null::${types[form]}`
-  if (typeof value !== 'string') return `[${value.map(quote).join(', ')}]::varchar[]`
+  if (typeof value !== 'string')
+    return `[${value.map((element) => (element === null ? 'null' : quote(element))).join(', ')}]::varchar[]`
   if (form === 'bytes') return `from_hex(${quote(value.slice(2))})`
   return `${quote(value)}::${types[form]}`
 }

@@ -44,14 +44,14 @@ const failures: readonly (readonly [name: string, breakIt: string, mend: string,
   ],
   [
     'the sequence has come to its end',
-    'alter sequence akashi_audit.audit_logs_seq maxvalue 9000000000000000000 restart 9000000000000000000; select nextval($$audit.audit_logs_seq$$)',
+    'alter sequence akashi_audit.audit_logs_seq maxvalue 9000000000000000000 restart 9000000000000000000; select nextval($$akashi_audit.audit_logs_seq$$)',
     'alter sequence akashi_audit.audit_logs_seq no maxvalue restart 900000000',
     '2200H',
   ],
   [
     'a function that it needs is gone',
     'alter function akashi_audit.request_context() rename to request_context_gone',
-    'alter function audit.request_context_gone() rename to request_context',
+    'alter function akashi_audit.request_context_gone() rename to request_context',
     '42883',
   ],
 ]

@@ -162,8 +162,8 @@ describe('change and removal of the record and the ledger', () => {
       'append_only',
     )
     const defined = database.asSuperuser((session) =>
-      session.query(`begin; create function audit.meddle() returns void language sql security definer set search_path = '' as $$ ${statement} $$;
-        alter function audit.meddle() owner to akashi_owner; select audit.meddle(); rollback`),
+      session.query(`begin; create function akashi_audit.meddle() returns void language sql security definer set search_path = pg_catalog, pg_temp as $$ ${statement} $$;
+        alter function akashi_audit.meddle() owner to akashi_owner; select akashi_audit.meddle(); rollback`),
     )
     expect(await codeOf(defined), 'definer function').toBe('append_only')
   })

@@ -156,7 +156,7 @@ describe('searching the trail', () => {
 
   it('names every mistake of a filter at once', async () => {
     const wrong = {
-      userId: 'me',
+      userId: '',
       limit: 501,
       from: '2026-02-01T00:00:00Z',
       to: '2026-01-01T00:00:00Z',

@@ -87,6 +87,7 @@ describe('a superuser who alters sealed rows', () => {
     const other: Record<string, string> = {
       uuid: "'0199d3a0-0000-7000-8000-00000000dead'",
       bigint: '123456789',
+      smallint: '7',
       xid8: "'3'",
       bytea: "'\\xff'",
       text: "'forged'",
@@ -110,6 +111,25 @@ describe('a superuser who alters sealed rows', () => {
         ])
       else expect(kinds(problems), name).toEqual([`changed ${row.id}`])
     }
+  })
+
+  it.each([
+    ['a NULL at its end', 'array_append(changed_fields, null)'],
+    ['other bounds', "format('[5:%s]=%s', 4 + cardinality(changed_fields), changed_fields)::text[]"],
+    ['another dimension', 'array[changed_fields]'],
+  ])('is found by an array that gets %s', async (_, value) => {
+    const { rows } = await worker.transaction(tester, (session) =>
+      session.query<{ id: string }>(
+        `select t.id from akashi_audit.audit_logs t join akashi_audit.ledger_entries e on e.row_id = t.id
+         where cardinality(t.changed_fields) > 0 limit 1`,
+      ),
+    )
+    const [row] = rows
+    if (row === undefined) throw new Error('no sealed row has changed fields')
+    const problems = await found((session) =>
+      session.query(`update akashi_audit.audit_logs set changed_fields = ${value} where id = $1`, [row.id]),
+    )
+    expect(kinds(problems)).toEqual([`changed ${row.id}`])
   })
 
   it('names what is wrong in the order of the ledger, position 10 behind 9', async () => {

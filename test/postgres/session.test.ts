@@ -207,8 +207,8 @@ test('a context stays verified when the clocks of the two machines differ', asyn
 const NOBODY = '0199d3a0-0000-7000-8000-00000000000a'
 
 test.each([
-  person({ userId: 'not-a-uuid' }),
-  person({ userId: NOBODY, sessionId: '1' }),
+  person({ userId: 'a\nb' }),
+  person({ userId: NOBODY, sessionId: 'x'.repeat(256) }),
   person({ userId: NOBODY, tenantId: 'a\0b' }),
   operator({ account: 'a\u001fb', command: 'akashi verify' }),
   system('x'.repeat(256)),

@@ -105,7 +105,7 @@ describe('searchEvents', () => {
       address: 'host.example',
       limit: 0,
       text: 'x'.repeat(300),
-      userId: 'nobody',
+      userId: '',
     })
     await expect(wrong).rejects.toMatchObject({
       code: 'invalid_input',

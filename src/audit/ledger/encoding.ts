@@ -13,8 +13,10 @@ import { AkashiError } from '../../foundation/index.ts'
 import type { ColumnForm, LogDefinition } from './logs.ts'
 
 /** A row as text, one value per column in PostgreSQL's output form; null and absent are the same. */
-export type RowText = Readonly<Record<string, string | readonly string[] | null | undefined>>
+export type RowText = Readonly<Record<string, string | readonly (string | null)[] | null | undefined>>
 
+/** In the encoding of an array that is no list of texts, so that it is the encoding of no list. */
+const NO_LIST = '!'
 const MICROSECONDS_PER_MILLISECOND = 1000n
 
 function columnNames(log: LogDefinition): string[] {
@@ -43,10 +45,12 @@ export function entryHash(log: LogDefinition, row: RowText): Buffer {
   return createHash('sha256').update(encodeRow(log, row)).digest()
 }
 
-function encodeValue(form: ColumnForm, value: string | readonly string[], name: string): string {
+function encodeValue(form: ColumnForm, value: string | readonly (string | null)[], name: string): string {
   if (form === 'text[]') {
     if (typeof value === 'string') throw new AkashiError('internal', `column ${name} is an array`)
-    return value.map((element) => `${Buffer.byteLength(element)}:${element}`).join('')
+    return value
+      .map((element) => (element === null ? NO_LIST : `${Buffer.byteLength(element)}:${element}`))
+      .join('')
   }
   if (typeof value !== 'string') throw new AkashiError('internal', `column ${name} is not an array`)
   if (form === 'time') return epochMicroseconds(value)
@@ -73,7 +77,12 @@ const SHORT_ARRAY_ELEMENTS = 16
 
 /** Whether each element can be named: NULL for NULL. */
 function shortArray(column: string): string {
-  return `(cardinality(${column}) = 0 or (array_upper(${column}, 1) <= ${SHORT_ARRAY_ELEMENTS} and array_lower(${column}, 1) = 1 and array_ndims(${column}) = 1))`
+  return `(cardinality(${column}) = 0 or (array_upper(${column}, 1) <= ${SHORT_ARRAY_ELEMENTS} and ${isList(column)}))`
+}
+
+/** Whether it has one dimension, counts from 1 and holds no NULL, which is what the form `text[]` can say. */
+function isList(column: string): string {
+  return `array_lower(${column}, 1) = 1 and array_ndims(${column}) = 1 and array_position(${column}, null) is null`
 }
 
 function unrolled(column: string): string {
@@ -82,7 +91,7 @@ function unrolled(column: string): string {
 }
 
 function aggregated(column: string): string {
-  return `case when ${column} is not null then coalesce((select string_agg(octet_length(e) || ':' || e, '' order by n) from unnest(${column}) with ordinality as a (e, n)), '') end`
+  return `case when ${isList(column)} then (select string_agg(octet_length(e) || ':' || e, '' order by n) from unnest(${column}) with ordinality as a (e, n)) when ${column} is not null then concat('${NO_LIST}', ${column}) end`
 }
 
 /** One expression of PostgreSQL's SQL per form, giving the value as text, NULL for NULL. */
@@ -111,7 +120,7 @@ const duckdbForms: Readonly<Record<ColumnForm, (column: string) => string>> = {
   bytes: (column) => `lower(hex(${column}))`,
   time: (column) => `epoch_us(${column})::varchar`,
   'text[]': (column) =>
-    `case when ${column} is not null then array_to_string(list_transform(${column}, e -> strlen(e)::varchar || ':' || e), '') end`,
+    `case when ${column} is not null then array_to_string(list_transform(${column}, e -> coalesce(strlen(e)::varchar || ':' || e, '${NO_LIST}')), '') end`,
 }
 
 /**

@@ -32,7 +32,7 @@ export const trailFilter = z
     schema: value.optional(),
     table: value.optional(),
     recordId: value.optional(),
-    userId: z.guid('is no uuid').optional(),
+    userId: value.optional(),
     requestId: value.optional(),
     traceId: value.optional(),
     correlationId: value.optional(),

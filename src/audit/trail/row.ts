@@ -15,6 +15,7 @@ export interface TrailRow {
   readonly createdAt: string
   readonly seq: string
   readonly xid: string
+  /** As the application that signed names them: any text. The users of Akashi have uuids. */
   readonly userId: string | null
   readonly sessionId: string | null
   /** The identity provider's subject. */
@@ -23,8 +24,12 @@ export interface TrailRow {
   readonly userAgent: string | null
   /** False: userId to tenantId are what the connection claimed, unsigned. */
   readonly contextVerified: boolean
+  /** The application whose key signed the context; null unless contextVerified. */
+  readonly signedBy: string | null
   /** Who the server says it was. */
   readonly dbUser: string
+  /** How the connection authenticated and as whom, such as `scram-sha-256:postgres`; null before PostgreSQL 16. */
+  readonly dbSystemUser: string | null
   readonly dbAddress: string | null
   readonly applicationName: string | null
   readonly eventType: string
@@ -37,7 +42,9 @@ export interface TrailRow {
   readonly schema: string | null
   readonly table: string | null
   readonly operation: 'INSERT' | 'UPDATE' | 'DELETE' | 'TRUNCATE' | null
-  /** The primary key as text; a JSON array where it has several columns. */
+  /** How many triggers the change was made inside of; null for none. */
+  readonly triggerDepth: number | null
+  /** The primary key as text; a JSON array where it has several columns; `sha256:` and hex where it is long. */
   readonly recordId: string | null
   readonly dataSubject: string | null
   /** UPDATE: the changed columns as they were. DELETE: the whole row. */
@@ -72,7 +79,9 @@ const columns: readonly (readonly [key: keyof TrailRow, column: string])[] = [
   ['ipAddress', 'ip_address'],
   ['userAgent', 'user_agent'],
   ['contextVerified', 'context_verified'],
+  ['signedBy', 'signed_by'],
   ['dbUser', 'db_user'],
+  ['dbSystemUser', 'db_system_user'],
   ['dbAddress', 'db_address'],
   ['applicationName', 'application_name'],
   ['eventType', 'event_type'],
@@ -85,6 +94,7 @@ const columns: readonly (readonly [key: keyof TrailRow, column: string])[] = [
   ['schema', 'schema_name'],
   ['table', 'table_name'],
   ['operation', 'operation'],
+  ['triggerDepth', 'trigger_depth'],
   ['recordId', 'record_id'],
   ['dataSubject', 'data_subject'],
   ['oldValues', 'old_values::text'],

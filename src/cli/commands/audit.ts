@@ -11,7 +11,7 @@ import { limitOf, moreOf } from './pages.ts'
 const filters: readonly (readonly [option: string, field: string, meaning: string])[] = [
   ['table <schema.table>', 'table', 'changes of one table'],
   ['record <id>', 'recordId', 'changes of one record, by its key'],
-  ['user <uuid>', 'userId', 'what one user did'],
+  ['user <id>', 'userId', 'what one user did'],
   ['request <id>', 'requestId', 'what one request did'],
   ['trace <id>', 'traceId', 'what one trace did'],
   ['action <action>', 'action', 'one action: insert, update, delete, truncate or your own'],

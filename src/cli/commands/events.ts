@@ -15,7 +15,7 @@ const filters: Filters = [
   ['service <name>', 'service', 'events of one service'],
   ['result <result>', 'result', 'success or failure'],
   ['address <address>', 'address', 'an address, or a network such as 192.0.2.0/24'],
-  ['user <uuid>', 'userId', 'events of one user'],
+  ['user <id>', 'userId', 'events of one user'],
   ['user-name <name>', 'userName', 'events of one name, as it was given'],
   ['resource <id>', 'resourceId', 'events about one resource'],
   ['tenant <id>', 'tenantId', 'events of one tenant'],
