@@ -1,17 +1,23 @@
+import type { Keyring } from '../keys/index.ts'
 import type { Actor, Database, DatabaseRole } from '../postgres/index.ts'
 import type { Connections } from '../start/index.ts'
 import type { Invocation } from './invocation.ts'
 
-/** The database of the configuration, for one verb: whatever it opens is closed when its work is done. */
+/**
+ * The database of the configuration, for one verb: whatever it opens is closed when its work is done.
+ *
+ * @param keyring signs who acts; without it the trail keeps that as a claim of the login
+ */
 export async function withConnections<T>(
   cli: Invocation,
   work: (
     connections: Connections & { pool(role: DatabaseRole): Database; readonly actor: Actor },
   ) => Promise<T>,
+  keyring: Keyring | null = null,
 ): Promise<T> {
   const { findConnections } = await import('../start/index.ts')
   const config = await cli.config()
-  const connections = await findConnections(config, null)
+  const connections = await findConnections(config, keyring)
   const opened: Database[] = []
   const pool = (role: DatabaseRole) => {
     const database = connections.open(role, { poolSize: 2 })

@@ -48,6 +48,20 @@ describe('akashi roles', () => {
     expect(text.stdout).toMatch(/^role +tier/)
   })
 
+  it('leaves in the trail which command it was, and whose account typed it', async () => {
+    expect((await run('roles', 'grant', username, 'viewer')).status).toBe(0)
+    const { rows } = await database.asSuperuser((session) =>
+      session.query(
+        `select subject, api_endpoint, context_verified from audit.audit_logs where table_name = 'user_roles' order by seq desc limit 1`,
+      ),
+    )
+    // Without the keyring it is what the login says of itself.
+    expect(rows).toEqual([
+      { subject: 'operator:tester', api_endpoint: 'akashi roles grant', context_verified: false },
+    ])
+    expect((await run('roles', 'revoke', username, 'viewer')).status).toBe(0)
+  })
+
   it('gives and takes a role, by username or id', async () => {
     const until = '2999-01-01T00:00:00Z'
     expect((await run('roles', 'grant', username, 'sys_auditor', '--until', until)).status).toBe(0)

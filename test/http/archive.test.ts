@@ -80,3 +80,17 @@ it('answers no object to thaw where none is frozen', async () => {
   const response = await ask('write', 'POST', '/thaw', { table: TABLE, from: '2016-01-01T00:00:00Z' })
   expect([response.statusCode, response.json()]).toEqual([202, { objects: [] }])
 })
+
+it('asks the workers for a run of the archive, with the trail saying who', async () => {
+  const response = await ask('write', 'POST', '/runs')
+  expect([response.statusCode, response.json()]).toEqual([202, { requestedAt: expect.any(String) }])
+  const { rows } = await database.asSuperuser((session) =>
+    session.query(`select record_id as job, user_id, context_verified as verified, api_endpoint as endpoint from audit.audit_logs
+      where table_name = 'jobs' and 'requested_at' = any (changed_fields) order by seq`),
+  )
+  const asked = { user_id: userId, verified: true, endpoint: 'POST /v1/archive/runs' }
+  expect(rows).toEqual([
+    { job: 'archive-export', ...asked },
+    { job: 'archive-expire', ...asked },
+  ])
+})

@@ -85,11 +85,14 @@ function rotateIndex(group: Command, perform: Perform): void {
           const { rotateIndexes } = await import('../../identity/index.ts')
           const { withConnections } = await import('../databases.ts')
           const bar = await cli.progress('indexing', 0)
-          const result = await withConnections(cli, ({ pool, actor }) =>
-            rotateIndexes({ database: pool('owner'), keyring }, actor, {
-              signal: cli.signal,
-              onProgress: (done) => bar.update(done),
-            }),
+          const result = await withConnections(
+            cli,
+            ({ pool, actor }) =>
+              rotateIndexes({ database: pool('owner'), keyring }, actor, {
+                signal: cli.signal,
+                onProgress: (done) => bar.update(done),
+              }),
+            keyring,
           ).finally(() => bar.stop())
           const { keyId, resumed, reindexed, conflicts } = result
           cli.print(
@@ -178,8 +181,11 @@ function reconcile(group: Command, perform: Perform): void {
         withKeyring(cli, async (keyring) => {
           const { reconcileErasures } = await import('../../identity/index.ts')
           const { withConnections } = await import('../databases.ts')
-          const result = await withConnections(cli, ({ pool, actor }) =>
-            reconcileErasures({ database: pool('owner'), keyring }, actor, { signal: cli.signal }),
+          const result = await withConnections(
+            cli,
+            ({ pool, actor }) =>
+              reconcileErasures({ database: pool('owner'), keyring }, actor, { signal: cli.signal }),
+            keyring,
           )
           const { completed, destroyedAgain, erasedAgain, refused, missingKeys } = result
           cli.print(
@@ -226,11 +232,15 @@ function withPersons(
     const { resolveUserId } = await import('../../identity/index.ts')
     const { openPersonVault } = await import('../../keys/index.ts')
     const { withConnections } = await import('../databases.ts')
-    return await withConnections(cli, async ({ pool, actor }) => {
-      const database = pool('owner')
-      const vault = openPersonVault(keyring)
-      const userId = await database.transaction(actor, (session) => resolveUserId(session, vault, user))
-      return await work({ database, actor, keyring, userId })
-    })
+    return await withConnections(
+      cli,
+      async ({ pool, actor }) => {
+        const database = pool('owner')
+        const vault = openPersonVault(keyring)
+        const userId = await database.transaction(actor, (session) => resolveUserId(session, vault, user))
+        return await work({ database, actor, keyring, userId })
+      },
+      keyring,
+    )
   })
 }
