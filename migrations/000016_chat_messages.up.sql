@@ -179,7 +179,8 @@ select akashi_audit.exempt('akashi_chat.notifications', 'derived from messages a
 
 create table akashi_chat.user_preferences (
   user_id            uuid primary key references akashi_auth.users (id) on delete cascade,
-  locale             varchar(10) not null default 'ja' check (locale in ('ja', 'en')),
+  -- Null: not chosen, so that each device uses its own.
+  locale             varchar(10) check (locale in ('ja', 'en')),
   time_zone          varchar(64) not null default (akashi_lifecycle.setting('organisation.time_zone') #>> '{}'),
   theme              varchar(10) not null default 'auto' check (theme in ('auto', 'light', 'dark')),
   show_presence      boolean not null default true,

@@ -3,10 +3,11 @@
 -- and then looked for in the text itself. Needs no extension and no locale of the database.
 set local role akashi_owner;
 
--- Full and half width, ligatures and case are the same to whoever searches.
+-- Full and half width, ligatures and case make no difference to a search. Nor do the wave dash, minus, double bar
+-- and dash, for which Windows and other systems type different characters.
 create function akashi_chat.fold(content text) returns text
   language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
-  select lower(normalize(content, nfkc))
+  select translate(lower(normalize(content, nfkc)), '〜−‖—', '~-∥―')
 $$;
 
 create function akashi_chat.grams(folded text) returns text[]
@@ -35,7 +36,7 @@ create index messages_created_idx on akashi_chat.messages (created_at desc);
 create function akashi_chat.matches(content text, terms text[]) returns boolean
   language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
-  folded constant text := lower(normalize(content, nfkc));
+  folded constant text := translate(lower(normalize(content, nfkc)), '〜−‖—', '~-∥―');
   term text;
 begin
   foreach term in array terms loop

@@ -1922,7 +1922,7 @@ grant select on akashi_chat.rooms to akashi_worker;
 
 create table akashi_chat.user_preferences (
   user_id uuid not null,
-  locale character varying(10) default 'ja'::character varying not null,
+  locale character varying(10),
   time_zone character varying(64) default (akashi_lifecycle.setting('organisation.time_zone'::text) #>> '{}'::text[]) not null,
   theme character varying(10) default 'auto'::character varying not null,
   show_presence boolean default true not null,
@@ -6477,7 +6477,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.fold(content text)
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select lower(normalize(content, nfkc))
+  select translate(lower(normalize(content, nfkc)), '〜−‖—', '~-∥―')
 $function$;
 alter function akashi_chat.fold(content text) owner to akashi_owner;
 
@@ -6677,7 +6677,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.matches(content text, terms text[])
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  folded constant text := lower(normalize(content, nfkc));
+  folded constant text := translate(lower(normalize(content, nfkc)), '〜−‖—', '~-∥―');
   term text;
 begin
   foreach term in array terms loop

@@ -32,7 +32,7 @@ const notificationPage = z.object({ notifications: list(notification), unread: z
 export type NotificationPage = z.output<typeof notificationPage>
 
 const preferences = z.object({
-  locale: z.enum(['ja', 'en']),
+  locale: z.enum(['ja', 'en']).nullable().describe('null: not chosen, so that each device uses its own'),
   timeZone: z.string().max(64),
   theme: z.enum(['auto', 'light', 'dark']),
   showPresence: z.boolean(),

@@ -182,10 +182,14 @@ describe('people', () => {
       (await chat.findPeople(app, aoi.actor, { matching: 'KE' })).map(({ username }) => username),
     ).toEqual(['ken'])
     expect(await chat.findPeople(app, tester, { matching: 'ken' })).toEqual([])
+    // Full-width, as an input method writes it.
+    expect(
+      (await chat.findPeople(app, aoi.actor, { matching: 'ＫＥＮ' })).map(({ username }) => username),
+    ).toEqual(['ken'])
   })
 
   it('keep their preferences', async () => {
-    expect(await chat.setPreferences(app, aoi.actor)).toMatchObject({ locale: 'ja', theme: 'auto' })
+    expect(await chat.setPreferences(app, aoi.actor)).toMatchObject({ locale: null, theme: 'auto' })
     expect(await chat.setPreferences(app, aoi.actor, { locale: 'en', showPresence: false })).toMatchObject({
       locale: 'en',
       showPresence: false,
@@ -212,6 +216,8 @@ describe('people', () => {
     })
     const rest = await chat.listNotifications(app, ken.actor, { before: page.next ?? '' })
     expect(rest.notifications[0]).toMatchObject({ type: 'invitation', room: { name: 'secret' } })
+    // It was answered, so that nothing is left to be told.
+    expect(rest.notifications[0]?.readAt).not.toBeNull()
     expect(await chat.readNotifications(app, ken.actor)).toBe(page.unread)
     expect((await chat.listNotifications(app, ken.actor)).unread).toBe(0)
   })

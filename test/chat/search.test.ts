@@ -169,6 +169,17 @@ describe('search', () => {
     }
   })
 
+  it.each([
+    ['10時\u301c12時', '10時\uff5e12時'],
+    ['温度\u22125度', '温度\uff0d5度'],
+    ['終わり\u2014次', '終わり\u2015次'],
+  ])('finds what another system writes with another character: %s', async (one, other) => {
+    const room = await chat.createRoom(app, aoi.actor, { name: 'dashes' })
+    for (const content of [one, other]) await chat.postMessage(app, aoi.actor, room.id, { content })
+    for (const q of [one, other])
+      expect(contents(await find(aoi, { q, roomId: room.id }))).toEqual([other, one])
+  })
+
   it('refuses what is no query', async () => {
     expect(operations['GET /v1/chat/search'].query.safeParse({ q: '   ' }).success).toBe(false)
     await expect(find(aoi, { q: '1 2 3 4 5 6 7 8 9 10 11' })).rejects.toMatchObject({ code: 'invalid_input' })

@@ -192,6 +192,18 @@ describe.skipIf(!hasChromium)('the account', { timeout: 120_000 }, () => {
     expect(decisions).toEqual(['granted', 'withdrawn'])
   })
 
+  it('has the language and the theme that one chose on another device', async () => {
+    await server.user('moving')
+    const page = await signedIn('moving', '/account/profile')
+    const saved = () => page.waitForResponse((response) => response.request().method() === 'PATCH')
+    await Promise.all([saved(), page.getByText('Dark', { exact: true }).click()])
+    await Promise.all([saved(), page.getByText('日本語', { exact: true }).click()])
+    await page.getByRole('heading', { name: 'プロフィール', level: 1 }).waitFor()
+    const other = await signedIn('moving', '/account/profile')
+    await other.getByRole('heading', { name: 'プロフィール', level: 1 }).waitFor()
+    await expect.poll(() => other.locator('html').getAttribute('data-mantine-color-scheme')).toBe('dark')
+  })
+
   it('is found by keyboard alone', async () => {
     await server.user('typing')
     const page = await signedIn('typing', '/chat')

@@ -1,10 +1,14 @@
 import { Navigate, Route, Routes, useSearchParams } from 'react-router'
+import { loadTexts } from './chat/locales/index.ts'
 import { Layout, lazily, Main, NotFound, RequireSession } from './shell/index.ts'
 
 const SignIn = lazily(async () => (await import('./sign-in/index.tsx')).SignIn)
 const Pending = lazily(async () => (await import('./sign-in/pending.tsx')).Pending)
 const Account = lazily(async () => (await import('./account/index.tsx')).Account)
-const Chat = lazily(async () => (await import('./chat/index.tsx')).Chat)
+const Chat = lazily(async () => {
+  const [{ Chat: Loaded }] = await Promise.all([import('./chat/index.tsx'), loadTexts()])
+  return Loaded
+})
 
 export function Pages() {
   return (

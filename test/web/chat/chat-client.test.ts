@@ -160,7 +160,7 @@ describe('a chat over a connection', () => {
     next.stop()
   })
 
-  it('tells when notifications and members changed, as often as they did', async () => {
+  it('tells when notifications and members changed, once for many at a time', async () => {
     const changes: string[] = []
     const client = server.client(memory(), {
       onInboxChanged: () => changes.push('inbox'),
@@ -170,15 +170,18 @@ describe('a chat over a connection', () => {
     await settle(500)
     await client.open(server.roomId)
     changes.length = 0
-    server.post(ken, { content: 'for everybody' })
+    for (let at = 0; at < 5; at += 1) server.post(ken, { content: 'for everybody' })
+    await settle(500)
     expect(changes).toEqual(['inbox'])
     server.level = 'mentions'
     await client.refresh()
     server.post(ken, { content: 'for nobody' })
+    await settle(500)
     expect(changes).toEqual(['inbox'])
     server.post(ken, { content: '@aoi', mentions: [aoi.id] })
     server.happen('member_joined', null, ken.id)
-    expect(changes).toEqual(['inbox', 'inbox', 'members'])
+    await settle(500)
+    expect(changes).toEqual(['inbox', 'members', 'inbox'])
     client.stop()
   })
 

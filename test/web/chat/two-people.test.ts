@@ -22,8 +22,10 @@ async function write(page: Page, text: string): Promise<void> {
 }
 
 async function act(page: Page, text: string, action: string): Promise<void> {
-  await said(page, text).hover()
-  await said(page, text).getByRole('button', { name: action, exact: true }).click()
+  // One that is still being sent has no actions.
+  const message = page.locator('article[data-message]', { hasText: text }).first()
+  await message.hover()
+  await message.getByRole('button', { name: action, exact: true }).click()
 }
 
 async function signInWithCode(page: Page, secret: string): Promise<void> {

@@ -124,6 +124,14 @@ describe.skipIf(!hasChromium)('writing in a room', { timeout: 120_000 }, () => {
     await field().fill('')
   })
 
+  it('closes the list when somebody is picked with the pointer', async () => {
+    await field().fill('@tan')
+    await page.getByRole('option', { name: /tanaka/ }).click()
+    await page.getByRole('combobox').waitFor({ state: 'detached' })
+    expect(await field().inputValue()).toBe('@tanaka ')
+    await field().fill('')
+  })
+
   it('sends where nobody has such a name', async () => {
     await field().fill('@tan')
     await page.getByRole('option', { name: /tanaka/ }).waitFor()

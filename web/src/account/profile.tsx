@@ -15,7 +15,7 @@ import { useTranslation } from 'react-i18next'
 import { call, isDismissedStepUp, Problem, refreshSession } from '../api/index.ts'
 import { isLanguage, languages } from '../i18n/index.ts'
 import { day } from '../i18n/when.ts'
-import { chooseLanguage } from '../shell/index.ts'
+import { chooseLanguage, schemes, useChooseScheme } from '../shell/index.ts'
 import { Avatar, isHostedHere, problemText, showMessage } from '../ui/index.ts'
 import classes from './profile.module.css'
 import { profileQuery } from './queries.ts'
@@ -185,11 +185,10 @@ function FormSkeleton() {
   )
 }
 
-const schemes = ['auto', 'light', 'dark'] as const
-
 function Appearance() {
   const { t, i18n } = useTranslation()
-  const { colorScheme, setColorScheme } = useMantineColorScheme()
+  const { colorScheme } = useMantineColorScheme()
+  const chooseScheme = useChooseScheme(true)
   return (
     <div className={classes['pair']}>
       <div>
@@ -214,7 +213,7 @@ function Appearance() {
           fullWidth
           aria-labelledby="scheme-label"
           value={colorScheme}
-          onChange={(value) => setColorScheme(schemes.find((each) => each === value) ?? 'auto')}
+          onChange={(value) => chooseScheme(schemes.find((each) => each === value) ?? 'auto')}
           data={schemes.map((value) => ({ value, label: t(`scheme.${value}`) }))}
         />
       </div>

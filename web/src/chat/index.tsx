@@ -1,4 +1,3 @@
-import './locales/index.ts'
 import { Route, Routes } from 'react-router'
 import { lazily, NotFound } from '../shell/index.ts'
 import { ChatProvider } from './client/context.tsx'

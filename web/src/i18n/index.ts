@@ -1,5 +1,5 @@
 /**
- * The two languages. A part of the pages that is loaded later adds its own texts with
+ * The two languages. A part of the pages that is loaded later loads its own texts with
  * {@link addTexts} and declares them by augmenting {@link Texts}, so that their keys are checked too.
  */
 import i18next, { type ResourceLanguage } from 'i18next'
@@ -56,12 +56,28 @@ export async function startTexts(): Promise<void> {
   })
 }
 
-/** Changes the language at once and remembers it on this device. */
+/** Changes the language and remembers it on this device. */
 export function setLanguage(language: Language): void {
   localStorage.setItem(STORED_AS, language)
-  void i18next.changeLanguage(language)
+  Promise.all([...parts].map(([namespace, load]) => loadInto(namespace, load, language)))
+    .then(() => i18next.changeLanguage(language))
+    // Without the network the texts may be missing; the page has them when it is loaded again.
+    .catch(() => undefined)
 }
 
-export function addTexts(namespace: string, texts: Readonly<Record<Language, ResourceLanguage>>): void {
-  for (const language of languages) i18next.addResourceBundle(language, namespace, texts[language])
+type LoadTexts = (language: Language) => Promise<ResourceLanguage>
+
+/** How to load the texts of each part whose texts were needed. */
+const parts = new Map<string, LoadTexts>()
+
+/** Loads the texts of a part in the language that is shown, and then in the others, which may be chosen later. */
+export async function addTexts(namespace: string, load: LoadTexts): Promise<void> {
+  parts.set(namespace, load)
+  await loadInto(namespace, load, currentLanguage())
+  void Promise.allSettled(languages.map((language) => loadInto(namespace, load, language)))
+}
+
+async function loadInto(namespace: string, load: LoadTexts, language: Language): Promise<void> {
+  if (i18next.hasResourceBundle(language, namespace)) return
+  i18next.addResourceBundle(language, namespace, await load(language))
 }

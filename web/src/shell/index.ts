@@ -1,10 +1,10 @@
 /** The frame around every page. */
-export { chooseLanguage } from './choose-language.ts'
 export { ErrorBoundary } from './error-boundary.tsx'
 export { Layout } from './layout.tsx'
 export { lazily } from './lazily.tsx'
 export { Main } from './main.tsx'
 export { NotFound } from './not-found.tsx'
+export { chooseLanguage, preferencesQuery, schemes, useChooseScheme } from './preferences.ts'
 export { RequireSession } from './require-session.tsx'
 export { takesKeys, useShortcuts } from './shortcuts.ts'
 export { usePageTitle, useTitleCount } from './title.ts'

@@ -2,7 +2,7 @@ import { ActionIcon, Menu } from '@mantine/core'
 import { IconLanguage } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
 import { isLanguage, languages } from '../i18n/index.ts'
-import { chooseLanguage } from './choose-language.ts'
+import { chooseLanguage } from './preferences.ts'
 
 interface LanguageMenuProps {
   readonly signedIn: boolean

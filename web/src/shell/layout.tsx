@@ -1,4 +1,4 @@
-import { ActionIcon, Tooltip, UnstyledButton, useMantineColorScheme } from '@mantine/core'
+import { ActionIcon, Tooltip, UnstyledButton, useComputedColorScheme } from '@mantine/core'
 import { IconKeyboard, IconMessageCircle, IconUserCircle } from '@tabler/icons-react'
 import { type ReactNode, Suspense, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -9,6 +9,7 @@ import { LanguageMenu } from './language-menu.tsx'
 import classes from './layout.module.css'
 import { Main } from './main.tsx'
 import { PageLoader } from './page-loader.tsx'
+import { useChooseScheme } from './preferences.ts'
 import { SchemeMenu } from './scheme-menu.tsx'
 import { ShortcutHelp } from './shortcut-help.tsx'
 import { listenForShortcuts, useShortcuts } from './shortcuts.ts'
@@ -66,7 +67,7 @@ export function Layout({ children, bare = false }: LayoutProps) {
             </Tooltip>
           )}
           <LanguageMenu signedIn={!bare} />
-          <SchemeMenu />
+          <SchemeMenu signedIn={!bare} />
           {!bare && <UserMenu />}
         </div>
       </header>
@@ -98,12 +99,13 @@ function NavItem({ to, label, icon }: NavItemProps) {
 function useGeneralShortcuts(bare: boolean, showHelp: () => void): void {
   const { t } = useTranslation()
   const navigate = useNavigate()
-  const { toggleColorScheme } = useMantineColorScheme()
+  const dark = useComputedColorScheme() === 'dark'
+  const chooseScheme = useChooseScheme(!bare)
   const group = t('shortcuts.general')
   const always = [
     { keys: 'mod+/', label: t('shortcuts.help'), group, run: showHelp },
     { keys: '?', label: t('shortcuts.help'), group, run: showHelp },
-    { keys: 'g d', label: t('shortcuts.scheme'), group, run: toggleColorScheme },
+    { keys: 'g d', label: t('shortcuts.scheme'), group, run: () => chooseScheme(dark ? 'light' : 'dark') },
   ]
   const signedIn = [
     { keys: 'g c', label: t('shortcuts.toChat'), group, run: () => void navigate('/chat') },

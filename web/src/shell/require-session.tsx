@@ -13,6 +13,7 @@ import { ErrorPage } from './error-page.tsx'
 import { Layout } from './layout.tsx'
 import { fetchAhead } from './lazily.tsx'
 import { PageLoader } from './page-loader.tsx'
+import { useAccountPreferences } from './preferences.ts'
 import { StepUpDialog } from './step-up-dialog.tsx'
 
 interface RequireSessionProps {
@@ -40,11 +41,17 @@ export function RequireSession({ pending }: RequireSessionProps) {
   return (
     <SessionProvider value={session}>
       <Layout bare={!isComplete}>
-        {isComplete ? <Outlet /> : pending(session)}
+        {isComplete ? <Complete /> : pending(session)}
         <StepUpDialog />
       </Layout>
     </SessionProvider>
   )
+}
+
+/** The pages of somebody whose sign-in is complete. */
+function Complete() {
+  useAccountPreferences()
+  return <Outlet />
 }
 
 /** Milliseconds between two checks of whether the session still holds. */

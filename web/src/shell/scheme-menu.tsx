@@ -1,17 +1,19 @@
 import { ActionIcon, Menu, useMantineColorScheme } from '@mantine/core'
 import { IconDeviceDesktop, IconMoon, IconSun } from '@tabler/icons-react'
 import { useTranslation } from 'react-i18next'
+import { schemes, useChooseScheme } from './preferences.ts'
 
-const schemes = [
-  ['auto', IconDeviceDesktop],
-  ['light', IconSun],
-  ['dark', IconMoon],
-] as const
+const icons = { auto: IconDeviceDesktop, light: IconSun, dark: IconMoon }
 
-export function SchemeMenu() {
+interface SchemeMenuProps {
+  readonly signedIn: boolean
+}
+
+export function SchemeMenu({ signedIn }: SchemeMenuProps) {
   const { t } = useTranslation()
-  const { colorScheme, setColorScheme } = useMantineColorScheme()
-  const Current = schemes.find(([scheme]) => scheme === colorScheme)?.[1] ?? IconDeviceDesktop
+  const { colorScheme } = useMantineColorScheme()
+  const choose = useChooseScheme(signedIn)
+  const Current = icons[colorScheme]
   return (
     <Menu position="bottom-end" withinPortal width={200}>
       <Menu.Target>
@@ -22,18 +24,21 @@ export function SchemeMenu() {
       <Menu.Dropdown>
         <Menu.RadioGroup
           value={colorScheme}
-          onChange={(value) => setColorScheme(schemes.find(([scheme]) => scheme === value)?.[0] ?? 'auto')}
+          onChange={(value) => choose(schemes.find((scheme) => scheme === value) ?? 'auto')}
         >
-          {schemes.map(([scheme, Icon]) => (
-            <Menu.RadioItem
-              key={scheme}
-              value={scheme}
-              rightSection={<Icon size={16} aria-hidden />}
-              closeMenuOnClick
-            >
-              {t(`scheme.${scheme}`)}
-            </Menu.RadioItem>
-          ))}
+          {schemes.map((scheme) => {
+            const Icon = icons[scheme]
+            return (
+              <Menu.RadioItem
+                key={scheme}
+                value={scheme}
+                rightSection={<Icon size={16} aria-hidden />}
+                closeMenuOnClick
+              >
+                {t(`scheme.${scheme}`)}
+              </Menu.RadioItem>
+            )
+          })}
         </Menu.RadioGroup>
       </Menu.Dropdown>
     </Menu>

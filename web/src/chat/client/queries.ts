@@ -17,11 +17,6 @@ export const invitationsQuery = queryOptions({
   queryFn: async ({ signal }) => (await call('GET /v1/chat/invitations', { signal })).invitations,
 })
 
-export const preferencesQuery = queryOptions({
-  queryKey: ['chat', 'preferences'],
-  queryFn: ({ signal }) => call('GET /v1/chat/preferences', { signal }),
-})
-
 export const membersQuery = (roomId: string) =>
   queryOptions({
     queryKey: ['chat', 'members', roomId],

@@ -51,8 +51,8 @@ export interface OutgoingMessage {
   readonly file?: { readonly id: string; readonly name: string } | null
 }
 
-/** News about the inbox within so many milliseconds lead to one refresh. */
-const INBOX_DELAY_MS = 150
+/** News within so many milliseconds lead to one request. */
+const NEWS_DELAY_MS = 150
 /** Milliseconds before something that failed for a passing reason is tried again. */
 const RETRY_MS = 2_000
 
@@ -76,7 +76,7 @@ export class ChatClient {
   /** Rooms that this connection is subscribed to, or is about to be. */
   #subscribed = new Set<string>()
   readonly #unsentReads = new Map<string, Message>()
-  #inboxTimer: ReturnType<typeof setTimeout> | undefined
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>()
   #listing = 0
 
   constructor(options: ChatClientOptions) {
@@ -116,7 +116,7 @@ export class ChatClient {
     this.#socket.stop()
     this.#outbox.close()
     this.#typing.stop()
-    clearTimeout(this.#inboxTimer)
+    for (const timer of this.#timers.values()) clearTimeout(timer)
   }
 
   networkBack(): void {
@@ -395,15 +395,22 @@ export class ChatClient {
   }
 
   #notificationsChanged(): void {
-    this.#background('inbox', () => this.#options.onInboxChanged?.())
+    this.#soon('inbox', () => this.#options.onInboxChanged?.())
   }
 
   #inboxChanged(): void {
-    clearTimeout(this.#inboxTimer)
-    this.#inboxTimer = setTimeout(() => {
-      this.#notificationsChanged()
-      this.#background('rooms', () => void this.refresh().catch(() => undefined))
-    }, INBOX_DELAY_MS)
+    this.#notificationsChanged()
+    this.#soon('rooms', () => void this.refresh().catch(() => undefined))
+  }
+
+  /** Runs a request once for all news of a short time. */
+  #soon(key: string, run: () => void): void {
+    if (this.#timers.has(key)) return
+    const timer = setTimeout(() => {
+      this.#timers.delete(key)
+      this.#background(key, run)
+    }, NEWS_DELAY_MS)
+    this.#timers.set(key, timer)
   }
 
   #background(key: string, run: () => void): void {

@@ -1,5 +1,5 @@
 /**
- * Compares text as the search does: width, case and composition do not count. Folding can join characters
+ * Compares text as the server's search does: width, case and composition do not count. Folding can join characters
  * (half-width ｶ and ﾞ are ガ), so the folded text remembers which part of the original each piece came from.
  */
 interface Folded {
@@ -12,8 +12,14 @@ interface Folded {
 /** A character with the marks that NFKC may join with it; conjoining Hangul stays together. */
 const part = /[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]+|.[\p{M}\uff9e\uff9f]*/gsu
 
+/** Characters that Windows and other systems type for the same key, as `akashi_chat.fold` of the server maps them. */
+const alike: Readonly<Record<string, string>> = { '〜': '~', '−': '-', '‖': '∥', '—': '―' }
+
 export function fold(text: string): string {
-  return text.normalize('NFKC').toLowerCase()
+  return text
+    .normalize('NFKC')
+    .toLowerCase()
+    .replaceAll(/[〜−‖—]/g, (character) => alike[character] ?? character)
 }
 
 export function foldWithSource(text: string): Folded {

@@ -68,6 +68,7 @@ export function Composer({ room, name, onFiles }: ComposerProps) {
     const next = `${before}@${person.username} `
     chat.remember([person])
     drafts.write(room.id, next + after.trimStart())
+    suggestions.placeCaret(next.length)
     requestAnimationFrame(() => {
       field.current?.focus()
       field.current?.setSelectionRange(next.length, next.length)

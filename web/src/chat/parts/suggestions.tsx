@@ -53,6 +53,8 @@ export function useSuggestions(room: Room, text: string, field: RefObject<HTMLTe
             'aria-controls': LIST_ID,
             'aria-activedescendant': optionId(selected),
           } as const),
+    /** The caret will be here once the field has its new text. */
+    placeCaret: setCaret,
     caretMoved(target: HTMLTextAreaElement) {
       setCaret(target.selectionStart === target.selectionEnd ? target.selectionStart : null)
     },
