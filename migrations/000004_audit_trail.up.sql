@@ -134,6 +134,25 @@ create policy audit_logs_policy on akashi_audit.audit_logs for select to akashi_
 grant select on akashi_audit.audit_logs to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 select akashi_audit.guard('akashi_audit.audit_logs');
 
+create view akashi_audit.recorded_actions with (security_invoker = true) as
+  select id, created_at, event_type, action, resource, resource_id, result, detail, user_id, db_user
+  from akashi_audit.audit_logs where event_type <> 'data_change';
+comment on view akashi_audit.recorded_actions is 'What record_action() wrote. Its reader sees what row-level security shows them.';
+grant select on akashi_audit.recorded_actions to akashi_app, akashi_worker, akashi_security_admin;
+
+grant create on schema akashi_audit to akashi_policy;
+reset role;
+set local role akashi_policy;
+create function akashi_audit.count_about(data_subject text) returns bigint
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select count(*) from akashi_audit.audit_logs a where a.data_subject = count_about.data_subject
+$$;
+comment on function akashi_audit.count_about(text) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';
+reset role;
+revoke create on schema akashi_audit from akashi_policy;
+grant execute on function akashi_audit.count_about(text) to akashi_owner, akashi_app, akashi_worker, akashi_security_admin;
+set local role akashi_owner;
+
 -- Salts of digested values, one a person: without it nobody can tell what a digest was of, nor find it by
 -- trying. Erasing a person removes theirs. The empty subject is for rows that are about nobody.
 create table akashi_keys.digest_salts (
@@ -143,6 +162,16 @@ create table akashi_keys.digest_salts (
 );
 alter table akashi_keys.digest_salts enable row level security, force row level security;
 create policy digest_salts_owner on akashi_keys.digest_salts to akashi_owner using (true) with check (true);
+
+-- Returns how many salts there were.
+create function akashi_audit.erase_salt(data_subject text) returns integer
+  language sql volatile set search_path = pg_catalog, pg_temp as $$
+  -- Whoever is making a salt of theirs has not seen the erasure.
+  lock table akashi_keys.digest_salts in share mode;
+  with erased as (delete from akashi_keys.digest_salts s where s.data_subject = erase_salt.data_subject returning 1)
+  select count(*)::integer from erased
+$$;
+comment on function akashi_audit.erase_salt(text) is 'Makes the digests of a person say nothing: the second half of an erasure.';
 
 -- Which tables are under audit, and how. Triggers are made from it; `verify` compares them.
 create table akashi_audit.protected_tables (
@@ -718,6 +747,13 @@ begin
 end
 $$;
 
+-- A partition of a protected table records as its parent does.
+create function akashi_audit.protect_partition(part regclass, schema_name text, table_name text) returns void
+  language sql set search_path = pg_catalog, pg_temp as $$
+  select akashi_audit.attach_triggers(part, p) from akashi_audit.protected_tables p
+  where (p.schema_name, p.table_name) = (protect_partition.schema_name, protect_partition.table_name)
+$$;
+
 create function akashi_audit.primary_key(target oid) returns text[]
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select array_agg(a.attname::text order by k.place)
@@ -941,11 +977,10 @@ begin
     perform akashi_audit.record_action('audit_loss', 'lose', loss.schema_name || '.' || loss.table_name, loss.id::text, 'FAILURE',
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation'], error_code => loss.sqlstate,
       error_message => loss.message);
-    insert into akashi_security.security_events (event_type, event_category, severity, source_service, description, action_performed,
-      result, ocsf_class_uid, resource_type, resource_id, request_id, event_details)
-    values ('audit_loss', 'integrity', 'critical', 'akashi', 'changes were made and not recorded', 'record', 'failure', 2004, 'table',
-      left(loss.schema_name || '.' || loss.table_name, 255), loss.request_id,
-      to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
+    perform akashi_security.record_event(event_type => 'audit_loss', event_category => 'integrity', severity => 'critical',
+      source_service => 'akashi', description => 'changes were made and not recorded', resource_type => 'table',
+      resource_id => left(loss.schema_name || '.' || loss.table_name, 255), action_performed => 'record', result => 'failure',
+      ocsf_class_uid => 2004, event_details => to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
     update akashi_audit.losses set reported_at = clock_timestamp() where id = loss.id;
     reported := reported + 1;
   end loop;

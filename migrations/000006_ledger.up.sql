@@ -2,6 +2,15 @@
 -- docs/ledger.md specifies the encoding, the tree, the signed notes, epochs and records of retention.
 set local role akashi_owner;
 
+create view akashi_audit.logs with (security_invoker = true) as
+  select log, schema_name, table_name from (values
+    ('audit_logs',      'akashi_audit',    'audit_logs'),
+    ('security_events', 'akashi_security', 'security_events'),
+    ('login_attempts',  'akashi_auth',     'login_attempts')
+  ) as sealed (log, schema_name, table_name);
+comment on view akashi_audit.logs is 'The logs of the ledger and the tables whose rows they seal.';
+grant select on akashi_audit.logs to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
+
 -- The head of each log: how far it is sealed, and the signed checkpoint of that size.
 create table akashi_audit.ledger_heads (
   log               text primary key check (log ~ '^[a-z_]+$'),
@@ -278,9 +287,10 @@ declare
   record_id uuid;
   counted bigint;
 begin
-  if exists (select from akashi_lifecycle.policies p where p.table_name = record_retention.log and p.legal_hold) then
+  if exists (select from akashi_audit.logs l join akashi_lifecycle.retention r using (schema_name, table_name)
+             where l.log = record_retention.log and r.legal_hold) then
     raise exception 'rows of log % are under legal hold', log
-      using errcode = 'AK003', hint = 'the hold ends in akashi_lifecycle.policies';
+      using errcode = 'AK003', hint = 'akashi archive hold --release ends it';
   end if;
   select count(*) into counted from akashi_audit.ledger_entries e
   where e.log = record_retention.log and e.position between first_position and last_position
@@ -298,6 +308,54 @@ end
 $$;
 grant execute on function akashi_audit.record_retention(text, text, timestamptz, timestamptz, bigint, bigint, bigint, bytea, text, text)
   to akashi_worker;
+
+-- Whether a retention record names every entry of a range up to a position.
+create function akashi_audit.retention_covers(record uuid, log text, lower_bound timestamptz, upper_bound timestamptz, last_position bigint)
+  returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from akashi_audit.retention_records r
+    where r.id = record and r.log = retention_covers.log and r.lower_bound <= retention_covers.lower_bound
+      and retention_covers.upper_bound <= r.upper_bound and retention_covers.last_position <= r.last_position)
+$$;
+
+-- Whether rows of a partition would go unnamed: each must be sealed, and the records reach to the last entry of the
+-- period. The caller holds the partition's lock.
+create function akashi_audit.has_unrecorded_rows(log text, part regclass, row_count bigint, lower_bound timestamptz, upper_bound timestamptz)
+  returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  entries bigint;
+  last_entry bigint;
+  last_recorded bigint;
+  unsealed boolean;
+begin
+  select count(*), coalesce(max(e.position), -1) into entries, last_entry from akashi_audit.ledger_entries e
+  where e.log = has_unrecorded_rows.log and e.created_at >= lower_bound and e.created_at < upper_bound;
+  select coalesce(max(r.last_position), -1) into last_recorded from akashi_audit.retention_records r
+  where r.log = has_unrecorded_rows.log and r.lower_bound <= has_unrecorded_rows.lower_bound
+    and has_unrecorded_rows.upper_bound <= r.upper_bound;
+  execute format('select exists (select from only %s r where (r.xid, r.seq) > (
+    select h.last_xid, h.last_seq from akashi_audit.ledger_heads h where h.log = %L))', part, log) into unsealed;
+  return unsealed or last_recorded < last_entry or row_count > entries;
+end
+$$;
+
+create view akashi_audit.sealed_rows with (security_invoker = true) as
+  select l.schema_name, l.table_name, e.row_id, e.created_at, e.log, e.position, e.entry_hash,
+         c.size as checkpoint_size, c.epoch as checkpoint_epoch, c.published_at as checkpoint_published_at,
+         t.id as retention_record_id, t.retired_at
+  from akashi_audit.ledger_entries e
+  join akashi_audit.logs l on l.log = e.log
+  left join lateral (
+    select k.size, k.epoch, k.published_at from akashi_audit.ledger_checkpoints k
+    where k.log = e.log and k.size > e.position order by k.epoch desc, k.size limit 1) c on true
+  left join lateral (
+    select r.id, r.retired_at from akashi_audit.retention_records r
+    where r.log = e.log and e.position between r.first_position and r.last_position
+      and r.lower_bound <= e.created_at and e.created_at < r.upper_bound
+    order by r.retired_at limit 1) t on true;
+comment on view akashi_audit.sealed_rows is
+  'Every row that the ledger knows, with the first published checkpoint that covers it and the record of its retention. Ask for a row_id.';
+grant select on akashi_audit.sealed_rows to akashi_worker, akashi_security_admin;
 
 -- Alarms that stand: one security event when one begins, none while it lasts.
 create table akashi_audit.standing_alarms (
@@ -353,17 +411,17 @@ create function akashi_audit.trigger_problems(log text) returns table ("table" t
   with guarded as (
     select part.relid::oid as relid, null::text as name, 'refuse_change' as trigger_name,
            'akashi_audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
-    from akashi_lifecycle.policies p
+    from akashi_lifecycle.retention p
     cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
     -- With the trail go the append-only tables that have no log of their own.
-    where p.append_only and trigger_problems.log = 'audit_logs' and p.table_name not in ('audit_logs', 'security_events', 'login_attempts')
+    where p.append_only and trigger_problems.log = 'audit_logs'
+      and (p.schema_name, p.table_name) not in (select l.schema_name, l.table_name from akashi_audit.logs l)
     union all
     -- Tables with a log are looked at whether or not a policy still names them.
-    select part.relid::oid, sealed.name, 'refuse_change', 'akashi_audit.refuse_change'::regproc::oid, ''
-    from (values ('audit_logs', 'akashi_audit.audit_logs'), ('security_events', 'akashi_security.security_events'),
-                 ('login_attempts', 'akashi_auth.login_attempts')) as sealed (log, name)
-    left join lateral pg_catalog.pg_partition_tree(to_regclass(sealed.name)) part on true
-    where sealed.log = trigger_problems.log
+    select part.relid::oid, format('%I.%I', l.schema_name, l.table_name), 'refuse_change', 'akashi_audit.refuse_change'::regproc::oid, ''
+    from akashi_audit.logs l
+    left join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', l.schema_name, l.table_name))) part on true
+    where l.log = trigger_problems.log
     union all
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
     from (values ('akashi_audit.ledger_entries', 'refuse_change', 'akashi_audit.refuse_change'),
@@ -450,7 +508,7 @@ declare
   target record;
   last bigint;
 begin
-  select p.schema_name, p.table_name into strict target from akashi_lifecycle.policies p where p.append_only and p.table_name = log;
+  select l.schema_name, l.table_name into strict target from akashi_audit.logs l where l.log = hold_log.log;
   execute format('lock table %I.%I in share mode', target.schema_name, target.table_name);
   execute format('select case when is_called then last_value + seqincrement - 1 else last_value - 1 end
                   from %1$I.%2$I, pg_catalog.pg_sequence where seqrelid = %3$L::regclass',
@@ -466,9 +524,8 @@ grant execute on function akashi_audit.hold_log(text) to akashi_worker;
 create function akashi_audit.alert_audit_log_tampering(report jsonb) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
-    ocsf_class_uid, event_details)
-  values ('audit_log_tampering', 'integrity', 'critical', 'akashi', 'verify', 'failure', 2004, report);
+  perform akashi_security.record_event(event_type => 'audit_log_tampering', event_category => 'integrity', severity => 'critical',
+    source_service => 'akashi', action_performed => 'verify', result => 'failure', ocsf_class_uid => 2004, event_details => report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'verification of the audit ledger failed', 'timestamp', now())::text);
 end
@@ -478,10 +535,9 @@ grant execute on function akashi_audit.alert_audit_log_tampering(jsonb) to akash
 create function akashi_audit.alert_ledger_epoch(report jsonb) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
-    ocsf_class_uid, event_details)
-  values ('ledger_epoch_opened', 'integrity', case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end,
-          'akashi', 'open_epoch', 'success', 2004, report);
+  perform akashi_security.record_event(event_type => 'ledger_epoch_opened', event_category => 'integrity',
+    severity => case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end, source_service => 'akashi',
+    action_performed => 'open_epoch', result => 'success', ocsf_class_uid => 2004, event_details => report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'a log of the audit ledger goes on in a new epoch', 'timestamp', now())::text);
 end
@@ -503,13 +559,12 @@ begin
     select distinct watch_alarms.kind, f.subject, f.detail from jsonb_to_recordset(problems) as f (subject text, detail text)
     on conflict do nothing
     returning subject, detail
-  ), events as (
-    insert into akashi_security.security_events (event_type, event_category, severity, source_service, resource_type, resource_id,
-      action_performed, result, ocsf_class_uid, event_details)
-    select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure', 2004,
-      jsonb_build_object('subject', r.subject, 'detail', r.detail) from raised r
   )
-  select count(*) into begun from raised;
+  select count(akashi_security.record_event(event_type => watch_alarms.kind, event_category => 'integrity',
+    severity => watch_alarms.severity, source_service => 'akashi', resource_type => 'ledger', resource_id => left(r.subject, 255),
+    action_performed => 'watch', result => 'failure', ocsf_class_uid => 2004,
+    event_details => jsonb_build_object('subject', r.subject, 'detail', r.detail)))
+  into begun from raised r;
   if begun > 0 then
     perform pg_notify('audit_tampering_detected', json_build_object('severity', severity, 'message', kind, 'timestamp', now())::text);
   end if;

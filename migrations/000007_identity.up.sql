@@ -138,6 +138,12 @@ create trigger keep_last_administrator before update on akashi_auth.users for ea
   execute function akashi_auth.keep_last_administrator();
 alter table akashi_auth.users enable always trigger keep_last_administrator;
 
+-- A plain view over one table, so that other contexts may join it as if it were the table.
+create view akashi_auth.active_users with (security_invoker = true) as
+  select id from akashi_auth.users where is_active;
+comment on view akashi_auth.active_users is 'Who may use an account now.';
+grant select on akashi_auth.active_users to akashi_policy;
+
 grant create on schema akashi_auth to akashi_policy;
 reset role;
 set local role akashi_policy;

@@ -366,10 +366,10 @@ create view akashi_security.v_security_events with (security_invoker = true) as
          e.action_performed, e.result, e.tenant_id, e.tenant_name, e.client_id, e.client_name, e.request_id, e.trace_id,
          e.ocsf_class_uid, e.event_details, r.security_hub_id,
          coalesce(r.remediation_status, 'open') as remediation_status, r.remediation_notes, r.assignee, r.resolved_at,
-         case when e.created_at >= now() - (select hot_retention from akashi_lifecycle.policies
+         case when e.created_at >= now() - (select hot_retention from akashi_lifecycle.retention
                                             where schema_name = 'akashi_security' and table_name = 'security_events')
               then 'active' else 'due' end as archive_status,
-         (select extract(day from total_retention)::integer from akashi_lifecycle.policies
+         (select extract(day from total_retention)::integer from akashi_lifecycle.retention
           where schema_name = 'akashi_security' and table_name = 'security_events') as retention_period
   from akashi_security.security_events e
   left join akashi_security.remediations r on r.event_id = e.id and r.event_created_at = e.created_at;

@@ -139,8 +139,8 @@ create function akashi_chat.my_rooms() returns uuid[]
   select coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m
   join akashi_chat.rooms r on r.id = m.room_id
-  join akashi_auth.users u on u.id = m.user_id
-  where m.user_id = akashi_auth.current_user_id() and m.is_active and u.is_active and not r.is_deleted
+  join akashi_auth.active_users u on u.id = m.user_id
+  where m.user_id = akashi_auth.current_user_id() and m.is_active and not r.is_deleted
 $$;
 comment on function akashi_chat.my_rooms() is 'Rooms of the verified user, while the account is active.';
 
@@ -157,8 +157,8 @@ create function akashi_chat.my_invited_rooms() returns uuid[]
   language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(i.room_id), '{}')
   from akashi_chat.room_invitations i
-  join akashi_auth.users u on u.id = i.invited_user_id
-  where i.invited_user_id = akashi_auth.current_user_id() and u.is_active and i.status = 'pending' and i.expires_at > now()
+  join akashi_auth.active_users u on u.id = i.invited_user_id
+  where i.invited_user_id = akashi_auth.current_user_id() and i.status = 'pending' and i.expires_at > now()
 $$;
 comment on function akashi_chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
 
@@ -168,7 +168,7 @@ create function akashi_chat.require_user() returns uuid
 declare
   me uuid := akashi_auth.current_user_id();
 begin
-  if me is null or not exists (select from akashi_auth.users u where u.id = me and u.is_active) then
+  if me is null or not exists (select from akashi_auth.active_users u where u.id = me) then
     raise exception 'chat is for users who are signed in' using errcode = 'insufficient_privilege', hint = 'sign in first';
   end if;
   return me;
@@ -292,7 +292,7 @@ begin
   if found then
     return room;
   end if;
-  if not exists (select from akashi_auth.users u where u.id = with_user and u.is_active) or not akashi_chat.accepts_direct(with_user, me) then
+  if not exists (select from akashi_auth.active_users u where u.id = with_user) or not akashi_chat.accepts_direct(with_user, me) then
     raise exception 'this person cannot be written to' using errcode = 'no_data_found';
   end if;
   insert into akashi_chat.rooms (name, room_type, max_members, direct_key, created_by)
@@ -476,7 +476,7 @@ begin
   if valid_for not between interval '1 minute' and interval '90 days' then
     raise exception 'an invitation is valid for a minute to 90 days' using errcode = 'invalid_parameter_value';
   end if;
-  if not exists (select from akashi_auth.users u where u.id = person and u.is_active) then
+  if not exists (select from akashi_auth.active_users u where u.id = person) then
     raise exception 'there is no such user' using errcode = 'no_data_found';
   end if;
   if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
