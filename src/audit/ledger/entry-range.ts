@@ -39,8 +39,8 @@ export async function positionAfter(
   rows: number,
 ): Promise<string | null> {
   const { rows: found } = await session.query<{ position: string }>(
-    `select position::text from akashi_audit.ledger_entries where ${RANGE} and position >= $4::bigint
-     order by position offset $5 limit 1`,
+    `select e.position::text from akashi_audit.ledger_entries e where ${RANGE} and position >= $4::bigint
+     order by e.position offset $5 limit 1`,
     [log, from, to, first, rows],
   )
   return found[0]?.position ?? null
