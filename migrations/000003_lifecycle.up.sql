@@ -555,7 +555,6 @@ $$;
 comment on function akashi_lifecycle.drain_default(regclass, integer, out text, out text, out timestamptz, out timestamptz, out bigint) is
   'Moves up to about a batch of rows out of a default partition; detaches it once it is empty. Call it until it says detached.';
 
--- Where each table stands: the alarm rings while there is still room.
 create view akashi_lifecycle.partition_headroom with (security_invoker = true) as
   select p.schema_name, p.table_name, p.interval, p.premake, count(b.upper) as partitions,
          max(b.upper) filter (where isfinite(b.upper)) as covered_until,
@@ -564,6 +563,7 @@ create view akashi_lifecycle.partition_headroom with (security_invoker = true) a
   left join pg_catalog.pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
   left join lateral akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b on true
   group by p.schema_name, p.table_name, p.interval, p.premake;
+comment on view akashi_lifecycle.partition_headroom is 'Where each table stands: the alarm rings while there is still room.';
 
 grant execute on function akashi_lifecycle.partition_bounds(regclass), akashi_lifecycle.partition_from(timestamptz, text),
   akashi_lifecycle.partition_to(timestamptz, text), akashi_lifecycle.partition_name(text, timestamptz, text)

@@ -11,7 +11,6 @@ create view akashi_audit.logs with (security_invoker = true) as
 comment on view akashi_audit.logs is 'The logs of the ledger and the tables whose rows they seal.';
 grant select on akashi_audit.logs to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 
--- The head of each log: how far it is sealed, and the signed checkpoint of that size.
 create table akashi_audit.ledger_heads (
   log               text primary key check (log ~ '^[a-z_]+$'),
   epoch             integer not null default 1 check (epoch > 0),
@@ -26,6 +25,8 @@ create table akashi_audit.ledger_heads (
   system_identifier bigint,
   timeline          integer
 );
+comment on table akashi_audit.ledger_heads is
+  'The head of each log: how far it is sealed, and the signed checkpoint of that size.';
 comment on column akashi_audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
 comment on column akashi_audit.ledger_heads.seq_floor is
   'Rows up to this seq were written before the epoch: all that had to be are in the tree, whatever their xid says here.';
@@ -62,6 +63,8 @@ create table akashi_audit.ledger_entries (
   entry_hash bytea not null check (octet_length(entry_hash) = 32),
   primary key (log, position)
 );
+comment on table akashi_audit.ledger_entries is
+  'One row for each sealed row of a log, at its position in the tree. Append-only.';
 create index ledger_entries_row_idx on akashi_audit.ledger_entries (row_id);
 -- Entries of one partition are counted by time; a B-tree would cost the sealer more than this.
 create index ledger_entries_created_at_idx on akashi_audit.ledger_entries using brin (created_at) with (pages_per_range = 32, autosummarize = on);
@@ -73,8 +76,6 @@ grant select on akashi_audit.ledger_entries to akashi_app, akashi_worker, akashi
 grant insert on akashi_audit.ledger_entries to akashi_worker;
 select akashi_audit.guard('akashi_audit.ledger_entries');
 
--- Merkle tree hashes in tiles of 256 (C2SP tlog-tiles): level 0 holds leaf hashes, level 1 the roots of
--- full level-0 tiles, and so on. Only the last tile of a level still grows.
 create table akashi_audit.ledger_tiles (
   log    text not null,
   level  smallint not null check (level between 0 and 7),
@@ -82,6 +83,8 @@ create table akashi_audit.ledger_tiles (
   hashes bytea not null check (octet_length(hashes) between 32 and 8192 and octet_length(hashes) % 32 = 0),
   primary key (log, level, tile)
 );
+comment on table akashi_audit.ledger_tiles is
+  'Merkle tree hashes in tiles of 256 (C2SP tlog-tiles): level 0 holds leaf hashes, level 1 the roots of full level-0 tiles, and so on. Only the last tile of a level still grows.';
 alter table akashi_audit.ledger_tiles enable row level security, force row level security;
 create policy ledger_tiles_worker on akashi_audit.ledger_tiles to akashi_worker using (true) with check (true);
 create policy ledger_tiles_read on akashi_audit.ledger_tiles for select to akashi_app, akashi_security_admin, akashi_reader using (true);
@@ -106,7 +109,6 @@ create trigger refuse_change before delete or truncate on akashi_audit.ledger_ti
   for each statement execute function akashi_audit.refuse_change();
 alter table akashi_audit.ledger_tiles enable always trigger refuse_change;
 
--- Checkpoints that were published: signed notes that outlive any later head.
 create table akashi_audit.ledger_checkpoints (
   log          text not null,
   epoch        integer not null,
@@ -116,6 +118,8 @@ create table akashi_audit.ledger_checkpoints (
   published_at timestamptz not null default now(),
   primary key (log, epoch, size)
 );
+comment on table akashi_audit.ledger_checkpoints is
+  'Checkpoints that were published: signed notes that outlive any later head.';
 alter table akashi_audit.ledger_checkpoints enable row level security, force row level security;
 create policy ledger_checkpoints_worker on akashi_audit.ledger_checkpoints to akashi_worker using (true) with check (true);
 create policy ledger_checkpoints_read on akashi_audit.ledger_checkpoints for select to akashi_app, akashi_security_admin, akashi_reader using (true);
@@ -124,8 +128,6 @@ grant select on akashi_audit.ledger_checkpoints to akashi_app, akashi_worker, ak
 grant insert on akashi_audit.ledger_checkpoints to akashi_worker;
 select akashi_audit.guard('akashi_audit.ledger_checkpoints');
 
--- Epochs: after a restore, or when the database does not continue what it published, a log goes on under a new
--- name that is linked to the old head by a signed note.
 create table akashi_audit.ledger_epochs (
   log             text not null,
   epoch           integer not null check (epoch > 1),
@@ -143,6 +145,8 @@ create table akashi_audit.ledger_epochs (
   opened_at       timestamptz not null default now(),
   primary key (log, epoch)
 );
+comment on table akashi_audit.ledger_epochs is
+  'Epochs: after a restore, or when the database does not continue what it published, a log goes on under a new name that is linked to the old head by a signed note.';
 comment on column akashi_audit.ledger_epochs.cause is
   'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline.';
 comment on column akashi_audit.ledger_epochs.common_size is
@@ -178,7 +182,6 @@ grant select on akashi_audit.witnesses to akashi_worker, akashi_security_admin;
 create trigger update_updated_at before update on akashi_audit.witnesses
   for each row execute function akashi_auth.update_updated_at();
 
--- What witnesses added to published checkpoints.
 create table akashi_audit.ledger_cosignatures (
   log         text not null,
   epoch       integer not null,
@@ -188,6 +191,7 @@ create table akashi_audit.ledger_cosignatures (
   cosigned_at timestamptz not null,
   primary key (log, epoch, size, witness)
 );
+comment on table akashi_audit.ledger_cosignatures is 'What witnesses added to published checkpoints.';
 comment on column akashi_audit.ledger_cosignatures.note is 'The checkpoint with the signature lines of the log and of this witness.';
 alter table akashi_audit.ledger_cosignatures enable row level security, force row level security;
 create policy ledger_cosignatures_worker on akashi_audit.ledger_cosignatures to akashi_worker using (true) with check (true);
@@ -197,7 +201,6 @@ grant select on akashi_audit.ledger_cosignatures to akashi_app, akashi_worker, a
 grant insert on akashi_audit.ledger_cosignatures to akashi_worker;
 select akashi_audit.guard('akashi_audit.ledger_cosignatures');
 
--- What each verification found; one that found something is also an alarm.
 create table akashi_audit.verifications (
   id          uuid primary key default akashi_audit.uuid_v7(),
   started_at  timestamptz not null,
@@ -206,6 +209,7 @@ create table akashi_audit.verifications (
   report      jsonb not null,
   mode        text not null default 'full' check (mode in ('full', 'incremental', 'scrub'))
 );
+comment on table akashi_audit.verifications is 'What each verification found; one that found something is also an alarm.';
 create index verifications_finished_at_idx on akashi_audit.verifications (finished_at desc);
 alter table akashi_audit.verifications enable row level security, force row level security;
 create policy verifications_worker on akashi_audit.verifications for insert to akashi_worker with check (true);
@@ -214,8 +218,6 @@ grant insert on akashi_audit.verifications to akashi_worker;
 grant select on akashi_audit.verifications to akashi_app, akashi_worker, akashi_security_admin;
 select akashi_audit.guard('akashi_audit.verifications');
 
--- Up to where each log was verified without a problem: an incremental verification goes on from there. The
--- signed note says that size and root were the log's own.
 create table akashi_audit.verified_heads (
   log         text primary key,
   epoch       integer not null,
@@ -228,6 +230,8 @@ create table akashi_audit.verified_heads (
   scrub_xid   xid8 not null default '0',
   scrub_seq   bigint not null default 0
 );
+comment on table akashi_audit.verified_heads is
+  'Up to where each log was verified without a problem: an incremental verification goes on from there. The signed note says that size and root were the log''s own.';
 alter table akashi_audit.verified_heads enable row level security, force row level security;
 create policy verified_heads_worker on akashi_audit.verified_heads to akashi_worker using (true) with check (true);
 create policy verified_heads_read on akashi_audit.verified_heads for select to akashi_app, akashi_security_admin, akashi_reader using (true);
@@ -235,13 +239,14 @@ create policy verified_heads_owner on akashi_audit.verified_heads to akashi_owne
 grant select on akashi_audit.verified_heads to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 grant insert, update on akashi_audit.verified_heads to akashi_worker;
 
--- When each part of a log was last hashed: slices of positions, and objects of the archive.
 create table akashi_audit.ledger_scrubs (
   log        text not null,
   unit       text not null check (unit ~ '^(slice|object)/'),
   checked_at timestamptz not null,
   primary key (log, unit)
 );
+comment on table akashi_audit.ledger_scrubs is
+  'When each part of a log was last hashed: slices of positions, and objects of the archive.';
 comment on column akashi_audit.ledger_scrubs.unit is
   'slice/<n, twelve digits>: positions n·65536 to n·65536 + 65535; object/<name>: an archived object.';
 alter table akashi_audit.ledger_scrubs enable row level security, force row level security;
@@ -251,7 +256,6 @@ create policy ledger_scrubs_owner on akashi_audit.ledger_scrubs to akashi_owner 
 grant select on akashi_audit.ledger_scrubs to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 grant insert, update, delete on akashi_audit.ledger_scrubs to akashi_worker;
 
--- That the rows of one range of time were removed by a policy. Their entries stay in the tree.
 create table akashi_audit.retention_records (
   id             uuid primary key default akashi_audit.uuid_v7(),
   log            text not null,
@@ -268,6 +272,8 @@ create table akashi_audit.retention_records (
   check (lower_bound < upper_bound),
   check (first_position >= 0 and first_position <= last_position)
 );
+comment on table akashi_audit.retention_records is
+  'That the rows of one range of time were removed by a policy. Their entries stay in the tree.';
 comment on column akashi_audit.retention_records.digest is
   'SHA-256 over position (8 bytes, most significant first) and entry hash of each retired entry, in ascending position.';
 create unique index retention_records_first_idx on akashi_audit.retention_records (log, partition_name, first_position);
@@ -357,7 +363,6 @@ comment on view akashi_audit.sealed_rows is
   'Every row that the ledger knows, with the first published checkpoint that covers it and the record of its retention. Ask for a row_id.';
 grant select on akashi_audit.sealed_rows to akashi_worker, akashi_security_admin;
 
--- Alarms that stand: one security event when one begins, none while it lasts.
 create table akashi_audit.standing_alarms (
   kind      text not null,
   subject   text not null,
@@ -365,6 +370,8 @@ create table akashi_audit.standing_alarms (
   raised_at timestamptz not null default now(),
   primary key (kind, subject, detail)
 );
+comment on table akashi_audit.standing_alarms is
+  'Alarms that stand: one security event when one begins, none while it lasts.';
 alter table akashi_audit.standing_alarms enable row level security, force row level security;
 create policy standing_alarms_read on akashi_audit.standing_alarms for select to akashi_app, akashi_worker, akashi_security_admin using (true);
 create policy standing_alarms_owner on akashi_audit.standing_alarms to akashi_owner using (true) with check (true);

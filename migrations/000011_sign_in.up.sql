@@ -66,6 +66,7 @@ create table akashi_auth.mfa_factors (
   last_modified_by text,
   constraint mfa_factors_type_check check (factor_type in ('totp'))
 );
+comment on table akashi_auth.mfa_factors is 'Second factors of a user, their secrets encrypted under the person''s key.';
 comment on column akashi_auth.mfa_factors.secret is 'Ciphertext under the person''s key, bound to table, column and row.';
 comment on column akashi_auth.mfa_factors.last_used_step is 'Time step of the last code that was taken; it only grows, so no code works twice.';
 comment on column akashi_auth.mfa_factors.confirmed_at is 'When a code was first shown; before that the factor counts for nothing.';

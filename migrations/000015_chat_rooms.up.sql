@@ -94,21 +94,19 @@ create policy room_invitations_staff on akashi_chat.room_invitations for select 
 grant select on akashi_chat.room_invitations to akashi_app, akashi_security_admin, akashi_policy;
 select akashi_audit.protect('akashi_chat.room_invitations', subject => 'invited_user_id', ignore => array['updated_at', 'last_modified_by']);
 
--- The locked row that gives a room its one order. Apart from akashi_chat.rooms, so that a message writes no
--- audit row for the room.
 create table akashi_chat.room_sequences (
   room_id         uuid primary key references akashi_chat.rooms (id) on delete cascade,
   last_sequence   bigint not null default 0,
   last_message_at timestamptz not null default '-infinity'
 ) with (fillfactor = 50);
+comment on table akashi_chat.room_sequences is
+  'The locked row that gives a room its one order. Apart from akashi_chat.rooms, so that a message writes no audit row for the room.';
 alter table akashi_chat.room_sequences enable row level security, force row level security;
 create policy room_sequences_owner on akashi_chat.room_sequences to akashi_owner using (true) with check (true);
 create policy room_sequences_worker on akashi_chat.room_sequences for select to akashi_worker using (true);
 grant select on akashi_chat.room_sequences to akashi_app, akashi_worker;
 select akashi_audit.exempt('akashi_chat.room_sequences', 'a counter; what it counts is in the trail');
 
--- What happened in a room, in its order: a client that lost its connection asks for everything after the
--- last sequence it has. Messages themselves are looked up; what is older than the window is reloaded.
 create table akashi_chat.room_events (
   room_id            uuid not null references akashi_chat.rooms (id) on delete cascade,
   sequence           bigint not null,
@@ -120,6 +118,8 @@ create table akashi_chat.room_events (
   created_at         timestamptz not null default now(),
   primary key (room_id, sequence)
 );
+comment on table akashi_chat.room_events is
+  'What happened in a room, in its order: a client that lost its connection asks for everything after the last sequence it has. Messages themselves are looked up; what is older than the window is reloaded.';
 comment on column akashi_chat.room_events.user_id is 'Whom it is about: the member, or who reacted.';
 create index room_events_created_at_idx on akashi_chat.room_events using brin (created_at);
 alter table akashi_chat.room_events enable row level security, force row level security;

@@ -76,6 +76,7 @@ create table akashi_chat.messages (
   primary key (id, created_at),
   constraint messages_content_check check (is_deleted or length(content) <= 4000 and (length(content) >= 1 or message_type in ('image', 'file')))
 ) partition by range (created_at);
+comment on table akashi_chat.messages is 'What was said in rooms; a deleted message stays in its place without its words.';
 comment on column akashi_chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
 comment on column akashi_chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file.';
 create index messages_room_created_idx on akashi_chat.messages (room_id, created_at desc);
@@ -122,6 +123,7 @@ create table akashi_chat.message_reactions (
   created_by  varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   unique (message_id, user_id, emoji)
 );
+comment on table akashi_chat.message_reactions is 'Who reacted to a message, once with each emoji.';
 alter table akashi_chat.message_reactions enable row level security, force row level security;
 create policy message_reactions_owner on akashi_chat.message_reactions to akashi_owner using (true) with check (true);
 create policy message_reactions_of_my_rooms on akashi_chat.message_reactions for select to akashi_app
@@ -136,6 +138,7 @@ create table akashi_chat.read_positions (
   read_to         timestamptz not null,
   primary key (user_id, room_id)
 ) with (fillfactor = 70);
+comment on table akashi_chat.read_positions is 'How far each person has read in each room.';
 comment on column akashi_chat.read_positions.read_to is 'created_at of the last message read; what is later is unread.';
 alter table akashi_chat.read_positions enable row level security, force row level security;
 create policy read_positions_owner on akashi_chat.read_positions to akashi_owner using (true) with check (true);
@@ -192,6 +195,8 @@ create table akashi_chat.user_preferences (
   created_by         varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by   varchar(255)
 );
+comment on table akashi_chat.user_preferences is
+  'How each person wants the application: language, theme, presence, notifications.';
 create trigger update_updated_at before update on akashi_chat.user_preferences for each row execute function akashi_auth.update_updated_at();
 alter table akashi_chat.user_preferences enable row level security, force row level security;
 create policy user_preferences_owner on akashi_chat.user_preferences to akashi_owner using (true) with check (true);

@@ -96,7 +96,7 @@ it('keeps everything that the context says about a request', async () => {
 })
 
 it('the database and the program have the same logs', async () => {
-  const { rows } = await worker.transaction(anonymous, (session) =>
+  const { rows } = await worker.transaction(tester, (session) =>
     session.query(
       'select log, schema_name as schema, table_name as "table" from akashi_audit.logs order by log',
     ),
