@@ -439,14 +439,16 @@ begin
     description = case when changes ? 'description' then nullif(btrim(changes ->> 'description'), '') else r.description end,
     room_type = coalesce(changes ->> 'room_type', r.room_type),
     max_members = coalesce((changes ->> 'max_members')::integer, r.max_members),
-    is_active = coalesce((changes ->> 'is_active')::boolean, r.is_active)
+    is_active = coalesce((changes ->> 'is_active')::boolean, r.is_active),
+    security_classification = coalesce(changes ->> 'security_classification', r.security_classification),
+    compliance_tags = coalesce(changes -> 'compliance_tags', r.compliance_tags)
   where r.id = room returning * into changed;
   perform akashi_chat.append_event(room, 'room_changed', null, (held.mine).user_id);
   return changed;
 end
 $$;
 comment on function akashi_chat.update_room(uuid, jsonb) is
-  'changes: any of name, description (owner or admin), max_members, room_type, is_active (owner).';
+  'changes: any of name, description, security_classification, compliance_tags (owner or admin), max_members, room_type, is_active (owner).';
 
 create function akashi_chat.delete_room(room uuid) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

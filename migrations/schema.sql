@@ -6235,6 +6235,52 @@ $function$;
 alter function akashi_chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) owner to akashi_owner;
 grant execute on function akashi_chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) to akashi_app;
 
+CREATE OR REPLACE FUNCTION akashi_chat.classify_file(file uuid, security_classification text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  me uuid := akashi_chat.require_user();
+  target akashi_chat.file_uploads;
+  mine akashi_chat.room_members;
+begin
+  select * into target from akashi_chat.file_uploads f where f.id = file and not f.is_deleted for update;
+  select * into mine from akashi_chat.room_members m where m.room_id = target.room_id and m.user_id = me and m.is_active;
+  -- A file that no message shows is its uploader's alone.
+  if mine.id is null or not target.room_id = any (akashi_chat.my_rooms())
+     or (target.user_id <> me and (target.message_id is null or target.upload_status <> 'completed')) then
+    raise exception 'there is no such file' using errcode = 'no_data_found';
+  end if;
+  perform akashi_chat.refuse_classification(mine, target.user_id, target.security_classification, classify_file.security_classification);
+  update akashi_chat.file_uploads f set security_classification = classify_file.security_classification where f.id = file;
+end
+$function$;
+alter function akashi_chat.classify_file(file uuid, security_classification text) owner to akashi_owner;
+comment on function akashi_chat.classify_file(file uuid, security_classification text) is 'Its uploader may raise the classification, an owner or admin of the room set any.';
+grant execute on function akashi_chat.classify_file(file uuid, security_classification text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_chat.classify_message(message uuid, security_classification text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  held record;
+begin
+  select * into held from akashi_chat.lock_message(message);
+  perform akashi_chat.refuse_classification(held.mine, (held.target).user_id, (held.target).security_classification,
+    classify_message.security_classification);
+  update akashi_chat.messages m set security_classification = classify_message.security_classification
+  where m.id = message and m.created_at = akashi_chat.message_time(message);
+end
+$function$;
+alter function akashi_chat.classify_message(message uuid, security_classification text) owner to akashi_owner;
+comment on function akashi_chat.classify_message(message uuid, security_classification text) is 'Its author may raise the classification, an owner or admin of the room set any.';
+grant execute on function akashi_chat.classify_message(message uuid, security_classification text) to akashi_app;
+
 CREATE OR REPLACE FUNCTION akashi_chat.create_room(name text, room_type text DEFAULT 'public'::text, description text DEFAULT NULL::text, max_members integer DEFAULT 100)
  RETURNS akashi_chat.rooms
  LANGUAGE plpgsql
@@ -7049,6 +7095,25 @@ alter function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 
 comment on function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) is 'All bytes are stored. The worker that scans them decides what becomes of the file.';
 grant execute on function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) to akashi_app;
 
+CREATE OR REPLACE FUNCTION akashi_chat.refuse_classification(mine akashi_chat.room_members, author uuid, present text, wanted text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  levels constant text[] := array['public', 'internal', 'confidential', 'restricted'];
+begin
+  if array_position(levels, wanted) is null then
+    raise exception '% is no classification', coalesce(wanted, 'null') using errcode = 'invalid_parameter_value',
+      hint = 'use public, internal, confidential or restricted';
+  end if;
+  if author is distinct from mine.user_id or array_position(levels, wanted) < array_position(levels, present) then
+    perform akashi_chat.refuse_unless_role(mine, 'owner', 'admin');
+  end if;
+end
+$function$;
+alter function akashi_chat.refuse_classification(mine akashi_chat.room_members, author uuid, present text, wanted text) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_chat.refuse_direct(room akashi_chat.rooms)
  RETURNS void
  LANGUAGE plpgsql
@@ -7436,14 +7501,16 @@ begin
     description = case when changes ? 'description' then nullif(btrim(changes ->> 'description'), '') else r.description end,
     room_type = coalesce(changes ->> 'room_type', r.room_type),
     max_members = coalesce((changes ->> 'max_members')::integer, r.max_members),
-    is_active = coalesce((changes ->> 'is_active')::boolean, r.is_active)
+    is_active = coalesce((changes ->> 'is_active')::boolean, r.is_active),
+    security_classification = coalesce(changes ->> 'security_classification', r.security_classification),
+    compliance_tags = coalesce(changes -> 'compliance_tags', r.compliance_tags)
   where r.id = room returning * into changed;
   perform akashi_chat.append_event(room, 'room_changed', null, (held.mine).user_id);
   return changed;
 end
 $function$;
 alter function akashi_chat.update_room(room uuid, changes jsonb) owner to akashi_owner;
-comment on function akashi_chat.update_room(room uuid, changes jsonb) is 'changes: any of name, description (owner or admin), max_members, room_type, is_active (owner).';
+comment on function akashi_chat.update_room(room uuid, changes jsonb) is 'changes: any of name, description, security_classification, compliance_tags (owner or admin), max_members, room_type, is_active (owner).';
 grant execute on function akashi_chat.update_room(room uuid, changes jsonb) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.wanted_grams(term text)
