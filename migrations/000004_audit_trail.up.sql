@@ -137,8 +137,8 @@ select akashi_audit.guard('akashi_audit.audit_logs');
 create view akashi_audit.recorded_actions with (security_invoker = true) as
   select id, created_at, event_type, action, resource, resource_id, result, detail, user_id, db_user
   from akashi_audit.audit_logs where event_type <> 'data_change';
-comment on view akashi_audit.recorded_actions is 'What record_action() wrote. Its reader sees what row-level security shows them.';
-grant select on akashi_audit.recorded_actions to akashi_app, akashi_worker, akashi_security_admin;
+comment on view akashi_audit.recorded_actions is 'What record_action() wrote.';
+grant select on akashi_audit.recorded_actions to akashi_worker, akashi_security_admin;
 
 grant create on schema akashi_audit to akashi_policy;
 reset role;

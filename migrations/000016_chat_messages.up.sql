@@ -408,7 +408,7 @@ comment on function akashi_chat.delete_message(uuid) is 'By its author, or by an
 
 -- Who wrote it may raise its classification; an owner or admin of the room sets any.
 create function akashi_chat.refuse_classification(mine akashi_chat.room_members, author uuid, present text, wanted text) returns void
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   levels constant text[] := array['public', 'internal', 'confidential', 'restricted'];
 begin
@@ -423,7 +423,7 @@ end
 $$;
 
 create function akashi_chat.classify_message(message uuid, security_classification text) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   held record;
 begin
@@ -437,7 +437,7 @@ $$;
 comment on function akashi_chat.classify_message(uuid, text) is 'Its author may raise the classification, an owner or admin of the room set any.';
 
 create function akashi_chat.classify_file(file uuid, security_classification text) returns void
-  language plpgsql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   me uuid := akashi_chat.require_user();
   target akashi_chat.file_uploads;
