@@ -28,9 +28,6 @@ const tables: Readonly<Record<string, string>> = {
   'akashi_lifecycle.drills': 'operations',
 }
 
-/** Tables that every context may read. */
-const shared: readonly string[] = ['akashi_lifecycle.settings']
-
 /** Migration, without its ending → the context that its functions and views belong to. */
 const migrations: Readonly<Record<string, string>> = {
   '000001_roles_and_schemas': 'postgres',
@@ -78,7 +75,7 @@ export function foreignTables(path: string, text: string, known: ReadonlySet<str
       ? []
       : [...line.matchAll(QUALIFIED)].flatMap(([name, schema = '']) => {
           const owner = tables[name] ?? schemas[schema]
-          if (!known.has(name) || shared.includes(name) || owner === context) return []
+          if (!known.has(name) || owner === context) return []
           return owner === undefined
             ? [`${path}:${index + 1}: no context owns schema ${schema} in scripts/check-schema-owners.ts`]
             : [

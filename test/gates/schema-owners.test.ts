@@ -17,6 +17,7 @@ describe('a context names no table of another', () => {
     ['src/chat/a.ts', '`insert into akashi_auth.users(id) values (1)`', 1],
     ['src/identity/a.ts', "'delete from akashi_keys.digest_salts'", 1],
     ['src/lifecycle/a.ts', "'select 1 from akashi_lifecycle.jobs'", 1],
+    ['src/identity/a.ts', "'select value from akashi_lifecycle.settings'", 1],
     ['migrations/000015_chat_rooms.up.sql', body('select 1 from akashi_auth.users'), 2],
     ['migrations/000015_chat_rooms.up.sql', body("select 'it''s; $' from akashi_auth.users"), 2],
     [
@@ -43,7 +44,7 @@ describe('a context names no table of another', () => {
       'src/lifecycle/a.ts',
       '// reads akashi_audit.ledger_entries\n/** akashi_audit.ledger_heads */\n * akashi_audit.losses',
     ],
-    ['src/identity/a.ts', "'select value from akashi_lifecycle.settings'"],
+    ['src/identity/a.ts', "query('select akashi_lifecycle.setting($1)')"],
     ['src/cli/commands/a.ts', "hint: 'write it as akashi_security.security_events'"],
     ['test/audit/a.test.ts', "'select 1 from akashi_auth.users'"],
     ['migrations/000015_chat_rooms.up.sql', body('-- as akashi_auth.users has it\nselect 1')],
