@@ -54,6 +54,7 @@ grant usage on schema akashi_auth, akashi_audit, akashi_security, akashi_lifecyc
 grant usage on schema akashi_archive to akashi_worker, akashi_reader, akashi_security_admin;
 grant usage on schema akashi_keys to akashi_app, akashi_worker, akashi_security_admin;
 grant usage on schema akashi_auth, akashi_audit, akashi_keys to akashi_policy;
+comment on table akashi_lifecycle.schema_migrations is 'Applied migrations: version, name, checksum of the file, when and by whom.';
 
 -- A function is callable by whom it is granted to, never by everybody.
 alter default privileges for role akashi_owner revoke execute on functions from public;

@@ -89,6 +89,10 @@ create policy policies_read on akashi_lifecycle.policies for select
   to akashi_app, akashi_worker, akashi_reader, akashi_security_admin using (true);
 create policy policies_owner on akashi_lifecycle.policies to akashi_owner using (true) with check (true);
 grant select on akashi_lifecycle.policies to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+create view akashi_lifecycle.retention with (security_invoker = true) as
+  select schema_name, table_name, append_only, legal_hold, hot_retention, total_retention from akashi_lifecycle.policies;
+comment on view akashi_lifecycle.retention is 'What other contexts may know of a policy: how long rows are kept, and whether they may change.';
+grant select on akashi_lifecycle.retention to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 create trigger update_updated_at before update on akashi_lifecycle.policies
   for each row execute function akashi_auth.update_updated_at();
 
@@ -299,13 +303,10 @@ end
 $$;
 
 -- Statement triggers are not inherited: a partition that is made for a guarded or protected table gets its own.
--- Its body is not checked here, since akashi_audit.protected_tables comes with the trail, which is partitioned itself.
-set local check_function_bodies = off;
 create function akashi_lifecycle.attach_prepared(parent regclass, child regclass, lower_bound timestamptz, upper_bound timestamptz)
   returns void language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
-  protection akashi_audit.protected_tables;
 begin
   execute format('alter table %s enable row level security', child);
   execute format('alter table %s force row level security', child);
@@ -313,16 +314,11 @@ begin
   if policy.append_only then
     perform akashi_audit.guard(child);
   end if;
-  select * into protection from akashi_audit.protected_tables p where p.schema_name = policy.schema_name and p.table_name = policy.table_name;
-  if found then
-    perform akashi_audit.attach_triggers(child, protection);
-  end if;
+  perform akashi_audit.protect_partition(child, policy.schema_name, policy.table_name);
   execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
   execute format('alter table %s drop constraint bounds', child);
 end
 $$;
-
-set local check_function_bodies = on;
 
 -- Makes and attaches a partition of exactly these bounds. Answers null when something of the range is covered.
 create function akashi_lifecycle.make_partition(parent regclass, name text, lower_bound timestamptz, upper_bound timestamptz)
@@ -559,7 +555,6 @@ $$;
 comment on function akashi_lifecycle.drain_default(regclass, integer, out text, out text, out timestamptz, out timestamptz, out bigint) is
   'Moves up to about a batch of rows out of a default partition; detaches it once it is empty. Call it until it says detached.';
 
--- Where each table stands: the alarm rings while there is still room.
 create view akashi_lifecycle.partition_headroom with (security_invoker = true) as
   select p.schema_name, p.table_name, p.interval, p.premake, count(b.upper) as partitions,
          max(b.upper) filter (where isfinite(b.upper)) as covered_until,
@@ -568,6 +563,7 @@ create view akashi_lifecycle.partition_headroom with (security_invoker = true) a
   left join pg_catalog.pg_inherits i on i.inhparent = to_regclass(format('%I.%I', p.schema_name, p.table_name))
   left join lateral akashi_lifecycle.partition_bounds(i.inhrelid::regclass) b on true
   group by p.schema_name, p.table_name, p.interval, p.premake;
+comment on view akashi_lifecycle.partition_headroom is 'Where each table stands: the alarm rings while there is still room.';
 
 grant execute on function akashi_lifecycle.partition_bounds(regclass), akashi_lifecycle.partition_from(timestamptz, text),
   akashi_lifecycle.partition_to(timestamptz, text), akashi_lifecycle.partition_name(text, timestamptz, text)

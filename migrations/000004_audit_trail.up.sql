@@ -134,17 +134,45 @@ create policy audit_logs_policy on akashi_audit.audit_logs for select to akashi_
 grant select on akashi_audit.audit_logs to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 select akashi_audit.guard('akashi_audit.audit_logs');
 
--- Salts of digested values, one a person: without it nobody can tell what a digest was of, nor find it by
--- trying. Erasing a person removes theirs. The empty subject is for rows that are about nobody.
+create view akashi_audit.recorded_actions with (security_invoker = true) as
+  select id, created_at, event_type, action, resource, resource_id, result, detail, user_id, db_user
+  from akashi_audit.audit_logs where event_type <> 'data_change';
+comment on view akashi_audit.recorded_actions is 'What record_action() wrote.';
+grant select on akashi_audit.recorded_actions to akashi_worker, akashi_security_admin;
+
+grant create on schema akashi_audit to akashi_policy;
+reset role;
+set local role akashi_policy;
+create function akashi_audit.count_about(data_subject text) returns bigint
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select count(*) from akashi_audit.audit_logs a where a.data_subject = count_about.data_subject
+$$;
+comment on function akashi_audit.count_about(text) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';
+reset role;
+revoke create on schema akashi_audit from akashi_policy;
+grant execute on function akashi_audit.count_about(text) to akashi_owner, akashi_app, akashi_worker, akashi_security_admin;
+set local role akashi_owner;
+
 create table akashi_keys.digest_salts (
   data_subject text primary key,
   salt         bytea not null default uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
   created_at   timestamptz not null default now()
 );
+comment on table akashi_keys.digest_salts is
+  'Salts of digested values, one a person: without it nobody can tell what a digest was of, nor find it by trying. Erasing a person removes theirs. The empty subject is for rows that are about nobody.';
 alter table akashi_keys.digest_salts enable row level security, force row level security;
 create policy digest_salts_owner on akashi_keys.digest_salts to akashi_owner using (true) with check (true);
 
--- Which tables are under audit, and how. Triggers are made from it; `verify` compares them.
+-- Returns how many salts there were.
+create function akashi_audit.erase_salt(data_subject text) returns integer
+  language sql volatile set search_path = pg_catalog, pg_temp as $$
+  -- Whoever is making a salt of theirs has not seen the erasure.
+  lock table akashi_keys.digest_salts in share mode;
+  with erased as (delete from akashi_keys.digest_salts s where s.data_subject = erase_salt.data_subject returning 1)
+  select count(*)::integer from erased
+$$;
+comment on function akashi_audit.erase_salt(text) is 'Makes the digests of a person say nothing: the second half of an erasure.';
+
 create table akashi_audit.protected_tables (
   schema_name      text not null,
   table_name       text not null,
@@ -161,6 +189,8 @@ create table akashi_audit.protected_tables (
   on_failure       text not null default 'fail' check (on_failure in ('fail', 'record_loss')),
   primary key (schema_name, table_name)
 );
+comment on table akashi_audit.protected_tables is
+  'Which tables are under audit, and how. Triggers are made from it; `verify` compares them.';
 comment on column akashi_audit.protected_tables.on_failure is
   'When a change cannot be recorded: fail, and it is not made; record_loss, and it is made and counted in akashi_audit.losses.';
 alter table akashi_audit.protected_tables enable row level security, force row level security;
@@ -170,7 +200,6 @@ grant select on akashi_audit.protected_tables to akashi_app, akashi_worker, akas
 create trigger update_updated_at before update on akashi_audit.protected_tables
   for each row execute function akashi_auth.update_updated_at();
 
--- Tables that need no audit, each with the reason; whatever is neither here nor protected is a gap.
 create table akashi_audit.exempt_tables (
   schema_name      text not null,
   table_name       text not null,
@@ -181,6 +210,8 @@ create table akashi_audit.exempt_tables (
   last_modified_by text,
   primary key (schema_name, table_name)
 );
+comment on table akashi_audit.exempt_tables is
+  'Tables that need no audit, each with the reason; whatever is neither here nor protected is a gap.';
 alter table akashi_audit.exempt_tables enable row level security, force row level security;
 create policy exempt_tables_read on akashi_audit.exempt_tables for select to akashi_app, akashi_worker, akashi_security_admin using (true);
 create policy exempt_tables_owner on akashi_audit.exempt_tables to akashi_owner using (true) with check (true);
@@ -718,6 +749,13 @@ begin
 end
 $$;
 
+-- A partition of a protected table records as its parent does.
+create function akashi_audit.protect_partition(part regclass, schema_name text, table_name text) returns void
+  language sql set search_path = pg_catalog, pg_temp as $$
+  select akashi_audit.attach_triggers(part, p) from akashi_audit.protected_tables p
+  where (p.schema_name, p.table_name) = (protect_partition.schema_name, protect_partition.table_name)
+$$;
+
 create function akashi_audit.primary_key(target oid) returns text[]
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select array_agg(a.attname::text order by k.place)
@@ -860,8 +898,6 @@ end
 $$;
 comment on function akashi_audit.exempt(regclass, text) is 'Says why a table needs no audit.';
 
--- Every table of the application's and of Akashi's schemas: protected, exempt, or a gap. Partitions stand
--- for their parents.
 create view akashi_audit.coverage with (security_invoker = true) as
   select n.nspname as schema_name, c.relname as table_name,
          case when p.table_name is not null then 'protected' when e.table_name is not null then 'exempt' else 'gap' end as state,
@@ -872,6 +908,8 @@ create view akashi_audit.coverage with (security_invoker = true) as
   left join akashi_audit.exempt_tables e on (e.schema_name, e.table_name) = (n.nspname, c.relname)
   where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence = 'p'
     and n.nspname not in ('pg_catalog', 'information_schema', 'akashi_archive', 'akashi_jobs') and n.nspname not like 'pg\_%';
+comment on view akashi_audit.coverage is
+  'Every table of the application''s and of Akashi''s schemas: protected, exempt, or a gap. Partitions stand for their parents.';
 grant select on akashi_audit.coverage to akashi_app, akashi_worker, akashi_security_admin;
 
 -- An application action that is no change of a row: a login, an export, a refusal. Written in the caller's
@@ -941,11 +979,10 @@ begin
     perform akashi_audit.record_action('audit_loss', 'lose', loss.schema_name || '.' || loss.table_name, loss.id::text, 'FAILURE',
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation'], error_code => loss.sqlstate,
       error_message => loss.message);
-    insert into akashi_security.security_events (event_type, event_category, severity, source_service, description, action_performed,
-      result, ocsf_class_uid, resource_type, resource_id, request_id, event_details)
-    values ('audit_loss', 'integrity', 'critical', 'akashi', 'changes were made and not recorded', 'record', 'failure', 2004, 'table',
-      left(loss.schema_name || '.' || loss.table_name, 255), loss.request_id,
-      to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
+    perform akashi_security.record_event(event_type => 'audit_loss', event_category => 'integrity', severity => 'critical',
+      source_service => 'akashi', description => 'changes were made and not recorded', resource_type => 'table',
+      resource_id => left(loss.schema_name || '.' || loss.table_name, 255), action_performed => 'record', result => 'failure',
+      ocsf_class_uid => 2004, event_details => to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
     update akashi_audit.losses set reported_at = clock_timestamp() where id = loss.id;
     reported := reported + 1;
   end loop;
@@ -995,6 +1032,31 @@ comment on view akashi_audit.v_security_audit_summary is
 comment on column akashi_audit.v_security_audit_summary.affected_users is 'akashi_auth.users.id (cognito_user_id in the source).';
 grant select on akashi_audit.v_security_audit_summary to akashi_app, akashi_worker, akashi_security_admin;
 
+-- The auditor sees who did what to which record, and no value: those name people and hold what they wrote.
+create policy audit_logs_auditor on akashi_audit.audit_logs for select to akashi_reader using (true);
+grant select (id, created_at, event_type, action, resource, resource_id, result, error_code, schema_name, table_name, operation,
+  record_id, changed_fields, user_id, session_id, ip_address, context_verified, application_version, api_endpoint, request_id,
+  trace_id, correlation_id, tenant_id, data_classification, compliance_context) on akashi_audit.audit_logs to akashi_reader;
+create view akashi_audit.v_audit_logs_masked with (security_invoker = true) as
+  select a.id, a.created_at, a.event_type, a.action, a.resource, a.resource_id, a.result, a.error_code, a.schema_name, a.table_name,
+         a.operation, a.record_id, a.changed_fields, a.user_id, a.session_id, a.user_id::text as cognito_user_id, a.ip_address,
+         a.context_verified, a.application_version, a.api_endpoint, a.request_id, a.trace_id, a.correlation_id, a.tenant_id,
+         a.compliance_context, a.data_classification,
+         (select extract(day from r.total_retention)::integer from akashi_lifecycle.retention r
+          where (r.schema_name, r.table_name) = ('akashi_audit', 'audit_logs')) as retention_period,
+         case when a.created_at >= now() - (select r.hot_retention from akashi_lifecycle.retention r
+                                            where (r.schema_name, r.table_name) = ('akashi_audit', 'audit_logs'))
+              then 'active' else 'due' end as archive_status
+  from akashi_audit.audit_logs a;
+comment on view akashi_audit.v_audit_logs_masked is
+  'The trail for the auditor, under the names of the sources: without values, details, user agents and subjects.';
+comment on column akashi_audit.v_audit_logs_masked.cognito_user_id is
+  'akashi_auth.users.id: the subject of the identity provider is personal and stays encrypted with the user.';
+comment on column akashi_audit.v_audit_logs_masked.retention_period is 'Days, from the policy of the table.';
+comment on column akashi_audit.v_audit_logs_masked.archive_status is
+  'active: within its hot retention; due: waits for its partition to be archived. Archived rows are no longer here.';
+grant select on akashi_audit.v_audit_logs_masked to akashi_reader, akashi_worker, akashi_security_admin;
+
 -- What is searched for, but seldom: an index for it on the open partition would be paid by every write. It is made
 -- when a partition closes, on that partition alone. Nothing is written there any more (created_at is the server's
 -- clock), so that an ordinary CREATE INDEX makes no writer wait; readers never do.
@@ -1015,6 +1077,8 @@ begin
       ('user',    '(user_id, created_at) where user_id is not null'),
       ('trace',   '(trace_id) where trace_id is not null'),
       ('request', '(request_id) where request_id is not null'),
+      ('address', '(ip_address, created_at) where ip_address is not null'),
+      ('resource', '(resource, resource_id, created_at) where resource is not null'),
       ('table',   '(table_name, schema_name, created_at) where table_name is not null')
     ) as wanted (suffix, definition)
     where i.inhparent = 'akashi_audit.audit_logs'::regclass and b.upper <= as_of - settling

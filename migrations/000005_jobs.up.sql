@@ -10,6 +10,7 @@ create table akashi_jobs.migrations (
   ts       timestamptz not null default now(),
   breaking boolean not null default false
 );
+comment on table akashi_jobs.migrations is 'Migrations of graphile-worker, which writes it.';
 reset role;
 
 set local role akashi_owner;

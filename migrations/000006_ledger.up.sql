@@ -2,7 +2,15 @@
 -- docs/ledger.md specifies the encoding, the tree, the signed notes, epochs and records of retention.
 set local role akashi_owner;
 
--- The head of each log: how far it is sealed, and the signed checkpoint of that size.
+create view akashi_audit.logs with (security_invoker = true) as
+  select log, schema_name, table_name from (values
+    ('audit_logs',      'akashi_audit',    'audit_logs'),
+    ('security_events', 'akashi_security', 'security_events'),
+    ('login_attempts',  'akashi_auth',     'login_attempts')
+  ) as sealed (log, schema_name, table_name);
+comment on view akashi_audit.logs is 'The logs of the ledger and the tables whose rows they seal.';
+grant select on akashi_audit.logs to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
+
 create table akashi_audit.ledger_heads (
   log               text primary key check (log ~ '^[a-z_]+$'),
   epoch             integer not null default 1 check (epoch > 0),
@@ -17,6 +25,8 @@ create table akashi_audit.ledger_heads (
   system_identifier bigint,
   timeline          integer
 );
+comment on table akashi_audit.ledger_heads is
+  'The head of each log: how far it is sealed, and the signed checkpoint of that size.';
 comment on column akashi_audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
 comment on column akashi_audit.ledger_heads.seq_floor is
   'Rows up to this seq were written before the epoch: all that had to be are in the tree, whatever their xid says here.';
@@ -53,6 +63,8 @@ create table akashi_audit.ledger_entries (
   entry_hash bytea not null check (octet_length(entry_hash) = 32),
   primary key (log, position)
 );
+comment on table akashi_audit.ledger_entries is
+  'One row for each sealed row of a log, at its position in the tree. Append-only.';
 create index ledger_entries_row_idx on akashi_audit.ledger_entries (row_id);
 -- Entries of one partition are counted by time; a B-tree would cost the sealer more than this.
 create index ledger_entries_created_at_idx on akashi_audit.ledger_entries using brin (created_at) with (pages_per_range = 32, autosummarize = on);
@@ -64,8 +76,6 @@ grant select on akashi_audit.ledger_entries to akashi_app, akashi_worker, akashi
 grant insert on akashi_audit.ledger_entries to akashi_worker;
 select akashi_audit.guard('akashi_audit.ledger_entries');
 
--- Merkle tree hashes in tiles of 256 (C2SP tlog-tiles): level 0 holds leaf hashes, level 1 the roots of
--- full level-0 tiles, and so on. Only the last tile of a level still grows.
 create table akashi_audit.ledger_tiles (
   log    text not null,
   level  smallint not null check (level between 0 and 7),
@@ -73,6 +83,8 @@ create table akashi_audit.ledger_tiles (
   hashes bytea not null check (octet_length(hashes) between 32 and 8192 and octet_length(hashes) % 32 = 0),
   primary key (log, level, tile)
 );
+comment on table akashi_audit.ledger_tiles is
+  'Merkle tree hashes in tiles of 256 (C2SP tlog-tiles): level 0 holds leaf hashes, level 1 the roots of full level-0 tiles, and so on. Only the last tile of a level still grows.';
 alter table akashi_audit.ledger_tiles enable row level security, force row level security;
 create policy ledger_tiles_worker on akashi_audit.ledger_tiles to akashi_worker using (true) with check (true);
 create policy ledger_tiles_read on akashi_audit.ledger_tiles for select to akashi_app, akashi_security_admin, akashi_reader using (true);
@@ -97,7 +109,6 @@ create trigger refuse_change before delete or truncate on akashi_audit.ledger_ti
   for each statement execute function akashi_audit.refuse_change();
 alter table akashi_audit.ledger_tiles enable always trigger refuse_change;
 
--- Checkpoints that were published: signed notes that outlive any later head.
 create table akashi_audit.ledger_checkpoints (
   log          text not null,
   epoch        integer not null,
@@ -107,6 +118,8 @@ create table akashi_audit.ledger_checkpoints (
   published_at timestamptz not null default now(),
   primary key (log, epoch, size)
 );
+comment on table akashi_audit.ledger_checkpoints is
+  'Checkpoints that were published: signed notes that outlive any later head.';
 alter table akashi_audit.ledger_checkpoints enable row level security, force row level security;
 create policy ledger_checkpoints_worker on akashi_audit.ledger_checkpoints to akashi_worker using (true) with check (true);
 create policy ledger_checkpoints_read on akashi_audit.ledger_checkpoints for select to akashi_app, akashi_security_admin, akashi_reader using (true);
@@ -115,8 +128,6 @@ grant select on akashi_audit.ledger_checkpoints to akashi_app, akashi_worker, ak
 grant insert on akashi_audit.ledger_checkpoints to akashi_worker;
 select akashi_audit.guard('akashi_audit.ledger_checkpoints');
 
--- Epochs: after a restore, or when the database does not continue what it published, a log goes on under a new
--- name that is linked to the old head by a signed note.
 create table akashi_audit.ledger_epochs (
   log             text not null,
   epoch           integer not null check (epoch > 1),
@@ -134,6 +145,8 @@ create table akashi_audit.ledger_epochs (
   opened_at       timestamptz not null default now(),
   primary key (log, epoch)
 );
+comment on table akashi_audit.ledger_epochs is
+  'Epochs: after a restore, or when the database does not continue what it published, a log goes on under a new name that is linked to the old head by a signed note.';
 comment on column akashi_audit.ledger_epochs.cause is
   'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline.';
 comment on column akashi_audit.ledger_epochs.common_size is
@@ -169,7 +182,6 @@ grant select on akashi_audit.witnesses to akashi_worker, akashi_security_admin;
 create trigger update_updated_at before update on akashi_audit.witnesses
   for each row execute function akashi_auth.update_updated_at();
 
--- What witnesses added to published checkpoints.
 create table akashi_audit.ledger_cosignatures (
   log         text not null,
   epoch       integer not null,
@@ -179,6 +191,7 @@ create table akashi_audit.ledger_cosignatures (
   cosigned_at timestamptz not null,
   primary key (log, epoch, size, witness)
 );
+comment on table akashi_audit.ledger_cosignatures is 'What witnesses added to published checkpoints.';
 comment on column akashi_audit.ledger_cosignatures.note is 'The checkpoint with the signature lines of the log and of this witness.';
 alter table akashi_audit.ledger_cosignatures enable row level security, force row level security;
 create policy ledger_cosignatures_worker on akashi_audit.ledger_cosignatures to akashi_worker using (true) with check (true);
@@ -188,7 +201,6 @@ grant select on akashi_audit.ledger_cosignatures to akashi_app, akashi_worker, a
 grant insert on akashi_audit.ledger_cosignatures to akashi_worker;
 select akashi_audit.guard('akashi_audit.ledger_cosignatures');
 
--- What each verification found; one that found something is also an alarm.
 create table akashi_audit.verifications (
   id          uuid primary key default akashi_audit.uuid_v7(),
   started_at  timestamptz not null,
@@ -197,6 +209,7 @@ create table akashi_audit.verifications (
   report      jsonb not null,
   mode        text not null default 'full' check (mode in ('full', 'incremental', 'scrub'))
 );
+comment on table akashi_audit.verifications is 'What each verification found; one that found something is also an alarm.';
 create index verifications_finished_at_idx on akashi_audit.verifications (finished_at desc);
 alter table akashi_audit.verifications enable row level security, force row level security;
 create policy verifications_worker on akashi_audit.verifications for insert to akashi_worker with check (true);
@@ -205,8 +218,6 @@ grant insert on akashi_audit.verifications to akashi_worker;
 grant select on akashi_audit.verifications to akashi_app, akashi_worker, akashi_security_admin;
 select akashi_audit.guard('akashi_audit.verifications');
 
--- Up to where each log was verified without a problem: an incremental verification goes on from there. The
--- signed note says that size and root were the log's own.
 create table akashi_audit.verified_heads (
   log         text primary key,
   epoch       integer not null,
@@ -219,6 +230,8 @@ create table akashi_audit.verified_heads (
   scrub_xid   xid8 not null default '0',
   scrub_seq   bigint not null default 0
 );
+comment on table akashi_audit.verified_heads is
+  'Up to where each log was verified without a problem: an incremental verification goes on from there. The signed note says that size and root were the log''s own.';
 alter table akashi_audit.verified_heads enable row level security, force row level security;
 create policy verified_heads_worker on akashi_audit.verified_heads to akashi_worker using (true) with check (true);
 create policy verified_heads_read on akashi_audit.verified_heads for select to akashi_app, akashi_security_admin, akashi_reader using (true);
@@ -226,13 +239,14 @@ create policy verified_heads_owner on akashi_audit.verified_heads to akashi_owne
 grant select on akashi_audit.verified_heads to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 grant insert, update on akashi_audit.verified_heads to akashi_worker;
 
--- When each part of a log was last hashed: slices of positions, and objects of the archive.
 create table akashi_audit.ledger_scrubs (
   log        text not null,
   unit       text not null check (unit ~ '^(slice|object)/'),
   checked_at timestamptz not null,
   primary key (log, unit)
 );
+comment on table akashi_audit.ledger_scrubs is
+  'When each part of a log was last hashed: slices of positions, and objects of the archive.';
 comment on column akashi_audit.ledger_scrubs.unit is
   'slice/<n, twelve digits>: positions n·65536 to n·65536 + 65535; object/<name>: an archived object.';
 alter table akashi_audit.ledger_scrubs enable row level security, force row level security;
@@ -242,7 +256,6 @@ create policy ledger_scrubs_owner on akashi_audit.ledger_scrubs to akashi_owner 
 grant select on akashi_audit.ledger_scrubs to akashi_app, akashi_worker, akashi_security_admin, akashi_reader;
 grant insert, update, delete on akashi_audit.ledger_scrubs to akashi_worker;
 
--- That the rows of one range of time were removed by a policy. Their entries stay in the tree.
 create table akashi_audit.retention_records (
   id             uuid primary key default akashi_audit.uuid_v7(),
   log            text not null,
@@ -259,6 +272,8 @@ create table akashi_audit.retention_records (
   check (lower_bound < upper_bound),
   check (first_position >= 0 and first_position <= last_position)
 );
+comment on table akashi_audit.retention_records is
+  'That the rows of one range of time were removed by a policy. Their entries stay in the tree.';
 comment on column akashi_audit.retention_records.digest is
   'SHA-256 over position (8 bytes, most significant first) and entry hash of each retired entry, in ascending position.';
 create unique index retention_records_first_idx on akashi_audit.retention_records (log, partition_name, first_position);
@@ -278,9 +293,10 @@ declare
   record_id uuid;
   counted bigint;
 begin
-  if exists (select from akashi_lifecycle.policies p where p.table_name = record_retention.log and p.legal_hold) then
+  if exists (select from akashi_audit.logs l join akashi_lifecycle.retention r using (schema_name, table_name)
+             where l.log = record_retention.log and r.legal_hold) then
     raise exception 'rows of log % are under legal hold', log
-      using errcode = 'AK003', hint = 'the hold ends in akashi_lifecycle.policies';
+      using errcode = 'AK003', hint = 'akashi archive hold --release ends it';
   end if;
   select count(*) into counted from akashi_audit.ledger_entries e
   where e.log = record_retention.log and e.position between first_position and last_position
@@ -299,7 +315,54 @@ $$;
 grant execute on function akashi_audit.record_retention(text, text, timestamptz, timestamptz, bigint, bigint, bigint, bytea, text, text)
   to akashi_worker;
 
--- Alarms that stand: one security event when one begins, none while it lasts.
+-- Whether a retention record names every entry of a range up to a position.
+create function akashi_audit.retention_covers(record uuid, log text, lower_bound timestamptz, upper_bound timestamptz, last_position bigint)
+  returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select from akashi_audit.retention_records r
+    where r.id = record and r.log = retention_covers.log and r.lower_bound <= retention_covers.lower_bound
+      and retention_covers.upper_bound <= r.upper_bound and retention_covers.last_position <= r.last_position)
+$$;
+
+-- Whether rows of a partition would go unnamed: each must be sealed, and the records reach to the last entry of the
+-- period. The caller holds the partition's lock.
+create function akashi_audit.has_unrecorded_rows(log text, part regclass, row_count bigint, lower_bound timestamptz, upper_bound timestamptz)
+  returns boolean language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  entries bigint;
+  last_entry bigint;
+  last_recorded bigint;
+  unsealed boolean;
+begin
+  select count(*), coalesce(max(e.position), -1) into entries, last_entry from akashi_audit.ledger_entries e
+  where e.log = has_unrecorded_rows.log and e.created_at >= lower_bound and e.created_at < upper_bound;
+  select coalesce(max(r.last_position), -1) into last_recorded from akashi_audit.retention_records r
+  where r.log = has_unrecorded_rows.log and r.lower_bound <= has_unrecorded_rows.lower_bound
+    and has_unrecorded_rows.upper_bound <= r.upper_bound;
+  execute format('select exists (select from only %s r where (r.xid, r.seq) > (
+    select h.last_xid, h.last_seq from akashi_audit.ledger_heads h where h.log = %L))', part, log) into unsealed;
+  return unsealed or last_recorded < last_entry or row_count > entries;
+end
+$$;
+
+create view akashi_audit.sealed_rows with (security_invoker = true) as
+  select l.schema_name, l.table_name, e.row_id, e.created_at, e.log, e.position, e.entry_hash,
+         c.size as checkpoint_size, c.epoch as checkpoint_epoch, c.published_at as checkpoint_published_at,
+         t.id as retention_record_id, t.retired_at
+  from akashi_audit.ledger_entries e
+  join akashi_audit.logs l on l.log = e.log
+  left join lateral (
+    select k.size, k.epoch, k.published_at from akashi_audit.ledger_checkpoints k
+    where k.log = e.log and k.size > e.position order by k.epoch desc, k.size limit 1) c on true
+  left join lateral (
+    select r.id, r.retired_at from akashi_audit.retention_records r
+    where r.log = e.log and e.position between r.first_position and r.last_position
+      and r.lower_bound <= e.created_at and e.created_at < r.upper_bound
+    order by r.retired_at limit 1) t on true;
+comment on view akashi_audit.sealed_rows is
+  'Every row that the ledger knows, with the first published checkpoint that covers it and the record of its retention. Ask for a row_id.';
+grant select on akashi_audit.sealed_rows to akashi_worker, akashi_security_admin;
+
 create table akashi_audit.standing_alarms (
   kind      text not null,
   subject   text not null,
@@ -307,6 +370,8 @@ create table akashi_audit.standing_alarms (
   raised_at timestamptz not null default now(),
   primary key (kind, subject, detail)
 );
+comment on table akashi_audit.standing_alarms is
+  'Alarms that stand: one security event when one begins, none while it lasts.';
 alter table akashi_audit.standing_alarms enable row level security, force row level security;
 create policy standing_alarms_read on akashi_audit.standing_alarms for select to akashi_app, akashi_worker, akashi_security_admin using (true);
 create policy standing_alarms_owner on akashi_audit.standing_alarms to akashi_owner using (true) with check (true);
@@ -353,17 +418,17 @@ create function akashi_audit.trigger_problems(log text) returns table ("table" t
   with guarded as (
     select part.relid::oid as relid, null::text as name, 'refuse_change' as trigger_name,
            'akashi_audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
-    from akashi_lifecycle.policies p
+    from akashi_lifecycle.retention p
     cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
     -- With the trail go the append-only tables that have no log of their own.
-    where p.append_only and trigger_problems.log = 'audit_logs' and p.table_name not in ('audit_logs', 'security_events', 'login_attempts')
+    where p.append_only and trigger_problems.log = 'audit_logs'
+      and (p.schema_name, p.table_name) not in (select l.schema_name, l.table_name from akashi_audit.logs l)
     union all
     -- Tables with a log are looked at whether or not a policy still names them.
-    select part.relid::oid, sealed.name, 'refuse_change', 'akashi_audit.refuse_change'::regproc::oid, ''
-    from (values ('audit_logs', 'akashi_audit.audit_logs'), ('security_events', 'akashi_security.security_events'),
-                 ('login_attempts', 'akashi_auth.login_attempts')) as sealed (log, name)
-    left join lateral pg_catalog.pg_partition_tree(to_regclass(sealed.name)) part on true
-    where sealed.log = trigger_problems.log
+    select part.relid::oid, format('%I.%I', l.schema_name, l.table_name), 'refuse_change', 'akashi_audit.refuse_change'::regproc::oid, ''
+    from akashi_audit.logs l
+    left join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', l.schema_name, l.table_name))) part on true
+    where l.log = trigger_problems.log
     union all
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
     from (values ('akashi_audit.ledger_entries', 'refuse_change', 'akashi_audit.refuse_change'),
@@ -450,7 +515,7 @@ declare
   target record;
   last bigint;
 begin
-  select p.schema_name, p.table_name into strict target from akashi_lifecycle.policies p where p.append_only and p.table_name = log;
+  select l.schema_name, l.table_name into strict target from akashi_audit.logs l where l.log = hold_log.log;
   execute format('lock table %I.%I in share mode', target.schema_name, target.table_name);
   execute format('select case when is_called then last_value + seqincrement - 1 else last_value - 1 end
                   from %1$I.%2$I, pg_catalog.pg_sequence where seqrelid = %3$L::regclass',
@@ -466,9 +531,8 @@ grant execute on function akashi_audit.hold_log(text) to akashi_worker;
 create function akashi_audit.alert_audit_log_tampering(report jsonb) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
-    ocsf_class_uid, event_details)
-  values ('audit_log_tampering', 'integrity', 'critical', 'akashi', 'verify', 'failure', 2004, report);
+  perform akashi_security.record_event(event_type => 'audit_log_tampering', event_category => 'integrity', severity => 'critical',
+    source_service => 'akashi', action_performed => 'verify', result => 'failure', ocsf_class_uid => 2004, event_details => report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'verification of the audit ledger failed', 'timestamp', now())::text);
 end
@@ -478,10 +542,9 @@ grant execute on function akashi_audit.alert_audit_log_tampering(jsonb) to akash
 create function akashi_audit.alert_ledger_epoch(report jsonb) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
-    ocsf_class_uid, event_details)
-  values ('ledger_epoch_opened', 'integrity', case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end,
-          'akashi', 'open_epoch', 'success', 2004, report);
+  perform akashi_security.record_event(event_type => 'ledger_epoch_opened', event_category => 'integrity',
+    severity => case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end, source_service => 'akashi',
+    action_performed => 'open_epoch', result => 'success', ocsf_class_uid => 2004, event_details => report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'a log of the audit ledger goes on in a new epoch', 'timestamp', now())::text);
 end
@@ -503,13 +566,12 @@ begin
     select distinct watch_alarms.kind, f.subject, f.detail from jsonb_to_recordset(problems) as f (subject text, detail text)
     on conflict do nothing
     returning subject, detail
-  ), events as (
-    insert into akashi_security.security_events (event_type, event_category, severity, source_service, resource_type, resource_id,
-      action_performed, result, ocsf_class_uid, event_details)
-    select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure', 2004,
-      jsonb_build_object('subject', r.subject, 'detail', r.detail) from raised r
   )
-  select count(*) into begun from raised;
+  select count(akashi_security.record_event(event_type => watch_alarms.kind, event_category => 'integrity',
+    severity => watch_alarms.severity, source_service => 'akashi', resource_type => 'ledger', resource_id => left(r.subject, 255),
+    action_performed => 'watch', result => 'failure', ocsf_class_uid => 2004,
+    event_details => jsonb_build_object('subject', r.subject, 'detail', r.detail)))
+  into begun from raised r;
   if begun > 0 then
     perform pg_notify('audit_tampering_detected', json_build_object('severity', severity, 'message', kind, 'timestamp', now())::text);
   end if;

@@ -2,7 +2,7 @@
 delete from akashi_audit.protected_tables where schema_name = 'akashi_auth' and table_name in ('users', 'roles', 'permissions',
   'role_permissions', 'user_roles', 'service_accounts', 'service_account_roles', 'api_keys', 'user_sessions',
   'security_policies', 'privacy_consents');
-drop view akashi_auth.current_consents, akashi_auth.masked_users, akashi_auth.profiles;
+drop view akashi_auth.current_consents, akashi_auth.active_users, akashi_auth.masked_users, akashi_auth.profiles;
 drop function akashi_auth.policy(text), akashi_auth.key_allows(akashi_auth.api_keys, text), akashi_auth.service_account_has_permission(uuid, text),
   akashi_auth.user_has_permission(uuid, text), akashi_auth.roles_hold(uuid[], text), akashi_auth.tier_rank(text);
 drop table akashi_auth.privacy_consents, akashi_auth.security_policies, akashi_auth.user_sessions, akashi_auth.api_keys, akashi_auth.service_account_roles,

@@ -113,7 +113,7 @@ grant update (subject, subject_encrypted, subject_index, email, email_encrypted,
 select akashi_audit.protect('akashi_auth.users', 'confidential', 'id',
   '{"subject": "digest", "email": "digest", "username": "digest", "display_name": "digest", "avatar_url": "digest",
     "subject_index": "omit", "email_index": "omit", "email_masked": "omit"}',
-  array['last_login_at', 'updated_at', 'last_modified_by']);
+  array['updated_at', 'last_modified_by']);
 
 -- Somebody must be able to administer, whoever suspends or erases whom. One at a time, by the role's lock.
 create function akashi_auth.keep_last_administrator() returns trigger
@@ -137,6 +137,12 @@ create trigger keep_last_administrator before update on akashi_auth.users for ea
   when (old.account_status = 'active' and new.account_status <> 'active')
   execute function akashi_auth.keep_last_administrator();
 alter table akashi_auth.users enable always trigger keep_last_administrator;
+
+-- A plain view over one table, so that other contexts may join it as if it were the table.
+create view akashi_auth.active_users with (security_invoker = true) as
+  select id from akashi_auth.users where is_active;
+comment on view akashi_auth.active_users is 'Who may use an account now.';
+grant select on akashi_auth.active_users to akashi_policy;
 
 grant create on schema akashi_auth to akashi_policy;
 reset role;
@@ -185,6 +191,7 @@ create table akashi_auth.roles (
   last_modified_by text,
   constraint roles_tier_check check (tier in ('system', 'business', 'service'))
 );
+comment on table akashi_auth.roles is 'Roles that users and service accounts may hold; the seeded ones are system roles.';
 create index roles_tier_idx on akashi_auth.roles (tier);
 create trigger update_updated_at before update on akashi_auth.roles for each row execute function akashi_auth.update_updated_at();
 alter table akashi_auth.roles enable row level security, force row level security;
@@ -238,6 +245,7 @@ create table akashi_auth.role_permissions (
   last_modified_by text,
   constraint role_permissions_role_id_permission_id_key unique (role_id, permission_id)
 );
+comment on table akashi_auth.role_permissions is 'Which permissions a role has.';
 create index role_permissions_permission_id_idx on akashi_auth.role_permissions (permission_id, role_id);
 create trigger update_updated_at before update on akashi_auth.role_permissions for each row execute function akashi_auth.update_updated_at();
 alter table akashi_auth.role_permissions enable row level security, force row level security;
@@ -282,6 +290,7 @@ create table akashi_auth.user_roles (
   last_modified_by text,
   constraint user_roles_user_id_role_id_key unique (user_id, role_id)
 );
+comment on table akashi_auth.user_roles is 'Roles that a user holds, some until a time.';
 comment on column akashi_auth.user_roles.expires_at is 'Null is for good; an expired role decides nothing.';
 create index user_roles_role_id_idx on akashi_auth.user_roles (role_id);
 create index user_roles_assigned_by_idx on akashi_auth.user_roles (assigned_by) where assigned_by is not null;
@@ -331,6 +340,7 @@ create table akashi_auth.service_account_roles (
   last_modified_by   text,
   constraint service_account_roles_service_account_id_role_id_key unique (service_account_id, role_id)
 );
+comment on table akashi_auth.service_account_roles is 'Roles that a service account holds.';
 create index service_account_roles_role_id_idx on akashi_auth.service_account_roles (role_id);
 create index service_account_roles_assigned_by_idx on akashi_auth.service_account_roles (assigned_by) where assigned_by is not null;
 create trigger update_updated_at before update on akashi_auth.service_account_roles for each row execute function akashi_auth.update_updated_at();
@@ -383,6 +393,7 @@ create table akashi_auth.api_keys (
   constraint api_keys_owner_check check (num_nonnulls(user_id, service_account_id) = 1),
   constraint api_keys_revoked_check check (is_active = (revoked_at is null))
 );
+comment on table akashi_auth.api_keys is 'Keys of users and service accounts, by their hash: the key itself is shown once.';
 comment on column akashi_auth.api_keys.key_hash is 'SHA-256 of the whole key, in hex; the key itself is shown once and kept nowhere.';
 comment on column akashi_auth.api_keys.key_prefix is 'The ten characters after akashi_: says which key it is, opens nothing.';
 comment on column akashi_auth.api_keys.permissions is 'Scopes as resource:action; what counts is what the owner has of them at each use.';
@@ -431,6 +442,8 @@ create table akashi_auth.user_sessions (
   last_modified_by       text,
   constraint user_sessions_status_check check (status in ('online', 'away', 'offline'))
 );
+comment on table akashi_auth.user_sessions is
+  'Sessions of signed-in users, by the hash of their token, with how present they are.';
 comment on column akashi_auth.user_sessions.room_id is 'The room on the screen; written by chat, no foreign key.';
 comment on column akashi_auth.user_sessions.session_token_hash is 'SHA-256 of the token; the token itself is kept nowhere.';
 comment on column akashi_auth.user_sessions.expires_at is 'The end whatever happens; the idle limit counts from last_activity.';

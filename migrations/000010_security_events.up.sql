@@ -366,14 +366,17 @@ create view akashi_security.v_security_events with (security_invoker = true) as
          e.action_performed, e.result, e.tenant_id, e.tenant_name, e.client_id, e.client_name, e.request_id, e.trace_id,
          e.ocsf_class_uid, e.event_details, r.security_hub_id,
          coalesce(r.remediation_status, 'open') as remediation_status, r.remediation_notes, r.assignee, r.resolved_at,
-         case when e.created_at >= now() - (select hot_retention from akashi_lifecycle.policies
+         coalesce(r.remediation_status = 'resolved' and r.resolved_at < now() - interval '90 days', false) as archived,
+         case when e.created_at >= now() - (select hot_retention from akashi_lifecycle.retention
                                             where schema_name = 'akashi_security' and table_name = 'security_events')
               then 'active' else 'due' end as archive_status,
-         (select extract(day from total_retention)::integer from akashi_lifecycle.policies
+         (select extract(day from total_retention)::integer from akashi_lifecycle.retention
           where schema_name = 'akashi_security' and table_name = 'security_events') as retention_period
   from akashi_security.security_events e
   left join akashi_security.remediations r on r.event_id = e.id and r.event_created_at = e.created_at;
 comment on view akashi_security.v_security_events is 'Events with what was done about them, under the names of the sources.';
+comment on column akashi_security.v_security_events.archived is
+  'Resolved more than 90 days ago. Derived: the event itself is sealed and never changes.';
 comment on column akashi_security.v_security_events.archive_status is
   'active: within its hot retention; due: waits for its partition to be archived. Archived events are no longer here.';
 comment on column akashi_security.v_security_events.retention_period is 'Days, from the policy of the table.';
@@ -383,7 +386,8 @@ create view akashi_security.v_security_events_masked with (security_invoker = tr
   select e.id, e.created_at, e.received_at, e.event_type, e.event_category, e.severity, e.source_service, e.user_id, e.session_id,
          e.source_ip, e.resource_type, e.resource_id, e.action_performed, e.result, e.tenant_id, e.tenant_name, e.client_id,
          e.client_name, e.request_id, e.trace_id, e.ocsf_class_uid, r.security_hub_id,
-         coalesce(r.remediation_status, 'open') as remediation_status, r.assignee, r.resolved_at
+         coalesce(r.remediation_status, 'open') as remediation_status, r.assignee, r.resolved_at,
+         coalesce(r.remediation_status = 'resolved' and r.resolved_at < now() - interval '90 days', false) as archived
   from akashi_security.security_events e
   left join akashi_security.remediations r on r.event_id = e.id and r.event_created_at = e.created_at;
 comment on view akashi_security.v_security_events_masked is 'For the auditor: without names, descriptions, user agents, details and notes.';

@@ -4,7 +4,10 @@ delete from akashi_audit.protected_tables where schema_name = 'akashi_auth'
   and table_name in ('local_credentials', 'password_history', 'mfa_factors', 'recovery_codes');
 delete from akashi_audit.exempt_tables where schema_name = 'akashi_auth' and table_name in ('login_attempts', 'login_throttles');
 delete from akashi_lifecycle.policies where (schema_name, table_name) = ('akashi_auth', 'login_attempts');
-drop function akashi_auth.purge_expired(integer), akashi_auth.make_first_administrator(uuid), akashi_auth.has_administrator(),
+drop view akashi_auth.presence;
+drop function akashi_auth.purge_expired(integer), akashi_auth.sockets_changed(uuid[], uuid[], integer[]),
+  akashi_auth.valid_sessions(uuid[]), akashi_auth.active_user_count(), akashi_auth.set_session_status(text, uuid),
+  akashi_auth.make_first_administrator(uuid), akashi_auth.has_administrator(),
   akashi_auth.remove_factors(uuid), akashi_auth.has_factor(uuid), akashi_auth.revoke_sessions(uuid, uuid),
   akashi_auth.renew_session(bytea, text[], boolean), akashi_auth.authenticate_session(bytea), akashi_auth.needs_factor(uuid),
   akashi_auth.upgrade_password_hash(uuid, text, text), akashi_auth.set_password(uuid, text, boolean), akashi_auth.password_hashes(uuid),

@@ -66,6 +66,7 @@ create table akashi_auth.mfa_factors (
   last_modified_by text,
   constraint mfa_factors_type_check check (factor_type in ('totp'))
 );
+comment on table akashi_auth.mfa_factors is 'Second factors of a user, their secrets encrypted under the person''s key.';
 comment on column akashi_auth.mfa_factors.secret is 'Ciphertext under the person''s key, bound to table, column and row.';
 comment on column akashi_auth.mfa_factors.last_used_step is 'Time step of the last code that was taken; it only grows, so no code works twice.';
 comment on column akashi_auth.mfa_factors.confirmed_at is 'When a code was first shown; before that the factor counts for nothing.';
@@ -539,6 +540,70 @@ grant execute on function akashi_auth.begin_login(uuid, bytea), akashi_auth.sett
   to akashi_worker;
 grant execute on function akashi_auth.authenticate_session(bytea) to akashi_worker;
 grant execute on function akashi_auth.renew_session(bytea, text[], boolean) to akashi_app;
+
+-- Tells what the person behind the session does. Written only when something changes or a minute has
+-- passed, so that a busy client costs one write a minute.
+create function akashi_auth.set_session_status(new_status text, room uuid default null) returns boolean
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if new_status not in ('online', 'away', 'offline') then
+    raise exception 'presence is online, away or offline' using errcode = 'invalid_parameter_value';
+  end if;
+  update akashi_auth.user_sessions s set status = new_status, room_id = coalesce(room, s.room_id),
+    last_activity = case when new_status = 'online' then now() else s.last_activity end
+  where s.id = akashi_auth.current_session_id() and s.user_id = akashi_auth.current_user_id() and s.revoked_at is null and s.expires_at > now()
+    and (s.status <> new_status or (room is not null and s.room_id is distinct from room)
+      or (new_status = 'online' and s.last_activity < now() - interval '1 minute'));
+  return found;
+end
+$$;
+comment on function akashi_auth.set_session_status(text, uuid) is 'Answers whether anything was written.';
+
+-- Joined like a table: the person's own sessions are all that it reads.
+create view akashi_auth.presence with (security_invoker = true) as
+  select s.user_id, case when bool_or(s.status = 'online') then 'online' when bool_or(s.status = 'away') then 'away'
+                         else 'offline' end as status
+  from akashi_auth.user_sessions s
+  where s.revoked_at is null and s.expires_at > now() and s.last_activity > now() - interval '30 minutes'
+  group by s.user_id;
+comment on view akashi_auth.presence is 'A person is as present as their most present session; without a row, offline.';
+
+-- The number of people active in the last half hour.
+create function akashi_auth.active_user_count() returns bigint
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select count(distinct s.user_id) from akashi_auth.user_sessions s
+  where s.status in ('online', 'away') and s.revoked_at is null and s.last_activity > now() - interval '30 minutes'
+$$;
+
+-- Which of these sessions still hold: sockets outlive the request that opened them.
+create function akashi_auth.valid_sessions(sessions uuid[]) returns uuid[]
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select coalesce(array_agg(s.id), '{}') from akashi_auth.user_sessions s join akashi_auth.active_users u on u.id = s.user_id
+  where s.id = any (sessions) and s.revoked_at is null and s.expires_at > now()
+    and s.last_activity > now() - akashi_auth.policy_minutes('session.idle_minutes')
+$$;
+
+-- Sockets that came and went in a round are one statement: a node to which thousands come back at once would
+-- otherwise write a transaction for each, before any of them hears a message.
+create function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) returns setof uuid
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  -- One order for all nodes, so that none waits for another in a circle.
+  perform from akashi_auth.user_sessions s where s.id = any (opened || closed) order by s.id for no key update;
+  return query update akashi_auth.user_sessions s set status = 'online', last_activity = now()
+    where s.id = any (opened) and s.revoked_at is null and s.expires_at > now() returning s.user_id;
+  return query update akashi_auth.user_sessions s set status = 'offline'
+    from unnest(closed, closed_for_ms) as c (id, ms)
+    where s.id = c.id and s.revoked_at is null and s.expires_at > now() and s.status <> 'offline'
+      and s.last_activity <= now() - c.ms * interval '1 ms' returning s.user_id;
+end
+$$;
+comment on function akashi_auth.sockets_changed(uuid[], uuid[], integer[]) is
+  'Answers whose sessions were written. Of those closed, one that was active since has come back, maybe at another node.';
+
+grant execute on function akashi_auth.set_session_status(text, uuid), akashi_auth.active_user_count() to akashi_app;
+grant execute on function akashi_auth.valid_sessions(uuid[]), akashi_auth.active_user_count(),
+  akashi_auth.sockets_changed(uuid[], uuid[], integer[]) to akashi_worker;
 
 -- Expired sessions, and one-time things that nobody used, are removed after the time that the settings say. Each
 -- removed row is a row of the trail.

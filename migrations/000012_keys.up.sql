@@ -154,7 +154,7 @@ begin
   end if;
   perform akashi_auth.managed_user(person, 'keys:admin');
   select coalesce(account.legal_hold, min(p.schema_name || '.' || p.table_name || ' is under legal hold')) into held
-  from akashi_lifecycle.policies p
+  from akashi_lifecycle.retention p
   join akashi_keys.personal_columns c using (schema_name, table_name)
   where p.legal_hold;
   if held is not null then
@@ -191,10 +191,7 @@ begin
   if not exists (select from akashi_keys.erasures e where e.user_id = person) then
     raise exception 'no erasure of this person has begun' using errcode = 'AK003';
   end if;
-  -- Whoever is making a salt of theirs has not seen the erasure.
-  lock table akashi_keys.digest_salts in share mode;
-  delete from akashi_keys.digest_salts s where s.data_subject = person::text;
-  get diagnostics erased = row_count;
+  erased := akashi_audit.erase_salt(person::text);
   update akashi_keys.erasures e set salts = e.salts + erased where e.user_id = person and erased > 0;
 end
 $$;
@@ -220,19 +217,6 @@ end
 $$;
 grant execute on function akashi_keys.begin_erasure(uuid, text, text), akashi_keys.erase_salts(uuid), akashi_keys.finish_erasure(uuid, text)
   to akashi_app, akashi_worker, akashi_security_admin;
-grant create on schema akashi_keys to akashi_policy;
-reset role;
-set local role akashi_policy;
-create function akashi_keys.count_trail(person uuid) returns bigint
-  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select count(*) from akashi_audit.audit_logs where data_subject = person::text
-$$;
-comment on function akashi_keys.count_trail(uuid) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';
-
-reset role;
-revoke create on schema akashi_keys from akashi_policy;
-grant execute on function akashi_keys.count_trail(uuid) to akashi_owner, akashi_app, akashi_worker, akashi_security_admin;
-set local role akashi_owner;
 
 -- When keys are rotated, and that somebody is told where they are not.
 insert into akashi_lifecycle.settings (key, value, pattern, accepts, description) values

@@ -259,13 +259,9 @@ begin
     return false;
   end if;
   perform akashi_lifecycle.assert_retirable(own.schema_name, own.table_name, own.upper_bound);
-  select l.name into own_log from (values ('akashi_audit', 'audit_logs'), ('akashi_security', 'security_events'), ('akashi_auth', 'login_attempts')) as l (schema_name, name)
-  where (l.schema_name, l.name) = (own.schema_name, own.table_name);
-  if own_log is not null and own.row_count > 0 and not exists (
-    select from akashi_audit.retention_records r
-    where r.id = record and r.log = own_log and r.lower_bound <= own.lower_bound and own.upper_bound <= r.upper_bound
-      and own.last_position <= r.last_position
-  ) then
+  select l.log into own_log from akashi_audit.logs l where (l.schema_name, l.table_name) = (own.schema_name, own.table_name);
+  if own_log is not null and own.row_count > 0
+     and not akashi_audit.retention_covers(record, own_log, own.lower_bound, own.upper_bound, own.last_position) then
     raise exception 'the export has no retention record that covers its rows' using errcode = 'AK003';
   end if;
   update akashi_lifecycle.exports e set state = 'retiring', retention_record = record, message = null
@@ -300,10 +296,7 @@ declare
   bounds record;
   policy akashi_lifecycle.policies;
   counted bigint;
-  entries bigint;
-  unsealed bigint;
-  last_entry bigint;
-  last_recorded bigint;
+  own_log text;
 begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
   if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
@@ -320,19 +313,10 @@ begin
     execute format('create policy akashi_retire on %s for select to akashi_owner using (true)', child);
   end if;
   execute format('select count(*) from only %s', child) into counted;
-  if exists (select from (values ('akashi_audit', 'audit_logs'), ('akashi_security', 'security_events'), ('akashi_auth', 'login_attempts')) as l (s, t)
-             where (l.s, l.t) = (schema_name, table_name)) then
-    -- Each row is sealed, and the records reach to the last entry of the period.
-    select count(*), coalesce(max(e.position), -1) into entries, last_entry from akashi_audit.ledger_entries e
-    where e.log = table_name and e.created_at >= bounds.lower and e.created_at < bounds.upper;
-    select coalesce(max(r.last_position), -1) into last_recorded from akashi_audit.retention_records r
-    where r.log = table_name and r.lower_bound <= bounds.lower and bounds.upper <= r.upper_bound;
-    execute format('select count(*) from only %s r where (r.xid, r.seq) > (select h.last_xid, h.last_seq from akashi_audit.ledger_heads h where h.log = %L)',
-      child, table_name) into unsealed;
-    if unsealed > 0 or last_recorded < last_entry or counted > entries then
-      raise exception '%.% has rows that no retention record names', schema_name, partition_name
-        using errcode = 'AK003', hint = 'rows came since: the next run records them too';
-    end if;
+  select l.log into own_log from akashi_audit.logs l where (l.schema_name, l.table_name) = (drop_retired.schema_name, drop_retired.table_name);
+  if own_log is not null and akashi_audit.has_unrecorded_rows(own_log, child, counted, bounds.lower, bounds.upper) then
+    raise exception '%.% has rows that no retention record names', schema_name, partition_name
+      using errcode = 'AK003', hint = 'rows came since: the next run records them too';
   end if;
   execute format('alter table %s detach partition %s', parent, child);
   execute format('drop table %I.%I', schema_name, partition_name);
@@ -352,43 +336,32 @@ create view akashi_lifecycle.partition_restores with (security_invoker = true) a
   select split_part(a.resource, '.', 1) as schema_name, split_part(a.resource, '.', 2) as table_name,
          (a.detail ->> 'from')::timestamptz as lower_bound, (a.detail ->> 'to')::timestamptz as upper_bound,
          a.created_at as restored_at, (a.detail ->> 'keep_until')::timestamptz as keep_until, a.db_user as restored_by
-  from akashi_audit.audit_logs a
+  from akashi_audit.recorded_actions a
   where a.event_type = 'archive' and a.action = 'restore' and a.result = 'SUCCESS';
 comment on view akashi_lifecycle.partition_restores is 'Periods that were brought back from the archive, each time.';
 
 create view akashi_lifecycle.data_lineage with (security_invoker = true) as
-  select l.schema_name, l.table_name, n.row_id, n.created_at, n.log, n.position, n.entry_hash,
+  select n.schema_name, n.table_name, n.row_id, n.created_at, n.log, n.position, n.entry_hash,
          case e.state when 'verified' then 'database and store' when 'detached' then 'archive schema and store'
                       when 'dropped' then 'store' when 'retiring' then 'store, being retired' when 'retired' then 'nowhere: retired'
                       else 'database' end as lives_in,
-         coalesce(e.partition_name, akashi_lifecycle.partition_name(l.table_name, n.created_at, p.interval)) as partition_name,
+         coalesce(e.partition_name, akashi_lifecycle.partition_name(n.table_name, n.created_at, p.interval)) as partition_name,
          e.id as export_id, e.generation, e.state as export_state, e.folder, e.manifest, e.manifest_sha256,
          e.verified_at as exported_at, e.detached_at, e.dropped_at, e.restored_at,
          (select jsonb_agg(jsonb_build_object('restored_at', r.restored_at, 'keep_until', r.keep_until, 'by', r.restored_by)
                            order by r.restored_at)
           from akashi_lifecycle.partition_restores r
-          where (r.schema_name, r.table_name) = (l.schema_name, l.table_name)
+          where (r.schema_name, r.table_name) = (n.schema_name, n.table_name)
             and r.lower_bound <= n.created_at and n.created_at < r.upper_bound) as restores,
-         c.size as checkpoint_size, c.epoch as checkpoint_epoch, c.published_at as checkpoint_published_at,
-         t.id as retention_record_id, t.retired_at
-  from akashi_audit.ledger_entries n
-  join (values ('audit_logs', 'akashi_audit', 'audit_logs'), ('security_events', 'akashi_security', 'security_events'),
-               ('login_attempts', 'akashi_auth', 'login_attempts')) as l (log, schema_name, table_name) on l.log = n.log
-  join akashi_lifecycle.policies p on (p.schema_name, p.table_name) = (l.schema_name, l.table_name)
+         n.checkpoint_size, n.checkpoint_epoch, n.checkpoint_published_at,
+         case when e.state in ('verified', 'detached', 'dropped') then null else n.retention_record_id end as retention_record_id,
+         case when e.state in ('verified', 'detached', 'dropped') then null else n.retired_at end as retired_at
+  from akashi_audit.sealed_rows n
+  join akashi_lifecycle.policies p on (p.schema_name, p.table_name) = (n.schema_name, n.table_name)
   left join akashi_lifecycle.exports e
-    on (e.schema_name, e.table_name) = (l.schema_name, l.table_name) and e.state <> 'exporting'
+    on (e.schema_name, e.table_name) = (n.schema_name, n.table_name) and e.state <> 'exporting'
     and e.lower_bound <= n.created_at and n.created_at < e.upper_bound
-    and n.position between e.first_position and e.last_position
-  left join lateral (
-    select k.size, k.epoch, k.published_at from akashi_audit.ledger_checkpoints k
-    where k.log = n.log and k.size > n.position order by k.epoch desc, k.size limit 1) c on true
-  left join lateral (
-    select r.id, r.retired_at from akashi_audit.retention_records r
-    where r.log = n.log and n.position between r.first_position and r.last_position
-      and r.lower_bound <= n.created_at and n.created_at < r.upper_bound
-      and not exists (select from akashi_lifecycle.exports x
-                      where x.id = e.id and x.state in ('verified', 'detached', 'dropped'))
-    order by r.retired_at limit 1) t on true;
+    and n.position between e.first_position and e.last_position;
 comment on view akashi_lifecycle.data_lineage is
   'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, every restore, and the retention record that ended it. Ask for a row_id.';
 comment on column akashi_lifecycle.data_lineage.manifest is 'Names the object whose positions hold this one.';

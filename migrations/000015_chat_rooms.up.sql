@@ -94,21 +94,19 @@ create policy room_invitations_staff on akashi_chat.room_invitations for select 
 grant select on akashi_chat.room_invitations to akashi_app, akashi_security_admin, akashi_policy;
 select akashi_audit.protect('akashi_chat.room_invitations', subject => 'invited_user_id', ignore => array['updated_at', 'last_modified_by']);
 
--- The locked row that gives a room its one order. Apart from akashi_chat.rooms, so that a message writes no
--- audit row for the room.
 create table akashi_chat.room_sequences (
   room_id         uuid primary key references akashi_chat.rooms (id) on delete cascade,
   last_sequence   bigint not null default 0,
   last_message_at timestamptz not null default '-infinity'
 ) with (fillfactor = 50);
+comment on table akashi_chat.room_sequences is
+  'The locked row that gives a room its one order. Apart from akashi_chat.rooms, so that a message writes no audit row for the room.';
 alter table akashi_chat.room_sequences enable row level security, force row level security;
 create policy room_sequences_owner on akashi_chat.room_sequences to akashi_owner using (true) with check (true);
 create policy room_sequences_worker on akashi_chat.room_sequences for select to akashi_worker using (true);
 grant select on akashi_chat.room_sequences to akashi_app, akashi_worker;
 select akashi_audit.exempt('akashi_chat.room_sequences', 'a counter; what it counts is in the trail');
 
--- What happened in a room, in its order: a client that lost its connection asks for everything after the
--- last sequence it has. Messages themselves are looked up; what is older than the window is reloaded.
 create table akashi_chat.room_events (
   room_id            uuid not null references akashi_chat.rooms (id) on delete cascade,
   sequence           bigint not null,
@@ -120,6 +118,8 @@ create table akashi_chat.room_events (
   created_at         timestamptz not null default now(),
   primary key (room_id, sequence)
 );
+comment on table akashi_chat.room_events is
+  'What happened in a room, in its order: a client that lost its connection asks for everything after the last sequence it has. Messages themselves are looked up; what is older than the window is reloaded.';
 comment on column akashi_chat.room_events.user_id is 'Whom it is about: the member, or who reacted.';
 create index room_events_created_at_idx on akashi_chat.room_events using brin (created_at);
 alter table akashi_chat.room_events enable row level security, force row level security;
@@ -139,8 +139,8 @@ create function akashi_chat.my_rooms() returns uuid[]
   select coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m
   join akashi_chat.rooms r on r.id = m.room_id
-  join akashi_auth.users u on u.id = m.user_id
-  where m.user_id = akashi_auth.current_user_id() and m.is_active and u.is_active and not r.is_deleted
+  join akashi_auth.active_users u on u.id = m.user_id
+  where m.user_id = akashi_auth.current_user_id() and m.is_active and not r.is_deleted
 $$;
 comment on function akashi_chat.my_rooms() is 'Rooms of the verified user, while the account is active.';
 
@@ -157,8 +157,8 @@ create function akashi_chat.my_invited_rooms() returns uuid[]
   language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(array_agg(i.room_id), '{}')
   from akashi_chat.room_invitations i
-  join akashi_auth.users u on u.id = i.invited_user_id
-  where i.invited_user_id = akashi_auth.current_user_id() and u.is_active and i.status = 'pending' and i.expires_at > now()
+  join akashi_auth.active_users u on u.id = i.invited_user_id
+  where i.invited_user_id = akashi_auth.current_user_id() and i.status = 'pending' and i.expires_at > now()
 $$;
 comment on function akashi_chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
 
@@ -168,7 +168,7 @@ create function akashi_chat.require_user() returns uuid
 declare
   me uuid := akashi_auth.current_user_id();
 begin
-  if me is null or not exists (select from akashi_auth.users u where u.id = me and u.is_active) then
+  if me is null or not exists (select from akashi_auth.active_users u where u.id = me) then
     raise exception 'chat is for users who are signed in' using errcode = 'insufficient_privilege', hint = 'sign in first';
   end if;
   return me;
@@ -292,7 +292,7 @@ begin
   if found then
     return room;
   end if;
-  if not exists (select from akashi_auth.users u where u.id = with_user and u.is_active) or not akashi_chat.accepts_direct(with_user, me) then
+  if not exists (select from akashi_auth.active_users u where u.id = with_user) or not akashi_chat.accepts_direct(with_user, me) then
     raise exception 'this person cannot be written to' using errcode = 'no_data_found';
   end if;
   insert into akashi_chat.rooms (name, room_type, max_members, direct_key, created_by)
@@ -439,14 +439,16 @@ begin
     description = case when changes ? 'description' then nullif(btrim(changes ->> 'description'), '') else r.description end,
     room_type = coalesce(changes ->> 'room_type', r.room_type),
     max_members = coalesce((changes ->> 'max_members')::integer, r.max_members),
-    is_active = coalesce((changes ->> 'is_active')::boolean, r.is_active)
+    is_active = coalesce((changes ->> 'is_active')::boolean, r.is_active),
+    security_classification = coalesce(changes ->> 'security_classification', r.security_classification),
+    compliance_tags = coalesce(changes -> 'compliance_tags', r.compliance_tags)
   where r.id = room returning * into changed;
   perform akashi_chat.append_event(room, 'room_changed', null, (held.mine).user_id);
   return changed;
 end
 $$;
 comment on function akashi_chat.update_room(uuid, jsonb) is
-  'changes: any of name, description (owner or admin), max_members, room_type, is_active (owner).';
+  'changes: any of name, description, security_classification, compliance_tags (owner or admin), max_members, room_type, is_active (owner).';
 
 create function akashi_chat.delete_room(room uuid) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -476,7 +478,7 @@ begin
   if valid_for not between interval '1 minute' and interval '90 days' then
     raise exception 'an invitation is valid for a minute to 90 days' using errcode = 'invalid_parameter_value';
   end if;
-  if not exists (select from akashi_auth.users u where u.id = person and u.is_active) then
+  if not exists (select from akashi_auth.active_users u where u.id = person) then
     raise exception 'there is no such user' using errcode = 'no_data_found';
   end if;
   if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then

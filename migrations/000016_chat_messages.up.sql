@@ -76,6 +76,7 @@ create table akashi_chat.messages (
   primary key (id, created_at),
   constraint messages_content_check check (is_deleted or length(content) <= 4000 and (length(content) >= 1 or message_type in ('image', 'file')))
 ) partition by range (created_at);
+comment on table akashi_chat.messages is 'What was said in rooms; a deleted message stays in its place without its words.';
 comment on column akashi_chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
 comment on column akashi_chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file.';
 create index messages_room_created_idx on akashi_chat.messages (room_id, created_at desc);
@@ -122,6 +123,7 @@ create table akashi_chat.message_reactions (
   created_by  varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   unique (message_id, user_id, emoji)
 );
+comment on table akashi_chat.message_reactions is 'Who reacted to a message, once with each emoji.';
 alter table akashi_chat.message_reactions enable row level security, force row level security;
 create policy message_reactions_owner on akashi_chat.message_reactions to akashi_owner using (true) with check (true);
 create policy message_reactions_of_my_rooms on akashi_chat.message_reactions for select to akashi_app
@@ -136,6 +138,7 @@ create table akashi_chat.read_positions (
   read_to         timestamptz not null,
   primary key (user_id, room_id)
 ) with (fillfactor = 70);
+comment on table akashi_chat.read_positions is 'How far each person has read in each room.';
 comment on column akashi_chat.read_positions.read_to is 'created_at of the last message read; what is later is unread.';
 alter table akashi_chat.read_positions enable row level security, force row level security;
 create policy read_positions_owner on akashi_chat.read_positions to akashi_owner using (true) with check (true);
@@ -193,6 +196,8 @@ create table akashi_chat.user_preferences (
   created_by         varchar(255) default coalesce(akashi_auth.current_user_id()::text, session_user),
   last_modified_by   varchar(255)
 );
+comment on table akashi_chat.user_preferences is
+  'How each person wants the application: language, theme, presence, notifications.';
 create trigger update_updated_at before update on akashi_chat.user_preferences for each row execute function akashi_auth.update_updated_at();
 alter table akashi_chat.user_preferences enable row level security, force row level security;
 create policy user_preferences_owner on akashi_chat.user_preferences to akashi_owner using (true) with check (true);
@@ -401,6 +406,56 @@ begin
 end
 $$;
 comment on function akashi_chat.delete_message(uuid) is 'By its author, or by an owner or admin of the room.';
+
+-- Who wrote it may raise its classification; an owner or admin of the room sets any.
+create function akashi_chat.refuse_classification(mine akashi_chat.room_members, author uuid, present text, wanted text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  levels constant text[] := array['public', 'internal', 'confidential', 'restricted'];
+begin
+  if array_position(levels, wanted) is null then
+    raise exception '% is no classification', coalesce(wanted, 'null') using errcode = 'invalid_parameter_value',
+      hint = 'use public, internal, confidential or restricted';
+  end if;
+  if author is distinct from mine.user_id or array_position(levels, wanted) < array_position(levels, present) then
+    perform akashi_chat.refuse_unless_role(mine, 'owner', 'admin');
+  end if;
+end
+$$;
+
+create function akashi_chat.classify_message(message uuid, security_classification text) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  held record;
+begin
+  select * into held from akashi_chat.lock_message(message);
+  perform akashi_chat.refuse_classification(held.mine, (held.target).user_id, (held.target).security_classification,
+    classify_message.security_classification);
+  update akashi_chat.messages m set security_classification = classify_message.security_classification
+  where m.id = message and m.created_at = akashi_chat.message_time(message);
+end
+$$;
+comment on function akashi_chat.classify_message(uuid, text) is 'Its author may raise the classification, an owner or admin of the room set any.';
+
+create function akashi_chat.classify_file(file uuid, security_classification text) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  me uuid := akashi_chat.require_user();
+  target akashi_chat.file_uploads;
+  mine akashi_chat.room_members;
+begin
+  select * into target from akashi_chat.file_uploads f where f.id = file and not f.is_deleted for update;
+  select * into mine from akashi_chat.room_members m where m.room_id = target.room_id and m.user_id = me and m.is_active;
+  -- A file that no message shows is its uploader's alone.
+  if mine.id is null or not target.room_id = any (akashi_chat.my_rooms())
+     or (target.user_id <> me and (target.message_id is null or target.upload_status <> 'completed')) then
+    raise exception 'there is no such file' using errcode = 'no_data_found';
+  end if;
+  perform akashi_chat.refuse_classification(mine, target.user_id, target.security_classification, classify_file.security_classification);
+  update akashi_chat.file_uploads f set security_classification = classify_file.security_classification where f.id = file;
+end
+$$;
+comment on function akashi_chat.classify_file(uuid, text) is 'Its uploader may raise the classification, an owner or admin of the room set any.';
 
 create function akashi_chat.add_reaction(message uuid, reaction text) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -684,7 +739,8 @@ insert into akashi_keys.personal_columns (schema_name, table_name, column_name, 
 grant execute on function
   akashi_chat.post_message(uuid, text, text, uuid, uuid, uuid[], uuid), akashi_chat.edit_message(uuid, text, uuid[]), akashi_chat.delete_message(uuid),
   akashi_chat.add_reaction(uuid, text), akashi_chat.remove_reaction(uuid, text), akashi_chat.mark_read(uuid), akashi_chat.begin_upload(uuid, text, bigint, text),
-  akashi_chat.receive_upload(uuid, bigint, text), akashi_chat.message_time(uuid)
+  akashi_chat.receive_upload(uuid, bigint, text), akashi_chat.message_time(uuid), akashi_chat.classify_message(uuid, text),
+  akashi_chat.classify_file(uuid, text)
   to akashi_app;
 grant execute on function akashi_chat.finish_upload(uuid, jsonb), akashi_chat.file_removed(uuid), akashi_chat.purge_expired(integer), akashi_chat.erase_person(uuid, integer), akashi_chat.message_time(uuid)
   to akashi_worker;

@@ -171,6 +171,7 @@ CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit
 alter table akashi_audit.audit_logs enable always trigger refuse_change;
 alter table akashi_audit.audit_logs enable row level security;
 alter table akashi_audit.audit_logs force row level security;
+create policy audit_logs_auditor on akashi_audit.audit_logs for select to akashi_reader using (true);
 create policy audit_logs_own_transaction on akashi_audit.audit_logs for select to akashi_owner using ((xid = ( SELECT pg_current_xact_id_if_assigned() AS pg_current_xact_id_if_assigned)));
 create policy audit_logs_policy on akashi_audit.audit_logs for select to akashi_policy using (true);
 create policy audit_logs_record on akashi_audit.audit_logs for insert to akashi_owner with check (true);
@@ -180,6 +181,31 @@ grant select on akashi_audit.audit_logs to akashi_app;
 grant select on akashi_audit.audit_logs to akashi_policy;
 grant select on akashi_audit.audit_logs to akashi_security_admin;
 grant select on akashi_audit.audit_logs to akashi_worker;
+grant select (id) on akashi_audit.audit_logs to akashi_reader;
+grant select (created_at) on akashi_audit.audit_logs to akashi_reader;
+grant select (user_id) on akashi_audit.audit_logs to akashi_reader;
+grant select (session_id) on akashi_audit.audit_logs to akashi_reader;
+grant select (ip_address) on akashi_audit.audit_logs to akashi_reader;
+grant select (context_verified) on akashi_audit.audit_logs to akashi_reader;
+grant select (event_type) on akashi_audit.audit_logs to akashi_reader;
+grant select (action) on akashi_audit.audit_logs to akashi_reader;
+grant select (resource) on akashi_audit.audit_logs to akashi_reader;
+grant select (resource_id) on akashi_audit.audit_logs to akashi_reader;
+grant select (result) on akashi_audit.audit_logs to akashi_reader;
+grant select (error_code) on akashi_audit.audit_logs to akashi_reader;
+grant select (schema_name) on akashi_audit.audit_logs to akashi_reader;
+grant select (table_name) on akashi_audit.audit_logs to akashi_reader;
+grant select (operation) on akashi_audit.audit_logs to akashi_reader;
+grant select (record_id) on akashi_audit.audit_logs to akashi_reader;
+grant select (changed_fields) on akashi_audit.audit_logs to akashi_reader;
+grant select (api_endpoint) on akashi_audit.audit_logs to akashi_reader;
+grant select (request_id) on akashi_audit.audit_logs to akashi_reader;
+grant select (trace_id) on akashi_audit.audit_logs to akashi_reader;
+grant select (correlation_id) on akashi_audit.audit_logs to akashi_reader;
+grant select (application_version) on akashi_audit.audit_logs to akashi_reader;
+grant select (tenant_id) on akashi_audit.audit_logs to akashi_reader;
+grant select (data_classification) on akashi_audit.audit_logs to akashi_reader;
+grant select (compliance_context) on akashi_audit.audit_logs to akashi_reader;
 
 create table akashi_audit.exempt_tables (
   schema_name text not null,
@@ -193,6 +219,7 @@ create table akashi_audit.exempt_tables (
   constraint exempt_tables_reason_check CHECK ((reason <> ''::text))
 );
 alter table akashi_audit.exempt_tables owner to akashi_owner;
+comment on table akashi_audit.exempt_tables is 'Tables that need no audit, each with the reason; whatever is neither here nor protected is a gap.';
 CREATE TRIGGER update_updated_at BEFORE UPDATE ON akashi_audit.exempt_tables FOR EACH ROW EXECUTE FUNCTION akashi_auth.update_updated_at();
 alter table akashi_audit.exempt_tables enable row level security;
 alter table akashi_audit.exempt_tables force row level security;
@@ -213,6 +240,7 @@ create table akashi_audit.ledger_checkpoints (
   constraint ledger_checkpoints_root_check CHECK ((octet_length(root) = 32))
 );
 alter table akashi_audit.ledger_checkpoints owner to akashi_owner;
+comment on table akashi_audit.ledger_checkpoints is 'Checkpoints that were published: signed notes that outlive any later head.';
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_checkpoints FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
 alter table akashi_audit.ledger_checkpoints enable always trigger refuse_change;
 alter table akashi_audit.ledger_checkpoints enable row level security;
@@ -236,6 +264,7 @@ create table akashi_audit.ledger_cosignatures (
   constraint ledger_cosignatures_size_check CHECK ((size >= 0))
 );
 alter table akashi_audit.ledger_cosignatures owner to akashi_owner;
+comment on table akashi_audit.ledger_cosignatures is 'What witnesses added to published checkpoints.';
 comment on column akashi_audit.ledger_cosignatures.note is 'The checkpoint with the signature lines of the log and of this witness.';
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_cosignatures FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
 alter table akashi_audit.ledger_cosignatures enable always trigger refuse_change;
@@ -260,6 +289,7 @@ create table akashi_audit.ledger_entries (
   constraint ledger_entries_position_check CHECK (("position" >= 0))
 );
 alter table akashi_audit.ledger_entries owner to akashi_owner;
+comment on table akashi_audit.ledger_entries is 'One row for each sealed row of a log, at its position in the tree. Append-only.';
 CREATE INDEX ledger_entries_created_at_idx ON akashi_audit.ledger_entries USING brin (created_at) WITH (pages_per_range='32', autosummarize='on');
 CREATE INDEX ledger_entries_row_idx ON akashi_audit.ledger_entries USING btree (row_id);
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
@@ -300,6 +330,7 @@ create table akashi_audit.ledger_epochs (
   constraint ledger_epochs_root_check CHECK ((octet_length(root) = 32))
 );
 alter table akashi_audit.ledger_epochs owner to akashi_owner;
+comment on table akashi_audit.ledger_epochs is 'Epochs: after a restore, or when the database does not continue what it published, a log goes on under a new name that is linked to the old head by a signed note.';
 comment on column akashi_audit.ledger_epochs.cause is 'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline.';
 comment on column akashi_audit.ledger_epochs.common_size is 'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
 comment on column akashi_audit.ledger_epochs.given_up is 'Origins of epochs that were published by a database that is no longer: this one was copied before them.';
@@ -335,6 +366,7 @@ create table akashi_audit.ledger_heads (
   constraint ledger_heads_size_check CHECK ((size >= 0))
 );
 alter table akashi_audit.ledger_heads owner to akashi_owner;
+comment on table akashi_audit.ledger_heads is 'The head of each log: how far it is sealed, and the signed checkpoint of that size.';
 comment on column akashi_audit.ledger_heads.last_xid is 'The frontier: every row at or before (last_xid, last_seq) is in the tree.';
 comment on column akashi_audit.ledger_heads.seq_floor is 'Rows up to this seq were written before the epoch: all that had to be are in the tree, whatever their xid says here.';
 comment on column akashi_audit.ledger_heads.system_identifier is 'The cluster that the epoch was opened in; in another one its xids mean nothing.';
@@ -360,6 +392,7 @@ create table akashi_audit.ledger_scrubs (
   constraint ledger_scrubs_unit_check CHECK ((unit ~ '^(slice|object)/'::text))
 );
 alter table akashi_audit.ledger_scrubs owner to akashi_owner;
+comment on table akashi_audit.ledger_scrubs is 'When each part of a log was last hashed: slices of positions, and objects of the archive.';
 comment on column akashi_audit.ledger_scrubs.unit is 'slice/<n, twelve digits>: positions n·65536 to n·65536 + 65535; object/<name>: an archived object.';
 alter table akashi_audit.ledger_scrubs enable row level security;
 alter table akashi_audit.ledger_scrubs force row level security;
@@ -382,6 +415,7 @@ create table akashi_audit.ledger_tiles (
   constraint ledger_tiles_tile_check CHECK ((tile >= 0))
 );
 alter table akashi_audit.ledger_tiles owner to akashi_owner;
+comment on table akashi_audit.ledger_tiles is 'Merkle tree hashes in tiles of 256 (C2SP tlog-tiles): level 0 holds leaf hashes, level 1 the roots of full level-0 tiles, and so on. Only the last tile of a level still grows.';
 CREATE TRIGGER keep_tile BEFORE UPDATE ON akashi_audit.ledger_tiles FOR EACH ROW EXECUTE FUNCTION akashi_audit.keep_tile();
 alter table akashi_audit.ledger_tiles enable always trigger keep_tile;
 CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON akashi_audit.ledger_tiles FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
@@ -455,6 +489,7 @@ create table akashi_audit.protected_tables (
   constraint protected_tables_pkey PRIMARY KEY (schema_name, table_name)
 );
 alter table akashi_audit.protected_tables owner to akashi_owner;
+comment on table akashi_audit.protected_tables is 'Which tables are under audit, and how. Triggers are made from it; `verify` compares them.';
 comment on column akashi_audit.protected_tables.on_failure is 'When a change cannot be recorded: fail, and it is not made; record_loss, and it is made and counted in akashi_audit.losses.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_audit.protected_tables REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{schema_name,table_name}', '', '{}', '{}', '{}');
 alter table akashi_audit.protected_tables enable always trigger akashi_audit_delete;
@@ -493,6 +528,7 @@ create table akashi_audit.retention_records (
   constraint retention_records_row_count_check CHECK ((row_count > 0))
 );
 alter table akashi_audit.retention_records owner to akashi_owner;
+comment on table akashi_audit.retention_records is 'That the rows of one range of time were removed by a policy. Their entries stay in the tree.';
 comment on column akashi_audit.retention_records.digest is 'SHA-256 over position (8 bytes, most significant first) and entry hash of each retired entry, in ascending position.';
 CREATE UNIQUE INDEX retention_records_first_idx ON akashi_audit.retention_records USING btree (log, partition_name, first_position);
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.retention_records FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
@@ -515,6 +551,7 @@ create table akashi_audit.standing_alarms (
   constraint standing_alarms_pkey PRIMARY KEY (kind, subject, detail)
 );
 alter table akashi_audit.standing_alarms owner to akashi_owner;
+comment on table akashi_audit.standing_alarms is 'Alarms that stand: one security event when one begins, none while it lasts.';
 alter table akashi_audit.standing_alarms enable row level security;
 alter table akashi_audit.standing_alarms force row level security;
 create policy standing_alarms_owner on akashi_audit.standing_alarms for all to akashi_owner using (true) with check (true);
@@ -534,6 +571,7 @@ create table akashi_audit.verifications (
   constraint verifications_pkey PRIMARY KEY (id)
 );
 alter table akashi_audit.verifications owner to akashi_owner;
+comment on table akashi_audit.verifications is 'What each verification found; one that found something is also an alarm.';
 CREATE INDEX verifications_finished_at_idx ON akashi_audit.verifications USING btree (finished_at DESC);
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.verifications FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
 alter table akashi_audit.verifications enable always trigger refuse_change;
@@ -559,6 +597,7 @@ create table akashi_audit.verified_heads (
   constraint verified_heads_size_check CHECK ((size >= 0))
 );
 alter table akashi_audit.verified_heads owner to akashi_owner;
+comment on table akashi_audit.verified_heads is 'Up to where each log was verified without a problem: an incremental verification goes on from there. The signed note says that size and root were the log''s own.';
 alter table akashi_audit.verified_heads enable row level security;
 alter table akashi_audit.verified_heads force row level security;
 create policy verified_heads_owner on akashi_audit.verified_heads for all to akashi_owner using (true) with check (true);
@@ -627,6 +666,7 @@ create table akashi_auth.api_keys (
   constraint api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_auth.api_keys owner to akashi_owner;
+comment on table akashi_auth.api_keys is 'Keys of users and service accounts, by their hash: the key itself is shown once.';
 comment on column akashi_auth.api_keys.key_hash is 'SHA-256 of the whole key, in hex; the key itself is shown once and kept nowhere.';
 comment on column akashi_auth.api_keys.key_prefix is 'The ten characters after akashi_: says which key it is, opens nothing.';
 comment on column akashi_auth.api_keys.permissions is 'Scopes as resource:action; what counts is what the owner has of them at each use.';
@@ -863,6 +903,7 @@ create table akashi_auth.mfa_factors (
   constraint mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_auth.mfa_factors owner to akashi_owner;
+comment on table akashi_auth.mfa_factors is 'Second factors of a user, their secrets encrypted under the person''s key.';
 comment on column akashi_auth.mfa_factors.secret is 'Ciphertext under the person''s key, bound to table, column and row.';
 comment on column akashi_auth.mfa_factors.last_used_step is 'Time step of the last code that was taken; it only grows, so no code works twice.';
 comment on column akashi_auth.mfa_factors.confirmed_at is 'When a code was first shown; before that the factor counts for nothing.';
@@ -1060,6 +1101,7 @@ create table akashi_auth.role_permissions (
   constraint role_permissions_role_id_permission_id_key UNIQUE (role_id, permission_id)
 );
 alter table akashi_auth.role_permissions owner to akashi_owner;
+comment on table akashi_auth.role_permissions is 'Which permissions a role has.';
 CREATE INDEX role_permissions_permission_id_idx ON akashi_auth.role_permissions USING btree (permission_id, role_id);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.role_permissions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
 alter table akashi_auth.role_permissions enable always trigger akashi_audit_delete;
@@ -1099,6 +1141,7 @@ create table akashi_auth.roles (
   constraint roles_tier_check CHECK (((tier)::text = ANY ((ARRAY['system'::character varying, 'business'::character varying, 'service'::character varying])::text[])))
 );
 alter table akashi_auth.roles owner to akashi_owner;
+comment on table akashi_auth.roles is 'Roles that users and service accounts may hold; the seeded ones are system roles.';
 CREATE INDEX roles_tier_idx ON akashi_auth.roles USING btree (tier);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
 alter table akashi_auth.roles enable always trigger akashi_audit_delete;
@@ -1184,6 +1227,7 @@ create table akashi_auth.service_account_roles (
   constraint service_account_roles_service_account_id_role_id_key UNIQUE (service_account_id, role_id)
 );
 alter table akashi_auth.service_account_roles owner to akashi_owner;
+comment on table akashi_auth.service_account_roles is 'Roles that a service account holds.';
 CREATE INDEX service_account_roles_assigned_by_idx ON akashi_auth.service_account_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
 CREATE INDEX service_account_roles_role_id_idx ON akashi_auth.service_account_roles USING btree (role_id);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.service_account_roles REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{}', '{}', '{}');
@@ -1267,6 +1311,7 @@ create table akashi_auth.user_roles (
   constraint user_roles_user_id_role_id_key UNIQUE (user_id, role_id)
 );
 alter table akashi_auth.user_roles owner to akashi_owner;
+comment on table akashi_auth.user_roles is 'Roles that a user holds, some until a time.';
 comment on column akashi_auth.user_roles.expires_at is 'Null is for good; an expired role decides nothing.';
 CREATE INDEX user_roles_assigned_by_idx ON akashi_auth.user_roles USING btree (assigned_by) WHERE (assigned_by IS NOT NULL);
 CREATE INDEX user_roles_role_id_idx ON akashi_auth.user_roles USING btree (role_id);
@@ -1316,6 +1361,7 @@ create table akashi_auth.user_sessions (
   constraint user_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_auth.user_sessions owner to akashi_owner;
+comment on table akashi_auth.user_sessions is 'Sessions of signed-in users, by the hash of their token, with how present they are.';
 comment on column akashi_auth.user_sessions.room_id is 'The room on the screen; written by chat, no foreign key.';
 comment on column akashi_auth.user_sessions.session_token_hash is 'SHA-256 of the token; the token itself is kept nowhere.';
 comment on column akashi_auth.user_sessions.expires_at is 'The end whatever happens; the idle limit counts from last_activity.';
@@ -1464,13 +1510,13 @@ CREATE INDEX users_last_login_at_idx ON akashi_auth.users USING btree (last_logi
 CREATE INDEX users_last_modified_by_idx ON akashi_auth.users USING btree (last_modified_by, updated_at);
 CREATE INDEX users_plain_idx ON akashi_auth.users USING btree (id) WHERE ((subject IS NOT NULL) OR (email IS NOT NULL));
 CREATE INDEX users_security_classification_idx ON akashi_auth.users USING btree (security_classification);
-CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
+CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table akashi_auth.users enable always trigger akashi_audit_delete;
-CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
+CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_auth.users REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table akashi_auth.users enable always trigger akashi_audit_insert;
-CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.users FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
+CREATE TRIGGER akashi_audit_truncate AFTER TRUNCATE ON akashi_auth.users FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table akashi_auth.users enable always trigger akashi_audit_truncate;
-CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{last_login_at,updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
+CREATE TRIGGER akashi_audit_update AFTER UPDATE ON akashi_auth.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
 alter table akashi_auth.users enable always trigger akashi_audit_update;
 CREATE TRIGGER keep_last_administrator BEFORE UPDATE ON akashi_auth.users FOR EACH ROW WHEN ((((old.account_status)::text = 'active'::text) AND ((new.account_status)::text <> 'active'::text))) EXECUTE FUNCTION akashi_auth.keep_last_administrator();
 alter table akashi_auth.users enable always trigger keep_last_administrator;
@@ -1615,6 +1661,7 @@ create table akashi_chat.message_reactions (
   constraint message_reactions_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_chat.message_reactions owner to akashi_owner;
+comment on table akashi_chat.message_reactions is 'Who reacted to a message, once with each emoji.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.message_reactions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
 alter table akashi_chat.message_reactions enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.message_reactions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', 'user_id', '{}', '{}', '{}');
@@ -1657,6 +1704,7 @@ create table akashi_chat.messages (
   constraint messages_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE SET NULL
 ) partition by RANGE (created_at);
 alter table akashi_chat.messages owner to akashi_owner;
+comment on table akashi_chat.messages is 'What was said in rooms; a deleted message stays in its place without its words.';
 comment on column akashi_chat.messages.content is 'Empty once deleted; 1 to 4,000 characters otherwise, none with a file.';
 comment on column akashi_chat.messages.client_id is 'Chosen by the client: the same one sent again is the same message.';
 CREATE INDEX messages_client_idx ON ONLY akashi_chat.messages USING btree (client_id) WHERE (client_id IS NOT NULL);
@@ -1733,6 +1781,7 @@ create table akashi_chat.read_positions (
   constraint read_positions_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 ) with (fillfactor=70);
 alter table akashi_chat.read_positions owner to akashi_owner;
+comment on table akashi_chat.read_positions is 'How far each person has read in each room.';
 comment on column akashi_chat.read_positions.read_to is 'created_at of the last message read; what is later is unread.';
 alter table akashi_chat.read_positions enable row level security;
 alter table akashi_chat.read_positions force row level security;
@@ -1753,6 +1802,7 @@ create table akashi_chat.room_events (
   constraint room_events_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE
 );
 alter table akashi_chat.room_events owner to akashi_owner;
+comment on table akashi_chat.room_events is 'What happened in a room, in its order: a client that lost its connection asks for everything after the last sequence it has. Messages themselves are looked up; what is older than the window is reloaded.';
 comment on column akashi_chat.room_events.user_id is 'Whom it is about: the member, or who reacted.';
 CREATE INDEX room_events_created_at_idx ON akashi_chat.room_events USING brin (created_at);
 alter table akashi_chat.room_events enable row level security;
@@ -1859,6 +1909,7 @@ create table akashi_chat.room_sequences (
   constraint room_sequences_room_id_fkey FOREIGN KEY (room_id) REFERENCES akashi_chat.rooms(id) ON DELETE CASCADE
 ) with (fillfactor=50);
 alter table akashi_chat.room_sequences owner to akashi_owner;
+comment on table akashi_chat.room_sequences is 'The locked row that gives a room its one order. Apart from akashi_chat.rooms, so that a message writes no audit row for the room.';
 alter table akashi_chat.room_sequences enable row level security;
 alter table akashi_chat.room_sequences force row level security;
 create policy room_sequences_of_mine on akashi_chat.room_sequences for select to akashi_app using ((room_id = ANY (( SELECT akashi_chat.my_rooms() AS my_rooms)::uuid[])));
@@ -1941,6 +1992,7 @@ create table akashi_chat.user_preferences (
   constraint user_preferences_user_id_fkey FOREIGN KEY (user_id) REFERENCES akashi_auth.users(id) ON DELETE CASCADE
 );
 alter table akashi_chat.user_preferences owner to akashi_owner;
+comment on table akashi_chat.user_preferences is 'How each person wants the application: language, theme, presence, notifications.';
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.user_preferences REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
 alter table akashi_chat.user_preferences enable always trigger akashi_audit_delete;
 CREATE TRIGGER akashi_audit_insert AFTER INSERT ON akashi_chat.user_preferences REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{user_id}', 'user_id', '{updated_at,last_modified_by}', '{}', '{}');
@@ -1972,6 +2024,7 @@ create table akashi_keys.digest_salts (
   constraint digest_salts_pkey PRIMARY KEY (data_subject)
 );
 alter table akashi_keys.digest_salts owner to akashi_owner;
+comment on table akashi_keys.digest_salts is 'Salts of digested values, one a person: without it nobody can tell what a digest was of, nor find it by trying. Erasing a person removes theirs. The empty subject is for rows that are about nobody.';
 alter table akashi_keys.digest_salts enable row level security;
 alter table akashi_keys.digest_salts force row level security;
 create policy digest_salts_owner on akashi_keys.digest_salts for all to akashi_owner using (true) with check (true);
@@ -2616,9 +2669,116 @@ create view akashi_audit.coverage with (security_invoker=true) as
      LEFT JOIN akashi_audit.exempt_tables e ON (((e.schema_name = n.nspname) AND (e.table_name = c.relname))))
   WHERE ((c.relkind = ANY (ARRAY['r'::"char", 'p'::"char"])) AND (NOT c.relispartition) AND (c.relpersistence = 'p'::"char") AND (n.nspname <> ALL (ARRAY['pg_catalog'::name, 'information_schema'::name, 'akashi_archive'::name, 'akashi_jobs'::name])) AND (n.nspname !~~ 'pg\_%'::text));
 alter view akashi_audit.coverage owner to akashi_owner;
+comment on view akashi_audit.coverage is 'Every table of the application''s and of Akashi''s schemas: protected, exempt, or a gap. Partitions stand for their parents.';
 grant select on akashi_audit.coverage to akashi_app;
 grant select on akashi_audit.coverage to akashi_security_admin;
 grant select on akashi_audit.coverage to akashi_worker;
+
+create view akashi_audit.logs with (security_invoker=true) as
+ SELECT log,
+    schema_name,
+    table_name
+   FROM ( VALUES ('audit_logs'::text,'akashi_audit'::text,'audit_logs'::text), ('security_events'::text,'akashi_security'::text,'security_events'::text), ('login_attempts'::text,'akashi_auth'::text,'login_attempts'::text)) sealed(log, schema_name, table_name);
+alter view akashi_audit.logs owner to akashi_owner;
+comment on view akashi_audit.logs is 'The logs of the ledger and the tables whose rows they seal.';
+grant select on akashi_audit.logs to akashi_app;
+grant select on akashi_audit.logs to akashi_reader;
+grant select on akashi_audit.logs to akashi_security_admin;
+grant select on akashi_audit.logs to akashi_worker;
+
+create view akashi_audit.recorded_actions with (security_invoker=true) as
+ SELECT id,
+    created_at,
+    event_type,
+    action,
+    resource,
+    resource_id,
+    result,
+    detail,
+    user_id,
+    db_user
+   FROM akashi_audit.audit_logs
+  WHERE (event_type <> 'data_change'::text);
+alter view akashi_audit.recorded_actions owner to akashi_owner;
+comment on view akashi_audit.recorded_actions is 'What record_action() wrote.';
+grant select on akashi_audit.recorded_actions to akashi_security_admin;
+grant select on akashi_audit.recorded_actions to akashi_worker;
+
+create view akashi_audit.sealed_rows with (security_invoker=true) as
+ SELECT l.schema_name,
+    l.table_name,
+    e.row_id,
+    e.created_at,
+    e.log,
+    e."position",
+    e.entry_hash,
+    c.size AS checkpoint_size,
+    c.epoch AS checkpoint_epoch,
+    c.published_at AS checkpoint_published_at,
+    t.id AS retention_record_id,
+    t.retired_at
+   FROM (((akashi_audit.ledger_entries e
+     JOIN akashi_audit.logs l ON ((l.log = e.log)))
+     LEFT JOIN LATERAL ( SELECT k.size,
+            k.epoch,
+            k.published_at
+           FROM akashi_audit.ledger_checkpoints k
+          WHERE ((k.log = e.log) AND (k.size > e."position"))
+          ORDER BY k.epoch DESC, k.size
+         LIMIT 1) c ON (true))
+     LEFT JOIN LATERAL ( SELECT r.id,
+            r.retired_at
+           FROM akashi_audit.retention_records r
+          WHERE ((r.log = e.log) AND ((e."position" >= r.first_position) AND (e."position" <= r.last_position)) AND (r.lower_bound <= e.created_at) AND (e.created_at < r.upper_bound))
+          ORDER BY r.retired_at
+         LIMIT 1) t ON (true));
+alter view akashi_audit.sealed_rows owner to akashi_owner;
+comment on view akashi_audit.sealed_rows is 'Every row that the ledger knows, with the first published checkpoint that covers it and the record of its retention. Ask for a row_id.';
+grant select on akashi_audit.sealed_rows to akashi_security_admin;
+grant select on akashi_audit.sealed_rows to akashi_worker;
+
+create view akashi_audit.v_audit_logs_masked with (security_invoker=true) as
+ SELECT id,
+    created_at,
+    event_type,
+    action,
+    resource,
+    resource_id,
+    result,
+    error_code,
+    schema_name,
+    table_name,
+    operation,
+    record_id,
+    changed_fields,
+    user_id,
+    session_id,
+    user_id AS cognito_user_id,
+    ip_address,
+    context_verified,
+    application_version,
+    api_endpoint,
+    request_id,
+    trace_id,
+    correlation_id,
+    tenant_id,
+    compliance_context,
+    data_classification,
+    ( SELECT (EXTRACT(day FROM r.total_retention))::integer AS "extract"
+           FROM akashi_lifecycle.retention r
+          WHERE ((r.schema_name = 'akashi_audit'::text) AND (r.table_name = 'audit_logs'::text))) AS retention_period,
+        CASE
+            WHEN (created_at >= (now() - ( SELECT r.hot_retention
+               FROM akashi_lifecycle.retention r
+              WHERE ((r.schema_name = 'akashi_audit'::text) AND (r.table_name = 'audit_logs'::text))))) THEN 'active'::text
+            ELSE 'due'::text
+        END AS archive_status
+   FROM akashi_audit.audit_logs a;
+alter view akashi_audit.v_audit_logs_masked owner to akashi_owner;
+comment on view akashi_audit.v_audit_logs_masked is 'The trail for the auditor, under the names of the sources: without values, details, user agents and subjects.';
+grant select on akashi_audit.v_audit_logs_masked to akashi_reader;
+grant select on akashi_audit.v_audit_logs_masked to akashi_security_admin;
+grant select on akashi_audit.v_audit_logs_masked to akashi_worker;
 
 create view akashi_audit.v_security_audit_summary with (security_invoker=true) as
  SELECT date_trunc('hour'::text, created_at) AS audit_hour,
@@ -2638,6 +2798,14 @@ comment on view akashi_audit.v_security_audit_summary is 'The last 24 hours; an 
 grant select on akashi_audit.v_security_audit_summary to akashi_app;
 grant select on akashi_audit.v_security_audit_summary to akashi_security_admin;
 grant select on akashi_audit.v_security_audit_summary to akashi_worker;
+
+create view akashi_auth.active_users with (security_invoker=true) as
+ SELECT id
+   FROM akashi_auth.users
+  WHERE is_active;
+alter view akashi_auth.active_users owner to akashi_owner;
+comment on view akashi_auth.active_users is 'Who may use an account now.';
+grant select on akashi_auth.active_users to akashi_policy;
 
 create view akashi_auth.current_consents with (security_invoker=true) as
  SELECT DISTINCT ON (user_id, purpose) id,
@@ -2679,6 +2847,19 @@ grant select on akashi_auth.masked_users to akashi_reader;
 grant select on akashi_auth.masked_users to akashi_security_admin;
 grant select on akashi_auth.masked_users to akashi_worker;
 
+create view akashi_auth.presence with (security_invoker=true) as
+ SELECT user_id,
+        CASE
+            WHEN bool_or(((status)::text = 'online'::text)) THEN 'online'::text
+            WHEN bool_or(((status)::text = 'away'::text)) THEN 'away'::text
+            ELSE 'offline'::text
+        END AS status
+   FROM akashi_auth.user_sessions s
+  WHERE ((revoked_at IS NULL) AND (expires_at > now()) AND (last_activity > (now() - 'PT30M'::interval)))
+  GROUP BY user_id;
+alter view akashi_auth.presence owner to akashi_owner;
+comment on view akashi_auth.presence is 'A person is as present as their most present session; without a row, offline.';
+
 create view akashi_auth.profiles with (security_barrier=true) as
  SELECT id,
     username,
@@ -2695,8 +2876,8 @@ grant select on akashi_auth.profiles to akashi_security_admin;
 grant select on akashi_auth.profiles to akashi_worker;
 
 create view akashi_lifecycle.data_lineage with (security_invoker=true) as
- SELECT l.schema_name,
-    l.table_name,
+ SELECT n.schema_name,
+    n.table_name,
     n.row_id,
     n.created_at,
     n.log,
@@ -2710,7 +2891,7 @@ create view akashi_lifecycle.data_lineage with (security_invoker=true) as
             WHEN 'retired'::text THEN 'nowhere: retired'::text
             ELSE 'database'::text
         END AS lives_in,
-    COALESCE(e.partition_name, akashi_lifecycle.partition_name(l.table_name, n.created_at, p."interval")) AS partition_name,
+    COALESCE(e.partition_name, akashi_lifecycle.partition_name(n.table_name, n.created_at, p."interval")) AS partition_name,
     e.id AS export_id,
     e.generation,
     e.state AS export_state,
@@ -2723,31 +2904,21 @@ create view akashi_lifecycle.data_lineage with (security_invoker=true) as
     e.restored_at,
     ( SELECT jsonb_agg(jsonb_build_object('restored_at', r.restored_at, 'keep_until', r.keep_until, 'by', r.restored_by) ORDER BY r.restored_at) AS jsonb_agg
            FROM akashi_lifecycle.partition_restores r
-          WHERE (((r.schema_name = l.schema_name) AND (r.table_name = l.table_name)) AND (r.lower_bound <= n.created_at) AND (n.created_at < r.upper_bound))) AS restores,
-    c.size AS checkpoint_size,
-    c.epoch AS checkpoint_epoch,
-    c.published_at AS checkpoint_published_at,
-    t.id AS retention_record_id,
-    t.retired_at
-   FROM (((((akashi_audit.ledger_entries n
-     JOIN ( VALUES ('audit_logs'::text,'akashi_audit'::text,'audit_logs'::text), ('security_events'::text,'akashi_security'::text,'security_events'::text), ('login_attempts'::text,'akashi_auth'::text,'login_attempts'::text)) l(log, schema_name, table_name) ON ((l.log = n.log)))
-     JOIN akashi_lifecycle.policies p ON (((p.schema_name = l.schema_name) AND (p.table_name = l.table_name))))
-     LEFT JOIN akashi_lifecycle.exports e ON ((((e.schema_name = l.schema_name) AND (e.table_name = l.table_name)) AND (e.state <> 'exporting'::text) AND (e.lower_bound <= n.created_at) AND (n.created_at < e.upper_bound) AND ((n."position" >= e.first_position) AND (n."position" <= e.last_position)))))
-     LEFT JOIN LATERAL ( SELECT k.size,
-            k.epoch,
-            k.published_at
-           FROM akashi_audit.ledger_checkpoints k
-          WHERE ((k.log = n.log) AND (k.size > n."position"))
-          ORDER BY k.epoch DESC, k.size
-         LIMIT 1) c ON (true))
-     LEFT JOIN LATERAL ( SELECT r.id,
-            r.retired_at
-           FROM akashi_audit.retention_records r
-          WHERE ((r.log = n.log) AND ((n."position" >= r.first_position) AND (n."position" <= r.last_position)) AND (r.lower_bound <= n.created_at) AND (n.created_at < r.upper_bound) AND (NOT (EXISTS ( SELECT
-                   FROM akashi_lifecycle.exports x
-                  WHERE ((x.id = e.id) AND (x.state = ANY (ARRAY['verified'::text, 'detached'::text, 'dropped'::text])))))))
-          ORDER BY r.retired_at
-         LIMIT 1) t ON (true));
+          WHERE (((r.schema_name = n.schema_name) AND (r.table_name = n.table_name)) AND (r.lower_bound <= n.created_at) AND (n.created_at < r.upper_bound))) AS restores,
+    n.checkpoint_size,
+    n.checkpoint_epoch,
+    n.checkpoint_published_at,
+        CASE
+            WHEN (e.state = ANY (ARRAY['verified'::text, 'detached'::text, 'dropped'::text])) THEN NULL::uuid
+            ELSE n.retention_record_id
+        END AS retention_record_id,
+        CASE
+            WHEN (e.state = ANY (ARRAY['verified'::text, 'detached'::text, 'dropped'::text])) THEN NULL::timestamp with time zone
+            ELSE n.retired_at
+        END AS retired_at
+   FROM ((akashi_audit.sealed_rows n
+     JOIN akashi_lifecycle.policies p ON (((p.schema_name = n.schema_name) AND (p.table_name = n.table_name))))
+     LEFT JOIN akashi_lifecycle.exports e ON ((((e.schema_name = n.schema_name) AND (e.table_name = n.table_name)) AND (e.state <> 'exporting'::text) AND (e.lower_bound <= n.created_at) AND (n.created_at < e.upper_bound) AND ((n."position" >= e.first_position) AND (n."position" <= e.last_position)))));
 alter view akashi_lifecycle.data_lineage owner to akashi_owner;
 comment on view akashi_lifecycle.data_lineage is 'One row for every sealed row: its place in the ledger, the partition and export that hold it, the manifest that names its object, the first published checkpoint that covers it, every restore, and the retention record that ended it. Ask for a row_id.';
 grant select on akashi_lifecycle.data_lineage to akashi_security_admin;
@@ -2766,6 +2937,7 @@ create view akashi_lifecycle.partition_headroom with (security_invoker=true) as
      LEFT JOIN LATERAL akashi_lifecycle.partition_bounds((i.inhrelid)::regclass) b(lower, upper) ON (true))
   GROUP BY p.schema_name, p.table_name, p."interval", p.premake;
 alter view akashi_lifecycle.partition_headroom owner to akashi_owner;
+comment on view akashi_lifecycle.partition_headroom is 'Where each table stands: the alarm rings while there is still room.';
 grant select on akashi_lifecycle.partition_headroom to akashi_reader;
 grant select on akashi_lifecycle.partition_headroom to akashi_security_admin;
 grant select on akashi_lifecycle.partition_headroom to akashi_worker;
@@ -2778,12 +2950,27 @@ create view akashi_lifecycle.partition_restores with (security_invoker=true) as
     created_at AS restored_at,
     ((detail ->> 'keep_until'::text))::timestamp with time zone AS keep_until,
     db_user AS restored_by
-   FROM akashi_audit.audit_logs a
+   FROM akashi_audit.recorded_actions a
   WHERE ((event_type = 'archive'::text) AND (action = 'restore'::text) AND (result = 'SUCCESS'::text));
 alter view akashi_lifecycle.partition_restores owner to akashi_owner;
 comment on view akashi_lifecycle.partition_restores is 'Periods that were brought back from the archive, each time.';
 grant select on akashi_lifecycle.partition_restores to akashi_security_admin;
 grant select on akashi_lifecycle.partition_restores to akashi_worker;
+
+create view akashi_lifecycle.retention with (security_invoker=true) as
+ SELECT schema_name,
+    table_name,
+    append_only,
+    legal_hold,
+    hot_retention,
+    total_retention
+   FROM akashi_lifecycle.policies;
+alter view akashi_lifecycle.retention owner to akashi_owner;
+comment on view akashi_lifecycle.retention is 'What other contexts may know of a policy: how long rows are kept, and whether they may change.';
+grant select on akashi_lifecycle.retention to akashi_app;
+grant select on akashi_lifecycle.retention to akashi_reader;
+grant select on akashi_lifecycle.retention to akashi_security_admin;
+grant select on akashi_lifecycle.retention to akashi_worker;
 
 create view akashi_security.v_security_events with (security_invoker=true) as
  SELECT e.id,
@@ -2817,15 +3004,16 @@ create view akashi_security.v_security_events with (security_invoker=true) as
     r.remediation_notes,
     r.assignee,
     r.resolved_at,
+    COALESCE((((r.remediation_status)::text = 'resolved'::text) AND (r.resolved_at < (now() - 'P90D'::interval))), false) AS archived,
         CASE
-            WHEN (e.created_at >= (now() - ( SELECT policies.hot_retention
-               FROM akashi_lifecycle.policies
-              WHERE ((policies.schema_name = 'akashi_security'::text) AND (policies.table_name = 'security_events'::text))))) THEN 'active'::text
+            WHEN (e.created_at >= (now() - ( SELECT retention.hot_retention
+               FROM akashi_lifecycle.retention
+              WHERE ((retention.schema_name = 'akashi_security'::text) AND (retention.table_name = 'security_events'::text))))) THEN 'active'::text
             ELSE 'due'::text
         END AS archive_status,
-    ( SELECT (EXTRACT(day FROM policies.total_retention))::integer AS "extract"
-           FROM akashi_lifecycle.policies
-          WHERE ((policies.schema_name = 'akashi_security'::text) AND (policies.table_name = 'security_events'::text))) AS retention_period
+    ( SELECT (EXTRACT(day FROM retention.total_retention))::integer AS "extract"
+           FROM akashi_lifecycle.retention
+          WHERE ((retention.schema_name = 'akashi_security'::text) AND (retention.table_name = 'security_events'::text))) AS retention_period
    FROM (akashi_security.security_events e
      LEFT JOIN akashi_security.remediations r ON (((r.event_id = e.id) AND (r.event_created_at = e.created_at))));
 alter view akashi_security.v_security_events owner to akashi_owner;
@@ -2858,7 +3046,8 @@ create view akashi_security.v_security_events_masked with (security_invoker=true
     r.security_hub_id,
     COALESCE(r.remediation_status, 'open'::character varying) AS remediation_status,
     r.assignee,
-    r.resolved_at
+    r.resolved_at,
+    COALESCE((((r.remediation_status)::text = 'resolved'::text) AND (r.resolved_at < (now() - 'P90D'::interval))), false) AS archived
    FROM (akashi_security.security_events e
      LEFT JOIN akashi_security.remediations r ON (((r.event_id = e.id) AND (r.event_created_at = e.created_at))));
 alter view akashi_security.v_security_events_masked owner to akashi_owner;
@@ -2945,9 +3134,8 @@ CREATE OR REPLACE FUNCTION akashi_audit.alert_audit_log_tampering(report jsonb)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
-    ocsf_class_uid, event_details)
-  values ('audit_log_tampering', 'integrity', 'critical', 'akashi', 'verify', 'failure', 2004, report);
+  perform akashi_security.record_event(event_type => 'audit_log_tampering', event_category => 'integrity', severity => 'critical',
+    source_service => 'akashi', action_performed => 'verify', result => 'failure', ocsf_class_uid => 2004, event_details => report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'verification of the audit ledger failed', 'timestamp', now())::text);
 end
@@ -2962,10 +3150,9 @@ CREATE OR REPLACE FUNCTION akashi_audit.alert_ledger_epoch(report jsonb)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  insert into akashi_security.security_events (event_type, event_category, severity, source_service, action_performed, result,
-    ocsf_class_uid, event_details)
-  values ('ledger_epoch_opened', 'integrity', case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end,
-          'akashi', 'open_epoch', 'success', 2004, report);
+  perform akashi_security.record_event(event_type => 'ledger_epoch_opened', event_category => 'integrity',
+    severity => case when (report ->> 'lost')::numeric > 0 then 'critical' else 'high' end, source_service => 'akashi',
+    action_performed => 'open_epoch', result => 'success', ocsf_class_uid => 2004, event_details => report);
   perform pg_notify('audit_tampering_detected', json_build_object('severity', 'critical',
     'message', 'a log of the audit ledger goes on in a new epoch', 'timestamp', now())::text);
 end
@@ -3102,6 +3289,21 @@ end
 $function$;
 alter function akashi_audit.bulk_statement(relation oid, operation text, redacted boolean) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.count_about(data_subject text)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(*) from akashi_audit.audit_logs a where a.data_subject = count_about.data_subject
+$function$;
+alter function akashi_audit.count_about(data_subject text) owner to akashi_policy;
+comment on function akashi_audit.count_about(data_subject text) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';
+grant execute on function akashi_audit.count_about(data_subject text) to akashi_app;
+grant execute on function akashi_audit.count_about(data_subject text) to akashi_owner;
+grant execute on function akashi_audit.count_about(data_subject text) to akashi_security_admin;
+grant execute on function akashi_audit.count_about(data_subject text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_audit.digest_salt(person text)
  RETURNS bytea
  LANGUAGE plpgsql
@@ -3123,6 +3325,19 @@ begin
 end
 $function$;
 alter function akashi_audit.digest_salt(person text) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.erase_salt(data_subject text)
+ RETURNS integer
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  -- Whoever is making a salt of theirs has not seen the erasure.
+  lock table akashi_keys.digest_salts in share mode;
+  with erased as (delete from akashi_keys.digest_salts s where s.data_subject = erase_salt.data_subject returning 1)
+  select count(*)::integer from erased
+$function$;
+alter function akashi_audit.erase_salt(data_subject text) owner to akashi_owner;
+comment on function akashi_audit.erase_salt(data_subject text) is 'Makes the digests of a person say nothing: the second half of an erasure.';
 
 CREATE OR REPLACE FUNCTION akashi_audit.exempt(target regclass, reason text)
  RETURNS void
@@ -3172,6 +3387,30 @@ $function$;
 alter function akashi_audit.guard(target regclass) owner to akashi_owner;
 comment on function akashi_audit.guard(target regclass) is 'Makes a table append-only: UPDATE, DELETE and TRUNCATE are refused, also for its owner.';
 
+CREATE OR REPLACE FUNCTION akashi_audit.has_unrecorded_rows(log text, part regclass, row_count bigint, lower_bound timestamp with time zone, upper_bound timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  entries bigint;
+  last_entry bigint;
+  last_recorded bigint;
+  unsealed boolean;
+begin
+  select count(*), coalesce(max(e.position), -1) into entries, last_entry from akashi_audit.ledger_entries e
+  where e.log = has_unrecorded_rows.log and e.created_at >= lower_bound and e.created_at < upper_bound;
+  select coalesce(max(r.last_position), -1) into last_recorded from akashi_audit.retention_records r
+  where r.log = has_unrecorded_rows.log and r.lower_bound <= has_unrecorded_rows.lower_bound
+    and has_unrecorded_rows.upper_bound <= r.upper_bound;
+  execute format('select exists (select from only %s r where (r.xid, r.seq) > (
+    select h.last_xid, h.last_seq from akashi_audit.ledger_heads h where h.log = %L))', part, log) into unsealed;
+  return unsealed or last_recorded < last_entry or row_count > entries;
+end
+$function$;
+alter function akashi_audit.has_unrecorded_rows(log text, part regclass, row_count bigint, lower_bound timestamp with time zone, upper_bound timestamp with time zone) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.hold_log(log text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -3183,7 +3422,7 @@ declare
   target record;
   last bigint;
 begin
-  select p.schema_name, p.table_name into strict target from akashi_lifecycle.policies p where p.append_only and p.table_name = log;
+  select l.schema_name, l.table_name into strict target from akashi_audit.logs l where l.log = hold_log.log;
   execute format('lock table %I.%I in share mode', target.schema_name, target.table_name);
   execute format('select case when is_called then last_value + seqincrement - 1 else last_value - 1 end
                   from %1$I.%2$I, pg_catalog.pg_sequence where seqrelid = %3$L::regclass',
@@ -3241,6 +3480,8 @@ begin
       ('user',    '(user_id, created_at) where user_id is not null'),
       ('trace',   '(trace_id) where trace_id is not null'),
       ('request', '(request_id) where request_id is not null'),
+      ('address', '(ip_address, created_at) where ip_address is not null'),
+      ('resource', '(resource, resource_id, created_at) where resource is not null'),
       ('table',   '(table_name, schema_name, created_at) where table_name is not null')
     ) as wanted (suffix, definition)
     where i.inhparent = 'akashi_audit.audit_logs'::regclass and b.upper <= as_of - settling
@@ -3710,6 +3951,16 @@ $function$;
 alter function akashi_audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[], on_failure text) owner to akashi_owner;
 comment on function akashi_audit.protect(target regclass, classification text, subject text, columns jsonb, ignore text[], on_failure text) is 'Puts a table under audit: every change writes a row of akashi_audit.audit_logs in its own transaction. The caller must own the table.';
 
+CREATE OR REPLACE FUNCTION akashi_audit.protect_partition(part regclass, schema_name text, table_name text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select akashi_audit.attach_triggers(part, p) from akashi_audit.protected_tables p
+  where (p.schema_name, p.table_name) = (protect_partition.schema_name, protect_partition.table_name)
+$function$;
+alter function akashi_audit.protect_partition(part regclass, schema_name text, table_name text) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.random_salts(rows bigint)
  RETURNS bytea
  LANGUAGE plpgsql
@@ -3808,9 +4059,10 @@ declare
   record_id uuid;
   counted bigint;
 begin
-  if exists (select from akashi_lifecycle.policies p where p.table_name = record_retention.log and p.legal_hold) then
+  if exists (select from akashi_audit.logs l join akashi_lifecycle.retention r using (schema_name, table_name)
+             where l.log = record_retention.log and r.legal_hold) then
     raise exception 'rows of log % are under legal hold', log
-      using errcode = 'AK003', hint = 'the hold ends in akashi_lifecycle.policies';
+      using errcode = 'AK003', hint = 'akashi archive hold --release ends it';
   end if;
   select count(*) into counted from akashi_audit.ledger_entries e
   where e.log = record_retention.log and e.position between first_position and last_position
@@ -3897,11 +4149,10 @@ begin
     perform akashi_audit.record_action('audit_loss', 'lose', loss.schema_name || '.' || loss.table_name, loss.id::text, 'FAILURE',
       to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation'], error_code => loss.sqlstate,
       error_message => loss.message);
-    insert into akashi_security.security_events (event_type, event_category, severity, source_service, description, action_performed,
-      result, ocsf_class_uid, resource_type, resource_id, request_id, event_details)
-    values ('audit_loss', 'integrity', 'critical', 'akashi', 'changes were made and not recorded', 'record', 'failure', 2004, 'table',
-      left(loss.schema_name || '.' || loss.table_name, 255), loss.request_id,
-      to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
+    perform akashi_security.record_event(event_type => 'audit_loss', event_category => 'integrity', severity => 'critical',
+      source_service => 'akashi', description => 'changes were made and not recorded', resource_type => 'table',
+      resource_id => left(loss.schema_name || '.' || loss.table_name, 255), action_performed => 'record', result => 'failure',
+      ocsf_class_uid => 2004, event_details => to_jsonb(loss) - array['reported_at', 'settled_at', 'settled_by', 'explanation']);
     update akashi_audit.losses set reported_at = clock_timestamp() where id = loss.id;
     reported := reported + 1;
   end loop;
@@ -3954,6 +4205,19 @@ begin
 end
 $function$;
 alter function akashi_audit.request_context() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.retention_covers(record uuid, log text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, last_position bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from akashi_audit.retention_records r
+    where r.id = record and r.log = retention_covers.log and r.lower_bound <= retention_covers.lower_bound
+      and retention_covers.upper_bound <= r.upper_bound and retention_covers.last_position <= r.last_position)
+$function$;
+alter function akashi_audit.retention_covers(record uuid, log text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, last_position bigint) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.row_values(relation oid)
  RETURNS text
@@ -4054,17 +4318,17 @@ AS $function$
   with guarded as (
     select part.relid::oid as relid, null::text as name, 'refuse_change' as trigger_name,
            'akashi_audit.refuse_change'::regproc::oid as function, '' ::bytea as arguments
-    from akashi_lifecycle.policies p
+    from akashi_lifecycle.retention p
     cross join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', p.schema_name, p.table_name))) part
     -- With the trail go the append-only tables that have no log of their own.
-    where p.append_only and trigger_problems.log = 'audit_logs' and p.table_name not in ('audit_logs', 'security_events', 'login_attempts')
+    where p.append_only and trigger_problems.log = 'audit_logs'
+      and (p.schema_name, p.table_name) not in (select l.schema_name, l.table_name from akashi_audit.logs l)
     union all
     -- Tables with a log are looked at whether or not a policy still names them.
-    select part.relid::oid, sealed.name, 'refuse_change', 'akashi_audit.refuse_change'::regproc::oid, ''
-    from (values ('audit_logs', 'akashi_audit.audit_logs'), ('security_events', 'akashi_security.security_events'),
-                 ('login_attempts', 'akashi_auth.login_attempts')) as sealed (log, name)
-    left join lateral pg_catalog.pg_partition_tree(to_regclass(sealed.name)) part on true
-    where sealed.log = trigger_problems.log
+    select part.relid::oid, format('%I.%I', l.schema_name, l.table_name), 'refuse_change', 'akashi_audit.refuse_change'::regproc::oid, ''
+    from akashi_audit.logs l
+    left join lateral pg_catalog.pg_partition_tree(to_regclass(format('%I.%I', l.schema_name, l.table_name))) part on true
+    where l.log = trigger_problems.log
     union all
     select to_regclass(own.name), own.name, own.trigger_name, own.function::regproc, ''
     from (values ('akashi_audit.ledger_entries', 'refuse_change', 'akashi_audit.refuse_change'),
@@ -4210,13 +4474,12 @@ begin
     select distinct watch_alarms.kind, f.subject, f.detail from jsonb_to_recordset(problems) as f (subject text, detail text)
     on conflict do nothing
     returning subject, detail
-  ), events as (
-    insert into akashi_security.security_events (event_type, event_category, severity, source_service, resource_type, resource_id,
-      action_performed, result, ocsf_class_uid, event_details)
-    select watch_alarms.kind, 'integrity', watch_alarms.severity, 'akashi', 'ledger', left(r.subject, 255), 'watch', 'failure', 2004,
-      jsonb_build_object('subject', r.subject, 'detail', r.detail) from raised r
   )
-  select count(*) into begun from raised;
+  select count(akashi_security.record_event(event_type => watch_alarms.kind, event_category => 'integrity',
+    severity => watch_alarms.severity, source_service => 'akashi', resource_type => 'ledger', resource_id => left(r.subject, 255),
+    action_performed => 'watch', result => 'failure', ocsf_class_uid => 2004,
+    event_details => jsonb_build_object('subject', r.subject, 'detail', r.detail)))
+  into begun from raised r;
   if begun > 0 then
     perform pg_notify('audit_tampering_detected', json_build_object('severity', severity, 'message', kind, 'timestamp', now())::text);
   end if;
@@ -4235,6 +4498,19 @@ AS $function$
   select coalesce(nullif(current_setting('role'), 'none'), session_user::text)::name
 $function$;
 alter function akashi_auth.acting_role() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_auth.active_user_count()
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select count(distinct s.user_id) from akashi_auth.user_sessions s
+  where s.status in ('online', 'away') and s.revoked_at is null and s.last_activity > now() - interval '30 minutes'
+$function$;
+alter function akashi_auth.active_user_count() owner to akashi_owner;
+grant execute on function akashi_auth.active_user_count() to akashi_app;
+grant execute on function akashi_auth.active_user_count() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.add_context_key(key_id text, secret bytea, application text DEFAULT 'akashi'::text, login text DEFAULT NULL::text)
  RETURNS void
@@ -5856,6 +6132,28 @@ $function$;
 alter function akashi_auth.set_service_account_active(account_name text, active boolean) owner to akashi_owner;
 grant execute on function akashi_auth.set_service_account_active(account_name text, active boolean) to akashi_app;
 
+CREATE OR REPLACE FUNCTION akashi_auth.set_session_status(new_status text, room uuid DEFAULT NULL::uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new_status not in ('online', 'away', 'offline') then
+    raise exception 'presence is online, away or offline' using errcode = 'invalid_parameter_value';
+  end if;
+  update akashi_auth.user_sessions s set status = new_status, room_id = coalesce(room, s.room_id),
+    last_activity = case when new_status = 'online' then now() else s.last_activity end
+  where s.id = akashi_auth.current_session_id() and s.user_id = akashi_auth.current_user_id() and s.revoked_at is null and s.expires_at > now()
+    and (s.status <> new_status or (room is not null and s.room_id is distinct from room)
+      or (new_status = 'online' and s.last_activity < now() - interval '1 minute'));
+  return found;
+end
+$function$;
+alter function akashi_auth.set_session_status(new_status text, room uuid) owner to akashi_owner;
+comment on function akashi_auth.set_session_status(new_status text, room uuid) is 'Answers whether anything was written.';
+grant execute on function akashi_auth.set_session_status(new_status text, room uuid) to akashi_app;
+
 CREATE OR REPLACE FUNCTION akashi_auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text DEFAULT NULL::text, session_id uuid DEFAULT NULL::uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -5907,6 +6205,27 @@ end
 $function$;
 alter function akashi_auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text, session_id uuid) owner to akashi_owner;
 grant execute on function akashi_auth.settle_login(method text, outcome text, user_id uuid, identifier_hash bytea, issuer text, reason text, session_id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[])
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  -- One order for all nodes, so that none waits for another in a circle.
+  perform from akashi_auth.user_sessions s where s.id = any (opened || closed) order by s.id for no key update;
+  return query update akashi_auth.user_sessions s set status = 'online', last_activity = now()
+    where s.id = any (opened) and s.revoked_at is null and s.expires_at > now() returning s.user_id;
+  return query update akashi_auth.user_sessions s set status = 'offline'
+    from unnest(closed, closed_for_ms) as c (id, ms)
+    where s.id = c.id and s.revoked_at is null and s.expires_at > now() and s.status <> 'offline'
+      and s.last_activity <= now() - c.ms * interval '1 ms' returning s.user_id;
+end
+$function$;
+alter function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) owner to akashi_owner;
+comment on function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) is 'Answers whose sessions were written. Of those closed, one that was active since has come back, maybe at another node.';
+grant execute on function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.throttle_key(scope text, account bytea, address inet)
  RETURNS bytea
@@ -6071,6 +6390,19 @@ AS $function$
 $function$;
 alter function akashi_auth.user_rank(user_id uuid) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_auth.valid_sessions(sessions uuid[])
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(array_agg(s.id), '{}') from akashi_auth.user_sessions s join akashi_auth.active_users u on u.id = s.user_id
+  where s.id = any (sessions) and s.revoked_at is null and s.expires_at > now()
+    and s.last_activity > now() - akashi_auth.policy_minutes('session.idle_minutes')
+$function$;
+alter function akashi_auth.valid_sessions(sessions uuid[]) owner to akashi_owner;
+grant execute on function akashi_auth.valid_sessions(sessions uuid[]) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_auth.verify_api_keys(hashes text[])
  RETURNS TABLE(key_hash text, id uuid, name text, service_name text, tier text, permissions jsonb, user_id uuid, service_account_id uuid, expires_at timestamp with time zone, state text)
  LANGUAGE sql
@@ -6104,19 +6436,6 @@ AS $function$
   end
 $function$;
 alter function akashi_chat.accepts_direct(person uuid, from_user uuid) owner to akashi_owner;
-
-CREATE OR REPLACE FUNCTION akashi_chat.active_user_count()
- RETURNS bigint
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select count(distinct s.user_id) from akashi_auth.user_sessions s
-  where s.status in ('online', 'away') and s.revoked_at is null and s.last_activity > now() - interval '30 minutes'
-$function$;
-alter function akashi_chat.active_user_count() owner to akashi_owner;
-grant execute on function akashi_chat.active_user_count() to akashi_app;
-grant execute on function akashi_chat.active_user_count() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_chat.add_member(room akashi_chat.rooms, person uuid, as_role text)
  RETURNS void
@@ -6234,6 +6553,52 @@ end
 $function$;
 alter function akashi_chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) owner to akashi_owner;
 grant execute on function akashi_chat.begin_upload(room uuid, original_name text, file_size bigint, mime_type text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_chat.classify_file(file uuid, security_classification text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  me uuid := akashi_chat.require_user();
+  target akashi_chat.file_uploads;
+  mine akashi_chat.room_members;
+begin
+  select * into target from akashi_chat.file_uploads f where f.id = file and not f.is_deleted for update;
+  select * into mine from akashi_chat.room_members m where m.room_id = target.room_id and m.user_id = me and m.is_active;
+  -- A file that no message shows is its uploader's alone.
+  if mine.id is null or not target.room_id = any (akashi_chat.my_rooms())
+     or (target.user_id <> me and (target.message_id is null or target.upload_status <> 'completed')) then
+    raise exception 'there is no such file' using errcode = 'no_data_found';
+  end if;
+  perform akashi_chat.refuse_classification(mine, target.user_id, target.security_classification, classify_file.security_classification);
+  update akashi_chat.file_uploads f set security_classification = classify_file.security_classification where f.id = file;
+end
+$function$;
+alter function akashi_chat.classify_file(file uuid, security_classification text) owner to akashi_owner;
+comment on function akashi_chat.classify_file(file uuid, security_classification text) is 'Its uploader may raise the classification, an owner or admin of the room set any.';
+grant execute on function akashi_chat.classify_file(file uuid, security_classification text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_chat.classify_message(message uuid, security_classification text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held record;
+begin
+  select * into held from akashi_chat.lock_message(message);
+  perform akashi_chat.refuse_classification(held.mine, (held.target).user_id, (held.target).security_classification,
+    classify_message.security_classification);
+  update akashi_chat.messages m set security_classification = classify_message.security_classification
+  where m.id = message and m.created_at = akashi_chat.message_time(message);
+end
+$function$;
+alter function akashi_chat.classify_message(message uuid, security_classification text) owner to akashi_owner;
+comment on function akashi_chat.classify_message(message uuid, security_classification text) is 'Its author may raise the classification, an owner or admin of the room set any.';
+grant execute on function akashi_chat.classify_message(message uuid, security_classification text) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.create_room(name text, room_type text DEFAULT 'public'::text, description text DEFAULT NULL::text, max_members integer DEFAULT 100)
  RETURNS akashi_chat.rooms
@@ -6538,7 +6903,7 @@ begin
   if valid_for not between interval '1 minute' and interval '90 days' then
     raise exception 'an invitation is valid for a minute to 90 days' using errcode = 'invalid_parameter_value';
   end if;
-  if not exists (select from akashi_auth.users u where u.id = person and u.is_active) then
+  if not exists (select from akashi_auth.active_users u where u.id = person) then
     raise exception 'there is no such user' using errcode = 'no_data_found';
   end if;
   if exists (select from akashi_chat.room_members m where m.room_id = room and m.user_id = person and m.is_active) then
@@ -6717,8 +7082,8 @@ CREATE OR REPLACE FUNCTION akashi_chat.my_invited_rooms()
 AS $function$
   select coalesce(array_agg(i.room_id), '{}')
   from akashi_chat.room_invitations i
-  join akashi_auth.users u on u.id = i.invited_user_id
-  where i.invited_user_id = akashi_auth.current_user_id() and u.is_active and i.status = 'pending' and i.expires_at > now()
+  join akashi_auth.active_users u on u.id = i.invited_user_id
+  where i.invited_user_id = akashi_auth.current_user_id() and i.status = 'pending' and i.expires_at > now()
 $function$;
 alter function akashi_chat.my_invited_rooms() owner to akashi_policy;
 comment on function akashi_chat.my_invited_rooms() is 'Rooms that the verified user is invited to, to see what they are before answering.';
@@ -6750,8 +7115,8 @@ AS $function$
   select coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m
   join akashi_chat.rooms r on r.id = m.room_id
-  join akashi_auth.users u on u.id = m.user_id
-  where m.user_id = akashi_auth.current_user_id() and m.is_active and u.is_active and not r.is_deleted
+  join akashi_auth.active_users u on u.id = m.user_id
+  where m.user_id = akashi_auth.current_user_id() and m.is_active and not r.is_deleted
 $function$;
 alter function akashi_chat.my_rooms() owner to akashi_policy;
 comment on function akashi_chat.my_rooms() is 'Rooms of the verified user, while the account is active.';
@@ -6811,7 +7176,7 @@ begin
   if found then
     return room;
   end if;
-  if not exists (select from akashi_auth.users u where u.id = with_user and u.is_active) or not akashi_chat.accepts_direct(with_user, me) then
+  if not exists (select from akashi_auth.active_users u where u.id = with_user) or not akashi_chat.accepts_direct(with_user, me) then
     raise exception 'this person cannot be written to' using errcode = 'no_data_found';
   end if;
   insert into akashi_chat.rooms (name, room_type, max_members, direct_key, created_by)
@@ -7049,6 +7414,25 @@ alter function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 
 comment on function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) is 'All bytes are stored. The worker that scans them decides what becomes of the file.';
 grant execute on function akashi_chat.receive_upload(upload uuid, file_size bigint, sha256 text) to akashi_app;
 
+CREATE OR REPLACE FUNCTION akashi_chat.refuse_classification(mine akashi_chat.room_members, author uuid, present text, wanted text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  levels constant text[] := array['public', 'internal', 'confidential', 'restricted'];
+begin
+  if array_position(levels, wanted) is null then
+    raise exception '% is no classification', coalesce(wanted, 'null') using errcode = 'invalid_parameter_value',
+      hint = 'use public, internal, confidential or restricted';
+  end if;
+  if author is distinct from mine.user_id or array_position(levels, wanted) < array_position(levels, present) then
+    perform akashi_chat.refuse_unless_role(mine, 'owner', 'admin');
+  end if;
+end
+$function$;
+alter function akashi_chat.refuse_classification(mine akashi_chat.room_members, author uuid, present text, wanted text) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_chat.refuse_direct(room akashi_chat.rooms)
  RETURNS void
  LANGUAGE plpgsql
@@ -7146,7 +7530,7 @@ AS $function$
 declare
   me uuid := akashi_auth.current_user_id();
 begin
-  if me is null or not exists (select from akashi_auth.users u where u.id = me and u.is_active) then
+  if me is null or not exists (select from akashi_auth.active_users u where u.id = me) then
     raise exception 'chat is for users who are signed in' using errcode = 'insufficient_privilege', hint = 'sign in first';
   end if;
   return me;
@@ -7277,19 +7661,6 @@ alter function akashi_chat.searchable(words text) owner to akashi_owner;
 comment on function akashi_chat.searchable(words text) is 'The query, where it can be searched for.';
 grant execute on function akashi_chat.searchable(words text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION akashi_chat.sessions_that_hold(sessions uuid[])
- RETURNS uuid[]
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce(array_agg(s.id), '{}') from akashi_auth.user_sessions s join akashi_auth.users u on u.id = s.user_id
-  where s.id = any (sessions) and s.revoked_at is null and s.expires_at > now() and u.is_active
-    and s.last_activity > now() - akashi_auth.policy_minutes('session.idle_minutes')
-$function$;
-alter function akashi_chat.sessions_that_hold(sessions uuid[]) owner to akashi_owner;
-grant execute on function akashi_chat.sessions_that_hold(sessions uuid[]) to akashi_worker;
-
 CREATE OR REPLACE FUNCTION akashi_chat.set_member_role(room uuid, person uuid, new_role text)
  RETURNS void
  LANGUAGE plpgsql
@@ -7336,49 +7707,6 @@ $function$;
 alter function akashi_chat.set_notification_level(room uuid, level text) owner to akashi_owner;
 grant execute on function akashi_chat.set_notification_level(room uuid, level text) to akashi_app;
 
-CREATE OR REPLACE FUNCTION akashi_chat.set_presence(new_status text, room uuid DEFAULT NULL::uuid)
- RETURNS boolean
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new_status not in ('online', 'away', 'offline') then
-    raise exception 'presence is online, away or offline' using errcode = 'invalid_parameter_value';
-  end if;
-  update akashi_auth.user_sessions s set status = new_status, room_id = coalesce(room, s.room_id),
-    last_activity = case when new_status = 'online' then now() else s.last_activity end
-  where s.id = akashi_auth.current_session_id() and s.user_id = akashi_auth.current_user_id() and s.revoked_at is null and s.expires_at > now()
-    and (s.status <> new_status or (room is not null and s.room_id is distinct from room)
-      or (new_status = 'online' and s.last_activity < now() - interval '1 minute'));
-  return found;
-end
-$function$;
-alter function akashi_chat.set_presence(new_status text, room uuid) owner to akashi_owner;
-comment on function akashi_chat.set_presence(new_status text, room uuid) is 'Answers whether anything was written.';
-grant execute on function akashi_chat.set_presence(new_status text, room uuid) to akashi_app;
-
-CREATE OR REPLACE FUNCTION akashi_chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[])
- RETURNS SETOF uuid
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  -- One order for all nodes, so that none waits for another in a circle.
-  perform from akashi_auth.user_sessions s where s.id = any (opened || closed) order by s.id for no key update;
-  return query update akashi_auth.user_sessions s set status = 'online', last_activity = now()
-    where s.id = any (opened) and s.revoked_at is null and s.expires_at > now() returning s.user_id;
-  return query update akashi_auth.user_sessions s set status = 'offline'
-    from unnest(closed, closed_for_ms) as c (id, ms)
-    where s.id = c.id and s.revoked_at is null and s.expires_at > now() and s.status <> 'offline'
-      and s.last_activity <= now() - c.ms * interval '1 ms' returning s.user_id;
-end
-$function$;
-alter function akashi_chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) owner to akashi_owner;
-comment on function akashi_chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) is 'Answers whose sessions were written. Of those closed, one that was active since has come back, maybe at another node.';
-grant execute on function akashi_chat.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) to akashi_worker;
-
 CREATE OR REPLACE FUNCTION akashi_chat.status_of(person uuid)
  RETURNS text
  LANGUAGE sql
@@ -7387,11 +7715,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.status_of(person uuid)
 AS $function$
   select case
     when not coalesce((select p.show_presence from akashi_chat.user_preferences p where p.user_id = person), true) then 'offline'
-    when bool_or(s.status = 'online') then 'online'
-    when bool_or(s.status = 'away') then 'away'
-    else 'offline' end
-  from akashi_auth.user_sessions s
-  where s.user_id = person and s.revoked_at is null and s.expires_at > now() and s.last_activity > now() - interval '30 minutes'
+    else coalesce((select s.status from akashi_auth.presence s where s.user_id = person), 'offline') end
 $function$;
 alter function akashi_chat.status_of(person uuid) owner to akashi_owner;
 
@@ -7436,14 +7760,16 @@ begin
     description = case when changes ? 'description' then nullif(btrim(changes ->> 'description'), '') else r.description end,
     room_type = coalesce(changes ->> 'room_type', r.room_type),
     max_members = coalesce((changes ->> 'max_members')::integer, r.max_members),
-    is_active = coalesce((changes ->> 'is_active')::boolean, r.is_active)
+    is_active = coalesce((changes ->> 'is_active')::boolean, r.is_active),
+    security_classification = coalesce(changes ->> 'security_classification', r.security_classification),
+    compliance_tags = coalesce(changes -> 'compliance_tags', r.compliance_tags)
   where r.id = room returning * into changed;
   perform akashi_chat.append_event(room, 'room_changed', null, (held.mine).user_id);
   return changed;
 end
 $function$;
 alter function akashi_chat.update_room(room uuid, changes jsonb) owner to akashi_owner;
-comment on function akashi_chat.update_room(room uuid, changes jsonb) is 'changes: any of name, description (owner or admin), max_members, room_type, is_active (owner).';
+comment on function akashi_chat.update_room(room uuid, changes jsonb) is 'changes: any of name, description, security_classification, compliance_tags (owner or admin), max_members, room_type, is_active (owner).';
 grant execute on function akashi_chat.update_room(room uuid, changes jsonb) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.wanted_grams(term text)
@@ -7479,7 +7805,7 @@ begin
   end if;
   perform akashi_auth.managed_user(person, 'keys:admin');
   select coalesce(account.legal_hold, min(p.schema_name || '.' || p.table_name || ' is under legal hold')) into held
-  from akashi_lifecycle.policies p
+  from akashi_lifecycle.retention p
   join akashi_keys.personal_columns c using (schema_name, table_name)
   where p.legal_hold;
   if held is not null then
@@ -7561,21 +7887,6 @@ end
 $function$;
 alter function akashi_keys.count_personal(person uuid) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION akashi_keys.count_trail(person uuid)
- RETURNS bigint
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select count(*) from akashi_audit.audit_logs where data_subject = person::text
-$function$;
-alter function akashi_keys.count_trail(person uuid) owner to akashi_policy;
-comment on function akashi_keys.count_trail(person uuid) is 'Rows of the trail in PostgreSQL that are about a person. Reads all of it.';
-grant execute on function akashi_keys.count_trail(person uuid) to akashi_app;
-grant execute on function akashi_keys.count_trail(person uuid) to akashi_owner;
-grant execute on function akashi_keys.count_trail(person uuid) to akashi_security_admin;
-grant execute on function akashi_keys.count_trail(person uuid) to akashi_worker;
-
 CREATE OR REPLACE FUNCTION akashi_keys.erase_salts(person uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -7589,10 +7900,7 @@ begin
   if not exists (select from akashi_keys.erasures e where e.user_id = person) then
     raise exception 'no erasure of this person has begun' using errcode = 'AK003';
   end if;
-  -- Whoever is making a salt of theirs has not seen the erasure.
-  lock table akashi_keys.digest_salts in share mode;
-  delete from akashi_keys.digest_salts s where s.data_subject = person::text;
-  get diagnostics erased = row_count;
+  erased := akashi_audit.erase_salt(person::text);
   update akashi_keys.erasures e set salts = e.salts + erased where e.user_id = person and erased > 0;
 end
 $function$;
@@ -7755,7 +8063,6 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.attach_prepared(parent regclass, chi
 AS $function$
 declare
   policy constant akashi_lifecycle.policies := akashi_lifecycle.policy_of(parent);
-  protection akashi_audit.protected_tables;
 begin
   execute format('alter table %s enable row level security', child);
   execute format('alter table %s force row level security', child);
@@ -7763,10 +8070,7 @@ begin
   if policy.append_only then
     perform akashi_audit.guard(child);
   end if;
-  select * into protection from akashi_audit.protected_tables p where p.schema_name = policy.schema_name and p.table_name = policy.table_name;
-  if found then
-    perform akashi_audit.attach_triggers(child, protection);
-  end if;
+  perform akashi_audit.protect_partition(child, policy.schema_name, policy.table_name);
   execute format('alter table %s attach partition %s for values from (%L) to (%L)', parent, child, lower_bound, upper_bound);
   execute format('alter table %s drop constraint bounds', child);
 end
@@ -7788,13 +8092,9 @@ begin
     return false;
   end if;
   perform akashi_lifecycle.assert_retirable(own.schema_name, own.table_name, own.upper_bound);
-  select l.name into own_log from (values ('akashi_audit', 'audit_logs'), ('akashi_security', 'security_events'), ('akashi_auth', 'login_attempts')) as l (schema_name, name)
-  where (l.schema_name, l.name) = (own.schema_name, own.table_name);
-  if own_log is not null and own.row_count > 0 and not exists (
-    select from akashi_audit.retention_records r
-    where r.id = record and r.log = own_log and r.lower_bound <= own.lower_bound and own.upper_bound <= r.upper_bound
-      and own.last_position <= r.last_position
-  ) then
+  select l.log into own_log from akashi_audit.logs l where (l.schema_name, l.table_name) = (own.schema_name, own.table_name);
+  if own_log is not null and own.row_count > 0
+     and not akashi_audit.retention_covers(record, own_log, own.lower_bound, own.upper_bound, own.last_position) then
     raise exception 'the export has no retention record that covers its rows' using errcode = 'AK003';
   end if;
   update akashi_lifecycle.exports e set state = 'retiring', retention_record = record, message = null
@@ -8110,10 +8410,7 @@ declare
   bounds record;
   policy akashi_lifecycle.policies;
   counted bigint;
-  entries bigint;
-  unsealed bigint;
-  last_entry bigint;
-  last_recorded bigint;
+  own_log text;
 begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.partitions', parent::oid::bigint));
   if not exists (select from pg_catalog.pg_inherits i where i.inhparent = parent and i.inhrelid = child) then
@@ -8130,19 +8427,10 @@ begin
     execute format('create policy akashi_retire on %s for select to akashi_owner using (true)', child);
   end if;
   execute format('select count(*) from only %s', child) into counted;
-  if exists (select from (values ('akashi_audit', 'audit_logs'), ('akashi_security', 'security_events'), ('akashi_auth', 'login_attempts')) as l (s, t)
-             where (l.s, l.t) = (schema_name, table_name)) then
-    -- Each row is sealed, and the records reach to the last entry of the period.
-    select count(*), coalesce(max(e.position), -1) into entries, last_entry from akashi_audit.ledger_entries e
-    where e.log = table_name and e.created_at >= bounds.lower and e.created_at < bounds.upper;
-    select coalesce(max(r.last_position), -1) into last_recorded from akashi_audit.retention_records r
-    where r.log = table_name and r.lower_bound <= bounds.lower and bounds.upper <= r.upper_bound;
-    execute format('select count(*) from only %s r where (r.xid, r.seq) > (select h.last_xid, h.last_seq from akashi_audit.ledger_heads h where h.log = %L)',
-      child, table_name) into unsealed;
-    if unsealed > 0 or last_recorded < last_entry or counted > entries then
-      raise exception '%.% has rows that no retention record names', schema_name, partition_name
-        using errcode = 'AK003', hint = 'rows came since: the next run records them too';
-    end if;
+  select l.log into own_log from akashi_audit.logs l where (l.schema_name, l.table_name) = (drop_retired.schema_name, drop_retired.table_name);
+  if own_log is not null and akashi_audit.has_unrecorded_rows(own_log, child, counted, bounds.lower, bounds.upper) then
+    raise exception '%.% has rows that no retention record names', schema_name, partition_name
+      using errcode = 'AK003', hint = 'rows came since: the next run records them too';
   end if;
   execute format('alter table %s detach partition %s', parent, child);
   execute format('drop table %I.%I', schema_name, partition_name);

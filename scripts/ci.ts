@@ -62,6 +62,7 @@ const gates: readonly Gate[] = [
   },
   { name: 'unused code and packages', command: ['knip'] },
   { name: 'text rules', command: ['node', 'scripts/check-text.ts'] },
+  { name: 'owners of schemas', command: ['node', 'scripts/check-schema-owners.ts'] },
   { name: 'lock file', command: ['node', 'scripts/check-lock.ts'] },
   ...optional('generated documents', 'scripts/generate-docs.ts', '--check'),
   ...optional('requirements', 'scripts/check-requirements.ts'),

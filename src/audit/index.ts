@@ -9,6 +9,13 @@ export {
   postgresEntrySql,
   type RowText,
 } from './ledger/encoding.ts'
+export {
+  countEntries,
+  type EntryCount,
+  type EntryRange,
+  entriesCopySql,
+  positionAfter,
+} from './ledger/entry-range.ts'
 export type { Epoch, EpochCause } from './ledger/epoch/link.ts'
 export { openEpoch, openEpochsWhereNeeded } from './ledger/epoch/open.ts'
 export { auditLogs, type LogDefinition, logNamed, logs, securityEvents } from './ledger/logs.ts'
@@ -30,7 +37,7 @@ export { type RetentionRecord, type Retirement, retire } from './ledger/retentio
 export { type SealedRow, sealedRows } from './ledger/sealed-rows.ts'
 export { type Sealed, seal } from './ledger/sealer.ts'
 export { type StaticResource, staticResource } from './ledger/static-paths.ts'
-export { type Head, readHead, readHeads, readLogHeads } from './ledger/store.ts'
+export { type Head, readHead, readHeads, readLogHeads, readOrigins } from './ledger/store.ts'
 export { verifierKeys } from './ledger/verifier-keys.ts'
 export { verify } from './ledger/verify/index.ts'
 export { oldestUncheckedSeconds } from './ledger/verify/marks.ts'
@@ -66,6 +73,7 @@ export {
   exempt,
   type Protection,
   protect,
+  protectedTables,
   unprotect,
 } from './trail/protect.ts'
 export type { Json, TrailRow, Values } from './trail/row.ts'

@@ -9,7 +9,7 @@ export async function setPresence(
   roomId?: string,
 ): Promise<boolean> {
   const { rows } = await database.transaction(actor, (session) =>
-    session.query<{ written: boolean }>('select akashi_chat.set_presence($1, $2) as written', [
+    session.query<{ written: boolean }>('select akashi_auth.set_session_status($1, $2) as written', [
       status,
       roomId ?? null,
     ]),
@@ -32,11 +32,11 @@ export async function presenceOf(
   return rows
 }
 
-/** S1 5.2: people active in the last half hour. */
+/** People active in the last half hour. */
 export async function activeUserCount(database: Database, actor: Actor): Promise<number> {
   const { rows } = await database.transaction(
     actor,
-    (session) => session.query<{ count: number }>('select akashi_chat.active_user_count()::int as count'),
+    (session) => session.query<{ count: number }>('select akashi_auth.active_user_count()::int as count'),
     { readOnly: true },
   )
   return rows[0]?.count ?? 0
@@ -54,7 +54,7 @@ export async function socketsChanged(
 ): Promise<readonly string[]> {
   const { rows } = await worker.transaction(actor, (session) =>
     session.query<{ userId: string }>(
-      'select distinct u as "userId" from akashi_chat.sockets_changed($1::uuid[], $2::uuid[], $3::integer[]) as u',
+      'select distinct u as "userId" from akashi_auth.sockets_changed($1::uuid[], $2::uuid[], $3::integer[]) as u',
       [opened, [...closed.keys()], [...closed.values()]],
     ),
   )
@@ -88,7 +88,7 @@ export async function sessionsThatHold(
   const { rows } = await worker.transaction(
     actor,
     (session) =>
-      session.query<{ ids: string[] }>('select akashi_chat.sessions_that_hold($1) as ids', [sessionIds]),
+      session.query<{ ids: string[] }>('select akashi_auth.valid_sessions($1) as ids', [sessionIds]),
     { readOnly: true },
   )
   return new Set(rows[0]?.ids)

@@ -4,6 +4,7 @@ import { AkashiError } from '../foundation/index.ts'
 import { type Keyring, signNote } from '../keys/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import type { Actor, Database, Session } from '../postgres/index.ts'
+import { recordEvent, wasRecorded } from '../security/index.ts'
 import { verifyCopy } from './ledger-tasks.ts'
 
 /** drill: to a random moment. recovery_test: the whole cluster to the latest one, each half-year (S5). */
@@ -141,12 +142,13 @@ async function alarm(
   drillId: string | null,
   details: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  await session.query(
-    `select akashi_security.record_event(event_type => $1, event_category => 'integrity', severity => 'high', source_service => 'akashi',
-       resource_type => 'recovery_drill', resource_id => $2, action_performed => 'drill', result => 'failure',
-       ocsf_class_uid => 2004, event_details => $3)`,
-    [type, drillId, JSON.stringify(details)],
-  )
+  await recordEvent(session, {
+    event_type: type,
+    resource_type: 'recovery_drill',
+    resource_id: drillId,
+    action_performed: 'drill',
+    event_details: details,
+  })
 }
 
 /** Newest first. @param database of a role that reads drills */
@@ -225,11 +227,7 @@ async function tellMissed(
   state: DrillState,
 ): Promise<void> {
   await database.transaction(actor, async (session) => {
-    const { rows } = await session.query(
-      `select from akashi_security.security_events where event_type = $2
-         and created_at > now() - make_interval(days => $1) limit 1`,
-      [TOLD_AGAIN_DAYS, type],
-    )
-    if (rows.length === 0) await alarm(session, type, null, { passed_seconds: state.passedSeconds })
+    if (await wasRecorded(session, type, TOLD_AGAIN_DAYS)) return
+    await alarm(session, type, null, { passed_seconds: state.passedSeconds })
   })
 }

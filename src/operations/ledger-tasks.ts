@@ -5,6 +5,7 @@ import {
   openEpochsWhereNeeded,
   publishCheckpoints,
   publishedNotes,
+  readOrigins,
   recordVerification,
   scrub,
   seal,
@@ -73,11 +74,8 @@ export async function verifyCopy(
   signal?: AbortSignal,
 ): Promise<VerifyReport> {
   const known = await database.transaction(actor, async (session) => {
-    const { rows } = await session.query<{ log: string; origin: string; size: string }>(
-      `select log, origin, size::text from akashi_audit.ledger_heads
-       union all select h.log, e.previous_origin, h.size::text from akashi_audit.ledger_epochs e join akashi_audit.ledger_heads h using (log)`,
-    )
-    return new Map(rows.map(({ log, origin, size }) => [`${log} ${origin}`, BigInt(size)]))
+    const origins = await readOrigins(session)
+    return new Map(origins.map(({ log, origin, size }) => [`${log} ${origin}`, size]))
   })
   return await verify(database, actor, {
     verifierKeys: verifierKeys(keyring),

@@ -6,6 +6,7 @@ import {
   lastVerification,
   logs,
   oldestUncheckedSeconds,
+  protectedTables,
   readHead,
   unsettledLosses,
 } from '../audit/index.ts'
@@ -36,10 +37,7 @@ export async function systemStatus(
           pending,
         })
       }
-      const { rows } = await session.query<{ name: string }>(
-        `select schema_name || '.' || table_name as name from akashi_audit.protected_tables order by 1`,
-      )
-      return { states: found, tables: rows.map((row) => row.name) }
+      return { states: found, tables: await protectedTables(session) }
     },
     { readOnly: true, isolation: 'repeatable read', ...options },
   )

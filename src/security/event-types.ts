@@ -39,9 +39,10 @@ export const akashiEventTypes = {
   data_modification: facts('configuration', 'medium', OCSF.accountChange, 'success'),
   /** Written by akashi_audit.alert_audit_log_tampering() (S5). */
   audit_log_tampering: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
-  /** A recovery drill did not pass, or none passed for too long. */
+  /** A recovery drill did not pass, or none, or no test of a whole recovery, passed for too long. */
   recovery_drill_failed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   recovery_drill_missed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
+  recovery_test_missed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   /** Written by the ledger and the trail about themselves: an epoch, changes that were not recorded, guards, the sealer. */
   ledger_epoch_opened: facts('integrity', 'high', OCSF.detectionFinding, 'success'),
   audit_loss: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),

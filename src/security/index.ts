@@ -13,7 +13,13 @@ export { type IngestFormat, ingestFormats, type ParsedBatch, type Rejection } fr
 export { inferFirstYear } from './ingest/infer-year.ts'
 export { LOAD_BATCH_EVENTS, type LoadProgress, type LoadResult, loadEvents } from './ingest/load.ts'
 export { createEventParser, type ParseOptions, parseEvents } from './ingest/parse.ts'
-export { type AkashiEvent, type ApplicationEvent, recordEvent, recordEventAlone } from './record.ts'
+export {
+  type AkashiEvent,
+  type ApplicationEvent,
+  recordEvent,
+  recordEventAlone,
+  wasRecorded,
+} from './record.ts'
 export { remediate } from './remediation.ts'
 export type { EventFilter } from './search/filter.ts'
 export type { EventRow } from './search/row.ts'

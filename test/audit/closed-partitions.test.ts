@@ -32,7 +32,9 @@ describe('a partition of the trail that has closed', () => {
       made.push(index)
     }
     expect(made).toEqual(
-      ['request', 'table', 'trace', 'user'].map((suffix) => `${first.name}_closed_${suffix}`),
+      ['address', 'request', 'resource', 'table', 'trace', 'user'].map(
+        (suffix) => `${first.name}_closed_${suffix}`,
+      ),
     )
     const plan = await database.asSuperuser(async (session) => {
       await session.query('set enable_seqscan = off')

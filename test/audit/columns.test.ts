@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { logs } from '../../src/audit/index.ts'
 import { person } from '../../src/postgres/index.ts'
 import { describeTable } from '../support/catalog.ts'
 import { testDatabase, tester } from '../support/index.ts'
@@ -92,4 +93,15 @@ it('keeps everything that the context says about a request', async () => {
       compliance_context: { law: 'APPI' },
     },
   ])
+})
+
+it('the database and the program have the same logs', async () => {
+  const { rows } = await worker.transaction(tester, (session) =>
+    session.query(
+      'select log, schema_name as schema, table_name as "table" from akashi_audit.logs order by log',
+    ),
+  )
+  expect(rows).toEqual(
+    logs.map(({ log, schema, table }) => ({ log, schema, table })).sort((a, b) => a.log.localeCompare(b.log)),
+  )
 })

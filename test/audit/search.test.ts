@@ -11,6 +11,7 @@ const admin = database.open('security_admin')
 
 const alice = '0199d3a0-0000-7000-8000-00000000000a'
 const bob = '0199d3a0-0000-7000-8000-00000000000b'
+const sessionId = '0199d3a0-0000-7000-8000-0000000000f1'
 
 beforeAll(async () => {
   await database.asSuperuser((session) =>
@@ -31,14 +32,17 @@ beforeAll(async () => {
         `insert into public.shop values (1, '茶碗 50%_off', 10.5, 9007199254740993), (2, 'say "hi" \\ there', 0.10, 2)`,
       ),
   )
-  await app.transaction(person({ userId: bob }, { requestId: 'r-2', traceId: 't-2' }), async (session) => {
-    await session.query('update public.shop set price = 11 where id = 1')
-    await session.query(`insert into public.other values (1, 'x')`)
-    await session.query('delete from public.shop where id = 2')
-    await session.query(
-      `select akashi_audit.record_action('report_exported', 'export', 'reports', '7', 'FAILURE', '{"why": "quota"}')`,
-    )
-  })
+  await app.transaction(
+    person({ userId: bob, sessionId }, { requestId: 'r-2', traceId: 't-2', clientIp: '2001:db8::7' }),
+    async (session) => {
+      await session.query('update public.shop set price = 11 where id = 1')
+      await session.query(`insert into public.other values (1, 'x')`)
+      await session.query('delete from public.shop where id = 2')
+      await session.query(
+        `select akashi_audit.record_action('report_exported', 'export', 'reports', '7', 'FAILURE', '{"why": "quota"}')`,
+      )
+    },
+  )
 })
 
 async function found(filter: TrailFilter): Promise<string[]> {
@@ -52,6 +56,14 @@ describe('searching the trail', () => {
   it.each<[string, TrailFilter, string[]]>([
     ['one record', { schema: 'public', table: 'shop', recordId: '1' }, ['update shop 1', 'insert shop 1']],
     ['a user', { userId: bob }, ['export reports 7', 'delete shop 2', 'insert other 1', 'update shop 1']],
+    ['a session', { sessionId, table: 'other' }, ['insert other 1']],
+    ['an address', { address: '203.0.113.7', recordId: '1' }, ['insert shop 1']],
+    ['a network', { address: '203.0.113.0/24', recordId: '2' }, ['insert shop 2']],
+    ['a network of IPv6', { address: '2001:db8::/32', table: 'other' }, ['insert other 1']],
+    ['an address that nothing came from', { address: '203.0.113.8' }, []],
+    ['a resource', { resource: 'reports' }, ['export reports 7']],
+    ['one resource', { resource: 'reports', resourceId: '7' }, ['export reports 7']],
+    ['a resource of another kind', { resource: 'rooms', resourceId: '7' }, []],
     ['a request', { requestId: 'r-1' }, ['insert shop 2', 'insert shop 1']],
     ['a trace', { traceId: 't-1', recordId: '2' }, ['insert shop 2']],
     ['a correlation', { correlationId: 'c-1', recordId: '1' }, ['insert shop 1']],

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -90,8 +90,8 @@ const lawful: Readonly<Record<string, string>> = {
   'src/keys/inner.ts': 'export const lawful = 1\n',
   'src/audit/circle-b.ts': "import './circle-a.ts'\n",
   'src/postgres/driver.ts': "import type { Pool } from 'pg'\nexport type P = Pool\n",
-  'src/security/sealed.ts': "import { lawful } from '../keys/index.ts'\nexport const x = lawful\n",
-  'src/backup/verified.ts': "import { lawful } from '../audit/index.ts'\nexport const x = lawful\n",
+  'src/identity/sealed.ts': "import { lawful } from '../keys/index.ts'\nexport const x = lawful\n",
+  'src/lifecycle/verified.ts': "import { lawful } from '../audit/index.ts'\nexport const x = lawful\n",
   'src/start/served.ts': "import { lawful } from '../http/index.ts'\nexport const x = lawful\n",
   'src/cli/up.ts': "export const start = () => import('../start/index.ts')\n",
   'src/cli/rows.ts': "import type { lawful } from '../postgres/index.ts'\nexport type L = typeof lawful\n",
@@ -163,6 +163,31 @@ describe('dependency rules', () => {
       .object({ forbidden: z.array(z.object({ name: z.string() })) })
       .parse(createRequire(import.meta.url)(config))
     expect(new Set(forbidden.map((rule) => rule.name))).toEqual(new Set(violations.map(([rule]) => rule)))
+  })
+
+  test('every row of the table is used', async () => {
+    const { forbidden } = z
+      .object({
+        forbidden: z.array(z.object({ name: z.string(), to: z.object({ pathNot: z.unknown().optional() }) })),
+      })
+      .parse(createRequire(import.meta.url)(config))
+    const unused: string[] = []
+    for (const { name, to } of forbidden) {
+      const context = /^imports-of-(.+)$/.exec(name)?.[1]
+      if (context === undefined) continue
+      const files = await readdir(join(root, 'src', context), { recursive: true })
+      const texts = await Promise.all(
+        files
+          .filter((file) => file.endsWith('.ts'))
+          .map((file) => readFile(join(root, 'src', context, file), 'utf8')),
+      )
+      const [, allowed = ''] = /\((.+)\)/.exec(String(to.pathNot)) ?? []
+      for (const other of allowed.split('|').filter((each) => each !== context)) {
+        if (!texts.some((text) => text.includes(`../${other}/index.ts'`)))
+          unused.push(`${context} → ${other}`)
+      }
+    }
+    expect(unused).toEqual([])
   })
 
   test('lawful imports are not reported', () => {

@@ -48,6 +48,16 @@ describe('a password', () => {
         [id],
       ),
     ).toHaveLength(2)
+    expect(
+      await ask(
+        `select data_subject, new_values ->> 'last_login_at' is not null as "at" from akashi_audit.audit_logs
+         where table_name = 'users' and record_id = $1 and 'last_login_at' = any (changed_fields)`,
+        [id],
+      ),
+    ).toEqual([
+      { data_subject: id, at: true },
+      { data_subject: id, at: true },
+    ])
   })
 
   it('is in a cookie that scripts and other sites do not get, and nowhere else', async () => {

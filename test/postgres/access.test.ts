@@ -80,6 +80,12 @@ const credentialColumns = 'user_id must_change expires_at changed_at created_at 
 
 /** Where a role may reach some columns only: `role:letter` → the columns. Secrets and digests are in none. */
 const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'akashi_audit.audit_logs': {
+    'reader:S':
+      'id created_at event_type action resource resource_id result error_code schema_name table_name operation record_id ' +
+      'changed_fields user_id session_id ip_address context_verified application_version api_endpoint request_id trace_id ' +
+      'correlation_id tenant_id data_classification compliance_context',
+  },
   'akashi_auth.api_keys': { 'app:S': keyColumns, 'worker:S': keyColumns, 'security_admin:S': keyColumns },
   'akashi_auth.local_credentials': { 'app:S': credentialColumns, 'security_admin:S': credentialColumns },
   'akashi_auth.mfa_factors': {
@@ -174,7 +180,11 @@ describe('the access matrix', () => {
        join pg_attribute a on a.attrelid = c.oid and a.attacl is not null
        where n.nspname = 'akashi_auth' and c.relkind in ('r', 'p') order by 1`,
     )
-    expect(rows.map(({ name }) => name)).toEqual(Object.keys(columns).sort())
+    expect(rows.map(({ name }) => name)).toEqual(
+      Object.keys(columns)
+        .filter((table) => table.startsWith('akashi_auth.'))
+        .sort(),
+    )
   })
 })
 

@@ -111,4 +111,28 @@ describe('S1 3.7', () => {
     )
     expect(rows).toEqual([{ archive_status: 'due', retention_period: 2555 }])
   })
+
+  it('marks events as archived 90 days after they were resolved, and leaves the sealed row alone', async () => {
+    const marked = `SELECT archived, event_details ? 'archived' AS written FROM akashi_security.v_security_events WHERE id = $1`
+    const [event] = await ask(
+      'SELECT id, created_at FROM akashi_security.security_events ORDER BY seq LIMIT 1',
+    )
+    const state = () =>
+      database.asSuperuser(async (session) => (await session.query(marked, [event?.['id']])).rows)
+    const resolve = (status: string, daysAgo: number) =>
+      database.asSuperuser(async (session) => {
+        await session.query('set session_replication_role = replica')
+        await session.query(
+          `insert into akashi_security.remediations (event_id, event_created_at, severity, remediation_status, resolved_at)
+           values ($1, $2, 'low', $3, now() - make_interval(days => $4))
+           on conflict (event_id, event_created_at) do update set remediation_status = $3, resolved_at = excluded.resolved_at`,
+          [event?.['id'], event?.['created_at'], status, daysAgo],
+        )
+      })
+    expect(await state()).toEqual([{ archived: false, written: false }])
+    await resolve('resolved', 89)
+    expect(await state()).toEqual([{ archived: false, written: false }])
+    await resolve('resolved', 91)
+    expect(await state()).toEqual([{ archived: true, written: false }])
+  })
 })

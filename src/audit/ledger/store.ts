@@ -48,6 +48,16 @@ export async function readHeads(session: Session): Promise<Head[]> {
   return rows.map(toHead)
 }
 
+/** Every name that a log has or had, in this epoch and before, with its size now. */
+export async function readOrigins(session: Session): Promise<Pick<Head, 'log' | 'origin' | 'size'>[]> {
+  const { rows } = await session.query<{ log: string; origin: string; size: string }>(
+    `select log, origin, size::text from akashi_audit.ledger_heads
+     union all select h.log, e.previous_origin, h.size::text
+     from akashi_audit.ledger_epochs e join akashi_audit.ledger_heads h using (log)`,
+  )
+  return rows.map((row) => ({ ...row, size: BigInt(row.size) }))
+}
+
 /** The head of a log, locked until the transaction ends and made where there is none. */
 export async function lockHead(session: Session, log: string, emptyRoot: Buffer): Promise<Head> {
   await session.query(

@@ -33,6 +33,13 @@ export const trailFilter = z
     table: value.optional(),
     recordId: value.optional(),
     userId: value.optional(),
+    sessionId: value.optional(),
+    /** An IP address, or a network such as 192.0.2.0/24. */
+    address: z
+      .union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], { error: 'is no IP address or network' })
+      .optional(),
+    resource: value.optional(),
+    resourceId: value.optional(),
     requestId: value.optional(),
     traceId: value.optional(),
     correlationId: value.optional(),

@@ -82,6 +82,14 @@ async function requireTable(session: Session, table: string): Promise<void> {
   }
 }
 
+/** `schema.table` of every table under audit. */
+export async function protectedTables(session: Session): Promise<string[]> {
+  const { rows } = await session.query<{ name: string }>(
+    "select schema_name || '.' || table_name as name from akashi_audit.protected_tables order by 1",
+  )
+  return rows.map(({ name }) => name)
+}
+
 export interface Coverage {
   readonly table: string
   readonly state: 'protected' | 'exempt' | 'gap'

@@ -29,6 +29,9 @@ const equalities: readonly (readonly [key: keyof Parsed, column: string])[] = [
   ['schema', 'schema_name'],
   ['table', 'table_name'],
   ['userId', 'user_id'],
+  ['sessionId', 'session_id'],
+  ['resource', 'resource'],
+  ['resourceId', 'resource_id'],
   ['requestId', 'request_id'],
   ['traceId', 'trace_id'],
   ['correlationId', 'correlation_id'],
@@ -84,6 +87,7 @@ function searchSql(filter: Parsed): { readonly text: string; readonly values: re
     const value = filter[key]
     if (value !== undefined) conditions.push(`r.${column} = ${parameter(value)}`)
   }
+  if (filter.address !== undefined) conditions.push(`r.ip_address <<= ${parameter(filter.address)}::inet`)
   if (filter.from !== undefined) conditions.push(`r.created_at >= ${parameter(filter.from)}::timestamptz`)
   if (filter.to !== undefined) conditions.push(`r.created_at < ${parameter(filter.to)}::timestamptz`)
   if (filter.cursor !== undefined) {

@@ -1,7 +1,13 @@
 /** A workspace to look around in. It comes to be by the same functions that its people would use. */
 import { Readable } from 'node:stream'
 import { AkashiError } from '../../foundation/index.ts'
-import { createLocalUser, eraseUser, type Passwords } from '../../identity/index.ts'
+import {
+  type AccountName,
+  accountsOfTenant,
+  createLocalUser,
+  eraseUser,
+  type Passwords,
+} from '../../identity/index.ts'
 import type { Keyring, PersonVault } from '../../keys/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import { type Actor, type Database, type Person, person } from '../../postgres/index.ts'
@@ -129,22 +135,11 @@ async function chart(): Promise<Buffer> {
   return await sharp(Buffer.from(svg)).png().toBuffer()
 }
 
-interface SampleUser {
-  readonly id: string
-  readonly username: string
-}
-
 async function samplePeople({
   worker,
   actor,
-}: Pick<SampleParts, 'worker' | 'actor'>): Promise<readonly SampleUser[]> {
-  const { rows } = await worker.transaction(actor, (session) =>
-    session.query<SampleUser>(
-      'select id, username from akashi_auth.users where tenant_id = $1 and not is_deleted',
-      [TENANT],
-    ),
-  )
-  return rows
+}: Pick<SampleParts, 'worker' | 'actor'>): Promise<readonly AccountName[]> {
+  return await worker.transaction(actor, (session) => accountsOfTenant(session, TENANT))
 }
 
 /** Deletes its rooms and erases its people; answers how many people there were. */

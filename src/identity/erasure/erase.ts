@@ -138,7 +138,7 @@ async function requireConfirmation(session: Session, userId: string, confirm: st
 }
 
 async function countTrail(session: Session, userId: string): Promise<number> {
-  const { rows } = await session.query<{ rows: bigint }>('select akashi_keys.count_trail($1) as rows', [
+  const { rows } = await session.query<{ rows: bigint }>('select akashi_audit.count_about($1) as rows', [
     userId,
   ])
   return Number(rows[0]?.rows ?? 0n)

@@ -11,6 +11,20 @@ export function readUser(session: Session, vault: PersonVault, id: string): Prom
   return one(session, vault, 'id = $1', [id])
 }
 
+export interface AccountName {
+  readonly id: string
+  readonly username: string
+}
+
+/** Accounts of a tenant, without those that were erased. */
+export async function accountsOfTenant(session: Session, tenantId: string): Promise<AccountName[]> {
+  const { rows } = await session.query<AccountName>(
+    'select id, username from akashi_auth.users where tenant_id = $1 and not is_deleted',
+    [tenantId],
+  )
+  return rows
+}
+
 /** S3's query pattern “user by keycloak_sub”; of any state. */
 export async function findUserByIdentity(
   session: Session,

@@ -7,6 +7,13 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import {
+  countEntries,
+  type EntryCount,
+  type EntryRange,
+  entriesCopySql,
+  positionAfter,
+} from '../../audit/index.ts'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectHead, ObjectStore } from '../../object-store/index.ts'
 import type { Actor, DirectSession, Session } from '../../postgres/index.ts'
@@ -24,11 +31,8 @@ import {
   boundaries,
   copySql,
   keyAt,
-  type LedgerRange,
   type LedgerState,
-  ledgerRange,
   openSource,
-  positionsSql,
   readLedger,
   type Source,
   type Target,
@@ -184,7 +188,10 @@ async function exportRows(shop: Workshop, target: Target, plan: ExportPlan): Pro
       const range =
         ledger === null
           ? null
-          : await ledgerRange(snapshot, target, ledger, await lastPosition(snapshot, target))
+          : await countEntries(snapshot, entriesOf(target, ledger), {
+              after: await lastPosition(snapshot, target),
+              before: ledger.size,
+            })
       if (range !== null && range.rows !== rows) {
         throw new AkashiError(
           'integrity',
@@ -249,7 +256,7 @@ interface PartsPlan {
   readonly window: Window
   readonly rows: number
   readonly ends: readonly (readonly string[])[]
-  readonly range: LedgerRange | null
+  readonly range: EntryCount | null
   readonly ledger: LedgerState | null
   readonly plan: ExportPlan
 }
@@ -297,9 +304,10 @@ async function* copyParts(shop: Workshop, snapshot: Session, all: PartsPlan): As
     let positions: string | null = null
     if (ledger !== null && range?.last != null && position !== null) {
       positions = join(shop.folder, `${number}.positions.csv`)
-      const sql = positionsSql(source, ledger.log, { first: position, last: range.last }, rows)
+      const entries = entriesOf(source, ledger)
+      const sql = entriesCopySql(entries, { first: position, last: range.last }, rows)
       await writeHashed(snapshot.copyTo(sql), positions, createHash('sha256'))
-      position = rows < left ? await positionBehind(snapshot, source, ledger, position, rows) : null
+      position = rows < left ? await positionAfter(snapshot, entries, position, rows) : null
     }
     yield { number, rows, csv, positions, fingerprint: hash.copy().digest('hex') }
     left -= rows
@@ -307,20 +315,8 @@ async function* copyParts(shop: Workshop, snapshot: Session, all: PartsPlan): As
   }
 }
 
-async function positionBehind(
-  session: Session,
-  target: Target,
-  ledger: LedgerState,
-  first: string,
-  rows: number,
-): Promise<string | null> {
-  const { rows: found } = await session.query<{ position: string }>(
-    `select e.position::text from akashi_audit.ledger_entries e
-     where e.log = $1 and e.position >= $2::bigint and e.created_at >= $3 and e.created_at < $4
-     order by e.position offset $5 limit 1`,
-    [ledger.log, first, target.from, target.to, rows],
-  )
-  return found[0]?.position ?? null
+function entriesOf({ from, to }: Target, { log }: LedgerState): EntryRange {
+  return { log, from, to }
 }
 
 async function convertPart(

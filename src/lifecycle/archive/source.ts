@@ -172,38 +172,3 @@ export async function readLedger(session: Session, log: LogDefinition | null): P
     checkpoint: head?.note ?? null,
   }
 }
-
-export interface LedgerRange {
-  readonly rows: number
-  readonly first: string | null
-  readonly last: string | null
-}
-
-/** What the ledger knows of a partition behind one position: how many rows there must be. */
-export async function ledgerRange(
-  session: Session,
-  target: Target,
-  ledger: LedgerState,
-  after: string | null,
-): Promise<LedgerRange> {
-  const { rows } = await session.query<LedgerRange>(
-    `select count(*)::float8 as rows, min(position)::text as first, max(position)::text as last
-     from akashi_audit.ledger_entries
-     where log = $1 and created_at >= $2 and created_at < $3 and position > $4::bigint and position < $5::bigint`,
-    [ledger.log, target.from, target.to, after ?? '-1', ledger.size.toString()],
-  )
-  return rows[0] ?? { rows: 0, first: null, last: null }
-}
-
-/** Positions and ids of the entries of a partition in ascending position, as COPY. */
-export function positionsSql(
-  target: Target,
-  log: string,
-  range: { first: string; last: string },
-  limit: number,
-): string {
-  return `copy (select position, row_id from akashi_audit.ledger_entries
-    where log = ${literal(log)} and position between ${range.first}::bigint and ${range.last}::bigint
-      and created_at >= ${literal(target.from)} and created_at < ${literal(target.to)}
-    order by position limit ${limit}) to stdout (format csv)`
-}

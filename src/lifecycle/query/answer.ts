@@ -118,9 +118,9 @@ function tablesOf(
   return known.filter(({ schema, table }) => wanted.has(`${schema}.${table}`))
 }
 
-const classificationSql = `
-  select coalesce((select p.classification from akashi_audit.protected_tables p
-                   where (p.schema_name, p.table_name) = ($1, $2)), 'confidential') as classification`
+const recordSql = `
+  select akashi_audit.record_action('data_access', 'query', $1 || '.' || $2, null, 'SUCCESS', $3::jsonb,
+    coalesce((select c.classification from akashi_audit.coverage c where (c.schema_name, c.table_name) = ($1, $2)), 'confidential'))`
 
 /** Fails closed: of what cannot be recorded nothing is answered. */
 async function recordRead(
@@ -134,18 +134,14 @@ async function recordRead(
     actor,
     async (session) => {
       for (const { schema, table } of tables) {
-        const { rows } = await session.query<{ classification: string }>(classificationSql, [schema, table])
-        await session.query(
-          "select akashi_audit.record_action('data_access', 'query', $1, null, 'SUCCESS', $2::jsonb, $3)",
-          [
-            `${schema}.${table}`,
-            JSON.stringify({
-              sql: request.sql,
-              ...(request.reason === undefined ? {} : { reason: request.reason }),
-            }),
-            rows[0]?.classification ?? 'confidential',
-          ],
-        )
+        await session.query(recordSql, [
+          schema,
+          table,
+          JSON.stringify({
+            sql: request.sql,
+            ...(request.reason === undefined ? {} : { reason: request.reason }),
+          }),
+        ])
       }
     },
     { signal: job.signal },
