@@ -1,4 +1,5 @@
 import { Client, clientConfig } from './client.ts'
+import { pinnedSettings, pinText } from './pins.ts'
 import { toAkashiError } from './sqlstate.ts'
 
 /** Whose managed service a server is. */
@@ -50,7 +51,10 @@ export async function readCapabilities(url: string): Promise<Capabilities> {
   const client = new Client(clientConfig(url, 'akashi doctor'))
   try {
     await client.connect()
+    // For this transaction alone: the connection may be a pooler's.
+    await client.query(`begin read only; select ${pinText(pinnedSettings, true)}`)
     const { rows } = await client.query<Row>(question)
+    await client.query('commit')
     const [row] = rows
     if (row === undefined) throw new Error('the server does not know its own login')
     const { process, ...found } = row
