@@ -6,6 +6,8 @@ create role akashi_app login;
 
 create role akashi_backup login replication;
 
+create role akashi_nobody nologin;
+
 create role akashi_owner nologin;
 grant pg_read_all_stats to akashi_owner;
 
@@ -76,6 +78,8 @@ grant usage on schema akashi_security to akashi_security_admin;
 grant usage on schema akashi_security to akashi_worker;
 
 -- Default privileges
+
+alter default privileges for role akashi_nobody grant execute on functions to akashi_nobody;
 
 alter default privileges for role akashi_owner grant execute on functions to akashi_owner;
 
@@ -3072,8 +3076,10 @@ begin
   into befores, afters, fields, old_values
   from (
     select a.attname, a.attnum,
-      format(case when t.as_text then 'case when r.%1$I is not null then concat(r.%1$I) end' else 'r.%1$I' end, a.attname) as given,
+      format(case when t.as_text then 'case when r.%1$I is not null then concat(r.%1$I) end'
+                  when t.plain then 'r.%1$I' else 'akashi_audit.row_json(r.%1$I)' end, a.attname) as given,
       format(case
+        when not t.plain and not t.as_text then 'coalesce(o%1$s, ''null'')::text is distinct from coalesce(n%1$s, ''null'')::text'
         when a.atttypid in ('boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype,
                             'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
           then 'o%1$s is distinct from n%1$s'
@@ -3083,7 +3089,7 @@ begin
         else 'coalesce(to_jsonb(o%1$s), ''null'')::text is distinct from coalesce(to_jsonb(n%1$s), ''null'')::text' end,
         a.attnum) as differs
     from pg_catalog.pg_attribute a
-    cross join lateral (select akashi_audit.holds_json(a.atttypid) as as_text) t
+    cross join lateral (select akashi_audit.holds_json(a.atttypid) as as_text, akashi_audit.is_plain(a.atttypid) as plain) t
     where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
   ) c;
   return format($sql$%s, old_values, new_values, changed_fields, detail)%s,
@@ -3259,10 +3265,45 @@ alter function akashi_audit.index_closed_partition(as_of timestamp with time zon
 comment on function akashi_audit.index_closed_partition(as_of timestamp with time zone) is 'Makes one index that a closed partition of the trail lacks, and answers its name; null when none is lacking.';
 grant execute on function akashi_audit.index_closed_partition(as_of timestamp with time zone) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_audit.is_plain(type oid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select type < 16384 and current_setting('transaction_isolation') = 'read committed'
+$function$;
+alter function akashi_audit.is_plain(type oid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.json_casts(relation oid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive reached (type) as (
+    select atttypid from pg_attribute where attrelid = relation and attnum > 0 and not attisdropped
+    union
+    select inner_type from reached
+    join pg_type t on t.oid = reached.type
+    cross join lateral (
+      select t.typelem union all select t.typbasetype
+      union all select a.atttypid from pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+    ) inner_types (inner_type)
+    where inner_type <> 0
+  )
+  select string_agg(format_type(c.castsource, null), ', ')
+  from reached join pg_cast c on c.castsource = reached.type and c.casttarget = 'json'::regtype
+  join pg_proc p on p.oid = c.castfunc join pg_roles owner on owner.oid = p.proowner
+  where not owner.rolsuper
+$function$;
+alter function akashi_audit.json_casts(relation oid) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.keep_head()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   if new.log is distinct from old.log or new.size < old.size or new.epoch < old.epoch
@@ -3298,6 +3339,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.keep_tile()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   if (new.log, new.level, new.tile) is distinct from (old.log, old.level, old.tile)
@@ -3315,6 +3357,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.log_changes()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
  SET "TimeZone" TO 'UTC'
  SET "DateStyle" TO 'ISO, YMD'
  SET "IntervalStyle" TO 'iso_8601'
@@ -3359,12 +3402,17 @@ begin
   if current_setting('akashi.nested_changes', true) = pg_current_xact_id_if_assigned()::text then
     execute akashi_audit.seq_of_consequence(tg_relid, tg_op, tg_table_schema, tg_table_name, key_columns, digested || omitted)
       into consequence;
+    joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   end if;
   if consequence is not null or exists (
     select from pg_catalog.pg_attribute a
     where a.attrelid = tg_relid and a.attnum > 0
       and case when a.atttypid >= 16384
-        then (select (t.typtype in ('c', 'd') or t.typelem <> 0) and akashi_audit.holds_json(t.oid) from pg_catalog.pg_type t where t.oid = a.atttypid)
+        then (select case when t.typtype in ('c', 'd') or t.typelem <> 0
+                          then akashi_audit.refuse_json_casts(tg_relid) and akashi_audit.holds_json(t.oid)
+                          when exists (select from pg_catalog.pg_cast c where c.castsource = t.oid and c.casttarget = 'json'::regtype)
+                          then not akashi_audit.refuse_json_casts(tg_relid) else false end
+              from pg_catalog.pg_type t where t.oid = a.atttypid)
         else a.atttypid in ('json'::regtype, 'json[]'::regtype) end) then
     bulk_rows := 0;
   elsif tg_op = 'INSERT' then
@@ -3377,7 +3425,7 @@ begin
       case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
            else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
       n ->> subject_column, case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
-    from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
+    from (select akashi_audit.row_json(r.*) as n from new_rows r limit 50) rows;
   elsif tg_op = 'UPDATE' then
     insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
@@ -3394,8 +3442,8 @@ begin
       diff.fields,
       case when diff.fields && key_columns
         then jsonb_build_object('previous_record_id', akashi_audit.record_key(o, key_columns)) end
-    from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
-    join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
+    from (select akashi_audit.row_json(r.*) as o, row_number() over () as place from old_rows r limit 50) before
+    join (select akashi_audit.row_json(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
     cross join lateral (
       select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
       from jsonb_each(n) field
@@ -3412,9 +3460,10 @@ begin
       case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
            else case when octet_length(o ->> key_column) <= 2000 then o ->> key_column else akashi_audit.record_key(o, key_columns) end end,
       o ->> subject_column, case when redacted or pg_column_size(o) > 2048 then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
-    from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
+    from (select akashi_audit.row_json(r.*) as o from old_rows r limit 50) rows;
   end if;
   get diagnostics done = row_count;
+  joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   if bulk_rows = 0 then
     done := 0;
   elsif tg_op = 'UPDATE' then
@@ -3440,6 +3489,7 @@ begin
     perform set_config('enable_mergejoin', 'off', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true);
     execute akashi_audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
       tg_table_name::text, key_columns, subject_column, ignored, digested, omitted, key_column, named, tg_relid;
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     perform set_config('enable_mergejoin', split_part(joins, ',', 1), true),
             set_config('enable_nestloop', split_part(joins, ',', 2), true), set_config('jit', split_part(joins, ',', 3), true);
   end if;
@@ -3453,6 +3503,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.log_changes_or_loss()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
  SET "TimeZone" TO 'UTC'
  SET "DateStyle" TO 'ISO, YMD'
  SET "IntervalStyle" TO 'iso_8601'
@@ -3498,12 +3549,17 @@ begin
   if current_setting('akashi.nested_changes', true) = pg_current_xact_id_if_assigned()::text then
     execute akashi_audit.seq_of_consequence(tg_relid, tg_op, tg_table_schema, tg_table_name, key_columns, digested || omitted)
       into consequence;
+    joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   end if;
   if consequence is not null or exists (
     select from pg_catalog.pg_attribute a
     where a.attrelid = tg_relid and a.attnum > 0
       and case when a.atttypid >= 16384
-        then (select (t.typtype in ('c', 'd') or t.typelem <> 0) and akashi_audit.holds_json(t.oid) from pg_catalog.pg_type t where t.oid = a.atttypid)
+        then (select case when t.typtype in ('c', 'd') or t.typelem <> 0
+                          then akashi_audit.refuse_json_casts(tg_relid) and akashi_audit.holds_json(t.oid)
+                          when exists (select from pg_catalog.pg_cast c where c.castsource = t.oid and c.casttarget = 'json'::regtype)
+                          then not akashi_audit.refuse_json_casts(tg_relid) else false end
+              from pg_catalog.pg_type t where t.oid = a.atttypid)
         else a.atttypid in ('json'::regtype, 'json[]'::regtype) end) then
     bulk_rows := 0;
   elsif tg_op = 'INSERT' then
@@ -3516,7 +3572,7 @@ begin
       case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
            else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
       n ->> subject_column, case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
-    from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
+    from (select akashi_audit.row_json(r.*) as n from new_rows r limit 50) rows;
   elsif tg_op = 'UPDATE' then
     insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
@@ -3533,8 +3589,8 @@ begin
       diff.fields,
       case when diff.fields && key_columns
         then jsonb_build_object('previous_record_id', akashi_audit.record_key(o, key_columns)) end
-    from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
-    join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
+    from (select akashi_audit.row_json(r.*) as o, row_number() over () as place from old_rows r limit 50) before
+    join (select akashi_audit.row_json(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
     cross join lateral (
       select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
       from jsonb_each(n) field
@@ -3551,9 +3607,10 @@ begin
       case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
            else case when octet_length(o ->> key_column) <= 2000 then o ->> key_column else akashi_audit.record_key(o, key_columns) end end,
       o ->> subject_column, case when redacted or pg_column_size(o) > 2048 then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
-    from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
+    from (select akashi_audit.row_json(r.*) as o from old_rows r limit 50) rows;
   end if;
   get diagnostics done = row_count;
+  joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   if bulk_rows = 0 then
     done := 0;
   elsif tg_op = 'UPDATE' then
@@ -3579,6 +3636,7 @@ begin
     perform set_config('enable_mergejoin', 'off', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true);
     execute akashi_audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
       tg_table_name::text, key_columns, subject_column, ignored, digested, omitted, key_column, named, tg_relid;
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     perform set_config('enable_mergejoin', split_part(joins, ',', 1), true),
             set_config('enable_nestloop', split_part(joins, ',', 2), true), set_config('jit', split_part(joins, ',', 3), true);
   end if;
@@ -3656,6 +3714,7 @@ begin
     raise exception '% cannot be put under audit', target using errcode = 'wrong_object_type',
       hint = 'the trail, the ledger and the catalogs watch themselves by other means';
   end if;
+  perform akashi_audit.refuse_json_casts(target);
   policy.key_columns := akashi_audit.primary_key(target);
   if policy.key_columns is null then
     raise exception '% has no primary key', target using errcode = 'invalid_table_definition',
@@ -3870,6 +3929,27 @@ end
 $function$;
 alter function akashi_audit.refuse_change() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.refuse_json_casts(relation oid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  casts text;
+begin
+  if exists (select from pg_cast where casttarget = 'json'::regtype and castsource >= 16384) then
+    casts := akashi_audit.json_casts(relation);
+    if casts is not null then
+      raise exception '% has columns of types with a cast to json: %', relation::regclass, casts using errcode = 'AK003',
+        hint = 'drop the cast: it, and not the value, would decide what the trail says';
+    end if;
+  end if;
+  return true;
+end
+$function$;
+alter function akashi_audit.refuse_json_casts(relation oid) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.refuse_stale_protection(relation oid)
  RETURNS text
  LANGUAGE plpgsql
@@ -3955,6 +4035,19 @@ end
 $function$;
 alter function akashi_audit.request_context() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.row_json(value anyelement)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return to_jsonb(value);
+end
+$function$;
+alter function akashi_audit.row_json(value anyelement) owner to akashi_nobody;
+grant execute on function akashi_audit.row_json(value anyelement) to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.row_values(relation oid)
  RETURNS text
  LANGUAGE sql
@@ -3962,11 +4055,11 @@ CREATE OR REPLACE FUNCTION akashi_audit.row_values(relation oid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when bool_or(c.as_text)
-    then format('(select to_jsonb(k.*) from (select %s) k)', string_agg(format(case when c.as_text
+    then format('(select %s(k.*) from (select %s) k)', case when bool_and(c.plain) then 'to_jsonb' else 'akashi_audit.row_json' end, string_agg(format(case when c.as_text
       then 'case when r.%1$I is not null then concat(r.%1$I) end as %1$I' else 'r.%1$I' end, c.attname), ', ' order by c.attnum))
-    else 'to_jsonb(r.*)' end
+    when bool_and(c.plain) then 'to_jsonb(r.*)' else 'akashi_audit.row_json(r.*)' end
   from (
-    select a.attname, a.attnum, akashi_audit.holds_json(a.atttypid) as as_text
+    select a.attname, a.attnum, akashi_audit.holds_json(a.atttypid) as as_text, akashi_audit.is_plain(a.atttypid) as plain
     from pg_catalog.pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
   ) c
 $function$;
@@ -4122,6 +4215,13 @@ AS $function$
       select from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attname = name and a.attnum > 0 and not a.attisdropped)
   ) stale
   where trigger_problems.log = 'audit_logs' and (stale.gone is not null or p.key_columns is distinct from akashi_audit.primary_key(c.oid))
+  union all
+  select p.schema_name || '.' || p.table_name, format('a cast to json decides what is recorded of the type %s', casts)
+  from akashi_audit.protected_tables p
+  join pg_catalog.pg_namespace n on n.nspname = p.schema_name
+  join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
+  cross join lateral akashi_audit.json_casts(c.oid) casts
+  where trigger_problems.log = 'audit_logs' and casts is not null
   union all
   select schema_name || '.' || table_name,
          format('%s statements (%s rows) were made and not recorded, the last at %s: %s', count(*), coalesce(sum(row_count), 0),
@@ -4510,6 +4610,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.check_role_permission()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 declare
   role akashi_auth.roles;
@@ -4532,6 +4633,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.check_service_role()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 declare
   role akashi_auth.roles;
@@ -4553,6 +4655,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.context_application()
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 declare
   signature text := current_setting('app.context_signature', true);
@@ -4600,6 +4703,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.context_user()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select case when akashi_auth.context_verified() then nullif(current_setting('app.current_user_id', true), '') end
 $function$;
@@ -4616,6 +4720,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.context_verified()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select akashi_auth.context_application() is not null
 $function$;
@@ -4772,6 +4877,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.current_session_id()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select case when akashi_auth.context_application() = 'akashi' then akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), '')) end
 $function$;
@@ -4788,6 +4894,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.current_user_id()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select case when akashi_auth.context_application() = 'akashi' then akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), '')) end
 $function$;
@@ -4944,6 +5051,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.has_permission(permission text)
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 declare
   caller uuid;
@@ -5006,6 +5114,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.keep_last_administrator()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 declare
   administrator uuid;
@@ -5028,6 +5137,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.keep_step()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   if new.last_used_step < old.last_used_step
@@ -5043,6 +5153,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.keep_tier()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   if new.tier is distinct from old.tier then
@@ -6014,6 +6125,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.update_updated_at()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   new.updated_at := now();
@@ -6414,6 +6526,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.erase_with_person()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   while akashi_chat.erase_person(new.user_id, 5000) = 5000 loop
@@ -6714,6 +6827,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.my_invited_rooms()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select coalesce(array_agg(i.room_id), '{}')
   from akashi_chat.room_invitations i
@@ -6730,6 +6844,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.my_managed_rooms()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m
@@ -6746,6 +6861,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.my_rooms()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m
@@ -7647,6 +7763,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.announce_jobs()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   perform pg_notify('akashi_jobs', '');
@@ -8243,6 +8360,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.keep_export()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   new.updated_at := clock_timestamp();
@@ -8704,6 +8822,7 @@ CREATE OR REPLACE FUNCTION akashi_security.keep_remediation()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   if tg_op = 'INSERT' then
@@ -8730,6 +8849,7 @@ CREATE OR REPLACE FUNCTION akashi_security.log_security_event()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 declare
   who constant akashi_audit.request_context := akashi_audit.request_context();
