@@ -7633,6 +7633,7 @@ CREATE OR REPLACE FUNCTION akashi_keys.clear_personal(person uuid)
 AS $function$
 declare
   target record;
+  relation regclass;
 begin
   for target in
     select schema_name, table_name, person_column, bool_or(at_erasure = 'deleted') as deleted,
@@ -7641,11 +7642,11 @@ begin
     where at_erasure in ('cleared', 'deleted') and (schema_name, table_name) <> ('akashi_auth', 'users')
     group by schema_name, table_name, person_column
   loop
+    relation := akashi_lifecycle.own_table(target.schema_name, target.table_name);
     if target.deleted then
-      execute format('delete from %I.%I where %I = $1', target.schema_name, target.table_name, target.person_column) using person;
+      execute format('delete from %s where %I = $1', relation, target.person_column) using person;
     else
-      execute format('update %I.%I set %s where %I = $1', target.schema_name, target.table_name, target.cleared,
-        target.person_column) using person;
+      execute format('update %s set %s where %I = $1', relation, target.cleared, target.person_column) using person;
     end if;
   end loop;
 end
@@ -7666,8 +7667,8 @@ begin
   for place in select * from akashi_keys.personal_columns order by schema_name, table_name, column_name loop
     counted := null;
     if place.at_erasure <> 'kept' then
-      execute format('select count(%I) from %I.%I where %I = $1', place.column_name, place.schema_name, place.table_name,
-        place.person_column) into counted using person;
+      execute format('select count(%I) from %s where %I = $1', place.column_name,
+        akashi_lifecycle.own_table(place.schema_name, place.table_name), place.person_column) into counted using person;
     end if;
     result := result || jsonb_build_object('schema', place.schema_name, 'table', place.table_name, 'column', place.column_name,
       'form', place.form, 'atErasure', place.at_erasure, 'until', place.until, 'values', counted);
@@ -7974,6 +7975,52 @@ end
 $function$;
 alter function akashi_lifecycle.close_stale_runs() owner to akashi_owner;
 grant execute on function akashi_lifecycle.close_stale_runs() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.code_of_others(relation oid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive trusted as (
+    select oid from pg_roles where rolsuper or rolname in ('akashi_owner', 'akashi_policy')
+  ), part (oid) as (
+    select relation union select i.inhrelid from pg_inherits i join part on part.oid = i.inhparent
+  ), reached (type) as (
+    select a.atttypid from pg_attribute a join part on part.oid = a.attrelid where a.attnum > 0 and not a.attisdropped
+    union
+    select inner_type from reached
+    join pg_type t on t.oid = reached.type
+    cross join lateral (
+      select t.typelem union all select t.typbasetype union all select r.rngsubtype from pg_range r where r.rngtypid = t.oid
+      union all select a.atttypid from pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+    ) inner_types (inner_type)
+    where inner_type <> 0
+  ), used (classid, objid) as (
+    select 'pg_attrdef'::regclass::oid, d.oid from pg_attrdef d join part on part.oid = d.adrelid
+    union all select 'pg_constraint'::regclass, c.oid from pg_constraint c join part on part.oid = c.conrelid
+    union all select 'pg_class'::regclass, i.indexrelid from pg_index i join part on part.oid = i.indrelid
+    union all select 'pg_policy'::regclass, p.oid from pg_policy p join part on part.oid = p.polrelid
+    union all select 'pg_trigger'::regclass, t.oid from pg_trigger t join part on part.oid = t.tgrelid
+  )
+  select string_agg(distinct what, ', ') from (
+    select format('%s is no table', c.oid::regclass) from pg_class c join part using (oid) where c.relkind not in ('r', 'p')
+    union all select format('%s belongs to %s', c.oid::regclass, c.relowner::regrole) from pg_class c join part using (oid)
+      where c.relowner not in (select oid from trusted)
+    union all select format('rule %s', r.rulename) from pg_rewrite r join part on part.oid = r.ev_class
+    union all select format('type %s of %s', t.oid::regtype, t.typowner::regrole) from reached join pg_type t on t.oid = reached.type
+      where t.typowner not in (select oid from trusted)
+    union all select format('function %s of %s', p.oid::regprocedure, p.proowner::regrole) from used
+      join pg_depend d using (classid, objid) join pg_proc p on d.refclassid = 'pg_proc'::regclass and p.oid = d.refobjid
+      where p.proowner not in (select oid from trusted)
+    union all select format('operator %s of %s', o.oid::regoperator, o.oprowner::regrole) from used
+      join pg_depend d using (classid, objid) join pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
+      where o.oprowner not in (select oid from trusted)
+  ) found (what)
+$function$;
+alter function akashi_lifecycle.code_of_others(relation oid) owner to akashi_owner;
+grant execute on function akashi_lifecycle.code_of_others(relation oid) to akashi_security_admin;
+grant execute on function akashi_lifecycle.code_of_others(relation oid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone)
  RETURNS text
@@ -8466,6 +8513,29 @@ end
 $function$;
 alter function akashi_lifecycle.missing_partitions(parent regclass, as_of timestamp with time zone) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_lifecycle.own_table(schema_name text, table_name text)
+ RETURNS regclass
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  others text;
+  name constant text := format('%I.%I', schema_name, table_name);
+begin
+  execute format('lock table %s in access share mode', name);
+  others := akashi_lifecycle.code_of_others(name::regclass);
+  if others is not null then
+    raise exception '% would run code of others: %', name, others using errcode = 'AK003',
+      hint = 'Akashi works on tables of akashi_owner whose types, triggers and expressions are of akashi_owner or a superuser';
+  end if;
+  return name::regclass;
+end
+$function$;
+alter function akashi_lifecycle.own_table(schema_name text, table_name text) owner to akashi_owner;
+comment on function akashi_lifecycle.own_table(schema_name text, table_name text) is 'The table, locked against changes of its definition; fails when reading or writing it would run code of somebody else.';
+grant execute on function akashi_lifecycle.own_table(schema_name text, table_name text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.own_table(schema_name text, table_name text) to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone)
  RETURNS record
  LANGUAGE plpgsql
@@ -8726,6 +8796,7 @@ begin
       raise exception '% is not owned by akashi_owner, who makes and detaches partitions', target
         using errcode = 'AK003', hint = format('alter table %s owner to akashi_owner', target);
     end if;
+    perform akashi_lifecycle.own_table(set_policy.schema_name, set_policy.table_name);
     before := jsonb_populate_record(null::akashi_lifecycle.policies, jsonb_build_object('schema_name', set_policy.schema_name,
       'table_name', set_policy.table_name, 'append_only', false, 'legal_hold', false, 'lateness', '1 day', 'format', 'parquet',
       'premake', case changes ->> 'interval' when 'month' then 3 else 30 end, 'created_at', now(), 'updated_at', now()));
