@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { anonymous } from '../../src/postgres/index.ts'
 import { makeUser } from '../identity/people.ts'
-import { testDatabase } from '../support/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 const worker = database.open('worker')
@@ -62,14 +61,12 @@ describe('a table that would run code of somebody without rights', () => {
       insert into akashi_keys.personal_columns (schema_name, table_name, column_name, person_column, form, at_erasure)
       values ('app', 't', 'phone', 'person', 'plain', 'cleared')`)
     await expect(
-      worker.transaction(anonymous, (session) =>
+      worker.transaction(tester, (session) =>
         session.query(`select akashi_keys.begin_erasure($1, 'key', 'a test')`, [userId]),
       ),
     ).rejects.toMatchObject({ message: expect.stringContaining('code of others') })
     await expect(
-      worker.transaction(anonymous, (session) =>
-        session.query(`select akashi_lifecycle.own_table('app', 't')`),
-      ),
+      worker.transaction(tester, (session) => session.query(`select akashi_lifecycle.own_table('app', 't')`)),
     ).rejects.toMatchObject({ message: expect.stringContaining('code of others') })
     expect(await run('select * from shop.seen')).toEqual([])
   })
@@ -79,7 +76,7 @@ describe('a table that would run code of somebody without rights', () => {
       create table app.t (id int primary key, person uuid, phone text, kind app.kind); alter table app.t owner to akashi_owner`)
     const { userId } = await makeUser(database, 'user')
     await run(`insert into app.t values (1, '${userId}', '123', 'a')`)
-    await worker.transaction(anonymous, (session) =>
+    await worker.transaction(tester, (session) =>
       session.query(`select akashi_keys.begin_erasure($1, 'key', 'a test')`, [userId]),
     )
     expect(await run('select phone from app.t')).toEqual([{ phone: null }])

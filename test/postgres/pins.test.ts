@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { anonymous, readCapabilities, type Session } from '../../src/postgres/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { readCapabilities, type Session } from '../../src/postgres/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 
 const database = testDatabase()
 
@@ -79,8 +79,8 @@ const right = {
 describe.each(['worker', 'app', 'owner'] as const)('what %s says', (role) => {
   it('means the same in a transaction, whatever the role or the database has set', async () => {
     const pool = database.open(role, { poolSize: 1 })
-    expect(await pool.transaction(anonymous, seen)).toEqual(right)
-    const state = await pool.transaction(anonymous, (session) =>
+    expect(await pool.transaction(tester, seen)).toEqual(right)
+    const state = await pool.transaction(tester, (session) =>
       session.query(
         `select current_setting('transaction_isolation') as level, current_setting('transaction_read_only') as "readOnly"`,
       ),
@@ -104,7 +104,7 @@ describe('somebody’s own functions and operators', () => {
   it('run in nothing that a connection does by itself', async () => {
     await readCapabilities(database.url('worker'))
     const pool = database.open('worker', { poolSize: 1 })
-    await pool.transaction(anonymous, (session) => session.query('select 1'))
+    await pool.transaction(tester, (session) => session.query('select 1'))
     const { rows } = await database.asSuperuser((session) => session.query('select what from evil.ran'))
     expect(rows).toEqual([])
   })
@@ -118,7 +118,7 @@ describe('a login whose triggers would not fire', () => {
       ),
     )
     const pool = database.open('worker', { poolSize: 1 })
-    await expect(pool.transaction(anonymous, (session) => session.query('select 1'))).rejects.toMatchObject({
+    await expect(pool.transaction(tester, (session) => session.query('select 1'))).rejects.toMatchObject({
       code: 'forbidden',
     })
   })
