@@ -6,7 +6,7 @@ set local role akashi_owner;
 -- Refuses whatever would change or remove a row. Statement triggers fire only on the table that a
 -- statement names, so every partition has its own, and keeps it when it is detached.
 create function akashi_audit.refuse_change() returns trigger
-  language plpgsql set search_path = pg_catalog, pg_temp as $$
+  language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   raise exception 'rows of %.% cannot be changed or removed: % refused', tg_table_schema, tg_table_name, lower(tg_op)
     using errcode = 'AK001',
@@ -224,7 +224,7 @@ create policy losses_read on akashi_audit.losses for select to akashi_worker, ak
 grant select on akashi_audit.losses to akashi_worker, akashi_security_admin;
 
 -- A loss is told once and explained once; nothing else of it changes.
-create function akashi_audit.keep_loss() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function akashi_audit.keep_loss() returns trigger language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   if (to_jsonb(old) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
      is distinct from (to_jsonb(new) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])

@@ -3320,6 +3320,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.keep_loss()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   if (to_jsonb(old) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
@@ -3920,6 +3921,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   raise exception 'rows of %.% cannot be changed or removed: % refused', tg_table_schema, tg_table_name, lower(tg_op)

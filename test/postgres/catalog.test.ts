@@ -69,7 +69,7 @@ const rules: readonly { readonly name: string; readonly finds: string; readonly 
   {
     name: 'a function of the role without rights that is not the one that renders',
     finds: `select oid::regprocedure::text from pg_proc where proowner = 'akashi_nobody'::regrole and oid <> 'akashi_audit.row_json(anyelement)'::regprocedure`,
-    breaks: 'alter function akashi_audit.composite_key(jsonb, text[]) owner to akashi_nobody',
+    breaks: 'alter function akashi_audit.record_key(jsonb, text[]) owner to akashi_nobody',
   },
   {
     name: 'a right of the role that renders',
