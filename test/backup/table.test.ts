@@ -93,6 +93,7 @@ beforeAll(async () => {
     create function akashi_audit.exempt(regclass, text) returns void language sql as 'select';
     create function akashi_audit.record_action(text, text, text, text, text, jsonb) returns void
       language sql security definer as 'insert into akashi_audit.said values ($2, $3, $4, $6)'`)
+  await cluster.sql('create role akashi_owner')
   await cluster.sql(keepersTable)
   await cluster.sql(`create type mood as enum ('low', 'high')`)
   await cluster.sql('create table parent (id integer primary key)')
