@@ -32,6 +32,7 @@ export const systemStatus = z.object({
     .number()
     .nonnegative()
     .describe('seconds for which an open transaction has kept rows from being sealed'),
+  leaderLocksHeld: count.describe('sessions of other logins that hold a lock by which a leader is chosen'),
   losses: count.describe('statements whose changes were made but not recorded, and not settled since'),
   partitions: list(
     z.object({

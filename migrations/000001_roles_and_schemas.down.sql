@@ -1,6 +1,7 @@
 -- The roles stay while another database of the cluster still uses them.
 alter default privileges for role akashi_owner grant execute on functions to public;
 alter default privileges for role akashi_policy grant execute on functions to public;
+alter default privileges for role akashi_nobody grant execute on functions to public;
 
 drop schema akashi_keys;
 drop schema akashi_archive;
@@ -17,7 +18,7 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('akashi.roles', 0));
   -- All or none: a role without grants of its own would else vanish from under the other database.
   foreach role in array array['akashi_app', 'akashi_worker', 'akashi_reader', 'akashi_security_admin',
-    'akashi_backup', 'akashi_server', 'akashi_policy', 'akashi_owner']
+    'akashi_backup', 'akashi_server', 'akashi_policy', 'akashi_nobody', 'akashi_owner']
   loop
     execute format('drop role if exists %I', role);
   end loop;

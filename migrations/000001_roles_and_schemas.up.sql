@@ -10,6 +10,7 @@ begin
     select * from (values
       ('akashi_owner',          'nologin'),
       ('akashi_policy',         'nologin'),
+      ('akashi_nobody',         'nologin'),
       ('akashi_app',            'login'),
       ('akashi_worker',         'login'),
       ('akashi_reader',         'login'),
@@ -24,7 +25,7 @@ begin
   end loop;
   -- Whoever administers the database may act as any of them; a superuser may without being a member.
   if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
-    execute format('grant akashi_owner, akashi_policy, akashi_app, akashi_worker, akashi_reader, akashi_security_admin,
+    execute format('grant akashi_owner, akashi_policy, akashi_nobody, akashi_app, akashi_worker, akashi_reader, akashi_security_admin,
       akashi_backup to %I', current_user);
   end if;
   -- The login of a server that has one for everything: it has no right of its own, and each transaction takes
@@ -59,3 +60,4 @@ comment on table akashi_lifecycle.schema_migrations is 'Applied migrations: vers
 -- A function is callable by whom it is granted to, never by everybody.
 alter default privileges for role akashi_owner revoke execute on functions from public;
 alter default privileges for role akashi_policy revoke execute on functions from public;
+alter default privileges for role akashi_nobody revoke execute on functions from public;

@@ -76,7 +76,7 @@ set local role akashi_policy;
 -- not expired when the transaction began; null otherwise.
 -- The order of the fields and the separator U+001F are the contract with src/postgres/context.ts.
 create function akashi_auth.context_application() returns text
-  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
+  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
   signature text := current_setting('app.context_signature', true);
   expires text := current_setting('app.context_expires', true);
@@ -114,27 +114,27 @@ comment on function akashi_auth.context_application() is
   'The application that signed the app.* settings of this transaction; null when they carry no valid signature.';
 
 create function akashi_auth.context_verified() returns boolean
-  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
+  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
   select akashi_auth.context_application() is not null
 $$;
 comment on function akashi_auth.context_verified() is
   'Whether the app.* settings of this transaction carry a valid signature. Policies call it as (select …) so that it runs once a statement.';
 
 create function akashi_auth.current_user_id() returns uuid
-  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
+  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
   select case when akashi_auth.context_application() = 'akashi' then akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), '')) end
 $$;
 comment on function akashi_auth.current_user_id() is 'akashi_auth.users.id of a context that Akashi itself signed; null is anonymous, or a user of another application.';
 
 create function akashi_auth.context_user() returns text
-  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
+  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
   select case when akashi_auth.context_verified() then nullif(current_setting('app.current_user_id', true), '') end
 $$;
 comment on function akashi_auth.context_user() is
   'The user of the verified context as that application names them; an id means something only together with context_application().';
 
 create function akashi_auth.current_session_id() returns uuid
-  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
+  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
   select case when akashi_auth.context_application() = 'akashi' then akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), '')) end
 $$;
 comment on function akashi_auth.current_session_id() is 'akashi_auth.user_sessions.id of the verified context; null where there is none.';
@@ -158,7 +158,7 @@ $$;
 
 -- Every mutable table keeps when and by whom a row last changed.
 create function akashi_auth.update_updated_at() returns trigger
-  language plpgsql set search_path = pg_catalog, pg_temp as $$
+  language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   new.updated_at := now();
   new.last_modified_by := coalesce(akashi_auth.current_user_id()::text, session_user);

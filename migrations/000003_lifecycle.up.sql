@@ -96,6 +96,67 @@ grant select on akashi_lifecycle.retention to akashi_app, akashi_worker, akashi_
 create trigger update_updated_at before update on akashi_lifecycle.policies
   for each row execute function akashi_auth.update_updated_at();
 
+-- What would run code of somebody else when a table is read or written: whoever works on it with rights of Akashi's asks
+-- first. Null when nothing would. Superusers are trusted, and so are the owners of what is Akashi's.
+create function akashi_lifecycle.code_of_others(relation oid) returns text
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  with recursive trusted as (
+    select oid from pg_roles where rolsuper or rolname in ('akashi_owner', 'akashi_policy')
+  ), part (oid) as (
+    select relation union select i.inhrelid from pg_inherits i join part on part.oid = i.inhparent
+  ), reached (type) as (
+    select a.atttypid from pg_attribute a join part on part.oid = a.attrelid where a.attnum > 0 and not a.attisdropped
+    union
+    select inner_type from reached
+    join pg_type t on t.oid = reached.type
+    cross join lateral (
+      select t.typelem union all select t.typbasetype union all select r.rngsubtype from pg_range r where r.rngtypid = t.oid
+      union all select a.atttypid from pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+    ) inner_types (inner_type)
+    where inner_type <> 0
+  ), used (classid, objid) as (
+    select 'pg_attrdef'::regclass::oid, d.oid from pg_attrdef d join part on part.oid = d.adrelid
+    union all select 'pg_constraint'::regclass, c.oid from pg_constraint c join part on part.oid = c.conrelid
+    union all select 'pg_class'::regclass, i.indexrelid from pg_index i join part on part.oid = i.indrelid
+    union all select 'pg_policy'::regclass, p.oid from pg_policy p join part on part.oid = p.polrelid
+    union all select 'pg_trigger'::regclass, t.oid from pg_trigger t join part on part.oid = t.tgrelid
+  )
+  select string_agg(distinct what, ', ') from (
+    select format('%s is no table', c.oid::regclass) from pg_class c join part using (oid) where c.relkind not in ('r', 'p')
+    union all select format('%s belongs to %s', c.oid::regclass, c.relowner::regrole) from pg_class c join part using (oid)
+      where c.relowner not in (select oid from trusted)
+    union all select format('rule %s', r.rulename) from pg_rewrite r join part on part.oid = r.ev_class
+    union all select format('type %s of %s', t.oid::regtype, t.typowner::regrole) from reached join pg_type t on t.oid = reached.type
+      where t.typowner not in (select oid from trusted)
+    union all select format('function %s of %s', p.oid::regprocedure, p.proowner::regrole) from used
+      join pg_depend d using (classid, objid) join pg_proc p on d.refclassid = 'pg_proc'::regclass and p.oid = d.refobjid
+      where p.proowner not in (select oid from trusted)
+    union all select format('operator %s of %s', o.oid::regoperator, o.oprowner::regrole) from used
+      join pg_depend d using (classid, objid) join pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
+      where o.oprowner not in (select oid from trusted)
+  ) found (what)
+$$;
+
+-- The table of that name, locked so that it stays the one that was examined.
+create function akashi_lifecycle.own_table(schema_name text, table_name text) returns regclass
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  others text;
+  name constant text := format('%I.%I', schema_name, table_name);
+begin
+  execute format('lock table %s in access share mode', name);
+  others := akashi_lifecycle.code_of_others(name::regclass);
+  if others is not null then
+    raise exception '% would run code of others: %', name, others using errcode = 'AK003',
+      hint = 'Akashi works on tables of akashi_owner whose types, triggers and expressions are of akashi_owner or a superuser';
+  end if;
+  return name::regclass;
+end
+$$;
+comment on function akashi_lifecycle.own_table(text, text) is
+  'The table, locked against changes of its definition; fails when reading or writing it would run code of somebody else.';
+grant execute on function akashi_lifecycle.code_of_others(oid), akashi_lifecycle.own_table(text, text) to akashi_worker, akashi_security_admin;
+
 -- Policies are changed by functions that check them, say who changed what and why, and are for those who
 -- administer; the trail records the row itself too.
 create function akashi_lifecycle.set_policy(schema_name text, table_name text, changes jsonb, reason text default null)
@@ -143,6 +204,7 @@ begin
       raise exception '% is not owned by akashi_owner, who makes and detaches partitions', target
         using errcode = 'AK003', hint = format('alter table %s owner to akashi_owner', target);
     end if;
+    perform akashi_lifecycle.own_table(set_policy.schema_name, set_policy.table_name);
     before := jsonb_populate_record(null::akashi_lifecycle.policies, jsonb_build_object('schema_name', set_policy.schema_name,
       'table_name', set_policy.table_name, 'append_only', false, 'legal_hold', false, 'lateness', '1 day', 'format', 'parquet',
       'premake', case changes ->> 'interval' when 'month' then 3 else 30 end, 'created_at', now(), 'updated_at', now()));

@@ -6,7 +6,7 @@ set local role akashi_owner;
 -- Refuses whatever would change or remove a row. Statement triggers fire only on the table that a
 -- statement names, so every partition has its own, and keeps it when it is detached.
 create function akashi_audit.refuse_change() returns trigger
-  language plpgsql set search_path = pg_catalog, pg_temp as $$
+  language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   raise exception 'rows of %.% cannot be changed or removed: % refused', tg_table_schema, tg_table_name, lower(tg_op)
     using errcode = 'AK001',
@@ -255,7 +255,7 @@ create policy losses_read on akashi_audit.losses for select to akashi_worker, ak
 grant select on akashi_audit.losses to akashi_worker, akashi_security_admin;
 
 -- A loss is told once and explained once; nothing else of it changes.
-create function akashi_audit.keep_loss() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function akashi_audit.keep_loss() returns trigger language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   if (to_jsonb(old) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
      is distinct from (to_jsonb(new) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
@@ -404,6 +404,30 @@ begin
 end
 $$;
 
+-- JSON of a value takes the cast to json of its type where there is one, which is code of the type's owner. It runs
+-- here, as a role that has no rights at all.
+grant create on schema akashi_audit to akashi_nobody;
+grant usage on schema akashi_audit to akashi_nobody;
+reset role;
+set local role akashi_nobody;
+create function akashi_audit.row_json(value anyelement) returns jsonb
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return to_jsonb(value);
+end
+$$;
+grant execute on function akashi_audit.row_json(anyelement) to akashi_owner;
+reset role;
+revoke all on schema akashi_audit from akashi_nobody;
+set local role akashi_owner;
+
+-- Whether values of a column may be rendered with the rights of the owner: its type came with the server, so that only
+-- a superuser could give it a cast. In an isolated transaction the catalog may be older than the table.
+create function akashi_audit.is_plain(type oid) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select type < 16384 and current_setting('transaction_isolation') = 'read committed'
+$$;
+
 -- Whether a type is json or holds it. jsonb keeps neither the text of a json value nor every one of them, so such
 -- columns are recorded as their text.
 create function akashi_audit.holds_json(type oid) returns boolean
@@ -430,11 +454,11 @@ $$;
 create function akashi_audit.row_values(relation oid) returns text
   language sql stable set search_path = pg_catalog, pg_temp as $$
   select case when bool_or(c.as_text)
-    then format('(select to_jsonb(k.*) from (select %s) k)', string_agg(format(case when c.as_text
+    then format('(select %s(k.*) from (select %s) k)', case when bool_and(c.plain) then 'to_jsonb' else 'akashi_audit.row_json' end, string_agg(format(case when c.as_text
       then 'case when r.%1$I is not null then concat(r.%1$I) end as %1$I' else 'r.%1$I' end, c.attname), ', ' order by c.attnum))
-    else 'to_jsonb(r.*)' end
+    when bool_and(c.plain) then 'to_jsonb(r.*)' else 'akashi_audit.row_json(r.*)' end
   from (
-    select a.attname, a.attnum, akashi_audit.holds_json(a.atttypid) as as_text
+    select a.attname, a.attnum, akashi_audit.holds_json(a.atttypid) as as_text, akashi_audit.is_plain(a.atttypid) as plain
     from pg_catalog.pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
   ) c
 $$;
@@ -460,6 +484,44 @@ begin
                     and t.operation <> 'INSERT' end$sql$,
     akashi_audit.row_values(relation), case operation when 'DELETE' then 'old_rows' else 'new_rows' end,
     key_columns, schema_name, table_name, operation = 'DELETE', hidden);
+end
+$$;
+
+-- Types of a table's columns, or within them, that somebody who is no superuser gave a cast to json; null when none.
+create function akashi_audit.json_casts(relation oid) returns text
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  with recursive reached (type) as (
+    select atttypid from pg_attribute where attrelid = relation and attnum > 0 and not attisdropped
+    union
+    select inner_type from reached
+    join pg_type t on t.oid = reached.type
+    cross join lateral (
+      select t.typelem union all select t.typbasetype
+      union all select a.atttypid from pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+    ) inner_types (inner_type)
+    where inner_type <> 0
+  )
+  select string_agg(format_type(c.castsource, null), ', ')
+  from reached join pg_cast c on c.castsource = reached.type and c.casttarget = 'json'::regtype
+  join pg_proc p on p.oid = c.castfunc join pg_roles owner on owner.oid = p.proowner
+  where not owner.rolsuper
+$$;
+
+-- A cast that came after the table was protected: what it says is not what is recorded, so nothing is. Only where
+-- anybody has a cast to json are the table's types looked through.
+create function akashi_audit.refuse_json_casts(relation oid) returns boolean
+  language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  casts text;
+begin
+  if exists (select from pg_cast where casttarget = 'json'::regtype and castsource >= 16384) then
+    casts := akashi_audit.json_casts(relation);
+    if casts is not null then
+      raise exception '% has columns of types with a cast to json: %', relation::regclass, casts using errcode = 'AK003',
+        hint = 'drop the cast: it, and not the value, would decide what the trail says';
+    end if;
+  end if;
+  return true;
 end
 $$;
 
@@ -518,8 +580,10 @@ begin
   into befores, afters, fields, old_values
   from (
     select a.attname, a.attnum,
-      format(case when t.as_text then 'case when r.%1$I is not null then concat(r.%1$I) end' else 'r.%1$I' end, a.attname) as given,
+      format(case when t.as_text then 'case when r.%1$I is not null then concat(r.%1$I) end'
+                  when t.plain then 'r.%1$I' else 'akashi_audit.row_json(r.%1$I)' end, a.attname) as given,
       format(case
+        when not t.plain and not t.as_text then 'coalesce(o%1$s, ''null'')::text is distinct from coalesce(n%1$s, ''null'')::text'
         when a.atttypid in ('boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype,
                             'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
           then 'o%1$s is distinct from n%1$s'
@@ -529,7 +593,7 @@ begin
         else 'coalesce(to_jsonb(o%1$s), ''null'')::text is distinct from coalesce(to_jsonb(n%1$s), ''null'')::text' end,
         a.attnum) as differs
     from pg_catalog.pg_attribute a
-    cross join lateral (select akashi_audit.holds_json(a.atttypid) as as_text) t
+    cross join lateral (select akashi_audit.holds_json(a.atttypid) as as_text, akashi_audit.is_plain(a.atttypid) as plain) t
     where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
   ) c;
   return format($sql$%s, old_values, new_values, changed_fields, detail)%s,
@@ -561,7 +625,8 @@ $$;
 -- One statement's changes, one row each. The trigger's arguments come from protected_tables:
 -- 0 classification, 1 key columns, 2 subject column or '', 3 ignored, 4 digested, 5 omitted columns.
 -- Tables with columns that hold json take the statement that is made from the catalog for every row.
--- The settings are pinned because to_jsonb and text output depend on them.
+-- The settings are pinned because to_jsonb and text output depend on them; the path is pinned again behind whatever ran
+-- as nobody, which may have changed it, and with it what every name means.
 -- r.* and not r: a table may have a column of that name.
 -- OLD and NEW are paired by their place: both transition tables are filled together, row by row. The plan of a
 -- static statement is kept from its first use, which may have been for one row, and pairing thousands by a nested
@@ -570,7 +635,7 @@ $$;
 do $functions$
 declare
   settings constant text := $text$security definer
-  set search_path = pg_catalog, pg_temp set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'iso_8601'
+  set search_path = pg_catalog, pg_temp set row_security = on set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'iso_8601'
   set bytea_output = 'hex' set extra_float_digits = '1' set lc_monetary = 'C'$text$;
   work constant text := $text$declare
   bulk_rows      integer := 50;
@@ -609,12 +674,17 @@ begin
   if current_setting('akashi.nested_changes', true) = pg_current_xact_id_if_assigned()::text then
     execute akashi_audit.seq_of_consequence(tg_relid, tg_op, tg_table_schema, tg_table_name, key_columns, digested || omitted)
       into consequence;
+    joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   end if;
   if consequence is not null or exists (
     select from pg_catalog.pg_attribute a
     where a.attrelid = tg_relid and a.attnum > 0
       and case when a.atttypid >= 16384
-        then (select (t.typtype in ('c', 'd') or t.typelem <> 0) and akashi_audit.holds_json(t.oid) from pg_catalog.pg_type t where t.oid = a.atttypid)
+        then (select case when t.typtype in ('c', 'd') or t.typelem <> 0
+                          then akashi_audit.refuse_json_casts(tg_relid) and akashi_audit.holds_json(t.oid)
+                          when exists (select from pg_catalog.pg_cast c where c.castsource = t.oid and c.casttarget = 'json'::regtype)
+                          then not akashi_audit.refuse_json_casts(tg_relid) else false end
+              from pg_catalog.pg_type t where t.oid = a.atttypid)
         else a.atttypid in ('json'::regtype, 'json[]'::regtype) end) then
     bulk_rows := 0;
   elsif tg_op = 'INSERT' then
@@ -627,7 +697,7 @@ begin
       case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
            else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
       n ->> subject_column, case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
-    from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
+    from (select akashi_audit.row_json(r.*) as n from new_rows r limit 50) rows;
   elsif tg_op = 'UPDATE' then
     insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
@@ -644,8 +714,8 @@ begin
       diff.fields,
       case when diff.fields && key_columns
         then jsonb_build_object('previous_record_id', akashi_audit.record_key(o, key_columns)) end
-    from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
-    join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
+    from (select akashi_audit.row_json(r.*) as o, row_number() over () as place from old_rows r limit 50) before
+    join (select akashi_audit.row_json(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
     cross join lateral (
       select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
       from jsonb_each(n) field
@@ -662,9 +732,10 @@ begin
       case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
            else case when octet_length(o ->> key_column) <= 2000 then o ->> key_column else akashi_audit.record_key(o, key_columns) end end,
       o ->> subject_column, case when redacted or pg_column_size(o) > 2048 then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
-    from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
+    from (select akashi_audit.row_json(r.*) as o from old_rows r limit 50) rows;
   end if;
   get diagnostics done = row_count;
+  joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   if bulk_rows = 0 then
     done := 0;
   elsif tg_op = 'UPDATE' then
@@ -690,6 +761,7 @@ begin
     perform set_config('enable_mergejoin', 'off', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true);
     execute akashi_audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
       tg_table_name::text, key_columns, subject_column, ignored, digested, omitted, key_column, named, tg_relid;
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     perform set_config('enable_mergejoin', split_part(joins, ',', 1), true),
             set_config('enable_nestloop', split_part(joins, ',', 2), true), set_config('jit', split_part(joins, ',', 3), true);
   end if;
@@ -795,6 +867,7 @@ begin
     raise exception '% cannot be put under audit', target using errcode = 'wrong_object_type',
       hint = 'the trail, the ledger and the catalogs watch themselves by other means';
   end if;
+  perform akashi_audit.refuse_json_casts(target);
   policy.key_columns := akashi_audit.primary_key(target);
   if policy.key_columns is null then
     raise exception '% has no primary key', target using errcode = 'invalid_table_definition',

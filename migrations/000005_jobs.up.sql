@@ -42,7 +42,7 @@ create trigger update_updated_at before update on akashi_lifecycle.jobs
 
 -- Workers listen, so that a change or a request takes effect at once.
 create function akashi_lifecycle.announce_jobs() returns trigger
-  language plpgsql set search_path = pg_catalog, pg_temp as $$
+  language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   perform pg_notify('akashi_jobs', '');
   return null;

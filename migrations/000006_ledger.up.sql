@@ -39,7 +39,7 @@ grant select on akashi_audit.ledger_heads to akashi_app, akashi_worker, akashi_s
 grant insert, update on akashi_audit.ledger_heads to akashi_worker;
 
 -- A head never shrinks, and is not removed.
-create function akashi_audit.keep_head() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function akashi_audit.keep_head() returns trigger language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   if new.log is distinct from old.log or new.size < old.size or new.epoch < old.epoch
      or (new.epoch = old.epoch and (new.last_xid, new.last_seq) < (old.last_xid, old.last_seq)) then
@@ -93,7 +93,7 @@ grant select on akashi_audit.ledger_tiles to akashi_app, akashi_worker, akashi_s
 grant insert, update on akashi_audit.ledger_tiles to akashi_worker;
 
 -- A tile never changes what it holds, it only gains hashes, and is not removed.
-create function akashi_audit.keep_tile() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function akashi_audit.keep_tile() returns trigger language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   if (new.log, new.level, new.tile) is distinct from (old.log, old.level, old.tile)
      or substring(new.hashes from 1 for octet_length(old.hashes)) is distinct from old.hashes then
@@ -486,6 +486,13 @@ create function akashi_audit.trigger_problems(log text) returns table ("table" t
       select from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attname = name and a.attnum > 0 and not a.attisdropped)
   ) stale
   where trigger_problems.log = 'audit_logs' and (stale.gone is not null or p.key_columns is distinct from akashi_audit.primary_key(c.oid))
+  union all
+  select p.schema_name || '.' || p.table_name, format('a cast to json decides what is recorded of the type %s', casts)
+  from akashi_audit.protected_tables p
+  join pg_catalog.pg_namespace n on n.nspname = p.schema_name
+  join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
+  cross join lateral akashi_audit.json_casts(c.oid) casts
+  where trigger_problems.log = 'audit_logs' and casts is not null
   union all
   select schema_name || '.' || table_name,
          format('%s statements (%s rows) were made and not recorded, the last at %s: %s', count(*), coalesce(sum(row_count), 0),

@@ -117,7 +117,7 @@ select akashi_audit.protect('akashi_auth.users', 'confidential', 'id',
 
 -- Somebody must be able to administer, whoever suspends or erases whom. One at a time, by the role's lock.
 create function akashi_auth.keep_last_administrator() returns trigger
-  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
   administrator uuid;
 begin
@@ -170,7 +170,7 @@ revoke create on schema akashi_auth from akashi_policy;
 set local role akashi_owner;
 
 -- A tier never changes, for the owner neither: what was given under it would change with it.
-create function akashi_auth.keep_tier() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function akashi_auth.keep_tier() returns trigger language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   if new.tier is distinct from old.tier then
     raise exception 'the tier of % does not change', tg_table_name using errcode = 'insufficient_privilege',
@@ -258,7 +258,7 @@ grant select on akashi_auth.role_permissions to akashi_app, akashi_worker, akash
 select akashi_audit.protect('akashi_auth.role_permissions');
 
 -- A permission stands only in roles of its tier or above it.
-create function akashi_auth.check_role_permission() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+create function akashi_auth.check_role_permission() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
   role akashi_auth.roles;
   permission akashi_auth.permissions;
@@ -352,7 +352,7 @@ grant select on akashi_auth.service_account_roles to akashi_app, akashi_worker, 
 select akashi_audit.protect('akashi_auth.service_account_roles');
 
 -- A service account has only roles of its tier or below it.
-create function akashi_auth.check_service_role() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+create function akashi_auth.check_service_role() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
   role akashi_auth.roles;
   account akashi_auth.service_accounts;
@@ -538,7 +538,7 @@ $$;
 -- or an API key, which narrows its owner to its scopes. Anything else named there is refused; without one
 -- the context is the process's own.
 create function akashi_auth.has_permission(permission text) returns boolean
-  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
+  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
   caller uuid;
   shown uuid;

@@ -238,7 +238,7 @@ grant execute on function akashi_security.submit_events(jsonb) to akashi_app, ak
 -- A user's classification or the state of their account changed. Whoever did it is the actor of the
 -- context; whom it happened to is the resource.
 create function akashi_security.log_security_event() returns trigger
-  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
   who constant akashi_audit.request_context := akashi_audit.request_context();
 begin
@@ -290,7 +290,7 @@ create index remediations_assignee_idx on akashi_security.remediations (assignee
 
 -- Runs with the writer's rights, so nobody remedies an event that they may not see.
 create function akashi_security.keep_remediation() returns trigger
-  language plpgsql set search_path = pg_catalog, pg_temp as $$
+  language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   if tg_op = 'INSERT' then
     select e.severity into new.severity from akashi_security.security_events e

@@ -87,7 +87,7 @@ select akashi_audit.protect('akashi_auth.mfa_factors', 'restricted', 'user_id', 
   array['last_used_step', 'last_used_at', 'updated_at', 'last_modified_by']);
 
 -- A code of a step that was used, or one before it, is refused by the table itself.
-create function akashi_auth.keep_step() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+create function akashi_auth.keep_step() returns trigger language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   if new.last_used_step < old.last_used_step
      or (new.last_used_step = old.last_used_step and new.last_used_at is distinct from old.last_used_at) then

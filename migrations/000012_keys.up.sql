@@ -92,8 +92,8 @@ begin
   for place in select * from akashi_keys.personal_columns order by schema_name, table_name, column_name loop
     counted := null;
     if place.at_erasure <> 'kept' then
-      execute format('select count(%I) from %I.%I where %I = $1', place.column_name, place.schema_name, place.table_name,
-        place.person_column) into counted using person;
+      execute format('select count(%I) from %s where %I = $1', place.column_name,
+        akashi_lifecycle.own_table(place.schema_name, place.table_name), place.person_column) into counted using person;
     end if;
     result := result || jsonb_build_object('schema', place.schema_name, 'table', place.table_name, 'column', place.column_name,
       'form', place.form, 'atErasure', place.at_erasure, 'until', place.until, 'values', counted);
@@ -107,6 +107,7 @@ create function akashi_keys.clear_personal(person uuid) returns void
   language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   target record;
+  relation regclass;
 begin
   for target in
     select schema_name, table_name, person_column, bool_or(at_erasure = 'deleted') as deleted,
@@ -115,11 +116,11 @@ begin
     where at_erasure in ('cleared', 'deleted') and (schema_name, table_name) <> ('akashi_auth', 'users')
     group by schema_name, table_name, person_column
   loop
+    relation := akashi_lifecycle.own_table(target.schema_name, target.table_name);
     if target.deleted then
-      execute format('delete from %I.%I where %I = $1', target.schema_name, target.table_name, target.person_column) using person;
+      execute format('delete from %s where %I = $1', relation, target.person_column) using person;
     else
-      execute format('update %I.%I set %s where %I = $1', target.schema_name, target.table_name, target.cleared,
-        target.person_column) using person;
+      execute format('update %s set %s where %I = $1', relation, target.cleared, target.person_column) using person;
     end if;
   end loop;
 end

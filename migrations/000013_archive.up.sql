@@ -66,7 +66,7 @@ grant update (state, partition_name, manifest_sha256, fingerprint, row_count, ob
 
 -- What was compared stays as it was compared, and only the owner's functions say that a table is gone.
 create function akashi_lifecycle.keep_export() returns trigger
-  language plpgsql set search_path = pg_catalog, pg_temp as $$
+  language plpgsql set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   new.updated_at := clock_timestamp();
   new.last_modified_by := session_user;

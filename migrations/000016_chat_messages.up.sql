@@ -718,7 +718,7 @@ $$;
 
 -- Also for one who came back by rows that were brought back into a database that knows of the erasure.
 create function akashi_chat.erase_with_person() returns trigger
-  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+  language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 begin
   while akashi_chat.erase_person(new.user_id, 5000) = 5000 loop
     null;

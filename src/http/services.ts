@@ -39,7 +39,7 @@ export interface BackupServices {
   restoreTable(
     backupStore: BackupStore,
     actor: Actor,
-    options: Omit<TableRestoreOptions, 'place' | 'databaseName'>,
+    options: Omit<TableRestoreOptions, 'place' | 'databaseName' | 'liveUrl'>,
   ): Promise<TableRestored>
 }
 

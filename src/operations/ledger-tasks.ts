@@ -24,6 +24,7 @@ import type { Keyring } from '../keys/index.ts'
 import { archivedRows } from '../lifecycle/index.ts'
 import type { ObjectStore } from '../object-store/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
+import { describeLeaderLock, watchLeaderLocks } from './leader-locks.ts'
 import { type Loop, runLoop } from './loops.ts'
 import type { Task } from './schedule/index.ts'
 
@@ -155,10 +156,11 @@ export function ledgerTasks(parts: LedgerParts): Readonly<Record<string, Task>> 
       const wrong = [
         ...triggers.map(({ table, problem }) => `${table}: ${problem}`),
         ...holders.map(describeHolder),
+        ...(await watchLeaderLocks(worker, actor)).map(describeLeaderLock),
       ]
       if (wrong.length > 0) {
         throw new AkashiError('conflict', wrong.join('; '), {
-          hint: 'enable the trigger again, or end the transaction that holds the sealer up',
+          hint: 'enable the trigger again, or end the transaction or session that is named',
         })
       }
       return {}

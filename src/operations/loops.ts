@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { aborted, type Log } from '../foundation/index.ts'
 import { type Actor, type Database, type DirectSession, system } from '../postgres/index.ts'
+import { tryToLead } from './leader-locks.ts'
 
 /**
  * Milliseconds between two attempts of a process that waits to become the leader. Polled, since a
@@ -91,7 +92,7 @@ async function elect(options: LoopOptions): Promise<void> {
     try {
       // Not cut off by the signal: the lock must outlive the round that it protects.
       await worker.direct(async (session) => {
-        if (await becomeLeader(session, name, signal)) {
+        if (await becomeLeader(session, options)) {
           failures = 0
           log.info({ loop: name }, 'leads the loop')
           await lead(session, options)
@@ -107,15 +108,15 @@ async function elect(options: LoopOptions): Promise<void> {
   }
 }
 
-async function becomeLeader(session: DirectSession, name: string, signal: AbortSignal): Promise<boolean> {
+async function becomeLeader(session: DirectSession, { name, signal, log }: LoopOptions): Promise<boolean> {
+  let told: string | undefined
   while (!signal.aborted) {
-    const { rows } = await session.query<{ leads: boolean }>(
-      `select pg_try_advisory_lock(hashtextextended('akashi.loop/' || $1, 0)) as leads`,
-      [name],
-    )
-    if (rows[0]?.leads === true) {
-      return true
+    const { leads, others } = await tryToLead(session, name)
+    if (others !== undefined && others !== told) {
+      log.error({ loop: name, logins: others }, 'another login holds a lock by which a leader is chosen')
     }
+    told = others
+    if (leads) return true
     await pause(TAKEOVER_POLL_MS, signal)
   }
   return false

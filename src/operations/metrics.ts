@@ -74,6 +74,12 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
     [],
     (own, { frontierHeldSeconds }) => own.set(frontierHeldSeconds),
   )
+  gauge(
+    'leader_locks_held',
+    'sessions of other logins that hold a lock by which a leader is chosen',
+    [],
+    (own, { leaderLocksHeld }) => own.set(leaderLocksHeld),
+  )
   gauge('ledger_epoch', 'epoch of the log; it rises after a restore', ['log'], (own, { logs }) => {
     for (const { log, epoch } of logs) own.set({ log }, epoch)
   })

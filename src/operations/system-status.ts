@@ -13,6 +13,7 @@ import {
 import { partitionStatus } from '../lifecycle/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 import { drillState } from './drills.ts'
+import { leaderLockHolders } from './leader-locks.ts'
 
 /** What the database holds, how far it is sealed, and what the last verification found. */
 export async function systemStatus(
@@ -57,6 +58,7 @@ export async function systemStatus(
       0,
       ...(await frontierHolders(database, actor)).map(({ ageSeconds }) => ageSeconds ?? 0),
     ),
+    leaderLocksHeld: (await leaderLockHolders(database, actor)).length,
     losses: (await unsettledLosses(database, actor)).reduce((sum, { statements }) => sum + statements, 0),
     partitions: (await partitionStatus(database, actor, undefined, options)).map(
       ({ table, coveredUntil, alarm }) => ({

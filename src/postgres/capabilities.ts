@@ -1,4 +1,5 @@
 import { Client, clientConfig } from './client.ts'
+import { pinnedSettings, pinText } from './pins.ts'
 import { toAkashiError } from './sqlstate.ts'
 
 /** Whose managed service a server is. */
@@ -18,6 +19,10 @@ export interface Capabilities {
   readonly dataChecksums: boolean
   readonly encoding: string
   readonly ctype: string
+  /** Quoted where it has to be. */
+  readonly database: string
+  /** Every login may make temporary objects in the database. */
+  readonly publicTemporary: boolean
   /** Extensions of interest that the server offers. */
   readonly extensions: readonly string[]
   /** Whether the URL leads through a pooler. */
@@ -35,6 +40,9 @@ const question = `
          current_setting('summarize_wal', true)::boolean as "walSummaries",
          current_setting('data_checksums')::boolean as "dataChecksums",
          pg_encoding_to_char(d.encoding)::text as encoding, d.datctype::text as ctype,
+         quote_ident(d.datname) as database,
+         exists (select from aclexplode(coalesce(d.datacl, acldefault('d', d.datdba)))
+                 where grantee = 0 and privilege_type = 'TEMPORARY') as "publicTemporary",
          array(select name::text from pg_available_extensions
                where name in ('pg_trgm', 'pg_bigm', 'pgaudit', 'amcheck') order by 1) as extensions,
          case when to_regproc('pg_catalog.aurora_version') is not null then 'aurora'
@@ -50,7 +58,10 @@ export async function readCapabilities(url: string): Promise<Capabilities> {
   const client = new Client(clientConfig(url, 'akashi doctor'))
   try {
     await client.connect()
+    // For this transaction alone: the connection may be a pooler's.
+    await client.query(`begin read only; select ${pinText(pinnedSettings, true)}`)
     const { rows } = await client.query<Row>(question)
+    await client.query('commit')
     const [row] = rows
     if (row === undefined) throw new Error('the server does not know its own login')
     const { process, ...found } = row

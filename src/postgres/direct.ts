@@ -2,6 +2,7 @@ import { abortError, watchAbort } from './abort.ts'
 import { Client, clientConfig } from './client.ts'
 import { CONNECT_TIMEOUT_MS } from './limits.ts'
 import { requireRoles } from './membership.ts'
+import { pinnedSettings, pinText, sessionDefaults, setText } from './pins.ts'
 import { type DatabaseRole, roleName } from './role.ts'
 import { ClientSession, execute, sessionEnded } from './session.ts'
 import { toAkashiError } from './sqlstate.ts'
@@ -9,10 +10,7 @@ import { runTransaction, type TransactionEnvironment } from './transaction.ts'
 import type { DirectOptions, DirectSession } from './types.ts'
 
 /** As in a transaction, but for the whole session: this connection is nobody else's. */
-const pinSession = `
-  select set_config('timezone', 'UTC', false), set_config('datestyle', 'ISO, YMD', false),
-         set_config('intervalstyle', 'iso_8601', false), set_config('bytea_output', 'hex', false),
-         set_config('statement_timeout', $1, false)`
+const pinSession = `select ${pinText([...pinnedSettings, ...sessionDefaults], false)}, ${setText('statement_timeout', '$1', false)}`
 
 /** Opens a connection to the server itself, runs `work` with it and closes it. */
 export async function runDirect<T>(
@@ -58,7 +56,7 @@ export async function runDirect<T>(
 async function actAs(client: Client, role: DatabaseRole): Promise<void> {
   if (role === 'owner') return
   await requireRoles(client, [role])
-  await execute(client, `select set_config('role', '${roleName(role)}', false)`, [], CONNECT_TIMEOUT_MS)
+  await execute(client, `select ${setText('role', `'${roleName(role)}'`, false)}`, [], CONNECT_TIMEOUT_MS)
 }
 
 function directSession(

@@ -1,6 +1,7 @@
 import { AkashiError } from '../foundation/index.ts'
 import type { Client } from './client.ts'
 import { CONNECT_TIMEOUT_MS } from './limits.ts'
+import { pinnedSettings, pinText } from './pins.ts'
 import { type DatabaseRole, roleName } from './role.ts'
 import { execute } from './session.ts'
 
@@ -34,7 +35,10 @@ const standingSql = `
  *   row-level security does not bind them, which would show everybody everything without an error
  */
 export async function requireRoles(client: Client, roles: readonly DatabaseRole[]): Promise<void> {
+  // For this transaction alone: the connection may be a pooler's.
+  await execute(client, `begin read only; select ${pinText(pinnedSettings, true)}`, [], CONNECT_TIMEOUT_MS)
   const result = await execute(client, standingSql, [roles.map(roleName)], CONNECT_TIMEOUT_MS)
+  await execute(client, 'commit', [], CONNECT_TIMEOUT_MS)
   const standings: readonly Standing[] = result.rows
   const named = (bad: (standing: Standing) => boolean) =>
     standings

@@ -6,6 +6,7 @@ import { BeginQuery } from './begin.ts'
 import type { Client } from './client.ts'
 import { type ContextKey, contextExpiry, contextSettings, contextValues } from './context.ts'
 import { IDLE_IN_TRANSACTION_MS } from './limits.ts'
+import { pinnedSettings, pinText, setText } from './pins.ts'
 import { type DatabaseRole, roleName } from './role.ts'
 import type { ServerClock } from './server-clock.ts'
 import { ClientSession, execute, sessionEnded, withDeadline } from './session.ts'
@@ -20,15 +21,6 @@ export interface TransactionEnvironment {
   readonly statementTimeoutMs: number
 }
 
-/** What text results depend on, pinned so that the codecs see one form, and limits that hold in this transaction only. */
-const pinnedSettings: readonly (readonly [name: string, value: string])[] = [
-  ['timezone', 'UTC'],
-  ['datestyle', 'ISO, YMD'],
-  ['intervalstyle', 'iso_8601'],
-  ['bytea_output', 'hex'],
-  ['idle_in_transaction_session_timeout', String(IDLE_IN_TRANSACTION_MS)],
-]
-
 /**
  * One statement sets everything, transaction-locally: nothing of it outlives the transaction, which is
  * also what makes it work through a pooler. Values are parameters; the names are constants of ours. The role is
@@ -36,11 +28,14 @@ const pinnedSettings: readonly (readonly [name: string, value: string])[] = [
  */
 const prepareTransaction = (role: DatabaseRole): string =>
   [
-    'select (extract(epoch from now()) * 1000)::float8 as server_time',
-    ...pinnedSettings.map(([name, value]) => `set_config('${name}', '${value}', true)`),
-    ...contextSettings.map((name, index) => `set_config('${name}', $${index + 1}, true)`),
-    `set_config('statement_timeout', $${contextSettings.length + 1}, true)`,
-    `set_config('role', '${roleName(role)}', true)`,
+    'select (extract(epoch from pg_catalog.now()) operator(pg_catalog.*) 1000)::double precision as server_time',
+    pinText(
+      [...pinnedSettings, ['idle_in_transaction_session_timeout', String(IDLE_IN_TRANSACTION_MS)]],
+      true,
+    ),
+    ...contextSettings.map((name, index) => setText(name, `$${index + 1}`, true)),
+    setText('statement_timeout', `$${contextSettings.length + 1}`, true),
+    setText('role', `'${roleName(role)}'`, true),
   ].join(', ')
 
 /**

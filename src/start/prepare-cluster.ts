@@ -29,7 +29,24 @@ export async function prepareCluster(options: {
     ...(signal === undefined ? {} : { signal }),
   })
   await setRolePasswords(connections, server)
+  await withholdTemporary(connections)
   return connections
+}
+
+/**
+ * What a login makes for itself is one more place where a name could be looked up. Intake and the return of archived
+ * rows need a temporary table; nobody else does. A cluster of somebody else's is left as it is.
+ */
+async function withholdTemporary({ adminUrl }: Connections): Promise<void> {
+  const admin = openDatabase({ url: adminUrl, role: 'owner', poolSize: 1 })
+  try {
+    await admin.direct((session) =>
+      session.query(`revoke temporary on database ${DATABASE_NAME} from public;
+        grant temporary on database ${DATABASE_NAME} to akashi_owner, akashi_worker`),
+    )
+  } finally {
+    await admin.close()
+  }
 }
 
 /** Gives every login role the password that follows from the superuser's. */

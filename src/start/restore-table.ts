@@ -12,7 +12,7 @@ import type { Actor, Database } from '../postgres/index.ts'
 import { findConnections } from './connections.ts'
 import type { Settings } from './settings.ts'
 
-export type TableRequest = Omit<TableRestoreOptions, 'place' | 'databaseName'> & {
+export type TableRequest = Omit<TableRestoreOptions, 'place' | 'databaseName' | 'liveUrl'> & {
   readonly settings: Settings
   readonly keyring: Keyring
   readonly actor: Actor
@@ -37,7 +37,12 @@ export async function restoreTable({
   try {
     await requireAdministrator(live, actor)
     const databaseName = databaseOf(connections.adminUrl)
-    return await bring(backupStore, live, actor, { ...options, place: scratchPlace(settings), databaseName })
+    return await bring(backupStore, live, actor, {
+      ...options,
+      place: scratchPlace(settings),
+      databaseName,
+      liveUrl: connections.adminUrl,
+    })
   } finally {
     await live.close()
   }

@@ -168,3 +168,20 @@ describe('change and removal of the record and the ledger', () => {
     expect(await codeOf(defined), 'definer function').toBe('append_only')
   })
 })
+
+describe('a session that has row security off, as every dump sets it', () => {
+  it('writes to protected tables, and the trail has it', async () => {
+    const { rows } = await database.asSuperuser(async (session) => {
+      await session.query(`create table kept (id int primary key); create table lossy (id int primary key);
+        select akashi_audit.protect('kept'); select akashi_audit.protect('lossy', on_failure => 'record_loss');
+        set row_security = off; insert into kept values (1); insert into lossy values (1)`)
+      return await session.query(
+        `select table_name, operation from akashi_audit.audit_logs where table_name in ('kept', 'lossy') order by 1`,
+      )
+    })
+    expect(rows).toEqual([
+      { table_name: 'kept', operation: 'INSERT' },
+      { table_name: 'lossy', operation: 'INSERT' },
+    ])
+  })
+})

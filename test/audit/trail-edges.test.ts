@@ -502,7 +502,7 @@ describe('many rows of one statement', () => {
       await session.query('commit')
       return [inside, await read()]
     })
-    const same = { jit: 'on', merge: 'on', loop: 'on', path: '"$user", public' }
+    const same = { jit: 'on', merge: 'on', loop: 'on', path: 'public' }
     expect(settings).toEqual([same, same])
   })
 })

@@ -12,6 +12,33 @@ import {
 import { tester } from '../support/tester.ts'
 import { type RunningStream, startCluster, type TestCluster } from './support/cluster.ts'
 
+/** A table of somebody without rights, who put their code wherever a table has room for it. */
+const keepersTable = `
+  create role keeper; create schema shop authorization keeper; set role keeper;
+  grant usage on schema shop to public;
+  create table shop.seen (what text, super boolean); grant insert on shop.seen to public;
+  create function shop.spy(what text) returns boolean language plpgsql as $$ begin
+    insert into shop.seen select what, bool_or(rolsuper) from pg_roles where rolname in (current_user, session_user);
+    return true; exception when read_only_sql_transaction then return true; end $$;
+  create domain shop.price as numeric check (shop.spy('domain'));
+  create type shop.mood as enum ('glad', 'sad');
+  create function shop.mood_json(shop.mood) returns json language plpgsql as $$ begin perform shop.spy('json'); return '1'; end $$;
+  create cast (shop.mood as json) with function shop.mood_json(shop.mood);
+  create function shop.mood_text(shop.mood) returns text language plpgsql as $$ begin perform shop.spy('text'); return 'x'; end $$;
+  create cast (shop.mood as text) with function shop.mood_text(shop.mood);
+  create function shop.same(shop.mood, shop.mood) returns boolean language plpgsql as $$ begin return shop.spy('='); end $$;
+  create operator shop.= (leftarg = shop.mood, rightarg = shop.mood, function = shop.same);
+  create function shop.of_id(int) returns int language plpgsql immutable as $$ begin perform shop.spy('index'); return $1; end $$;
+  create table shop.goods (id int primary key, price shop.price, mood shop.mood, check (shop.spy('check')));
+  create index on shop.goods (shop.of_id(id));
+  create function shop.goods_text(shop.goods) returns text language plpgsql as $$ begin perform shop.spy('row'); return 'x'; end $$;
+  create cast (shop.goods as text) with function shop.goods_text(shop.goods);
+  create function shop.on_row() returns trigger language plpgsql as $$ begin perform shop.spy('trigger'); return new; end $$;
+  create trigger t before insert or update on shop.goods for each row execute function shop.on_row();
+  alter table shop.goods enable always trigger t;
+  insert into shop.goods values (1, 1, 'glad'), (2, 2, 'sad'), (3, 3, 'glad');
+  reset role; truncate shop.seen`
+
 let cluster: TestCluster
 let stream: RunningStream
 let place: string
@@ -40,6 +67,7 @@ async function bring(
     table: parseTableName(table),
     target: parseTarget(moment),
     databaseName: 'postgres',
+    liveUrl: cluster.source.url,
     place,
     ...(into === undefined ? {} : { into: parseTableName(into) }),
     ...rest,
@@ -64,7 +92,9 @@ beforeAll(async () => {
     create table akashi_audit.said (what text, resource text, id text, detail jsonb);
     create function akashi_audit.exempt(regclass, text) returns void language sql as 'select';
     create function akashi_audit.record_action(text, text, text, text, text, jsonb) returns void
-      language sql as 'insert into akashi_audit.said values ($2, $3, $4, $6)'`)
+      language sql security definer as 'insert into akashi_audit.said values ($2, $3, $4, $6)'`)
+  await cluster.sql('create role akashi_owner')
+  await cluster.sql(keepersTable)
   await cluster.sql(`create type mood as enum ('low', 'high')`)
   await cluster.sql('create table parent (id integer primary key)')
   await cluster.sql('insert into parent select i from generate_series(1, 10) i')
@@ -113,6 +143,9 @@ beforeAll(async () => {
   await cluster.sql('vacuum full notes')
   await cluster.sql(`update notes set body = 'changed ' || id, amount = 0 where id in (5, 6)`)
   await cluster.sql('delete from notes where id in (1, 2, 3)')
+  await cluster.sql(
+    `set role keeper; update shop.goods set mood = 'sad', price = 9 where id = 1; delete from shop.goods where id = 2`,
+  )
   await cluster.sql(`insert into notes (parent, body) values (1, 'new')`)
   at['second'] = await now()
   at['notes later'] = (await content('notes')) ?? ''
@@ -204,3 +237,35 @@ it('compares with the present rows and brings back what is missing or changed, f
   )
   expect(said?.detail).toMatchObject({ reason: 'deleted by mistake', inserted: 3, updated: 2 })
 }, 60_000)
+
+it('runs nothing of a table’s owner as anybody who is, or may become, a superuser', async () => {
+  await cluster.sql('truncate shop.seen')
+  const { difference } = await bring('shop.goods', at['first'] ?? '', { diff: true })
+  expect(difference).toMatchObject({ missing: 1, changed: 1, added: 0 })
+  expect(difference?.rows).toContainEqual({
+    kind: 'changed',
+    key: { id: 1 },
+    before: { price: '1', mood: 'glad' },
+    now: { price: '9', mood: 'sad' },
+  })
+  expect(await cluster.sql('select what from shop.seen')).toEqual([])
+
+  await bring('shop.goods', at['first'] ?? '', { into: 'shop.goods_then' })
+  const { applied } = await bring('shop.goods', at['first'] ?? '', { apply: { reason: 'a test' } })
+  expect(applied).toEqual({ inserted: 1, updated: 1 })
+  expect(await cluster.sql('select id, price, mood from shop.goods order by id')).toEqual([
+    { id: 1, price: '1', mood: 'glad' },
+    { id: 2, price: '2', mood: 'sad' },
+    { id: 3, price: '3', mood: 'glad' },
+  ])
+  const seen = await cluster.sql<{ what: string; super: boolean }>(
+    'select distinct what, super from shop.seen',
+  )
+  expect(seen).toContainEqual({ what: 'trigger', super: false })
+  expect(seen).toContainEqual({ what: 'domain', super: false })
+  expect(seen.filter((each) => each.super)).toEqual([])
+  expect(await cluster.sql(`select tableowner from pg_tables where tablename = 'goods_then'`)).toEqual([
+    { tableowner: 'keeper' },
+  ])
+  expect(await cluster.sql(`select rolname from pg_roles where rolname like 'akashi\\_restore%'`)).toEqual([])
+}, 120_000)

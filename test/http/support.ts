@@ -26,6 +26,7 @@ export const status: SystemStatus = {
   lastVerification: { at: '2026-01-02T03:04:00.000Z', ok: true, problems: 0 },
   oldestUncheckedSeconds: 3600,
   frontierHeldSeconds: 0,
+  leaderLocksHeld: 0,
   losses: 0,
   partitions: [
     { table: 'akashi_security.security_events', coveredUntil: '2026-02-02T00:00:00.000Z', alarm: false },

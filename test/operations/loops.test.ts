@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { type Loop, type LoopOptions, runLoop } from '../../src/operations/index.ts'
-import { testDatabase } from '../support/index.ts'
+import { type Loop, type LoopOptions, leaderLockHolders, runLoop } from '../../src/operations/index.ts'
+import { testDatabase, tester } from '../support/index.ts'
 import { keepingLog } from './keeping-log.ts'
 
 const PATIENCE = { timeout: 20_000, interval: 20 }
@@ -112,4 +112,35 @@ test('loops of different names lead side by side', async () => {
     })
   }
   await vi.waitFor(() => expect(seen.size).toBe(2), PATIENCE)
+})
+
+test('a login that takes the lock stops no leader, and is named', async () => {
+  let rounds = 0
+  const taken = Promise.withResolvers<void>()
+  const done = Promise.withResolvers<void>()
+  const reader = database.open('reader').direct(async (session) => {
+    await session.query("select pg_advisory_lock(hashtextextended('akashi.loop/seal', 0))")
+    taken.resolve()
+    await done.promise
+  })
+  await taken.promise
+  const { log } = start('seal', async () => {
+    rounds += 1
+  })
+  let other = 0
+  start('seal', async () => {
+    other += 1
+  })
+  await vi.waitFor(() => expect(rounds + other).toBeGreaterThan(5), PATIENCE)
+  expect(Math.min(rounds, other)).toBe(0)
+  expect(log.lines.join(' ')).toContain('akashi_reader')
+  const worker = database.open('worker')
+  expect(await leaderLockHolders(worker, tester)).toMatchObject([{ loop: 'seal', login: 'akashi_reader' }])
+  // The first lock is free again: whoever leads by another goes on alone.
+  done.resolve()
+  await reader
+  await vi.waitFor(async () => expect(await leaderLockHolders(worker, tester)).toEqual([]), PATIENCE)
+  const before = rounds + other
+  await vi.waitFor(() => expect(rounds + other).toBeGreaterThan(before + 150), PATIENCE)
+  expect(Math.min(rounds, other)).toBe(0)
 })

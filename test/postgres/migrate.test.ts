@@ -31,17 +31,21 @@ const exists = async (name: string) =>
   (await query(`select to_regclass('${name}') is not null as present`))[0]?.['present']
 
 test('twenty simultaneous starts apply each migration once', async () => {
-  await migration('000001_log', 'create table log (line text)', 'drop table log')
-  await migration('000002_first', `insert into log values ('first'); select pg_sleep(0.2)`, 'delete from log')
-  await migration('000003_second', `insert into log values ('second')`, 'delete from log')
+  await migration('000001_log', 'create table public.log (line text)', 'drop table public.log')
+  await migration(
+    '000002_first',
+    `insert into public.log values ('first'); select pg_sleep(0.2)`,
+    'delete from public.log',
+  )
+  await migration('000003_second', `insert into public.log values ('second')`, 'delete from public.log')
   const runs = await Promise.all(Array.from({ length: STARTS }, () => migrateUp(options())))
   expect(runs.flat().sort()).toEqual(['000001_log', '000002_first', '000003_second'])
   expect(await query('select line from log order by line')).toEqual([{ line: 'first' }, { line: 'second' }])
 })
 
 test('a failing migration leaves nothing of itself and keeps the ones before', async () => {
-  await migration('000001_good', 'create table good ()', 'drop table good')
-  await migration('000002_bad', 'create table bad (); select 1 / 0', 'drop table bad')
+  await migration('000001_good', 'create table public.good ()', 'drop table public.good')
+  await migration('000002_bad', 'create table public.bad (); select 1 / 0', 'drop table public.bad')
   await expect(migrateUp(options())).rejects.toMatchObject({
     code: 'invalid_input',
     message: 'migration 000002_bad failed: division by zero',
@@ -52,10 +56,10 @@ test('a failing migration leaves nothing of itself and keeps the ones before', a
 })
 
 test('refuses an applied file that was changed, or is gone', async () => {
-  await migration('000001_one', 'create table one ()', 'drop table one')
-  await migration('000002_two', 'create table two ()', 'drop table two')
+  await migration('000001_one', 'create table public.one ()', 'drop table public.one')
+  await migration('000002_two', 'create table public.two ()', 'drop table public.two')
   await migrateUp(options())
-  await migration('000001_one', 'create table other ()', 'drop table one')
+  await migration('000001_one', 'create table public.other ()', 'drop table public.one')
   const changed = { code: 'integrity', message: 'the applied migration 000001_one was changed afterwards' }
   await expect(migrateUp(options())).rejects.toMatchObject(changed)
   await expect(migrateDown({ ...options(), steps: 1 })).rejects.toMatchObject(changed)
@@ -65,10 +69,10 @@ test('refuses an applied file that was changed, or is gone', async () => {
 })
 
 test('refuses a database that is newer than the program, and a file below what is applied', async () => {
-  await migration('000001_one', 'create table one ()', 'drop table one')
-  await migration('000003_three', 'create table three ()', 'drop table three')
+  await migration('000001_one', 'create table public.one ()', 'drop table public.one')
+  await migration('000003_three', 'create table public.three ()', 'drop table public.three')
   await migrateUp(options())
-  await migration('000002_two', 'create table two ()', 'drop table two')
+  await migration('000002_two', 'create table public.two ()', 'drop table public.two')
   await expect(migrateUp(options())).rejects.toMatchObject({
     code: 'conflict',
     message: expect.stringContaining('000002_two'),
@@ -91,19 +95,19 @@ test('refuses files that are not pairs', async () => {
 test('notices a migration that ends its own transaction', async () => {
   await migration(
     '000001_commits',
-    'create table one (); commit; begin; create table two ()',
-    'drop table one',
+    'create table public.one (); commit; begin; create table public.two ()',
+    'drop table public.one',
   )
   await expect(migrateUp(options())).rejects.toMatchObject({ code: 'integrity' })
 })
 
 test('waits for its locks only briefly and gets through in the end', async () => {
-  await migration('000001_table', 'create table busy (id int)', 'drop table busy')
+  await migration('000001_table', 'create table public.busy (id int)', 'drop table public.busy')
   await migrateUp(options())
   await migration(
     '000002_column',
-    'alter table busy add column name text',
-    'alter table busy drop column name',
+    'alter table public.busy add column name text',
+    'alter table public.busy drop column name',
   )
   await database.asSuperuser(async (reader) => {
     await reader.query('begin')
@@ -122,11 +126,11 @@ test('waits for its locks only briefly and gets through in the end', async () =>
 })
 
 test('builds an index outside of a transaction', async () => {
-  await migration('000001_table', 'create table big (id int, name text)', 'drop table big')
+  await migration('000001_table', 'create table public.big (id int, name text)', 'drop table public.big')
   await migration(
     '000002_indexes',
-    '-- no-transaction\ncreate index concurrently a on big (id);\n-- statement-breakpoint\ncreate index concurrently b on big (name);',
-    '-- no-transaction\ndrop index concurrently a;\n-- statement-breakpoint\ndrop index concurrently b;',
+    '-- no-transaction\ncreate index concurrently a on public.big (id);\n-- statement-breakpoint\ncreate index concurrently b on public.big (name);',
+    '-- no-transaction\ndrop index concurrently public.a;\n-- statement-breakpoint\ndrop index concurrently public.b;',
   )
   await migrateUp(options())
   expect([await exists('a'), await exists('b')]).toEqual([true, true])
@@ -135,20 +139,20 @@ test('builds an index outside of a transaction', async () => {
 })
 
 test('refuses statements outside of a transaction that could lose rows', async () => {
-  await migration('000001_drop', '-- no-transaction\ndrop table if exists big', 'select 1')
+  await migration('000001_drop', '-- no-transaction\ndrop table if exists public.big', 'select 1')
   await expect(migrateUp(options())).rejects.toMatchObject({ code: 'invalid_config' })
 })
 
 test('going down refuses to discard rows, also of partitions and hidden ones', async () => {
   await migration(
     '000001_tables',
-    `create table empty (id int);
-     create table full_one (id int); insert into full_one values (1);
-     create table parent (id int) partition by range (id);
-     create table child partition of parent for values from (0) to (10); insert into parent values (1);
-     create table hidden (id int); insert into hidden values (1);
-     alter table hidden enable row level security; alter table hidden force row level security`,
-    'drop table empty, full_one, parent, hidden',
+    `create table public.empty (id int);
+     create table public.full_one (id int); insert into public.full_one values (1);
+     create table public.parent (id int) partition by range (id);
+     create table public.child partition of public.parent for values from (0) to (10); insert into public.parent values (1);
+     create table public.hidden (id int); insert into public.hidden values (1);
+     alter table public.hidden enable row level security; alter table public.hidden force row level security`,
+    'drop table public.empty, public.full_one, public.parent, public.hidden',
   )
   await migrateUp(options())
   await expect(migrateDown({ ...options(), steps: 1 })).rejects.toMatchObject({
@@ -166,10 +170,10 @@ test('going down refuses to discard rows, also of partitions and hidden ones', a
 test('going down does not count rows that the migration declares disposable', async () => {
   await migration(
     '000001_settings',
-    `create table settings (id int); insert into settings values (1);
-     create table parent (id int) partition by range (id);
-     create table child partition of parent for values from (0) to (10); insert into parent values (1)`,
-    '-- Lookup rows.\n-- disposable: public.settings, public.parent\ndrop table settings, parent',
+    `create table public.settings (id int); insert into public.settings values (1);
+     create table public.parent (id int) partition by range (id);
+     create table public.child partition of public.parent for values from (0) to (10); insert into public.parent values (1)`,
+    '-- Lookup rows.\n-- disposable: public.settings, public.parent\ndrop table public.settings, public.parent',
   )
   await migrateUp(options())
   expect(await migrateDown({ ...options(), steps: 5 })).toEqual(['000001_settings'])

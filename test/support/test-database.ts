@@ -66,6 +66,11 @@ function database(origin: string): TestDatabase {
     name,
     url,
     open,
-    asSuperuser: (work) => openDatabase({ url: url('owner'), role: 'owner' }).direct(work),
+    asSuperuser: (work) =>
+      openDatabase({ url: url('owner'), role: 'owner' }).direct(async (session) => {
+        // Tests are an application as well, whose tables are in public.
+        await session.query('set search_path = public')
+        return await work(session)
+      }),
   }
 }

@@ -31,9 +31,8 @@ export async function protect(owner: Database, protection: Protection): Promise<
     onFailure = 'fail',
   } = protection
   await owner.direct(async (session) => {
-    await requireTable(session, table)
     await session.query('select akashi_audit.protect($1::regclass, $2, $3, $4, $5, $6)', [
-      table,
+      await requireTable(session, table),
       classification,
       subject,
       JSON.stringify(columns),
@@ -47,16 +46,17 @@ export async function protect(owner: Database, protection: Protection): Promise<
 export async function unprotect(owner: Database, table: string): Promise<void> {
   await owner.direct(async (session) => {
     if (await forgetMissing(session, table)) return
-    await requireTable(session, table)
-    await session.query('select akashi_audit.unprotect($1::regclass)', [table])
+    await session.query('select akashi_audit.unprotect($1::regclass)', [await requireTable(session, table)])
   })
 }
 
 /** Says why a table needs no audit. */
 export async function exempt(owner: Database, table: string, reason: string): Promise<void> {
   await owner.direct(async (session) => {
-    await requireTable(session, table)
-    await session.query('select akashi_audit.exempt($1::regclass, $2)', [table, reason])
+    await session.query('select akashi_audit.exempt($1::regclass, $2)', [
+      await requireTable(session, table),
+      reason,
+    ])
   })
 }
 
@@ -71,15 +71,19 @@ async function forgetMissing(session: Session, table: string): Promise<boolean> 
   return rows.length > 0
 }
 
-async function requireTable(session: Session, table: string): Promise<void> {
-  const { rows } = await session.query<{ known: boolean }>('select to_regclass($1) is not null as known', [
-    table,
-  ])
-  if (rows[0]?.known !== true) {
+/** The table's name with its schema; one without is looked up in `public`. */
+async function requireTable(session: Session, table: string): Promise<string> {
+  const { rows } = await session.query<{ name: string | null }>(
+    `select case cardinality(parse_ident($1)) when 1 then to_regclass('public.' || $1) else to_regclass($1) end::text as name`,
+    [table],
+  )
+  const name = rows[0]?.name
+  if (name == null) {
     throw new AkashiError('not_found', `there is no table ${table}`, {
       hint: 'write it as schema.table, quoted as in SQL where it needs to be',
     })
   }
+  return name
 }
 
 /** `schema.table` of every table under audit. */

@@ -159,14 +159,14 @@ async function restoreAndCheck(
     const ledger = await timed('ledger', () => verifyLedger(scratch.open('worker'), signal))
     found.ledgerRows = ledger.checked
     problems.push(...ledger.problems)
-    return await timed('content', () => readContent(scratch.database, signal))
+    return await timed('content', async () => readContent(await scratch.reader(), signal))
   })
   found.content = { relations: content.relations.size, rows: content.rows, sha256: content.hash }
   if (!comparable) return
   await timed('comparison', () =>
     withScratch(backupStore, { ...request, fullOnly: true }, async (other) => {
       found.comparedWith = other.chain
-      const differing = differences(content, await readContent(other.database, signal))
+      const differing = differences(content, await readContent(await other.reader(), signal))
       problems.push(
         ...differing.map((name) => `${name} differs between the restore with incrementals and without`),
       )

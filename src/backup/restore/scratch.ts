@@ -1,4 +1,5 @@
 /** A server that is thrown away: the cluster, or a part of it, as it was at a moment. */
+import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
@@ -12,10 +13,13 @@ import {
 } from '../../postgres/index.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import { parseHistory } from '../wal/history.ts'
+import { ownerRights } from './owner-rights.ts'
 import { type End, endOfRecovery, type Prepared, type PrepareOptions, prepareFolder } from './run.ts'
 
 /** Milliseconds for the recovery: as for a restore. */
 const RECOVERY_TIMEOUT_MS = 4 * 3_600_000
+
+const ROLE_BYTES = 6
 
 /** Nothing may change what was recovered. */
 const UNTOUCHED = { autovacuum: 'off', log_statement: 'none' }
@@ -32,6 +36,14 @@ export interface Scratch extends Prepared {
   readonly reachedLsn: string
   /** Of the superuser. */
   readonly database: Database
+  /** Of a login that reads every table and can do nothing else. */
+  reader(): Promise<Database>
+  /** Of a login that has the rights of a table's owner, and sees every row; of a superuser's table, that it reads it. */
+  asOwner(table: {
+    readonly name: string
+    readonly schema: string
+    readonly owner: string
+  }): Promise<Database>
   /** Under a role of Akashi's; closed with the server. */
   open(role: Exclude<DatabaseRole, 'owner'>): Database
   /** Milliseconds until everything was in place, and then until the server took queries. */
@@ -76,12 +88,26 @@ export async function withScratch<T>(
     cleanup.defer(() => database.close())
     const end = await readEnd(database)
     const milliseconds = { fetch: fetched - started, recovery: performance.now() - fetched }
-    const open = (role: Exclude<DatabaseRole, 'owner'>) => {
-      const opened = openDatabase({ url: server.url(databaseName, `akashi_${role}`), role, poolSize: 2 })
-      cleanup.defer(() => opened.close())
-      return opened
+    const lent = (database: Database) => {
+      cleanup.defer(() => database.close())
+      return database
     }
-    return await work({ ...prepared, ...end, database, milliseconds, open })
+    const login = async (rights: (role: string) => string) => {
+      const role = `akashi_scratch_${randomBytes(ROLE_BYTES).toString('hex')}`
+      await database.direct((session) =>
+        session.query(`create role ${role} login nosuperuser bypassrls; ${rights(role)}`),
+      )
+      return lent(openDatabase({ url: server.url(databaseName, role), role: 'owner', poolSize: 1 }))
+    }
+    const open = (role: Exclude<DatabaseRole, 'owner'>) => {
+      return lent(openDatabase({ url: server.url(databaseName, `akashi_${role}`), role, poolSize: 2 }))
+    }
+    const reader = () => login((role) => `grant pg_read_all_data to ${role}`)
+    const asOwner = async (table: Parameters<Scratch['asOwner']>[0]) => {
+      const rights = await database.direct((session) => ownerRights(session, table))
+      return await login(rights)
+    }
+    return await work({ ...prepared, ...end, database, milliseconds, open, reader, asOwner })
   } finally {
     await cleanup.disposeAsync()
   }

@@ -1,6 +1,7 @@
 /** How the rows of then differ from those of now, by primary key, and bringing back what is missing or changed. */
 import { AkashiError } from '../../foundation/index.ts'
 import type { Session } from '../../postgres/index.ts'
+import { THEN } from './copy.ts'
 import { quoteName, quoteTable, type TableName, tableText } from './name.ts'
 import type { Shape } from './shape.ts'
 
@@ -26,32 +27,34 @@ export interface Difference {
   readonly uncompared: readonly string[]
 }
 
+interface Compared {
+  readonly name: string
+  /** As `::` takes it. */
+  readonly type: string
+  /** The type came with the server, so that only a superuser could give it a cast. */
+  readonly plain: boolean
+}
+
 interface Comparison {
-  readonly before: string
   readonly now: string
-  readonly key: readonly string[]
+  readonly key: readonly Compared[]
   /** Compared beside the key. */
-  readonly values: readonly string[]
+  readonly values: readonly Compared[]
   readonly uncompared: readonly string[]
 }
 
 const present = `
   select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, a.attgenerated <> '' as generated,
-         coalesce(a.attnum = any(k.indkey::int2[]), false) as "inKey"
-  from pg_attribute a left join pg_index k on k.indrelid = a.attrelid and k.indisprimary
+         a.atttypid < 16384 as plain, coalesce(a.attnum = any(k.indkey::int2[]), false) as "inKey"
+  from pg_attribute a join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p')
+  left join pg_index k on k.indrelid = a.attrelid and k.indisprimary
   where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped order by a.attnum`
 
 /** @throws not_found when the table is no more; unsupported without a primary key that both have */
-export async function compare(
-  live: Session,
-  before: string,
-  table: TableName,
-  shape: Shape,
-): Promise<Comparison> {
-  const { rows } = await live.query<{ name: string; type: string; generated: boolean; inKey: boolean }>(
-    present,
-    [quoteTable(table)],
-  )
+export async function compare(live: Session, table: TableName, shape: Shape): Promise<Comparison> {
+  const { rows } = await live.query<Compared & { generated: boolean; inKey: boolean }>(present, [
+    quoteTable(table),
+  ])
   if (rows.length === 0) {
     throw new AkashiError('not_found', `there is no table ${tableText(table)} to compare with`, {
       hint: 'bring it back under a name of its own with --into',
@@ -68,31 +71,30 @@ export async function compare(
   }
   const names = new Set([...rows, ...shape.columns].map(({ name }) => name))
   return {
-    before,
     now: quoteTable(table),
-    key: key.map(({ name }) => name),
-    values: shared.filter(({ inKey, generated }) => !inKey && !generated).map(({ name }) => name),
+    key,
+    values: shared.filter(({ inKey, generated }) => !inKey && !generated),
     uncompared: [...names].filter((name) => !shared.some((column) => column.name === name)),
   }
 }
 
-/** Values are compared as text: not every type can be compared otherwise. */
+/** Values are compared as the text of their types: a cast, an operator or a comparison may be code of anybody's. */
 export async function differ(live: Session, comparison: Comparison): Promise<Difference> {
-  const { before, now, values } = comparison
+  const { now, values } = comparison
   const join = joinText(comparison)
   const differs = differsText(values)
   const { rows: counts } = await live.query<{ missing: number; changed: number; added: number }>(
     `select count(*) filter (where n.ctid is null)::float8 as missing,
             count(*) filter (where b.ctid is not null and n.ctid is not null and (${differs}))::float8 as changed,
             count(*) filter (where b.ctid is null)::float8 as added
-     from ${before} b full join ${now} n on ${join}`,
+     from ${THEN} b full join ${now} n on ${join}`,
   )
   const [count] = counts
   if (count === undefined) throw new Error('an aggregate answers one row')
   const kinds = [
-    ['missing', `${before} b left join ${now} n on ${join}`, 'n.ctid is null', 'b'],
-    ['changed', `${before} b join ${now} n on ${join}`, differs, 'b'],
-    ['added', `${now} n left join ${before} b on ${join}`, 'b.ctid is null', 'n'],
+    ['missing', `${THEN} b left join ${now} n on ${join}`, 'n.ctid is null', 'b'],
+    ['changed', `${THEN} b join ${now} n on ${join}`, differs, 'b'],
+    ['added', `${now} n left join ${THEN} b on ${join}`, 'b.ctid is null', 'n'],
   ] as const
   const rows: RowDifference[] = []
   for (const [kind, from, where, side] of kinds) {
@@ -104,10 +106,10 @@ export async function differ(live: Session, comparison: Comparison): Promise<Dif
 async function shownRows(
   live: Session,
   { key, values }: Comparison,
-  { kind, from, where, side }: { kind: RowDifference['kind']; from: string; where: string; side: string },
+  { kind, from, where, side }: { kind: RowDifference['kind']; from: string; where: string; side: 'b' | 'n' },
 ): Promise<RowDifference[]> {
-  const record = (alias: string, names: readonly string[]) =>
-    `to_jsonb((select r from (select ${names.map((name) => `${alias}.${quoteName(name)}`).join(', ')}) r))`
+  const record = (alias: 'b' | 'n', columns: readonly Compared[]) =>
+    `(${columns.map((column) => `jsonb_build_object('${column.name.replaceAll("'", "''")}', ${shownText(alias, column)})`).join(' || ')})`
   const { rows } = await live.query<{
     key: Record<string, unknown>
     before: Record<string, unknown> | null
@@ -117,7 +119,7 @@ async function shownRows(
             ${values.length === 0 ? 'null::jsonb' : `case when b.ctid is not null then ${record('b', values)} end`} as before,
             ${values.length === 0 ? 'null::jsonb' : `case when n.ctid is not null then ${record('n', values)} end`} as now
      from ${from} where ${where}
-     order by ${key.map((name) => `${side}.${quoteName(name)}`).join(', ')} limit ${SHOWN_ROWS}`,
+     order by ${key.map((column) => shownText(side, column)).join(', ')} limit ${SHOWN_ROWS}`,
   )
   return rows.map((row) => (kind === 'changed' ? { kind, ...onlyChanged(row) } : { kind, ...row }))
 }
@@ -136,33 +138,44 @@ function onlyChanged<R extends Pick<RowDifference, 'key' | 'before' | 'now'>>(ro
 /** Brings missing rows back and gives changed ones their values of then. What was added since stays. */
 export async function applyDifference(
   live: Session,
-  { before, now, key, values }: Comparison,
+  { now, key, values }: Comparison,
 ): Promise<{ readonly inserted: number; readonly updated: number }> {
-  const list = [...key, ...values].map(quoteName)
+  const all = [...key, ...values]
   const join = joinText({ key })
+  const then = ({ name, type }: Compared) => `b.${quoteName(name)}::${type}`
   let updated = 0
   if (values.length > 0) {
-    const set = values.map((name) => `${quoteName(name)} = b.${quoteName(name)}`).join(', ')
+    const set = values.map((column) => `${quoteName(column.name)} = ${then(column)}`).join(', ')
     const { rowCount } = await live.query(
-      `update ${now} n set ${set} from ${before} b where ${join} and (${differsText(values)})`,
+      `update ${now} n set ${set} from ${THEN} b where ${join} and (${differsText(values)})`,
     )
     updated = rowCount
   }
   const { rowCount: inserted } = await live.query(
-    `insert into ${now} (${list.join(', ')}) overriding system value
-     select ${list.map((name) => `b.${name}`).join(', ')} from ${before} b
+    `insert into ${now} (${all.map(({ name }) => quoteName(name)).join(', ')}) overriding system value
+     select ${all.map(then).join(', ')} from ${THEN} b
      where not exists (select from ${now} n where ${join})`,
   )
   return { inserted, updated }
 }
 
 function joinText({ key }: Pick<Comparison, 'key'>): string {
-  return key.map((name) => `b.${quoteName(name)} = n.${quoteName(name)}`).join(' and ')
+  return key.map(({ name }) => `b.${quoteName(name)} = ${outputText(name)}`).join(' and ')
 }
 
-function differsText(values: readonly string[]): string {
+function differsText(values: readonly Compared[]): string {
   if (values.length === 0) return 'false'
-  return values
-    .map((name) => `b.${quoteName(name)}::text is distinct from n.${quoteName(name)}::text`)
-    .join(' or ')
+  return values.map(({ name }) => `b.${quoteName(name)} is distinct from ${outputText(name)}`).join(' or ')
+}
+
+/** The present value by the output of its type. */
+function outputText(name: string): string {
+  const column = `n.${quoteName(name)}`
+  return `case when num_nulls(${column}) = 0 then format('%s', ${column}) end collate "C"`
+}
+
+/** A value of a type of the server's own as that, of any other as text. */
+function shownText(alias: 'b' | 'n', { name, type, plain }: Compared): string {
+  if (alias === 'n') return plain ? `n.${quoteName(name)}` : outputText(name)
+  return plain ? `b.${quoteName(name)}::${type}` : `b.${quoteName(name)}`
 }

@@ -1,17 +1,30 @@
 import { AkashiError } from '../../foundation/index.ts'
-import type { Actor, Database, Session } from '../../postgres/index.ts'
+import { type Actor, contextSettings, type Database, type Session } from '../../postgres/index.ts'
+import { ownerRights } from '../restore/owner-rights.ts'
 import { type Scratch, type ScratchOptions, withScratch } from '../restore/scratch.ts'
 import { targetText } from '../restore/target.ts'
 import type { BackupStore } from '../store/backup-store.ts'
-import { asAdministrator } from './as-login.ts'
-import { COMMON_SETTINGS, copyRows, createCopy, finishCopy, occupied, TRIGGERS_MAY_RUN } from './copy.ts'
+import { asAdministrator, asLogin } from './as-login.ts'
+import {
+  COMMON_SETTINGS,
+  copyRows,
+  createCopy,
+  createThen,
+  finishCopy,
+  occupied,
+  THEN,
+  TRIGGERS_MAY_RUN,
+} from './copy.ts'
 import { applyDifference, compare, type Difference, differ } from './difference.ts'
 import { keepFor, leftOut, type Wanted } from './keep.ts'
-import { quoteTable, type TableName, tableText } from './name.ts'
+import { quoteName, quoteTable, type TableName, tableText } from './name.ts'
+import { type OwnerLogin, withOwnerLogin } from './owner-login.ts'
 import { readShape, type Shape } from './shape.ts'
 
 export interface TableRestoreOptions extends Omit<ScratchOptions, 'keep' | 'fullOnly'> {
   readonly table: TableName
+  /** Of an administrator of the live database, straight to the server. Holds a password: never print it. */
+  readonly liveUrl: string
   /** A lasting copy; must not exist. */
   readonly into?: TableName
   /** Compare with the present table. */
@@ -83,7 +96,10 @@ export async function restoreTable(
   }
 }
 
-async function assertPossible(session: Session, { table, into, apply }: TableRestoreOptions): Promise<void> {
+async function assertPossible(
+  session: Session,
+  { table, into, diff, apply }: TableRestoreOptions,
+): Promise<void> {
   if (apply !== undefined && apply.reason.trim() === '') {
     throw new AkashiError('invalid_input', 'applying needs a reason', { hint: 'say why with --reason' })
   }
@@ -94,8 +110,8 @@ async function assertPossible(session: Session, { table, into, apply }: TableRes
     return rows[0]?.known === true
   }
   if (into !== undefined && (await exists(into))) throw occupied(into)
-  if (apply !== undefined && !(await exists(table))) {
-    throw new AkashiError('not_found', `there is no table ${tableText(table)} to apply to`, {
+  if ((diff === true || apply !== undefined) && !(await exists(table))) {
+    throw new AkashiError('not_found', `there is no table ${tableText(table)} to compare with`, {
       hint: 'bring it back under a name of its own with --into',
     })
   }
@@ -145,47 +161,111 @@ async function bring(
   shape: Shape,
   options: TableRestoreOptions,
 ): Promise<Omit<TableRestored, 'table' | 'into' | 'target'>> {
-  const { table, into, signal } = options
-  return await asAdministrator(
-    live,
-    actor,
-    async (session) => {
+  const { table, into, diff = false, apply, signal, liveUrl } = options
+  const source = await scratch.asOwner({ ...table, owner: shape.owner })
+  const tell = async (session: Session, rows: number, applied: TableRestored['applied']) => {
+    await session.query(TRIGGERS_MAY_RUN)
+    await record(session, scratch, rows, applied, options)
+  }
+  const owner = await live.direct((session) => liveOwner(session, shape, options))
+  const asOwner = <T>(work: (session: Session) => Promise<T>) =>
+    withOwnerLogin({ admin: live, url: liveUrl, ...owner }, (database) =>
+      asLogin(
+        database,
+        async (session) => {
+          const context = await asAdministrator(live, actor, readContext, signal)
+          await session.query(setContext, context)
+          return await work(session)
+        },
+        signal,
+      ),
+    )
+  let rows = 0
+  let notes: string[] = []
+  if (into !== undefined) {
+    await asOwner(async (session) => {
       await session.query(COMMON_SETTINGS)
-      const before = await createCopy(session, into, shape)
-      await copyRows(scratch.database, session, table, before, shape, signal)
-      const notes = into === undefined ? [] : await finishCopy(session, into, shape)
-      if (into === undefined) await session.query(`analyze ${before}`)
-      const { rows: counted } = await session.query<{ rows: number }>(
-        `select count(*)::float8 as rows from ${before}`,
-      )
-      const rows = counted[0]?.rows ?? 0
-      const compared = await differences(session, before, shape, options)
-      await session.query(TRIGGERS_MAY_RUN)
-      await record(session, scratch, rows, compared, options)
-      const { reachedTime, reachedLsn, bytes, walBytes, chain } = scratch
-      return {
-        ...{ reachedTime, reachedLsn, bytes, walBytes, chain, rows, notes },
-        ...compared,
-        foreignKeys: shape.foreignKeys.map(({ name, definition }) => `${name}: ${definition}`),
-        sequences: shape.columns.flatMap(({ name, sequence }) =>
-          sequence === null ? [] : [{ column: name, last: sequence.isCalled ? sequence.last : null }],
-        ),
-      }
-    },
-    signal,
+      await createCopy(session, into, shape)
+      await copyRows(source, session, table, quoteTable(into), shape, signal)
+      notes = await finishCopy(session, into, shape)
+      rows = await countRows(session, quoteTable(into))
+      await tell(session, rows, null)
+    })
+    await live.direct((session) => exempt(session, table, into))
+  }
+  let compared: Pick<TableRestored, 'difference' | 'applied'> = { difference: null, applied: null }
+  if (diff || apply !== undefined) {
+    const withThen = async (session: Session) => {
+      await session.query(COMMON_SETTINGS)
+      await createThen(session, shape)
+      await copyRows(source, session, table, THEN, shape, signal)
+      await session.query(`analyze ${THEN}`)
+      rows = await countRows(session, THEN)
+      compared = await differences(session, shape, options)
+      if (compared.applied !== null) await tell(session, rows, compared.applied)
+    }
+    await (apply === undefined ? asLogin(live, withThen, signal) : asOwner(withThen))
+  }
+  const { reachedTime, reachedLsn, bytes, walBytes, chain } = scratch
+  return {
+    ...{ reachedTime, reachedLsn, bytes, walBytes, chain, rows, notes },
+    ...compared,
+    foreignKeys: shape.foreignKeys.map(({ name, definition }) => `${name}: ${definition}`),
+    sequences: shape.columns.flatMap(({ name, sequence }) =>
+      sequence === null ? [] : [{ column: name, last: sequence.isCalled ? sequence.last : null }],
+    ),
+  }
+}
+
+/** Who asked, as the administrator's transaction says it, signed: the login that does it has no key to sign with. */
+async function readContext(session: Session): Promise<string[]> {
+  const { rows } = await session.query<{ values: string[] }>(
+    `select array(select coalesce(current_setting(name, true), '') from unnest($1::text[]) with ordinality s (name, n) order by n) as values`,
+    [contextSettings],
   )
+  return rows[0]?.values ?? []
+}
+
+const setContext = `select ${contextSettings.map((name, index) => `set_config('${name}', $${index + 1}, true)`).join(', ')}`
+
+/** Whose rights the live side is done with: the present owner's, or where the table is gone the former's. */
+async function liveOwner(
+  session: Session,
+  shape: Shape,
+  { table, into }: TableRestoreOptions,
+): Promise<Pick<OwnerLogin, 'rights' | 'heir'>> {
+  const { rows } = await session.query<{ owner: string; present: boolean; quoted: string }>(
+    `select rolname as owner, quote_ident(rolname) as quoted, c.oid is not null as present
+     from pg_roles left join (pg_class c join pg_namespace n on n.oid = c.relnamespace) on c.relowner = pg_roles.oid
+       and (n.nspname, c.relname) = ($1, $2) and c.relkind in ('r', 'p')
+     where c.oid is not null or rolname in ($3, current_user)
+     order by c.oid is null, rolname <> $3 limit 1`,
+    [table.schema, table.name, shape.owner],
+  )
+  const [found] = rows
+  if (found === undefined) throw new Error('the administrator has a role')
+  const own = found.present ? await ownerRights(session, { ...table, owner: found.owner }) : () => ''
+  const rights = (role: string) =>
+    into === undefined
+      ? own(role)
+      : `${own(role)}; grant usage, create on schema ${quoteName(into.schema)} to ${role}`
+  return { rights, heir: found.quoted }
+}
+
+async function countRows(session: Session, table: string): Promise<number> {
+  const { rows } = await session.query<{ rows: number }>(`select count(*)::float8 as rows from ${table}`)
+  return rows[0]?.rows ?? 0
 }
 
 async function differences(
   session: Session,
-  before: string,
   shape: Shape,
-  { table, diff = false, apply }: TableRestoreOptions,
+  { table, apply }: TableRestoreOptions,
 ): Promise<Pick<TableRestored, 'difference' | 'applied'>> {
-  if (!diff && apply === undefined) return { difference: null, applied: null }
-  // What is compared must be what is changed.
-  if (apply !== undefined) await session.query(`lock table ${quoteTable(table)} in share row exclusive mode`)
-  const comparison = await compare(session, before, table, shape)
+  // What is compared must be what is changed, and be of the types that were read of the catalog.
+  const mode = apply === undefined ? 'access share' : 'share row exclusive'
+  await session.query(`lock table ${quoteTable(table)} in ${mode} mode`)
+  const comparison = await compare(session, table, shape)
   const difference = await differ(session, comparison)
   await session.query(TRIGGERS_MAY_RUN)
   return { difference, applied: apply === undefined ? null : await applyDifference(session, comparison) }
@@ -196,15 +276,11 @@ async function record(
   session: Session,
   { reachedTime, reachedLsn }: Scratch,
   rows: number,
-  { applied }: Pick<TableRestored, 'applied'>,
+  applied: TableRestored['applied'],
   { table, into, apply, target }: TableRestoreOptions,
 ): Promise<void> {
   const detail = { target: targetText(target), reachedTime, reachedLsn }
-  if (into !== undefined) {
-    await session.query('select akashi_audit.exempt($1::regclass, $2)', [
-      quoteTable(into),
-      `copy of ${tableText(table)} as it was, brought back from a backup; protect it when it is taken into use`,
-    ])
+  if (into !== undefined && applied === null) {
     await session.query(
       `select akashi_audit.record_action('table_restored', 'restore', $1, $2, 'SUCCESS', $3)`,
       [tableText(table), tableText(into), JSON.stringify({ ...detail, rows })],
@@ -217,4 +293,11 @@ async function record(
       [tableText(table), JSON.stringify({ ...detail, ...applied, reason })],
     )
   }
+}
+
+async function exempt(session: Session, table: TableName, into: TableName): Promise<void> {
+  await session.query('select akashi_audit.exempt($1::regclass, $2)', [
+    quoteTable(into),
+    `copy of ${tableText(table)} as it was, brought back from a backup; protect it when it is taken into use`,
+  ])
 }

@@ -119,7 +119,13 @@ export const capabilities: Check = {
         found.dataChecksums ? 'data checksums' : 'no data checksums',
         `extensions ${found.extensions.length === 0 ? 'none' : found.extensions.join(', ')}`,
       ]
-      return { ok: true, detail: facts.join('; ') }
+      const detail = facts.join('; ')
+      if (!found.publicTemporary) return { ok: true, detail }
+      return {
+        ok: true,
+        detail: `${detail}; every login may make temporary tables`,
+        hint: `only akashi_owner and akashi_worker need that: revoke temporary on database ${found.database} from public`,
+      }
     }),
 }
 

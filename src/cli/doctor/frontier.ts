@@ -1,5 +1,6 @@
 import { describeHolder, FRONTIER_HELD_ALARM_S, frontierHolders } from '../../audit/index.ts'
 import { AkashiError } from '../../foundation/index.ts'
+import { describeLeaderLock, leaderLockHolders } from '../../operations/index.ts'
 import { findConnections } from '../../start/index.ts'
 import type { Check } from './check.ts'
 
@@ -13,11 +14,15 @@ export const frontier: Check = {
         const held = (await frontierHolders(database, actor)).filter(
           ({ ageSeconds }) => (ageSeconds ?? 0) >= FRONTIER_HELD_ALARM_S,
         )
-        if (held.length === 0) return { ok: true, detail: 'no transaction holds it' }
+        const found = [
+          ...held.map(describeHolder),
+          ...(await leaderLockHolders(database, actor)).map(describeLeaderLock),
+        ]
+        if (found.length === 0) return { ok: true, detail: 'nobody holds the sealer up' }
         return {
           ok: false,
-          detail: held.map(describeHolder).join('; '),
-          hint: 'end that transaction: pg_terminate_backend(pid), or rollback prepared',
+          detail: found.join('; '),
+          hint: 'end that session: pg_terminate_backend(pid), or rollback prepared',
         }
       } finally {
         await database.close()

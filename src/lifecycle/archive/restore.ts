@@ -119,6 +119,7 @@ function parentOf({ schema, table }: { readonly schema: string; readonly table: 
 
 /** The partition of the period, and a policy under which the owner sees what it writes, within this transaction. */
 async function prepare(session: Session, record: ExportRecord): Promise<void> {
+  await session.query('select akashi_lifecycle.own_table($1, $2)', [record.schema, record.table])
   await session.query('select akashi_lifecycle.make_partition($1::regclass, $2, $3, $4)', [
     parentOf(record),
     record.partition,

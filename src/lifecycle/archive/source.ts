@@ -43,8 +43,8 @@ export async function openSource(session: Session, target: Target, detached: boo
     ? `akashi_archive.${identifier(target.partition)}`
     : `${identifier(target.schema)}.${identifier(target.table)}`
   await session.query(
-    "select akashi_audit.assert_unfiltered($1::regclass), set_config('extra_float_digits', '1', true)",
-    [relation],
+    'select akashi_audit.assert_unfiltered(akashi_lifecycle.own_table($1, $2))',
+    detached ? ['akashi_archive', target.partition] : [target.schema, target.table],
   )
   const log = logOf(target.schema, target.table)
   const order = log === null ? await keyColumns(session, relation) : ['xid', 'seq']
@@ -66,6 +66,11 @@ async function keyColumns(session: Session, relation: string): Promise<string[]>
     })
   }
   return rows.map(({ name }) => name)
+}
+
+/** By the output of its type: a cast to text could be anybody's. */
+function keyText(column: string): string {
+  return `format('%s', ${column})`
 }
 
 function row(keys: readonly string[]): string {
@@ -120,7 +125,7 @@ export async function boundaries(
   const { rows } = await session.query<{ rows: number; ends: string[][] }>(
     `select coalesce(max(place), 0)::float8 as rows,
             coalesce(jsonb_agg(key order by place) filter (where place % ${size} = 0), '[]') as ends
-     from (select row_number() over (${orderSql(source)}) as place, array[${list.map((name) => `${name}::text`).join(', ')}] as key
+     from (select row_number() over (${orderSql(source)}) as place, array[${list.map(keyText).join(', ')}] as key
            ${fromSql(source, window)}) p`,
   )
   const [found = { rows: 0, ends: [] }] = rows
@@ -134,7 +139,7 @@ export async function keyAt(
   window: Window,
   place: number,
 ): Promise<string[] | undefined> {
-  const list = source.order.map((name) => `r.${identifier(name)}::text`).join(', ')
+  const list = source.order.map((name) => keyText(`r.${identifier(name)}`)).join(', ')
   const { rows } = await session.query<{ key: string[] }>(
     `select array[${list}] as key ${fromSql(source, window)} ${orderSql(source)} offset ${place - 1} limit 1`,
   )

@@ -172,5 +172,9 @@ export async function restoreTo(backupStore: BackupStore, at: string): Promise<R
 }
 
 async function ask<R>(database: Database, text: string): Promise<R[]> {
-  return await database.direct(async (session) => (await session.query<R>(text)).rows)
+  return await database.direct(async (session) => {
+    // The tests' own tables are in public.
+    await session.query('set search_path = public')
+    return (await session.query<R>(text)).rows
+  })
 }

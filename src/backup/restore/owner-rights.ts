@@ -1,0 +1,23 @@
+import type { Session } from '../../postgres/index.ts'
+
+/**
+ * The statements that give a role what the owner of a table may do. A superuser's table is opened by itself: a role
+ * that may become its owner would be a superuser too.
+ */
+export async function ownerRights(
+  session: Session,
+  { schema, name, owner }: { readonly schema: string; readonly name: string; readonly owner: string },
+): Promise<(role: string) => string> {
+  const { rows } = await session.query<{ superuser: boolean; schema: string; table: string; owner: string }>(
+    `select rolsuper as superuser, quote_ident($2) as schema, format('%I.%I', $2::text, $3::text) as table,
+            quote_ident(rolname) as owner
+     from pg_roles where rolname = $1`,
+    [owner, schema, name],
+  )
+  const [found] = rows
+  if (found === undefined) throw new Error('a table has an owner')
+  return (role) =>
+    found.superuser
+      ? `grant usage on schema ${found.schema} to ${role}; grant select, insert, update on ${found.table} to ${role}`
+      : `grant ${found.owner} to ${role}`
+}

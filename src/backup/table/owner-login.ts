@@ -1,0 +1,83 @@
+/** A login of the live database that lasts as long as what is done under it, with the rights of a table's owner. */
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
+import { AkashiError } from '../../foundation/index.ts'
+import { type Database, openDatabase, type Session, SQLSTATE, sqlState } from '../../postgres/index.ts'
+
+const ROLE_BYTES = 6
+const PASSWORD_BYTES = 32
+const SALT_BYTES = 16
+const SCRAM_ITERATIONS = 4096
+const SCRAM_KEY_BYTES = 32
+
+export interface OwnerLogin {
+  /** Of an administrator: `url` leads straight to the server. */
+  readonly admin: Database
+  readonly url: string
+  /** What the role may do besides connecting, as statements. */
+  readonly rights: (role: string) => string
+  /** Whom what it made belongs to afterwards. */
+  readonly heir: string
+}
+
+/**
+ * Triggers, checks, domains and expressions of a table are code of its owner, or of others. SET ROLE is no fence
+ * around them, since RESET ROLE undoes it: they run under a login that has nothing to go back to.
+ * @param heir quoted
+ * @throws forbidden when the administrator may make no role
+ */
+export async function withOwnerLogin<T>(
+  { admin, url, rights, heir }: OwnerLogin,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  const role = `akashi_restore_${randomBytes(ROLE_BYTES).toString('hex')}`
+  const password = randomBytes(PASSWORD_BYTES).toString('base64url')
+  await admin.direct((session) => makeRole(session, role, password, rights(role)))
+  try {
+    const own = new URL(url)
+    own.username = role
+    own.password = password
+    const database = openDatabase({ url: own.href, role: 'owner', poolSize: 1 })
+    try {
+      return await work(database)
+    } finally {
+      await database.close()
+    }
+  } finally {
+    await admin.direct((session) =>
+      session.query(`reassign owned by ${role} to ${heir}; drop owned by ${role}; drop role ${role}`),
+    )
+  }
+}
+
+async function makeRole(session: Session, role: string, password: string, rights: string): Promise<void> {
+  const { rows } = await session.query<{ superuser: boolean; database: string }>(
+    'select rolsuper as superuser, quote_ident(current_database()) as database from pg_roles where rolname = current_user',
+  )
+  const [{ superuser, database } = { superuser: false, database: '' }] = rows
+  try {
+    // The verifier and not the password: statements may be logged.
+    await session.query(`begin;
+      create role ${role} login nosuperuser nocreatedb nocreaterole ${superuser ? 'bypassrls' : ''} password '${scramVerifier(password)}';
+      grant connect, temporary on database ${database} to ${role};
+      grant usage on schema akashi_audit to ${role};
+      grant execute on function akashi_audit.record_action to ${role};
+      ${rights};
+      commit`)
+  } catch (error) {
+    await session.query('rollback')
+    if (sqlState(error) !== SQLSTATE.insufficientPrivilege) throw error
+    throw new AkashiError('forbidden', 'no login with the rights of the table’s owner could be made', {
+      hint: 'use an administrator who may create roles and is a member of the owner',
+      cause: error,
+    })
+  }
+}
+
+/** As PostgreSQL keeps a password (RFC 5803). */
+function scramVerifier(password: string): string {
+  const salt = randomBytes(SALT_BYTES)
+  const salted = pbkdf2Sync(password, salt, SCRAM_ITERATIONS, SCRAM_KEY_BYTES, 'sha256')
+  const mac = (text: string) => createHmac('sha256', salted).update(text).digest()
+  const stored = createHash('sha256').update(mac('Client Key')).digest('base64')
+  return `SCRAM-SHA-256$${SCRAM_ITERATIONS}:${salt.toString('base64')}$${stored}:${mac('Server Key').toString('base64')}`
+}
