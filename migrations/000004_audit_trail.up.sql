@@ -395,7 +395,7 @@ begin
   if found then
     return found_salt;
   end if;
-  if exists (select from akashi_keys.erasures e where e.user_id = akashi_auth.try_uuid(person)) then
+  if akashi_keys.is_erased(akashi_auth.try_uuid(person)) then
     return uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
   end if;
   insert into akashi_keys.digest_salts (data_subject) values (person) on conflict do nothing;

@@ -78,6 +78,12 @@ create policy erasures_owner on akashi_keys.erasures to akashi_owner using (true
 create policy erasures_staff on akashi_keys.erasures for select to akashi_worker, akashi_security_admin using (true);
 create policy erasures_app on akashi_keys.erasures for select to akashi_app using ((select akashi_auth.has_permission('keys:read')));
 grant select on akashi_keys.erasures to akashi_app, akashi_worker, akashi_security_admin;
+
+create function akashi_keys.is_erased(person uuid) returns boolean
+  language sql stable set search_path = pg_catalog, pg_temp as $$
+  select exists (select from akashi_keys.erasures e where e.user_id = person)
+$$;
+comment on function akashi_keys.is_erased(uuid) is 'Whether an erasure of the person has begun.';
 select akashi_audit.protect('akashi_keys.erasures', 'confidential', 'user_id');
 
 -- Values of a person by personal column, as [{schema, table, column, form, atErasure, until, values}]. What is

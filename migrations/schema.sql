@@ -6,6 +6,8 @@ create role akashi_app login;
 
 create role akashi_backup login replication;
 
+create role akashi_nobody nologin;
+
 create role akashi_owner nologin;
 grant pg_read_all_stats to akashi_owner;
 
@@ -76,6 +78,8 @@ grant usage on schema akashi_security to akashi_security_admin;
 grant usage on schema akashi_security to akashi_worker;
 
 -- Default privileges
+
+alter default privileges for role akashi_nobody grant execute on functions to akashi_nobody;
 
 alter default privileges for role akashi_owner grant execute on functions to akashi_owner;
 
@@ -3259,8 +3263,10 @@ begin
   into befores, afters, fields, old_values
   from (
     select a.attname, a.attnum,
-      format(case when t.as_text then 'case when r.%1$I is not null then concat(r.%1$I) end' else 'r.%1$I' end, a.attname) as given,
+      format(case when t.as_text then 'case when r.%1$I is not null then concat(r.%1$I) end'
+                  when t.plain then 'r.%1$I' else 'akashi_audit.row_json(r.%1$I)' end, a.attname) as given,
       format(case
+        when not t.plain and not t.as_text then 'coalesce(o%1$s, ''null'')::text is distinct from coalesce(n%1$s, ''null'')::text'
         when a.atttypid in ('boolean'::regtype, 'smallint'::regtype, 'integer'::regtype, 'bigint'::regtype,
                             'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
           then 'o%1$s is distinct from n%1$s'
@@ -3270,7 +3276,7 @@ begin
         else 'coalesce(to_jsonb(o%1$s), ''null'')::text is distinct from coalesce(to_jsonb(n%1$s), ''null'')::text' end,
         a.attnum) as differs
     from pg_catalog.pg_attribute a
-    cross join lateral (select akashi_audit.holds_json(a.atttypid) as as_text) t
+    cross join lateral (select akashi_audit.holds_json(a.atttypid) as as_text, akashi_audit.is_plain(a.atttypid) as plain) t
     where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
   ) c;
   return format($sql$%s, old_values, new_values, changed_fields, detail)%s,
@@ -3316,7 +3322,7 @@ begin
   if found then
     return found_salt;
   end if;
-  if exists (select from akashi_keys.erasures e where e.user_id = akashi_auth.try_uuid(person)) then
+  if akashi_keys.is_erased(akashi_auth.try_uuid(person)) then
     return uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
   end if;
   insert into akashi_keys.digest_salts (data_subject) values (person) on conflict do nothing;
@@ -3500,10 +3506,45 @@ alter function akashi_audit.index_closed_partition(as_of timestamp with time zon
 comment on function akashi_audit.index_closed_partition(as_of timestamp with time zone) is 'Makes one index that a closed partition of the trail lacks, and answers its name; null when none is lacking.';
 grant execute on function akashi_audit.index_closed_partition(as_of timestamp with time zone) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_audit.is_plain(type oid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select type < 16384 and current_setting('transaction_isolation') = 'read committed'
+$function$;
+alter function akashi_audit.is_plain(type oid) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.json_casts(relation oid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive reached (type) as (
+    select atttypid from pg_attribute where attrelid = relation and attnum > 0 and not attisdropped
+    union
+    select inner_type from reached
+    join pg_type t on t.oid = reached.type
+    cross join lateral (
+      select t.typelem union all select t.typbasetype
+      union all select a.atttypid from pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+    ) inner_types (inner_type)
+    where inner_type <> 0
+  )
+  select string_agg(format_type(c.castsource, null), ', ')
+  from reached join pg_cast c on c.castsource = reached.type and c.casttarget = 'json'::regtype
+  join pg_proc p on p.oid = c.castfunc join pg_roles owner on owner.oid = p.proowner
+  where not owner.rolsuper
+$function$;
+alter function akashi_audit.json_casts(relation oid) owner to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.keep_head()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   if new.log is distinct from old.log or new.size < old.size or new.epoch < old.epoch
@@ -3520,6 +3561,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.keep_loss()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   if (to_jsonb(old) - array['reported_at', 'settled_at', 'settled_by', 'explanation'])
@@ -3539,6 +3581,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.keep_tile()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   if (new.log, new.level, new.tile) is distinct from (old.log, old.level, old.tile)
@@ -3556,6 +3599,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.log_changes()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
  SET "TimeZone" TO 'UTC'
  SET "DateStyle" TO 'ISO, YMD'
  SET "IntervalStyle" TO 'iso_8601'
@@ -3600,12 +3644,17 @@ begin
   if current_setting('akashi.nested_changes', true) = pg_current_xact_id_if_assigned()::text then
     execute akashi_audit.seq_of_consequence(tg_relid, tg_op, tg_table_schema, tg_table_name, key_columns, digested || omitted)
       into consequence;
+    joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   end if;
   if consequence is not null or exists (
     select from pg_catalog.pg_attribute a
     where a.attrelid = tg_relid and a.attnum > 0
       and case when a.atttypid >= 16384
-        then (select (t.typtype in ('c', 'd') or t.typelem <> 0) and akashi_audit.holds_json(t.oid) from pg_catalog.pg_type t where t.oid = a.atttypid)
+        then (select case when t.typtype in ('c', 'd') or t.typelem <> 0
+                          then akashi_audit.refuse_json_casts(tg_relid) and akashi_audit.holds_json(t.oid)
+                          when exists (select from pg_catalog.pg_cast c where c.castsource = t.oid and c.casttarget = 'json'::regtype)
+                          then not akashi_audit.refuse_json_casts(tg_relid) else false end
+              from pg_catalog.pg_type t where t.oid = a.atttypid)
         else a.atttypid in ('json'::regtype, 'json[]'::regtype) end) then
     bulk_rows := 0;
   elsif tg_op = 'INSERT' then
@@ -3618,7 +3667,7 @@ begin
       case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
            else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
       n ->> subject_column, case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
-    from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
+    from (select akashi_audit.row_json(r.*) as n from new_rows r limit 50) rows;
   elsif tg_op = 'UPDATE' then
     insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
@@ -3635,8 +3684,8 @@ begin
       diff.fields,
       case when diff.fields && key_columns
         then jsonb_build_object('previous_record_id', akashi_audit.record_key(o, key_columns)) end
-    from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
-    join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
+    from (select akashi_audit.row_json(r.*) as o, row_number() over () as place from old_rows r limit 50) before
+    join (select akashi_audit.row_json(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
     cross join lateral (
       select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
       from jsonb_each(n) field
@@ -3653,9 +3702,10 @@ begin
       case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
            else case when octet_length(o ->> key_column) <= 2000 then o ->> key_column else akashi_audit.record_key(o, key_columns) end end,
       o ->> subject_column, case when redacted or pg_column_size(o) > 2048 then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
-    from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
+    from (select akashi_audit.row_json(r.*) as o from old_rows r limit 50) rows;
   end if;
   get diagnostics done = row_count;
+  joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   if bulk_rows = 0 then
     done := 0;
   elsif tg_op = 'UPDATE' then
@@ -3681,6 +3731,7 @@ begin
     perform set_config('enable_mergejoin', 'off', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true);
     execute akashi_audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
       tg_table_name::text, key_columns, subject_column, ignored, digested, omitted, key_column, named, tg_relid;
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     perform set_config('enable_mergejoin', split_part(joins, ',', 1), true),
             set_config('enable_nestloop', split_part(joins, ',', 2), true), set_config('jit', split_part(joins, ',', 3), true);
   end if;
@@ -3694,6 +3745,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.log_changes_or_loss()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
  SET "TimeZone" TO 'UTC'
  SET "DateStyle" TO 'ISO, YMD'
  SET "IntervalStyle" TO 'iso_8601'
@@ -3739,12 +3791,17 @@ begin
   if current_setting('akashi.nested_changes', true) = pg_current_xact_id_if_assigned()::text then
     execute akashi_audit.seq_of_consequence(tg_relid, tg_op, tg_table_schema, tg_table_name, key_columns, digested || omitted)
       into consequence;
+    joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   end if;
   if consequence is not null or exists (
     select from pg_catalog.pg_attribute a
     where a.attrelid = tg_relid and a.attnum > 0
       and case when a.atttypid >= 16384
-        then (select (t.typtype in ('c', 'd') or t.typelem <> 0) and akashi_audit.holds_json(t.oid) from pg_catalog.pg_type t where t.oid = a.atttypid)
+        then (select case when t.typtype in ('c', 'd') or t.typelem <> 0
+                          then akashi_audit.refuse_json_casts(tg_relid) and akashi_audit.holds_json(t.oid)
+                          when exists (select from pg_catalog.pg_cast c where c.castsource = t.oid and c.casttarget = 'json'::regtype)
+                          then not akashi_audit.refuse_json_casts(tg_relid) else false end
+              from pg_catalog.pg_type t where t.oid = a.atttypid)
         else a.atttypid in ('json'::regtype, 'json[]'::regtype) end) then
     bulk_rows := 0;
   elsif tg_op = 'INSERT' then
@@ -3757,7 +3814,7 @@ begin
       case when named is not null and not n ?& named then akashi_audit.refuse_stale_protection(tg_relid)
            else case when octet_length(n ->> key_column) <= 2000 then n ->> key_column else akashi_audit.record_key(n, key_columns) end end,
       n ->> subject_column, case when redacted or pg_column_size(n) > 2048 then akashi_audit.redact(n, n ->> subject_column, digested, omitted) else n end
-    from (select to_jsonb(r.*) as n from new_rows r limit 50) rows;
+    from (select akashi_audit.row_json(r.*) as n from new_rows r limit 50) rows;
   elsif tg_op = 'UPDATE' then
     insert into akashi_audit.audit_logs (user_id, session_id, subject, ip_address, user_agent, context_verified, signed_by, api_endpoint, request_id,
       trace_id, correlation_id, application_version, tenant_id, data_classification, schema_name, table_name,
@@ -3774,8 +3831,8 @@ begin
       diff.fields,
       case when diff.fields && key_columns
         then jsonb_build_object('previous_record_id', akashi_audit.record_key(o, key_columns)) end
-    from (select to_jsonb(r.*) as o, row_number() over () as place from old_rows r limit 50) before
-    join (select to_jsonb(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
+    from (select akashi_audit.row_json(r.*) as o, row_number() over () as place from old_rows r limit 50) before
+    join (select akashi_audit.row_json(r.*) as n, row_number() over () as place from new_rows r limit 50) after using (place)
     cross join lateral (
       select array_agg(key order by key collate "C") as fields, jsonb_object_agg(key, o -> key) as old_values
       from jsonb_each(n) field
@@ -3792,9 +3849,10 @@ begin
       case when named is not null and not o ?& named then akashi_audit.refuse_stale_protection(tg_relid)
            else case when octet_length(o ->> key_column) <= 2000 then o ->> key_column else akashi_audit.record_key(o, key_columns) end end,
       o ->> subject_column, case when redacted or pg_column_size(o) > 2048 then akashi_audit.redact(o, o ->> subject_column, digested, omitted) else o end
-    from (select to_jsonb(r.*) as o from old_rows r limit 50) rows;
+    from (select akashi_audit.row_json(r.*) as o from old_rows r limit 50) rows;
   end if;
   get diagnostics done = row_count;
+  joins := pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   if bulk_rows = 0 then
     done := 0;
   elsif tg_op = 'UPDATE' then
@@ -3820,6 +3878,7 @@ begin
     perform set_config('enable_mergejoin', 'off', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true);
     execute akashi_audit.bulk_statement(tg_relid, tg_op, redacted) using batch, who, classification, tg_table_schema::text,
       tg_table_name::text, key_columns, subject_column, ignored, digested, omitted, key_column, named, tg_relid;
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     perform set_config('enable_mergejoin', split_part(joins, ',', 1), true),
             set_config('enable_nestloop', split_part(joins, ',', 2), true), set_config('jit', split_part(joins, ',', 3), true);
   end if;
@@ -3897,6 +3956,7 @@ begin
     raise exception '% cannot be put under audit', target using errcode = 'wrong_object_type',
       hint = 'the trail, the ledger and the catalogs watch themselves by other means';
   end if;
+  perform akashi_audit.refuse_json_casts(target);
   policy.key_columns := akashi_audit.primary_key(target);
   if policy.key_columns is null then
     raise exception '% has no primary key', target using errcode = 'invalid_table_definition',
@@ -4113,6 +4173,7 @@ CREATE OR REPLACE FUNCTION akashi_audit.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   raise exception 'rows of %.% cannot be changed or removed: % refused', tg_table_schema, tg_table_name, lower(tg_op)
@@ -4121,6 +4182,27 @@ begin
 end
 $function$;
 alter function akashi_audit.refuse_change() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_audit.refuse_json_casts(relation oid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  casts text;
+begin
+  if exists (select from pg_cast where casttarget = 'json'::regtype and castsource >= 16384) then
+    casts := akashi_audit.json_casts(relation);
+    if casts is not null then
+      raise exception '% has columns of types with a cast to json: %', relation::regclass, casts using errcode = 'AK003',
+        hint = 'drop the cast: it, and not the value, would decide what the trail says';
+    end if;
+  end if;
+  return true;
+end
+$function$;
+alter function akashi_audit.refuse_json_casts(relation oid) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_audit.refuse_stale_protection(relation oid)
  RETURNS text
@@ -4219,6 +4301,19 @@ AS $function$
 $function$;
 alter function akashi_audit.retention_covers(record uuid, log text, lower_bound timestamp with time zone, upper_bound timestamp with time zone, last_position bigint) owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_audit.row_json(value anyelement)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return to_jsonb(value);
+end
+$function$;
+alter function akashi_audit.row_json(value anyelement) owner to akashi_nobody;
+grant execute on function akashi_audit.row_json(value anyelement) to akashi_owner;
+
 CREATE OR REPLACE FUNCTION akashi_audit.row_values(relation oid)
  RETURNS text
  LANGUAGE sql
@@ -4226,11 +4321,11 @@ CREATE OR REPLACE FUNCTION akashi_audit.row_values(relation oid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when bool_or(c.as_text)
-    then format('(select to_jsonb(k.*) from (select %s) k)', string_agg(format(case when c.as_text
+    then format('(select %s(k.*) from (select %s) k)', case when bool_and(c.plain) then 'to_jsonb' else 'akashi_audit.row_json' end, string_agg(format(case when c.as_text
       then 'case when r.%1$I is not null then concat(r.%1$I) end as %1$I' else 'r.%1$I' end, c.attname), ', ' order by c.attnum))
-    else 'to_jsonb(r.*)' end
+    when bool_and(c.plain) then 'to_jsonb(r.*)' else 'akashi_audit.row_json(r.*)' end
   from (
-    select a.attname, a.attnum, akashi_audit.holds_json(a.atttypid) as as_text
+    select a.attname, a.attnum, akashi_audit.holds_json(a.atttypid) as as_text, akashi_audit.is_plain(a.atttypid) as plain
     from pg_catalog.pg_attribute a where a.attrelid = relation and a.attnum > 0 and not a.attisdropped
   ) c
 $function$;
@@ -4386,6 +4481,13 @@ AS $function$
       select from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attname = name and a.attnum > 0 and not a.attisdropped)
   ) stale
   where trigger_problems.log = 'audit_logs' and (stale.gone is not null or p.key_columns is distinct from akashi_audit.primary_key(c.oid))
+  union all
+  select p.schema_name || '.' || p.table_name, format('a cast to json decides what is recorded of the type %s', casts)
+  from akashi_audit.protected_tables p
+  join pg_catalog.pg_namespace n on n.nspname = p.schema_name
+  join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.table_name
+  cross join lateral akashi_audit.json_casts(c.oid) casts
+  where trigger_problems.log = 'audit_logs' and casts is not null
   union all
   select schema_name || '.' || table_name,
          format('%s statements (%s rows) were made and not recorded, the last at %s: %s', count(*), coalesce(sum(row_count), 0),
@@ -4786,6 +4888,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.check_role_permission()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 declare
   role akashi_auth.roles;
@@ -4808,6 +4911,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.check_service_role()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 declare
   role akashi_auth.roles;
@@ -4829,6 +4933,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.context_application()
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 declare
   signature text := current_setting('app.context_signature', true);
@@ -4876,6 +4981,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.context_user()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select case when akashi_auth.context_verified() then nullif(current_setting('app.current_user_id', true), '') end
 $function$;
@@ -4892,6 +4998,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.context_verified()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select akashi_auth.context_application() is not null
 $function$;
@@ -5048,6 +5155,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.current_session_id()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select case when akashi_auth.context_application() = 'akashi' then akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), '')) end
 $function$;
@@ -5064,6 +5172,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.current_user_id()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select case when akashi_auth.context_application() = 'akashi' then akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), '')) end
 $function$;
@@ -5220,6 +5329,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.has_permission(permission text)
  LANGUAGE plpgsql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 declare
   caller uuid;
@@ -5282,6 +5392,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.keep_last_administrator()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 declare
   administrator uuid;
@@ -5304,6 +5415,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.keep_step()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   if new.last_used_step < old.last_used_step
@@ -5319,6 +5431,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.keep_tier()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   if new.tier is distinct from old.tier then
@@ -6333,6 +6446,7 @@ CREATE OR REPLACE FUNCTION akashi_auth.update_updated_at()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   new.updated_at := now();
@@ -6779,6 +6893,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.erase_with_person()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   while akashi_chat.erase_person(new.user_id, 5000) = 5000 loop
@@ -7079,6 +7194,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.my_invited_rooms()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select coalesce(array_agg(i.room_id), '{}')
   from akashi_chat.room_invitations i
@@ -7095,6 +7211,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.my_managed_rooms()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m
@@ -7111,6 +7228,7 @@ CREATE OR REPLACE FUNCTION akashi_chat.my_rooms()
  LANGUAGE sql
  STABLE PARALLEL SAFE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
   select coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m
@@ -7843,6 +7961,7 @@ CREATE OR REPLACE FUNCTION akashi_keys.clear_personal(person uuid)
 AS $function$
 declare
   target record;
+  relation regclass;
 begin
   for target in
     select schema_name, table_name, person_column, bool_or(at_erasure = 'deleted') as deleted,
@@ -7851,11 +7970,11 @@ begin
     where at_erasure in ('cleared', 'deleted') and (schema_name, table_name) <> ('akashi_auth', 'users')
     group by schema_name, table_name, person_column
   loop
+    relation := akashi_lifecycle.own_table(target.schema_name, target.table_name);
     if target.deleted then
-      execute format('delete from %I.%I where %I = $1', target.schema_name, target.table_name, target.person_column) using person;
+      execute format('delete from %s where %I = $1', relation, target.person_column) using person;
     else
-      execute format('update %I.%I set %s where %I = $1', target.schema_name, target.table_name, target.cleared,
-        target.person_column) using person;
+      execute format('update %s set %s where %I = $1', relation, target.cleared, target.person_column) using person;
     end if;
   end loop;
 end
@@ -7876,8 +7995,8 @@ begin
   for place in select * from akashi_keys.personal_columns order by schema_name, table_name, column_name loop
     counted := null;
     if place.at_erasure <> 'kept' then
-      execute format('select count(%I) from %I.%I where %I = $1', place.column_name, place.schema_name, place.table_name,
-        place.person_column) into counted using person;
+      execute format('select count(%I) from %s where %I = $1', place.column_name,
+        akashi_lifecycle.own_table(place.schema_name, place.table_name), place.person_column) into counted using person;
     end if;
     result := result || jsonb_build_object('schema', place.schema_name, 'table', place.table_name, 'column', place.column_name,
       'form', place.form, 'atErasure', place.at_erasure, 'until', place.until, 'values', counted);
@@ -7937,6 +8056,17 @@ grant execute on function akashi_keys.finish_erasure(person uuid, certificate te
 grant execute on function akashi_keys.finish_erasure(person uuid, certificate text) to akashi_security_admin;
 grant execute on function akashi_keys.finish_erasure(person uuid, certificate text) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_keys.is_erased(person uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (select from akashi_keys.erasures e where e.user_id = person)
+$function$;
+alter function akashi_keys.is_erased(person uuid) owner to akashi_owner;
+comment on function akashi_keys.is_erased(person uuid) is 'Whether an erasure of the person has begun.';
+
 CREATE OR REPLACE FUNCTION akashi_keys.require_erasing()
  RETURNS void
  LANGUAGE plpgsql
@@ -7955,6 +8085,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.announce_jobs()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   perform pg_notify('akashi_jobs', '');
@@ -8157,6 +8288,52 @@ end
 $function$;
 alter function akashi_lifecycle.close_stale_runs() owner to akashi_owner;
 grant execute on function akashi_lifecycle.close_stale_runs() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.code_of_others(relation oid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive trusted as (
+    select oid from pg_roles where rolsuper or rolname in ('akashi_owner', 'akashi_policy')
+  ), part (oid) as (
+    select relation union select i.inhrelid from pg_inherits i join part on part.oid = i.inhparent
+  ), reached (type) as (
+    select a.atttypid from pg_attribute a join part on part.oid = a.attrelid where a.attnum > 0 and not a.attisdropped
+    union
+    select inner_type from reached
+    join pg_type t on t.oid = reached.type
+    cross join lateral (
+      select t.typelem union all select t.typbasetype union all select r.rngsubtype from pg_range r where r.rngtypid = t.oid
+      union all select a.atttypid from pg_attribute a where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+    ) inner_types (inner_type)
+    where inner_type <> 0
+  ), used (classid, objid) as (
+    select 'pg_attrdef'::regclass::oid, d.oid from pg_attrdef d join part on part.oid = d.adrelid
+    union all select 'pg_constraint'::regclass, c.oid from pg_constraint c join part on part.oid = c.conrelid
+    union all select 'pg_class'::regclass, i.indexrelid from pg_index i join part on part.oid = i.indrelid
+    union all select 'pg_policy'::regclass, p.oid from pg_policy p join part on part.oid = p.polrelid
+    union all select 'pg_trigger'::regclass, t.oid from pg_trigger t join part on part.oid = t.tgrelid
+  )
+  select string_agg(distinct what, ', ') from (
+    select format('%s is no table', c.oid::regclass) from pg_class c join part using (oid) where c.relkind not in ('r', 'p')
+    union all select format('%s belongs to %s', c.oid::regclass, c.relowner::regrole) from pg_class c join part using (oid)
+      where c.relowner not in (select oid from trusted)
+    union all select format('rule %s', r.rulename) from pg_rewrite r join part on part.oid = r.ev_class
+    union all select format('type %s of %s', t.oid::regtype, t.typowner::regrole) from reached join pg_type t on t.oid = reached.type
+      where t.typowner not in (select oid from trusted)
+    union all select format('function %s of %s', p.oid::regprocedure, p.proowner::regrole) from used
+      join pg_depend d using (classid, objid) join pg_proc p on d.refclassid = 'pg_proc'::regclass and p.oid = d.refobjid
+      where p.proowner not in (select oid from trusted)
+    union all select format('operator %s of %s', o.oid::regoperator, o.oprowner::regrole) from used
+      join pg_depend d using (classid, objid) join pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
+      where o.oprowner not in (select oid from trusted)
+  ) found (what)
+$function$;
+alter function akashi_lifecycle.code_of_others(relation oid) owner to akashi_owner;
+grant execute on function akashi_lifecycle.code_of_others(relation oid) to akashi_security_admin;
+grant execute on function akashi_lifecycle.code_of_others(relation oid) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.create_partition(parent regclass, at timestamp with time zone)
  RETURNS text
@@ -8531,6 +8708,7 @@ CREATE OR REPLACE FUNCTION akashi_lifecycle.keep_export()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   new.updated_at := clock_timestamp();
@@ -8635,6 +8813,29 @@ begin
 end
 $function$;
 alter function akashi_lifecycle.missing_partitions(parent regclass, as_of timestamp with time zone) owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_lifecycle.own_table(schema_name text, table_name text)
+ RETURNS regclass
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  others text;
+  name constant text := format('%I.%I', schema_name, table_name);
+begin
+  execute format('lock table %s in access share mode', name);
+  others := akashi_lifecycle.code_of_others(name::regclass);
+  if others is not null then
+    raise exception '% would run code of others: %', name, others using errcode = 'AK003',
+      hint = 'Akashi works on tables of akashi_owner whose types, triggers and expressions are of akashi_owner or a superuser';
+  end if;
+  return name::regclass;
+end
+$function$;
+alter function akashi_lifecycle.own_table(schema_name text, table_name text) owner to akashi_owner;
+comment on function akashi_lifecycle.own_table(schema_name text, table_name text) is 'The table, locked against changes of its definition; fails when reading or writing it would run code of somebody else.';
+grant execute on function akashi_lifecycle.own_table(schema_name text, table_name text) to akashi_security_admin;
+grant execute on function akashi_lifecycle.own_table(schema_name text, table_name text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_lifecycle.partition_bounds(partition regclass, OUT lower timestamp with time zone, OUT upper timestamp with time zone)
  RETURNS record
@@ -8896,6 +9097,7 @@ begin
       raise exception '% is not owned by akashi_owner, who makes and detaches partitions', target
         using errcode = 'AK003', hint = format('alter table %s owner to akashi_owner', target);
     end if;
+    perform akashi_lifecycle.own_table(set_policy.schema_name, set_policy.table_name);
     before := jsonb_populate_record(null::akashi_lifecycle.policies, jsonb_build_object('schema_name', set_policy.schema_name,
       'table_name', set_policy.table_name, 'append_only', false, 'legal_hold', false, 'lateness', '1 day', 'format', 'parquet',
       'premake', case changes ->> 'interval' when 'month' then 3 else 30 end, 'created_at', now(), 'updated_at', now()));
@@ -8992,6 +9194,7 @@ CREATE OR REPLACE FUNCTION akashi_security.keep_remediation()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 begin
   if tg_op = 'INSERT' then
@@ -9018,6 +9221,7 @@ CREATE OR REPLACE FUNCTION akashi_security.log_security_event()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
 AS $function$
 declare
   who constant akashi_audit.request_context := akashi_audit.request_context();
