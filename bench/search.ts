@@ -1,4 +1,5 @@
 /** Searching a year of Japanese messages, and whether everything is found. */
+import { given } from '../src/foundation/index.ts'
 import { type MessageSearch, operations } from '@akashi/contract'
 import { searchMessages } from '../src/chat/index.ts'
 import { person } from '../src/postgres/index.ts'
@@ -47,7 +48,7 @@ export const search: Benchmark = {
         for (const q of queries) {
           for (const roomId of [undefined, rooms[round % rooms.length]]) {
             const from = performance.now()
-            await find({ q, ...(roomId === undefined ? {} : { roomId }) })
+            await find({ q, ...given({ roomId }) })
             const took = performance.now() - from
             times.push(took)
             if (round === 0)

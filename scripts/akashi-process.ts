@@ -1,7 +1,9 @@
 /** `bin/akashi` as a user runs it: as processes of their own, with nothing of this process's environment. */
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { given } from '../src/foundation/index.ts'
 
 const launcher = fileURLToPath(new URL('../bin/akashi', import.meta.url))
 
@@ -92,7 +94,7 @@ function start(args: readonly string[], { env = {}, cwd }: RunOptions): ChildPro
     // A terminal's Ctrl-C is for whoever started this one, who then stops it in order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...(cwd === undefined ? {} : { cwd }),
+    ...given({ cwd }),
   })
 }
 

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { AkashiError } from '../foundation/index.ts'
+import { AkashiError, given } from '../foundation/index.ts'
 import { readPrivateFile, writeIfAbsent } from './private-files.ts'
 
 const protection = z.discriminatedUnion('kind', [
@@ -41,6 +41,6 @@ export async function keyringProtection(root: string, make: () => Promise<Protec
 export function damagedKeyring(cause?: unknown): AkashiError {
   return new AkashiError('integrity', 'the keyring is damaged: a metadata file is missing or was changed', {
     hint: 'restore the metadata from a backup of the keyring; the keys are intact',
-    ...(cause === undefined ? {} : { cause }),
+    ...given({ cause }),
   })
 }
