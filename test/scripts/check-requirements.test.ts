@@ -116,14 +116,14 @@ describe('a row', () => {
     [`| S1-1-02 | two | decided otherwise: since | \`src/gone\` | ${SHOWN} |`, "'src/gone' does not exist"],
     [built('`audit.logs`', '—'), 'names no test'],
     [built('`audit.logs`', '`test/gone.test.ts`'), "test 'test/gone.test.ts' does not exist"],
-    [built('`audit.logs`', '`test`'), "test 'test' is no test file"],
+    [built('`audit.logs`', '`test`'), "test 'test' is not a test file"],
     [built('`audit.gone(`', SHOWN), "place 'audit.gone(' is not in migrations/schema.sql"],
     [built('`audit.gone`', SHOWN), "place 'audit.gone' is not in migrations/schema.sql"],
     [built('`audit.logs.gone`', SHOWN), "place 'audit.logs.gone' is not in migrations/schema.sql"],
     [built('`akashi_gone`', SHOWN), "place 'akashi_gone' is not in migrations/schema.sql"],
     [built('`audit.refuse`', SHOWN), 'is a function: write it with ()'],
-    [built('`audit.logs()`', SHOWN), "place 'audit.logs()' is no function"],
-    [built('`akashi archive stop`', SHOWN), "place 'akashi archive stop' is no command"],
+    [built('`audit.logs()`', SHOWN), "place 'audit.logs()' is not a function"],
+    [built('`akashi archive stop`', SHOWN), "place 'akashi archive stop' is not a CLI command"],
     [built('`src/gone`', SHOWN), "place 'src/gone' does not exist"],
     [built('src/audit', SHOWN), 'writes its places otherwise'],
     [built('`audit.logs`', 'test/logs.test.ts'), 'writes its tests otherwise'],
@@ -136,7 +136,7 @@ describe('a row', () => {
     [built('`audit.logs`', `${SHOWN} (\`nothing\`)`), "does not say 'nothing'"],
     ['| S2-1-02 | two | planned: detection | — | — |', 'belongs in docs/requirements/s2.md'],
     ['| S1.2 | two | planned: detection | — | — |', 'not of the form'],
-    ['| S1-1-02 | two | planned: detection | — |', '4 cells where 5 belong'],
+    ['| S1-1-02 | two | planned: detection | — |', '4 cells instead of 5'],
   ])('that is %s is named', (row, problem) => {
     expect(problemsOf(PLANNED, row)).toContainEqual(expect.stringContaining(problem))
   })
