@@ -26,7 +26,7 @@ export async function asLogin<T>(
   )
 }
 
-/** The same in the live database, where the trail keeps who asked for it. */
+/** Runs one transaction in the live database, where the audit trail records the actor. */
 export async function asAdministrator<T>(
   database: Database,
   actor: Actor,
