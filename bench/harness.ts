@@ -5,7 +5,7 @@
 
 import { system } from '../src/postgres/index.ts'
 
-/** Who acts in what a benchmark does for nobody in particular. */
+/** The actor of benchmark transactions without a specific user. */
 export const bencher = system('benchmark')
 
 export interface Result {

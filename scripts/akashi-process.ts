@@ -23,7 +23,7 @@ export interface RunOptions {
 }
 
 export interface Running {
-  /** Empty for a worker, which serves nobody. */
+  /** Empty for a worker, which does not serve HTTP. */
   readonly url: string
   readonly pid: number
   /** All output so far, of both streams. */

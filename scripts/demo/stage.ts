@@ -27,7 +27,7 @@ export interface Stage {
   close(): Promise<void>
 }
 
-/** Who acts in what the demonstration does for nobody in particular. */
+/** The actor of demo transactions without a specific user. */
 export const demo = system('demo')
 
 export async function openStage(data: string, terminal: Terminal, text: Messages): Promise<Stage> {

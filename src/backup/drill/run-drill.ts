@@ -2,7 +2,12 @@ import { AkashiError, given } from '../../foundation/index.ts'
 import type { Database } from '../../postgres/index.ts'
 import { readCatalog } from '../catalog/catalog.ts'
 import { verifyBackups } from '../catalog/verify.ts'
-import { currentTimeline, restorableIntervals, type RestorableRange, restorableRanges } from '../catalog/window.ts'
+import {
+  currentTimeline,
+  type RestorableRange,
+  restorableIntervals,
+  restorableRanges,
+} from '../catalog/window.ts'
 import { checkStructure } from '../restore/check-structure.ts'
 import { type Scratch, withScratch } from '../restore/scratch.ts'
 import { timeText } from '../restore/target.ts'
@@ -97,8 +102,7 @@ export async function runDrill(backupStore: BackupStore, options: DrillOptions):
   const ranges = await timed('catalog', async () => restorableRanges(await readCatalog(backupStore, signal)))
   const timeline = currentTimeline(ranges)
   const last = timeline === undefined ? undefined : restorableIntervals(ranges, timeline).at(-1)
-  const moment =
-    options.moment === 'latest' ? latestMoment(ranges, timeline, last) : chooseMoment(ranges)
+  const moment = options.moment === 'latest' ? latestMoment(ranges, timeline, last) : chooseMoment(ranges)
   if (last === undefined || moment === undefined) {
     problems.push('there is no complete backup to restore from')
   } else {

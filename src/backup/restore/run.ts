@@ -140,10 +140,7 @@ async function chooseRange(
     }
     await rm(folder.walFolder, { recursive: true, force: true })
   }
-  throw unreachable(
-    target,
-    ranges.filter((range) => range.timeline === possible[0]?.timeline).toReversed(),
-  )
+  throw unreachable(target, ranges.filter((range) => range.timeline === possible[0]?.timeline).toReversed())
 }
 
 function assertRuns(backup: BackupManifest, folder: RestoreFolder): void {

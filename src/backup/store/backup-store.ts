@@ -45,9 +45,14 @@ export async function storedSystems(store: ObjectStore): Promise<string[]> {
 }
 
 /** The requested cluster, else the local one, else the only one in the store. */
-export async function chooseSystem(store: ObjectStore, wanted?: string, localSystemId?: string): Promise<string> {
+export async function chooseSystem(
+  store: ObjectStore,
+  wanted?: string,
+  localSystemId?: string,
+): Promise<string> {
   const systems = await storedSystems(store)
-  if (wanted === undefined && localSystemId !== undefined && systems.includes(localSystemId)) return localSystemId
+  if (wanted === undefined && localSystemId !== undefined && systems.includes(localSystemId))
+    return localSystemId
   if (wanted !== undefined && systems.includes(wanted)) return wanted
   const [only] = systems
   if (wanted === undefined && only !== undefined && systems.length === 1) return only
