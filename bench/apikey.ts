@@ -1,4 +1,4 @@
-/** How many API keys one process verifies by function call: checksum, hash, one read, no write. */
+/** Verification of API keys in one process by function call: checksum, hash, one read, no write. */
 import { createApiKey, flushApiKeyUses, hasPermission, verifyApiKey } from '../src/identity/index.ts'
 import { benchCluster } from './cluster.ts'
 import { atLeast, type Benchmark, bencher, figure, interleave, median, ratio } from './harness.ts'

@@ -1,4 +1,4 @@
-/** Exports every closed partition in a process of its own, as the command does: `archive-child.ts URL STORE`; prints seconds, its own CPU seconds and peak bytes. */
+/** Exports every closed partition in a separate process, as the command does: `archive-child.ts URL STORE`. Prints seconds, its CPU seconds and peak bytes. */
 
 import { runArchive } from '../src/lifecycle/index.ts'
 import { openObjectStore } from '../src/object-store/index.ts'

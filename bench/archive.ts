@@ -1,4 +1,4 @@
-/** What it costs to archive: export, read back and compare, against a plain COPY of the same rows as CSV. */
+/** Cost of archiving (export, read back, compare) relative to a plain COPY of the same rows as CSV. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ import { serverCpuMilliseconds } from './cpu.ts'
 import { atMost, type Benchmark, bencher, figure, median } from './harness.ts'
 
 const ROWS = 1_000_000
-/** Memory must not grow with the partition: the largest is this many times the smallest. */
+/** Memory must not grow with the partition: ratio of the largest to the smallest partition. */
 const GROWTH = 10
 const BYTES_A_MEBIBYTE = 1024 * 1024
 
@@ -53,7 +53,7 @@ export const archive: Benchmark = {
       }
       const day = new Date(Date.UTC(2017, 0, 1))
       await addEvents(cluster, day, rows * GROWTH)
-      options.progress(`${rows * GROWTH} rows are there`)
+      options.progress(`${rows * GROWTH} rows inserted`)
       const large = await measured(cluster, store)
       return [
         atMost('export + read back + compare ÷ COPY as CSV', median(ratios), '×', 2),
@@ -76,7 +76,7 @@ export const archive: Benchmark = {
   },
 }
 
-/** CPU seconds of the process that asks, DuckDB's among them, and of PostgreSQL. */
+/** CPU seconds of the client process, including DuckDB, and of PostgreSQL. */
 interface CpuSeconds {
   readonly client: number
   readonly server: number
@@ -94,7 +94,7 @@ function isoDay(day: Date): string {
   return day.toISOString().slice(0, 10)
 }
 
-/** Events of one day as an identity provider has them, sealed. */
+/** Adds the events of one day as of an identity provider, and seals them. */
 export async function addEvents(cluster: BenchCluster, day: Date, rows: number): Promise<void> {
   const date = isoDay(day)
   await cluster.asAdministrator(async (session) => {
@@ -122,7 +122,7 @@ export async function addEvents(cluster: BenchCluster, day: Date, rows: number):
   await cluster.asAdministrator((session) => session.query('vacuum analyze akashi_security.security_events'))
 }
 
-/** The baseline: every row as CSV, counted and thrown away. */
+/** The baseline: every row as CSV, counted and discarded. */
 async function copyOut(
   cluster: BenchCluster,
   day: Date,
@@ -146,7 +146,7 @@ async function copyOut(
   })
 }
 
-/** In a process of its own: what this one holds is not the archive's. */
+/** Runs in a separate process, so that its memory is that of the archive only. */
 async function measured(
   cluster: BenchCluster,
   store: string,

@@ -1,4 +1,4 @@
-/** What audit adds to a statement that changes 20,000 rows: time of the audited UPDATE ÷ the unaudited one. */
+/** Overhead of audit for a statement that changes 20,000 rows: time of the audited ÷ the unaudited UPDATE. */
 import { benchCluster } from './cluster.ts'
 import { atMost, type Benchmark, interleave, ratio } from './harness.ts'
 

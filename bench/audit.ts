@@ -1,8 +1,8 @@
 /**
- * What an audited and sealed write costs: 32 clients insert single rows into a table with a primary key
- * and one index. Baselines, written here in SQL of our own: no audit at all; a generic row trigger that
- * writes the row as jsonb under a uuid derived from the key, with the lookups, checks and indexes of
- * supa_audit 0.3.1; a trigger that chains each row to the hash of the one before.
+ * Cost of an audited and sealed write: 32 clients insert single rows into a table with a primary key and one
+ * index. Baselines, implemented below in SQL: no audit; a generic row trigger that writes the row as jsonb under
+ * a uuid derived from the key, with the lookups, checks and indexes of supa_audit 0.3.1; a trigger that chains
+ * each row to the hash of the previous one.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { logs, seal } from '../src/audit/index.ts'
@@ -22,9 +22,9 @@ import { LeanClient, message } from './lean-client.ts'
 
 const CLIENTS = 32
 const SECONDS_PER_TURN = 4
-/** What an application does between its write and its commit, in milliseconds. */
+/** Time between write and commit of an application, in milliseconds. */
 const THINK_MS = 5
-/** How often the sealer runs beside the writers, as the server does it, in milliseconds. */
+/** Interval of the sealer, as in the server, in milliseconds. */
 const SEAL_EVERY_MS = 250
 
 const contextSettings = [
@@ -117,7 +117,7 @@ const actor: Actor = person(
   },
 )
 
-/** What the driver sends at the start of a transaction, with the context as the library signed it for now. */
+/** The message that the driver sends at the start of a transaction, with a freshly signed context. */
 async function beginMessage(database: Database, who: Actor): Promise<Buffer> {
   const settings = await database.transaction(who, async (session) => {
     const { rows } = await session.query<{ name: string; value: string }>(
@@ -140,7 +140,7 @@ async function beginMessage(database: Database, who: Actor): Promise<Buffer> {
   )
 }
 
-/** Transactions per second of all clients over one turn. */
+/** Transactions per second of all clients in one turn. */
 async function turn(
   clients: readonly LeanClient[],
   database: Database,
@@ -189,7 +189,7 @@ async function sealWhile<T>(cluster: BenchCluster, work: () => Promise<T>): Prom
 
 export const audit: Benchmark = {
   name: 'audit',
-  description: `single-row inserts, ${CLIENTS} clients, audited and sealed ÷ the same without or with another way`,
+  description: `single-row inserts, ${CLIENTS} clients, audited and sealed ÷ unaudited or audited otherwise`,
   async run(options: BenchmarkOptions) {
     const cluster = await benchCluster()
     try {
@@ -229,7 +229,7 @@ export const audit: Benchmark = {
             0.5,
           ),
           atLeast(
-            "audited and sealed ÷ supa_audit's way",
+            'audited and sealed ÷ supa_audit',
             ratio(figures['audited, context'], figures['row trigger, jsonb']),
             '×',
             2,

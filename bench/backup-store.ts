@@ -4,7 +4,7 @@ import { openObjectStore } from '../src/object-store/index.ts'
 import { type BenchCluster, benchCluster } from './cluster.ts'
 
 const GIBIBYTE = 1024 ** 3
-/** Bytes of a row of {@link fill}, its header included. */
+/** Bytes per row of {@link fill}, including the header. */
 const ROW_BYTES = 1_040
 
 export interface BackupBench {
@@ -34,7 +34,7 @@ export async function backupBench(folder: string, gibibytes: number): Promise<Ba
   }
 }
 
-/** Text that compresses like text: half of each row repeats. */
+/** Inserts text that compresses like real text: half of each row repeats. */
 export async function fill(cluster: BenchCluster, table: string, gibibytes: number): Promise<number> {
   const rows = Math.round((gibibytes * GIBIBYTE) / ROW_BYTES)
   await cluster.asAdministrator(async (session) => {

@@ -1,4 +1,4 @@
-/** A full backup, compressed and encrypted, against reading the same base backup to nowhere. */
+/** A full backup, compressed and encrypted, relative to reading the same base backup and discarding it. */
 import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return (performance.now() - begun) / 1000
 }
 
-async function readToNowhere(url: string): Promise<void> {
+async function readAndDiscard(url: string): Promise<void> {
   const replication = await openReplication(url, { applicationName: 'akashi bench' })
   try {
     const backup = await replication.baseBackup({ label: 'bench', wal: true })
@@ -30,7 +30,7 @@ async function readToNowhere(url: string): Promise<void> {
   }
 }
 
-/** MiB that `akashi backup full` had resident at most, as the kernel counts it. */
+/** Peak resident memory of `akashi backup full` in MiB, as counted by the kernel. */
 async function peakMemory(dataDir: string): Promise<number> {
   const child = spawn(launcher, ['backup', 'full', '--data', dataDir], { stdio: 'ignore' })
   let kibibytes = Number.NaN
@@ -45,7 +45,7 @@ async function peakMemory(dataDir: string): Promise<number> {
   }, SAMPLE_MS)
   try {
     const status = await new Promise((resolve) => child.once('exit', resolve))
-    if (status !== 0) throw new Error(`akashi backup full ended with status ${String(status)}`)
+    if (status !== 0) throw new Error(`akashi backup full exited with status ${String(status)}`)
     return kibibytes / KIBIBYTES_OF_MEBIBYTE
   } finally {
     clearInterval(sampler)
@@ -54,7 +54,7 @@ async function peakMemory(dataDir: string): Promise<number> {
 
 export const backup: Benchmark = {
   name: 'backup',
-  description: 'full backup ÷ BASE_BACKUP with SHA-256 manifest to nowhere, 1 GiB; idle incremental',
+  description: 'full backup ÷ BASE_BACKUP with SHA-256 manifest discarded, 1 GiB; idle incremental',
   async run(options) {
     const folder = await mkdtemp(join(tmpdir(), 'akashi-bench-backups-'))
     const bench = await backupBench(folder, options.scale)
@@ -62,7 +62,7 @@ export const backup: Benchmark = {
       const { cluster, backupStore, source } = bench
       const seconds = await interleave(
         {
-          nowhere: () => timed(() => readToNowhere(source.url)),
+          nowhere: () => timed(() => readAndDiscard(source.url)),
           backup: () => timed(() => runBackup(backupStore, source, 'full')),
         },
         options,
@@ -73,10 +73,10 @@ export const backup: Benchmark = {
       }
       const memory = await peakMemory(cluster.dataDir)
       return [
-        atMost('full ÷ base backup to nowhere', ratio(seconds.backup, seconds.nowhere), '', 2),
+        atMost('full ÷ discarded base backup', ratio(seconds.backup, seconds.nowhere), '', 2),
         figure('full', median(seconds.backup), 's'),
         atMost('incremental, idle', median(idle), 's', 1),
-        atMost('memory of akashi backup full at most', memory, 'MiB', 200),
+        atMost('peak memory of akashi backup full', memory, 'MiB', 200),
       ]
     } finally {
       await bench.close()

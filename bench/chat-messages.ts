@@ -1,8 +1,8 @@
-/** A year of Japanese messages for the benchmarks that read many. */
+/** Generates a year of Japanese messages for read benchmarks. */
 import { randomUUID } from 'node:crypto'
 import type { Session } from '../src/postgres/index.ts'
 
-/** Rooms of everybody, and how many of them the reader is in. */
+/** Number of rooms, and of those the reader is in. */
 export const ROOMS = 50
 export const ROOMS_OF_READER = 10
 
@@ -12,13 +12,13 @@ export interface ChatHistory {
   readonly rooms: readonly string[]
 }
 
-/** Words of the messages, frequent ones first: the n-th appears about 1/n as often as the first. */
+/** Words of the messages by frequency: the n-th appears about 1/n as often as the first. */
 const words =
   'です ます 会議 確認 お願い 資料 明日 今日 ありがとう 了解 東京 大阪 予定 報告 設計 監査 証跡 暗号 鍵 復元 障害 対応 連絡 共有 承知 ｻｰﾊﾞｰ データ ベース 検索 画面 入力 確定 変更 削除 追加 レビュー 修正 テスト 本番 環境 週末 来週 月曜 金曜 午後 午前 電話 面談 採用 経費 精算 見積 契約 納品 請求 桜 寿司 温泉 富士山 新幹線 量子 珪素 螺旋 孔雀 麒麟'.split(
     ' ',
   )
 
-/** Fills akashi_chat.messages with `count` messages over the last twelve months. Audit is off meanwhile: it is not what is measured. */
+/** Fills akashi_chat.messages with `count` messages over the last twelve months. Audit is off meanwhile, since it is not measured. */
 export async function fillChat(session: Session, count: number): Promise<ChatHistory> {
   const reader = randomUUID()
   await session.query(
@@ -30,7 +30,7 @@ export async function fillChat(session: Session, count: number): Promise<ChatHis
     `select akashi_lifecycle.create_partition('akashi_chat.messages', now() - make_interval(months => m)) from generate_series(0, 12) as m`,
   )
   await session.query('alter table akashi_chat.messages disable trigger all')
-  // Built at the end, as a bulk load does.
+  // Built at the end, as in a bulk load.
   const index = await session.query<{ statement: string }>(
     `select pg_get_indexdef('akashi_chat.messages_grams_idx'::regclass) as statement`,
   )
@@ -55,7 +55,7 @@ export async function fillChat(session: Session, count: number): Promise<ChatHis
      cross join lateral (select date_trunc('milliseconds', now() - (($1::integer - n)::double precision / $1::integer) * interval '360 days') as at) t`,
     [count, rooms.rows.map(({ id }) => id), reader, words],
   )
-  // As the triggers keep it: a message after the time of its room is none that a search looks for.
+  // As maintained by the triggers: searches ignore messages newer than the last message of their room.
   await session.query(
     `update akashi_chat.room_sequences s set last_message_at = m.newest
      from (select room_id, max(created_at) as newest from akashi_chat.messages group by room_id) m where m.room_id = s.room_id`,

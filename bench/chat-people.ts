@@ -1,14 +1,14 @@
-/** People of a chat as they are after everybody has signed in and joined, made without signing in. */
+/** Creates signed-in people who have joined chat rooms, without going through sign-in. */
 import { createHash, randomBytes } from 'node:crypto'
 import { openDatabase } from '../src/postgres/index.ts'
 
 export interface ChatPerson {
-  /** Of a session that holds for an hour: the value of the session cookie. */
+  /** Value of the session cookie; the session is valid for an hour. */
   readonly token: string
   readonly roomId: string
 }
 
-/** `count` people, each a member of one of `rooms` public rooms. `url` is the superuser's. */
+/** Creates `count` people, each a member of one of `rooms` public rooms. `url` is for the superuser. */
 export async function makeChatPeople(url: string, count: number, rooms: number): Promise<ChatPerson[]> {
   const tokens = Array.from({ length: count }, () => randomBytes(32).toString('base64url'))
   const hashes = tokens.map((token) => createHash('sha256').update(token).digest())

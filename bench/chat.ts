@@ -1,4 +1,4 @@
-/** Many sockets and a steady rate of messages against `akashi up`, audit and sealing on: what arrives, and how late. */
+/** Delivery and latency of a steady rate of messages over many sockets to `akashi up`, with audit and sealing. */
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,10 +14,10 @@ const SOCKETS = 2_000
 const ROOM_MEMBERS = 100
 const MESSAGES_PER_SECOND = 100
 const SECONDS = 20
-/** Sockets that are opened at once, and the pause after: the server counts requests by address. */
+/** Sockets opened at once, and the pause afterwards: the server limits requests by address. */
 const WAVE = 50
 const WAVE_PAUSE_MS = 100
-/** Milliseconds for the last messages to arrive. */
+/** Milliseconds to wait for the last messages. */
 const REST_MS = 5_000
 
 interface Person extends ChatPerson {
@@ -39,7 +39,7 @@ export const chat: Benchmark = {
       const { superuser } = JSON.parse((await akashi(['status', '--data', data, '--json'])).stdout)
       const count = Math.max(1, Math.round((SOCKETS * scale) / ROOM_MEMBERS)) * ROOM_MEMBERS
       const rooms = count / ROOM_MEMBERS
-      // A smaller run has fewer rooms, each as busy.
+      // A smaller run has fewer rooms with the same load each.
       const perSecond = (MESSAGES_PER_SECOND * rooms * ROOM_MEMBERS) / SOCKETS
       const people: Person[] = (await makeChatPeople(superuser, count, rooms)).map((person) => ({
         ...person,
@@ -61,7 +61,7 @@ export const chat: Benchmark = {
         await Promise.all(people.slice(from, from + WAVE).map((person) => connect(server.url, person, hear)))
         await sleep(WAVE_PAUSE_MS)
       }
-      progress('all are connected and listen')
+      progress('all sockets are connected')
       const total = Math.round(perSecond * SECONDS)
       const begun = performance.now()
       for (let sent = 0; sent < total; sent += 1) {

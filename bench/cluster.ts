@@ -11,23 +11,23 @@ import {
 } from '../src/postgres/index.ts'
 import { type Connections, prepareCluster } from '../src/start/index.ts'
 
-/** A cluster of its own with every migration applied, as `akashi up` makes it (fsync on). */
+/** A temporary cluster with all migrations applied, as `akashi up` creates it (fsync on). */
 export interface BenchCluster {
-  /** As a verb takes it: `--data`. */
+  /** For `--data`. */
   readonly dataDir: string
   readonly connections: Connections
   readonly keyring: Keyring
-  /** On a connection of the superuser, statement by statement. */
+  /** On a superuser connection, each statement in its own transaction. */
   asAdministrator<T>(work: (session: Session) => Promise<T>): Promise<T>
   readonly worker: Database
-  /** An application's pool whose context is signed. */
+  /** An application pool with signed contexts. */
   application(poolSize: number): Database
   close(): Promise<void>
 }
 
 export async function benchCluster(): Promise<BenchCluster> {
   const dataDir = await mkdtemp(join(tmpdir(), 'akashi-bench-'))
-  // The server's account must reach it, or the cluster is kept elsewhere.
+  // The account of the server must be able to access it, or the cluster is kept elsewhere.
   await chmod(dataDir, 0o711)
   const server = await startEmbedded({ dataDir, port: 0 })
   const keyring = await openKeyring(`file:${join(dataDir, 'keys')}`)

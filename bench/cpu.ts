@@ -1,18 +1,18 @@
-/** CPU time of this process and of a PostgreSQL server: what others do on the machine at the same time is not in it. */
+/** CPU time of this process and of a PostgreSQL server, independent of other load on the machine. */
 import { readdir, readFile } from 'node:fs/promises'
 import type { Session } from '../src/postgres/index.ts'
 
-/** Ticks of a second in /proc, which is 100 on every Linux that Node.js runs on. */
+/** Milliseconds per tick in /proc: 100 ticks per second on every Linux that Node.js supports. */
 const MS_A_TICK = 10
 
 interface Ticks {
   readonly parent: number
-  /** Of the process itself, and of its children that have ended. */
+  /** Of the process itself, and of its exited children. */
   readonly own: number
   readonly ended: number
 }
 
-/** Fields of proc(5) behind the program's name, which may hold anything. */
+/** Reads the fields of proc(5) after the program name, which may contain anything. */
 async function ticksOf(pid: number | string): Promise<Ticks> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   const [, parent, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -24,13 +24,13 @@ async function ticksOf(pid: number | string): Promise<Ticks> {
   }
 }
 
-/** Milliseconds so far of this process and of every process of the server that `session` is on, ended ones too. */
+/** CPU milliseconds of this process and of all processes of the server of `session`, including exited ones. */
 export async function cpuMilliseconds(session: Session): Promise<number> {
   const { user, system } = process.cpuUsage()
   return (await serverCpuMilliseconds(session)) + (user + system) / 1000
 }
 
-/** Milliseconds so far of every process of the server that `session` is on, ended ones too. */
+/** CPU milliseconds of all processes of the server of `session`, including exited ones. */
 export async function serverCpuMilliseconds(session: Session): Promise<number> {
   const { rows } = await session.query<{ pid: number }>('select pg_backend_pid() as pid')
   const { parent: postmaster } = await ticksOf(rows[0]?.pid ?? 0)

@@ -1,19 +1,19 @@
 /**
- * Benchmarks compare with a named baseline in one run: the contenders take turns, round after round, and
- * the figure is the median of the ratios of each round, so that a machine whose speed drifts misleads less.
+ * Benchmarks compare with a named baseline in the same run: the contenders take turns in each round, and the
+ * result is the median of the ratios per round, which reduces the effect of drifting machine speed.
  */
 
 import { system } from '../src/postgres/index.ts'
 
-/** Who acts in what a benchmark does for nobody in particular. */
+/** The actor of benchmark transactions without a specific user. */
 export const bencher = system('benchmark')
 
 export interface Result {
-  /** What was measured, with its baseline: `audited ÷ unaudited, with context`. */
+  /** Measured quantity with its baseline: `audited ÷ unaudited, with context`. */
   readonly measure: string
   readonly value: number
   readonly unit: string
-  /** The bar of the design, e.g. `≥ 0.6`; null where there is none. */
+  /** Required value, e.g. `≥ 0.6`; null if there is none. */
   readonly bar: string | null
   readonly met: boolean | null
 }
@@ -26,12 +26,12 @@ export interface Benchmark {
 
 export interface BenchmarkOptions {
   readonly rounds: number
-  /** Scales the amount of work; 1 is what the bars are meant for. */
+  /** Scales the amount of work; the bars apply at 1. */
   readonly scale: number
   readonly progress: (line: string) => void
 }
 
-/** Rounds of a run when nothing else is said; a median of fewer is no median. */
+/** Default number of rounds; fewer make no meaningful median. */
 export const DEFAULT_ROUNDS = 5
 
 export function median(values: readonly number[]): number {
@@ -43,7 +43,7 @@ export function median(values: readonly number[]): number {
 
 export type Contenders = Readonly<Record<string, () => Promise<number>>>
 
-/** Runs every contender once a round, in an order that turns with the round; answers each one's figures by round. */
+/** Runs every contender once per round in rotating order; returns the figures of each by round. */
 export async function interleave<C extends Contenders>(
   contenders: C,
   { rounds, progress }: BenchmarkOptions,
@@ -64,7 +64,7 @@ export async function interleave<C extends Contenders>(
   return figures
 }
 
-/** Median of the ratios of each round. */
+/** Median of the ratios per round. */
 export function ratio(over: readonly number[], under: readonly number[]): number {
   return median(over.map((value, i) => value / (under[i] ?? Number.NaN)))
 }

@@ -1,4 +1,4 @@
-/** How fast a log of sshd is taken in, parsing and all, against COPY of the very same rows and nothing else. */
+/** Ingestion rate of an sshd log including parsing, relative to a bare COPY of the same rows. */
 import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -42,11 +42,11 @@ export const ingest: Benchmark = {
       }
       const take = async () => {
         run += 1
-        const { stored, seconds, peakBytes } = await takeIn(cluster, log, `run ${run}`)
+        const { stored, seconds, peakBytes } = await ingestLog(cluster, log, `run ${run}`)
         peak = Math.max(peak, peakBytes)
         return stored / seconds
       }
-      // Makes the partitions, and the rows that the baseline copies.
+      // Creates the partitions, and the rows that the baseline copies.
       await take()
       await cluster.asAdministrator((session) =>
         session.query(
@@ -63,12 +63,12 @@ export const ingest: Benchmark = {
         options,
       )
       return [
-        figure('taken in', median(rates.ingest), 'events/s'),
+        figure('ingested', median(rates.ingest), 'events/s'),
         figure('bare COPY', median(rates.copy), 'events/s'),
-        atLeast('taken in ÷ bare COPY', ratio(rates.ingest, rates.copy), '', 0.3),
-        figure('CPU time of bare COPY ÷ of taking in', ratio(cpu.copy, cpu.ingest), ''),
-        figure('CPU time of an event', (median(cpu.ingest) * MICROSECONDS_A_MILLISECOND) / events, 'µs'),
-        figure('peak memory of Node while taking in', peak / BYTES_A_MEBIBYTE, 'MiB'),
+        atLeast('ingestion ÷ bare COPY', ratio(rates.ingest, rates.copy), '', 0.3),
+        figure('CPU time of bare COPY ÷ of ingestion', ratio(cpu.copy, cpu.ingest), ''),
+        figure('CPU time per event', (median(cpu.ingest) * MICROSECONDS_A_MILLISECOND) / events, 'µs'),
+        figure('peak memory of Node during ingestion', peak / BYTES_A_MEBIBYTE, 'MiB'),
       ]
     } finally {
       await cluster.close()
@@ -90,8 +90,8 @@ async function writeLog(path: string, lines: number): Promise<void> {
   await file.close()
 }
 
-/** Another source gives the same lines other ids, so that every round adds all of its events. */
-async function takeIn(
+/** A different source gives the same lines other ids, so that every round adds all events. */
+async function ingestLog(
   { worker }: BenchCluster,
   path: string,
   source: string,

@@ -1,7 +1,7 @@
 /**
- * A client that costs next to nothing: it sends messages that were put together beforehand and looks only for the
- * end of each answer. Where client and server share the cores, what a driver spends on every transaction hides
- * what the server does; this one sends the same messages as the driver of this project and spends a tenth.
+ * A client with minimal overhead: it sends prebuilt messages and only searches for the end of each response. If
+ * client and server share cores, the cost of a driver hides the cost of the server; this client sends the same
+ * messages as the driver of this project at a tenth of the cost.
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -18,7 +18,7 @@ export interface Statement {
   readonly values?: readonly string[]
 }
 
-/** Statements that are sent together, each as Parse, Bind and Execute, with one Sync at the end. */
+/** Statements sent together, each as Parse, Bind and Execute, with one Sync at the end. */
 export function message(...statements: readonly Statement[]): Buffer {
   return Buffer.concat([
     ...statements.flatMap(({ text, values = [] }) => [
@@ -52,7 +52,7 @@ export class LeanClient {
     socket.on('error', (error) => this.#answered?.reject(error))
   }
 
-  /** @param url a login that the server asks for SCRAM-SHA-256 */
+  /** @param url a login that authenticates with SCRAM-SHA-256 */
   static async open(url: string): Promise<LeanClient> {
     const { hostname, port, username, password, pathname } = new URL(url)
     const socket = connect(Number(port), hostname)
@@ -106,7 +106,7 @@ export class LeanClient {
     else answered?.reject(failure)
   }
 
-  /** RFC 5802 and RFC 7677, without channel binding; the server's proof is not checked: it is our own. */
+  /** RFC 5802 and RFC 7677, without channel binding; does not verify the proof of the server, which is our own. */
   #authenticate(password: string): void {
     const nonce = randomBytes(18).toString('base64')
     const first = `n=,r=${nonce}`

@@ -1,4 +1,4 @@
-/** Whole sign-ins by password: counted, hashed, recorded, with a session begun, over an embedded server beside. */
+/** Complete password sign-ins (rate limit, hash, record, session) against an embedded server. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { systemClock } from '../src/foundation/index.ts'
 import {
@@ -14,14 +14,14 @@ import { anonymous, type Database } from '../src/postgres/index.ts'
 import { type BenchCluster, benchCluster } from './cluster.ts'
 import { atLeast, atMost, type Benchmark, bencher, figure, median } from './harness.ts'
 
-/** Sign-ins of one round at scale 1. */
+/** Sign-ins per round at scale 1. */
 const LOGINS = 600
-/** At once, each its own user at its own address: more than the gate lets through. */
+/** Concurrent callers, each a different user and address: more than the hashing limit admits. */
 const CALLERS = 32
 const POOL_SIZE = 10
 const BAR_PER_S = 60
 const BAR_DELAY_MS = 20
-/** Milliseconds between two looks at the event loop. */
+/** Milliseconds between two samples of the event loop delay. */
 const RESOLUTION_MS = 1
 const PERCENTILE = 99
 const MS_PER_S = 1_000
@@ -30,7 +30,7 @@ const BYTES_PER_MIB = 2 ** 20
 
 export const login: Benchmark = {
   name: 'login',
-  description: 'whole sign-ins by password (argon2id, 19 MiB, two passes), with their record and session',
+  description: 'complete password sign-ins (argon2id, 19 MiB, two passes), with record and session',
   run: async ({ rounds, scale, progress }) => {
     const cluster = await benchCluster()
     const opened: Database[] = []
@@ -100,6 +100,6 @@ function makePeople(parts: LoginParts): Promise<Person[]> {
 async function signIns(parts: LoginParts, person: Person, count: number): Promise<void> {
   for (let i = 0; i < count; i += 1) {
     const { step } = await signInWithPassword(parts, anonymous('test', { clientIp: person.clientIp }), person)
-    if (step !== 'done') throw new Error('a sign-in was not done')
+    if (step !== 'done') throw new Error('a sign-in did not complete')
   }
 }

@@ -1,4 +1,4 @@
-/** What a query over the archive costs beside DuckDB on the same files, asked by hand in a warm process. */
+/** Cost of a query over the archive relative to DuckDB on the same files in a warm process. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ const questions = {
 
 export const query: Benchmark = {
   name: 'query',
-  description: 'three queries over ten archived days, against DuckDB on the same files by hand',
+  description: 'three queries over ten archived days, relative to plain DuckDB on the same files',
   async run(options) {
     const folder = await mkdtemp(join(tmpdir(), 'akashi-bench-query-'))
     const cluster = await benchCluster()
@@ -86,19 +86,19 @@ async function compare(
     options,
   )
   return [
-    atMost(`${name}: akashi ÷ DuckDB by hand`, ratio(akashi, duckdb), '×', LIMIT),
+    atMost(`${name}: akashi ÷ plain DuckDB`, ratio(akashi, duckdb), '×', LIMIT),
     name === 'actor lookup'
       ? atMost(`${name}, warm`, median(akashi), 'ms', LOOKUP_MS)
       : figure(`${name}, warm`, median(akashi), 'ms'),
-    figure(`${name}: DuckDB by hand`, median(duckdb), 'ms'),
+    figure(`${name}: plain DuckDB`, median(duckdb), 'ms'),
   ]
 }
 
-/** A figure of another answer would say nothing. */
+/** Comparing times of different results would be meaningless. */
 function expectEqual(name: string, { rows }: QueryAnswer, expected: readonly (readonly unknown[])[]): void {
   const text = (values: readonly (readonly unknown[])[]) =>
     JSON.stringify(values.map((row) => row.map(String)))
-  if (rows.length === 0 || text(rows) !== text(expected)) throw new Error(`${name}: the answers differ`)
+  if (rows.length === 0 || text(rows) !== text(expected)) throw new Error(`${name}: the results differ`)
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

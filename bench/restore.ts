@@ -1,4 +1,4 @@
-/** From an empty folder to a server that takes statements: a full backup and the WAL behind it. */
+/** From an empty folder to a running server: restore of a full backup and the WAL after it. */
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { atMost, type Benchmark, figure, median } from './harness.ts'
 
 export const restore: Benchmark = {
   name: 'restore',
-  description: '1 GiB of files and 1 GiB of WAL to a server that serves',
+  description: '1 GiB of files and 1 GiB of WAL to a running server',
   async run({ scale, rounds, progress }) {
     const folder = await mkdtemp(join(tmpdir(), 'akashi-bench-backups-'))
     const bench = await backupBench(folder, scale)

@@ -1,4 +1,4 @@
-/** What row-level security costs the page that is read most: the newest messages of a room. */
+/** Cost of row-level security for the most frequent query: the newest messages of a room. */
 import { person } from '../src/postgres/index.ts'
 import { fillChat } from './chat-messages.ts'
 import { benchCluster } from './cluster.ts'
@@ -6,7 +6,7 @@ import { atMost, type Benchmark, figure, interleave, median, ratio } from './har
 
 const MESSAGES = 300_000
 const PAGES = 1_500
-/** The page without what only its reader sees: both sides run this very statement. */
+/** The page without reader-specific columns: both sides run this statement. */
 const page =
   'select * from akashi_chat.messages m where m.room_id = $1 and m.created_at < $2 order by m.created_at desc limit 50'
 

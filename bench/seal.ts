@@ -1,4 +1,4 @@
-/** How fast the sealer takes rows in that wait, and how far behind it is while writers go on. */
+/** Rate of the sealer for a backlog, and its lag under load. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { auditLogs, seal as sealLog } from '../src/audit/index.ts'
 import { benchCluster } from './cluster.ts'

@@ -1,4 +1,4 @@
-/** How long `akashi up` takes to be ready on a data folder that exists, and what Node then holds in memory. */
+/** Startup time of `akashi up` on an existing data folder, and memory of Node when ready. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -23,7 +23,7 @@ async function up(data: string): Promise<Run> {
   for await (const line of createInterface({ input: child.stdout })) {
     if (line.startsWith('ready ')) return { seconds: (performance.now() - begun) / 1000, child }
   }
-  throw new Error('akashi up ended before it was ready')
+  throw new Error('akashi up exited before it was ready')
 }
 
 async function residentMebibytes(pid: number): Promise<number> {

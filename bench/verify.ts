@@ -1,4 +1,4 @@
-/** How fast a full verification reads: rows hashed and compared inside the server, tree and signatures included. */
+/** Rate of a full verification: rows hashed and compared inside the server, including tree and signatures. */
 import {
   auditLogs,
   FENCE,
@@ -14,7 +14,7 @@ const ROWS = 300_000
 
 export const verify: Benchmark = {
   name: 'verify',
-  description: 'rows per second of a full verification, hashed in the engine',
+  description: 'rows per second of a full verification, hashed in PostgreSQL',
   async run(options) {
     const cluster = await benchCluster()
     const count = Math.round(ROWS * options.scale)
@@ -36,9 +36,7 @@ export const verify: Benchmark = {
               verifierKeys: verifierKeys(cluster.keyring),
             })
             if (!report.ok)
-              throw new Error(
-                `the ledger under the benchmark does not verify: ${JSON.stringify(report.logs)}`,
-              )
+              throw new Error(`the ledger of the benchmark does not verify: ${JSON.stringify(report.logs)}`)
             const checked = report.logs.reduce((sum, log) => sum + log.checked, 0)
             return (checked * 1000) / (performance.now() - begun)
           },
@@ -58,9 +56,9 @@ export const verify: Benchmark = {
         options,
       )
       return [
-        atLeast('rows verified per second, hashed in the engine', median(figures.verify), 'rows/s', 150_000),
+        atLeast('rows verified per second, hashed in PostgreSQL', median(figures.verify), 'rows/s', 150_000),
         figure(
-          'full verification ÷ hashing the same rows and nothing else',
+          'full verification ÷ only hashing the same rows',
           ratio(figures.verify, figures['hash only']),
           '×',
         ),

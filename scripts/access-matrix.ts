@@ -6,7 +6,7 @@ type DeclaredRoute = App['accessTable'][number]
 type Access = DeclaredRoute['access']
 type When = true | { readonly with: string }
 
-/** Areas in the order of the page, by the tags of their routes. */
+/** Sections of the page in order, by the tags of their routes. */
 const areas: readonly (readonly [title: string, ...tags: string[]])[] = [
   ['Signing in', 'session', 'oidc'],
   ['Oneself', 'me'],
@@ -25,7 +25,7 @@ const areas: readonly (readonly [title: string, ...tags: string[]])[] = [
 
 export const accessColumns = ['route', 'what it does', 'who', 'API key', 'also required', 'recorded'] as const
 
-/** The title of each area with its rows in the order of {@link accessColumns}. */
+/** Title and rows of each section; cells in the order of {@link accessColumns}. */
 export async function accessMatrix(): Promise<readonly (readonly [title: string, rows: string[][]])[]> {
   const app = testApp()
   try {
@@ -43,7 +43,8 @@ const order = ({ url, method }: DeclaredRoute) => `${url} ${method}`
 function areaOf({ url, schema }: DeclaredRoute): string {
   const [tag = ''] = schema.tags ?? []
   const area = areas.find(([, ...tags]) => tags.includes(tag))
-  if (area === undefined) throw new Error(`scripts/access-matrix.ts has no area for ${url} of tag ${tag}`)
+  if (area === undefined)
+    throw new Error(`scripts/access-matrix.ts has no section for ${url} with tag ${tag}`)
   return area[0]
 }
 

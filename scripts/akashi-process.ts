@@ -1,11 +1,13 @@
-/** `bin/akashi` as a user runs it: as processes of their own, with nothing of this process's environment. */
+/** Runs `bin/akashi` as a user does: as separate processes that do not inherit this environment. */
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { given } from '../src/foundation/index.ts'
 
 const launcher = fileURLToPath(new URL('../bin/akashi', import.meta.url))
 
-/** Milliseconds for one verb, and for a start until its ready line. */
+/** Milliseconds for one command, or for a server until it is ready. */
 const VERB_TIMEOUT_MS = 120_000
 
 export interface Outcome {
@@ -15,24 +17,24 @@ export interface Outcome {
 }
 
 export interface RunOptions {
-  /** On top of PATH and HOME, the only variables that are handed on. */
+  /** In addition to PATH and HOME, the only inherited variables. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
 }
 
 export interface Running {
-  /** Empty for a worker, which serves nobody. */
+  /** Empty for a worker, which does not serve HTTP. */
   readonly url: string
   readonly pid: number
-  /** Everything that it has printed, both streams. */
+  /** All output so far, of both streams. */
   output(): string
-  /** Resolves to its exit status, null when a signal ended it. */
+  /** Resolves to its exit status; null if a signal ended it. */
   readonly exited: Promise<number | null>
-  /** Asks it to stop, as Ctrl-C or a service manager would, and waits for its end. */
+  /** Stops it as Ctrl-C or a service manager would, and waits for its exit. */
   stop(): Promise<number | null>
 }
 
-/** Runs one verb to its end. */
+/** Runs one command to completion. */
 export async function akashi(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const child = start(args, options)
   const timer = setTimeout(() => child.kill('SIGTERM'), VERB_TIMEOUT_MS)
@@ -49,12 +51,12 @@ export async function akashi(args: readonly string[], options: RunOptions = {}):
   return { status, stdout, stderr }
 }
 
-/** Runs `akashi up` on a data folder and any free port, until it says that it is ready. */
+/** Starts `akashi up` on a data folder and a free port; resolves when it is ready. */
 export function akashiUp(data: string, options: RunOptions = {}): Promise<Running> {
   return akashiServer(['up', '--data', data, '--port', '0'], options)
 }
 
-/** Runs a verb that serves until it says that it is ready. */
+/** Starts a server command; resolves when it is ready. */
 export async function akashiServer(args: readonly string[], options: RunOptions = {}): Promise<Running> {
   const child = start(args, options)
   let output = ''
@@ -79,7 +81,7 @@ export async function akashiServer(args: readonly string[], options: RunOptions 
     child.stderr?.setEncoding('utf8').on('data', take)
     exited.then((status) => {
       clearTimeout(timer)
-      reject(new Error(`akashi ${args[0]} ended with status ${status}: ${output}`))
+      reject(new Error(`akashi ${args[0]} exited with status ${status}: ${output}`))
     }, reject)
   })
   return { url, pid: child.pid ?? 0, output: () => output, exited, stop }
@@ -89,10 +91,10 @@ function start(args: readonly string[], { env = {}, cwd }: RunOptions): ChildPro
   const { PATH = '', HOME = '' } = process.env
   return spawn(launcher, args, {
     env: { PATH, HOME, ...env },
-    // A terminal's Ctrl-C is for whoever started this one, who then stops it in order.
+    // Detached from the terminal's Ctrl-C: the caller stops it in order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...(cwd === undefined ? {} : { cwd }),
+    ...given({ cwd }),
   })
 }
 

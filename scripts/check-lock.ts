@@ -1,6 +1,6 @@
 /**
- * A package-lock.json must hold no download address (it would bind every clone to one registry) and must
- * agree with package.json, since an install corrects a stale lock silently.
+ * Checks that package-lock.json has no download address (it would tie every clone to one registry) and matches
+ * package.json (npm install fixes a stale lock silently).
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -29,7 +29,7 @@ const Lock = z.object({
 const kinds = ['dependencies', 'devDependencies', 'optionalDependencies'] as const
 const EXACT_VERSION = /^\d+\.\d+\.\d+(-[\w.]+)?$/
 
-/** Every mistake of the pair, one line each; empty when both are sound. */
+/** Returns all mistakes, one line each. */
 export function lockMistakes(manifestText: string, lockText: string): string[] {
   const manifest = Manifest.parse(JSON.parse(manifestText))
   const { packages } = Lock.parse(JSON.parse(lockText))

@@ -1,7 +1,7 @@
 /**
- * Checks the trace of requirements: docs/requirements.md and docs/requirements/s1.md … s5.md. What a row calls
- * built must be in the product, and its tests must say its name.
- * Prints one line per problem and exits 1 when there is one; `--write` brings the summary up to date first.
+ * Checks the requirements trace: docs/requirements.md and docs/requirements/s1.md … s5.md. Places named by built
+ * rows must exist, and their tests must contain their names.
+ * Prints one line per problem and exits 1 if there are any; `--write` updates the summary first.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,10 +15,10 @@ const INDEX = 'docs/requirements.md'
 const SCHEMA = 'migrations/schema.sql'
 const SUMMARY = /(<!-- summary:begin[^\n]*-->\n)([\s\S]*?)(<!-- summary:end -->)/
 const TEST_FILE = /^(infra\/)?test\/.+[.]test[.]ts$/
-/** The first cell of the header of the table of what is still to be built. */
+/** First header cell of the table of planned capabilities. */
 const CAPABILITY = 'capability'
 
-/** What is wrong with what a row that is built names. */
+/** Problems of the places and tests of a built row. */
 function* builtProblems(row: Row, product: Product): Generator<string> {
   if (row.places.length === 0) yield 'is built but names no place'
   if (row.tests.length === 0) yield 'is built but names no test'
@@ -31,7 +31,7 @@ function* builtProblems(row: Row, product: Product): Generator<string> {
   for (const { path, words } of row.tests) {
     const file = join(product.root, path)
     if (!TEST_FILE.test(path) || !existsSync(file)) {
-      yield `test '${path}' ${TEST_FILE.test(path) ? 'does not exist' : 'is no test file'}`
+      yield `test '${path}' ${TEST_FILE.test(path) ? 'does not exist' : 'is not a test file'}`
       continue
     }
     const text = readFileSync(file, 'utf8')
@@ -44,7 +44,7 @@ function* builtProblems(row: Row, product: Product): Generator<string> {
   }
 }
 
-/** The capabilities that the index lists as still to be built. */
+/** The planned capabilities listed in the index. */
 function capabilitiesOf(index: string): string[] {
   const rows = index.split('\n').map((line) => (line.startsWith('|') ? cellsOf(line) : []))
   const from = rows.findIndex(([first]) => first === CAPABILITY)
@@ -54,7 +54,7 @@ function capabilitiesOf(index: string): string[] {
   return table.slice(0, end === -1 ? undefined : end).flatMap(([first]) => first ?? [])
 }
 
-/** The summary table: rows by source and state, and their totals. */
+/** The summary table: number of rows by source and state, with totals. */
 function summaryOf(rows: readonly Row[]): string {
   const line = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |\n`
   const counted = (label: string, some: readonly Row[]): string => {
@@ -76,8 +76,8 @@ function summaryOf(rows: readonly Row[]): string {
 }
 
 /**
- * Every problem of the trace below `root`, one line each, `file:line: what`. `commands` are those of the CLI. With
- * `write` the summary of the index is rewritten instead of compared.
+ * Returns all problems of the trace below `root` as lines `file:line: what`. `commands` are those of the CLI. With
+ * `write` rewrites the summary of the index instead of comparing it.
  */
 export function checkRequirements(root: string, commands: readonly string[], write = false): string[] {
   const { rows, problems: malformed } = readTrace(root)

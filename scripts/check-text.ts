@@ -1,6 +1,6 @@
 /**
- * Rules on the text of tracked files that neither the compiler nor the linter knows. Prints one line per
- * violation and exits 1 when there is any.
+ * Text rules for tracked files that neither compiler nor linter can check. Prints one line per violation and
+ * exits 1 if there are any.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { dirname, resolve } from 'node:path'
 
 interface TextRule {
   readonly name: string
-  /** Which tracked files the rule reads. */
+  /** Selects the tracked files to check. */
   readonly applies: (path: string) => boolean
   readonly pattern: RegExp
   readonly message: string
@@ -17,7 +17,7 @@ interface TextRule {
 
 interface Violation {
   readonly path: string
-  /** From 1. */
+  /** 1-based. */
   readonly line: number
   readonly rule: string
   readonly message: string
@@ -45,7 +45,7 @@ const rules: readonly TextRule[] = [
   {
     name: 'download-address',
     applies: () => true,
-    // A host called registry.…, or a tarball's address: neither belongs in a file that others clone.
+    // A registry host, or the address of a tarball: neither belongs in a tracked file.
     pattern: /\bregistry\.[a-z0-9-]+\.[a-z]{2,}|https?:\/\/\S+\.tgz\b/i,
     message: 'no registry host and no download address in tracked files',
   },
@@ -64,7 +64,7 @@ const rules: readonly TextRule[] = [
   },
 ]
 
-/** The folder that holds the repository (all its worktrees), where naming it would betray this machine. */
+/** A rule against the parent folder of the repository, whose path is specific to this machine. */
 function checkoutRule(commonGitDir: string): TextRule[] {
   const parent = dirname(dirname(commonGitDir))
   if (parent === '/' || parent === tmpdir()) return []
@@ -110,7 +110,7 @@ if (import.meta.main) {
   process.exitCode = violations.length === 0 ? 0 : 1
 }
 
-/** null for a file that is deleted but still tracked, and for a link to a folder. */
+/** null for deleted but tracked files and for links to folders. */
 function readIfPresent(path: string): Buffer | null {
   try {
     return readFileSync(path)

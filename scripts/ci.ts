@@ -1,4 +1,4 @@
-/** Runs every gate in order and stops at the first that fails. `npm run ci` */
+/** `npm run ci`: runs every gate in order and stops at the first failure. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync } from 'node:fs'
 import { delimiter, resolve } from 'node:path'
@@ -15,16 +15,16 @@ const INSTALL_TIMEOUT_MS = 5 * 60_000
 /** Under two minutes on two cores that do nothing else. */
 const INFRASTRUCTURE_TIMEOUT_MS = 10 * 60_000
 
-/** Counts of the test run for `.ci/run`; ignored by git. */
+/** Test counts for `.ci/run`; ignored by git. */
 const TEST_REPORT = '.test/vitest.json'
 
 /**
- * What PostgreSQL 15 is asked again: the folders whose tests run statements of Akashi's own on the server of
- * AKASHI_TEST_DATABASE_URL. The others bring servers of their own, 15 among them, need none, or send (HTTP, the
- * command line, the pages) only what these do.
+ * Test folders that are run again on PostgreSQL 15, since they run Akashi's SQL on the server of
+ * AKASHI_TEST_DATABASE_URL. The others start their own servers (including 15), need none, or only send SQL
+ * (HTTP, CLI, pages) that these cover.
  */
 const ON_EVERY_SERVER = ['audit', 'chat', 'identity', 'lifecycle', 'operations', 'postgres', 'security']
-/** In those folders, what spends its time in processes, sockets and files, which no version changes. */
+/** Tests in those folders about processes, sockets and files, which do not depend on the version. */
 const ON_ONE_SERVER = [
   'audit/encoding-stability',
   'chat/files',
@@ -77,7 +77,7 @@ const gates: readonly Gate[] = [
     name: 'tests',
     command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${TEST_REPORT}`],
   },
-  // Everywhere where it is installed, and always in CI, where a missing one fails the gate.
+  // Runs if it is installed, and always in CI, where a missing one fails the gate.
   ...(process.env['CI'] === 'true' || existsSync('/usr/lib/postgresql/15')
     ? optional(
         'tests on PostgreSQL 15',

@@ -1,6 +1,6 @@
 /**
- * `npm run demo -- [--lang ja|en] [--fast] [--generated]`: about a minute of what Akashi does, on a data folder
- * of its own. `--generated` takes in a generated log also where there is a real one.
+ * `npm run demo -- [--lang ja|en] [--fast] [--generated]`: shows in about a minute what Akashi does, in a temporary
+ * data folder. `--generated` ingests a generated log even if a real one is available.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { removeCluster } from '../src/postgres/index.ts'
 import { akashiUp } from './akashi-process.ts'
 import { type Language, messages } from './demo/messages.ts'
 import { openStage, Unexpected } from './demo/stage.ts'
-import { tell } from './demo/story.ts'
+import { runStory } from './demo/story.ts'
 import { openTerminal } from './demo/terminal.ts'
 
 const STATUS_OF_INTERRUPTED = 130
@@ -45,7 +45,7 @@ async function demo(cleanup: AsyncDisposableStack): Promise<void> {
   terminal.command('$', `export AKASHI_DATA=${data}`)
   terminal.command('$', 'akashi up --port 0 &')
   const starting = akashiUp(data)
-  // Also when it is not ready yet: whatever was started must be stopped before its folder goes.
+  // Also if it is not ready yet: it must be stopped before its folder is removed.
   cleanup.defer(async () => {
     await starting.then((running) => running.stop()).catch(() => undefined)
   })
@@ -54,7 +54,7 @@ async function demo(cleanup: AsyncDisposableStack): Promise<void> {
   await terminal.good(text.ready(running.url))
   const stage = await openStage(data, terminal, text)
   cleanup.defer(() => stage.close())
-  await tell(stage, values)
+  await runStory(stage, values)
 }
 
 const cleanup = new AsyncDisposableStack()

@@ -1,6 +1,6 @@
 /**
- * Writes what follows from other files: docs/configuration.md, docs/errors.md, docs/access-matrix.md and the index
- * of docs/decisions. With `--check` it writes nothing and exits 1 when one of them is stale.
+ * Generates documentation from its sources: docs/configuration.md, docs/errors.md, docs/access-matrix.md and the index
+ * of docs/decisions. With `--check` it writes nothing and exits 1 if one of them is stale.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { commandsBySetting } from '../src/cli/index.ts'
@@ -25,10 +25,10 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
   return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
-/** A text of SQL, whose quotes are doubled. */
+/** An SQL string literal. */
 const SQL_TEXT = "'((?:[^']|'')*)'"
 
-/** The rows that the migrations put into akashi_lifecycle.settings: key, value, what it accepts, what it is. */
+/** The rows that the migrations insert into akashi_lifecycle.settings: key, value, what it accepts, what it is. */
 function databaseSettings(): string[][] {
   const files = readdirSync('migrations').filter((name) => name.endsWith('.up.sql'))
   const inserts = files.flatMap(
@@ -37,7 +37,7 @@ function databaseSettings(): string[][] {
         /^insert into akashi_lifecycle[.]settings [\s\S]*?;$/gm,
       ) ?? [],
   )
-  // A value that is not a text is made when the migration runs.
+  // A value that is not a literal is computed when the migration runs.
   const row = new RegExp(
     `\\('([a-z_.]+)', (?:${SQL_TEXT}|[^\\n]+),\\s+${SQL_TEXT},\\s+${SQL_TEXT},\\s+${SQL_TEXT}\\)`,
     'g',
@@ -136,7 +136,7 @@ ${sections.join('\n')}`
 const DECISIONS = 'docs/decisions'
 const INDEX = 'Written by `npm run docs`.\n'
 
-/** The page on decisions, with its index of what is in the folder: the first heading of each record. */
+/** The page on decisions with the index of the folder: the first heading of each record. */
 function decisions(): string {
   const page = current(`${DECISIONS}/README.md`) ?? ''
   const written = page.slice(0, page.indexOf(INDEX) + INDEX.length)

@@ -1,5 +1,5 @@
 /**
- * Writes a synthetic log to standard output and, where a file is named, what a reader must find in it:
+ * Writes a synthetic log to standard output and, with --expect, the expected results of parsing it:
  *   node scripts/generate-log.ts --format sshd --lines 1000000 --seed 1 --expect expect.json > sshd.log
  */
 import { once } from 'node:events'
@@ -18,7 +18,7 @@ const { values } = parseArgs({
   },
 })
 const generate = new Map(Object.entries(logGenerators)).get(values.format)
-if (generate === undefined) throw new Error(`no such format: ${values.format}`)
+if (generate === undefined) throw new Error(`unknown format: ${values.format}`)
 
 const log = generate(Number(values.lines), Number(values.seed))
 let chunk = ''

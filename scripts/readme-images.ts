@@ -1,7 +1,7 @@
 /**
- * Takes the pictures of the README from the sample workspace, in both languages, on a desktop and a phone.
- * `node scripts/readme-images.ts` writes docs/images; `--check` takes them too, writes nothing, and fails where
- * a page does not show what its picture is of, or the README shows another picture.
+ * Takes the screenshots of the README from the sample workspace, in both languages, on desktop and phone.
+ * `node scripts/readme-images.ts` writes docs/images; `--check` takes them without writing, and fails if a page
+ * does not show the expected content or the README lacks a screenshot.
  */
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -20,7 +20,7 @@ interface Picture extends Look {
   readonly name: string
   readonly person: string
   readonly room: RegExp
-  /** All of it can be seen in the picture. */
+  /** Texts that must be visible in the screenshot. */
   readonly shows: readonly (string | RegExp)[]
 }
 
@@ -46,16 +46,16 @@ async function take(workspace: Workspace, picture: Picture, folder: string): Pro
   await page.getByRole('link', { name: picture.room }).first().click()
   await page.getByText(words[picture.locale].edited).first().waitFor()
   await page.getByRole('textbox', { name: words[picture.locale].composer }).waitFor()
-  // The picture of the conversation is checked by the worker first.
+  // The worker must scan the image in the conversation first.
   await page.locator('article img').first().waitFor()
   await until(
     page,
     `[...document.querySelectorAll('img')].every((one) => one.complete && one.naturalWidth > 0)`,
   )
-  // Who comes for the first time stands at the first message; the picture is of the newest.
+  // The first visit shows the first message; the screenshot shows the newest.
   await page.locator('section[tabindex="0"]').press('End')
   await until(page, `document.querySelector('section[tabindex="0"]').scrollTop > -2`)
-  // Neither the ring of the focus nor what a pointer brings up.
+  // Hides the focus ring and hover effects.
   await page.locator('section[tabindex="0"]').blur()
   await page.mouse.move(0, 0)
   await page.locator('article[data-active="true"]').waitFor({ state: 'detached' })
@@ -64,28 +64,29 @@ async function take(workspace: Workspace, picture: Picture, folder: string): Pro
   await page.context().close()
 }
 
-/** Asks the page again and again: its policy forbids the function that would wait inside of it. */
+/** Polls the page: its content security policy forbids waitForFunction. */
 async function until(page: Page, expression: string): Promise<void> {
   for (let asked = 0; asked < ASK_TIMES; asked += 1) {
     if (await page.evaluate<boolean>(expression)) return
     await page.waitForTimeout(ASK_MS)
   }
-  throw new Error(`it is never true that ${expression}`)
+  throw new Error(`timed out waiting for ${expression}`)
 }
 
 async function expectVisible(page: Page, text: string | RegExp): Promise<void> {
   const place = await page.locator('article').getByText(text).first().boundingBox()
   const size = page.viewportSize()
   if (place === null || size === null || place.y < 0 || place.y + place.height > size.height) {
-    throw new Error(`the picture does not show ${String(text)}`)
+    throw new Error(`the screenshot does not show ${String(text)}`)
   }
 }
 
-/** A picture of a page is no single colour, and has the page's size. */
+/** Checks that the screenshot has the size of the page and is not a single colour. */
 async function expectPicture(path: string, phone: boolean): Promise<void> {
   const image = sharp(path)
   const [{ width }, { entropy }] = [await image.metadata(), await image.stats()]
-  if (width !== (phone ? 390 : 1280) || entropy < 0.5) throw new Error(`${path} is no picture of a page`)
+  if (width !== (phone ? 390 : 1280) || entropy < 0.5)
+    throw new Error(`${path} is not a screenshot of a page`)
 }
 
 async function expectMentioned(): Promise<void> {
@@ -98,7 +99,7 @@ async function expectMentioned(): Promise<void> {
 
 const check = process.argv.includes('--check')
 if (check && !existsSync(CHROMIUM) && process.env['CI'] !== 'true') {
-  console.log(`left out: ${CHROMIUM} is not installed`)
+  console.log(`skipped: ${CHROMIUM} is not installed`)
   process.exit(0)
 }
 const folder = check ? await mkdtemp(join(tmpdir(), 'akashi-images-out-')) : FOLDER
@@ -109,7 +110,7 @@ try {
     await expectPicture(join(folder, `${picture.name}.png`), picture.phone ?? false)
   }
   await expectMentioned()
-  console.log(`${pictures.length} pictures ${check ? 'are as the README shows' : `in ${FOLDER}`}`)
+  console.log(`${pictures.length} screenshots ${check ? 'match the README' : `written to ${FOLDER}`}`)
 } finally {
   await workspace.close()
   if (check) await rm(folder, { recursive: true, force: true })

@@ -1,6 +1,6 @@
 /**
- * Writes migrations/schema.sql from what the migrations build on the embedded server; with --check it
- * writes nothing and exits 1 when the file is not what they build.
+ * Writes migrations/schema.sql as the migrations build it on the embedded server; with --check it writes nothing
+ * and exits 1 if the file is stale.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -18,7 +18,7 @@ if (!values.check) {
   await writeFile(file, built)
 } else if ((await readFile(file, 'utf8').catch(() => '')) !== built) {
   console.error(
-    'error: migrations/schema.sql is not what the migrations build\nhint: node scripts/schema-dump.ts',
+    'error: migrations/schema.sql does not match the migrations\nhint: node scripts/schema-dump.ts',
   )
   process.exitCode = 1
 }

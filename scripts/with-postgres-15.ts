@@ -3,8 +3,8 @@
  *
  *   node scripts/with-postgres-15.ts npx vitest run
  *
- * The server is a fresh one, stopped and removed when the command ends; its URL is in
- * AKASHI_TEST_DATABASE_URL. The exit status is the command's, or 3 when 15 is not installed.
+ * The server is temporary and removed when the command ends; its URL is in AKASHI_TEST_DATABASE_URL. The exit
+ * status is that of the command, or 3 if PostgreSQL 15 is not installed.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,7 +17,9 @@ if (command === undefined) {
   process.exit(2)
 }
 if (!existsSync(POSTGRES_15)) {
-  console.error(`error: there is no PostgreSQL 15 in ${POSTGRES_15}\nhint: apt-get install postgresql-15`)
+  console.error(
+    `error: PostgreSQL 15 is not installed in ${POSTGRES_15}\nhint: apt-get install postgresql-15`,
+  )
   process.exit(3)
 }
 const server = await startLocalServer(POSTGRES_15)
@@ -27,7 +29,7 @@ try {
     stdio: 'inherit',
     env: { ...process.env, AKASHI_TEST_DATABASE_URL: server.url('postgres') },
   })
-  // The terminal sends its interrupt to the command as well; wait for it, then clean up.
+  // The terminal sends the interrupt to the command too; wait for it, then clean up.
   process.on('SIGINT', () => undefined)
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   const [code]: unknown[] = await once(child, 'exit')

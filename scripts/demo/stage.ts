@@ -1,4 +1,4 @@
-/** What the demo acts with: its Akashi, logins to its database, and a terminal that shows each command. */
+/** The environment of the demo: an Akashi server, database logins, and a terminal that shows each command. */
 import { join } from 'node:path'
 import { loadConfig } from '../../src/foundation/index.ts'
 import { type Actor, type Database, type DirectSession, system } from '../../src/postgres/index.ts'
@@ -7,27 +7,27 @@ import { akashi, type Outcome } from '../akashi-process.ts'
 import type { Messages } from './messages.ts'
 import type { Terminal } from './terminal.ts'
 
-/** Lines of an answer that are shown. */
+/** Lines shown of a result. */
 const SHOWN_LINES = 20
 
-/** A step did not find what it should. */
+/** The result of a step was not the expected one. */
 export class Unexpected extends Error {}
 
 export interface Stage {
   readonly terminal: Terminal
   readonly text: Messages
   readonly data: string
-  /** Shows and runs a verb, whose status must be this one, and the first lines that it prints. `> file` is only shown. */
+  /** Shows and runs a command that must exit with `status`, and shows its first lines. `> file` is only shown. */
   run(args: readonly string[], status?: number, lines?: number): Promise<Outcome>
-  /** Shows and runs statements as the application, on behalf of somebody. */
+  /** Shows and runs statements as the application on behalf of an actor. */
   asShop(name: string, actor: Actor, ...statements: string[]): Promise<void>
-  /** Shows a query and its answer. */
+  /** Shows a query and its result. */
   ask<R>(query: string): Promise<R[]>
   readonly superuser: Database
   close(): Promise<void>
 }
 
-/** Who acts in what the demonstration does for nobody in particular. */
+/** The actor of demo transactions without a specific user. */
 export const demo = system('demo')
 
 export async function openStage(data: string, terminal: Terminal, text: Messages): Promise<Stage> {
@@ -79,7 +79,7 @@ export async function openStage(data: string, terminal: Terminal, text: Messages
   }
 }
 
-/** An argument as one would type it; `> file` stays what it is. */
+/** An argument quoted for the shell; `> file` is unchanged. */
 function shellWord(argument: string): string {
   return /^> |^[\w./:=+-]+$/.test(argument) ? argument : `"${argument}"`
 }
@@ -96,12 +96,12 @@ export async function runShown(
   }
 }
 
-/** The file in which the log of the demo lies when it is generated. */
+/** Path of the generated log. */
 export function generatedLog(data: string): string {
   return join(data, 'sshd.log')
 }
 
-/** Lines of cells, each column as wide as its widest cell. */
+/** Aligns cells in columns. */
 function aligned(lines: readonly (readonly unknown[])[]): string {
   const text = lines.map((line) => line.map(textOf))
   const widths = text.reduce<number[]>(

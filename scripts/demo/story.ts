@@ -5,29 +5,29 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { countPending, logs, readHead } from '../../src/audit/index.ts'
 import { person } from '../../src/postgres/index.ts'
 import { logGenerators, SSHD_LOG_TIMEZONE, SSHD_LOG_YEAR } from '../event-logs/index.ts'
-import { archiveEvents, bringTableBack } from './keeping.ts'
+import { archiveEvents, restoreTable } from './keeping.ts'
 import { demo, generatedLog, runShown, type Stage, Unexpected } from './stage.ts'
 import { tamperFiveTimes } from './tampering.ts'
 
 const REAL_LOG = resolve(import.meta.dirname, '../../../shared/data/openssh/OpenSSH_2k.log')
 const GENERATED_LINES = 2_000
 const GENERATED_SEED = 1
-/** For how many hours of a log a bar stands for how long; 6h for anything longer. */
+/** Interval of a bar by the length of the log in hours; 6h for longer logs. */
 const BARS = [
   { hours: 3, interval: '15m' },
   { hours: 12, interval: '1h' },
 ]
 const SEAL_POLL_MS = 100
-/** A row waits less than a second; a busy machine may take longer. */
+/** Normally less than a second; longer on a busy machine. */
 const SEALED_WITHIN_MS = 30_000
 
 const hanako = person({ userId: 'a0000001-0000-4000-8000-000000000000' }, { clientIp: '192.0.2.10' })
 const taro = person({ userId: 'a0000002-0000-4000-8000-000000000000' }, { clientIp: '192.0.2.20' })
 
-export async function tell(stage: Stage, options: { readonly generated: boolean }): Promise<void> {
+export async function runStory(stage: Stage, options: { readonly generated: boolean }): Promise<void> {
   await protectShop(stage)
   await workInShop(stage)
-  await takeLogIn(stage, !options.generated && existsSync(REAL_LOG))
+  await ingestLog(stage, !options.generated && existsSync(REAL_LOG))
   await waitForSeal(stage)
   await stage.terminal.heading(stage.text.verify)
   await stage.run(['verify'])
@@ -37,7 +37,7 @@ export async function tell(stage: Stage, options: { readonly generated: boolean 
   await stage.terminal.say(stage.text.tamperSaid)
   await tamperFiveTimes(stage)
   await archiveEvents(stage)
-  await bringTableBack(stage)
+  await restoreTable(stage)
   await stage.terminal.heading(stage.text.end)
   await stage.terminal.say(stage.text.next)
 }
@@ -99,7 +99,7 @@ where schema_name = 'shop' and table_name = 'customers'`,
   await terminal.good(text.workDone)
 }
 
-async function takeLogIn(stage: Stage, real: boolean): Promise<void> {
+async function ingestLog(stage: Stage, real: boolean): Promise<void> {
   const { terminal, text, data, run, ask } = stage
   await terminal.heading(text.events)
   await terminal.say(real ? text.real : text.generated)
@@ -112,7 +112,7 @@ async function takeLogIn(stage: Stage, real: boolean): Promise<void> {
   const timezone = real ? 'Asia/Shanghai' : SSHD_LOG_TIMEZONE
   const args = ['ingest', file, '--format', 'sshd', '--year', year, '--timezone', timezone]
   const first = await run(args, 0, 1)
-  if (!/; [1-9]\d* events are new, 0 were/.test(first.stdout)) throw new Unexpected('events that are new')
+  if (!/; [1-9]\d* events are new, 0 were/.test(first.stdout)) throw new Unexpected('new events')
   await terminal.say(text.again)
   const second = await run(args, 0, 1)
   if (!second.stdout.includes('; 0 events are new')) throw new Unexpected('0 new events')
@@ -127,7 +127,7 @@ order by 2 desc, 1 limit 5`,
   await showTimeline(stage)
 }
 
-/** The failures of the log over its time, in bars. */
+/** Shows the failures in the log over time as bars. */
 async function showTimeline({ terminal, text, superuser, run }: Stage): Promise<void> {
   await terminal.say(text.when)
   const type = 'authentication_failure'
@@ -170,7 +170,7 @@ async function waitForSeal({ terminal, text, superuser }: Stage): Promise<void> 
       await terminal.good(text.sealed(entries))
       return
     }
-    if (performance.now() > deadline) throw new Unexpected(`nothing that waits (${pending})`)
+    if (performance.now() > deadline) throw new Unexpected(`no pending rows (${pending})`)
     await sleep(SEAL_POLL_MS)
   }
 }

@@ -1,16 +1,16 @@
-/** Five ways in which a superuser may alter the record. Each is done, found, and undone. */
+/** Five ways in which a superuser may tamper with the record. Each is carried out, detected and reverted. */
 import { auditLogs, postgresEntrySql } from '../../src/audit/index.ts'
 import type { DirectSession } from '../../src/postgres/index.ts'
 import { runShown, type Stage, Unexpected } from './stage.ts'
 
-/** An id that no row has. */
+/** An unused id. */
 const FORGED = '0199d3a0-0000-7000-8000-00000000beef'
 
 interface Tampering {
   readonly title: string
   readonly does: readonly string[]
   readonly undoes: readonly string[]
-  /** What verification must say: the kind of the problem, and what it names. */
+  /** The kind and name of the problem that verification must report. */
   readonly kind: string
   readonly names: string
 }
@@ -55,7 +55,7 @@ async function sealedRow(session: DirectSession, operation: string): Promise<Sea
   return row
 }
 
-/** Without the guard that refuses it, as only a superuser or the owner can. */
+/** Runs statements with the guard trigger disabled, as only a superuser or the owner can. */
 function unguarded(relation: string, ...statements: string[]): string[] {
   return [
     `alter table ${relation} disable trigger refuse_change`,

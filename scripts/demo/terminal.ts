@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { styleText } from 'node:util'
 
-/** Cells of the terminal that a line may take. */
+/** Maximum width of a line in terminal cells. */
 export const WIDTH_CELLS = 100
-/** Milliseconds to read a remark, and to see what a command answered. */
+/** Milliseconds to read a remark, and to look at the output of a command. */
 const READ_MS = 1_800
 const LOOK_MS = 700
 
-/** Characters that take two cells. */
+/** Characters two cells wide. */
 const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u
 
 type Style = Parameters<typeof styleText>[0]
@@ -15,17 +15,17 @@ type Style = Parameters<typeof styleText>[0]
 export interface Terminal {
   /** Begins a step. */
   heading(text: string): Promise<void>
-  /** A remark to the reader. */
+  /** A remark. */
   say(text: string): Promise<void>
-  /** What is done, as one would type it; SQL with who runs it. */
+  /** A command as typed; for SQL the prompt names the user. */
   command(prompt: string, text: string): void
-  /** What came of it. */
+  /** The output of a command. */
   output(text: string): Promise<void>
   good(text: string): Promise<void>
   bad(text: string): Promise<void>
 }
 
-/** Colours only where someone watches; pauses unless `fast`. */
+/** Uses colours only on a terminal; pauses unless `fast`. */
 export function openTerminal(options: {
   readonly stdout: NodeJS.WriteStream
   readonly fast: boolean
@@ -77,7 +77,7 @@ export function openTerminal(options: {
   }
 }
 
-/** Lines of at most `cells`; between words where there are any, what goes on is indented. */
+/** Wraps a line at `cells`, between words if possible; continuation lines are indented. */
 function wrap(line: string, cells: number): string[] {
   const parts: string[] = []
   let part = ''

@@ -5,7 +5,7 @@ import { generateSshdLog } from './sshd.ts'
 export type { Expectation, LogGenerator } from './log.ts'
 export { SSHD_LOG_TIMEZONE, SSHD_LOG_YEAR } from './sshd.ts'
 
-/** By the names of the formats that `akashi ingest` takes. */
+/** By the format names of `akashi ingest`. */
 export const logGenerators = {
   sshd: generateSshdLog,
   json: generateJsonLog,

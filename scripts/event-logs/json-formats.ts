@@ -2,7 +2,7 @@ import { type LogGenerator, type MadeLine, take } from './log.ts'
 import { address, createRandom, type Random } from './random.ts'
 
 const START = Date.UTC(2024, 1, 28, 22, 0, 0)
-/** One line in this many is broken, and one is not about a login. */
+/** One line in this many is broken, or not about a login. */
 const BROKEN_ONE_IN = 200
 const OTHER_ONE_IN = 5
 

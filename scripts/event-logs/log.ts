@@ -1,21 +1,21 @@
-/** Synthetic logs whose truth is known: what a reader must find is counted while they are made. */
+/** Synthetic logs with known content: the expected results are counted while generating. */
 
-/** What a reader of the log must find. */
+/** The expected results of parsing the log. */
 export interface Expectation {
   lines: number
-  /** Lines that are at least one event. */
+  /** Lines that yield at least one event. */
   accepted: number
   events: number
   rejected: number
   readonly byType: Record<string, number>
-  /** Events of type `authentication_failure`, by the address that they came from. */
+  /** Events of type `authentication_failure`, by source address. */
   readonly failuresByAddress: Record<string, number>
 }
 
-/** Yields lines without line ends; returns what they hold. The same seed gives the same lines. */
+/** Yields lines without line endings; returns the expected results. Deterministic by seed. */
 export type LogGenerator = (lines: number, seed: number) => Generator<string, Expectation, undefined>
 
-/** One line, and the events that it stands for: none when it must be rejected. */
+/** One line and its expected events: none if it must be rejected. */
 export interface MadeLine {
   readonly text: string
   readonly type: string | null
@@ -41,7 +41,7 @@ export function count(expectation: Expectation, { type, times = 1, address = nul
   }
 }
 
-/** Makes lines one after another until there are enough. */
+/** Takes the given number of lines and counts their events. */
 export function* take(
   lines: number,
   made: Iterator<MadeLine, void, undefined>,

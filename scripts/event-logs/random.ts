@@ -1,4 +1,4 @@
-/** Numbers that a seed determines (mulberry32): fit for test data, not for secrets. */
+/** Seeded pseudo-random numbers (mulberry32): for test data, not for secrets. */
 export interface Random {
   /** At least 0, below 1. */
   next(): number
@@ -28,7 +28,7 @@ export function createRandom(seed: number): Random {
   }
 }
 
-/** Few addresses make most of the noise, as on the real network: the square leans to the low numbers. */
+/** A few addresses cause most events, as in real networks: squaring favours low numbers. */
 export function address(random: Random): string {
   const host = Math.floor(random.next() ** 2 * 2000)
   return host % 10 === 9 ? `2001:db8::${(host + 1).toString(16)}` : `203.0.${host >> 8}.${host & 255}`

@@ -1,9 +1,9 @@
 import { type LogGenerator, type MadeLine, take } from './log.ts'
 import { address, createRandom, type Random } from './random.ts'
 
-/** A few days before a year's end, so that a long log turns the year. Wall-clock time, read as UTC. */
+/** A few days before the end of a year, so that a long log crosses it. Local time, as if UTC. */
 const START = Date.UTC(2016, 11, 28, 6, 55, 46)
-/** `--year` and `--timezone` with which the log is read. */
+/** `--year` and `--timezone` to read the log with. */
 export const SSHD_LOG_YEAR = 2016
 export const SSHD_LOG_TIMEZONE = 'Asia/Shanghai'
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
@@ -27,7 +27,7 @@ interface Connection {
   readonly user: string
 }
 
-/** The log of an OpenSSH 6 server on the open network, in the form of the Loghub data set. */
+/** The log of an OpenSSH 6 server on the internet, in the format of the Loghub data set. */
 export const generateSshdLog: LogGenerator = (lines, seed) => take(lines, connections(createRandom(seed)))
 
 function* connections(random: Random): Generator<MadeLine, void, undefined> {

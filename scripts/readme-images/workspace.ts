@@ -1,4 +1,4 @@
-/** The sample workspace on a server of its own, and browsers of its people. */
+/** Runs the sample workspace on its own server, with browsers for its people. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { akashi, akashiUp } from '../akashi-process.ts'
 
 export const CHROMIUM = '/usr/bin/chromium'
 const PASSWORD = 'lantern gravel violin'
-/** Milliseconds for what a page shows next. */
+/** Milliseconds to wait for a page. */
 const WAIT_MS = 20_000
 
 export interface Look {
@@ -19,16 +19,16 @@ export interface Look {
 
 export interface Workspace {
   readonly url: string
-  /** A browser in which the person is signed in, at `path`. */
+  /** A browser page at `path` with the person signed in. */
   visit(username: string, path: string, look: Look): Promise<Page>
-  /** A browser of nobody. */
+  /** A browser page without a session. */
   page(look: Look): Promise<Page>
   close(): Promise<void>
 }
 
 export async function openWorkspace(): Promise<Workspace> {
   const folder = await mkdtemp(join(tmpdir(), 'akashi-images-'))
-  const scanner = await openScannerOfNothing()
+  const scanner = await openFakeScanner()
   const server = await akashiUp(folder, { env: { CLAMD_URL: `clamd://127.0.0.1:${scanner.port}` } })
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
@@ -46,7 +46,7 @@ export async function openWorkspace(): Promise<Workspace> {
   }
   try {
     const { status, stdout, stderr } = await akashi(['sample', 'add', '--data', folder, '--json'])
-    if (status !== 0) throw new Error(`the sample workspace was not made: ${stderr}`)
+    if (status !== 0) throw new Error(`the sample workspace could not be created: ${stderr}`)
     const { people } = JSON.parse(stdout) as { people: { username: string; oneTimePassword: string }[] }
     const passwords = new Map(people.map(({ username, oneTimePassword }) => [username, oneTimePassword]))
     return {
@@ -97,14 +97,14 @@ async function ask(page: Page, method: string, path: string, body: unknown): Pro
     },
     { method, path, body },
   )
-  if (status >= 400) throw new Error(`${method} ${path} was answered with ${status}`)
+  if (status >= 400) throw new Error(`${method} ${path} returned ${status}`)
 }
 
-/** Speaks as ClamAV's daemon does and finds everything clean: the workspace's files are our own. */
-async function openScannerOfNothing(): Promise<{ readonly port: number; close(): void }> {
+/** A fake ClamAV daemon that finds everything clean: the files of the workspace are our own. */
+async function openFakeScanner(): Promise<{ readonly port: number; close(): void }> {
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy())
-    // The stream of INSTREAM ends with a length of 0.
+    // An INSTREAM stream ends with a length of 0.
     socket.on('data', (piece) => {
       if (piece.subarray(-4).every((byte) => byte === 0)) socket.end('stream: OK\0')
     })

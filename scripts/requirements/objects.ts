@@ -1,8 +1,8 @@
-/** The objects that migrations/schema.sql defines, by name. */
+/** Parses the objects defined in migrations/schema.sql. */
 
 export type ObjectKind = 'role' | 'schema' | 'relation' | 'function' | 'part' | 'other'
 
-/** `[pattern of a line, kind]`; the captures joined by dots are the name. */
+/** `[line pattern, kind]`; the captures joined by dots form the name. */
 const DEFINITIONS: readonly (readonly [RegExp, ObjectKind])[] = [
   [/^create role (\w+)/, 'role'],
   [/^create schema (\w+)/, 'schema'],
@@ -16,13 +16,13 @@ const DEFINITIONS: readonly (readonly [RegExp, ObjectKind])[] = [
 const TABLE = /^create table (\w+\.\w+)/
 const VIEW = /^create view (\w+\.\w+)/
 const COLUMN = /^ {2}(?:constraint )?"?(\w+)"? /
-/** A line of a view's outermost list of columns, which ends with the column's name. */
+/** A line of the outermost column list of a view, which ends with the column name. */
 const VIEW_COLUMN = /^(?: {1,4}\S(?:.*[ .])?|.* AS )"?(\w+)"?,?$/
 const VIEW_END = /;$|^ {3}FROM /
 
 /**
- * Every object of the dump: roles and schemas by their name, what stands in a schema as `schema.name`, and the
- * columns, constraints, triggers and policies of a table as `schema.table.name`.
+ * All objects of the dump: roles and schemas by name, objects of a schema as `schema.name`, and columns,
+ * constraints, triggers and policies of a table as `schema.table.name`.
  */
 export function databaseObjects(schema: string): ReadonlyMap<string, ObjectKind> {
   const objects = new Map<string, ObjectKind>()

@@ -1,39 +1,39 @@
-/** Places that rows name: paths of the repository, objects of the database and commands. */
+/** Places named by rows: repository paths, database objects and commands. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ObjectKind } from './objects.ts'
 
-/** Folders a path may start with. */
+/** Allowed top-level folders of paths. */
 const TOP_FOLDERS = ['contract', 'migrations', 'src', 'web', 'infra', 'test', 'bench', 'scripts', 'docs']
 const COMMAND = /^akashi (.+)$/
 
-/** What a place is looked up in. */
+/** The product in which places are looked up. */
 export interface Product {
   readonly root: string
   readonly objects: ReadonlyMap<string, ObjectKind>
-  /** Every command of the CLI without `akashi`, such as `archive run`. */
+  /** All CLI commands without `akashi`, such as `archive run`. */
   readonly commands: ReadonlySet<string>
 }
 
-/** What is wrong with a place, or undefined where the product has it. */
+/** Returns the problem of a place, or undefined if it exists. */
 export function placeProblem(place: string, product: Product): string | undefined {
   if (isPath(place)) return existsSync(join(product.root, place)) ? undefined : 'does not exist'
   const [, command] = COMMAND.exec(place) ?? []
   if (command !== undefined) {
-    return product.commands.has(command) ? undefined : 'is no command of the CLI'
+    return product.commands.has(command) ? undefined : 'is not a CLI command'
   }
   const kind = product.objects.get(place.replace(/\(\)$/, ''))
   if (kind === undefined) return 'is not in migrations/schema.sql'
   if ((kind === 'function') !== place.endsWith('()')) {
-    return kind === 'function' ? 'is a function: write it with ()' : 'is no function'
+    return kind === 'function' ? 'is a function: write it with ()' : 'is not a function'
   }
   return undefined
 }
 
 /**
- * Whether a text says the name of a place: a path in full; a table, view, role or schema by its full name; a
- * column or another part of a table by its own name and the table's; anything else in a schema by its own name; a
- * command by its words, one after the other.
+ * Whether a text contains the name of a place: a path in full; a table, view, role or schema by its full name; a
+ * column or other part of a table by its name and that of the table; other objects of a schema by their name; a
+ * command by its words in sequence.
  */
 export function isNamedIn(text: string, place: string, { objects }: Product): boolean {
   if (isPath(place)) return text.includes(place)

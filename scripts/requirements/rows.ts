@@ -1,4 +1,4 @@
-/** The rows of docs/requirements/s1.md … s5.md, read from their tables. */
+/** Parses the tables of docs/requirements/s1.md … s5.md. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -6,19 +6,19 @@ export const FOLDER = 'docs/requirements'
 const HEADER = ['id', 'requirement', 'state', 'place', 'test']
 const NONE = '—'
 const ID = /^S([1-9])-[0-9A-Za-z]+(\.[0-9A-Za-z]+)*-\d{2}$/
-/** What stands in backticks. */
+/** Text in backticks. */
 const QUOTED = /`([^`]+)`/g
-/** `path` or `path` (`word`, `word`), and the comma before the next. */
+/** `path` or `path` (`word`, `word`), with a comma before the next. */
 const TEST = /`([^`]+)`(?: \((`[^`]+`(?:, `[^`]+`)*)\))?(?:, |$)/gy
 
 export interface NamedTest {
   readonly path: string
-  /** What the text of the test says to show this row; where there is none, the name of a place. */
+  /** Texts that the test must contain; if empty, the name of a place. */
   readonly words: readonly string[]
 }
 
 export interface Row {
-  /** Where it stands, as `file:line`. */
+  /** Location as `file:line`. */
   readonly at: string
   readonly id: string
   /** Such as S1. */
@@ -30,7 +30,7 @@ export interface Row {
 
 export interface Trace {
   readonly rows: readonly Row[]
-  /** What is no row, one line each. */
+  /** Malformed rows, one line each. */
   readonly problems: readonly string[]
 }
 
@@ -63,7 +63,7 @@ export function readTrace(root: string): Trace {
   return { rows, problems }
 }
 
-/** The row of a table line; what is wrong with it goes to `problems`, and one past reading is undefined. */
+/** Parses a table line; adds mistakes to `problems` and returns undefined if it is unreadable. */
 function readRow(name: string, at: string, cells: string[], problems: string[]): Row | undefined {
   const [id, requirement, state, place, test] = cells
   if (
@@ -74,12 +74,12 @@ function readRow(name: string, at: string, cells: string[], problems: string[]):
     place === undefined ||
     test === undefined
   ) {
-    problems.push(`${at}: ${cells.length} cells where ${HEADER.length} belong (${HEADER.join(', ')})`)
+    problems.push(`${at}: ${cells.length} cells instead of ${HEADER.length} (${HEADER.join(', ')})`)
     return undefined
   }
   const source = ID.exec(id)?.[1]
   if (source === undefined) {
-    problems.push(`${at}: id '${id}' is not of the form S1-3.7-04`)
+    problems.push(`${at}: id '${id}' does not have the form S1-3.7-04`)
     return undefined
   }
   if (name !== `s${source}.md`) problems.push(`${at}: ${id} belongs in ${FOLDER}/s${source}.md`)
@@ -90,10 +90,10 @@ function readRow(name: string, at: string, cells: string[], problems: string[]):
       .map((item) => `\`${item}\``)
       .join(', ') !== place
   ) {
-    problems.push(`${at}: ${id} writes its places otherwise than \`place\`, \`place\` (${NONE} for none)`)
+    problems.push(`${at}: ${id} does not write its places as \`place\`, \`place\` (${NONE} for none)`)
   }
   const tests = testsOf(test)
-  if (tests === undefined) problems.push(`${at}: ${id} writes its tests otherwise than \`path\` (\`word\`)`)
+  if (tests === undefined) problems.push(`${at}: ${id} does not write its tests as \`path\` (\`word\`)`)
   return { at, id, source: `S${source}`, state, places: quotedIn(place), tests: tests ?? [] }
 }
 
@@ -101,7 +101,7 @@ function quotedIn(cell: string): string[] {
   return [...cell.matchAll(QUOTED)].flatMap(([, text]) => text ?? [])
 }
 
-/** The tests of a cell, or undefined when it is not of the form. */
+/** The tests of a cell, or undefined if malformed. */
 function testsOf(cell: string): NamedTest[] | undefined {
   if (cell === NONE) return []
   const found = [...cell.matchAll(TEST)]

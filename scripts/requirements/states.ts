@@ -1,4 +1,4 @@
-/** The states of a requirement and what each may say after its colon. */
+/** The states of a requirement and the text allowed after the colon. */
 export const STATES = ['planned', 'done', 'decided otherwise', 'not ours'] as const
 export type State = (typeof STATES)[number]
 
@@ -10,23 +10,23 @@ const REASON: Readonly<Record<State, 'optional' | 'required'>> = {
   'not ours': 'required',
 }
 
-/** The state of a cell such as `decided otherwise: reason`, or undefined when there is no such state. */
+/** The state of a cell such as `decided otherwise: reason`, or undefined for an unknown state. */
 export function stateOf(cell: string): State | undefined {
   const word = cell.replace(/:.*$/, '').trim()
   return STATES.find((state) => state === word)
 }
 
-/** What `planned: capability; decision` says builds the row; empty for the other states. */
+/** The capability in `planned: capability; decision`; empty for other states. */
 export function capabilityOf(cell: string): string {
   return /^planned:\s*([^;]*)/.exec(cell)?.[1]?.trim() ?? ''
 }
 
-/** Whether something stands in the product for it, so that a place and a test can show it. */
+/** Whether the product implements it, so that places and tests are required. */
 export function isBuilt(state: State | undefined): boolean {
   return state === 'done' || state === 'decided otherwise'
 }
 
-/** What is wrong with the cell of a state, or undefined. */
+/** The problem of a state cell, or undefined. */
 export function stateProblem(cell: string, capabilities: readonly string[]): string | undefined {
   const state = stateOf(cell)
   if (state === undefined) return `state '${cell}' is none of ${STATES.join(', ')}`

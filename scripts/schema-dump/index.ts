@@ -4,10 +4,10 @@ import { sections } from './queries.ts'
 const header =
   '-- What the migrations build, written by scripts/schema-dump.ts for review in diffs. Never run it.\n'
 
-/** The schema of a database as text; equal schemas of one server version give equal texts. */
+/** Dumps the schema of a database as text, deterministic per server version. */
 export async function dumpSchema(session: Session): Promise<string> {
   const parts = [header]
-  // Names are written with their schema only when the search path does not lead to it.
+  // Names are only schema-qualified if the schema is not in the search path.
   await session.query(`select set_config('search_path', 'pg_catalog, pg_temp', false)`)
   for (const { title, query } of sections) {
     const { rows } = await session.query<{ text: string }>(query)

@@ -1,16 +1,16 @@
 /**
- * One query per kind of object, each answering rows of `text` in an order that does not depend on when
- * things were made. Left out: what belongs to an extension or to another library, the runner's own
- * table, and partitions, whose names depend on the day.
+ * One query per kind of object, each returning rows of `text` in an order independent of creation order. Leaves
+ * out objects of extensions and other libraries, the table of the migration runner, and partitions, whose names
+ * depend on the date.
  */
 
 const ourSchemas = `n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'akashi_jobs')`
 
-/** True for what an extension brought. */
+/** True for objects of an extension. */
 const ofExtension = (catalog: string, oid: string) =>
   `exists (select from pg_depend d where d.classid = '${catalog}'::regclass and d.objid = ${oid} and d.deptype = 'e')`
 
-/** `grant … to …;` lines for everybody but the owner, whose rights go without saying. */
+/** `grant … to …;` lines for everyone except the owner, who has all privileges. */
 const grants = (acl: string, kind: string, owner: string, target: string) => `
   (select string_agg(format(E'\\ngrant %s on %s to %s%s;', privileges, ${target}, grantee, option), '' order by grantee, option)
    from (

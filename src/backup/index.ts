@@ -13,7 +13,12 @@ export { type Catalog, chainOf, readCatalog } from './catalog/catalog.ts'
 export { describeCatalog, planRestore, type RestorePlan, type Timetable } from './catalog/describe.ts'
 export { type Pruned, type PrunePlan, planPrune, pruneBackups, type Retention } from './catalog/prune.ts'
 export { type BackupVerification, verifyBackups } from './catalog/verify.ts'
-export { currentTimeline, restorableIntervals, type Stretch, stretchesOf } from './catalog/window.ts'
+export {
+  currentTimeline,
+  type RestorableRange,
+  restorableIntervals,
+  restorableRanges,
+} from './catalog/window.ts'
 export { chooseMoment } from './drill/choose-moment.ts'
 export { type Content, differences, readContent } from './drill/content.ts'
 export { type DrillReport, runDrill } from './drill/run-drill.ts'

@@ -1,4 +1,4 @@
-/** Resolves when the signal is aborted, at once when it is already. */
+/** Resolves when the signal is aborted, or immediately if it already is. */
 export function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve(undefined)

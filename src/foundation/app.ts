@@ -1,4 +1,4 @@
-/** What the application calls itself: in every log line and in the metric `akashi_app_info`. */
+/** Identity of the application, in every log line and in the metric `akashi_app_info`. */
 export interface App {
   readonly name: string
   readonly version: string

@@ -1,4 +1,4 @@
-/** What the contexts that keep files themselves (object store, keyring) share about folders and durability. */
+/** Folders and durability, shared by the contexts that keep files (object store, keyring). */
 import { open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { AkashiError } from './errors.ts'
@@ -11,7 +11,7 @@ export function errno(error: unknown): string | undefined {
 
 /**
  * The absolute folder of a `file:` URL (RFC 8089). `invalid_config` when it is relative, names a host,
- * or carries a query or fragment: each of these would silently mean another folder.
+ * or has a query or fragment: each would silently select a different folder.
  */
 export function folderOfFileUrl(url: string): string {
   const parsed = URL.parse(url)
@@ -28,7 +28,7 @@ export function folderOfFileUrl(url: string): string {
   })
 }
 
-/** Makes the names in a folder durable: a file's own fsync does not cover the entry that names it. */
+/** Makes the entries of a folder durable: fsync of a file does not cover its directory entry. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
   try {

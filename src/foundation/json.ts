@@ -1,4 +1,4 @@
-/** What a text says in JSON; null for a text that is none, so that its schema refuses both alike. */
+/** Parses JSON; null for invalid JSON, which the schema of the caller then rejects. */
 export function jsonOrNull(text: string): unknown {
   try {
     return JSON.parse(text)

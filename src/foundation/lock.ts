@@ -2,10 +2,10 @@ import { DatabaseSync } from 'node:sqlite'
 import { AkashiError } from './errors.ts'
 
 /**
- * An exclusive lock on a file that the kernel drops when this process ends, however it ends: there
- * is no stale lock to judge. Node offers no flock; SQLite's file locks (fcntl) are the ones it brings.
- * They also hold between containers that share the folder, where process numbers mean nothing.
- * @returns undefined when another process, or another caller in this one, holds it
+ * An exclusive file lock that the kernel releases when this process ends for any reason, so that no lock can
+ * be stale. Node has no flock; SQLite (fcntl locks) is the way to get one without a native module. The lock
+ * also works between containers that share the folder, where process ids are not comparable.
+ * @returns undefined if another process, or another caller in this process, holds it
  */
 export function tryLock(file: string): { release(): void } | undefined {
   let database: DatabaseSync | undefined

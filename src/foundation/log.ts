@@ -3,7 +3,7 @@ import type { App } from './app.ts'
 import { redactJson, redactText } from './redact.ts'
 
 export type { Logger } from 'pino'
-/** What most code needs of a logger; those of HTTP and the worker both are one. */
+/** The subset of a logger that most code needs; HTTP and worker loggers both satisfy it. */
 export type Log = Pick<BaseLogger, 'debug' | 'info' | 'warn' | 'error'>
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -14,19 +14,19 @@ export type LogFormat = (typeof logFormats)[number]
 
 export interface LogOptions {
   readonly level: LogLevel
-  /** `json`: one JSON document a line, times in ISO 8601; `pretty`: for reading on a terminal. */
+  /** `json`: one JSON document per line, times in ISO 8601; `pretty`: human-readable. */
   readonly format: LogFormat
   /** In every line of the format `json`. */
   readonly app: App
-  /** Where lines go; default standard error, so that standard output stays the command's own. */
+  /** Defaults to standard error, so that standard output is left to the command. */
   readonly destination?: DestinationStream
 }
 
 const STANDARD_ERROR = 2
 
 /**
- * The log of a process. Secrets are taken out of the finished line, so that no way into it (fields, child
- * bindings, messages, nested errors and their causes) goes around the redaction.
+ * The log of a process. Redaction runs on the finished line, so that no part of it (fields, child bindings,
+ * messages, nested errors and their causes) can bypass it.
  */
 export async function openLog(options: LogOptions): Promise<Logger> {
   const log = pino(

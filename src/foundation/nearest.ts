@@ -1,11 +1,11 @@
-/** Edits between two names that count as a typing error, at most. */
+/** Maximum edit distance that counts as a typing error. */
 const MAX_DISTANCE = 3
-/** Share of the longer name that those edits may make up. */
+/** Maximum share of the longer name that those edits may make up. */
 const MAX_SHARE = 0.4
 
 /**
- * The name that somebody who typed `word` most likely meant; undefined where none is close.
- * @param compared what of a name is compared
+ * The name most similar to `word`; undefined if none is close.
+ * @param compared maps a name to the text that is compared
  */
 export function nearest(
   word: string,
@@ -26,7 +26,7 @@ export function nearest(
   return found
 }
 
-/** Letters inserted, left out, replaced or swapped with their neighbour that turn one text into the other. */
+/** Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours. */
 function editDistance(from: string, to: string): number {
   let before: number[] = []
   let row = Array.from({ length: to.length + 1 }, (_, column) => column)

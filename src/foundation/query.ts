@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { AkashiError } from './errors.ts'
 
-/** Parses, or fails with `invalid_input` and one line that lists every mistake. */
+/** Parses, or throws `invalid_input` with one line that lists every mistake. */
 export function parseQuery<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
   const parsed = schema.safeParse(input)
   if (parsed.success) return parsed.data
@@ -9,7 +9,7 @@ export function parseQuery<S extends z.ZodType>(schema: S, input: unknown): z.ou
     path.length === 0 ? message : `${path.join('.')} ${message}`,
   )
   throw new AkashiError('invalid_input', `the query is not valid: ${mistakes.join('; ')}`, {
-    hint: 'mend each of them and ask again',
+    hint: 'fix each of them and try again',
     detail: { mistakes },
   })
 }

@@ -1,17 +1,17 @@
-/** Takes secrets out of what leaves the process: log lines, error messages, printed URLs. */
+/** Removes secrets from what leaves the process: log lines, error messages, printed URLs. */
 import { REDACTED } from './secret.ts'
 
-/** Names whose value is a secret, compared without case, `_` and `-`: `api_key`, `X-Api-Key`, `dbPassword`. */
+/** Names of secret values, compared ignoring case, `_` and `-`: `api_key`, `X-Api-Key`, `dbPassword`. */
 const SECRET_NAME =
   /passwo?r?d|passphrase|secret|token|authorization|cookie|apikey|privatekey|credential|accesskey/
 
-/** Texts that are secrets wherever they stand, with what stays of them. */
+/** Patterns that are secret in any text, with their replacement. */
 const SECRET_TEXTS: readonly (readonly [pattern: RegExp, kept: string])[] = [
-  // The userinfo of any URL: all between the first colon and the last @ before the path.
+  // Userinfo of a URL: everything between the first colon and the last @ before the path.
   [/\b([a-z][a-z0-9+.-]*:\/\/[^\s/?#:@"']*):[^\s/?#"']*@/gi, `$1:${REDACTED}@`],
-  // A password with / ? # in it ends no authority for a careless writer; up to the last @ of the word.
+  // An unescaped / ? # in a password would end the authority, so match up to the last @ of the word.
   [/\b(postgres(?:ql)?:\/\/[^\s/:@"']*):(?!\[redacted\]@)[^\s"']*@/gi, `$1:${REDACTED}@`],
-  // name=value of connection strings and query strings.
+  // name=value in connection strings and query strings.
   [
     /\b([\w-]*(?:password|passphrase|passwd|secret|token|api_?key|access_?key|signature|credential))\s*=\s*('[^']*'|"[^"]*"|[^\s&;,"']+)/gi,
     `$1=${REDACTED}`,
@@ -25,14 +25,14 @@ export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name.toLowerCase().replaceAll(/[_-]/g, ''))
 }
 
-/** The text without the secrets in it; everything else stays as it is. */
+/** The text with its secrets replaced. */
 export function redactText(text: string): string {
   let redacted = text
   for (const [pattern, kept] of SECRET_TEXTS) redacted = redacted.replaceAll(pattern, kept)
   return redacted
 }
 
-/** A copy of a JSON value without the secrets in it, by the names of its members and in its texts. */
+/** A copy of a JSON value with secrets replaced, by member name and within strings. */
 export function redactJson(value: unknown): unknown {
   if (typeof value === 'string') return redactText(value)
   if (Array.isArray(value)) return value.map(redactJson)
@@ -45,7 +45,7 @@ export function redactJson(value: unknown): unknown {
   )
 }
 
-/** `passwordChanged: true` and `token: null` say nothing worth hiding. */
+/** Values such as `passwordChanged: true` and `token: null` reveal nothing. */
 function carriesSecret(value: unknown): boolean {
   return value !== null && typeof value !== 'boolean'
 }

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const PREFIX = 'akashi-scratch-'
-/** Milliseconds after which nobody works in a folder that nothing was written into: longer than anything takes. */
+/** Milliseconds without a write after which a folder counts as abandoned: longer than any operation takes. */
 const ABANDONED_AFTER_MS = 86_400_000
 
 /**
- * A new folder for what is being made, readable to this account only. Whoever makes one removes it. They hold
- * rows in plain text, so those that a killed process left behind go when the next one is made, a day later.
+ * A new temporary folder, readable by this account only, which the caller removes. The folders contain rows in
+ * plain text, so the next call removes folders that a killed process left behind over a day ago.
  *
- * @param kind what it is for, in the folder's name
+ * @param kind purpose, part of the folder's name
  */
 export async function makeScratchFolder(kind: string): Promise<string> {
   await removeAbandoned()
@@ -24,7 +24,7 @@ async function removeAbandoned(): Promise<void> {
     const found = await lstat(path).catch(() => null)
     if (found === null || !found.isDirectory() || found.uid !== process.getuid?.()) continue
     if (found.mtimeMs > Date.now() - ABANDONED_AFTER_MS) continue
-    // Another process may remove it too; what cannot be removed is tried again with the next.
+    // Another process may remove it too; a failed removal is retried by the next call.
     await rm(path, { recursive: true, force: true }).catch(() => undefined)
   }
 }

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 
 export const REDACTED = '[redacted]'
 
-/** A value that prints as `[redacted]` everywhere; only {@link Secret.reveal} gives it away. */
+/** A value that prints as `[redacted]`; only {@link Secret.reveal} returns it. */
 export class Secret {
   readonly #value: string
 

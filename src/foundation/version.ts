@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 const Manifest = z.object({ version: z.string() })
 
-/** Version of package.json, from the source tree and from `dist` alike. */
+/** The version in package.json, from the source tree or from `dist`. */
 export function readVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
   return Manifest.parse(JSON.parse(text)).version

@@ -1,8 +1,9 @@
 import { type Operation, type OperationName, operations } from '@akashi/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { given } from '../foundation/index.ts'
 import type { Access } from './access.ts'
-import { type App, given } from './schema.ts'
+import type { App } from './schema.ts'
 
 type Operations = typeof operations
 

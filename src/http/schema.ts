@@ -14,13 +14,6 @@ import type {
 import { z } from 'zod'
 import { AkashiError } from '../foundation/index.ts'
 
-/** Leaves out what was not given: exact optional properties take no undefined. */
-export function given<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>
-  }
-}
-
 export type App = FastifyInstance<
   RawServerDefault,
   RawRequestDefaultExpression,

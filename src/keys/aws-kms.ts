@@ -1,14 +1,13 @@
 /**
- * AWS KMS wraps the keys of the service, each made by GenerateDataKey and opened by Decrypt, with what the
- * key is as encryption context: KMS authenticates it, and CloudTrail shows it. The wrapped keys, and those of
- * persons, which the `wrapping` key wraps, are files of a folder: without KMS they open nothing. Each key of
- * the service is decrypted once a process, not once a use.
+ * AWS KMS wraps the service keys (GenerateDataKey, Decrypt). The description of a key is its encryption context,
+ * which KMS authenticates and CloudTrail shows. Wrapped service keys, and the person keys wrapped by the
+ * `wrapping` key, are files in a folder and useless without KMS. A process decrypts each service key once.
  *
- * Rights needed on the KMS key: kms:GenerateDataKey, kms:Decrypt. Credentials are the SDK's own chain.
+ * Permissions on the KMS key: kms:GenerateDataKey, kms:Decrypt. Uses the SDK's credential chain.
  */
 import { resolve } from 'node:path'
 import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms'
-import { AkashiError } from '../foundation/index.ts'
+import { AkashiError, given } from '../foundation/index.ts'
 import { type KeyringOptions, openFolder } from './file-keyring.ts'
 import { SECRET_BYTES } from './key.ts'
 import { damagedKey } from './key-file.ts'
@@ -24,14 +23,13 @@ const hint = 'write it as awskms:alias/NAME?folder=/var/lib/akashi/keys&region=a
 
 export async function openKmsKeyring(url: string, options: KeyringOptions): Promise<Keyring> {
   if (options.passphrase !== undefined) {
-    throw new AkashiError('invalid_config', 'a keyring of AWS KMS has no passphrase', {
+    throw new AkashiError('invalid_config', 'an AWS KMS keyring has no passphrase', {
       hint: 'leave KEYS_PASSPHRASE out',
     })
   }
   const { keyId, root, region, endpoint } = parseKmsUrl(url)
   const client = new KMSClient({
-    ...(region === undefined ? {} : { region }),
-    ...(endpoint === undefined ? {} : { endpoint }),
+    ...given({ region, endpoint }),
     maxAttempts: ATTEMPTS,
     requestHandler: { connectionTimeout: CONNECTION_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
   })
@@ -39,8 +37,8 @@ export async function openKmsKeyring(url: string, options: KeyringOptions): Prom
     return await openFolder(root, `awskms:${keyId}`, options, async () => {
       const { kind } = await keyringProtection(root, async () => ({ kind: 'aws-kms' }))
       if (kind === 'aws-kms') return new AwsKms(client, keyId)
-      throw new AkashiError('invalid_config', 'the folder holds a keyring that AWS KMS does not wrap', {
-        hint: 'name it as file:…, or begin with an empty folder',
+      throw new AkashiError('invalid_config', 'the keyring in this folder is not wrapped by AWS KMS', {
+        hint: 'open it as file:…, or use an empty folder',
       })
     })
   } catch (error) {
@@ -68,7 +66,7 @@ class AwsKms implements KeyService {
         }),
       ),
     )
-    if (made.Plaintext === undefined || made.CiphertextBlob === undefined) throw noAnswer()
+    if (made.Plaintext === undefined || made.CiphertextBlob === undefined) throw noKeyReturned()
     return { secret: made.Plaintext, wrapped: made.CiphertextBlob }
   }
 
@@ -76,14 +74,14 @@ class AwsKms implements KeyService {
     const opened = await this.#ask(about, () =>
       this.#client.send(
         new DecryptCommand({
-          // Named, so that a blob of somebody else's key is refused.
+          // Named, so that a blob wrapped by any other KMS key is refused.
           KeyId: this.#keyId,
           CiphertextBlob: wrapped,
           EncryptionContext: contextOf(about),
         }),
       ),
     )
-    if (opened.Plaintext === undefined) throw noAnswer()
+    if (opened.Plaintext === undefined) throw noKeyReturned()
     return opened.Plaintext
   }
 
@@ -119,33 +117,33 @@ function kmsError(error: unknown, id: string): AkashiError {
     case 'AccessDeniedException':
     case 'CredentialsProviderError':
     case 'UnrecognizedClientException':
-      return new AkashiError('forbidden', 'AWS KMS refuses these credentials', {
-        hint: 'allow kms:GenerateDataKey and kms:Decrypt on the key to the role of this process',
+      return new AkashiError('forbidden', 'AWS KMS rejected the credentials', {
+        hint: 'grant this process kms:GenerateDataKey and kms:Decrypt on the key',
         detail: { reason: name },
       })
     case 'NotFoundException':
     case 'InvalidKeyUsageException':
-      return new AkashiError('invalid_config', 'AWS KMS has no such key for encryption', {
-        hint: 'check key, alias and region of KEYS_URL',
+      return new AkashiError('invalid_config', 'AWS KMS has no such encryption key', {
+        hint: 'check the key, alias and region in KEYS_URL',
         detail: { reason: name },
       })
     case 'DisabledException':
     case 'KMSInvalidStateException':
-      return new AkashiError('unavailable', 'the KMS key is disabled or waits for its deletion', {
-        hint: 'enable it, or cancel its deletion: without it no key can be opened',
+      return new AkashiError('unavailable', 'the KMS key is disabled or pending deletion', {
+        hint: 'enable it or cancel its deletion; without it no key can be decrypted',
         detail: { reason: name },
       })
     default:
-      return new AkashiError('unavailable', 'AWS KMS does not answer', {
-        hint: 'check network, region and endpoint',
+      return new AkashiError('unavailable', 'AWS KMS did not respond', {
+        hint: 'check the network, region and endpoint',
         detail: { reason: name },
         cause: error,
       })
   }
 }
 
-function noAnswer(): AkashiError {
-  return new AkashiError('unavailable', 'AWS KMS answered without a key')
+function noKeyReturned(): AkashiError {
+  return new AkashiError('unavailable', 'AWS KMS returned no key')
 }
 
 function parseKmsUrl(url: string) {
@@ -156,10 +154,12 @@ function parseKmsUrl(url: string) {
     (name) => !['folder', 'region', 'endpoint'].includes(name),
   )
   if (parsed === null || !/^[\w:/-]{1,2048}$/.test(keyId) || keyId.startsWith('/') || unknown) {
-    throw new AkashiError('invalid_config', 'the keyring of AWS KMS is not named as it has to be', { hint })
+    throw new AkashiError('invalid_config', 'the AWS KMS keyring URL is not valid', { hint })
   }
   if (!folder.startsWith('/')) {
-    throw new AkashiError('invalid_config', 'the keyring of AWS KMS names no absolute folder', { hint })
+    throw new AkashiError('invalid_config', 'the folder of the AWS KMS keyring is not an absolute path', {
+      hint,
+    })
   }
   return {
     keyId,

@@ -1,15 +1,15 @@
 /**
- * One column's value as bytes, AES-256-GCM (NIST SP 800-38D) under a person's key:
+ * Encryption of one column value, AES-256-GCM (NIST SP 800-38D) under a person's key:
  *
  *   version 1 (1 byte) || UUID of the key's id (16) || nonce (12) || ciphertext || tag (16)
  *
- * Person, key, table, column and row are associated data: moved anywhere else, the bytes open nothing. The
- * nonce is random; a person's key seals far fewer than the 2^32 values for which that is safe.
+ * Person, key, table, column and row are associated data, so a value moved elsewhere fails to decrypt. The nonce
+ * is random; a person's key encrypts far fewer than the 2^32 values for which that is safe.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { AkashiError } from '../foundation/index.ts'
 
-/** Where an encrypted value stands: `akashi_auth.users`, `email`, the row's key as text. */
+/** Location of an encrypted value: `akashi_auth.users`, `email`, the row's key as text. */
 export interface Place {
   readonly table: string
   readonly column: string
@@ -45,18 +45,18 @@ export function sealColumn(
   ])
 }
 
-/** The id of the key that opens a value; `integrity` when these bytes are no such value. */
+/** The id of the key that encrypts a value; `integrity` if the bytes have another format. */
 export function keyIdOf(sealed: Uint8Array): string {
   if (sealed.length < TEXT_AT + TAG_BYTES || sealed[0] !== VERSION) {
-    throw new AkashiError('integrity', 'an encrypted value is not in a form that this version reads', {
-      hint: 'it was cut, or written by a newer version',
+    throw new AkashiError('integrity', 'an encrypted value has a format that this version cannot read', {
+      hint: 'it was truncated, or written by a newer version',
     })
   }
   const hex = Buffer.from(sealed.subarray(1, NONCE_AT)).toString('hex')
   return `${PREFIX}${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
-/** `integrity` when the bytes were changed, or belong to another person, table, column or row. */
+/** `integrity` if the bytes were changed or belong to another person, table, column or row. */
 export function openColumn(secret: Uint8Array, person: string, place: Place, sealed: Uint8Array): string {
   const nonce = sealed.subarray(NONCE_AT, TEXT_AT)
   const decipher = createDecipheriv('aes-256-gcm', secret, nonce, { authTagLength: TAG_BYTES })
@@ -66,14 +66,14 @@ export function openColumn(secret: Uint8Array, person: string, place: Place, sea
     const text = Buffer.concat([decipher.update(sealed.subarray(TEXT_AT, -TAG_BYTES)), decipher.final()])
     return text.toString('utf8')
   } catch {
-    throw new AkashiError('integrity', 'an encrypted value does not belong where it stands', {
-      hint: 'it was changed, or moved from another person, table, column or row: look at its history in the trail',
+    throw new AkashiError('integrity', 'an encrypted value was changed or moved', {
+      hint: 'it is damaged, or was moved from another person, table, column or row: check its history in the audit trail',
       detail: { table: place.table, column: place.column, row: place.row },
     })
   }
 }
 
-/** JSON keeps the parts apart: no two different places give the same bytes. */
+/** JSON is injective: different places never give the same bytes. */
 function associated(keyId: string, person: string, { table, column, row }: Place): Buffer {
   return Buffer.from(JSON.stringify(['akashi column 1', keyId, person, table, column, row]))
 }

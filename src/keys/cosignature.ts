@@ -1,6 +1,6 @@
 /**
- * Cosignatures (https://c2sp.org/tlog-cosignature, Ed25519): a witness's statement that at a time a checkpoint
- * was the largest consistent one it had seen of a log. In a note they stand beside the log's signature.
+ * Cosignatures (https://c2sp.org/tlog-cosignature, Ed25519): a witness states that at a given time a checkpoint
+ * was the largest consistent one it had seen of a log. A note contains them beside the log's signature.
  */
 import { AkashiError } from '../foundation/index.ts'
 import { SIGNATURE_BYTES, verifyEd25519 } from './ed25519.ts'
@@ -10,7 +10,7 @@ import { keyHash, type NoteSignature, parseNote, type VerifierKey } from './sign
 export const COSIGNATURE_TYPE = 0x04
 const TIMESTAMP_BYTES = 8
 
-/** A key that cosigns. The name is the witness's, e.g. `witness.example/w1`. */
+/** The key of a witness. Its name is that of the witness, e.g. `witness.example/w1`. */
 export interface CosignerKey extends VerifierKey {
   /** Ed25519 signature, 64 bytes. */
   sign(message: Uint8Array): Promise<Uint8Array>
@@ -30,7 +30,7 @@ export async function cosign(key: CosignerKey, text: string, at: Date): Promise<
   return { name: key.name, hash: keyHash(key, COSIGNATURE_TYPE), signature }
 }
 
-/** When a witness cosigned a note; null when it did not. `integrity` when its cosignature is wrong. */
+/** When a witness cosigned a note; null if it did not. `integrity` if its cosignature is wrong. */
 export function cosignedAt(note: string, key: VerifierKey): Date | null {
   const { text, signatures } = parseNote(note)
   const hash = Buffer.from(keyHash(key, COSIGNATURE_TYPE))

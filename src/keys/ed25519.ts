@@ -5,7 +5,7 @@ import { AkashiError } from '../foundation/index.ts'
 export const PUBLIC_KEY_BYTES = 32
 export const SIGNATURE_BYTES = 64
 
-/** What precedes the seed in PKCS #8 (RFC 8410 section 7). */
+/** Prefix of the seed in PKCS #8 (RFC 8410 section 7). */
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 export function signEd25519(seed: Uint8Array, message: Uint8Array): Uint8Array {

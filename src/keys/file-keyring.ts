@@ -1,14 +1,14 @@
 /**
- * The local key service: a folder that only its owner may enter.
+ * The local keyring: a folder that only its owner can access.
  *
- *   keyring.json           who wraps the keys of the service: nobody, a passphrase or a cloud's key service
- *   keys/, slots/          the keys of the service (service-keys.ts)
+ *   keyring.json           what wraps the service keys: nothing, a passphrase or a cloud KMS
+ *   keys/, slots/          service keys (service-keys.ts)
  *   persons/, replacing/, erased/
- *                          the keys of persons (person-keys.ts)
+ *                          person keys (person-keys.ts)
  *   rotation.json, index-rotation.json
- *                          the rotation of the wrapping key, of the index key, that is under way
- *   destroying/<id>…       a key on its way out, seen by nobody
- *   temp/                  what is being written
+ *                          a rotation of the wrapping key or index key in progress
+ *   destroying/<id>…       a key being destroyed, no longer visible
+ *   temp/                  files being written
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ import type {
 const FOLDERS = ['keys', 'slots', 'destroying', 'temp'] as const
 
 export interface KeyringOptions {
-  /** Wraps every key of a `file:` keyring; decided when the keyring is made. */
+  /** Wraps every key of a `file:` keyring; fixed when the keyring is created. */
   readonly passphrase?: string
   readonly clock?: Clock
 }
@@ -46,7 +46,7 @@ export function openFileKeyring(url: string, options: KeyringOptions): Promise<K
   return openFolder(root, `file:${root}`, options, () => openPassphraseService(root, options.passphrase))
 }
 
-/** A keyring in a folder, its own keys wrapped by `service`, which is opened once the folder is there. */
+/** A keyring in a folder whose service keys are wrapped by `service`, opened once the folder exists. */
 export async function openFolder(
   root: string,
   location: string,
@@ -90,7 +90,7 @@ class FileKeyring implements Keyring {
     return this.#run(async () => {
       if (purpose === 'person') return await this.#persons.ensure(subject)
       if (subject === undefined) return infoOf(await this.#own.ensure(purpose), 'active')
-      throw new AkashiError('invalid_input', `a ${purpose} key belongs to no person`)
+      throw new AkashiError('invalid_input', `a ${purpose} key has no subject`)
     })
   }
 
@@ -108,7 +108,7 @@ class FileKeyring implements Keyring {
     return this.#run(async () => {
       const key = await this.#signingKey(keyId)
       if (!(await this.#own.isActive(key))) {
-        throw new AkashiError('conflict', 'the key is retired and signs no more', {
+        throw new AkashiError('conflict', 'the key is retired and cannot sign', {
           hint: 'sign with the active key of its purpose',
           detail: { keyId },
         })
@@ -126,10 +126,10 @@ class FileKeyring implements Keyring {
       assertKeyId(keyId)
       if (isPersonKeyId(keyId)) return await this.#persons.secret(keyId)
       const key = await this.#own.get(keyId)
-      // A copy: the keyring forgets its own when it is closed.
+      // A copy: the keyring erases its own when it is closed.
       if (key.algorithm !== 'ed25519') return Buffer.from(key.secret)
-      throw new AkashiError('forbidden', 'the secret of a signing key does not leave the keyring', {
-        hint: 'ask the keyring to sign',
+      throw new AkashiError('forbidden', 'the secret of a signing key cannot leave the keyring', {
+        hint: 'sign with the keyring instead',
         detail: { keyId },
       })
     })
@@ -138,7 +138,7 @@ class FileKeyring implements Keyring {
   rotate(purpose: KeyPurpose): Promise<KeyInfo> {
     return this.#run(async () => {
       if (purpose !== 'person') return infoOf(await this.#own.rotate(purpose), 'active')
-      throw new AkashiError('invalid_input', "a person's key is destroyed, never rotated")
+      throw new AkashiError('invalid_input', "a person's key can only be destroyed, not rotated")
     })
   }
 
@@ -205,20 +205,20 @@ class FileKeyring implements Keyring {
     assertKeyId(keyId)
     const key = isPersonKeyId(keyId) ? null : await this.#own.get(keyId)
     if (key?.algorithm === 'ed25519') return key
-    throw new AkashiError('invalid_input', 'the key does not sign', { detail: { keyId } })
+    throw new AkashiError('invalid_input', 'the key is not a signing key', { detail: { keyId } })
   }
 }
 
 function assertKeyId(keyId: string): void {
-  if (!isKeyId(keyId)) throw new AkashiError('invalid_input', 'this is not the id of a key')
+  if (!isKeyId(keyId)) throw new AkashiError('invalid_input', 'not a valid key id')
 }
 
-/** Turns a failed system call into an error of the catalogue; leaves every other error as it is. */
+/** Converts a failed system call to an AkashiError; returns other errors unchanged. */
 function asKeyringError(error: unknown): unknown {
   const code = errno(error)
   if (error instanceof AkashiError || code === undefined) return error
   return new AkashiError('unavailable', `the keyring cannot be used (${code})`, {
-    hint: 'its folder must be readable and writable by this process alone',
+    hint: 'its folder must be readable and writable by this process only',
     cause: error,
     detail: { code },
   })

@@ -1,9 +1,9 @@
 /**
- * Rotation of the key of blind indexes. From `beginIndexRotation` to `endIndexRotation` values are indexed
- * under the new key and looked for under both, so that rows may be indexed anew meanwhile. Processes learn
- * of either within {@link INDEX_KEYS_MS}.
+ * Rotation of the blind index key. Between `beginIndexRotation` and `endIndexRotation` values are indexed under
+ * the new key and looked up under both, while existing rows are reindexed. Processes notice either within
+ * {@link INDEX_KEYS_MS}.
  *
- * `index-rotation.json` names the key that goes. A run that was killed is gone on with by the next one.
+ * `index-rotation.json` names the old key. The next run resumes one that was killed.
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { readPrivateFile, writeIfAbsent } from './private-files.ts'
 import type { ServiceKeys } from './service-keys.ts'
 import type { IndexKeys } from './types.ts'
 
-/** Milliseconds for which a process may go by what it last read of the index keys. */
+/** Milliseconds for which a process caches the index keys. */
 export const INDEX_KEYS_MS = 1_000
 
 const mark = z.strictObject({ version: z.literal(1), from: z.string() })
@@ -33,7 +33,7 @@ export async function beginIndexRotation(
   const active = (await own.ensure('blind-index')).id
   const text = `${JSON.stringify({ version: 1, from: active })}\n`
   const resumed = !(await writeIfAbsent(join(root, 'temp'), pathOf(root), text))
-  // Killed between the two, the mark names the key that is still active.
+  // After a kill between the two steps, the mark names the key that is still active.
   const pending = (await readMark(root)) === active
   return { keyId: pending ? (await own.rotate('blind-index')).id : active, resumed }
 }

@@ -1,11 +1,11 @@
-/** The file that holds a key of the service. */
+/** The file of a service key. */
 import { z } from 'zod'
 import { AkashiError, uuidV7 } from '../foundation/index.ts'
 import { algorithmOf, ID, type Key, SECRET_BYTES } from './key.ts'
 import type { KeyService } from './key-service.ts'
 import type { KeyPurpose } from './types.ts'
 
-/** Of the service (a person's key is made by person-keys.ts), with the text of its file. */
+/** Makes a service key and the text of its file; person-keys.ts makes person keys. */
 export async function makeKey(
   purpose: KeyPurpose,
   createdAt: Date,
@@ -42,7 +42,7 @@ const keyFile = z.strictObject({
   secret: z.base64(),
 })
 
-/** `integrity` when the file is not the key that its name says, or was changed. */
+/** `integrity` if the file was changed or is not the key of its name. */
 export async function decodeKey(id: string, text: string, service: KeyService): Promise<Key> {
   try {
     const { version: _, secret: stored, ...info } = keyFile.parse(JSON.parse(text))
@@ -53,7 +53,7 @@ export async function decodeKey(id: string, text: string, service: KeyService): 
     }
   } catch (error) {
     if (error instanceof AkashiError) throw error
-    // Any other cause may quote the file, and with it the secret.
+    // Other causes may quote the file including the secret, so they are dropped.
   }
   throw damagedKey(id)
 }
@@ -65,10 +65,10 @@ export function damagedKey(keyId: string): AkashiError {
   })
 }
 
-/** `destroyed` tells an erased person from a wrong or lost keyring. */
+/** `destroyed` distinguishes an erased person from a wrong or lost keyring. */
 export function noSuchKey(keyId: string, destroyed: boolean): AkashiError {
   return new AkashiError('not_found', destroyed ? 'the key was destroyed' : 'the keyring has no such key', {
-    ...(destroyed ? {} : { hint: 'check that KEYS_URL names the keyring that the database was used with' }),
+    ...(destroyed ? {} : { hint: 'check that KEYS_URL names the keyring used with this database' }),
     detail: { keyId, destroyed },
   })
 }

@@ -1,31 +1,31 @@
 import { randomBytes } from 'node:crypto'
 import { type Key, SECRET_BYTES } from './key.ts'
 
-/** What a wrapped secret is bound to: everything about its key that is kept beside it. */
+/** The attributes of a key, to which its wrapped secret is bound. */
 export type KeyFacts = Omit<Key, 'secret'>
 
 export interface MadeSecret {
   /** 32 random bytes. */
   readonly secret: Uint8Array
-  /** What is kept. */
+  /** The stored form. */
   readonly wrapped: Uint8Array
 }
 
 /**
- * Who keeps the secret above all others: a passphrase, a cloud's key service, or nobody. It wraps the few
- * keys of the service itself; the keys of persons are wrapped by the `wrapping` keys among them.
+ * Holder of the root secret: a passphrase, a cloud KMS, or none. It wraps the few service keys; the `wrapping`
+ * keys among them wrap the person keys.
  */
 export interface KeyService {
   make(about: KeyFacts): Promise<MadeSecret>
   /**
-   * Throws when the secret was wrapped for another key or a byte was changed; an AkashiError when the
-   * service refuses or does not answer.
+   * Throws if the secret was wrapped for another key or changed; throws an AkashiError if the service refuses
+   * or does not respond.
    */
   unwrap(wrapped: Uint8Array, about: KeyFacts): Promise<Uint8Array>
   close(): void
 }
 
-/** A folder alone protects the keys. */
+/** Protection by folder permissions only. */
 export const unprotected: KeyService = {
   make: async () => {
     const secret = randomBytes(SECRET_BYTES)

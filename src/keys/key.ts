@@ -1,7 +1,7 @@
-/** What a key is. */
+/** Key attributes. */
 import type { KeyInfo, KeyPurpose } from './types.ts'
 
-/** Ed25519 seeds, HMAC-SHA-256 keys and AES-256 keys are all of this length. */
+/** Length of Ed25519 seeds, HMAC-SHA-256 keys and AES-256 keys. */
 export const SECRET_BYTES = 32
 
 export const algorithmOf = {
@@ -22,5 +22,5 @@ export function isKeyId(id: string): boolean {
   return ID.test(id)
 }
 
-/** A key never changes after it was made; whether it is active is told by its slot. */
+/** A key is immutable; its slot says whether it is active. */
 export type Key = Omit<KeyInfo, 'state'> & { readonly secret: Buffer }

@@ -1,8 +1,8 @@
-/** `keyring.json`: who wraps the keys beside it. */
+/** `keyring.json`: what wraps the keys beside it. */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { AkashiError } from '../foundation/index.ts'
+import { AkashiError, given } from '../foundation/index.ts'
 import { readPrivateFile, writeIfAbsent } from './private-files.ts'
 
 const protection = z.discriminatedUnion('kind', [
@@ -21,12 +21,12 @@ export type Protection = z.infer<typeof protection>
 
 const keyringFile = z.strictObject({ version: z.literal(1), protection })
 
-/** How the keys are protected; made once, when the keyring is new. */
+/** Protection of the keys; decided when the keyring is created. */
 export async function keyringProtection(root: string, make: () => Promise<Protection>): Promise<Protection> {
   const path = join(root, 'keyring.json')
   if ((await readPrivateFile(path)) === null) {
     const used = (await readdir(join(root, 'keys'))).length > 0
-    // Asked again: another process may have made the keyring, and its first key, in between.
+    // Read again: another process may have created the keyring and its first key meanwhile.
     if (used && (await readPrivateFile(path)) === null) throw damagedKeyring()
     const made = { version: 1, protection: await make() }
     await writeIfAbsent(join(root, 'temp'), path, `${JSON.stringify(made, null, 2)}\n`)
@@ -39,12 +39,8 @@ export async function keyringProtection(root: string, make: () => Promise<Protec
 }
 
 export function damagedKeyring(cause?: unknown): AkashiError {
-  return new AkashiError(
-    'integrity',
-    'the keyring is damaged: a file beside its keys is missing or was changed',
-    {
-      hint: 'restore the keyring from its own backup; its keys are untouched',
-      ...(cause === undefined ? {} : { cause }),
-    },
-  )
+  return new AkashiError('integrity', 'the keyring is damaged: a metadata file is missing or was changed', {
+    hint: 'restore the metadata from a backup of the keyring; the keys are intact',
+    ...given({ cause }),
+  })
 }

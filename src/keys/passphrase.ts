@@ -1,4 +1,4 @@
-/** Keys wrapped by AES-256-GCM under a key that scrypt (RFC 7914) derives from a passphrase. */
+/** Wraps keys with AES-256-GCM under a key derived from a passphrase by scrypt (RFC 7914). */
 import { randomBytes, type ScryptOptions, scrypt } from 'node:crypto'
 import { AkashiError } from '../foundation/index.ts'
 import { SECRET_BYTES } from './key.ts'
@@ -8,11 +8,11 @@ import { unwrapSecret, wrapSecret } from './secret-wrapping.ts'
 
 const KEY_BYTES = 32
 const SALT_BYTES = 16
-/** OWASP's recommendation for scrypt: 128 MiB and some tenths of a second, once per opening. */
+/** OWASP's recommendation for scrypt: 128 MiB and some tenths of a second each time the keyring is opened. */
 const COST = { N: 2 ** 17, r: 8, p: 1 }
-/** A keyring that asks for more was not written by this program. */
+/** This program never writes larger parameters. */
 const MAX_SCRYPT_BYTES = 1024 * 1024 * 1024
-/** What scrypt needs beside its 128·N·r bytes. */
+/** Memory of scrypt beyond 128·N·r bytes. */
 const SCRYPT_SLACK_BYTES = 1024 * 1024
 const CHECK = Buffer.from('akashi keyring 1')
 
@@ -37,21 +37,21 @@ class PassphraseService implements KeyService {
   }
 }
 
-/** The secret is bound to everything else in its file, so that no wrapped secret can pose as another key's. */
+/** Binds the secret to the rest of its file, so that it cannot be used as another key. */
 function associated({ id, purpose, algorithm, createdAt, subject }: KeyFacts): Buffer {
   return Buffer.from(
     JSON.stringify(['akashi key 1', id, purpose, algorithm, createdAt.toISOString(), subject]),
   )
 }
 
-/** The service of a folder's keyring, which is new when it has no `keyring.json`. */
+/** Opens the service of a keyring folder; without `keyring.json` the keyring is new. */
 export async function openPassphraseService(
   root: string,
   passphrase: string | undefined,
 ): Promise<KeyService> {
   if (passphrase === '') {
     throw new AkashiError('invalid_config', 'the passphrase of the keyring is empty', {
-      hint: 'give a passphrase, or none at all',
+      hint: 'set a passphrase, or leave it unset',
     })
   }
   return unlock(await keyringProtection(root, () => newProtection(passphrase)), passphrase)
@@ -66,22 +66,22 @@ async function newProtection(passphrase: string | undefined): Promise<Protection
   return { kind: 'scrypt', salt: salt.toString('base64'), ...COST, check }
 }
 
-/** Nothing is written, whatever the passphrase. */
+/** Writes nothing. */
 async function unlock(kept: Protection, passphrase: string | undefined): Promise<KeyService> {
   if (kept.kind === 'none') {
     if (passphrase === undefined) return unprotected
     throw new AkashiError('invalid_config', 'a passphrase was given for a keyring that has none', {
-      hint: 'leave the passphrase out, or start a new keyring with it',
+      hint: 'leave the passphrase unset, or start a new keyring with it',
     })
   }
   if (kept.kind === 'aws-kms') {
-    throw new AkashiError('invalid_config', 'the keys of this folder are wrapped by AWS KMS', {
-      hint: 'name the keyring as awskms:KEY?folder=…, as when it was made',
+    throw new AkashiError('invalid_config', 'the keys in this folder are wrapped by AWS KMS', {
+      hint: 'open the keyring as awskms:KEY?folder=…, as when it was created',
     })
   }
   if (passphrase === undefined) {
     throw new AkashiError('invalid_config', 'the keyring needs its passphrase', {
-      hint: 'give the passphrase that the keyring was made with',
+      hint: 'set KEYS_PASSPHRASE to the passphrase of the keyring',
     })
   }
   const key = await derive(passphrase, Buffer.from(kept.salt, 'base64'), kept)
@@ -89,18 +89,18 @@ async function unlock(kept: Protection, passphrase: string | undefined): Promise
     const check = unwrapSecret(key, Buffer.from(kept.check, 'base64'), Buffer.alloc(0))
     if (check.equals(CHECK)) return new PassphraseService(key)
   } catch {
-    // Authentication failed: told below, without a cause that says nothing more.
+    // Authentication failed; the cause adds nothing.
   }
   throw new AkashiError('unauthenticated', 'the passphrase of the keyring is wrong', {
-    hint: 'no key was touched; try again with the passphrase that the keyring was made with',
+    hint: 'no key was changed; try again with the passphrase of the keyring',
   })
 }
 
 async function derive(passphrase: string, salt: Buffer, cost: typeof COST): Promise<Buffer> {
   const memory = 128 * cost.N * cost.r
   if (memory > MAX_SCRYPT_BYTES) {
-    throw new AkashiError('integrity', 'the keyring asks for more memory than any passphrase needs', {
-      hint: "restore keyring.json from the keyring's own backup",
+    throw new AkashiError('integrity', 'the scrypt parameters of the keyring are too large', {
+      hint: 'restore keyring.json from a backup of the keyring',
     })
   }
   const options: ScryptOptions = {

@@ -1,6 +1,6 @@
 /**
- * The file of one person: the key, or that it was destroyed. A person has one key ever: its id and place
- * follow from the person, so that a destroyed one cannot be made again by mistake.
+ * The file of a person key, or the tombstone of a destroyed one. A person has one key ever: its id and path are
+ * derived from the person, so that a destroyed key is never recreated by mistake.
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
@@ -17,11 +17,11 @@ export function isPersonKeyId(id: string): boolean {
   return id.startsWith(PREFIX)
 }
 
-/** `person-` and a UUID version 8: the first bits of a digest of who it is. */
+/** `person-` and a UUID version 8 from the first bits of a digest of the subject. */
 export function personKeyId(subject: string | undefined): string {
   if (subject === undefined || subject === '' || Buffer.byteLength(subject) > MAX_SUBJECT_BYTES) {
-    throw new AkashiError('invalid_input', 'a person key belongs to one person', {
-      hint: `name the person in 1 to ${MAX_SUBJECT_BYTES} bytes; a person's key is destroyed, never rotated`,
+    throw new AkashiError('invalid_input', 'a person key needs a subject', {
+      hint: `give the person as 1 to ${MAX_SUBJECT_BYTES} bytes; a person's key can only be destroyed, not rotated`,
     })
   }
   const bytes = createHash('sha256')
@@ -34,7 +34,7 @@ export function personKeyId(subject: string | undefined): string {
   return `${PREFIX}${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
-/** 256 folders: 100,000 persons are 400 files in each. */
+/** 256 folders: about 400 files each for 100,000 persons. */
 export function shardOf(id: string): string {
   return id.slice(PREFIX.length, PREFIX.length + 2)
 }
@@ -66,7 +66,7 @@ export interface WrappedPersonKey {
   readonly wrapped: Buffer
 }
 
-/** `integrity` when the file is not that of its name. */
+/** `integrity` if the file does not belong to its name. */
 export function parsePersonFile(id: string, text: string): PersonFile {
   const parsed = personFile.safeParse(jsonOrNull(text))
   if (!parsed.success || parsed.data.id !== id) throw damagedKey(id)
@@ -96,13 +96,13 @@ export function encodeDestroyed(id: string, at: Date): string {
   return line({ version: 1, id, destroyedAt: at.toISOString() })
 }
 
-/** `integrity` when the file was changed, or holds the key of another person. */
+/** `integrity` if the file was changed or contains the key of another person. */
 export function unwrapPersonKey(file: WrappedPersonKey, wrapping: Key): Buffer {
   try {
     const secret = unwrapSecret(wrapping.secret, file.wrapped, associated(file, wrapping.id))
     if (secret.length === SECRET_BYTES && personKeyId(file.subject) === file.id) return secret
   } catch {
-    // Authentication failed: told below, without a cause that says nothing more.
+    // Authentication failed; the cause adds nothing.
   }
   throw damagedKey(file.id)
 }

@@ -1,14 +1,14 @@
 /**
- * The keys of persons, one file each:
+ * Person keys, one file each:
  *
- *   persons/<xx>/<id>.json   the key, wrapped by a wrapping key, or that it was destroyed
- *   replacing/               what a new wrapping has replaced, until it is overwritten
- *   destroying/              keys on their way out, until they are overwritten
- *   erased/<id>              empty: says at one look whose keys were destroyed
- *   persons.lock             held while a key is wrapped anew or destroyed, so that neither undoes the other
+ *   persons/<xx>/<id>.json   the key, wrapped by a wrapping key, or a tombstone
+ *   replacing/               old wrappings, until they are overwritten
+ *   destroying/              keys being destroyed, until they are overwritten
+ *   erased/<id>              empty: an index of the destroyed keys
+ *   persons.lock             held while a key is rewrapped or destroyed, so that neither undoes the other
  *
- * A key is made by link(2), which fails when the name exists: processes that race agree on one. Making and
- * reading take no lock.
+ * A key is created by link(2), which fails if the name exists, so racing processes agree on one. Creating and
+ * reading need no lock.
  */
 import { randomBytes } from 'node:crypto'
 import { link, open, readdir } from 'node:fs/promises'
@@ -37,10 +37,10 @@ const NONCE_BYTES = 8
 const READ_AT_ONCE = 32
 const LOCK_MODE = 0o600
 const LOCK_POLL_MS = 10
-/** A batch of wrapping anew holds the lock for about a second. */
+/** A batch of rewrapping holds the lock for about a second. */
 const LOCK_WAIT_MS = 60_000
 
-/** Where the wrapping keys come from. */
+/** Source of the wrapping keys. */
 export interface WrappingKeys {
   active(): Promise<Key>
   read(id: string): Promise<Key>
@@ -58,7 +58,7 @@ export class PersonKeys {
     this.#clock = clock
   }
 
-  /** Makes the folders and ends what a process that died has begun. */
+  /** Creates the folders and finishes what a dead process left unfinished. */
   async open(): Promise<void> {
     for (const folder of ['persons', 'replacing', 'erased'])
       await preparePrivateFolder(join(this.#root, folder))
@@ -75,14 +75,14 @@ export class PersonKeys {
     }
   }
 
-  /** `conflict` when the person's key was destroyed: there will be no other. */
+  /** `conflict` if the person's key was destroyed: it is never recreated. */
   async ensure(subject: string | undefined): Promise<KeyInfo> {
     const id = personKeyId(subject)
     for (;;) {
       const found = await this.#read(id)
       if (found?.kind === 'key') return infoOf(found)
       if (found?.kind === 'destroyed') {
-        throw new AkashiError('conflict', 'the person was erased: a destroyed key is not made again', {
+        throw new AkashiError('conflict', 'the person was erased: a destroyed key cannot be recreated', {
           detail: { keyId: id },
         })
       }
@@ -96,7 +96,7 @@ export class PersonKeys {
     }
   }
 
-  /** `not_found` with `destroyed` in its detail when there is none. */
+  /** `not_found`, with `destroyed` in its detail, if there is none. */
   async secret(id: string): Promise<Buffer> {
     const cached = this.#cache.get(id)
     if (cached !== null) return cached
@@ -123,7 +123,7 @@ export class PersonKeys {
     return file.kind === 'key' ? 'present' : 'destroyed'
   }
 
-  /** For good, also for a person who never had a key. Idempotent. */
+  /** Permanent, also for a person who never had a key. Idempotent. */
   async destroy(id: string): Promise<void> {
     this.#cache.forget(id)
     await this.#locked(() => this.#destroy(id))
@@ -135,7 +135,7 @@ export class PersonKeys {
     return new Set((await readdir(join(this.#root, 'erased'))).filter(isPersonKeyId))
   }
 
-  /** Every person's file, shard by shard. */
+  /** The files of all persons, shard by shard. */
   async *all(): AsyncGenerator<{ readonly id: string; readonly file: PersonFile }, void, undefined> {
     for await (const ids of this.shards()) {
       for (let at = 0; at < ids.length; at += READ_AT_ONCE) {
@@ -146,7 +146,7 @@ export class PersonKeys {
     }
   }
 
-  /** The ids of every shard, about as many as a 256th of all. */
+  /** Key ids by shard; a shard contains about 1/256 of all. */
   async *shards(): AsyncGenerator<readonly string[], void, undefined> {
     for (const shard of (await readdir(join(this.#root, 'persons'))).sort()) {
       const names = await readdir(join(this.#root, 'persons', shard))
@@ -157,9 +157,9 @@ export class PersonKeys {
     }
   }
 
-  /** Wraps the keys with `wrapping` and answers how many were not so already; destroyed ones are left. */
+  /** Rewraps the keys that another key wraps; skips destroyed ones. Returns how many it rewrapped. */
   async rewrap(ids: readonly string[], wrapping: Key): Promise<number> {
-    // Looked at first: a pass over keys that are wrapped so already takes no lock.
+    // Checked first, so that a pass without work takes no lock.
     const stale = await Promise.all(
       ids.map(async (id) => {
         const file = await this.#read(id)
@@ -190,8 +190,8 @@ export class PersonKeys {
       const lock = tryLock(this.#lock)
       if (lock === undefined) {
         if (performance.now() > until) {
-          throw new AkashiError('timeout', 'another process is changing the keys of persons', {
-            hint: 'try again when it is done',
+          throw new AkashiError('timeout', 'another process is changing person keys', {
+            hint: 'try again later',
           })
         }
         await sleep(LOCK_POLL_MS)
@@ -222,14 +222,14 @@ export class PersonKeys {
       await writeNew(this.#temp, this.#path(id), destroyed)
       break
     }
-    // Before the old bytes go: a process that dies in between finds them, and comes here again.
+    // Before the old bytes are shredded: after a crash in between, the next start finds them and resumes here.
     await writeIfAbsent(this.#temp, join(this.#root, 'erased', id), '')
-    // The file may have a third name, from a process that died while it made the key.
+    // The file may have a third name from a process that died while creating the key.
     for (const name of await readdir(join(this.#root, 'destroying')))
       if (name.startsWith(`${id}.`)) await shred(join(this.#root, 'destroying', name), { everyName: true })
   }
 
-  /** So that the old bytes are found and overwritten even when this process dies after replacing them. */
+  /** Lets the next start find and overwrite the old bytes if this process dies after replacing them. */
   async #secondName(folder: 'replacing' | 'destroying', id: string): Promise<string> {
     const name = join(this.#root, folder, `${id}.${randomBytes(NONCE_BYTES).toString('hex')}`)
     await link(this.#path(id), name)
@@ -237,7 +237,7 @@ export class PersonKeys {
     return name
   }
 
-  /** null when there is no file. A file that is overwritten while it is read is read again. */
+  /** null if absent. Retries if the file is overwritten while it is read. */
   async #read(id: string): Promise<PersonFile | null> {
     for (let text: string | null = null; ; ) {
       const before: string | null = text
@@ -282,7 +282,7 @@ export function infoOf({
   return { id, purpose: 'person', algorithm: 'aes-256-gcm', createdAt, subject, state: 'active' }
 }
 
-/** A damaged file is destroyed like a whole one. */
+/** A damaged file counts as a key, so that it is destroyed too. */
 function isTombstone(id: string, text: string): boolean {
   try {
     return parsePersonFile(id, text).kind === 'destroyed'

@@ -4,21 +4,21 @@ import { keyIdOf, openColumn, type Place, sealColumn } from './column-cipher.ts'
 import { INDEX_KEYS_MS } from './index-rotation.ts'
 import type { Keyring } from './types.ts'
 
-/** Personal columns: encrypted under the key of the person whom they are about. */
+/** Encrypts personal columns under the key of the person concerned. */
 export interface PersonVault {
-  /** Bytes for a column of type bytea. `conflict` when the person was erased. */
+  /** Returns the bytes for a bytea column. `conflict` if the person was erased. */
   encrypt(person: string, place: Place, plaintext: string): Promise<Uint8Array>
   /**
-   * null when the person's key was destroyed. `integrity` when the bytes were changed or stand elsewhere;
-   * `not_found` when the keyring never had the key, which is a wrong or lost keyring and no erasure.
+   * null if the person's key was destroyed. `integrity` if the bytes were changed or moved; `not_found` if the
+   * keyring never had the key, which means a wrong or lost keyring, not an erasure.
    */
   decrypt(person: string, place: Place, ciphertext: Uint8Array): Promise<string | null>
   /**
-   * HMAC-SHA-256 (32 bytes) of a value, by which an encrypted column is looked up and kept unique. Each
-   * purpose, such as `akashi_auth.users.email`, has a key of its own. Normalise the value first.
+   * HMAC-SHA-256 (32 bytes) of a value, for lookups and unique constraints on an encrypted column. Each purpose,
+   * such as `akashi_auth.users.email`, has its own key. Normalise the value first.
    */
   blindIndex(purpose: string, value: string): Promise<Uint8Array>
-  /** What a value may stand under: {@link blindIndex}, and while the key is being rotated the one of before. */
+  /** All possible indexes of a value: {@link blindIndex}, and during a rotation the one under the old key. */
   blindIndexes(purpose: string, value: string): Promise<readonly Uint8Array[]>
 }
 
@@ -30,7 +30,7 @@ export function openPersonVault(keyring: VaultKeys): PersonVault {
 
 class KeyringVault implements PersonVault {
   readonly #keyring: VaultKeys
-  /** The keys of indexes, the active one first, kept for a moment: every lookup needs them. */
+  /** Index keys, the active one first; cached briefly, since every lookup needs them. */
   #indexSecrets: Promise<readonly Uint8Array[]> | undefined
   #indexUntil = 0
 
@@ -50,7 +50,7 @@ class KeyringVault implements PersonVault {
 
   async blindIndex(purpose: string, value: string): Promise<Uint8Array> {
     const [index] = await this.blindIndexes(purpose, value)
-    if (index === undefined) throw new AkashiError('internal', 'there is no key for blind indexes')
+    if (index === undefined) throw new AkashiError('internal', 'no blind index key')
     return index
   }
 

@@ -1,4 +1,4 @@
-/** Small secret files in a folder that nobody else may enter. */
+/** Small secret files in a folder private to this account. */
 import { randomBytes } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
@@ -7,15 +7,15 @@ import { AkashiError, errno, syncFolder } from '../foundation/index.ts'
 
 const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
-/** Whatever the group or anyone else may do. */
+/** Permission bits of group and others. */
 const OTHERS = 0o077
 const NONCE_BYTES = 8
-/** A leftover is from a process that died; nothing takes this long. */
+/** Older files are leftovers of dead processes; no write takes this long. */
 const LEFTOVER_AGE_MS = 60 * 60 * 1000
-/** No file of a keyring comes near it. */
+/** Far above the size of any keyring file. */
 const MAX_FILE_BYTES = 64 * 1024
 
-/** Makes the folder when there is none; `invalid_config` when others may enter it. */
+/** Creates the folder if missing; `invalid_config` if others can access it. */
 export async function preparePrivateFolder(path: string): Promise<void> {
   const outermost = await mkdir(path, { recursive: true, mode: FOLDER_MODE })
   if (outermost !== undefined) {
@@ -25,7 +25,7 @@ export async function preparePrivateFolder(path: string): Promise<void> {
   assertPrivate(await stat(path), path, FOLDER_MODE)
 }
 
-/** null when there is none; refused when others may read it. */
+/** null if absent; refused if others can read it. */
 export async function readPrivateFile(path: string): Promise<string | null> {
   let file: FileHandle
   try {
@@ -38,14 +38,14 @@ export async function readPrivateFile(path: string): Promise<string | null> {
     const stats = await file.stat()
     assertPrivate(stats, path, FILE_MODE)
     if (!stats.isFile() || stats.size > MAX_FILE_BYTES)
-      throw new AkashiError('integrity', `${path} is no key file`)
+      throw new AkashiError('integrity', `${path} is not a key file`)
     return await file.readFile('utf8')
   } finally {
     await file.close()
   }
 }
 
-/** Durable when it resolves. Exactly one of many racing writers gets true; the others change nothing. */
+/** Durable when it resolves. Exactly one of several racing writers gets true; the others change nothing. */
 export async function writeIfAbsent(temp: string, path: string, text: string): Promise<boolean> {
   const made = await writeTemp(temp, text)
   try {
@@ -60,7 +60,7 @@ export async function writeIfAbsent(temp: string, path: string, text: string): P
   }
 }
 
-/** Replaces what has the name. Renamed, not linked: at no moment has the secret a second name. */
+/** Replaces the file. Uses rename, not link, so that the secret never has two names. */
 export async function writeNew(temp: string, path: string, text: string): Promise<void> {
   const made = await writeTemp(temp, text)
   try {
@@ -73,11 +73,11 @@ export async function writeNew(temp: string, path: string, text: string): Promis
 }
 
 /**
- * Overwrites a file with random bytes, syncs it, unlinks it and syncs the folder; nothing happens when
- * there is none. On a copying or flash medium old blocks may live on below the file system: there, a
- * passphrase or an encrypted disk is what makes destruction final.
+ * Overwrites a file with random bytes, syncs it, unlinks it and syncs the folder; does nothing if absent. On
+ * copy-on-write file systems and flash old blocks may survive: there, a passphrase or an encrypted disk makes
+ * destruction final.
  *
- * @param options everyName: also when the file has further names, whose content goes with it
+ * @param options everyName: also if the file has further names, whose content is destroyed too
  */
 export async function shred(path: string, options: { readonly everyName?: boolean } = {}): Promise<void> {
   let file: FileHandle
@@ -89,7 +89,7 @@ export async function shred(path: string, options: { readonly everyName?: boolea
   }
   try {
     const { size, nlink } = await file.stat()
-    // A second name means that a writer died between link and unlink: the bytes are in use under the other.
+    // A second name means that a writer died between link and unlink: the other name is still in use.
     if (nlink <= 1 || options.everyName === true) {
       await file.write(randomBytes(size), 0, size, 0)
       await file.sync()
@@ -101,7 +101,7 @@ export async function shred(path: string, options: { readonly everyName?: boolea
   await syncFolder(dirname(path))
 }
 
-/** Destroys the temporary files of processes that died. */
+/** Shreds the temporary files of dead processes. */
 export async function shredLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name)
@@ -129,11 +129,11 @@ async function writeTemp(folder: string, text: string): Promise<string> {
 }
 
 function assertPrivate(stats: Stats, path: string, mode: number): void {
-  // Windows has no such bits: what node reports there says nothing.
+  // Windows has no such bits; the mode that Node reports there is meaningless.
   if (process.platform === 'win32' || (stats.mode & OTHERS) === 0) return
   const had = (stats.mode & 0o777).toString(8).padStart(4, '0')
-  throw new AkashiError('invalid_config', `the keyring's ${path} is open to others (mode ${had})`, {
-    hint: `find out who could read it, then: chmod ${mode.toString(8)} '${path}'`,
+  throw new AkashiError('invalid_config', `the keyring's ${path} is accessible to others (mode ${had})`, {
+    hint: `check who may have read it, then: chmod ${mode.toString(8)} '${path}'`,
   })
 }
 

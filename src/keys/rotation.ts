@@ -1,10 +1,9 @@
 /**
- * Rotation of the wrapping key while everything goes on: a new one wraps from now on, then every person's
- * key is wrapped anew, a batch at a time. The old one is retired and stays, since a copy of the folder may
- * still need it.
+ * Online rotation of the wrapping key: a new key takes over, then all person keys are rewrapped in batches. The
+ * old key is retired but kept, since a backup of the folder may still need it.
  *
- * `rotation.json` says that a rotation is under way. A run that was killed is gone on with by the next one,
- * which finds what is left by looking: a key names what wraps it.
+ * `rotation.json` marks a rotation in progress. The next run resumes one that was killed; each key names its
+ * wrapping key, which shows what is left to do.
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -16,7 +15,7 @@ import { readPrivateFile, writeIfAbsent } from './private-files.ts'
 import type { ServiceKeys } from './service-keys.ts'
 import type { PersonKeyCounts, RotationOptions, RotationResult } from './types.ts'
 
-/** Keys that are wrapped under one hold of the lock: an erasure waits for no more. */
+/** Keys rewrapped while holding the lock once; an erasure waits for one batch at most. */
 const BATCH_KEYS = 32
 const MARK = 'rotation.json'
 
@@ -35,7 +34,7 @@ export async function rotateWrapping(
     await writeIfAbsent(join(root, 'temp'), path, `${JSON.stringify({ version: 1, to })}\n`)
   let keys = 0
   let rewrapped = 0
-  // A key that was made while the first pass went on may have the old wrapping: until a pass finds none.
+  // A key created during a pass may have the old wrapping, so repeat until a pass finds none.
   for (let found = -1; found !== 0; ) {
     const ids = await allIds(persons)
     keys = ids.length
@@ -83,7 +82,7 @@ async function allIds(persons: PersonKeys): Promise<readonly string[]> {
   return ids
 }
 
-/** The id of the wrapping key of the rotation under way; null when there is none. */
+/** The new wrapping key id of the rotation in progress; null if there is none. */
 async function readMark(path: string): Promise<string | null> {
   const text = await readPrivateFile(path)
   if (text === null) return null
@@ -97,6 +96,6 @@ async function readMark(path: string): Promise<string | null> {
 function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted !== true) return
   throw new AkashiError('cancelled', 'the rotation was stopped', {
-    hint: 'run it again: it goes on where it stopped',
+    hint: 'run it again: it resumes where it stopped',
   })
 }

@@ -1,6 +1,6 @@
-/** Unwrapped keys for a moment, so that one request reads a person's file once. */
+/** Short-lived cache of unwrapped keys, so that one request reads a person's file once. */
 
-/** A key that another process destroyed is forgotten here this soon. */
+/** Maximum age: a key that another process destroyed is forgotten after this time. */
 export const CACHE_MS = 1_000
 /** Keys; about 5 MB. */
 export const CACHE_KEYS = 10_000
@@ -13,7 +13,7 @@ interface Entry {
 export class SecretCache {
   readonly #entries = new Map<string, Entry>()
 
-  /** A copy, which stays whole when the entry goes. */
+  /** Returns a copy, which remains valid when the entry is erased. */
   get(id: string): Buffer | null {
     const entry = this.#entries.get(id)
     if (entry === undefined) return null

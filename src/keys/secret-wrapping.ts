@@ -1,4 +1,4 @@
-/** Secrets wrapped by AES-256-GCM under a key of 32 bytes. */
+/** Wraps secrets with AES-256-GCM under a 32-byte key. */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 
 const NONCE_BYTES = 12
@@ -12,7 +12,7 @@ export function wrapSecret(key: Uint8Array, secret: Uint8Array, associated: Uint
   return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()])
 }
 
-/** Throws when the key is another, or a byte was changed. */
+/** Throws if the key is wrong or a byte was changed. */
 export function unwrapSecret(key: Uint8Array, wrapped: Uint8Array, associated: Uint8Array): Buffer {
   const nonce = wrapped.subarray(0, NONCE_BYTES)
   const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })

@@ -1,11 +1,11 @@
 /**
- * The few keys of the service itself: for signing, contexts, indexes, and for wrapping the keys of persons.
+ * The few keys of the service: for signing, contexts, indexes, and for wrapping person keys.
  *
  *   keys/<id>.json     one key; written once, never changed
  *   slots/<slot>.<n>   the id of the nth key of a purpose; the highest n is the active one
  *
- * Slots are only ever added, each by link(2), which fails when the name exists: so processes that race
- * to make or to rotate a key agree on one, without a lock that a dead process could hold.
+ * Slots are only added, by link(2), which fails if the name exists. So processes racing to create or rotate a
+ * key agree on one without a lock.
  */
 import { readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,14 +18,14 @@ import { readPrivateFile, shred, writeIfAbsent, writeNew } from './private-files
 import type { KeyInfo, KeyPurpose } from './types.ts'
 
 const SUFFIX = '.json'
-/** A service has a handful of keys; more are read again. */
+/** A service has a handful of keys; more are evicted. */
 const CACHE_KEYS = 64
 
 export class ServiceKeys {
   readonly #root: string
   readonly #service: KeyService
   readonly #clock: Clock
-  /** By id, with the text that it came from: a key service is not asked again for what has not changed. */
+  /** By id with the file text: an unchanged key is not unwrapped again. */
   readonly #opened = new Map<string, { readonly text: string; readonly key: Key }>()
 
   constructor(root: string, service: KeyService, clock: Clock) {
@@ -45,7 +45,7 @@ export class ServiceKeys {
 
   async rotate(purpose: KeyPurpose): Promise<Key> {
     const { last } = await this.#slot(slotOf(purpose))
-    // null: another process has just rotated, and its key is as new as this one would have been.
+    // null: another process has just rotated; use its key.
     return (await this.#makeActive(purpose, last + 1)) ?? (await this.ensure(purpose))
   }
 
@@ -91,7 +91,7 @@ export class ServiceKeys {
     for (const id of [...this.#opened.keys()]) this.#forget(id)
   }
 
-  /** null when another process took the place first; the key made for it is destroyed again. */
+  /** null if another process took the slot first; the key made for it is destroyed. */
   async #makeActive(purpose: KeyPurpose, n: number): Promise<Key | null> {
     const temp = join(this.#root, 'temp')
     const { key, text } = await makeKey(purpose, this.#clock.now(), this.#service)
@@ -101,7 +101,7 @@ export class ServiceKeys {
     return null
   }
 
-  /** How many keys the slot has had, and the id of the last; that key may have been destroyed since. */
+  /** The number of keys the slot has had and the id of the last, which may have been destroyed since. */
   async #slot(slot: string): Promise<{ last: number; activeId: string | null }> {
     let activeId: string | null = null
     for (let n = 1; ; n++) {
@@ -112,7 +112,7 @@ export class ServiceKeys {
     }
   }
 
-  /** null when there is none. The file is looked at each time: another process may have destroyed it. */
+  /** null if absent. Always reads the file, since another process may have destroyed it. */
   async #read(id: string): Promise<Key | null> {
     const text = await readPrivateFile(this.#path(id))
     if (text === null) {
@@ -126,7 +126,7 @@ export class ServiceKeys {
       if (this.#opened.size < CACHE_KEYS) this.#opened.set(id, { text, key })
       return key
     } catch (error) {
-      // Read while another process was destroying it.
+      // Another process destroyed it while it was being read.
       if ((await readPrivateFile(this.#path(id))) === null) return null
       throw error
     }
@@ -148,7 +148,7 @@ export class ServiceKeys {
 
 function slotOf(purpose: KeyPurpose): string {
   if (Object.hasOwn(algorithmOf, purpose) && purpose !== 'person') return purpose
-  throw new AkashiError('invalid_input', 'there is no such key purpose')
+  throw new AkashiError('invalid_input', 'unknown key purpose')
 }
 
 export function infoOf(key: Key, state: KeyInfo['state']): KeyInfo {

@@ -30,7 +30,7 @@ export interface Note {
   readonly signatures: readonly NoteSignature[]
 }
 
-/** Whom a verifier trusts: a key name and a raw Ed25519 public key (32 bytes). */
+/** A trusted key: its name and raw Ed25519 public key (32 bytes). */
 export interface VerifierKey {
   readonly name: string
   readonly publicKey: Uint8Array
@@ -39,7 +39,7 @@ export interface VerifierKey {
 /**
  * The first 4 bytes of SHA-256(name || 0x0A || type || public key): an identifier, not a commitment.
  *
- * @param type of the signature: 0x01 is Ed25519 over the text
+ * @param type signature type; 0x01 is Ed25519 over the text
  */
 export function keyHash(key: VerifierKey, type = ED25519_TYPE): Uint8Array {
   const hash = createHash('sha256').update(`${key.name}\n`).update(Buffer.of(type)).update(key.publicKey)
@@ -60,17 +60,17 @@ export function parseVerifierKey(text: string, type = ED25519_TYPE): VerifierKey
   const bytes = decodeBase64(encoded)
   if (bytes === null) throw malformed('verifier key', 'it is not name+hash+base64')
   if (bytes[0] !== type || bytes.length !== 1 + PUBLIC_KEY_BYTES) {
-    throw malformed('verifier key', 'it is not of the type that is asked for')
+    throw malformed('verifier key', 'it has another type than requested')
   }
   const key = { name, publicKey: bytes.subarray(1) }
   assertName(name)
   if (!Buffer.from(keyHash(key, type)).equals(Buffer.from(hash, 'hex'))) {
-    throw malformed('verifier key', 'its hash does not belong to its name and key')
+    throw malformed('verifier key', 'its hash does not match its name and key')
   }
   return key
 }
 
-/** Written so that {@link parseNote} reads back the same; refuses with `invalid_input` what no note may hold. */
+/** Inverse of {@link parseNote}; `invalid_input` for values that a note cannot contain. */
 export function formatNote(note: Note): string {
   assertText(note.text)
   if (!note.text.endsWith('\n')) throw malformed('note', 'its text does not end with a newline')
@@ -87,7 +87,7 @@ export function formatNote(note: Note): string {
   return whole
 }
 
-/** Takes a note apart. Verifies nothing: the text is not to be trusted before {@link verifyNote} has returned. */
+/** Parses a note without verifying it: do not trust the text before {@link verifyNote} returns. */
 export function parseNote(note: string | Uint8Array): Note {
   const whole = decodeUtf8(note)
   const split = whole.lastIndexOf('\n\n')
@@ -98,7 +98,7 @@ export function parseNote(note: string | Uint8Array): Note {
   return { text: whole.slice(0, split + 1), signatures: lines.map(parseSignature) }
 }
 
-/** The signature of one key over a text that ends with a newline, to be put into a note beside others. */
+/** The signature of one key over a text that ends with a newline, for a note with several signatures. */
 export async function signText(
   keyring: Pick<Keyring, 'sign' | 'publicKey'>,
   keyId: string,
@@ -123,9 +123,8 @@ export async function signNote(
 }
 
 /**
- * The text, and which of the keys signed it (at least one). Signatures of unknown keys are ignored.
- * `integrity` when no known key signed, or when one signature of a known key is wrong, whatever the
- * others are; `invalid_input` when it is no note at all.
+ * Returns the text and the keys that signed it (at least one). Ignores signatures of unknown keys. `integrity`
+ * if no known key signed, or if any signature of a known key is wrong; `invalid_input` if it is not a note.
  */
 export function verifyNote(
   note: string | Uint8Array,
@@ -134,7 +133,7 @@ export function verifyNote(
   const { text, signatures } = parseNote(note)
   const known = new Map(keys.map((key) => [identity(key.name, keyHash(key)), key]))
   if (known.size !== keys.length)
-    throw malformed('list of verifier keys', 'two of them have one name and hash')
+    throw malformed('list of verifier keys', 'two of them have the same name and hash')
   const message = Buffer.from(text)
   const signers = new Set<VerifierKey>()
   for (const { name, hash, signature } of signatures) {
@@ -147,7 +146,7 @@ export function verifyNote(
   }
   if (signers.size > 0) return { text, signers: [...signers] }
   throw new AkashiError('integrity', 'the note is not signed by any known key', {
-    hint: 'check that the verifier keys given are those of its signers',
+    hint: 'check that the given verifier keys are those of its signers',
     detail: { names: signatures.map(({ name }) => name) },
   })
 }
@@ -178,7 +177,7 @@ function decodeBytes(bytes: Uint8Array): string {
   }
 }
 
-/** Standard base64 with padding, and only its one canonical form: a changed spelling is a changed note. */
+/** Standard base64 with padding, canonical encoding only, so that a note has one spelling. */
 function decodeBase64(text: string): Buffer | null {
   const bytes = Buffer.from(text, 'base64')
   return text !== '' && bytes.toString('base64') === text ? bytes : null
@@ -200,5 +199,5 @@ function identity(name: string, hash: Uint8Array): string {
 }
 
 function malformed(what: string, why: string): AkashiError {
-  return new AkashiError('invalid_input', `this is no valid ${what}: ${why}`)
+  return new AkashiError('invalid_input', `not a valid ${what}: ${why}`)
 }

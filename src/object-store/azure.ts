@@ -1,8 +1,8 @@
 /**
- * Azure Blob Storage: `azblob://container/prefix`, block blobs. The account and its credentials are a
- * connection string (with an account key or a shared access signature), never part of the URL.
+ * Azure Blob Storage: `azblob://container/prefix`, block blobs. Account and credentials come from a connection
+ * string (account key or shared access signature), never from the URL.
  *
- * Rights needed of a shared access signature: read, add, create, write, delete, list on the container.
+ * A shared access signature needs read, add, create, write, delete and list on the container.
  */
 import { Readable } from 'node:stream'
 import {
@@ -13,7 +13,7 @@ import {
   type ContainerClient,
   RestError,
 } from '@azure/storage-blob'
-import { AkashiError, type Secret } from '../foundation/index.ts'
+import { AkashiError, given, type Secret } from '../foundation/index.ts'
 import { explainByStatus, reasonOf } from './remote/failure.ts'
 import {
   type Explanation,
@@ -46,7 +46,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   ContainerBeingDeleted: 'misconfigured',
   BlobAlreadyExists: 'precondition',
   ConditionNotMet: 'precondition',
-  // Another writer published its own blocks, which takes away those of everybody else.
+  // Another writer committed its own blocks, which discards the uncommitted blocks of all others.
   InvalidBlockList: 'contended',
   BlobArchived: 'frozen',
   BlobBeingRehydrated: 'frozen',
@@ -62,7 +62,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   Md5Mismatch: 'passing',
 }
 
-/** @param limits other than the usual ones, for tests */
+/** @param limits overrides the defaults, for tests */
 export async function openAzureStore(
   url: string,
   connectionString: Secret | undefined,
@@ -78,13 +78,17 @@ export async function openAzureStore(
   let container: ContainerClient
   try {
     container = BlobServiceClient.fromConnectionString(connectionString.reveal(), {
-      // Retries are those of RemoteStore, which knows what may be asked again.
+      // RemoteStore retries; it knows which requests are safe to repeat.
       retryOptions: { maxTries: 1 },
     }).getContainerClient(parsed.bucket)
   } catch {
-    throw new AkashiError('invalid_config', 'the connection string of the Azure storage account is not one', {
-      hint: 'copy it from the access keys of the account',
-    })
+    throw new AkashiError(
+      'invalid_config',
+      'the connection string of the Azure storage account is not valid',
+      {
+        hint: 'copy it from the access keys of the account',
+      },
+    )
   }
   return new RemoteStore(new Azure(container, parsed.location, tier), parsed.prefix, limits)
 }
@@ -125,7 +129,7 @@ class Azure implements Remote {
     conditions: WriteConditions,
   ): Promise<Upload> {
     const blob = this.#container.getBlockBlobClient(name)
-    // All ids of a blob have one length; the nonce keeps those of racing writers apart.
+    // All block ids of a blob must have the same length; the nonce separates racing writers.
     const idOf = (index: number) =>
       Buffer.from(`${nonce}-${String(index).padStart(6, '0')}`).toString('base64')
     let blocks = 0
@@ -139,7 +143,7 @@ class Azure implements Remote {
         const ids = Array.from({ length: blocks }, (_, index) => idOf(index))
         await blob.commitBlockList(ids, { abortSignal, ...this.#written(labels, conditions) })
       },
-      // Azure discards blocks that nothing was made of after a week, and shows and reads none of them.
+      // Azure never exposes uncommitted blocks and discards them after a week.
       abort: () => Promise.resolve(),
     }
   }
@@ -150,7 +154,7 @@ class Azure implements Remote {
     version: string | undefined,
     abortSignal: AbortSignal,
   ): Promise<OpenedObject> {
-    // The signal ends with this call: it must not cut off the body, which is read long after.
+    // The signal covers this call only: it must not abort the body, which is read long after.
     const request = new AbortController()
     const stop = () => request.abort()
     abortSignal.addEventListener('abort', stop, { once: true })
@@ -159,11 +163,11 @@ class Azure implements Remote {
         .getBlobClient(name)
         .download(start, end === undefined ? undefined : end - start, {
           abortSignal: request.signal,
-          // RemoteStore goes on by itself where a connection broke.
+          // RemoteStore resumes broken connections itself.
           maxRetryRequests: 0,
-          ...(version === undefined ? {} : { conditions: { ifMatch: version } }),
+          conditions: given({ ifMatch: version }),
         })
-      if (!(found.readableStreamBody instanceof Readable)) throw new Error('the answer has no body')
+      if (!(found.readableStreamBody instanceof Readable)) throw new Error('the response has no body')
       const size = found.contentRange?.split('/')[1] ?? found.contentLength
       return { object: toObject(found, Number(size)), stream: found.readableStreamBody }
     } finally {
@@ -184,7 +188,7 @@ class Azure implements Remote {
   ): Promise<Page> {
     const pages = this.#container
       .listBlobsFlat({ prefix, includeMetadata: true, abortSignal })
-      .byPage({ maxPageSize: PAGE, ...(token === undefined ? {} : { continuationToken: token }) })
+      .byPage(given({ maxPageSize: PAGE, continuationToken: token }))
     for await (const { segment, continuationToken } of pages) {
       return {
         entries: segment.blobItems.map((item) => ({ name: item.name, object: itemToObject(item) })),
@@ -198,7 +202,7 @@ class Azure implements Remote {
     await this.#container.getBlobClient(name).delete({ abortSignal, deleteSnapshots: 'include' })
   }
 
-  /** Moves the blob back to the hot tier, where it stays. */
+  /** Moves the blob back to the hot tier for good. */
   async thaw(name: string, abortSignal: AbortSignal): Promise<void> {
     const blob = this.#container.getBlobClient(name)
     const { archiveStatus } = await blob.getProperties({ abortSignal })
@@ -218,7 +222,7 @@ class Azure implements Remote {
     return {
       metadata: { [SHA256_LABEL]: labels.sha256, [NONCE_LABEL]: labels.nonce },
       blobHTTPHeaders: { blobContentType: 'application/octet-stream' },
-      ...(this.#tier === undefined ? {} : { tier: this.#tier }),
+      ...given({ tier: this.#tier }),
       ...(ifAbsent ? { conditions: { ifNoneMatch: '*' } } : {}),
     }
   }
@@ -246,7 +250,7 @@ function itemToObject({ metadata, properties }: BlobItem): StoredObject {
   }
 }
 
-/** A HEAD has no body, so that the code of its error is in a header. */
+/** The response to a HEAD has no body; its error code is in a header. */
 function codeHeader(error: RestError): string | undefined {
   return error.response?.headers.get('x-ms-error-code')
 }

@@ -5,15 +5,15 @@ export function throwIfCancelled(signal: AbortSignal | undefined, key: string): 
 }
 
 export function cancelled(key: string): AkashiError {
-  return new AkashiError('cancelled', 'the caller cancelled the work on an object', { detail: { key } })
+  return new AkashiError('cancelled', 'the caller cancelled the operation on an object', { detail: { key } })
 }
 
 export function taken(key: string): AkashiError {
-  return new AkashiError('already_exists', 'there is an object under this key already', { detail: { key } })
+  return new AkashiError('already_exists', 'an object with this key already exists', { detail: { key } })
 }
 
 export function isFolder(key: string): AkashiError {
-  return new AkashiError('conflict', 'a key cannot be an object and the folder of another object', {
+  return new AkashiError('conflict', 'a key cannot be both an object and a folder of other objects', {
     detail: { key },
   })
 }
@@ -26,19 +26,19 @@ export function damaged(key: string, what: string): AkashiError {
 }
 
 export function wrongDigest(key: string, expected: string, actual: string): AkashiError {
-  return new AkashiError('integrity', 'the bytes to put do not match the SHA-256 given for them', {
+  return new AkashiError('integrity', 'the body does not match the given SHA-256', {
     hint: 'nothing was stored; read the source again',
     detail: { key, expected, actual },
   })
 }
 
 export function cannotRetain(location: string): AkashiError {
-  return new AkashiError('unsupported', `${location} cannot keep an object from being deleted`, {
-    hint: 'in a bucket of S3 with object lock, add objectLock=governance or objectLock=compliance to the URL',
+  return new AkashiError('unsupported', `${location} does not support object lock`, {
+    hint: 'use an S3 bucket with object lock and add objectLock=governance or objectLock=compliance to the URL',
   })
 }
 
-/** Turns a failed system call into an error of the catalogue; leaves every other error as it is. */
+/** Converts a failed system call to an AkashiError; returns other errors unchanged. */
 export function asStoreError(error: unknown, key?: string): Error {
   const code = errno(error)
   if (error instanceof Error && (error instanceof AkashiError || code === undefined)) return error

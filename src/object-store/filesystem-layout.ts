@@ -1,10 +1,10 @@
 /**
- * Where the filesystem driver keeps things, and why a digest can never be lost or mismatched: the entry
- * of a key is a symbolic link whose target *names* the digest, so one atomic system call publishes both.
+ * File layout of the filesystem driver. The entry of a key is a symbolic link whose target contains the
+ * digest, so that one atomic system call publishes both and they cannot diverge.
  *
  *   objects/<folder>/<leaf>   link to ../…/blobs/<folder>/<sha256>-<size>-<milliseconds>-<nonce>
  *   blobs/<folder>/…          the bytes, each file written once and never changed
- *   temp/<nonce>              what is being put; never seen by a reader
+ *   temp/<nonce>              uploads in progress; never visible to readers
  */
 import { randomBytes } from 'node:crypto'
 import { join, posix } from 'node:path'
@@ -12,7 +12,7 @@ import { join, posix } from 'node:path'
 const NONCE_BYTES = 8
 const BLOB_NAME = /^([0-9a-f]{64})-(\d{1,16})-(\d{1,16})-[0-9a-f]{16}$/
 
-/** A version of an object, as its blob's name tells. */
+/** A version of an object, parsed from the name of its blob. */
 export interface Version {
   readonly blobName: string
   readonly sha256: string
@@ -68,7 +68,7 @@ export function linkTarget(key: string, version: Version): string {
   return posix.join('../'.repeat(key.split('/').length), 'blobs', folder, version.blobName)
 }
 
-/** null when the link was not made by this driver for this key. */
+/** null if this driver did not create the link for this key. */
 export function parseLinkTarget(key: string, target: string): Version | null {
   const version = parseBlobName(target.slice(target.lastIndexOf('/') + 1))
   return version !== null && linkTarget(key, version) === target ? version : null

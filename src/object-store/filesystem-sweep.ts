@@ -4,10 +4,10 @@ import { errno, folderOfFileUrl } from '../foundation/index.ts'
 import { asStoreError } from './errors.ts'
 import { Layout } from './filesystem-layout.ts'
 
-/** Far longer than any put is silent, so that nothing in the making is ever taken for a leftover. */
+/** Far longer than any put pauses, so that an upload in progress never counts as a leftover. */
 const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1000
 
-/** What a sweep took away. */
+/** What a sweep removed. */
 export interface Swept {
   readonly files: number
   readonly bytes: number
@@ -44,8 +44,8 @@ async function removeUnnamed(layout: Layout, folder: string): Promise<Swept> {
 }
 
 /**
- * Names of the blobs that a folder's links point to. null when that cannot be told for certain: the
- * folder is missing, or holds files that are no links, as after a copy that followed them.
+ * Names of the blobs referenced by the links of a folder. null if that is uncertain: the folder is missing, or
+ * contains regular files, as after a copy that followed links.
  */
 async function namedBlobs(folder: string): Promise<ReadonlySet<string> | null> {
   const named = new Set<string>()

@@ -5,8 +5,8 @@ import { errno } from '../foundation/index.ts'
 const READ_ENTRIES = 1024
 
 /**
- * The keys below a folder in ascending byte order, those that start with `prefix` and come after `after`.
- * Holds the names of one folder and of its ancestors at a time.
+ * The keys below a folder that start with `prefix` and sort after `after`, in ascending byte order. Holds the
+ * names of one folder and its ancestors in memory.
  */
 export async function* walkKeys(objects: string, prefix: string, after: string): AsyncGenerator<string> {
   yield* walk(objects, prefix.slice(0, prefix.lastIndexOf('/') + 1), prefix, after)
@@ -20,7 +20,7 @@ async function* walk(objects: string, folder: string, prefix: string, after: str
   }
 }
 
-/** Names of a folder, in order; a subfolder's ends with the slash that its keys go on with, which puts it in its place. */
+/** Sorted names of a folder; subfolders end with a slash, so that they sort like the keys below them. */
 async function entries(objects: string, folder: string, prefix: string, after: string): Promise<string[]> {
   const names: string[] = []
   try {

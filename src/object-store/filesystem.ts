@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, readlink, rename, symlink, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
-import { AkashiError, errno, folderOfFileUrl, syncFolder } from '../foundation/index.ts'
+import { AkashiError, errno, folderOfFileUrl, given, syncFolder } from '../foundation/index.ts'
 import { asStoreError, cannotRetain, damaged, isFolder, taken, throwIfCancelled } from './errors.ts'
 import {
   folderOf,
@@ -21,9 +21,9 @@ import type { GetOptions, ListOptions, ObjectHead, ObjectStore, PutOptions } fro
 import { VerifiedReader } from './verified-reader.ts'
 
 const FOLDER_MODE = 0o700
-/** How many links `list` reads at a time. */
+/** Links that `list` reads concurrently. */
 const LIST_BATCH = 64
-/** How many folders are remembered as durably made; the memory is only a saving of fsyncs. */
+/** Size of the cache of folders known to be durable, which saves fsyncs. */
 const MAX_REMEMBERED_FOLDERS = 10_000
 
 export async function openFilesystemStore(url: string): Promise<ObjectStore> {
@@ -72,15 +72,13 @@ class FilesystemStore implements ObjectStore {
     assertKey(key)
     throwIfCancelled(options.signal, key)
     const { file, version } = await this.#open(key)
-    const { signal } = options
-    const cancel = signal === undefined ? {} : { signal }
     try {
       const { size } = await file.stat()
-      if (size !== version.size) throw damaged(key, 'is not as long as when it was put')
-      if (options.range !== undefined) {
-        return new VerifiedReader(file, { key, ...resolveRange(key, size, options.range), ...cancel })
-      }
-      return new VerifiedReader(file, { key, start: 0, end: size, sha256: version.sha256, ...cancel })
+      if (size !== version.size) throw damaged(key, 'has a different size than when it was put')
+      const { range } = options
+      const part =
+        range === undefined ? { start: 0, end: size, sha256: version.sha256 } : resolveRange(key, size, range)
+      return new VerifiedReader(file, given({ key, signal: options.signal, ...part }))
     } catch (error) {
       await file.close()
       throw asStoreError(error)
@@ -131,14 +129,14 @@ class FilesystemStore implements ObjectStore {
     return heads.filter((head) => head !== null)
   }
 
-  /** Spares the work of receiving a body that cannot be stored; the decision itself is the link's. */
+  /** Fails early, before the body is received; what decides is the creation of the link. */
   async #assertAbsent(key: string): Promise<void> {
     const earlier = await this.#find(key)
     if (earlier === 'folder') throw isFolder(key)
     if (earlier !== null) throw taken(key)
   }
 
-  /** The version that the key names now: one system call, so digest, size and bytes always belong together. */
+  /** The current version of the key: one system call, so digest, size and bytes are always consistent. */
   async #find(key: string): Promise<Version | 'folder' | null> {
     const path = this.#layout.link(key)
     try {
@@ -150,7 +148,7 @@ class FilesystemStore implements ObjectStore {
       if (code !== 'EINVAL') throw asStoreError(error, key)
       if ((await lstat(path)).isDirectory()) return 'folder'
     }
-    throw new AkashiError('integrity', 'a file among the objects was not put there by this store', {
+    throw new AkashiError('integrity', 'a file in the objects folder was not created by this store', {
       hint: 'remove it, or copy the store again with its symbolic links (cp -a, rsync -a, tar)',
       detail: { key },
     })
@@ -161,9 +159,9 @@ class FilesystemStore implements ObjectStore {
     for (;;) {
       const version = await this.#find(key)
       if (version === null || version === 'folder') {
-        throw new AkashiError('not_found', 'there is no object under this key', { detail: { key } })
+        throw new AkashiError('not_found', 'no object with this key', { detail: { key } })
       }
-      // A blob goes only after its link went or moved on: missing under an unmoved link, it is lost.
+      // A blob is removed only after its link was removed or replaced: missing behind an unchanged link, it is lost.
       if (version.blobName === missed?.blobName) throw damaged(key, 'has lost its bytes')
       try {
         return { file: await open(this.#layout.blob(key, version), constants.O_RDONLY), version }
@@ -199,7 +197,7 @@ class FilesystemStore implements ObjectStore {
     }
   }
 
-  /** symlink(2) fails when the name exists, so exactly one of many racing writers makes it. */
+  /** symlink(2) fails if the name exists, so exactly one of many racing writers succeeds. */
   async #linkIfAbsent(key: string, version: Version): Promise<null> {
     try {
       await symlink(linkTarget(key, version), this.#layout.link(key))
@@ -225,7 +223,7 @@ class FilesystemStore implements ObjectStore {
     return earlier
   }
 
-  /** Every level is synced even when another process made it: it may not have come to that yet. */
+  /** Every level is synced even if another process created it, since that one may not have synced it yet. */
   async #makeFolders(tree: string, key: string): Promise<void> {
     let path = tree
     for (const segment of folderOf(key).split('/')) {

@@ -1,12 +1,12 @@
 /**
- * Google Cloud Storage: `gs://bucket/prefix`. Credentials are Google's application default credentials.
+ * Google Cloud Storage: `gs://bucket/prefix`. Uses Google's application default credentials.
  *
- * Rights needed: storage.objects.create, .get, .list, .delete (to overwrite, .delete as well).
+ * Permissions: storage.objects.create, .get, .list, .delete (overwriting needs .delete too).
  */
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { ApiError, type Bucket, type File, IdempotencyStrategy, Storage } from '@google-cloud/storage'
-import { AkashiError } from '../foundation/index.ts'
+import { AkashiError, given } from '../foundation/index.ts'
 import { explainByStatus, reasonOf, systemCode } from './remote/failure.ts'
 import {
   type Explanation,
@@ -26,7 +26,7 @@ import { RETRY_LIMITS, type RetryLimits } from './remote/retry.ts'
 import { choice, parseRemoteUrl } from './remote/url.ts'
 import type { ObjectStore } from './types.ts'
 
-/** A resumable upload has no parts; 5 TiB is what an object may have. https://cloud.google.com/storage/quotas */
+/** A resumable upload has no parts; the maximum object size is 5 TiB. https://cloud.google.com/storage/quotas */
 const MAX_PARTS = (5 * 1024 ** 4) / PART_BYTES
 const PAGE = 1000
 const NOT_FOUND = 404
@@ -44,7 +44,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   internalError: 'passing',
 }
 
-/** @param limits other than the usual ones, for tests */
+/** @param limits overrides the defaults, for tests */
 export async function openGcsStore(url: string, limits: RetryLimits = RETRY_LIMITS): Promise<ObjectStore> {
   const parsed = parseRemoteUrl(url, PARAMETERS, EXAMPLE)
   const { endpoint, kmsKey } = parsed.parameters
@@ -66,12 +66,12 @@ export async function openGcsStore(url: string, limits: RetryLimits = RETRY_LIMI
   return new RemoteStore(new Gcs(bucket, connect(true), parsed.location, storageClass), parsed.prefix, limits)
 }
 
-/** Later the client would hide behind a broken stream that there are none. */
+/** Checked early: later the client reports missing credentials only as a broken stream. */
 async function assertCredentials(bucket: Bucket): Promise<void> {
   try {
     await bucket.storage.authClient.getClient()
   } catch {
-    throw new AkashiError('forbidden', 'there are no usable credentials of Google Cloud', {
+    throw new AkashiError('forbidden', 'no usable Google Cloud credentials found', {
       hint: 'set GOOGLE_APPLICATION_CREDENTIALS to their file, or run with a service account attached',
     })
   }
@@ -83,9 +83,9 @@ class Gcs implements Remote {
   readonly partsAtOnce = 1
   readonly labelsAtCommit = false
   readonly canRetain = false
-  /** Retries are those of RemoteStore, which knows what may be asked again. */
+  /** Without client retries: RemoteStore retries; it knows which requests are safe to repeat. */
   readonly #bucket: Bucket
-  /** Only the client can go on with a resumable upload after a fault, so it retries those by itself. */
+  /** Only the client can resume a resumable upload after a failure, so it retries these. */
   readonly #uploads: Bucket
   readonly #storageClass: string | undefined
 
@@ -113,7 +113,7 @@ class Gcs implements Remote {
     conditions: WriteConditions,
   ): Promise<Upload> {
     const written = this.#written(labels, conditions)
-    // Begun apart from the stream, so that its address is known when it has to be taken away.
+    // Started separately from the stream, so that its URI is known if it must be cancelled.
     const [uri] = await inBucket(this.#bucket.file(name).createResumableUpload(written))
     const stream = this.#uploads
       .file(name)
@@ -125,13 +125,13 @@ class Gcs implements Remote {
     const check = () => {
       if (failed !== undefined) throw new UploadBroken(failed)
     }
-    let given = 0
+    let nextPart = 0
     return {
       part: async (index, bytes, signal) => {
         check()
-        // The stream keeps what it was given: another attempt at a part only waits for it once more.
-        if (index === given) {
-          given++
+        // The stream keeps the bytes written to it: another attempt at a part only waits again.
+        if (index === nextPart) {
+          nextPart++
           stream.write(bytes)
         }
         if (stream.writableNeedDrain) await once(stream, 'drain', { signal })
@@ -167,7 +167,7 @@ class Gcs implements Remote {
       validation: false,
     })
     try {
-      // The client asks the store only when somebody reads.
+      // The client sends the request only when the stream is read.
       stream.read(0)
       const [{ statusCode }] = await once(stream, 'response', { signal })
       if (statusCode !== 200 && statusCode !== 206) throw new UnexpectedStatus(Number(statusCode))
@@ -191,8 +191,7 @@ class Gcs implements Remote {
         prefix,
         autoPaginate: false,
         maxResults: PAGE,
-        ...(after === '' ? {} : { startOffset: after }),
-        ...(token === undefined ? {} : { pageToken: token }),
+        ...given({ startOffset: after || undefined, pageToken: token }),
       }),
     )
     const more = next !== null && typeof next === 'object' && 'pageToken' in next ? next.pageToken : undefined
@@ -230,11 +229,8 @@ class Gcs implements Remote {
       validation: 'crc32c',
       metadata: {
         contentType: 'application/octet-stream',
-        ...(this.#storageClass === undefined ? {} : { storageClass: this.#storageClass }),
-        metadata: {
-          [NONCE_LABEL]: labels.nonce,
-          ...(labels.sha256 === undefined ? {} : { [SHA256_LABEL]: labels.sha256 }),
-        },
+        ...given({ storageClass: this.#storageClass }),
+        metadata: given({ [NONCE_LABEL]: labels.nonce, [SHA256_LABEL]: labels.sha256 }),
       },
       ...(ifAbsent ? { preconditionOpts: { ifGenerationMatch: 0 } } : {}),
     }
@@ -246,7 +242,7 @@ class Overtaken extends Error {}
 class OutOfRange extends Error {}
 class MissingBucket extends Error {}
 
-/** The client has given the upload up after its own retries: no attempt at a part can mend it. */
+/** The client gave up on the upload after its own retries: retrying a part cannot help. */
 class UploadBroken extends Error {
   constructor(cause: Error) {
     super('the upload broke', { cause })
@@ -262,7 +258,7 @@ class UnexpectedStatus extends Error {
   }
 }
 
-/** What is not found by a request that names no object is the bucket. */
+/** A 404 for a request without an object name means that the bucket is missing. */
 async function inBucket<T>(work: Promise<T>): Promise<T> {
   try {
     return await work

@@ -1,8 +1,8 @@
 import { AkashiError } from '../foundation/index.ts'
 
-/** S3's limit, the smallest of the stores'. */
+/** The limit of S3, the lowest of all stores. */
 const MAX_KEY_BYTES = 1024
-/** What one file name holds on the file systems in use (NAME_MAX). */
+/** NAME_MAX of common file systems. */
 const MAX_SEGMENT_BYTES = 255
 const SEGMENT = /^[A-Za-z0-9._=+-]+$/
 const PREFIX = /^[A-Za-z0-9._=+/-]*$/
@@ -18,7 +18,7 @@ function reasonAgainst(key: string): string | undefined {
   return undefined
 }
 
-/** Every driver checks every key with this, so that a key valid in one store is valid in all. */
+/** Every driver checks keys with this, so that a key valid in one store is valid in all. */
 export function assertKey(key: string): void {
   const reason = reasonAgainst(key)
   if (reason !== undefined) {
@@ -30,7 +30,7 @@ export function isKey(text: string): boolean {
   return reasonAgainst(text) === undefined
 }
 
-/** A prefix is any beginning of a key; `table/` and `table/ye` both are. */
+/** A prefix is any leading part of a key, such as `table/` or `table/ye`. */
 export function assertPrefix(prefix: string): void {
   const reason = reasonAgainstPrefix(prefix)
   if (reason !== undefined) {
@@ -57,7 +57,7 @@ export function resolveRange(
     range.start < 0 ||
     range.start >= Math.min(end, size)
   ) {
-    throw new AkashiError('invalid_input', 'the byte range selects nothing of the object', {
+    throw new AkashiError('invalid_input', 'the byte range is outside the object', {
       detail: { key, size, start: range.start, end: range.end ?? null },
     })
   }

@@ -3,17 +3,16 @@ import { openFilesystemStore } from './filesystem.ts'
 import { type Swept, sweepFilesystemStore } from './filesystem-sweep.ts'
 import type { ObjectStore } from './types.ts'
 
-/** Credentials that a cloud's own client does not find by itself. */
+/** Credentials that the client library of a cloud does not find itself. */
 export interface StoreCredentials {
   /** Connection string of an Azure storage account. */
   readonly azureConnectionString?: Secret
 }
 
 /**
- * Opens the store that a URL names: `file:/absolute/folder`, which is made when there is none, or a bucket as
- * `s3://`, `gs://` or `azblob://` (docs/object-stores.md), which is first asked when it is used. Any other
- * scheme is `unsupported`. The URL is never repeated in an error: it may carry credentials. The client of a
- * cloud is imported only when its scheme is.
+ * Opens the store of a URL: `file:/absolute/folder`, created if missing, or a bucket as `s3://`, `gs://` or
+ * `azblob://` (docs/object-stores.md), contacted on first use. Any other scheme is `unsupported`. Errors never
+ * contain the URL: it may carry credentials. Cloud clients are imported on demand.
  */
 export async function openObjectStore(url: string, credentials: StoreCredentials = {}): Promise<ObjectStore> {
   switch (schemeOf(url)) {
@@ -29,9 +28,9 @@ export async function openObjectStore(url: string, credentials: StoreCredentials
 }
 
 /**
- * Removes what crashed puts left behind more than a day ago (temporary files, bytes that no key names).
- * Leftovers only cost space; safe at any time, beside any number of writers. In a bucket it is the rules of
- * the bucket that take unfinished uploads away, and nothing is done.
+ * Removes leftovers of crashed puts older than a day (temporary files, unreferenced blobs). Leftovers only cost
+ * space; safe at any time and with any number of writers. Does nothing for a bucket, whose lifecycle rules
+ * remove unfinished uploads.
  */
 export async function sweepObjectStore(url: string): Promise<Swept> {
   return schemeOf(url) === 'file:' ? sweepFilesystemStore(url) : { files: 0, bytes: 0 }
@@ -44,11 +43,11 @@ function schemeOf(url: string): (typeof SCHEMES)[number] {
   const known = SCHEMES.find((name) => name === scheme)
   if (known !== undefined) return known
   if (scheme === undefined) {
-    throw new AkashiError('invalid_config', 'the object store is not given as a URL', {
+    throw new AkashiError('invalid_config', 'the object store is not a URL', {
       hint: 'write it as file:/var/lib/akashi/objects',
     })
   }
-  throw new AkashiError('unsupported', `there is no object store driver for ${scheme}`, {
+  throw new AkashiError('unsupported', `no object store driver for ${scheme}`, {
     hint: `accepted: ${SCHEMES.join(', ')}`,
   })
 }

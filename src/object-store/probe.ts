@@ -7,8 +7,8 @@ import type { ObjectStore } from './types.ts'
 const PROBE_TIMEOUT_MS = 30_000
 
 /**
- * Puts a small object of its own, puts it again only if absent, reads and deletes it: what everything else
- * here relies on. Fails with what the store cannot do; leaves nothing where it may delete.
+ * Puts a small object, puts it again with ifAbsent, reads and deletes it: the operations that Akashi relies on.
+ * Throws naming the first one that does not work; leaves nothing behind if it may delete.
  */
 export async function probeObjectStore(store: ObjectStore, signal: AbortSignal): Promise<void> {
   const either = AbortSignal.any([signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)])
@@ -24,18 +24,22 @@ export async function probeObjectStore(store: ObjectStore, signal: AbortSignal):
       },
     )
     if (again === 'stored') {
-      throw new AkashiError('unsupported', 'the object store overwrites what is to be put only if absent', {
-        hint: 'use a store that honours If-None-Match: racing archivers and checkpoints rely on it',
-      })
+      throw new AkashiError(
+        'unsupported',
+        'the object store overwrites existing objects in spite of If-None-Match',
+        {
+          hint: 'use a store that honours If-None-Match: racing archivers and checkpoints rely on it',
+        },
+      )
     }
     const read = await buffer(await store.get(key, { signal: either }))
-    if (!read.equals(body)) throw new AkashiError('integrity', 'the object store gives back other bytes')
+    if (!read.equals(body)) throw new AkashiError('integrity', 'the object store returned different bytes')
   } finally {
     await store.delete(key)
   }
   if ((await store.head(key)) !== null) {
-    throw new AkashiError('unsupported', 'the object store shows an object that was deleted', {
-      hint: 'use a store whose reads see what was written before',
+    throw new AkashiError('unsupported', 'the object store still returns a deleted object', {
+      hint: 'use a store with read-after-write consistency',
     })
   }
 }

@@ -6,10 +6,10 @@ import { asStoreError, cancelled, throwIfCancelled, wrongDigest } from './errors
 import type { PutOptions } from './types.ts'
 
 const FILE_MODE = 0o600
-/** Small chunks are gathered to this many bytes before they are written. */
+/** Small chunks are buffered up to this many bytes. */
 const WRITE_BYTES = 256 * 1024
 
-/** Writes the body to a new file, durably, and returns what it was. A failing source fails with its own error. */
+/** Writes the body durably to a new file; returns digest and size. Errors of the source are passed on. */
 export async function receive(
   path: string,
   key: string,
@@ -34,7 +34,7 @@ export async function receive(
     hash.update(bytes)
     await written
   }
-  // A source that has stalled wakes up only when it is destroyed.
+  // A stalled source only wakes up when it is destroyed.
   const stop = () => {
     if (body instanceof Readable) body.destroy(cancelled(key))
   }

@@ -1,7 +1,7 @@
 /**
  * The rules of an S3 bucket that move archived objects to cheaper tiers by the age of their events: Standard,
- * infrequent access from 180 days, deep archive from 365. They delete nothing: what reaches the end of its
- * retention is deleted by Akashi, with a signed record and never under a legal hold.
+ * infrequent access from 180 days, deep archive from 365. They delete nothing: Akashi deletes data past its
+ * retention, with a signed record and never under a legal hold.
  *
  * Rules that count days begin when an object is put. A partition is exported when it closes, so that is the
  * age of its events. Months that were exported late get rules of their own, with dates.
@@ -11,17 +11,17 @@ import type { ObjectStore } from './types.ts'
 
 const INFREQUENT_ACCESS_DAYS = 180
 const DEEP_ARCHIVE_DAYS = 365
-/** Smaller objects, manifests among them, cost more to move than they save. */
+/** Transitions of smaller objects, such as manifests, cost more than they save. */
 const MIN_MOVED_BYTES = 128 * 1024
 /** Longer than any put takes. */
 const UNFINISHED_UPLOAD_DAYS = 2
-/** A month is late when an object of it was put so long after it ended. */
+/** A month is late if one of its objects was put this many days after its end. */
 const LATE_DAYS = 31
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html */
 const MAX_RULES = 1_000
 const DAY_MS = 24 * 60 * 60 * 1000
 const ARCHIVE = 'archive/'
-/** Weekly copies of the audit log that are kept for years; others of the same rows are at hand (S5 1.2). */
+/** Weekly copies of the audit log kept for years; the near tier has recent ones at hand. */
 const COLD_COPIES = 'audit-copies/cold/'
 const COLD_COPY_DAYS = 1
 const MONTH = /^(archive\/.+\/year=(\d{4})\/month=(\d{2})\/)/
@@ -47,7 +47,7 @@ interface Rule {
   readonly AbortIncompleteMultipartUpload?: { readonly DaysAfterInitiation: number }
 }
 
-/** As `aws s3api put-bucket-lifecycle-configuration` takes it. */
+/** Input of `aws s3api put-bucket-lifecycle-configuration`. */
 export interface S3Lifecycle {
   readonly Rules: readonly Rule[]
 }
@@ -92,25 +92,25 @@ export function s3Lifecycle(prefix: string, late: readonly MonthFolder[]): S3Lif
     },
   ]
   if (rules.length > MAX_RULES) {
-    throw new AkashiError('too_large', `a bucket of S3 takes at most ${MAX_RULES} rules`, {
-      hint: 'leave the late months to the rule that counts days: they become cheap up to a year later',
+    throw new AkashiError('too_large', `an S3 bucket allows at most ${MAX_RULES} rules`, {
+      hint: 'leave the late months to the rule that counts days; they move up to a year later',
     })
   }
   return { Rules: rules }
 }
 
-/** The prefix that an `s3:` URL gives to every key. Any other store is `unsupported`. */
+/** The key prefix of an `s3:` URL. Any other store is `unsupported`. */
 export function s3PrefixOf(url: string): string {
   const parsed = URL.parse(url)
   if (parsed?.protocol !== 's3:') {
-    throw new AkashiError('unsupported', 'the object store is no bucket of S3', {
+    throw new AkashiError('unsupported', 'the object store is not an S3 bucket', {
       hint: 'set OBJECT_STORE_URL to s3://bucket/prefix',
     })
   }
   return parsed.pathname.replace(/^\//, '').replace(/([^/])$/, '$1/')
 }
 
-/** Months of the archive with an object that was put long after them, oldest first. Asks for every object's head. */
+/** Months of the archive with an object put long after their end, oldest first. Requests the head of every object. */
 export async function lateMonths(store: ObjectStore, signal: AbortSignal): Promise<MonthFolder[]> {
   const months = new Map<string, MonthFolder>()
   for await (const { key, lastModified } of store.list(ARCHIVE, { signal })) {
@@ -126,7 +126,7 @@ function moved(Prefix: string): Rule['Filter'] {
   return { And: { Prefix, ObjectSizeGreaterThan: MIN_MOVED_BYTES } }
 }
 
-/** Midnight UTC, which S3 asks for. */
+/** Midnight UTC, which S3 requires. */
 function daysAfter(time: Date, days: number): string {
   return new Date(time.getTime() + days * DAY_MS).toISOString()
 }

@@ -1,8 +1,8 @@
 /**
- * Amazon S3 and what is compatible with it: `s3://bucket/prefix`, with the parameters of {@link PARAMETERS}.
- * Credentials are those of the SDK's own chain (environment, shared files, role of the container or machine).
+ * Amazon S3 and compatible stores: `s3://bucket/prefix`, with the parameters of {@link PARAMETERS}.
+ * Uses the SDK's credential chain (environment, shared files, role of the container or machine).
  *
- * Rights needed: s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload, s3:ListBucket; with
+ * Permissions: s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload, s3:ListBucket; with
  * objectLock s3:PutObjectRetention; to thaw s3:RestoreObject.
  */
 import { Readable } from 'node:stream'
@@ -23,7 +23,7 @@ import {
   StorageClass,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
-import { AkashiError } from '../foundation/index.ts'
+import { AkashiError, given } from '../foundation/index.ts'
 import { explainByStatus, reasonOf } from './remote/failure.ts'
 import {
   type Explanation,
@@ -48,12 +48,12 @@ const SOCKET_TIMEOUT_MS = 30_000
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const MAX_PARTS = 10_000
 const PARTS_AT_ONCE = 3
-/** How long a thawed copy of an object stays readable. */
+/** Days for which a thawed copy stays readable. */
 const THAW_DAYS = 7
 const PARAMETERS = ['endpoint', 'region', 'pathStyle', 'storageClass', 'kmsKey', 'objectLock']
 const EXAMPLE = 's3://bucket/prefix?region=ap-northeast-1'
 
-/** Codes of S3, by what follows from them: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
+/** Error codes of S3 by failure class: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
 const FAILURES: Readonly<Record<string, Failure>> = {
   NoSuchKey: 'absent',
   NoSuchUpload: 'absent',
@@ -84,7 +84,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   RequestLimitExceeded: 'throttled',
   InternalError: 'passing',
   RequestTimeout: 'passing',
-  // The SDK corrects its clock by the answer, so the next attempt is signed with the store's time.
+  // The SDK corrects its clock from the response, so the next attempt is signed with the store's time.
   RequestTimeTooSkewed: 'passing',
   TimeoutError: 'passing',
   BadDigest: 'passing',
@@ -98,7 +98,7 @@ interface Settings {
   readonly objectLock: ObjectLockMode | undefined
 }
 
-/** @param limits other than the usual ones, for tests */
+/** @param limits overrides the defaults, for tests */
 export async function openS3Store(url: string, limits?: RetryLimits): Promise<ObjectStore> {
   const parsed = parseRemoteUrl(url, PARAMETERS, EXAMPLE)
   const { endpoint, region } = parsed.parameters
@@ -110,13 +110,12 @@ export async function openS3Store(url: string, limits?: RetryLimits): Promise<Ob
       objectLock === undefined ? undefined : objectLock === 'governance' ? 'GOVERNANCE' : 'COMPLIANCE',
   }
   const client = new S3Client({
-    ...(region === undefined ? (endpoint === undefined ? {} : { region: 'us-east-1' }) : { region }),
-    ...(endpoint === undefined ? {} : { endpoint }),
+    ...given({ endpoint, region: region ?? (endpoint === undefined ? undefined : 'us-east-1') }),
     forcePathStyle: choice(parsed, 'pathStyle', ['true', 'false']) === 'true',
-    // Retries are those of RemoteStore, which knows what may be asked again.
+    // RemoteStore retries; it knows which requests are safe to repeat.
     maxAttempts: 1,
-    // The SDK's own checksums break many compatible stores; requests are signed over their body anyway. A
-    // put with object lock is refused without one.
+    // The SDK's checksums break many compatible stores, and signatures cover the body anyway. Object lock
+    // requires a checksum.
     requestChecksumCalculation:
       endpoint === undefined || objectLock !== undefined ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
@@ -126,7 +125,7 @@ export async function openS3Store(url: string, limits?: RetryLimits): Promise<Ob
     await client.config.region()
   } catch {
     client.destroy()
-    throw new AkashiError('invalid_config', 'the region of the S3 bucket is not known', {
+    throw new AkashiError('invalid_config', 'the region of the S3 bucket is unknown', {
       hint: `set AWS_REGION, or write the URL as ${EXAMPLE}`,
     })
   }
@@ -222,7 +221,7 @@ class S3 implements Remote {
     abortSignal: AbortSignal,
   ): Promise<OpenedObject> {
     const whole = start === 0 && end === undefined
-    // The signal ends with this call: it must not cut off the body, which is read long after.
+    // The signal covers this call only: it must not abort the body, which is read long after.
     const request = new AbortController()
     const stop = () => request.abort()
     abortSignal.addEventListener('abort', stop, { once: true })
@@ -231,11 +230,11 @@ class S3 implements Remote {
         new GetObjectCommand({
           ...this.#object(name),
           ...(whole ? {} : { Range: `bytes=${start}-${end === undefined ? '' : end - 1}` }),
-          ...(version === undefined ? {} : { IfMatch: version }),
+          ...given({ IfMatch: version }),
         }),
         { abortSignal: request.signal },
       )
-      if (!(found.Body instanceof Readable)) throw new Error('the answer has no body')
+      if (!(found.Body instanceof Readable)) throw new Error('the response has no body')
       const size = found.ContentRange?.split('/')[1] ?? found.ContentLength
       return { object: toObject({ ...found, ContentLength: Number(size) }), stream: found.Body }
     } finally {
@@ -257,8 +256,7 @@ class S3 implements Remote {
       new ListObjectsV2Command({
         Bucket: this.#bucket,
         Prefix: prefix,
-        ...(after === '' ? {} : { StartAfter: after }),
-        ...(token === undefined ? {} : { ContinuationToken: token }),
+        ...given({ StartAfter: after || undefined, ContinuationToken: token }),
       }),
       { abortSignal },
     )
@@ -287,7 +285,7 @@ class S3 implements Remote {
     if (!(error instanceof Error)) return { failure: 'other', reason: 'unknown error' }
     const status = statusOf(error)
     const known = FAILURES[error.name]
-    // A HEAD has no body, so that its errors have no name but the status.
+    // The response to a HEAD has no body, so its errors have only a status.
     if (known !== undefined && !(error.name === 'NotFound' && status !== 404)) {
       return { failure: known, reason: error.name }
     }
@@ -306,11 +304,8 @@ class S3 implements Remote {
     const encryption: ServerSideEncryption = 'aws:kms'
     return {
       ContentType: 'application/octet-stream',
-      Metadata: {
-        [NONCE_LABEL]: labels.nonce,
-        ...(labels.sha256 === undefined ? {} : { [SHA256_LABEL]: labels.sha256 }),
-      },
-      ...(storageClass === undefined ? {} : { StorageClass: storageClass }),
+      Metadata: given({ [NONCE_LABEL]: labels.nonce, [SHA256_LABEL]: labels.sha256 }),
+      ...given({ StorageClass: storageClass }),
       ...(kmsKey === undefined ? {} : { ServerSideEncryption: encryption, SSEKMSKeyId: kmsKey }),
       ...(retainUntil === undefined || objectLock === undefined
         ? {}
@@ -330,7 +325,7 @@ function toObject(found: Omit<HeadObjectCommandOutput, '$metadata'>): StoredObje
   }
 }
 
-/** Archived, and no thawed copy is there: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html */
+/** Archived, without a thawed copy: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html */
 function isFrozen({ StorageClass: tier, ArchiveStatus, Restore }: Partial<HeadObjectCommandOutput>): boolean {
   const archived = tier === 'GLACIER' || tier === 'DEEP_ARCHIVE' || ArchiveStatus !== undefined
   return archived && Restore?.includes('ongoing-request="false"') !== true

@@ -11,12 +11,12 @@ export interface ReadPlan {
   readonly start: number
   /** One past the last byte. */
   readonly end: number
-  /** What the bytes must hash to; undefined for a part, which cannot be checked. */
+  /** Expected SHA-256; undefined for a range, which cannot be checked. */
   readonly sha256?: string
   readonly signal?: AbortSignal
 }
 
-/** Reads an open file on demand and ends with an error instead of `end` when the bytes are not the ones put. */
+/** Reads an open file on demand; fails at the end if the bytes do not match the digest. */
 export class VerifiedReader extends Readable {
   readonly #file: FileHandle
   readonly #plan: ReadPlan

@@ -1,10 +1,10 @@
 /**
- * Every type of event that Akashi itself makes: its category, how urgent it is unless the caller says
- * otherwise, and its class in the Open Cybersecurity Schema Framework (schema.ocsf.io 1.x).
+ * The types of the events that Akashi records: category, default severity and class in the Open Cybersecurity
+ * Schema Framework (schema.ocsf.io 1.x).
  */
 import type { EventCategory, EventResult, Severity } from './event.ts'
 
-/** Classes of OCSF 1.x that Akashi's own events belong to. */
+/** OCSF 1.x classes of Akashi's own events. */
 export const OCSF = {
   detectionFinding: 2004,
   accountChange: 3001,
@@ -35,22 +35,22 @@ export const akashiEventTypes = {
   permission_denied: facts('authorization', 'medium', OCSF.apiActivity, 'failure'),
   policy_changed: facts('configuration', 'medium', OCSF.entityManagement, 'success'),
   key_shredded: facts('configuration', 'high', OCSF.entityManagement, 'success'),
-  /** Written by the trigger on akashi_auth.users (S1 4.1). */
+  /** Written by the trigger on akashi_auth.users. */
   data_modification: facts('configuration', 'medium', OCSF.accountChange, 'success'),
-  /** Written by akashi_audit.alert_audit_log_tampering() (S5). */
+  /** Written by akashi_audit.alert_audit_log_tampering(). */
   audit_log_tampering: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
   /** A recovery drill did not pass, or none, or no test of a whole recovery, passed for too long. */
   recovery_drill_failed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   recovery_drill_missed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   recovery_test_missed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
-  /** Written by the ledger and the trail about themselves: an epoch, changes that were not recorded, guards, the sealer. */
+  /** Written by ledger and trail: a new epoch, unrecorded changes, guards, the sealer. */
   ledger_epoch_opened: facts('integrity', 'high', OCSF.detectionFinding, 'success'),
   audit_loss: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
   audit_trigger_disabled: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
   ledger_frontier_held: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
-  /** A file that somebody uploaded and ClamAV refused. */
+  /** ClamAV rejected an uploaded file. */
   malware_detected: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
-  /** Findings of S1's detectors. */
+  /** Findings of the detectors. */
   brute_force_detected: facts('authentication', 'high', OCSF.detectionFinding, 'failure'),
   unusual_access_pattern: facts('data_access', 'medium', OCSF.detectionFinding, 'failure'),
 } as const satisfies Record<string, EventTypeFacts>

@@ -3,15 +3,15 @@ import { normaliseAddress } from './ingest/address.ts'
 import { normaliseTime } from './ingest/time.ts'
 
 /**
- * A security event: something that happened at a service and that somebody may have to answer for.
+ * A security event: something security-relevant that happened in a service.
  *
- * - type: what happened, in one word of snake_case (`authentication_failure`); detectors count by it.
- * - category: which part of security it is about.
- * - severity: how urgent it is for a person to look.
- * - details: whatever the fixed fields have no place for.
+ * - type: what happened, in snake_case (`authentication_failure`); detectors count by it.
+ * - category: the area of security.
+ * - severity: how urgently a person must react.
+ * - details: everything that has no field of its own.
  */
 
-/** S1 3.7's four, and three that host logs and the record's own protection need. */
+/** Includes categories for host logs and for the protection of the record itself. */
 export const eventCategories = [
   'authentication',
   'authorization',
@@ -29,7 +29,7 @@ export type Severity = (typeof severities)[number]
 export const eventResults = ['success', 'failure'] as const
 export type EventResult = (typeof eventResults)[number]
 
-/** Characters. The first five are the columns of S1 3.7; the rest keep a row from growing without bound. */
+/** Maximum lengths of the columns, in characters. */
 export const EVENT_TYPE_CHARACTERS = 50
 export const SOURCE_SERVICE_CHARACTERS = 50
 export const RESOURCE_TYPE_CHARACTERS = 50
@@ -39,7 +39,7 @@ export const NAME_CHARACTERS = 255
 export const USER_AGENT_CHARACTERS = 2048
 export const DESCRIPTION_CHARACTERS = 8192
 
-/** Times are strings, not Dates, since PostgreSQL keeps microseconds and a Date only milliseconds. */
+/** Times are strings: PostgreSQL stores microseconds, a Date only milliseconds. */
 export interface SecurityEvent {
   readonly id: string
   readonly event_type: string
@@ -71,7 +71,7 @@ export interface SecurityEvent {
   readonly created_at: string
 }
 
-/** An event before it has its id. */
+/** An event without its id. */
 export type UnidentifiedEvent = Omit<SecurityEvent, 'id'>
 
 const text = (characters: number) => z.string().min(1).max(characters).nullable().default(null)
@@ -102,8 +102,8 @@ const time = z.string().transform((value, context) => {
 })
 
 /**
- * An event in Akashi's own field names, as JSON lines, the HTTP interface and the library take it. Unknown
- * fields are refused, since a misspelt one would be lost without a word.
+ * An event in Akashi's own field names, as accepted in JSON lines, over HTTP and by the library. Unknown fields
+ * are refused, since misspelt ones would be lost silently.
  */
 export const eventInputSchema = z.strictObject({
   id: uuid,
@@ -135,7 +135,7 @@ export const eventInputSchema = z.strictObject({
 
 export type EventInput = z.input<typeof eventInputSchema>
 
-/** `value` cut to `characters`, never inside a surrogate pair; null for nothing and for the empty string. */
+/** `value` truncated to `characters` without splitting a surrogate pair; null if missing or empty. */
 export function fit(value: string | null | undefined, characters: number): string | null {
   if (value === null || value === undefined || value === '') return null
   return value.length <= characters ? value : value.slice(0, characters).replace(/[\ud800-\udbff]$/, '')

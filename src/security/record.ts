@@ -1,6 +1,6 @@
 /**
- * Recording events from code. Who acted comes from the transaction's signed context, never from the event;
- * what the context leaves open may be given (a login is recorded before its session exists).
+ * Records events from code. The actor comes from the signed context of the transaction, never from the event;
+ * the event may only add what the context lacks (a login is recorded before its session exists).
  */
 import { AkashiError } from '../foundation/index.ts'
 import type { Actor, Database, Session } from '../postgres/index.ts'
@@ -21,22 +21,22 @@ import { normaliseAddress } from './ingest/address.ts'
 import { parseJsonObject } from './ingest/json-text.ts'
 import { storable } from './ingest/text.ts'
 
-/** Details of one event, in characters of JSON; longer ones are replaced by a note of how long they were. */
+/** Maximum details of an event, in characters of JSON; longer ones are replaced by a note of their length. */
 export const EVENT_DETAILS_CHARACTERS = 65_536
 
-/** What may be said of any event. Text that is too long for its column is cut, so that no input keeps an event out. */
+/** Fields of any event. Text too long for its column is truncated, so that no input can prevent an event. */
 interface EventFacts {
   readonly description?: string | null
-  /** `akashi_auth.users.id` of who acted; counts only where the signed context names nobody. */
+  /** `akashi_auth.users.id` of the actor; ignored if the signed context names one. */
   readonly user_id?: string | null
-  /** The name as it was given, also one that no account has. */
+  /** The name as entered, even if no account has it. */
   readonly user_name?: string | null
   readonly external_user_id?: string | null
   /** Like user_id. */
   readonly session_id?: string | null
-  /** Like user_id; a host name is no address and is left out. */
+  /** Like user_id; host names are dropped. */
   readonly source_ip?: string | null
-  /** What was acted upon: `user`, `role`, `api_key` … and its id. */
+  /** Type of the target (`user`, `role`, `api_key` …) and its id. */
   readonly resource_type?: string | null
   readonly resource_id?: string | null
   readonly action_performed?: string | null
@@ -47,16 +47,16 @@ interface EventFacts {
   readonly event_details?: Readonly<Record<string, unknown>>
 }
 
-/** One of Akashi's own types: category, severity, result and OCSF class follow from it. */
+/** An event of Akashi's own types, which determine category, severity, result and OCSF class. */
 export interface AkashiEvent extends EventFacts {
   readonly event_type: AkashiEventType
   readonly severity?: Severity
   readonly result?: EventResult
-  /** Which part of Akashi; `akashi` by default. */
+  /** The part of Akashi; `akashi` by default. */
   readonly source_service?: string
 }
 
-/** An event of an application, with a type of its own. */
+/** An event of an application with its own type. */
 export interface ApplicationEvent extends EventFacts {
   readonly event_type: string
   readonly event_category: EventCategory
@@ -67,9 +67,9 @@ export interface ApplicationEvent extends EventFacts {
 }
 
 /**
- * Records an event in the caller's transaction: it is there exactly if the transaction commits. Answers its id.
+ * Records an event in the caller's transaction, with which it commits. Returns its id.
  *
- * @throws AkashiError invalid_input for a type, category or severity that does not exist
+ * @throws AkashiError invalid_input for an unknown type, category or severity
  */
 export async function recordEvent(session: Session, event: AkashiEvent | ApplicationEvent): Promise<string> {
   const { rows } = await session.query<{ id: string }>(
@@ -81,14 +81,13 @@ export async function recordEvent(session: Session, event: AkashiEvent | Applica
     valuesOf(event),
   )
   const [row] = rows
-  if (row === undefined) throw new AkashiError('internal', 'the database answered no id')
+  if (row === undefined) throw new AkashiError('internal', 'the database returned no id')
   return row.id
 }
 
 /**
- * Records an event in a transaction of its own, such as a refusal whose transaction is rolled back. When the
- * promise resolves, the event is committed; there is no buffer that could lose it, and the pool's limit is
- * the back-pressure.
+ * Records an event in a separate transaction, such as a refusal whose own transaction is rolled back. When the
+ * promise resolves, the event is committed; it is never buffered, and the pool size limits the load.
  */
 export async function recordEventAlone(
   database: Database,
@@ -144,10 +143,10 @@ function classified(event: AkashiEvent | ApplicationEvent): {
     const { event_category, severity, result = null, ocsf_class_uid = null } = event
     return { event_category, severity, result, ocsf_class_uid }
   }
-  // Types are checked by the compiler only where the caller is TypeScript.
+  // Callers in plain JavaScript are not type-checked.
   if (!isAkashiEventType(event.event_type)) {
-    throw new AkashiError('invalid_input', `${String(event.event_type)} is no event type of Akashi`, {
-      hint: 'give event_category, severity and source_service with a type of your own',
+    throw new AkashiError('invalid_input', `${String(event.event_type)} is not an event type of Akashi`, {
+      hint: 'for a type of your own set event_category, severity and source_service',
     })
   }
   const facts = akashiEventTypes[event.event_type]

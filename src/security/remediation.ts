@@ -1,4 +1,4 @@
-/** What is done about an event: kept beside it, with every change in the audit trail. */
+/** The remediation of an event, kept beside it; the audit trail records every change. */
 import { type Remediation, type RemediationChange, remediationChange } from '@akashi/contract'
 import { z } from 'zod'
 import { AkashiError, parseQuery } from '../foundation/index.ts'
@@ -11,9 +11,9 @@ const changeable = [
 ] as const
 
 /**
- * Changes what is known of an event's remediation, from the actor of the context.
+ * Changes the remediation of an event on behalf of the actor.
  *
- * @throws AkashiError not_found when there is no such event, invalid_input naming every mistake
+ * @throws AkashiError not_found for an unknown event, invalid_input with every mistake
  */
 export async function remediate(
   database: Database,
@@ -21,15 +21,15 @@ export async function remediate(
   eventId: string,
   change: RemediationChange,
 ): Promise<Remediation> {
-  const id = parseQuery(z.guid('is no uuid'), eventId)
+  const id = parseQuery(z.guid('is not a UUID'), eventId)
   const wanted = parseQuery(remediationChange, change)
-  const given = changeable.filter(([key]) => wanted[key] !== undefined)
-  const columns = given.map(([, column]) => column)
+  const changes = changeable.filter(([key]) => wanted[key] !== undefined)
+  const columns = changes.map(([, column]) => column)
   return await database.transaction(actor, async (session) => {
     const { rows } = await session.query<Remediation>(
-      // An event that has left for the archive keeps its remediation.
+      // An archived event keeps its remediation.
       `insert into akashi_security.remediations as r (event_id, event_created_at, ${columns.join(', ')})
-       select found.id, found.created_at, ${given.map((_, at) => `$${at + 2}`).join(', ')} from (
+       select found.id, found.created_at, ${changes.map((_, at) => `$${at + 2}`).join(', ')} from (
          select id, created_at from akashi_security.security_events where id = $1
          union
          select event_id, event_created_at from akashi_security.remediations where event_id = $1
@@ -38,10 +38,10 @@ export async function remediate(
          set ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}
        returning r.event_id as "eventId", r.remediation_status as status, r.remediation_notes as notes, r.assignee,
          r.resolved_at as "resolvedAt", r.updated_at as "updatedAt"`,
-      [id, ...given.map(([key]) => wanted[key])],
+      [id, ...changes.map(([key]) => wanted[key])],
     )
     const [row] = rows
-    if (row === undefined) throw new AkashiError('not_found', `there is no event ${id}`)
+    if (row === undefined) throw new AkashiError('not_found', `no event ${id}`)
     return row
   })
 }

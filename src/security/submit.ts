@@ -1,15 +1,15 @@
-/** Events that services send, a portion at a time: checked one by one, stored in one transaction, each once. */
+/** Accepts batches of events from services: validated one by one, stored in one transaction, each once. */
 import type { Submission, SubmitFormat } from '@akashi/contract'
 import type { Actor, Database } from '../postgres/index.ts'
 import type { ParsedEvent } from './ingest/format.ts'
 import { createEventParser } from './ingest/parse.ts'
-import { whilePartitionsAreMade } from './ingest/partitions.ts'
+import { retryWhileLocked } from './ingest/partitions.ts'
 
 /**
- * Takes in a document (one event, an array, `{"Records": […]}`) or JSON lines. When the promise resolves, what
- * was accepted is committed. Sending the same again adds nothing: an event has the id that it brings, or one
- * that follows from its content. Events happened from 7 days ago to 5 minutes ahead, by the database's clock;
- * others are rejected one by one. The sender is taken from the signed context, into `event_details.ingest`.
+ * Accepts a document (one event, an array, `{"Records": […]}`) or JSON lines. When the promise resolves, the
+ * accepted events are committed. Idempotent: an event keeps its own id, or gets one derived from its content.
+ * Events older than 7 days or more than 5 minutes in the future, by the database's clock, are rejected one by
+ * one. `event_details.ingest` records the sender from the signed context.
  *
  * @throws AkashiError forbidden without a signed context
  */
@@ -43,7 +43,7 @@ export async function submitEvents(
   }
 }
 
-/** `stored`, `known`, or why an event is not taken, in the order of the events. */
+/** `stored`, `known`, or why an event was rejected, in the order of the events. */
 async function store(
   database: Database,
   actor: Actor,
@@ -52,7 +52,7 @@ async function store(
 ): Promise<string[]> {
   if (events.length === 0) return []
   const json = JSON.stringify(events.map(({ event }) => event))
-  const { rows } = await whilePartitionsAreMade(() =>
+  const { rows } = await retryWhileLocked(() =>
     database.transaction(
       actor,
       (session) =>

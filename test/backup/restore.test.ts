@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readCatalog, runBackup, stretchesOf, verifyBackups } from '../../src/backup/index.ts'
+import { readCatalog, runBackup, restorableRanges, verifyBackups } from '../../src/backup/index.ts'
 import { AkashiError } from '../../src/foundation/index.ts'
 import { type RunningStream, restoreTo, startCluster, type TestCluster } from './support/cluster.ts'
 
@@ -20,7 +20,7 @@ async function now(): Promise<string> {
 }
 
 async function latestRestorable(): Promise<number> {
-  return Math.max(...stretchesOf(await readCatalog(cluster.backupStore)).map(({ toMs }) => toMs))
+  return Math.max(...restorableRanges(await readCatalog(cluster.backupStore)).map(({ toMs }) => toMs))
 }
 
 async function refusal(at: string): Promise<AkashiError> {

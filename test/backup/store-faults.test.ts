@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
-import { readCatalog, runBackup, stretchesOf, verifyBackups } from '../../src/backup/index.ts'
+import { readCatalog, runBackup, restorableRanges, verifyBackups } from '../../src/backup/index.ts'
 import { coverageOf } from '../../src/backup/wal/pieces.ts'
 import { AkashiError } from '../../src/foundation/index.ts'
 import type { ObjectStore } from '../../src/object-store/index.ts'
@@ -83,7 +83,7 @@ it.each(SEEDS)(
       expect(coverageOf(catalog.pieces)[0]?.end).toBeGreaterThanOrEqual(reported(stream))
       const report = await verifyBackups(cluster.backupStore)
       expect(report.problems).toEqual([])
-      expect(stretchesOf(catalog).length).toBe(catalog.backups.length)
+      expect(restorableRanges(catalog).length).toBe(catalog.backups.length)
       const restored = await restoreTo(cluster.backupStore, 'latest')
       const [found] = await restored.sql<{ rows: number }>('select count(*)::integer as rows from t')
       await restored.stop()

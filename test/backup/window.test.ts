@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type BackupManifest, planPrune, stretchesOf } from '../../src/backup/index.ts'
+import { type BackupManifest, planPrune, restorableRanges } from '../../src/backup/index.ts'
 import { parseWalPiece, type WalPiece, walPieceName } from '../../src/backup/wal/names.ts'
 import { coverageOf, piecesOf } from '../../src/backup/wal/pieces.ts'
 import { formatLsn } from '../../src/postgres/index.ts'
@@ -95,7 +95,7 @@ function catalogOf(hours: readonly { lost: number; backup: string; failover: num
 }
 
 const reachable = (catalog: ReturnType<typeof catalogOf>, timeline: number, ms: number) =>
-  stretchesOf(catalog).some((one) => one.timeline === timeline && one.fromMs <= ms && ms <= one.toMs)
+  restorableRanges(catalog).some((one) => one.timeline === timeline && one.fromMs <= ms && ms <= one.toMs)
 
 describe('retention', () => {
   it(`keeps every moment behind the cutoff restorable, over ${CATALOGS} catalogs`, () => {
@@ -109,7 +109,7 @@ describe('retention', () => {
           backups: catalog.backups.filter((backup) => !plan.backups.includes(backup)),
           pieces: catalog.pieces.filter((one) => !plan.pieces.includes(one)),
         }
-        const before = stretchesOf(catalog)
+        const before = restorableRanges(catalog)
         for (const { timeline, fromMs, toMs } of before) {
           for (const ms of [Math.max(fromMs, cutoffMs), Math.max(toMs, cutoffMs), (fromMs + toMs) / 2]) {
             if (ms < cutoffMs || !reachable(catalog, timeline, ms)) continue

@@ -154,7 +154,7 @@ describe('configuration', () => {
     expect(status).toBe(2)
     expect(stderr.split('\n').slice(0, 4)).toEqual([
       'akashi: 3 settings are wrong:',
-      'none.yaml: there is no such file',
+      'none.yaml: no such file',
       'AKASHI_PORT must be a whole number from 0 to 65535, not "x"',
       'DATABASE_URL must be a URL that begins with postgresql: or postgres:',
     ])

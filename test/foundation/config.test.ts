@@ -113,7 +113,7 @@ describe('mistakes', () => {
   })
 
   test('a file that is named must be there', async () => {
-    expect(await mistakes({ configFile: 'missing.yaml' })).toEqual(['missing.yaml: there is no such file'])
+    expect(await mistakes({ configFile: 'missing.yaml' })).toEqual(['missing.yaml: no such file'])
     expect(await mistakes({ configFile: '.' })).toEqual(['.: the file cannot be read (EISDIR)'])
   })
 

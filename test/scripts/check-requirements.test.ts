@@ -90,7 +90,7 @@ test('takes rows of every state', () => {
 })
 
 test.each([
-  ['`audit`', '`test/other.test.ts` (`catalogs`)'],
+  ['`akashi_audit`', '`test/other.test.ts` (`catalogs`)'],
   ['`infra/test`', '`infra/test/keys.test.ts` (`rotated every year`)'],
   ['`akashi_reader`', '`test/other.test.ts` (`catalogs`)'],
   ['`audit.context`, `audit.logs_seq`, `audit.logs_position_idx`', '`test/other.test.ts` (`catalogs`)'],
@@ -116,18 +116,18 @@ describe('a row', () => {
     [`| S1-1-02 | two | decided otherwise: since | \`src/gone\` | ${SHOWN} |`, "'src/gone' does not exist"],
     [built('`audit.logs`', '—'), 'names no test'],
     [built('`audit.logs`', '`test/gone.test.ts`'), "test 'test/gone.test.ts' does not exist"],
-    [built('`audit.logs`', '`test`'), "test 'test' is no test file"],
+    [built('`audit.logs`', '`test`'), "test 'test' is not a test file"],
     [built('`audit.gone(`', SHOWN), "place 'audit.gone(' is not in migrations/schema.sql"],
     [built('`audit.gone`', SHOWN), "place 'audit.gone' is not in migrations/schema.sql"],
     [built('`audit.logs.gone`', SHOWN), "place 'audit.logs.gone' is not in migrations/schema.sql"],
     [built('`akashi_gone`', SHOWN), "place 'akashi_gone' is not in migrations/schema.sql"],
     [built('`audit.refuse`', SHOWN), 'is a function: write it with ()'],
-    [built('`audit.logs()`', SHOWN), "place 'audit.logs()' is no function"],
-    [built('`akashi archive stop`', SHOWN), "place 'akashi archive stop' is no command"],
+    [built('`audit.logs()`', SHOWN), "place 'audit.logs()' is not a function"],
+    [built('`akashi archive stop`', SHOWN), "place 'akashi archive stop' is not a CLI command"],
     [built('`src/gone`', SHOWN), "place 'src/gone' does not exist"],
-    [built('src/audit', SHOWN), 'writes its places otherwise'],
-    [built('`audit.logs`', 'test/logs.test.ts'), 'writes its tests otherwise'],
-    [built('`audit.logs`', `${SHOWN} (audit)`), 'writes its tests otherwise'],
+    [built('src/audit', SHOWN), 'does not write its places as'],
+    [built('`audit.logs`', 'test/logs.test.ts'), 'does not write its tests as'],
+    [built('`audit.logs`', `${SHOWN} (audit)`), 'does not write its tests as'],
     [built('`audit.logs`', '`test/other.test.ts`'), 'names none of its places'],
     [built('`audit.refuse()`', '`test/other.test.ts`'), 'names none of its places'],
     [built('`audit.logs.position`', SHOWN), 'names none of its places'],
@@ -135,8 +135,8 @@ describe('a row', () => {
     [built('`src/audit`', '`test/other.test.ts`'), 'names none of its places'],
     [built('`audit.logs`', `${SHOWN} (\`nothing\`)`), "does not say 'nothing'"],
     ['| S2-1-02 | two | planned: detection | — | — |', 'belongs in docs/requirements/s2.md'],
-    ['| S1.2 | two | planned: detection | — | — |', 'not of the form'],
-    ['| S1-1-02 | two | planned: detection | — |', '4 cells where 5 belong'],
+    ['| S1.2 | two | planned: detection | — | — |', 'does not have the form'],
+    ['| S1-1-02 | two | planned: detection | — |', '4 cells instead of 5'],
   ])('that is %s is named', (row, problem) => {
     expect(problemsOf(PLANNED, row)).toContainEqual(expect.stringContaining(problem))
   })

@@ -74,6 +74,6 @@ describe('time zones', () => {
   })
 
   test('a name that is none is refused with a hint', () => {
-    expect(() => zone('Asia/Nowhere')).toThrow('no such time zone: Asia/Nowhere')
+    expect(() => zone('Asia/Nowhere')).toThrow('unknown time zone: Asia/Nowhere')
   })
 })

@@ -49,8 +49,8 @@ describe('records of a JSON document', () => {
   })
 
   test('a document that was cut off says so', () => {
-    expect(texts('{"Records":[{"a":1},{"b"')).toEqual(['{"a":1}', 'the document is cut off'])
-    expect(texts('{"Records":[{"a":1}]')).toEqual(['{"a":1}', 'the document is cut off'])
+    expect(texts('{"Records":[{"a":1},{"b"')).toEqual(['{"a":1}', 'the document is truncated'])
+    expect(texts('{"Records":[{"a":1}]')).toEqual(['{"a":1}', 'the document is truncated'])
   })
 
   test('a record above the limit is refused alone', () => {

@@ -111,7 +111,7 @@ describe('searchEvents', () => {
       code: 'invalid_input',
       message: expect.stringMatching(/from .*userId .*address .*text .*limit/),
     })
-    await expect(searchEvents(admin, tester, { text: 'x' })).rejects.toThrow('needs a time range')
+    await expect(searchEvents(admin, tester, { text: 'x' })).rejects.toThrow('requires a time range')
     await expect(searchEvents(admin, tester, { cursor: 'eA' })).rejects.toThrow('cursor')
   })
 

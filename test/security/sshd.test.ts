@@ -223,10 +223,10 @@ describe('messages of sshd', () => {
     expect(reason('input_userauth_request: invalid user webmaster [preauth]')).toContain('Invalid user')
     expect(reason('pam_unix(sshd:auth): check pass; user unknown')).toContain('not an event')
     expect(reason('(root) CMD (true)', 'CRON[9]')).toBe('not an event: written by CRON, not sshd')
-    expect(reason('Something new')).toBe('not an event: no known form of a message of sshd')
+    expect(reason('Something new')).toBe('not an event: unknown sshd message')
     expect(parseAll('hello\n\n', sshd2016).rejected.map((r) => r.reason)).toEqual([
-      'not a line of syslog',
-      'an empty line',
+      'not a syslog line',
+      'empty line',
     ])
   })
 })

@@ -60,7 +60,7 @@ describe('the year of a syslog', () => {
 
   test('29 February needs a leap year', () => {
     expect(times(line('Feb 29 00:00:00'), { year: 2015 })).toEqual(['2015 has no 29 February'])
-    expect(times(line('Feb 30 00:00:00'))).toEqual(['the time names no real date or hour'])
+    expect(times(line('Feb 30 00:00:00'))).toEqual(['the time is not a valid date or hour'])
   })
 
   test('is inferred over several years’ ends from the whole log', async () => {

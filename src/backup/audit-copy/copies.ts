@@ -1,4 +1,4 @@
-/** The copies of the logs that the store has, from the store alone. */
+/** Lists the copies of the logs in the store. */
 import { AkashiError } from '../../foundation/index.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import {
@@ -13,16 +13,16 @@ import { damagedObject } from '../store/sealing.ts'
 import { type AuditCopyManifest, readCopyManifest } from './manifest.ts'
 
 const DAY_MS = 86_400_000
-/** Longer than a copy takes: without a manifest since then it is none. */
+/** Longer than a copy takes: without a manifest it counts as abandoned after this. */
 const INCOMPLETE_DAYS = 2
-/** The problem of a copy without a manifest. */
+/** Problem of a copy without a manifest. */
 export const NEVER_COMPLETED = 'it was never completed'
 const TIME = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z-/
 
 export interface AuditCopy {
   readonly id: string
   readonly tiers: readonly CopyTier[]
-  /** null: not complete, or damaged. */
+  /** null if incomplete or damaged. */
   readonly manifest: AuditCopyManifest | null
   readonly problem: string | null
 }
@@ -62,7 +62,7 @@ export async function listAuditCopies(backupStore: BackupStore, signal?: AbortSi
   return copies
 }
 
-/** Its lines, as they were copied; from the cold tier when the near one has it no more. @throws unavailable while frozen */
+/** The lines of a copy, from the cold tier if the near one no longer has it. @throws unavailable while frozen */
 export async function* readAuditCopy(
   backupStore: BackupStore,
   copy: Pick<AuditCopy, 'id' | 'tiers' | 'manifest'>,
@@ -81,8 +81,8 @@ export async function* readAuditCopy(
 }
 
 /**
- * Removes from each tier what is older than its days; nothing under a legal hold.
- * @returns names of the objects
+ * Removes copies older than the retention of their tier; nothing under a legal hold.
+ * @returns names of the removed objects
  */
 export async function pruneAuditCopies(
   backupStore: BackupStore,
@@ -101,10 +101,10 @@ export async function pruneAuditCopies(
   const days = { near: nearDays, cold: coldDays }
   for (const { id, tiers, manifest, problem } of await listAuditCopies(backupStore, signal)) {
     const age = (now.getTime() - timeOf(id)) / DAY_MS
-    // A damaged manifest is told by verification; its copy goes with its time.
+    // Verification reports damaged manifests; their copies are removed by age.
     const abandoned = manifest === null && problem === NEVER_COMPLETED && age > INCOMPLETE_DAYS
-    const going = tiers.filter((tier) => abandoned || age > days[tier])
-    for (const tier of going) {
+    const expired = tiers.filter((tier) => abandoned || age > days[tier])
+    for (const tier of expired) {
       const prefix = `${auditCopyPrefix(tier, backupStore.systemId)}${id}/`
       const names: string[] = [auditCopyManifest(tier, backupStore.systemId, id)]
       for await (const { key } of backupStore.store.list(prefix)) if (!names.includes(key)) names.push(key)
@@ -114,7 +114,7 @@ export async function pruneAuditCopies(
         removed.push(name)
       }
     }
-    if (going.length === tiers.length && manifest !== null) {
+    if (expired.length === tiers.length && manifest !== null) {
       const name = dataKeyName(backupStore.systemId, manifest.key)
       if (!dryRun) await backupStore.store.delete(name)
       removed.push(name)

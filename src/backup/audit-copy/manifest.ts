@@ -1,4 +1,4 @@
-/** What a copy of the logs holds: `manifest.json`, put last, proven by the copy's data key. */
+/** The manifest of a copy of the logs, `manifest.json`: put last, authenticated by the data key of the copy. */
 import { timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { canonical } from '../base/manifest.ts'
@@ -21,18 +21,18 @@ const schema = z.strictObject({
   logs: z.array(
     z.strictObject({
       log: z.string(),
-      /** Of the ledger's epoch. */
+      /** Origin of the ledger's epoch. */
       origin: z.string(),
-      /** Entries from this position to before that one. */
+      /** Positions of the entries: `from` inclusive, `to` exclusive. */
       from: decimal,
       to: decimal,
-      /** Fewer than entries where partitions have left the database. */
+      /** Fewer than the entries if partitions have left the database. */
       rows: z.int(),
-      /** The signed checkpoint of size `to`; null in a log without entries. */
+      /** The signed checkpoint of size `to`; null for a log without entries. */
       checkpoint: z.string().nullable(),
     }),
   ),
-  /** Lines of JSON, `{"log", "position", "hash", "row"}`; both tiers have the same, sealed on their own. */
+  /** Lines of JSON, `{"log", "position", "hash", "row"}`; the same in both tiers, sealed separately. */
   parts: z.int(),
   bytes: z.int(),
   /** HMAC-SHA-256 over everything else, by the data key. */
@@ -45,7 +45,7 @@ export function signCopy(key: DataKey, manifest: Omit<AuditCopyManifest, 'mac'>)
   return { ...manifest, mac: authenticate(key.secret, canonical(manifest)) }
 }
 
-/** @throws integrity when it is not as it was written, not_found, forbidden */
+/** @throws integrity if it was changed, not_found, forbidden */
 export async function readCopyManifest(
   backupStore: BackupStore,
   tier: CopyTier,
@@ -56,7 +56,7 @@ export async function readCopyManifest(
   const bytes = await readObject(backupStore.store, name, signal)
   const parsed = schema.safeParse(jsonOf(bytes))
   if (!parsed.success || parsed.data.id !== id || parsed.data.systemId !== backupStore.systemId) {
-    throw damagedObject(name, 'it is no manifest of this copy')
+    throw damagedObject(name, 'not a manifest of this copy')
   }
   const { mac, ...rest } = parsed.data
   const key = await backupStore.keys.open(rest.key, name, signal)

@@ -1,4 +1,4 @@
-/** Long-term copies of the audit log (S5 1.2): what was sealed since the copy before, apart from the database. */
+/** Long-term copies of the audit log, separate from the database: the rows sealed since the previous copy. */
 import { randomBytes } from 'node:crypto'
 import type { BackupStore } from '../store/backup-store.ts'
 import type { DataKey } from '../store/data-keys.ts'
@@ -14,19 +14,19 @@ const ID_RANDOM_BYTES = 2
 
 export const copyTiers: readonly CopyTier[] = ['cold', 'near']
 
-/** A log of the ledger, as it is when it is copied. */
+/** The state of a ledger log when it is copied. */
 export interface CopiedLog {
   readonly log: string
   readonly origin: string
   readonly size: bigint
   readonly checkpoint: string | null
-  /** Rows of the entries from a position to the end. */
+  /** Rows of the entries from a position on. */
   rows(from: bigint): AsyncIterable<object>
 }
 
 /**
- * Copies every row that was sealed since the newest copy; everything when there is none, or when the log goes on
- * in another epoch since. Both tiers get it, the manifests last.
+ * Copies all rows sealed since the newest copy to both tiers, the manifests last. Copies everything if there is
+ * no copy yet, or if the log has a new epoch.
  */
 export async function takeAuditCopy(
   backupStore: BackupStore,

@@ -1,14 +1,14 @@
-/** The encrypted index of a backup: which files it has and which frames hold them. */
+/** The encrypted index of a backup: its files and the frames that contain them. */
 import { z } from 'zod'
 
 const file = z.strictObject({
-  /** Relative to the data folder; below `pg_tblspc/<oid>/` for what is in a tablespace. */
+  /** Relative to the data folder; below `pg_tblspc/<oid>/` for files of a tablespace. */
   path: z.string(),
   kind: z.enum(['file', 'folder', 'link']),
   mode: z.int(),
   /** Bytes. */
   size: z.int(),
-  /** Where its bytes begin in the stream of all frames. */
+  /** Offset of its bytes in the stream of all frames. */
   offset: z.int(),
   target: z.string().optional(),
 })
@@ -23,23 +23,23 @@ const pack = z.strictObject({
 })
 
 /**
- * A relation's fork that was truncated since the backup before: nothing from block `limit` on may be taken
- * from older backups, whatever the incremental file leaves out.
+ * A relation fork that was truncated since the previous backup: blocks from `limit` on must not be taken from
+ * older backups, even if the incremental file omits them.
  */
 const limit = z.strictObject({
-  /** Path of the fork's first segment, as `base/16384/24601` or `pg_tblspc/…`. */
+  /** Path of the fork's first segment: `base/16384/24601` or `pg_tblspc/…`. */
   path: z.string(),
   block: z.int(),
 })
 
 export const backupIndex = z.strictObject({
   version: z.literal(1),
-  /** Bytes of the stream. */
+  /** Length of the stream in bytes. */
   length: z.int(),
   files: z.array(file),
   packs: z.array(pack),
   limits: z.array(limit),
-  /** Paths of relations by schema and name at the time of the backup, so that one table can be fetched. */
+  /** Relations at the time of the backup with their paths, so that one table can be fetched. */
   relations: z.array(
     z.strictObject({
       database: z.string(),
@@ -50,7 +50,7 @@ export const backupIndex = z.strictObject({
       path: z.string(),
       toast: z.string().nullable(),
       toastIndex: z.string().nullable().optional(),
-      /** `schema.name`, quoted, of the topmost table that it is a partition of; null when it is none. */
+      /** `schema.name`, quoted, of the root table of a partition; null if not a partition. */
       root: z.string().nullable().optional(),
     }),
   ),
@@ -60,7 +60,7 @@ export type BackupIndex = z.infer<typeof backupIndex>
 export type BackupFile = z.infer<typeof file>
 export type LimitBlock = z.infer<typeof limit>
 
-/** The manifest of PostgreSQL, kept as a file of the backup byte for byte. */
+/** PostgreSQL's manifest, kept byte for byte as a file of the backup. */
 export const MANIFEST_FILE = 'backup_manifest'
 
 export function encodeIndex(index: BackupIndex): Buffer {

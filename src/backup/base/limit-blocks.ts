@@ -1,10 +1,10 @@
 /**
- * PostgreSQL's incremental backups leave out blocks that WAL did not change. A relation that was truncated
- * and grew again has such blocks without WAL (extended ahead, empty): a rebuild would take them from an
- * older backup and bring deleted rows back. The WAL summaries know the truncations; whoever rebuilds takes
- * nothing from older backups at or behind the lowest one (measured on 18.4: 1,044 rows came back without it).
+ * PostgreSQL's incremental backups omit blocks without WAL changes. A relation that was truncated and extended
+ * again has such blocks (empty, without WAL): a rebuild would take them from an older backup and resurrect
+ * deleted rows. The WAL summaries contain the truncations; a restore takes no blocks from older backups at or
+ * after the lowest one (measured on 18.4: 1,044 rows reappeared without this).
  */
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { type Database, formatLsn, type Lsn } from '../../postgres/index.ts'
 import type { LimitBlock } from './backup-index.ts'
 
@@ -31,9 +31,9 @@ const truncations = `
   group by 1, 2, 3, 4`
 
 /**
- * Forks that were truncated between the starts of two backups, with the lowest block.
- * @param paths of all files of the later backup, which tell the folders of tablespaces
- * @throws conflict when the summaries do not tell the two backups apart
+ * Forks truncated between the starts of two backups, with the lowest block.
+ * @param paths of all files of the later backup, which show the folders of tablespaces
+ * @throws conflict if the summaries do not cover the range between the backups
  */
 export async function readLimitBlocks(
   database: Database,
@@ -44,10 +44,10 @@ export async function readLimitBlocks(
   const { rows } = await database.direct(
     (session) =>
       session.query<Row>(truncations, [range.timeline, formatLsn(range.from), formatLsn(range.to)]),
-    { timeoutMs: 0, ...(signal === undefined ? {} : { signal }) },
+    given({ timeoutMs: 0, signal }),
   )
   if (rows.some(({ straddles }) => straddles)) {
-    throw new AkashiError('conflict', 'the WAL summaries do not begin where the earlier backup does', {
+    throw new AkashiError('conflict', 'the WAL summaries do not start at the earlier backup', {
       hint: 'take a full backup: akashi backup full',
     })
   }
@@ -55,7 +55,7 @@ export async function readLimitBlocks(
   return rows.flatMap((row) => {
     const folder = folderOf(row, folders)
     const suffix = FORKS[row.fork]
-    // Without a folder the tablespace has no file left.
+    // Without a folder the tablespace has no files left.
     return folder === undefined || suffix === undefined
       ? []
       : [{ path: `${folder}/${row.filenode}${suffix}`, block: row.block }]

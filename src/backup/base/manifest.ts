@@ -11,7 +11,7 @@ export function signManifest(key: DataKey, manifest: Omit<BackupManifest, 'mac'>
   return { ...manifest, mac: authenticate(key.secret, canonical(manifest)) }
 }
 
-/** As it lies in the store: its members are not proven by anything yet. */
+/** Reads the stored manifest without authenticating it; see {@link checkManifest}. */
 export async function readManifest(
   store: ObjectStore,
   systemId: string,
@@ -22,14 +22,14 @@ export async function readManifest(
   const bytes = await readObject(store, name, signal)
   try {
     const manifest = manifestSchema.parse(JSON.parse(bytes.toString()))
-    if (manifest.id !== id || manifest.systemId !== systemId) throw new Error('it is of another backup')
+    if (manifest.id !== id || manifest.systemId !== systemId) throw new Error('it belongs to another backup')
     return manifest
   } catch (cause) {
-    throw damagedObject(name, 'it is no manifest of this backup', cause)
+    throw damagedObject(name, 'not a manifest of this backup', cause)
   }
 }
 
-/** @throws integrity when it is not as it was written */
+/** @throws integrity if it was changed */
 export async function checkManifest(
   backupStore: BackupStore,
   manifest: BackupManifest,
@@ -45,7 +45,7 @@ export async function checkManifest(
   }
 }
 
-/** Members in the order of their names, so that the text does not depend on who wrote it. */
+/** JSON with sorted members, so that the text is deterministic. */
 export function canonical(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) =>
     typeof member === 'object' && member !== null && !Array.isArray(member)

@@ -6,9 +6,9 @@ import { readObject } from '../store/transfer.ts'
 import type { BackupIndex } from './backup-index.ts'
 import type { PackEntry } from './pack-writer.ts'
 
-/** Packs that are fetched ahead of the reader. */
+/** Packs fetched ahead of the reader. */
 const PACKS_AHEAD = 1
-/** Frames that are opened ahead of the reader. */
+/** Frames decrypted ahead of the reader. */
 const FRAMES_AHEAD = 4
 
 export interface PackSource {
@@ -17,12 +17,12 @@ export interface PackSource {
   readonly signal?: AbortSignal | undefined
 }
 
-/** A pack of which less than this is wanted is fetched in parts. */
+/** A pack is fetched in parts if less than this share of it is wanted. */
 const WHOLE_PACK_SHARE = 0.5
 
 /**
- * Every frame of a backup, or the wanted ones, in order. A pack is fetched once, as a whole, or where little of
- * it is wanted only the frames.
+ * All frames of a backup, or the wanted ones, in order. Each pack is fetched once, as a whole or, if little of it
+ * is wanted, frame by frame.
  */
 export async function* readFrames(
   source: PackSource,
@@ -46,7 +46,7 @@ export async function* readFrames(
   }
 }
 
-/** Bytes of the stream from `offset` on, fetching only the frames that hold them. */
+/** Bytes of the stream from `offset`, fetching only the frames that contain them. */
 export async function readRange(
   source: PackSource,
   index: BackupIndex,
@@ -71,7 +71,7 @@ async function readFrame(source: PackSource, index: BackupIndex, frame: number):
     ({ firstFrame, offsets }) => frame >= firstFrame && frame < firstFrame + offsets.length,
   )
   const start = pack?.offsets[frame - pack.firstFrame]
-  if (pack === undefined || start === undefined) throw damagedObject('an index', 'it lacks a frame')
+  if (pack === undefined || start === undefined) throw damagedObject('an index', 'a frame is missing')
   const end = pack.offsets[frame - pack.firstFrame + 1] ?? pack.size
   const cipher = await openHeader(
     source,
@@ -84,7 +84,7 @@ async function readFrame(source: PackSource, index: BackupIndex, frame: number):
 interface OpenedPack {
   readonly pack: PackEntry
   readonly cipher: ObjectCipher
-  /** A sealed frame by its number in the pack. */
+  /** Returns a sealed frame by its number in the pack. */
   readonly frame: (number: number) => Buffer
 }
 
@@ -115,7 +115,7 @@ async function fetchPack(
 
 async function fetchWhole(source: PackSource, pack: PackEntry): Promise<OpenedPack> {
   const bytes = await readObject(source.store, pack.name, source.signal)
-  if (bytes.length !== pack.size) throw damagedObject(pack.name, 'it is not as long as when it was put')
+  if (bytes.length !== pack.size) throw damagedObject(pack.name, 'its size has changed')
   return {
     pack,
     cipher: await openHeader(source, pack, bytes),
@@ -129,7 +129,7 @@ async function openHeader(source: PackSource, pack: PackEntry, bytes: Buffer): P
   return cipherOf(source, pack, header.keyId)
 }
 
-/** Where wanted frames that lie next to each other start and end. */
+/** Byte ranges of adjacent wanted frames. */
 function runsOf(pack: PackEntry, wanted: (frame: number) => boolean) {
   const runs: { start: number; end: number }[] = []
   for (const [i, start] of pack.offsets.entries()) {

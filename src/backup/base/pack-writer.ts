@@ -11,16 +11,16 @@ import {
 } from '../store/sealing.ts'
 import { putWithRetries } from '../store/transfer.ts'
 
-/** Bytes after which a pack is put and the next begun. */
+/** Bytes after which a pack is put and the next one started. */
 const PACK_BYTES = 8 * 1024 * 1024
-/** Frames that are compressed at the same time. */
+/** Frames compressed concurrently. */
 const FRAMES_IN_FLIGHT = 4
-/** Packs that are put at the same time; each is held in memory until then. */
+/** Packs put concurrently; each is held in memory meanwhile. */
 const PACKS_IN_FLIGHT = 1
-/** A pack takes the frames that were being sealed when it was full. */
+/** A full pack also takes the frames that were being sealed. */
 const PACK_MEMORY_BYTES = PACK_BYTES + (FRAMES_IN_FLIGHT + 1) * MAX_SEALED_BYTES
 
-/** A pack, as the index knows it. */
+/** A pack in the index. */
 export interface PackEntry {
   readonly name: string
   /** Hex, as in the pack's header. */
@@ -29,7 +29,7 @@ export interface PackEntry {
   readonly sha256: string
   /** Number of the first frame in the whole backup. */
   readonly firstFrame: number
-  /** Where each frame starts in the pack; the last one ends with it. */
+  /** Offset of each frame in the pack; the last frame ends with the pack. */
   readonly offsets: readonly number[]
 }
 
@@ -39,19 +39,19 @@ interface OpenPack {
   readonly cipher: ObjectCipher
   readonly firstFrame: number
   readonly offsets: number[]
-  /** Holds `size` bytes; used again for a later pack. */
+  /** Contains `size` bytes; reused for a later pack. */
   readonly memory: Buffer
   size: number
 }
 
-/** Cuts a stream of bytes into frames, and frames into packs, without holding more than a few of them. */
+/** Splits a byte stream into frames and packs, holding only a few in memory. */
 export class PackWriter {
   readonly #store: ObjectStore
   readonly #key: DataKey
   readonly #place: { readonly systemId: string; readonly id: string }
   readonly #signal: AbortSignal | undefined
   #frame = Buffer.allocUnsafe(FRAME_BYTES)
-  /** Frames are used again: a new one for each would leave a backup's worth of garbage. */
+  /** Frame buffers are reused: new ones would make a backup's worth of garbage. */
   readonly #spare: Buffer<ArrayBuffer>[] = []
   readonly #spareMemory: Buffer[] = []
   #filled = 0
@@ -61,7 +61,7 @@ export class PackWriter {
   readonly #putting: Promise<void>[] = []
   readonly #packs: PackEntry[] = []
   #packNumber = 0
-  /** Bytes taken in so far. */
+  /** Bytes written so far. */
   length = 0
 
   constructor(
@@ -76,14 +76,14 @@ export class PackWriter {
     this.#signal = signal
   }
 
-  /** Resolves, or returns nothing at once, when there is room for more. The bytes are copied. */
+  /** Copies the bytes. Resolves, or returns undefined immediately, when there is room for more. */
   write(data: Buffer): void | Promise<void> {
     if (data.length > FRAME_BYTES - this.#filled) return this.#writeLong(data)
     this.#take(data)
     if (this.#filled === FRAME_BYTES) return this.#cut()
   }
 
-  /** Puts what is left. */
+  /** Puts the rest. */
   async end(): Promise<PackEntry[]> {
     if (this.#filled > 0) await this.#cut()
     while (this.#sealing.length > 0) await this.#collect()
@@ -116,7 +116,7 @@ export class PackWriter {
     const sealed = sealFrame(pack.cipher, this.#frames - pack.firstFrame, false, raw).finally(() =>
       this.#spare.push(frame),
     )
-    // Awaited in order below; until then a failure is nobody's.
+    // Awaited in order below; until then errors must not be unhandled.
     sealed.catch(() => undefined)
     this.#frames += 1
     this.#sealing.push({ pack, sealed })
@@ -142,7 +142,7 @@ export class PackWriter {
     return this.#pack
   }
 
-  /** Takes the oldest sealed frame into its pack. */
+  /** Appends the oldest sealed frame to its pack. */
   async #collect(): Promise<void> {
     const next = this.#sealing.shift()
     if (next === undefined) return

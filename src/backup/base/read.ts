@@ -16,11 +16,11 @@ export async function readIndex(
   try {
     return decodeIndex(bytes)
   } catch (cause) {
-    throw damagedObject(name, 'it is no index', cause)
+    throw damagedObject(name, 'not an index', cause)
   }
 }
 
-/** One file of a backup, fetching only the frames that hold it. @throws not_found, integrity */
+/** Reads one file of a backup, fetching only its frames. @throws not_found, integrity */
 export async function readFile(
   backupStore: BackupStore,
   index: BackupIndex,

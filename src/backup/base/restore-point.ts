@@ -3,8 +3,8 @@ import type { Database } from '../../postgres/index.ts'
 import { parseTarget } from '../restore/target.ts'
 
 /**
- * Names the present moment in the WAL; answers its position.
- * @throws invalid_input for a name that a restore would take for something else, or that is too long
+ * Creates a named restore point in the WAL and returns its position.
+ * @throws invalid_input for a name that a restore would parse as another target, or that is too long
  */
 export async function createRestorePoint(
   database: Database,
@@ -12,8 +12,8 @@ export async function createRestorePoint(
   signal?: AbortSignal,
 ): Promise<string> {
   if (parseTarget(name).kind !== 'name') {
-    throw new AkashiError('invalid_input', `${name} is no name for a restore point`, {
-      hint: 'a restore would take it for a time, a position, a transaction or the latest moment',
+    throw new AkashiError('invalid_input', `${name} is not a valid name of a restore point`, {
+      hint: 'use a name that is not a time, position, transaction number or "latest", of at most 63 bytes',
     })
   }
   const { rows } = await database.direct(

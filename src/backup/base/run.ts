@@ -1,18 +1,18 @@
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { openReplication } from '../../postgres/index.ts'
 import { chainOf, readCatalog } from '../catalog/catalog.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import type { BackupKind, BackupManifest } from '../types.ts'
 import { type BackupSource, type TakeOptions, takeBackup } from './take.ts'
 
-/** Which cluster a server is, and on which timeline. @throws forbidden, invalid_config, unavailable */
+/** Returns the system id and timeline of a server. @throws forbidden, invalid_config, unavailable */
 export async function identify(
   url: string,
   signal?: AbortSignal,
 ): Promise<{ readonly systemId: string; readonly timeline: number }> {
   const replication = await openReplication(url, {
     applicationName: 'akashi backup',
-    ...(signal === undefined ? {} : { signal }),
+    ...given({ signal }),
   })
   try {
     const { systemId, timeline } = await replication.identify()
@@ -23,8 +23,8 @@ export async function identify(
 }
 
 /**
- * Takes a backup; an incremental builds on the newest one of the server's timeline.
- * @throws conflict when there is none to build on
+ * Takes a backup; an incremental is based on the newest backup of the server's timeline.
+ * @throws conflict if there is none
  */
 export async function runBackup(
   backupStore: BackupStore,
@@ -49,8 +49,8 @@ async function parentFor(
   throw new AkashiError(
     'conflict',
     newest === undefined
-      ? 'there is no backup to build on'
-      : `the newest backup is of timeline ${newest.timeline}, the server is on ${timeline}`,
+      ? 'there is no backup for an incremental to be based on'
+      : `the newest backup is on timeline ${newest.timeline}, the server on ${timeline}`,
     { hint: 'take a full backup first: akashi backup full' },
   )
 }

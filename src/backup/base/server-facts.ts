@@ -1,4 +1,4 @@
-/** What an ordinary connection tells about the server that is backed up. */
+/** Facts about the server from an ordinary connection. */
 import type { Database } from '../../postgres/index.ts'
 import type { BackupIndex } from './backup-index.ts'
 
@@ -11,7 +11,7 @@ export interface ServerFacts {
   readonly summarizeWal: boolean | null
   readonly walSegmentBytes: number
   readonly now: Date
-  /** The first transaction that has not begun. */
+  /** The next transaction number to be assigned. */
   readonly nextXid: string
 }
 
@@ -31,7 +31,7 @@ export async function readServerFacts(database: Database, signal?: AbortSignal):
     signal === undefined ? {} : { signal },
   )
   const [row] = rows
-  if (row === undefined) throw new Error('a select without a table answers one row')
+  if (row === undefined) throw new Error('a select without a table returned no row')
   const { milliseconds, ...rest } = row
   return { ...rest, now: new Date(Math.ceil(milliseconds)) }
 }
@@ -48,7 +48,7 @@ const relations = `
   where pg_relation_filepath(c.oid) is not null and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
   order by 2, 3`
 
-/** Relations of the database that the connection is to, with their files. */
+/** Relations of the connected database with their files. */
 export async function readRelations(
   database: Database,
   signal?: AbortSignal,

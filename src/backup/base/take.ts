@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import {
   type BaseBackup,
   type Database,
@@ -23,27 +23,27 @@ import { readRelations, readServerFacts, type ServerFacts } from './server-facts
 import { type TarEntry, TarReader } from './tar.ts'
 
 export interface BackupSource {
-  /** URL of a login with the REPLICATION attribute, straight to the server. */
+  /** URL of a login with the REPLICATION attribute, without a pooler. */
   readonly url: string
-  /** The same login, for what SQL tells. */
+  /** The same login, for SQL queries. */
   readonly database: Database
 }
 
 export interface TakeOptions {
   readonly kind: BackupKind
-  /** What an incremental builds on. */
+  /** Base of an incremental. */
   readonly parent?: BackupManifest
   readonly signal?: AbortSignal
-  /** Bytes read, and how many there are by the server's estimate. */
+  /** Bytes read, and the total estimated by the server. */
   readonly onProgress?: (done: number, total: number) => void
 }
 
 const ID_RANDOM_BYTES = 2
 
 /**
- * Takes a base backup straight into the store. What it needs of WAL to be consistent is in it, so that it is
- * restorable by itself. Its manifest is put last, after the server said that it is complete.
- * @throws unsupported, conflict (an incremental is not possible now), unavailable, forbidden, cancelled
+ * Streams a base backup into the store. It includes the WAL needed for consistency, so that it is restorable by
+ * itself. Its manifest is put last, after the server has reported completion.
+ * @throws unsupported, conflict (incremental currently not possible), unavailable, forbidden, cancelled
  */
 export async function takeBackup(
   backupStore: BackupStore,
@@ -54,12 +54,12 @@ export async function takeBackup(
   const before = await readServerFacts(source.database, signal)
   assertPossible(before, kind)
   const id = newId(before.now, kind)
-  const connection = { applicationName: 'akashi backup', ...(signal === undefined ? {} : { signal }) }
+  const connection = given({ applicationName: 'akashi backup', signal })
   const cleanup = new AsyncDisposableStack()
   try {
     const holder = await openReplication(source.url, connection)
     cleanup.defer(() => holder.close())
-    // The stream acknowledges WAL that this backup is still to read: without a slot of its own, the next
+    // The WAL stream acknowledges WAL that this backup still needs: without a slot of its own, the next
     // checkpoint could remove it.
     await holder.createSlot(`akashi_${id.replaceAll(/[^a-z0-9]/g, '_')}`, { temporary: true })
     const replication = await openReplication(source.url, connection)
@@ -179,7 +179,7 @@ async function receive(
   }
   if (endLsn === undefined || manifestStart === undefined) {
     throw new AkashiError('unavailable', 'the server did not complete the base backup', {
-      hint: 'see the log of the server, then take it again',
+      hint: 'check the server log, then take the backup again',
     })
   }
   const size = writer.length - manifestStart
@@ -222,23 +222,23 @@ const INCREMENTAL_MAJOR = 17
 
 function assertPossible(facts: ServerFacts, kind: BackupKind): void {
   if (facts.major < OLDEST_MAJOR) {
-    throw new AkashiError('unsupported', `PostgreSQL ${facts.version} is too old to be backed up`, {
-      hint: `${OLDEST_MAJOR} is the oldest version`,
+    throw new AkashiError('unsupported', `PostgreSQL ${facts.version} is too old for backups`, {
+      hint: `the oldest supported version is ${OLDEST_MAJOR}`,
     })
   }
   if (kind === 'full') return
   if (facts.major < INCREMENTAL_MAJOR) {
     throw new AkashiError('unsupported', `PostgreSQL ${facts.version} has no incremental backups`, {
-      hint: `they came with ${INCREMENTAL_MAJOR}; take a full one: akashi backup full`,
+      hint: `they require ${INCREMENTAL_MAJOR}; take a full backup: akashi backup full`,
     })
   }
   if (facts.summarizeWal !== true) {
-    throw new AkashiError('unsupported', 'the server does not summarize its WAL', {
+    throw new AkashiError('unsupported', 'WAL summarization is off on the server', {
       hint: 'alter system set summarize_wal = on, reload, then take a full backup first',
     })
   }
   if (!facts.dataChecksums && !facts.walLogHints) {
-    throw new AkashiError('unsupported', 'hint bits change pages without WAL on this server', {
+    throw new AkashiError('unsupported', 'the server changes hint bits without WAL', {
       hint: 'enable data checksums or wal_log_hints, or take full backups only: akashi backup full',
     })
   }

@@ -1,13 +1,13 @@
-/** Reads a tar archive (POSIX ustar as PostgreSQL writes it) in pieces of any size. */
+/** Parses a tar archive (POSIX ustar as PostgreSQL writes it) in chunks of any size. */
 import { AkashiError } from '../../foundation/index.ts'
 
 export interface TarEntry {
   readonly path: string
   readonly kind: 'file' | 'folder' | 'link'
   readonly mode: number
-  /** Bytes; 0 for what is no file. */
+  /** Bytes; 0 unless a file. */
   readonly size: number
-  /** Where a link points to. */
+  /** Target of a link. */
   readonly target: string
 }
 
@@ -37,7 +37,7 @@ export class TarReader {
   #left = 0
   #padding = 0
 
-  /** `onData` gets the bytes of the entry that `onEntry` was called with last. */
+  /** `onData` receives the bytes of the latest entry passed to `onEntry`. */
   constructor(onEntry: (entry: TarEntry) => void, onData: (data: Buffer) => void | Promise<void>) {
     this.#onEntry = onEntry
     this.#onData = onData
@@ -65,7 +65,7 @@ export class TarReader {
     }
   }
 
-  /** @throws integrity when the archive ends within an entry */
+  /** @throws integrity if the archive ends within an entry */
   end(): void {
     if (this.#left > 0 || this.#headerBytes > 0) throw broken()
   }
@@ -103,7 +103,7 @@ function textIn(header: Buffer, [start, length]: readonly [number, number]): str
   return field.toString('utf8', 0, end < 0 ? length : end)
 }
 
-/** Octal text, or for large values big-endian bytes behind a marker. */
+/** Octal text, or for large values big-endian bytes after a marker. */
 function numberIn(header: Buffer, field: readonly [number, number]): number {
   const [start, length] = field
   if (((header[start] ?? 0) & BASE_256) !== 0) return header.readUIntBE(start + length - 6, 6)
@@ -111,7 +111,7 @@ function numberIn(header: Buffer, field: readonly [number, number]): number {
 }
 
 function broken(): AkashiError {
-  return new AkashiError('integrity', 'the server sent a base backup that is no tar archive', {
+  return new AkashiError('integrity', 'the server sent a base backup that is not a valid tar archive', {
     hint: 'take the backup again',
   })
 }

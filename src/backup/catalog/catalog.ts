@@ -7,17 +7,17 @@ import { type Ancestor, listHistories, parseHistory, readHistory } from '../wal/
 import type { WalPiece } from '../wal/names.ts'
 import { listPieces } from '../wal/pieces.ts'
 
-/** What the store holds of one cluster, read from the store alone. */
+/** The backups and WAL of one cluster, read from the store. */
 export interface Catalog {
   readonly systemId: string
   /** Oldest first. */
   readonly backups: readonly BackupManifest[]
   readonly pieces: readonly WalPiece[]
-  /** Where each timeline came from; the first has no entry. */
+  /** Ancestors of each timeline; the first has none. */
   readonly histories: ReadonlyMap<number, readonly Ancestor[]>
-  /** Begun but never completed, or being taken now. */
+  /** Never completed, or still being taken. */
   readonly incomplete: readonly string[]
-  /** What could not be read; the rest is as good as without it. */
+  /** Objects that could not be read; they are ignored otherwise. */
   readonly problems: readonly { readonly object: string; readonly detail: string }[]
 }
 
@@ -66,7 +66,7 @@ export async function readCatalog(backupStore: BackupStore, signal?: AbortSignal
   }
 }
 
-/** A backup and what it builds on, the full one first; undefined when a link is missing. */
+/** A backup and its ancestors, the full one first; undefined if one is missing. */
 export function chainOf(
   backups: readonly BackupManifest[],
   backup: BackupManifest,

@@ -1,12 +1,12 @@
-/** What the catalog says, for people and programs. */
+/** Descriptions of the catalog for CLI and HTTP. */
 import { parseLsn } from '../../postgres/index.ts'
 import { candidates, type Target, targetText } from '../restore/target.ts'
 import type { BackupManifest } from '../types.ts'
 import { type Catalog, chainOf } from './catalog.ts'
-import { currentTimeline, restorableIntervals, stretchesOf } from './window.ts'
+import { currentTimeline, restorableIntervals, restorableRanges } from './window.ts'
 
 export interface Interval {
-  /** ISO 8601 in UTC; both null when nothing can be restored. */
+  /** ISO 8601 in UTC; both null if nothing can be restored. */
   readonly from: string | null
   readonly to: string | null
 }
@@ -18,7 +18,7 @@ export interface Timetable {
     readonly tablespaces: number
   })[]
   readonly timeline: number | null
-  /** The last stretch without a hole; `intervals` has the earlier ones too. */
+  /** The last interval without a gap; `intervals` has the earlier ones too. */
   readonly restorable: Interval
   readonly intervals: readonly Interval[]
   readonly incomplete: readonly string[]
@@ -26,9 +26,9 @@ export interface Timetable {
 }
 
 export function describeCatalog(catalog: Catalog): Timetable {
-  const stretches = stretchesOf(catalog)
-  const timeline = currentTimeline(stretches)
-  const intervals = (timeline === undefined ? [] : restorableIntervals(stretches, timeline)).map(
+  const ranges = restorableRanges(catalog)
+  const timeline = currentTimeline(ranges)
+  const intervals = (timeline === undefined ? [] : restorableIntervals(ranges, timeline)).map(
     ({ fromMs, toMs }) => ({ from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() }),
   )
   return {
@@ -49,21 +49,21 @@ export function describeCatalog(catalog: Catalog): Timetable {
 export interface RestorePlan {
   readonly target: string
   readonly timeline: number
-  /** Ids of the backups that would be used, the full one first. */
+  /** Ids of the backups to use, the full one first. */
   readonly chain: readonly string[]
-  /** Bytes of their files, and of WAL at most. */
+  /** Bytes of their files, and maximum bytes of WAL. */
   readonly bytes: number
   readonly walBytes: number
 }
 
 /**
- * Which backups a restore would begin with. Whether the WAL has a record to stop at, only the restore tells.
- * @throws conflict with the nearest moments when none would do
+ * Plans which backups a restore uses. Only the restore itself finds out whether the WAL has a record to stop at.
+ * @throws conflict with the nearest restorable moments if there is no backup for the target
  */
 export function planRestore(catalog: Catalog, target: Target): RestorePlan {
-  const stretches = stretchesOf(catalog)
-  const [best] = candidates(stretches, target)
-  if (best === undefined) throw new Error('no candidate is an error of its own')
+  const ranges = restorableRanges(catalog)
+  const [best] = candidates(ranges, target)
+  if (best === undefined) throw new Error('candidates() throws if there are none')
   const chain = chainOf(catalog.backups, best.backup) ?? []
   const from = parseLsn(best.backup.endLsn)
   return {

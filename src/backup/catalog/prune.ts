@@ -1,20 +1,20 @@
-/** Which backups and which WAL a retention no longer needs. The decision is a pure function of the catalog. */
+/** Removes backups and WAL past their retention. The decision is a pure function of the catalog. */
 import { type Lsn, parseLsn } from '../../postgres/index.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import { basePrefix, dataKeyName } from '../store/paths.ts'
 import type { BackupManifest } from '../types.ts'
 import { segmentStart, type WalPiece } from '../wal/names.ts'
 import { chainOf, readCatalog } from './catalog.ts'
-import { type CatalogView, stretchesOf } from './window.ts'
+import { type CatalogView, restorableRanges } from './window.ts'
 
 const DAY_MS = 86_400_000
-/** Hours that a backup without a manifest may still be one that is being taken. */
+/** Milliseconds for which a backup without manifest may still be in progress. */
 const INCOMPLETE_MS = 2 * DAY_MS
 
 export interface Retention {
-  /** Every moment back to then stays restorable. */
+  /** Every moment since then stays restorable. */
   readonly cutoffMs: number
-  /** Legal hold: nothing goes. */
+  /** Legal hold: nothing is removed. */
   readonly hold: boolean
 }
 
@@ -24,38 +24,38 @@ export interface PrunePlan {
 }
 
 /**
- * Keeps every backup that a moment behind the cutoff needs: on the way to each timeline those taken since,
- * and the newest earlier one, and whatever these build on. The newest backup stays in any case. Of WAL goes
- * what lies before the oldest backup that stays.
+ * Keeps every backup needed to restore any moment since the cutoff: on the path to each timeline the backups taken
+ * since, the newest earlier one, and all their ancestors. Always keeps the newest backup. Removes WAL before the
+ * oldest kept backup.
  */
 export function planPrune(
   catalog: Pick<CatalogView, 'backups' | 'pieces' | 'histories'>,
   { cutoffMs, hold }: Retention,
 ): PrunePlan {
   if (hold) return { backups: [], pieces: [] }
-  const stretches = stretchesOf(catalog)
-  const newest = stretches.at(-1)
+  const ranges = restorableRanges(catalog)
+  const newest = ranges.at(-1)
   const needed = newest === undefined ? [] : [newest]
-  for (const timeline of new Set(stretches.map((stretch) => stretch.timeline))) {
-    const own = stretches.filter((stretch) => stretch.timeline === timeline)
+  for (const timeline of new Set(ranges.map((range) => range.timeline))) {
+    const own = ranges.filter((range) => range.timeline === timeline)
     const atCutoff = own.findLast(({ fromMs, toMs }) => fromMs <= cutoffMs && toMs >= cutoffMs)
     if (atCutoff !== undefined) needed.push(atCutoff)
     needed.push(...own.filter(({ fromMs }) => fromMs > cutoffMs))
   }
   const kept = new Set(needed.flatMap(({ backup }) => chainOf(catalog.backups, backup) ?? []))
   const backups = catalog.backups.filter((backup) => !kept.has(backup) && isOld(backup, cutoffMs))
-  const staying = catalog.backups.filter((backup) => !backups.includes(backup))
-  return { backups, pieces: catalog.pieces.filter((piece) => !isNeeded(piece, staying)) }
+  const retained = catalog.backups.filter((backup) => !backups.includes(backup))
+  return { backups, pieces: catalog.pieces.filter((piece) => !isNeeded(piece, retained)) }
 }
 
-/** One whose chain is broken goes with its time. */
+/** Backups with a broken chain are removed by age. */
 function isOld(backup: BackupManifest, cutoffMs: number): boolean {
   return Date.parse(backup.stoppedAt) <= cutoffMs
 }
 
 /**
- * WAL is needed from the oldest backup of its own or an earlier timeline on. Without any backup it stays:
- * the first one may be under way.
+ * WAL is needed from the oldest backup of its own or an earlier timeline on. Without any backup it is kept, since
+ * the first one may be in progress.
  */
 function isNeeded(piece: WalPiece, backups: readonly BackupManifest[]): boolean {
   let oldest: Lsn | undefined
@@ -73,7 +73,7 @@ export interface Pruned {
   readonly objects: readonly string[]
 }
 
-/** Removes what the plan names, manifests first, so that a kill leaves no backup that seems complete. */
+/** Removes what the plan lists, manifests first, so that a kill leaves no seemingly complete backup. */
 export async function pruneBackups(
   backupStore: BackupStore,
   options: {
@@ -106,7 +106,7 @@ export async function pruneBackups(
   return { backups: plan.backups.map(({ id }) => id), objects }
 }
 
-/** Backups that were begun and never completed, long enough ago. */
+/** Incomplete backups that are old enough to be abandoned. */
 async function abandoned(backupStore: BackupStore, ids: readonly string[], now: Date): Promise<string[]> {
   const found: string[] = []
   for (const id of ids) {

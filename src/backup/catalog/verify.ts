@@ -1,4 +1,4 @@
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { listAuditCopies, NEVER_COMPLETED, readAuditCopy } from '../audit-copy/copies.ts'
 import { checkFiles, openBackup } from '../restore/write-files.ts'
 import type { BackupStore } from '../store/backup-store.ts'
@@ -14,7 +14,7 @@ import { chainOf, readCatalog } from './catalog.ts'
 const GAP_NAME = /\/([0-9A-F]{8})\/([0-9a-f]{16})-([0-9a-f]{16})$/
 
 export interface VerifyProblem {
-  /** Object of the store, or `wal <timeline>` for a stretch that is missing. */
+  /** Object of the store, or `wal <timeline>` for missing WAL. */
   readonly object: string
   readonly detail: string
 }
@@ -29,7 +29,7 @@ export interface BackupVerification {
   /** Bytes read from the store. */
   readonly bytes: number
   readonly problems: readonly VerifyProblem[]
-  /** Stretches of WAL that are not in the store: what lies in them cannot be restored. */
+  /** WAL missing from the store: moments within it cannot be restored. */
   readonly gaps: readonly Gap[]
 }
 
@@ -38,7 +38,7 @@ export interface Gap {
   /** Positions, hexadecimal. */
   readonly from: string
   readonly to: string
-  /** The server had lost it before it was streamed, and the stream said so; otherwise objects are missing. */
+  /** The stream reported that the server had already lost it; otherwise objects are missing. */
   readonly declared: boolean
 }
 
@@ -47,7 +47,7 @@ interface Options {
   readonly onProgress?: (done: number, total: number) => void
 }
 
-/** Reads every object and checks it: keys, manifests, indexes, packs against the server's own checksums, WAL. */
+/** Reads and verifies every object: keys, manifests, indexes, packs against the server's checksums, WAL. */
 export async function verifyBackups(
   backupStore: BackupStore,
   options: Options = {},
@@ -66,7 +66,7 @@ export async function verifyBackups(
     try {
       await work()
     } catch (error) {
-      // In a tier that gives it back in hours: read when it was asked for.
+      // In an archive tier: verified once it is thawed.
       if (error instanceof AkashiError && error.detail['frozen'] === true) return
       problems.push(problemOf(object, error))
     }
@@ -88,7 +88,7 @@ export async function verifyBackups(
   }
   const copies = await listAuditCopies(backupStore, signal)
   for (const copy of copies) {
-    // One without a manifest may be one that is being taken.
+    // A copy without manifest may be in progress.
     if (copy.manifest === null) {
       if (copy.problem !== NEVER_COMPLETED) problems.push({ object: copy.id, detail: copy.problem ?? '' })
       continue
@@ -97,7 +97,7 @@ export async function verifyBackups(
       await check(copy.id, async () => {
         for await (const part of readAuditCopy(backupStore, copy, {
           tier,
-          ...(signal === undefined ? {} : { signal }),
+          ...given({ signal }),
         }))
           count(part.length)
       })
@@ -116,7 +116,7 @@ export async function verifyBackups(
   }
 }
 
-/** Holes between pieces, and what was told to be lost where no piece follows on the same timeline. */
+/** Gaps between pieces, and declared gaps without a following piece on the same timeline. */
 async function gapsOf(backupStore: BackupStore, pieces: readonly WalPiece[]): Promise<Gap[]> {
   const declared = new Map<string, Gap>()
   for await (const { key } of backupStore.store.list(gapPrefix(backupStore.systemId))) {
@@ -126,17 +126,17 @@ async function gapsOf(backupStore: BackupStore, pieces: readonly WalPiece[]): Pr
     declared.set(key, { timeline: Number.parseInt(timeline, 16), ...positions, declared: true })
   }
   const coverage = coverageOf(pieces)
-  const holes = coverage.flatMap(({ timeline, end }, i) => {
+  const missing = coverage.flatMap(({ timeline, end }, i) => {
     const next = coverage[i + 1]
     if (next === undefined || next.timeline !== timeline) return []
     const name = gapName(backupStore.systemId, { timeline, from: end, to: next.start })
-    const told = declared.delete(name)
-    return [{ timeline, from: end.toString(16), to: next.start.toString(16), declared: told }]
+    const reported = declared.delete(name)
+    return [{ timeline, from: end.toString(16), to: next.start.toString(16), declared: reported }]
   })
-  return [...holes, ...declared.values()].sort((a, b) => a.timeline - b.timeline)
+  return [...missing, ...declared.values()].sort((a, b) => a.timeline - b.timeline)
 }
 
-/** One that a whole segment replaced while it was to be read is no loss. */
+/** A piece that was replaced by a whole segment meanwhile is not lost. */
 async function verifyPiece(backupStore: BackupStore, piece: WalPiece, signal?: AbortSignal): Promise<void> {
   try {
     await readPiece(backupStore, piece, signal)
@@ -162,16 +162,16 @@ async function verifyBackup(
     if (head?.size !== size) {
       throw new AkashiError(
         'integrity',
-        `${name} is ${head === null ? 'missing' : 'not as long as it was'}`,
+        `${name} is ${head === null ? 'missing' : 'not of its original size'}`,
         {
           detail: { object: name },
         },
       )
     }
   }
-  await checkFiles(backupStore, opened, { onBytes, ...(signal === undefined ? {} : { signal }) })
+  await checkFiles(backupStore, opened, { onBytes, ...given({ signal }) })
   if (chainOf(backups, backup) === undefined) {
-    throw new AkashiError('integrity', `${backup.id} builds on ${backup.parent}, which is not there`, {
+    throw new AkashiError('integrity', `${backup.id} is based on ${backup.parent}, which is missing`, {
       detail: { object: backup.id },
     })
   }
@@ -185,7 +185,7 @@ function problemOf(object: string, error: unknown): VerifyProblem {
   return { object: name, detail: error.message }
 }
 
-/** A damaged key is met again with everything that it opens. */
+/** A damaged key causes a problem for every object it encrypts. */
 function dedupe(problems: readonly VerifyProblem[]): VerifyProblem[] {
   const seen = new Map(problems.map((problem) => [`${problem.object} ${problem.detail}`, problem]))
   return [...seen.values()]

@@ -1,4 +1,4 @@
-/** Which moments can be brought back, and from which backup. Pure functions over the catalog. */
+/** Which moments can be restored, and from which backup. Pure functions over the catalog. */
 import { type Lsn, parseLsn } from '../../postgres/index.ts'
 import type { BackupManifest } from '../types.ts'
 import type { Ancestor } from '../wal/history.ts'
@@ -6,26 +6,26 @@ import type { WalPiece } from '../wal/names.ts'
 import { type Coverage, coverageOf } from '../wal/pieces.ts'
 import { type Catalog, chainOf } from './catalog.ts'
 
-/** What one backup and the WAL behind it bring back, on the way to one timeline. */
-export interface Stretch {
+/** The moments that one backup and the WAL after it can restore, on the path to one timeline. */
+export interface RestorableRange {
   readonly backup: BackupManifest
   /** The timeline that the recovery ends on. */
   readonly timeline: number
   /** Milliseconds since 1970. From the end of the backup … */
   readonly fromMs: number
-  /** … to just before the last commit that is stored; equal to `fromMs` when none is. */
+  /** … to just before the last stored commit; equal to `fromMs` if there is none. */
   readonly toMs: number
   readonly fromLsn: Lsn
-  /** End of the WAL that follows without a hole. */
+  /** End of the contiguous WAL. */
   readonly toLsn: Lsn
-  /** The WAL to fetch, in order: of each timeline on the way, from where to where. */
+  /** The WAL to fetch, in order, for each timeline on the path. */
   readonly wal: readonly { readonly timeline: number; readonly start: Lsn; readonly end: Lsn }[]
 }
 
 export type CatalogView = Pick<Catalog, 'backups' | 'histories'> & { readonly pieces: readonly WalPiece[] }
 
-/** Of every backup with a whole chain, to every timeline that it leads to; oldest first. */
-export function stretchesOf(catalog: CatalogView): Stretch[] {
+/** The ranges of every backup with a complete chain, for every timeline reachable from it; oldest first. */
+export function restorableRanges(catalog: CatalogView): RestorableRange[] {
   const coverage = coverageOf(catalog.pieces)
   const timelines = new Set([
     ...catalog.backups.map(({ timeline }) => timeline),
@@ -36,28 +36,28 @@ export function stretchesOf(catalog: CatalogView): Stretch[] {
     .flatMap((backup) =>
       [...timelines].flatMap((timeline) => {
         const path = pathTo(backup, timeline, catalog.histories)
-        return path === undefined ? [] : [stretchOf(backup, timeline, path, coverage)]
+        return path === undefined ? [] : [rangeTo(backup, timeline, path, coverage)]
       }),
     )
     .sort((a, b) => a.fromMs - b.fromMs || a.timeline - b.timeline)
 }
 
-/** The timeline whose record goes on longest: what `latest` means when nobody names one. */
-export function currentTimeline(stretches: readonly Stretch[]): number | undefined {
-  let best: Stretch | undefined
-  for (const stretch of stretches) {
-    if (best === undefined || stretch.toMs > best.toMs) best = stretch
+/** The timeline with the latest restorable moment, the default for `latest`. */
+export function currentTimeline(ranges: readonly RestorableRange[]): number | undefined {
+  let best: RestorableRange | undefined
+  for (const range of ranges) {
+    if (best === undefined || range.toMs > best.toMs) best = range
   }
   return best?.timeline
 }
 
-/** Intervals that do not touch, oldest first, in milliseconds. */
+/** Disjoint intervals, oldest first, in milliseconds. */
 export function restorableIntervals(
-  stretches: readonly Stretch[],
+  ranges: readonly RestorableRange[],
   timeline: number,
 ): { readonly fromMs: number; readonly toMs: number }[] {
   const intervals: { fromMs: number; toMs: number }[] = []
-  for (const { fromMs, toMs, timeline: own } of stretches) {
+  for (const { fromMs, toMs, timeline: own } of ranges) {
     if (own !== timeline) continue
     const last = intervals.at(-1)
     if (last !== undefined && fromMs <= last.toMs) last.toMs = Math.max(last.toMs, toMs)
@@ -66,7 +66,7 @@ export function restorableIntervals(
   return intervals
 }
 
-/** The timelines from a backup's own to the wanted one, each with where it was left; undefined when none leads there. */
+/** The timelines from that of the backup to the wanted one, with their ends; undefined if there is no path. */
 function pathTo(
   backup: BackupManifest,
   timeline: number,
@@ -76,23 +76,23 @@ function pathTo(
   const ancestors = histories.get(timeline) ?? []
   const from = ancestors.findIndex((ancestor) => ancestor.timeline === backup.timeline)
   const left = ancestors[from]
-  // What the backup holds must be older than the parting.
+  // The backup must end before the timelines diverged.
   if (left === undefined || left.end < parseLsn(backup.endLsn)) return undefined
   return ancestors.slice(from)
 }
 
-function stretchOf(
+function rangeTo(
   backup: BackupManifest,
   timeline: number,
   path: readonly Ancestor[],
   coverage: readonly Coverage[],
-): Stretch {
+): RestorableRange {
   const fromMs = Date.parse(backup.stoppedAt)
   const fromLsn = parseLsn(backup.endLsn)
   const wal: { timeline: number; start: Lsn; end: Lsn }[] = []
   let toMs = fromMs
   let toLsn = fromLsn
-  // The backup itself holds the segment that it ends in.
+  // The backup itself contains the segment in which it ends.
   let need = roundUp(fromLsn, BigInt(backup.walSegmentBytes))
   for (const step of [...path, { timeline, end: undefined }]) {
     const found = coverage.find(

@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto'
-import { currentTimeline, type Stretch } from '../catalog/window.ts'
+import { currentTimeline, type RestorableRange } from '../catalog/window.ts'
 
 export interface Moment {
   /** Milliseconds since 1970. */
   readonly ms: number
-  /** Whether two ways lead there: with incrementals, and from a full backup alone. */
+  /** Whether it can be restored both with incrementals and from a full backup alone. */
   readonly comparable: boolean
 }
 
@@ -14,22 +14,22 @@ interface Span {
 }
 
 /**
- * A random moment that can be restored; where incrementals are, one that is restored through them, so that both
- * ways can be compared. undefined when nothing can be restored.
+ * A random restorable moment; if there are incrementals, one restored through them, so that both ways can be
+ * compared. undefined if nothing can be restored.
  */
 export function chooseMoment(
-  stretches: readonly Stretch[],
+  ranges: readonly RestorableRange[],
   pick: (below: number) => number = (below) => randomInt(below),
 ): Moment | undefined {
-  const timeline = currentTimeline(stretches)
-  const own = stretches.filter((stretch) => stretch.timeline === timeline)
-  const comparable = own.flatMap((stretch, i) => {
-    if (stretch.backup.kind === 'full') return []
-    // A restore begins with the newest backup before its target: up to the next one it is this.
-    const toMs = Math.min(stretch.toMs, (own[i + 1]?.fromMs ?? Number.POSITIVE_INFINITY) - 1)
+  const timeline = currentTimeline(ranges)
+  const own = ranges.filter((range) => range.timeline === timeline)
+  const comparable = own.flatMap((range, i) => {
+    if (range.backup.kind === 'full') return []
+    // A restore uses the newest backup before its target, so this one until the next.
+    const toMs = Math.min(range.toMs, (own[i + 1]?.fromMs ?? Number.POSITIVE_INFINITY) - 1)
     return own
-      .filter(({ backup, fromMs }) => backup.kind === 'full' && fromMs <= stretch.fromMs)
-      .map((full) => ({ fromMs: stretch.fromMs, toMs: Math.min(toMs, full.toMs) }))
+      .filter(({ backup, fromMs }) => backup.kind === 'full' && fromMs <= range.fromMs)
+      .map((full) => ({ fromMs: range.fromMs, toMs: Math.min(toMs, full.toMs) }))
       .slice(-1)
   })
   const both = pickIn(comparable, pick)

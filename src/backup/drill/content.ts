@@ -1,12 +1,14 @@
-/** What a database holds, as one hash that does not depend on where rows lie. */
+/** The content of a database as a hash independent of physical row order. */
+
 import { createHash } from 'node:crypto'
+import { given } from '../../foundation/index.ts'
 import type { Database } from '../../postgres/index.ts'
 
 export interface Content {
-  /** Hash of each table and sequence, by its name. */
+  /** Hash of each table and sequence by name. */
   readonly relations: ReadonlyMap<string, string>
   readonly rows: number
-  /** SHA-256 over all of them, hex. */
+  /** SHA-256 over all hashes, hex. */
   readonly hash: string
 }
 
@@ -46,11 +48,11 @@ export async function readContent(database: Database, signal?: AbortSignal): Pro
       const text = [...hashes].map(([name, hash]) => `${name} ${hash}\n`).join('')
       return { relations: hashes, rows, hash: createHash('sha256').update(text).digest('hex') }
     },
-    { timeoutMs: 0, ...(signal === undefined ? {} : { signal }) },
+    given({ timeoutMs: 0, signal }),
   )
 }
 
-/** Names of what differs, or is in one of the two only. */
+/** Names of relations that differ or exist on one side only. */
 export function differences(a: Content, b: Content): string[] {
   const names = new Set([...a.relations.keys(), ...b.relations.keys()])
   return [...names].filter((name) => a.relations.get(name) !== b.relations.get(name)).sort()

@@ -1,8 +1,13 @@
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { Database } from '../../postgres/index.ts'
 import { readCatalog } from '../catalog/catalog.ts'
 import { verifyBackups } from '../catalog/verify.ts'
-import { currentTimeline, restorableIntervals, type Stretch, stretchesOf } from '../catalog/window.ts'
+import {
+  currentTimeline,
+  type RestorableRange,
+  restorableIntervals,
+  restorableRanges,
+} from '../catalog/window.ts'
 import { checkStructure } from '../restore/check-structure.ts'
 import { type Scratch, withScratch } from '../restore/scratch.ts'
 import { timeText } from '../restore/target.ts'
@@ -11,15 +16,15 @@ import { chooseMoment, type Moment } from './choose-moment.ts'
 import { type Content, differences, readContent } from './content.ts'
 
 export interface DrillOptions {
-  /** Folder for the servers that are thrown away. */
+  /** Folder for the scratch servers. */
   readonly place: string
   /** Akashi's database in the cluster. */
   readonly databaseName: string
-  /** Where to restore to; default random. */
+  /** Moment to restore; default random. */
   readonly moment?: 'random' | 'latest'
-  /** Above them the drill fails. */
+  /** The drill fails above these limits. */
   readonly limits: { readonly rpoSeconds: number; readonly rtoSeconds: number }
-  /** Verifies the ledger of a restored database; answers how many rows were checked and what is wrong. */
+  /** Verifies the ledger of a restored database; returns the number of checked rows and the problems. */
   readonly verifyLedger: (
     database: Database,
     signal?: AbortSignal,
@@ -34,18 +39,18 @@ export interface DrillReport {
   readonly cluster: string
   readonly startedAt: string
   readonly finishedAt: string
-  /** What could be restored when the drill began; null when nothing could. */
+  /** The restorable window when the drill began; null if empty. */
   readonly window: { readonly from: string; readonly to: string } | null
   readonly target: string | null
-  /** Time of the last transaction that came back; null when there was none since the backup. */
+  /** Time of the last restored transaction; null if there was none since the backup. */
   readonly reached: string | null
-  /** Age of the latest moment that could be restored. */
+  /** Age of the latest restorable moment. */
   readonly rpoSeconds: number | null
-  /** Fetching and recovery, until the server took queries. */
+  /** Duration of fetching and recovery until the server accepted queries. */
   readonly rtoSeconds: number | null
   readonly limits: DrillOptions['limits']
   readonly phases: readonly { readonly phase: string; readonly seconds: number }[]
-  /** Backups that were used, and those of the comparison; null when no other way led there. */
+  /** Backups used, and those of the comparison; null if there was no other way. */
   readonly chain: readonly string[]
   readonly comparedWith: readonly string[] | null
   readonly content: { readonly relations: number; readonly rows: number; readonly sha256: string } | null
@@ -57,9 +62,9 @@ export interface DrillReport {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 /**
- * Reads every object of the store, restores to a random moment on a server that is thrown away, looks for damage
- * in it, and restores the same moment a second way to compare. What is wrong is a result; only what keeps the
- * drill from knowing (the store is away) is thrown. Nothing is written to the store.
+ * Verifies every object of the store, restores a random moment on a scratch server, checks it for damage, and
+ * restores the same moment a second way to compare. Problems are part of the report; throws only if the drill
+ * cannot be carried out (store unavailable). Writes nothing to the store.
  */
 export async function runDrill(backupStore: BackupStore, options: DrillOptions): Promise<DrillReport> {
   const { limits, signal, onPhase = () => undefined } = options
@@ -94,11 +99,10 @@ export async function runDrill(backupStore: BackupStore, options: DrillOptions):
     ledgerRows: null,
     problems,
   }
-  const stretches = await timed('catalog', async () => stretchesOf(await readCatalog(backupStore, signal)))
-  const timeline = currentTimeline(stretches)
-  const last = timeline === undefined ? undefined : restorableIntervals(stretches, timeline).at(-1)
-  const moment =
-    options.moment === 'latest' ? latestMoment(stretches, timeline, last) : chooseMoment(stretches)
+  const ranges = await timed('catalog', async () => restorableRanges(await readCatalog(backupStore, signal)))
+  const timeline = currentTimeline(ranges)
+  const last = timeline === undefined ? undefined : restorableIntervals(ranges, timeline).at(-1)
+  const moment = options.moment === 'latest' ? latestMoment(ranges, timeline, last) : chooseMoment(ranges)
   if (last === undefined || moment === undefined) {
     problems.push('there is no complete backup to restore from')
   } else {
@@ -119,18 +123,18 @@ export async function runDrill(backupStore: BackupStore, options: DrillOptions):
   return { ...found, problems: unique, ok: unique.length === 0, finishedAt: new Date().toISOString() }
 }
 
-/** It can be compared when a full backup leads there beside the chain of an incremental. */
+/** Comparable if it can be restored from a full backup as well as from an incremental. */
 function latestMoment(
-  stretches: readonly Stretch[],
+  ranges: readonly RestorableRange[],
   timeline: number | undefined,
   last: { readonly toMs: number } | undefined,
 ): Moment | undefined {
   if (last === undefined) return undefined
-  const there = stretches.filter(
+  const matching = ranges.filter(
     (one) => one.timeline === timeline && one.fromMs <= last.toMs && one.toMs >= last.toMs,
   )
-  const kinds = new Set(there.map(({ backup }) => backup.kind))
-  return { ms: last.toMs, comparable: kinds.size === 2 && there.at(-1)?.backup.kind === 'incremental' }
+  const kinds = new Set(matching.map(({ backup }) => backup.kind))
+  return { ms: last.toMs, comparable: kinds.size === 2 && matching.at(-1)?.backup.kind === 'incremental' }
 }
 
 async function restoreAndCheck(
@@ -146,7 +150,7 @@ async function restoreAndCheck(
     place,
     databaseName,
     target: { kind: 'time', us: BigInt(ms) * 1000n },
-    ...(signal === undefined ? {} : { signal }),
+    ...given({ signal }),
   } as const
   onPhase('restore')
   const content = await withScratch(backupStore, request, async (scratch): Promise<Content> => {
@@ -194,7 +198,7 @@ function judge(
   }
 }
 
-/** A restore that fails is what a drill is for. */
+/** A failing restore is a result of the drill. */
 async function attempt(problems: string[], work: () => Promise<void>): Promise<void> {
   try {
     await work()

@@ -1,5 +1,5 @@
-/** Whether tables and indexes of a recovered database are whole: amcheck over every one of them. */
-import { AkashiError } from '../../foundation/index.ts'
+/** Checks all tables and indexes of a recovered database with amcheck. */
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { Database } from '../../postgres/index.ts'
 
 export interface StructureCheck {
@@ -17,7 +17,7 @@ const relations = `
   where c.relpersistence = 'p' and (c.relkind in ('r', 'm', 't') or (c.relkind = 'i' and a.amname = 'btree' and i.indisvalid))
   order by 1`
 
-/** @param database of a superuser; the extension amcheck is made where it is not */
+/** @param database of a superuser; creates the extension amcheck if missing */
 export async function checkStructure(database: Database, signal?: AbortSignal): Promise<StructureCheck> {
   return await database.direct(
     async (session) => {
@@ -44,11 +44,11 @@ export async function checkStructure(database: Database, signal?: AbortSignal): 
         problems,
       }
     },
-    { timeoutMs: 0, ...(signal === undefined ? {} : { signal }) },
+    given({ timeoutMs: 0, signal }),
   )
 }
 
-/** amcheck tells what it finds in an index as an error of the class XX (index_corrupted, data_corrupted). */
+/** amcheck reports index damage as errors of class XX (index_corrupted, data_corrupted). */
 function damageOf(error: unknown): string {
   if (error instanceof AkashiError && !['cancelled', 'unavailable', 'timeout'].includes(error.code)) {
     return error.message

@@ -4,10 +4,10 @@ import { AkashiError } from '../../foundation/index.ts'
 
 const MAGIC = 0xd3ae1f0d
 const BLOCK_BYTES = 8192
-/** Magic, number of blocks, length that the file had at least. */
+/** Magic, number of blocks, truncation block length. */
 const FIXED_HEADER_BYTES = 12
 const NUMBER_BYTES = 4
-/** Blocks of one file of a relation (RELSEG_SIZE at its default). */
+/** Blocks of one relation file (default RELSEG_SIZE). */
 const SEGMENT_BLOCKS = 131_072
 
 export const INCREMENTAL_PREFIX = 'INCREMENTAL.'
@@ -20,8 +20,8 @@ interface Header {
 }
 
 /**
- * Brings a file from the state of the backup before to the state of this one, block by block as the bytes
- * come: cut at the limit, brought to its length, then the changed blocks put in place.
+ * Applies an incremental file to the file of the previous backup as the bytes arrive: truncates it at the limit,
+ * extends it to its length, then writes the changed blocks.
  */
 export class IncrementalApplier {
   readonly #file: FileHandle
@@ -32,7 +32,7 @@ export class IncrementalApplier {
   #next = 0
   #inBlock = 0
 
-  /** @param limit first block of this file that may not come from older backups */
+  /** @param limit first block that must not come from older backups */
   constructor(file: FileHandle, path: string, limit: number | undefined) {
     this.#file = file
     this.#path = path
@@ -78,7 +78,7 @@ export class IncrementalApplier {
   }
 }
 
-/** The limit of a whole relation fork, as it applies to one of its files; undefined where it does not. */
+/** The limit of a relation fork within one of its files; undefined if it does not apply. */
 export function limitOfFile(block: number, segment: number): number | undefined {
   const limit = block - segment * SEGMENT_BLOCKS
   return limit >= SEGMENT_BLOCKS ? undefined : Math.max(0, limit)
@@ -104,7 +104,7 @@ function parseHeader(bytes: Buffer, path: string): Header | undefined {
 }
 
 function malformed(path: string): AkashiError {
-  return new AkashiError('integrity', `${path} is no incremental file`, {
-    hint: 'restore from an earlier backup, and take a new full one: akashi backup full',
+  return new AkashiError('integrity', `${path} is not a valid incremental file`, {
+    hint: 'restore from an earlier backup and take a new full backup: akashi backup full',
   })
 }

@@ -1,10 +1,10 @@
 import { mkdir, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { type Database, formatLsn, openDatabase, type RestoreFolder } from '../../postgres/index.ts'
 import type { BackupIndex } from '../base/backup-index.ts'
 import { type Catalog, chainOf, readCatalog } from '../catalog/catalog.ts'
-import { type Stretch, stretchesOf } from '../catalog/window.ts'
+import { type RestorableRange, restorableRanges } from '../catalog/window.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import type { BackupManifest } from '../types.ts'
 import { parseHistory, putHistory } from '../wal/history.ts'
@@ -13,38 +13,38 @@ import { stageWal } from './stage-wal.ts'
 import { candidates, type Target, targetText, unreachable } from './target.ts'
 import { bytesToWrite, type Keep, type OpenedBackup, openBackup, writeFiles } from './write-files.ts'
 
-/** Milliseconds for the recovery itself: more WAL than a day has. */
+/** Time limit of the recovery itself, in milliseconds; enough for more than a day of WAL. */
 const RECOVERY_TIMEOUT_MS = 4 * 3_600_000
 
 export interface RestoreOptions {
   readonly target: Target
-  /** The timeline to end on; default the one whose record goes on longest. */
+  /** The timeline to end on; default the one with the latest restorable moment. */
   readonly timeline?: number
-  /** Command that fetches a WAL file that is not staged. */
+  /** Command that fetches WAL files that are not staged. */
   readonly walFetch: string
   readonly signal?: AbortSignal
   readonly onProgress?: (phase: 'wal' | 'files' | 'recovery', done: number, total: number) => void
 }
 
 export interface Restored {
-  /** As asked for. */
+  /** As requested. */
   readonly target: string
-  /** Time of the last transaction that was brought back (ISO 8601), null when there was none since the backup. */
+  /** Time of the last restored transaction (ISO 8601); null if there was none since the backup. */
   readonly reachedTime: string | null
   readonly reachedLsn: string
-  /** The new timeline that begins there. */
+  /** The new timeline that starts there. */
   readonly timeline: number
-  /** Ids of the backups that were used, the full one first. */
+  /** Ids of the backups used, the full one first. */
   readonly chain: readonly string[]
   readonly walBytes: number
   readonly bytes: number
 }
 
 /**
- * Puts the cluster as it was at the target into a folder. Every object is read and checked before PostgreSQL
- * starts; the folder has a stopped cluster afterwards, that runs on a timeline of its own.
- * @throws conflict, not_found (the target cannot be reached: nothing was started), integrity naming the
- * object, unavailable with what PostgreSQL said
+ * Restores the cluster as of the target into a folder. Every object is read and verified before PostgreSQL
+ * starts; afterwards the folder contains a stopped cluster on a new timeline.
+ * @throws conflict, not_found (target not reachable, nothing was started), integrity naming the object,
+ * unavailable with the message of PostgreSQL
  */
 export async function restoreCluster(
   backupStore: BackupStore,
@@ -61,9 +61,9 @@ export async function restoreCluster(
 }
 
 export interface PrepareOptions extends RestoreOptions {
-  /** Which files are wanted, by the index of the last backup; default all. */
+  /** Selects files by the index of the last backup; default all. */
   readonly keep?: (index: BackupIndex) => Keep
-  /** Recover from a full backup and WAL alone, whatever incrementals there are. */
+  /** Recover from a full backup and WAL only, ignoring incrementals. */
   readonly fullOnly?: boolean
 }
 
@@ -71,7 +71,7 @@ export type Prepared = Pick<Restored, 'chain' | 'walBytes' | 'bytes'> & {
   readonly opened: readonly OpenedBackup[]
 }
 
-/** Puts everything that the recovery needs into the folder: the server can be started on it. */
+/** Prepares the folder with everything that the recovery needs. */
 export async function prepareFolder(
   backupStore: BackupStore,
   folder: RestoreFolder,
@@ -79,20 +79,19 @@ export async function prepareFolder(
 ): Promise<Prepared> {
   const { signal, keep, onProgress = () => undefined } = options
   const catalog = await readCatalog(backupStore, signal)
-  const plan = await chooseStretch(backupStore, catalog, folder, options)
-  const { stretch, target } = plan
-  assertRuns(stretch.backup, folder)
-  const chain = chainOf(catalog.backups, stretch.backup) ?? []
+  const plan = await chooseRange(backupStore, catalog, folder, options)
+  const { range, target } = plan
+  assertRuns(range.backup, folder)
+  const chain = chainOf(catalog.backups, range.backup) ?? []
   const opened: OpenedBackup[] = []
   for (const manifest of chain) opened.push(await openBackup(backupStore, manifest, signal))
-  await linkTablespaces(stretch.backup, folder)
+  await linkTablespaces(range.backup, folder)
   const last = opened.at(-1)
   const kept = last === undefined ? undefined : keep?.(last.index)
   const total = bytesToWrite(opened, kept)
   let done = 0
   await writeFiles(backupStore, opened, folder.draft, {
-    ...(signal === undefined ? {} : { signal }),
-    ...(kept === undefined ? {} : { keep: kept }),
+    ...given({ signal, keep: kept }),
     onBytes: (bytes) => {
       done += bytes
       onProgress('files', done, total)
@@ -100,7 +99,7 @@ export async function prepareFolder(
   })
   await writeRecoverySettings(folder.draft, {
     target,
-    timeline: stretch.timeline,
+    timeline: range.timeline,
     walFolder: folder.walFolder,
     walFetch: options.walFetch,
   })
@@ -109,49 +108,46 @@ export async function prepareFolder(
 }
 
 interface Plan {
-  readonly stretch: Stretch
-  /** What PostgreSQL is told: the end of the WAL where nothing later than the target was committed. */
+  readonly range: RestorableRange
+  /** The target for PostgreSQL: the end of the WAL if nothing was committed after the requested target. */
   readonly target: Target
   readonly bytes: number
 }
 
-/** Fetches and checks the WAL of the best stretch that has a record to stop at. */
-async function chooseStretch(
+/** Stages and verifies the WAL of the best range that has a record to stop at. */
+async function chooseRange(
   backupStore: BackupStore,
   catalog: Catalog,
   folder: RestoreFolder,
   options: PrepareOptions,
 ): Promise<Plan> {
   const { target, timeline, signal, fullOnly = false, onProgress = () => undefined } = options
-  const stretches = stretchesOf(catalog).filter(({ backup }) => !fullOnly || backup.kind === 'full')
-  const possible = candidates(stretches, target, timeline)
-  for (const stretch of possible) {
-    const total = stretch.wal.reduce((sum, { start, end }) => sum + Number(end - start), 0)
+  const ranges = restorableRanges(catalog).filter(({ backup }) => !fullOnly || backup.kind === 'full')
+  const possible = candidates(ranges, target, timeline)
+  for (const range of possible) {
+    const total = range.wal.reduce((sum, { start, end }) => sum + Number(end - start), 0)
     let done = 0
-    const staged = await stageWal(backupStore, stretch, catalog.pieces, target, folder.walFolder, {
-      ...(signal === undefined ? {} : { signal }),
+    const staged = await stageWal(backupStore, range, catalog.pieces, target, folder.walFolder, {
+      ...given({ signal }),
       onBytes: (bytes) => {
         done += bytes
         onProgress('wal', done, total)
       },
     })
-    if (staged.found) return { stretch, target, bytes: staged.bytes }
-    if (target.kind === 'time' && target.us <= BigInt(stretch.toMs) * 1000n) {
-      return { stretch, target: { kind: 'latest' }, bytes: staged.bytes }
+    if (staged.found) return { range, target, bytes: staged.bytes }
+    if (target.kind === 'time' && target.us <= BigInt(range.toMs) * 1000n) {
+      return { range, target: { kind: 'latest' }, bytes: staged.bytes }
     }
     await rm(folder.walFolder, { recursive: true, force: true })
   }
-  throw unreachable(
-    target,
-    stretches.filter((stretch) => stretch.timeline === possible[0]?.timeline).toReversed(),
-  )
+  throw unreachable(target, ranges.filter((range) => range.timeline === possible[0]?.timeline).toReversed())
 }
 
 function assertRuns(backup: BackupManifest, folder: RestoreFolder): void {
   const [major] = backup.postgresVersion.split('.')
   if (major === folder.major) return
-  throw new AkashiError('unsupported', `the backup is of PostgreSQL ${backup.postgresVersion}`, {
-    hint: `the server here is ${folder.major}; a physical backup runs on its own major version only`,
+  throw new AkashiError('unsupported', `the backup is from PostgreSQL ${backup.postgresVersion}`, {
+    hint: `this server is ${folder.major}; a physical backup needs the same major version`,
   })
 }
 
@@ -168,12 +164,12 @@ async function linkTablespaces({ tablespaces }: BackupManifest, folder: RestoreF
 async function recover(backupStore: BackupStore, folder: RestoreFolder, signal?: AbortSignal) {
   const server = await folder.recover({
     timeoutMs: RECOVERY_TIMEOUT_MS,
-    ...(signal === undefined ? {} : { signal }),
+    ...given({ signal }),
   })
   const database = openDatabase({ url: server.url('postgres'), role: 'owner', poolSize: 1 })
   try {
     const found = await settle(database, folder)
-    // So that the next restore of the same cluster does not take the same number.
+    // Prevents the next restore of the same cluster from reusing the timeline number.
     await putHistory(
       backupStore,
       await backupStore.keys.create(signal),
@@ -199,13 +195,13 @@ export const endOfRecovery = `
   select pg_is_in_recovery() as recovering, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline,
          pg_last_xact_replay_timestamp() as reached`
 
-/** Takes the settings of the recovery back, gives the superuser its new password, tells how far it came. */
+/** Resets the recovery settings, sets the new superuser password, and returns how far recovery came. */
 async function settle(database: Database, folder: RestoreFolder) {
   return await database.direct(async (session) => {
     const { rows } = await session.query<End>(endOfRecovery)
     const [end] = rows
     if (end === undefined || end.recovering) {
-      throw new AkashiError('unavailable', 'PostgreSQL did not end its recovery', { hint: 'see its log' })
+      throw new AkashiError('unavailable', 'PostgreSQL did not finish recovery', { hint: 'check its log' })
     }
     await session.query('set log_statement = none')
     const { user, password } = folder.superuser

@@ -1,4 +1,4 @@
-/** A server that is thrown away: the cluster, or a part of it, as it was at a moment. */
+/** A temporary server with the cluster, or a part of it, as of a moment. */
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -16,25 +16,25 @@ import { parseHistory } from '../wal/history.ts'
 import { ownerRights } from './owner-rights.ts'
 import { type End, endOfRecovery, type Prepared, type PrepareOptions, prepareFolder } from './run.ts'
 
-/** Milliseconds for the recovery: as for a restore. */
+/** Time limit of the recovery in milliseconds, as for a restore. */
 const RECOVERY_TIMEOUT_MS = 4 * 3_600_000
 
 const ROLE_BYTES = 6
 
-/** Nothing may change what was recovered. */
+/** Keeps the recovered state unchanged. */
 const UNTOUCHED = { autovacuum: 'off', log_statement: 'none' }
 
 /**
- * Where relations were left out, WAL changes pages that are not there. They are filled from it as far as it
- * goes, and nobody reads them.
+ * If relations are left out, WAL refers to missing pages. Recovery recreates what it can; these relations are
+ * never read.
  */
 const IN_PART = { ...UNTOUCHED, ignore_invalid_pages: 'on', fsync: 'off', full_page_writes: 'off' }
 
 export interface Scratch extends Prepared {
-  /** Time of the last transaction that was brought back (ISO 8601), null when there was none since the backup. */
+  /** Time of the last restored transaction (ISO 8601); null if there was none since the backup. */
   readonly reachedTime: string | null
   readonly reachedLsn: string
-  /** Of the superuser. */
+  /** As superuser. */
   readonly database: Database
   /** Of a login that reads every table and can do nothing else. */
   reader(): Promise<Database>
@@ -44,22 +44,22 @@ export interface Scratch extends Prepared {
     readonly schema: string
     readonly owner: string
   }): Promise<Database>
-  /** Under a role of Akashi's; closed with the server. */
+  /** As one of Akashi's roles; closed with the server. */
   open(role: Exclude<DatabaseRole, 'owner'>): Database
-  /** Milliseconds until everything was in place, and then until the server took queries. */
+  /** Duration of fetching and of recovery until the server accepted queries. */
   readonly milliseconds: { readonly fetch: number; readonly recovery: number }
 }
 
 export type ScratchOptions = Omit<PrepareOptions, 'walFetch'> & {
-  /** Folder in which it gets one of its own. */
+  /** Parent folder of its data folder. */
   readonly place: string
-  /** Database that is connected to. */
+  /** Database to connect to. */
   readonly databaseName: string
 }
 
 /**
- * Recovers, lends the server to `work`, and removes it. Nothing of it reaches the store: no WAL, no history.
- * @throws as a restore does
+ * Recovers a temporary server, passes it to `work`, and removes it. Writes nothing to the store.
+ * @throws the errors of a restore
  */
 export async function withScratch<T>(
   backupStore: BackupStore,
@@ -118,7 +118,7 @@ async function readEnd(database: Database): Promise<Pick<Scratch, 'reachedTime' 
     const { rows } = await session.query<End>(endOfRecovery)
     const [end] = rows
     if (end === undefined || end.recovering) {
-      throw new AkashiError('unavailable', 'PostgreSQL did not end its recovery', { hint: 'see its log' })
+      throw new AkashiError('unavailable', 'PostgreSQL did not finish recovery', { hint: 'check its log' })
     }
     const { rows: histories } = await session.query<{ content: string }>(
       `select pg_read_file('pg_wal/' || $1::text || '.history') as content`,

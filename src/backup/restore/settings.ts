@@ -1,11 +1,11 @@
-/** What PostgreSQL is told about a recovery, in the cluster's own files. */
+/** Writes the recovery settings of PostgreSQL into the files of the cluster. */
 import { appendFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatLsn } from '../../postgres/index.ts'
 import { STAGED_MARKER } from './stage-wal.ts'
 import { type Target, timeText } from './target.ts'
 
-/** Settings of a recovery; they are taken back when it is done. */
+/** Settings of a recovery, reset when it is done. */
 export const RECOVERY_SETTINGS = [
   'restore_command',
   'recovery_target',
@@ -18,7 +18,7 @@ export const RECOVERY_SETTINGS = [
   'recovery_target_action',
 ] as const
 
-/** PostgreSQL takes 1 to 125 for "there is no such file" and ends the recovery; everything above stops it. */
+/** PostgreSQL treats 1 to 125 as "no such file" and ends recovery; higher values abort it. */
 export const WAL_FETCH_FAILED = 200
 
 export interface Recovery {
@@ -26,14 +26,14 @@ export interface Recovery {
   readonly timeline: number
   /** Where the WAL was staged. */
   readonly walFolder: string
-  /** The command that fetches WAL when it is not staged; `%f` and `%p` as in restore_command. */
+  /** Command that fetches WAL that is not staged, with `%f` and `%p` as in restore_command. */
   readonly walFetch: string
 }
 
-/** Makes a folder with the files of a backup one that PostgreSQL recovers. */
+/** Turns the files of a backup into a cluster that PostgreSQL recovers. */
 export async function writeRecoverySettings(folder: string, recovery: Recovery): Promise<void> {
   await plainLabel(join(folder, 'backup_label'))
-  // Links to tablespaces are made already, to where they are now.
+  // Links to tablespaces exist already, with their new targets.
   await rm(join(folder, 'tablespace_map'), { force: true })
   const lines = Object.entries(settingsOf(recovery)).map(
     ([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`,
@@ -42,7 +42,7 @@ export async function writeRecoverySettings(folder: string, recovery: Recovery):
   await writeFile(join(folder, 'recovery.signal'), '', { mode: 0o600 })
 }
 
-/** The label of an incremental backup says that it is none to start from; rebuilt, it is. */
+/** The label of an incremental backup forbids starting from it; the rebuilt cluster allows it. */
 async function plainLabel(file: string): Promise<void> {
   const label = await readFile(file, 'utf8')
   await writeFile(file, label.replaceAll(/^INCREMENTAL FROM .*\n/gm, ''), { mode: 0o600 })
@@ -62,7 +62,7 @@ function targetSettings(target: Target): Record<string, string> {
     case 'latest':
       return {}
     case 'time':
-      // Abbreviations of zones, Z among them, are unknown when the server reads its configuration.
+      // Zone abbreviations, including Z, are unknown when the server reads its configuration.
       return { recovery_target_time: timeText(target.us).replace('Z', '+00') }
     case 'lsn':
       return { recovery_target_lsn: formatLsn(target.lsn) }
@@ -73,7 +73,7 @@ function targetSettings(target: Target): Record<string, string> {
   }
 }
 
-/** Staged WAL without another process; once all is staged, what is not there is nowhere. */
+/** Copies staged WAL without another process; once staging is complete, other files do not exist. */
 function restoreCommand(walFolder: string, walFetch: string): string {
   const staged = (name: string) => shellQuote(`${walFolder.replaceAll('%', '%%')}/${name}`)
   return (

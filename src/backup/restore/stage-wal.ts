@@ -1,12 +1,12 @@
 /**
- * Lays the WAL that a recovery needs into a folder, so that PostgreSQL starts only when all of it was read
- * and checked, and looks on the way for the record that the recovery stops at.
+ * Stages the WAL for a recovery in a folder, so that PostgreSQL only starts once all of it is verified, and
+ * searches it for the record at which recovery stops.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AkashiError } from '../../foundation/index.ts'
 import { formatLsn, type Lsn } from '../../postgres/index.ts'
-import type { Stretch } from '../catalog/window.ts'
+import type { RestorableRange } from '../catalog/window.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import { timelineHex } from '../store/paths.ts'
 import { listHistories, readHistory } from '../wal/history.ts'
@@ -15,20 +15,20 @@ import { readSegment } from '../wal/read.ts'
 import { type WalEvent, WalWalker } from '../wal/walker.ts'
 import { low, type Target } from './target.ts'
 
-/** Beside the staged files: whoever finds it knows that there is no more. */
+/** Marks that all WAL is staged. */
 export const STAGED_MARKER = 'complete'
 
 export interface Staged {
-  /** Whether there is a record that the target stops at. */
+  /** Whether there is a record at which the target stops. */
   readonly found: boolean
-  /** Milliseconds of the last commit seen; undefined when none was. */
+  /** Milliseconds since 1970 of the last commit seen; undefined if none. */
   readonly lastCommitMs: number | undefined
   readonly bytes: number
 }
 
 export async function stageWal(
   backupStore: BackupStore,
-  stretch: Stretch,
+  range: RestorableRange,
   pieces: readonly WalPiece[],
   target: Target,
   folder: string,
@@ -40,10 +40,10 @@ export async function stageWal(
     const content = await readHistory(backupStore, timeline, signal)
     await writeFile(join(folder, `${timelineHex(timeline)}.history`), content, { mode: 0o600 })
   }
-  const segmentBytes = stretch.backup.walSegmentBytes
+  const segmentBytes = range.backup.walSegmentBytes
   const search = new Search(target)
   let bytes = 0
-  for (const part of stretch.wal) {
+  for (const part of range.wal) {
     const own = pieces.filter(({ timeline }) => timeline === part.timeline)
     const walker = new WalWalker(part.start, segmentBytes, (event) => search.see(event))
     for (let start = part.start; start < part.end && !search.found; start += BigInt(segmentBytes)) {
@@ -61,7 +61,7 @@ export async function stageWal(
   return { found: search.found || target.kind === 'latest', lastCommitMs: search.lastCommitMs, bytes }
 }
 
-/** Whether a recovery to the target would find its end (PostgreSQL's recoveryStopsBefore and …After). */
+/** Finds out whether recovery reaches the target (PostgreSQL's recoveryStopsBefore and …After). */
 class Search {
   readonly #target: Target
   found = false
@@ -87,7 +87,7 @@ class Search {
     }
   }
 
-  /** `lastRecord`: where the last complete record starts. */
+  /** @param lastRecord start of the last complete record */
   reached(lastRecord: Lsn | undefined): void {
     if (this.#target.kind !== 'lsn' || lastRecord === undefined) return
     this.found = lastRecord >= this.#target.lsn
@@ -95,8 +95,8 @@ class Search {
 }
 
 function walMissing(timeline: number, start: Lsn): AkashiError {
-  return new AkashiError('integrity', `WAL of timeline ${timeline} from ${formatLsn(start)} is gone`, {
-    hint: 'restore to an earlier moment, and see akashi backup verify',
+  return new AkashiError('integrity', `WAL of timeline ${timeline} from ${formatLsn(start)} is missing`, {
+    hint: 'restore to an earlier moment, and run akashi backup verify',
   })
 }
 

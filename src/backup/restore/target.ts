@@ -1,14 +1,14 @@
 import { AkashiError } from '../../foundation/index.ts'
 import { formatLsn, isLsn, type Lsn, parseLsn } from '../../postgres/index.ts'
-import { currentTimeline, restorableIntervals, type Stretch } from '../catalog/window.ts'
+import { currentTimeline, type RestorableRange, restorableIntervals } from '../catalog/window.ts'
 
-/** Where a recovery stops. */
+/** The recovery target. */
 export type Target =
   | { readonly kind: 'latest' }
-  /** Microseconds since 1970: everything committed up to then, nothing later. */
+  /** Microseconds since 1970: all transactions committed up to then. */
   | { readonly kind: 'time'; readonly us: bigint }
   | { readonly kind: 'lsn'; readonly lsn: Lsn }
-  /** That transaction and everything committed before it. */
+  /** That transaction and all committed before it. */
   | { readonly kind: 'xid'; readonly xid: bigint }
   /** A restore point: `akashi backup point NAME`, `pg_create_restore_point`. */
   | { readonly kind: 'name'; readonly name: string }
@@ -21,8 +21,8 @@ const XID = /^\d+$/
 const MAX_NAME_BYTES = 63
 
 /**
- * `latest`, a time (`2026-11-21T05:20:00Z`; UTC where none is told), a position (`0/16B3748`), the number of a
- * transaction, or else the name of a restore point.
+ * `latest`, a time (`2026-11-21T05:20:00Z`; UTC by default), a position (`0/16B3748`), a transaction number, or
+ * the name of a restore point.
  */
 export function parseTarget(text: string): Target {
   if (text === 'latest') return { kind: 'latest' }
@@ -34,8 +34,8 @@ export function parseTarget(text: string): Target {
   } else if (text !== '' && Buffer.byteLength(text) <= MAX_NAME_BYTES) {
     return { kind: 'name', name: text }
   }
-  throw new AkashiError('invalid_input', `${text} names no point to restore to`, {
-    hint: 'latest, a time as 2026-11-21T05:20:00Z, a position as 0/16B3748, a transaction number, or a restore point',
+  throw new AkashiError('invalid_input', `${text} is not a valid restore target`, {
+    hint: 'use latest, a time such as 2026-11-21T05:20:00Z, a position such as 0/16B3748, a transaction number, or a restore point',
   })
 }
 
@@ -44,7 +44,7 @@ function parseTime(text: string): bigint | undefined {
   const offset = /^[+-]\d{2}$/.test(zone) ? `${zone}:00` : zone.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2')
   const ms = Date.parse(`${date}T${time}${offset.toUpperCase()}`)
   if (date === undefined || Number.isNaN(ms)) return undefined
-  // 30 February would silently be a day in March.
+  // 30 February would silently become a day in March.
   if (!new Date(`${date}T00:00:00Z`).toISOString().startsWith(date)) return undefined
   return BigInt(ms) * 1000n + BigInt(fraction.padEnd(MICROSECOND_DIGITS, '0'))
 }
@@ -72,45 +72,47 @@ export function targetText(target: Target): string {
 }
 
 /**
- * The stretches that may hold the target, the best first. Whether a record to stop at is there, only the WAL
- * tells: the caller looks before anything is started.
- * @throws conflict when none can, with the nearest that could
+ * The ranges that may contain the target, the best first. Only the WAL shows whether there is a record to stop
+ * at: the caller searches it before starting anything.
+ * @throws conflict with the nearest restorable moments if there is none
  */
-export function candidates(stretches: readonly Stretch[], target: Target, timeline?: number): Stretch[] {
-  const wanted = timeline ?? currentTimeline(stretches)
-  const own = stretches.filter((stretch) => stretch.timeline === wanted).reverse()
-  const found = own.filter((stretch) => mayHold(stretch, target))
+export function candidates(
+  ranges: readonly RestorableRange[],
+  target: Target,
+  timeline?: number,
+): RestorableRange[] {
+  const wanted = timeline ?? currentTimeline(ranges)
+  const own = ranges.filter((range) => range.timeline === wanted).reverse()
+  const found = own.filter((range) => mayHold(range, target))
   if (found.length > 0) return target.kind === 'latest' ? farthest(found) : found
   throw unreachable(target, own)
 }
 
-function mayHold(stretch: Stretch, target: Target): boolean {
+function mayHold(range: RestorableRange, target: Target): boolean {
   switch (target.kind) {
     case 'latest':
     case 'name':
       return true
     case 'time':
-      return stretch.fromMs <= Number(target.us / 1000n) && Number(target.us / 1000n) <= stretch.toMs
+      return range.fromMs <= Number(target.us / 1000n) && Number(target.us / 1000n) <= range.toMs
     case 'lsn':
-      return stretch.fromLsn <= target.lsn && target.lsn <= stretch.toLsn
+      return range.fromLsn <= target.lsn && target.lsn <= range.toLsn
     case 'xid':
-      return low(BigInt(stretch.backup.nextXid)) <= low(target.xid)
+      return low(BigInt(range.backup.nextXid)) <= low(target.xid)
   }
 }
 
-/** Newest backup first, but never one whose WAL ends earlier. */
-function farthest(stretches: readonly Stretch[]): Stretch[] {
-  return [...stretches].sort((a, b) =>
-    a.toLsn === b.toLsn ? b.fromMs - a.fromMs : b.toLsn > a.toLsn ? 1 : -1,
-  )
+/** Newest backup first, except those whose WAL ends earlier. */
+function farthest(ranges: readonly RestorableRange[]): RestorableRange[] {
+  return [...ranges].sort((a, b) => (a.toLsn === b.toLsn ? b.fromMs - a.fromMs : b.toLsn > a.toLsn ? 1 : -1))
 }
 
-/** Transaction numbers of WAL have no epoch. */
+/** Transaction numbers in WAL have no epoch. */
 export function low(xid: bigint): bigint {
   return xid & 0xffff_ffffn
 }
 
-export function unreachable(target: Target, own: readonly Stretch[]): AkashiError {
+export function unreachable(target: Target, own: readonly RestorableRange[]): AkashiError {
   const [newest] = own
   if (newest === undefined) {
     return new AkashiError('not_found', 'there is no complete backup to restore from', {

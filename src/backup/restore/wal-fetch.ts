@@ -9,9 +9,9 @@ import { readSegment } from '../wal/read.ts'
 const HISTORY = /^([0-9A-F]{8})\.history$/
 
 /**
- * Brings a WAL file that PostgreSQL asks for (restore_command's `%f`) to a path (`%p`), in one step.
- * @returns false when the store, which answered, has no such file
- * @throws whatever keeps it from knowing: PostgreSQL must not take that for the end of the WAL
+ * Fetches the WAL file that PostgreSQL requests (restore_command's `%f`) to a path (`%p`), atomically.
+ * @returns false if the store definitely has no such file
+ * @throws on any failure, which PostgreSQL must not take for the end of the WAL
  */
 export async function fetchWal(backupStore: BackupStore, file: string, path: string): Promise<boolean> {
   const content = await contentOf(backupStore, file)
@@ -31,7 +31,7 @@ async function contentOf(backupStore: BackupStore, file: string): Promise<Buffer
   }
   const segmentBytes = (await readCatalog(backupStore)).backups.at(-1)?.walSegmentBytes
   if (segmentBytes === undefined) {
-    throw new AkashiError('not_found', 'there is no backup that tells the size of a segment')
+    throw new AkashiError('not_found', 'no backup to determine the WAL segment size from')
   }
   const wanted = parseSegmentFile(file, segmentBytes)
   if (wanted === undefined) return undefined

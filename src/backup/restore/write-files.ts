@@ -1,4 +1,4 @@
-/** Writes the files of a chain of backups into an empty folder, the full one first, each checked on the way. */
+/** Writes the files of a chain of backups into an empty folder, the full one first, verifying each. */
 import { createHash, type Hash } from 'node:crypto'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { basename, dirname, join, normalize } from 'node:path'
@@ -17,11 +17,11 @@ import { readChecksums } from './postgres-manifest.ts'
 export interface OpenedBackup {
   readonly manifest: BackupManifest
   readonly index: BackupIndex
-  /** SHA-256 of each file by path, as the server computed it; WAL has none. */
+  /** SHA-256 of each file by path, computed by the server; WAL has none. */
   readonly checksums: ReadonlyMap<string, string>
 }
 
-/** Manifest, index and checksums of a backup, each proven to be what was written. */
+/** Reads and verifies manifest, index and checksums of a backup. */
 export async function openBackup(
   backupStore: BackupStore,
   manifest: BackupManifest,
@@ -38,17 +38,17 @@ interface Options {
   readonly onBytes?: (bytes: number) => void
 }
 
-/** Whether a file of the cluster, by its path in the data folder, is wanted. */
+/** Whether a file, by its path in the data folder, is wanted. */
 export type Keep = (path: string) => boolean
 
 const keepAll: Keep = () => true
 
-/** Bytes that {@link writeFiles} will read, for its progress. */
+/** Bytes that {@link writeFiles} will read, for progress. */
 export function bytesToWrite(chain: readonly OpenedBackup[], keep: Keep = keepAll): number {
   return chain.reduce((sum, backup, i) => sum + sizeOf(wantedFiles(chain, i, backup, keep)), 0)
 }
 
-/** @param chain the full backup first; the folder holds the state of the last one afterwards */
+/** @param chain the full backup first; afterwards the folder has the state of the last one */
 export async function writeFiles(
   backupStore: BackupStore,
   chain: readonly OpenedBackup[],
@@ -68,17 +68,17 @@ export async function writeFiles(
   }
 }
 
-/** Reads every file of a backup against its checksum, writing nothing. */
+/** Verifies every file of a backup against its checksum without writing. */
 export async function checkFiles(
   backupStore: BackupStore,
   backup: OpenedBackup,
   options: Options = {},
 ): Promise<void> {
   const files = backup.index.files.filter(({ kind }) => kind === 'file')
-  await scatter(backupStore, backup, files, async () => nowhere, options)
+  await scatter(backupStore, backup, files, async () => discard, options)
 }
 
-/** Files of one backup that the last of the chain still needs. */
+/** Files of one backup that the last of the chain needs. */
 function wantedFiles(
   chain: readonly OpenedBackup[],
   position: number,
@@ -89,10 +89,10 @@ function wantedFiles(
   const later = chain.slice(position + 1).map(({ index }) => new Set(index.files.map(({ path }) => path)))
   return backup.index.files.filter(({ path, kind }) => {
     if (kind !== 'file' || !keep(targetPath(path))) return false
-    // A rebuilt cluster is described by no manifest of PostgreSQL's.
+    // PostgreSQL's manifest does not describe a rebuilt cluster.
     if (path === MANIFEST_FILE) return chain.length === 1
     if (isLast) return true
-    // Needed as long as every later backup has only the changes of it.
+    // Needed as long as every later backup has only an incremental file of it.
     const incremental = join(dirname(targetPath(path)), INCREMENTAL_PREFIX + basename(targetPath(path)))
     return later.every((paths) => paths.has(incremental))
   })
@@ -104,12 +104,12 @@ function sizeOf(files: readonly BackupFile[]): number {
 
 interface Sink {
   write(data: Buffer): Promise<void>
-  /** All of it was written. */
+  /** Called after the last write. */
   end(): void
   close(): Promise<void>
 }
 
-const nowhere: Sink = { write: async () => undefined, end: () => undefined, close: async () => undefined }
+const discard: Sink = { write: async () => undefined, end: () => undefined, close: async () => undefined }
 
 async function openSink(folder: string, backup: OpenedBackup, file: BackupFile): Promise<Sink> {
   const path = targetPath(file.path)
@@ -139,7 +139,7 @@ function wholeSink(handle: FileHandle): Sink {
   }
 }
 
-/** Gives each file's bytes to its sink, reading each frame once. */
+/** Writes the bytes of each file to its sink, reading each frame once. */
 async function scatter(
   backupStore: BackupStore,
   backup: OpenedBackup,
@@ -186,7 +186,7 @@ async function scatter(
     await current?.sink.close().catch(() => undefined)
   }
   if (current !== undefined) {
-    throw damagedObject(manifestName(backupStore.systemId, backup.manifest.id), 'packs of it are missing')
+    throw damagedObject(manifestName(backupStore.systemId, backup.manifest.id), 'packs are missing')
   }
 }
 
@@ -208,7 +208,7 @@ async function finish(
   if (expected !== undefined && expected !== hash.digest('hex')) {
     throw damagedObject(
       manifestName(backupStore.systemId, backup.manifest.id),
-      `${file.path} is not what the server sent`,
+      `${file.path} differs from what the server sent`,
     )
   }
 }
@@ -223,7 +223,7 @@ function framesOf(files: readonly BackupFile[]): Set<number> {
   return frames
 }
 
-/** Where a file of the backup goes: `base/5/INCREMENTAL.1234` changes `base/5/1234`. */
+/** Target path of a file of the backup: `base/5/INCREMENTAL.1234` changes `base/5/1234`. */
 function targetPath(path: string): string {
   const name = basename(path)
   return name.startsWith(INCREMENTAL_PREFIX)
@@ -231,11 +231,11 @@ function targetPath(path: string): string {
     : path
 }
 
-/** Nothing in a backup may lie outside of the folder. */
+/** Refuses paths outside the folder. */
 function safePath(path: string): string {
   const normal = normalize(path)
   if (normal.startsWith('/') || normal === '..' || normal.startsWith('../')) {
-    throw new AkashiError('integrity', `a backup names a file outside of its folder: ${path}`)
+    throw new AkashiError('integrity', `the backup contains a path outside its folder: ${path}`)
   }
   return normal
 }

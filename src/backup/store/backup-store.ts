@@ -5,10 +5,10 @@ import { DataKeys } from './data-keys.ts'
 import { identitiesOf } from './identity.ts'
 import { backupsPrefix, systemOf, systemPrefix } from './paths.ts'
 
-/** Sorts behind every folder of a cluster. */
+/** Sorts after every folder of a cluster. */
 const LAST_NAME = 'zzzz'
 
-/** Where the backups of one cluster are, and what opens them. */
+/** The backups of one cluster in a store, with their keys. */
 export interface BackupStore {
   readonly store: ObjectStore
   readonly systemId: string
@@ -18,7 +18,7 @@ export interface BackupStore {
 export interface BackupStoreOptions {
   readonly store: ObjectStore
   readonly keyring: Keyring
-  /** Public keys (`age1…`) that may open backups beside the keyring's own. */
+  /** Further public keys (`age1…`) that can decrypt backups. */
   readonly recipients?: readonly string[]
 }
 
@@ -28,7 +28,7 @@ export async function openBackupStore(options: BackupStoreOptions, systemId: str
   return { store, systemId, keys: new DataKeys(store, systemId, who) }
 }
 
-/** Ids of the clusters that the store has backups or WAL of. */
+/** Ids of the clusters with backups or WAL in the store. */
 export async function storedSystems(store: ObjectStore): Promise<string[]> {
   const systems: string[] = []
   let after = ''
@@ -44,21 +44,26 @@ export async function storedSystems(store: ObjectStore): Promise<string[]> {
   }
 }
 
-/** The cluster that was asked for, else the one at hand, else the only one of the store. */
-export async function chooseSystem(store: ObjectStore, wanted?: string, atHand?: string): Promise<string> {
+/** The requested cluster, else the local one, else the only one in the store. */
+export async function chooseSystem(
+  store: ObjectStore,
+  wanted?: string,
+  localSystemId?: string,
+): Promise<string> {
   const systems = await storedSystems(store)
-  if (wanted === undefined && atHand !== undefined && systems.includes(atHand)) return atHand
+  if (wanted === undefined && localSystemId !== undefined && systems.includes(localSystemId))
+    return localSystemId
   if (wanted !== undefined && systems.includes(wanted)) return wanted
   const [only] = systems
   if (wanted === undefined && only !== undefined && systems.length === 1) return only
   if (systems.length === 0) {
-    throw new AkashiError('not_found', `there is no backup in ${store.location}`, {
-      hint: 'take one with akashi backup full, or name another store (OBJECT_STORE_URL)',
+    throw new AkashiError('not_found', `no backup in ${store.location}`, {
+      hint: 'take one with akashi backup full, or select another store (OBJECT_STORE_URL)',
     })
   }
   throw new AkashiError(
     wanted === undefined ? 'invalid_input' : 'not_found',
-    wanted === undefined ? 'the store has backups of several clusters' : `there is no cluster ${wanted}`,
+    wanted === undefined ? 'the store has backups of several clusters' : `no cluster ${wanted} in the store`,
     { hint: `choose one with --cluster: ${systems.join(', ')}` },
   )
 }

@@ -1,6 +1,6 @@
 /**
- * Data keys: what objects are encrypted with. Each lies in the store as an age file for every recipient, so
- * recipients change without touching what was encrypted.
+ * Data keys encrypt objects. Each is stored as an age file encrypted to all recipients, so that changing the
+ * recipients does not touch encrypted objects.
  */
 import { randomBytes } from 'node:crypto'
 import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption'
@@ -20,7 +20,7 @@ export interface DataKey {
 
 const keyFile = z.strictObject({ id: z.uuid(), secret: z.base64() })
 
-/** Who may open backups: `identities` are ours, `recipients` further public keys (`age1…`). */
+/** Who can decrypt backups: own `identities`, and `recipients`, further public keys (`age1…`). */
 export interface Recipients {
   readonly identities: readonly string[]
   readonly recipients: readonly string[]
@@ -38,7 +38,7 @@ export class DataKeys {
     this.#who = who
   }
 
-  /** A new key, stored before anything is encrypted with it. */
+  /** Makes a key and stores it before anything is encrypted with it. */
   async create(signal?: AbortSignal): Promise<DataKey> {
     const key = { id: uuidV7(), secret: randomBytes(SECRET_BYTES) }
     await this.#put(key, signal)
@@ -47,8 +47,8 @@ export class DataKeys {
   }
 
   /**
-   * @param user the object that names the key
-   * @throws integrity; forbidden when none of our identities opens it
+   * @param user the object that uses the key
+   * @throws integrity; forbidden if none of our identities can decrypt it
    */
   async open(id: string, user: string, signal?: AbortSignal): Promise<DataKey> {
     const known = this.#known.get(id)
@@ -56,15 +56,15 @@ export class DataKeys {
     const name = dataKeyName(this.#systemId, id)
     const sealed = await readObject(this.#store, name, signal).catch((error: unknown) => {
       if (!(error instanceof AkashiError) || error.code !== 'not_found') throw error
-      throw damagedObject(user, `the data key that it names, ${id}, is not there`)
+      throw damagedObject(user, `its data key ${id} is missing`)
     })
     const key = await decrypt(name, sealed, this.#who.identities)
-    if (key.id !== id) throw damagedObject(name, 'it holds another key')
+    if (key.id !== id) throw damagedObject(name, 'it contains another key')
     this.#known.set(id, key)
     return key
   }
 
-  /** Wraps every key anew for the present recipients; answers how many. */
+  /** Rewraps every key for the current recipients; returns the number of keys. */
   async rewrap(signal?: AbortSignal): Promise<number> {
     let count = 0
     for await (const { key: name } of this.#store.list(dataKeyPrefix(this.#systemId))) {
@@ -94,16 +94,16 @@ async function decrypt(name: string, sealed: Uint8Array, identities: readonly st
   try {
     text = await decrypter.decrypt(sealed, 'text')
   } catch (cause) {
-    // age tells the two apart only by its message.
+    // age distinguishes the two only by its message.
     if (cause instanceof Error && /no identity matched/.test(cause.message)) {
-      throw new AkashiError('forbidden', `no key of this keyring opens ${name}`, {
-        hint: 'give the keyring that the backup was taken with (KEYS_URL), or an identity that is a recipient',
+      throw new AkashiError('forbidden', `no key of this keyring can decrypt ${name}`, {
+        hint: 'use the keyring with which the backup was taken (KEYS_URL), or an identity that is a recipient',
         detail: { object: name },
       })
     }
     throw damagedObject(name, 'the wrapped data key was changed', cause)
   }
   const parsed = keyFile.safeParse(JSON.parse(text))
-  if (!parsed.success) throw damagedObject(name, 'it holds no data key')
+  if (!parsed.success) throw damagedObject(name, 'it contains no data key')
   return { id: parsed.data.id, secret: Buffer.from(parsed.data.secret, 'base64') }
 }

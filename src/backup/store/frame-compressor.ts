@@ -1,22 +1,22 @@
 /**
- * Compression of frames in contexts that are used again. One-shot calls of node:zlib make a context for each frame,
- * which costs as much as compressing it, and V8 a collection for each that it counts as its own memory.
+ * Compresses frames in reusable contexts. One-shot calls of node:zlib create a context per frame, which costs as
+ * much as the compression, and its memory triggers V8 garbage collections.
  */
 import { constants, createZstdCompress, type ZstdCompress } from 'node:zlib'
 
 const ZSTD_LEVEL = 1
-/** Bytes that compression hands over at a time; the default of 16 KiB costs a turn of the event loop each. */
+/** Output chunk size; each chunk costs a turn of the event loop, and the default is 16 KiB. */
 const CHUNK_BYTES = 512 * 1024
-/** Contexts that are kept for later frames; about 2 MiB each. */
+/** Idle contexts kept for later frames; about 2 MiB each. */
 const MAX_IDLE = 4
 
 const idle: FrameCompressor[] = []
 
-/** One complete zstd frame, in pieces; compressed in the thread pool. */
+/** Returns one complete zstd frame in pieces; compresses in the thread pool. */
 export async function compressFrame(data: Uint8Array): Promise<readonly Buffer[]> {
   const compressor = idle.pop() ?? new FrameCompressor()
   const pieces = await compressor.compress(data)
-  // One that failed is not kept.
+  // A failed context is not reused.
   if (idle.length < MAX_IDLE) idle.push(compressor)
   else compressor.close()
   return pieces

@@ -1,9 +1,9 @@
-/** The first bytes of every sealed object: what it is and which data key opens it, in one line of JSON. */
+/** The header of every sealed object, a line of JSON: its kind and data key. */
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { damagedObject, SALT_BYTES } from './sealing.ts'
 
-/** No header comes near it. */
+/** Far above the size of any header. */
 export const MAX_HEADER_BYTES = 512
 
 const header = z.strictObject({
@@ -32,7 +32,7 @@ export function encodeHeader({ kind, keyId, salt }: ObjectHeader): Buffer {
   )
 }
 
-/** The header and how many bytes it takes. */
+/** Returns the header and its length in bytes. */
 export function decodeHeader(
   name: string,
   kind: ObjectKind,

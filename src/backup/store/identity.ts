@@ -1,4 +1,4 @@
-/** Names of age for X25519 keys: bech32 (BIP 173) of 32 bytes, https://age-encryption.org/v1. */
+/** age encoding of X25519 keys: bech32 (BIP 173) of 32 bytes, https://age-encryption.org/v1. */
 import type { Keyring } from '../../keys/index.ts'
 
 const ALPHABET = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l'
@@ -6,7 +6,7 @@ const GENERATOR = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3]
 const CHECKSUM_LENGTH = 6
 const GROUP_BITS = 5
 
-/** `AGE-SECRET-KEY-1…` of every backup key of the keyring, the active one first. Never print them. */
+/** `AGE-SECRET-KEY-1…` for every backup key of the keyring, the active one first. Never print them. */
 export async function identitiesOf(keyring: Keyring): Promise<string[]> {
   const active = await keyring.ensure('backup')
   const retired = (await keyring.list('backup')).filter(({ id }) => id !== active.id)

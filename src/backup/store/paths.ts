@@ -1,16 +1,16 @@
 /**
- * Names of backups in the object store:
+ * Object names of backups:
  *
  *   backups/<system id>/keys/<id>.age            data key, wrapped for every recipient
- *   backups/<system id>/base/<id>/manifest.json  put last: without it there is no backup
- *   backups/<system id>/base/<id>/index          which frames hold which file
+ *   backups/<system id>/base/<id>/manifest.json  put last; without it the backup is incomplete
+ *   backups/<system id>/base/<id>/index          which frames contain which file
  *   backups/<system id>/base/<id>/pack-<n>       8 MiB of frames
  *   backups/<system id>/wal/<timeline>/<range>   WAL from one position to another (see wal/names.ts)
- *   backups/<system id>/history/<timeline>       where a timeline came from
- *   backups/<system id>/gaps/<timeline>/<range>  WAL that is known to be in no store
+ *   backups/<system id>/history/<timeline>       ancestors of a timeline
+ *   backups/<system id>/gaps/<timeline>/<range>  WAL known to be lost
  *
  *   audit-copies/near/<system id>/<id>/…         sealed rows of the ledger's logs, for some weeks (see audit-copy)
- *   audit-copies/cold/<system id>/<id>/…         the same for years, below a prefix of its own for a colder tier
+ *   audit-copies/cold/<system id>/<id>/…         the same for years, under a separate prefix for a colder tier
  */
 const ROOT = 'backups/'
 const PACK_DIGITS = 6
@@ -77,7 +77,7 @@ export function gapName(systemId: string, gap: { timeline: number; from: bigint;
   return `${gapPrefix(systemId)}${timelineHex(gap.timeline)}/${from}-${to}`
 }
 
-/** Where a copy of the logs is: at hand, or on the cold tier. */
+/** Tier of a copy of the logs. */
 export type CopyTier = 'near' | 'cold'
 
 export function auditCopyPrefix(tier: CopyTier, systemId: string): string {

@@ -1,4 +1,4 @@
-/** Objects that are written and read whole: the index of a backup, a piece of WAL, a timeline's history. */
+/** Sealed objects written and read as a whole: index of a backup, piece of WAL, history of a timeline. */
 import type { ObjectHead, ObjectStore } from '../../object-store/index.ts'
 import type { DataKey, DataKeys } from './data-keys.ts'
 import { decodeHeader, encodeHeader, newHeader, type ObjectKind } from './header.ts'

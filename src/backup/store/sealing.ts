@@ -1,22 +1,22 @@
 /**
- * Frames: up to 1 MiB of data, compressed with zstd and sealed with AES-256-GCM. Every object has a key of
- * its own, derived from the data key and the object's salt, so that a frame's number can be its nonce. The
- * object's name and the frame's number are associated data: a frame in another place does not open.
+ * Frames: up to 1 MiB of data, compressed with zstd and encrypted with AES-256-GCM. Every object has its own key,
+ * derived from the data key and the salt of the object, so that the frame number can be the nonce. Object name
+ * and frame number are associated data: a frame moved elsewhere fails to decrypt.
  */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
 import { promisify } from 'node:util'
 import { zstdDecompress } from 'node:zlib'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { compressFrame } from './frame-compressor.ts'
 
-/** Bytes of data in a frame, before compression; the last one of an object may have fewer. */
+/** Uncompressed bytes per frame; the last frame of an object may have fewer. */
 export const FRAME_BYTES = 1024 * 1024
 
 export const SALT_BYTES = 32
 const KEY_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
-/** Bytes that decompression hands over at a time; the default of 16 KiB costs a turn of the event loop each. */
+/** Output chunk size; each chunk costs a turn of the event loop, and the default is 16 KiB. */
 const CHUNK_BYTES = 512 * 1024
 
 const decompress = promisify(zstdDecompress)
@@ -31,16 +31,16 @@ export function objectCipher(dataKey: Uint8Array, salt: Uint8Array, name: string
   return { name, key: Buffer.from(hkdfSync('sha256', dataKey, salt, 'akashi backup object 1', KEY_BYTES)) }
 }
 
-/** What the parts of a backup's manifest are authenticated with. */
+/** HMAC of a manifest. */
 export function authenticate(dataKey: Uint8Array, text: string): string {
   const key = Buffer.from(hkdfSync('sha256', dataKey, '', 'akashi backup manifest 1', KEY_BYTES))
   return createHmac('sha256', key).update(text).digest('hex')
 }
 
-/** The most that a sealed frame takes: incompressible data, its zstd frame and the tag. */
+/** Maximum size of a sealed frame: incompressible data, zstd overhead and the tag. */
 export const MAX_SEALED_BYTES = FRAME_BYTES + (FRAME_BYTES >> 7)
 
-/** @param last whether the object ends with this frame, where a reader could not tell otherwise */
+/** @param last marks the end of an object whose reader does not know its number of frames */
 export async function sealFrame(
   cipher: ObjectCipher,
   number: number,
@@ -74,9 +74,9 @@ export async function openFrame(
 
 export function damagedObject(name: string, what: string, cause?: unknown): AkashiError {
   return new AkashiError('integrity', `${name} is damaged: ${what}`, {
-    hint: 'restore this object from a copy of the store, or take a new full backup: akashi backup full',
+    hint: 'restore this object from a replica of the store, or take a new full backup: akashi backup full',
     detail: { object: name },
-    ...(cause === undefined ? {} : { cause }),
+    ...given({ cause }),
   })
 }
 

@@ -4,16 +4,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectHead, ObjectStore } from '../../object-store/index.ts'
 
-/** How often an object is put before its store counts as away. */
+/** Attempts to put an object before its store counts as unavailable. */
 const PUT_ATTEMPTS = 5
-/** Milliseconds before the second attempt; doubles each time. */
+/** Pause before the second attempt in milliseconds; doubles each time. */
 const PUT_PAUSE_MS = 200
 /** Milliseconds for one attempt. */
 const PUT_TIMEOUT_MS = 60_000
 
 /**
- * Puts an object; a store that fails for a moment is asked again. It is told what the bytes hash to, so that
- * it refuses what a transfer has altered.
+ * Puts an object with retries on transient failures. Passes the SHA-256, so that the store detects bytes altered
+ * in transfer.
  */
 export async function putWithRetries(
   store: ObjectStore,
@@ -32,13 +32,13 @@ export async function putWithRetries(
         signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
       })
     } catch (error) {
-      if (signal?.aborted === true || attempt === PUT_ATTEMPTS || !isPassing(error, limit)) throw error
+      if (signal?.aborted === true || attempt === PUT_ATTEMPTS || !isTransient(error, limit)) throw error
     }
     await sleep(PUT_PAUSE_MS * 2 ** (attempt - 1), undefined, signal === undefined ? {} : { signal })
   }
 }
 
-function isPassing(error: unknown, limit: AbortSignal): boolean {
+function isTransient(error: unknown, limit: AbortSignal): boolean {
   if (limit.aborted) return true
   return (
     !(error instanceof AkashiError) ||
@@ -46,7 +46,7 @@ function isPassing(error: unknown, limit: AbortSignal): boolean {
   )
 }
 
-/** A whole object, checked by its store against its SHA-256. */
+/** Reads a whole object, whose SHA-256 the store verifies. */
 export async function readObject(store: ObjectStore, name: string, signal?: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of await store.get(name, signal === undefined ? {} : { signal })) {

@@ -1,8 +1,9 @@
+import { given } from '../../foundation/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
 
 /**
- * One transaction under the login itself: the tables of an application do not belong to akashi_owner, and the
- * scratch server may not even have that role.
+ * Runs one transaction as the login itself: application tables do not belong to akashi_owner, and the scratch
+ * server may not even have that role.
  */
 export async function asLogin<T>(
   database: Database,
@@ -21,11 +22,11 @@ export async function asLogin<T>(
         throw error
       }
     },
-    { timeoutMs: 0, ...(signal === undefined ? {} : { signal }) },
+    given({ timeoutMs: 0, signal }),
   )
 }
 
-/** The same in the live database, where the trail keeps who asked for it. */
+/** Runs one transaction in the live database, where the audit trail records the actor. */
 export async function asAdministrator<T>(
   database: Database,
   actor: Actor,
@@ -39,7 +40,7 @@ export async function asAdministrator<T>(
         await inner.query('set local role none')
         return await work(inner)
       },
-      { timeoutMs: 0, ...(signal === undefined ? {} : { signal }) },
+      given({ timeoutMs: 0, signal }),
     ),
   )
 }

@@ -1,4 +1,4 @@
-/** Brings the rows of a table from the scratch server into the live database. */
+/** Copies the rows of a table from the scratch server into the live database. */
 import { pipeline } from 'node:stream/promises'
 import { AkashiError } from '../../foundation/index.ts'
 import type { Database, Session } from '../../postgres/index.ts'
@@ -6,12 +6,12 @@ import { asLogin } from './as-login.ts'
 import { quoteName, quoteTable, type TableName, tableText } from './name.ts'
 import type { Column, Shape } from './shape.ts'
 
-/** The text of a value must mean the same to both servers. */
+/** Settings under which both servers read and write values the same way. */
 export const COMMON_SETTINGS = `set local datestyle = 'ISO, YMD'; set local intervalstyle = 'postgres';
   set local timezone = 'UTC'; set local extra_float_digits = 1; set local bytea_output = 'hex';
   set local xmloption = 'content'; set local row_security = off; set local lock_timeout = '10s'`
 
-/** Rows were read, none of them filtered; the trail's own functions write under policies. */
+/** Set after reading all rows unfiltered: functions of the audit trail write under policies. */
 export const TRIGGERS_MAY_RUN = 'set local row_security = on'
 
 /** Where the rows of then are compared from: every value as the text of its type, which no code but the server's made. */
@@ -30,8 +30,8 @@ export async function createCopy(live: Session, target: TableName, shape: Shape)
 }
 
 export function occupied(table: TableName): AkashiError {
-  return new AkashiError('conflict', `there is a relation ${tableText(table)} already`, {
-    hint: 'name another with --into; nothing is ever overwritten',
+  return new AkashiError('conflict', `a relation ${tableText(table)} already exists`, {
+    hint: 'choose another name with --into; existing tables are never overwritten',
   })
 }
 
@@ -65,9 +65,9 @@ export async function copyRows(
 }
 
 /**
- * What makes a lasting copy usable: indexes, where its sequences stood, statistics. Nobody but its owner reads
- * it: what policies and grants it needs, whoever takes it into use decides.
- * @returns what could not be made
+ * Makes a permanent copy usable: indexes, sequence positions, statistics. Only its owner can read it; policies and
+ * grants are left to the administrator who puts it into use.
+ * @returns what could not be created
  */
 export async function finishCopy(live: Session, target: TableName, shape: Shape): Promise<string[]> {
   const table = quoteTable(target)
@@ -79,7 +79,7 @@ export async function finishCopy(live: Session, target: TableName, shape: Shape)
       await live.query('release savepoint akashi_part')
     } catch (error) {
       await live.query('rollback to savepoint akashi_part')
-      notes.push(`${what} was not made: ${error instanceof Error ? error.message : 'unknown'}`)
+      notes.push(`${what} was not created: ${error instanceof Error ? error.message : 'unknown'}`)
     }
   }
   for (const { name, definition } of shape.constraints) {

@@ -1,18 +1,18 @@
-/** How the rows of then differ from those of now, by primary key, and bringing back what is missing or changed. */
+/** Compares old and current rows by primary key, and restores missing or changed ones. */
 import { AkashiError } from '../../foundation/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { THEN } from './copy.ts'
 import { quoteName, quoteTable, type TableName, tableText } from './name.ts'
 import type { Shape } from './shape.ts'
 
-/** Rows of each kind that are shown. */
+/** Rows shown of each kind. */
 export const SHOWN_ROWS = 10
 
 export interface RowDifference {
-  /** missing: it was there then; changed: it had other values; added: it came since. */
+  /** missing: deleted since; changed: has other values now; added: inserted since. */
   readonly kind: 'missing' | 'changed' | 'added'
   readonly key: Readonly<Record<string, unknown>>
-  /** Columns whose values differ, as they were and as they are; null where the row was not there. */
+  /** Old and current values of the columns that differ; null if the row did not exist. */
   readonly before: Readonly<Record<string, unknown>> | null
   readonly now: Readonly<Record<string, unknown>> | null
 }
@@ -23,7 +23,7 @@ export interface Difference {
   readonly added: number
   /** The first of each kind, by primary key. */
   readonly rows: readonly RowDifference[]
-  /** Columns that only one of the two has, or with another type: they are not compared. */
+  /** Columns that exist on one side only or with another type; not compared. */
   readonly uncompared: readonly string[]
 }
 
@@ -38,7 +38,7 @@ interface Compared {
 interface Comparison {
   readonly now: string
   readonly key: readonly Compared[]
-  /** Compared beside the key. */
+  /** Compared columns besides the key. */
   readonly values: readonly Compared[]
   readonly uncompared: readonly string[]
 }
@@ -50,14 +50,14 @@ const present = `
   left join pg_index k on k.indrelid = a.attrelid and k.indisprimary
   where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped order by a.attnum`
 
-/** @throws not_found when the table is no more; unsupported without a primary key that both have */
+/** @throws not_found if the table no longer exists; unsupported without a common primary key */
 export async function compare(live: Session, table: TableName, shape: Shape): Promise<Comparison> {
   const { rows } = await live.query<Compared & { generated: boolean; inKey: boolean }>(present, [
     quoteTable(table),
   ])
   if (rows.length === 0) {
-    throw new AkashiError('not_found', `there is no table ${tableText(table)} to compare with`, {
-      hint: 'bring it back under a name of its own with --into',
+    throw new AkashiError('not_found', `table ${tableText(table)} does not exist to compare with`, {
+      hint: 'restore it under another name with --into',
     })
   }
   const shared = rows.filter(({ name, type }) =>
@@ -65,8 +65,8 @@ export async function compare(live: Session, table: TableName, shape: Shape): Pr
   )
   const key = rows.filter(({ inKey }) => inKey)
   if (key.length === 0 || key.some((column) => !shared.includes(column))) {
-    throw new AkashiError('unsupported', `${tableText(table)} has no primary key that it had then too`, {
-      hint: 'bring it back under a name of its own with --into, and compare it there',
+    throw new AkashiError('unsupported', `${tableText(table)} has no primary key in common with the backup`, {
+      hint: 'restore it under another name with --into and compare there',
     })
   }
   const names = new Set([...rows, ...shape.columns].map(({ name }) => name))
@@ -90,7 +90,7 @@ export async function differ(live: Session, comparison: Comparison): Promise<Dif
      from ${THEN} b full join ${now} n on ${join}`,
   )
   const [count] = counts
-  if (count === undefined) throw new Error('an aggregate answers one row')
+  if (count === undefined) throw new Error('an aggregate returned no row')
   const kinds = [
     ['missing', `${THEN} b left join ${now} n on ${join}`, 'n.ctid is null', 'b'],
     ['changed', `${THEN} b join ${now} n on ${join}`, differs, 'b'],
@@ -135,7 +135,7 @@ function onlyChanged<R extends Pick<RowDifference, 'key' | 'before' | 'now'>>(ro
   return { ...row, before: pick(before), now: pick(now) }
 }
 
-/** Brings missing rows back and gives changed ones their values of then. What was added since stays. */
+/** Restores missing rows and the old values of changed ones. Keeps added rows. */
 export async function applyDifference(
   live: Session,
   { now, key, values }: Comparison,

@@ -1,4 +1,4 @@
-/** Which files of a cluster one table needs: every catalog, and of all other relations its own. */
+/** Selects the files of a cluster that one table needs: all catalogs and its own files. */
 import type { BackupIndex } from '../base/backup-index.ts'
 import { forkOf } from '../restore/incremental-file.ts'
 import type { Keep } from '../restore/write-files.ts'
@@ -12,11 +12,11 @@ const SEQUENCE = 'S'
 
 export interface Wanted {
   readonly table: TableName
-  /** Relations that are needed too, by what was learned of the catalogs. */
+  /** Further relations needed, as found in the recovered catalogs. */
   readonly oids: ReadonlySet<number>
 }
 
-/** Relations whose files are left out. Sequences are a page each, and stay. */
+/** Relations whose files are left out. Sequences are kept: one page each. */
 export function leftOut(index: BackupIndex, wanted: Wanted): Relation[] {
   const name = tableText(wanted.table)
   return index.relations.filter(
@@ -29,8 +29,8 @@ export function leftOut(index: BackupIndex, wanted: Wanted): Relation[] {
 }
 
 /**
- * Indexes of the table are left out as well: they are made anew. What the index of the backup does not name (a
- * catalog, a relation that came while the backup was taken) is kept. Of other databases only the folders are.
+ * Leaves out indexes of the table too, since they are rebuilt. Keeps files that the index of the backup does not
+ * list (catalogs, relations created during the backup). Of other databases keeps the folders only.
  */
 export function keepFor(index: BackupIndex, wanted: Wanted): Keep {
   const out = new Set(
@@ -46,7 +46,7 @@ export function keepFor(index: BackupIndex, wanted: Wanted): Keep {
   }
 }
 
-/** `16384` of `base/16384/24601`; a database has the same number in every tablespace. */
+/** `16384` for `base/16384/24601`; a database has the same number in every tablespace. */
 function databaseOf(path: string): string | undefined {
   return FOLDER.exec(path)?.[1]?.split('/').at(-1)
 }

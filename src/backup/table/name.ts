@@ -7,10 +7,10 @@ export interface TableName {
 
 const PART = '("(?:[^"]|"")+"|[^".]+)'
 const NAME = new RegExp(`^(?:${PART}\\.)?${PART}$`)
-/** Bytes that PostgreSQL keeps of a name. */
+/** Maximum length of a name in PostgreSQL, in bytes. */
 const MAX_NAME_BYTES = 63
 
-/** `table`, `schema.table` or either quoted as in SQL; without a schema it is `fallback`. */
+/** Parses `table` or `schema.table`, parts optionally quoted as in SQL; the default schema is `fallback`. */
 export function parseTableName(text: string, fallback = 'public'): TableName {
   const [, schema, name] = NAME.exec(text) ?? []
   const found = { schema: schema === undefined ? fallback : unquote(schema), name: unquote(name ?? '') }
@@ -18,8 +18,8 @@ export function parseTableName(text: string, fallback = 'public'): TableName {
     found.name === '' ||
     [found.schema, found.name].some((part) => Buffer.byteLength(part) > MAX_NAME_BYTES)
   ) {
-    throw new AkashiError('invalid_input', `${text} is no name of a table`, {
-      hint: 'write it as schema.table, quoted as in SQL where it needs to be',
+    throw new AkashiError('invalid_input', `${text} is not a valid table name`, {
+      hint: 'write it as schema.table, quoted as in SQL if necessary',
     })
   }
   return found
@@ -37,7 +37,7 @@ export function quoteTable({ schema, name }: TableName): string {
   return `${quoteName(schema)}.${quoteName(name)}`
 }
 
-/** For people: quoted only where it needs to be. */
+/** For display: quoted only if necessary. */
 export function tableText({ schema, name }: TableName): string {
   return [schema, name].map((part) => (/^[a-z_][a-z0-9_$]*$/.test(part) ? part : quoteName(part))).join('.')
 }

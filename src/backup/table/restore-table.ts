@@ -25,11 +25,11 @@ export interface TableRestoreOptions extends Omit<ScratchOptions, 'keep' | 'full
   readonly table: TableName
   /** Of an administrator of the live database, straight to the server. Holds a password: never print it. */
   readonly liveUrl: string
-  /** A lasting copy; must not exist. */
+  /** Name of a permanent copy; must not exist. */
   readonly into?: TableName
-  /** Compare with the present table. */
+  /** Compare with the current table. */
   readonly diff?: boolean
-  /** Bring missing and changed rows back into the present table; needs a reason, which the trail keeps. */
+  /** Restore missing and changed rows in the current table; needs a reason for the audit trail. */
   readonly apply?: { readonly reason: string }
 }
 
@@ -40,22 +40,22 @@ export interface TableRestored {
   readonly reachedTime: string | null
   readonly reachedLsn: string
   readonly rows: number
-  /** Bytes of files that were fetched, and of WAL. */
+  /** Bytes of fetched files, and of WAL. */
   readonly bytes: number
   readonly walBytes: number
   readonly chain: readonly string[]
   readonly difference: Difference | null
   readonly applied: { readonly inserted: number; readonly updated: number } | null
-  /** What the table referred to; not put on the copy, since what it names may have changed. */
+  /** Foreign keys of the table; not created on the copy, since their targets may have changed. */
   readonly foreignKeys: readonly string[]
-  /** Where the sequences of its columns stood. */
+  /** Positions of the sequences of its columns. */
   readonly sequences: readonly { readonly column: string; readonly last: string | null }[]
   readonly notes: readonly string[]
 }
 
 /**
- * One table as it was at a moment: a scratch server recovers the catalogs and that table alone, and its rows are
- * copied into the live database, in one transaction there.
+ * Restores one table as of a moment: a scratch server recovers only the catalogs and that table, and its rows are
+ * copied into the live database in one transaction.
  * @param live of an administrator of the live database
  * @throws conflict (the name is taken, the moment cannot be restored), not_found (no such table then, or now),
  * integrity naming the damaged object
@@ -69,8 +69,8 @@ export async function restoreTable(
   const { table, into, target, signal } = options
   await live.direct((session) => assertPossible(session, options), signal === undefined ? {} : { signal })
   let oids: ReadonlySet<number> = new Set()
-  // A table that was renamed since the backup, or whose partitions an older index does not tell, is known by
-  // its number only once the catalogs are recovered.
+  // The oids of a table renamed since the backup, or of partitions missing in an older index, are known only
+  // after the catalogs are recovered.
   for (let attempt = 1; ; attempt += 1) {
     const wanted: Wanted = { table, oids }
     const outcome = await withScratch(
@@ -101,7 +101,7 @@ async function assertPossible(
   { table, into, diff, apply }: TableRestoreOptions,
 ): Promise<void> {
   if (apply !== undefined && apply.reason.trim() === '') {
-    throw new AkashiError('invalid_input', 'applying needs a reason', { hint: 'say why with --reason' })
+    throw new AkashiError('invalid_input', 'applying requires a reason', { hint: 'give it with --reason' })
   }
   const exists = async (name: TableName) => {
     const { rows } = await session.query<{ known: boolean }>('select to_regclass($1) is not null as known', [
@@ -112,7 +112,7 @@ async function assertPossible(
   if (into !== undefined && (await exists(into))) throw occupied(into)
   if ((diff === true || apply !== undefined) && !(await exists(table))) {
     throw new AkashiError('not_found', `there is no table ${tableText(table)} to compare with`, {
-      hint: 'bring it back under a name of its own with --into',
+      hint: 'restore it under another name with --into',
     })
   }
 }
@@ -124,7 +124,7 @@ function missingFrom(scratch: Scratch, wanted: Wanted, shape: Shape): number[] {
   return shape.leaves.filter((oid) => out.has(oid))
 }
 
-/** The table's indexes are not there: nothing may look at them. Its pages are checked before they are read. */
+/** Disables the indexes of the table, whose files are missing, and checks its pages before they are read. */
 async function readyForReading({ database }: Scratch, { oid, leaves }: Shape): Promise<void> {
   await database.direct(
     async (session) => {
@@ -144,7 +144,7 @@ async function readyForReading({ database }: Scratch, { oid, leaves }: Shape): P
             'integrity',
             `the recovered table is damaged: block ${found.blkno}: ${found.msg}`,
             {
-              hint: 'restore the whole cluster to the same moment, and see akashi backup verify',
+              hint: 'restore the whole cluster to the same moment, and run akashi backup verify',
             },
           )
         }
@@ -271,7 +271,7 @@ async function differences(
   return { difference, applied: apply === undefined ? null : await applyDifference(session, comparison) }
 }
 
-/** In the transaction of what it is about: no table comes, and no row is changed, without it. */
+/** Recorded in the same transaction, so that nothing is restored without a record. */
 async function record(
   session: Session,
   { reachedTime, reachedLsn }: Scratch,
@@ -298,6 +298,6 @@ async function record(
 async function exempt(session: Session, table: TableName, into: TableName): Promise<void> {
   await session.query('select akashi_audit.exempt($1::regclass, $2)', [
     quoteTable(into),
-    `copy of ${tableText(table)} as it was, brought back from a backup; protect it when it is taken into use`,
+    `copy of ${tableText(table)} restored from a backup; protect it when it is put into use`,
   ])
 }

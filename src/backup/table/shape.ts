@@ -1,17 +1,17 @@
-/** What a table was, read from the catalogs of the scratch server. */
+/** The definition of a table, read from the catalogs of the scratch server. */
 import { AkashiError } from '../../foundation/index.ts'
 import type { Session } from '../../postgres/index.ts'
 import { type TableName, tableText } from './name.ts'
 
 export interface Column {
   readonly name: string
-  /** As `create table` takes it, with its length or precision. */
+  /** As in `create table`, with length or precision. */
   readonly type: string
   readonly notNull: boolean
-  /** Quoted, with its schema; null for the type's own. */
+  /** Quoted, with schema; null for the default of the type. */
   readonly collation: string | null
   readonly generated: boolean
-  /** A sequence gives its values: identity or serial. */
+  /** The sequence of an identity or serial column. */
   readonly sequence: { readonly last: string | null; readonly isCalled: boolean } | null
 }
 
@@ -19,11 +19,11 @@ export interface Shape {
   readonly oid: number
   readonly owner: string
   readonly columns: readonly Column[]
-  /** The table itself, or the partitions that hold its rows. */
+  /** The table itself, or the partitions with its rows. */
   readonly leaves: readonly number[]
-  /** `primary key (id)`, `unique (a, b)`: what makes an index, as `alter table add` takes it. */
+  /** `primary key (id)`, `unique (a, b)`: constraints with an index, as in `alter table add`. */
   readonly constraints: readonly { readonly name: string; readonly definition: string }[]
-  /** `unique` or empty, and what stands behind `on <table>`. */
+  /** `definition` is the part after `on <table>`. */
   readonly indexes: readonly {
     readonly name: string
     readonly unique: boolean
@@ -55,7 +55,7 @@ const constraints = `
   select conname as name, contype as kind, pg_get_constraintdef(oid) as definition
   from pg_constraint where conrelid = $1 and contype in ('p', 'u', 'f') order by contype, conname`
 
-/** What is before USING names the table: it is cut off by its length, since names may hold anything. */
+/** Strips the part before USING by its length, since it contains names that may contain anything. */
 const indexes = `
   select i.relname as name, x.indisunique as unique,
          substr(pg_get_indexdef(i.oid), length(format('CREATE %sINDEX %s ON %s%s.%s ',
@@ -65,7 +65,7 @@ const indexes = `
   where x.indrelid = $1 and not exists (select from pg_constraint c where c.conindid = x.indexrelid and c.contype in ('p', 'u', 'x'))
   order by 1`
 
-/** @throws not_found when there was no such table */
+/** @throws not_found if there was no such table */
 export async function readShape(session: Session, table: TableName): Promise<Shape> {
   const { rows: found } = await session.query<{ oid: number; owner: string }>(tables, [
     table.schema,
@@ -73,7 +73,7 @@ export async function readShape(session: Session, table: TableName): Promise<Sha
   ])
   const [own] = found
   if (own === undefined) {
-    throw new AkashiError('not_found', `there was no table ${tableText(table)} at that moment`, {
+    throw new AkashiError('not_found', `table ${tableText(table)} did not exist at that moment`, {
       hint: 'choose another moment with --at, or write the name as schema.table',
     })
   }

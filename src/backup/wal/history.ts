@@ -1,4 +1,4 @@
-/** Timeline history files: where a timeline left the one before it. */
+/** Timeline history files: where each timeline branched off. */
 import type { ObjectStore } from '../../object-store/index.ts'
 import { type Lsn, parseLsn } from '../../postgres/index.ts'
 import type { BackupStore } from '../store/backup-store.ts'
@@ -6,7 +6,7 @@ import type { DataKey } from '../store/data-keys.ts'
 import { historyName, historyPrefix } from '../store/paths.ts'
 import { putSealed, readSealed } from '../store/sealed-object.ts'
 
-/** One step of a timeline's past: `timeline` was left at `end`. */
+/** An ancestor of a timeline, left at `end`. */
 export interface Ancestor {
   readonly timeline: number
   readonly end: Lsn
@@ -33,7 +33,7 @@ export async function readHistory(
   return (await readSealed(backupStore.store, backupStore.keys, { kind: 'history', name }, signal)).toString()
 }
 
-/** Timelines that the store has the history of; the first one has none. */
+/** Timelines with a history in the store; the first has none. */
 export async function listHistories(store: ObjectStore, systemId: string): Promise<number[]> {
   const timelines: number[] = []
   for await (const { key } of store.list(historyPrefix(systemId))) {

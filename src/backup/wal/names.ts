@@ -1,7 +1,7 @@
 /**
- * A piece of WAL is named by what it covers: `<start>-<end>-<time>`, positions as 16 hexadecimal digits, time
- * as milliseconds since 1970 of the latest commit that ends in it (0 where none does). So that the catalog
- * knows the restorable window from the names alone. Pieces may overlap; a whole segment replaces its parts.
+ * The name of a piece of WAL contains its range, `<start>-<end>-<time>`: positions as 16 hexadecimal digits, time
+ * as milliseconds since 1970 of the latest commit ending in it (0 if none), so that names alone determine the
+ * restorable range. Pieces may overlap; a whole segment replaces its parts.
  */
 import type { Lsn } from '../../postgres/index.ts'
 import { timelineHex, walPrefix } from '../store/paths.ts'
@@ -15,7 +15,7 @@ export interface WalPiece {
   readonly timeline: number
   readonly start: Lsn
   readonly end: Lsn
-  /** Milliseconds since 1970 of the latest commit in it, rounded down to before it; 0 for none. */
+  /** Milliseconds since 1970 just before the latest commit in it; 0 if none. */
   readonly commitMs: number
 }
 
@@ -25,7 +25,7 @@ export function walPieceName(systemId: string, piece: Omit<WalPiece, 'name'>): s
   return `${walPrefix(systemId)}${timelineHex(piece.timeline)}/${range}-${time}`
 }
 
-/** undefined for what is no piece of WAL. */
+/** undefined if it is not a piece of WAL. */
 export function parseWalPiece(name: string): WalPiece | undefined {
   const [, timeline, start, end, time] = NAME.exec(name) ?? []
   if (timeline === undefined || start === undefined || end === undefined) return undefined
@@ -38,7 +38,7 @@ export function parseWalPiece(name: string): WalPiece | undefined {
   }
 }
 
-/** A recovery to this moment stops before the commit, and so finds its end: strictly earlier, in milliseconds. */
+/** The last millisecond strictly before the commit: recovery to this moment finds its end at the commit. */
 export function beforeCommit(commitUs: bigint): number {
   return Number((commitUs - 1n) / 1000n)
 }
@@ -47,14 +47,14 @@ export function segmentStart(lsn: Lsn, segmentBytes: number): Lsn {
   return lsn - (lsn % BigInt(segmentBytes))
 }
 
-/** `000000010000000000000007`, as PostgreSQL names the file of the segment that holds a position. */
+/** `000000010000000000000007`, the segment file name of PostgreSQL for a position. */
 export function segmentFile(timeline: number, lsn: Lsn, segmentBytes: number): string {
   const number = lsn / BigInt(segmentBytes)
   const perFile = 0x1_0000_0000n / BigInt(segmentBytes)
   return `${timelineHex(timeline)}${timelineHex(Number(number / perFile))}${timelineHex(Number(number % perFile))}`
 }
 
-/** The timeline and start of a segment's file; undefined for other names. */
+/** Timeline and start of a segment file; undefined for other names. */
 export function parseSegmentFile(
   file: string,
   segmentBytes: number,

@@ -3,16 +3,16 @@ import type { Lsn } from '../../postgres/index.ts'
 import { timelineHex, walPrefix } from '../store/paths.ts'
 import { parseWalPiece, type WalPiece } from './names.ts'
 
-/** A stretch of WAL without a hole. */
+/** Contiguous WAL. */
 export interface Coverage {
   readonly timeline: number
   readonly start: Lsn
   readonly end: Lsn
-  /** As in {@link WalPiece}, the latest of its pieces. */
+  /** As in {@link WalPiece}, latest of all pieces. */
   readonly commitMs: number
 }
 
-/** Every piece of WAL that the store has, of one timeline or of all, by timeline and start. */
+/** Lists the pieces of WAL in the store, of one timeline or all, by timeline and start. */
 export async function listPieces(
   store: ObjectStore,
   systemId: string,
@@ -27,27 +27,27 @@ export async function listPieces(
   return pieces
 }
 
-/** Merges pieces into stretches; where two of them do not meet, WAL is missing. */
+/** Merges pieces into contiguous ranges; between two ranges of a timeline WAL is missing. */
 export function coverageOf(pieces: readonly WalPiece[]): Coverage[] {
-  const stretches: Coverage[] = []
+  const coverage: Coverage[] = []
   const ordered = [...pieces].sort((a, b) => a.timeline - b.timeline || compare(a.start, b.start))
   for (const piece of ordered) {
-    const last = stretches.at(-1)
+    const last = coverage.at(-1)
     if (last !== undefined && last.timeline === piece.timeline && piece.start <= last.end) {
-      stretches[stretches.length - 1] = {
+      coverage[coverage.length - 1] = {
         ...last,
         end: later(piece.end, last.end),
         commitMs: Math.max(last.commitMs, piece.commitMs),
       }
     } else {
       const { timeline, start, end, commitMs } = piece
-      stretches.push({ timeline, start, end, commitMs })
+      coverage.push({ timeline, start, end, commitMs })
     }
   }
-  return stretches
+  return coverage
 }
 
-/** The fewest pieces, in order, that cover a range as far as it is covered. */
+/** The minimal ordered pieces that cover a range, as far as it is covered. */
 export function piecesOf(pieces: readonly WalPiece[], start: Lsn, end: Lsn): WalPiece[] {
   const chosen: WalPiece[] = []
   for (let at = start; at < end; ) {

@@ -3,17 +3,17 @@ import { aborted, type Logger } from '../../foundation/index.ts'
 import { identify, runBackup } from '../base/run.ts'
 import type { BackupSource } from '../base/take.ts'
 import { readCatalog } from '../catalog/catalog.ts'
-import { stretchesOf } from '../catalog/window.ts'
+import { restorableRanges } from '../catalog/window.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import { coverageOf } from './pieces.ts'
 import { type StreamEvent, type StreamOptions, streamWal } from './stream.ts'
 
-/** Milliseconds before a full backup that failed is tried again. */
+/** Pause before a failed full backup is retried, in milliseconds. */
 const RETRY_MS = 60_000
 
 /**
- * Streams WAL until the signal, and takes a full backup whenever the stream is of no use without one: at the
- * first start, behind a gap, on a new timeline.
+ * Streams WAL until the signal is aborted, and takes a full backup whenever the stream needs one: at the first
+ * start, after a gap, on a new timeline.
  */
 export async function protectCluster(
   backupStore: BackupStore,
@@ -30,7 +30,7 @@ export async function protectCluster(
       const { timeline, from, to } = event
       log.error(
         { timeline, from: from.toString(16), to: to.toString(16) },
-        'WAL is missing from the store: nothing in between can be restored; a full backup follows',
+        'WAL is missing from the store: moments in between cannot be restored; a full backup follows',
       )
     }
     onEvent(event)
@@ -46,7 +46,7 @@ export async function protectCluster(
   }
 }
 
-/** A stream without a backup to start from brings nothing back: tried until it succeeds. */
+/** WAL without a base backup cannot be restored: retries until the backup succeeds. */
 async function untilBased(
   backupStore: BackupStore,
   source: BackupSource,
@@ -58,13 +58,13 @@ async function untilBased(
       return await ensureBase(backupStore, source, signal, log)
     } catch (error) {
       if (signal.aborted) return
-      log.error({ err: error }, 'a full backup failed; WAL alone brings nothing back')
+      log.error({ err: error }, 'the full backup failed; WAL alone cannot be restored')
       await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined)
     }
   }
 }
 
-/** Takes a full backup unless one reaches to the WAL that is streamed now. */
+/** Takes a full backup unless one connects to the currently streamed WAL. */
 async function ensureBase(
   backupStore: BackupStore,
   source: BackupSource,
@@ -74,14 +74,14 @@ async function ensureBase(
   const { timeline } = await identify(source.url, signal)
   const catalog = await readCatalog(backupStore, signal)
   const streamed = coverageOf(catalog.pieces).findLast((coverage) => coverage.timeline === timeline)
-  const usable = stretchesOf(catalog).some(
-    (stretch) =>
-      stretch.timeline === timeline &&
-      stretch.backup.timeline === timeline &&
+  const usable = restorableRanges(catalog).some(
+    (range) =>
+      range.timeline === timeline &&
+      range.backup.timeline === timeline &&
       streamed !== undefined &&
-      stretch.toLsn >= streamed.end,
+      range.toLsn >= streamed.end,
   )
   if (usable) return
   const { id, bytes } = await runBackup(backupStore, source, 'full', { signal })
-  log.info({ backup: id, bytes }, 'took a full backup, as none reached to the WAL that is streamed')
+  log.info({ backup: id, bytes }, 'took a full backup, since none connected to the streamed WAL')
 }

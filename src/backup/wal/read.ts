@@ -6,10 +6,10 @@ import { damagedObject } from '../store/sealing.ts'
 import type { WalPiece } from './names.ts'
 import { listPieces, piecesOf } from './pieces.ts'
 
-/** How often WAL is looked up again whose pieces were replaced by a whole segment meanwhile. */
+/** Lookups of WAL whose pieces may be replaced by a whole segment meanwhile. */
 const LOOKUPS = 4
 
-/** A piece's bytes. @throws integrity naming the object; not_found when it was replaced or removed */
+/** Reads a piece. @throws integrity naming the object; not_found if it was replaced or removed */
 export async function readPiece(
   backupStore: BackupStore,
   piece: WalPiece,
@@ -22,14 +22,14 @@ export async function readPiece(
     signal,
   )
   if (BigInt(data.length) !== piece.end - piece.start) {
-    throw damagedObject(piece.name, 'it is not as long as its name says')
+    throw damagedObject(piece.name, 'its size differs from its name')
   }
   return data
 }
 
 /**
- * A segment as far as the pieces reach, with zeros behind; undefined when they do not have its beginning.
- * @param pieces of its timeline; looked up again when the stream replaces them while they are read
+ * Reads a segment as far as the pieces reach, padded with zeros; undefined if its start is missing.
+ * @param pieces of its timeline; looked up again if the stream replaces them while they are read
  */
 export async function readSegment(
   backupStore: BackupStore,

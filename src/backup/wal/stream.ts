@@ -11,26 +11,26 @@ import { segmentStart } from './names.ts'
 import { coverageOf, listPieces } from './pieces.ts'
 import { WalUploader } from './uploader.ts'
 
-/** The replication slot that keeps WAL until it is in the store. */
+/** The replication slot that retains WAL until it is stored. */
 export const SLOT = 'akashi_backup'
 
-/** Milliseconds without a commit after which a heartbeat is committed, so that the latest restorable moment moves. */
+/** Milliseconds without a commit after which a heartbeat is committed, which advances the latest restorable moment. */
 const HEARTBEAT_MS = 10_000
 const HEARTBEAT_CHECK_MS = 500
-/** Milliseconds between two reports to the server; its wal_sender_timeout is a minute as a rule. */
+/** Milliseconds between status reports to the server; its wal_sender_timeout is a minute by default. */
 const REPORT_MS = 5_000
-/** Milliseconds to put what was received once the stream is told to stop. */
+/** Milliseconds to store received WAL after the stream is stopped. */
 const DRAIN_MS = 5_000
 
 export type StreamEvent =
   | { readonly kind: 'started'; readonly timeline: number; readonly start: Lsn }
   | { readonly kind: 'flushed'; readonly timeline: number; readonly lsn: Lsn }
-  /** WAL between the two is in no store: nothing between them can be restored without a new base backup. */
+  /** WAL from `from` to `to` is lost: moments in between cannot be restored; a new base backup is needed. */
   | { readonly kind: 'gap'; readonly timeline: number; readonly from: Lsn; readonly to: Lsn }
   | { readonly kind: 'timeline'; readonly timeline: number; readonly switchLsn: Lsn }
 
 export interface StreamOptions {
-  /** Ends the stream in order: what was received is put and acknowledged. */
+  /** Stops the stream cleanly: received WAL is stored and acknowledged. */
   readonly signal: AbortSignal
   readonly onEvent?: (event: StreamEvent) => void
   readonly heartbeatMs?: number
@@ -38,9 +38,9 @@ export interface StreamOptions {
 }
 
 /**
- * Streams WAL into the store until the signal. The server keeps WAL that was not acknowledged, and it is
- * acknowledged only when its object is durable.
- * @throws unavailable when server or store went away: run it again, it goes on where it stopped
+ * Streams WAL into the store until the signal is aborted. The server retains unacknowledged WAL, and WAL is only
+ * acknowledged once its object is durable.
+ * @throws unavailable if server or store become unavailable: run it again, it resumes where it stopped
  */
 export async function streamWal(
   backupStore: BackupStore,
@@ -59,8 +59,8 @@ export async function streamWal(
     try {
       const { systemId } = await replication.identify()
       if (systemId !== backupStore.systemId) {
-        throw new AkashiError('conflict', 'the server is another cluster than before', {
-          hint: 'start the stream again',
+        throw new AkashiError('conflict', 'the server is now a different cluster', {
+          hint: 'restart the stream',
         })
       }
       next = await streamTimeline(
@@ -85,13 +85,13 @@ interface Parts {
   readonly source: BackupSource
   readonly key: DataKey
   readonly replication: Replication
-  /** Cuts the connection at once. */
+  /** Closes the connection immediately. */
   readonly cut: AbortController
   readonly slot: string
   readonly onEvent: (event: StreamEvent) => void
 }
 
-/** Where the slot stands; a slot that lost WAL is made anew and the gap is told. */
+/** The position of the slot; recreates a slot that lost WAL and reports the gap. */
 async function startingPoint(
   backupStore: BackupStore,
   replication: Replication,
@@ -111,12 +111,12 @@ async function startingPoint(
   const { timeline } = await replication.identify()
   const restart = state?.restartLsn
   if (restart === null || restart === undefined) {
-    throw new AkashiError('unavailable', 'the replication slot keeps no WAL', { hint: 'try again' })
+    throw new AkashiError('unavailable', 'the replication slot retains no WAL', { hint: 'try again' })
   }
   const start = segmentStart(restart, segmentBytes)
   const position = { timeline: state?.restartTimeline ?? timeline, start, segmentBytes }
   for (const gap of await lostBefore(backupStore, replication, position)) {
-    // Told first, so that no gap is in the store that nobody was told of.
+    // Reported first, so that no gap is stored without being reported.
     await putWithRetries(
       backupStore.store,
       gapName(backupStore.systemId, gap),
@@ -127,40 +127,40 @@ async function startingPoint(
   return position
 }
 
-interface Stretch {
+interface WalRun {
   readonly timeline: number
   readonly from: Lsn
   readonly to: Lsn
 }
 
 /**
- * What was written since the end of what is stored and before the position. A server that took over begins a
- * timeline: what of the one before was not stored then, and what the new one wrote before its slot, is lost.
+ * WAL written after the end of the stored WAL and before the position. After a failover to a new timeline, WAL of
+ * the previous timeline that was not stored and WAL of the new one before its slot are lost.
  */
 async function lostBefore(
   { store, systemId }: BackupStore,
   replication: Replication,
   { timeline, start, segmentBytes }: Position,
-): Promise<Stretch[]> {
+): Promise<WalRun[]> {
   const storedOf = async (line: number) => coverageOf(await listPieces(store, systemId, line)).at(-1)
   const stored = await storedOf(timeline)
-  const holes: Stretch[] = []
-  if (stored !== undefined) holes.push({ timeline, from: stored.end, to: start })
+  const gaps: WalRun[] = []
+  if (stored !== undefined) gaps.push({ timeline, from: stored.end, to: start })
   else if (timeline > 1) {
     const { content } = await replication.timelineHistory(timeline)
     const parent = parseHistory(content).at(-1)
     const before = parent === undefined ? undefined : await storedOf(parent.timeline)
     if (parent === undefined || before === undefined) return []
-    // The new timeline's first segment has what the old one wrote into it.
+    // The first segment of the new timeline includes what the old one wrote into it.
     const copied = segmentStart(parent.end, segmentBytes)
     const to = start <= copied ? copied : parent.end
-    holes.push({ timeline: parent.timeline, from: before.end, to })
-    holes.push({ timeline, from: parent.end, to: start })
+    gaps.push({ timeline: parent.timeline, from: before.end, to })
+    gaps.push({ timeline, from: parent.end, to: start })
   }
-  return holes.filter(({ from, to }) => from < to)
+  return gaps.filter(({ from, to }) => from < to)
 }
 
-/** Answers where to go on when the timeline ended, undefined when the stream was told to stop. */
+/** Returns where to continue when the timeline ended, or undefined if the stream was stopped. */
 async function streamTimeline(
   parts: Parts,
   position: Position,
@@ -200,7 +200,7 @@ async function streamTimeline(
   }, REPORT_MS)
   let stopped: NodeJS.Timeout | undefined
   const stop = () => {
-    // The rest is put first; then the server is left.
+    // Stores the rest first, then disconnects.
     uploader.end()
     stopped = setTimeout(() => cut.abort(), DRAIN_MS)
     void uploading.then(() => cut.abort())
@@ -221,7 +221,7 @@ async function streamTimeline(
         }
       }
     }
-    throw new AkashiError('unavailable', 'the server ended the stream of WAL', { hint: 'try again' })
+    throw new AkashiError('unavailable', 'the server ended the WAL stream', { hint: 'try again' })
   } catch (error) {
     if (failed.error !== undefined) throw failed.error
     if (options.signal.aborted) return undefined
@@ -231,7 +231,7 @@ async function streamTimeline(
     clearTimeout(stopped)
     clearInterval(reporting)
     stopping.abort()
-    // Also when the server died: what it sent is put.
+    // Received WAL is stored even if the server died.
     uploader.end()
     const late = setTimeout(() => giveUp.abort(), DRAIN_MS)
     await Promise.all([uploading, beating])
@@ -239,7 +239,7 @@ async function streamTimeline(
   }
 }
 
-/** Commits something while nobody else does. A message of the WAL needs no table and no right. */
+/** Commits while there are no other commits. A logical WAL message needs no table and no privilege. */
 async function heartbeat(
   source: BackupSource,
   uploader: WalUploader,
@@ -249,7 +249,7 @@ async function heartbeat(
   while (!signal.aborted) {
     await sleep(Math.min(HEARTBEAT_CHECK_MS, heartbeatMs), undefined, { signal }).catch(() => undefined)
     if (signal.aborted || Date.now() - uploader.lastCommitAt < heartbeatMs) continue
-    // A server that is away, or a standby, is noticed by the stream itself.
+    // The stream itself detects an unavailable server or a standby.
     await source.database
       .direct((session) => session.query(`select pg_logical_emit_message(true, 'akashi.heartbeat', '')`), {
         signal,

@@ -6,24 +6,24 @@ import { putSealed } from '../store/sealed-object.ts'
 import { beforeCommit, type WalPiece, walPieceName } from './names.ts'
 import { WalWalker } from './walker.ts'
 
-/** Milliseconds that received WAL waits for more before it is put: half of what may be lost is for the put itself. */
+/** Milliseconds that received WAL waits for more before it is put; half of the RPO is left for the put itself. */
 const FLUSH_MS = 400
-/** Whole segments that wait for the store before no more WAL is taken in; each is 16 MiB as a rule. */
+/** Whole segments queued before writers must wait; usually 16 MiB each. */
 const SEGMENTS_WAITING = 2
-/** Pieces of one segment after which they are replaced by one. */
+/** Pieces of one segment after which they are merged into one. */
 const MAX_PIECES = 32
 
 interface Segment {
   readonly start: Lsn
   readonly data: Buffer
-  /** What was put of it so far. */
+  /** Pieces stored so far. */
   pieces: WalPiece[]
   received: Lsn
-  /** Latest commit in it, before the moment of the recovery that needs it. */
+  /** As `commitMs` of {@link WalPiece}. */
   commitMs: number
 }
 
-/** Takes WAL in and puts it: a whole segment as one object, what trickles in as pieces that it then replaces. */
+/** Stores WAL: each whole segment as one object, partial segments as pieces that the segment later replaces. */
 export class WalUploader {
   readonly #backupStore: BackupStore
   readonly #key: DataKey
@@ -38,7 +38,7 @@ export class WalUploader {
   #room: (() => void) | undefined
   #ending = false
   #failure: unknown
-  /** When the last commit was received, by this machine's clock. */
+  /** When the last commit was received, by the local clock. */
   lastCommitAt = Date.now()
 
   constructor(
@@ -48,7 +48,7 @@ export class WalUploader {
       readonly timeline: number
       readonly start: Lsn
       readonly segmentBytes: number
-      /** What the store has already of the first segment: it is replaced too. */
+      /** Stored pieces of the first segment, to be replaced too. */
       readonly existing: readonly WalPiece[]
       readonly onFlushed: (received: Lsn, flushed: Lsn) => void
     },
@@ -71,7 +71,7 @@ export class WalUploader {
     return this.#segment.received
   }
 
-  /** Everything below it is in the store. */
+  /** All WAL below it is stored. */
   get flushed(): Lsn {
     return this.#flushed
   }
@@ -90,7 +90,7 @@ export class WalUploader {
     this.#signal()
   }
 
-  /** Runs until {@link WalUploader.end} and everything is put. Rejects when the store is away for too long. */
+  /** Runs until everything is stored after {@link WalUploader.end}. Rejects if the store is unavailable for too long. */
   async run(signal?: AbortSignal): Promise<void> {
     try {
       await this.#loop(signal)
@@ -121,7 +121,7 @@ export class WalUploader {
     }
   }
 
-  /** Nothing more comes: what is there is put without waiting for more. */
+  /** Ends the input: the rest is stored without waiting for more. */
   end(): void {
     this.#ending = true
     this.#signal()
@@ -139,7 +139,7 @@ export class WalUploader {
   }
 
   async #putPiece(segment: Segment, signal?: AbortSignal): Promise<void> {
-    // A recovery needs the commits of all pieces anyway: the time of the whole segment is that of its last piece.
+    // Recovery needs the commits of all pieces anyway, so the time of the segment is that of its last piece.
     const merge = segment.pieces.length >= MAX_PIECES
     const from = merge || this.#flushed < segment.start ? segment.start : this.#flushed
     const piece = await this.#put(segment, from, signal)
@@ -162,7 +162,7 @@ export class WalUploader {
     return { name, ...described }
   }
 
-  /** Removes what `by` replaces. What is left when this fails only costs space, and goes with the next prune. */
+  /** Removes the pieces replaced by `by`. After a failure the rest only costs space until the next prune. */
   async #remove(segment: Segment, by: WalPiece): Promise<void> {
     const replaced = segment.pieces.filter(
       ({ name, start, end }) => name !== by.name && start >= by.start && end <= by.end,

@@ -1,19 +1,19 @@
 /**
- * Follows WAL from record to record and tells what a recovery can stop at: commits, aborts and restore
+ * Parses WAL record by record and reports where a recovery can stop: commits, aborts and restore
  * points. Layouts: PostgreSQL's access/xlogrecord.h, xlog_internal.h, xact.h; the same from 15 to 18.
  */
 import { type Lsn, unixMicroseconds } from '../../postgres/index.ts'
 
 export interface WalEvent {
   readonly kind: 'commit' | 'abort' | 'point'
-  /** Where the record starts, and where the next one may. */
+  /** Start of the record, and earliest start of the next. */
   readonly start: Lsn
   readonly end: Lsn
   /** Microseconds since 1970, by the server's clock. */
   readonly timeUs: bigint
   /** 32 bits, without the epoch; 0 for a restore point. */
   readonly xid: number
-  /** Of a restore point, else empty. */
+  /** Name of a restore point, else empty. */
   readonly name: string
 }
 
@@ -41,20 +41,20 @@ const BLOCK_ID_LONG = 254
 const BLOCK_ID_ORIGIN = 253
 const BLOCK_ID_TOP_XID = 252
 const POINT_NAME_BYTES = 64
-/** Enough for the head of a record and of what is read from it. */
+/** Enough for the record header and the data that is read. */
 const KEPT_BYTES = 160
 
 export class WalWalker {
   readonly #onEvent: (event: WalEvent) => void
   readonly #segmentBytes: bigint
-  /** The next byte that was not looked at. */
+  /** The next unread byte. */
   #at: Lsn
   #synced = false
   #recordStart: Lsn = 0n
   #left = 0
   readonly #kept = Buffer.alloc(KEPT_BYTES)
   #keptBytes = 0
-  /** Where the last complete record starts; undefined before the first. */
+  /** Start of the last complete record; undefined before the first. */
   lastRecord: Lsn | undefined
 
   /** @param start a segment boundary */
@@ -64,7 +64,7 @@ export class WalWalker {
     this.#onEvent = onEvent
   }
 
-  /** Goes on through a segment, as far as it is known. Call it for each segment in turn, as often as it grows. */
+  /** Continues parsing a segment as far as it is known. Call it for each segment in order, as often as it grows. */
   advance(segment: Buffer, segmentStart: Lsn, end: Lsn): void {
     while (this.#at < end) {
       const offset = Number(this.#at - segmentStart)
@@ -82,7 +82,7 @@ export class WalWalker {
         if (available < 4) return
         this.#left = segment.readUInt32LE(offset)
         if (this.#left < RECORD_HEADER_BYTES) {
-          // Nothing but zeros: the rest of a page that was left empty.
+          // Only zeros: the unused rest of a page.
           this.#left = 0
           this.#at += BigInt(inPage)
           continue
@@ -100,12 +100,12 @@ export class WalWalker {
     }
   }
 
-  /** false when the header is not there as a whole. */
+  /** false if the header is incomplete. */
   #passPageHeader(segment: Buffer, offset: number, available: number): boolean {
     const header = offset === 0 ? SEGMENT_HEADER_BYTES : PAGE_HEADER_BYTES
     if (available < header) return false
     if (!this.#synced) {
-      // What began before the start is passed over: its head is unknown.
+      // Skips a record that began before the start, since its header is unknown.
       this.#synced = true
       if ((segment.readUInt16LE(offset + 2) & FIRST_IS_CONTINUATION) !== 0) {
         this.#left = segment.readUInt32LE(offset + 16)
@@ -129,21 +129,21 @@ export class WalWalker {
       const kind = xactKinds[info & XACT_MASK]
       const data = this.#mainData()
       if (kind === undefined || data === undefined) return
-      this.#tell(kind, data, record.readUInt32LE(4), '')
+      this.#report(kind, data, record.readUInt32LE(4), '')
     } else if (rmgr === RMGR_XLOG && (info & 0xf0) === XLOG_RESTORE_POINT) {
       const data = this.#mainData()
       if (data === undefined) return
       const text = record.toString('utf8', data + 8, data + 8 + POINT_NAME_BYTES)
-      this.#tell('point', data, 0, text.slice(0, text.indexOf('\0')))
+      this.#report('point', data, 0, text.slice(0, text.indexOf('\0')))
     }
   }
 
-  #tell(kind: WalEvent['kind'], data: number, xid: number, name: string): void {
+  #report(kind: WalEvent['kind'], data: number, xid: number, name: string): void {
     const timeUs = unixMicroseconds(this.#kept.readBigInt64LE(data))
     this.#onEvent({ kind, start: this.#recordStart, end: this.#at, timeUs, xid, name })
   }
 
-  /** Where the data of a record without block references begins. */
+  /** Offset of the main data of a record without block references. */
   #mainData(): number | undefined {
     for (let at = RECORD_HEADER_BYTES; at < KEPT_BYTES - 8; ) {
       switch (this.#kept[at]) {

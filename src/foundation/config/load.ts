@@ -2,21 +2,21 @@ import { resolve } from 'node:path'
 import { AkashiError } from '../errors.ts'
 import { redactText } from '../redact.ts'
 import { type Config, configSchema, type SettingName, settingNames, settingOf } from './settings.ts'
-import { type Environment, type Given, readConfigFile, readEnvironment, readFlags } from './sources.ts'
+import { type Environment, type RawSetting, readConfigFile, readEnvironment, readFlags } from './sources.ts'
 
 export interface ConfigSources {
-  /** Options of the command line by setting name; what is no setting is left alone. */
+  /** Command-line options by setting name; other options are ignored. */
   readonly flags?: Readonly<Record<string, unknown>>
   /** The file of `--config`, relative to `directory`. */
   readonly configFile?: string | undefined
   readonly environment: Environment
-  /** Folder that relative paths of flags and environment start from. */
+  /** Folder against which relative paths in flags and environment variables are resolved. */
   readonly directory: string
 }
 
 /**
- * Flags go before the environment, the environment before the file, the file before the defaults.
- * `invalid_config` tells every mistake of every source, one line each, and repeats no secret.
+ * Flags override the environment, the environment the file, the file the defaults.
+ * `invalid_config` lists every mistake of every source, one per line, and never includes a secret.
  */
 export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const { flags = {}, configFile, environment, directory } = sources
@@ -31,7 +31,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     for (const name of settingNames) {
       const one = given[name]
       if (one === undefined) continue
-      // What a stronger source overrules is checked all the same: it is a mistake that waits.
+      // Overridden values are checked too: they would fail as soon as the override is removed.
       const mistake = mistakeOf(name, one)
       if (mistake !== undefined) mistakes.push(mistake)
       values[name] = one.value
@@ -42,7 +42,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   return { ...config, data: resolve(directory, config.data) }
 }
 
-function mistakeOf(name: SettingName, given: Given): string | undefined {
+function mistakeOf(name: SettingName, given: RawSetting): string | undefined {
   if (configSchema.shape[name].safeParse(given.value).success) return undefined
   const setting = settingOf(name)
   const got = setting.secret === true ? '' : `, not ${redactText(JSON.stringify(given.value))}`

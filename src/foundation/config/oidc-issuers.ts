@@ -1,31 +1,31 @@
 import { z } from 'zod'
 import { Secret } from '../secret.ts'
 
-/** Asymmetric signatures only: with a shared secret, whoever verifies could also sign (ASVS 5.0 9.1.2). */
+/** Asymmetric signatures only: with a shared secret, every verifier could also sign (ASVS 5.0 9.1.2). */
 const algorithms = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'] as const
 
 /** An OpenID provider whose users may sign in, and whose tokens services may present. */
 const issuerSchema = z.strictObject({
   /** Its name in paths: `/v1/oidc/<name>/start`. */
   name: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/),
-  /** The `iss` of its tokens, below which its configuration is discovered. Plain http only on this machine. */
+  /** The `iss` of its tokens and base URL for discovery. Plain http is allowed for localhost only. */
   issuer: z.string().refine(isSafeUrl),
   clientId: z.string().min(1),
-  /** Without it the client is a public one, which PKCE protects. */
+  /** Without it the client is public and protected by PKCE alone. */
   clientSecret: z
     .string()
     .min(1)
     .transform((text) => new Secret(text))
     .optional(),
-  /** What people read on the button; the name where it is missing. */
+  /** Label of the sign-in button; defaults to the name. */
   label: z.string().min(1).max(80).optional(),
   scopes: z.array(z.string().min(1)).default(['openid', 'email', 'profile']),
-  /** How its access tokens say things. */
+  /** Layout of the claims in its access tokens. */
   form: z.enum(['standard', 'cognito', 'keycloak']).default('standard'),
-  /** `aud` that a bearer token must hold one of, for Cognito its `client_id`. Empty: none is taken. */
+  /** A bearer token must have one of these as `aud` (Cognito: `client_id`). Empty: bearer tokens are refused. */
   audiences: z.array(z.string().min(1)).default([]),
   algorithms: z.array(z.enum(algorithms)).min(1).default(['RS256', 'PS256', 'ES256', 'EdDSA']),
-  /** Whether somebody who signs in for the first time becomes a user. */
+  /** Whether the first sign-in of an unknown person creates a user. */
   createUsers: z.boolean().default(true),
 })
 

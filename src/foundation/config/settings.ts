@@ -1,6 +1,6 @@
 /**
- * Every setting of Akashi, once: its names in the file, the environment and on the command line, what it
- * accepts and what it means. The loader, the types and docs/configuration.md follow from this table.
+ * The single list of settings: names in file, environment and command line, accepted values and meaning.
+ * The loader, the types and docs/configuration.md are derived from this table.
  */
 import { isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
@@ -12,31 +12,31 @@ import { oidcIssuersSchema } from './oidc-issuers.ts'
 const MAX_PORT = 65_535
 const DEFAULT_PORT = 4180
 const MAX_POOL_SIZE = 1000
-/** Connections of one pool unless the settings say otherwise. */
+/** Default number of connections of a pool. */
 export const POOL_SIZE = 10
-/** Milliseconds that one statement may run unless the settings say otherwise. */
+/** Default time limit of one statement, in milliseconds. */
 export const STATEMENT_TIMEOUT_MS = 30_000
 const DAY_MS = 86_400_000
-/** Characters: the trail keeps no longer note. */
+/** Characters; the limit of the column in the audit trail. */
 const MAX_APP_VERSION = 128
-/** PostgreSQL cuts the name of a connection off after 63 bytes. */
+/** PostgreSQL truncates application_name to 63 bytes. */
 const APP_NAME = /^[a-z][a-z0-9-]{0,62}$/
 
-/** What is said about a setting beside its schema. */
+/** Metadata of a setting beside its schema. */
 export interface Setting {
-  /** Name in the environment. */
+  /** Environment variable. */
   readonly env: string
-  /** What is accepted, completing `must be …`. */
+  /** Accepted values, completing the error `must be …`. */
   readonly accepts: string
-  /** What it decides, a sentence for the reference. */
+  /** Description for the reference. */
   readonly meaning: string
-  /** How the reference shows the default; undefined where there is none. */
+  /** Default as shown in the reference; undefined if there is none. */
   readonly default?: string
-  /** What its flag takes, such as `<n>`; undefined where no command has one. */
+  /** Argument of its flag, such as `<n>`; undefined if no command has the flag. */
   readonly flag?: string
   /** Never printed, not even in an error about it. URLs are secret too, since they may carry a password. */
   readonly secret?: boolean
-  /** A path, relative to the folder of the file or of the process that gave it. */
+  /** A path, relative to the configuration file, or to the working directory for flags and environment. */
   readonly path?: boolean
 }
 
@@ -81,14 +81,14 @@ function isNetwork(text: string): boolean {
   return isIP(address) !== 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest))
 }
 
-/** Takes the text of an environment variable or flag as well as the value of the file. */
+/** Accepts the text of an environment variable or flag as well as the typed value of the file. */
 export const configSchema = z.strictObject({
   data: setting({
     schema: z.string().min(1).default('.akashi'),
     env: 'AKASHI_DATA',
     accepts: 'the path of a folder',
     flag: '<dir>',
-    meaning: 'Folder of everything that `akashi up` keeps: database, objects, keys.',
+    meaning: 'Folder where `akashi up` keeps its data: database, objects, keys.',
     default: '.akashi',
     path: true,
   }),
@@ -105,25 +105,25 @@ export const configSchema = z.strictObject({
     env: 'AKASHI_PORT',
     accepts: `a whole number from 0 to ${MAX_PORT}`,
     flag: '<n>',
-    meaning: 'Port that HTTP listens on; 0 takes any free one.',
+    meaning: 'Port that HTTP listens on; 0 picks a free one.',
   }),
   databaseUrl: setting({
     ...url('postgresql', 'postgres'),
     env: 'DATABASE_URL',
     meaning:
-      'The PostgreSQL to use, which may be a pooler in transaction mode. Without it, `akashi up` runs its own.',
+      'The PostgreSQL database to use; a pooler in transaction mode is supported. If unset, `akashi up` runs its own server.',
   }),
   databaseDirectUrl: setting({
     ...url('postgresql', 'postgres'),
     env: 'DATABASE_DIRECT_URL',
     meaning:
-      'The same database without a pooler between, for migrations, replication, LISTEN and locks. Without it, the database URL.',
+      'The same database without a pooler in between, for migrations, replication, LISTEN and locks. Defaults to the database URL.',
   }),
   objectStoreUrl: setting({
     ...url('file', 's3', 'gs', 'azblob'),
     env: 'OBJECT_STORE_URL',
     meaning:
-      'Where objects are kept: checkpoints, archives, backups (docs/object-stores.md). Without it, a folder of the data folder.',
+      'Where objects are kept: checkpoints, archives, backups (docs/object-stores.md). Defaults to a folder inside the data folder.',
   }),
   azureConnectionString: setting({
     schema: z
@@ -140,7 +140,7 @@ export const configSchema = z.strictObject({
     ...url('file', 'awskms'),
     env: 'KEYS_URL',
     meaning:
-      'Where keys are kept: file:/folder, or awskms:KEY?folder=/folder&region=REGION. Without it, a folder of the data folder.',
+      'Where keys are kept: file:/folder, or awskms:KEY?folder=/folder&region=REGION. Defaults to a folder inside the data folder.',
   }),
   keysPassphrase: setting({
     schema: z
@@ -159,7 +159,7 @@ export const configSchema = z.strictObject({
     accepts: 'the https: URL of a host, without a path',
     flag: '<url>',
     meaning:
-      'Where browsers reach this server. With it HTTP answers other machines, under this name only; without it, this machine alone.',
+      'Public URL of this server. If set, HTTP serves other machines, under this host name only; if unset, only this machine.',
   }),
   trustedProxies: setting({
     schema: z
@@ -173,7 +173,7 @@ export const configSchema = z.strictObject({
     accepts: 'addresses or networks such as 10.0.0.0/8, separated by commas',
     flag: '<list>',
     meaning:
-      'Proxies whose `X-Forwarded-For` says where a request came from. Everybody else is taken at their socket.',
+      'Proxies whose `X-Forwarded-For` is trusted. For all other peers the address of the socket counts.',
   }),
   breachedPasswords: setting({
     schema: z.string().min(1).optional(),
@@ -181,7 +181,7 @@ export const configSchema = z.strictObject({
     accepts: 'the path of a file or folder',
     flag: '<path>',
     meaning:
-      'Corpus of breached passwords as `SHA1:COUNT` lines: one file sorted by hash, or a folder of files named by the first five digits. Without it, the words, patterns and 34,379 passwords that Akashi brings.',
+      'Corpus of breached passwords as `SHA1:COUNT` lines: one file sorted by hash, or a folder of files named by the first five digits. If unset, the word list, patterns and 34,379 passwords bundled with Akashi.',
     path: true,
   }),
   oidcIssuers: setting({
@@ -195,7 +195,7 @@ export const configSchema = z.strictObject({
     ...url('redis', 'rediss'),
     env: 'REDIS_URL',
     meaning:
-      'Tells several HTTP nodes of news at once. Without it, each looks into the database every second.',
+      'Notifies several HTTP nodes of changes immediately. If unset, each polls the database every second.',
   }),
   clamdUrl: setting({
     ...url('clamd'),
@@ -203,7 +203,7 @@ export const configSchema = z.strictObject({
     env: 'CLAMD_URL',
     flag: '<url>',
     meaning:
-      'Where the ClamAV daemon that scans uploaded files listens: `clamd:/run/clamav/clamd.ctl` or `clamd://host:3310`. Without it, uploaded files stay unavailable.',
+      'Where the ClamAV daemon that scans uploaded files listens: `clamd:/run/clamav/clamd.ctl` or `clamd://host:3310`. If unset, uploaded files stay unavailable.',
   }),
   appName: setting({
     schema: z.string().regex(APP_NAME).default('akashi'),
@@ -217,7 +217,7 @@ export const configSchema = z.strictObject({
     env: 'AKASHI_APP_VERSION',
     accepts: `a text of at most ${MAX_APP_VERSION} characters`,
     meaning:
-      'Version of the application in log lines, metrics and the `application_version` of the audit trail. Without it, the version of Akashi.',
+      'Version of the application in log lines, metrics and the `application_version` of the audit trail. Defaults to the version of Akashi.',
   }),
   appTier: setting({
     ...choice(['system', 'business', 'service'], 'system'),
@@ -233,27 +233,27 @@ export const configSchema = z.strictObject({
     ...choice(logLevels, 'info'),
     env: 'AKASHI_LOG_LEVEL',
     flag: '<level>',
-    meaning: 'The least severe lines that are logged.',
+    meaning: 'Minimum level of log lines.',
   }),
   logFormat: setting({
     ...choice(logFormats, 'json'),
     env: 'AKASHI_LOG_FORMAT',
     flag: '<format>',
-    meaning: 'One JSON document a line, or lines for reading on a terminal.',
+    meaning: 'One JSON document per line, or human-readable lines for a terminal.',
   }),
   poolSize: setting({
     ...wholeNumber(1, MAX_POOL_SIZE, POOL_SIZE),
     env: 'AKASHI_POOL_SIZE',
     accepts: `a whole number from 1 to ${MAX_POOL_SIZE}`,
     flag: '<n>',
-    meaning: 'Connections that one process opens to the database under one role, at most.',
+    meaning: 'Maximum number of database connections per process and role.',
   }),
   statementTimeoutMs: setting({
     ...wholeNumber(0, DAY_MS, STATEMENT_TIMEOUT_MS),
     env: 'AKASHI_STATEMENT_TIMEOUT_MS',
     accepts: `a whole number of milliseconds from 0 to ${DAY_MS}`,
     flag: '<n>',
-    meaning: 'How long one statement may run, in milliseconds; 0 sets no limit.',
+    meaning: 'Time limit of one statement in milliseconds; 0 means no limit.',
   }),
 })
 
@@ -266,7 +266,7 @@ export function isSettingName(name: string): name is SettingName {
   return Object.hasOwn(configSchema.shape, name)
 }
 
-/** In the order of the reference. */
+/** In the order of docs/configuration.md. */
 export const settingNames: readonly SettingName[] = Object.keys(configSchema.shape).filter(isSettingName)
 
 export function settingOf(name: SettingName): Setting {

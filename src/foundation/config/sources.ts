@@ -6,32 +6,32 @@ import { errno } from '../files.ts'
 import { nearest } from '../nearest.ts'
 import { isSettingName, type SettingName, settingNames, settingOf } from './settings.ts'
 
-/** A value as it was given, before it is checked. */
-export interface Given {
+/** A raw value with its origin, before validation. */
+export interface RawSetting {
   readonly value: unknown
-  /** Where it was given, as an error names it: `--port`, `AKASHI_PORT`, `port in akashi.yaml`. */
+  /** Its origin as shown in errors: `--port`, `AKASHI_PORT`, `port in akashi.yaml`. */
   readonly origin: string
 }
 
-/** What one source says: values by setting, and what is wrong with the source itself. */
+/** One source of settings: raw values by setting, and mistakes of the source itself. */
 export interface Source {
-  readonly given: Partial<Record<SettingName, Given>>
-  /** One line each, naming where. */
+  readonly given: Partial<Record<SettingName, RawSetting>>
+  /** One line each, with the place. */
   readonly mistakes: readonly string[]
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The file that is read when none is named and it is there. */
+/** Read if it exists and no other file is named. */
 export const DEFAULT_CONFIG_FILE = 'akashi.yaml'
 
-/** Names the configuration file; everything else that begins so must be a setting or a test's. */
+/** Names the configuration file. Any other AKASHI_ variable must be a setting or belong to the tests. */
 const CONFIG_FILE_VARIABLE = 'AKASHI_CONFIG'
 const OURS = /^AKASHI_(?!TEST_)/
 
 const settingOfVariable = new Map(settingNames.map((name) => [settingOf(name).env, name]))
 
-/** Compared without the prefix: `AKASHI_DATABASE_URL` is meant to be `DATABASE_URL`. */
+/** Compares without the prefix, so that `AKASHI_DATABASE_URL` suggests `DATABASE_URL`. */
 const withoutPrefix = (variable: string) => variable.replace(OURS, '')
 
 function notASetting(origin: string, meant: string | undefined): string {
@@ -43,9 +43,9 @@ export function flagOf(name: SettingName): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
-/** Flags by setting; members that are no setting (a verb's own options) are left alone. */
+/** Flags by setting; a command's own options are ignored. */
 export function readFlags(flags: Readonly<Record<string, unknown>>, directory: string): Source {
-  const given: Partial<Record<SettingName, Given>> = {}
+  const given: Partial<Record<SettingName, RawSetting>> = {}
   for (const [name, value] of Object.entries(flags)) {
     if (!isSettingName(name) || value === undefined) continue
     given[name] = { value: resolved(name, value, directory), origin: flagOf(name) }
@@ -53,9 +53,9 @@ export function readFlags(flags: Readonly<Record<string, unknown>>, directory: s
   return { given, mistakes: [] }
 }
 
-/** An empty variable is as good as none. */
+/** An empty variable counts as unset. */
 export function readEnvironment(environment: Environment, directory: string): Source {
-  const given: Partial<Record<SettingName, Given>> = {}
+  const given: Partial<Record<SettingName, RawSetting>> = {}
   const mistakes: string[] = []
   for (const [variable, value] of Object.entries(environment)) {
     if (value === undefined || value === '') continue
@@ -69,7 +69,7 @@ export function readEnvironment(environment: Environment, directory: string): So
   return { given, mistakes }
 }
 
-/** The file named by the flag or AKASHI_CONFIG, which must be there, else akashi.yaml where it is. */
+/** The file named by the flag or AKASHI_CONFIG, which must exist; otherwise akashi.yaml if it exists. */
 export async function readConfigFile(
   named: string | undefined,
   environment: Environment,
@@ -84,7 +84,7 @@ export async function readConfigFile(
   } catch (error) {
     const absent = errno(error) === 'ENOENT'
     if (absent && wanted === undefined) return { given: {}, mistakes: [] }
-    const why = absent ? 'there is no such file' : `the file cannot be read (${errno(error) ?? 'unknown'})`
+    const why = absent ? 'no such file' : `the file cannot be read (${errno(error) ?? 'unknown'})`
     return { given: {}, mistakes: [`${shown}: ${why}`] }
   }
   return parseConfigFile(text, shown, dirname(path))
@@ -93,7 +93,7 @@ export async function readConfigFile(
 function parseConfigFile(text: string, shown: string, directory: string): Source {
   const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true })
   if (document.errors.length > 0) {
-    // The parser quotes the text around a mistake, which may be a secret: only the place is told.
+    // The parser quotes the text around a mistake, which may be a secret, so only the line number is reported.
     const lines = document.errors.map((error) => text.slice(0, error.pos[0]).split('\n').length)
     return { given: {}, mistakes: [...new Set(lines)].map((line) => `${shown}:${line}: is not valid YAML`) }
   }
@@ -101,7 +101,7 @@ function parseConfigFile(text: string, shown: string, directory: string): Source
   if (!content.success) {
     return { given: {}, mistakes: [`${shown}: must hold settings as \`name: value\` lines`] }
   }
-  const given: Partial<Record<SettingName, Given>> = {}
+  const given: Partial<Record<SettingName, RawSetting>> = {}
   const mistakes: string[] = []
   for (const [name, value] of Object.entries(content.data ?? {})) {
     if (!isSettingName(name)) mistakes.push(notASetting(`${name} in ${shown}`, nearest(name, settingNames)))

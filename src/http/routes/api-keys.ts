@@ -1,7 +1,7 @@
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey } from '../../identity/index.ts'
 import { operation } from '../operation.ts'
-import { type App, given } from '../schema.ts'
+import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** Keys of programs: one's own, and by permission those of service accounts. A key is shown once. */

@@ -1,3 +1,4 @@
+import { given } from '../../foundation/index.ts'
 import {
   archiveStatus,
   holdTable,
@@ -9,7 +10,7 @@ import {
 } from '../../lifecycle/index.ts'
 import { runNow } from '../../operations/index.ts'
 import { operation } from '../operation.ts'
-import { type App, given } from '../schema.ts'
+import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** The archive: what is in it, what is due, and legal hold. Restoring takes an administrator's command line. */

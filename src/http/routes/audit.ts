@@ -1,6 +1,7 @@
 import { recordAsOf, recordHistory, searchTrail } from '../../audit/index.ts'
+import { given } from '../../foundation/index.ts'
 import { operation } from '../operation.ts'
-import { type App, given } from '../schema.ts'
+import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** The audit trail: what happened, the history of a record, how it was. */

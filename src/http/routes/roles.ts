@@ -1,4 +1,4 @@
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import {
   createRole,
   deleteRole,
@@ -10,7 +10,7 @@ import {
   rolesOfUser,
 } from '../../identity/index.ts'
 import { operation } from '../operation.ts'
-import { type App, given } from '../schema.ts'
+import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** Roles, what they hold, and who has them. The database decides; a refusal is recorded. */

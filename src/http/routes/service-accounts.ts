@@ -1,4 +1,4 @@
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import {
   createServiceAccount,
   grantServiceRole,
@@ -7,7 +7,7 @@ import {
   setServiceAccountActive,
 } from '../../identity/index.ts'
 import { operation } from '../operation.ts'
-import { type App, given } from '../schema.ts'
+import type { App } from '../schema.ts'
 import type { Services } from '../services.ts'
 
 /** Callers that are no person: they have roles and keys. */

@@ -1,7 +1,7 @@
 import { AkashiError, errno } from '../../foundation/index.ts'
 import type { Explanation, Remote } from './remote.ts'
 
-/** Connections that broke or were never made; a server that restarts shows all of them. */
+/** Broken or refused connections, as a restarting server causes. */
 const PASSING_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -19,7 +19,7 @@ const THROTTLED_STATUS: readonly number[] = [429, 503]
 const FIRST_SERVER_ERROR = 500
 const NOT_IMPLEMENTED = 501
 
-/** What a failure without a name of the store's means, by system code and HTTP status. */
+/** Classifies a failure without an error code of the store by system code and HTTP status. */
 export function explainByStatus(error: unknown, status: number | undefined, reason: string): Explanation {
   const code = systemCode(error)
   if (code === 'ENOTFOUND') return { failure: 'misconfigured', reason: code }
@@ -36,7 +36,7 @@ export function explainByStatus(error: unknown, status: number | undefined, reas
   return { failure: 'other', reason }
 }
 
-/** The code of the system call that failed, however deep the client wrapped it. */
+/** The code of the failed system call, however deep the client wrapped it. */
 export function systemCode(error: unknown): string | undefined {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     const code = errno(at)
@@ -47,17 +47,17 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /**
- * The error that the caller sees. The client's own is no cause of it: it holds the request, and with that
- * its signature or token.
+ * The error for the caller. The client's error is not attached as cause: it contains the request with its
+ * signature or token.
  */
 export function remoteError(remote: Remote, { failure, reason }: Explanation, key?: string): AkashiError {
   const detail = key === undefined ? { reason } : { reason, key }
   switch (failure) {
     case 'absent':
-      return new AkashiError('not_found', 'there is no object under this key', { detail })
+      return new AkashiError('not_found', 'no object with this key', { detail })
     case 'precondition':
     case 'contended':
-      return new AkashiError('conflict', 'another writer was at the same object', {
+      return new AkashiError('conflict', 'another writer changed the same object', {
         detail,
         hint: 'try again',
       })
@@ -67,31 +67,35 @@ export function remoteError(remote: Remote, { failure, reason }: Explanation, ke
         hint: 'thaw it, which takes hours, then try again',
       })
     case 'range':
-      return new AkashiError('invalid_input', 'the byte range selects nothing of the object', { detail })
+      return new AkashiError('invalid_input', 'the byte range is outside the object', { detail })
     case 'forbidden':
-      return new AkashiError('forbidden', `the object store refuses these credentials (${reason})`, {
+      return new AkashiError('forbidden', `the object store rejected the credentials (${reason})`, {
         detail,
-        hint: 'check the credentials of this process and that they may read, write, list and delete there',
+        hint: 'check the credentials of this process and their permission to read, write, list and delete',
       })
     case 'misconfigured':
-      return new AkashiError('invalid_config', `the object store is not where its URL says (${reason})`, {
-        detail,
-        hint: `check bucket, region and endpoint of ${remote.location}`,
-      })
+      return new AkashiError(
+        'invalid_config',
+        `the bucket or endpoint of the object store URL is wrong (${reason})`,
+        {
+          detail,
+          hint: `check bucket, region and endpoint of ${remote.location}`,
+        },
+      )
     case 'throttled':
-      return new AkashiError('rate_limited', `the object store asks for fewer requests (${reason})`, {
+      return new AkashiError('rate_limited', `the object store limits the request rate (${reason})`, {
         detail,
         hint: 'try again later, or raise the limits of the store',
       })
     default:
-      return new AkashiError('unavailable', `the object store does not do its work (${reason})`, {
+      return new AkashiError('unavailable', `the object store failed (${reason})`, {
         detail,
         hint: `check that ${remote.location} can be reached`,
       })
   }
 }
 
-/** A class of errors from SDKs, as names that may be shown: no text of a server is repeated. */
+/** An error name of an SDK if it is safe to show; server text is never repeated. */
 export function reasonOf(name: unknown, fallback: string): string {
   return typeof name === 'string' && /^[A-Za-z][A-Za-z0-9_.]{0,63}$/.test(name) ? name : fallback
 }

@@ -3,8 +3,8 @@ import { AkashiError } from '../../foundation/index.ts'
 import { throwIfCancelled } from '../errors.ts'
 
 /**
- * The body in pieces of exactly `partBytes`, the last one shorter, and none for an empty body. Reads no
- * further than it is asked. Abort of `stop` destroys the source, which also wakes one that has stalled.
+ * Splits the body into pieces of exactly `partBytes`, the last one shorter; none for an empty body. Reads on
+ * demand. Aborting `stop` destroys the source, which also wakes up a stalled one.
  */
 export async function* partsOf(
   body: Readable | Uint8Array,

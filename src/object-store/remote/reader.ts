@@ -4,7 +4,7 @@ import { AkashiError } from '../../foundation/index.ts'
 import { cancelled, damaged } from '../errors.ts'
 
 const READ_BYTES = 256 * 1024
-/** How often one read goes on after its connection broke. */
+/** Maximum number of times one read is resumed after a broken connection. */
 const MAX_RESUMES = 8
 
 export interface RemoteReadPlan {
@@ -13,18 +13,18 @@ export interface RemoteReadPlan {
   readonly start: number
   /** One past the last byte. */
   readonly end: number
-  /** What the bytes must hash to; undefined for a part, which cannot be checked. */
+  /** Expected SHA-256; undefined for a range, which cannot be checked. */
   readonly sha256: string | undefined
   readonly signal: AbortSignal | undefined
-  /** Milliseconds without a byte after which a connection counts as broken. */
+  /** Milliseconds without data after which a connection counts as broken. */
   readonly idleMs: number
-  /** Opens the same version again, from `start`. Its error ends the read. */
+  /** Reopens the same version at `start`. Its error ends the read. */
   reopen(start: number): Promise<Readable>
 }
 
 /**
- * The bytes of one version of an object, on demand. Goes on where it was when a connection breaks, and ends
- * with an error instead of `end` when the bytes are not the ones put.
+ * Reads one version of an object on demand. Resumes at the same position after a broken connection and fails
+ * at the end if the bytes do not match the digest.
  */
 export class RemoteReader extends Readable {
   readonly #plan: RemoteReadPlan
@@ -76,7 +76,7 @@ export class RemoteReader extends Readable {
       if (this.#position === this.#plan.end) this.#finish()
       else this.#resume()
     })
-    // A source that is destroyed later than it is needed may still fail; nobody listens then.
+    // A source may still emit an error after it was replaced; ignore it.
     source.on('error', () => {})
   }
 
@@ -101,7 +101,7 @@ export class RemoteReader extends Readable {
   #resume(): void {
     if (this.#resumes++ >= MAX_RESUMES) {
       this.destroy(
-        new AkashiError('unavailable', 'the connection to the object store broke again and again', {
+        new AkashiError('unavailable', 'the connection to the object store broke repeatedly', {
           hint: 'try again later',
           detail: { key: this.#plan.key },
         }),

@@ -1,4 +1,4 @@
-/** The object store over a {@link Remote}: what every driver of a store over the network promises, once. */
+/** An object store over a {@link Remote}: the behaviour that all network drivers share. */
 import { createHash, randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { AkashiError } from '../../foundation/index.ts'
@@ -11,16 +11,16 @@ import { RemoteReader } from './reader.ts'
 import type { Failure, Remote, StoredObject } from './remote.ts'
 import { RETRY_LIMITS, RemoteFailure, type RetryLimits, retrying } from './retry.ts'
 import { spool } from './spool.ts'
-import { type Making, uploadParts } from './upload.ts'
+import { type PendingUpload, uploadParts } from './upload.ts'
 
 const NONCE_BYTES = 16
-/** An object up to this size is one request; a larger one is sent in parts of this size. */
+/** Objects up to this size are sent in one request, larger ones in parts of this size. */
 export const PART_BYTES = 8 * 1024 * 1024
-/** How many objects `list` asks for their heads at a time. */
+/** Heads that `list` requests concurrently. */
 const LIST_BATCH = 32
-/** How often a put meets another writer in the act before it gives up. */
+/** Attempts of a put that collides with another writer. */
 const CONTENDED_TRIES = 5
-/** How often a get begins anew when the object is overwritten between two requests. */
+/** Attempts of a get whose object is overwritten between two requests. */
 const OVERTAKEN_TRIES = 10
 
 export class RemoteStore implements ObjectStore {
@@ -44,16 +44,16 @@ export class RemoteStore implements ObjectStore {
       const name = this.#name(key)
       throwIfCancelled(options.signal, key)
       if (options.retainUntil !== undefined && !this.#remote.canRetain) throw cannotRetain(this.location)
-      const making: Making = {
+      const pending: PendingUpload = {
         key,
         name,
         nonce: randomBytes(NONCE_BYTES).toString('hex'),
         conditions: { ifAbsent: options.ifAbsent ?? false, retainUntil: options.retainUntil },
         signal: options.signal,
-        commit: (attempt) => this.#commit(making, attempt),
+        commit: (attempt) => this.#commit(pending, attempt),
       }
-      const stored = await this.#send(making, body, options)
-      return await this.#confirm(making, stored)
+      const stored = await this.#send(pending, body, options)
+      return await this.#confirm(pending, stored)
     } catch (error) {
       if (body instanceof Readable) body.destroy()
       throwIfCancelled(options.signal, key)
@@ -126,7 +126,7 @@ export class RemoteStore implements ObjectStore {
       })
       const entries = page.entries.flatMap(({ name, object }) => {
         const key = name.slice(this.#prefix.length)
-        // What can be no key, such as the markers of folders that consoles make, was not put here.
+        // Names that are not valid keys, such as folder markers of web consoles, are not ours.
         return isKey(key) && key > after ? [{ key, object }] : []
       })
       for (const { key } of entries) {
@@ -169,60 +169,60 @@ export class RemoteStore implements ObjectStore {
     return 'thawing'
   }
 
-  async #send(making: Making, body: Readable | Uint8Array, options: PutOptions): Promise<Sent> {
-    const { key, signal } = making
+  async #send(pending: PendingUpload, body: Readable | Uint8Array, options: PutOptions): Promise<Sent> {
+    const { key, signal } = pending
     if (body instanceof Readable) {
       const stop = new AbortController()
       const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
       const parts = partsOf(body, PART_BYTES, key, either)
       const first = await parts.next()
       const second = first.done ? first : await parts.next()
-      if (second.done) return this.#sendWhole(making, first.value ?? new Uint8Array(), options)
-      if (making.conditions.ifAbsent) await this.#assertAbsent(making)
+      if (second.done) return this.#sendWhole(pending, first.value ?? new Uint8Array(), options)
+      if (pending.conditions.ifAbsent) await this.#assertAbsent(pending)
       const all = chain([first.value ?? new Uint8Array(), second.value], parts)
       if (options.sha256 !== undefined || this.#remote.labelsAtCommit) {
-        return uploadParts(this.#remote, this.#limits, making, all, options.sha256, stop)
+        return uploadParts(this.#remote, this.#limits, pending, all, options.sha256, stop)
       }
       await using spooled = await spool(all, key)
       return await uploadParts(
         this.#remote,
         this.#limits,
-        making,
+        pending,
         spooled.parts(PART_BYTES),
         spooled.sha256,
         stop,
       )
     }
-    if (body.length <= PART_BYTES) return this.#sendWhole(making, body, options)
+    if (body.length <= PART_BYTES) return this.#sendWhole(pending, body, options)
     const digest = sha256Of(body)
     assertDigest(key, options.sha256, digest)
-    if (making.conditions.ifAbsent) await this.#assertAbsent(making)
+    if (pending.conditions.ifAbsent) await this.#assertAbsent(pending)
     const stop = new AbortController()
     const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
     const parts = partsOf(body, PART_BYTES, key, either)
-    return uploadParts(this.#remote, this.#limits, making, parts, digest, stop)
+    return uploadParts(this.#remote, this.#limits, pending, parts, digest, stop)
   }
 
-  async #sendWhole(making: Making, bytes: Uint8Array, options: PutOptions): Promise<Sent> {
+  async #sendWhole(pending: PendingUpload, bytes: Uint8Array, options: PutOptions): Promise<Sent> {
     const sha256 = sha256Of(bytes)
-    assertDigest(making.key, options.sha256, sha256)
-    await making.commit((stop) =>
-      this.#remote.putWhole(making.name, bytes, { sha256, nonce: making.nonce }, making.conditions, stop),
+    assertDigest(pending.key, options.sha256, sha256)
+    await pending.commit((stop) =>
+      this.#remote.putWhole(pending.name, bytes, { sha256, nonce: pending.nonce }, pending.conditions, stop),
     )
     return { sha256, size: bytes.length }
   }
 
-  /** Spares the work of sending a body that cannot be stored; the decision itself is the store's. */
-  async #assertAbsent({ key, name, signal }: Making): Promise<void> {
+  /** Fails early, before the body is sent; the store decides. */
+  async #assertAbsent({ key, name, signal }: PendingUpload): Promise<void> {
     if ((await this.#find(key, name, signal)) !== null) throw taken(key)
   }
 
   /**
-   * The request that publishes an object. When the store says that somebody was first, the nonce tells
-   * whether that was an earlier attempt of ours whose answer was lost.
+   * Sends the request that publishes the object. If the store reports that it exists, the nonce tells whether
+   * an earlier attempt of this put created it and its response was lost.
    */
-  async #commit(making: Making, attempt: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const { key, name, nonce, conditions, signal } = making
+  async #commit(pending: PendingUpload, attempt: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { key, name, nonce, conditions, signal } = pending
     for (let tries = 1; ; tries++) {
       try {
         await retrying(this.#remote, this.#limits, key, signal, attempt)
@@ -238,16 +238,16 @@ export class RemoteStore implements ObjectStore {
     }
   }
 
-  /** A put is done when the store shows the object as it was sent; a store that drops metadata is found here. */
-  async #confirm({ key, name, nonce, signal }: Making, { sha256, size }: Sent): Promise<ObjectHead> {
+  /** Confirms that the store returns the object as it was sent; detects stores that drop metadata. */
+  async #confirm({ key, name, nonce, signal }: PendingUpload, { sha256, size }: Sent): Promise<ObjectHead> {
     const found = await this.#find(key, name, signal)
     if (found?.nonce !== nonce && found?.nonce !== undefined) {
       return { key, size, sha256, lastModified: found.lastModified }
     }
     if (found === null) return { key, size, sha256, lastModified: new Date() }
     if (found.sha256 !== sha256 || found.size !== size) {
-      throw new AkashiError('integrity', 'the object store did not keep what it was given', {
-        hint: 'use a store that keeps the metadata of objects',
+      throw new AkashiError('integrity', 'the object store did not keep the object or its metadata', {
+        hint: 'use a store that preserves object metadata',
         detail: { key },
       })
     }
@@ -275,7 +275,7 @@ export class RemoteStore implements ObjectStore {
   }
 }
 
-/** What was sent: `sha256` in hex, `size` in bytes. */
+/** The uploaded object: `sha256` in hex, `size` in bytes. */
 interface Sent {
   readonly sha256: string
   readonly size: number
@@ -299,8 +299,8 @@ function sha256Of(bytes: Uint8Array): string {
 
 function identified(key: string, object: StoredObject): { readonly sha256: string } {
   if (object.sha256 !== undefined) return { sha256: object.sha256 }
-  throw new AkashiError('integrity', 'an object was not put there by this store', {
-    hint: 'give Akashi a bucket or a prefix of its own, or copy objects together with their metadata',
+  throw new AkashiError('integrity', 'an object was not created by this store', {
+    hint: 'use a dedicated bucket or prefix for Akashi, or copy objects together with their metadata',
     detail: { key },
   })
 }

@@ -1,14 +1,13 @@
 /**
- * What a driver of a store over the network does for {@link RemoteStore}: one attempt at one request each.
- * Retries, time limits, digests, cancellation and the errors that callers see are the same for all of them
- * and live beside this file.
+ * Interface between {@link RemoteStore} and the driver of a network store: each method is one attempt at one
+ * request. Retries, time limits, digests, cancellation and errors are shared and live beside this file.
  *
- * name: what the object is called in the bucket, the prefix of the URL in front of its key.
- * nonce: random, of one put; tells a writer whose answer was lost that the object there is its own.
+ * name: name of the object in the bucket, which is the prefix of the URL followed by the key.
+ * nonce: random per put; lets a writer whose response was lost recognise its own object.
  */
 import type { Readable } from 'node:stream'
 
-/** Names of the metadata that every object carries; stores allow letters and digits in common. */
+/** Metadata names of every object; all stores allow letters and digits. */
 export const SHA256_LABEL = 'akashisha256'
 export const NONCE_LABEL = 'akashiput'
 
@@ -16,12 +15,12 @@ export interface StoredObject {
   /** Length in bytes of the whole object. */
   readonly size: number
   readonly lastModified: Date
-  /** undefined when the object was not put by Akashi. */
+  /** undefined if Akashi did not create the object. */
   readonly sha256: string | undefined
   readonly nonce: string | undefined
   /** ETag or generation: changes with every overwrite. */
   readonly version: string
-  /** In an archive tier: it has to be thawed before it can be read. */
+  /** In an archive tier: must be thawed before it can be read. */
   readonly frozen: boolean
 }
 
@@ -35,12 +34,12 @@ export interface WriteConditions {
   readonly retainUntil: Date | undefined
 }
 
-/** An object in the making; nobody sees it before `commit`. */
+/** An upload in progress; invisible to readers before `commit`. */
 export interface Upload {
   /** `index` from 0. */
   part(index: number, bytes: Uint8Array, signal: AbortSignal): Promise<void>
   commit(labels: Labels, signal: AbortSignal): Promise<void>
-  /** Takes away what was sent. */
+  /** Discards what was sent. */
   abort(signal: AbortSignal): Promise<void>
 }
 
@@ -52,47 +51,47 @@ export interface OpenedObject {
 export interface Page {
   readonly entries: readonly {
     readonly name: string
-    /** undefined when the store lists without metadata. */
+    /** undefined if the store lists without metadata. */
     readonly object?: StoredObject
   }[]
   readonly next: string | undefined
 }
 
-/** What went wrong, told apart by what follows from it. */
+/** Failures, classified by how they are handled. */
 export type Failure =
   /** no such object, or no such upload */
   | 'absent'
-  /** put-if-absent found one, or the version asked for is gone */
+  /** the object already exists, or the requested version is gone */
   | 'precondition'
-  /** another writer is at the same key at the same moment */
+  /** another writer is writing the same key */
   | 'contended'
   | 'frozen'
-  /** the range selects nothing */
+  /** the range is outside the object */
   | 'range'
   | 'forbidden'
-  /** bucket, region, endpoint or a parameter are wrong */
+  /** bucket, region, endpoint or a parameter is wrong */
   | 'misconfigured'
-  /** the store asks for fewer requests; another attempt may do */
+  /** rate limited; retryable */
   | 'throttled'
-  /** another attempt may do */
+  /** retryable */
   | 'passing'
   | 'other'
 
 export interface Explanation {
   readonly failure: Failure
-  /** The store's or the system's name for it, such as `SlowDown`; never a secret. */
+  /** Error code of the store or system, such as `SlowDown`; never a secret. */
   readonly reason: string
 }
 
 export interface Remote {
   /** Without credentials. */
   readonly location: string
-  /** Parts that one object can have. */
+  /** Maximum number of parts of an object. */
   readonly maxParts: number
   readonly partsAtOnce: number
-  /** The store takes metadata when an upload is committed, not only before its first byte. */
+  /** The store accepts metadata when an upload is committed, not only when it begins. */
   readonly labelsAtCommit: boolean
-  /** Can keep an object from being deleted before a time. */
+  /** Supports object lock until a given time. */
   readonly canRetain: boolean
 
   putWhole(
@@ -109,7 +108,7 @@ export interface Remote {
     conditions: WriteConditions,
     signal: AbortSignal,
   ): Promise<Upload>
-  /** The bytes from `start` to `end` (exclusive; undefined: to the last), of `version` alone when it is given. */
+  /** The bytes from `start` to `end` (exclusive; undefined: to the last), only of `version` if given. */
   open(
     name: string,
     range: { readonly start: number; readonly end: number | undefined },
@@ -117,10 +116,10 @@ export interface Remote {
     signal: AbortSignal,
   ): Promise<OpenedObject>
   head(name: string, signal: AbortSignal): Promise<StoredObject | null>
-  /** Names that start with `prefix` and come after `after`, or some before it as well, in byte order. */
+  /** Names that start with `prefix`, in byte order, after `after`; may include some at or before it. */
   page(prefix: string, after: string, token: string | undefined, signal: AbortSignal): Promise<Page>
   delete(name: string, signal: AbortSignal): Promise<void>
-  /** Asks for a frozen object to become readable; in a store that freezes none, it is missing. */
+  /** Requests that a frozen object becomes readable; absent in stores without archive tiers. */
   thaw?(name: string, signal: AbortSignal): Promise<void>
   explain(error: unknown): Explanation
 }

@@ -6,7 +6,7 @@ import type { Explanation, Remote } from './remote.ts'
 
 export interface RetryLimits {
   readonly attempts: number
-  /** Milliseconds before the second attempt at most; doubles each time, a random part of it is waited. */
+  /** Maximum pause before the second attempt in milliseconds; doubles each time, with full jitter. */
   readonly pauseMs: number
   readonly longestPauseMs: number
   /** Milliseconds for one attempt. */
@@ -15,7 +15,7 @@ export interface RetryLimits {
   readonly totalMs: number
 }
 
-/** One attempt sends at most a part of 8 MiB: 60 s allow for a line of some 1.2 Mbit/s. */
+/** One attempt sends at most one part of 8 MiB: 60 s suffice at about 1.2 Mbit/s. */
 export const RETRY_LIMITS: RetryLimits = {
   attempts: 6,
   pauseMs: 200,
@@ -24,7 +24,7 @@ export const RETRY_LIMITS: RetryLimits = {
   totalMs: 180_000,
 }
 
-/** What an attempt ended with that more attempts cannot mend; never leaves this folder. */
+/** A failure that retrying cannot fix; never leaves this folder. */
 export class RemoteFailure extends Error {
   readonly explanation: Explanation
 
@@ -35,8 +35,8 @@ export class RemoteFailure extends Error {
 }
 
 /**
- * Does `attempt` until it succeeds, fails for good, or the limits are reached: then `timeout`,
- * `rate_limited` or `unavailable`. A failure that only its caller can judge is a {@link RemoteFailure}.
+ * Repeats `attempt` until it succeeds, fails permanently, or the limits are reached: then `timeout`,
+ * `rate_limited` or `unavailable`. Failures that only the caller can judge are a {@link RemoteFailure}.
  */
 export async function retrying<T>(
   remote: Remote,
@@ -63,7 +63,7 @@ export async function retrying<T>(
   }
 }
 
-/** The error that ends the attempts, and whether another attempt may do. */
+/** The error for the caller, and whether it is retryable. */
 function judge(
   remote: Remote,
   key: string,
@@ -84,7 +84,7 @@ function pause(limits: RetryLimits, made: number, signal: AbortSignal | undefine
   return sleep(longest * Math.random(), undefined, signal === undefined ? {} : { signal })
 }
 
-/** A client that does not heed the signal is left behind, never waited for. */
+/** Rejects on abort even if the client ignores the signal. */
 async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
   const stop = () => reject(signal.reason)
@@ -98,7 +98,7 @@ async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 function tooSlow(remote: Remote, key: string): AkashiError {
-  return new AkashiError('timeout', 'the object store does not answer in time', {
+  return new AkashiError('timeout', 'the object store did not respond in time', {
     hint: `check that ${remote.location} can be reached`,
     detail: { key },
   })

@@ -1,6 +1,6 @@
 /**
- * A body whose digest is not known yet, in a temporary file: S3 and Google Cloud Storage take an object's
- * metadata only before its bytes. The file has no name once it is open, so that nothing is left behind.
+ * Buffers a body of unknown digest in a temporary file: S3 and Google Cloud Storage accept metadata only before
+ * the bytes of an object. The file is unlinked as soon as it is open, so that nothing is left behind.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { open, unlink } from 'node:fs/promises'
@@ -13,7 +13,7 @@ const FILE_MODE = 0o600
 export interface Spool extends AsyncDisposable {
   readonly sha256: string
   readonly size: number
-  /** The body again, in pieces of `partBytes`. */
+  /** The body in pieces of `partBytes`. */
   parts(partBytes: number): AsyncGenerator<Uint8Array, undefined>
 }
 

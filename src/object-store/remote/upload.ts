@@ -4,37 +4,37 @@ import { taken, wrongDigest } from '../errors.ts'
 import type { Remote, Upload, WriteConditions } from './remote.ts'
 import { RemoteFailure, type RetryLimits, retrying } from './retry.ts'
 
-/** One put on its way. */
-export interface Making {
+/** A put in progress. */
+export interface PendingUpload {
   readonly key: string
   readonly name: string
   readonly nonce: string
   readonly conditions: WriteConditions
   readonly signal: AbortSignal | undefined
-  /** Does the request that publishes the object. */
+  /** Sends the request that publishes the object. */
   commit(attempt: (signal: AbortSignal) => Promise<void>): Promise<void>
 }
 
 /**
- * Sends `parts`, a few at a time, and publishes the object when all of them are there and hash to `sha256`;
- * takes everything away otherwise. Holds one part more than are on their way.
+ * Sends `parts`, a few concurrently, and publishes the object if they hash to `sha256`; discards the upload
+ * otherwise. Holds one more part in memory than are being sent.
  *
- * @param stop aborted when a part fails, to wake a source that has stalled
+ * @param stop aborted when a part fails, to wake up a stalled source
  */
 export async function uploadParts(
   remote: Remote,
   limits: RetryLimits,
-  making: Making,
+  pending: PendingUpload,
   parts: AsyncGenerator<Uint8Array, undefined>,
   sha256: string | undefined,
   stop: AbortController,
 ): Promise<{ sha256: string; size: number }> {
-  const { key, name, nonce, conditions } = making
-  const signal = making.signal === undefined ? stop.signal : AbortSignal.any([making.signal, stop.signal])
-  const upload = await retrying(remote, limits, key, making.signal, (attempt) =>
+  const { key, name, nonce, conditions } = pending
+  const signal = pending.signal === undefined ? stop.signal : AbortSignal.any([pending.signal, stop.signal])
+  const upload = await retrying(remote, limits, key, pending.signal, (attempt) =>
     remote.begin(name, { sha256, nonce }, conditions, attempt),
   ).catch((error: unknown) => {
-    // Nothing of ours is published yet, so whatever is there is somebody else's.
+    // This put has published nothing yet, so an existing object is from another writer.
     const exists = error instanceof RemoteFailure && error.explanation.failure === 'precondition'
     throw exists && conditions.ifAbsent ? taken(key) : error
   })
@@ -61,10 +61,10 @@ export async function uploadParts(
     if (failed !== undefined) throw failed.error
     const digest = hash.digest('hex')
     if (sha256 !== undefined && sha256 !== digest) throw wrongDigest(key, sha256, digest)
-    await making.commit((attempt) => upload.commit({ sha256: digest, nonce }, attempt))
+    await pending.commit((attempt) => upload.commit({ sha256: digest, nonce }, attempt))
     return { sha256: digest, size }
   } catch (error) {
-    // A part that failed is why the source was stopped; parts that are stopped now are not why.
+    // The failed part is the cause; errors of parts aborted because of it are not.
     const cause = failed === undefined ? error : failed.error
     stop.abort(cause)
     await Promise.all(sending)
@@ -76,7 +76,7 @@ export async function uploadParts(
     return retrying(remote, limits, key, signal, (attempt) => upload.part(index, part, attempt))
   }
 
-  /** The caller may have gone: the limits alone end this, and rules of the bucket take what it leaves. */
+  /** Runs without the signal of the caller, up to the limits; lifecycle rules of the bucket remove the rest. */
   async function abandon(upload: Upload): Promise<void> {
     await retrying(remote, limits, key, undefined, (attempt) => upload.abort(attempt)).catch(() => {})
   }

@@ -13,10 +13,10 @@ export interface RemoteUrl {
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,221}$/
 
 /**
- * `scheme://bucket/prefix?name=value`. Credentials have no place in it, and no text of it is repeated in an
- * error: somebody may have written some all the same.
+ * `scheme://bucket/prefix?name=value`. Credentials in it are refused, and errors never quote it, since it may
+ * contain some nevertheless.
  *
- * @param accepted names of the parameters that the driver knows
+ * @param accepted parameter names of the driver
  */
 export function parseRemoteUrl(url: string, accepted: readonly string[], example: string): RemoteUrl {
   const parsed = URL.parse(url)
@@ -28,18 +28,19 @@ export function parseRemoteUrl(url: string, accepted: readonly string[], example
   if (parsed.username !== '' || parsed.password !== '') throw carriesCredentials()
   if (parsed.hash !== '') throw wrong('has a fragment')
   const prefix = parsed.pathname.replace(/^\//, '').replace(/\/$/, '')
-  if (prefix !== '' && !isKey(prefix)) throw wrong('has a prefix that is no key')
+  if (prefix !== '' && !isKey(prefix)) throw wrong('has a prefix that is not a valid key')
   const parameters: Record<string, string> = {}
   for (const [name, value] of parsed.searchParams) {
     if (/secret|password|token|accesskey|credential|signature|^sig$/i.test(name)) throw carriesCredentials()
-    if (!accepted.includes(name)) throw wrong(`has a parameter that is none of ${accepted.join(', ')}`)
-    if (value === '' || parameters[name] !== undefined) throw wrong(`does not give ${name} one value`)
+    if (!accepted.includes(name)) throw wrong(`has a parameter other than ${accepted.join(', ')}`)
+    if (value === '' || parameters[name] !== undefined) throw wrong(`must give ${name} exactly one value`)
     parameters[name] = value
   }
   const { endpoint } = parameters
   if (endpoint !== undefined) {
     const target = URL.parse(endpoint)
-    if (target === null || !/^https?:$/.test(target.protocol)) throw wrong('has an endpoint that is no URL')
+    if (target === null || !/^https?:$/.test(target.protocol))
+      throw wrong('has an endpoint that is not an HTTP URL')
     if (target.username !== '' || target.password !== '' || target.search !== '') throw carriesCredentials()
   }
   return {
@@ -50,7 +51,7 @@ export function parseRemoteUrl(url: string, accepted: readonly string[], example
   }
 }
 
-/** One of a few words, or undefined when the parameter is not there. */
+/** The parameter, one of `words`; undefined if absent. */
 export function choice<const T extends string>(
   { parameters }: RemoteUrl,
   name: string,
@@ -66,7 +67,7 @@ export function choice<const T extends string>(
 }
 
 function carriesCredentials(): AkashiError {
-  return new AkashiError('invalid_config', 'the URL of the object store carries credentials', {
-    hint: 'leave them to the environment of the process (docs/object-stores.md), and replace those that were in the URL',
+  return new AkashiError('invalid_config', 'the URL of the object store contains credentials', {
+    hint: 'set them in the environment of the process (docs/object-stores.md) and revoke those that were in the URL',
   })
 }

@@ -3,9 +3,9 @@ import { isIPv4, isIPv6 } from 'node:net'
 const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
 
 /**
- * The canonical text of an address (RFC 5952), or null when it is a host name or nothing at all. Brackets
- * and an IPv6 zone (`%eth0`) go, since PostgreSQL's inet has no place for them; an IPv4-mapped address
- * (`::ffff:192.0.2.1`) becomes the IPv4 address that it stands for, so that both count as one.
+ * The canonical text of an address (RFC 5952); null for host names and anything else. Drops brackets and an
+ * IPv6 zone (`%eth0`), which PostgreSQL's inet cannot store. An IPv4-mapped address (`::ffff:192.0.2.1`) becomes
+ * IPv4, so that both count as one.
  */
 export function normaliseAddress(written: string): string | null {
   if (isIPv4(written)) return written

@@ -21,7 +21,7 @@ const ACCOUNT_CHANGE = 3001
 const AUTHENTICATION = 3002
 const API_ACTIVITY = 6003
 
-/** Calls that stop others from being recorded, or make the record unreadable. */
+/** Calls that stop recording or make the record unreadable. */
 const ATTACKS_ON_THE_TRAIL: ReadonlySet<string> = new Set([
   'StopLogging',
   'DeleteTrail',
@@ -46,16 +46,15 @@ interface Kind {
   readonly ocsfClass: number
 }
 
-/** Reads records of AWS CloudTrail; the whole record stays in the details. */
+/** Parses AWS CloudTrail records; the details keep the whole record. */
 export const parseCloudTrailRecord: LineParser = (text) => {
   const record = parseJsonObject(text)
   if (typeof record === 'string') return record
   const name = textAt(record, 'eventName')
   const source = textAt(record, 'eventSource')
-  if (name === null || source === null)
-    return 'not a record of CloudTrail: it has no eventName or no eventSource'
+  if (name === null || source === null) return 'not a CloudTrail record: eventName or eventSource is missing'
   const time = normaliseTime(textAt(record, 'eventTime') ?? '')
-  if (time === null) return 'eventTime: not a time of RFC 3339 with an offset'
+  if (time === null) return 'eventTime: not an RFC 3339 time with an offset'
   const result = resultOf(record)
   const kind = kindOf(record, name, source, result)
   const service = source.replace(/\.amazonaws\.com$/, '')
@@ -72,7 +71,7 @@ export const parseCloudTrailRecord: LineParser = (text) => {
     user_name: fit(user ?? (textAt(identity, 'type') === 'Root' ? 'root' : null), NAME_CHARACTERS),
     external_user_id: fit(textAt(identity, 'arn') ?? textAt(identity, 'principalId'), NAME_CHARACTERS),
     session_id: null,
-    // AWS writes the name of a service here when that made the call.
+    // If a service made the call, this is its name.
     source_ip: normaliseAddress(textAt(record, 'sourceIPAddress') ?? ''),
     user_agent: fit(textAt(record, 'userAgent'), USER_AGENT_CHARACTERS),
     resource_type: fit(textAt(record, 'resources', '0', 'type'), RESOURCE_TYPE_CHARACTERS),

@@ -37,10 +37,10 @@ const columns = [
 
 export const copyColumns: string = columns.join(', ')
 
-/** Rows go together: a write is done when the event loop comes round, and it parses the next lines in between. */
+/** Chunk size of writes; parsing continues between two writes. */
 const CHUNK_CHARACTERS = 1_048_576
 
-/** Events as they wait to be stored: rows of COPY's text format, since thousands of objects would keep the collector busy. */
+/** Events waiting to be stored, as rows in COPY text format: thousands of objects would burden the garbage collector. */
 export interface EventRows {
   readonly chunks: readonly Buffer[]
   readonly events: number
@@ -53,10 +53,10 @@ export interface EventRows {
   readonly days: readonly string[]
 }
 
-/** Collects the rows of a batch. */
+/** Builds the rows of a batch. */
 export class EventRowsBuilder {
   events = 0
-  /** Characters so far: bytes, but for text that is not ASCII. */
+  /** Characters so far; equals bytes for ASCII. */
   characters = 0
   #chunk = ''
   #ids = ''
@@ -105,11 +105,11 @@ export class EventRowsBuilder {
   }
 }
 
-/** Fills a table that has {@link copyColumns}. */
+/** Copies rows into a table with {@link copyColumns}. */
 export async function copyRows(session: Session, table: string, { chunks }: EventRows): Promise<void> {
   const copy = session.copyFrom(`copy ${table} (${copyColumns}) from stdin`)
   const finished = once(copy, 'finish')
-  // The write below fails with the same error; without a handler this promise would be a second one.
+  // The write below fails with the same error; the handler prevents an unhandled rejection.
   finished.catch(() => undefined)
   for (const chunk of chunks) {
     if (!copy.write(chunk)) await Promise.race([once(copy, 'drain'), finished])
@@ -123,7 +123,7 @@ const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '
 function field(value: SecurityEvent[Column]): string {
   if (value === null) return '\\N'
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
-  // Few values hold any of them, and looking is much cheaper than replacing.
+  // Few values contain any of them, and testing is much cheaper than replacing.
   if (!/[\\\t\n\r]/.test(text)) return text
   return text.replaceAll(/[\\\t\n\r]/g, (character) => escapes[character] ?? character)
 }

@@ -1,6 +1,6 @@
 import { isJsonObject } from './json-text.ts'
 
-/** Fields of JSON that others wrote: whatever is not of the expected kind is as good as absent. */
+/** Access to fields of foreign JSON: a value of an unexpected type counts as absent. */
 
 export function valueAt(value: unknown, ...path: readonly string[]): unknown {
   let found = value
@@ -12,7 +12,7 @@ export function valueAt(value: unknown, ...path: readonly string[]): unknown {
   return found
 }
 
-/** A string that is not empty, or a number as text. */
+/** A non-empty string, or a number as text. */
 export function textAt(value: unknown, ...path: readonly string[]): string | null {
   const found = valueAt(value, ...path)
   if (typeof found === 'string') return found === '' ? null : found

@@ -3,19 +3,19 @@ import type { SecurityEvent, UnidentifiedEvent } from '../event.ts'
 export const ingestFormats = ['sshd', 'json', 'ocsf', 'cloudtrail'] as const
 export type IngestFormat = (typeof ingestFormats)[number]
 
-/** An event of one line, and what tells it from every other event. */
+/** An event of a line with what identifies it. */
 export interface Reading {
   readonly event: UnidentifiedEvent
-  /** The id that the event brought, when it is one of Akashi's own. */
+  /** The id in the input, for Akashi's own format. */
   readonly id: string | null
-  /** The key that its source gave it; null when it has none and only its content tells it apart. */
+  /** The key assigned by its source; null if only its content identifies it. */
   readonly key: string | null
 }
 
-/** The events of a line, or why there are none. */
+/** Returns the events of a line, or the reason why there are none. */
 export type LineParser = (text: string) => readonly Reading[] | string
 
-/** An event with the place that it came from. */
+/** An event with its line number. */
 export interface ParsedEvent {
   readonly line: number
   readonly event: SecurityEvent
@@ -26,7 +26,7 @@ export interface Rejection {
   readonly reason: string
 }
 
-/** What one portion of the input held. Every line read is either accepted or in `rejected`. */
+/** The result of one chunk of input. Every line read is either accepted or in `rejected`. */
 export interface ParsedBatch {
   /** Lines, or records of a document. */
   readonly read: number

@@ -1,26 +1,25 @@
 import { hash } from 'node:crypto'
 
-/** Names what is hashed; a change of the recipe below needs a new one, and gives new ids. */
+/** Version of the hash input below; changing it changes all ids. */
 const RECIPE = 'akashi-event/1'
 /**
- * Identical lines are told apart while they are within this much of the log's own time, in milliseconds,
- * and within this many different events of each other.
+ * Identical lines count as different events while they are within this time of the log, in milliseconds, and
+ * within this number of different events.
  */
 const REMEMBERED_MS = 60_000
 const REMEMBERED_EVENTS = 100_000
 
 export interface EventIdentity {
   /**
-   * The id of an event at `time` (RFC 3339 in UTC). `key` is what its source gave it, and the same key is
-   * the same event. Without one its `content` tells it apart, and the second event of the same time and
-   * content has another id than the first.
+   * The id of an event at `time` (RFC 3339 in UTC). The same `key` of the source means the same event. Without
+   * a key, the `content` identifies the event, and a repetition of time and content gets another id.
    */
   identify(time: string, key: string | null, content: string): string
 }
 
 /**
- * Ids that the same input gives again however often it is read: UUIDs of version 8 (RFC 9562) from SHA-256
- * of format, source, time, and key or content. Keeps at most 2 × REMEMBERED_EVENTS ids.
+ * Deterministic event ids, so that reading the same input again gives the same ids: UUIDs version 8 (RFC 9562)
+ * from SHA-256 of format, source, time, and key or content. Keeps at most 2 × REMEMBERED_EVENTS ids.
  */
 export function createEventIdentity(format: string, source: string): EventIdentity {
   const prefix = `${RECIPE}\0${format}\0${source}\0`

@@ -5,9 +5,9 @@ import { YearScan } from './syslog-year.ts'
 import { zone } from './zone.ts'
 
 /**
- * The year of a traditional syslog's first line: the latest with which no line lies after `asOf`, however
- * many years' ends the log runs over. Reads the whole log once, so it must be one that can be read again.
- * Null when no line has a time without a year, or no year fits.
+ * The year of the first line of a traditional syslog: the latest one for which no line is after `asOf`, even if
+ * the log spans several years. Reads the whole log, which must be readable again. Null if no line has a time
+ * without a year, or if no year fits.
  */
 export async function inferFirstYear(
   bytes: AsyncIterable<Uint8Array>,
@@ -15,11 +15,11 @@ export async function inferFirstYear(
 ): Promise<number | null> {
   const lines = createLineReader(MAX_SYSLOG_LINE_BYTES)
   const scan = new YearScan()
-  for await (const chunk of bytes) lines.push(chunk).forEach(look)
-  lines.end().forEach(look)
+  for await (const chunk of bytes) lines.push(chunk).forEach(scanLine)
+  lines.end().forEach(scanLine)
   return scan.firstYear(zone(options.timezone), options.asOf)
 
-  function look({ text }: { readonly text: string | null }): void {
+  function scanLine({ text }: { readonly text: string | null }): void {
     const line = text === null ? 'unreadable' : parseSyslog(text)
     if (typeof line !== 'string' && typeof line.time !== 'string') scan.push(line.time)
   }

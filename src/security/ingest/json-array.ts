@@ -10,7 +10,7 @@ const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 const SPACE = 0x20
 
-/** Cuts the elements out of one JSON array, whose opening bracket has been read, by its brackets alone. */
+/** Splits a JSON array, whose opening bracket has been read, into its elements by counting brackets. */
 export class JsonArrayReader {
   /** Number of the last element. */
   number: number
@@ -25,14 +25,14 @@ export class JsonArrayReader {
   #kept: Uint8Array[] = []
   #keptBytes = 0
 
-  /** `inObject` says that the array is the value of an object's field, and ends with that object. */
+  /** @param inObject the array is a field of an object and ends with it */
   constructor(maxBytes: number, before: number, inObject: boolean) {
     this.#maxBytes = maxBytes
     this.number = before
     this.#outer = inObject ? 1 : 0
   }
 
-  /** Adds the elements that `chunk` completes; returns what follows the document, or null while it goes on. */
+  /** Adds the elements that `chunk` completes; returns what follows the document, or null if it continues. */
   push(chunk: Uint8Array, lines: Line[]): Uint8Array | null {
     let start = 0
     for (let at = 0; at < chunk.length; at += 1) {
@@ -48,33 +48,33 @@ export class JsonArrayReader {
 
   end(): Line[] {
     this.number += 1
-    const problem = 'the document is cut off'
+    const problem = 'the document is truncated'
     return [{ number: this.number, text: null, problem, repaired: false }]
   }
 
-  /** What `byte` is to the element that it stands in. */
-  #read(byte: number): 'goes on' | 'begins' | 'ends here' | 'ended before' {
+  /** The role of `byte` in the current element. */
+  #read(byte: number): 'continues' | 'begins' | 'ends here' | 'ended before' {
     if (this.#inString) {
       this.#quoted(byte)
-      return 'goes on'
+      return 'continues'
     }
     if (byte === QUOTE) this.#inString = true
     const change = bracket(byte)
     if (this.#closed) {
       this.#outer += change
-      return 'goes on'
+      return 'continues'
     }
     if (this.#depth > 0) {
       this.#depth += change
-      return this.#depth === 0 ? 'ends here' : 'goes on'
+      return this.#depth === 0 ? 'ends here' : 'continues'
     }
     if (byte === COMMA || byte === CLOSE_ARRAY) {
       this.#closed = byte === CLOSE_ARRAY
-      return this.#open ? 'ended before' : 'goes on'
+      return this.#open ? 'ended before' : 'continues'
     }
-    if (byte <= SPACE) return 'goes on'
+    if (byte <= SPACE) return 'continues'
     if (change > 0) this.#depth = 1
-    if (this.#open) return 'goes on'
+    if (this.#open) return 'continues'
     this.#open = true
     return 'begins'
   }

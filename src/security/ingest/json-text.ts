@@ -1,20 +1,20 @@
 import { storable } from './text.ts'
 
-/** How many brackets may stand inside one another; PostgreSQL's own limit is the depth of its stack. */
+/** Maximum nesting depth; PostgreSQL's own limit is its stack depth. */
 export const MAX_JSON_DEPTH = 64
-/** Digits of a number that jsonb keeps exactly, far below its limit of 16,383 after the point. */
+/** Longest number kept as such, far below the limit of 16,383 digits after the point in jsonb. */
 const MAX_NUMBER_CHARACTERS = 1000
 
-/** Something in the text may be a number that a double cannot hold, or hold as it is written. */
+/** The text may contain a number that a double cannot represent exactly. */
 const LARGE_NUMBER = /[:[,]\s*-?(?:\d[\d.]{15}|[\d.]+[eE])/
-/** Something in the text may be a character that PostgreSQL cannot store. */
+/** The text may contain a character that PostgreSQL cannot store. */
 const BAD_CHARACTER = /\\u(?:0000|[dD][89a-fA-F])/
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /**
- * The object in `text`, ready for PostgreSQL's jsonb: NUL becomes U+2400, half surrogates U+FFFD, and
- * numbers keep every digit (as JSON.rawJSON) where a double would not. A string says why there is none.
+ * Parses an object for PostgreSQL's jsonb: NUL becomes U+2400, lone surrogates U+FFFD, and numbers that a double
+ * would round keep every digit (as JSON.rawJSON). Returns a string with the reason if there is none.
  */
 export function parseJsonObject(text: string): JsonObject | string {
   let value: unknown
@@ -45,7 +45,7 @@ function exactNumber(_key: string, value: unknown, context: { readonly source?: 
   const { source } = context
   if (typeof value !== 'number' || source === undefined || String(value) === source) return value
   const tiny = value === 0 && /[1-9]/.test(source.split(/[eE]/)[0] ?? '')
-  // No number of jsonb either: kept as the text that it was.
+  // Not a jsonb number either: keep the text.
   if (!Number.isFinite(value) || tiny || source.length > MAX_NUMBER_CHARACTERS) return source
   return JSON.rawJSON(source)
 }

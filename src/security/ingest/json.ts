@@ -2,17 +2,17 @@ import { eventInputSchema } from '../event.ts'
 import type { LineParser } from './format.ts'
 import { isJsonObject, parseJsonObject } from './json-text.ts'
 
-/** Where the intake writes what it knows of an event's origin. */
+/** Field of event_details where ingestion records the origin of an event. */
 export const INGEST_KEY = 'ingest'
 const MAX_REASON_CHARACTERS = 300
 
-/** Reads events in Akashi's own field names. */
+/** Parses events in Akashi's own field names. */
 export const parseJsonEvent: LineParser = (text) => {
   const object = parseJsonObject(text)
   if (typeof object === 'string') return object
   const details = object['event_details']
   if (isJsonObject(details) && Object.hasOwn(details, INGEST_KEY)) {
-    return `event_details.${INGEST_KEY}: written by the intake itself`
+    return `event_details.${INGEST_KEY}: reserved for ingestion`
   }
   const parsed = eventInputSchema.safeParse(object)
   if (!parsed.success) {

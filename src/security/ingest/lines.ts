@@ -1,38 +1,38 @@
 import { decode, decodeWhole } from './text.ts'
 
-/** The longest line that is read, in bytes; CloudTrail's own limit for one event is 256 KiB. */
+/** Longest line, in bytes; CloudTrail's own limit for one event is 256 KiB. */
 export const MAX_LINE_BYTES = 1_048_576
 
 const NEWLINE = 10
 const BYTE_ORDER_MARK = '\ufeff'
 const UTF8_BYTES_PER_UNIT = 3
-/** A byte order mark and a carriage return, which do not count. */
+/** Byte order mark and carriage return, which do not count. */
 const TRIMMED_BYTES = 4
 
-/** One piece of the input: a line of a text, or a record of a JSON document. */
+/** A line of text, or a record of a JSON document. */
 export interface Line {
   /** Counted from 1. */
   readonly number: number
-  /** Without its line end; null when nothing of it was kept, and then `problem` says why. */
+  /** Without line ending; null if it was discarded, and then `problem` says why. */
   readonly text: string | null
   readonly problem: string | null
-  /** True when bytes that are not UTF-8, or a NUL, were replaced. */
+  /** True if invalid UTF-8 or a NUL was replaced. */
   readonly repaired: boolean
 }
 
 export interface LineReader {
   /** The lines that `chunk` completes. */
   push(chunk: Uint8Array): Line[]
-  /** What is left: a last line that has no line end. */
+  /** The last line if it has no line ending. */
   end(): Line[]
 }
 
 /**
- * Splits bytes at line feeds, whatever the chunks, keeping at most one line of `maxBytes` between them.
+ * Splits bytes at line feeds across chunks, buffering at most one line of `maxBytes`.
  * Drops a carriage return before the line feed and a byte order mark before the first line.
  *
- * Bytes that are not UTF-8 become U+FFFD and a NUL becomes U+2400, and the line says so: refusing such a
- * line would let an attacker keep his own attempt out of the record by one odd byte in a user name.
+ * Invalid UTF-8 becomes U+FFFD and NUL becomes U+2400, and the line is marked: rejecting such lines would let
+ * attackers keep their attempts out of the record by one odd byte in a user name.
  */
 export function createLineReader(maxBytes = MAX_LINE_BYTES, linesBefore = 0): LineReader {
   let number = linesBefore
@@ -41,7 +41,7 @@ export function createLineReader(maxBytes = MAX_LINE_BYTES, linesBefore = 0): Li
 
   const keep = (bytes: Uint8Array) => {
     keptBytes += bytes.length
-    // A line over the limit is counted, not collected; copied, since the chunk belongs to the caller.
+    // Only counts bytes beyond the limit; copies, since the chunk belongs to the caller.
     if (keptBytes > maxBytes + TRIMMED_BYTES) kept = []
     else if (bytes.length > 0) kept.push(Uint8Array.prototype.slice.call(bytes))
   }
@@ -72,7 +72,7 @@ export function createLineReader(maxBytes = MAX_LINE_BYTES, linesBefore = 0): Li
     return { number, text, problem: null, repaired }
   }
 
-  /** The line that `rest` completes together with what was kept. */
+  /** Completes the buffered line with `rest`. */
   const complete = (rest: Uint8Array, lines: Line[]) => {
     keep(rest)
     if (keptBytes > maxBytes + TRIMMED_BYTES) {

@@ -1,29 +1,27 @@
 /**
- * Takes parsed events into `akashi_security.security_events`, each exactly once.
+ * Loads parsed events into `akashi_security.security_events`, each exactly once.
  *
- * An event's id follows from the event, so the same event conflicts with itself and is left out; the
- * digest of each batch keeps that true after its partition has moved to the archive. A batch is one
- * transaction: when the process dies, what was committed stays and the rest comes with the next run.
+ * The id of an event is derived from it, so a repeated event conflicts and is skipped; the digest of each batch
+ * ensures this even after its partition has moved to the archive. A batch is one transaction: after a crash,
+ * committed batches stay and the next run loads the rest.
  */
-import { AkashiError } from '../../foundation/index.ts'
-import type { Actor, Database, Session } from '../../postgres/index.ts'
+import { given } from '../../foundation/index.ts'
+import { type Actor, type Database, type Session, SQLSTATE, sqlState } from '../../postgres/index.ts'
 import { copyColumns, copyRows, type EventRows, EventRowsBuilder } from './copy.ts'
 import type { ParsedBatch, Rejection } from './format.ts'
-import { whilePartitionsAreMade } from './partitions.ts'
+import { retryWhileLocked } from './partitions.ts'
 
-/** Events of one transaction, and characters of them: whichever is reached first. */
+/** Limits of one transaction in events and characters, whichever is reached first. */
 export const LOAD_BATCH_EVENTS = 10_000
 const LOAD_BATCH_CHARACTERS = 16_777_216
 
-/** Rejections that a result carries one by one; the rest are counted. */
+/** Maximum rejections listed in a result; further ones are only counted. */
 export const MAX_REJECTIONS_LISTED = 1_000
 
-/** Batches that are stored at once: the second keeps the server busy while the first is committed. */
-const BATCHES_UNDER_WAY = 2
+/** Batches stored concurrently: the second keeps the server busy while the first commits. */
+const CONCURRENT_BATCHES = 2
 
-const UNIQUE_VIOLATION = '23505'
-
-/** Milliseconds for one statement of a load, which may make partitions for many days. */
+/** Milliseconds for one statement of a load, which may create partitions for many days. */
 const LOAD_TIMEOUT_MS = 300_000
 
 export interface LoadProgress {
@@ -31,26 +29,26 @@ export interface LoadProgress {
   readonly read: number
   readonly accepted: number
   readonly rejected: number
-  /** Events that were not there before. */
+  /** New events. */
   readonly stored: number
 }
 
 export interface LoadResult {
   /** Lines, or records of a document. */
   readonly read: number
-  /** Lines that became at least one event, also when the event was there already. */
+  /** Lines that became at least one event, including events already stored. */
   readonly accepted: number
-  /** Lines that became none, with the reason, at most MAX_REJECTIONS_LISTED. */
+  /** Lines that became no event, with the reason; at most MAX_REJECTIONS_LISTED. */
   readonly rejected: readonly Rejection[]
   readonly rejectedTotal: number
   /** Events that this run added. */
   readonly stored: number
-  /** Events that were there already. */
+  /** Events already stored before. */
   readonly known: number
 }
 
 export interface LoadOptions {
-  /** Where the events come from, for the record of batches: a file's name, a service. */
+  /** Origin of the events for the record of batches: a file name or service. */
   readonly source: string
   readonly format: string
   readonly signal?: AbortSignal
@@ -58,8 +56,8 @@ export interface LoadOptions {
 }
 
 /**
- * Loads batches as they come. While some are stored the next is parsed; memory holds those and what the
- * parser has under way. When one fails nothing more is begun, and what was stored meanwhile stays.
+ * Loads batches as they arrive, parsing the next while earlier ones are being stored. Memory holds these and
+ * the parser's current batch. After a failure no further batch is started; stored batches stay.
  */
 export async function loadEvents(
   database: Database,
@@ -80,8 +78,8 @@ export async function loadEvents(
 
   const store = async (batch: EventRows) => {
     try {
-      await makePartitions(database, actor, batch, knownDays)
-      // Read after the wait, not before it: the other batch counts too.
+      await createPartitions(database, actor, batch, knownDays)
+      // Read after the await, so that concurrent batches are counted.
       const added = await storeBatch(database, actor, batch, options)
       stored += added
     } catch (error) {
@@ -93,7 +91,7 @@ export async function loadEvents(
     const batch = waiting.finish()
     waiting = new EventRowsBuilder()
     events += batch.events
-    while (underWay.size >= BATCHES_UNDER_WAY) await Promise.race(underWay)
+    while (underWay.size >= CONCURRENT_BATCHES) await Promise.race(underWay)
     if (failures.length > 0) throw failures[0]
     const work: Promise<void> = store(batch).finally(() => underWay.delete(work))
     underWay.add(work)
@@ -120,8 +118,8 @@ export async function loadEvents(
   return { read, accepted, rejected, rejectedTotal, stored, known: events - stored }
 }
 
-/** Partitions for the days of a batch, in a transaction of their own: their locks are not held while rows load. */
-async function makePartitions(
+/** Creates the partitions of a batch in a separate transaction, so that its locks are not held while rows load. */
+async function createPartitions(
   database: Database,
   actor: Actor,
   batch: EventRows,
@@ -129,7 +127,7 @@ async function makePartitions(
 ): Promise<void> {
   const missing = batch.days.filter((day) => !known.has(day))
   if (missing.length === 0) return
-  await whilePartitionsAreMade(() =>
+  await retryWhileLocked(() =>
     database.transaction(actor, (session) =>
       session.query(
         `select akashi_lifecycle.create_partitions('akashi_security.security_events', day, day) from unnest($1::timestamptz[]) day`,
@@ -140,7 +138,7 @@ async function makePartitions(
   for (const day of missing) known.add(day)
 }
 
-/** Answers how many events of the batch were new. */
+/** Returns how many events of the batch were new. */
 async function storeBatch(
   database: Database,
   actor: Actor,
@@ -150,13 +148,13 @@ async function storeBatch(
   const attempt = (onConflict: string) =>
     database.transaction(actor, (session) => insertBatch(session, batch, options, onConflict), {
       timeoutMs: LOAD_TIMEOUT_MS,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...given({ signal: options.signal }),
     })
   try {
-    // A batch is nearly always all new, and ON CONFLICT looks before each row: 12.7 µs for one instead of 9.8.
+    // A batch is nearly always new, and ON CONFLICT costs a lookup per row: 12.7 µs instead of 9.8 µs.
     return await attempt('')
   } catch (error) {
-    if (!(error instanceof AkashiError && error.detail['sqlstate'] === UNIQUE_VIOLATION)) throw error
+    if (sqlState(error) !== SQLSTATE.uniqueViolation) throw error
     return await attempt('on conflict (id, created_at) do nothing')
   }
 }
@@ -173,7 +171,7 @@ async function insertBatch(
     [batch.digest, options.source, options.format, batch.events, batch.firstAt, batch.lastAt],
   )
   if (fresh === 0) return 0
-  // Without defaults: those of the real table are to be evaluated once, by the INSERT.
+  // Without defaults, so that the defaults of the real table are evaluated once, by the INSERT.
   await session.query(
     `create temporary table incoming on commit drop as
      select ${copyColumns} from akashi_security.security_events with no data`,

@@ -3,13 +3,13 @@ import type { EventCategory, EventResult } from '../event.ts'
 interface OcsfClass {
   readonly name: string
   readonly category: EventCategory
-  /** What activity_id 1, 2, 3 … do, in the past tense. */
+  /** Past participles for activity_id 1, 2, 3 … */
   readonly activities: readonly string[]
-  /** Fields that may hold what was acted upon, best first. */
+  /** Fields that may contain the target, best first. */
   readonly targets: readonly string[]
 }
 
-/** Classes of schema.ocsf.io 1.x whose activities say more than the class; all others go by their category. */
+/** Classes of schema.ocsf.io 1.x with types of their own; all others are classified by category. */
 const classes: ReadonlyMap<number, OcsfClass> = new Map<number, OcsfClass>([
   [
     3001,
@@ -106,7 +106,7 @@ export function ocsfCategory(classUid: number): EventCategory {
   return classes.get(classUid)?.category ?? categories.get(Math.floor(classUid / 1000)) ?? 'system'
 }
 
-/** `authentication_failure`, `account_locked`, `api_read`; `ocsf_4001` for a class that is not told apart. */
+/** `authentication_failure`, `account_locked`, `api_read`; `ocsf_4001` for an unlisted class. */
 export function ocsfEventType(classUid: number, activity: number | null, result: EventResult | null): string {
   if (classUid === AUTHENTICATION) {
     if (activity === LOGOFF) return 'session_closed'

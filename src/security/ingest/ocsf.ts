@@ -25,13 +25,12 @@ const FAILURE = 2
 /** 9999-12-31T23:59:59.999Z, in milliseconds. */
 const LAST_TIME = 253_402_300_799_999
 
-/** Reads events of the Open Cybersecurity Schema Framework, any class; the whole event stays in the details. */
+/** Parses OCSF events of any class; the details keep the whole event. */
 export const parseOcsfEvent: LineParser = (text) => {
   const ocsf = parseJsonObject(text)
   if (typeof ocsf === 'string') return ocsf
   const classUid = integerAt(ocsf, 'class_uid')
-  if (classUid === null || classUid < 1 || classUid > 0x7fff_ffff)
-    return 'class_uid: not the number of a class'
+  if (classUid === null || classUid < 1 || classUid > 0x7fff_ffff) return 'class_uid: not a class number'
   const time = timeOf(ocsf)
   if (time === null) return 'time: neither milliseconds since 1970 nor time_dt'
   const activity = integerAt(ocsf, 'activity_id')
@@ -73,7 +72,7 @@ export const parseOcsfEvent: LineParser = (text) => {
     event_details: { ocsf },
     created_at: time,
   }
-  // Two products may count in the same way, so a uid is unique only within its product.
+  // A uid is unique only within its product.
   return [{ event, id: null, key: uid === null ? null : JSON.stringify([product, classUid, uid]) }]
 }
 
@@ -90,13 +89,13 @@ function resultOf(ocsf: JsonObject): EventResult | null {
   return status === FAILURE ? 'failure' : null
 }
 
-/** Who did it: of an authentication the user that it is about, otherwise the actor. */
+/** Who did it: the user for authentication, otherwise the actor. */
 function userOf(ocsf: JsonObject, classUid: number): unknown {
   const [own, actor] = [valueAt(ocsf, 'user'), valueAt(ocsf, 'actor', 'user')]
   return targetsOf(classUid).includes('user') ? actor : (own ?? actor)
 }
 
-/** What it was done to; an account changed is a target of type user. */
+/** The target; a changed account is a target of type user. */
 function targetOf(ocsf: JsonObject, classUid: number): unknown {
   for (const name of targetsOf(classUid)) {
     const found = valueAt(ocsf, name)

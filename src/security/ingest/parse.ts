@@ -12,9 +12,8 @@ import { formatTime } from './time.ts'
 
 interface CommonOptions {
   /**
-   * Which of several systems that could write the very same line this is. It is part of the events' ids:
-   * a file read under another source gives other events. Empty by default, so that a copy or a rotated
-   * log gives the same ones.
+   * Distinguishes systems that could write identical lines. It is part of the event ids: a file read under
+   * another source gives other events. Empty by default, so that a copied or rotated log gives the same ones.
    */
   readonly source?: string
   /** Events before this are rejected. */
@@ -32,7 +31,7 @@ export interface EventParser {
   end(): ParsedBatch
 }
 
-/** Turns bytes into events, portion by portion, in constant memory. The same bytes always give the same events. */
+/** Parses bytes into events chunk by chunk in constant memory. The same bytes always give the same events. */
 export function createEventParser(options: ParseOptions): EventParser {
   const reader = readerOf(options)
   const parse = parserOf(options)
@@ -44,7 +43,7 @@ export function createEventParser(options: ParseOptions): EventParser {
 
   const place = (line: Line): ParsedEvent[] | string => {
     if (line.text === null) return line.problem ?? 'unreadable'
-    if (line.text.trim() === '') return 'an empty line'
+    if (line.text.trim() === '') return 'empty line'
     const readings = parse(line.text)
     if (typeof readings === 'string') return readings
     const events: ParsedEvent[] = []
@@ -79,7 +78,7 @@ export function createEventParser(options: ParseOptions): EventParser {
   return { push: (chunk) => batch(reader.push(chunk)), end: () => batch(reader.end()) }
 }
 
-/** The same over a stream: one batch for each of its chunks. */
+/** Parses a stream: one batch per chunk. */
 export async function* parseEvents(
   bytes: AsyncIterable<Uint8Array>,
   options: ParseOptions,

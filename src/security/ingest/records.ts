@@ -1,20 +1,20 @@
 import { JsonArrayReader } from './json-array.ts'
 import { createLineReader, type Line, type LineReader, MAX_LINE_BYTES } from './lines.ts'
 
-/** Bytes at the start of a document that tell what it is. */
+/** Bytes at the start of a document that determine its form. */
 const HEAD_BYTES = 512
 const DOCUMENT = /^\ufeff?\s*(\{\s*"Records"\s*:\s*)?\[/
 
 /**
- * Reads JSON of any size, in constant memory: one object a line, an array of objects, or CloudTrail's
- * `{"Records": […]}`, also several after another. In an array the lines are its elements, counted from 1.
+ * Reads JSON of any size in constant memory: one object per line, an array of objects, or CloudTrail's
+ * `{"Records": […]}`, also several in sequence. The elements of an array count as lines, from 1.
  */
 export function createJsonReader(maxBytes = MAX_LINE_BYTES): LineReader {
   let head = new Uint8Array(0)
   let inner: LineReader | JsonArrayReader | null = null
   let before = 0
 
-  /** Reads on behind the end of a document, until there is nothing left to decide. */
+  /** Continues after the end of a document until nothing is left to decide. */
   const decide = (rest: Uint8Array, final: boolean, lines: Line[]) => {
     let bytes = rest
     for (;;) {
@@ -64,7 +64,7 @@ export function createJsonReader(maxBytes = MAX_LINE_BYTES): LineReader {
   }
 }
 
-/** `bytes` without leading white space where nothing stands before them. */
+/** `bytes` without leading white space if `head` is empty. */
 function trimStart(head: Uint8Array, bytes: Uint8Array): Uint8Array {
   if (head.length > 0) return bytes
   let start = 0

@@ -3,20 +3,20 @@ import { dayOfYear, FUTURE_TOLERANCE_MS, localTime, YearScan, yearStep } from '.
 import { formatTime } from './time.ts'
 import type { Zone } from './zone.ts'
 
-/** Where clocks were set back an hour repeats; a line this much before the last is in the second of the two. */
+/** When clocks are set back, an hour repeats; a line this much before the previous one is in its second pass. */
 const DISORDER_MS = 5 * 60_000
 
 export interface SyslogClock {
-  /** The line's time as RFC 3339 in UTC, and null as reason; or null and why it has none. */
+  /** The time of a line as RFC 3339 in UTC, or null and the reason. */
   resolve(
     time: YearlessTime,
   ): { readonly time: string; readonly reason: null } | { readonly time: null; readonly reason: string }
 }
 
 /**
- * Gives the times of a traditional syslog their year and zone, line after line. `firstYear` is the year of
- * the first line; without it that line gets the latest year that is not after `asOf`. The same lines give
- * the same times however often and in whatever portions they are read from the start.
+ * Adds year and zone to the times of a traditional syslog, line by line. `firstYear` is the year of the first
+ * line, by default the latest one not after `asOf`. Deterministic: the same lines from the start give the same
+ * times, however they are chunked.
  */
 export function createSyslogClock(zone: Zone, asOf: Date, firstYear: number | null): SyslogClock {
   const latest = asOf.getTime() + FUTURE_TOLERANCE_MS
@@ -24,9 +24,9 @@ export function createSyslogClock(zone: Zone, asOf: Date, firstYear: number | nu
   let previousDay: number | null = null
   let previousInstant = Number.NEGATIVE_INFINITY
   let lastTime: YearlessTime | null = null
-  let lastAnswer: ReturnType<SyslogClock['resolve']> | null = null
+  let lastResult: ReturnType<SyslogClock['resolve']> | null = null
 
-  const answer = (time: YearlessTime): ReturnType<SyslogClock['resolve']> => {
+  const compute = (time: YearlessTime): ReturnType<SyslogClock['resolve']> => {
     year ??= inferred(zone, asOf, time)
     if (year === null) return none(`no year puts this before ${formatTime(asOf.getTime())}`)
     const day = dayOfYear(time)
@@ -47,11 +47,11 @@ export function createSyslogClock(zone: Zone, asOf: Date, firstYear: number | nu
   return {
     resolve(time) {
       const same = lastTime !== null && time.clock === lastTime.clock && time.day === lastTime.day
-      if (!same || time.month !== lastTime?.month || lastAnswer === null) {
+      if (!same || time.month !== lastTime?.month || lastResult === null) {
         lastTime = time
-        lastAnswer = answer(time)
+        lastResult = compute(time)
       }
-      return lastAnswer
+      return lastResult
     },
   }
 }

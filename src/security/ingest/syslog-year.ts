@@ -1,16 +1,16 @@
 import { isDate } from './time.ts'
 import type { Zone } from './zone.ts'
 
-/** Traditional syslog times have no year. A log runs forward, so a step back by months is a new year. */
+/** Traditional syslog times have no year. Time runs forward, so a step back by months means a new year. */
 
 const MILLISECONDS_A_DAY = 86_400_000
 const A_LEAP_YEAR = 2000
-/** Syslog puts lines of several processes in order only roughly, and clocks are set back: not by this much. */
+/** Lines may be out of order and clocks are set back, but by less than this. */
 const BACKWARD_DAYS = 7
 const DAYS_A_YEAR = 366
-/** Far enough for 29 February to come round over a century that has no leap day. */
+/** Enough to reach a 29 February across a century without leap day. */
 const YEARS_TO_TRY = 9
-/** Hosts whose clocks run ahead, and times as of which a log is read, may differ by this much. */
+/** Tolerated difference between the clock of a host and `asOf`. */
 export const FUTURE_TOLERANCE_MS = MILLISECONDS_A_DAY
 
 /** A wall-clock time without a year. Month and day count from 1. */
@@ -21,25 +21,25 @@ export interface YearlessTime {
   readonly clock: number
 }
 
-/** Where a time stands within any year, in days; the same in leap years and others. */
+/** Day of the year of a time; the same in leap years and others. */
 export function dayOfYear(time: YearlessTime): number {
   const day = Date.UTC(A_LEAP_YEAR, time.month - 1, time.day) - Date.UTC(A_LEAP_YEAR, 0, 1)
   return (day + time.clock) / MILLISECONDS_A_DAY
 }
 
-/** By how many years the line at `next` is away from the line before it: 1, 0, or -1 for one that came late. */
+/** Year difference between a line and the one before it: 1, 0, or -1 for a late line. */
 export function yearStep(previous: number, next: number): -1 | 0 | 1 {
   if (next < previous - BACKWARD_DAYS) return 1
   return next > previous + DAYS_A_YEAR - BACKWARD_DAYS ? -1 : 0
 }
 
-/** The wall clock's fields read as UTC, in milliseconds since 1970; null when that year has no such day. */
+/** The local time as if it were UTC, in milliseconds since 1970; null if the year has no such day. */
 export function localTime(year: number, time: YearlessTime): number | null {
   if (!isDate(year, time.month, time.day)) return null
   return Date.UTC(year, time.month - 1, time.day) + time.clock
 }
 
-/** Follows a log to learn how often its year turns; afterwards knows the year of its first line. */
+/** Counts the year changes of a log to infer the year of its first line. */
 export class YearScan {
   #last: YearlessTime | null = null
   #lastDay = 0
@@ -58,7 +58,7 @@ export class YearScan {
     if (this.#leapTurns.length > YEARS_TO_TRY) this.#leapTurns.length = YEARS_TO_TRY
   }
 
-  /** The latest year of the first line with which no line lies after `asOf`; null when there is none. */
+  /** The latest year of the first line for which no line is after `asOf`; null if there is none. */
   firstYear(zone: Zone, asOf: Date): number | null {
     const last = this.#last
     if (last === null) return null

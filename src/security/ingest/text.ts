@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 
 const NUL = '\0'
-/** What stands for a NUL, which PostgreSQL's text cannot hold: U+2400, symbol for null. */
+/** Replacement for NUL, which PostgreSQL's text cannot store: U+2400, symbol for null. */
 export const NUL_SYMBOL = '\u2400'
 
-/** The text of `bytes`, or null when something in it needs repair. */
+/** The text of `bytes`; null if it needs repair. */
 export function decodeWhole(bytes: Uint8Array): string | null {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   if (!isUtf8(buffer)) return null
@@ -12,7 +12,7 @@ export function decodeWhole(bytes: Uint8Array): string | null {
   return text.includes(NUL) ? null : text
 }
 
-/** The text of `bytes`, with U+FFFD for what is not UTF-8 and U+2400 for NUL. */
+/** The text of `bytes`, with U+FFFD for invalid UTF-8 and U+2400 for NUL. */
 export function decode(bytes: Uint8Array): { readonly text: string; readonly repaired: boolean } {
   const whole = decodeWhole(bytes)
   if (whole !== null) return { text: whole, repaired: false }
@@ -20,7 +20,7 @@ export function decode(bytes: Uint8Array): { readonly text: string; readonly rep
   return { text: text.replaceAll(NUL, NUL_SYMBOL), repaired: true }
 }
 
-/** A string as PostgreSQL can store it: no NUL, and no half of a surrogate pair. */
+/** A string that PostgreSQL can store: without NUL and lone surrogates. */
 export function storable(text: string): string {
   return text.replaceAll(NUL, NUL_SYMBOL).toWellFormed()
 }

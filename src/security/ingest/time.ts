@@ -2,16 +2,16 @@ const MILLISECONDS_A_MINUTE = 60_000
 const TIME =
   /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?:([Zz])|([+-])(\d\d):?(\d\d))$/
 
-/** An event of an earlier year comes from a clock that was not set; with an offset, 1969 can still be 1970. */
+/** Earlier years come from an unset clock; 1969 with an offset can still be 1970 in UTC. */
 const EARLIEST_YEAR = 1969
 
-/** `milliseconds` since 1970 as `2016-12-09T22:55:48Z`, with a fraction only where there is one. */
+/** `milliseconds` since 1970 as `2016-12-09T22:55:48Z`, with a fraction only if there is one. */
 export function formatTime(milliseconds: number): string {
   const text = new Date(milliseconds).toISOString()
   return text.endsWith('.000Z') ? `${text.slice(0, 19)}Z` : `${text.slice(0, -1).replace(/0+$/, '')}Z`
 }
 
-/** True when year, month (1 to 12) and day make a date of the calendar. */
+/** Whether year, month (1 to 12) and day form a valid date. */
 export function isDate(year: number, month: number, day: number): boolean {
   const date = new Date(Date.UTC(year, month - 1, day))
   return date.getUTCMonth() === month - 1 && date.getUTCDate() === day
@@ -19,8 +19,8 @@ export function isDate(year: number, month: number, day: number): boolean {
 
 /**
  * An RFC 3339 time, or ISO 8601 with the offset written `+0900`, as RFC 3339 in UTC. Keeps six digits of
- * a second, as PostgreSQL does; a leap second (`:60`) is the second after it. Null when it is none, has no
- * offset, names no real date, or lies before 1970 or after 9999.
+ * a second, as PostgreSQL does; a leap second (`:60`) becomes the next second. Null if invalid, without offset,
+ * or outside 1970 to 9999.
  */
 export function normaliseTime(written: string): string | null {
   const match = TIME.exec(written)

@@ -2,18 +2,18 @@ import { AkashiError } from '../../foundation/index.ts'
 
 const MILLISECONDS_A_DAY = 86_400_000
 
-/** Turns the wall-clock times of one time zone into instants. */
+/** Converts local times of a time zone to instants. */
 export interface Zone {
   readonly name: string
   /**
-   * The instants (milliseconds since 1970) at which a wall clock showed `local`, the same fields read as
-   * UTC; earliest first. Two where clocks were set back. Where they were set forward no clock showed it,
-   * and the one answer is as if they had not been set, which is how far a clock that was late had come.
+   * The instants (milliseconds since 1970) of the local time `local` (its fields read as UTC), earliest first.
+   * Two if clocks were set back. A time skipped by setting clocks forward gives one instant, computed with the
+   * offset before the change.
    */
   instants(local: number): readonly number[]
 }
 
-/** `name` is a name of the IANA database, such as Asia/Shanghai, or an offset such as +09:00. */
+/** `name` is an IANA time zone such as Asia/Shanghai, or an offset such as +09:00. */
 export function zone(name: string): Zone {
   const offsetAt = offsets(name)
   let day = Number.NaN
@@ -66,8 +66,8 @@ function formatter(name: string): Intl.DateTimeFormat {
       second: 'numeric',
     })
   } catch (cause) {
-    throw new AkashiError('invalid_input', `no such time zone: ${name}`, {
-      hint: 'give a name of the IANA database such as Asia/Tokyo, or an offset such as +09:00',
+    throw new AkashiError('invalid_input', `unknown time zone: ${name}`, {
+      hint: 'use an IANA name such as Asia/Tokyo, or an offset such as +09:00',
       cause,
     })
   }

@@ -1,9 +1,8 @@
 import type { Session } from '../../postgres/index.ts'
 
 /**
- * Reading events leaves an action `data_access` in the trail: they are confidential (S2, data access log). It says
- * what was asked for and which events were shown, and it is written in the reader's transaction, so that what
- * cannot be recorded is not read.
+ * Events are confidential, so reading them is recorded in the audit trail as `data_access`, with the query and the
+ * events returned. It is written in the reader's transaction, so that nothing is read without being recorded.
  */
 export async function recordAccess(
   session: Session,

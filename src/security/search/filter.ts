@@ -1,32 +1,32 @@
-/** What may be asked of the events, checked in one place with every mistake reported at once. */
+/** Filters of event queries; validation reports every mistake at once. */
 import { remediationStates } from '@akashi/contract'
 import { z } from 'zod'
 import { eventCategories, eventResults, severities } from '../event.ts'
 
-/** Rows of one page unless the caller says otherwise, and at most. */
+/** Default and maximum rows of a page. */
 const DEFAULT_PAGE_ROWS = 50
 const MAX_PAGE_ROWS = 500
-/** Longest value that is compared, in characters. */
+/** Longest value in an equality filter, in characters. */
 const MAX_VALUE_LENGTH = 1_000
-/** Longest text that is looked for, in characters. */
+/** Longest search text, in characters. */
 const MAX_TEXT_LENGTH = 200
 
-/** PostgreSQL holds neither U+0000 nor half of a surrogate pair. */
+/** PostgreSQL cannot store U+0000 or lone surrogates. */
 const storable = (value: string): boolean => value.isWellFormed() && !value.includes('\u0000')
 
 const value = z
   .string()
   .min(1, 'is empty')
   .max(MAX_VALUE_LENGTH, `is over ${MAX_VALUE_LENGTH} characters`)
-  .refine(storable, 'holds a character that no value holds')
+  .refine(storable, 'contains U+0000 or a lone surrogate')
 
-const uuid = z.guid('is no uuid')
-export const time = z.iso.datetime({ offset: true, error: 'is no ISO 8601 time with an offset' })
+const uuid = z.guid('is not a UUID')
+export const time = z.iso.datetime({ offset: true, error: 'is not an ISO 8601 time with an offset' })
 
-/** An address, or all of a network: `2001:db8::/32`. */
+/** An address or a network such as `2001:db8::/32`. */
 const address = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'is neither an address nor a network')
 
-/** What every question about events can be narrowed by. */
+/** Filters common to all event queries. */
 export const eventConditions = {
   /** Events at or after. */
   from: time.optional(),
@@ -35,7 +35,7 @@ export const eventConditions = {
   type: value.optional(),
   category: z.enum(eventCategories).optional(),
   severity: z.enum(severities).optional(),
-  /** This severity and every more urgent one. */
+  /** This severity and higher ones. */
   minSeverity: z.enum(severities).optional(),
   service: value.optional(),
   result: z.enum(eventResults).optional(),
@@ -60,11 +60,11 @@ export type EventConditions = z.output<typeof conditions>
 export const eventFilter = z
   .strictObject({
     ...eventConditions,
-    /** Looked for in the description and the details, without regard to case. */
+    /** Case-insensitive substring of description or details. */
     text: value.max(MAX_TEXT_LENGTH, `is over ${MAX_TEXT_LENGTH} characters`).optional(),
     cursor: z.string().optional(),
     limit: z
-      .int('is no whole number')
+      .int('is not a whole number')
       .min(1, 'is below 1')
       .max(MAX_PAGE_ROWS, `is over ${MAX_PAGE_ROWS}`)
       .default(DEFAULT_PAGE_ROWS),
@@ -72,12 +72,12 @@ export const eventFilter = z
   .check(
     z.refine(({ text, from }) => text === undefined || from !== undefined, {
       path: ['text'],
-      error: 'needs a time range (from) beside it',
+      error: 'requires a time range (from)',
     }),
     z.refine(inOrder, { path: ['to'], error: 'is not after from' }),
   )
 
-/** See {@link eventFilter}; whatever is left out does not narrow the search. */
+/** See {@link eventFilter}; all fields are optional. */
 export type EventFilter = z.input<typeof eventFilter>
 
 export function inOrder(filter: {
@@ -108,7 +108,7 @@ const equalities: readonly (readonly [key: keyof EventConditions, column: string
   ['assignee', 'assignee'],
 ]
 
-/** SQL conditions over `akashi_security.v_security_events e`, each value handed to `parameter`. */
+/** SQL conditions over `akashi_security.v_security_events e`, with each value passed to `parameter`. */
 export function conditionsOf(filter: EventConditions, parameter: (value: unknown) => string): string[] {
   const found: string[] = []
   for (const [key, column] of equalities) {

@@ -1,7 +1,7 @@
 import type { RemediationState } from '@akashi/contract'
 import type { EventCategory, EventResult, Severity } from '../event.ts'
 
-/** An event and what was done about it. Times are ISO 8601 in UTC with microseconds. */
+/** An event with its remediation. Times are ISO 8601 in UTC with microseconds. */
 export interface EventRow {
   readonly id: string
   /** When it happened. */
@@ -36,9 +36,9 @@ export interface EventRow {
   readonly assignee: string | null
   readonly resolvedAt: string | null
   readonly securityHubId: string | null
-  /** `active` within its hot retention, `due` when it waits for the archive. */
+  /** `active` within its hot retention, `due` for archival after it. */
   readonly archiveStatus: 'active' | 'due'
-  /** Days for which it is kept in all. */
+  /** Total retention in days. */
   readonly retentionDays: number
 }
 
@@ -78,7 +78,7 @@ const columns: readonly (readonly [key: keyof EventRow, column: string])[] = [
   ['retentionDays', 'retention_period'],
 ]
 
-/** Select list that gives an {@link EventRow} from `akashi_security.v_security_events` under an alias. */
+/** Select list for an {@link EventRow} from `akashi_security.v_security_events` under an alias. */
 export function eventColumns(alias: string): string {
   return columns.map(([key, column]) => `${alias}.${column} as "${key}"`).join(', ')
 }

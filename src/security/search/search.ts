@@ -1,6 +1,6 @@
 /**
- * Search in the events: newest first, a page at a time, with the rights of the database it is given. It reads
- * remediation too, so it is for security administrators and the worker. Each page is an action of the trail.
+ * Searches events, newest first, page by page, with the rights of the given database role. It also reads
+ * remediations, so only security administrators and the worker can use it. The audit trail records each page.
  */
 import { z } from 'zod'
 import { AkashiError, decodeCursor, encodeCursor, exactTime, parseQuery } from '../../foundation/index.ts'
@@ -10,31 +10,31 @@ import { conditionsOf, type EventFilter, eventFilter } from './filter.ts'
 import { type EventRow, eventColumns } from './row.ts'
 
 /**
- * Events that one page looks into for `text`. A page that ends there may hold fewer rows than its limit, even
+ * Maximum events that one page scans for `text`. A page that reaches it may have fewer rows than its limit, even
  * none, and still have a `next`.
  */
 export const TEXT_SCAN_EVENTS = 20_000
 
 export interface EventPage {
   readonly rows: readonly EventRow[]
-  /** Cursor of the page after this one; null when this is the last. */
+  /** Cursor of the next page; null on the last page. */
   readonly next: string | null
 }
 
 const place = z.tuple([exactTime, z.guid()])
 
-/** The columns of the event are null in the one row that tells how far an empty page looked. */
+/** An empty page returns one row without event, which tells how far it scanned. */
 type Found = EventRow & {
   readonly found: boolean
-  /** Set when events remain behind the last one that was looked into. */
+  /** Set if unscanned events remain. */
   readonly lastAt: string | null
   readonly lastId: string | null
 }
 
 /**
- * One page of events that fit every field of the filter.
+ * One page of events that match every field of the filter.
  *
- * @throws AkashiError invalid_input naming every mistake of the filter, or for a cursor that was not given
+ * @throws AkashiError invalid_input with every mistake of the filter, or for an invalid cursor
  */
 export async function searchEvents(
   database: Database,
@@ -47,7 +47,7 @@ export async function searchEvents(
   const conditions = conditionsOf(parsed, parameter)
   if (parsed.cursor !== undefined) {
     const [at, id] = decodeCursor(parsed.cursor, place).map(parameter)
-    // A comparison of rows prunes no partition; the first condition does.
+    // A row comparison does not prune partitions; the first condition does.
     conditions.push(
       `e.created_at <= ${at}::timestamptz and (e.created_at, e.id) < (${at}::timestamptz, ${id}::uuid)`,
     )
@@ -72,30 +72,30 @@ export async function searchEvents(
   return await database.transaction(actor, async (session) => {
     const { rows } = await session.query<Found>(text, values)
     const page = toPage(limit, rows)
-    await recordAccess(session, given(parsed), { events: page.rows.map(({ id }) => id) })
+    await recordAccess(session, recordedFilter(parsed), { events: page.rows.map(({ id }) => id) })
     return page
   })
 }
 
-/** What was asked for, without what was left open. */
-function given({ cursor: _, ...filter }: z.output<typeof eventFilter>): Record<string, unknown> {
+/** The filter as recorded in the trail: without cursor and unset fields. */
+function recordedFilter({ cursor: _, ...filter }: z.output<typeof eventFilter>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))
 }
 
 /**
  * One event.
  *
- * @throws AkashiError not_found when it is not there, or no longer: archived events have left PostgreSQL
+ * @throws AkashiError not_found for an unknown or archived event
  */
 export async function readEvent(database: Database, actor: Actor, eventId: string): Promise<EventRow> {
-  const id = parseQuery(z.guid('is no uuid'), eventId)
+  const id = parseQuery(z.guid('is not a UUID'), eventId)
   return await database.transaction(actor, async (session) => {
     const { rows } = await session.query<EventRow>(
       `select ${eventColumns('e')} from akashi_security.v_security_events e where e.id = $1`,
       [id],
     )
     const [row] = rows
-    if (row === undefined) throw new AkashiError('not_found', `there is no event ${id}`)
+    if (row === undefined) throw new AkashiError('not_found', `no event ${id}`)
     await recordAccess(session, { id }, { events: [id] })
     return row
   })
@@ -115,7 +115,7 @@ function toPage(limit: number, found: readonly Found[]): EventPage {
 
 function textMatches(wanted: string, parameter: (value: unknown) => string): string {
   const plain = parameter(`%${escapeLike(wanted)}%`)
-  // As JSON spells it, for both sides escape quotes, backslashes and control characters alike.
+  // Escaped as JSON, since the stored text escapes quotes, backslashes and control characters too.
   const json = parameter(`%${escapeLike(JSON.stringify(wanted).slice(1, -1))}%`)
   return `(s.description ilike ${plain} or s.event_details::text ilike ${json})`
 }

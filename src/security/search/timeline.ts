@@ -1,4 +1,4 @@
-/** How many events there were in each interval of a time, none left out. Each timeline is an action of the trail. */
+/** Counts events per interval, including empty ones. The audit trail records each query. */
 import { type TimelineInterval, timelineIntervals } from '@akashi/contract'
 import { z } from 'zod'
 import { parseQuery } from '../../foundation/index.ts'
@@ -7,7 +7,7 @@ import { type Severity, severities } from '../event.ts'
 import { recordAccess } from './access.ts'
 import { conditionsOf, eventConditions, inOrder, time } from './filter.ts'
 
-/** Minutes of each interval that may be asked for. */
+/** Minutes of each supported interval. */
 const intervals = {
   '1m': 1,
   '5m': 5,
@@ -19,7 +19,7 @@ const intervals = {
 } as const satisfies Record<TimelineInterval, number>
 
 const MILLISECONDS_A_MINUTE = 60_000
-/** Buckets of one timeline. */
+/** Maximum buckets of a timeline. */
 export const MAX_BUCKETS = 1_500
 
 export const timelineQuery = z
@@ -28,14 +28,14 @@ export const timelineQuery = z
     z.refine(inOrder, { path: ['to'], error: 'is not after from' }),
     z.refine(({ from, to, interval }) => bucketsOf(from, to, interval) <= MAX_BUCKETS, {
       path: ['interval'],
-      error: `makes more than ${MAX_BUCKETS} buckets`,
+      error: `has more than ${MAX_BUCKETS} buckets`,
     }),
   )
 
 export type TimelineQuery = z.input<typeof timelineQuery>
 
 export interface Bucket {
-  /** Begin of the interval, ISO 8601 in UTC; the first begins at `from`. */
+  /** Start of the interval, ISO 8601 in UTC; the first begins at `from`. */
   readonly at: string
   readonly count: number
   readonly severities: Readonly<Record<Severity, number>>
@@ -48,10 +48,10 @@ export interface Timeline {
 }
 
 /**
- * Counts per interval from `from` until before `to`, also where there was nothing. Buckets follow `from`, so
- * days of a time zone come from its midnight.
+ * Counts per interval from `from` (inclusive) to `to` (exclusive), including empty ones. Buckets are aligned to
+ * `from`, so for local days pass local midnight.
  *
- * @throws AkashiError invalid_input naming every mistake of the query
+ * @throws AkashiError invalid_input with every mistake of the query
  */
 export async function eventTimeline(
   database: Database,

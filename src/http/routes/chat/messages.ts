@@ -1,6 +1,7 @@
 import * as chat from '../../../chat/index.ts'
+import { given } from '../../../foundation/index.ts'
 import { operation } from '../../operation.ts'
-import { type App, given } from '../../schema.ts'
+import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 import { tellOwnDevices } from './own-devices.ts'
 

@@ -1,7 +1,8 @@
 import * as chat from '../../../chat/index.ts'
+import { given } from '../../../foundation/index.ts'
 import { operation } from '../../operation.ts'
 import { sessionOf } from '../../plugins/authentication.ts'
-import { type App, given } from '../../schema.ts'
+import type { App } from '../../schema.ts'
 import type { Services } from '../../services.ts'
 import { tellOwnDevices } from './own-devices.ts'
 

@@ -1,8 +1,8 @@
 import type { SshdFacts, SshdRule } from './facts.ts'
 
 /**
- * A user name may hold anything, ` from 192.0.2.1 port 22` included, so that the last such words of the
- * message are the true ones. Only what sshd itself writes about a key may follow `ssh2`.
+ * A user name may contain anything, even ` from 192.0.2.1 port 22`, so the last occurrence in the message is the
+ * real one. After `ssh2` only the description of a key by sshd may follow.
  */
 const KEY = String.raw`: ([A-Z][A-Z0-9-]* (?:SHA256|MD5):\S+(?: ID .*)?)`
 const ATTEMPT = new RegExp(
@@ -19,7 +19,7 @@ const PAM_ERROR = /^PAM: (.*) for (?:illegal user |invalid user )?(.*) from (\S+
 const TIMEOUT =
   /^Timeout before authentication for (?:connection from )?(\S+)(?: to \S+?)?,?(?: port (\d+)| pid = \d+)?$/
 
-/** `Failed password for invalid user x from 192.0.2.1 port 22 ssh2`: one line for each real attempt. */
+/** `Failed password for invalid user x from 192.0.2.1 port 22 ssh2`: one line per real attempt. */
 export const attempt: SshdRule = (message) => {
   const match = ATTEMPT.exec(message)
   if (match === null) return null
@@ -30,7 +30,7 @@ export const attempt: SshdRule = (message) => {
   return { type: attemptType(verdict, method), user, source, port, details }
 }
 
-/** The method `none` carries no credential: a client asks which methods there are, and no penalty follows. */
+/** The method `none` carries no credential: clients use it to list the methods, without penalty. */
 function attemptType(verdict: string | undefined, method: string): SshdFacts['type'] {
   if (verdict === 'Accepted') return 'authentication_success'
   return method === 'none' ? 'authentication_probe' : 'authentication_failure'
@@ -71,7 +71,7 @@ export const rootRefused: SshdRule = (message) => {
   }
 }
 
-/** `error: PAM: Authentication failure for root from host`, of keyboard-interactive logins. */
+/** `error: PAM: Authentication failure for root from host`, for keyboard-interactive logins. */
 export const pamError: SshdRule = (message) => {
   const match = PAM_ERROR.exec(message)
   if (match === null) return null

@@ -53,7 +53,7 @@ export const disconnected: SshdRule = (message) => {
   return found === null ? null : { type: 'connection_disconnected', ...found }
 }
 
-/** Newer versions say `maximum authentication attempts exceeded` before this, older ones only this. */
+/** Newer versions log `maximum authentication attempts exceeded` first, older ones only this. */
 export const disconnecting: SshdRule = (message) => {
   const match = DISCONNECTING_PEER.exec(message)
   const found = peer(match?.[1])
@@ -65,7 +65,7 @@ export const disconnecting: SshdRule = (message) => {
   return { type: 'authentication_limit_exceeded', user, details: { reason } }
 }
 
-/** Somebody connected and did not speak SSH, or none that this server accepts. */
+/** A client did not speak SSH, or no version that this server accepts. */
 export const probe: SshdRule = (message) => {
   const silent = peer(NO_IDENTIFICATION.exec(message)?.[1])
   if (silent !== null) return { type: 'connection_probe', ...silent }
@@ -80,13 +80,13 @@ export const probe: SshdRule = (message) => {
   return exchange === null ? null : { type: 'connection_probe', details: { reason: exchange[1] } }
 }
 
-/** More connections at once than the server takes. */
+/** More concurrent connections than the server allows. */
 export const dropped: SshdRule = (message) => {
   const match = DROPPED_PEER.exec(message)
   return { type: 'connection_refused', source: match?.[1], port: match?.[2], details: { reason: message } }
 }
 
-/** The address has a name that does not lead back to it; sshd calls that a possible break-in attempt. */
+/** The host name of the address does not resolve back to it; sshd calls that a possible break-in attempt. */
 export const reverseMapping: SshdRule = (message) => {
   const match = REVERSE.exec(message)
   if (match !== null) return { type: 'reverse_mapping_failed', source: match[2], details: { name: match[1] } }

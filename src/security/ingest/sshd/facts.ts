@@ -1,14 +1,14 @@
 import type { SshdEventType } from './kinds.ts'
 
-/** What one message of sshd says, as it says it. */
+/** The facts of one sshd message, verbatim. */
 export interface SshdFacts {
   readonly type: SshdEventType
   readonly user?: string | undefined
-  /** An address or, where sshd or PAM wrote one, a host name. */
+  /** An address, or a host name if sshd or PAM wrote one. */
   readonly source?: string | undefined
   readonly port?: string | undefined
   readonly details?: Readonly<Record<string, unknown>> | undefined
 }
 
-/** The facts of a message; a string says why it is no event; null means that the rule does not know it. */
+/** Returns the facts of a message, a string with the reason why it is not an event, or null if the rule does not apply. */
 export type SshdRule = (message: string) => SshdFacts | string | null

@@ -1,6 +1,6 @@
 import type { EventCategory, EventResult, Severity } from '../../event.ts'
 
-/** Classes of the Open Cybersecurity Schema Framework that sshd's events belong to. */
+/** OCSF classes of sshd events. */
 const AUTHENTICATION = 3002
 const SSH_ACTIVITY = 4007
 const APPLICATION_LIFECYCLE = 6002
@@ -14,8 +14,8 @@ interface Kind {
 }
 
 /**
- * The event types that lines of sshd become. One real attempt writes up to five lines; each has a type of
- * its own, so that counting `authentication_failure` counts attempts.
+ * The event types of sshd lines. One real attempt writes up to five lines; each has its own type, so that
+ * counting `authentication_failure` counts attempts.
  */
 export const sshdKinds = {
   authentication_success: authentication('info', 'login', 'success'),

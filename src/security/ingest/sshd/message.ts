@@ -17,11 +17,11 @@ const follows =
   () =>
     `not an event: ${what}`
 const received: SshdRule = (message) => receivedDisconnect(message) ?? terminating(message)
-const undecided = follows('the attempt is not decided yet')
-const repeatsSession = follows('the session opened line says it')
-const repeatsInvalidUser = follows("the 'Invalid user' line of the same connection says it")
+const undecided = follows('the attempt is still pending')
+const repeatsSession = follows('reported by the session opened line')
+const repeatsInvalidUser = follows("reported by the 'Invalid user' line of the same connection")
 
-/** Which rule knows a message, by its first word. */
+/** Rules by the first word of a message. */
 const rules = new Map<string, SshdRule>([
   ['Failed', attempt],
   ['Accepted', attempt],
@@ -60,10 +60,10 @@ const rules = new Map<string, SshdRule>([
   ['input_userauth_request:', repeatsInvalidUser],
 ])
 
-/** Marks what sshd's unprivileged child said; the event keeps it in its description. */
+/** Suffix of messages of sshd's unprivileged child; kept in the description. */
 const BEFORE_AUTHENTICATION = ' [preauth]'
 
-/** What a message of sshd says, or why it is no event. */
+/** Returns the facts of an sshd message, or why it is not an event. */
 export function readMessage(written: string): SshdFacts | string {
   const message = written.endsWith(BEFORE_AUTHENTICATION)
     ? written.slice(0, -BEFORE_AUTHENTICATION.length)
@@ -71,5 +71,5 @@ export function readMessage(written: string): SshdFacts | string {
   const space = message.indexOf(' ')
   const word = space < 0 ? message : message.slice(0, space)
   const rule = rules.get(word) ?? (word.startsWith('pam_') ? pamModule : undefined)
-  return rule?.(message) ?? 'not an event: no known form of a message of sshd'
+  return rule?.(message) ?? 'not an event: unknown sshd message'
 }

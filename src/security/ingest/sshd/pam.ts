@@ -17,7 +17,8 @@ export const pamModule: SshdRule = (message) => {
   if (said.startsWith('authentication failure; ')) {
     return { type: 'pam_authentication_failure', ...client(said), details: { module } }
   }
-  if (said.startsWith('check pass;')) return 'not an event: the authentication failure that follows says it'
+  if (said.startsWith('check pass;'))
+    return 'not an event: reported by the authentication failure that follows'
   return session(module, said) ?? locked(module, said)
 }
 
@@ -33,7 +34,7 @@ function locked(module: string, said: string): SshdFacts | null {
   return match === null ? null : { type: 'account_locked', user: match[1], details: { module, reason: said } }
 }
 
-/** `PAM 5 more authentication failures; …`: a sum of attempts that have lines of their own. */
+/** `PAM 5 more authentication failures; …`: a summary of attempts that have their own lines. */
 export const pamSummary: SshdRule = (message) => {
   const more = MORE.exec(message)
   if (more !== null) {
@@ -51,7 +52,7 @@ export const pamSummary: SshdRule = (message) => {
   }
 }
 
-/** `… ruser= rhost=192.0.2.1  user=root`: the user stands last, since its name may hold anything. */
+/** `… ruser= rhost=192.0.2.1  user=root`: the user comes last, since its name may contain anything. */
 function client(said: string): Pick<SshdFacts, 'source' | 'user'> {
   const at = said.indexOf(REMOTE_HOST)
   if (at < 0) return {}

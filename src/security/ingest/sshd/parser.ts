@@ -10,27 +10,27 @@ import type { SshdFacts } from './facts.ts'
 import { sshdKinds } from './kinds.ts'
 import { readMessage } from './message.ts'
 
-/** Bytes; what rsyslog takes by default. sshd's own messages end at 1,024. */
+/** Bytes; the default limit of rsyslog. sshd truncates its messages to 1,024. */
 export const MAX_SYSLOG_LINE_BYTES = 8192
-/** One line may stand for this many repeats; no log daemon waits long enough for more. */
+/** Maximum repeats in one line; no log daemon collects more. */
 export const MAX_REPEATS = 10_000
 
 const PROGRAMS: ReadonlySet<string> = new Set(['sshd', 'sshd-session', 'sshd-auth'])
-/** rsyslog: N more of what stands in the brackets. */
+/** rsyslog: N repetitions of the message in brackets. */
 const REPEATED = /^message repeated (\d+) times?: \[ ?(.*)\]$/s
-/** syslogd: N more of the line before. */
+/** syslogd: N repetitions of the previous line. */
 const LAST_REPEATED = /^(?:-- )?last message repeated (\d+) times?(?: --)?$/
 
 export interface SshdOptions {
-  /** Name of the IANA database for times that carry no offset. */
+  /** IANA time zone for times without an offset. */
   readonly timezone: string
-  /** Year of the first line whose time carries none; null infers it from `asOf`. */
+  /** Year of the first line without one; null infers it from `asOf`. */
   readonly year: number | null
-  /** The log was read at this time: no line is later. */
+  /** When the log was read: no line is later. */
   readonly asOf: Date
 }
 
-/** Reads the syslog lines of OpenSSH's server, of the programs that it has been split into, and of PAM for it. */
+/** Parses syslog lines of the OpenSSH server, of the programs it was split into, and of PAM. */
 export function createSshdParser(options: SshdOptions): LineParser {
   const clock = createSyslogClock(zone(options.timezone), options.asOf, options.year)
   let previous: { readonly host: string; readonly event: UnidentifiedEvent } | null = null
@@ -46,7 +46,7 @@ export function createSshdParser(options: SshdOptions): LineParser {
     if (time === null) return reason
     const last = line.program === null ? LAST_REPEATED.exec(line.message) : null
     if (last !== null) {
-      if (previous?.host !== line.host) return 'not an event: repeats a line that is none'
+      if (previous?.host !== line.host) return 'not an event: repeats a line that is not an event'
       return repeat({ ...previous.event, created_at: time, description: line.message }, Number(last[1]))
     }
     previous = null
@@ -79,7 +79,7 @@ function toEvent(line: SyslogLine, facts: SshdFacts, time: string): Unidentified
   const details: Record<string, unknown> = { host: line.host, program: line.program }
   if (line.pid !== null) details['pid'] = line.pid
   if (facts.port !== undefined) details['port'] = Number(facts.port)
-  // A host name, a zone or a mapped address says more than the column can hold.
+  // Keeps a host name, zone or mapped address that the column cannot store.
   if (source !== null && address !== source) details['source'] = source
   return {
     event_type: facts.type,

@@ -17,7 +17,7 @@ export const terminating: SshdRule = (message) => {
   return match === null ? null : { type: 'service_stopped', details: { signal: Number(match[1]) } }
 }
 
-/** `error: …` and `fatal: …`: what they report, where it has a type of its own; else that sshd failed. */
+/** `error: …` and `fatal: …`: the reported event if it has its own type, else a failure of sshd. */
 export const failed: SshdRule = (message) => {
   const colon = message.indexOf(': ')
   const level = message.slice(0, colon)
