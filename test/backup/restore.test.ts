@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readCatalog, runBackup, restorableRanges, verifyBackups } from '../../src/backup/index.ts'
+import { readCatalog, restorableRanges, runBackup, verifyBackups } from '../../src/backup/index.ts'
 import { AkashiError } from '../../src/foundation/index.ts'
 import { type RunningStream, restoreTo, startCluster, type TestCluster } from './support/cluster.ts'
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
-import { readCatalog, runBackup, restorableRanges, verifyBackups } from '../../src/backup/index.ts'
+import { readCatalog, restorableRanges, runBackup, verifyBackups } from '../../src/backup/index.ts'
 import { coverageOf } from '../../src/backup/wal/pieces.ts'
 import { AkashiError } from '../../src/foundation/index.ts'
 import type { ObjectStore } from '../../src/object-store/index.ts'
