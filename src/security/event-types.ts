@@ -39,7 +39,7 @@ export const akashiEventTypes = {
   data_modification: facts('configuration', 'medium', OCSF.accountChange, 'success'),
   /** Written by akashi_audit.alert_audit_log_tampering(). */
   audit_log_tampering: facts('integrity', 'critical', OCSF.detectionFinding, 'failure'),
-  /** A recovery drill did not pass, or none, or no test of a whole recovery, passed for too long. */
+  /** A recovery drill failed, or no drill or recovery test has passed for too long. */
   recovery_drill_failed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   recovery_drill_missed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),
   recovery_test_missed: facts('integrity', 'high', OCSF.detectionFinding, 'failure'),

@@ -1,5 +1,7 @@
 /** Accepts batches of events from services: validated one by one, stored in one transaction, each once. */
+
 import type { Submission, SubmitFormat } from '@akashi/contract'
+import { given } from '../foundation/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
 import type { ParsedEvent } from './ingest/format.ts'
 import { createEventParser } from './ingest/parse.ts'
@@ -60,7 +62,7 @@ async function store(
           'select state from akashi_security.submit_events($1) order by place',
           [json],
         ),
-      signal === undefined ? {} : { signal },
+      given({ signal }),
     ),
   )
   return rows.map(({ state }) => state)

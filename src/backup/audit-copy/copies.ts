@@ -1,5 +1,5 @@
 /** Lists the copies of the logs in the store. */
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { BackupStore } from '../store/backup-store.ts'
 import {
   auditCopyManifest,
@@ -32,7 +32,7 @@ export async function listAuditCopies(backupStore: BackupStore, signal?: AbortSi
   const found = new Map<string, CopyTier[]>()
   for (const tier of ['near', 'cold'] as const) {
     const prefix = auditCopyPrefix(tier, backupStore.systemId)
-    for await (const { key } of backupStore.store.list(prefix, signal === undefined ? {} : { signal })) {
+    for await (const { key } of backupStore.store.list(prefix, given({ signal }))) {
       const id = key.slice(prefix.length, key.indexOf('/', prefix.length))
       const tiers = found.get(id) ?? []
       if (!tiers.includes(tier)) found.set(id, [...tiers, tier])

@@ -1,3 +1,4 @@
+import { given } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { DataKeys } from '../store/data-keys.ts'
 import { decodeHeader, MAX_HEADER_BYTES } from '../store/header.ts'
@@ -149,7 +150,7 @@ async function fetchRange(
   end: number,
 ): Promise<Buffer> {
   const chunks: Buffer[] = []
-  const cancel = signal === undefined ? {} : { signal }
+  const cancel = given({ signal })
   for await (const chunk of await store.get(pack.name, { range: { start, end }, ...cancel })) {
     chunks.push(chunk as Buffer)
   }

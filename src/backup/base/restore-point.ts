@@ -1,4 +1,4 @@
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { Database } from '../../postgres/index.ts'
 import { parseTarget } from '../restore/target.ts'
 
@@ -18,7 +18,7 @@ export async function createRestorePoint(
   }
   const { rows } = await database.direct(
     (session) => session.query<{ lsn: string }>('select pg_create_restore_point($1)::text as lsn', [name]),
-    signal === undefined ? {} : { signal },
+    given({ signal }),
   )
   return rows[0]?.lsn ?? ''
 }

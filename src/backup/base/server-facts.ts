@@ -1,4 +1,5 @@
 /** Facts about the server from an ordinary connection. */
+import { given } from '../../foundation/index.ts'
 import type { Database } from '../../postgres/index.ts'
 import type { BackupIndex } from './backup-index.ts'
 
@@ -28,7 +29,7 @@ const facts = `
 export async function readServerFacts(database: Database, signal?: AbortSignal): Promise<ServerFacts> {
   const { rows } = await database.direct(
     (session) => session.query<Omit<ServerFacts, 'now'> & { readonly milliseconds: number }>(facts),
-    signal === undefined ? {} : { signal },
+    given({ signal }),
   )
   const [row] = rows
   if (row === undefined) throw new Error('a select without a table returned no row')
@@ -55,7 +56,7 @@ export async function readRelations(
 ): Promise<BackupIndex['relations']> {
   const { rows } = await database.direct(
     (session) => session.query<BackupIndex['relations'][number]>(relations),
-    signal === undefined ? {} : { signal },
+    given({ signal }),
   )
   return rows
 }

@@ -68,7 +68,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
  */
 export async function runDrill(backupStore: BackupStore, options: DrillOptions): Promise<DrillReport> {
   const { limits, signal, onPhase = () => undefined } = options
-  const cancel = signal === undefined ? {} : { signal }
+  const cancel = given({ signal })
   const startedAt = new Date()
   const problems: string[] = []
   const phases: { phase: string; seconds: number }[] = []

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import {
   type Database,
   type DatabaseRole,
@@ -81,7 +81,7 @@ export async function withScratch<T>(
     const server = await folder.recover({
       timeoutMs: RECOVERY_TIMEOUT_MS,
       settings: keep === undefined ? UNTOUCHED : IN_PART,
-      ...(signal === undefined ? {} : { signal }),
+      ...given({ signal }),
     })
     cleanup.defer(() => server.stop())
     const database = openDatabase({ url: server.url(databaseName), role: 'owner', poolSize: 1 })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { ObjectHead, ObjectStore } from '../../object-store/index.ts'
 
 /** Attempts to put an object before its store counts as unavailable. */
@@ -34,7 +34,7 @@ export async function putWithRetries(
     } catch (error) {
       if (signal?.aborted === true || attempt === PUT_ATTEMPTS || !isTransient(error, limit)) throw error
     }
-    await sleep(PUT_PAUSE_MS * 2 ** (attempt - 1), undefined, signal === undefined ? {} : { signal })
+    await sleep(PUT_PAUSE_MS * 2 ** (attempt - 1), undefined, given({ signal }))
   }
 }
 
@@ -49,7 +49,7 @@ function isTransient(error: unknown, limit: AbortSignal): boolean {
 /** Reads a whole object, whose SHA-256 the store verifies. */
 export async function readObject(store: ObjectStore, name: string, signal?: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of await store.get(name, signal === undefined ? {} : { signal })) {
+  for await (const chunk of await store.get(name, given({ signal }))) {
     chunks.push(chunk as Buffer)
   }
   return Buffer.concat(chunks)

@@ -1,6 +1,6 @@
 /** Copies the rows of a table from the scratch server into the live database. */
 import { pipeline } from 'node:stream/promises'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import type { Database, Session } from '../../postgres/index.ts'
 import { asLogin } from './as-login.ts'
 import { quoteName, quoteTable, type TableName, tableText } from './name.ts'
@@ -14,16 +14,16 @@ export const COMMON_SETTINGS = `set local datestyle = 'ISO, YMD'; set local inte
 /** Set after reading all rows unfiltered: functions of the audit trail write under policies. */
 export const TRIGGERS_MAY_RUN = 'set local row_security = on'
 
-/** Where the rows of then are compared from: every value as the text of its type, which no code but the server's made. */
+/** Temporary table with the old rows for the comparison: all values as text, produced by server code only. */
 export const THEN = 'pg_temp.akashi_then'
 
-/** Makes {@link THEN}, gone with the transaction. */
+/** Creates {@link THEN}, dropped with the transaction. */
 export async function createThen(live: Session, shape: Shape): Promise<void> {
   const columns = shape.columns.map(({ name }) => `${quoteName(name)} text`)
   await live.query(`create temporary table akashi_then (${columns.join(', ')}) on commit drop`)
 }
 
-/** Makes the table that the rows stay in: the columns alone. */
+/** Creates the permanent table with columns only. */
 export async function createCopy(live: Session, target: TableName, shape: Shape): Promise<void> {
   const columns = shape.columns.map(columnText)
   await live.query(`create table ${quoteTable(target)} (${columns.join(', ')})`)
@@ -58,7 +58,7 @@ export async function copyRows(
       await session.query(COMMON_SETTINGS)
       const from = session.copyTo(`copy (select ${list} from ${quoteTable(source)}) to stdout`)
       const to = live.copyFrom(`copy ${target} (${list}) from stdin`)
-      await pipeline(from, to, signal === undefined ? {} : { signal })
+      await pipeline(from, to, given({ signal }))
     },
     signal,
   )

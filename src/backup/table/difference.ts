@@ -29,9 +29,9 @@ export interface Difference {
 
 interface Compared {
   readonly name: string
-  /** As `::` takes it. */
+  /** Type name for a cast with `::`. */
   readonly type: string
-  /** The type came with the server, so that only a superuser could give it a cast. */
+  /** Whether the type is built in, so that only a superuser could define a cast for it. */
   readonly plain: boolean
 }
 
@@ -78,7 +78,7 @@ export async function compare(live: Session, table: TableName, shape: Shape): Pr
   }
 }
 
-/** Values are compared as the text of their types: a cast, an operator or a comparison may be code of anybody's. */
+/** Compares values as text: casts and operators of other types may run untrusted code. */
 export async function differ(live: Session, comparison: Comparison): Promise<Difference> {
   const { now, values } = comparison
   const join = joinText(comparison)
@@ -168,13 +168,13 @@ function differsText(values: readonly Compared[]): string {
   return values.map(({ name }) => `b.${quoteName(name)} is distinct from ${outputText(name)}`).join(' or ')
 }
 
-/** The present value by the output of its type. */
+/** The current value as text, by the output function of its type. */
 function outputText(name: string): string {
   const column = `n.${quoteName(name)}`
   return `case when num_nulls(${column}) = 0 then format('%s', ${column}) end collate "C"`
 }
 
-/** A value of a type of the server's own as that, of any other as text. */
+/** A value of a built-in type as such, of any other type as text. */
 function shownText(alias: 'b' | 'n', { name, type, plain }: Compared): string {
   if (alias === 'n') return plain ? `n.${quoteName(name)}` : outputText(name)
   return plain ? `b.${quoteName(name)}::${type}` : `b.${quoteName(name)}`

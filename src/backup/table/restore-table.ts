@@ -1,4 +1,4 @@
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { type Actor, contextSettings, type Database, type Session } from '../../postgres/index.ts'
 import { ownerRights } from '../restore/owner-rights.ts'
 import { type Scratch, type ScratchOptions, withScratch } from '../restore/scratch.ts'
@@ -23,7 +23,7 @@ import { readShape, type Shape } from './shape.ts'
 
 export interface TableRestoreOptions extends Omit<ScratchOptions, 'keep' | 'fullOnly'> {
   readonly table: TableName
-  /** Of an administrator of the live database, straight to the server. Holds a password: never print it. */
+  /** URL of an administrator of the live database, without a pooler. Contains a password: never print it. */
   readonly liveUrl: string
   /** Name of a permanent copy; must not exist. */
   readonly into?: TableName
@@ -67,7 +67,7 @@ export async function restoreTable(
   options: TableRestoreOptions,
 ): Promise<TableRestored> {
   const { table, into, target, signal } = options
-  await live.direct((session) => assertPossible(session, options), signal === undefined ? {} : { signal })
+  await live.direct((session) => assertPossible(session, options), given({ signal }))
   let oids: ReadonlySet<number> = new Set()
   // The oids of a table renamed since the backup, or of partitions missing in an older index, are known only
   // after the catalogs are recovered.
@@ -111,7 +111,7 @@ async function assertPossible(
   }
   if (into !== undefined && (await exists(into))) throw occupied(into)
   if ((diff === true || apply !== undefined) && !(await exists(table))) {
-    throw new AkashiError('not_found', `there is no table ${tableText(table)} to compare with`, {
+    throw new AkashiError('not_found', `table ${tableText(table)} does not exist to compare with`, {
       hint: 'restore it under another name with --into',
     })
   }
@@ -217,7 +217,7 @@ async function bring(
   }
 }
 
-/** Who asked, as the administrator's transaction says it, signed: the login that does it has no key to sign with. */
+/** The actor from the signed context of the administrator's transaction: the executing login has no signing key. */
 async function readContext(session: Session): Promise<string[]> {
   const { rows } = await session.query<{ values: string[] }>(
     `select array(select coalesce(current_setting(name, true), '') from unnest($1::text[]) with ordinality s (name, n) order by n) as values`,
@@ -228,7 +228,7 @@ async function readContext(session: Session): Promise<string[]> {
 
 const setContext = `select ${contextSettings.map((name, index) => `set_config('${name}', $${index + 1}, true)`).join(', ')}`
 
-/** Whose rights the live side is done with: the present owner's, or where the table is gone the former's. */
+/** The role for the work on the live side: the current owner of the table, or the former one if it is gone. */
 async function liveOwner(
   session: Session,
   shape: Shape,
@@ -262,7 +262,7 @@ async function differences(
   shape: Shape,
   { table, apply }: TableRestoreOptions,
 ): Promise<Pick<TableRestored, 'difference' | 'applied'>> {
-  // What is compared must be what is changed, and be of the types that were read of the catalog.
+  // Locked so that the compared rows are the ones changed, with the types read from the catalog.
   const mode = apply === undefined ? 'access share' : 'share row exclusive'
   await session.query(`lock table ${quoteTable(table)} in ${mode} mode`)
   const comparison = await compare(session, table, shape)

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AkashiError } from '../../foundation/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
 import { cancelled } from '../errors.ts'
 import { remoteError } from './failure.ts'
 import type { Explanation, Remote } from './remote.ts'
@@ -81,7 +81,7 @@ function judge(
 
 function pause(limits: RetryLimits, made: number, signal: AbortSignal | undefined): Promise<void> {
   const longest = Math.min(limits.longestPauseMs, limits.pauseMs * 2 ** (made - 1))
-  return sleep(longest * Math.random(), undefined, signal === undefined ? {} : { signal })
+  return sleep(longest * Math.random(), undefined, given({ signal }))
 }
 
 /** Rejects on abort even if the client ignores the signal. */
