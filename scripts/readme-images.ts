@@ -1,5 +1,6 @@
 /**
- * Takes the pictures of the README from the sample workspace, in both languages, on a desktop and a phone.
+ * Takes the pictures of the README from the sample workspace, in both languages, on a desktop and a phone, and of
+ * its status page.
  * `node scripts/readme-images.ts` writes docs/images; `--check` takes them too, writes nothing, and fails where
  * a page does not show what its picture is of, or the README shows another picture.
  */
@@ -36,8 +37,20 @@ const pictures: readonly Picture[] = [
   { ...room, name: 'chat-ja-phone', locale: 'ja', phone: true, scheme: 'dark' },
 ]
 
+const statusPages = [
+  { name: 'status-en', locale: 'en', shows: 'Verified: the record is unchanged' },
+  { name: 'status-ja', locale: 'ja', shows: '検証済み：記録は書き換えられていません' },
+] as const
+const STATUS_SIZE = { width: 1_100, height: 1_000 }
+
+/** Every picture with the width that it has. */
+const all = [
+  ...pictures.map(({ name, locale, phone = false }) => ({ name, locale, width: phone ? 390 : 1_280 })),
+  ...statusPages.map(({ name, locale }) => ({ name, locale, width: STATUS_SIZE.width })),
+]
+
 const words = {
-  en: { edited: 'edited', composer: /^Message to/ },
+  en: { edited: 'edited', composer: /^Message / },
   ja: { edited: '編集済み', composer: /へのメッセージ$/ },
 }
 
@@ -64,6 +77,18 @@ async function take(workspace: Workspace, picture: Picture, folder: string): Pro
   await page.context().close()
 }
 
+async function takeStatus(
+  workspace: Workspace,
+  { name, locale, shows }: (typeof statusPages)[number],
+  folder: string,
+): Promise<void> {
+  const page = await workspace.page({ locale, size: STATUS_SIZE })
+  await page.goto(`${workspace.url}/status/`)
+  await page.getByRole('heading', { name: shows }).waitFor()
+  await page.screenshot({ path: join(folder, `${name}.png`) })
+  await page.context().close()
+}
+
 /** Asks the page again and again: its policy forbids the function that would wait inside of it. */
 async function until(page: Page, expression: string): Promise<void> {
   for (let asked = 0; asked < ASK_TIMES; asked += 1) {
@@ -82,17 +107,17 @@ async function expectVisible(page: Page, text: string | RegExp): Promise<void> {
 }
 
 /** A picture of a page is no single colour, and has the page's size. */
-async function expectPicture(path: string, phone: boolean): Promise<void> {
+async function expectPicture(path: string, expectedWidth: number): Promise<void> {
   const image = sharp(path)
   const [{ width }, { entropy }] = [await image.metadata(), await image.stats()]
-  if (width !== (phone ? 390 : 1280) || entropy < 0.5) throw new Error(`${path} is no picture of a page`)
+  if (width !== expectedWidth || entropy < 0.5) throw new Error(`${path} is no picture of a page`)
 }
 
 async function expectMentioned(): Promise<void> {
-  for (const { name, locale, phone = false } of pictures) {
+  for (const { name, locale, width } of all) {
     const readme = await readFile(locale === 'ja' ? 'README.ja.md' : 'README.md', 'utf8')
     if (!readme.includes(`${FOLDER}/${name}.png`)) throw new Error(`${name} is not in the README`)
-    await expectPicture(join(FOLDER, `${name}.png`), phone)
+    await expectPicture(join(FOLDER, `${name}.png`), width)
   }
 }
 
@@ -104,12 +129,12 @@ if (check && !existsSync(CHROMIUM) && process.env['CI'] !== 'true') {
 const folder = check ? await mkdtemp(join(tmpdir(), 'akashi-images-out-')) : FOLDER
 const workspace = await openWorkspace()
 try {
-  for (const picture of pictures) {
-    await take(workspace, picture, folder)
-    await expectPicture(join(folder, `${picture.name}.png`), picture.phone ?? false)
-  }
+  for (const picture of pictures) await take(workspace, picture, folder)
+  await workspace.verify()
+  for (const picture of statusPages) await takeStatus(workspace, picture, folder)
+  for (const { name, width } of all) await expectPicture(join(folder, `${name}.png`), width)
   await expectMentioned()
-  console.log(`${pictures.length} pictures ${check ? 'are as the README shows' : `in ${FOLDER}`}`)
+  console.log(`${all.length} pictures ${check ? 'are as the README shows' : `in ${FOLDER}`}`)
 } finally {
   await workspace.close()
   if (check) await rm(folder, { recursive: true, force: true })

@@ -15,12 +15,16 @@ export interface Look {
   readonly locale: 'ja' | 'en'
   readonly scheme?: 'light' | 'dark'
   readonly phone?: boolean
+  /** Pixels; by default those of a desktop or a phone. */
+  readonly size?: { readonly width: number; readonly height: number }
 }
 
 export interface Workspace {
   readonly url: string
   /** A browser in which the person is signed in, at `path`. */
   visit(username: string, path: string, look: Look): Promise<Page>
+  /** Has the ledger verified, which the status page shows. */
+  verify(): Promise<void>
   /** A browser of nobody. */
   page(look: Look): Promise<Page>
   close(): Promise<void>
@@ -37,6 +41,10 @@ export async function openWorkspace(): Promise<Workspace> {
   const workspace: Omit<Workspace, 'visit'> = {
     url: server.url,
     page: (look) => openPage(browser, look),
+    async verify() {
+      const { status, stderr } = await akashi(['verify', '--data', folder])
+      if (status !== 0) throw new Error(`the ledger was not verified: ${stderr}`)
+    },
     async close() {
       await browser.close()
       await server.stop()
@@ -70,12 +78,14 @@ export async function openWorkspace(): Promise<Workspace> {
   }
 }
 
-async function openPage(browser: Browser, { locale, scheme = 'light', phone = false }: Look): Promise<Page> {
+async function openPage(browser: Browser, look: Look): Promise<Page> {
+  const { locale, scheme = 'light', phone = false } = look
+  const size = look.size ?? (phone ? { width: 390, height: 780 } : { width: 1280, height: 800 })
   const context = await browser.newContext({
     locale: locale === 'ja' ? 'ja-JP' : 'en-US',
     timezoneId: 'Asia/Tokyo',
     colorScheme: scheme,
-    viewport: phone ? { width: 390, height: 780 } : { width: 1280, height: 800 },
+    viewport: size,
     isMobile: phone,
     hasTouch: phone,
     reducedMotion: 'reduce',
