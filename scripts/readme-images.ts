@@ -1,7 +1,8 @@
 /**
- * Takes the screenshots of the README from the sample workspace, in both languages, on desktop and phone.
- * `node scripts/readme-images.ts` writes docs/images; `--check` takes them without writing, and fails if a page
- * does not show the expected content or the README lacks a screenshot.
+ * Takes the pictures of the README from the sample workspace, in both languages, on a desktop and a phone, and of
+ * its status page.
+ * `node scripts/readme-images.ts` writes docs/images; `--check` takes them too, writes nothing, and fails where
+ * a page does not show what its picture is of, or the README shows another picture.
  */
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -20,7 +21,7 @@ interface Picture extends Look {
   readonly name: string
   readonly person: string
   readonly room: RegExp
-  /** Texts that must be visible in the screenshot. */
+  /** All of it can be seen in the picture. */
   readonly shows: readonly (string | RegExp)[]
 }
 
@@ -36,8 +37,20 @@ const pictures: readonly Picture[] = [
   { ...room, name: 'chat-ja-phone', locale: 'ja', phone: true, scheme: 'dark' },
 ]
 
+const statusPages = [
+  { name: 'status-en', locale: 'en', shows: 'Verified: the record is unchanged' },
+  { name: 'status-ja', locale: 'ja', shows: '検証済み：記録は書き換えられていません' },
+] as const
+const STATUS_SIZE = { width: 1_100, height: 1_000 }
+
+/** Every picture with the width that it has. */
+const all = [
+  ...pictures.map(({ name, locale, phone = false }) => ({ name, locale, width: phone ? 390 : 1_280 })),
+  ...statusPages.map(({ name, locale }) => ({ name, locale, width: STATUS_SIZE.width })),
+]
+
 const words = {
-  en: { edited: 'edited', composer: /^Message to/ },
+  en: { edited: 'edited', composer: /^Message / },
   ja: { edited: '編集済み', composer: /へのメッセージ$/ },
 }
 
@@ -46,16 +59,16 @@ async function take(workspace: Workspace, picture: Picture, folder: string): Pro
   await page.getByRole('link', { name: picture.room }).first().click()
   await page.getByText(words[picture.locale].edited).first().waitFor()
   await page.getByRole('textbox', { name: words[picture.locale].composer }).waitFor()
-  // The worker must scan the image in the conversation first.
+  // The picture of the conversation is checked by the worker first.
   await page.locator('article img').first().waitFor()
   await until(
     page,
     `[...document.querySelectorAll('img')].every((one) => one.complete && one.naturalWidth > 0)`,
   )
-  // The first visit shows the first message; the screenshot shows the newest.
+  // Who comes for the first time stands at the first message; the picture is of the newest.
   await page.locator('section[tabindex="0"]').press('End')
   await until(page, `document.querySelector('section[tabindex="0"]').scrollTop > -2`)
-  // Hides the focus ring and hover effects.
+  // Neither the ring of the focus nor what a pointer brings up.
   await page.locator('section[tabindex="0"]').blur()
   await page.mouse.move(0, 0)
   await page.locator('article[data-active="true"]').waitFor({ state: 'detached' })
@@ -64,53 +77,64 @@ async function take(workspace: Workspace, picture: Picture, folder: string): Pro
   await page.context().close()
 }
 
-/** Polls the page: its content security policy forbids waitForFunction. */
+async function takeStatus(
+  workspace: Workspace,
+  { name, locale, shows }: (typeof statusPages)[number],
+  folder: string,
+): Promise<void> {
+  const page = await workspace.page({ locale, size: STATUS_SIZE })
+  await page.goto(`${workspace.url}/status/`)
+  await page.getByRole('heading', { name: shows }).waitFor()
+  await page.screenshot({ path: join(folder, `${name}.png`) })
+  await page.context().close()
+}
+
+/** Asks the page again and again: its policy forbids the function that would wait inside of it. */
 async function until(page: Page, expression: string): Promise<void> {
   for (let asked = 0; asked < ASK_TIMES; asked += 1) {
     if (await page.evaluate<boolean>(expression)) return
     await page.waitForTimeout(ASK_MS)
   }
-  throw new Error(`timed out waiting for ${expression}`)
+  throw new Error(`it is never true that ${expression}`)
 }
 
 async function expectVisible(page: Page, text: string | RegExp): Promise<void> {
   const place = await page.locator('article').getByText(text).first().boundingBox()
   const size = page.viewportSize()
   if (place === null || size === null || place.y < 0 || place.y + place.height > size.height) {
-    throw new Error(`the screenshot does not show ${String(text)}`)
+    throw new Error(`the picture does not show ${String(text)}`)
   }
 }
 
-/** Checks that the screenshot has the size of the page and is not a single colour. */
-async function expectPicture(path: string, phone: boolean): Promise<void> {
+/** A picture of a page is no single colour, and has the page's size. */
+async function expectPicture(path: string, expectedWidth: number): Promise<void> {
   const image = sharp(path)
   const [{ width }, { entropy }] = [await image.metadata(), await image.stats()]
-  if (width !== (phone ? 390 : 1280) || entropy < 0.5)
-    throw new Error(`${path} is not a screenshot of a page`)
+  if (width !== expectedWidth || entropy < 0.5) throw new Error(`${path} is no picture of a page`)
 }
 
 async function expectMentioned(): Promise<void> {
-  for (const { name, locale, phone = false } of pictures) {
+  for (const { name, locale, width } of all) {
     const readme = await readFile(locale === 'ja' ? 'README.ja.md' : 'README.md', 'utf8')
     if (!readme.includes(`${FOLDER}/${name}.png`)) throw new Error(`${name} is not in the README`)
-    await expectPicture(join(FOLDER, `${name}.png`), phone)
+    await expectPicture(join(FOLDER, `${name}.png`), width)
   }
 }
 
 const check = process.argv.includes('--check')
 if (check && !existsSync(CHROMIUM) && process.env['CI'] !== 'true') {
-  console.log(`skipped: ${CHROMIUM} is not installed`)
+  console.log(`left out: ${CHROMIUM} is not installed`)
   process.exit(0)
 }
 const folder = check ? await mkdtemp(join(tmpdir(), 'akashi-images-out-')) : FOLDER
 const workspace = await openWorkspace()
 try {
-  for (const picture of pictures) {
-    await take(workspace, picture, folder)
-    await expectPicture(join(folder, `${picture.name}.png`), picture.phone ?? false)
-  }
+  for (const picture of pictures) await take(workspace, picture, folder)
+  await workspace.verify()
+  for (const picture of statusPages) await takeStatus(workspace, picture, folder)
+  for (const { name, width } of all) await expectPicture(join(folder, `${name}.png`), width)
   await expectMentioned()
-  console.log(`${pictures.length} screenshots ${check ? 'match the README' : `written to ${FOLDER}`}`)
+  console.log(`${all.length} pictures ${check ? 'are as the README shows' : `in ${FOLDER}`}`)
 } finally {
   await workspace.close()
   if (check) await rm(folder, { recursive: true, force: true })

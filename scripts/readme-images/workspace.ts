@@ -1,4 +1,4 @@
-/** Runs the sample workspace on its own server, with browsers for its people. */
+/** The sample workspace on a server of its own, and browsers of its people. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,27 +8,31 @@ import { akashi, akashiUp } from '../akashi-process.ts'
 
 export const CHROMIUM = '/usr/bin/chromium'
 const PASSWORD = 'lantern gravel violin'
-/** Milliseconds to wait for a page. */
+/** Milliseconds for what a page shows next. */
 const WAIT_MS = 20_000
 
 export interface Look {
   readonly locale: 'ja' | 'en'
   readonly scheme?: 'light' | 'dark'
   readonly phone?: boolean
+  /** Pixels; by default those of a desktop or a phone. */
+  readonly size?: { readonly width: number; readonly height: number }
 }
 
 export interface Workspace {
   readonly url: string
-  /** A browser page at `path` with the person signed in. */
+  /** A browser in which the person is signed in, at `path`. */
   visit(username: string, path: string, look: Look): Promise<Page>
-  /** A browser page without a session. */
+  /** Has the ledger verified, which the status page shows. */
+  verify(): Promise<void>
+  /** A browser of nobody. */
   page(look: Look): Promise<Page>
   close(): Promise<void>
 }
 
 export async function openWorkspace(): Promise<Workspace> {
   const folder = await mkdtemp(join(tmpdir(), 'akashi-images-'))
-  const scanner = await openFakeScanner()
+  const scanner = await openScannerOfNothing()
   const server = await akashiUp(folder, { env: { CLAMD_URL: `clamd://127.0.0.1:${scanner.port}` } })
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
@@ -37,6 +41,10 @@ export async function openWorkspace(): Promise<Workspace> {
   const workspace: Omit<Workspace, 'visit'> = {
     url: server.url,
     page: (look) => openPage(browser, look),
+    async verify() {
+      const { status, stderr } = await akashi(['verify', '--data', folder])
+      if (status !== 0) throw new Error(`the ledger was not verified: ${stderr}`)
+    },
     async close() {
       await browser.close()
       await server.stop()
@@ -46,7 +54,7 @@ export async function openWorkspace(): Promise<Workspace> {
   }
   try {
     const { status, stdout, stderr } = await akashi(['sample', 'add', '--data', folder, '--json'])
-    if (status !== 0) throw new Error(`the sample workspace could not be created: ${stderr}`)
+    if (status !== 0) throw new Error(`the sample workspace was not made: ${stderr}`)
     const { people } = JSON.parse(stdout) as { people: { username: string; oneTimePassword: string }[] }
     const passwords = new Map(people.map(({ username, oneTimePassword }) => [username, oneTimePassword]))
     return {
@@ -70,12 +78,14 @@ export async function openWorkspace(): Promise<Workspace> {
   }
 }
 
-async function openPage(browser: Browser, { locale, scheme = 'light', phone = false }: Look): Promise<Page> {
+async function openPage(browser: Browser, look: Look): Promise<Page> {
+  const { locale, scheme = 'light', phone = false } = look
+  const size = look.size ?? (phone ? { width: 390, height: 780 } : { width: 1280, height: 800 })
   const context = await browser.newContext({
     locale: locale === 'ja' ? 'ja-JP' : 'en-US',
     timezoneId: 'Asia/Tokyo',
     colorScheme: scheme,
-    viewport: phone ? { width: 390, height: 780 } : { width: 1280, height: 800 },
+    viewport: size,
     isMobile: phone,
     hasTouch: phone,
     reducedMotion: 'reduce',
@@ -97,14 +107,14 @@ async function ask(page: Page, method: string, path: string, body: unknown): Pro
     },
     { method, path, body },
   )
-  if (status >= 400) throw new Error(`${method} ${path} returned ${status}`)
+  if (status >= 400) throw new Error(`${method} ${path} was answered with ${status}`)
 }
 
-/** A fake ClamAV daemon that finds everything clean: the files of the workspace are our own. */
-async function openFakeScanner(): Promise<{ readonly port: number; close(): void }> {
+/** Speaks as ClamAV's daemon does and finds everything clean: the workspace's files are our own. */
+async function openScannerOfNothing(): Promise<{ readonly port: number; close(): void }> {
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy())
-    // An INSTREAM stream ends with a length of 0.
+    // The stream of INSTREAM ends with a length of 0.
     socket.on('data', (piece) => {
       if (piece.subarray(-4).every((byte) => byte === 0)) socket.end('stream: OK\0')
     })
