@@ -318,14 +318,14 @@ describe('who acted', () => {
     const shop = database.open('app', { contextKey: key })
     const act = (userId: string, id: number) =>
       shop.transaction(person({ userId, sessionId: `s/${id}` }), (session) =>
-        session.query(`insert into basket values (${id})`),
+        session.query(`insert into public.basket values (${id})`),
       )
     await act('42', 1)
     await act('山田 太郎 <taro@example.jp>', 2)
     await act(administrator, 3)
     await database
       .open('app')
-      .transaction(person({ userId: '42' }), (session) => session.query('insert into basket values (4)'))
+      .transaction(person({ userId: '42' }), (session) => session.query('insert into public.basket values (4)'))
     expect((await trail('basket')).map((row) => [row.user_id, row.session_id, row.signed_by])).toEqual([
       ['42', 's/1', 'shop'],
       ['山田 太郎 <taro@example.jp>', 's/2', 'shop'],
@@ -345,7 +345,7 @@ describe('who acted', () => {
     // The key signs for the login it was given to.
     const elsewhere = openDatabase({ url: database.url('worker'), role: 'worker', contextKey: key })
     await elsewhere.transaction(person({ userId: '42' }), (session) =>
-      session.query('insert into basket values (6)'),
+      session.query('insert into public.basket values (6)'),
     )
     await elsewhere.close()
     expect(await last('basket')).toMatchObject({ user_id: '42', signed_by: null, context_verified: false })

@@ -307,7 +307,7 @@ test('headroom counts from now without gaps', async () => {
 test('the tables of the migrations have headroom', async () => {
   await applyPartitions(worker, tester)
   const status = await partitionStatus(worker, tester)
-  const ours = status.filter((row) => !row.table.startsWith('lifecycle.'))
+  const ours = status.filter((row) => !row.table.startsWith('akashi_lifecycle.'))
   expect(ours.map((row) => row.table)).toContain('akashi_audit.audit_logs')
   expect(ours.filter((row) => row.alarm)).toEqual([])
 })

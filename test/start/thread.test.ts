@@ -270,9 +270,9 @@ describe('the thread', () => {
       'public.orders is under audit\n',
     )
     await superuser.direct(async (session) => {
-      await session.query("insert into orders select i, 'c' || i, i * 100 from generate_series(1, 20) i")
-      await session.query('update orders set total = total + 1 where id <= 5')
-      await session.query('delete from orders where id = 20')
+      await session.query("insert into public.orders select i, 'c' || i, i * 100 from generate_series(1, 20) i")
+      await session.query('update public.orders set total = total + 1 where id <= 5')
+      await session.query('delete from public.orders where id = 20')
     })
     const state = await sealed()
     expect(state.protectedTables).toContain('public.orders')
@@ -355,7 +355,7 @@ describe('stopping', () => {
   it('loses nothing when node and PostgreSQL are killed at once', async () => {
     await sealed()
     await superuser.direct((session) =>
-      session.query("insert into orders select i, 'late', i from generate_series(101, 200) i"),
+      session.query("insert into public.orders select i, 'late', i from generate_series(101, 200) i"),
     )
     const { trail = 0, events = 0, orders } = await counts()
     await superuser.close()
