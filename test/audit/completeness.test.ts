@@ -92,7 +92,13 @@ const administrator = () => openDatabase({ url: server.url('postgres'), role: 'o
 async function ask<R>(text: string): Promise<R[]> {
   const database = administrator()
   try {
-    return await database.direct(async (session) => (await session.query<R>(text)).rows, { timeoutMs: 0 })
+    return await database.direct(
+      async (session) => {
+        await session.query('set search_path = public')
+        return (await session.query<R>(text)).rows
+      },
+      { timeoutMs: 0 },
+    )
   } finally {
     await database.close()
   }

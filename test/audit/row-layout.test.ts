@@ -325,7 +325,9 @@ describe('who acted', () => {
     await act(administrator, 3)
     await database
       .open('app')
-      .transaction(person({ userId: '42' }), (session) => session.query('insert into public.basket values (4)'))
+      .transaction(person({ userId: '42' }), (session) =>
+        session.query('insert into public.basket values (4)'),
+      )
     expect((await trail('basket')).map((row) => [row.user_id, row.session_id, row.signed_by])).toEqual([
       ['42', 's/1', 'shop'],
       ['山田 太郎 <taro@example.jp>', 's/2', 'shop'],

@@ -58,7 +58,11 @@ async function sql<R>(text: string): Promise<R[]> {
   const { url } = JSON.parse(stdout) as { url: string }
   const database = openDatabase({ url, role: 'owner' })
   try {
-    return await database.direct(async (session) => (await session.query<R>(text)).rows)
+    return await database.direct(async (session) => {
+      // The tests' own tables are in public.
+      await session.query('set search_path = public')
+      return (await session.query<R>(text)).rows
+    })
   } finally {
     await database.close()
   }

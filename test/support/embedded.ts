@@ -26,7 +26,11 @@ export async function removeDataDir(dataDir: string): Promise<void> {
 export async function ask<R = Record<string, unknown>>(url: string, text: string): Promise<R[]> {
   const database = openDatabase({ url, role: 'owner', applicationName: 'akashi test' })
   try {
-    return await database.direct(async (session) => (await session.query<R>(text)).rows)
+    return await database.direct(async (session) => {
+      // The tests' own tables are in public.
+      await session.query('set search_path = public')
+      return (await session.query<R>(text)).rows
+    })
   } finally {
     await database.close()
   }
