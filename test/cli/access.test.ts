@@ -52,7 +52,7 @@ describe('akashi roles', () => {
     expect((await run('roles', 'grant', username, 'viewer')).status).toBe(0)
     const { rows } = await database.asSuperuser((session) =>
       session.query(
-        `select subject, api_endpoint, context_verified from audit.audit_logs where table_name = 'user_roles' order by seq desc limit 1`,
+        `select subject, api_endpoint, context_verified from akashi_audit.audit_logs where table_name = 'user_roles' order by seq desc limit 1`,
       ),
     )
     // Without the keyring it is what the login says of itself.

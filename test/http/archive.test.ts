@@ -85,7 +85,7 @@ it('asks the workers for a run of the archive, with the trail saying who', async
   const response = await ask('write', 'POST', '/runs')
   expect([response.statusCode, response.json()]).toEqual([202, { requestedAt: expect.any(String) }])
   const { rows } = await database.asSuperuser((session) =>
-    session.query(`select record_id as job, user_id, context_verified as verified, api_endpoint as endpoint from audit.audit_logs
+    session.query(`select record_id as job, user_id, context_verified as verified, api_endpoint as endpoint from akashi_audit.audit_logs
       where table_name = 'jobs' and 'requested_at' = any (changed_fields) order by seq`),
   )
   const asked = { user_id: userId, verified: true, endpoint: 'POST /v1/archive/runs' }
