@@ -106,7 +106,7 @@ const head = ({ worker }: Running) =>
 async function shop(running: Running): Promise<void> {
   await change(
     running,
-    `create table shop (id int primary key, price numeric); select akashi_audit.protect('shop'); insert into shop select i, i from generate_series(1, ${SHOP_ROWS}) i`,
+    `create table public.shop (id int primary key, price numeric); select akashi_audit.protect('public.shop'); insert into public.shop select i, i from generate_series(1, ${SHOP_ROWS}) i`,
   )
 }
 
@@ -120,22 +120,22 @@ describe('a logical restore', () => {
         first,
         `do $$ begin for i in 1..${TRANSACTIONS_AHEAD} loop perform pg_current_xact_id(); commit; end loop; end $$`,
       )
-      await change(first, 'update shop set price = price + 1')
+      await change(first, 'update public.shop set price = price + 1')
       await sealAll(first)
       await publishCheckpoints(first.worker, tester, store)
       // Committed, and not yet sealed when the copy is made.
-      await change(first, 'update shop set price = price + 1 where id <= 10')
+      await change(first, 'update public.shop set price = price + 1 where id <= 10')
       await copyTables(first, second)
       await change(
         second,
-        "create table shop (id int primary key); select akashi_audit.protect('shop'); insert into shop values (1)",
+        "create table public.shop (id int primary key); select akashi_audit.protect('public.shop'); insert into public.shop values (1)",
       )
       await expect(sealAll(second)).rejects.toMatchObject({ code: 'conflict' })
       const opened = await openEpochsWhereNeeded(second.worker, tester, keyring, store)
       expect(opened.find(({ log }) => log === 'audit_logs')).toMatchObject({ epoch: 2, cause: 'moved' })
       expect(await details(second)).toEqual([])
 
-      await change(second, 'insert into shop select i from generate_series(2, 20) i')
+      await change(second, 'insert into public.shop select i from generate_series(2, 20) i')
       const before = await head(second)
       await sealAll(second)
       expect((await head(second))?.size).toBe((before?.size ?? 0n) + 19n)
@@ -222,7 +222,7 @@ describe('a physical restore', () => {
       expect(spawnSync('cp', ['-a', place, `${place}-older`]).status).toBe(0)
 
       running = await start(dataDir)
-      await change(running, 'update shop set price = price + 1')
+      await change(running, 'update public.shop set price = price + 1')
       await sealAll(running)
       await publishCheckpoints(running.worker, tester, store)
       expect(await details(running)).toEqual([])
@@ -241,7 +241,7 @@ describe('a physical restore', () => {
       })
       expect((await details(running)).join()).toContain(`gave up ${SHOP_ROWS} published entries`)
       await openEpoch(running.worker, tester, keyring, store, 'restored to Monday')
-      await change(running, 'delete from shop')
+      await change(running, 'delete from public.shop')
       await sealAll(running)
       await publishCheckpoints(running.worker, tester, store)
       expect(await details(running)).toEqual([])

@@ -43,7 +43,7 @@ describe('events in Akashi’s own field names', () => {
     [{ ...own, created_at: '2026-01-01T00:00:00' }, /^created_at: not a time with an offset/],
     [{ ...own, created_at: undefined }, /^created_at: /],
     [{ ...own, event_type: 'x'.repeat(51) }, /^event_type: /],
-    [{ ...own, user_id: 'me' }, /^user_id: /],
+    [{ ...own, user_id: 'x'.repeat(256) }, /^user_id: /],
     [{ ...own, event_details: [1] }, /^event_details: /],
     [{ ...own, event_details: { ingest: 1 } }, /^event_details.ingest: /],
     [{ ...own, created_at: '2026-07-01T00:00:00Z' }, /^at 2026-07-01T00:00:00Z, not before/],
