@@ -1,7 +1,7 @@
 /** `akashi serve` and `akashi work`: the same parts over a PostgreSQL that runs elsewhere. */
 import { AkashiError, aborted, type Logger } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
-import { refuseFormerDatabase, requireServerLogin, system } from '../postgres/index.ts'
+import { refuseFormerDatabase, requireServerLogin } from '../postgres/index.ts'
 import { type Connections, findConnections } from './connections.ts'
 import { reapplyAtStart } from './erasures.ts'
 import type { Ready } from './http.ts'
@@ -36,7 +36,6 @@ export async function serve(
     const connections = await connectAsServer(settings, keyring)
     const worker = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => worker.close())
-    await worker.transaction(system('start'), refuseFormerDatabase)
     // Here, so that a command that only asks the database does not load the server.
     const { openNode } = await import('./http.ts')
     const node = await openNode({ settings, version, log, connections, keyring, worker, store }, cleanup)
@@ -59,7 +58,6 @@ export async function work(options: ProcessOptions & { readonly onReady: () => v
     const connections = await connectAsServer(settings, keyring)
     const worker = connections.open('worker', { poolSize: settings.poolSize })
     cleanup.defer(() => worker.close())
-    await worker.transaction(system('start'), refuseFormerDatabase)
     await reapplyAtStart({ worker, keyring, log, signal })
     const running = await runWorker({
       connections,
@@ -81,9 +79,11 @@ export async function work(options: ProcessOptions & { readonly onReady: () => v
 /** Every role that `serve` and `work` act as. */
 const serverRoles = ['app', 'worker', 'security_admin', 'backup'] as const
 
-/** Refuses to start with a login that something would fail for later. */
+/** Refuses to start with a database or a login that something would fail for later. */
 async function connectAsServer(settings: Settings, keyring: Keyring): Promise<Connections> {
   const connections = await findConnections(settings, keyring)
+  const database = connections.open('owner', { poolSize: 1 })
+  await database.direct(refuseFormerDatabase).finally(() => database.close())
   await requireServerLogin(connections.adminUrl, serverRoles)
   return connections
 }

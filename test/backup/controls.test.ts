@@ -22,7 +22,9 @@ it.runIf(existsSync(POSTGRES_15))(
     const keyring = await openKeyring(`file:${join(side, 'keys')}`)
     try {
       await database.direct((session) =>
-        session.query('create table t as select i, md5(i::text) as note from generate_series(1, 50000) i'),
+        session.query(
+          'create table public.t as select i, md5(i::text) as note from generate_series(1, 50000) i',
+        ),
       )
       const { systemId } = await identify(url)
       const store = await openObjectStore(`file:${join(side, 'objects')}`)

@@ -68,7 +68,7 @@ test('frozen objects are named, asked for by period, and none is left once they 
 test('a store that cannot thaw says so, and names the object', async () => {
   await expect(thawArchive(worker, tester, freezing(false))).rejects.toMatchObject({
     code: 'unsupported',
-    message: expect.stringMatching(/cannot thaw archive\/security/),
+    message: expect.stringMatching(/cannot thaw archive\/akashi_security/),
   })
   expect(await thawArchive(worker, tester, cold.store)).toEqual([])
 })

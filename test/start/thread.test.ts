@@ -270,7 +270,9 @@ describe('the thread', () => {
       'public.orders is under audit\n',
     )
     await superuser.direct(async (session) => {
-      await session.query("insert into public.orders select i, 'c' || i, i * 100 from generate_series(1, 20) i")
+      await session.query(
+        "insert into public.orders select i, 'c' || i, i * 100 from generate_series(1, 20) i",
+      )
       await session.query('update public.orders set total = total + 1 where id <= 5')
       await session.query('delete from public.orders where id = 20')
     })
