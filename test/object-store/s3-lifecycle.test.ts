@@ -84,5 +84,5 @@ test('takes the prefix of an s3: URL only', () => {
   expect(s3PrefixOf('s3://bucket')).toBe('')
   expect(s3PrefixOf('s3://bucket/')).toBe('')
   expect(s3PrefixOf('s3://bucket/a/b?region=x')).toBe('a/b/')
-  expect(() => s3PrefixOf('file:/a')).toThrow('no bucket of S3')
+  expect(() => s3PrefixOf('file:/a')).toThrow('not an S3 bucket')
 })
