@@ -50,8 +50,8 @@ const IDS_A_WRITER = 1_000_000_000
 
 /** One transaction as one message. `earlier` is an id that this writer may have used before. */
 function transactionText(kind: number, id: number, earlier: number, hot: number, gid: string): string {
-  const insert = (n: number) => `insert into work (id) values (${n});`
-  const update = (n: number) => `update work set version = version + 1 where id = ${n};`
+  const insert = (n: number) => `insert into public.work (id) values (${n});`
+  const update = (n: number) => `update public.work set version = version + 1 where id = ${n};`
   switch (kind) {
     case 0:
       return `begin; ${insert(id)} ${update(id)} commit`
@@ -65,13 +65,13 @@ function transactionText(kind: number, id: number, earlier: number, hot: number,
     case 5:
       return `begin; set local synchronous_commit = off; ${insert(id)} ${update(earlier)} commit`
     case 6:
-      return `begin; delete from work where id = ${earlier}; ${insert(id)} commit`
+      return `begin; delete from public.work where id = ${earlier}; ${insert(id)} commit`
     case 7:
-      return `insert into work (id) select ${id} + i from generate_series(0, 119) i`
+      return `insert into public.work (id) select ${id} + i from generate_series(0, 119) i`
     case 8:
       return `do $$ begin ${insert(id)} begin ${update(id)} perform 1 / 0; exception when division_by_zero then ${insert(id + 1)} end; end $$`
     default:
-      return `begin; update work set version = version + 1 where id = ${-1 - hot}; ${insert(id)} commit`
+      return `begin; update public.work set version = version + 1 where id = ${-1 - hot}; ${insert(id)} commit`
   }
 }
 
@@ -132,9 +132,9 @@ beforeAll(async () => {
   server = await startEmbedded({ dataDir, port, settings: SETTINGS })
   await migrateUp({ url: server.url('postgres'), directory: MIGRATIONS })
   await ask(`alter role akashi_worker password 'test-worker';
-    create table work (id bigint primary key, version integer not null default 0);
-    select akashi_audit.protect('work');
-    insert into work select -i from generate_series(1, ${HOT_ROWS}) i`)
+    create table public.work (id bigint primary key, version integer not null default 0);
+    select akashi_audit.protect('public.work');
+    insert into public.work select -i from generate_series(1, ${HOT_ROWS}) i`)
   worker = openDatabase({ url: workerUrl(), role: 'worker', poolSize: 3 })
 })
 
@@ -310,7 +310,7 @@ const wrongRecords = `
            count(*) filter (where operation = 'DELETE') as deletes, max(version) as last, count(*) as steps
     from steps group by record_id
   )
-  select count(*)::int as records from record r full join work w on w.id::text = r.record_id
+  select count(*)::int as records from record r full join public.work w on w.id::text = r.record_id
   where r.record_id is null or r.inserts <> 1 or r.updates <> r.versions or r.updates <> r.last
      or r.steps <> r.inserts + r.updates + r.deletes or r.deletes <> case when w.id is null then 1 else 0 end
      or w.version <> r.last`
