@@ -20,6 +20,70 @@ $$;
 comment on function akashi_auth.tier_rank(text) is 'system 3, business 2, service 1; nothing crosses to a higher one.';
 grant execute on function akashi_auth.tier_rank(text) to akashi_app, akashi_worker, akashi_security_admin, akashi_policy;
 
+-- Search for parts of names and texts, of one character and more, in Japanese and English. An index holds every
+-- character and every pair of characters; a term of any length is found by its pairs and then compared with the text.
+-- Needs no extension and no locale of the database. Row-level security keeps the planner from using such an index, so
+-- a search is a function that runs as its owner and returns only what its caller may see.
+
+-- Full and half width, ligatures, composition and case make no difference to a search. Nor do the wave dash, minus,
+-- double bar and dash, for which Windows and other systems type different characters.
+create function akashi_auth.fold_text(content text) returns text
+  language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+  select translate(lower(normalize(content, nfkc)), '〜−‖—', '~-∥―')
+$$;
+comment on function akashi_auth.fold_text(text) is 'The text in the form in which searches compare it.';
+
+create function akashi_auth.ngrams(folded text) returns text[]
+  language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+  select coalesce(array_agg(distinct g.gram), '{}')
+  from (select c.letter, c.letter || lead(c.letter) over (order by c.place) as pair
+        from unnest(string_to_array(folded, null)) with ordinality as c (letter, place)) pairs
+  cross join lateral (values (pairs.letter), (pairs.pair)) as g (gram)
+  where g.gram is not null and g.gram !~ '^\s+$'
+$$;
+comment on function akashi_auth.ngrams(text) is 'What an index holds of a text: its characters and pairs of characters.';
+
+create function akashi_auth.search_terms(query text) returns text[]
+  language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+  terms constant text[] := array(select distinct t from regexp_split_to_table(akashi_auth.fold_text(coalesce(query, '')), '\s+') as t where t <> '');
+begin
+  if cardinality(terms) > 10 or length(query) > 200 then
+    raise exception 'a search takes 10 words and 200 characters' using errcode = 'invalid_parameter_value';
+  end if;
+  return terms;
+end
+$$;
+comment on function akashi_auth.search_terms(text) is 'The words of a query, folded.';
+
+-- The pairs of each term, or the one character that it is.
+create function akashi_auth.term_ngrams(terms text[]) returns text[]
+  language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select t from unnest(terms) as t where length(t) = 1
+    union
+    select substr(t, n, 2) from unnest(terms) as t cross join lateral generate_series(1, length(t) - 1) as n)
+$$;
+comment on function akashi_auth.term_ngrams(text[]) is 'What a text that contains all terms has in the index.';
+
+-- Written in plpgsql and folding in place, which costs two calls a row and no plan.
+create function akashi_auth.contains_terms(content text, terms text[]) returns boolean
+  language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+  folded constant text := translate(lower(normalize(content, nfkc)), '〜−‖—', '~-∥―');
+  term text;
+begin
+  foreach term in array terms loop
+    if strpos(folded, term) = 0 then return false; end if;
+  end loop;
+  return true;
+end
+$$;
+comment on function akashi_auth.contains_terms(text, text[]) is 'Whether the text, once folded, contains every term.';
+-- Whoever changes an indexed row computes what the index holds.
+grant execute on function akashi_auth.fold_text(text), akashi_auth.ngrams(text) to akashi_app, akashi_worker, akashi_policy;
+grant execute on function akashi_auth.search_terms(text), akashi_auth.term_ngrams(text[]), akashi_auth.contains_terms(text, text[]) to akashi_policy;
+
 -- The key to a person at an identity provider is (issuer, subject). E-mail and subject are encrypted by the
 -- application under the person's key (src/keys), which SQL does not hold. A row that SQL alone writes with plain
 -- columns stays plain until `akashi keys convert` or the next start has encrypted it; then these are null.
@@ -85,6 +149,9 @@ create index users_last_login_at_idx on akashi_auth.users (last_login_at);
 create index users_last_modified_by_idx on akashi_auth.users (last_modified_by, updated_at);
 create index users_security_classification_idx on akashi_auth.users (security_classification);
 create index users_compliance_tags_idx on akashi_auth.users using gin (compliance_tags);
+-- A term is in one of the names; none reaches across the line break.
+create index users_names_idx on akashi_auth.users
+  using gin (akashi_auth.ngrams(akashi_auth.fold_text(username || E'\n' || coalesce(display_name, '')))) where is_active;
 -- Few rows, those that are still plain: the conversion asks again and again.
 create index users_plain_idx on akashi_auth.users (id) where subject is not null or email is not null;
 
@@ -154,6 +221,32 @@ create view akashi_auth.profiles with (security_barrier = true) as
   from akashi_auth.users where not is_deleted;
 comment on view akashi_auth.profiles is 'Names and pictures, visible to every signed-in service; never e-mail, subject or state.';
 grant select on akashi_auth.profiles to akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
+
+create function akashi_auth.search_people(query text, among uuid[] default null, page_size integer default 50)
+  returns table (id uuid, username varchar, display_name varchar, avatar_url text)
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp set row_security = on set plan_cache_mode = force_custom_plan as $$
+declare
+  terms constant text[] := akashi_auth.search_terms(query);
+  grams constant text[] := akashi_auth.term_ngrams(terms);
+  beginning constant text := btrim(akashi_auth.fold_text(coalesce(query, '')));
+begin
+  if akashi_auth.current_user_id() is null then
+    return;
+  end if;
+  return query
+    select u.id, u.username, n.shown, u.avatar_url
+    from akashi_auth.users u cross join lateral (select coalesce(u.display_name, u.username) as shown) n
+    where u.is_active and (among is null or u.id = any (among))
+      and (cardinality(grams) = 0 or akashi_auth.ngrams(akashi_auth.fold_text(u.username || E'\n' || coalesce(u.display_name, ''))) @> grams)
+      and akashi_auth.contains_terms(u.username || E'\n' || coalesce(u.display_name, ''), terms)
+    order by not (starts_with(akashi_auth.fold_text(u.username), beginning) or starts_with(akashi_auth.fold_text(n.shown), beginning)),
+      akashi_auth.fold_text(n.shown), u.id
+    limit least(greatest(page_size, 1), 200);
+end
+$$;
+comment on function akashi_auth.search_people is
+  'Profiles of active users whose names contain every word of the query, those first whose name begins with it; among: only these.';
+grant execute on function akashi_auth.search_people to akashi_app;
 
 -- How a reader sees people: enough to tell them apart and to see that an address is there.
 create view akashi_auth.masked_users with (security_barrier = true) as

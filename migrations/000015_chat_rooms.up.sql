@@ -31,6 +31,9 @@ comment on column akashi_chat.rooms.is_active is 'False: archived; it can be rea
 create index rooms_type_idx on akashi_chat.rooms (room_type, is_active, is_deleted);
 create index rooms_created_by_idx on akashi_chat.rooms (created_by);
 create index rooms_created_at_idx on akashi_chat.rooms (created_at);
+create index rooms_names_idx on akashi_chat.rooms
+  using gin (akashi_auth.ngrams(akashi_auth.fold_text(name || E'\n' || coalesce(description, ''))))
+  where room_type = 'public' and is_active and not is_deleted;
 create trigger update_updated_at before update on akashi_chat.rooms for each row execute function akashi_auth.update_updated_at();
 alter table akashi_chat.rooms enable row level security, force row level security;
 create policy rooms_owner on akashi_chat.rooms to akashi_owner using (true) with check (true);
@@ -547,16 +550,28 @@ $$;
 -- Public rooms with what a directory shows; who is inside stays with the members.
 create function akashi_chat.public_rooms(matching text default '', after_name text default null, after_id uuid default null, page_size integer default 50)
   returns table (id uuid, name varchar, description text, member_count bigint, max_members integer, is_member boolean, created_at timestamptz)
-  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select r.id, r.name, r.description,
-    (select count(*) from akashi_chat.room_members m where m.room_id = r.id and m.is_active), r.max_members,
-    r.id = any ((select akashi_chat.my_rooms())::uuid[]), r.created_at
-  from akashi_chat.rooms r
-  where akashi_chat.require_user() is not null and r.room_type = 'public' and r.is_active and not r.is_deleted
-    and (matching = '' or strpos(lower(r.name), lower(matching)) > 0 or strpos(lower(r.description), lower(matching)) > 0)
-    and (after_name is null or (r.name, r.id) > (after_name, after_id))
-  order by r.name, r.id limit least(greatest(page_size, 1), 200)
+  language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
+declare
+  mine uuid[];
+  terms constant text[] := akashi_auth.search_terms(matching);
+  grams constant text[] := akashi_auth.term_ngrams(terms);
+begin
+  perform akashi_chat.require_user();
+  mine := akashi_chat.my_rooms();
+  return query
+    select r.id, r.name, r.description,
+      (select count(*) from akashi_chat.room_members m where m.room_id = r.id and m.is_active), r.max_members,
+      r.id = any (mine), r.created_at
+    from akashi_chat.rooms r
+    where r.room_type = 'public' and r.is_active and not r.is_deleted
+      and (cardinality(grams) = 0 or akashi_auth.ngrams(akashi_auth.fold_text(r.name || E'\n' || coalesce(r.description, ''))) @> grams)
+      and akashi_auth.contains_terms(r.name || E'\n' || coalesce(r.description, ''), terms)
+      and (after_name is null or (r.name, r.id) > (after_name, after_id))
+    order by r.name, r.id limit least(greatest(page_size, 1), 200);
+end
 $$;
+comment on function akashi_chat.public_rooms(text, text, uuid, integer) is
+  'Public rooms by name, of which name and description contain every word of matching; after_name and after_id begin the next page.';
 
 grant execute on function
   akashi_chat.create_room(text, text, text, integer), akashi_chat.open_direct_room(uuid), akashi_chat.join_room(uuid), akashi_chat.leave_room(uuid),

@@ -1,50 +1,11 @@
--- Chat search: substrings of one character and more, in Japanese and English. Every character and every
--- pair of characters of a message is indexed, so a word of any length is found by the pairs it is made of
--- and then looked for in the text itself. Needs no extension and no locale of the database.
+-- Chat search: substrings of one character and more, in Japanese and English, by the n-grams of 000007_identity.
 set local role akashi_owner;
 
--- Full and half width, ligatures and case make no difference to a search. Nor do the wave dash, minus, double bar
--- and dash, for which Windows and other systems type different characters.
-create function akashi_chat.fold(content text) returns text
-  language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
-  select translate(lower(normalize(content, nfkc)), '〜−‖—', '~-∥―')
-$$;
-
-create function akashi_chat.grams(folded text) returns text[]
-  language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
-  select coalesce(array_agg(distinct g.gram), '{}')
-  from (select c.letter, c.letter || lead(c.letter) over (order by c.place) as pair
-        from unnest(string_to_array(folded, null)) with ordinality as c (letter, place)) pairs
-  cross join lateral (values (pairs.letter), (pairs.pair)) as g (gram)
-  where g.gram is not null and g.gram !~ '^\s+$'
-$$;
-
--- What a word asks of the index: its pairs, or the one character that it is.
-create function akashi_chat.wanted_grams(term text) returns text[]
-  language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp as $$
-  select case when length(term) = 1 then array[term]
-    else array(select distinct substr(term, n, 2) from generate_series(1, length(term) - 1) as n where substr(term, n, 2) !~ '^\s+$') end
-$$;
-
-create index messages_grams_idx on akashi_chat.messages using gin (akashi_chat.grams(akashi_chat.fold(content)))
+create index messages_grams_idx on akashi_chat.messages using gin (akashi_auth.ngrams(akashi_auth.fold_text(content)))
   where not is_deleted and message_type <> 'system';
 
 -- The newest messages of all rooms; ids order the same, and this one also stops at the newest partition.
 create index messages_created_idx on akashi_chat.messages (created_at desc);
-
--- Every term is in the text. Written in plpgsql, where it costs two calls a row and no plan.
-create function akashi_chat.matches(content text, terms text[]) returns boolean
-  language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
-declare
-  folded constant text := translate(lower(normalize(content, nfkc)), '〜−‖—', '~-∥―');
-  term text;
-begin
-  foreach term in array terms loop
-    if strpos(folded, term) = 0 then return false; end if;
-  end loop;
-  return true;
-end
-$$;
 
 -- Case is folded by LC_CTYPE, and C knows no letters beyond ASCII: a search there would miss words without a sign.
 create function akashi_chat.searchable(words text) returns text
@@ -74,8 +35,8 @@ create function akashi_chat.search_messages(
 declare
   me uuid := akashi_chat.require_user();
   rooms uuid[] := akashi_chat.my_rooms();
-  terms text[] := array(select distinct t from regexp_split_to_table(akashi_chat.fold(query), '\s+') as t where t <> '');
-  grams text[] := array(select distinct g from unnest(terms) as t, unnest(akashi_chat.wanted_grams(t)) as g);
+  terms constant text[] := akashi_auth.search_terms(query);
+  grams constant text[] := akashi_auth.term_ngrams(terms);
   wanted integer := least(greatest(page_size, 1), 101);
   below uuid := coalesce(before_message, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
   looked uuid;
@@ -85,9 +46,6 @@ declare
 begin
   if cardinality(terms) = 0 then
     raise exception 'there is nothing to search for' using errcode = 'invalid_parameter_value', hint = 'give at least one character';
-  end if;
-  if cardinality(terms) > 10 or length(query) > 200 then
-    raise exception 'a search takes 10 words and 200 characters' using errcode = 'invalid_parameter_value';
   end if;
   if room is not null then
     rooms := array(select r from unnest(rooms) as r where r = room);
@@ -100,13 +58,13 @@ begin
   for got, looked in
     select case when r.room_id = any (rooms) and not r.is_deleted and r.message_type <> 'system'
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
-             and akashi_chat.matches(r.content, terms) then r.id end, r.id
+             and akashi_auth.contains_terms(r.content, terms) then r.id end, r.id
     from (select * from akashi_chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time and m.id < below
           order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
     union all
     select case when not r.is_deleted and r.message_type <> 'system'
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
-             and akashi_chat.matches(r.content, terms) then r.id end, r.id
+             and akashi_auth.contains_terms(r.content, terms) then r.id end, r.id
     from (select * from akashi_chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time and m.id < below
           order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
   loop
@@ -129,7 +87,7 @@ begin
       select m.id from akashi_chat.messages m
       where m.created_at >= part.lower and m.created_at < part.upper and m.id < below and m.room_id = any (rooms)
         and not m.is_deleted and m.message_type <> 'system'
-        and akashi_chat.grams(akashi_chat.fold(m.content)) @> grams and akashi_chat.matches(m.content, terms)
+        and akashi_auth.ngrams(akashi_auth.fold_text(m.content)) @> grams and akashi_auth.contains_terms(m.content, terms)
         and (sender is null or m.user_id = sender) and (has_file is null or has_file = (m.file_upload_id is not null))
       order by m.created_at desc, m.id desc limit wanted
     loop

@@ -1512,6 +1512,8 @@ CREATE UNIQUE INDEX users_issuer_email_index_key ON akashi_auth.users USING btre
 CREATE UNIQUE INDEX users_issuer_subject_index_key ON akashi_auth.users USING btree (issuer, subject_index);
 CREATE INDEX users_last_login_at_idx ON akashi_auth.users USING btree (last_login_at);
 CREATE INDEX users_last_modified_by_idx ON akashi_auth.users USING btree (last_modified_by, updated_at);
+CREATE INDEX users_names_idx ON akashi_auth.users USING gin (akashi_auth.ngrams(akashi_auth.fold_text((((username)::text || '
+'::text) || (COALESCE(display_name, ''::character varying))::text)))) WHERE is_active;
 CREATE INDEX users_plain_idx ON akashi_auth.users USING btree (id) WHERE ((subject IS NOT NULL) OR (email IS NOT NULL));
 CREATE INDEX users_security_classification_idx ON akashi_auth.users USING btree (security_classification);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_auth.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('confidential', '{id}', 'id', '{updated_at,last_modified_by}', '{avatar_url,display_name,email,subject,username}', '{email_index,email_masked,subject_index}');
@@ -1714,7 +1716,7 @@ comment on column akashi_chat.messages.client_id is 'Chosen by the client: the s
 CREATE INDEX messages_client_idx ON ONLY akashi_chat.messages USING btree (client_id) WHERE (client_id IS NOT NULL);
 CREATE INDEX messages_created_idx ON ONLY akashi_chat.messages USING btree (created_at DESC);
 CREATE INDEX messages_file_idx ON ONLY akashi_chat.messages USING btree (file_upload_id) WHERE (file_upload_id IS NOT NULL);
-CREATE INDEX messages_grams_idx ON ONLY akashi_chat.messages USING gin (akashi_chat.grams(akashi_chat.fold(content))) WHERE ((NOT is_deleted) AND ((message_type)::text <> 'system'::text));
+CREATE INDEX messages_grams_idx ON ONLY akashi_chat.messages USING gin (akashi_auth.ngrams(akashi_auth.fold_text(content))) WHERE ((NOT is_deleted) AND ((message_type)::text <> 'system'::text));
 CREATE INDEX messages_reply_idx ON ONLY akashi_chat.messages USING btree (reply_to_id) WHERE (reply_to_id IS NOT NULL);
 CREATE INDEX messages_room_created_idx ON ONLY akashi_chat.messages USING btree (room_id, created_at DESC);
 CREATE INDEX messages_user_idx ON ONLY akashi_chat.messages USING btree (user_id, created_at DESC);
@@ -1954,6 +1956,8 @@ comment on column akashi_chat.rooms.direct_key is 'Both ids of a direct room, th
 comment on column akashi_chat.rooms.is_active is 'False: archived; it can be read and no longer written to.';
 CREATE INDEX rooms_created_at_idx ON akashi_chat.rooms USING btree (created_at);
 CREATE INDEX rooms_created_by_idx ON akashi_chat.rooms USING btree (created_by);
+CREATE INDEX rooms_names_idx ON akashi_chat.rooms USING gin (akashi_auth.ngrams(akashi_auth.fold_text((((name)::text || '
+'::text) || COALESCE(description, ''::text))))) WHERE (((room_type)::text = 'public'::text) AND is_active AND (NOT is_deleted));
 CREATE INDEX rooms_type_idx ON akashi_chat.rooms USING btree (room_type, is_active, is_deleted);
 CREATE TRIGGER akashi_audit_delete AFTER DELETE ON akashi_chat.rooms REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.log_changes('internal', '{id}', '', '{updated_at,last_modified_by}', '{}', '{}');
 alter table akashi_chat.rooms enable always trigger akashi_audit_delete;
@@ -4928,6 +4932,26 @@ end
 $function$;
 alter function akashi_auth.check_service_role() owner to akashi_owner;
 
+CREATE OR REPLACE FUNCTION akashi_auth.contains_terms(content text, terms text[])
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  folded constant text := translate(lower(normalize(content, nfkc)), '〜−‖—', '~-∥―');
+  term text;
+begin
+  foreach term in array terms loop
+    if strpos(folded, term) = 0 then return false; end if;
+  end loop;
+  return true;
+end
+$function$;
+alter function akashi_auth.contains_terms(content text, terms text[]) owner to akashi_owner;
+comment on function akashi_auth.contains_terms(content text, terms text[]) is 'Whether the text, once folded, contains every term.';
+grant execute on function akashi_auth.contains_terms(content text, terms text[]) to akashi_policy;
+
 CREATE OR REPLACE FUNCTION akashi_auth.context_application()
  RETURNS text
  LANGUAGE plpgsql
@@ -5208,6 +5232,20 @@ end
 $function$;
 alter function akashi_auth.delete_role(role_name text) owner to akashi_owner;
 grant execute on function akashi_auth.delete_role(role_name text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_auth.fold_text(content text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select translate(lower(normalize(content, nfkc)), '〜−‖—', '~-∥―')
+$function$;
+alter function akashi_auth.fold_text(content text) owner to akashi_owner;
+comment on function akashi_auth.fold_text(content text) is 'The text in the form in which searches compare it.';
+grant execute on function akashi_auth.fold_text(content text) to akashi_app;
+grant execute on function akashi_auth.fold_text(content text) to akashi_policy;
+grant execute on function akashi_auth.fold_text(content text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.grant_permission(role_name text, permission text)
  RETURNS void
@@ -5534,6 +5572,24 @@ AS $function$
 $function$;
 alter function akashi_auth.needs_factor(user_id uuid) owner to akashi_owner;
 grant execute on function akashi_auth.needs_factor(user_id uuid) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.ngrams(folded text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(array_agg(distinct g.gram), '{}')
+  from (select c.letter, c.letter || lead(c.letter) over (order by c.place) as pair
+        from unnest(string_to_array(folded, null)) with ordinality as c (letter, place)) pairs
+  cross join lateral (values (pairs.letter), (pairs.pair)) as g (gram)
+  where g.gram is not null and g.gram !~ '^\s+$'
+$function$;
+alter function akashi_auth.ngrams(folded text) owner to akashi_owner;
+comment on function akashi_auth.ngrams(folded text) is 'What an index holds of a text: its characters and pairs of characters.';
+grant execute on function akashi_auth.ngrams(folded text) to akashi_app;
+grant execute on function akashi_auth.ngrams(folded text) to akashi_policy;
+grant execute on function akashi_auth.ngrams(folded text) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.owns_key(key akashi_auth.api_keys)
  RETURNS boolean
@@ -6086,6 +6142,56 @@ $function$;
 alter function akashi_auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval) owner to akashi_owner;
 grant execute on function akashi_auth.rotate_api_key(key_id uuid, key_hash text, key_prefix text, overlap interval) to akashi_app;
 
+CREATE OR REPLACE FUNCTION akashi_auth.search_people(query text, among uuid[] DEFAULT NULL::uuid[], page_size integer DEFAULT 50)
+ RETURNS TABLE(id uuid, username character varying, display_name character varying, avatar_url text)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  terms constant text[] := akashi_auth.search_terms(query);
+  grams constant text[] := akashi_auth.term_ngrams(terms);
+  beginning constant text := btrim(akashi_auth.fold_text(coalesce(query, '')));
+begin
+  if akashi_auth.current_user_id() is null then
+    return;
+  end if;
+  return query
+    select u.id, u.username, n.shown, u.avatar_url
+    from akashi_auth.users u cross join lateral (select coalesce(u.display_name, u.username) as shown) n
+    where u.is_active and (among is null or u.id = any (among))
+      and (cardinality(grams) = 0 or akashi_auth.ngrams(akashi_auth.fold_text(u.username || E'\n' || coalesce(u.display_name, ''))) @> grams)
+      and akashi_auth.contains_terms(u.username || E'\n' || coalesce(u.display_name, ''), terms)
+    order by not (starts_with(akashi_auth.fold_text(u.username), beginning) or starts_with(akashi_auth.fold_text(n.shown), beginning)),
+      akashi_auth.fold_text(n.shown), u.id
+    limit least(greatest(page_size, 1), 200);
+end
+$function$;
+alter function akashi_auth.search_people(query text, among uuid[], page_size integer) owner to akashi_policy;
+comment on function akashi_auth.search_people(query text, among uuid[], page_size integer) is 'Profiles of active users whose names contain every word of the query, those first whose name begins with it; among: only these.';
+grant execute on function akashi_auth.search_people(query text, among uuid[], page_size integer) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_auth.search_terms(query text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  terms constant text[] := array(select distinct t from regexp_split_to_table(akashi_auth.fold_text(coalesce(query, '')), '\s+') as t where t <> '');
+begin
+  if cardinality(terms) > 10 or length(query) > 200 then
+    raise exception 'a search takes 10 words and 200 characters' using errcode = 'invalid_parameter_value';
+  end if;
+  return terms;
+end
+$function$;
+alter function akashi_auth.search_terms(query text) owner to akashi_owner;
+comment on function akashi_auth.search_terms(query text) is 'The words of a query, folded.';
+grant execute on function akashi_auth.search_terms(query text) to akashi_policy;
+
 CREATE OR REPLACE FUNCTION akashi_auth.service_account_has_permission(service_account_id uuid, permission text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -6339,6 +6445,21 @@ $function$;
 alter function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) owner to akashi_owner;
 comment on function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) is 'Answers whose sessions were written. Of those closed, one that was active since has come back, maybe at another node.';
 grant execute on function akashi_auth.sockets_changed(opened uuid[], closed uuid[], closed_for_ms integer[]) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.term_ngrams(terms text[])
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select t from unnest(terms) as t where length(t) = 1
+    union
+    select substr(t, n, 2) from unnest(terms) as t cross join lateral generate_series(1, length(t) - 1) as n)
+$function$;
+alter function akashi_auth.term_ngrams(terms text[]) owner to akashi_owner;
+comment on function akashi_auth.term_ngrams(terms text[]) is 'What a text that contains all terms has in the index.';
+grant execute on function akashi_auth.term_ngrams(terms text[]) to akashi_policy;
 
 CREATE OR REPLACE FUNCTION akashi_auth.throttle_key(scope text, account bytea, address inet)
  RETURNS bytea
@@ -6951,30 +7072,6 @@ alter function akashi_chat.finish_upload(upload uuid, outcome jsonb) owner to ak
 comment on function akashi_chat.finish_upload(upload uuid, outcome jsonb) is 'outcome: upload_status (completed or failed), virus_scanned, failure_reason, file_path, mime_type, file_size, sha256, thumbnail_path, width, height.';
 grant execute on function akashi_chat.finish_upload(upload uuid, outcome jsonb) to akashi_worker;
 
-CREATE OR REPLACE FUNCTION akashi_chat.fold(content text)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE STRICT
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select translate(lower(normalize(content, nfkc)), '〜−‖—', '~-∥―')
-$function$;
-alter function akashi_chat.fold(content text) owner to akashi_owner;
-
-CREATE OR REPLACE FUNCTION akashi_chat.grams(folded text)
- RETURNS text[]
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE STRICT
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce(array_agg(distinct g.gram), '{}')
-  from (select c.letter, c.letter || lead(c.letter) over (order by c.place) as pair
-        from unnest(string_to_array(folded, null)) with ordinality as c (letter, place)) pairs
-  cross join lateral (values (pairs.letter), (pairs.pair)) as g (gram)
-  where g.gram is not null and g.gram !~ '^\s+$'
-$function$;
-alter function akashi_chat.grams(folded text) owner to akashi_owner;
-
 CREATE OR REPLACE FUNCTION akashi_chat.hand_over(owner akashi_chat.room_members)
  RETURNS void
  LANGUAGE plpgsql
@@ -7149,24 +7246,6 @@ $function$;
 alter function akashi_chat.mark_read(message uuid) owner to akashi_owner;
 comment on function akashi_chat.mark_read(message uuid) is 'Moves the caller''s read position forward, never back, and reads the notifications up to it.';
 grant execute on function akashi_chat.mark_read(message uuid) to akashi_app;
-
-CREATE OR REPLACE FUNCTION akashi_chat.matches(content text, terms text[])
- RETURNS boolean
- LANGUAGE plpgsql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  folded constant text := translate(lower(normalize(content, nfkc)), '〜−‖—', '~-∥―');
-  term text;
-begin
-  foreach term in array terms loop
-    if strpos(folded, term) = 0 then return false; end if;
-  end loop;
-  return true;
-end
-$function$;
-alter function akashi_chat.matches(content text, terms text[]) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_chat.message_id(at timestamp with time zone)
  RETURNS uuid
@@ -7424,20 +7503,32 @@ grant execute on function akashi_chat.presence_to_spread(person uuid) to akashi_
 
 CREATE OR REPLACE FUNCTION akashi_chat.public_rooms(matching text DEFAULT ''::text, after_name text DEFAULT NULL::text, after_id uuid DEFAULT NULL::uuid, page_size integer DEFAULT 50)
  RETURNS TABLE(id uuid, name character varying, description text, member_count bigint, max_members integer, is_member boolean, created_at timestamp with time zone)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
-  select r.id, r.name, r.description,
-    (select count(*) from akashi_chat.room_members m where m.room_id = r.id and m.is_active), r.max_members,
-    r.id = any ((select akashi_chat.my_rooms())::uuid[]), r.created_at
-  from akashi_chat.rooms r
-  where akashi_chat.require_user() is not null and r.room_type = 'public' and r.is_active and not r.is_deleted
-    and (matching = '' or strpos(lower(r.name), lower(matching)) > 0 or strpos(lower(r.description), lower(matching)) > 0)
-    and (after_name is null or (r.name, r.id) > (after_name, after_id))
-  order by r.name, r.id limit least(greatest(page_size, 1), 200)
+declare
+  mine uuid[];
+  terms constant text[] := akashi_auth.search_terms(matching);
+  grams constant text[] := akashi_auth.term_ngrams(terms);
+begin
+  perform akashi_chat.require_user();
+  mine := akashi_chat.my_rooms();
+  return query
+    select r.id, r.name, r.description,
+      (select count(*) from akashi_chat.room_members m where m.room_id = r.id and m.is_active), r.max_members,
+      r.id = any (mine), r.created_at
+    from akashi_chat.rooms r
+    where r.room_type = 'public' and r.is_active and not r.is_deleted
+      and (cardinality(grams) = 0 or akashi_auth.ngrams(akashi_auth.fold_text(r.name || E'\n' || coalesce(r.description, ''))) @> grams)
+      and akashi_auth.contains_terms(r.name || E'\n' || coalesce(r.description, ''), terms)
+      and (after_name is null or (r.name, r.id) > (after_name, after_id))
+    order by r.name, r.id limit least(greatest(page_size, 1), 200);
+end
 $function$;
 alter function akashi_chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) owner to akashi_owner;
+comment on function akashi_chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) is 'Public rooms by name, of which name and description contain every word of matching; after_name and after_id begin the next page.';
 grant execute on function akashi_chat.public_rooms(matching text, after_name text, after_id uuid, page_size integer) to akashi_app;
 
 CREATE OR REPLACE FUNCTION akashi_chat.purge_expired(batch integer DEFAULT 1000)
@@ -7691,8 +7782,8 @@ AS $function$
 declare
   me uuid := akashi_chat.require_user();
   rooms uuid[] := akashi_chat.my_rooms();
-  terms text[] := array(select distinct t from regexp_split_to_table(akashi_chat.fold(query), '\s+') as t where t <> '');
-  grams text[] := array(select distinct g from unnest(terms) as t, unnest(akashi_chat.wanted_grams(t)) as g);
+  terms constant text[] := akashi_auth.search_terms(query);
+  grams constant text[] := akashi_auth.term_ngrams(terms);
   wanted integer := least(greatest(page_size, 1), 101);
   below uuid := coalesce(before_message, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
   looked uuid;
@@ -7702,9 +7793,6 @@ declare
 begin
   if cardinality(terms) = 0 then
     raise exception 'there is nothing to search for' using errcode = 'invalid_parameter_value', hint = 'give at least one character';
-  end if;
-  if cardinality(terms) > 10 or length(query) > 200 then
-    raise exception 'a search takes 10 words and 200 characters' using errcode = 'invalid_parameter_value';
   end if;
   if room is not null then
     rooms := array(select r from unnest(rooms) as r where r = room);
@@ -7717,13 +7805,13 @@ begin
   for got, looked in
     select case when r.room_id = any (rooms) and not r.is_deleted and r.message_type <> 'system'
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
-             and akashi_chat.matches(r.content, terms) then r.id end, r.id
+             and akashi_auth.contains_terms(r.content, terms) then r.id end, r.id
     from (select * from akashi_chat.messages m where room is null and m.created_at >= from_time and m.created_at < upper_time and m.id < below
           order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
     union all
     select case when not r.is_deleted and r.message_type <> 'system'
              and (sender is null or r.user_id = sender) and (has_file is null or has_file = (r.file_upload_id is not null))
-             and akashi_chat.matches(r.content, terms) then r.id end, r.id
+             and akashi_auth.contains_terms(r.content, terms) then r.id end, r.id
     from (select * from akashi_chat.messages m where m.room_id = room and m.created_at >= from_time and m.created_at < upper_time and m.id < below
           order by m.created_at desc, m.id desc limit least(recent_rows, 2000)) r
   loop
@@ -7746,7 +7834,7 @@ begin
       select m.id from akashi_chat.messages m
       where m.created_at >= part.lower and m.created_at < part.upper and m.id < below and m.room_id = any (rooms)
         and not m.is_deleted and m.message_type <> 'system'
-        and akashi_chat.grams(akashi_chat.fold(m.content)) @> grams and akashi_chat.matches(m.content, terms)
+        and akashi_auth.ngrams(akashi_auth.fold_text(m.content)) @> grams and akashi_auth.contains_terms(m.content, terms)
         and (sender is null or m.user_id = sender) and (has_file is null or has_file = (m.file_upload_id is not null))
       order by m.created_at desc, m.id desc limit wanted
     loop
@@ -7889,17 +7977,6 @@ $function$;
 alter function akashi_chat.update_room(room uuid, changes jsonb) owner to akashi_owner;
 comment on function akashi_chat.update_room(room uuid, changes jsonb) is 'changes: any of name, description, security_classification, compliance_tags (owner or admin), max_members, room_type, is_active (owner).';
 grant execute on function akashi_chat.update_room(room uuid, changes jsonb) to akashi_app;
-
-CREATE OR REPLACE FUNCTION akashi_chat.wanted_grams(term text)
- RETURNS text[]
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE STRICT
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case when length(term) = 1 then array[term]
-    else array(select distinct substr(term, n, 2) from generate_series(1, length(term) - 1) as n where substr(term, n, 2) !~ '^\s+$') end
-$function$;
-alter function akashi_chat.wanted_grams(term text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_keys.begin_erasure(person uuid, key_id text, reason text)
  RETURNS timestamp with time zone

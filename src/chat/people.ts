@@ -11,8 +11,8 @@ import type { Actor, Database } from '../postgres/index.ts'
 import { timeJson } from './json-sql.ts'
 
 /**
- * People whose name contains the words, those first whose name begins with them. Compares as the search for
- * messages does: width, case and composition do not count.
+ * Active people whose names contain every word, those first whose name begins with the query. Compared as in the
+ * search for messages: width, case and composition do not matter.
  */
 export async function findPeople(
   database: Database,
@@ -23,15 +23,9 @@ export async function findPeople(
     actor,
     (session) =>
       session.query<{ person: Person }>(
-        `select jsonb_build_object('id', u.id, 'username', u.username, 'displayName', u.display_name, 'avatarUrl', u.avatar_url) as person
-         from akashi_auth.profiles u
-         cross join lateral (select lower(normalize(u.username, nfkc)) as username,
-           lower(normalize(u.display_name, nfkc)) as display_name, lower(normalize($1, nfkc)) as wanted) n
-         where (select akashi_auth.current_user_id()) is not null and u.is_active
-           and (strpos(n.username, n.wanted) > 0 or strpos(n.display_name, n.wanted) > 0)
-           and ($2::uuid is null or exists (select from akashi_chat.room_members m where m.room_id = $2 and m.user_id = u.id and m.is_active))
-         order by strpos(n.username, n.wanted) <> 1 and strpos(n.display_name, n.wanted) <> 1, n.display_name, u.id
-         limit $3`,
+        `select jsonb_build_object('id', p.id, 'username', p.username, 'displayName', p.display_name, 'avatarUrl', p.avatar_url) as person
+         from akashi_auth.search_people($1, case when $2::uuid is not null then
+           array(select m.user_id from akashi_chat.room_members m where m.room_id = $2 and m.is_active) end, $3) p`,
         [query.matching, query.roomId ?? null, query.limit ?? DEFAULT_PAGE_SIZE],
       ),
     { readOnly: true },

@@ -79,7 +79,7 @@ describe('the tables of the chat', () => {
         'btree (user_id, created_at DESC)',
         expect.stringMatching(/^btree \(reply_to_id\)/),
         expect.stringMatching(/^btree \(file_upload_id\)/),
-        expect.stringMatching(/^gin \(akashi_chat\.grams/),
+        expect.stringMatching(/^gin \(akashi_auth\.ngrams/),
       ]),
     )
     expect(await checks('akashi_chat.messages')).toEqual(
