@@ -33,6 +33,7 @@ export const systemStatus = z.object({
     .nonnegative()
     .describe('seconds for which an open transaction has kept rows from being sealed'),
   leaderLocksHeld: count.describe('sessions of other logins that hold a lock by which a leader is chosen'),
+  witnessConflicts: count.describe('trusted witnesses that cosigned another history than a log has, by log'),
   losses: count.describe('statements whose changes were made but not recorded, and not settled since'),
   partitions: list(
     z.object({

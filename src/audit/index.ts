@@ -1,4 +1,5 @@
 // Terms: docs/glossary.md
+export { type Alarm, standingAlarms } from './ledger/alarms.ts'
 export type { ArchivedEntry, ArchivedObject, ArchivedRows } from './ledger/archived.ts'
 export { checkProof, type Proven } from './ledger/check-proof.ts'
 export {

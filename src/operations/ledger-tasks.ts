@@ -15,6 +15,7 @@ import {
   verifierKeys,
   verify,
   watchLedger,
+  watchWitnesses,
   witnessAddress,
   witnessedNotes,
   witnessHeads,
@@ -106,8 +107,8 @@ async function* elsewhere(
 }
 
 /**
- * Submits every head to every trusted witness. One that is away is told and stops nothing; one that saw
- * another history makes it fail with `integrity`.
+ * Submits every head to every trusted witness. One that is away is logged and stops nothing; one that cosigned
+ * another history raises an alarm and makes it fail with `integrity`.
  */
 async function submitToWitnesses(
   database: Database,
@@ -117,6 +118,7 @@ async function submitToWitnesses(
 ): Promise<number> {
   const witnesses = await trustedWitnesses(database, actor)
   const outcomes = await witnessHeads(database, actor, witnesses.map(witnessAddress), { signal })
+  await watchWitnesses(database, actor, outcomes)
   for (const { witness, log: name, error } of outcomes) {
     if (error?.code === 'integrity') throw error
     if (error !== null) log.warn({ witness, log: name, err: error }, 'a witness did not cosign')

@@ -80,6 +80,12 @@ export function openMetrics(app: App, readState: () => Promise<SystemStatus>): R
     [],
     (own, { leaderLocksHeld }) => own.set(leaderLocksHeld),
   )
+  gauge(
+    'witness_conflicts',
+    'trusted witnesses that cosigned another history than a log has, by log',
+    [],
+    (own, { witnessConflicts }) => own.set(witnessConflicts),
+  )
   gauge('ledger_epoch', 'epoch of the log; it rises after a restore', ['log'], (own, { logs }) => {
     for (const { log, epoch } of logs) own.set({ log }, epoch)
   })

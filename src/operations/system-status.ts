@@ -8,6 +8,7 @@ import {
   oldestUncheckedSeconds,
   protectedTables,
   readHead,
+  standingAlarms,
   unsettledLosses,
 } from '../audit/index.ts'
 import { partitionStatus } from '../lifecycle/index.ts'
@@ -59,6 +60,7 @@ export async function systemStatus(
       ...(await frontierHolders(database, actor)).map(({ ageSeconds }) => ageSeconds ?? 0),
     ),
     leaderLocksHeld: (await leaderLockHolders(database, actor)).length,
+    witnessConflicts: (await standingAlarms(database, actor, ['witness_conflict'])).length,
     losses: (await unsettledLosses(database, actor)).reduce((sum, { statements }) => sum + statements, 0),
     partitions: (await partitionStatus(database, actor, undefined, options)).map(
       ({ table, coveredUntil, alarm }) => ({

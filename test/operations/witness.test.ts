@@ -1,23 +1,28 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
 import { pino } from 'pino'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   auditLogs,
   forgetWitness,
   readLogHeads,
   serveWitness,
+  standingAlarms,
   trustedWitnesses,
   trustWitness,
   verifierKeys,
   type WitnessServer,
   witnessKey,
 } from '../../src/audit/index.ts'
-import { type Keyring, openKeyring } from '../../src/keys/index.ts'
+import { COSIGNATURE_TYPE, formatVerifierKey, type Keyring, openKeyring } from '../../src/keys/index.ts'
 import { type ObjectStore, openObjectStore } from '../../src/object-store/index.ts'
-import { ledgerTasks, verifyAndRecord } from '../../src/operations/index.ts'
+import { ledgerTasks, systemStatus, verifyAndRecord } from '../../src/operations/index.ts'
 import { testDatabase, tester } from '../support/index.ts'
 import { testLedger } from '../support/ledger.ts'
 
@@ -84,6 +89,99 @@ it('goes on when a witness is away, and says so', async () => {
   expect(report.ok).toBe(true)
   expect(new Set(away)).toEqual(new Set(['witness.example/w1']))
   await trustWitness(owner, tester, witness.url, witness.verifierKey)
+})
+
+describe('a witness that refuses what it is given', () => {
+  /** Answers every submission alike, and publishes nothing. */
+  async function stub(
+    work: (requests: string[]) => Promise<void>,
+    answer: (size: bigint) => [number, string],
+  ) {
+    const requests: string[] = []
+    const server = createServer((request, response) => {
+      void (async () => {
+        if (request.method !== 'POST') return response.writeHead(404).end('not here\n')
+        const body = await text(request)
+        requests.push(body)
+        const [status, answered] = answer(BigInt(body.split('\n\n')[1]?.split('\n')[1] ?? 0))
+        return response.writeHead(status, { 'content-type': 'text/x.tlog.size' }).end(answered)
+      })()
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    const port = typeof address === 'object' ? address?.port : 0
+    const stubKey = { name: 'witness.example/stub', publicKey: randomBytes(32) }
+    await trustWitness(
+      owner,
+      tester,
+      `http://127.0.0.1:${port}`,
+      formatVerifierKey(stubKey, COSIGNATURE_TYPE),
+    )
+    try {
+      await work(requests)
+    } finally {
+      server.closeAllConnections()
+      server.close()
+      await forgetWitness(owner, tester, stubKey.name)
+    }
+  }
+  const conflicts = () => standingAlarms(worker, tester, ['witness_conflict'])
+  const events = async () => {
+    const { rows } = await database.asSuperuser((session) =>
+      session.query<{ severity: string; resource: string }>(
+        `select severity, resource_id as resource from akashi_security.security_events
+         where event_type = 'witness_conflict' order by created_at`,
+      ),
+    )
+    return rows
+  }
+
+  it.each<[string, (size: bigint) => [number, string]]>([
+    ['with the size that both have', (size) => [409, `${size}\n`]],
+    ['with 409 and nothing else', () => [409, '']],
+    ['with 409 and words', () => [409, 'conflict\n']],
+    ['with 422', () => [422, 'another root\n']],
+    ['with a larger size, which it keeps to', (size) => [409, `${size + 1000n}\n`]],
+  ])('raises one alarm for a refusal %s', async (_, answer) => {
+    const before = (await events()).length
+    await stub(async (requests) => {
+      for (let round = 0; round < 2; round += 1) {
+        requests.length = 0
+        await expect(publish()).rejects.toMatchObject({ code: 'integrity' })
+        expect(requests.length).toBeLessThanOrEqual(3 * (await readLogHeads(worker, tester)).length)
+      }
+      const stood = await conflicts()
+      expect(stood.map(({ subject }) => subject)).toContain('witness witness.example/stub, log audit_logs')
+      // One event for each log, not one each minute.
+      const raised = (await events()).slice(before)
+      expect(raised).toHaveLength(stood.length)
+      expect(raised[0]).toMatchObject({ severity: 'critical' })
+      expect((await systemStatus(worker, tester)).witnessConflicts).toBe(stood.length)
+    }, answer)
+    await publish()
+    expect(await conflicts()).toEqual([])
+  })
+
+  it('keeps the alarm while the witness is away, and takes a refusal of no meaning for being away', async () => {
+    await stub(
+      () => expect(publish()).rejects.toMatchObject({ code: 'integrity' }),
+      () => [422, ''],
+    )
+    const key = formatVerifierKey(
+      { name: 'witness.example/stub', publicKey: randomBytes(32) },
+      COSIGNATURE_TYPE,
+    )
+    await trustWitness(owner, tester, 'http://127.0.0.1:9', key)
+    await publish()
+    expect((await conflicts()).length).toBeGreaterThan(0)
+    await forgetWitness(owner, tester, 'witness.example/stub')
+    await publish()
+    await stub(
+      () => publish().then(() => undefined),
+      () => [404, 'unknown log\n'],
+    )
+    expect(await conflicts()).toEqual([])
+  })
 })
 
 it('finds a log that was cut back, from the witness alone', async () => {

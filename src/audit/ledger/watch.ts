@@ -1,5 +1,6 @@
-/** What is looked at every minute: the triggers of the record, and who holds the sealer up. */
+/** What is checked every minute: the triggers of the record, and what keeps rows from being sealed. */
 import type { Actor, Database } from '../../postgres/index.ts'
+import { setAlarms } from './alarms.ts'
 import { logs } from './logs.ts'
 
 /** A transaction that holds the frontier this long is an alarm, in seconds: rows behind it wait to be sealed. */
@@ -59,23 +60,32 @@ export async function watchLedger(
   const holders = (await frontierHolders(database, actor)).filter(
     ({ ageSeconds }) => (ageSeconds ?? 0) >= heldSeconds,
   )
-  return await database.transaction(actor, async (session) => {
-    const triggers: { table: string; problem: string }[] = []
+  const triggers = await database.transaction(actor, async (session) => {
+    const found: { table: string; problem: string }[] = []
     for (const { log } of logs) {
       const { rows } = await session.query<{ table: string; problem: string }>(
         'select "table"::text, problem from akashi_audit.trigger_problems($1)',
         [log],
       )
-      triggers.push(...rows)
+      found.push(...rows)
     }
-    await session.query("select akashi_audit.watch_alarms('audit_trigger_disabled', 'critical', $1)", [
-      JSON.stringify(triggers.map(({ table, problem }) => ({ subject: table, detail: problem }))),
-    ])
-    await session.query("select akashi_audit.watch_alarms('ledger_frontier_held', 'high', $1)", [
-      JSON.stringify(holders.map((holder) => ({ subject: holderName(holder), detail: holder.login ?? '' }))),
-    ])
-    return { triggers, holders }
+    return found
   })
+  await setAlarms(
+    database,
+    actor,
+    'audit_trigger_disabled',
+    'critical',
+    triggers.map(({ table, problem }) => ({ subject: table, detail: problem })),
+  )
+  await setAlarms(
+    database,
+    actor,
+    'ledger_frontier_held',
+    'high',
+    holders.map((holder) => ({ subject: holderName(holder), detail: holder.login ?? '' })),
+  )
+  return { triggers, holders }
 }
 
 /** Who it is, without its age: the same one is one alarm. */

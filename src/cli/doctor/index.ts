@@ -6,6 +6,7 @@ import { capabilities, database, losses, migrations, pooler } from './database.t
 import { fileScanner } from './file-scanner.ts'
 import { dataFolder, keyringFolder } from './folders.ts'
 import { frontier } from './frontier.ts'
+import { ledgerAlarms } from './ledger-alarms.ts'
 import { nodeVersion } from './node-version.ts'
 import { objectStore } from './object-store.ts'
 
@@ -21,6 +22,7 @@ const checks: readonly Check[] = [
   losses,
   capabilities,
   frontier,
+  ledgerAlarms,
   fileScanner,
 ]
 

@@ -1,3 +1,4 @@
+export { watchWitnesses } from './conflicts.ts'
 export {
   forgetWitness,
   type TrustedWitness,
@@ -12,7 +13,6 @@ export {
   type Cosigned,
   type SubmitOptions,
   submitToWitness,
-  WITNESS_TIMEOUT_MS,
   type WitnessAddress,
   type WitnessOutcome,
   witnessedNote,

@@ -5,15 +5,12 @@ import type { Actor, Database } from '../../../postgres/index.ts'
 import { parseCheckpoint } from '../checkpoint.ts'
 import { logNamed } from '../logs.ts'
 import { proveConsistency } from '../proof.ts'
-import { readHeads } from '../store.ts'
+import { type Head, readHead, readHeads } from '../store.ts'
+import { type RequestOptions, request } from './client.ts'
 import { formatAddCheckpoint } from './request.ts'
 import { hashOf } from './witness.ts'
 
-/** Milliseconds for one request to a witness. */
-export const WITNESS_TIMEOUT_MS = 5_000
-/** Longest answer that is read, in bytes. */
-const MAX_ANSWER_BYTES = 65_536
-/** The first request learns the witness's size; others may move it in between. */
+/** A request that names another size than the witness has learns that one; others may move it in between. */
 const ATTEMPTS = 3
 
 export interface WitnessAddress {
@@ -23,10 +20,9 @@ export interface WitnessAddress {
   readonly key: VerifierKey
 }
 
-export interface SubmitOptions {
-  /** Default {@link WITNESS_TIMEOUT_MS}, for each request. */
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
+export interface SubmitOptions extends RequestOptions {
+  /** Size that the witness is thought to have cosigned last; default 0. */
+  readonly from?: bigint
 }
 
 export interface Cosigned {
@@ -40,11 +36,12 @@ export interface Cosigned {
 export type ConsistencyProver = (first: bigint, second: bigint) => Promise<readonly Buffer[]>
 
 /**
- * Submits a signed checkpoint to one witness.
+ * Submits a signed checkpoint to one witness. A witness of tlog-witness 1.0.0 refuses another root of a size that it
+ * cosigned with 409, one of a later text with 422: both are the same finding.
  *
- * @throws AkashiError timeout, unavailable when the witness is away; conflict when it saw a larger tree
- *   (`detail.size`), which the log must be able to explain; integrity when it refuses the checkpoint as no
- *   continuation, or answers with a wrong cosignature
+ * @throws AkashiError timeout, unavailable when the witness is away or does not follow the protocol; conflict when
+ *   it has cosigned a larger tree (`detail.size`), which the log must be able to explain; integrity when it refuses the
+ *   checkpoint as no continuation of what it cosigned, or returns a wrong cosignature
  */
 export async function submitToWitness(
   witness: WitnessAddress,
@@ -52,38 +49,60 @@ export async function submitToWitness(
   prove: ConsistencyProver,
   options: SubmitOptions = {},
 ): Promise<Cosigned> {
-  const { size } = parseCheckpoint(parseNote(note).text)
-  let oldSize = 0n
+  const { origin, size } = parseCheckpoint(parseNote(note).text)
+  let oldSize = options.from ?? 0n
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const body = formatAddCheckpoint({ oldSize, proof: await prove(oldSize, size), note })
     const answer = await request(witness.url, 'add-checkpoint', { method: 'POST', body }, options)
     if (answer.status === 200) return readCosignature(witness, note, answer.text)
-    if (answer.status === 422) {
-      throw new AkashiError(
-        'integrity',
-        `the witness ${witness.key.name} saw another history than this checkpoint continues`,
-        {
-          hint: 'run akashi verify: entries below its size were changed, or the log was cut back',
-          detail: { size: oldSize.toString() },
-        },
-      )
-    }
+    if (answer.status === 422) throw otherHistory(witness, oldSize)
     if (answer.status !== 409) throw refused(witness, answer.status, answer.text)
-    oldSize = sizeOf(witness, answer.text)
-    if (oldSize > size) {
-      throw new AkashiError(
-        'conflict',
-        `the witness ${witness.key.name} has seen size ${oldSize}, the checkpoint has ${size}`,
-        {
-          hint: 'a newer checkpoint was submitted meanwhile, or the log was cut back: submit the head, and run akashi verify if it stays',
-          detail: { size: oldSize.toString() },
-        },
-      )
-    }
+    const latest = sizeOf(answer.text) ?? (await cosignedSize(witness, origin, options)) ?? size
+    if (latest > size) throw largerTree(witness, latest, size)
+    // The sizes agree, so the roots do not.
+    if (latest === size && oldSize === size) throw otherHistory(witness, oldSize)
+    if (latest === oldSize) throw refused(witness, answer.status, answer.text)
+    oldSize = latest
   }
-  throw new AkashiError('conflict', `the witness ${witness.key.name} moves with every request`, {
-    hint: 'let one process at a time submit',
-  })
+  throw new AkashiError(
+    'conflict',
+    `the size that the witness ${witness.key.name} has changes with every request`,
+    {
+      hint: 'let one process at a time submit',
+    },
+  )
+}
+
+function otherHistory({ key }: WitnessAddress, oldSize: bigint): AkashiError {
+  return new AkashiError(
+    'integrity',
+    `the witness ${key.name} has cosigned another history than this checkpoint continues`,
+    {
+      hint: 'run akashi verify: entries below its size were changed, or the log was cut back',
+      detail: { size: oldSize.toString() },
+    },
+  )
+}
+
+function largerTree({ key }: WitnessAddress, latest: bigint, size: bigint): AkashiError {
+  return new AkashiError(
+    'conflict',
+    `the witness ${key.name} has cosigned size ${latest}, the checkpoint has ${size}`,
+    {
+      hint: 'a newer checkpoint was submitted meanwhile, or the log was cut back: submit the head, and run akashi verify if it stays',
+      detail: { size: latest.toString() },
+    },
+  )
+}
+
+/** Size of the latest checkpoint that the witness publishes; null where it publishes none. */
+async function cosignedSize(
+  witness: WitnessAddress,
+  origin: string,
+  options: SubmitOptions,
+): Promise<bigint | null> {
+  const note = await witnessedNote(witness, origin, options)
+  return note === null ? null : parseCheckpoint(parseNote(note).text).size
 }
 
 /**
@@ -127,8 +146,9 @@ export async function witnessHeads(
   options: SubmitOptions = {},
 ): Promise<WitnessOutcome[]> {
   const heads = await database.transaction(actor, (session) => readHeads(session))
-  const submissions = heads.flatMap(({ log, epoch, size, note }) =>
+  const submissions = heads.flatMap((head) =>
     witnesses.map(async (witness): Promise<WitnessOutcome[]> => {
+      const { log, epoch, origin, size, note } = head
       if (note === null) return []
       const outcome = { witness: witness.key.name, log, size: size.toString() }
       const prove: ConsistencyProver = async (first, second) => {
@@ -136,16 +156,63 @@ export async function witnessHeads(
         return proof.map((hash) => Buffer.from(hash, 'base64'))
       }
       try {
-        const cosigned = await submitToWitness(witness, note, prove, options)
+        const from = await lastCosigned(database, actor, head, witness)
+        const cosigned = await submitToWitness(witness, note, prove, { ...options, from })
         await keepCosignature(database, actor, { log, epoch, size, witness: witness.key.name, ...cosigned })
         return [{ ...outcome, cosigned, error: null }]
       } catch (error) {
-        if (error instanceof AkashiError) return [{ ...outcome, cosigned: null, error }]
-        throw error
+        if (!(error instanceof AkashiError)) throw error
+        const now = error.code === 'conflict' ? await readOwnHead(database, actor, log) : undefined
+        return [{ ...outcome, cosigned: null, error: cutBack(error, witness, now, origin) ?? error }]
       }
     }),
   )
   return (await Promise.all(submissions)).flat()
+}
+
+/** The size that a witness cosigned last as far as is known here, at most `size`; 0 for none. */
+async function lastCosigned(
+  database: Database,
+  actor: Actor,
+  { log, epoch, size }: Head,
+  { key }: WitnessAddress,
+): Promise<bigint> {
+  const { rows } = await database.transaction(
+    actor,
+    (session) =>
+      session.query<{ size: string }>(
+        `select coalesce(max(c.size), 0)::text as size from akashi_audit.ledger_cosignatures c
+         where c.log = $1 and c.epoch = $2 and c.witness = $3 and c.size <= $4::bigint`,
+        [log, epoch, key.name, size.toString()],
+      ),
+    { readOnly: true },
+  )
+  return BigInt(rows[0]?.size ?? 0)
+}
+
+async function readOwnHead(database: Database, actor: Actor, log: string): Promise<Head | undefined> {
+  return await database.transaction(actor, (session) => readHead(session, log))
+}
+
+/** A head never shrinks: one that is still smaller than what a witness cosigned was cut back. */
+function cutBack(
+  error: AkashiError,
+  { key }: WitnessAddress,
+  head: Head | undefined,
+  origin: string,
+): AkashiError | null {
+  const { size } = error.detail
+  if (typeof size !== 'string' || head === undefined || head.origin !== origin || head.size >= BigInt(size))
+    return null
+  return new AkashiError(
+    'integrity',
+    `the witness ${key.name} has cosigned size ${size} of log ${head.log}, which has ${head.size} entries: it was cut back`,
+    {
+      hint: 'run akashi verify, and see who restored or changed the database',
+      detail: error.detail,
+      cause: error,
+    },
+  )
 }
 
 /** Kept beside the checkpoint; what a witness signed first for a size stays. */
@@ -183,10 +250,10 @@ function readCosignature({ key }: WitnessAddress, note: string, lines: string): 
   })
 }
 
-function sizeOf(witness: WitnessAddress, text: string): bigint {
-  const [, size] = /^(0|[1-9]\d{0,18})\n$/.exec(text) ?? []
-  if (size === undefined) throw refused(witness, 409, text)
-  return BigInt(size)
+/** null for a body that is no size. */
+function sizeOf(text: string): bigint | null {
+  const [, size] = /^(0|[1-9]\d{0,18})\n?$/.exec(text) ?? []
+  return size === undefined ? null : BigInt(size)
 }
 
 function refused({ key }: WitnessAddress, status: number, text: string): AkashiError {
@@ -201,45 +268,4 @@ function refused({ key }: WitnessAddress, status: number, text: string): AkashiE
         ? 'give the witness this log’s origin and verifier key'
         : 'see the witness’s own log',
   })
-}
-
-async function request(
-  prefix: string,
-  path: string,
-  init: { readonly method: string; readonly body?: string },
-  { timeoutMs = WITNESS_TIMEOUT_MS, signal }: SubmitOptions,
-): Promise<{ status: number; text: string }> {
-  const url = URL.parse(path, prefix.endsWith('/') ? prefix : `${prefix}/`)
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new AkashiError('invalid_config', 'the address of a witness is no http(s) URL')
-  }
-  const deadline = AbortSignal.timeout(timeoutMs)
-  try {
-    const response = await fetch(url, {
-      ...init,
-      redirect: 'error',
-      signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
-    })
-    return { status: response.status, text: await readAnswer(response) }
-  } catch (cause) {
-    if (cause instanceof AkashiError) throw cause
-    if (signal?.aborted === true)
-      throw new AkashiError('cancelled', 'the submission was cancelled', { cause })
-    if (deadline.aborted)
-      throw new AkashiError('timeout', `the witness at ${url.host} did not answer within ${timeoutMs} ms`, {
-        cause,
-      })
-    throw new AkashiError('unavailable', `the witness at ${url.host} cannot be reached`, { cause })
-  }
-}
-
-async function readAnswer(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length
-    if (length > MAX_ANSWER_BYTES) throw new AkashiError('unavailable', 'the witness answered with too much')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }

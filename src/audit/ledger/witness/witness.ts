@@ -140,18 +140,24 @@ export class Witness {
   }
 }
 
-/** The checks of the protocol against the latest checkpoint, in its order; null when all pass. */
+/** The checks of the protocol (version 1.0.0) against the latest checkpoint, in its order; null when all pass. */
 function judge(
   { oldSize, proof }: AddCheckpoint,
   { size, root }: Checkpoint,
   latest: Checkpoint,
 ): WitnessAnswer | null {
   if (oldSize > size) return refusal(400, 'the old size is above that of the checkpoint')
-  if (oldSize !== latest.size)
-    return { status: 409, contentType: 'text/x.tlog.size', body: `${latest.size}\n` }
-  if (size === 0n && !root.equals(emptyRoot)) return refusal(422, 'the root of an empty log is another')
+  if (oldSize !== latest.size) return conflict(latest)
+  if (size === 0n && !root.equals(emptyRoot)) return refusal(422, 'an empty log has another root')
+  // Two sizes that are equal have an empty proof, which says nothing of the roots.
+  if (size === latest.size && proof.length === 0 && !root.equals(latest.root)) return conflict(latest)
   if (verifyConsistency(oldSize, size, latest.root, root, proof)) return null
   return refusal(422, `the checkpoint does not continue the one of size ${oldSize} that was seen here`)
+}
+
+/** Says which size the log must continue. */
+function conflict({ size }: Checkpoint): WitnessAnswer {
+  return { status: 409, contentType: 'text/x.tlog.size', body: `${size}\n` }
 }
 
 function refusal(status: 400 | 403 | 404 | 422, why: string): WitnessAnswer {

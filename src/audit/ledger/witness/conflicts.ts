@@ -1,0 +1,29 @@
+/** Witnesses that cosigned another history than the log has now: an alarm that stands until it is explained. */
+import type { Actor, Database } from '../../../postgres/index.ts'
+import { type Alarm, setAlarms, standingAlarms } from '../alarms.ts'
+import type { WitnessOutcome } from './submit.ts'
+
+/** Whom an alarm is about; nothing of it changes from one minute to the next. */
+function subjectOf({ witness, log }: Pick<WitnessOutcome, 'witness' | 'log'>): string {
+  return `witness ${witness}, log ${log}`
+}
+
+/**
+ * Raises an alarm for each refusal that shows a fork or a log that was cut back. A witness that gave no verdict this
+ * time, because it is away, clears nothing; one that is not submitted to any more does.
+ */
+export async function watchWitnesses(
+  database: Database,
+  actor: Actor,
+  outcomes: readonly WitnessOutcome[],
+): Promise<readonly Alarm[]> {
+  const stood = await standingAlarms(database, actor, ['witness_conflict'])
+  const alarms = outcomes.flatMap((outcome): Alarm[] => {
+    const subject = subjectOf(outcome)
+    if (outcome.cosigned !== null) return []
+    if (outcome.error?.code !== 'integrity') return stood.filter((alarm) => alarm.subject === subject)
+    return [{ subject, detail: 'it cosigned another history, or more of it, than the log has' }]
+  })
+  await setAlarms(database, actor, 'witness_conflict', 'critical', alarms)
+  return alarms
+}
