@@ -1,8 +1,7 @@
 /** The audit trail: what happened, the history of a record, how it was: `/v1/audit`. */
 import { z } from 'zod'
-import { json, rowPage } from './fields.ts'
+import { classification, json, rowPage } from './fields.ts'
 import type { OperationTable } from './operation.ts'
-import { classifications } from './vocabulary.ts'
 
 const text = z.string().optional()
 const limit = z.coerce.number<number>().optional()
@@ -30,7 +29,7 @@ export const auditOperations = {
       eventType: text,
       result: text,
       tenantId: text,
-      classification: z.enum(classifications).optional(),
+      classification: classification.optional(),
       dataSubject: text,
       text: text.describe('searched for in values; needs table or from as well'),
       cursor: text.describe('next of the page before'),

@@ -1,7 +1,12 @@
 /** Fields that many shapes share. */
 import { z } from 'zod'
-import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from './limits.ts'
-import { actions, tiers } from './vocabulary.ts'
+import {
+  DEFAULT_PAGE_SIZE,
+  MAX_COMPLIANCE_TAG_CHARACTERS,
+  MAX_COMPLIANCE_TAGS,
+  MAX_PAGE_SIZE,
+} from './limits.ts'
+import { actions, classifications, tiers } from './vocabulary.ts'
 
 export const id = z.guid()
 export const byId = z.strictObject({ id })
@@ -49,6 +54,12 @@ export function text(longest: number, shortest = 1) {
 }
 
 export const tier = z.enum(tiers)
+export const classification = z.enum(classifications)
+export const newClassification = z.strictObject({ classification })
+const complianceTag = text(MAX_COMPLIANCE_TAG_CHARACTERS)
+export const complianceTags = z
+  .record(complianceTag, z.union([complianceTag, z.number(), z.boolean()]))
+  .refine((tags) => Object.keys(tags).length <= MAX_COMPLIANCE_TAGS, `has over ${MAX_COMPLIANCE_TAGS} tags`)
 export const permissionName = z
   .templateLiteral([z.string().regex(/^[a-z][a-z0-9_]{0,254}$/), ':', z.enum(actions)])
   .describe('resource:action')

@@ -16,6 +16,9 @@ export const MAX_RUNS_LISTED = 50
 export const MAX_MESSAGE_CHARACTERS = 4_000
 export const MAX_ROOM_NAME_CHARACTERS = 100
 export const MAX_ROOM_DESCRIPTION_CHARACTERS = 2_000
+/** Compliance tags of a room, and characters of one's name or text. */
+export const MAX_COMPLIANCE_TAGS = 50
+export const MAX_COMPLIANCE_TAG_CHARACTERS = 255
 /** Characters of a message where only a preview of it is given. */
 export const MESSAGE_PREVIEW_CHARACTERS = 200
 /** UTF-16 code units of a search for messages. */

@@ -1,14 +1,24 @@
 /** Users as administrators see and manage them: `/v1/users`. */
 import { z } from 'zod'
-import { avatarUrl, byId, created, displayName, json, list, name, next, time, username } from './fields.ts'
+import {
+  avatarUrl,
+  byId,
+  classification,
+  created,
+  displayName,
+  json,
+  list,
+  name,
+  next,
+  time,
+  username,
+} from './fields.ts'
 import { MAX_PAGE_SIZE } from './limits.ts'
 import type { OperationTable } from './operation.ts'
-import { accountStatuses, classifications, LOCAL_ISSUER } from './vocabulary.ts'
+import { accountStatuses, LOCAL_ISSUER } from './vocabulary.ts'
 
 /** A deleted account was erased, which has an operation of its own. */
 const settableStatus = z.enum(['active', 'inactive', 'suspended'])
-
-const classification = z.enum(classifications)
 
 const email = z
   .string()

@@ -1033,12 +1033,12 @@ comment on function akashi_audit.record_action is 'Records an action in the trai
 
 -- A read of confidential or restricted data, which no trigger sees.
 create function akashi_audit.record_access(resource text, resource_ids text[], reason text default null,
-  data_classification text default 'confidential') returns uuid
+  data_classification text default 'confidential', asked jsonb default null) returns uuid
   language sql set search_path = pg_catalog, pg_temp as $$
   select akashi_audit.record_action('data_access', 'read', resource, case when cardinality(resource_ids) = 1 then resource_ids[1] end,
-    'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason)), data_classification)
+    'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason, 'asked', asked)), data_classification)
 $$;
-comment on function akashi_audit.record_access is 'Records that somebody read confidential data.';
+comment on function akashi_audit.record_access is 'Records that somebody read confidential data: asked is their query, resource_ids the records that they were shown.';
 grant execute on function akashi_audit.record_action, akashi_audit.record_access to akashi_app, akashi_worker, akashi_security_admin;
 
 -- Puts each loss into the trail and raises it as an event, as soon as both can be written. Answers how many.

@@ -4038,19 +4038,19 @@ end
 $function$;
 alter function akashi_audit.random_salts(rows bigint) owner to akashi_owner;
 
-CREATE OR REPLACE FUNCTION akashi_audit.record_access(resource text, resource_ids text[], reason text DEFAULT NULL::text, data_classification text DEFAULT 'confidential'::text)
+CREATE OR REPLACE FUNCTION akashi_audit.record_access(resource text, resource_ids text[], reason text DEFAULT NULL::text, data_classification text DEFAULT 'confidential'::text, asked jsonb DEFAULT NULL::jsonb)
  RETURNS uuid
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select akashi_audit.record_action('data_access', 'read', resource, case when cardinality(resource_ids) = 1 then resource_ids[1] end,
-    'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason)), data_classification)
+    'SUCCESS', jsonb_strip_nulls(jsonb_build_object('records', to_jsonb(resource_ids), 'reason', reason, 'asked', asked)), data_classification)
 $function$;
-alter function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text) owner to akashi_owner;
-comment on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text) is 'Records that somebody read confidential data.';
-grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text) to akashi_app;
-grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text) to akashi_security_admin;
-grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text) to akashi_worker;
+alter function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) owner to akashi_owner;
+comment on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) is 'Records that somebody read confidential data: asked is their query, resource_ids the records that they were shown.';
+grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) to akashi_app;
+grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) to akashi_security_admin;
+grant execute on function akashi_audit.record_access(resource text, resource_ids text[], reason text, data_classification text, asked jsonb) to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_audit.record_action(event_type text, action text, resource text DEFAULT NULL::text, resource_id text DEFAULT NULL::text, result text DEFAULT 'SUCCESS'::text, detail jsonb DEFAULT NULL::jsonb, data_classification text DEFAULT 'internal'::text, data_subject text DEFAULT NULL::text, error_code text DEFAULT NULL::text, error_message text DEFAULT NULL::text, compliance_context jsonb DEFAULT NULL::jsonb)
  RETURNS uuid

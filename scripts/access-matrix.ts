@@ -56,7 +56,7 @@ function rowOf({ method, url, access, schema }: DeclaredRoute): string[] {
   const recorded = [
     ...('permission' in access || 'others' in access ? ['refusal'] : []),
     ...('reads' in access && access.reads !== undefined
-      ? [access.reads === '*' ? 'access to each table that it names' : `access to \`${access.reads}\``]
+      ? [access.reads === '*' ? 'access to each table or log that it names' : `access to \`${access.reads}\``]
       : []),
   ]
   return [

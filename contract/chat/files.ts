@@ -1,6 +1,6 @@
 /** Files of rooms. */
 import { z } from 'zod'
-import { id } from '../fields.ts'
+import { classification, id, newClassification } from '../fields.ts'
 import type { OperationTable } from '../operation.ts'
 
 export const chatFile = z.object({
@@ -10,6 +10,7 @@ export const chatFile = z.object({
   name: z.string(),
   size: z.int().describe('bytes'),
   mimeType: z.string(),
+  classification,
   status: z.enum(['processing', 'completed', 'failed']),
   failureReason: z.string().nullable(),
   hasThumbnail: z.boolean(),
@@ -34,6 +35,11 @@ export const fileOperations = {
     status: 201,
   },
   'GET /v1/chat/files/{fileId}': { summary: 'The facts of a file', params: byFile, response: chatFile },
+  'PUT /v1/chat/files/{fileId}/classification': {
+    summary: 'Classify a file: its uploader may raise it, an owner or admin of the room sets any',
+    params: byFile,
+    body: newClassification,
+  },
   'GET /v1/chat/files/{fileId}/content': {
     summary: 'The bytes of a file, or a range of them',
     params: byFile,

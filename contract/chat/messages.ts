@@ -1,6 +1,6 @@
 /** Messages of a room, in its order, and its events: whatever happened in it, numbered without gaps by `sequence`. */
 import { z } from 'zod'
-import { id, list, pageSize, text, time } from '../fields.ts'
+import { classification, id, list, newClassification, pageSize, text, time } from '../fields.ts'
 import {
   DEFAULT_SEARCH_PAGE_SIZE,
   MAX_EMOJI_LENGTH,
@@ -27,6 +27,7 @@ const message = z.object({
   reactions: list(z.object({ emoji: z.string(), userIds: list(id) })),
   file: chatFile.nullable(),
   clientId: id.nullable(),
+  classification,
   isEdited: z.boolean(),
   isDeleted: z.boolean(),
   createdAt: time,
@@ -154,6 +155,11 @@ export const messageOperations = {
     summary: 'Former contents of a message',
     params: byMessage,
     response: z.object({ edits: list(z.object({ previousContent: z.string(), editedAt: time })) }),
+  },
+  'PUT /v1/chat/messages/{messageId}/classification': {
+    summary: 'Classify a message: its author may raise it, an owner or admin of the room sets any',
+    params: byMessage,
+    body: newClassification,
   },
   'PUT /v1/chat/messages/{messageId}/reactions/{emoji}': {
     summary: 'Add a reaction to a message',

@@ -1,6 +1,17 @@
 /** Rooms: one’s own, the directory of public ones, their members and invitations. */
 import { z } from 'zod'
-import { cursor, id, list, next, pageSize, text, time } from '../fields.ts'
+import {
+  classification,
+  complianceTags,
+  cursor,
+  id,
+  json,
+  list,
+  next,
+  pageSize,
+  text,
+  time,
+} from '../fields.ts'
 import {
   MAX_ROOM_DESCRIPTION_CHARACTERS,
   MAX_ROOM_MEMBERS,
@@ -20,7 +31,8 @@ const room = z.object({
   type: z.enum(['public', 'private', 'direct']),
   maxMembers: z.int(),
   isActive: z.boolean(),
-  classification: z.string(),
+  classification,
+  complianceTags: json,
   role: roomRole.nullable().describe('the caller’s; null when not a member'),
   notificationLevel: notificationLevel.nullable(),
   memberCount: z.int(),
@@ -89,6 +101,8 @@ export const roomChanges = z.strictObject({
   type: visibility.optional(),
   maxMembers: maxMembers.optional(),
   isActive: z.boolean().optional().describe('false archives the room: readable, closed for writing'),
+  classification: classification.optional().describe('of the room and of what is sent from now on'),
+  complianceTags: complianceTags.optional().describe('replaces all of them'),
 })
 export type RoomChanges = z.input<typeof roomChanges>
 

@@ -78,4 +78,4 @@ export {
   unprotect,
 } from './trail/protect.ts'
 export type { Json, TrailRow, Values } from './trail/row.ts'
-export { searchTrail, TEXT_SCAN_ROWS, type TrailPage } from './trail/search.ts'
+export { searchOwnTrail, searchTrail, TEXT_SCAN_ROWS, type TrailPage } from './trail/search.ts'

@@ -1,6 +1,6 @@
 export { eventsAfter } from './events.ts'
 export { isShownImage } from './files/content.ts'
-export { type Download, openDownload, readFile } from './files/download.ts'
+export { classifyFile, type Download, openDownload, readFile } from './files/download.ts'
 export { inspectUploads, removeDeletedFiles } from './files/inspect.ts'
 export { openScanner, pingScanner, type Scanner, type Verdict } from './files/scanner.ts'
 export { shownName, uploadFile } from './files/upload.ts'

@@ -14,7 +14,8 @@ export function personJson(userId: string): string {
 
 export function fileJson(file: string): string {
   return `jsonb_build_object('id', ${file}.id, 'roomId', ${file}.room_id, 'messageId', ${file}.message_id,
-    'name', ${file}.original_name, 'size', ${file}.file_size, 'mimeType', ${file}.mime_type, 'status', ${file}.upload_status,
+    'name', ${file}.original_name, 'size', ${file}.file_size, 'mimeType', ${file}.mime_type,
+    'classification', ${file}.security_classification, 'status', ${file}.upload_status,
     'failureReason', ${file}.failure_reason, 'hasThumbnail', ${file}.thumbnail_path is not null,
     'width', ${file}.width, 'height', ${file}.height,
     'keepsMetadata', ${file}.upload_status = 'completed' and ${file}.thumbnail_path is null and ${file}.mime_type ~ '^(image|video)/')`
@@ -37,6 +38,6 @@ export function messageJson(m: string, fresh?: { readonly reply: boolean }): str
     'replyTo', ${fresh?.reply === false ? 'null' : replyTo},
     'mentions', to_jsonb(${m}.mentioned_user_ids),
     'reactions', ${fresh === undefined ? reactions : "'[]'::jsonb"}, 'file', ${fresh === undefined ? file : 'null'},
-    'clientId', ${m}.client_id, 'isEdited', ${m}.is_edited, 'isDeleted', ${m}.is_deleted,
+    'clientId', ${m}.client_id, 'classification', ${m}.security_classification, 'isEdited', ${m}.is_edited, 'isDeleted', ${m}.is_deleted,
     'createdAt', ${timeJson(`${m}.created_at`)}, 'updatedAt', ${timeJson(`${m}.updated_at`)})`
 }

@@ -1,4 +1,5 @@
 import {
+  type Classification,
   DEFAULT_PAGE_SIZE,
   type HistoryPage,
   type Message,
@@ -159,6 +160,18 @@ async function changed(
 /** The words go; that there was a message stays. Answers the room's id. */
 export function deleteMessage(database: Database, actor: Actor, messageId: string): Promise<string> {
   return changed(database, actor, 'select akashi_chat.delete_message($1)', [messageId])
+}
+
+/** Its author may raise the classification, an owner or admin of the room set any. */
+export async function classifyMessage(
+  database: Database,
+  actor: Actor,
+  messageId: string,
+  classification: Classification,
+): Promise<void> {
+  await database.transaction(actor, (session) =>
+    session.query('select akashi_chat.classify_message($1, $2)', [messageId, classification]),
+  )
 }
 
 export interface MessageEdit {

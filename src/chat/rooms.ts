@@ -19,6 +19,7 @@ import { personJson, timeJson } from './json-sql.ts'
 /** A room as the caller sees it; `me` is their membership, null when there is none. */
 const roomJson = `jsonb_build_object('id', r.id, 'name', r.name, 'description', r.description, 'type', r.room_type,
   'maxMembers', r.max_members, 'isActive', r.is_active, 'classification', r.security_classification,
+  'complianceTags', r.compliance_tags,
   'role', me.role, 'notificationLevel', me.notification_level,
   'memberCount', (select count(*) from akashi_chat.room_members x where x.room_id = r.id and x.is_active),
   'peer', (select ${personJson('x.user_id')} from akashi_chat.room_members x
@@ -102,8 +103,15 @@ export function updateRoom(
   roomId: string,
   changes: RoomChanges,
 ): Promise<Room> {
-  const { type, maxMembers, isActive, ...same } = roomChanges.parse(changes)
-  const columns = { ...same, room_type: type, max_members: maxMembers, is_active: isActive }
+  const { type, maxMembers, isActive, classification, complianceTags, ...same } = roomChanges.parse(changes)
+  const columns = {
+    ...same,
+    room_type: type,
+    max_members: maxMembers,
+    is_active: isActive,
+    security_classification: classification,
+    compliance_tags: complianceTags,
+  }
   return changed(database, actor, 'select id from akashi_chat.update_room($1, $2)', [
     roomId,
     JSON.stringify(columns),

@@ -19,7 +19,7 @@ interface Requirements {
   readonly stepUp?: When
   /** A stated reason: `reason` in the body, or in the member that requires it. */
   readonly reason?: When
-  /** The resource that the action `data_access` of the trail names; `*`: each table that the request names. */
+  /** The resource that the action `data_access` of the trail names; `*`: each table or log that the request names. */
   readonly reads?: string
 }
 

@@ -8,7 +8,7 @@ import { describeApi } from './plugins/openapi.ts'
 import { answerProblems, notFoundHandler, sendProblem } from './plugins/problem-details.ts'
 import { limitRate } from './plugins/rate-limit.ts'
 import { describeActor } from './plugins/request-actor.ts'
-import { echoRequestId, requestIdOf } from './plugins/request-id.ts'
+import { echoRequestIds, requestIdOf } from './plugins/request-id.ts'
 import { observeRequests } from './plugins/request-metrics.ts'
 import { setSecurityHeaders } from './plugins/security-headers.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
@@ -64,7 +64,7 @@ export function buildApp(services: Services, limits: HttpLimits = httpLimits): A
     clientErrorHandler: answerClientError,
     frameworkErrors: sendProblem,
   })
-  echoRequestId(app)
+  echoRequestIds(app)
   describeActor(app, services.version)
   observeRequests(app, services.metrics)
   answerProblems(app)

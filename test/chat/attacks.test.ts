@@ -114,6 +114,8 @@ const bodies: Record<string, () => object | undefined> = {
   'POST /v1/chat/rooms/{roomId}/invitations': () => ({ userId: kenId }),
   'POST /v1/chat/rooms/{roomId}/messages': () => ({ content: 'let me in' }),
   'PATCH /v1/chat/messages/{messageId}': () => ({ content: 'mine now' }),
+  'PUT /v1/chat/messages/{messageId}/classification': () => ({ classification: 'restricted' }),
+  'PUT /v1/chat/files/{fileId}/classification': () => ({ classification: 'restricted' }),
 }
 /** Query strings without which a route is not reached. */
 const queries: Record<string, string> = {

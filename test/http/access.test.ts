@@ -6,11 +6,24 @@ import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { type DeclaredRoute, permissionsOf } from '../../src/http/access.ts'
 import { testDatabase } from '../support/index.ts'
+import { testLedger } from '../support/ledger.ts'
 import { type Caller, seedRoles, testCallers } from './callers.ts'
 
 const HOUR_MS = 3_600_000
 
-const { clock, table, origin, scoped, ask, named, idOf, withScope, again, send } = testCallers(testDatabase())
+const database = testDatabase()
+const ledger = testLedger(database.open('worker'))
+const { clock, table, origin, scoped, ask, named, idOf, withScope, again, send } = testCallers(database)
+
+/** The tables that the requests of the test below name, by route. */
+const namedTables: Readonly<Record<string, readonly string[]>> = {
+  'POST /v1/query': ['akashi_security.security_events'],
+  'GET /v1/ledger/:log/proofs/:row': [
+    'akashi_audit.audit_logs',
+    'akashi_security.security_events',
+    'akashi_auth.login_attempts',
+  ],
+}
 
 /** The person of the paths that name one. */
 const subject = () => idOf('a plain user')
@@ -134,6 +147,10 @@ describe('every route', () => {
     const [{ id } = { id: '' }] = await ask<{ id: string }>(
       'select id from akashi_security.security_events limit 1',
     )
+    await ledger.seal()
+    const newest = async (rows: string) =>
+      (await ask<{ id: string }>(`select id from ${rows} order by created_at desc limit 1`))[0]?.id
+    const trailed = `akashi_auth/users/${subject()}`
     const span = 'from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&interval=1h'
     for (const [method, path, body] of [
       ['GET', '/v1/users'],
@@ -142,6 +159,12 @@ describe('every route', () => {
       ['GET', '/v1/events?limit=1'],
       ['GET', `/v1/events/timeline?${span}`],
       ['GET', `/v1/events/${id}`],
+      ['GET', '/v1/audit/logs?table=users&limit=1'],
+      ['GET', `/v1/audit/records/${trailed}`],
+      ['GET', `/v1/audit/records/${trailed}/as-of/${new Date().toISOString()}`],
+      ['GET', `/v1/ledger/audit_logs/proofs/${await newest('akashi_audit.audit_logs')}`],
+      ['GET', `/v1/ledger/security_events/proofs/${id}`],
+      ['GET', `/v1/ledger/login_attempts/proofs/${await newest('akashi_auth.login_attempts')}`],
       ['POST', '/v1/query', { sql: 'select id from security_events limit 1' }],
     ] as const) {
       expect(await send(admin, method, path, body), `${method} ${path}`).toMatchObject({ status: 200 })
@@ -151,7 +174,9 @@ describe('every route', () => {
     )
     const declared = table().flatMap(({ method, url, access }) =>
       'reads' in access
-        ? [`${method} ${url} ${access.reads === '*' ? 'akashi_security.security_events' : access.reads}`]
+        ? (access.reads === '*' ? (namedTables[`${method} ${url}`] ?? []) : [access.reads]).map(
+            (resource) => `${method} ${url} ${resource}`,
+          )
         : [],
     )
     expect(recorded.map(({ reading }) => reading).sort()).toEqual(declared.sort())

@@ -300,11 +300,17 @@ describe('the context of a request', () => {
   it('says where a request came from', async () => {
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
     const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
-    const { origin } = await actorOf({ 'x-request-id': 'r-1', 'user-agent': 'tests', traceparent })
+    const { origin } = await actorOf({
+      'x-request-id': 'r-1',
+      'x-correlation-id': 'order-7',
+      'user-agent': 'tests',
+      traceparent,
+    })
     expect(origin).toEqual({
       clientIp: '127.0.0.1',
       userAgent: 'tests',
       requestId: 'r-1',
+      correlationId: 'order-7',
       traceId,
       apiEndpoint: 'GET /things/:id',
       applicationVersion: '0.0.0-test',

@@ -1,6 +1,7 @@
 /** Proofs that a row is in the ledger, and that one checkpoint continues another. */
 import { AkashiError } from '../../foundation/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
+import { recordAccess } from '../trail/access.ts'
 import { entryHash } from './encoding.ts'
 import type { LogDefinition } from './logs.ts'
 import { consistencyProof, inclusionProof, treeRoot } from './merkle.ts'
@@ -10,12 +11,12 @@ import { TiledTree } from './tiles.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-/** One snapshot for head, tiles, entry and row; proofs change nothing. */
-const snapshot = { isolation: 'repeatable read', readOnly: true } as const
+/** One snapshot for head, tiles, entry and row. */
+const snapshot = { isolation: 'repeatable read' } as const
 
 /**
  * The bundle that proves one row, for anybody to check without a database. The rights of `actor` decide
- * whether the row is found.
+ * whether the row is found; the reading is recorded.
  *
  * @throws AkashiError not_found; conflict while the row is not sealed yet; integrity when it is not what was
  *   sealed
@@ -27,7 +28,15 @@ export async function proveRow(
   rowId: string,
 ): Promise<ProofBundle> {
   if (!UUID.test(rowId)) throw new AkashiError('invalid_input', `${rowId} is no id of a row: it is no uuid`)
-  return await database.transaction(actor, (session) => prove(session, log, rowId), snapshot)
+  return await database.transaction(
+    actor,
+    async (session) => {
+      const bundle = await prove(session, log, rowId)
+      await recordAccess(session, `${log.schema}.${log.table}`, { proof: rowId }, [{ id: rowId }])
+      return bundle
+    },
+    snapshot,
+  )
 }
 
 async function prove(session: Session, log: LogDefinition, rowId: string): Promise<ProofBundle> {
@@ -148,6 +157,6 @@ export async function proveConsistency(
         proof: (await consistencyProof(first, second, node)).map(base64),
       }
     },
-    snapshot,
+    { ...snapshot, readOnly: true },
   )
 }

@@ -1,6 +1,7 @@
 /** A record as it was at a moment. */
 import { AkashiError, parseQuery } from '../../foundation/index.ts'
 import type { Actor, Database, Session } from '../../postgres/index.ts'
+import { recordAccess } from './access.ts'
 import { type RecordAsOfQuery, recordAsOfQuery } from './filter.ts'
 import { lineageSql } from './lineage.ts'
 import { rowColumns, type StoredRow, type TrailRow, toTrailRow, type Values } from './row.ts'
@@ -33,7 +34,7 @@ export interface RecordAsOf {
 
 /**
  * The record that has the key now, as it was at `at`. A change counts from when it was made, not from its
- * commit. Needs rights on the whole trail, for a hidden row would make the answer wrong without a sign.
+ * commit. The reading is recorded. Needs rights on the whole trail, for a hidden row would make the answer wrong without a sign.
  *
  * @throws AkashiError invalid_input naming every mistake; forbidden, integrity when rows may be hidden;
  *   not_found when the trail has nothing about the record
@@ -49,8 +50,8 @@ export async function recordAsOf(
     async (session) => {
       await session.query("select akashi_audit.assert_unfiltered('akashi_audit.audit_logs')")
       const [before, first] = await versionsAround(session, schema, table, recordId, at)
-      if (before !== undefined) return await stateAfter(session, before, { schema, table, recordId, at })
-      if (first === undefined) {
+      const version = before ?? first
+      if (version === undefined) {
         throw new AkashiError(
           'not_found',
           `the trail has nothing about record ${recordId} of ${schema}.${table}`,
@@ -59,10 +60,12 @@ export async function recordAsOf(
           },
         )
       }
-      const reason = first.operation === 'INSERT' ? 'not_created' : 'before_trail'
-      return answer(first, reason)
+      const asked = { schema, table, recordId, at }
+      await recordAccess(session, 'akashi_audit.audit_logs', asked, [version])
+      if (before !== undefined) return await stateAfter(session, before, asked)
+      return answer(version, version.operation === 'INSERT' ? 'not_created' : 'before_trail')
     },
-    { readOnly: true, isolation: 'repeatable read', timeoutMs: AS_OF_TIMEOUT_MS },
+    { isolation: 'repeatable read', timeoutMs: AS_OF_TIMEOUT_MS },
   )
 }
 

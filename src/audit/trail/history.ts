@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { decodeCursor, encodeCursor, parseQuery } from '../../foundation/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
+import { recordAccess } from './access.ts'
 import { type RecordQuery, recordQuery } from './filter.ts'
 import { lineageSql } from './lineage.ts'
 import { type Json, rowColumns, type StoredRow, type TrailRow, toTrailRow } from './row.ts'
@@ -33,7 +34,7 @@ const place = z.tuple([z.string().regex(/^\d{1,18}$/)])
 /**
  * Versions of one record, over changes of its key: ask by its latest key (by an older one, the history ends
  * where the record left it). An earlier record of the same key is not part of it; a search by the key finds
- * that too. Row-level security applies: an application's user sees their own changes only.
+ * that too. Row-level security applies: an application's user sees their own changes only. What was shown is recorded.
  *
  * @throws AkashiError invalid_input naming every mistake of the query, or for a cursor that was not given
  */
@@ -44,14 +45,13 @@ export async function recordHistory(
 ): Promise<HistoryPage> {
   const { schema, table, recordId, cursor, limit } = parseQuery(recordQuery, query)
   const [after] = cursor === undefined ? ['-1'] : decodeCursor(cursor, place)
-  const { rows } = await database.transaction(
-    actor,
-    (session) => session.query<StoredRow>(historySql, [schema, table, recordId, after, limit + 1]),
-    { readOnly: true },
-  )
-  const shown = rows.slice(0, limit).map((row) => toVersion(toTrailRow(row)))
-  const last = shown.at(-1)
-  return { rows: shown, next: rows.length > limit && last !== undefined ? encodeCursor([last.seq]) : null }
+  return await database.transaction(actor, async (session) => {
+    const { rows } = await session.query<StoredRow>(historySql, [schema, table, recordId, after, limit + 1])
+    const shown = rows.slice(0, limit).map((row) => toVersion(toTrailRow(row)))
+    await recordAccess(session, 'akashi_audit.audit_logs', { schema, table, recordId, cursor }, shown)
+    const last = shown.at(-1)
+    return { rows: shown, next: rows.length > limit && last !== undefined ? encodeCursor([last.seq]) : null }
+  })
 }
 
 /** A TRUNCATE counts where the record was there: after one of its versions that is no DELETE. */

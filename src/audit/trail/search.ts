@@ -1,10 +1,12 @@
 /**
  * Search in the trail: newest first, a page at a time. It runs with the rights of the database it is given,
- * so row-level security decides what is found: an application's user finds their own rows only.
+ * so row-level security decides what is found: an application's user finds their own rows only. What was found is
+ * recorded.
  */
 import { z } from 'zod'
 import { decodeCursor, encodeCursor, exactTime, parseQuery } from '../../foundation/index.ts'
-import type { Actor, Database } from '../../postgres/index.ts'
+import type { Actor, Database, Person, Session } from '../../postgres/index.ts'
+import { recordAccess } from './access.ts'
 import { type TrailFilter, trailFilter } from './filter.ts'
 import { rowColumns, type StoredRow, type TrailRow, toTrailRow } from './row.ts'
 
@@ -52,10 +54,27 @@ const equalities: readonly (readonly [key: keyof Parsed, column: string])[] = [
  */
 export async function searchTrail(database: Database, actor: Actor, filter: TrailFilter): Promise<TrailPage> {
   const parsed = parseQuery(trailFilter, filter)
-  const { text, values } = searchSql(parsed)
-  const { rows } = await database.transaction(actor, (session) => session.query<Found>(text, values), {
-    readOnly: true,
+  return await database.transaction(actor, async (session) => {
+    const page = await find(session, parsed)
+    const { limit: _, ...asked } = parsed
+    await recordAccess(session, 'akashi_audit.audit_logs', asked, page.rows)
+    return page
   })
+}
+
+/** As {@link searchTrail}, but only what the user did themselves, which they may read without a record of it. */
+export async function searchOwnTrail(
+  database: Database,
+  actor: Person,
+  filter: Omit<TrailFilter, 'userId'>,
+): Promise<TrailPage> {
+  const parsed = parseQuery(trailFilter, { ...filter, userId: actor.userId })
+  return await database.transaction(actor, (session) => find(session, parsed), { readOnly: true })
+}
+
+async function find(session: Session, parsed: Parsed): Promise<TrailPage> {
+  const { text, values } = searchSql(parsed)
+  const { rows } = await session.query<Found>(text, values)
   return toPage(parsed, rows)
 }
 

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { ChatFile } from '@akashi/contract'
+import type { ChatFile, Classification } from '@akashi/contract'
 import { AkashiError } from '../../foundation/index.ts'
 import type { ObjectStore } from '../../object-store/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
@@ -8,6 +8,18 @@ import { fileJson } from '../json-sql.ts'
 /** `not_found` also for a file that the caller may not see. */
 export async function readFile(database: Database, actor: Actor, fileId: string): Promise<ChatFile> {
   return (await find(database, actor, fileId)).file
+}
+
+/** Its uploader may raise the classification, an owner or admin of the room set any. */
+export async function classifyFile(
+  database: Database,
+  actor: Actor,
+  fileId: string,
+  classification: Classification,
+): Promise<void> {
+  await database.transaction(actor, (session) =>
+    session.query('select akashi_chat.classify_file($1, $2)', [fileId, classification]),
+  )
 }
 
 interface Stored {

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { AkashiError } from '../../foundation/index.ts'
 import { type Actor, anonymous } from '../../postgres/index.ts'
 import type { App } from '../schema.ts'
+import { correlationIdOf } from './request-id.ts'
 import { traceIdOf } from './trace-context.ts'
 
 const actors = new WeakMap<FastifyRequest, Actor>()
@@ -30,6 +31,7 @@ export function describeActor(app: App, applicationVersion: string): void {
       clientIp: request.ip.replace(/^::ffff:(?=\d+\.)/i, ''),
       userAgent,
       requestId: request.id,
+      correlationId: correlationIdOf(request.headers),
       traceId: traceIdOf(typeof traceparent === 'string' ? traceparent : undefined),
       apiEndpoint: `${request.method} ${request.routeOptions.url ?? '(no route)'}`,
       applicationVersion,

@@ -7,16 +7,16 @@ import type { Services } from '../services.ts'
 /** The audit trail: what happened, the history of a record, how it was. */
 export function auditRoutes(app: App, { securityAdmin }: Services): void {
   operation(app, 'GET /v1/audit/logs', {
-    access: { permission: 'audit_logs:read' },
+    access: { permission: 'audit_logs:read', reads: 'akashi_audit.audit_logs' },
     handle: (request) => searchTrail(securityAdmin, request.actor, given(request.query)),
   })
   operation(app, 'GET /v1/audit/records/{schema}/{table}/{recordId}', {
-    access: { permission: 'audit_logs:read' },
+    access: { permission: 'audit_logs:read', reads: 'akashi_audit.audit_logs' },
     handle: (request) =>
       recordHistory(securityAdmin, request.actor, { ...request.params, ...given(request.query) }),
   })
   operation(app, 'GET /v1/audit/records/{schema}/{table}/{recordId}/as-of/{at}', {
-    access: { permission: 'audit_logs:read' },
+    access: { permission: 'audit_logs:read', reads: 'akashi_audit.audit_logs' },
     handle: (request) => recordAsOf(securityAdmin, request.actor, request.params),
   })
 }

@@ -18,7 +18,7 @@ export function ledgerRoutes(app: App, { securityAdmin }: Services): void {
     }),
   })
   operation(app, 'GET /v1/ledger/{log}/proofs/{row}', {
-    access: { permission: 'ledger:read' },
+    access: { permission: 'ledger:read', reads: '*' },
     handle: (request) =>
       proveRow(securityAdmin, request.actor, logNamed(request.params.log), request.params.row),
   })

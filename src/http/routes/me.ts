@@ -1,5 +1,5 @@
 import { LOCAL_ISSUER } from '@akashi/contract'
-import { searchTrail } from '../../audit/index.ts'
+import { searchOwnTrail } from '../../audit/index.ts'
 import { AkashiError, given } from '../../foundation/index.ts'
 import { changePassword, decideConsent, readConsents, readUser, updateUser } from '../../identity/index.ts'
 import { operation } from '../operation.ts'
@@ -69,7 +69,7 @@ export function meRoutes(app: App, services: Services): void {
     access: { self: 'person', scope: 'any' },
     handle: async (request) => {
       const actor = userOf(request)
-      return await searchTrail(login.app, actor, { ...given(request.query), userId: actor.userId })
+      return await searchOwnTrail(login.app, actor, given(request.query))
     },
   })
   mySessionRoutes(app, services)

@@ -46,6 +46,11 @@ export function fileRoutes(app: App, { app: database, store }: Services): void {
     access: { signedIn: 'person', scope: 'any' },
     handle: async (request) => await chat.readFile(database, request.actor, request.params.fileId),
   })
+  operation(app, 'PUT /v1/chat/files/{fileId}/classification', {
+    access: { signedIn: 'person', scope: 'any' },
+    handle: ({ actor, params, body }) =>
+      chat.classifyFile(database, actor, params.fileId, body.classification),
+  })
   for (const [part, thumbnail] of [
     ['content', false],
     ['thumbnail', true],

@@ -48,6 +48,11 @@ export function messageRoutes(app: App, { app: database, chat: { bus, feed } }: 
       edits: await chat.listEdits(database, actor, params.messageId),
     }),
   })
+  operation(app, 'PUT /v1/chat/messages/{messageId}/classification', {
+    access: { signedIn: 'person', scope: 'any' },
+    handle: ({ actor, params, body }) =>
+      chat.classifyMessage(database, actor, params.messageId, body.classification),
+  })
   for (const [method, wanted] of [
     ['PUT', true],
     ['DELETE', false],

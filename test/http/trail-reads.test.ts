@@ -1,0 +1,154 @@
+/** What the trail keeps of requests that read it, and how requests are told apart in it. */
+import { beforeAll, describe, expect, it } from 'vitest'
+import { testDatabase } from '../support/index.ts'
+import { testLedger } from '../support/ledger.ts'
+import { testCallers } from './callers.ts'
+
+const database = testDatabase()
+const ledger = testLedger(database.open('worker'))
+const { origin, ask, named, idOf, send } = testCallers(database)
+const auditor = () => named('sys_auditor')
+
+interface Access {
+  readonly resource: string
+  readonly resource_id: string | null
+  readonly detail: { readonly asked: Record<string, unknown>; readonly records: readonly string[] }
+}
+
+/** What was recorded of the auditor's readings since the last call. */
+let seen = '0'
+async function accesses(): Promise<readonly Access[]> {
+  const rows = await ask<Access & { seq: string }>(
+    `select seq::text, resource, resource_id, detail from akashi_audit.audit_logs
+     where event_type = 'data_access' and user_id = $1 and seq > $2 order by seq`,
+    [idOf('sys_auditor'), seen],
+  )
+  seen = rows.at(-1)?.seq ?? seen
+  return rows.map(({ seq: _, ...row }) => row)
+}
+
+interface Body {
+  readonly rows: readonly { readonly id: string; readonly requestId: string }[]
+  readonly version: { readonly id: string }
+  readonly row: { readonly id: string }
+}
+
+async function get(path: string, headers: Record<string, string> = {}) {
+  const response = await fetch(`${origin()}${path}`, { headers: { ...auditor().headers, ...headers } })
+  return { status: response.status, headers: response.headers, body: (await response.json()) as Body }
+}
+
+beforeAll(async () => {
+  await ledger.seal()
+})
+
+describe('reading the trail', () => {
+  const subject = () => `akashi_auth/users/${idOf('a plain user')}`
+
+  it('records the filter of a search and the rows that it showed', async () => {
+    const { body } = await get('/v1/audit/logs?table=users&operation=INSERT&limit=2')
+    const ids = body.rows.map(({ id }) => id)
+    expect(ids).toHaveLength(2)
+    expect(await accesses()).toEqual([
+      {
+        resource: 'akashi_audit.audit_logs',
+        resource_id: null,
+        detail: { asked: { table: 'users', operation: 'INSERT' }, records: ids },
+      },
+    ])
+  })
+
+  it('records a search that finds nothing', async () => {
+    await get('/v1/audit/logs?recordId=nobody')
+    expect(await accesses()).toMatchObject([{ detail: { asked: { recordId: 'nobody' }, records: [] } }])
+  })
+
+  it('records the history of a record, and how it was', async () => {
+    const { body: history } = await get(`/v1/audit/records/${subject()}`)
+    const at = new Date().toISOString()
+    const { body: asOf } = await get(`/v1/audit/records/${subject()}/as-of/${at}`)
+    const asked = { schema: 'akashi_auth', table: 'users', recordId: idOf('a plain user') }
+    expect((await accesses()).map(({ detail }) => detail)).toEqual([
+      { asked, records: history.rows.map(({ id }) => id) },
+      { asked: { ...asked, at }, records: [asOf.version.id] },
+    ])
+  })
+
+  it.each([
+    ['audit_logs', 'akashi_audit.audit_logs'],
+    ['login_attempts', 'akashi_auth.login_attempts'],
+  ])('records the proof of a row of %s', async (log, table) => {
+    const [{ id } = { id: '' }] = await ask<{ id: string }>(
+      `select id from ${table} order by created_at limit 1`,
+    )
+    const { status, body } = await get(`/v1/ledger/${log}/proofs/${id}`)
+    expect([status, body.row.id]).toEqual([200, id])
+    expect(await accesses()).toEqual([
+      { resource: table, resource_id: id, detail: { asked: { proof: id }, records: [id] } },
+    ])
+  })
+
+  it('records nothing where nothing was shown', async () => {
+    const missing = '0199d3a0-0000-7000-8000-00000000dead'
+    expect((await get(`/v1/ledger/login_attempts/proofs/${missing}`)).status).toBe(404)
+    expect((await get('/v1/audit/logs?limit=0')).status).toBe(400)
+    expect(
+      (await get(`/v1/audit/records/akashi_auth/users/${missing}/as-of/${new Date().toISOString()}`)).status,
+    ).toBe(404)
+    expect(await accesses()).toEqual([])
+  })
+
+  it('records nothing of what somebody reads of their own actions', async () => {
+    expect((await get('/v1/me/audit')).body.rows.length).toBeGreaterThan(0)
+    expect(await accesses()).toEqual([])
+  })
+})
+
+describe('a correlation id', () => {
+  const plain = () => named('a plain user')
+
+  async function rename(displayName: string, correlationId: string) {
+    const response = await fetch(`${origin()}/v1/me`, {
+      method: 'PATCH',
+      headers: { ...plain().headers, 'content-type': 'application/json', 'x-correlation-id': correlationId },
+      body: JSON.stringify({ displayName }),
+    })
+    expect(response.status).toBe(204)
+    return response.headers.get('x-correlation-id')
+  }
+
+  it('joins the rows of several requests, and is returned', async () => {
+    expect(await rename('A', 'order:2027/7')).toBe('order:2027/7')
+    expect(await rename('B', 'order:2027/7')).toBe('order:2027/7')
+    await rename('C', 'another')
+    const { rows } = (await get(`/v1/audit/logs?correlationId=${encodeURIComponent('order:2027/7')}`)).body
+    expect(rows).toMatchObject([
+      { table: 'users', operation: 'UPDATE', correlationId: 'order:2027/7' },
+      { table: 'users', operation: 'UPDATE', correlationId: 'order:2027/7' },
+    ])
+    expect(new Set(rows.map(({ requestId }) => requestId)).size).toBe(2)
+  })
+
+  it.each(['a b', '<script>', 'x'.repeat(129), 'é', 'a,b'])(
+    'is neither recorded nor returned: %s',
+    async (id) => {
+      expect(await rename(`D ${id.length}`, id)).toBeNull()
+      expect(
+        await ask(
+          `select correlation_id from akashi_audit.audit_logs where table_name = 'users' and operation = 'UPDATE' order by seq desc limit 1`,
+        ),
+      ).toEqual([{ correlation_id: null }])
+    },
+  )
+
+  it('is in the row of a reading, too', async () => {
+    await accesses()
+    expect((await send(auditor(), 'GET', '/v1/audit/logs?limit=1')).status).toBe(200)
+    await get('/v1/audit/logs?limit=1', { 'x-correlation-id': 'case-17' })
+    expect(
+      await ask(
+        `select correlation_id from akashi_audit.audit_logs where event_type = 'data_access' order by seq desc limit 2`,
+      ),
+    ).toEqual([{ correlation_id: 'case-17' }, { correlation_id: null }])
+  })
+})
