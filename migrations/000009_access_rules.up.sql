@@ -12,7 +12,8 @@ set local role akashi_owner;
 
 create function akashi_auth.is_administrator() returns boolean
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
+  select coalesce(akashi_auth.context_application(), 'akashi') = 'akashi'
+    and akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
     and pg_has_role(akashi_auth.acting_role(), 'akashi_owner', 'member')
 $$;
 comment on function akashi_auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
@@ -691,7 +692,8 @@ grant execute on function akashi_auth.require_permission(text), akashi_auth.curr
 -- The caller is the server itself: it acts as the worker, which signs people in, and the context names nobody.
 create function akashi_auth.is_server() returns boolean
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
+  select coalesce(akashi_auth.context_application(), 'akashi') = 'akashi'
+    and akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
     and pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member')
 $$;
 

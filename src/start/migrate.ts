@@ -29,7 +29,11 @@ export async function migrateDatabase(options: {
   const admin = connections.open('owner', { poolSize: 1 })
   try {
     await admin.transaction(actor, (session) =>
-      session.query('select akashi_auth.add_context_key($1, $2)', [key.id, Buffer.from(key.secret)]),
+      session.query('select akashi_auth.add_context_key($1, $2, $3, null)', [
+        key.id,
+        Buffer.from(key.secret),
+        'akashi',
+      ]),
     )
     const cancel = signal === undefined ? {} : { signal }
     await reapplyErasures({ database: admin, keyring }, actor, cancel)

@@ -1,7 +1,14 @@
 /** A login of the live database that lasts as long as what is done under it, with the rights of a table's owner. */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
-import { AkashiError } from '../../foundation/index.ts'
-import { type Database, openDatabase, type Session, SQLSTATE, sqlState } from '../../postgres/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
+import {
+  type ContextKey,
+  type Database,
+  openDatabase,
+  type Session,
+  SQLSTATE,
+  sqlState,
+} from '../../postgres/index.ts'
 
 const ROLE_BYTES = 6
 const PASSWORD_BYTES = 32
@@ -13,6 +20,8 @@ export interface OwnerLogin {
   /** Of an administrator: `url` leads straight to the server. */
   readonly admin: Database
   readonly url: string
+  /** Signs in this process for what the login does; the login never has it. */
+  readonly contextKey: ContextKey | undefined
   /** What the role may do besides connecting, as statements. */
   readonly rights: (role: string) => string
   /** Whom what it made belongs to afterwards. */
@@ -26,7 +35,7 @@ export interface OwnerLogin {
  * @throws forbidden when the administrator may make no role
  */
 export async function withOwnerLogin<T>(
-  { admin, url, rights, heir }: OwnerLogin,
+  { admin, url, contextKey, rights, heir }: OwnerLogin,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
   const role = `akashi_restore_${randomBytes(ROLE_BYTES).toString('hex')}`
@@ -36,7 +45,7 @@ export async function withOwnerLogin<T>(
     const own = new URL(url)
     own.username = role
     own.password = password
-    const database = openDatabase({ url: own.href, role: 'owner', poolSize: 1 })
+    const database = openDatabase({ url: own.href, role: 'owner', poolSize: 1, ...given({ contextKey }) })
     try {
       return await work(database)
     } finally {
@@ -59,8 +68,8 @@ async function makeRole(session: Session, role: string, password: string, rights
     await session.query(`begin;
       create role ${role} login nosuperuser nocreatedb nocreaterole ${superuser ? 'bypassrls' : ''} password '${scramVerifier(password)}';
       grant connect, temporary on database ${database} to ${role};
-      grant usage on schema akashi_audit to ${role};
-      grant execute on function akashi_audit.record_action to ${role};
+      grant usage on schema akashi_audit, akashi_auth to ${role};
+      grant execute on function akashi_audit.record_action, akashi_auth.accept_context, akashi_auth.context_audience to ${role};
       ${rights};
       commit`)
   } catch (error) {
