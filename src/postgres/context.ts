@@ -7,6 +7,8 @@ export interface ContextKey {
   readonly id: string
   /** 32 bytes */
   readonly secret: Uint8Array
+  /** The key that took its place, or the same; called when the database no longer accepts this one. */
+  readonly renew?: () => Promise<ContextKey>
 }
 
 /**

@@ -49,6 +49,8 @@ export async function identify(
     return accepted === 'accepted'
   }
   // Signed again with what the server said: in the first transaction of a pool, at another server than before, where
-  // the clocks differ by more than a signature lives, or where a pooler's queue took that long.
-  if (!(await attempt(before))) await attempt([])
+  // the clocks differ by more than a signature lives, where a pooler's queue took that long, or the key was replaced.
+  if (await attempt(before)) return
+  await signer.renew()
+  await attempt([])
 }

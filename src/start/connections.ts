@@ -16,6 +16,7 @@ import {
   type DatabaseRole,
   openDatabase,
 } from '../postgres/index.ts'
+import { refuseForeignKeyring } from './foreign-keyring.ts'
 import type { Settings } from './settings.ts'
 
 /** Name of the database that `akashi up` makes. */
@@ -52,7 +53,7 @@ export function rolePassword(superuserPassword: string, role: string): string {
 /** The key that contexts are signed with; the database knows it since `migrate up`. */
 export async function contextKey(keyring: Keyring): Promise<ContextKey> {
   const { id } = await keyring.ensure('context')
-  return { id, secret: await keyring.secret(id) }
+  return { id, secret: await keyring.secret(id), renew: () => contextKey(keyring) }
 }
 
 export function embeddedAddresses(
@@ -106,6 +107,7 @@ export async function connect(
   keyring: Keyring | null,
   settings: PoolSettings,
 ): Promise<Connections> {
+  if (keyring !== null) await refuseForeignKeyring(addresses.adminUrl, keyring)
   const signing = keyring === null ? {} : { contextKey: await contextKey(keyring) }
   return {
     ...addresses,
