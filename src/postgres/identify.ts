@@ -50,7 +50,7 @@ export async function identify(
   }
   // Signed again with what the server said: in the first transaction of a pool, at another server than before, where
   // the clocks differ by more than a signature lives, where a pooler's queue took that long, or the key was replaced.
-  if (await attempt(before)) return
+  if ((await attempt(before)) || (await attempt([]))) return
   await signer.renew()
   await attempt([])
 }

@@ -50,9 +50,14 @@ export function rolePassword(superuserPassword: string, role: string): string {
   return createHmac('sha256', superuserPassword).update(`akashi role ${role}`).digest('base64url')
 }
 
-/** The key that contexts are signed with; the database knows it since `migrate up`. */
-export async function contextKey(keyring: Keyring): Promise<ContextKey> {
-  const { id } = await keyring.ensure('context')
+/**
+ * The key that contexts are signed with.
+ *
+ * @param active the keys that the database knows: one that was made by a rotation that was interrupted is not yet used
+ */
+export async function contextKey(keyring: Keyring, active: readonly string[] = []): Promise<ContextKey> {
+  const known = (await keyring.list('context')).find((key) => active.includes(key.id))
+  const { id } = known ?? (await keyring.ensure('context'))
   return { id, secret: await keyring.secret(id), renew: () => contextKey(keyring) }
 }
 
@@ -102,13 +107,16 @@ export function poolOptions({ appName, statementTimeoutMs }: PoolSettings) {
   return { applicationName: appName, statementTimeoutMs }
 }
 
+async function knownContextKey({ adminUrl }: Addresses, keyring: Keyring): Promise<ContextKey> {
+  return await contextKey(keyring, await refuseForeignKeyring(adminUrl, keyring))
+}
+
 export async function connect(
   addresses: Addresses,
   keyring: Keyring | null,
   settings: PoolSettings,
 ): Promise<Connections> {
-  if (keyring !== null) await refuseForeignKeyring(addresses.adminUrl, keyring)
-  const signing = keyring === null ? {} : { contextKey: await contextKey(keyring) }
+  const signing = keyring === null ? {} : { contextKey: await knownContextKey(addresses, keyring) }
   return {
     ...addresses,
     open: (role, options = {}) =>

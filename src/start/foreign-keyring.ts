@@ -12,9 +12,10 @@ const FROM_KEYRING = /^context-/
  * Resolves when the keyring is the one that the database was installed with, or the database is new. Nothing is made
  * in the keyring before: with keys of its own it would sign what nobody can verify, and read nothing that is encrypted.
  *
+ * @returns ids of the context keys that the database accepts
  * @throws conflict
  */
-export async function refuseForeignKeyring(adminUrl: string, keyring: Keyring): Promise<void> {
+export async function refuseForeignKeyring(adminUrl: string, keyring: Keyring): Promise<readonly string[]> {
   const database = openDatabase({ url: adminUrl, role: 'owner', poolSize: 1 })
   const { active, heads } = await database.direct(readKnown).finally(() => database.close())
   const own = new Set((await keyring.list('context')).map(({ id }) => id))
@@ -34,6 +35,7 @@ export async function refuseForeignKeyring(adminUrl: string, keyring: Keyring): 
       )
     }
   }
+  return active
 }
 
 function foreign(message: string): AkashiError {
