@@ -137,6 +137,7 @@ async function beginMessage(database: Database, who: Actor): Promise<Buffer> {
         .join(', ')}, set_config('statement_timeout', '30000', true)`,
       values: settings.map(({ value }) => value),
     },
+    { text: 'select akashi_auth.accept_context()' },
   )
 }
 

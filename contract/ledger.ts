@@ -18,7 +18,7 @@ const head = z.object({
 const epoch = z.object({
   epoch: z.number(),
   origin: z.string(),
-  cause: z.enum(['ordered', 'conflict', 'older', 'moved']),
+  cause: z.enum(['ordered', 'conflict', 'older', 'moved', 'rekeyed']),
   reason: z.string(),
   previousOrigin: z.string(),
   previousSize: decimal,

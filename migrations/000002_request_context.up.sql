@@ -1,19 +1,23 @@
 -- The signed request context: who a transaction acts for. `app.*` settings can be set by anybody with a
--- connection, so they count only when `app.context_signature` is the HMAC of all of them under a key
--- that the application's process holds and that no login role can read here.
+-- connection, so they count only after akashi_auth.accept_context() found `app.context_signature` to be the HMAC of
+-- all of them under a key that the application's process holds and that no login role can read here.
+-- docs/request-context.md specifies the signed bytes.
 set local role akashi_owner;
 
 create table akashi_auth.context_keys (
   id          text primary key,
   inner_key   bytea not null check (octet_length(inner_key) = 64),
   outer_key   bytea not null check (octet_length(outer_key) = 64),
-  application text not null default 'akashi' check (application ~ '^[a-z][a-z0-9_-]{0,62}$'),
-  login       text,
-  created_at  timestamptz not null default now()
+  application text not null check (application ~ '^[a-z][a-z0-9_-]{0,62}$'),
+  login       text check (login <> ''),
+  created_at  timestamptz not null default now(),
+  expires_at  timestamptz,
+  check ((application = 'akashi') = (login is null))
 );
 comment on column akashi_auth.context_keys.application is
   'Whose users the key speaks for. Only those of akashi have permissions here; the trail keeps the name in signed_by.';
-comment on column akashi_auth.context_keys.login is 'The only login whose contexts the key verifies; null for every one.';
+comment on column akashi_auth.context_keys.login is 'The only login whose contexts the key verifies; null for the keys of akashi itself.';
+comment on column akashi_auth.context_keys.expires_at is 'When a replaced key stops verifying new contexts; null for a key in use.';
 comment on table akashi_auth.context_keys is
   'Keys that verify a request context, as the two padded blocks of HMAC-SHA256 (RFC 2104), since the check runs in every audited statement.';
 
@@ -22,9 +26,8 @@ create policy context_keys_verify on akashi_auth.context_keys for select to akas
 create policy context_keys_owner on akashi_auth.context_keys to akashi_owner using (true) with check (true);
 grant select on akashi_auth.context_keys to akashi_policy;
 
--- Takes the raw 32 bytes of a key of the keyring; adding the same key again changes nothing.
-create function akashi_auth.add_context_key(key_id text, secret bytea, application text default 'akashi', login text default null)
-  returns void
+-- Takes the raw 32 bytes of a key; adding the same key again changes nothing.
+create function akashi_auth.add_context_key(key_id text, secret bytea, application text, login text) returns void
   language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   inner_key bytea := secret || decode(repeat('00', 32), 'hex');
@@ -72,24 +75,22 @@ grant create on schema akashi_auth to akashi_policy;
 reset role;
 set local role akashi_policy;
 
--- The application whose key signed the context, where the key is known, is one for this login, and the context had
--- not expired when the transaction began; null otherwise.
--- The order of the fields and the separator U+001F are the contract with src/postgres/context.ts.
-create function akashi_auth.context_application() returns text
-  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
-declare
-  signature text := current_setting('app.context_signature', true);
-  expires text := current_setting('app.context_expires', true);
-  signing akashi_auth.context_keys;
+-- Whom a context is signed for: this database, this login, and this start of the server, so that it counts in no other
+-- database and for no other login, and in no copy. Names are quoted so that a slash in one cannot be mistaken.
+create function akashi_auth.context_audience() returns text
+  language sql stable parallel restricted set search_path = pg_catalog, pg_temp as $$
+  select format('%I/%I/%s', current_database(), session_user, encode(timestamptz_send(pg_postmaster_start_time()), 'hex'))
+$$;
+comment on function akashi_auth.context_audience() is
+  'Database, login and start of the server, as a signed context names them: constant for a connection.';
+
+-- HMAC-SHA256 of the app.* settings of this transaction: the signature of a context, or with the transaction the
+-- receipt that it was accepted there. No signed value holds U+001F, so two different lists never join to the same text.
+create function akashi_auth.context_hmac(signing akashi_auth.context_keys, purpose text, transaction text) returns text
+  language plpgsql stable parallel restricted set search_path = pg_catalog, pg_temp as $$
 begin
-  if signature is null or signature = '' then
-    return null;
-  end if;
-  select * into signing from akashi_auth.context_keys where id = current_setting('app.context_key', true);
-  if not found or signing.login <> session_user then
-    return null;
-  end if;
-  if signature <> encode(sha256(signing.outer_key || sha256(signing.inner_key || convert_to(concat_ws(E'\x1f',
+  return encode(sha256(signing.outer_key || sha256(signing.inner_key || convert_to(concat_ws(E'\x1f',
+    purpose,
     coalesce(current_setting('app.current_user_id', true), ''),
     coalesce(current_setting('app.current_session_id', true), ''),
     coalesce(current_setting('app.subject', true), ''),
@@ -101,40 +102,91 @@ begin
     coalesce(current_setting('app.api_endpoint', true), ''),
     coalesce(current_setting('app.application_version', true), ''),
     coalesce(current_setting('app.tenant_id', true), ''),
-    coalesce(expires, ''),
-    signing.id
-  ), 'UTF8'))), 'hex') then
+    coalesce(current_setting('app.context_expires', true), ''),
+    signing.id,
+    akashi_auth.context_audience(),
+    transaction
+  ), 'UTF8'))), 'hex');
+end
+$$;
+
+-- What only this transaction can say of itself.
+create function akashi_auth.transaction_name() returns text
+  language sql stable parallel restricted set search_path = pg_catalog, pg_temp as $$
+  select pg_backend_pid() || '/' || encode(timestamptz_send(now()), 'hex')
+$$;
+
+-- Takes up the context that the app.* settings carry, when it is signed for here and now, and leaves a receipt that
+-- counts in this transaction alone. The clock decides and not the start of the transaction: one that is held open
+-- takes up no old context, and one that runs long keeps the context that it began with.
+create function akashi_auth.accept_context() returns text
+  language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
+declare
+  -- How far ahead the end of a context may lie: the longest that one can be replayed.
+  max_validity constant interval := '60 seconds';
+  expires text := current_setting('app.context_expires', true);
+  signing akashi_auth.context_keys;
+begin
+  select * into signing from akashi_auth.context_keys where id = current_setting('app.context_key', true);
+  if found and (signing.login is null or signing.login = session_user)
+     and (signing.expires_at is null or signing.expires_at > clock_timestamp())
+     and akashi_auth.context_hmac(signing, 'akashi-context/1', null) = current_setting('app.context_signature', true)
+     and expires ~ '^[0-9]{1,12}$'
+     and to_timestamp(expires::double precision) between clock_timestamp() and clock_timestamp() + max_validity then
+    perform set_config('app.context_receipt',
+      akashi_auth.context_hmac(signing, 'akashi-receipt/1', akashi_auth.transaction_name()), true);
+    return signing.application;
+  end if;
+  perform set_config('app.context_receipt', '', true);
+  return null;
+end
+$$;
+comment on function akashi_auth.accept_context() is
+  'Takes up the signed context of the app.* settings for this transaction. The application that signed it; null when it does not count.';
+
+create function akashi_auth.context_application() returns text
+  language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
+declare
+  receipt text := current_setting('app.context_receipt', true);
+  signing akashi_auth.context_keys;
+begin
+  if receipt is null or receipt = '' then
     return null;
   end if;
-  -- Only now are the claims known to be ours, and the expiry to be a number.
-  return case when expires::bigint >= extract(epoch from now()) then signing.application end;
+  select * into signing from akashi_auth.context_keys where id = current_setting('app.context_key', true);
+  -- Whoever learned a replaced key can make receipts too, but no transaction that began in time.
+  if found and (signing.expires_at is null or signing.expires_at > now())
+     and receipt = akashi_auth.context_hmac(signing, 'akashi-receipt/1', akashi_auth.transaction_name()) then
+    return signing.application;
+  end if;
+  return null;
 end
 $$;
 comment on function akashi_auth.context_application() is
-  'The application that signed the app.* settings of this transaction; null when they carry no valid signature.';
+  'The application whose signed context this transaction accepted; null when there is none, or the app.* settings changed since.';
 
 create function akashi_auth.context_verified() returns boolean
-  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
+  language sql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
   select akashi_auth.context_application() is not null
 $$;
 comment on function akashi_auth.context_verified() is
-  'Whether the app.* settings of this transaction carry a valid signature. Policies call it as (select …) so that it runs once a statement.';
+  'Whether the app.* settings are a signed context that this transaction accepted. Policies call it as (select …) so that it runs once a statement.';
 
 create function akashi_auth.current_user_id() returns uuid
-  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
+  language sql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
   select case when akashi_auth.context_application() = 'akashi' then akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), '')) end
 $$;
 comment on function akashi_auth.current_user_id() is 'akashi_auth.users.id of a context that Akashi itself signed; null is anonymous, or a user of another application.';
 
 create function akashi_auth.context_user() returns text
-  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
+  language sql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
   select case when akashi_auth.context_verified() then nullif(current_setting('app.current_user_id', true), '') end
 $$;
 comment on function akashi_auth.context_user() is
   'The user of the verified context as that application names them; an id means something only together with context_application().';
 
 create function akashi_auth.current_session_id() returns uuid
-  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
+  language sql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
   select case when akashi_auth.context_application() = 'akashi' then akashi_auth.try_uuid(nullif(current_setting('app.current_session_id', true), '')) end
 $$;
 comment on function akashi_auth.current_session_id() is 'akashi_auth.user_sessions.id of the verified context; null where there is none.';
@@ -142,8 +194,8 @@ comment on function akashi_auth.current_session_id() is 'akashi_auth.user_sessio
 reset role;
 revoke create on schema akashi_auth from akashi_policy;
 grant execute on function akashi_auth.try_uuid(text), akashi_auth.try_name(text), akashi_auth.try_inet(text) to akashi_policy;
-grant execute on function akashi_auth.context_application(), akashi_auth.context_verified(), akashi_auth.context_user(),
-  akashi_auth.current_user_id(), akashi_auth.current_session_id(),
+grant execute on function akashi_auth.accept_context(), akashi_auth.context_audience(), akashi_auth.context_application(),
+  akashi_auth.context_verified(), akashi_auth.context_user(), akashi_auth.current_user_id(), akashi_auth.current_session_id(),
   akashi_auth.try_uuid(text), akashi_auth.try_name(text), akashi_auth.try_inet(text)
   to akashi_owner, akashi_app, akashi_worker, akashi_reader, akashi_security_admin;
 

@@ -283,7 +283,7 @@ create type akashi_audit.request_context as (
 -- claim, and what describes the request is cut: nobody may make a row that an index cannot hold. The lengths are
 -- those of src/postgres/context.ts.
 create function akashi_audit.request_context() returns akashi_audit.request_context
-  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp as $$
+  language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp as $$
 declare
   who akashi_audit.request_context;
 begin
@@ -293,7 +293,8 @@ begin
   who.session_id := nullif(current_setting('app.current_session_id', true), '');
   who.subject := nullif(current_setting('app.subject', true), '');
   who.tenant_id := nullif(current_setting('app.tenant_id', true), '');
-  if who.verified then
+  -- Akashi signs what its socket says; what others sign or claim may be no address.
+  if who.signed_by = 'akashi' then
     who.ip_address := nullif(current_setting('app.client_ip', true), '');
   else
     who.ip_address := akashi_auth.try_inet(nullif(current_setting('app.client_ip', true), ''));

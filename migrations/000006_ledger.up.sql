@@ -132,7 +132,7 @@ create table akashi_audit.ledger_epochs (
   log             text not null,
   epoch           integer not null check (epoch > 1),
   origin          text not null unique,
-  cause           text not null check (cause in ('ordered', 'conflict', 'older', 'moved')),
+  cause           text not null check (cause in ('ordered', 'conflict', 'older', 'moved', 'rekeyed')),
   reason          text not null,
   previous_origin text not null,
   previous_size   bigint not null check (previous_size >= 0),
@@ -148,7 +148,7 @@ create table akashi_audit.ledger_epochs (
 comment on table akashi_audit.ledger_epochs is
   'Epochs: after a restore, or when the database does not continue what it published, a log goes on under a new name that is linked to the old head by a signed note.';
 comment on column akashi_audit.ledger_epochs.cause is
-  'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline.';
+  'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline; rekeyed: the signing key was replaced.';
 comment on column akashi_audit.ledger_epochs.common_size is
   'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
 

@@ -627,17 +627,17 @@ create function akashi_auth.key_allows(key akashi_auth.api_keys, permission text
         and akashi_auth.tier_rank(p.tier) <= akashi_auth.tier_rank(key.tier))
 $$;
 
--- Decides for the verified context. current_session_id names what the caller showed: a session that lives,
+-- Decides for a context that Akashi itself signed: users of other applications have no permissions here. current_session_id names what the caller showed: a session that lives,
 -- or an API key, which narrows its owner to its scopes. Anything else named there is refused; without one
 -- the context is the process's own.
 create function akashi_auth.has_permission(permission text) returns boolean
-  language plpgsql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
+  language plpgsql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
 declare
   caller uuid;
   shown uuid;
   key akashi_auth.api_keys;
 begin
-  if not akashi_auth.context_verified() then
+  if akashi_auth.context_application() is distinct from 'akashi' then
     return false;
   end if;
   caller := akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));

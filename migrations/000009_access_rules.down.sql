@@ -1,4 +1,5 @@
-drop function akashi_auth.set_classification(uuid, text), akashi_auth.set_account_status(uuid, text),
+drop function akashi_auth.revoke_context_key(text), akashi_auth.create_context_key(text, text), akashi_auth.use_context_key(text, bytea),
+  akashi_auth.active_context_keys(), akashi_auth.set_classification(uuid, text), akashi_auth.set_account_status(uuid, text),
   akashi_auth.change_user(uuid, jsonb, bytea, bytea, text), akashi_auth.managed_user(uuid, text),
   akashi_auth.create_user(uuid, text, bytea, bytea, text, text, bytea, bytea, text, text, text, text, text, jsonb),
   akashi_auth.is_server(), akashi_auth.verify_api_keys(text[]), akashi_auth.touch_api_keys(uuid[], timestamptz[]),

@@ -12,7 +12,8 @@ set local role akashi_owner;
 
 create function akashi_auth.is_administrator() returns boolean
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
+  select coalesce(akashi_auth.context_application(), 'akashi') = 'akashi'
+    and akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
     and pg_has_role(akashi_auth.acting_role(), 'akashi_owner', 'member')
 $$;
 comment on function akashi_auth.is_administrator() is 'Somebody who administers the database itself, for whom no signed context speaks.';
@@ -691,7 +692,8 @@ grant execute on function akashi_auth.require_permission(text), akashi_auth.curr
 -- The caller is the server itself: it acts as the worker, which signs people in, and the context names nobody.
 create function akashi_auth.is_server() returns boolean
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
+  select coalesce(akashi_auth.context_application(), 'akashi') = 'akashi'
+    and akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
     and pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member')
 $$;
 
@@ -791,3 +793,82 @@ $$;
 
 grant execute on function akashi_auth.create_user, akashi_auth.change_user, akashi_auth.set_account_status(uuid, text), akashi_auth.set_classification(uuid, text)
   to akashi_app, akashi_worker;
+
+-- Keys of contexts. The ids of those that Akashi signs with now, by which a process knows whether it has the keyring
+-- of this database.
+create function akashi_auth.active_context_keys() returns setof text
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select id from akashi_auth.context_keys where application = 'akashi' and expires_at is null
+$$;
+grant execute on function akashi_auth.active_context_keys() to akashi_app, akashi_worker, akashi_security_admin;
+
+-- From now on Akashi signs with this key. What the former ones signed is accepted for the overlap, which is as long as a
+-- transaction takes to learn of it, and transactions that began with them go on.
+create function akashi_auth.use_context_key(key_id text, secret bytea) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  overlap constant interval := '10 seconds';
+  -- So long a replaced key is kept for transactions that began with it.
+  longest_transaction constant interval := '1 day';
+  replaced text[];
+begin
+  lock table akashi_auth.context_keys in share row exclusive mode;
+  if exists (select from akashi_auth.context_keys k where k.id = key_id and k.expires_at is not null) then
+    raise exception 'the context key % was replaced', key_id using errcode = 'AK003',
+      hint = 'the keyring is older than the database: use the newest copy of it, or run akashi keys rotate --purpose context';
+  end if;
+  delete from akashi_auth.context_keys k where k.expires_at < clock_timestamp() - longest_transaction;
+  if exists (select from akashi_auth.context_keys k where k.id = key_id) then
+    return;
+  end if;
+  with former as (
+    update akashi_auth.context_keys k set expires_at = clock_timestamp() + overlap
+    where k.application = 'akashi' and k.expires_at is null returning k.id
+  ) select array_agg(id) into replaced from former;
+  perform akashi_auth.add_context_key(key_id, secret, 'akashi', null);
+  perform akashi_audit.record_action('context_key_added', 'rotate', 'context_key', key_id, 'SUCCESS',
+    jsonb_build_object('application', 'akashi', 'replaces', replaced), 'confidential');
+end
+$$;
+
+-- A key for the contexts of an application. The secret is made here and returned once: it stands in no statement.
+create function akashi_auth.create_context_key(application text, login text) returns table (key_id text, secret bytea)
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if application is null or application = 'akashi' or application !~ '^[a-z][a-z0-9_-]{0,62}$' then
+    raise exception '% is no name of an application', coalesce(quote_literal(application), 'null')
+      using errcode = 'invalid_parameter_value',
+            hint = 'use up to 63 lowercase letters, digits, - and _, and not akashi, which signs for its own users';
+  end if;
+  if not exists (select from pg_roles where rolname = login and rolcanlogin) then
+    raise exception 'there is no login %', coalesce(quote_ident(login), 'null') using errcode = 'no_data_found',
+      hint = 'create it first: create role … login, then grant akashi_app to it';
+  end if;
+  if not pg_has_role(login, 'akashi_app', 'usage') then
+    raise exception 'the login % may not use contexts', quote_ident(login) using errcode = 'invalid_parameter_value',
+      hint = format('grant akashi_app to %I', login);
+  end if;
+  key_id := application || '-' || encode(substring(uuid_send(gen_random_uuid()) for 4), 'hex');
+  secret := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+  perform akashi_auth.add_context_key(key_id, secret, application, login);
+  perform akashi_audit.record_action('context_key_added', 'create', 'context_key', key_id, 'SUCCESS',
+    jsonb_build_object('application', application, 'login', login), 'confidential');
+  return next;
+end
+$$;
+
+-- At once, also for transactions that began with it: what comes now is recorded as claimed.
+create function akashi_auth.revoke_context_key(key_id text) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  revoked akashi_auth.context_keys;
+begin
+  delete from akashi_auth.context_keys k where k.id = key_id and k.application <> 'akashi' returning * into revoked;
+  if revoked.id is null then
+    raise exception 'no application has the context key %', key_id using errcode = 'no_data_found',
+      hint = 'akashi context-key list shows them; the keys of akashi itself are replaced: akashi keys rotate --purpose context';
+  end if;
+  perform akashi_audit.record_action('context_key_revoked', 'revoke', 'context_key', key_id, 'SUCCESS',
+    jsonb_build_object('application', revoked.application, 'login', revoked.login), 'confidential');
+end
+$$;

@@ -138,7 +138,7 @@ set local role akashi_policy;
 -- One array a statement: `room_id = any ((select akashi_chat.my_rooms())::uuid[])` is an index condition, where a
 -- correlated EXISTS is evaluated for every row.
 create function akashi_chat.my_rooms() returns uuid[]
-  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
+  language sql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
   select coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m
   join akashi_chat.rooms r on r.id = m.room_id
@@ -148,7 +148,7 @@ $$;
 comment on function akashi_chat.my_rooms() is 'Rooms of the verified user, while the account is active.';
 
 create function akashi_chat.my_managed_rooms() returns uuid[]
-  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
+  language sql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
   select coalesce(array_agg(m.room_id), '{}')
   from akashi_chat.room_members m
   where m.user_id = akashi_auth.current_user_id() and m.is_active and m.role in ('owner', 'admin')
@@ -157,7 +157,7 @@ $$;
 comment on function akashi_chat.my_managed_rooms() is 'Rooms in which the verified user is owner or admin.';
 
 create function akashi_chat.my_invited_rooms() returns uuid[]
-  language sql stable parallel safe security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
+  language sql stable parallel restricted security definer set search_path = pg_catalog, pg_temp set row_security = on as $$
   select coalesce(array_agg(i.room_id), '{}')
   from akashi_chat.room_invitations i
   join akashi_auth.active_users u on u.id = i.invited_user_id

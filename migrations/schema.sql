@@ -323,7 +323,7 @@ create table akashi_audit.ledger_epochs (
   root bytea not null,
   note text not null,
   opened_at timestamp with time zone default now() not null,
-  constraint ledger_epochs_cause_check CHECK ((cause = ANY (ARRAY['ordered'::text, 'conflict'::text, 'older'::text, 'moved'::text]))),
+  constraint ledger_epochs_cause_check CHECK ((cause = ANY (ARRAY['ordered'::text, 'conflict'::text, 'older'::text, 'moved'::text, 'rekeyed'::text]))),
   constraint ledger_epochs_check CHECK ((size >= common_size)),
   constraint ledger_epochs_common_size_check CHECK ((common_size >= 0)),
   constraint ledger_epochs_epoch_check CHECK ((epoch > 1)),
@@ -335,7 +335,7 @@ create table akashi_audit.ledger_epochs (
 );
 alter table akashi_audit.ledger_epochs owner to akashi_owner;
 comment on table akashi_audit.ledger_epochs is 'Epochs: after a restore, or when the database does not continue what it published, a log goes on under a new name that is linked to the old head by a signed note.';
-comment on column akashi_audit.ledger_epochs.cause is 'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline.';
+comment on column akashi_audit.ledger_epochs.cause is 'ordered: by an administrator or a restore; conflict: another checkpoint of a size was published; older: more was published than the database has; moved: another cluster or timeline; rekeyed: the signing key was replaced.';
 comment on column akashi_audit.ledger_epochs.common_size is 'Entries that the old history, as it was published, and this one share; more than that of the old one is given up.';
 comment on column akashi_audit.ledger_epochs.given_up is 'Origins of epochs that were published by a database that is no longer: this one was copied before them.';
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON akashi_audit.ledger_epochs FOR EACH STATEMENT EXECUTE FUNCTION akashi_audit.refuse_change();
@@ -757,18 +757,22 @@ create table akashi_auth.context_keys (
   id text not null,
   inner_key bytea not null,
   outer_key bytea not null,
-  application text default 'akashi'::text not null,
+  application text not null,
   login text,
   created_at timestamp with time zone default now() not null,
+  expires_at timestamp with time zone,
   constraint context_keys_application_check CHECK ((application ~ '^[a-z][a-z0-9_-]{0,62}$'::text)),
+  constraint context_keys_check CHECK (((application = 'akashi'::text) = (login IS NULL))),
   constraint context_keys_inner_key_check CHECK ((octet_length(inner_key) = 64)),
+  constraint context_keys_login_check CHECK ((login <> ''::text)),
   constraint context_keys_outer_key_check CHECK ((octet_length(outer_key) = 64)),
   constraint context_keys_pkey PRIMARY KEY (id)
 );
 alter table akashi_auth.context_keys owner to akashi_owner;
 comment on table akashi_auth.context_keys is 'Keys that verify a request context, as the two padded blocks of HMAC-SHA256 (RFC 2104), since the check runs in every audited statement.';
 comment on column akashi_auth.context_keys.application is 'Whose users the key speaks for. Only those of akashi have permissions here; the trail keeps the name in signed_by.';
-comment on column akashi_auth.context_keys.login is 'The only login whose contexts the key verifies; null for every one.';
+comment on column akashi_auth.context_keys.login is 'The only login whose contexts the key verifies; null for the keys of akashi itself.';
+comment on column akashi_auth.context_keys.expires_at is 'When a replaced key stops verifying new contexts; null for a key in use.';
 alter table akashi_auth.context_keys enable row level security;
 alter table akashi_auth.context_keys force row level security;
 create policy context_keys_owner on akashi_auth.context_keys for all to akashi_owner using (true) with check (true);
@@ -4251,7 +4255,7 @@ grant execute on function akashi_audit.report_losses() to akashi_worker;
 CREATE OR REPLACE FUNCTION akashi_audit.request_context()
  RETURNS akashi_audit.request_context
  LANGUAGE plpgsql
- STABLE PARALLEL SAFE SECURITY DEFINER
+ STABLE PARALLEL RESTRICTED SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
@@ -4263,7 +4267,8 @@ begin
   who.session_id := nullif(current_setting('app.current_session_id', true), '');
   who.subject := nullif(current_setting('app.subject', true), '');
   who.tenant_id := nullif(current_setting('app.tenant_id', true), '');
-  if who.verified then
+  -- Akashi signs what its socket says; what others sign or claim may be no address.
+  if who.signed_by = 'akashi' then
     who.ip_address := nullif(current_setting('app.client_ip', true), '');
   else
     who.ip_address := akashi_auth.try_inet(nullif(current_setting('app.client_ip', true), ''));
@@ -4595,6 +4600,41 @@ $function$;
 alter function akashi_audit.watch_alarms(kind text, severity text, problems jsonb) owner to akashi_owner;
 grant execute on function akashi_audit.watch_alarms(kind text, severity text, problems jsonb) to akashi_worker;
 
+CREATE OR REPLACE FUNCTION akashi_auth.accept_context()
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'on'
+AS $function$
+declare
+  -- How far ahead the end of a context may lie: the longest that one can be replayed.
+  max_validity constant interval := '60 seconds';
+  expires text := current_setting('app.context_expires', true);
+  signing akashi_auth.context_keys;
+begin
+  select * into signing from akashi_auth.context_keys where id = current_setting('app.context_key', true);
+  if found and (signing.login is null or signing.login = session_user)
+     and (signing.expires_at is null or signing.expires_at > clock_timestamp())
+     and akashi_auth.context_hmac(signing, 'akashi-context/1', null) = current_setting('app.context_signature', true)
+     and expires ~ '^[0-9]{1,12}$'
+     and to_timestamp(expires::double precision) between clock_timestamp() and clock_timestamp() + max_validity then
+    perform set_config('app.context_receipt',
+      akashi_auth.context_hmac(signing, 'akashi-receipt/1', akashi_auth.transaction_name()), true);
+    return signing.application;
+  end if;
+  perform set_config('app.context_receipt', '', true);
+  return null;
+end
+$function$;
+alter function akashi_auth.accept_context() owner to akashi_policy;
+comment on function akashi_auth.accept_context() is 'Takes up the signed context of the app.* settings for this transaction. The application that signed it; null when it does not count.';
+grant execute on function akashi_auth.accept_context() to akashi_app;
+grant execute on function akashi_auth.accept_context() to akashi_owner;
+grant execute on function akashi_auth.accept_context() to akashi_reader;
+grant execute on function akashi_auth.accept_context() to akashi_security_admin;
+grant execute on function akashi_auth.accept_context() to akashi_worker;
+
 CREATE OR REPLACE FUNCTION akashi_auth.acting_role()
  RETURNS name
  LANGUAGE sql
@@ -4604,6 +4644,19 @@ AS $function$
   select coalesce(nullif(current_setting('role'), 'none'), session_user::text)::name
 $function$;
 alter function akashi_auth.acting_role() owner to akashi_owner;
+
+CREATE OR REPLACE FUNCTION akashi_auth.active_context_keys()
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select id from akashi_auth.context_keys where application = 'akashi' and expires_at is null
+$function$;
+alter function akashi_auth.active_context_keys() owner to akashi_owner;
+grant execute on function akashi_auth.active_context_keys() to akashi_app;
+grant execute on function akashi_auth.active_context_keys() to akashi_security_admin;
+grant execute on function akashi_auth.active_context_keys() to akashi_worker;
 
 CREATE OR REPLACE FUNCTION akashi_auth.active_user_count()
  RETURNS bigint
@@ -4618,7 +4671,7 @@ alter function akashi_auth.active_user_count() owner to akashi_owner;
 grant execute on function akashi_auth.active_user_count() to akashi_app;
 grant execute on function akashi_auth.active_user_count() to akashi_worker;
 
-CREATE OR REPLACE FUNCTION akashi_auth.add_context_key(key_id text, secret bytea, application text DEFAULT 'akashi'::text, login text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION akashi_auth.add_context_key(key_id text, secret bytea, application text, login text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4955,23 +5008,59 @@ grant execute on function akashi_auth.contains_terms(content text, terms text[])
 CREATE OR REPLACE FUNCTION akashi_auth.context_application()
  RETURNS text
  LANGUAGE plpgsql
- STABLE PARALLEL SAFE SECURITY DEFINER
+ STABLE PARALLEL RESTRICTED SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET row_security TO 'on'
 AS $function$
 declare
-  signature text := current_setting('app.context_signature', true);
-  expires text := current_setting('app.context_expires', true);
+  receipt text := current_setting('app.context_receipt', true);
   signing akashi_auth.context_keys;
 begin
-  if signature is null or signature = '' then
+  if receipt is null or receipt = '' then
     return null;
   end if;
   select * into signing from akashi_auth.context_keys where id = current_setting('app.context_key', true);
-  if not found or signing.login <> session_user then
-    return null;
+  -- Whoever learned a replaced key can make receipts too, but no transaction that began in time.
+  if found and (signing.expires_at is null or signing.expires_at > now())
+     and receipt = akashi_auth.context_hmac(signing, 'akashi-receipt/1', akashi_auth.transaction_name()) then
+    return signing.application;
   end if;
-  if signature <> encode(sha256(signing.outer_key || sha256(signing.inner_key || convert_to(concat_ws(E'\x1f',
+  return null;
+end
+$function$;
+alter function akashi_auth.context_application() owner to akashi_policy;
+comment on function akashi_auth.context_application() is 'The application whose signed context this transaction accepted; null when there is none, or the app.* settings changed since.';
+grant execute on function akashi_auth.context_application() to akashi_app;
+grant execute on function akashi_auth.context_application() to akashi_owner;
+grant execute on function akashi_auth.context_application() to akashi_reader;
+grant execute on function akashi_auth.context_application() to akashi_security_admin;
+grant execute on function akashi_auth.context_application() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.context_audience()
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL RESTRICTED
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format('%I/%I/%s', current_database(), session_user, encode(timestamptz_send(pg_postmaster_start_time()), 'hex'))
+$function$;
+alter function akashi_auth.context_audience() owner to akashi_policy;
+comment on function akashi_auth.context_audience() is 'Database, login and start of the server, as a signed context names them: constant for a connection.';
+grant execute on function akashi_auth.context_audience() to akashi_app;
+grant execute on function akashi_auth.context_audience() to akashi_owner;
+grant execute on function akashi_auth.context_audience() to akashi_reader;
+grant execute on function akashi_auth.context_audience() to akashi_security_admin;
+grant execute on function akashi_auth.context_audience() to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.context_hmac(signing akashi_auth.context_keys, purpose text, transaction text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE PARALLEL RESTRICTED
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return encode(sha256(signing.outer_key || sha256(signing.inner_key || convert_to(concat_ws(E'\x1f',
+    purpose,
     coalesce(current_setting('app.current_user_id', true), ''),
     coalesce(current_setting('app.current_session_id', true), ''),
     coalesce(current_setting('app.subject', true), ''),
@@ -4983,27 +5072,19 @@ begin
     coalesce(current_setting('app.api_endpoint', true), ''),
     coalesce(current_setting('app.application_version', true), ''),
     coalesce(current_setting('app.tenant_id', true), ''),
-    coalesce(expires, ''),
-    signing.id
-  ), 'UTF8'))), 'hex') then
-    return null;
-  end if;
-  -- Only now are the claims known to be ours, and the expiry to be a number.
-  return case when expires::bigint >= extract(epoch from now()) then signing.application end;
+    coalesce(current_setting('app.context_expires', true), ''),
+    signing.id,
+    akashi_auth.context_audience(),
+    transaction
+  ), 'UTF8'))), 'hex');
 end
 $function$;
-alter function akashi_auth.context_application() owner to akashi_policy;
-comment on function akashi_auth.context_application() is 'The application that signed the app.* settings of this transaction; null when they carry no valid signature.';
-grant execute on function akashi_auth.context_application() to akashi_app;
-grant execute on function akashi_auth.context_application() to akashi_owner;
-grant execute on function akashi_auth.context_application() to akashi_reader;
-grant execute on function akashi_auth.context_application() to akashi_security_admin;
-grant execute on function akashi_auth.context_application() to akashi_worker;
+alter function akashi_auth.context_hmac(signing akashi_auth.context_keys, purpose text, transaction text) owner to akashi_policy;
 
 CREATE OR REPLACE FUNCTION akashi_auth.context_user()
  RETURNS text
  LANGUAGE sql
- STABLE PARALLEL SAFE SECURITY DEFINER
+ STABLE PARALLEL RESTRICTED SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET row_security TO 'on'
 AS $function$
@@ -5020,14 +5101,14 @@ grant execute on function akashi_auth.context_user() to akashi_worker;
 CREATE OR REPLACE FUNCTION akashi_auth.context_verified()
  RETURNS boolean
  LANGUAGE sql
- STABLE PARALLEL SAFE SECURITY DEFINER
+ STABLE PARALLEL RESTRICTED SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET row_security TO 'on'
 AS $function$
   select akashi_auth.context_application() is not null
 $function$;
 alter function akashi_auth.context_verified() owner to akashi_policy;
-comment on function akashi_auth.context_verified() is 'Whether the app.* settings of this transaction carry a valid signature. Policies call it as (select …) so that it runs once a statement.';
+comment on function akashi_auth.context_verified() is 'Whether the app.* settings are a signed context that this transaction accepted. Policies call it as (select …) so that it runs once a statement.';
 grant execute on function akashi_auth.context_verified() to akashi_app;
 grant execute on function akashi_auth.context_verified() to akashi_owner;
 grant execute on function akashi_auth.context_verified() to akashi_reader;
@@ -5096,6 +5177,35 @@ $function$;
 alter function akashi_auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) owner to akashi_owner;
 comment on function akashi_auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) is 'Keeps a key by its SHA-256. Its scopes and tier are within the owner''s and the caller''s; owner is for administrators of the database.';
 grant execute on function akashi_auth.create_api_key(name text, key_hash text, key_prefix text, scopes text[], service_account text, owner uuid, tier text, service_name text, expires_at timestamp with time zone) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_auth.create_context_key(application text, login text)
+ RETURNS TABLE(key_id text, secret bytea)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if application is null or application = 'akashi' or application !~ '^[a-z][a-z0-9_-]{0,62}$' then
+    raise exception '% is no name of an application', coalesce(quote_literal(application), 'null')
+      using errcode = 'invalid_parameter_value',
+            hint = 'use up to 63 lowercase letters, digits, - and _, and not akashi, which signs for its own users';
+  end if;
+  if not exists (select from pg_roles where rolname = login and rolcanlogin) then
+    raise exception 'there is no login %', coalesce(quote_ident(login), 'null') using errcode = 'no_data_found',
+      hint = 'create it first: create role … login, then grant akashi_app to it';
+  end if;
+  if not pg_has_role(login, 'akashi_app', 'usage') then
+    raise exception 'the login % may not use contexts', quote_ident(login) using errcode = 'invalid_parameter_value',
+      hint = format('grant akashi_app to %I', login);
+  end if;
+  key_id := application || '-' || encode(substring(uuid_send(gen_random_uuid()) for 4), 'hex');
+  secret := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+  perform akashi_auth.add_context_key(key_id, secret, application, login);
+  perform akashi_audit.record_action('context_key_added', 'create', 'context_key', key_id, 'SUCCESS',
+    jsonb_build_object('application', application, 'login', login), 'confidential');
+  return next;
+end
+$function$;
+alter function akashi_auth.create_context_key(application text, login text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_auth.create_role(name text, tier text, description text DEFAULT NULL::text)
  RETURNS uuid
@@ -5177,7 +5287,7 @@ grant execute on function akashi_auth.current_permissions() to akashi_app;
 CREATE OR REPLACE FUNCTION akashi_auth.current_session_id()
  RETURNS uuid
  LANGUAGE sql
- STABLE PARALLEL SAFE SECURITY DEFINER
+ STABLE PARALLEL RESTRICTED SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET row_security TO 'on'
 AS $function$
@@ -5194,7 +5304,7 @@ grant execute on function akashi_auth.current_session_id() to akashi_worker;
 CREATE OR REPLACE FUNCTION akashi_auth.current_user_id()
  RETURNS uuid
  LANGUAGE sql
- STABLE PARALLEL SAFE SECURITY DEFINER
+ STABLE PARALLEL RESTRICTED SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET row_security TO 'on'
 AS $function$
@@ -5365,7 +5475,7 @@ grant execute on function akashi_auth.has_factor(user_id uuid) to akashi_worker;
 CREATE OR REPLACE FUNCTION akashi_auth.has_permission(permission text)
  RETURNS boolean
  LANGUAGE plpgsql
- STABLE PARALLEL SAFE SECURITY DEFINER
+ STABLE PARALLEL RESTRICTED SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET row_security TO 'on'
 AS $function$
@@ -5374,7 +5484,7 @@ declare
   shown uuid;
   key akashi_auth.api_keys;
 begin
-  if not akashi_auth.context_verified() then
+  if akashi_auth.context_application() is distinct from 'akashi' then
     return false;
   end if;
   caller := akashi_auth.try_uuid(nullif(current_setting('app.current_user_id', true), ''));
@@ -5408,7 +5518,8 @@ CREATE OR REPLACE FUNCTION akashi_auth.is_administrator()
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
+  select coalesce(akashi_auth.context_application(), 'akashi') = 'akashi'
+    and akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
     and pg_has_role(akashi_auth.acting_role(), 'akashi_owner', 'member')
 $function$;
 alter function akashi_auth.is_administrator() owner to akashi_owner;
@@ -5420,7 +5531,8 @@ CREATE OR REPLACE FUNCTION akashi_auth.is_server()
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
+  select coalesce(akashi_auth.context_application(), 'akashi') = 'akashi'
+    and akashi_auth.current_user_id() is null and akashi_auth.current_session_id() is null
     and pg_has_role(akashi_auth.acting_role(), 'akashi_worker', 'member')
 $function$;
 alter function akashi_auth.is_server() owner to akashi_owner;
@@ -5941,6 +6053,25 @@ end
 $function$;
 alter function akashi_auth.revoke_api_key(key_id uuid, reason text) owner to akashi_owner;
 grant execute on function akashi_auth.revoke_api_key(key_id uuid, reason text) to akashi_app;
+
+CREATE OR REPLACE FUNCTION akashi_auth.revoke_context_key(key_id text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  revoked akashi_auth.context_keys;
+begin
+  delete from akashi_auth.context_keys k where k.id = key_id and k.application <> 'akashi' returning * into revoked;
+  if revoked.id is null then
+    raise exception 'no application has the context key %', key_id using errcode = 'no_data_found',
+      hint = 'akashi context-key list shows them; the keys of akashi itself are replaced: akashi keys rotate --purpose context';
+  end if;
+  perform akashi_audit.record_action('context_key_revoked', 'revoke', 'context_key', key_id, 'SUCCESS',
+    jsonb_build_object('application', revoked.application, 'login', revoked.login), 'confidential');
+end
+$function$;
+alter function akashi_auth.revoke_context_key(key_id text) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_auth.revoke_permission(role_name text, permission text)
  RETURNS boolean
@@ -6510,6 +6641,16 @@ $function$;
 alter function akashi_auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[]) owner to akashi_owner;
 grant execute on function akashi_auth.touch_api_keys(key_ids uuid[], used_at timestamp with time zone[]) to akashi_app;
 
+CREATE OR REPLACE FUNCTION akashi_auth.transaction_name()
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL RESTRICTED
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select pg_backend_pid() || '/' || encode(timestamptz_send(now()), 'hex')
+$function$;
+alter function akashi_auth.transaction_name() owner to akashi_policy;
+
 CREATE OR REPLACE FUNCTION akashi_auth.try_inet(value text)
  RETURNS inet
  LANGUAGE plpgsql
@@ -6591,6 +6732,37 @@ AS $function$
 $function$;
 alter function akashi_auth.upgrade_password_hash(user_id uuid, former text, better text) owner to akashi_owner;
 grant execute on function akashi_auth.upgrade_password_hash(user_id uuid, former text, better text) to akashi_worker;
+
+CREATE OR REPLACE FUNCTION akashi_auth.use_context_key(key_id text, secret bytea)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  overlap constant interval := '10 seconds';
+  -- So long a replaced key is kept for transactions that began with it.
+  longest_transaction constant interval := '1 day';
+  replaced text[];
+begin
+  lock table akashi_auth.context_keys in share row exclusive mode;
+  if exists (select from akashi_auth.context_keys k where k.id = key_id and k.expires_at is not null) then
+    raise exception 'the context key % was replaced', key_id using errcode = 'AK003',
+      hint = 'the keyring is older than the database: use the newest copy of it, or run akashi keys rotate --purpose context';
+  end if;
+  delete from akashi_auth.context_keys k where k.expires_at < clock_timestamp() - longest_transaction;
+  if exists (select from akashi_auth.context_keys k where k.id = key_id) then
+    return;
+  end if;
+  with former as (
+    update akashi_auth.context_keys k set expires_at = clock_timestamp() + overlap
+    where k.application = 'akashi' and k.expires_at is null returning k.id
+  ) select array_agg(id) into replaced from former;
+  perform akashi_auth.add_context_key(key_id, secret, 'akashi', null);
+  perform akashi_audit.record_action('context_key_added', 'rotate', 'context_key', key_id, 'SUCCESS',
+    jsonb_build_object('application', 'akashi', 'replaces', replaced), 'confidential');
+end
+$function$;
+alter function akashi_auth.use_context_key(key_id text, secret bytea) owner to akashi_owner;
 
 CREATE OR REPLACE FUNCTION akashi_auth.user_has_permission(user_id uuid, permission text)
  RETURNS boolean
@@ -7271,7 +7443,7 @@ grant execute on function akashi_chat.message_time(id uuid) to akashi_worker;
 CREATE OR REPLACE FUNCTION akashi_chat.my_invited_rooms()
  RETURNS uuid[]
  LANGUAGE sql
- STABLE PARALLEL SAFE SECURITY DEFINER
+ STABLE PARALLEL RESTRICTED SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET row_security TO 'on'
 AS $function$
@@ -7288,7 +7460,7 @@ grant execute on function akashi_chat.my_invited_rooms() to akashi_owner;
 CREATE OR REPLACE FUNCTION akashi_chat.my_managed_rooms()
  RETURNS uuid[]
  LANGUAGE sql
- STABLE PARALLEL SAFE SECURITY DEFINER
+ STABLE PARALLEL RESTRICTED SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET row_security TO 'on'
 AS $function$
@@ -7305,7 +7477,7 @@ grant execute on function akashi_chat.my_managed_rooms() to akashi_owner;
 CREATE OR REPLACE FUNCTION akashi_chat.my_rooms()
  RETURNS uuid[]
  LANGUAGE sql
- STABLE PARALLEL SAFE SECURITY DEFINER
+ STABLE PARALLEL RESTRICTED SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET row_security TO 'on'
 AS $function$

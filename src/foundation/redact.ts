@@ -19,6 +19,7 @@ const SECRET_TEXTS: readonly (readonly [pattern: RegExp, kept: string])[] = [
   [/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${REDACTED}`],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, REDACTED],
   [/\bAGE-SECRET-KEY-1[A-Z0-9]+/gi, REDACTED],
+  [/\b(akctx_[a-z0-9_-]+_)[0-9a-f]{64}\b/gi, `$1${REDACTED}`],
 ]
 
 export function isSecretName(name: string): boolean {

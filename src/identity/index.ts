@@ -1,5 +1,13 @@
 export * from './api-keys/index.ts'
 export * from './consents/index.ts'
+export {
+  activeContextKeys,
+  type ContextKeyInfo,
+  createContextKey,
+  listContextKeys,
+  revokeContextKey,
+  useContextKey,
+} from './context-keys.ts'
 export * from './erasure/index.ts'
 export { type KeyAge, keyAges } from './key-ages.ts'
 export * from './login/index.ts'

@@ -21,6 +21,7 @@ export {
   watchDrills,
 } from './drills.ts'
 export { identityTasks } from './identity-tasks.ts'
+export { adoptKeyring, type KeyRotation, rotatablePurposes, rotateKey } from './key-rotation.ts'
 export { describeLeaderLock, leaderLockHolders } from './leader-locks.ts'
 export { ledgerTasks, sealLoop, verifyAndRecord } from './ledger-tasks.ts'
 export { type Loop, type LoopContext, type LoopOptions, runLoop } from './loops.ts'

@@ -7,13 +7,18 @@ export interface ContextKey {
   readonly id: string
   /** 32 bytes */
   readonly secret: Uint8Array
+  /** The key that took its place, or the same; called when the database no longer accepts this one. */
+  readonly renew?: () => Promise<ContextKey>
 }
 
 /**
- * Seconds between signing and the latest moment at which the signed transaction may begin. The database
- * compares with `now()`, the start of the transaction, so a transaction may run longer than this.
+ * Seconds between signing and the latest moment at which a transaction may take the context up. It then keeps it,
+ * however long it runs. The database accepts at most 60 (`akashi_auth.accept_context()`).
  */
 export const CONTEXT_LIFETIME_S = 30
+
+/** First of the signed fields: what is signed, and the version of its layout. */
+const PURPOSE = 'akashi-context/1'
 
 /** U+001F, which no field may hold, so that two different contexts never join to the same text. */
 const FIELD_SEPARATOR = '\u001f'
@@ -39,7 +44,7 @@ interface Field {
 const name = (maxLength: number): Rule => ({ kind: 'name', maxLength })
 const note = (maxLength: number): Rule => ({ kind: 'note', maxLength })
 
-/** In the order in which they are signed: the contract with `akashi_auth.context_application()`. Lengths are UTF-16 units. */
+/** In the order in which they are signed: the contract with `akashi_auth.context_hmac()`. Lengths are UTF-16 units. */
 const fields: readonly Field[] = [
   { name: 'userId', setting: 'app.current_user_id', of: ({ userId }) => userId, rule: name(255) },
   { name: 'sessionId', setting: 'app.current_session_id', of: ({ sessionId }) => sessionId, rule: name(255) },
@@ -77,13 +82,25 @@ export const contextSettings: readonly string[] = [
   'app.context_signature',
 ]
 
+/** What a signature needs to know of the server. */
+export interface ServerView {
+  /** Milliseconds since 1970 on the database's clock. */
+  readonly time: number
+  /** `akashi_auth.context_audience()` of the connection. */
+  readonly audience: string
+}
+
 /**
  * The value of each setting, empty where there is none: a connection of a pool must not keep any of the
- * transaction before. `serverTime` is the database's clock in milliseconds since 1970.
+ * transaction before.
  *
  * @throws AkashiError invalid_input when a field that says who acts does not fit, internal without an actor
  */
-export function contextValues(actor: Actor, key: ContextKey | undefined, serverTime: number): string[] {
+export function contextValues(
+  actor: Actor,
+  key: ContextKey | undefined,
+  { time, audience }: ServerView,
+): string[] {
   if (!Actor.isActor(actor)) {
     throw new AkashiError('internal', 'a transaction was begun without an actor', {
       hint: 'give it a person, service, operator, system or anonymous',
@@ -93,16 +110,11 @@ export function contextValues(actor: Actor, key: ContextKey | undefined, serverT
   if (key === undefined) {
     return [...values, '', '', '']
   }
-  const signed = [...values, String(contextExpiry(serverTime)), key.id]
+  const claims = [...values, String(Math.floor(time / 1000) + CONTEXT_LIFETIME_S), key.id]
   const signature = createHmac('sha256', key.secret)
-    .update(signed.join(FIELD_SEPARATOR), 'utf8')
+    .update([PURPOSE, ...claims, audience].join(FIELD_SEPARATOR), 'utf8')
     .digest('hex')
-  return [...signed, signature]
-}
-
-/** Epoch second until which a context signed at `serverTime` may begin a transaction. */
-export function contextExpiry(serverTime: number): number {
-  return Math.floor(serverTime / 1000) + CONTEXT_LIFETIME_S
+  return [...claims, signature]
 }
 
 function fit({ name: field, rule }: Field, value: string): string {

@@ -1,5 +1,6 @@
 import { abortError, watchAbort } from './abort.ts'
 import { Client, clientConfig } from './client.ts'
+import { contextText, identify } from './identify.ts'
 import { CONNECT_TIMEOUT_MS } from './limits.ts'
 import { requireRoles } from './membership.ts'
 import { pinnedSettings, pinText, sessionDefaults, setText } from './pins.ts'
@@ -79,6 +80,11 @@ function directSession(
         signal: AbortSignal.any(signals),
       })
     },
+    identify: (actor) =>
+      identify(client, session, environment.signer, actor, environment.statementTimeoutMs, (values) => ({
+        text: `select ${contextText}`,
+        values,
+      })),
     listen: async (channel, onNotification) => {
       client.on('notification', (message) => {
         if (message.channel === channel) {

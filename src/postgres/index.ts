@@ -11,7 +11,7 @@ export {
   system,
 } from './actor.ts'
 export { type Capabilities, type Provider, readCapabilities } from './capabilities.ts'
-export { type ContextKey, contextSettings } from './context.ts'
+export type { ContextKey } from './context.ts'
 export { type DriverPool, openDriverPool } from './driver-pool.ts'
 export * from './embedded/index.ts'
 export { requireServerLogin } from './login.ts'

@@ -5,11 +5,11 @@ import { abortError } from './abort.ts'
 import type { Actor } from './actor.ts'
 import { Client, clientConfig } from './client.ts'
 import type { ContextKey } from './context.ts'
+import { ContextSigner } from './context-signer.ts'
 import { runDirect } from './direct.ts'
 import { POOL_IDLE_MS, RETRY_BACKOFF_MAX_MS, RETRY_BACKOFF_MS, TRANSACTION_RETRIES } from './limits.ts'
 import { requireRoles } from './membership.ts'
 import type { DatabaseRole } from './role.ts'
-import { ServerClock } from './server-clock.ts'
 import { SQLSTATE, sqlState, toAkashiError } from './sqlstate.ts'
 import { isReusable, runTransaction, type TransactionEnvironment } from './transaction.ts'
 import type { Database, Session, TransactionOptions } from './types.ts'
@@ -36,8 +36,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const { url, directUrl = url, role, applicationName = 'akashi' } = options
   const environment: TransactionEnvironment = {
     role,
-    contextKey: options.contextKey,
-    clock: new ServerClock(),
+    signer: new ContextSigner(options.contextKey),
     statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
   }
   const pool = createPool(url, applicationName, options.poolSize ?? POOL_SIZE, role)

@@ -2,22 +2,21 @@ import pg from 'pg'
 import { AkashiError } from '../foundation/index.ts'
 import { watchAbort } from './abort.ts'
 import type { Actor } from './actor.ts'
-import { BeginQuery } from './begin.ts'
 import type { Client } from './client.ts'
-import { type ContextKey, contextExpiry, contextSettings, contextValues } from './context.ts'
+import { contextSettings } from './context.ts'
+import type { ContextSigner } from './context-signer.ts'
+import { contextText, identify } from './identify.ts'
 import { IDLE_IN_TRANSACTION_MS } from './limits.ts'
 import { pinnedSettings, pinText, setText } from './pins.ts'
 import { type DatabaseRole, roleName } from './role.ts'
-import type { ServerClock } from './server-clock.ts'
-import { ClientSession, execute, sessionEnded, withDeadline } from './session.ts'
+import { ClientSession, execute, sessionEnded } from './session.ts'
 import { toAkashiError } from './sqlstate.ts'
 import type { Session, TransactionOptions } from './types.ts'
 
 /** What all transactions of one database have in common. */
 export interface TransactionEnvironment {
   readonly role: DatabaseRole
-  readonly contextKey: ContextKey | undefined
-  readonly clock: ServerClock
+  readonly signer: ContextSigner
   readonly statementTimeoutMs: number
 }
 
@@ -27,16 +26,15 @@ export interface TransactionEnvironment {
  * set whether or not the login is the role's own, so that rights never depend on who logged in.
  */
 const prepareTransaction = (role: DatabaseRole): string =>
-  [
-    'select (extract(epoch from pg_catalog.now()) operator(pg_catalog.*) 1000)::double precision as server_time',
+  `select ${[
     pinText(
       [...pinnedSettings, ['idle_in_transaction_session_timeout', String(IDLE_IN_TRANSACTION_MS)]],
       true,
     ),
-    ...contextSettings.map((name, index) => setText(name, `$${index + 1}`, true)),
+    contextText,
     setText('statement_timeout', `$${contextSettings.length + 1}`, true),
     setText('role', `'${roleName(role)}'`, true),
-  ].join(', ')
+  ].join(', ')}`
 
 /**
  * Runs `work` in one transaction on `client`: commits when it resolves, else rolls back. Afterwards the
@@ -87,26 +85,17 @@ async function begin(
   if (isolation !== 'read committed' && isolation !== 'repeatable read' && isolation !== 'serializable') {
     throw new AkashiError('internal', 'there is no such isolation level')
   }
-  const { clock, contextKey, role } = environment
-  const prepare = prepareTransaction(role)
-  const valuesAt = (serverTime: number) => [
-    ...contextValues(actor, contextKey, serverTime),
-    String(timeoutMs),
-  ]
-  const estimated = clock.now()
-  const query = new BeginQuery(
-    `begin isolation level ${isolation} ${readOnly ? 'read only' : 'read write'}`,
-    prepare,
-    valuesAt(estimated),
+  const { signer, role } = environment
+  const mode = readOnly ? 'read only' : 'read write'
+  await identify(
+    client,
+    session,
+    signer,
+    actor,
+    timeoutMs,
+    (values) => ({ text: prepareTransaction(role), values: [...values, String(timeoutMs)] }),
+    [{ text: `begin isolation level ${isolation} ${mode}`, values: [] }],
   )
-  const began = Number(
-    await session.submit(() => withDeadline(client, timeoutMs, () => client.query(query).answer)),
-  )
-  clock.observe(began)
-  // The clocks differ by more than a signature lives, or a pooler's queue took that long: sign with the server's time.
-  if (contextKey !== undefined && began / 1000 > contextExpiry(estimated)) {
-    await session.query(prepare, valuesAt(began))
-  }
 }
 
 async function commit(client: Client, session: ClientSession, timeoutMs: number): Promise<void> {

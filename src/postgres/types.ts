@@ -40,6 +40,8 @@ export interface DirectSession extends Session {
     work: (session: Session) => Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>
+  /** Gives the transaction that the caller began here its actor, as {@link transaction} does. */
+  identify(actor: Actor): Promise<void>
   /** LISTEN; `onNotification` gets each payload in order and must not throw. */
   listen(channel: string, onNotification: (payload: string) => void): Promise<void>
 }

@@ -16,6 +16,7 @@ import {
   type DatabaseRole,
   openDatabase,
 } from '../postgres/index.ts'
+import { refuseForeignKeyring } from './foreign-keyring.ts'
 import type { Settings } from './settings.ts'
 
 /** Name of the database that `akashi up` makes. */
@@ -49,10 +50,15 @@ export function rolePassword(superuserPassword: string, role: string): string {
   return createHmac('sha256', superuserPassword).update(`akashi role ${role}`).digest('base64url')
 }
 
-/** The key that contexts are signed with; the database knows it since `migrate up`. */
-export async function contextKey(keyring: Keyring): Promise<ContextKey> {
-  const { id } = await keyring.ensure('context')
-  return { id, secret: await keyring.secret(id) }
+/**
+ * The key that contexts are signed with.
+ *
+ * @param active the keys that the database knows: one that was made by a rotation that was interrupted is not yet used
+ */
+export async function contextKey(keyring: Keyring, active: readonly string[] = []): Promise<ContextKey> {
+  const known = (await keyring.list('context')).find((key) => active.includes(key.id))
+  const { id } = known ?? (await keyring.ensure('context'))
+  return { id, secret: await keyring.secret(id), renew: () => contextKey(keyring) }
 }
 
 export function embeddedAddresses(
@@ -101,12 +107,16 @@ export function poolOptions({ appName, statementTimeoutMs }: PoolSettings) {
   return { applicationName: appName, statementTimeoutMs }
 }
 
+async function knownContextKey({ adminUrl }: Addresses, keyring: Keyring): Promise<ContextKey> {
+  return await contextKey(keyring, await refuseForeignKeyring(adminUrl, keyring))
+}
+
 export async function connect(
   addresses: Addresses,
   keyring: Keyring | null,
   settings: PoolSettings,
 ): Promise<Connections> {
-  const signing = keyring === null ? {} : { contextKey: await contextKey(keyring) }
+  const signing = keyring === null ? {} : { contextKey: await knownContextKey(addresses, keyring) }
   return {
     ...addresses,
     open: (role, options = {}) =>
@@ -115,7 +125,8 @@ export async function connect(
         url: addresses.url(role),
         directUrl: addresses.directUrl(role),
         role,
-        ...signing,
+        // It writes nothing that is recorded, and may not use the schema that verifies contexts.
+        ...(role === 'backup' ? {} : signing),
         ...options,
       }),
   }

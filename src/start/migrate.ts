@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { convertPlainUsers, reapplyErasures } from '../identity/index.ts'
+import { convertPlainUsers, reapplyErasures, useContextKey } from '../identity/index.ts'
 import { type Keyring, openPersonVault } from '../keys/index.ts'
 import { type Actor, migrateUp } from '../postgres/index.ts'
 import { type Connections, contextKey } from './connections.ts'
@@ -28,9 +28,7 @@ export async function migrateDatabase(options: {
   const key = await contextKey(keyring)
   const admin = connections.open('owner', { poolSize: 1 })
   try {
-    await admin.transaction(actor, (session) =>
-      session.query('select akashi_auth.add_context_key($1, $2)', [key.id, Buffer.from(key.secret)]),
-    )
+    await admin.transaction(actor, (session) => useContextKey(session, key))
     const cancel = signal === undefined ? {} : { signal }
     await reapplyErasures({ database: admin, keyring }, actor, cancel)
     await convertPlainUsers(admin, actor, openPersonVault(keyring), cancel)

@@ -9,10 +9,10 @@ import { AkashiError } from '../foundation/index.ts'
 import type { Keyring } from '../keys/index.ts'
 import { databaseOf } from '../operations/index.ts'
 import type { Actor, Database } from '../postgres/index.ts'
-import { findConnections } from './connections.ts'
+import { contextKey, findConnections } from './connections.ts'
 import type { Settings } from './settings.ts'
 
-export type TableRequest = Omit<TableRestoreOptions, 'place' | 'databaseName' | 'liveUrl'> & {
+export type TableRequest = Omit<TableRestoreOptions, 'place' | 'databaseName' | 'liveUrl' | 'contextKey'> & {
   readonly settings: Settings
   readonly keyring: Keyring
   readonly actor: Actor
@@ -42,6 +42,7 @@ export async function restoreTable({
       place: scratchPlace(settings),
       databaseName,
       liveUrl: connections.adminUrl,
+      contextKey: await contextKey(keyring),
     })
   } finally {
     await live.close()

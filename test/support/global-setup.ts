@@ -58,7 +58,10 @@ async function prepareTemplate(serverUrl: string): Promise<void> {
       for (const role of LOGINS) {
         await session.query(`alter role akashi_${role} password '${rolePassword(role)}'`)
       }
-      await session.query('select akashi_auth.add_context_key($1, $2)', [CONTEXT_KEY.id, CONTEXT_KEY.secret])
+      await session.query("select akashi_auth.add_context_key($1, $2, 'akashi', null)", [
+        CONTEXT_KEY.id,
+        CONTEXT_KEY.secret,
+      ])
     })
   } finally {
     await template.close()

@@ -22,17 +22,17 @@ export interface TestDatabase {
 
 /** Call it at the top of a test file: a clone of the migrated template, dropped after the file's tests. */
 export function testDatabase(): TestDatabase {
-  return database(`template ${TEMPLATE}`)
+  return database(`template ${TEMPLATE}`, { contextKey: CONTEXT_KEY })
 }
 
 export type EmptyDatabase = TestDatabase
 
 /** The same without any migration. */
 export function emptyDatabase(): EmptyDatabase {
-  return database('template template0')
+  return database('template template0', {})
 }
 
-function database(origin: string): TestDatabase {
+function database(origin: string, signing: Pick<DatabaseOptions, 'contextKey'>): TestDatabase {
   const name = `test_${randomBytes(8).toString('hex')}`
   const opened: Database[] = []
   const url = (role: DatabaseRole | 'server') => {
@@ -45,7 +45,7 @@ function database(origin: string): TestDatabase {
     return result.href
   }
   const open = (role: DatabaseRole, options: Partial<DatabaseOptions> = {}) => {
-    const result = openDatabase({ url: url(role), role, contextKey: CONTEXT_KEY, ...options })
+    const result = openDatabase({ url: url(role), role, ...signing, ...options })
     opened.push(result)
     return result
   }

@@ -14,6 +14,7 @@ import type { LogDefinition } from './logs.ts'
 import { emptyRoot, leafHash, splitHashes } from './merkle.ts'
 import { type Head, lockHead, readHead, tileReader, writeTiles } from './store.ts'
 import { TiledTree } from './tiles.ts'
+import { isRekeyed } from './verifier-keys.ts'
 
 /** Rows that one transaction of the sealer takes; bounds its memory and how long it holds the head. */
 export const SEAL_BATCH_ROWS = 10_000
@@ -66,7 +67,9 @@ async function sealBatch(
   const seen = await readHead(session, log.log)
   if (seen !== undefined && !(await hasRowsBelowFrontier(session, log, seen)))
     return { rows: 0, size: seen.size }
-  return await sealRows(session, keyring, log, await lockHead(session, log.log, emptyRoot), 'ended')
+  const head = await lockHead(session, log.log, emptyRoot)
+  if (await isRekeyed(keyring, head)) throw replacedKey(log)
+  return await sealRows(session, keyring, log, head, 'ended')
 }
 
 /**
@@ -115,6 +118,13 @@ export async function sealRows(
     ],
   )
   return { rows: batch.count, size: tree.size }
+}
+
+/** An epoch has one key. */
+function replacedKey({ log }: LogDefinition): AkashiError {
+  return new AkashiError('conflict', `the signing key of log ${log} was replaced: it needs a new epoch`, {
+    hint: 'the worker opens one when it publishes, within a minute; or run akashi keys rotate --purpose checkpoint',
+  })
 }
 
 /** Fails in a cluster that is not the head's: its numbers of transactions mean nothing there. */

@@ -1,5 +1,5 @@
 import { given } from '../../foundation/index.ts'
-import type { Actor, Database, Session } from '../../postgres/index.ts'
+import type { Database, DirectSession } from '../../postgres/index.ts'
 
 /**
  * Runs one transaction as the login itself: application tables do not belong to akashi_owner, and the scratch
@@ -7,7 +7,7 @@ import type { Actor, Database, Session } from '../../postgres/index.ts'
  */
 export async function asLogin<T>(
   database: Database,
-  work: (session: Session) => Promise<T>,
+  work: (session: DirectSession) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
   return await database.direct(
@@ -23,24 +23,5 @@ export async function asLogin<T>(
       }
     },
     given({ timeoutMs: 0, signal }),
-  )
-}
-
-/** Runs one transaction in the live database, where the audit trail records the actor. */
-export async function asAdministrator<T>(
-  database: Database,
-  actor: Actor,
-  work: (session: Session) => Promise<T>,
-  signal?: AbortSignal,
-): Promise<T> {
-  return await database.direct((session) =>
-    session.transaction(
-      actor,
-      async (inner) => {
-        await inner.query('set local role none')
-        return await work(inner)
-      },
-      given({ timeoutMs: 0, signal }),
-    ),
   )
 }

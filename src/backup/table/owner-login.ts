@@ -1,7 +1,14 @@
 /** A login of the live database that lasts as long as what is done under it, with the rights of a table's owner. */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
-import { AkashiError } from '../../foundation/index.ts'
-import { type Database, openDatabase, type Session, SQLSTATE, sqlState } from '../../postgres/index.ts'
+import { AkashiError, given } from '../../foundation/index.ts'
+import {
+  type ContextKey,
+  type Database,
+  openDatabase,
+  type Session,
+  SQLSTATE,
+  sqlState,
+} from '../../postgres/index.ts'
 
 const ROLE_BYTES = 6
 const PASSWORD_BYTES = 32
@@ -13,6 +20,8 @@ export interface OwnerLogin {
   /** Of an administrator: `url` leads straight to the server. */
   readonly admin: Database
   readonly url: string
+  /** Signs in this process for what the login does; the login never has it. */
+  readonly contextKey: ContextKey | undefined
   /** What the role may do besides connecting, as statements. */
   readonly rights: (role: string) => string
   /** Whom what it made belongs to afterwards. */
@@ -26,17 +35,24 @@ export interface OwnerLogin {
  * @throws forbidden when the administrator may make no role
  */
 export async function withOwnerLogin<T>(
-  { admin, url, rights, heir }: OwnerLogin,
+  { admin, url, contextKey, rights, heir }: OwnerLogin,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
   const role = `akashi_restore_${randomBytes(ROLE_BYTES).toString('hex')}`
   const password = randomBytes(PASSWORD_BYTES).toString('base64url')
-  await admin.direct((session) => makeRole(session, role, password, rights(role)))
+  await admin.direct((session) =>
+    makeRole(
+      session,
+      role,
+      password,
+      `${rights(role)}${contextKey === undefined ? '' : mayAcceptContext(role)}`,
+    ),
+  )
   try {
     const own = new URL(url)
     own.username = role
     own.password = password
-    const database = openDatabase({ url: own.href, role: 'owner', poolSize: 1 })
+    const database = openDatabase({ url: own.href, role: 'owner', poolSize: 1, ...given({ contextKey }) })
     try {
       return await work(database)
     } finally {
@@ -48,6 +64,10 @@ export async function withOwnerLogin<T>(
     )
   }
 }
+
+const mayAcceptContext = (role: string): string =>
+  `; grant usage on schema akashi_auth to ${role};
+  grant execute on function akashi_auth.accept_context, akashi_auth.context_audience to ${role}`
 
 async function makeRole(session: Session, role: string, password: string, rights: string): Promise<void> {
   const { rows } = await session.query<{ superuser: boolean; database: string }>(

@@ -1,10 +1,10 @@
 import { AkashiError, given } from '../../foundation/index.ts'
-import { type Actor, contextSettings, type Database, type Session } from '../../postgres/index.ts'
+import type { Actor, ContextKey, Database, Session } from '../../postgres/index.ts'
 import { ownerRights } from '../restore/owner-rights.ts'
 import { type Scratch, type ScratchOptions, withScratch } from '../restore/scratch.ts'
 import { targetText } from '../restore/target.ts'
 import type { BackupStore } from '../store/backup-store.ts'
-import { asAdministrator, asLogin } from './as-login.ts'
+import { asLogin } from './as-login.ts'
 import {
   COMMON_SETTINGS,
   copyRows,
@@ -25,6 +25,8 @@ export interface TableRestoreOptions extends Omit<ScratchOptions, 'keep' | 'full
   readonly table: TableName
   /** URL of an administrator of the live database, without a pooler. Contains a password: never print it. */
   readonly liveUrl: string
+  /** Signs what is done under another login for the actor; without it they are recorded as claimed. */
+  readonly contextKey?: ContextKey
   /** Name of a permanent copy; must not exist. */
   readonly into?: TableName
   /** Compare with the current table. */
@@ -161,7 +163,7 @@ async function bring(
   shape: Shape,
   options: TableRestoreOptions,
 ): Promise<Omit<TableRestored, 'table' | 'into' | 'target'>> {
-  const { table, into, diff = false, apply, signal, liveUrl } = options
+  const { table, into, diff = false, apply, signal, liveUrl, contextKey } = options
   const source = await scratch.asOwner({ ...table, owner: shape.owner })
   const tell = async (session: Session, rows: number, applied: TableRestored['applied']) => {
     await session.query(TRIGGERS_MAY_RUN)
@@ -169,12 +171,11 @@ async function bring(
   }
   const owner = await live.direct((session) => liveOwner(session, shape, options))
   const asOwner = <T>(work: (session: Session) => Promise<T>) =>
-    withOwnerLogin({ admin: live, url: liveUrl, ...owner }, (database) =>
+    withOwnerLogin({ admin: live, url: liveUrl, contextKey, ...owner }, (database) =>
       asLogin(
         database,
         async (session) => {
-          const context = await asAdministrator(live, actor, readContext, signal)
-          await session.query(setContext, context)
+          await session.identify(actor)
           return await work(session)
         },
         signal,
@@ -216,17 +217,6 @@ async function bring(
     ),
   }
 }
-
-/** The actor from the signed context of the administrator's transaction: the executing login has no signing key. */
-async function readContext(session: Session): Promise<string[]> {
-  const { rows } = await session.query<{ values: string[] }>(
-    `select array(select coalesce(current_setting(name, true), '') from unnest($1::text[]) with ordinality s (name, n) order by n) as values`,
-    [contextSettings],
-  )
-  return rows[0]?.values ?? []
-}
-
-const setContext = `select ${contextSettings.map((name, index) => `set_config('${name}', $${index + 1}, true)`).join(', ')}`
 
 /** The role for the work on the live side: the current owner of the table, or the former one if it is gone. */
 async function liveOwner(

@@ -315,21 +315,24 @@ function retire(group: Command, perform: Perform): void {
           })
         }
         const options = { ...tableOf(cli), signal: cli.signal }
-        const tables = await withConnections(cli, async ({ pool, actor }) => {
-          if (dry) {
-            return await planRetirement(pool('worker'), actor, {
+        const plan = () =>
+          withConnections(cli, ({ pool, actor }) =>
+            planRetirement(pool('worker'), actor, {
               ...options,
               ...(asOf === undefined ? {} : { asOf }),
-            })
-          }
+            }),
+          )
+        const retire = async () => {
           const config = await cli.config()
           const keyring = await openKeys(config)
-          try {
-            return await retireExpired(pool('worker'), actor, await openObjects(config), keyring, options)
-          } finally {
-            await keyring.close()
-          }
-        })
+          const store = await openObjects(config)
+          return await withConnections(
+            cli,
+            ({ pool, actor }) => retireExpired(pool('worker'), actor, store, keyring, options),
+            keyring,
+          ).finally(() => keyring.close())
+        }
+        const tables = await (dry ? plan() : retire())
         const rows = tables.map((row) => [row.action, row.table, row.partition, row.rows, row.message])
         const columns = ['action', 'table', 'partition', 'rows', 'message']
         cli.print({ tables }, tables.length === 0 ? 'nothing is due' : table(columns, rows))

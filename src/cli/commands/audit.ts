@@ -277,8 +277,11 @@ function epoch(group: Command, perform: Parameters<Register>[1]): void {
         const keyring = await openKeys(config)
         try {
           const store = await openObjects(config)
-          const opened = await withConnections(cli, ({ pool, actor }) =>
-            openEpoch(pool('worker'), actor, keyring, store, String(cli.flags['reason'])),
+          const opened = await withConnections(
+            cli,
+            ({ pool, actor }) =>
+              openEpoch(pool('worker'), actor, keyring, store, String(cli.flags['reason'])),
+            keyring,
           )
           const epochs = opened.map(({ root, previousRoot, ...rest }) => ({
             ...rest,

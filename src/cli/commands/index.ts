@@ -4,6 +4,7 @@ import { apikeys } from './apikeys.ts'
 import { archive } from './archive.ts'
 import { audit } from './audit.ts'
 import { backup } from './backup.ts'
+import { contextKey } from './context-key.ts'
 import { cost } from './cost.ts'
 import { ddl } from './ddl.ts'
 import { doctor } from './doctor.ts'
@@ -49,6 +50,7 @@ export const commands: readonly Register[] = [
   verify,
   witness,
   keys,
+  contextKey,
   partitions,
   archive,
   query,

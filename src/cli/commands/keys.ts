@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Keyring } from '../../keys/index.ts'
+import type { KeyRotation } from '../../operations/index.ts'
 import type { Actor, Database } from '../../postgres/index.ts'
 import type { Invocation, Perform, Register } from '../invocation.ts'
 import type { ExitStatus } from '../world.ts'
@@ -8,7 +9,7 @@ export const keys: Register = (program, perform) => {
   const group = program.command('keys').description('the keyring: its state, rotation, and erasing persons')
   status(group, perform)
   rotate(group, perform)
-  rotateIndex(group, perform)
+  adopt(group, perform)
   shred(group, perform)
   certificate(group, perform)
   check(group, perform)
@@ -38,7 +39,9 @@ function status(group: Command, perform: Perform): void {
               ),
               `${counted.keys} persons have a key, ${counted.destroyed} were erased`,
               ...(counted.rotating
-                ? ['a rotation is under way or was cut short: akashi keys rotate goes on with it']
+                ? [
+                    'a rotation is in progress or was interrupted: akashi keys rotate --purpose wrapping completes it',
+                  ]
                 : []),
               `certificates check with ${verifierKey}`,
             ].join('\n'),
@@ -52,57 +55,98 @@ function status(group: Command, perform: Perform): void {
 function rotate(group: Command, perform: Perform): void {
   group
     .command('rotate')
+    .requiredOption('--purpose <purpose>', 'checkpoint, context, wrapping, blind-index, report or backup')
+    .option('--reason <text>', 'why, one line; recorded', 'rotation')
     .description(
-      'make a new wrapping key and wrap every person’s key with it; goes on where it was cut short',
+      'replace a key of the service; completes a rotation that was interrupted; exits 1 on users who share an address',
     )
     .action(() =>
       perform((cli) =>
         withKeyring(cli, async (keyring) => {
-          const { keys: total } = await keyring.countPersonKeys({ signal: cli.signal })
-          const bar = await cli.progress('wrapping', total)
-          const result = await keyring
-            .rotateWrapping({ signal: cli.signal, onProgress: ({ done }) => bar.update(done) })
-            .finally(() => bar.stop())
-          cli.print(
-            result,
-            `${result.keyId} wraps all keys now; ${result.rewrapped} were wrapped anew${result.resumed ? ', going on with a rotation that was cut short' : ''}`,
-          )
-          return 0
+          const { rotateKey } = await import('../../operations/index.ts')
+          const { openObjects } = await import('../../start/index.ts')
+          const { withConnections } = await import('../databases.ts')
+          const purpose = await purposeOf(cli)
+          const store = await openObjects(await cli.config())
+          const total =
+            purpose === 'wrapping' ? (await keyring.countPersonKeys({ signal: cli.signal })).keys : 0
+          const bar = await cli.progress('rotating', total)
+          const rotation = await withConnections(
+            cli,
+            ({ pool, actor }) =>
+              rotateKey(
+                { keyring, store, owner: pool('owner'), worker: pool('worker'), actor },
+                {
+                  purpose,
+                  reason: String(cli.flags['reason']),
+                  signal: cli.signal,
+                  onProgress: (done) => bar.update(done),
+                },
+              ),
+            keyring,
+          ).finally(() => bar.stop())
+          const { epochs = [], conflicts = [], ...rest } = rotation
+          const opened = epochs.map(({ log, epoch, origin, size }) => ({ log, epoch, origin, size }))
+          cli.print({ ...rest, epochs: opened, conflicts }, describeRotation(rotation))
+          return conflicts.length === 0 ? 0 : 1
         }),
       ),
     )
 }
 
-function rotateIndex(group: Command, perform: Perform): void {
+async function purposeOf(cli: Invocation) {
+  const { rotatablePurposes } = await import('../../operations/index.ts')
+  const purpose = rotatablePurposes.find((each) => each === cli.flags['purpose'])
+  if (purpose !== undefined) return purpose
+  const { AkashiError } = await import('../../foundation/index.ts')
+  throw new AkashiError('invalid_input', `a ${String(cli.flags['purpose'])} key cannot be rotated`, {
+    hint: `one of ${rotatablePurposes.join(', ')}`,
+  })
+}
+
+function describeRotation(rotation: KeyRotation): string {
+  const { purpose, keyId, resumed, epochs = [], rewrapped, reindexed, conflicts = [] } = rotation
+  return [
+    `${keyId} is the ${purpose} key now${resumed ? '; a rotation that was interrupted is complete' : ''}`,
+    ...epochs.map(({ log, epoch, size }) => `  ${log}: epoch ${epoch} from size ${size} on`),
+    ...(purpose === 'checkpoint' ? ['give its public key to auditors and witnesses: akashi audit key'] : []),
+    ...(purpose === 'report'
+      ? ['keep the former public key: certificates check with the one that signed them']
+      : []),
+    ...(rewrapped === undefined ? [] : [`  ${rewrapped} keys of persons were wrapped with it`]),
+    ...(reindexed === undefined ? [] : [`  ${reindexed} users were indexed with it`]),
+    ...conflicts.map((userId) => `  ${userId} has the address of another user`),
+  ].join('\n')
+}
+
+function adopt(group: Command, perform: Perform): void {
   group
-    .command('rotate-index')
-    .description(
-      'make a new key of blind indexes and index every user anew; goes on where it was cut short; exits 1 on users who share an address',
+    .command('adopt')
+    .requiredOption('--reason <text>', 'why, one line; recorded and signed')
+    .requiredOption(
+      '--confirm <database>',
+      'the name of the database: what the lost keyring encrypted stays unreadable',
     )
+    .description('when the keyring is lost and there is no copy: go on with this one')
     .action(() =>
       perform((cli) =>
         withKeyring(cli, async (keyring) => {
-          const { rotateIndexes } = await import('../../identity/index.ts')
+          const { adoptKeyring } = await import('../../operations/index.ts')
+          const { openObjects } = await import('../../start/index.ts')
           const { withConnections } = await import('../databases.ts')
-          const bar = await cli.progress('indexing', 0)
-          const result = await withConnections(
-            cli,
-            ({ pool, actor }) =>
-              rotateIndexes({ database: pool('owner'), keyring }, actor, {
-                signal: cli.signal,
-                onProgress: (done) => bar.update(done),
-              }),
-            keyring,
-          ).finally(() => bar.stop())
-          const { keyId, resumed, reindexed, conflicts } = result
-          cli.print(
-            result,
-            [
-              `${keyId} indexes all users now; ${reindexed} were indexed anew${resumed ? ', going on with a rotation that was cut short' : ''}`,
-              ...conflicts.map((userId) => `  ${userId} has the address of another user`),
-            ].join('\n'),
+          const store = await openObjects(await cli.config())
+          // Without the keyring, which would be refused.
+          const adopted = await withConnections(cli, ({ pool, actor }) =>
+            adoptKeyring(
+              { keyring, store, owner: pool('owner'), worker: pool('worker'), actor },
+              { reason: String(cli.flags['reason']), confirm: String(cli.flags['confirm']) },
+            ),
           )
-          return conflicts.length === 0 ? 0 : 1
+          cli.print(
+            { ...adopted, epochs: adopted.epochs.length },
+            'the database goes on with this keyring; keep the former public key of the ledger\ngive the new one to auditors and witnesses: akashi audit key',
+          )
+          return 0
         }),
       ),
     )

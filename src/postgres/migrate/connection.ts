@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AkashiError } from '../../foundation/index.ts'
+import { ContextSigner } from '../context-signer.ts'
 import { runDirect } from '../direct.ts'
-import { ServerClock } from '../server-clock.ts'
 import { SQLSTATE, sqlState } from '../sqlstate.ts'
 import type { DirectSession, Session } from '../types.ts'
 
@@ -37,8 +37,7 @@ export function asAdministrator<T>(
 ): Promise<T> {
   const environment = {
     role: 'owner',
-    contextKey: undefined,
-    clock: new ServerClock(),
+    signer: new ContextSigner(undefined),
     statementTimeoutMs: 0,
   } as const
   const { url, signal } = options

@@ -6,9 +6,10 @@ import { branchOf } from '../published.ts'
 
 /**
  * Why an epoch was opened. ordered: by an administrator or a restore. conflict: another checkpoint of a size was
- * published. older: more was published than the database has. moved: another cluster or timeline.
+ * published. older: more was published than the database has. moved: another cluster or timeline. rekeyed: the signing
+ * key was replaced.
  */
-export type EpochCause = 'ordered' | 'conflict' | 'older' | 'moved'
+export type EpochCause = 'ordered' | 'conflict' | 'older' | 'moved' | 'rekeyed'
 
 export interface Epoch {
   readonly log: string

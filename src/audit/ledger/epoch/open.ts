@@ -17,7 +17,8 @@ import {
   readNote,
 } from '../published.ts'
 import { SEAL_BATCH_ROWS, sealRows } from '../sealer.ts'
-import { type Head, lockHead, readHead } from '../store.ts'
+import { type Head, lockHead, readHead, readLogHeads } from '../store.ts'
+import { isRekeyed } from '../verifier-keys.ts'
 import { sharedHistory } from './history.ts'
 import { type Epoch, type EpochCause, isKnown, linkText, lostEntries, readEpochs } from './link.ts'
 
@@ -38,9 +39,7 @@ export async function openEpoch(
   store: ObjectStore,
   reason: string,
 ): Promise<Epoch[]> {
-  if (reason.trim() === '' || /[\p{Cc}]/u.test(reason)) {
-    throw new AkashiError('invalid_input', 'the reason of an epoch is one line of text')
-  }
+  requireReason(reason)
   return await openWhere(database, actor, keyring, store, () => Promise.resolve({ cause: 'ordered', reason }))
 }
 
@@ -55,9 +54,48 @@ export async function openEpochsWhereNeeded(
   keyring: Keyring,
   store: ObjectStore,
 ): Promise<Epoch[]> {
-  return await openWhere(database, actor, keyring, store, (head, epochs) =>
-    findCause(database, actor, store, head, epochs),
+  return await openWhere(
+    database,
+    actor,
+    keyring,
+    store,
+    async (head, epochs) =>
+      (await findCause(database, actor, store, head, epochs)) ??
+      ((await isRekeyed(keyring, head))
+        ? { cause: 'rekeyed', reason: 'the signing key was replaced' }
+        : null),
   )
+}
+
+/**
+ * Replaces the key that signs checkpoints and opens a new epoch of every log under it; the former key counts for the
+ * epochs before. Completes a rotation that was interrupted instead of making another key, as the worker does within a
+ * minute; until then nothing is sealed.
+ *
+ * @param reason one line, signed into the links
+ */
+export async function rotateCheckpointKey(
+  database: Database,
+  actor: Actor,
+  keyring: Keyring,
+  store: ObjectStore,
+  reason: string,
+): Promise<{ readonly keyId: string; readonly resumed: boolean; readonly epochs: readonly Epoch[] }> {
+  requireReason(reason)
+  const heads = await readLogHeads(database, actor)
+  const rekeyed = await Promise.all(heads.map((head) => isRekeyed(keyring, head)))
+  const resumed = rekeyed.includes(true)
+  const { id } = await (resumed ? keyring.ensure('checkpoint') : keyring.rotate('checkpoint'))
+  const epochs = await openWhere(database, actor, keyring, store, async (head) =>
+    (await isRekeyed(keyring, head)) ? { cause: 'rekeyed', reason } : null,
+  )
+  return { keyId: id, resumed, epochs }
+}
+
+function requireReason(reason: string): void {
+  if (reason.trim() === '' || /[\p{Cc}]/u.test(reason)) {
+    throw new AkashiError('invalid_input', 'the reason of an epoch is one line of text')
+  }
 }
 
 interface Occasion {

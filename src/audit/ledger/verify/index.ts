@@ -1,5 +1,7 @@
 /** Verification of the ledger, whole or from where the last one ended: signatures, tree, rows and triggers. */
 import type { Actor, Database, Session } from '../../../postgres/index.ts'
+import { epochKeys } from '../epoch/keys.ts'
+import { readEpochs } from '../epoch/link.ts'
 import { type LogDefinition, logs } from '../logs.ts'
 import type { Head } from '../store.ts'
 import { verifyArchived } from './archived-rows.ts'
@@ -38,9 +40,12 @@ export async function verify(
   }
 }
 
-async function verifyLog(session: Session, log: LogDefinition, options: VerifyOptions): Promise<LogReport> {
+async function verifyLog(session: Session, log: LogDefinition, given: VerifyOptions): Promise<LogReport> {
   const problems = new ProblemList()
   const head = await headToVerify(session, log)
+  const keys = await epochKeys(head, await readEpochs(session, head.log), given.verifierKeys, new Date())
+  if (keys.problem !== null) problems.add('checkpoint', head.size, head.origin, keys.problem)
+  const options = { ...given, verifierKeys: keys.verifierKeys }
   const since = options.mode === 'incremental' ? await goOnFrom(session, head, options, problems) : null
   const from = since?.size ?? 0n
   await verifyHead(head, options, problems)

@@ -1,13 +1,13 @@
-import type { VerifierKey } from '../../../keys/index.ts'
 import type { ArchivedRows } from '../archived.ts'
+import type { LogKey } from '../verifier-keys.ts'
 import type { LogReport } from './problems.ts'
 
 /** One statement of a verification hashes a whole table; this bounds it, in milliseconds. */
 export const VERIFY_TIMEOUT_MS = 4 * 60 * 60 * 1000
 
 export interface VerifyOptions {
-  /** Whose signatures count for the log of an origin. */
-  readonly verifierKeys: (origin: string) => Promise<readonly VerifierKey[]>
+  /** Whose signatures count for the log of an origin, oldest first. */
+  readonly verifierKeys: (origin: string) => Promise<readonly LogKey[]>
   /** Default full. Incremental goes on from the last verification that found nothing; without one it is full. */
   readonly mode?: 'full' | 'incremental'
   /**
